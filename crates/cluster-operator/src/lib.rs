@@ -1,0 +1,1 @@
+//! Runs Kafka clusters from Kafka and KafkaNodePool resources.

@@ -1,0 +1,3 @@
+//! Runs Kafka clusters from Kafka and KafkaNodePool resources.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A typed asynchronous Kafka admin client.

@@ -1,0 +1,3 @@
+//! The entry point of every Kafka pod.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Certificate authorities, leaf certificates, renewal decisions, PEM and PKCS #12.

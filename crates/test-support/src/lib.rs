@@ -1,0 +1,1 @@
+//! Real processes for tests: an API server, a Kafka node.

@@ -1,0 +1,1 @@
+//! Keeps Kafka topics as KafkaTopic resources say.

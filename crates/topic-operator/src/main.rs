@@ -1,0 +1,3 @@
+//! Keeps Kafka topics as KafkaTopic resources say.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Keeps Kafka users, ACLs and quotas as KafkaUser resources say.

@@ -1,0 +1,3 @@
+//! Keeps Kafka users, ACLs and quotas as KafkaUser resources say.
+
+fn main() {}
