@@ -1,1 +1,3 @@
 //! Runs Kafka clusters from Kafka and KafkaNodePool resources.
+
+pub mod kafka;

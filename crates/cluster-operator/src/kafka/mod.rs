@@ -1,0 +1,5 @@
+//! Kafka clusters: `observe → plan → apply → status`.
+
+pub mod actions;
+pub mod cluster;
+pub mod observed;

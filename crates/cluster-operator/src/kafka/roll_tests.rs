@@ -1,0 +1,185 @@
+//! The order of a roll, and the laws that every decision keeps.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn node(id: i32, controller: bool, broker: bool) -> RollNode {
+    RollNode {
+        id,
+        pod: format!("c-p-{id}"),
+        controller,
+        broker,
+        state: PodState::Ready,
+        reasons: BTreeSet::from([RestartReason::PodHasOldRevision]),
+    }
+}
+
+fn settled(mut node: RollNode) -> RollNode {
+    node.reasons.clear();
+    node
+}
+
+fn quorum(leader: i32, ids: &[i32]) -> RollQuorum {
+    RollQuorum {
+        leader,
+        voters: ids.iter().map(|&id| RollVoter { id, lag_ms: Some(0) }).collect(),
+        fetch_timeout_ms: 2000,
+    }
+}
+
+fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
+    RollPartition { name: "orders-0".to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr }
+}
+
+fn restarted(decision: &Decision) -> Option<i32> {
+    match decision {
+        Decision::Restart(restart) => Some(restart.id),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_active_controller_is_the_last_of_the_controllers_and_brokers_follow() {
+    let mut nodes = vec![node(3, false, true), node(0, true, false), node(1, true, false), node(2, true, false)];
+    let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    let mut order = vec![];
+    while let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+        order.push(id);
+        nodes.iter_mut().filter(|n| n.id == id).for_each(|n| n.reasons.clear());
+    }
+    assert_eq!(order, [1, 2, 0, 3]);
+    assert_eq!(next(&nodes, Some(&kafka)), Decision::Settled);
+}
+
+#[test]
+fn an_unready_node_goes_before_a_ready_one() {
+    let mut broken = node(2, false, true);
+    broken.state = PodState::Unready;
+    let nodes = [node(0, true, false), broken];
+    let kafka = RollKafka { quorum: Some(quorum(0, &[0])), partitions: vec![] };
+    assert_eq!(restarted(&next(&nodes, Some(&kafka))), Some(2));
+}
+
+#[test]
+fn nothing_restarts_while_a_restarted_pod_is_not_back() {
+    let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    let mut back = settled(node(1, true, true));
+    for state in [PodState::Missing, PodState::Unready] {
+        back.state = state;
+        let nodes = [node(0, true, true), back.clone(), node(2, true, true)];
+        assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("c-p-1")));
+    }
+}
+
+#[test]
+fn a_partition_at_its_minimum_holds_the_restart_and_is_named() {
+    let kafka = RollKafka {
+        quorum: Some(quorum(9, &[9])),
+        partitions: vec![partition(&[0, 1, 2], &[0, 1], 2)],
+    };
+    let nodes = [node(0, false, true), settled(node(1, false, true)), settled(node(2, false, true))];
+    assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("orders-0")));
+}
+
+#[test]
+fn a_partition_that_waiting_cannot_help_does_not_hold_the_restart() {
+    let kafka = RollKafka {
+        quorum: Some(quorum(9, &[9])),
+        partitions: vec![partition(&[0], &[0], 1), partition(&[0, 1], &[0, 1], 2)],
+    };
+    assert_eq!(restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Some(&kafka))), Some(0));
+}
+
+#[test]
+fn without_an_answer_from_kafka_only_unready_nodes_restart() {
+    assert!(matches!(next(&[node(0, true, true)], None), Decision::Wait(_)));
+    let mut broken = node(0, true, true);
+    broken.state = PodState::Unready;
+    assert_eq!(restarted(&next(&[broken.clone(), node(1, true, true)], None)), Some(0));
+    broken.state = PodState::Stuck;
+    assert_eq!(restarted(&next(&[broken, node(1, true, true)], None)), Some(0));
+}
+
+#[test]
+fn a_lagging_controller_holds_the_others() {
+    let mut kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    if let Some(quorum) = kafka.quorum.as_mut() {
+        quorum.voters[2].lag_ms = Some(5000);
+    }
+    let nodes = [settled(node(0, true, false)), node(1, true, false), settled(node(2, true, false))];
+    assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("caught up")));
+    // The laggard itself may go: the two others are enough without it.
+    let nodes = [settled(node(0, true, false)), settled(node(1, true, false)), node(2, true, false)];
+    assert_eq!(restarted(&next(&nodes, Some(&kafka))), Some(2));
+}
+
+prop_compose! {
+    fn any_cluster()(size in 1_usize..9)(
+        states in prop::collection::vec(0_u8..4, size),
+        roles in prop::collection::vec(0_u8..3, size),
+        due in prop::collection::vec(any::<bool>(), size),
+        lags in prop::collection::vec(prop::option::of(0_i64..4000), size),
+        partitions in prop::collection::vec(
+            (prop::collection::btree_set(0..size as i32, 1..=size), any::<u16>(), 1_usize..4), 0..12),
+        leader in 0..size as i32,
+    ) -> (Vec<RollNode>, RollKafka) {
+        let nodes: Vec<RollNode> = (0..states.len()).map(|i| RollNode {
+            id: i as i32,
+            pod: format!("c-p-{i}"),
+            controller: roles[i] != 0,
+            broker: roles[i] != 1,
+            state: [PodState::Ready, PodState::Ready, PodState::Unready, PodState::Missing][states[i] as usize],
+            reasons: if due[i] { BTreeSet::from([RestartReason::ManualRollingUpdate]) } else { BTreeSet::new() },
+        }).collect();
+        let voters = nodes.iter().filter(|n| n.controller)
+            .map(|n| RollVoter { id: n.id, lag_ms: lags[n.id as usize] }).collect();
+        let partitions = partitions.into_iter().map(|(replicas, mask, min_isr)| {
+            let replicas: Vec<i32> = replicas.into_iter().collect();
+            let isr = replicas.iter().copied().filter(|id| mask & (1 << id) != 0).collect();
+            RollPartition { name: "t-0".to_owned(), replicas, isr, min_isr }
+        }).collect();
+        (nodes, RollKafka { quorum: Some(RollQuorum { leader, voters, fetch_timeout_ms: 2000 }), partitions })
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_decision_takes_a_partition_below_its_minimum_or_the_quorum_below_its_majority(
+        (nodes, kafka) in any_cluster()
+    ) {
+        if let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+            let chosen = &nodes[id as usize];
+            prop_assert!(!chosen.reasons.is_empty());
+            prop_assert!(nodes.iter().all(|n| n.state != PodState::Missing));
+            if chosen.broker {
+                for p in kafka.partitions.iter().filter(|p| p.isr.contains(&id) && p.replicas.len() > p.min_isr) {
+                    prop_assert!(p.isr.len() > p.min_isr);
+                }
+            }
+            let quorum = kafka.quorum.as_ref().unwrap();
+            if chosen.controller && quorum.voters.len() > 2 {
+                let left = quorum.voters.iter()
+                    .filter(|v| v.id != id && v.lag_ms.is_some_and(|lag| lag < 2000)).count();
+                prop_assert!(left > quorum.voters.len() / 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_healthy_cluster_rolls_to_its_end_and_restarts_each_node_once((mut nodes, mut kafka) in any_cluster()) {
+        for node in &mut nodes { node.state = PodState::Ready; }
+        for partition in &mut kafka.partitions { partition.isr.clone_from(&partition.replicas); }
+        for voter in &mut kafka.quorum.as_mut().unwrap().voters { voter.lag_ms = Some(0); }
+        let due = nodes.iter().filter(|n| !n.reasons.is_empty()).count();
+        let mut done = BTreeSet::new();
+        while let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+            prop_assert!(done.insert(id));
+            nodes[id as usize].reasons.clear();
+        }
+        prop_assert_eq!(done.len(), due);
+        prop_assert_eq!(next(&nodes, Some(&kafka)), Decision::Settled);
+    }
+}
