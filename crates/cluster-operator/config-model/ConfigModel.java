@@ -13,7 +13,6 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.server.common.MetadataVersion;
-import org.apache.kafka.server.config.DynamicBrokerConfig;
 
 public class ConfigModel {
     public static void main(String[] arguments) throws Exception {
@@ -81,13 +80,26 @@ public class ConfigModel {
         }
     }
 
-    private static String scope(String name) {
+    private static String scope(String name) throws Exception {
         // Kafka's own table: name to "per-broker" or "cluster-wide".
-        String mode = DynamicBrokerConfig.dynamicConfigUpdateModes().get(name);
+        String mode = updateModes().get(name);
         if (mode != null) {
             return mode;
         }
         return "read-only";
+    }
+
+    /** The table moved from a Scala object to a Java class in 4.3. */
+    @SuppressWarnings("unchecked")
+    private static Map<String, String> updateModes() throws Exception {
+        try {
+            Class<?> owner = Class.forName("org.apache.kafka.server.config.DynamicBrokerConfig");
+            return (Map<String, String>) owner.getMethod("dynamicConfigUpdateModes").invoke(null);
+        } catch (ClassNotFoundException e) {
+            Class<?> owner = Class.forName("kafka.server.DynamicBrokerConfig$");
+            Object module = owner.getField("MODULE$").get(null);
+            return (Map<String, String>) owner.getMethod("dynamicConfigUpdateModes").invoke(module);
+        }
     }
 
     private static Object field(Object owner, String name) throws Exception {
