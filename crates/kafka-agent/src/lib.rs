@@ -1,1 +1,3 @@
 //! The entry point of every Kafka pod.
+
+pub mod config;
