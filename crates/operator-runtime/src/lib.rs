@@ -1,1 +1,23 @@
-//! What every operator binary shares.
+//! What every operator binary shares: environment, logging, leader election, health and metrics server, watch caches,
+//! work queue, server-side apply, events.
+//!
+//! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
+//! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
+
+pub mod apply;
+pub mod client;
+pub mod clock;
+pub mod controller;
+pub mod covers;
+pub mod env;
+pub mod events;
+pub mod leader;
+pub mod metrics;
+pub mod process;
+mod quantity;
+pub mod queue;
+pub mod server;
+pub mod shutdown;
+pub mod status;
+pub mod telemetry;
+pub mod watch;

@@ -1,0 +1,231 @@
+//! The HTTP server of an operator: `/healthy`, `/ready`, `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{CONTENT_TYPE, Metrics};
+
+/// How long a loop may stay silent before the process counts as stuck.
+pub const MAXIMUM_SILENCE: Duration = Duration::from_mins(2);
+
+/// How health is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// 204, or 500 with the reason as text: the cluster operator.
+    NoContent,
+    /// 200 `{"status":"ok"}`, or 500 `{"status":"not-ok",…}`: the topic and user operators.
+    Json,
+}
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The port is taken or may not be used.
+    #[error("listen for health checks and metrics on port {port}: {source}")]
+    Bind {
+        /// The port asked for.
+        port: u16,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("serve health checks and metrics: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+/// What liveness and readiness depend on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Health {
+    started: Instant,
+    parts: Arc<Mutex<Parts>>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    gates: Vec<(String, Weak<AtomicBool>)>,
+    beats: Vec<(String, Duration, Weak<AtomicU64>)>,
+}
+
+/// Keeps readiness closed until [`Gate::open`]; gone from the list when dropped.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    /// Ready, from this gate's side.
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Not ready again.
+    pub fn close(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A sign of life of one loop; gone from the list when dropped.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    started: Instant,
+    last: Arc<AtomicU64>,
+}
+
+impl Heartbeat {
+    /// Says that the loop goes round.
+    pub fn beat(&self) {
+        self.last.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Health {
+    /// Alive and ready as long as nothing else is registered: a standby that waits for leadership is ready.
+    pub fn new() -> Self {
+        Self { started: Instant::now(), parts: Arc::default() }
+    }
+
+    /// A closed gate of readiness. `name` appears in the answer while it is closed, for example `list of KafkaTopics`.
+    pub fn gate(&self, name: &str) -> Gate {
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.gates.push((name.to_owned(), Arc::downgrade(&flag)));
+        Gate(flag)
+    }
+
+    /// A loop that must call [`Heartbeat::beat`] at least every two minutes.
+    pub fn heartbeat(&self, name: &str) -> Heartbeat {
+        self.heartbeat_within(name, MAXIMUM_SILENCE)
+    }
+
+    /// A loop with its own limit.
+    pub fn heartbeat_within(&self, name: &str, silence: Duration) -> Heartbeat {
+        let last = Arc::new(AtomicU64::new(0));
+        let heartbeat = Heartbeat { started: self.started, last };
+        heartbeat.beat();
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.beats.push((name.to_owned(), silence, Arc::downgrade(&heartbeat.last)));
+        heartbeat
+    }
+
+    /// `Err` names what is awaited.
+    pub fn ready(&self) -> Result<(), String> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.gates.retain(|(_, flag)| flag.strong_count() > 0);
+        let closed: Vec<&str> = parts
+            .gates
+            .iter()
+            .filter(|(_, flag)| flag.upgrade().is_some_and(|flag| !flag.load(Ordering::Relaxed)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if closed.is_empty() { Ok(()) } else { Err(format!("waiting for {}", closed.join(", "))) }
+    }
+
+    /// `Err` names the loops that are stuck.
+    pub fn alive(&self) -> Result<(), String> {
+        let now = self.started.elapsed();
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.beats.retain(|(_, _, last)| last.strong_count() > 0);
+        let mut stuck = Vec::new();
+        for (name, silence, last) in &parts.beats {
+            let Some(last) = last.upgrade() else { continue };
+            let silent = now.saturating_sub(Duration::from_millis(last.load(Ordering::Relaxed)));
+            if silent > *silence {
+                stuck.push(format!("{name} gave no sign of life for {} s", silent.as_secs()));
+            }
+        }
+        if stuck.is_empty() { Ok(()) } else { Err(stuck.join(", ")) }
+    }
+}
+
+#[derive(Clone)]
+struct Served {
+    style: Style,
+    health: Health,
+    metrics: Metrics,
+}
+
+/// A bound server; call [`Server::run`].
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Server {
+    /// Binds all addresses of the machine; port 0 takes a free one.
+    pub async fn bind(
+        port: u16,
+        style: Style,
+        health: Health,
+        metrics: Metrics,
+    ) -> Result<Self, ServerError> {
+        let any = SocketAddr::from(([0, 0, 0, 0], port));
+        let listener = TcpListener::bind(any).await.map_err(|source| ServerError::Bind { port, source })?;
+        let router = Router::new()
+            .route("/healthy", get(healthy))
+            .route("/ready", get(ready))
+            .route("/metrics", get(metrics_text))
+            .with_state(Served { style, health, metrics });
+        Ok(Self { listener, router })
+    }
+
+    /// The port that was bound; 0 when it cannot be told.
+    pub fn port(&self) -> u16 {
+        self.listener.local_addr().map_or(0, |address| address.port())
+    }
+
+    /// Serves until the token is cancelled.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
+        axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await
+            .map_err(ServerError::Serve)
+    }
+}
+
+fn answer(style: Style, state: Result<(), String>) -> Response {
+    match (style, state) {
+        (Style::NoContent, Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        (Style::NoContent, Err(why)) => (StatusCode::INTERNAL_SERVER_ERROR, why).into_response(),
+        (Style::Json, Ok(())) => json(StatusCode::OK, &serde_json::json!({"status": "ok"})),
+        (Style::Json, Err(why)) => {
+            json(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({"status": "not-ok", "reason": why}))
+        }
+    }
+}
+
+fn json(code: StatusCode, body: &serde_json::Value) -> Response {
+    (code, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+async fn healthy(State(served): State<Served>) -> Response {
+    answer(served.style, served.health.alive())
+}
+
+async fn ready(State(served): State<Served>) -> Response {
+    answer(served.style, served.health.ready())
+}
+
+async fn metrics_text(State(served): State<Served>) -> Response {
+    match served.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("collect metrics: {error}")).into_response()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Logs: one structured line for each event, as text or as JSON, on standard output.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::env::Env;
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people: `2026-01-31T08:00:00Z  INFO target: message key=value`.
+    Text,
+    /// For machines: one JSON object per line.
+    Json,
+}
+
+/// What to log and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`, or filter directives like `info,operator_runtime::watch=debug`.
+    pub filter: String,
+    /// Text or JSON.
+    pub format: Format,
+}
+
+impl Settings {
+    /// From `STRIMZI_LOG_LEVEL` (Strimzi's level names; default INFO) and `KASTELLAN_LOG_FORMAT` (`text` or `json`; default text).
+    pub fn from_env(env: &Env) -> Self {
+        let level = env.string("STRIMZI_LOG_LEVEL", "INFO");
+        let filter = filter_of(&level).unwrap_or_else(|| {
+            env.error(
+                "STRIMZI_LOG_LEVEL",
+                Some(&level),
+                "write one of OFF, FATAL, ERROR, WARN, INFO, DEBUG, TRACE, ALL, or directives like info,topic_operator=debug",
+            );
+            "info".to_owned()
+        });
+        let format = match env.choice("KASTELLAN_LOG_FORMAT", "text", &["text", "json"]) {
+            "json" => Format::Json,
+            _ => Format::Text,
+        };
+        Self { filter, format }
+    }
+}
+
+/// Strimzi's level name, or filter directives, as a filter; `None` when it is neither.
+fn filter_of(level: &str) -> Option<String> {
+    let name = match level.to_ascii_uppercase().as_str() {
+        "OFF" => "off",
+        "FATAL" | "ERROR" => "error",
+        "WARN" | "WARNING" => "warn",
+        "INFO" => "info",
+        "DEBUG" => "debug",
+        "TRACE" | "ALL" => "trace",
+        _ => {
+            let directives = level.contains('=') && EnvFilter::try_new(level).is_ok();
+            return directives.then(|| level.to_owned());
+        }
+    };
+    // The client logs each failed request; what failed is told where it was asked for.
+    let quiet = if matches!(name, "debug" | "trace") { "info" } else { "off" };
+    Some(format!(
+        "{name},kube_client::client={quiet},kube_runtime={quiet},hyper_util={quiet},rustls={quiet},tower={quiet},h2={quiet}"
+    ))
+}
+
+/// Starts logging. A second call in one process changes nothing (tests share a process).
+pub fn init(settings: &Settings) {
+    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal());
+    let _ = match settings.format {
+        Format::Text => builder.try_init(),
+        Format::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_names_of_strimzi_are_understood() {
+        for (level, starts) in [("INFO", "info,"), ("all", "trace,"), ("Fatal", "error,"), ("OFF", "off,")] {
+            assert!(filter_of(level).unwrap().starts_with(starts), "{level}");
+        }
+        assert_eq!(filter_of("info,topic_operator=debug").as_deref(), Some("info,topic_operator=debug"));
+        assert_eq!(filter_of("loud"), None);
+    }
+
+    #[test]
+    fn a_wrong_level_is_reported_with_the_choices() {
+        let env = Env::from_map([("STRIMZI_LOG_LEVEL", "loud"), ("KASTELLAN_LOG_FORMAT", "JSON")]);
+        assert_eq!(Settings::from_env(&env).format, Format::Json);
+        assert!(env.finish().unwrap_err().to_string().contains("STRIMZI_LOG_LEVEL='loud'"));
+    }
+}
