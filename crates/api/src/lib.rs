@@ -1,1 +1,45 @@
 //! The custom resources and the names that are part of the compatibility contract.
+//!
+//! - One module per kind (`kafka`, `kafka_node_pool`, `kafka_topic`, …); what several kinds share is in [`common`].
+//! - Every object name, label, annotation, port, environment variable and principal that a user, a client or a
+//!   dashboard can see is written once, in [`names`], [`labels`], [`annotations`], [`ports`], [`env`] and
+//!   [`principals`].
+//! - [`conditions`] holds the condition type of all statuses and the rule by which a new list replaces an old one.
+//! - [`crds`] makes the `CustomResourceDefinition`s out of the types.
+//!
+//! Reading never fails on a property this version does not know: it is ignored, as the API server prunes it.
+//! Optional properties are `Option<T>` (lists and maps too), required ones are plain `T`.
+
+#![allow(clippy::duplicated_attributes, reason = "several printer columns of one kind repeat their keys")]
+
+pub mod annotations;
+pub mod common;
+pub mod conditions;
+pub mod crds;
+pub mod env;
+pub mod kafka;
+pub mod kafka_node_pool;
+pub mod kafka_topic;
+pub mod kafka_user;
+pub mod labels;
+pub mod names;
+pub mod ports;
+pub mod principals;
+pub mod schema;
+pub mod strimzi_pod_set;
+
+pub use conditions::Condition;
+pub use kafka::{Kafka, KafkaSpec, KafkaStatus};
+pub use kafka_node_pool::{KafkaNodePool, KafkaNodePoolSpec, KafkaNodePoolStatus};
+pub use kafka_topic::{KafkaTopic, KafkaTopicSpec, KafkaTopicStatus};
+pub use kafka_user::{KafkaUser, KafkaUserSpec, KafkaUserStatus};
+pub use strimzi_pod_set::{StrimziPodSet, StrimziPodSetSpec, StrimziPodSetStatus};
+
+/// The API group of every kind but [`StrimziPodSet`].
+pub const GROUP: &str = "kafka.strimzi.io";
+/// The API group of [`StrimziPodSet`].
+pub const CORE_GROUP: &str = "core.strimzi.io";
+/// The version that is served and stored.
+pub const VERSION: &str = "v1";
+/// The field manager of every server-side apply, and so the owner of the fields in a takeover from Strimzi.
+pub const FIELD_MANAGER: &str = "strimzi-kafka-operator";

@@ -1,0 +1,99 @@
+//! Annotation keys: those by which users drive the operators, and those by which operators remember things.
+
+/// On any custom resource but node pools and pod sets: `true` stops its reconciliation.
+pub const PAUSE_RECONCILIATION: &str = "strimzi.io/pause-reconciliation";
+/// On a StrimziPodSet or a pod: `true` asks for a rolling restart of all its pods, or of that pod.
+pub const MANUAL_ROLLING_UPDATE: &str = "strimzi.io/manual-rolling-update";
+/// On a Kafka pod: `true` deletes the pod with its claims and makes both anew.
+pub const DELETE_POD_AND_PVC: &str = "strimzi.io/delete-pod-and-pvc";
+/// On a CA certificate Secret or a user's Secret: `true` renews the certificate, keeping the CA's key.
+pub const FORCE_RENEW: &str = "strimzi.io/force-renew";
+/// On a CA key Secret: `true` makes a new key and certificate.
+pub const FORCE_REPLACE: &str = "strimzi.io/force-replace";
+/// On a Kafka: `true` removes brokers without asking whether they hold replicas.
+pub const SKIP_BROKER_SCALEDOWN_CHECK: &str = "strimzi.io/skip-broker-scaledown-check";
+/// On a KafkaNodePool: id ranges that new nodes take their ids from, for example `[0, 5, 10-20]`.
+pub const NEXT_NODE_IDS: &str = "strimzi.io/next-node-ids";
+/// On a KafkaNodePool: id ranges whose nodes are removed first.
+pub const REMOVE_NODE_IDS: &str = "strimzi.io/remove-node-ids";
+/// On a Kafka, KafkaConnect or KafkaMirrorMaker2: `true` changes pod resources without a restart.
+pub const IN_PLACE_RESIZING: &str = "strimzi.io/in-place-resizing";
+/// On the same kinds: `true` waits for a deferred resize instead of restarting the pod.
+pub const IN_PLACE_RESIZING_WAIT_FOR_DEFERRED: &str = "strimzi.io/in-place-resizing-wait-for-deferred";
+/// On a Kafka: JSON that switches TLS and mTLS between the components off.
+pub const INTERNAL_CLUSTER_SECURITY: &str = "strimzi.io/internal-cluster-security";
+/// On a KafkaRebalance: `approve`, `refresh` or `stop`.
+pub const REBALANCE: &str = "strimzi.io/rebalance";
+/// On a KafkaRebalance: `true` approves every proposal by itself.
+pub const REBALANCE_AUTO_APPROVAL: &str = "strimzi.io/rebalance-auto-approval";
+/// On a KafkaRebalance: `true` makes it a template that is never carried out.
+pub const REBALANCE_TEMPLATE: &str = "strimzi.io/rebalance-template";
+/// On a KafkaConnect: `true` lets KafkaConnector resources rule its connectors.
+pub const USE_CONNECTOR_RESOURCES: &str = "strimzi.io/use-connector-resources";
+/// On the StrimziPodSet of a KafkaConnect: `true` asks for a new image build.
+pub const FORCE_REBUILD: &str = "strimzi.io/force-rebuild";
+/// On a KafkaConnector: `true`, or a list of `includeTasks` and `onlyFailed`, restarts the connector.
+pub const RESTART: &str = "strimzi.io/restart";
+/// On a KafkaConnector: the id of a task to restart.
+pub const RESTART_TASK: &str = "strimzi.io/restart-task";
+/// On a KafkaMirrorMaker2: `<connector>[:includeTasks,onlyFailed]` restarts a connector.
+pub const RESTART_CONNECTOR: &str = "strimzi.io/restart-connector";
+/// On a KafkaMirrorMaker2: `<connector>:<task>` restarts a task.
+pub const RESTART_CONNECTOR_TASK: &str = "strimzi.io/restart-connector-task";
+/// On a KafkaConnector or KafkaMirrorMaker2: `list`, `alter` or `reset` of connector offsets.
+pub const CONNECTOR_OFFSETS: &str = "strimzi.io/connector-offsets";
+/// On a KafkaMirrorMaker2: the connector that [`CONNECTOR_OFFSETS`] is about.
+pub const MIRRORMAKER_CONNECTOR: &str = "strimzi.io/mirrormaker-connector";
+/// On a KafkaTopic: `false` leaves the topic in Kafka alone.
+pub const MANAGED: &str = "strimzi.io/managed";
+
+/// On pods: hash of the configuration that only a restart applies.
+pub const CONFIGURATION_HASH: &str = "strimzi.io/configuration-hash";
+/// On pods: hash of the server certificate the pod started with.
+pub const SERVER_CERT_HASH: &str = "strimzi.io/server-cert-hash";
+/// On pods: hash of the credentials a client uses towards Kafka.
+pub const AUTH_HASH: &str = "strimzi.io/auth-hash";
+/// On pods with custom listener certificates: their thumbprints.
+pub const CUSTOM_LISTENER_CERT_THUMBPRINTS: &str = "strimzi.io/custom-listener-cert-thumbprints";
+/// On Cruise Control's pod: hash of the brokers' capacities.
+pub const CAPACITY_CONFIGURATION_HASH: &str = "strimzi.io/capacity-configuration-hash";
+/// On pod sets and pods: the Kafka version they run.
+pub const KAFKA_VERSION: &str = "strimzi.io/kafka-version";
+/// On pod sets: JSON of the storage that is in use.
+pub const STORAGE: &str = "strimzi.io/storage";
+/// On claims: whether the claim goes when its node does.
+pub const DELETE_CLAIM: &str = "strimzi.io/delete-claim";
+/// On pods: first 8 hex digits of the SHA-1 of the pod's JSON without resources.
+pub const REVISION: &str = "strimzi.io/revision";
+/// On pods: first 8 hex digits of the SHA-1 of the pod's resources.
+pub const RESOURCE_REVISION: &str = "strimzi.io/resource-revision";
+/// On pods: why an in-place resize failed.
+pub const IN_PLACE_RESIZING_ERROR: &str = "strimzi.io/in-place-resizing-error";
+/// On CA certificate Secrets: counts renewals of the certificate, from 0.
+pub const CA_CERT_GENERATION: &str = "strimzi.io/ca-cert-generation";
+/// On CA key Secrets: counts replacements of the key, from 0.
+pub const CA_KEY_GENERATION: &str = "strimzi.io/ca-key-generation";
+/// On pods and leaf Secrets: the cluster CA certificate generation they were made with.
+pub const CLUSTER_CA_CERT_GENERATION: &str = "strimzi.io/cluster-ca-cert-generation";
+/// On pods: the cluster CA key generation they trust.
+pub const CLUSTER_CA_KEY_GENERATION: &str = "strimzi.io/cluster-ca-key-generation";
+/// On broker pods: the clients CA certificate generation they trust.
+pub const CLIENTS_CA_CERT_GENERATION: &str = "strimzi.io/clients-ca-cert-generation";
+/// On Services: JSON list of what applications can connect to; goes with the label of the same key.
+pub const DISCOVERY: &str = "strimzi.io/discovery";
+/// On StrimziPodSets of KafkaConnect: revision of the image build.
+pub const CONNECT_BUILD_REVISION: &str = "strimzi.io/connect-build-revision";
+/// On StrimziPodSets of KafkaConnect: the image that was built.
+pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
+/// Generation of the custom resource an object was made from.
+pub const GENERATION: &str = "strimzi.io/generation";
+
+/// Finalizer of the topic operator on KafkaTopics.
+pub const FINALIZER_TOPIC_OPERATOR: &str = "strimzi.io/topic-operator";
+/// Finalizer on KafkaRebalances made for added and removed brokers.
+pub const FINALIZER_AUTO_REBALANCING: &str = "strimzi.io/auto-rebalancing";
+
+/// True if the annotation is present and says `true`, in any case.
+pub fn is_true(annotations: Option<&std::collections::BTreeMap<String, String>>, key: &str) -> bool {
+    annotations.and_then(|all| all.get(key)).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}

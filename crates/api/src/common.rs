@@ -1,0 +1,12 @@
+//! What several kinds share.
+
+pub mod client_auth;
+pub mod jvm;
+pub mod logging;
+pub mod metrics;
+pub mod pod_template;
+pub mod probe;
+pub mod rack;
+pub mod refs;
+pub mod storage;
+pub mod template;

@@ -1,0 +1,178 @@
+//! The conditions of all statuses, and how a new list replaces an old one.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+/// Condition types.
+pub mod types {
+    /// The resource is as asked for.
+    pub const READY: &str = "Ready";
+    /// The resource could not be brought to what was asked for.
+    pub const NOT_READY: &str = "NotReady";
+    /// Something that works but deserves a look.
+    pub const WARNING: &str = "Warning";
+    /// The resource carries the pause annotation and is left alone.
+    pub const RECONCILIATION_PAUSED: &str = "ReconciliationPaused";
+    /// A KafkaTopic with `strimzi.io/managed: "false"`.
+    pub const UNMANAGED: &str = "Unmanaged";
+}
+
+/// Condition reasons.
+pub mod reasons {
+    /// A Kafka that was just created.
+    pub const CREATING: &str = "Creating";
+    /// The resource itself is wrong.
+    pub const INVALID_RESOURCE: &str = "InvalidResourceException";
+    /// The resource does not fit with the others, for example a Kafka without node pools.
+    pub const INVALID_CONFIGURATION: &str = "InvalidConfigurationException";
+    /// Two KafkaTopics name one topic.
+    pub const RESOURCE_CONFLICT: &str = "ResourceConflict";
+    /// Kafka cannot do what a KafkaTopic asks for.
+    pub const NOT_SUPPORTED: &str = "NotSupported";
+    /// Kafka answered with an error.
+    pub const KAFKA_ERROR: &str = "KafkaError";
+    /// The operator itself failed.
+    pub const INTERNAL_ERROR: &str = "InternalError";
+    /// A property that this version does not know.
+    pub const UNKNOWN_FIELDS: &str = "UnknownFields";
+    /// A deprecated property is in use.
+    pub const DEPRECATED_FIELDS: &str = "DeprecatedFields";
+    /// A deprecated feature is in use.
+    pub const DEPRECATED_OBJECTS: &str = "DeprecatedObjects";
+    /// A storage change that cannot be made was ignored.
+    pub const KAFKA_STORAGE: &str = "KafkaStorage";
+    /// Brokers that hold replicas were not removed.
+    pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
+    /// `default.replication.factor` is not set.
+    pub const KAFKA_DEFAULT_REPLICATION_FACTOR: &str = "KafkaDefaultReplicationFactor";
+    /// `min.insync.replicas` is not set.
+    pub const KAFKA_MIN_INSYNC_REPLICAS: &str = "KafkaMinInsyncReplicas";
+    /// The number of controllers does not suit a quorum.
+    pub const KAFKA_KRAFT_CONTROLLER_NODE_COUNT: &str = "KafkaKRaftControllerNodeCount";
+    /// The metadata version is older than the Kafka version's.
+    pub const KAFKA_METADATA_VERSION: &str = "KafkaMetadataVersion";
+    /// Changing the metadata version failed.
+    pub const METADATA_UPDATE_FAILED: &str = "MetadataUpdateFailed";
+    /// A volume could not be made larger.
+    pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
+}
+
+/// One observation about a resource.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What the condition is about, for example `Ready` or `Warning`.
+    #[serde(rename = "type", default)]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    #[serde(default)]
+    pub status: String,
+    /// When the condition came to say what it says, in UTC as `2026-01-31T12:00:00Z`.
+    pub last_transition_time: Option<String>,
+    /// Why, as one word for programs.
+    pub reason: Option<String>,
+    /// Why, as a sentence for people.
+    pub message: Option<String>,
+}
+
+impl Condition {
+    /// A condition without a reason; its time is filled in by [`merge`].
+    pub fn new(type_: &str, status: bool) -> Self {
+        let status = if status { "True" } else { "False" };
+        Self { type_: type_.to_owned(), status: status.to_owned(), ..Self::default() }
+    }
+
+    /// `Ready`, status `True`.
+    pub fn ready() -> Self {
+        Self::new(types::READY, true)
+    }
+
+    /// `NotReady`, status `True`: the failure of every kind but KafkaTopic.
+    pub fn not_ready(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(types::NOT_READY, true).because(reason, message)
+    }
+
+    /// `Ready`, status `False`: the failure of a KafkaTopic.
+    pub fn ready_false(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(types::READY, false).because(reason, message)
+    }
+
+    /// `Warning`, status `True`.
+    pub fn warning(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(types::WARNING, true).because(reason, message)
+    }
+
+    /// `ReconciliationPaused`, status `True`.
+    pub fn paused() -> Self {
+        Self::new(types::RECONCILIATION_PAUSED, true)
+    }
+
+    /// Adds a reason and a message.
+    pub fn because(mut self, reason: &str, message: impl Into<String>) -> Self {
+        self.reason = Some(reason.to_owned());
+        self.message = Some(message.into());
+        self
+    }
+
+    /// True if both say the same, whenever they came to say it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.type_ == other.type_
+            && self.status == other.status
+            && self.reason == other.reason
+            && self.message == other.message
+    }
+
+    /// True for a condition of this type with status `True`.
+    pub fn is(&self, type_: &str) -> bool {
+        self.type_ == type_ && self.status == "True"
+    }
+}
+
+/// A time as statuses show it: UTC, whole seconds, `2026-01-31T12:00:00Z`.
+pub fn format_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Gives every new condition its transition time: the old one where nothing changed, `now` otherwise.
+///
+/// Old conditions that are not in `new` are gone. So an idle pass yields exactly the old list and no write.
+pub fn merge(new: Vec<Condition>, old: Option<&[Condition]>, now: Timestamp) -> Vec<Condition> {
+    let mut merged = Vec::with_capacity(new.len());
+    for mut condition in new {
+        let known = old.unwrap_or_default().iter().find(|known| known.says_the_same(&condition));
+        condition.last_transition_time =
+            known.and_then(|known| known.last_transition_time.clone()).or_else(|| Some(format_time(now)));
+        merged.push(condition);
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_unchanged_condition_keeps_its_time() {
+        let first = merge(vec![Condition::ready()], None, at("2026-01-01T00:00:00.5Z"));
+        assert_eq!(first[0].last_transition_time.as_deref(), Some("2026-01-01T00:00:00Z"));
+        let second = merge(vec![Condition::ready()], Some(&first), at("2026-01-02T00:00:00Z"));
+        assert_eq!(second, first);
+    }
+
+    #[test]
+    fn a_changed_condition_gets_the_new_time_and_others_keep_theirs() {
+        let warning = Condition::warning(reasons::KAFKA_STORAGE, "kept");
+        let old = merge(vec![warning.clone(), Condition::ready()], None, at("2026-01-01T00:00:00Z"));
+        let new = vec![warning, Condition::not_ready(reasons::INVALID_RESOURCE, "no pool")];
+        let merged = merge(new, Some(&old), at("2026-01-02T00:00:00Z"));
+        assert_eq!(merged[0].last_transition_time.as_deref(), Some("2026-01-01T00:00:00Z"));
+        assert_eq!(merged[1].last_transition_time.as_deref(), Some("2026-01-02T00:00:00Z"));
+    }
+}

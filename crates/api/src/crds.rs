@@ -1,0 +1,1 @@
+//! The custom resource definitions, made out of the types.

@@ -1,0 +1,88 @@
+//! Kafka: a Kafka cluster without its nodes, which are in KafkaNodePools.
+
+pub mod ca;
+pub mod cluster;
+pub mod cruise_control;
+pub mod entity_operator;
+pub mod exporter;
+pub mod listeners;
+pub mod status;
+pub mod template;
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
+pub use cluster::{
+    Authorization, AuthorizationType, KafkaClusterSpec, Quotas, QuotasType, RemoteStorageManager,
+    TieredStorage, TieredStorageType,
+};
+pub use cruise_control::CruiseControlSpec;
+pub use entity_operator::{EntityOperatorSpec, EntityTopicOperatorSpec, EntityUserOperatorSpec};
+pub use exporter::KafkaExporterSpec;
+pub use listeners::{
+    Listener, ListenerAuthentication, ListenerAuthenticationType, ListenerBootstrap, ListenerBroker,
+    ListenerConfiguration, ListenerType,
+};
+pub use status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
+pub use template::KafkaClusterTemplate;
+
+/// What a Kafka cluster should be.
+#[skip_serializing_none]
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "kafka.strimzi.io",
+    version = "v1",
+    kind = "Kafka",
+    plural = "kafkas",
+    shortname = "k",
+    category = "strimzi",
+    namespaced,
+    status = "KafkaStatus",
+    schema = "disabled",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "Whether the cluster is as asked for"
+    ),
+    printcolumn(
+        name = "Warnings",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Warning")].status"#,
+        description = "Whether there is something to look at"
+    ),
+    printcolumn(
+        name = "Kafka version",
+        type_ = "string",
+        json_path = ".status.kafkaVersion",
+        description = "Version of Kafka that runs"
+    ),
+    printcolumn(
+        name = "Metadata version",
+        type_ = "string",
+        json_path = ".status.kafkaMetadataVersion",
+        description = "Metadata version in use"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaSpec {
+    /// The Kafka nodes, as far as node pools do not say otherwise.
+    pub kafka: KafkaClusterSpec,
+    /// The operators of the cluster's KafkaTopics and KafkaUsers. Without it neither runs.
+    pub entity_operator: Option<EntityOperatorSpec>,
+    /// The authority that signs the certificates of Kafka and of the operators.
+    pub cluster_ca: Option<CertificateAuthority>,
+    /// The authority that signs the certificates of users.
+    pub clients_ca: Option<CertificateAuthority>,
+    /// Rebalancing. Without it KafkaRebalance resources of this cluster are not served.
+    pub cruise_control: Option<CruiseControlSpec>,
+    /// Export of consumer lag. Without it no exporter runs.
+    pub kafka_exporter: Option<KafkaExporterSpec>,
+    /// When certificates may be renewed: cron expressions in UTC of windows that last one minute per match. The
+    /// default is always.
+    pub maintenance_time_windows: Option<Vec<String>>,
+}

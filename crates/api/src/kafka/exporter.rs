@@ -1,0 +1,61 @@
+//! Export of consumer lag and offsets.
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
+use crate::common::probe::Probe;
+use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
+use crate::schema::Resources;
+
+/// Export of consumer lag and offsets as metrics for Prometheus.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaExporterSpec {
+    /// Image of the container. The default is what the operator was installed with.
+    pub image: Option<String>,
+    /// Regular expression of the groups to export. The default is `.*`.
+    pub group_regex: Option<String>,
+    /// Regular expression of the topics to export. The default is `.*`.
+    pub topic_regex: Option<String>,
+    /// Regular expression of groups to leave out. The default is none.
+    pub group_exclude_regex: Option<String>,
+    /// Regular expression of topics to leave out. The default is none.
+    pub topic_exclude_regex: Option<String>,
+    /// CPU and memory of the container.
+    #[schemars(with = "Option<Resources>")]
+    pub resources: Option<ResourceRequirements>,
+    /// Level of the log: `info`, `debug` or `trace`. The default is `info`.
+    pub logging: Option<String>,
+    /// When and how often it is looked whether the exporter lives.
+    pub liveness_probe: Option<Probe>,
+    /// When and how often it is looked whether the exporter is ready.
+    pub readiness_probe: Option<Probe>,
+    /// Whether the Kafka client logs too. The default is false.
+    pub enable_sarama_logging: Option<bool>,
+    /// Whether offsets of groups without members are exported. The default is true.
+    pub show_all_offsets: Option<bool>,
+    /// Additions to the generated objects.
+    pub template: Option<KafkaExporterTemplate>,
+}
+
+/// Additions to the objects generated for the exporter.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaExporterTemplate {
+    /// The Deployment.
+    pub deployment: Option<DeploymentTemplate>,
+    /// The pod.
+    #[schemars(with = "Option<DeploymentPodTemplate>")]
+    pub pod: Option<PodTemplate>,
+    /// The container.
+    pub container: Option<ContainerTemplate>,
+    /// The ServiceAccount.
+    pub service_account: Option<ResourceTemplate>,
+    /// The PodDisruptionBudget.
+    pub pod_disruption_budget: Option<PodDisruptionBudgetTemplate>,
+}

@@ -1,0 +1,51 @@
+//! Additions to the objects generated for a cluster's nodes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::common::pod_template::{ContainerTemplate, PodTemplate};
+use crate::common::template::{InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
+
+/// Additions to the objects generated for a cluster's nodes. Sections of a node pool replace these.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaClusterTemplate {
+    /// The pods.
+    pub pod: Option<PodTemplate>,
+    /// The bootstrap Service inside Kubernetes.
+    pub bootstrap_service: Option<InternalServiceTemplate>,
+    /// The headless Service of the nodes.
+    pub brokers_service: Option<InternalServiceTemplate>,
+    /// The bootstrap Services of listeners that are not `internal`.
+    pub external_bootstrap_service: Option<ResourceTemplate>,
+    /// The Services of single brokers, made for listeners that are not `internal`.
+    pub per_pod_service: Option<ResourceTemplate>,
+    /// The bootstrap Routes and TLSRoutes.
+    pub external_bootstrap_route: Option<ResourceTemplate>,
+    /// The Routes and TLSRoutes of single brokers.
+    pub per_pod_route: Option<ResourceTemplate>,
+    /// The bootstrap Ingresses.
+    pub external_bootstrap_ingress: Option<ResourceTemplate>,
+    /// The Ingresses of single brokers.
+    pub per_pod_ingress: Option<ResourceTemplate>,
+    /// The PersistentVolumeClaims.
+    pub persistent_volume_claim: Option<ResourceTemplate>,
+    /// The PodDisruptionBudget over all nodes of the cluster.
+    pub pod_disruption_budget: Option<PodDisruptionBudgetTemplate>,
+    /// The container that runs Kafka.
+    pub kafka_container: Option<ContainerTemplate>,
+    /// The init container.
+    pub init_container: Option<ContainerTemplate>,
+    /// The Secret with the certificate of the cluster CA.
+    pub cluster_ca_cert: Option<ResourceTemplate>,
+    /// The ServiceAccount.
+    pub service_account: Option<ResourceTemplate>,
+    /// The Secret with the JMX user and password.
+    pub jmx_secret: Option<ResourceTemplate>,
+    /// The ClusterRoleBinding.
+    pub cluster_role_binding: Option<ResourceTemplate>,
+    /// The StrimziPodSets.
+    pub pod_set: Option<ResourceTemplate>,
+}

@@ -1,0 +1,56 @@
+//! Distinguished names of the certificates that the parts of a cluster show each other, and the Kafka
+//! principals made of them.
+
+/// Organization in the subject of every internal certificate.
+pub const ORGANIZATION: &str = "io.strimzi";
+/// Principal of a client that shows no certificate.
+pub const ANONYMOUS: &str = "User:ANONYMOUS";
+
+/// Common name of the Kafka nodes.
+pub fn kafka_common_name(c: &str) -> String {
+    crate::names::kafka(c)
+}
+
+/// Common name of the cluster operator.
+pub const CLUSTER_OPERATOR_COMMON_NAME: &str = "cluster-operator";
+
+/// Kafka principal of an internal certificate: `User:CN=<common name>,O=io.strimzi`.
+pub fn internal(common_name: &str) -> String {
+    format!("User:CN={common_name},O={ORGANIZATION}")
+}
+
+/// Principal of a user that shows a certificate: `User:CN=<name>`.
+pub fn tls_user(name: &str) -> String {
+    format!("User:CN={name}")
+}
+
+/// Principal of a user that shows a password: `User:<name>`.
+pub fn scram_user(name: &str) -> String {
+    format!("User:{name}")
+}
+
+/// The principals that every cluster's `super.users` starts with, in this order.
+pub fn super_users(c: &str) -> Vec<String> {
+    vec![
+        internal(&kafka_common_name(c)),
+        internal(&crate::names::entity_operator::topic_operator(c)),
+        internal(&crate::names::entity_operator::user_operator(c)),
+        internal(&crate::names::kafka_exporter::deployment(c)),
+        internal(&crate::names::cruise_control::deployment(c)),
+        internal(CLUSTER_OPERATOR_COMMON_NAME),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn super_users_are_the_internal_identities() {
+        let users = super::super_users("my").join(";");
+        assert_eq!(
+            users,
+            "User:CN=my-kafka,O=io.strimzi;User:CN=my-entity-topic-operator,O=io.strimzi;\
+             User:CN=my-entity-user-operator,O=io.strimzi;User:CN=my-kafka-exporter,O=io.strimzi;\
+             User:CN=my-cruise-control,O=io.strimzi;User:CN=cluster-operator,O=io.strimzi"
+        );
+    }
+}
