@@ -1,1 +1,44 @@
-//! A typed asynchronous Kafka admin client.
+//! A typed asynchronous client for the administration of Apache Kafka 4.x.
+//!
+//! The codec is the `kafka-protocol` crate's; connections, routing, retries, splitting of large calls and the types of
+//! the calls are made here. Start at [`Admin`].
+
+mod acls;
+mod batch;
+mod client;
+mod cluster;
+mod codes;
+mod config;
+mod configs;
+mod connect;
+mod error;
+mod log_dirs;
+mod node;
+mod partitions;
+mod quorum;
+mod quotas;
+mod sasl;
+mod scram;
+mod tls;
+mod topics;
+mod values;
+mod wire;
+
+pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, ResourceType};
+pub use client::Admin;
+pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features, Node};
+pub use codes::ErrorCode;
+pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
+pub use configs::{
+    ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
+};
+pub use error::{AdminError, KafkaError, Outcomes};
+pub use log_dirs::{LogDir, LogDirReplica};
+pub use partitions::{Election, Reassignment};
+pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};
+pub use quotas::{QuotaEntity, QuotaName};
+pub use sasl::ScramMechanism;
+pub use scram::ScramChange;
+pub use topics::{CreatedTopic, NewPartitions, NewTopic, PartitionDescription, TopicDescription};
+pub use uuid::Uuid;
+pub use values::{TopicPartition, format_uuid, parse_uuid};

@@ -1,0 +1,398 @@
+//! The client: which node gets a request, and when it is sent again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
+use kafka_protocol::protocol::Request;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::batch::{self, Limits, Weight};
+use crate::cluster::ClusterDescription;
+use crate::config::{AdminConfig, BootstrapKind, Security, TlsConfig};
+use crate::connect::split_address;
+use crate::error::check;
+use crate::node::{self, Answer, Command, Shared};
+use crate::wire::{decode, encode};
+use crate::{AdminError, ErrorCode, KafkaError};
+
+/// First and longest pause between two attempts.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Records that one operation may write, well below the controller's limit of 10,000.
+const MAX_RECORDS: usize = 2_000;
+
+/// A client for the administration of a Kafka cluster. Cheap to clone; all clones share their connections.
+///
+/// Nothing is connected before the first call. Each node gets one connection on which requests are pipelined.
+/// A failed connection, a node that is not (or no longer) the controller and a server that is starting are retried
+/// until the time limit; a request whose connection was lost is sent again, so that a creation which Kafka carried
+/// out unseen comes back as "already exists".
+///
+/// Reads go to one broker as long as it answers. KRaft brokers learn of a change some milliseconds after it was
+/// acknowledged, so that a read directly after a write may still show the older state.
+#[derive(Clone)]
+pub struct Admin {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    routes: Mutex<Routes>,
+}
+
+/// What is known about the way to the nodes.
+struct Routes {
+    /// Task of each address.
+    nodes: HashMap<String, mpsc::Sender<Command>>,
+    /// The address for requests that any node can answer.
+    current: String,
+    cluster: Option<Arc<ClusterDescription>>,
+}
+
+/// Who can answer a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// Any node of the kind that the client is connected to.
+    Any,
+    /// The active controller. Brokers forward to it, so with brokers this is the same as `Any`.
+    Controller,
+    /// This node only.
+    Node(i32),
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("config", &self.inner.shared.config).finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// Checks the settings and makes a client; connects to nothing yet. Calls need a tokio runtime.
+    pub fn new(config: AdminConfig) -> Result<Self, AdminError> {
+        if config.bootstrap.is_empty() {
+            return Err(AdminError::Config("no bootstrap address".to_owned()));
+        }
+        for address in &config.bootstrap {
+            split_address(address)?;
+        }
+        let routes = Routes { nodes: HashMap::new(), current: config.bootstrap[0].clone(), cluster: None };
+        let shared = Arc::new(Shared::new(config)?);
+        Ok(Self { inner: Arc::new(Inner { shared, routes: Mutex::new(routes) }) })
+    }
+
+    /// Replaces trust and identity. Connections made from now on use them; an existing connection is replaced as soon
+    /// as a request comes while none is under way on it. On an error the old ones stay in use.
+    pub fn update_tls(&self, tls: &TlsConfig) -> Result<(), AdminError> {
+        if self.config().security == Security::Plaintext {
+            return Err(AdminError::Config("a client without tls cannot get a tls identity".to_owned()));
+        }
+        self.inner.shared.update_tls(tls)
+    }
+
+    /// How many requests were sent to Kafka so far, those that set up connections included.
+    pub fn requests_sent(&self) -> u64 {
+        self.inner.shared.requests()
+    }
+
+    /// The client's settings, as given at the start.
+    pub fn config(&self) -> &AdminConfig {
+        &self.inner.shared.config
+    }
+
+    pub(crate) fn is_controllers(&self) -> bool {
+        self.config().bootstrap_kind == BootstrapKind::Controllers
+    }
+
+    /// How long one attempt may take: short enough that another node can be tried within the call.
+    fn attempt_limit(&self) -> Duration {
+        self.config().request_timeout / 2
+    }
+
+    /// The time limit that is sent along for Kafka's own waiting. Milliseconds.
+    pub(crate) fn server_timeout_ms(&self) -> i32 {
+        i32::try_from((self.config().request_timeout / 3).as_millis()).unwrap_or(i32::MAX)
+    }
+
+    /// Sends a request, again where that helps, until the time limit.
+    ///
+    /// `failure` finds the error that concerns the whole answer: the one of its head, or one of an item that says that
+    /// the wrong node was asked (see [`misrouted`]).
+    pub(crate) async fn call<R>(
+        &self,
+        name: &'static str,
+        route: Route,
+        request: R,
+        failure: impl Fn(&R::Response) -> Result<(), KafkaError>,
+    ) -> Result<R::Response, AdminError>
+    where
+        R: Request + Send + Sync + 'static,
+    {
+        let limit = self.config().request_timeout;
+        let start = Instant::now();
+        let request = Arc::new(request);
+        let mut pause = PAUSE.0;
+        loop {
+            let attempt_start = Instant::now();
+            let rest = limit.saturating_sub(start.elapsed()).min(self.attempt_limit());
+            let mut asked = None;
+            let error = match timeout(rest, self.attempt(name, route, &request, &mut asked)).await {
+                Ok(Ok(answer)) => match failure(&answer) {
+                    Ok(()) => return Ok(answer),
+                    Err(error) => AdminError::Api { call: name, error },
+                },
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    if let Some(address) = &asked {
+                        // A short remainder at the end of a call says nothing about the connection.
+                        if rest >= self.attempt_limit() / 2 {
+                            self.reset(address, attempt_start);
+                        }
+                    }
+                    let address = asked.clone().unwrap_or_else(|| "the cluster".to_owned());
+                    let reason = format!("no answer within {} ms", rest.as_millis());
+                    AdminError::Disconnected { address, reason }
+                }
+            };
+            if !error.is_retriable() {
+                return Err(error);
+            }
+            tracing::debug!(call = name, %error, "kafka call failed, trying again");
+            self.look_elsewhere(asked.as_deref());
+            if start.elapsed() + pause >= limit {
+                return Err(AdminError::Timeout { call: name, after: limit, last: Some(Box::new(error)) });
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    async fn attempt<R>(
+        &self,
+        name: &'static str,
+        route: Route,
+        request: &Arc<R>,
+        asked: &mut Option<String>,
+    ) -> Result<R::Response, AdminError>
+    where
+        R: Request + Send + Sync + 'static,
+    {
+        let address = match route {
+            Route::Controller if self.is_controllers() => {
+                let cluster = self.cluster(asked).await?;
+                let Some(leader) = cluster.controller_id.and_then(|id| cluster.nodes.get(&id)) else {
+                    let error =
+                        KafkaError::new(ErrorCode::NOT_CONTROLLER, "the quorum has no leader at present");
+                    return Err(AdminError::Api { call: name, error });
+                };
+                leader.address()
+            }
+            Route::Any | Route::Controller => self.any_address(),
+            Route::Node(id) => {
+                let known = self.cluster(asked).await?.nodes.get(&id).map(crate::Node::address);
+                if let Some(address) = known {
+                    address
+                } else {
+                    // It may have joined since.
+                    let fresh = self.fetch_cluster(asked).await?;
+                    fresh.nodes.get(&id).map(crate::Node::address).ok_or(AdminError::UnknownNode(id))?
+                }
+            }
+        };
+        *asked = Some(address.clone());
+        self.exchange(name, &address, request).await
+    }
+
+    async fn exchange<R>(
+        &self,
+        name: &'static str,
+        address: &str,
+        request: &Arc<R>,
+    ) -> Result<R::Response, AdminError>
+    where
+        R: Request + Send + Sync + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let content = Arc::clone(request);
+        let command = Command::Call {
+            name,
+            key: R::KEY,
+            versions: R::VERSIONS,
+            encode: Box::new(move |head| encode(&*content, head)),
+            reply,
+        };
+        let ended = || AdminError::Disconnected {
+            address: address.to_owned(),
+            reason: "the connection's task ended".to_owned(),
+        };
+        self.node(address).send(command).await.map_err(|_| ended())?;
+        let Answer { version, frame } = answer.await.map_err(|_| ended())??;
+        decode::<R>(frame, version)
+            .map_err(|reason| AdminError::Protocol { address: address.to_owned(), reason })
+    }
+
+    /// The cluster as last seen.
+    async fn cluster(&self, asked: &mut Option<String>) -> Result<Arc<ClusterDescription>, AdminError> {
+        let known = self.routes().cluster.clone();
+        match known {
+            Some(cluster) => Ok(cluster),
+            None => self.fetch_cluster(asked).await,
+        }
+    }
+
+    async fn fetch_cluster(&self, asked: &mut Option<String>) -> Result<Arc<ClusterDescription>, AdminError> {
+        let address = self.any_address();
+        *asked = Some(address.clone());
+        let request = Arc::new(self.cluster_request());
+        let answer = self.exchange("describe cluster", &address, &request).await?;
+        check(answer.error_code, answer.error_message.as_ref())
+            .map_err(|error| AdminError::Api { call: "describe cluster", error })?;
+        Ok(self.remember(&answer))
+    }
+
+    pub(crate) fn cluster_request(&self) -> DescribeClusterRequest {
+        DescribeClusterRequest::default()
+            .with_endpoint_type(if self.is_controllers() { 2 } else { 1 })
+            .with_include_fenced_brokers(!self.is_controllers())
+    }
+
+    /// Keeps the ways to the nodes.
+    pub(crate) fn remember(&self, answer: &DescribeClusterResponse) -> Arc<ClusterDescription> {
+        let cluster = Arc::new(ClusterDescription::from(answer));
+        self.routes().cluster = Some(Arc::clone(&cluster));
+        cluster
+    }
+
+    fn routes(&self) -> MutexGuard<'_, Routes> {
+        self.inner.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn node(&self, address: &str) -> mpsc::Sender<Command> {
+        let mut routes = self.routes();
+        if let Some(sender) = routes.nodes.get(address)
+            && !sender.is_closed()
+        {
+            return sender.clone();
+        }
+        let sender = node::spawn(address.to_owned(), Arc::clone(&self.inner.shared));
+        routes.nodes.insert(address.to_owned(), sender.clone());
+        sender
+    }
+
+    fn reset(&self, address: &str, older_than: Instant) {
+        let sender = self.routes().nodes.get(address).cloned();
+        if let Some(sender) = sender
+            && sender.try_send(Command::Reset { older_than }).is_err()
+        {
+            // The queue is full because the task hangs in a write: leave it to its own time limit and start another.
+            self.routes().nodes.remove(address);
+        }
+    }
+
+    fn any_address(&self) -> String {
+        self.routes().current.clone()
+    }
+
+    /// After a failure: ask another node if it was the usual one that failed, and forget addresses that may be old.
+    fn look_elsewhere(&self, asked: Option<&str>) {
+        let mut routes = self.routes();
+        let asked = asked.unwrap_or(&routes.current).to_owned();
+        if asked == routes.current {
+            let list = candidates(&self.config().bootstrap, routes.cluster.as_deref());
+            let next = list.iter().position(|address| *address == asked).map_or(0, |position| position + 1);
+            routes.current.clone_from(&list[next % list.len()]);
+        }
+        routes.cluster = None;
+    }
+
+    /// Splits a call into requests within the limits and runs them.
+    pub(crate) async fn batched<T, O, F>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        weigh: impl Fn(&T) -> Weight,
+        request: impl Fn(Vec<T>) -> F,
+    ) -> Result<Vec<O>, AdminError>
+    where
+        F: Future<Output = Result<O, AdminError>>,
+    {
+        let limits = Limits { bytes: self.config().max_request_bytes, records: MAX_RECORDS };
+        let groups = batch::split(items, limits, weigh);
+        batch::run(groups, self.config().concurrency, request).await
+    }
+}
+
+/// Addresses that can answer what any node can: the configured ones first.
+fn candidates(bootstrap: &[String], cluster: Option<&ClusterDescription>) -> Vec<String> {
+    let mut all = bootstrap.to_vec();
+    for node in cluster.iter().flat_map(|cluster| cluster.nodes.values()) {
+        let address = node.address();
+        if !node.fenced && !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
+}
+
+/// Finds the answer "ask another node" among the codes of an answer's items: then none of them was carried out.
+pub(crate) fn misrouted(codes: impl IntoIterator<Item = i16>) -> Result<(), KafkaError> {
+    for code in codes {
+        let code = ErrorCode(code);
+        if matches!(code, ErrorCode::NOT_CONTROLLER | ErrorCode::NOT_LEADER_OR_FOLLOWER) {
+            return Err(KafkaError::new(code, "the node that was asked does not lead"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::Node;
+
+    fn cluster() -> ClusterDescription {
+        let node =
+            |id: i32, fenced| (id, Node { id, host: format!("b{id}"), port: 9091, rack: None, fenced });
+        ClusterDescription {
+            cluster_id: "c".into(),
+            controller_id: Some(0),
+            nodes: BTreeMap::from([node(0, false), node(1, true), node(2, false)]),
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_are_checked_before_any_connection() {
+        let none: [&str; 0] = [];
+        assert!(Admin::new(AdminConfig::brokers(none)).is_err());
+        let error = Admin::new(AdminConfig::brokers(["kafka"])).unwrap_err();
+        assert!(error.to_string().contains("\"kafka\" is not host:port"), "{error}");
+    }
+
+    #[test]
+    fn known_nodes_stand_in_for_the_bootstrap_addresses_but_fenced_ones_do_not() {
+        assert_eq!(candidates(&["boot:1".into()], Some(&cluster())), ["boot:1", "b0:9091", "b2:9091"]);
+        assert_eq!(candidates(&["b0:9091".into()], Some(&cluster())), ["b0:9091", "b2:9091"]);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_the_next_node_is_asked() {
+        let admin = Admin::new(AdminConfig::brokers(["one:1", "two:2"])).unwrap();
+        assert_eq!(admin.any_address(), "one:1");
+        admin.look_elsewhere(Some("one:1"));
+        assert_eq!(admin.any_address(), "two:2");
+        // A failure of another node changes nothing.
+        admin.look_elsewhere(Some("one:1"));
+        assert_eq!(admin.any_address(), "two:2");
+        admin.look_elsewhere(Some("two:2"));
+        assert_eq!(admin.any_address(), "one:1");
+    }
+
+    #[test]
+    fn only_an_answer_from_the_wrong_node_fails_the_whole_request() {
+        assert_eq!(misrouted([0, 36, 3]), Ok(()));
+        assert_eq!(misrouted([0, 41]).unwrap_err().code, ErrorCode::NOT_CONTROLLER);
+    }
+}
