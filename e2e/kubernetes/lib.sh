@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Shared by the scripts of this folder: paths, settings, messages, required tools, processes. Source it, do not run it.
+# shellcheck disable=SC2034  # the variables are used by the scripts that source this file
+
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+CHECKOUT=$(cd "$HERE/../.." && pwd -P)
+CACHE=${KASTELLAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kastellan}
+BIN=$CACHE/bin
+STATE=$CHECKOUT/.local/kubernetes
+KUBECONFIG_ADMIN=$STATE/kubeconfig
+
+KUBERNETES_VERSION=v1.36.3
+KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
+
+# One cluster per checkout: everything it makes outside the state folder carries this name.
+ID=$(printf '%s' "$CHECKOUT" | sha256sum | cut -c1-6)
+NAME=kastellan-$ID
+# Addresses, as the first two numbers of a /16 each; the last /24 of the pod range joins host and nodes.
+POD_NET=${KASTELLAN_POD_NET:-10.244}
+SERVICE_NET=${KASTELLAN_SERVICE_NET:-10.96}
+DNS_IP=$SERVICE_NET.0.10
+HOST_IP=$POD_NET.255.1
+SERVER_IP=$POD_NET.255.2
+SERVER=https://$SERVER_IP:6443
+HOST_LINK=kst-$ID
+
+STARTED=$(date +%s%N)
+# say TEXT...: one progress line with the seconds since the script began.
+say() {
+  local ms=$((($(date +%s%N) - STARTED) / 1000000))
+  printf '[%3d.%d s] %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$*" >&2
+}
+die() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# --- what the machine must have -------------------------------------------------------------------------------------
+
+require_root() {
+  [[ $(uname -s) == Linux ]] || die "a local Kubernetes needs Linux; use CLUSTER=current with a cluster of your own"
+  [[ $EUID -eq 0 ]] || die "root is needed for network namespaces, mounts and cgroups: run this with sudo"
+}
+
+# need PACKAGE FILE_OR_COMMAND...: installs PACKAGE with apt-get when one of the others is missing.
+MISSING=()
+need() {
+  local package=$1 wanted
+  shift
+  for wanted in "$@"; do
+    if [[ $wanted == /* ]]; then
+      [[ -e $wanted ]] || { MISSING+=("$package"); return; }
+    else
+      command -v "$wanted" >/dev/null || { MISSING+=("$package"); return; }
+    fi
+  done
+}
+install_missing() {
+  ((${#MISSING[@]})) || return 0
+  local list="${MISSING[*]}"
+  command -v apt-get >/dev/null || die "these packages (Debian names) are missing and there is no apt-get: $list"
+  [[ $EUID -eq 0 ]] || die "these packages are missing: $list; run 'sudo apt-get install $list'"
+  say "installing $list with apt-get"
+  local log=$CACHE/apt.log
+  mkdir -p "$CACHE"
+  if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${MISSING[@]}" >"$log" 2>&1; then
+    apt-get update >>"$log" 2>&1 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${MISSING[@]}" >>"$log" 2>&1 \
+      || { tail -5 "$log" >&2; die "apt-get could not install $list (see $log)"; }
+  fi
+  MISSING=()
+}
+
+# kubectl of the machine if there is one, else the one that build.sh made.
+kubectl() {
+  local program
+  program=$(type -P kubectl || true)
+  [[ -n $program ]] || program=$BIN/kubectl
+  "$program" --kubeconfig="$KUBECONFIG_ADMIN" "$@"
+}
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+# start_time PID: the kernel's start tick, which tells a process from a later one with the same id.
+start_time() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  stat=${stat##*) }
+  # shellcheck disable=SC2086  # the fields of /proc/PID/stat after the command name
+  set -- $stat
+  [[ $1 != Z ]] && printf '%s\n' "${20}"
+}
+# record NAME PID: notes a process in the state folder.
+record() {
+  printf '%s %s\n' "$2" "$(start_time "$2")" >"$STATE/pids/$1"
+}
+# alive NAME: whether the recorded process still runs.
+alive() {
+  local pid started
+  [[ -f $STATE/pids/$1 ]] && read -r pid started <"$STATE/pids/$1" && [[ $(start_time "$pid") == "$started" ]]
+}
+pid_of() {
+  cut -d' ' -f1 "$STATE/pids/$1"
+}
+# start NAME NODE COMMAND...: a long-lived process in the network and mount namespaces of NODE, logging to logs/NAME.log.
+start() {
+  local name=$1 node=$2
+  shift 2
+  setsid nsenter --net="/run/netns/$(netns_of "$node")" --mount="/proc/$(pid_of "$node-mounts")/ns/mnt" -- "$@" \
+    >>"$STATE/logs/$name.log" 2>&1 </dev/null &
+  record "$name" $!
+}
+# in_node NODE COMMAND...: runs a short command in the namespaces of NODE.
+in_node() {
+  local node=$1
+  shift
+  nsenter --net="/run/netns/$(netns_of "$node")" --mount="/proc/$(pid_of "$node-mounts")/ns/mnt" -- "$@"
+}
+netns_of() {
+  [[ $1 == node-1 ]] && printf '%s\n' "$NAME" || printf '%s-%s\n' "$NAME" "${1#node-}"
+}
+# wait_for SECONDS PROCESS WHAT COMMAND...: until COMMAND succeeds; gives up when PROCESS ends or the time is over.
+wait_for() {
+  local seconds=$1 process=$2 what=$3 deadline
+  shift 3
+  deadline=$(($(date +%s) + seconds))
+  until "$@" >/dev/null 2>&1; do
+    if ! alive "$process"; then
+      tail -n 5 "$STATE/logs/$process.log" >&2
+      die "$process ended while waiting for $what (log: $STATE/logs/$process.log)"
+    fi
+    (($(date +%s) < deadline)) || die "no $what after $seconds s (log: $STATE/logs/$process.log)"
+    sleep 0.1
+  done
+}
+nodes() {
+  local node
+  for node in "$STATE"/node-*; do
+    [[ -d $node ]] && basename "$node"
+  done | sort -t- -k2n
+}
