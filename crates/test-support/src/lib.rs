@@ -1,1 +1,13 @@
 //! Real processes for tests: an API server, a Kafka node.
+
+pub mod api_server;
+pub mod binaries;
+pub mod certificates;
+pub mod child;
+pub mod kafka;
+pub mod stand_in;
+pub mod wait;
+
+pub use api_server::ApiServer;
+pub use kafka::{KafkaCluster, KafkaNode, KafkaOptions};
+pub use stand_in::PodReadyStandIn;
