@@ -1,6 +1,7 @@
 //! What several kinds share.
 
 pub mod client_auth;
+pub mod connector;
 pub mod jvm;
 pub mod logging;
 pub mod metrics;
