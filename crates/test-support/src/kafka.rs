@@ -64,15 +64,15 @@ pub struct KafkaCluster {
     nodes: Vec<KafkaNode>,
     plan: Blueprint,
     // Dropped last: the nodes' data lies in it.
-    _folder: Arc<tempfile::TempDir>,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl KafkaNode {
     /// Starts a cluster of one node that is broker and controller, and waits until it serves.
-    pub async fn start_one(options: KafkaOptions) -> anyhow::Result<Self> {
+    pub async fn start(options: KafkaOptions) -> anyhow::Result<Self> {
         let mut cluster = KafkaCluster::start(1, options).await?;
         let mut node = cluster.nodes.remove(0);
-        node.keep(Arc::clone(&cluster._folder));
+        node.keep(Arc::clone(&cluster.folder));
         Ok(node)
     }
 }
@@ -80,12 +80,7 @@ impl KafkaNode {
 impl KafkaCluster {
     /// Starts a cluster of nodes 0 to n - 1, each broker and controller, and waits until all of them serve.
     pub async fn start(count: usize, options: KafkaOptions) -> anyhow::Result<Self> {
-        let folder = Arc::new(
-            tempfile::Builder::new()
-                .prefix("kastellan-kafka-")
-                .tempdir()
-                .context("make a folder for kafka's data")?,
-        );
+        let folder = Arc::new(folder()?);
         let authority = Arc::new(Authority::new("kafka-test-ca")?);
         let ids: Vec<i32> = (0..i32::try_from(count)?).collect();
         let plan = Blueprint::new(folder.path(), options, authority, &ids)?;
@@ -94,7 +89,7 @@ impl KafkaCluster {
         let voters: Vec<String> = nodes.iter().map(KafkaNode::voter).collect();
         let initial = ["--initial-controllers".to_owned(), voters.join(",")];
         boot(&mut nodes, &plan, &initial).await?;
-        Ok(Self { nodes, plan, _folder: folder })
+        Ok(Self { nodes, plan, folder })
     }
 
     /// Starts one more node, which gets no vote in the quorum by itself.
@@ -131,6 +126,23 @@ impl KafkaCluster {
     pub fn authority(&self) -> &Authority {
         self.plan.authority()
     }
+}
+
+/// A folder for the data of a cluster. A test binary that shares a node among its tests ends without dropping it, so
+/// the folders of processes that are gone are removed here.
+fn folder() -> anyhow::Result<tempfile::TempDir> {
+    const PREFIX: &str = "kastellan-kafka-";
+    let parent = std::env::temp_dir();
+    for entry in std::fs::read_dir(&parent).with_context(|| format!("list {}", parent.display()))?.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
+        if owner.is_some_and(|(pid, _)| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().context("make a folder for kafka's data")
 }
 
 /// Formats the storage of new nodes and starts them, all at once.

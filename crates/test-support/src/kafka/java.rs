@@ -112,7 +112,7 @@ impl Java {
         let mut node = crate::child::Child::start(&self.program, &arguments, &log)?;
         super::node::wait_for_line(&log, 0, || node.is_running())?;
         super::node::signal(node.id(), "TERM")?;
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
         while node.is_running() && std::time::Instant::now() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }

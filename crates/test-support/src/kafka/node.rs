@@ -18,7 +18,7 @@ use crate::child::Child;
 const CLUSTER_ID: &str = "S2FzdGVsbGFuLXRlc3Qtay";
 
 /// How long a node may take to start, on a machine that is busy with other tests too.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// What a node does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +199,7 @@ impl KafkaNode {
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         signal(process.id(), "TERM")?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while process.is_running() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -208,7 +208,7 @@ impl KafkaNode {
     }
 
     /// Starts it again on the same ports and data, and waits until it serves.
-    pub async fn start(&mut self) -> anyhow::Result<()> {
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let java = self.java.clone().context("a node that was never started cannot start again")?;
         self.launch(&java)?;
         self.wait_until_started().await
