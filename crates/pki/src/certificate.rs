@@ -1,0 +1,165 @@
+//! Reading certificates.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::X509Certificate;
+
+use crate::{CertificatePem, PkiError};
+
+/// What this project wants to know about a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateInfo {
+    /// Subject in the order of the certificate, for example `O=io.strimzi, CN=cluster-ca v0`.
+    pub subject: String,
+    /// First common name of the subject, empty if it has none.
+    pub common_name: String,
+    /// First organization of the subject, if it has one.
+    pub organization: Option<String>,
+    /// Issuer in the order of the certificate.
+    pub issuer: String,
+    /// Valid from this time on.
+    pub not_before: Timestamp,
+    /// Valid up to this time.
+    pub not_after: Timestamp,
+    /// DNS names among the subject alternative names.
+    pub dns_names: BTreeSet<String>,
+    /// IP addresses among the subject alternative names.
+    pub ip_addresses: BTreeSet<IpAddr>,
+    /// Whether it may sign other certificates.
+    pub is_ca: bool,
+    /// Serial number in hexadecimal.
+    pub serial: String,
+    /// SHA-256 of the DER form, lower-case hexadecimal.
+    pub sha256_thumbprint: String,
+    /// SHA-1 of the DER form, lower-case hexadecimal (the form Strimzi writes into annotations).
+    pub sha1_thumbprint: String,
+    /// The raw subject public key: what a private key is compared with.
+    pub public_key: Vec<u8>,
+    /// Subject in DER form, to tell whether another certificate names it as its issuer.
+    pub subject_der: Vec<u8>,
+    /// Issuer in DER form.
+    pub issuer_der: Vec<u8>,
+}
+
+impl CertificateInfo {
+    /// Whether it is over at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.not_after <= now
+    }
+
+    /// Whether it is over within so many days after `now`.
+    pub fn expires_within(&self, days: u32, now: Timestamp) -> bool {
+        self.not_after.as_second() - now.as_second() <= i64::from(days) * 86_400
+    }
+
+    /// The time at which [`Self::expires_within`] becomes true.
+    pub fn renewal_time(&self, renewal_days: u32) -> Timestamp {
+        let second = self.not_after.as_second() - i64::from(renewal_days) * 86_400;
+        Timestamp::from_second(second).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// Reads the first certificate of a PEM text.
+pub fn parse_certificate(pem: &CertificatePem) -> Result<CertificateInfo, PkiError> {
+    let ders = pem.ders()?;
+    match ders.first() {
+        Some(der) => info(der),
+        None => Err(PkiError::ParseCertificate("no CERTIFICATE block found".to_owned())),
+    }
+}
+
+/// Reads every certificate of a PEM text.
+pub fn parse_certificates(pem: &CertificatePem) -> Result<Vec<CertificateInfo>, PkiError> {
+    let mut all = Vec::new();
+    for der in pem.ders()? {
+        all.push(info(&der)?);
+    }
+    Ok(all)
+}
+
+/// The certificates of a PEM text that are not over at `now`; `None` if none is left or nothing in it can be read.
+///
+/// For bundles of trusted authorities: a client must not be given an expired one.
+pub fn without_expired(pem: &CertificatePem, now: Timestamp) -> Option<CertificatePem> {
+    let mut text = String::new();
+    for der in pem.ders().ok()? {
+        if info(&der).is_ok_and(|one| !one.is_expired(now)) {
+            text.push_str(CertificatePem::from_der(&der).as_str());
+        }
+    }
+    if text.is_empty() { None } else { Some(CertificatePem::new(text)) }
+}
+
+pub(crate) fn info(der: &[u8]) -> Result<CertificateInfo, PkiError> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(der)
+        .map_err(|error| PkiError::ParseCertificate(error.to_string()))?;
+    let mut dns_names = BTreeSet::new();
+    let mut ip_addresses = BTreeSet::new();
+    let names =
+        parsed.subject_alternative_name().map_err(|error| PkiError::ParseCertificate(error.to_string()))?;
+    if let Some(names) = names {
+        for name in &names.value.general_names {
+            match name {
+                GeneralName::DNSName(dns) => {
+                    dns_names.insert((*dns).to_owned());
+                }
+                GeneralName::IPAddress(raw) => {
+                    ip_addresses.extend(ip_address(raw));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(CertificateInfo {
+        subject: parsed.subject().to_string(),
+        common_name: first(parsed.subject().iter_common_name()).unwrap_or_default(),
+        organization: first(parsed.subject().iter_organization()),
+        issuer: parsed.issuer().to_string(),
+        not_before: time(parsed.validity().not_before.timestamp())?,
+        not_after: time(parsed.validity().not_after.timestamp())?,
+        dns_names,
+        ip_addresses,
+        is_ca: is_ca(&parsed),
+        serial: hex(parsed.raw_serial()),
+        sha256_thumbprint: hex(digest::digest(&digest::SHA256, der).as_ref()),
+        sha1_thumbprint: hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der).as_ref()),
+        public_key: parsed.public_key().subject_public_key.data.to_vec(),
+        subject_der: parsed.subject().as_raw().to_vec(),
+        issuer_der: parsed.issuer().as_raw().to_vec(),
+    })
+}
+
+fn is_ca(certificate: &X509Certificate<'_>) -> bool {
+    matches!(certificate.basic_constraints(), Ok(Some(constraints)) if constraints.value.ca)
+}
+
+fn first<'a>(
+    mut values: impl Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>,
+) -> Option<String> {
+    values.next().and_then(|value| value.as_str().ok()).map(str::to_owned)
+}
+
+fn time(second: i64) -> Result<Timestamp, PkiError> {
+    Timestamp::from_second(second)
+        .map_err(|_| PkiError::ParseCertificate(format!("validity at second {second} is out of range")))
+}
+
+fn ip_address(raw: &[u8]) -> Option<IpAddr> {
+    if let Ok(four) = <[u8; 4]>::try_from(raw) {
+        return Some(IpAddr::from(four));
+    }
+    <[u8; 16]>::try_from(raw).ok().map(IpAddr::from)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,138 @@
+//! PEM texts and passwords as types, so that a key cannot be taken for a certificate or be printed by mistake.
+
+use std::fmt;
+
+use base64::Engine;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::PkiError;
+
+/// One or more PEM-encoded certificates, leaf first.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CertificatePem(String);
+
+impl CertificatePem {
+    /// Takes a text as it is; it is read when it is used.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The PEM text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// This chain followed by another.
+    #[must_use]
+    pub fn followed_by(&self, rest: &CertificatePem) -> CertificatePem {
+        let mut text = self.0.clone();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&rest.0);
+        Self(text)
+    }
+
+    /// Every certificate of the text in DER form, in order. An error if there is none or one is broken.
+    pub fn ders(&self) -> Result<Vec<CertificateDer<'static>>, PkiError> {
+        let mut all = Vec::new();
+        for item in CertificateDer::pem_slice_iter(self.0.as_bytes()) {
+            all.push(item.map_err(|error| PkiError::ParseCertificate(error.to_string()))?);
+        }
+        if all.is_empty() {
+            return Err(PkiError::ParseCertificate("no CERTIFICATE block found".to_owned()));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn from_der(der: &[u8]) -> Self {
+        Self(encode("CERTIFICATE", der))
+    }
+}
+
+impl fmt::Debug for CertificatePem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificatePem({} bytes)", self.0.len())
+    }
+}
+
+/// A PEM-encoded private key. `Debug` shows nothing of it, and there is no `Display`.
+#[derive(Clone)]
+pub struct PrivateKeyPem(String);
+
+impl PrivateKeyPem {
+    /// Takes a text as it is; it is read when it is used.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The PEM text, for a Secret or a file; never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn der(&self) -> Result<PrivateKeyDer<'static>, PkiError> {
+        PrivateKeyDer::from_pem_slice(self.0.as_bytes())
+            .map_err(|error| PkiError::ParseKey(error.to_string()))
+    }
+
+    pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
+        Self(encode("PRIVATE KEY", der))
+    }
+}
+
+impl fmt::Debug for PrivateKeyPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKeyPem(hidden)")
+    }
+}
+
+/// A password. `Debug` shows nothing of it, and there is no `Display`.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Takes a text as it is.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for a Secret; never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        crate::secrets_equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Password {}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(hidden)")
+    }
+}
+
+fn encode(label: &str, der: &[u8]) -> String {
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let mut text = String::with_capacity(body.len() + body.len() / 64 + 64);
+    text.push_str("-----BEGIN ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, tail) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = tail;
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
+}
