@@ -1,3 +1,54 @@
-//! Runs Kafka clusters from Kafka and KafkaNodePool resources.
+//! The cluster operator: starts, wires, ends.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use cluster_operator::run;
+use cluster_operator::settings::Settings;
+use operator_runtime::env::Env;
+use operator_runtime::telemetry;
+
+/// Runs Apache Kafka clusters from Kafka and KafkaNodePool resources.
+///
+/// The operator is configured by environment variables, which the Helm chart sets. The most important ones:
+///
+///   STRIMZI_NAMESPACE                        namespaces to watch, separated by commas; * for all (default)
+///   KASTELLAN_OPERATOR_IMAGE                 image with the binaries of Kastellan (required)
+///   KASTELLAN_KAFKA_IMAGE                    Kafka's image without its tag (default apache/kafka)
+///   STRIMZI_KAFKA_IMAGES                     images by version, for example 4.3.1=registry/kafka:4.3.1
+///   STRIMZI_FULL_RECONCILIATION_INTERVAL_MS  time between two passes over everything (default 120000)
+///   STRIMZI_LEADER_ELECTION_ENABLED          true: only the holder of the Lease works (default false)
+///   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
+///   KASTELLAN_LOG_FORMAT                     text (default) or json
+///
+/// It serves /healthy, /ready and /metrics on port 8080.
+#[derive(Parser)]
+#[command(version, verbatim_doc_comment)]
+struct Cli {}
+
+fn main() -> ExitCode {
+    let Cli {} = Cli::parse();
+    let env = Env::from_process();
+    let settings = match Settings::from_env(&env) {
+        Ok(settings) => settings,
+        Err(errors) => {
+            eprintln!("cluster-operator: wrong settings\n{errors}");
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::init(&settings.telemetry);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start the runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

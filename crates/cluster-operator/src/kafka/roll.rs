@@ -9,55 +9,10 @@
 //! the middle of a roll goes on where it was.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::Serialize;
 
-/// Why a pod has to restart. The names are the reasons of the events (strimzi.md 2.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum RestartReason {
-    /// The certificate of an authority in the pod is of an older generation.
-    CaCertHasOldGeneration,
-    /// The key of the cluster authority was replaced.
-    ClusterCaCertKeyReplaced,
-    /// A configuration change that Kafka cannot make at run time.
-    ConfigChangeRequiresRestart,
-    /// A volume grew and its file system grows at the next start.
-    FileSystemResizeNeeded,
-    /// The annotation `strimzi.io/manual-rolling-update`.
-    ManualRollingUpdate,
-    /// The pod differs from the one that its pod set lists.
-    PodHasOldRevision,
-    /// The pod's resources differ from those that its pod set lists.
-    PodHasOldResourceRevision,
-    /// The node's own certificate changed and could not be loaded at run time.
-    KafkaCertificatesChanged,
-    /// The pod cannot start as it is.
-    PodStuck,
-}
-
-impl RestartReason {
-    /// The reason as events carry it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CaCertHasOldGeneration => "CaCertHasOldGeneration",
-            Self::ClusterCaCertKeyReplaced => "ClusterCaCertKeyReplaced",
-            Self::ConfigChangeRequiresRestart => "ConfigChangeRequiresRestart",
-            Self::FileSystemResizeNeeded => "FileSystemResizeNeeded",
-            Self::ManualRollingUpdate => "ManualRollingUpdate",
-            Self::PodHasOldRevision => "PodHasOldRevision",
-            Self::PodHasOldResourceRevision => "PodHasOldResourceRevision",
-            Self::KafkaCertificatesChanged => "KafkaCertificatesChanged",
-            Self::PodStuck => "PodStuck",
-        }
-    }
-}
-
-impl fmt::Display for RestartReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::actions::RestartReason;
 
 /// What Kubernetes says of a node's pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -131,24 +86,13 @@ pub struct RollKafka {
     pub partitions: Vec<RollPartition>,
 }
 
-/// A restart to carry out now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Restart {
-    /// Kafka's node id.
-    pub id: i32,
-    /// Name of the pod.
-    pub pod: String,
-    /// All reasons for it.
-    pub reasons: BTreeSet<RestartReason>,
-}
-
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Decision {
     /// No node has a reason to restart.
     Settled,
-    /// Restart this pod now.
-    Restart(Restart),
+    /// Restart the pod of this name now.
+    Restart(String),
     /// A restart is due and nothing may restart now; the sentence says what is waited for.
     Wait(String),
 }
@@ -179,11 +123,7 @@ pub fn next(nodes: &[RollNode], kafka: Option<&RollKafka>) -> Decision {
     for node in candidates {
         match obstacle(node, kafka) {
             None => {
-                return Decision::Restart(Restart {
-                    id: node.id,
-                    pod: node.pod.clone(),
-                    reasons: node.reasons.clone(),
-                });
+                return Decision::Restart(node.pod.clone());
             }
             Some(why) => {
                 let unready = node.state != PodState::Ready;

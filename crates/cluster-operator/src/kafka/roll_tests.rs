@@ -36,7 +36,7 @@ fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
 
 fn restarted(decision: &Decision) -> Option<i32> {
     match decision {
-        Decision::Restart(restart) => Some(restart.id),
+        Decision::Restart(pod) => pod.strip_prefix("c-p-")?.parse().ok(),
         _ => None,
     }
 }

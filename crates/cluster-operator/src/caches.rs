@@ -1,0 +1,248 @@
+//! The watches of the cluster operator: one per kind, shared by all that need it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::core::PartialObjectMeta;
+use kube::{Client, Resource, ResourceExt};
+use operator_runtime::apply::Stored;
+use operator_runtime::env::{LabelSelector, Namespaces};
+use operator_runtime::server::Health;
+use operator_runtime::watch::{Cache, ObjectRef, Watch};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::actions;
+
+/// What belongs to Kafka clusters, and not to their topics and users.
+const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
+
+/// What a user made, to which resources may refer.
+const FOREIGN: &str = "!strimzi.io/kind";
+
+/// An object of a kind that planning does not look into.
+#[derive(Debug)]
+pub struct Plain {
+    /// Value of the label `strimzi.io/cluster`.
+    pub cluster: String,
+    /// The object, for comparison with the desired one.
+    pub object: Stored,
+}
+
+/// A kind of object that planning does not look into.
+#[derive(Clone)]
+pub struct PlainKind {
+    /// For instance `networking.k8s.io/v1`.
+    pub api_version: String,
+    /// For instance `NetworkPolicy`.
+    pub kind: String,
+    /// Its objects.
+    pub cache: Cache<Plain>,
+}
+
+/// All caches. Cheap to clone.
+#[derive(Clone)]
+pub struct Caches {
+    /// Kafka resources that the selector accepts.
+    pub kafkas: Cache<Kafka>,
+    /// Node pools.
+    pub pools: Cache<KafkaNodePool>,
+    /// Pod sets.
+    pub pod_sets: Cache<StrimziPodSet>,
+    /// Pods of clusters.
+    pub pods: Cache<Pod>,
+    /// Volume claims of clusters.
+    pub claims: Cache<PersistentVolumeClaim>,
+    /// Secrets of clusters, without those of users.
+    pub secrets: Cache<Secret>,
+    /// ConfigMaps of clusters.
+    pub config_maps: Cache<ConfigMap>,
+    /// Deployments of clusters.
+    pub deployments: Cache<Deployment>,
+    /// The other kinds.
+    pub plain: Vec<PlainKind>,
+    /// Resource versions of Secrets that somebody else made.
+    pub foreign_secrets: Cache<String>,
+    /// Resource versions of ConfigMaps that somebody else made.
+    pub foreign_config_maps: Cache<String>,
+}
+
+impl Caches {
+    /// Starts every watch. The process is ready when all first lists are in.
+    pub fn start(
+        client: &Client,
+        namespaces: &Namespaces,
+        selector: &LabelSelector,
+        health: &Health,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let start = Start { client, namespaces, health, shutdown };
+        Self {
+            kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
+            pools: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
+                pod.metadata.managed_fields = None;
+            }),
+            claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            secrets: start.typed(Some(OWN), |_| {}),
+            config_maps: start.typed(Some(OWN), |_| {}),
+            deployments: start.typed(Some(OWN), |_| {}),
+            plain: vec![
+                start.plain::<Service>(),
+                start.plain::<ServiceAccount>(),
+                start.plain::<Role>(),
+                start.plain::<RoleBinding>(),
+                start.plain::<NetworkPolicy>(),
+                start.plain::<PodDisruptionBudget>(),
+            ],
+            foreign_secrets: start.versions::<Secret>(),
+            foreign_config_maps: start.versions::<ConfigMap>(),
+        }
+    }
+
+    /// Waits until the first list of every kind is in.
+    pub async fn ready(&self) {
+        self.kafkas.ready().await;
+        self.pools.ready().await;
+        self.pod_sets.ready().await;
+        self.pods.ready().await;
+        self.claims.ready().await;
+        self.secrets.ready().await;
+        self.config_maps.ready().await;
+        self.deployments.ready().await;
+        for kind in &self.plain {
+            kind.cache.ready().await;
+        }
+        self.foreign_secrets.ready().await;
+        self.foreign_config_maps.ready().await;
+    }
+
+    /// The live object in the form that [`operator_runtime::apply::Applier`] compares with.
+    pub fn live(&self, reference: &actions::ObjectRef) -> Option<Value> {
+        let key = ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name);
+        match reference.kind.as_str() {
+            "StrimziPodSet" => value(&self.pod_sets, &key),
+            "PersistentVolumeClaim" => value(&self.claims, &key),
+            "Secret" => value(&self.secrets, &key),
+            "ConfigMap" => value(&self.config_maps, &key),
+            "Deployment" => value(&self.deployments, &key),
+            kind => {
+                let known = self.plain.iter().find(|plain| plain.kind == kind)?;
+                known.cache.get(&key).map(|plain| plain.object.value())
+            }
+        }
+    }
+
+    /// Names of all objects of one cluster whose kind planning does not look into.
+    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<actions::ObjectRef> {
+        let mut found = BTreeSet::new();
+        for kind in &self.plain {
+            for (key, plain) in kind.cache.entries() {
+                if key.namespace == cluster.namespace && plain.cluster == cluster.name {
+                    found.insert(actions::ObjectRef {
+                        api_version: kind.api_version.clone(),
+                        kind: kind.kind.clone(),
+                        namespace: Some(key.namespace),
+                        name: key.name,
+                    });
+                }
+            }
+        }
+        found
+    }
+}
+
+fn value<K: Serialize + Send + Sync + 'static>(cache: &Cache<K>, key: &ObjectRef) -> Option<Value> {
+    serde_json::to_value(&*cache.get(key)?).ok()
+}
+
+/// Objects of one cluster by name.
+pub fn of_cluster<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    let found = cache.list_where(|key, object| {
+        key.namespace == cluster.namespace && cluster_of(object).is_some_and(|name| name == cluster.name)
+    });
+    found.into_iter().map(|object| (object.name_any(), object)).collect()
+}
+
+/// Value of the label `strimzi.io/cluster`.
+pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
+    object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
+}
+
+/// What every watch has in common.
+struct Start<'a> {
+    client: &'a Client,
+    namespaces: &'a Namespaces,
+    health: &'a Health,
+    shutdown: &'a CancellationToken,
+}
+
+impl Start<'_> {
+    fn typed<K>(&self, labels: Option<&str>, trim: impl Fn(&mut K) + Send + Sync + 'static) -> Cache<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+        K::DynamicType: Default,
+    {
+        let cache = Watch::<K>::namespaced(self.client, self.namespaces)
+            .labels(labels)
+            .start_trimmed(self.shutdown, trim);
+        cache.gate_readiness(self.health);
+        cache
+    }
+
+    fn plain<K>(&self) -> PlainKind
+    where
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Serialize
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+        K::DynamicType: Default,
+    {
+        let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
+            self.shutdown,
+            |object: K| {
+                let cluster = cluster_of(&object)?.to_owned();
+                Some(Plain { cluster, object: Stored::of(&object).ok()? })
+            },
+        );
+        cache.gate_readiness(self.health);
+        let dynamic = K::DynamicType::default();
+        PlainKind {
+            api_version: K::api_version(&dynamic).into_owned(),
+            kind: K::kind(&dynamic).into_owned(),
+            cache,
+        }
+    }
+
+    fn versions<K>(&self) -> Cache<String>
+    where
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+        K::DynamicType: Default,
+    {
+        let cache = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces)
+            .labels(Some(FOREIGN))
+            .start(self.shutdown, |object| object.metadata.resource_version);
+        cache.gate_readiness(self.health);
+        cache
+    }
+}

@@ -1,0 +1,184 @@
+//! Which watch event leads to which pass.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Resource, ResourceExt};
+use operator_runtime::queue::Queue;
+use operator_runtime::watch::{Cache, Event, ObjectRef};
+
+use crate::caches::{self, Caches};
+use crate::kafka::observe::References;
+
+/// The queues of the process.
+#[derive(Clone)]
+pub struct Queues {
+    /// Kafka resources.
+    pub kafkas: Queue<ObjectRef>,
+    /// Pod sets.
+    pub pod_sets: Queue<ObjectRef>,
+}
+
+impl Queues {
+    /// Empty queues.
+    pub fn new() -> Self {
+        Self { kafkas: Queue::new(), pod_sets: Queue::new() }
+    }
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Leads every change that can matter to a Kafka resource into its queue.
+pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.kafkas.on_change(move |event| {
+        if is_relevant(event) {
+            add.add(event.key().clone());
+        }
+    });
+    let add = queue.clone();
+    caches.pools.on_change(move |event| {
+        if is_relevant(event) {
+            add_cluster(&add, &**event.latest());
+        }
+    });
+    let add = queue.clone();
+    caches.pods.on_change(move |event| {
+        let unchanged = matches!(event, Event::Applied { old: Some(old), new, .. } if situation(old) == situation(new));
+        if !unchanged {
+            add_cluster(&add, &**event.latest());
+        }
+    });
+    feed_by_label(&caches.pod_sets, queue);
+    feed_by_label(&caches.claims, queue);
+    feed_by_label(&caches.secrets, queue);
+    feed_by_label(&caches.config_maps, queue);
+    feed_by_label(&caches.deployments, queue);
+    for kind in &caches.plain {
+        let add = queue.clone();
+        kind.cache.on_change(move |event| {
+            add.add(ObjectRef::new(&event.key().namespace, &event.latest().cluster));
+        });
+    }
+    for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
+        let (add, known) = (queue.clone(), caches.clone());
+        foreign.on_change(move |event| add_referring(&add, &known, event.key()));
+    }
+}
+
+/// Leads every change of pod sets and their pods into the queue of pod sets.
+pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.pod_sets.on_change(move |event| {
+        if is_relevant(event) {
+            add.add(event.key().clone());
+        }
+    });
+    let add = queue.clone();
+    caches.pods.on_change(move |event| {
+        if let Some(set) = pod_set_of(event.latest()) {
+            add.add(set);
+        }
+    });
+}
+
+/// The pod set that controls a pod, by its labels: they outlive the owner reference.
+pub fn pod_set_of(pod: &Pod) -> Option<ObjectRef> {
+    let labels = pod.metadata.labels.as_ref()?;
+    (labels.get(api::labels::CONTROLLER)? == "strimzipodset").then_some(())?;
+    Some(ObjectRef::new(pod.namespace()?, labels.get(api::labels::CONTROLLER_NAME)?))
+}
+
+fn feed_by_label<K>(cache: &Cache<K>, queue: &Queue<ObjectRef>)
+where
+    K: Resource + Send + Sync + 'static,
+{
+    let queue = queue.clone();
+    cache.on_change(move |event| add_cluster(&queue, &**event.latest()));
+}
+
+fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
+    if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), caches::cluster_of(object)) {
+        queue.add(ObjectRef::new(namespace, cluster));
+    }
+}
+
+/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
+fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
+    for kafka in caches.kafkas.list_in(&changed.namespace) {
+        let key = ObjectRef::of(&*kafka);
+        let pools: Vec<_> = caches::of_cluster(&caches.pools, &key).into_values().collect();
+        if References::of(&kafka, &pools).contain(&changed.name) {
+            queue.add(key);
+        }
+    }
+}
+
+/// Whether more than the status changed: our own status writes must not bring passes.
+fn is_relevant<K: Resource>(event: &Event<'_, K>) -> bool {
+    let Event::Applied { old: Some(old), new, .. } = event else { return true };
+    let (old, new) = (old.meta(), new.meta());
+    old.uid != new.uid
+        || old.generation != new.generation
+        || old.labels != new.labels
+        || old.annotations != new.annotations
+        || old.deletion_timestamp != new.deletion_timestamp
+}
+
+/// What of a pod a cluster depends on. A kubelet writes much more than that.
+fn situation(pod: &Arc<Pod>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pod.uid().hash(&mut hasher);
+    pod.metadata.annotations.hash(&mut hasher);
+    pod.metadata.labels.hash(&mut hasher);
+    pod.metadata.deletion_timestamp.is_some().hash(&mut hasher);
+    if let Some(status) = &pod.status {
+        status.phase.hash(&mut hasher);
+        for condition in status.conditions.iter().flatten() {
+            (&condition.type_, &condition.status, &condition.reason).hash(&mut hasher);
+        }
+        for container in status.container_statuses.iter().chain(&status.init_container_statuses).flatten() {
+            let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
+            (&container.name, container.ready, waiting.map(|waiting| &waiting.reason)).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(change: &serde_json::Value) -> Arc<Pod> {
+        let mut pod = json!({
+            "metadata": {"name": "c-p-0", "namespace": "ns", "uid": "1", "resourceVersion": "1", "labels": {
+                "strimzi.io/controller": "strimzipodset", "strimzi.io/controller-name": "c-p"}},
+            "status": {"phase": "Running", "conditions": [
+                {"type": "Ready", "status": "False", "lastProbeTime": null}]},
+        });
+        for (pointer, value) in change.as_object().unwrap() {
+            *pod.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        Arc::new(serde_json::from_value(pod).unwrap())
+    }
+
+    #[test]
+    fn readiness_brings_a_pass_and_bookkeeping_does_not() {
+        let before = situation(&pod(&json!({})));
+        assert_eq!(before, situation(&pod(&json!({"/metadata/resourceVersion": "2"}))));
+        assert_ne!(before, situation(&pod(&json!({"/status/conditions/0/status": "True"}))));
+        assert_ne!(before, situation(&pod(&json!({"/metadata/uid": "2"}))));
+    }
+
+    #[test]
+    fn a_pod_leads_to_its_pod_set() {
+        assert_eq!(pod_set_of(&pod(&json!({}))), Some(ObjectRef::new("ns", "c-p")));
+    }
+}

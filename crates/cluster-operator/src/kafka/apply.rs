@@ -1,0 +1,143 @@
+//! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
+
+use api::{Kafka, KafkaNodePool};
+use futures::future;
+use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
+use kube::core::{ApiResource, GroupVersionKind};
+use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
+use operator_runtime::watch::ObjectRef;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::actions::{self, DesiredObject, Plan, Precondition, StatusPlan};
+use crate::caches::Caches;
+
+/// Writes of one cluster under way at a time.
+const CONCURRENCY: usize = 8;
+
+/// What can go wrong while a plan is carried out.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A request to Kubernetes failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// An object that holds new keys could not be made.
+    #[error("cannot create {kind} {name}: {why}")]
+    Create {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// What the server said.
+        why: String,
+    },
+    /// The caches were behind: what the plan wants to make is there already, or changed.
+    #[error("{kind} {name} changed while it was planned")]
+    Outdated {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Writes the objects of a plan and deletes what it no longer wants.
+///
+/// Objects with new keys come first and one by one, because later ones are signed by earlier ones; what runs pods
+/// comes last, when all that the pods mount is there; the rest has no order among itself.
+pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<(), Error> {
+    for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
+        create(applier, wanted).await?;
+    }
+    let plain = |wanted: &&DesiredObject| wanted.precondition == Precondition::None;
+    let (last, first): (Vec<_>, Vec<_>) = plan.apply.iter().filter(plain).partition(|wanted| runs_pods(wanted));
+    for stage in [first, last] {
+        for wanted in stage.chunks(CONCURRENCY) {
+            let mut writes = Vec::with_capacity(wanted.len());
+            for object in wanted {
+                writes.push(write(applier, caches, object));
+            }
+            future::try_join_all(writes).await?;
+        }
+    }
+    for unwanted in &plan.delete {
+        let key = key_of(unwanted);
+        applier
+            .delete_kind(&unwanted.api_version, &unwanted.kind, &key, None, PropagationPolicy::Background)
+            .await?;
+        tracing::info!(kind = unwanted.kind, object = %key, "deleted, because the resource no longer asks for it");
+    }
+    Ok(())
+}
+
+fn runs_pods(wanted: &DesiredObject) -> bool {
+    matches!(wanted.reference.kind.as_str(), "StrimziPodSet" | "Deployment")
+}
+
+fn key_of(reference: &actions::ObjectRef) -> ObjectRef {
+    ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
+}
+
+async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<(), Error> {
+    let live = caches.live(&wanted.reference);
+    let outcome = applier.apply_value(&wanted.object, live.as_ref()).await?;
+    if outcome != Applied::Unchanged {
+        tracing::info!(kind = wanted.reference.kind, object = %key_of(&wanted.reference), ?outcome, "written");
+    }
+    Ok(())
+}
+
+/// Writes an object under its precondition, past the comparison with the live one.
+async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> {
+    let (kind, name) = (wanted.reference.kind.clone(), wanted.reference.name.clone());
+    let refused = |why: String| Error::Create { kind: kind.clone(), name: name.clone(), why };
+    let mut object = wanted.object.clone();
+    if let (Precondition::ResourceVersion(version), Some(metadata)) =
+        (&wanted.precondition, object.get_mut("metadata").and_then(Value::as_object_mut))
+    {
+        metadata.insert("resourceVersion".to_owned(), version.clone().into());
+    }
+    let (group, version) = wanted.reference.api_version.split_once('/').unwrap_or(("", &wanted.reference.api_version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
+    let namespace = wanted.reference.namespace.clone().unwrap_or_default();
+    let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &namespace, &resource);
+    let request = async {
+        if wanted.precondition == Precondition::Absent {
+            let object: DynamicObject = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+            let parameters =
+                PostParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+            api.create(&parameters, &object).await
+        } else {
+            let parameters = kube::api::PatchParams::apply(api::FIELD_MANAGER).force();
+            api.patch(&name, &parameters, &kube::api::Patch::Apply(&object)).await
+        }
+    };
+    match tokio::time::timeout(REQUEST_DEADLINE, request).await {
+        Ok(Ok(_)) => {
+            tracing::info!(kind, object = name, "written with new key material");
+            Ok(())
+        }
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(Error::Outdated { kind, name }),
+        Ok(Err(error)) => Err(refused(error.to_string())),
+        Err(_) => Err(refused("no answer in time".to_owned())),
+    }
+}
+
+/// Writes the statuses that differ.
+pub async fn statuses(
+    applier: &Applier,
+    caches: &Caches,
+    key: &ObjectRef,
+    status: &StatusPlan,
+) -> Result<(), ApplyError> {
+    for (name, wanted) in &status.pools {
+        let pool = ObjectRef::new(&key.namespace, name);
+        let live = caches.pools.get(&pool).and_then(|pool| serde_json::to_value(&pool.status).ok());
+        applier.patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted).await?;
+    }
+    if let Some(wanted) = &status.kafka {
+        let live = caches.kafkas.get(key).and_then(|kafka| serde_json::to_value(&kafka.status).ok());
+        applier.patch_status::<Kafka>(key, live.as_ref().filter(|live| !live.is_null()), wanted).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Carries out the next step of a roll: asks Kafka what the decision depends on, deletes at most one pod, says why.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Pod;
+use kafka_admin::Admin;
+use kube::ResourceExt;
+use kube::api::PropagationPolicy;
+use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::watch::ObjectRef;
+
+use super::actions::{Plan, Restart, RestartReason};
+use super::ask;
+use super::observed::Observed;
+use super::roll::{self, Decision, PodState, RollNode};
+use crate::podset::plan::is_ready;
+
+/// Makes the next step. Returns what the roll waits for, if it waits.
+pub async fn step(
+    applier: &Applier,
+    events: &Events,
+    admin: Option<&Admin>,
+    key: &ObjectRef,
+    observed: &Observed,
+    plan: &Plan,
+) -> Result<Option<String>, ApplyError> {
+    let nodes = nodes(observed, plan);
+    if nodes.iter().all(|node| node.reasons.is_empty()) {
+        return Ok(None);
+    }
+    let view = match admin {
+        None => None,
+        Some(admin) => match ask::roll_view(admin, ask::DEFAULT_FETCH_TIMEOUT_MS).await {
+            Ok(view) => Some(view),
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot tell whether a restart is safe");
+                None
+            }
+        },
+    };
+    match roll::next(&nodes, view.as_ref()) {
+        Decision::Settled => Ok(None),
+        Decision::Wait(why) => Ok(Some(why)),
+        Decision::Restart(name) => {
+            let Some(pod) = observed.pods.get(&name) else { return Ok(None) };
+            let restart = plan.restarts.iter().find(|restart| restart.pod == name);
+            restart_pod(applier, events, key, observed, pod, restart).await?;
+            Ok(Some(format!("pod {name} restarts")))
+        }
+    }
+}
+
+async fn restart_pod(
+    applier: &Applier,
+    events: &Events,
+    key: &ObjectRef,
+    observed: &Observed,
+    pod: &Pod,
+    restart: Option<&Restart>,
+) -> Result<(), ApplyError> {
+    let name = pod.name_any();
+    let pod_key = ObjectRef::new(&key.namespace, &name);
+    match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
+        // Somebody else restarted it meanwhile.
+        Err(error) if error.is_conflict() => return Ok(()),
+        other => other?,
+    };
+    let Some(restart) = restart else { return Ok(()) };
+    let reasons: Vec<&str> = restart.reasons.iter().map(|reason| reason.as_str()).collect();
+    tracing::info!(cluster = %key, pod = name, reasons = reasons.join(","), notes = restart.notes.join("; "), "pod restarts");
+    let Some(kafka) = &observed.kafka else { return Ok(()) };
+    for reason in reasons {
+        events.publish(Note {
+            regarding: events::reference(&**kafka),
+            related: Some(events::reference(pod)),
+            reason: reason.to_owned(),
+            action: events::POD_RESTART.to_owned(),
+            text: restart.notes.join("; "),
+            severity: Severity::Normal,
+        });
+    }
+    Ok(())
+}
+
+/// The nodes as the roll sees them.
+fn nodes(observed: &Observed, plan: &Plan) -> Vec<RollNode> {
+    let reasons = |pod: &str| -> BTreeSet<RestartReason> {
+        let restart = plan.restarts.iter().find(|restart| restart.pod == pod);
+        restart.map(|restart| restart.reasons.clone()).unwrap_or_default()
+    };
+    let planned = plan.nodes.iter().map(|node| RollNode {
+        id: node.id,
+        pod: node.pod.clone(),
+        controller: node.controller,
+        broker: node.broker,
+        state: observed.pods.get(&node.pod).map_or(PodState::Missing, |pod| state(pod)),
+        reasons: reasons(&node.pod),
+    });
+    planned.collect()
+}
+
+/// The state of a pod.
+pub fn state(pod: &Pod) -> PodState {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return PodState::Missing;
+    }
+    if is_ready(pod) {
+        return PodState::Ready;
+    }
+    if is_stuck(pod) { PodState::Stuck } else { PodState::Unready }
+}
+
+/// A pod that cannot start as it is (strimzi.md 4.7): it was not scheduled, or a container waits for a reason that
+/// time alone does not end.
+fn is_stuck(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else { return false };
+    let unscheduled = status.conditions.iter().flatten().any(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    let containers = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let waiting = containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    let mut hopeless = waiting.filter(|reason| {
+        matches!(
+            *reason,
+            "CrashLoopBackOff"
+                | "ImagePullBackOff"
+                | "ErrImagePull"
+                | "ErrImageNeverPull"
+                | "InvalidImageName"
+                | "CreateContainerConfigError"
+        )
+    });
+    unscheduled || hopeless.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(status: serde_json::Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": "c-p-0"}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn a_pod_without_its_image_is_stuck_and_a_starting_one_is_not() {
+        let waiting = |reason: &str| {
+            pod(json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
+                "imageID": "", "state": {"waiting": {"reason": reason}}}]}))
+        };
+        assert_eq!(state(&waiting("ImagePullBackOff")), PodState::Stuck);
+        assert_eq!(state(&waiting("CrashLoopBackOff")), PodState::Stuck);
+        assert_eq!(state(&waiting("PodInitializing")), PodState::Unready);
+    }
+
+    #[test]
+    fn an_unschedulable_pod_is_stuck() {
+        let pod = pod(json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}));
+        assert_eq!(state(&pod), PodState::Stuck);
+    }
+}

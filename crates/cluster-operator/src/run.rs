@@ -1,0 +1,185 @@
+//! Wires the parts of the cluster operator together.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use operator_runtime::apply::Applier;
+use operator_runtime::client;
+use operator_runtime::controller::{Controller, Outcome};
+use operator_runtime::env::LabelSelector;
+use operator_runtime::events::{self, Events};
+use operator_runtime::leader::{LeaderElector, Leadership};
+use operator_runtime::metrics::Metrics;
+use operator_runtime::server::{Health, Server, Style};
+use operator_runtime::queue::Queue;
+use operator_runtime::shutdown;
+use operator_runtime::watch::{Cache, ObjectRef};
+use tokio_util::sync::CancellationToken;
+
+use crate::caches::Caches;
+use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
+use crate::kafka::observe::Observer;
+use crate::kafka::reconcile::Reconciler;
+use crate::podset;
+use crate::settings::Settings;
+
+/// Runs the operator until a signal ends it, or another process leads.
+pub async fn run(settings: Settings) -> Result<()> {
+    client::install_crypto_provider();
+    let stop = shutdown::on_signals().context("cannot listen for signals")?;
+    let health = Health::new();
+    let metrics = Metrics::new().context("cannot make the metrics")?;
+    let server = Server::bind(settings.http_port, Style::NoContent, health.clone(), metrics.clone()).await?;
+    let serving = tokio::spawn(server.run(stop.clone()));
+    let kubernetes = client::connect(concat!("kastellan-cluster-operator/", env!("CARGO_PKG_VERSION"))).await?;
+
+    let leadership = match &settings.leader {
+        None => None,
+        Some(config) => {
+            tracing::info!(lease = config.lease_name, identity = config.identity, "waiting to lead");
+            match LeaderElector::new(kubernetes.clone(), config.clone()).acquire(&stop).await? {
+                Some(leadership) => Some(leadership),
+                None => return Ok(()),
+            }
+        }
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), namespaces = %settings.namespaces, "working");
+
+    let worked = work(&settings, kubernetes, &health, &metrics, &stop, leadership.as_ref()).await;
+    stop.cancel();
+    if let Some(leadership) = leadership {
+        leadership.release().await;
+    }
+    worked?;
+    serving.await.context("the server for health and metrics failed")??;
+    Ok(())
+}
+
+async fn work(
+    settings: &Settings,
+    kubernetes: kube::Client,
+    health: &Health,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+    leadership: Option<&Leadership>,
+) -> Result<()> {
+    let caches = Caches::start(&kubernetes, &settings.namespaces, &settings.selector, health, stop);
+    let queues = Queues::new();
+    feed_pod_sets(&caches, &queues.pod_sets);
+    let applier = Applier::new(kubernetes.clone());
+    let pod_sets = tokio::spawn(run_pod_sets(
+        tuning(settings, metrics, "StrimziPodSet"),
+        caches.clone(),
+        queues.clone(),
+        applier.clone(),
+        health.clone(),
+        stop.clone(),
+    ));
+    let kafkas = if settings.pod_sets_only {
+        None
+    } else {
+        feed_kafkas(&caches, &queues.kafkas);
+        let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+        let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
+        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events));
+        let tuning = tuning(settings, metrics, "Kafka");
+        Some(tokio::spawn(run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone())))
+    };
+    let lost = leadership.map(Leadership::lost);
+    let lost = async {
+        match lost {
+            Some(lost) => lost.cancelled().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = lost => bail!("another process leads now"),
+    }
+    pod_sets.await.context("the pod-set controller failed")?;
+    if let Some(kafkas) = kafkas {
+        kafkas.await.context("the Kafka controller failed")?;
+    }
+    Ok(())
+}
+
+/// What a controller takes from the settings.
+struct Tuning {
+    resync: std::time::Duration,
+    deadline: std::time::Duration,
+    metrics: operator_runtime::metrics::ReconcileMetrics,
+}
+
+fn tuning(settings: &Settings, metrics: &Metrics, kind: &str) -> Tuning {
+    let selector: &LabelSelector = &settings.selector;
+    Tuning {
+        resync: settings.resync,
+        deadline: settings.pass_deadline,
+        metrics: metrics.of_kind(kind, &settings.namespaces, selector),
+    }
+}
+
+/// Brings a pass over every object in each interval, spread over the whole of it.
+fn resync<K: Send + Sync + 'static>(
+    queue: &Queue<ObjectRef>,
+    cache: &Cache<K>,
+    tuning: &Tuning,
+    stop: &CancellationToken,
+) {
+    let (queue, cache, stop, interval) = (queue.clone(), cache.clone(), stop.clone(), tuning.resync);
+    let counter = tuning.metrics.periodical.clone();
+    tokio::spawn(async move {
+        queue.resync_every(interval, interval, stop, || cache.keys(), |_| counter.inc()).await;
+    });
+}
+
+async fn run_kafkas(
+    tuning: Tuning,
+    caches: Caches,
+    queues: Queues,
+    reconciler: Arc<Reconciler>,
+    health: Health,
+    stop: CancellationToken,
+) {
+    // A plan made before every cache is filled would take what is not listed yet for missing.
+    if stop.run_until_cancelled(caches.ready()).await.is_none() {
+        return;
+    }
+    resync(&queues.kafkas, &caches.kafkas, &tuning, &stop);
+    Controller::new("Kafka", queues.kafkas)
+        .deadline(tuning.deadline)
+        .metrics(tuning.metrics)
+        .heartbeat(health.heartbeat("Kafka"))
+        .run(stop, move |key| {
+            let reconciler = Arc::clone(&reconciler);
+            async move { reconciler.pass(&key).await }
+        })
+        .await;
+}
+
+async fn run_pod_sets(
+    tuning: Tuning,
+    caches: Caches,
+    queues: Queues,
+    applier: Applier,
+    health: Health,
+    stop: CancellationToken,
+) {
+    if stop.run_until_cancelled(caches.ready()).await.is_none() {
+        return;
+    }
+    resync(&queues.pod_sets, &caches.pod_sets, &tuning, &stop);
+    Controller::new("StrimziPodSet", queues.pod_sets)
+        .deadline(tuning.deadline)
+        .metrics(tuning.metrics)
+        .heartbeat(health.heartbeat("StrimziPodSet"))
+        .run(stop, move |key| {
+            let (caches, applier) = (caches.clone(), applier.clone());
+            async move {
+                let Some(set) = caches.pod_sets.get(&key) else { return Ok(Outcome::Done) };
+                let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
+                podset::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
+            }
+        })
+        .await;
+}

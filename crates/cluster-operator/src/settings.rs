@@ -1,0 +1,156 @@
+//! The environment of the cluster operator (strimzi.md 2.1) as values that cannot be wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::env;
+use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
+use operator_runtime::leader::LeaderConfig;
+use operator_runtime::telemetry;
+
+use crate::kafka::observed::PlanSettings;
+use crate::kafka::versions;
+
+/// Image that carries all binaries of Kastellan, for the operands that run them.
+pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
+
+/// Kafka's image without a tag: the tag is the Kafka version. `STRIMZI_KAFKA_IMAGES` takes precedence.
+pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+
+/// Port of health and metrics, default 8080.
+pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
+
+/// All settings of the process.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which namespaces are watched.
+    pub namespaces: Namespaces,
+    /// Labels that a Kafka resource must have to be handled.
+    pub selector: LabelSelector,
+    /// Time between two passes over everything.
+    pub resync: Duration,
+    /// Longest time for one pass.
+    pub pass_deadline: Duration,
+    /// Only the pod-set controller runs.
+    pub pod_sets_only: bool,
+    /// Name of this process in events.
+    pub operator_name: String,
+    /// Leader election; `None`: this process is the only one.
+    pub leader: Option<LeaderConfig>,
+    /// Port of health and metrics.
+    pub http_port: u16,
+    /// What plans depend on.
+    pub plan: Arc<PlanSettings>,
+    /// Log level and format.
+    pub telemetry: telemetry::Settings,
+}
+
+impl Settings {
+    /// Reads the environment; all errors at once.
+    pub fn from_env(env: &Env) -> Result<Self, EnvErrors> {
+        let deadline = env::OPERATION_TIMEOUT_MS_DEFAULT;
+        let settings = Self {
+            namespaces: env.namespaces(env::NAMESPACE),
+            selector: env.label_selector(env::CUSTOM_RESOURCE_SELECTOR),
+            resync: env.duration_ms(
+                env::FULL_RECONCILIATION_INTERVAL_MS,
+                Duration::from_millis(env::FULL_RECONCILIATION_INTERVAL_MS_DEFAULT),
+            ),
+            pass_deadline: env.duration_ms(env::OPERATION_TIMEOUT_MS, Duration::from_millis(deadline)),
+            pod_sets_only: env
+                .bool(env::POD_SET_RECONCILIATION_ONLY, env::POD_SET_RECONCILIATION_ONLY_DEFAULT),
+            operator_name: env.string(env::OPERATOR_NAME, env::OPERATOR_NAME_DEFAULT),
+            leader: LeaderConfig::from_env(env),
+            http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535) as u16,
+            plan: Arc::new(plan_settings(env)),
+            telemetry: telemetry::Settings::from_env(env),
+        };
+        env.finish()?;
+        Ok(settings)
+    }
+}
+
+fn plan_settings(env: &Env) -> PlanSettings {
+    let operator_image = env.required(OPERATOR_IMAGE);
+    let mut shared_environment = BTreeMap::new();
+    for name in env::SHARED {
+        if let Some(value) = env.optional(name) {
+            shared_environment.insert(name.to_owned(), value);
+        }
+    }
+    PlanSettings {
+        operator_version: env!("CARGO_PKG_VERSION").to_owned(),
+        operator_image,
+        topic_operator_image: env.optional(env::DEFAULT_TOPIC_OPERATOR_IMAGE),
+        user_operator_image: env.optional(env::DEFAULT_USER_OPERATOR_IMAGE),
+        kafka_images: kafka_images(env),
+        image_pull_policy: pull_policy(env),
+        image_pull_secrets: env.list(env::IMAGE_PULL_SECRETS),
+        network_policies: env.bool(env::NETWORK_POLICY_GENERATION, env::NETWORK_POLICY_GENERATION_DEFAULT),
+        pod_disruption_budgets: env
+            .bool(env::POD_DISRUPTION_BUDGET_GENERATION, env::POD_DISRUPTION_BUDGET_GENERATION_DEFAULT),
+        pkcs12: env.bool(env::PKCS12_KEYSTORE_GENERATION, env::PKCS12_KEYSTORE_GENERATION_DEFAULT),
+        operator_namespace: env.optional(env::OPERATOR_NAMESPACE),
+        operator_namespace_labels: env.label_selector(env::OPERATOR_NAMESPACE_LABELS).0,
+        entity_operator_watched_namespace: env.bool(
+            env::ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED,
+            env::ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED_DEFAULT,
+        ),
+        dns_domain: env.string(env::KUBERNETES_SERVICE_DNS_DOMAIN, env::KUBERNETES_SERVICE_DNS_DOMAIN_DEFAULT),
+        labels_exclusion_pattern: env.optional(env::LABELS_EXCLUSION_PATTERN),
+        custom_kafka_labels: env.label_selector(env::CUSTOM_KAFKA_LABELS).0,
+        custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
+        shared_environment,
+        feature_gates: env.string(env::FEATURE_GATES, ""),
+    }
+}
+
+/// `STRIMZI_KAFKA_IMAGES` as far as it goes, and `KASTELLAN_KAFKA_IMAGE:<version>` for the other versions.
+fn kafka_images(env: &Env) -> BTreeMap<String, String> {
+    let base = env.string(KAFKA_IMAGE, "apache/kafka");
+    let mut images = env.images(env::KAFKA_IMAGES);
+    for version in versions::supported() {
+        images.entry(version.version.clone()).or_insert_with(|| format!("{base}:{}", version.version));
+    }
+    images
+}
+
+fn pull_policy(env: &Env) -> Option<String> {
+    let given = env.optional(env::IMAGE_PULL_POLICY)?;
+    match given.to_ascii_lowercase().as_str() {
+        "always" => Some("Always".to_owned()),
+        "ifnotpresent" => Some("IfNotPresent".to_owned()),
+        "never" => Some("Never".to_owned()),
+        _ => {
+            env.error(env::IMAGE_PULL_POLICY, Some(&given), "Always, IfNotPresent or Never");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_supported_version_has_an_image_and_a_given_one_wins() {
+        let env = Env::from_map([
+            (OPERATOR_IMAGE, "kastellan/operator:1"),
+            (KAFKA_IMAGE, "registry/kafka"),
+            (env::KAFKA_IMAGES, "4.3.1=mine/kafka:x"),
+        ]);
+        let images = Settings::from_env(&env).unwrap().plan.kafka_images.clone();
+        assert_eq!(images["4.3.1"], "mine/kafka:x");
+        assert_eq!(images["4.3.0"], "registry/kafka:4.3.0");
+    }
+
+    #[test]
+    fn all_errors_are_told_at_once() {
+        let env = Env::from_map([(env::IMAGE_PULL_POLICY, "Sometimes"), (env::PKCS12_KEYSTORE_GENERATION, "maybe")]);
+        let errors = Settings::from_env(&env).unwrap_err().to_string();
+        for part in [OPERATOR_IMAGE, env::IMAGE_PULL_POLICY, env::PKCS12_KEYSTORE_GENERATION, "IfNotPresent"] {
+            assert!(errors.contains(part), "{errors}");
+        }
+    }
+}
