@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kafka.sh VERSION LIBS JRE DEBIAN TAR: makes the image kastellan/kafka:VERSION, with the layout of apache/kafka (jars in
 # /opt/kafka/libs, java on the PATH, user appuser with id 1000), out of Kafka's jars in LIBS and the Java runtime in JRE.
-# DEBIAN is a folder for the small Debian root system, kept for the next time. No container engine is needed, but root is.
+# DEBIAN is where the small Debian root system is kept for the next time (DEBIAN-<hash of its packages>). No container engine is needed, but root is.
 # shellcheck source=images/archive.sh
 source "$(dirname "$0")/archive.sh"
 
@@ -11,10 +11,12 @@ version=$1 libs=$2 jre=$3 debian=$4 tar=$5
 home=/opt/java/openjdk
 
 # The root system: what a JVM needs, and a shell with the usual small tools for people.
+packages='base-files,bash,coreutils,grep,sed,procps,libc6,libc-bin,libgcc-s1,libstdc++6,zlib1g'
+debian+=-$(printf '%s' "$packages" | sha256sum | cut -c1-8)
 if [[ ! -d $debian ]]; then
   rm -rf "$debian.part"
   mmdebstrap --quiet --variant=extract --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-    --include=base-files,bash,coreutils,grep,sed,procps,libc6,libgcc-s1,libstdc++6,zlib1g bookworm "$debian.part" >"$debian.log" 2>&1 \
+    --include="$packages" bookworm "$debian.part" >"$debian.log" 2>&1 \
     || { tail -3 "$debian.log" >&2; printf 'error: mmdebstrap failed (see %s)\n' "$debian.log" >&2; exit 1; }
   rm -rf "$debian.part"/usr/share/{doc,man,locale,info,lintian} "$debian.part"/var/{lib,cache}/apt "$debian.part"/dev/*
   mv "$debian.part" "$debian"
