@@ -50,7 +50,8 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
         create(applier, wanted).await?;
     }
     let plain = |wanted: &&DesiredObject| wanted.precondition == Precondition::None;
-    let (last, first): (Vec<_>, Vec<_>) = plan.apply.iter().filter(plain).partition(|wanted| runs_pods(wanted));
+    let (last, first): (Vec<_>, Vec<_>) =
+        plan.apply.iter().filter(plain).partition(|wanted| runs_pods(wanted));
     for stage in [first, last] {
         for wanted in stage.chunks(CONCURRENCY) {
             let mut writes = Vec::with_capacity(wanted.len());
@@ -97,7 +98,8 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
     {
         metadata.insert("resourceVersion".to_owned(), version.clone().into());
     }
-    let (group, version) = wanted.reference.api_version.split_once('/').unwrap_or(("", &wanted.reference.api_version));
+    let (group, version) =
+        wanted.reference.api_version.split_once('/').unwrap_or(("", &wanted.reference.api_version));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &kind));
     let namespace = wanted.reference.namespace.clone().unwrap_or_default();
     let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &namespace, &resource);
@@ -133,7 +135,9 @@ pub async fn statuses(
     for (name, wanted) in &status.pools {
         let pool = ObjectRef::new(&key.namespace, name);
         let live = caches.pools.get(&pool).and_then(|pool| serde_json::to_value(&pool.status).ok());
-        applier.patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted).await?;
+        applier
+            .patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted)
+            .await?;
     }
     if let Some(wanted) = &status.kafka {
         let live = caches.kafkas.get(key).and_then(|kafka| serde_json::to_value(&kafka.status).ok());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, Endpoint, FeatureUpdate, FeatureUpdateKind,
-    KafkaError, Outcomes, QuotaEntity, QuotaName, TopicDescription, Voter,
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, Endpoint, FeatureUpdate,
+    FeatureUpdateKind, KafkaError, Outcomes, QuotaEntity, QuotaName, TopicDescription, Voter,
 };
 use thiserror::Error;
 
@@ -58,7 +58,8 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
     let (cluster, quorum, features) =
         future::join3(admin.describe_cluster(), admin.describe_quorum(), admin.describe_features()).await;
     let cluster = cluster.map_err(call("describe the cluster"))?;
-    let ids = |fenced: bool| cluster.nodes.values().filter(move |node| fenced || !node.fenced).map(|node| node.id);
+    let ids =
+        |fenced: bool| cluster.nodes.values().filter(move |node| fenced || !node.fenced).map(|node| node.id);
     Ok(KafkaView {
         registered_brokers: ids(true).collect(),
         active_brokers: ids(false).collect(),
@@ -67,7 +68,9 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
             voters: members(&quorum.voters),
             observers: members(&quorum.observers),
         }),
-        metadata_level: features.ok().and_then(|features| features.finalized.get("metadata.version").copied()),
+        metadata_level: features
+            .ok()
+            .and_then(|features| features.finalized.get("metadata.version").copied()),
         cluster_id: cluster.cluster_id,
         brokers_with_replicas: None,
         broker_configs: BTreeMap::new(),
@@ -141,7 +144,10 @@ pub async fn roll_view(admin: &Admin, fetch_timeout_ms: i64) -> Result<RollKafka
             min_isr,
         }));
     }
-    Ok(RollKafka { quorum: quorum.ok().and_then(|quorum| roll_quorum(&quorum, fetch_timeout_ms)), partitions })
+    Ok(RollKafka {
+        quorum: quorum.ok().and_then(|quorum| roll_quorum(&quorum, fetch_timeout_ms)),
+        partitions,
+    })
 }
 
 fn roll_quorum(quorum: &kafka_admin::Quorum, fetch_timeout_ms: i64) -> Option<RollQuorum> {
@@ -149,7 +155,10 @@ fn roll_quorum(quorum: &kafka_admin::Quorum, fetch_timeout_ms: i64) -> Option<Ro
     let newest = quorum.voters.iter().find(|voter| voter.id == leader)?.last_caught_up_ms?;
     let voters = quorum.voters.iter().map(|voter| RollVoter {
         id: voter.id,
-        lag_ms: voter.last_caught_up_ms.filter(|caught_up| *caught_up >= 0).map(|caught_up| newest - caught_up),
+        lag_ms: voter
+            .last_caught_up_ms
+            .filter(|caught_up| *caught_up >= 0)
+            .map(|caught_up| newest - caught_up),
     });
     Some(RollQuorum { leader, voters: voters.collect(), fetch_timeout_ms })
 }

@@ -38,8 +38,12 @@ impl Clients {
             }
             return Ok(Some(admin.clone()));
         }
-        let bootstrap =
-            format!("{}.{}.svc:{}", api::names::bootstrap_service(&key.name), key.namespace, api::ports::REPLICATION);
+        let bootstrap = format!(
+            "{}.{}.svc:{}",
+            api::names::bootstrap_service(&key.name),
+            key.namespace,
+            api::ports::REPLICATION
+        );
         let config = AdminConfig::brokers([bootstrap])
             .with_tls(tls)
             .with_client_id("strimzi-cluster-operator")

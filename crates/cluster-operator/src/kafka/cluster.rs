@@ -4,18 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use api::names;
 use serde_json::{Map, Value};
 
 use super::versions::KafkaVersion;
 
 /// Port of the controller listener.
-pub const CONTROLLER_PORT: u16 = 9090;
+pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
 /// Port of the listener between brokers, which the operators use too.
-pub const REPLICATION_PORT: u16 = 9091;
-/// Port of the agent's HTTPS server.
-pub const AGENT_PORT: u16 = 8443;
-/// Port of the remote JMX connector.
-pub const JMX_PORT: u16 = 9999;
+pub const REPLICATION_PORT: u16 = api::ports::REPLICATION as u16;
 
 /// A Kafka cluster whose specification passed validation.
 #[derive(Debug, Clone)]
@@ -56,16 +53,14 @@ pub struct Cluster {
     pub readiness: Probe,
     /// Loggers and levels.
     pub logging: Logging,
-    /// Whether remote JMX is on.
-    pub jmx: Option<Jmx>,
-    /// Quotas of the default user; `None` leaves them alone.
-    pub default_quotas: Option<BTreeMap<String, f64>>,
     /// The authority of the cluster's own components.
     pub cluster_ca: CaSettings,
     /// The authority of the users.
     pub clients_ca: CaSettings,
     /// Windows in which certificates may be renewed; empty: always.
-    pub maintenance_windows: Vec<super::validate::cron::Schedule>,
+    pub maintenance_windows: Vec<pki::MaintenanceWindow>,
+    /// The same windows as the user wrote them.
+    pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
     /// Templates of `spec.kafka.template`.
@@ -189,21 +184,17 @@ pub struct Listener {
 impl Listener {
     /// `PLAIN-9092`: the name in Kafka's configuration.
     pub fn identifier(&self) -> String {
-        format!("{}-{}", self.name.to_uppercase(), self.port)
+        api::ports::listener_identifier(&self.name, i32::from(self.port))
     }
 
     /// `listener.name.plain-9092.`: the prefix of its own options.
     pub fn prefix(&self) -> String {
-        format!("listener.name.{}-{}.", self.name, self.port)
+        api::ports::listener_property_prefix(&self.name, i32::from(self.port))
     }
 
     /// Name of the port in pods and Services.
     pub fn port_name(&self) -> String {
-        match (self.name.as_str(), self.port) {
-            ("plain", 9092) => "tcp-clients".to_owned(),
-            ("tls", 9093) => "tcp-clientstls".to_owned(),
-            _ => format!("tcp-{}", self.name),
-        }
+        api::ports::listener_port_name(&self.name, i32::from(self.port))
     }
 }
 
@@ -277,13 +268,6 @@ pub enum Logging {
     Inline(BTreeMap<String, String>),
     /// The whole text, out of a ConfigMap of the user's own.
     External(String),
-}
-
-/// Remote JMX.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Jmx {
-    /// Whether it asks for a password.
-    pub password: bool,
 }
 
 /// Options of the JVM.
@@ -414,22 +398,22 @@ impl Cluster {
 
     /// `my-dual-0`.
     pub fn pod_name(&self, node: Node<'_>) -> String {
-        format!("{}-{}-{}", self.name, node.pool.name, node.id)
+        names::pod(&self.name, &node.pool.name, node.id)
     }
 
     /// `my-dual`.
     pub fn pod_set_name(&self, pool: &Pool) -> String {
-        format!("{}-{}", self.name, pool.name)
+        names::pod_set(&self.name, &pool.name)
     }
 
     /// `my-dual-0.my-kafka-brokers.ns.svc`.
     pub fn pod_host(&self, node: Node<'_>) -> String {
-        format!("{}.{}-kafka-brokers.{}.svc", self.pod_name(node), self.name, self.namespace)
+        names::pod_dns(&self.name, &self.pod_name(node), &self.namespace)
     }
 
     /// `my-kafka-bootstrap.ns.svc`.
     pub fn bootstrap_host(&self) -> String {
-        format!("{}-kafka-bootstrap.{}.svc", self.name, self.namespace)
+        names::service_dns(&names::bootstrap_service(&self.name), &self.namespace)
     }
 }
 

@@ -94,8 +94,10 @@ fn make_one(request: &MaterialRequest) -> Result<Material, PkiError> {
                 Some(password) => Password::new(password.0.as_str()),
                 None => pki::password(12)?,
             };
-            let certificates: Vec<(String, CertificatePem)> =
-                certificates.iter().map(|(alias, pem)| (alias.clone(), CertificatePem::new(pem.as_str()))).collect();
+            let certificates: Vec<(String, CertificatePem)> = certificates
+                .iter()
+                .map(|(alias, pem)| (alias.clone(), CertificatePem::new(pem.as_str())))
+                .collect();
             let entries: Vec<(&str, &CertificatePem)> =
                 certificates.iter().map(|(alias, pem)| (alias.as_str(), pem)).collect();
             let store = pki::trust_store(&entries, &password)?;

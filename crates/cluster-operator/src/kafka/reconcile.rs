@@ -86,7 +86,10 @@ impl Reconciler {
             self.release_topics(key).await?;
             return Ok(Outcome::Done);
         }
-        if api::annotations::is_true(kafka.metadata.annotations.as_ref(), api::annotations::PAUSE_RECONCILIATION) {
+        if api::annotations::is_true(
+            kafka.metadata.annotations.as_ref(),
+            api::annotations::PAUSE_RECONCILIATION,
+        ) {
             self.write_paused(key, &kafka).await?;
             return Ok(Outcome::Done);
         }
@@ -197,7 +200,10 @@ impl Reconciler {
                 continue;
             }
             let settled = wanted.restarts.is_empty()
-                && !wanted.admin.iter().any(|call| matches!(call, super::actions::AdminCall::AlterBrokerConfig { .. }))
+                && !wanted
+                    .admin
+                    .iter()
+                    .any(|call| matches!(call, super::actions::AdminCall::AlterBrokerConfig { .. }))
                 && view.broker_configs.len() == wanted.nodes.iter().filter(|node| node.broker).count();
             if settled {
                 let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
@@ -254,7 +260,13 @@ impl Reconciler {
     }
 
     /// Says in the status why a pass failed; what was known of the cluster stays.
-    async fn write_failure(&self, key: &ObjectRef, kafka: &Kafka, plan: &Plan, error: &Error) -> Result<(), Error> {
+    async fn write_failure(
+        &self,
+        key: &ObjectRef,
+        kafka: &Kafka,
+        plan: &Plan,
+        error: &Error,
+    ) -> Result<(), Error> {
         let reason = match error {
             Error::Kubernetes(_) | Error::Apply(_) => "KubernetesError",
             Error::Kafka(_) | Error::Client(_) => reasons::KAFKA_ERROR,

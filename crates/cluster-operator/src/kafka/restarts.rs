@@ -121,7 +121,8 @@ fn is_stuck(pod: &Pod) -> bool {
             && condition.reason.as_deref() == Some("Unschedulable")
     });
     let containers = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
-    let waiting = containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    let waiting =
+        containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
     let mut hopeless = waiting.filter(|reason| {
         matches!(
             *reason,
@@ -149,8 +150,10 @@ mod tests {
     #[test]
     fn a_pod_without_its_image_is_stuck_and_a_starting_one_is_not() {
         let waiting = |reason: &str| {
-            pod(json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
-                "imageID": "", "state": {"waiting": {"reason": reason}}}]}))
+            pod(
+                json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
+                "imageID": "", "state": {"waiting": {"reason": reason}}}]}),
+            )
         };
         assert_eq!(state(&waiting("ImagePullBackOff")), PodState::Stuck);
         assert_eq!(state(&waiting("CrashLoopBackOff")), PodState::Stuck);

@@ -43,7 +43,8 @@ fn restarted(decision: &Decision) -> Option<i32> {
 
 #[test]
 fn the_active_controller_is_the_last_of_the_controllers_and_brokers_follow() {
-    let mut nodes = vec![node(3, false, true), node(0, true, false), node(1, true, false), node(2, true, false)];
+    let mut nodes =
+        vec![node(3, false, true), node(0, true, false), node(1, true, false), node(2, true, false)];
     let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
     let mut order = vec![];
     while let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
@@ -76,10 +77,8 @@ fn nothing_restarts_while_a_restarted_pod_is_not_back() {
 
 #[test]
 fn a_partition_at_its_minimum_holds_the_restart_and_is_named() {
-    let kafka = RollKafka {
-        quorum: Some(quorum(9, &[9])),
-        partitions: vec![partition(&[0, 1, 2], &[0, 1], 2)],
-    };
+    let kafka =
+        RollKafka { quorum: Some(quorum(9, &[9])), partitions: vec![partition(&[0, 1, 2], &[0, 1], 2)] };
     let nodes = [node(0, false, true), settled(node(1, false, true)), settled(node(2, false, true))];
     assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("orders-0")));
 }
@@ -90,7 +89,10 @@ fn a_partition_that_waiting_cannot_help_does_not_hold_the_restart() {
         quorum: Some(quorum(9, &[9])),
         partitions: vec![partition(&[0], &[0], 1), partition(&[0, 1], &[0, 1], 2)],
     };
-    assert_eq!(restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Some(&kafka))), Some(0));
+    assert_eq!(
+        restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Some(&kafka))),
+        Some(0)
+    );
 }
 
 #[test]

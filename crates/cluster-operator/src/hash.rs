@@ -1,0 +1,22 @@
+//! Short fingerprints for annotations: they tell whether something changed, they protect nothing.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The first 8 hexadecimal digits of the SHA-256 sum.
+pub fn short(bytes: &[u8]) -> String {
+    hex(bytes, 4)
+}
+
+/// The first 40 hexadecimal digits of the SHA-256 sum.
+pub fn long(bytes: &[u8]) -> String {
+    hex(bytes, 20)
+}
+
+fn hex(bytes: &[u8], length: usize) -> String {
+    let sum = digest(&SHA256, bytes);
+    let mut text = String::with_capacity(2 * length);
+    for byte in sum.as_ref().iter().take(length) {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}

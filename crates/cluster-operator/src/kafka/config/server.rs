@@ -1,0 +1,256 @@
+//! `server.config`: the broker's and controller's properties, final but for the placeholders that the agent resolves.
+
+use std::fmt::Write as _;
+
+use crate::kafka::cluster::{
+    Authorization, CONTROLLER_PORT, Cluster, Listener, ListenerAuthentication, Node, Pool, Quorum,
+    REPLICATION_PORT, Rack,
+};
+
+/// Name of the controller listener.
+pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
+/// Name of the listener between brokers.
+pub const REPLICATION_LISTENER: &str = api::ports::REPLICATION_LISTENER;
+/// The node's key and certificate chain, put together by the agent.
+pub const NODE_KEYSTORE: &str = "/var/opt/kafka/node.pem";
+/// Who may be a node or an operator.
+pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
+/// Who may be a client with a certificate.
+pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
+
+/// Lines of properties in the order in which they were written.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn set(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.0, "{name}={value}");
+    }
+}
+
+/// The part of `server.config` that the operator decides: every line of it needs a restart.
+pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
+    let mut lines = Lines::default();
+    let pool = node.pool;
+    lines.set("node.id", node.id);
+    if pool.broker {
+        match &cluster.rack {
+            Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
+            Some(Rack::EnvironmentVariable(name)) => {
+                lines.set("broker.rack", format!("${{strimzienv:{name}}}"))
+            }
+            None => {}
+        }
+    }
+    let roles: Vec<&str> = pool.roles().into_iter().rev().collect();
+    lines.set("process.roles", roles.join(","));
+    lines.set("controller.listener.names", CONTROLLER_LISTENER);
+    quorum(cluster, node, &mut lines);
+    if let Some(volume) = pool.metadata_volume() {
+        lines.set("metadata.log.dir", Pool::log_dir(volume, node.id));
+    }
+    let log_dirs: Vec<String> = pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id)).collect();
+    lines.set("log.dirs", log_dirs.join(","));
+    internal_tls(&mut lines, "listener.name.controlplane-9090.");
+    if pool.broker {
+        internal_tls(&mut lines, "listener.name.replication-9091.");
+        for listener in &cluster.listeners {
+            client_listener(&mut lines, listener);
+        }
+    }
+    listener_lists(cluster, node, &mut lines);
+    lines.set("sasl.enabled.mechanisms", "");
+    lines.set("ssl.endpoint.identification.algorithm", "HTTPS");
+    authorization(cluster, &mut lines);
+    lines.0
+}
+
+/// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
+pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
+    let mut text = fixed(cluster, node);
+    for (name, value) in user_options(cluster) {
+        let _ = writeln!(text, "{name}={}", escape(value));
+    }
+    text
+}
+
+/// The user's options and the one default that the operator sets for them.
+pub fn user_options(cluster: &Cluster) -> Vec<(&str, &str)> {
+    let mut options: Vec<(&str, &str)> =
+        cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if !cluster.config.contains_key("min.insync.replicas") {
+        // Kafka's own default, written down so that rolling can rely on it.
+        options.push(("min.insync.replicas", "1"));
+        options.sort_unstable();
+    }
+    options
+}
+
+fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
+    let controllers = cluster.controllers();
+    match &cluster.quorum {
+        Quorum::Static => {
+            let voters: Vec<String> = controllers
+                .iter()
+                .map(|controller| {
+                    format!("{}@{}:{CONTROLLER_PORT}", controller.id, cluster.pod_host(*controller))
+                })
+                .collect();
+            lines.set("controller.quorum.voters", voters.join(","));
+        }
+        Quorum::Dynamic { .. } => {
+            let servers: Vec<String> = controllers
+                .iter()
+                .map(|controller| format!("{}:{CONTROLLER_PORT}", cluster.pod_host(*controller)))
+                .collect();
+            lines.set("controller.quorum.bootstrap.servers", servers.join(","));
+            let knows_auto_join =
+                cluster.version.model().options.contains_key("controller.quorum.auto.join.enable");
+            if node.pool.controller && knows_auto_join {
+                // A controller that was added, or lost its disk, becomes a voter by itself.
+                lines.set("controller.quorum.auto.join.enable", "true");
+            }
+        }
+    }
+}
+
+fn internal_tls(lines: &mut Lines, prefix: &str) {
+    keystore(lines, prefix, NODE_KEYSTORE);
+    truststore(lines, prefix, CLUSTER_TRUST);
+    lines.set(&format!("{prefix}ssl.client.auth"), "required");
+}
+
+fn keystore(lines: &mut Lines, prefix: &str, path: &str) {
+    lines.set(&format!("{prefix}ssl.keystore.type"), "PEM");
+    lines.set(&format!("{prefix}ssl.keystore.location"), path);
+}
+
+fn truststore(lines: &mut Lines, prefix: &str, path: &str) {
+    lines.set(&format!("{prefix}ssl.truststore.type"), "PEM");
+    lines.set(&format!("{prefix}ssl.truststore.location"), path);
+}
+
+/// Path of the key store of a listener with a certificate of the user's own.
+pub fn custom_keystore(listener: &Listener) -> String {
+    format!("/var/opt/kafka/{}-{}.pem", listener.name, listener.port)
+}
+
+fn client_listener(lines: &mut Lines, listener: &Listener) {
+    let prefix = listener.prefix();
+    match &listener.authentication {
+        ListenerAuthentication::None => {}
+        ListenerAuthentication::Tls => {
+            lines.set(&format!("{prefix}ssl.client.auth"), "required");
+            truststore(lines, &prefix, CLIENTS_TRUST);
+        }
+        ListenerAuthentication::ScramSha512 => {
+            lines.set(
+                &format!("{prefix}scram-sha-512.sasl.jaas.config"),
+                "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            );
+            lines.set(&format!("{prefix}sasl.enabled.mechanisms"), "SCRAM-SHA-512");
+        }
+        ListenerAuthentication::Custom { config, .. } => {
+            for (name, value) in config {
+                lines.set(&format!("{prefix}{name}"), escape(value));
+            }
+        }
+    }
+    if let Some(limit) = listener.max_connections {
+        lines.set(&format!("{prefix}max.connections"), limit);
+    }
+    if let Some(limit) = listener.max_connection_creation_rate {
+        lines.set(&format!("{prefix}max.connection.creation.rate"), limit);
+    }
+    if listener.tls {
+        let path = match listener.certificate {
+            Some(_) => custom_keystore(listener),
+            None => NODE_KEYSTORE.to_owned(),
+        };
+        keystore(lines, &prefix, &path);
+    }
+}
+
+fn listener_lists(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
+    let pool = node.pool;
+    let host = cluster.pod_host(node);
+    let mut protocols = vec![format!("{CONTROLLER_LISTENER}:SSL")];
+    let mut listeners = Vec::new();
+    let mut advertised = Vec::new();
+    if pool.controller {
+        listeners.push(format!("{CONTROLLER_LISTENER}://0.0.0.0:{CONTROLLER_PORT}"));
+        advertised.push(format!("{CONTROLLER_LISTENER}://{host}:{CONTROLLER_PORT}"));
+    }
+    if pool.broker {
+        protocols.push(format!("{REPLICATION_LISTENER}:SSL"));
+        listeners.push(format!("{REPLICATION_LISTENER}://0.0.0.0:{REPLICATION_PORT}"));
+        advertised.push(format!("{REPLICATION_LISTENER}://{host}:{REPLICATION_PORT}"));
+        for listener in &cluster.listeners {
+            let identifier = listener.identifier();
+            protocols.push(format!("{identifier}:{}", protocol(listener)));
+            listeners.push(format!("{identifier}://0.0.0.0:{}", listener.port));
+            let (host, port) = advertised_address(cluster, node, listener);
+            advertised.push(format!("{identifier}://{host}:{port}"));
+        }
+    }
+    lines.set("listener.security.protocol.map", protocols.join(","));
+    lines.set("listeners", listeners.join(","));
+    if pool.broker {
+        lines.set("inter.broker.listener.name", REPLICATION_LISTENER);
+    }
+    lines.set("advertised.listeners", advertised.join(","));
+}
+
+fn protocol(listener: &Listener) -> &'static str {
+    let sasl = matches!(
+        listener.authentication,
+        ListenerAuthentication::ScramSha512 | ListenerAuthentication::Custom { sasl: true, .. }
+    );
+    match (sasl, listener.tls) {
+        (true, true) => "SASL_SSL",
+        (true, false) => "SASL_PLAINTEXT",
+        (false, true) => "SSL",
+        (false, false) => "PLAINTEXT",
+    }
+}
+
+/// Under which host and port a node tells clients to reach a listener.
+pub fn advertised_address(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> (String, u16) {
+    let own = listener.advertised.get(&node.id);
+    let port = own.and_then(|(_, port)| *port).unwrap_or(listener.port);
+    if let Some(host) = own.and_then(|(host, _)| host.clone()) {
+        return (host, port);
+    }
+    if let Some(template) = &listener.advertised_host_template {
+        let host = template
+            .replace("{nodeId}", &node.id.to_string())
+            .replace("{nodePodName}", &cluster.pod_name(node));
+        return (host, port);
+    }
+    let mut host = cluster.pod_host(node);
+    if listener.use_service_dns_domain {
+        let _ = write!(host, ".{}", cluster.dns_domain);
+    }
+    (host, port)
+}
+
+fn authorization(cluster: &Cluster, lines: &mut Lines) {
+    let (class, extra) = match &cluster.authorization {
+        Authorization::None => return,
+        Authorization::Simple { super_users } => {
+            ("org.apache.kafka.metadata.authorizer.StandardAuthorizer", super_users)
+        }
+        Authorization::Custom { class, super_users, .. } => (class.as_str(), super_users),
+    };
+    lines.set("authorizer.class.name", class);
+    let mut users = api::principals::super_users(&cluster.name);
+    users.extend(extra.iter().map(|user| format!("User:{}", user.strip_prefix("User:").unwrap_or(user))));
+    lines.set("super.users", escape(&users.join(";")));
+}
+
+/// A value as the properties format needs it: back slashes and line ends escaped, leading blanks kept.
+fn escape(value: &str) -> String {
+    let escaped = value.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
+    if escaped.starts_with(' ') { format!("\\{escaped}") } else { escaped }
+}

@@ -1,0 +1,141 @@
+//! The options of the user: which are allowed, and how they are written.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::model::Model;
+
+/// Options that the operator decides. A user's option that starts with one of these is dropped, with a warning.
+const FORBIDDEN_PREFIXES: &[&str] = &[
+    "listeners",
+    "advertised.",
+    "broker.",
+    "listener.",
+    "host.name",
+    "port",
+    "inter.broker.listener.name",
+    "sasl.",
+    "ssl.",
+    "security.",
+    "password.",
+    "log.dir",
+    "zookeeper.connect",
+    "zookeeper.set.acl",
+    "zookeeper.ssl",
+    "zookeeper.clientCnxnSocket",
+    "authorizer.",
+    "super.user",
+    "cruise.control.metrics.topic",
+    "cruise.control.metrics.reporter.bootstrap.servers",
+    "node.id",
+    "process.roles",
+    "controller.",
+    "metadata.log.dir",
+    "client.quota.callback.static.",
+    "prometheus.metrics.reporter.",
+    "cordoned.log.dirs",
+    "early.start.listeners",
+];
+
+/// Options below the forbidden prefixes that are the user's all the same.
+const EXCEPTIONS: &[&str] = &[
+    "sasl.server.max.receive.size",
+    "ssl.cipher.suites",
+    "ssl.protocol",
+    "ssl.enabled.protocols",
+    "ssl.secure.random.implementation",
+    "cruise.control.metrics.topic.num.partitions",
+    "cruise.control.metrics.topic.replication.factor",
+    "cruise.control.metrics.topic.retention.ms",
+    "cruise.control.metrics.topic.auto.create.retries",
+    "cruise.control.metrics.topic.auto.create.timeout.ms",
+    "cruise.control.metrics.topic.min.insync.replicas",
+    "broker.session.timeout.ms",
+    "broker.heartbeat.interval.ms",
+    "controller.socket.timeout.ms",
+    "controller.quorum.election.backoff.max.ms",
+    "controller.quorum.election.timeout.ms",
+    "controller.quorum.fetch.timeout.ms",
+];
+
+/// The user's options, sorted out.
+#[derive(Debug, Default)]
+pub struct UserConfig {
+    /// What goes to Kafka.
+    pub options: BTreeMap<String, String>,
+    /// Keys that the operator decides.
+    pub forbidden: Vec<String>,
+    /// What is wrong with values, in words.
+    pub complaints: Vec<String>,
+}
+
+/// Whether the operator decides the option.
+pub fn is_forbidden(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    !EXCEPTIONS.contains(&lower.as_str()) && FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+}
+
+/// Sorts the `config` map of a resource.
+pub fn sort<'a>(raw: impl IntoIterator<Item = (&'a String, &'a Value)>, model: &Model) -> UserConfig {
+    let mut sorted = UserConfig::default();
+    for (name, value) in raw {
+        if is_forbidden(name) {
+            sorted.forbidden.push(name.clone());
+            continue;
+        }
+        match as_text(value) {
+            None => sorted
+                .complaints
+                .push(format!("{name} must be text, a number, true, false or a list of them, not {value}")),
+            Some(text) => match model.complaint(name, &text) {
+                Some(complaint) => sorted.complaints.push(complaint),
+                None => {
+                    sorted.options.insert(name.clone(), text);
+                }
+            },
+        }
+    }
+    sorted
+}
+
+/// A value of the `config` map as Kafka's text; lists are joined with commas.
+pub fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let parts: Option<Vec<String>> = items.iter().map(as_text).collect();
+            parts.map(|parts| parts.join(","))
+        }
+        Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn options_of_the_operator_are_set_aside_and_exceptions_pass() {
+        let raw = json!({
+            "listeners": "X://:1", "ssl.keystore.location": "/x", "ssl.cipher.suites": "A", "Node.ID": 7,
+            "controller.quorum.voters": "x", "controller.quorum.fetch.timeout.ms": 3000,
+            "auto.create.topics.enable": false, "log.retention.hours": 72, "message.max.bytes": "many",
+            "metric.reporters": ["a", "b"], "x": {"y": 1},
+        });
+        let sorted = sort(raw.as_object().unwrap(), super::super::model::of("4.3.1"));
+        assert_eq!(
+            sorted.forbidden,
+            ["Node.ID", "controller.quorum.voters", "listeners", "ssl.keystore.location"]
+        );
+        assert_eq!(sorted.options["auto.create.topics.enable"], "false");
+        assert_eq!(sorted.options["log.retention.hours"], "72");
+        assert_eq!(sorted.options["metric.reporters"], "a,b");
+        assert_eq!(sorted.options["controller.quorum.fetch.timeout.ms"], "3000");
+        assert_eq!(sorted.complaints.len(), 2, "{:?}", sorted.complaints);
+    }
+}

@@ -1,0 +1,91 @@
+//! Objects of the cluster that nothing wants any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{annotations, labels, names};
+
+use super::actions::{DesiredObject, ObjectRef};
+use super::cluster::Cluster;
+use super::observed::Observed;
+
+/// What to delete. Only objects that this operator makes: those with its labels, or with names that only it gives.
+pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<ObjectRef> {
+    let keep: BTreeSet<&ObjectRef> = wanted.iter().map(|object| &object.reference).collect();
+    let mut found = BTreeSet::new();
+    let reference = |api_version: &str, kind: &str, name: &str| ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some(cluster.namespace.clone()),
+        name: name.to_owned(),
+    };
+    // What belongs to a node goes when its pod is gone.
+    for (name, map) in &observed.config_maps {
+        let all = map.metadata.labels.as_ref();
+        let of_a_node = is_kafkas(cluster, all) && all.is_some_and(|all| all.contains_key(labels::POD_NAME));
+        if of_a_node && !observed.pods.contains_key(name) {
+            found.insert(reference("v1", "ConfigMap", name));
+        }
+    }
+    for (name, secret) in &observed.secrets {
+        let has_node_keys =
+            secret.data.as_ref().is_some_and(|data| data.contains_key(&format!("{name}.crt")));
+        if is_kafkas(cluster, secret.metadata.labels.as_ref())
+            && has_node_keys
+            && !observed.pods.contains_key(name)
+        {
+            found.insert(reference("v1", "Secret", name));
+        }
+    }
+    for (name, claim) in &observed.claims {
+        let deletable = annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM);
+        let in_use = observed.pods.keys().any(|pod| name.ends_with(&format!("-{pod}")));
+        if is_kafkas(cluster, claim.metadata.labels.as_ref()) && deletable && !in_use {
+            found.insert(reference("v1", "PersistentVolumeClaim", name));
+        }
+    }
+    let entity = names::entity_operator::deployment(&cluster.name);
+    if observed.deployments.contains_key(&entity) {
+        found.insert(reference("apps/v1", "Deployment", &entity));
+    }
+    for name in [
+        names::entity_operator::topic_operator_config_map(&cluster.name),
+        names::entity_operator::user_operator_config_map(&cluster.name),
+    ] {
+        if observed.config_maps.contains_key(&name) {
+            found.insert(reference("v1", "ConfigMap", &name));
+        }
+    }
+    for name in [
+        names::entity_operator::topic_operator_certs_secret(&cluster.name),
+        names::entity_operator::user_operator_certs_secret(&cluster.name),
+    ] {
+        if observed.secrets.contains_key(&name) {
+            found.insert(reference("v1", "Secret", &name));
+        }
+    }
+    let ours = BTreeSet::from([
+        entity.clone(),
+        names::entity_operator::topic_operator_role_binding(&cluster.name),
+        names::entity_operator::user_operator_role_binding(&cluster.name),
+        names::kafka_network_policy(&cluster.name),
+        names::kafka(&cluster.name),
+    ]);
+    let removable = ["ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "PodDisruptionBudget"];
+    for other in &observed.others {
+        // A Role of Kafka's pods comes from another operator; pods of its making may still need it.
+        let foreign = other.name == names::kafka(&cluster.name)
+            && matches!(other.kind.as_str(), "Role" | "RoleBinding");
+        if ours.contains(&other.name) && removable.contains(&other.kind.as_str()) && !foreign {
+            found.insert(other.clone());
+        }
+    }
+    found.into_iter().filter(|reference| !keep.contains(reference)).collect()
+}
+
+/// Whether the labels say that the object belongs to Kafka itself and was made by this operator.
+fn is_kafkas(cluster: &Cluster, all: Option<&BTreeMap<String, String>>) -> bool {
+    let is = |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
+    is(labels::CLUSTER, &cluster.name)
+        && is(labels::NAME, &names::kafka(&cluster.name))
+        && is(labels::KUBERNETES_MANAGED_BY, labels::MANAGED_BY_CLUSTER_OPERATOR)
+}

@@ -1,0 +1,14 @@
+//! The objects of a Kafka cluster, one file each. Every function is pure and yields the whole object as JSON, with
+//! exactly the fields that we own.
+
+pub mod claim;
+pub mod config_map;
+pub mod entity_operator;
+pub mod meta;
+pub mod network_policy;
+pub mod pod;
+pub mod pod_disruption_budget;
+pub mod pod_set;
+pub mod rbac;
+pub mod secret;
+pub mod service;

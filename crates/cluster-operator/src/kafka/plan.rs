@@ -1,0 +1,297 @@
+//! Puts the plan of a Kafka cluster together. Pure: what was seen and the time in, a [`Plan`] out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{annotations, names};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use super::actions::{AdminCall, DesiredObject, MaterialRequest, Plan, PlannedNode};
+use super::certificates::{self, Certificates, NodeCertificate};
+use super::cluster::{Cluster, Node, Quorum, Rack, Warning};
+use super::config::live;
+use super::leftovers;
+use super::objects::pod_set::{MANUAL_SINCE, ManualUpdate};
+use super::objects::{
+    claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
+};
+use super::observed::{KafkaView, Observed};
+use super::status::{self, Progress};
+use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, directory_id_request};
+use super::{claims, reasons};
+
+/// Plans one pass over one Kafka cluster.
+///
+/// - A resource that is wrong yields a plan that only writes statuses.
+/// - While keys or identifiers are missing, the plan contains requests for them and nothing else.
+/// - Else the plan is complete, and carrying it out again changes nothing.
+pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
+    let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
+    let (cluster, mut warnings) = match validate::validate(observed) {
+        Ok(validated) => validated,
+        Err(invalid) => return refused(kafka, &invalid, now),
+    };
+    let mut requests = identifiers(&cluster);
+    let certificates = match certificates::plan(&cluster, observed, now) {
+        certificates::Outcome::Wrong(problems) => {
+            let reason = api::conditions::reasons::INVALID_RESOURCE;
+            return refused(kafka, &Invalid { reason, problems, warnings }, now);
+        }
+        certificates::Outcome::Missing(missing) => {
+            requests.extend(missing);
+            return Plan { materials: requests, ..Plan::default() };
+        }
+        certificates::Outcome::Ready(certificates) => certificates,
+    };
+    if !requests.is_empty() {
+        return Plan { materials: requests, ..Plan::default() };
+    }
+    complete(kafka, &cluster, &certificates, observed, &mut warnings, now)
+}
+
+/// Objects without an owner that must be deleted when the Kafka resource is gone.
+pub fn orphans(namespace: &str, cluster: &str) -> Vec<super::actions::ObjectRef> {
+    vec![super::actions::ObjectRef {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: "ClusterRoleBinding".to_owned(),
+        namespace: None,
+        name: names::kafka_init_cluster_role_binding(namespace, cluster),
+    }]
+}
+
+fn refused(kafka: &api::Kafka, invalid: &Invalid, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    plan.status.kafka = Some(status::invalid(kafka, invalid, now));
+    plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
+    plan
+}
+
+/// Identifiers that must be made first.
+fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
+    let mut requests = Vec::new();
+    if cluster.cluster_id.is_none() {
+        requests.push(MaterialRequest::Uuid { id: CLUSTER_ID_REQUEST.to_owned() });
+    }
+    if let Quorum::Dynamic { directory_ids, initial, .. } = &cluster.quorum {
+        for node in initial.iter().filter(|node| !directory_ids.contains_key(node)) {
+            requests.push(MaterialRequest::Uuid { id: directory_id_request(*node) });
+        }
+    }
+    requests
+}
+
+fn complete(
+    kafka: &api::Kafka,
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    warnings: &mut Vec<Warning>,
+    now: Timestamp,
+) -> Plan {
+    let settings = observed.settings.as_ref();
+    let mut plan = Plan { live_config_fingerprint: live::live_fingerprint(cluster), ..Plan::default() };
+    plan.apply.extend(certificates.objects.iter().cloned());
+    plan.apply.push(rbac::kafka_service_account(cluster));
+    if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
+        plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+    }
+    if settings.network_policies {
+        plan.apply.push(network_policy::kafka(cluster, settings));
+    }
+    plan.apply.push(service::bootstrap(cluster));
+    plan.apply.push(service::brokers(cluster));
+    if settings.pod_disruption_budgets {
+        plan.apply.push(pod_disruption_budget::kafka(cluster));
+    }
+    for node in cluster.nodes() {
+        for wanted in claim::of_node(cluster, node) {
+            plan.apply.push(claims::fitted(wanted, observed, warnings));
+        }
+        plan.apply.push(config_map::node(cluster, node));
+    }
+    let mut progress = Progress::default();
+    for pool in &cluster.pools {
+        let mut pods = Vec::new();
+        for id in &pool.nodes {
+            let node = Node { id: *id, pool };
+            let none = NodeCertificate::default();
+            let certificate = certificates.nodes.get(id).unwrap_or(&none);
+            let desired = pod::of_node(cluster, node, certificate, settings);
+            look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
+            plan.nodes.push(planned(cluster, node));
+            pods.push(desired);
+        }
+        let manual = manual_update(cluster, pool, observed, now);
+        plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+        plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
+    }
+    plan.nodes.sort_by_key(|node| node.id);
+    entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
+    plan.delete = leftovers::of(cluster, observed, &plan.apply);
+    match &observed.view {
+        Some(view) => plan.admin = admin_calls(cluster, view, observed, &plan),
+        None => {
+            let known = kafka.status.as_ref().is_some_and(|status| status.cluster_id.is_some());
+            if !known && progress.waiting_for.is_empty() {
+                progress.waiting_for.push("Kafka has not answered yet".to_owned());
+            }
+        }
+    }
+    warnings.sort();
+    warnings.dedup();
+    plan.status.kafka = Some(status::kafka(kafka, cluster, certificates, observed, warnings, &progress, now));
+    plan.waiting_for = progress.waiting_for;
+    plan
+}
+
+fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
+    PlannedNode {
+        id: node.id,
+        pod: cluster.pod_name(node),
+        pool: node.pool.name.clone(),
+        pod_set: cluster.pod_set_name(node.pool),
+        controller: node.pool.controller,
+        broker: node.pool.broker,
+        host: cluster.pod_host(node),
+    }
+}
+
+/// Notes whether the pod of a node is there, ready and current.
+fn look_at_pod(
+    cluster: &Cluster,
+    node: Node<'_>,
+    desired: &Value,
+    observed: &Observed,
+    plan: &mut Plan,
+    progress: &mut Progress,
+    now: Timestamp,
+) {
+    let name = cluster.pod_name(node);
+    let Some(live) = observed.pods.get(&name) else {
+        progress.waiting_for.push(format!("pod {name} does not exist yet"));
+        return;
+    };
+    if live.metadata.deletion_timestamp.is_some() {
+        progress.waiting_for.push(format!("pod {name} is stopping"));
+        return;
+    }
+    let restart = reasons::of_pod(cluster, node, live, desired, observed);
+    if let Some(restart) = restart {
+        progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
+        plan.restarts.push(restart);
+    }
+    let (ready, since) = readiness(live);
+    if !ready {
+        progress.waiting_for.push(format!("pod {name} is not ready"));
+        progress.unready_since(since, now);
+    }
+}
+
+/// Whether a pod is ready, and since when it is what it is.
+fn readiness(pod: &Pod) -> (bool, Option<Timestamp>) {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
+    let since = ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| time.0);
+    (ready.is_some_and(|ready| ready.status == "True"), since)
+}
+
+/// When a restart of all pods of the pool was asked for.
+fn manual_update(
+    cluster: &Cluster,
+    pool: &super::cluster::Pool,
+    observed: &Observed,
+    now: Timestamp,
+) -> Option<ManualUpdate> {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
+    let all = set.metadata.annotations.as_ref()?;
+    if annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE) {
+        return Some(ManualUpdate { since: api::conditions::format_time(now), is_new: true });
+    }
+    all.get(MANUAL_SINCE).map(|since| ManualUpdate { since: since.clone(), is_new: false })
+}
+
+fn entity(
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    apply: &mut Vec<DesiredObject>,
+    progress: &mut Progress,
+) {
+    let Some(entity) = &cluster.entity_operator else { return };
+    let settings = observed.settings.as_ref();
+    apply.push(rbac::entity_operator_service_account(cluster, entity));
+    apply.extend(rbac::entity_operator_roles(cluster, entity));
+    apply.extend(rbac::entity_operator_role_bindings(cluster, entity));
+    if settings.network_policies {
+        apply.push(network_policy::entity_operator(cluster, entity.topic.is_some(), entity.user.is_some()));
+    }
+    if settings.pod_disruption_budgets {
+        apply.push(pod_disruption_budget::entity_operator(cluster, entity));
+    }
+    if let Some(topic) = &entity.topic {
+        apply.push(config_map::topic_operator(cluster, topic));
+    }
+    if let Some(user) = &entity.user {
+        apply.push(config_map::user_operator(cluster, user));
+    }
+    let texts: Vec<&str> = certificates.entity.iter().map(String::as_str).collect();
+    let authority = &certificates.cluster_ca;
+    let started_with =
+        entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
+    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings));
+    let name = names::entity_operator::deployment(&cluster.name);
+    if !observed.deployments.get(&name).is_some_and(|deployment| is_available(deployment)) {
+        progress.waiting_for.push(format!("deployment {name} is not available"));
+    }
+}
+
+/// Whether the present generation of a Deployment runs.
+fn is_available(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) >= 1
+        && status.available_replicas.unwrap_or(0) >= 1
+        && status.unavailable_replicas.unwrap_or(0) == 0
+}
+
+fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
+    let mut calls = live::calls(cluster, view);
+    let model = cluster.version.model();
+    let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
+    // The metadata version moves only when every node runs what it should.
+    let all_current =
+        plan.restarts.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
+    if let (Some((name, level)), Some(present)) =
+        (model.metadata_level(&cluster.metadata_version), view.metadata_level)
+        && level != present
+        && all_current
+    {
+        calls.push(AdminCall::UpdateMetadataVersion {
+            version: name.to_owned(),
+            level,
+            downgrade: level < present,
+        });
+    }
+    let running: BTreeSet<i32> =
+        observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
+    let brokers = cluster.broker_ids();
+    for broker in &view.registered_brokers {
+        if !brokers.contains(broker) && !running.contains(broker) && !view.active_brokers.contains(broker) {
+            calls.push(AdminCall::UnregisterBroker { broker: *broker });
+        }
+    }
+    if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
+        let gone: BTreeMap<&i32, &String> =
+            quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
+        // One at a time: each changes what a majority is.
+        if let Some((controller, directory_id)) = gone.first_key_value().filter(|_| quorum.leader >= 0) {
+            calls.push(AdminCall::RemoveVoter {
+                controller: **controller,
+                directory_id: (*directory_id).clone(),
+            });
+        }
+    }
+    calls
+}

@@ -1,0 +1,181 @@
+//! The statuses of the Kafka resource and its pools.
+
+use std::collections::BTreeMap;
+
+use api::conditions::{Condition, merge, types};
+use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
+use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
+use api::{Kafka, labels};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::certificates::{Certificates, text};
+use super::cluster::{Cluster, Listener, Pool, Warning};
+use super::objects::meta::pool_labels;
+use super::observed::Observed;
+use super::validate::Invalid;
+
+/// Seconds a pod may be unready before that counts as a failure.
+const PATIENCE_SECONDS: i64 = 300;
+
+/// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
+pub fn invalid(kafka: &Kafka, invalid: &Invalid, now: Timestamp) -> Value {
+    let old = kafka.status.as_ref();
+    let mut conditions = vec![Condition::not_ready(invalid.reason, invalid.message())];
+    conditions.extend(invalid.warnings.iter().map(warning));
+    let mut status = old.cloned().unwrap_or_default();
+    status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
+    status.observed_generation = kafka.metadata.generation;
+    to_json(&status)
+}
+
+/// How far the cluster is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// What it waits for; empty: nothing.
+    pub waiting_for: Vec<String>,
+    /// Whether something has been waiting for so long that it counts as a failure.
+    pub stuck: bool,
+}
+
+impl Progress {
+    /// Notes that a pod is not ready since a time.
+    pub fn unready_since(&mut self, since: Option<Timestamp>, now: Timestamp) {
+        if since.is_some_and(|since| now.as_second() - since.as_second() > PATIENCE_SECONDS) {
+            self.stuck = true;
+        }
+    }
+}
+
+/// The status of the Kafka resource.
+pub fn kafka(
+    kafka: &Kafka,
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    warnings: &[Warning],
+    progress: &Progress,
+    now: Timestamp,
+) -> Value {
+    let old = kafka.status.as_ref();
+    let old_conditions = old.and_then(|old| old.conditions.as_deref());
+    let was_ready = old_conditions.into_iter().flatten().any(|condition| condition.is(types::READY));
+    let done = progress.waiting_for.is_empty();
+    let mut conditions: Vec<Condition> = warnings.iter().map(warning).collect();
+    let mut status = KafkaStatus {
+        observed_generation: kafka.metadata.generation,
+        listeners: Some(
+            cluster
+                .listeners
+                .iter()
+                .map(|listener| listener_status(cluster, listener, certificates, observed))
+                .collect(),
+        ),
+        kafka_node_pools: Some(
+            cluster.pools.iter().map(|pool| UsedNodePool { name: Some(pool.name.clone()) }).collect(),
+        ),
+        cluster_id: old.and_then(|old| old.cluster_id.clone()),
+        operator_last_successful_version: old.and_then(|old| old.operator_last_successful_version.clone()),
+        kafka_version: old.and_then(|old| old.kafka_version.clone()),
+        kafka_metadata_version: old.and_then(|old| old.kafka_metadata_version.clone()),
+        auto_rebalance: old.and_then(|old| old.auto_rebalance.clone()),
+        cluster_security: Some(internal_security()),
+        ..KafkaStatus::default()
+    };
+    if let Some(view) = &observed.view {
+        if status.cluster_id.is_none() && !view.cluster_id.is_empty() {
+            status.cluster_id = Some(view.cluster_id.clone());
+        }
+        let model = cluster.version.model();
+        if let Some(name) = view.metadata_level.and_then(|level| model.metadata_name(level)) {
+            status.kafka_metadata_version = Some(name.to_owned());
+        }
+    }
+    if done {
+        conditions.push(Condition::ready());
+        status.operator_last_successful_version = Some(observed.settings.operator_version.clone());
+        status.kafka_version = Some(cluster.version.version.clone());
+    } else if was_ready && !progress.stuck {
+        // It serves on while a change is carried out; the generation tells that the change is not done.
+        conditions.push(Condition::ready());
+        status.observed_generation = old.and_then(|old| old.observed_generation);
+    } else {
+        let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
+            ("NotReady", "Kafka cluster is not ready")
+        } else {
+            (api::conditions::reasons::CREATING, "Kafka cluster is being deployed")
+        };
+        let message = format!("{what}: {}", shortened(&progress.waiting_for));
+        conditions.push(Condition::not_ready(reason, message));
+    }
+    status.conditions = Some(merge(conditions, old_conditions, now));
+    to_json(&status)
+}
+
+/// The first few of a long list.
+fn shortened(texts: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut message = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if texts.len() > SHOWN {
+        message.push_str(&format!("; and {} more", texts.len() - SHOWN));
+    }
+    message
+}
+
+/// The nodes encrypt and authenticate among themselves; written as other operators of these resources do.
+fn internal_security() -> BTreeMap<String, Value> {
+    BTreeMap::from([
+        ("encryption".to_owned(), serde_json::json!({"type": "strimzi-tls"})),
+        ("authentication".to_owned(), serde_json::json!({"type": "strimzi-mtls"})),
+    ])
+}
+
+fn listener_status(
+    cluster: &Cluster,
+    listener: &Listener,
+    certificates: &Certificates,
+    observed: &Observed,
+) -> ListenerStatus {
+    let host = cluster.bootstrap_host();
+    let own =
+        listener.certificate.as_ref().and_then(|(secret, key, _)| text(observed.secrets.get(secret)?, key));
+    let trusted = own.unwrap_or_else(|| certificates.cluster_ca.trusted());
+    ListenerStatus {
+        name: Some(listener.name.clone()),
+        bootstrap_servers: Some(format!("{host}:{}", listener.port)),
+        addresses: Some(vec![ListenerAddress { host: Some(host), port: Some(i32::from(listener.port)) }]),
+        certificates: listener.tls.then(|| vec![trusted]),
+    }
+}
+
+/// The status of a pool.
+pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> Value {
+    let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
+    let old = raw.and_then(|raw| raw.status.as_ref());
+    let conditions = pool.warnings.iter().map(warning).collect();
+    let mut roles = Vec::new();
+    if pool.controller {
+        roles.push(ProcessRole::Controller);
+    }
+    if pool.broker {
+        roles.push(ProcessRole::Broker);
+    }
+    to_json(&KafkaNodePoolStatus {
+        conditions: Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now)),
+        observed_generation: pool.generation,
+        node_ids: Some(pool.nodes.iter().copied().collect()),
+        cluster_id: cluster.cluster_id.clone(),
+        roles: Some(roles),
+        replicas: i32::try_from(pool.nodes.len()).ok(),
+        label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
+    })
+}
+
+fn warning(warning: &Warning) -> Condition {
+    Condition::warning(&warning.reason, warning.message.clone())
+}
+
+/// Statuses are plain data: this cannot fail.
+fn to_json<T: serde::Serialize>(status: &T) -> Value {
+    serde_json::to_value(status).unwrap_or_default()
+}
