@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 /// Everything the agent needs to know about its node beyond Kafka's own `server.config`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent settings of a file, not the states of a machine"
+)]
 pub struct AgentConfig {
     /// Kafka's `node.id`.
     pub node_id: i32,

@@ -1,3 +1,30 @@
 //! The entry point of every Kafka pod.
+//!
+//! An init container copies this binary into the pod (`install`); there it is process 1 of the Kafka container (`run`)
+//! and answers the kubelet's probes (`probe`). [`run`] reads as the order of a start: configuration, key stores, storage,
+//! JVM; then it watches over the JVM until the pod ends.
+//!
+//! The cluster operator links this library for [`config`] only.
 
+pub mod cli;
 pub mod config;
+pub mod files;
+pub mod heap;
+pub mod install;
+pub mod jvm;
+pub mod keystore;
+pub mod kubernetes;
+pub mod layout;
+pub mod listener;
+pub mod node_info;
+pub mod probe;
+pub mod process;
+pub mod properties;
+pub mod recovery;
+pub mod render;
+pub mod run;
+pub mod server;
+pub mod state;
+pub mod storage;
+pub mod tls;
+pub mod watch;

@@ -1,3 +1,7 @@
 //! The entry point of every Kafka pod.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kafka_agent::cli::main()
+}

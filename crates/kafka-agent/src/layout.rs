@@ -1,0 +1,78 @@
+//! Where things lie in the container. The paths are part of the contract with the cluster operator.
+
+use std::path::{Path, PathBuf};
+
+/// The directories of the container, below an optional root (`/` in a pod, another directory in tests).
+#[derive(Clone, Debug)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// A layout below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A file of the node's ConfigMap (`server.config`, `agent.config`, `cluster.id`, `metadata.version`, …).
+    pub fn custom_config(&self, key: &str) -> PathBuf {
+        self.at("opt/kafka/custom-config").join(key)
+    }
+
+    /// Kafka's jars.
+    pub fn libs(&self) -> PathBuf {
+        self.at("opt/kafka/libs")
+    }
+
+    /// Class-data archive for the broker that the `apache/kafka` image brings along.
+    pub fn class_data_archive(&self) -> PathBuf {
+        self.at("opt/kafka/kafka.jsa")
+    }
+
+    /// Ahead-of-time cache (JDK 24 and later) for the broker, when the image has one.
+    pub fn ahead_of_time_cache(&self) -> PathBuf {
+        self.at("opt/kafka/kafka.aot")
+    }
+
+    /// Rack of the node, read by `broker.rack`.
+    pub fn rack_file(&self) -> PathBuf {
+        self.at("opt/kafka/init/rack.id")
+    }
+
+    /// Addresses of the node, read by `advertised.listeners` of node-port listeners.
+    pub fn external_address_file(&self) -> PathBuf {
+        self.at("opt/kafka/init/external.address")
+    }
+
+    /// Kafka's final configuration.
+    pub fn server_properties(&self) -> PathBuf {
+        self.at("var/opt/kafka/server.properties")
+    }
+
+    /// The socket on which the running agent answers `probe`.
+    pub fn socket(&self) -> PathBuf {
+        self.at("var/opt/kafka/agent.sock")
+    }
+
+    /// Directory with the pod's service account (`token`, `ca.crt`).
+    pub fn service_account(&self) -> PathBuf {
+        self.at("var/run/secrets/kubernetes.io/serviceaccount")
+    }
+
+    /// Maps an absolute path of a placeholder below the root.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix("/") {
+            Ok(relative) => self.root.join(relative),
+            Err(_) => path.to_owned(),
+        }
+    }
+
+    /// Control-group file-system and `/proc` of the container.
+    pub fn kernel(&self, path: &str) -> PathBuf {
+        self.at(path)
+    }
+}

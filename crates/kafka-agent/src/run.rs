@@ -1,0 +1,195 @@
+//! `run`: from the mounted configuration to a running Kafka, and until its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::config::{AgentConfig, RackSource, Role};
+use crate::files::{self, FileError};
+use crate::kubernetes::{self, LookupError};
+use crate::layout::Layout;
+use crate::node_info::{self, NodeError};
+use crate::recovery::Recovery;
+use crate::server::{self, Shared};
+use crate::storage::{apply, observe, plan};
+use crate::{heap, jvm, keystore, process, properties, render, tls, watch};
+
+/// The node cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// `agent.config` is not understood.
+    #[error("cannot read agent.config: {0}; is the agent older than the cluster operator?")]
+    Config(serde_json::Error),
+    /// A key store could not be made.
+    #[error(transparent)]
+    KeyStore(#[from] keystore::KeyStoreError),
+    /// The agent's own TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The Kubernetes node could not be looked up.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The Kubernetes node lacks something.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A placeholder could not be resolved.
+    #[error(transparent)]
+    Render(#[from] render::RenderError),
+    /// The storage must not be used.
+    #[error(transparent)]
+    Storage(#[from] plan::StorageError),
+    /// The storage could not be prepared.
+    #[error(transparent)]
+    Apply(#[from] apply::ApplyError),
+    /// The class path could not be made.
+    #[error(transparent)]
+    Jvm(#[from] jvm::JvmError),
+    /// The agent cannot answer.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Port or socket.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The JVM could not be started or watched.
+    #[error("cannot run the JVM {program}: {source}")]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Runs the node until Kafka ends; returns the exit code for the container. `port` is that of the HTTPS endpoint.
+pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
+    let shared = Arc::new(Shared::default());
+    let text = files::read(&layout.custom_config("agent.config"))?;
+    let config: AgentConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
+    for store in &config.keystores {
+        keystore::update(store)?;
+    }
+    watch::load_identity(&config, &shared)?;
+    let socket = layout.socket();
+    if let Some(directory) = socket.parent() {
+        std::fs::create_dir_all(directory)
+            .map_err(|source| FileError::Write { path: directory.to_owned(), source })?;
+    }
+    server::serve_socket(&socket, shared.clone())
+        .map_err(|source| RunError::Listen { address: socket.display().to_string(), source })?;
+    server::serve_port(port, shared.clone())
+        .await
+        .map_err(|source| RunError::Listen { address: format!("port {port}"), source })?;
+
+    look_up_node(&config, layout).await?;
+    let server_config = files::read(&layout.custom_config("server.config"))?;
+    let server_config = render::render(&server_config, &ContainerSource { layout })?;
+    files::write(&layout.server_properties(), server_config.as_bytes(), 0o600)?;
+
+    let class_path = jvm::class_path(&layout.libs(), &config.extra_class_path)?;
+    let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
+    let recovery = prepare_storage(&config, layout, &server_config, &class_path, &program)?;
+
+    let memory = heap::flags(&config, heap::container_memory(layout));
+    let arguments = jvm::kafka_arguments(&config, layout, &memory, &class_path);
+    tracing::info!(
+        pod = config.pod_name,
+        node = config.node_id,
+        heap = memory.join(" "),
+        milliseconds = shared.now().as_millis(),
+        "starting Kafka"
+    );
+    let jvm = process::start(&program, &arguments, &shared)
+        .map_err(|source| RunError::Start { program: program.clone(), source })?;
+    shared.node().started(recovery);
+    tokio::select! {
+        code = process::watch_over(jvm, &shared) => {
+            let code = code.map_err(|source| RunError::Start { program, source })?;
+            tracing::info!(code, "Kafka ended");
+            Ok(code)
+        }
+        // These two never end.
+        () = watch::listeners(&config, &shared) => Ok(1),
+        () = watch::key_material(&config, &shared) => Ok(1),
+    }
+}
+
+/// Writes `rack.id` and `external.address` if the configuration needs them; otherwise nothing is asked.
+async fn look_up_node(config: &AgentConfig, layout: &Layout) -> Result<(), RunError> {
+    let label = match &config.rack {
+        Some(RackSource::TopologyLabel { key }) => Some(key),
+        _ => None,
+    };
+    if !config.has_role(Role::Broker) || (label.is_none() && !config.node_port_addresses) {
+        return Ok(());
+    }
+    let (name, node) = kubernetes::look_up_node(layout).await?;
+    if let Some(key) = label {
+        files::write(&layout.rack_file(), node_info::rack(&name, &node, key)?.as_bytes(), 0o644)?;
+    }
+    if config.node_port_addresses {
+        let addresses = node_info::external_addresses(&name, &node)?;
+        files::write(&layout.external_address_file(), addresses.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+fn prepare_storage(
+    config: &AgentConfig,
+    layout: &Layout,
+    server_config: &str,
+    class_path: &str,
+    program: &Path,
+) -> Result<Recovery, RunError> {
+    let cluster_id = files::read(&layout.custom_config("cluster.id"))?;
+    let cluster_id = cluster_id.trim();
+    let metadata_version = files::read(&layout.custom_config("metadata.version"))?;
+    let storage = observe::observe(config)?;
+    let plan = plan::plan(config, cluster_id, &storage)?;
+    if plan != plan::StoragePlan::default() {
+        tracing::info!(
+            format = ?plan.format,
+            voters = plan.initial_controllers.as_deref().unwrap_or("none"),
+            move_metadata_log = ?plan.move_metadata_log,
+            remove = ?plan.remove,
+            "preparing the storage"
+        );
+    }
+    let server_properties = properties::parse(server_config);
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let formatting = apply::Formatting {
+        cluster_id,
+        metadata_version: metadata_version.trim(),
+        controller_listeners: server_properties.get("controller.listener.names").map(String::as_str),
+        now: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+    };
+    let tool = apply::StorageTool {
+        program: program.to_owned(),
+        class_path: class_path.to_owned(),
+        server_properties: layout.server_properties(),
+    };
+    if apply::apply(&plan, config, &formatting, &tool)? {
+        tracing::info!(metadata_version = formatting.metadata_version, "formatted by Kafka's own tool");
+    }
+    // A controller alone has no logs but the metadata log, which needs no recovery worth waiting for.
+    Ok(Recovery::new(if config.has_role(Role::Broker) { storage.to_recover() } else { 0 }))
+}
+
+/// Placeholders take their values from the container's environment and files.
+struct ContainerSource<'a> {
+    layout: &'a Layout,
+}
+
+impl render::Source for ContainerSource<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> Result<String, String> {
+        std::fs::read_to_string(self.layout.absolute(path)).map_err(|error| error.to_string())
+    }
+}

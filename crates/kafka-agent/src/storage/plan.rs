@@ -1,0 +1,258 @@
+//! What has to be done to the storage before Kafka may start. Pure.
+
+use std::path::PathBuf;
+
+use super::METADATA_LOG;
+use super::meta::MetaProperties;
+use super::observe::{Directory, Storage};
+use crate::config::AgentConfig;
+
+/// What to do, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoragePlan {
+    /// The metadata log of an earlier metadata log directory, to be moved into the present one (from, to).
+    pub move_metadata_log: Option<(PathBuf, PathBuf)>,
+    /// Metadata logs that are no longer in use. Kafka would take up the old one if the metadata volume moved back.
+    pub remove: Vec<PathBuf>,
+    /// `quorum-state` files to remove: with static voters Kafka refuses to start when the set has changed since.
+    pub remove_quorum_state: Option<PathBuf>,
+    /// Directories to format, the metadata log directory first: a stop in between must not look like a moved volume.
+    pub format: Vec<PathBuf>,
+    /// The voters to format with, when this node makes the first generation of a dynamic quorum.
+    pub initial_controllers: Option<String>,
+}
+
+/// The storage must not be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// Data of another cluster.
+    #[error(
+        "{} belongs to cluster {found}, but this node is to run cluster {expected}: it holds the data of another Kafka \
+         cluster. To go on with that data, write `{found}` into the Kafka resource's status.clusterId; to throw it away, \
+         delete the node's PersistentVolumeClaims", path.display()
+    )]
+    OtherCluster {
+        /// The directory.
+        path: PathBuf,
+        /// Its cluster.
+        found: String,
+        /// The cluster it should belong to.
+        expected: String,
+    },
+    /// Data of another node.
+    #[error(
+        "{} belongs to node {found} of the cluster, but this pod is node {expected}: the wrong volume is mounted. \
+         Bind the PersistentVolumeClaim of this pod to its own volume, or delete it to begin with an empty one", path.display()
+    )]
+    OtherNode {
+        /// The directory.
+        path: PathBuf,
+        /// Its node.
+        found: i32,
+        /// The node it should belong to.
+        expected: i32,
+    },
+    /// Partitions without the file that says whose they are.
+    #[error(
+        "{} holds {partitions} partitions but no meta.properties, so it cannot be said whose data this is. Restore the \
+         file (version=1, cluster.id, node.id, directory.id), or empty the directory", path.display()
+    )]
+    Unlabelled {
+        /// The directory.
+        path: PathBuf,
+        /// How many partitions.
+        partitions: usize,
+    },
+    /// The node is not among the voters it should format with.
+    #[error("initial controllers of agent.config do not contain this node ({node_id}): {voters}")]
+    NotAVoter {
+        /// The node.
+        node_id: i32,
+        /// The voters.
+        voters: String,
+    },
+}
+
+/// Decides what to do with `storage` so that it serves node `config.node_id` of cluster `cluster_id`.
+pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result<StoragePlan, StorageError> {
+    for directory in storage.all() {
+        match &directory.meta {
+            Some(meta) => check_owner(directory, meta, config.node_id, cluster_id)?,
+            None if directory.partitions > 0 => {
+                return Err(StorageError::Unlabelled {
+                    path: directory.path.clone(),
+                    partitions: directory.partitions,
+                });
+            }
+            None => {}
+        }
+    }
+    let mut plan = StoragePlan::default();
+    for directory in &storage.others {
+        if !directory.metadata_log {
+            continue;
+        }
+        let old = directory.path.join(METADATA_LOG);
+        // With two old ones there is no telling which is newer; then the quorum's other members have the log.
+        if storage.metadata.metadata_log || plan.move_metadata_log.is_some() {
+            plan.remove.push(old);
+        } else {
+            plan.move_metadata_log = Some((old, storage.metadata.path.join(METADATA_LOG)));
+        }
+    }
+    if config.static_voters && storage.metadata.metadata_log {
+        plan.remove_quorum_state = Some(storage.metadata.path.join(METADATA_LOG).join("quorum-state"));
+    }
+    for directory in storage.all() {
+        if directory.meta.is_none() {
+            plan.format.push(directory.path.clone());
+        }
+    }
+    // Only a node that never held anything may write the first voters: a node that lost a disk has forgotten its votes,
+    // and must come back as a new member of the quorum instead.
+    let never_formatted = storage.all().all(|directory| directory.meta.is_none() && !directory.metadata_log);
+    if never_formatted && !config.static_voters {
+        if let Some(voters) = &config.initial_controllers {
+            let own = format!("{}@", config.node_id);
+            if !voters.split(',').any(|voter| voter.trim().starts_with(&own)) {
+                return Err(StorageError::NotAVoter { node_id: config.node_id, voters: voters.clone() });
+            }
+        }
+        plan.initial_controllers.clone_from(&config.initial_controllers);
+    }
+    Ok(plan)
+}
+
+fn check_owner(
+    directory: &Directory,
+    meta: &MetaProperties,
+    node_id: i32,
+    cluster_id: &str,
+) -> Result<(), StorageError> {
+    if let Some(found) = &meta.cluster_id
+        && found != cluster_id
+    {
+        return Err(StorageError::OtherCluster {
+            path: directory.path.clone(),
+            found: found.clone(),
+            expected: cluster_id.to_owned(),
+        });
+    }
+    if let Some(found) = meta.node_id
+        && found != node_id
+    {
+        return Err(StorageError::OtherNode { path: directory.path.clone(), found, expected: node_id });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+    const VOTERS: &str = "0@h:9090:JEXY6aqzQY-32P5TStzaFg";
+
+    fn config() -> AgentConfig {
+        let text = r#"{"nodeId":0,"podName":"p","roles":["broker","controller"],"metadataLogDir":"/d0","logDirs":["/d0","/d1"]}"#;
+        let mut config: AgentConfig = serde_json::from_str(text).unwrap();
+        config.initial_controllers = Some(VOTERS.to_owned());
+        config
+    }
+
+    fn empty(path: &str) -> Directory {
+        Directory { path: path.into(), ..Directory::default() }
+    }
+
+    fn formatted(path: &str) -> Directory {
+        let meta = MetaProperties {
+            cluster_id: Some(CLUSTER.to_owned()),
+            node_id: Some(0),
+            directory_id: Some("KEXY6aqzQY-32P5TStzaFg".to_owned()),
+        };
+        Directory { meta: Some(meta), ..empty(path) }
+    }
+
+    fn with_log(directory: Directory) -> Directory {
+        Directory { metadata_log: true, ..directory }
+    }
+
+    fn decide(metadata: Directory, other: Directory) -> Result<StoragePlan, StorageError> {
+        plan(&config(), CLUSTER, &Storage { metadata, others: vec![other] })
+    }
+
+    #[test]
+    fn a_new_node_formats_everything_with_the_first_voters() {
+        let plan = decide(empty("/d0"), empty("/d1")).unwrap();
+        assert_eq!(plan.format, [PathBuf::from("/d0"), PathBuf::from("/d1")]);
+        assert_eq!(plan.initial_controllers.as_deref(), Some(VOTERS));
+    }
+
+    #[test]
+    fn a_formatted_node_is_left_alone() {
+        assert_eq!(decide(with_log(formatted("/d0")), formatted("/d1")).unwrap(), StoragePlan::default());
+    }
+
+    #[test]
+    fn a_disk_added_later_is_formatted_without_touching_the_quorum() {
+        let plan = decide(with_log(formatted("/d0")), empty("/d1")).unwrap();
+        assert_eq!((plan.format, plan.initial_controllers), (vec![PathBuf::from("/d1")], None));
+    }
+
+    #[test]
+    fn a_lost_metadata_disk_never_brings_back_a_voter_that_forgot_its_votes() {
+        let plan = decide(empty("/d0"), formatted("/d1")).unwrap();
+        assert_eq!((plan.format, plan.initial_controllers), (vec![PathBuf::from("/d0")], None));
+    }
+
+    #[test]
+    fn a_moved_metadata_volume_takes_its_log_along() {
+        let plan = decide(empty("/d0"), with_log(formatted("/d1"))).unwrap();
+        let log = |at: &str| PathBuf::from(at).join(METADATA_LOG);
+        assert_eq!(plan.move_metadata_log, Some((log("/d1"), log("/d0"))));
+        assert!(plan.remove.is_empty());
+        let both = decide(with_log(formatted("/d0")), with_log(formatted("/d1"))).unwrap();
+        assert_eq!((both.move_metadata_log, both.remove), (None, vec![log("/d1")]));
+    }
+
+    #[test]
+    fn static_voters_forget_the_quorum_state_and_write_no_voters() {
+        let mut config = config();
+        config.static_voters = true;
+        let storage = Storage { metadata: with_log(formatted("/d0")), others: Vec::new() };
+        let state = PathBuf::from("/d0/__cluster_metadata-0/quorum-state");
+        assert_eq!(plan(&config, CLUSTER, &storage).unwrap().remove_quorum_state, Some(state));
+        let storage = Storage { metadata: empty("/d0"), others: Vec::new() };
+        assert_eq!(plan(&config, CLUSTER, &storage).unwrap().initial_controllers, None);
+    }
+
+    #[test]
+    fn data_of_somebody_else_is_refused_with_what_to_do() {
+        let mut other = formatted("/d1");
+        other.meta.as_mut().unwrap().cluster_id = Some("other".to_owned());
+        let message = decide(formatted("/d0"), other).unwrap_err().to_string();
+        assert!(
+            message.contains("/d1 belongs to cluster other") && message.contains("status.clusterId"),
+            "{message}"
+        );
+        let mut other = formatted("/d0");
+        other.meta.as_mut().unwrap().node_id = Some(4);
+        let message = decide(other, formatted("/d1")).unwrap_err().to_string();
+        assert!(message.contains("belongs to node 4") && message.contains("this pod is node 0"), "{message}");
+        let unlabelled = Directory { partitions: 3, ..empty("/d1") };
+        assert!(decide(formatted("/d0"), unlabelled).unwrap_err().to_string().contains("no meta.properties"));
+    }
+
+    #[test]
+    fn a_node_that_is_no_voter_is_not_formatted_as_one() {
+        let mut config = config();
+        config.node_id = 5;
+        let storage = Storage { metadata: empty("/d0"), others: Vec::new() };
+        assert!(
+            plan(&config, CLUSTER, &storage)
+                .unwrap_err()
+                .to_string()
+                .contains("do not contain this node (5)")
+        );
+    }
+}

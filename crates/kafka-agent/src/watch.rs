@@ -1,0 +1,93 @@
+//! What the agent does all the time while Kafka runs: ask the listeners, and follow the mounted key material.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::AgentConfig;
+use crate::files;
+use crate::keystore;
+use crate::listener::{self, Question};
+use crate::server::Shared;
+use crate::tls;
+
+/// Between questions while the node starts, so that its readiness is seen at once.
+const HURRY: Duration = Duration::from_millis(200);
+/// Between questions to a running node that does not answer.
+const WORRY: Duration = Duration::from_secs(1);
+/// Between questions to a running node.
+const CALM: Duration = Duration::from_secs(5);
+/// Between looks at the mounted Secrets. The kubelet itself takes up to a minute to bring a change.
+const SECRETS: Duration = Duration::from_secs(10);
+
+/// Asks the node's listeners for ever.
+pub async fn listeners(config: &AgentConfig, shared: &Shared) {
+    loop {
+        let tls = shared.identity().filter(|_| config.internal_tls).map(|identity| identity.client);
+        let question =
+            if shared.node().has_run() { Question::Answers } else { Question::Unfenced(config.node_id) };
+        let controller = async {
+            match config.controller_port {
+                Some(port) => Some(listener::ask(port, tls.clone(), Question::Answers).await),
+                None => None,
+            }
+        };
+        let broker = async {
+            match config.replication_port {
+                Some(port) => Some(listener::ask(port, tls.clone(), question).await),
+                None => None,
+            }
+        };
+        let (controller, broker) = tokio::join!(controller, broker);
+        let now = shared.now();
+        let pause = {
+            let mut node = shared.node();
+            if node.asked(now, controller, broker) {
+                tracing::info!(milliseconds = now.as_millis(), "Kafka is running");
+            }
+            if node.is_calm(now) {
+                CALM
+            } else if node.has_run() {
+                WORRY
+            } else {
+                HURRY
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Keeps the key stores like the mounted Secrets for ever.
+pub async fn key_material(config: &AgentConfig, shared: &Arc<Shared>) {
+    let mut authorities = files::read_optional(&config.client_authorities).ok().flatten();
+    loop {
+        tokio::time::sleep(SECRETS).await;
+        let mut changed = false;
+        for store in &config.keystores {
+            match keystore::update(store) {
+                Ok(true) => {
+                    tracing::info!(file = %store.target.display(), "the certificate changed: key store written again");
+                    changed = true;
+                }
+                Ok(false) => {}
+                // The old key store stays in use; a Secret that changes right now is complete the next time.
+                Err(error) => tracing::warn!(%error, "key store not renewed"),
+            }
+        }
+        let present = files::read_optional(&config.client_authorities).ok().flatten();
+        if present != authorities {
+            authorities = present;
+            changed = true;
+        }
+        if changed && let Err(error) = load_identity(config, shared) {
+            tracing::warn!(%error, "the agent keeps its old certificate");
+        }
+    }
+}
+
+/// Loads the agent's TLS identity from the node's key store, if it has one.
+pub fn load_identity(config: &AgentConfig, shared: &Shared) -> Result<(), tls::TlsError> {
+    if let Some(store) = config.keystores.first() {
+        shared.set_identity(tls::load(&store.target, &config.client_authorities)?);
+    }
+    Ok(())
+}

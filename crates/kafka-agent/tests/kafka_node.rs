@@ -1,0 +1,197 @@
+//! The agent with a real Kafka: formats, starts, tells how it is, stops, starts again.
+
+mod support;
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use support::{Authority, Container, DIRECTORY, free_ports, https, wait_for};
+
+/// A node that is broker and controller in one, with mTLS on its internal listeners as in a real pod.
+struct Node {
+    container: Container,
+    authority: Authority,
+    plain: u16,
+}
+
+impl Node {
+    fn new() -> Self {
+        let container = Container::new().with_kafka();
+        let authority = Authority::new();
+        let [controller, replication, plain] = free_ports();
+        container.put("opt/kafka/trust-bundle/cluster-ca.crt", &authority.certificate);
+        let node = Self { container, authority, plain };
+        node.new_certificate();
+        let at = |path: &str| node.container.text(path);
+        let agent = format!(
+            r#"{{"nodeId":0,"podName":"test-0","roles":["controller","broker"],
+                "keystores":[{{"target":"{}","key":"{}","certificates":"{}"}}],"clientAuthorities":"{}",
+                "metadataLogDir":"{d0}","logDirs":["{d0}","{d1}"],
+                "initialControllers":"0@localhost:{controller}:{DIRECTORY}","controllerPort":{controller},
+                "replicationPort":{replication},"heap":{{"xms":"128m","xmx":"256m"}},
+                "jvmPerformanceOptions":["-XX:+UseSerialGC"]}}"#,
+            at("var/opt/kafka/node.pem"),
+            at("opt/kafka/node-certs/p.key"),
+            at("opt/kafka/node-certs/p.crt"),
+            at("opt/kafka/trust-bundle/cluster-ca.crt"),
+            d0 = at("data-0/kafka-log0"),
+            d1 = at("data-1/kafka-log0"),
+        );
+        node.container.put("opt/kafka/custom-config/agent.config", &agent);
+        let mut server = format!(
+            "node.id=0\nprocess.roles=broker,controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
+             controller.quorum.bootstrap.servers=localhost:{controller}\nbroker.rack=${{strimzidir:/opt/kafka/init:rack.id}}\n\
+             listeners=CONTROLPLANE-9090://0.0.0.0:{controller},REPLICATION-9091://0.0.0.0:{replication},PLAIN-9092://0.0.0.0:{plain}\n\
+             advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},PLAIN-9092://localhost:{plain}\n\
+             listener.security.protocol.map=CONTROLPLANE-9090:SSL,REPLICATION-9091:SSL,PLAIN-9092:PLAINTEXT\n\
+             inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={}\nlog.dirs={},{}\n\
+             offsets.topic.replication.factor=1\n",
+            at("data-0/kafka-log0"),
+            at("data-0/kafka-log0"),
+            at("data-1/kafka-log0"),
+        );
+        for listener in ["controlplane-9090", "replication-9091"] {
+            let prefix = format!("listener.name.{listener}.ssl");
+            server.push_str(&format!(
+                "{prefix}.keystore.type=PEM\n{prefix}.keystore.location={}\n{prefix}.truststore.type=PEM\n\
+                 {prefix}.truststore.location={}\n{prefix}.client.auth=required\n",
+                at("var/opt/kafka/node.pem"),
+                at("opt/kafka/trust-bundle/cluster-ca.crt")
+            ));
+        }
+        node.container.put("opt/kafka/custom-config/server.config", &server);
+        node.container.put("opt/kafka/init/rack.id", "zone-a");
+        node
+    }
+
+    fn new_certificate(&self) {
+        let (key, certificate) = self.authority.issue("node");
+        self.container.put("opt/kafka/node-certs/p.key", &key);
+        self.container.put("opt/kafka/node-certs/p.crt", &certificate);
+    }
+
+    fn create_topic(&self) {
+        let output = Command::new("java")
+            .args([
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                &support::class_path(),
+                "org.apache.kafka.tools.TopicCommand",
+            ])
+            .args(["--bootstrap-server", &format!("localhost:{}", self.plain), "--create", "--topic", "t"])
+            .args(["--partitions", "4", "--replication-factor", "1"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_node_lives_through_first_start_clean_stop_crash_and_foreign_data() {
+    let node = Node::new();
+    let container = &node.container;
+    assert!(!container.probe("liveness").status.success(), "there is no agent yet");
+
+    // First start: formats without Kafka's tool, becomes running, tells the operator over mTLS.
+    let mut agent = container.start();
+    wait_for("the agent's socket", || agent.broker_state());
+    assert!(!container.probe("readiness").status.success());
+    assert!(container.probe("liveness").status.success(), "a node that starts is alive");
+    agent.wait_for_state(3);
+    assert!(container.probe("readiness").status.success());
+    assert!(container.probe("liveness").status.success());
+    assert!(!agent.output().contains("formatted by Kafka's own tool"));
+    assert!(agent.output().contains("broker.rack = zone-a"), "the placeholder is resolved");
+    let metadata = container.read("data-0/kafka-log0/meta.properties");
+    assert!(metadata.contains(&format!("directory.id={DIRECTORY}")));
+    let second_disk = container.read("data-1/kafka-log0/meta.properties");
+    let operator = node.authority.issue("cluster-operator");
+    let answer =
+        https(container.port, "/v1/broker-state", &node.authority.certificate, Some(&operator)).unwrap();
+    assert!(answer.contains(r#"{"brokerState":3,"certificateHash":""#), "{answer}");
+    assert!(
+        https(container.port, "/v1/ready", &node.authority.certificate, Some(&operator))
+            .unwrap()
+            .contains("204")
+    );
+    assert!(
+        https(container.port, "/v1/ready", &node.authority.certificate, None).is_err(),
+        "a certificate is needed"
+    );
+
+    // A renewed Secret is taken over while Kafka runs.
+    let hash = agent.state().unwrap()["certificateHash"].clone();
+    node.new_certificate();
+    wait_for("the new certificate", || (agent.state()?["certificateHash"] != hash).then_some(()));
+    assert!(
+        container
+            .read("var/opt/kafka/node.pem")
+            .contains(container.read("opt/kafka/node-certs/p.crt").trim())
+    );
+
+    // Clean stop: the JVM's exit code is passed on.
+    node.create_topic();
+    agent.signal(Signal::TERM);
+    let stopping = wait_for("the agent stopping", || {
+        let state = agent.broker_state();
+        if state == Some(3) { None } else { Some(state) }
+    });
+    assert!(matches!(stopping, Some(6 | 0) | None), "{stopping:?}");
+    assert_eq!(agent.wait_for_exit(), Some(143));
+    assert!(
+        agent.output().contains("Kafka Server stopped") || agent.output().contains("shut down completed")
+    );
+
+    // Second start: same data, no recovery; then the JVM is killed.
+    let mut agent = container.start();
+    let first_state = wait_for("the agent's socket", || agent.broker_state());
+    assert_eq!(first_state, 1);
+    agent.wait_for_state(3);
+    assert!(!agent.output().contains("preparing the storage"));
+    assert_eq!(container.read("data-0/kafka-log0/meta.properties"), metadata);
+    assert_eq!(container.read("data-1/kafka-log0/meta.properties"), second_disk);
+    rustix::process::kill_process(agent.jvm().unwrap(), Signal::KILL).unwrap();
+    assert_eq!(agent.wait_for_exit(), Some(137));
+
+    // Third start: recovery is told apart, and over in the end.
+    let mut agent = container.start();
+    agent.wait_for_state(2);
+    agent.wait_for_state(3);
+    agent.signal(Signal::TERM);
+    assert_eq!(agent.wait_for_exit(), Some(143));
+
+    // Data of another cluster is not touched.
+    container.put("opt/kafka/custom-config/cluster.id", "AnotherClusterIdentifier");
+    let mut agent = container.start();
+    assert_eq!(agent.wait_for_exit(), Some(1));
+    let output = agent.output();
+    assert!(output.contains("belongs to cluster MkU3OEVBNTcwNTJENDM2Qg"), "{output}");
+    assert_eq!(container.read("data-0/kafka-log0/meta.properties"), metadata);
+}
+
+#[test]
+fn a_controller_of_an_unknown_metadata_version_is_formatted_by_kafkas_tool_and_runs() {
+    let container = Container::new().with_kafka();
+    let [port] = free_ports();
+    let data = container.text("data/kafka-log3");
+    container.put("opt/kafka/custom-config/metadata.version", "3.9-IV0\n");
+    let agent = format!(
+        r#"{{"nodeId":3,"podName":"c-3","roles":["controller"],"metadataLogDir":"{data}","logDirs":["{data}"],
+            "initialControllers":"3@localhost:{port}:{DIRECTORY}","controllerPort":{port},"internalTls":false,
+            "dynamicHeapMaxBytes":268435456,"jvmPerformanceOptions":["-XX:+UseSerialGC"]}}"#
+    );
+    container.put("opt/kafka/custom-config/agent.config", &agent);
+    let server = format!(
+        "node.id=3\nprocess.roles=controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
+         controller.quorum.bootstrap.servers=localhost:{port}\nlisteners=CONTROLPLANE-9090://0.0.0.0:{port}\n\
+         advertised.listeners=CONTROLPLANE-9090://localhost:{port}\n\
+         listener.security.protocol.map=CONTROLPLANE-9090:PLAINTEXT\nmetadata.log.dir={data}\nlog.dirs={data}\n"
+    );
+    container.put("opt/kafka/custom-config/server.config", &server);
+    let mut agent = container.start();
+    agent.wait_for_state(3);
+    assert!(agent.output().contains("formatted by Kafka's own tool"));
+    assert!(container.probe("readiness").status.success());
+    agent.signal(Signal::INT);
+    agent.wait_for_exit();
+}
