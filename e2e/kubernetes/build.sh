@@ -141,7 +141,7 @@ build_images() {
   fi
   with_lock kafka fetch_kafka
   with_lock jre build_jre
-  key="$(cat "$CACHE/stamps/jre" "$CACHE/stamps/kafka-$KAFKA_VERSION" "$images"/{kafka,archive}.sh | sha256sum | cut -c1-16)"
+  key="$(cat "$CACHE/stamps/jre" "$CACHE/stamps/kafka-$KAFKA_VERSION" "$images"/{kafka*,archive}.sh | sha256sum | cut -c1-16)"
   if fresh "kafka-image-$KAFKA_VERSION" "$key" "$kafka"; then
     say "the Kafka image is up to date"
     return
