@@ -1,1 +1,40 @@
 //! Keeps Kafka topics as KafkaTopic resources say.
+//!
+//! Read it in this order, from the top floor down: [`controller`] (which event leads to which look), [`apply`] and
+//! [`replicas`] (carry out), [`plan`], [`reassign`], [`config`], [`status`] (pure decisions), [`observe`] and
+//! [`kubernetes`] (what is read and written), [`index`] and [`queue`] (what is kept in memory).
+//!
+//! One direction only: resources are carried into Kafka. Topics without a resource are never touched.
+//!
+//! When the Kafka resource is deleted, this operator takes its finalizer off all topics of that cluster without
+//! deleting them in Kafka. It disappears itself together with the Kafka resource, so the cluster operator has to do the
+//! same for what is left ([`finalizers_without`] is the rule).
+
+pub mod apply;
+pub mod config;
+pub mod connection;
+pub mod controller;
+pub mod grants;
+pub mod index;
+pub mod kubernetes;
+pub mod metrics;
+pub mod observe;
+pub mod plan;
+pub mod queue;
+pub mod reassign;
+pub mod replicas;
+pub mod resource;
+pub mod settings;
+pub mod status;
+#[cfg(test)]
+mod test_resources;
+pub mod topic;
+
+pub use controller::Operator;
+pub use settings::Settings;
+
+/// The finalizers of a KafkaTopic without this operator's; none when it has none, so that nothing has to be written.
+pub fn finalizers_without(finalizers: &[String]) -> Option<Vec<String>> {
+    let ours = api::annotations::FINALIZER_TOPIC_OPERATOR;
+    finalizers.iter().any(|f| f == ours).then(|| finalizers.iter().filter(|f| *f != ours).cloned().collect())
+}

@@ -1,3 +1,71 @@
-//! Keeps Kafka topics as KafkaTopic resources say.
+//! Keeps Kafka topics as KafkaTopic resources say: the process.
 
-fn main() {}
+use std::{io::Write, process::ExitCode};
+
+use anyhow::Context as _;
+use operator_runtime::{
+    client,
+    env::Env,
+    metrics::Metrics,
+    server::{Health, Server, Style},
+    shutdown, telemetry,
+};
+use topic_operator::{Operator, Settings, settings::HELP};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => {}
+        Some("--help" | "-h") => return print(HELP),
+        Some("--version" | "-V") => return print(&format!("topic-operator {VERSION}\n")),
+        Some(other) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "unknown argument '{other}': settings are environment variables, see --help"
+            );
+            return ExitCode::from(2);
+        }
+    }
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "topic-operator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A closed pipe (`--help | head`) is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn start() -> anyhow::Result<()> {
+    let env = Env::from_process();
+    telemetry::init(&telemetry::Settings::from_env(&env));
+    let settings = Settings::from_env(&env)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(run(settings))
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signals().context("listen for signals")?;
+    let metrics = Metrics::new().context("register metrics")?;
+    let health = Health::new();
+    let server = Server::bind(settings.port, Style::Json, health.clone(), metrics.clone()).await?;
+    let client = client::connect(&format!("kastellan-topic-operator/{VERSION}")).await?;
+    tracing::info!(version = VERSION, namespace = %settings.namespace, bootstrap = %settings.bootstrap.join(","), "topic operator starts");
+    let operator =
+        Operator::start(&client, settings, &metrics, &health, &shutdown).context("register metrics")?;
+    let serving = tokio::spawn(server.run(shutdown.clone()));
+    operator.ended().await;
+    shutdown.cancel();
+    serving.await.context("serve health checks and metrics")??;
+    Ok(())
+}

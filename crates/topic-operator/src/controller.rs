@@ -1,0 +1,653 @@
+//! Which event leads to a look at which resource. Owns the index and the queue; batches run as tasks of their own.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use api::{Kafka, KafkaTopic};
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kafka_admin::{Admin, ConfigResource, ConfigSelection};
+use kube::{
+    Api, Client,
+    runtime::{metadata_watcher, watcher},
+};
+use operator_runtime::{
+    env::Namespaces,
+    metrics::Metrics,
+    server::{Gate, Health, Heartbeat},
+    watch::{Event, ObjectRef, Watch},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    apply::{self, Context, Done, Item, Latest, Next, Reach, Report},
+    connection, grants,
+    index::Index,
+    kubernetes::{Kubernetes, Projector},
+    metrics::TopicMetrics,
+    plan::{self, Claim, Intent, Surroundings},
+    queue::Queue,
+    resource::TopicResource,
+    settings::Settings,
+    topic::{Failure, Reason, ResourceRef},
+};
+
+/// Resources in one step of the timer's look at everything: one or two requests per step, and bounded memory.
+const SWEEP: usize = 2000;
+/// The loop goes round at least this often, as a sign of life.
+const PULSE: Duration = Duration::from_secs(10);
+/// How long the start waits for the state of the Kafka resource.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the watches tell.
+#[derive(Debug)]
+enum Message {
+    /// A KafkaTopic as it is.
+    Seen(Box<TopicResource>),
+    /// A KafkaTopic is gone, or its labels no longer select it.
+    Gone(ResourceRef),
+    /// Whether the Kafka resource is being deleted or was deleted.
+    ClusterGoesAway(bool),
+    /// Whether a namespace grants its topics.
+    Grant { namespace: String, granted: bool },
+}
+
+/// What has to be done after something that is no batch.
+#[derive(Debug)]
+enum Outcome {
+    Batch(Report),
+    /// A resource vanished from the watch; this is what is really there.
+    Vanished {
+        known: Arc<TopicResource>,
+        now: Option<Box<TopicResource>>,
+    },
+    Quiet,
+}
+
+/// A running topic operator.
+#[derive(Debug)]
+pub struct Operator {
+    admin: watch::Receiver<Option<Admin>>,
+    task: JoinHandle<()>,
+}
+
+impl Operator {
+    /// Starts the watches and the controller; everything ends with `shutdown`.
+    pub fn start(
+        client: &Client,
+        settings: Settings,
+        metrics: &Metrics,
+        health: &Health,
+        shutdown: &CancellationToken,
+    ) -> prometheus::Result<Self> {
+        let topic_metrics = TopicMetrics::new(metrics, &settings)?;
+        let admin = connection::connect(client, &settings, shutdown);
+        let projector = Projector::new(
+            &settings.namespace,
+            settings.guests.iter().map(|g| g.namespace.clone()),
+            settings.selector.clone(),
+        );
+        let context = Arc::new(Context {
+            kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
+            admin: admin.clone(),
+            rules: settings.rules.clone(),
+            throttle: settings.throttle,
+            metrics: topic_metrics,
+            deleted: Mutex::default(),
+        });
+        let controller = Controller {
+            gate: health.gate("the first look at all KafkaTopics"),
+            heartbeat: health.heartbeat("the controller of KafkaTopics"),
+            context,
+            settings,
+            index: Index::default(),
+            queue: Queue::default(),
+            held: HashMap::new(),
+            in_batch: HashSet::new(),
+            tasks: JoinSet::new(),
+            batches: 0,
+            sweep: VecDeque::new(),
+            sweeping: false,
+            next_sweep: Instant::now(),
+            cluster_goes_away: false,
+            granted: HashSet::new(),
+            kafka_lost: None,
+            shutdown: shutdown.clone(),
+        };
+        let task = tokio::spawn(controller.run(client.clone(), projector, shutdown.clone()));
+        Ok(Self { admin, task })
+    }
+
+    /// The connection to Kafka, once there is one.
+    pub fn admin(&self) -> Option<Admin> {
+        self.admin.borrow().clone()
+    }
+
+    /// Waits for the end, after `shutdown`. Batches in flight are finished first.
+    pub async fn ended(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the controller of KafkaTopics ended unexpectedly");
+        }
+    }
+}
+
+struct Controller {
+    context: Arc<Context>,
+    settings: Settings,
+    index: Index,
+    queue: Queue,
+    /// Events about resources in a batch: compared with the batch's own writes when it is done.
+    held: HashMap<ResourceRef, Message>,
+    in_batch: HashSet<ResourceRef>,
+    tasks: JoinSet<Outcome>,
+    batches: usize,
+    sweep: VecDeque<ResourceRef>,
+    sweeping: bool,
+    next_sweep: Instant,
+    cluster_goes_away: bool,
+    granted: HashSet<String>,
+    kafka_lost: Option<Instant>,
+    gate: Gate,
+    heartbeat: Heartbeat,
+    shutdown: CancellationToken,
+}
+
+impl Controller {
+    async fn run(mut self, client: Client, projector: Projector, shutdown: CancellationToken) {
+        let (sender, mut messages) = mpsc::unbounded_channel();
+        if !self.start_watches(&client, projector, sender, &shutdown).await {
+            return;
+        }
+        while let Ok(message) = messages.try_recv() {
+            self.take_in(message);
+        }
+        if !self.settings.skip_review {
+            let mut admin = self.context.admin.clone();
+            self.tasks.spawn(async move {
+                review(&mut admin).await;
+                Outcome::Quiet
+            });
+        }
+        let all: Vec<ResourceRef> = self.index.references().cloned().collect();
+        tracing::info!(resources = all.len(), namespace = %self.settings.namespace, selector = %self.settings.selector, "looking after KafkaTopics");
+        for reference in all {
+            self.queue.push(reference);
+        }
+        self.next_sweep = Instant::now() + self.settings.interval;
+        let mut opened = false;
+        loop {
+            self.heartbeat.beat();
+            self.queue.promote(Instant::now());
+            self.begin_batches();
+            if !opened && self.queue.is_empty() && self.batches == 0 {
+                opened = true;
+                self.gate.open();
+            }
+            self.show();
+            let wake_up = self.wake_up();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(message) = messages.recv() => {
+                    self.take_in(message);
+                    while let Ok(message) = messages.try_recv() {
+                        self.take_in(message);
+                    }
+                }
+                Some(outcome) = self.tasks.join_next() => self.finish(outcome),
+                () = tokio::time::sleep_until(wake_up.into()) => self.timer(),
+            }
+        }
+        // Writes that have begun are brought to their end, so that no topic is left without its status.
+        let rest = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
+            tracing::warn!("some topics were still being worked on; the next start goes on with them");
+        }
+    }
+
+    /// False when shutdown came first.
+    async fn start_watches(
+        &mut self,
+        client: &Client,
+        projector: Projector,
+        sender: mpsc::UnboundedSender<Message>,
+        shutdown: &CancellationToken,
+    ) -> bool {
+        self.watch_cluster(client, &sender, shutdown).await;
+        self.watch_grants(client, &sender, shutdown);
+        let mut namespaces = vec![self.settings.namespace.clone()];
+        namespaces.extend(self.settings.guests.iter().map(|g| g.namespace.clone()));
+        let seen = sender.clone();
+        let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
+            .labels(self.settings.selector.to_query().as_deref())
+            .start(shutdown, move |topic: KafkaTopic| {
+                // The index is the memory; the cache keeps names only.
+                let _ = seen.send(Message::Seen(Box::new(projector.project(topic))));
+                Some(())
+            });
+        cache.on_change(move |event| {
+            if let Event::Deleted { key, .. } = event {
+                let _ = sender.send(Message::Gone(reference_of(key)));
+            }
+        });
+        shutdown.run_until_cancelled(cache.ready()).await.is_some()
+    }
+
+    /// Follows the Kafka resource, if the labels name one and it may be read.
+    async fn watch_cluster(
+        &self,
+        client: &Client,
+        sender: &mpsc::UnboundedSender<Message>,
+        shutdown: &CancellationToken,
+    ) {
+        let Some(name) = self.settings.cluster_name() else { return };
+        let namespace = &self.settings.cluster_namespace;
+        let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
+        if let Ok(Err(kube::Error::Api(status))) =
+            tokio::time::timeout(CLUSTER_PATIENCE, api.get_metadata_opt(name)).await
+            && matches!(status.code, 403 | 404)
+        {
+            tracing::info!(
+                namespace,
+                name,
+                "the Kafka resource may not be read: finalizers are not taken off when it is deleted"
+            );
+            return;
+        }
+        let (listed, first) = oneshot::channel();
+        let follow = follow_cluster(api, name.to_owned(), sender.clone(), listed);
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move { shutdown.run_until_cancelled(follow).await });
+        let _ = tokio::time::timeout(CLUSTER_PATIENCE, first).await;
+    }
+
+    fn watch_grants(
+        &self,
+        client: &Client,
+        sender: &mpsc::UnboundedSender<Message>,
+        shutdown: &CancellationToken,
+    ) {
+        if self.settings.guests.is_empty() {
+            return;
+        }
+        let namespaces: Vec<String> = self.settings.guests.iter().map(|g| g.namespace.clone()).collect();
+        let (home, cluster) = self.settings.cluster();
+        let cache = Watch::<ConfigMap>::namespaced(client, &Namespaces::Some(namespaces))
+            .fields(&format!("metadata.name={}", grants::GRANT_NAME))
+            .start(shutdown, move |map: ConfigMap| {
+                Some(map.data.as_ref().is_some_and(|data| grants::names_cluster(data, &home, &cluster)))
+            });
+        let sender = sender.clone();
+        cache.on_change(move |event| {
+            let granted = matches!(event, Event::Applied { new, .. } if ***new);
+            let namespace = event.key().namespace.clone();
+            let _ = sender.send(Message::Grant { namespace, granted });
+        });
+    }
+
+    fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Seen(resource) if self.in_batch.contains(&resource.reference) => {
+                self.held.insert(resource.reference.clone(), Message::Seen(resource));
+            }
+            Message::Gone(reference) if self.in_batch.contains(&reference) => {
+                self.held.insert(reference.clone(), Message::Gone(reference));
+            }
+            Message::Seen(resource) => {
+                let reference = resource.reference.clone();
+                let changed = self.index.upsert(*resource);
+                if changed.itself {
+                    self.push(reference);
+                }
+                self.push_all(changed.others);
+            }
+            Message::Gone(reference) => {
+                let (known, others) = self.index.remove(&reference);
+                self.queue.succeeded(&reference);
+                if let Some(known) = known {
+                    self.vanished(known, others);
+                }
+            }
+            Message::ClusterGoesAway(going) => {
+                if going && !self.cluster_goes_away {
+                    tracing::info!(
+                        "the Kafka resource is being deleted: taking the finalizers off its topics"
+                    );
+                }
+                if going != self.cluster_goes_away {
+                    self.cluster_goes_away = going;
+                    self.push_every(|_| true);
+                }
+            }
+            Message::Grant { namespace, granted } => {
+                let changed = if granted {
+                    self.granted.insert(namespace.clone())
+                } else {
+                    self.granted.remove(&namespace)
+                };
+                if changed {
+                    self.push_every(|r| *r.namespace == *namespace);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, reference: ResourceRef) {
+        if !self.queue.push(reference) {
+            self.context.metrics.reconcile.already_enqueued.inc();
+        }
+    }
+
+    fn push_all(&mut self, references: Vec<ResourceRef>) {
+        for reference in references {
+            self.queue.push(reference);
+        }
+    }
+
+    fn push_every(&mut self, which: impl Fn(&ResourceRef) -> bool) {
+        let all: Vec<ResourceRef> = self.index.references().filter(|r| which(r)).cloned().collect();
+        self.push_all(all);
+    }
+
+    /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
+    /// anything is done: it may only have lost its labels.
+    fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
+        let owned = matches!(self.index.claim(&known), Claim::Owner { heir: false });
+        let ours = known.managed && owned && others.is_empty();
+        let look = known.has_finalizer() || (ours && !self.context.rules.use_finalizers);
+        self.push_all(others);
+        if !look || self.cluster_goes_away {
+            return;
+        }
+        let context = self.context.clone();
+        self.tasks.spawn(async move {
+            match context.kubernetes.get(&known.reference).await {
+                Ok(now) => Outcome::Vanished { known, now: now.map(Box::new) },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot tell what became of a resource that left the watch: its topic is left alone");
+                    Outcome::Quiet
+                }
+            }
+        });
+    }
+
+    fn intent(&self, resource: &TopicResource) -> (Intent, bool) {
+        let around = Surroundings { cluster_goes_away: self.cluster_goes_away, namespace_goes_away: false };
+        let claim = self.index.claim(resource);
+        let intent = plan::intent(resource, &claim, around, &self.context.rules);
+        let last_change = !self.index.another_change_runs(&resource.reference);
+        (self.guest_intent(resource, intent), last_change)
+    }
+
+    /// What a resource of another namespace may ask for.
+    fn guest_intent(&self, resource: &TopicResource, intent: Intent) -> Intent {
+        if resource.home || !matches!(intent, Intent::Reconcile | Intent::Delete(_)) {
+            return intent;
+        }
+        let namespace = &*resource.reference.namespace;
+        let Some(guest) = self.settings.guests.iter().find(|g| g.namespace == namespace) else {
+            return Intent::Nothing;
+        };
+        let (home, cluster) = self.settings.cluster();
+        let granted = self.granted.contains(namespace);
+        match grants::refusal(guest, granted, (&home, &cluster), resource.claimed_topic()) {
+            None => intent,
+            Some(_) if resource.deleting => Intent::Release,
+            Some(why) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
+        }
+    }
+
+    fn item(&self, reference: &ResourceRef, topic: Arc<str>, now: Instant) -> Option<Item> {
+        let resource = self.index.get(reference)?.clone();
+        let (intent, last_change) = self.intent(&resource);
+        Some(Item { intent, last_change, topic, failing: self.queue.failing(reference, now), resource })
+    }
+
+    fn begin_batches(&mut self) {
+        let now = Instant::now();
+        while self.batches < self.settings.batches {
+            let index = &self.index;
+            let taken = self.queue.take(self.settings.max_batch, |r| index.get(r).map(|x| x.topic_key()));
+            if taken.is_empty() {
+                break;
+            }
+            let items = taken.into_iter().filter_map(|(r, topic)| self.item(&r, topic, now)).collect();
+            self.spawn(items, false);
+        }
+        if !self.sweeping && !self.sweep.is_empty() {
+            let mut items = Vec::new();
+            while items.len() < SWEEP {
+                let Some(reference) = self.sweep.pop_front() else { break };
+                // What waits or is worked on is looked at anyway.
+                let Some(topic) = self.index.get(&reference).map(|r| r.topic_key()) else { continue };
+                if self.queue.waits(&reference) || !self.queue.begin(topic.clone()) {
+                    continue;
+                }
+                items.extend(self.item(&reference, topic, now));
+            }
+            self.sweeping = !items.is_empty();
+            if self.sweeping {
+                self.spawn(items, true);
+            }
+        }
+    }
+
+    fn spawn(&mut self, items: Vec<Item>, periodic: bool) {
+        self.batches += usize::from(!periodic);
+        self.in_batch.extend(items.iter().map(|i| i.resource.reference.clone()));
+        let context = self.context.clone();
+        self.tasks.spawn(async move { Outcome::Batch(apply::run(&context, items, periodic).await) });
+    }
+
+    fn finish(&mut self, outcome: Result<Outcome, tokio::task::JoinError>) {
+        match outcome {
+            Ok(Outcome::Batch(report)) => self.batch_done(report),
+            Ok(Outcome::Vanished { known, now }) => self.looked_up(known, now),
+            Ok(Outcome::Quiet) => {}
+            Err(error) => {
+                // A fault of the operator: start over with a clean state, which loses nothing.
+                tracing::error!(%error, "a batch of topics failed unexpectedly; restarting");
+                self.shutdown.cancel();
+            }
+        }
+    }
+
+    fn batch_done(&mut self, report: Report) {
+        if report.periodic {
+            self.sweeping = false;
+        } else {
+            self.batches -= 1;
+        }
+        self.note_kafka(&report);
+        let now = Instant::now();
+        let mut troubles = report.done.iter().filter_map(|d| d.trouble.as_deref()).filter(|t| !t.is_empty());
+        if let Some(first) = troubles.next() {
+            tracing::warn!(
+                resources = 1 + troubles.count(),
+                first,
+                "some resources could not be worked on; trying again"
+            );
+        }
+        for done in report.done {
+            self.resource_done(done, now);
+        }
+        self.queue.unpark();
+    }
+
+    fn resource_done(&mut self, done: Done, now: Instant) {
+        self.queue.done(&done.topic);
+        self.in_batch.remove(&done.reference);
+        match done.latest {
+            Latest::Same => {}
+            Latest::Now(resource) => {
+                let others = self.index.upsert(*resource).others;
+                self.push_all(others);
+            }
+            Latest::Gone => {
+                let (_, others) = self.index.remove(&done.reference);
+                self.push_all(others);
+            }
+        }
+        match done.next {
+            Next::Settled => self.queue.succeeded(&done.reference),
+            Next::Again(delay) => self.queue.at(now + delay, done.reference.clone()),
+            Next::Retry => {
+                self.queue.retry(&done.reference, now);
+            }
+        }
+        if let Some(message) = self.held.remove(&done.reference) {
+            self.take_in(message);
+        }
+    }
+
+    fn note_kafka(&mut self, report: &Report) {
+        match (&report.kafka, self.kafka_lost) {
+            (Reach::Failed(why), None) => {
+                tracing::warn!(why = %why, "Kafka cannot be reached; topics are looked at again as soon as it can");
+                self.kafka_lost = Some(Instant::now());
+            }
+            (Reach::Reached, Some(since)) => {
+                tracing::info!(seconds = since.elapsed().as_secs(), "Kafka can be reached again");
+                self.kafka_lost = None;
+                self.queue.promote_all();
+                self.next_sweep = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
+    fn looked_up(&mut self, known: Arc<TopicResource>, now: Option<Box<TopicResource>>) {
+        let topic = known.topic_key();
+        let intent = match &now {
+            // The label left: the topic is no longer ours, and must not be held up by us.
+            Some(now) if now.uid == known.uid && !now.selected && now.has_finalizer() => Intent::Release,
+            None if !self.context.rules.use_finalizers
+                && self.index.get(&known.reference).is_none()
+                && !self.index.is_wanted_by_another(&topic, &known.reference) =>
+            {
+                self.guest_intent(&known, Intent::Delete(topic.as_ref().into()))
+            }
+            _ => return,
+        };
+        if !self.queue.begin(topic.clone()) {
+            // Someone else wants the topic by now.
+            return;
+        }
+        let resource = now.map_or(known, Arc::from);
+        let item = Item { resource, topic, intent, failing: Duration::ZERO, last_change: false };
+        self.batches += 1;
+        self.in_batch.insert(item.resource.reference.clone());
+        let context = self.context.clone();
+        self.tasks.spawn(async move {
+            let mut report = apply::run(&context, vec![item], false).await;
+            for done in &mut report.done {
+                // The resource is not in the index any more, and stays out of it.
+                done.latest = Latest::Gone;
+                done.next = Next::Settled;
+            }
+            Outcome::Batch(report)
+        });
+    }
+
+    fn wake_up(&self) -> Instant {
+        let pulse = Instant::now() + PULSE;
+        let due = self.queue.next_due().unwrap_or(pulse);
+        pulse.min(due).min(self.next_sweep)
+    }
+
+    fn timer(&mut self) {
+        let now = Instant::now();
+        if now >= self.next_sweep && self.sweep.is_empty() && !self.sweeping {
+            self.next_sweep = now + self.settings.interval;
+            self.sweep = self.index.references().cloned().collect();
+        } else if now >= self.next_sweep {
+            // The last one is not through yet.
+            self.next_sweep = now + Duration::from_secs(1);
+        }
+    }
+
+    fn show(&self) {
+        let metrics = &self.context.metrics;
+        metrics.reconcile.resources.set(self.index.len() as f64);
+        metrics.reconcile.paused.set(self.index.paused() as f64);
+        metrics.max_queue_size.set(self.queue.largest() as f64);
+    }
+}
+
+/// Tells whether the Kafka resource goes away: it is being deleted, or it was there and is no more. Only its metadata
+/// is read. `listed` ends with the first list.
+async fn follow_cluster(
+    api: Api<Kafka>,
+    name: String,
+    sender: mpsc::UnboundedSender<Message>,
+    listed: oneshot::Sender<()>,
+) {
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let events = metadata_watcher(api, config);
+    pin_mut!(events);
+    let mut listed = Some(listed);
+    let (mut known, mut found) = (false, false);
+    while let Some(event) = events.next().await {
+        let going = match event {
+            Ok(watcher::Event::Init) => {
+                found = false;
+                continue;
+            }
+            Ok(watcher::Event::InitApply(kafka) | watcher::Event::Apply(kafka)) => {
+                (known, found) = (true, true);
+                kafka.metadata.deletion_timestamp.is_some()
+            }
+            Ok(watcher::Event::InitDone) => {
+                listed.take();
+                // A cluster that was never there may be one without a Kafka resource.
+                if found || !known {
+                    continue;
+                }
+                true
+            }
+            Ok(watcher::Event::Delete(_)) => true,
+            Err(error) => {
+                tracing::debug!(%error, "the watch of the Kafka resource failed; trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        let _ = sender.send(Message::ClusterGoesAway(going));
+    }
+}
+
+fn reference_of(key: &ObjectRef) -> ResourceRef {
+    ResourceRef::new(&key.namespace, &key.name)
+}
+
+/// Warns when brokers create topics by themselves: those would come into being with other settings than their
+/// resources', or come back after their deletion.
+async fn review(admin: &mut watch::Receiver<Option<Admin>>) {
+    const KEY: &str = "auto.create.topics.enable";
+    let Ok(admin) = admin.wait_for(Option::is_some).await.map(|a| a.clone()) else { return };
+    let Some(admin) = admin else { return };
+    let look = async {
+        let Some(id) = admin.describe_cluster().await?.nodes.into_keys().next() else { return Ok(false) };
+        let names = ConfigSelection::Names([KEY.to_owned()].into());
+        let answers = admin.describe_configs([ConfigResource::Broker(id)], names).await?;
+        Ok(answers
+            .into_values()
+            .filter_map(Result::ok)
+            .any(|c| c.get(KEY).is_some_and(|e| e.value.as_deref() == Some("true"))))
+    };
+    let result: Result<bool, kafka_admin::AdminError> = look.await;
+    match result {
+        Ok(true) => tracing::warn!(
+            "the brokers have {KEY}=true: a client that merely asks for a topic creates it; set it to false so that only KafkaTopics create topics"
+        ),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "cannot read {KEY} of the brokers"),
+    }
+}

@@ -1,0 +1,90 @@
+//! KafkaTopics in other namespaces than the cluster's (opt-in; docs/topics-in-other-namespaces.md).
+//!
+//! Two sides have to agree. The cluster's side lists the namespace in `KASTELLAN_TOPIC_NAMESPACES`, each as `namespace`
+//! or `namespace=prefix`; with a prefix, only topics whose names start with it can be had from there. The
+//! namespace's side has a ConfigMap `kastellan-topic-grant` that names the cluster. Without either, no topic is made,
+//! altered or deleted because of a resource in that namespace.
+
+use std::collections::BTreeMap;
+
+/// Name of the ConfigMap by which a namespace lets a cluster's operator serve its KafkaTopics.
+pub const GRANT_NAME: &str = "kastellan-topic-grant";
+/// The key in it: clusters as `namespace/name`, separated by commas or blanks.
+pub const GRANT_KEY: &str = "clusters";
+
+/// A namespace that may be served, from the cluster's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The namespace.
+    pub namespace: String,
+    /// What its topics' names have to start with; empty: any name.
+    pub prefix: String,
+}
+
+impl Guest {
+    /// Reads `namespace` or `namespace=prefix`.
+    pub fn parse(text: &str) -> Self {
+        let (namespace, prefix) = text.split_once('=').unwrap_or((text, ""));
+        Self { namespace: namespace.trim().into(), prefix: prefix.trim().into() }
+    }
+}
+
+/// True when the data of a namespace's grant names this cluster.
+pub fn names_cluster(data: &BTreeMap<String, String>, namespace: &str, cluster: &str) -> bool {
+    data.get(GRANT_KEY).is_some_and(|clusters| {
+        clusters
+            .split(|c: char| c == ',' || c.is_whitespace())
+            .any(|word| word.split_once('/').is_some_and(|(n, c)| n == namespace && c == cluster))
+    })
+}
+
+/// Why a topic of this name must not be served for a guest; none when it may.
+pub fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str) -> Option<String> {
+    if !granted {
+        return Some(format!(
+            "namespace '{}' does not let cluster '{}/{}' serve its topics: make a ConfigMap {GRANT_NAME} in it with \
+             the key {GRANT_KEY}: {}/{}",
+            guest.namespace, cluster.0, cluster.1, cluster.0, cluster.1
+        ));
+    }
+    if !topic.starts_with(&guest.prefix) {
+        return Some(format!(
+            "topics of namespace '{}' have to start with '{}': change spec.topicName '{topic}'",
+            guest.namespace, guest.prefix
+        ));
+    }
+    // Offsets, transactions and share-group state belong to the cluster.
+    if topic.starts_with("__") {
+        return Some(format!(
+            "topic '{topic}' is Kafka's own: choose a spec.topicName without the leading '__'"
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(clusters: &str) -> BTreeMap<String, String> {
+        [(GRANT_KEY.to_owned(), clusters.to_owned())].into()
+    }
+
+    #[test]
+    fn a_grant_names_the_cluster_exactly() {
+        assert!(names_cluster(&data("kafka/a, kafka/my\n"), "kafka", "my"));
+        assert!(!names_cluster(&data("kafka/my2"), "kafka", "my"));
+        assert!(!names_cluster(&data("my"), "kafka", "my"));
+        assert!(!names_cluster(&BTreeMap::new(), "kafka", "my"));
+    }
+
+    #[test]
+    fn both_sides_have_to_agree() {
+        let guest = Guest::parse("team-a=team-a.");
+        let cluster = ("kafka", "my");
+        assert!(refusal(&guest, false, cluster, "team-a.x").unwrap().contains("kafka/my"));
+        assert!(refusal(&guest, true, cluster, "x").unwrap().contains("start with 'team-a.'"));
+        assert_eq!(refusal(&guest, true, cluster, "team-a.x"), None);
+        assert!(refusal(&Guest::parse("team-b"), true, cluster, "__consumer_offsets").is_some());
+    }
+}

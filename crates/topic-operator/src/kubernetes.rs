@@ -1,0 +1,328 @@
+//! The Kubernetes side: resources as they are stored, and the two writes the operator makes to them.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use api::{KafkaTopic, annotations, kafka_topic::ReplicasChangeState};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use operator_runtime::env::LabelSelector;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::{
+    config::{self, Config},
+    metrics::{Call, TopicMetrics},
+    resource::TopicResource,
+    status,
+    topic::{ChangeState, Condition, ReplicasChange, ResourceRef, TopicStatus},
+};
+
+/// How long one request may take.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// Requests in flight, over all batches.
+const IN_FLIGHT: usize = 32;
+
+/// A write that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The API server refused it, or could not be reached.
+    #[error("{action} of KafkaTopic {resource}: {source}")]
+    Request {
+        /// What was tried.
+        action: &'static str,
+        /// On which resource.
+        resource: ResourceRef,
+        /// Why it failed.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server did not answer in time.
+    #[error("{action} of KafkaTopic {resource}: no answer within {} s", DEADLINE.as_secs())]
+    Timeout {
+        /// What was tried.
+        action: &'static str,
+        /// On which resource.
+        resource: ResourceRef,
+    },
+}
+
+impl WriteError {
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Request { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::Timeout { .. } => None,
+        }
+    }
+}
+
+/// What a resource is after a write.
+#[derive(Debug)]
+pub enum Written {
+    /// The resource as the API server returned it.
+    Now(Box<TopicResource>),
+    /// There is no such resource any more, or it is another one with the same name.
+    Gone,
+}
+
+/// Turns KafkaTopics into what the operator keeps of them.
+#[derive(Clone, Debug)]
+pub struct Projector {
+    namespaces: Arc<HashMap<String, Arc<str>>>,
+    home: Arc<str>,
+    selector: Arc<LabelSelector>,
+}
+
+impl Projector {
+    /// For the cluster's own namespace and the further ones.
+    pub fn new(home: &str, others: impl IntoIterator<Item = String>, selector: LabelSelector) -> Self {
+        let mut namespaces: HashMap<String, Arc<str>> = HashMap::new();
+        for name in others.into_iter().chain([home.to_owned()]) {
+            let shared = Arc::from(name.as_str());
+            namespaces.insert(name, shared);
+        }
+        Self { namespaces: Arc::new(namespaces), home: home.into(), selector: Arc::new(selector) }
+    }
+
+    /// The projection of a KafkaTopic.
+    pub fn project(&self, topic: KafkaTopic) -> TopicResource {
+        let namespace = topic.metadata.namespace.clone().unwrap_or_default();
+        let namespace =
+            self.namespaces.get(&namespace).cloned().unwrap_or_else(|| Arc::from(namespace.as_str()));
+        let says = |key: &str, value: &str| topic.annotations().get(key).is_some_and(|v| v == value);
+        let name: Arc<str> = topic.metadata.name.as_deref().unwrap_or_default().into();
+        TopicResource {
+            home: namespace == self.home,
+            uid: topic.metadata.uid.as_deref().unwrap_or_default().into(),
+            created: topic.metadata.creation_timestamp.as_ref().map_or(i64::MAX, |t| t.0.as_second()),
+            resource_version: topic.metadata.resource_version.as_deref().unwrap_or_default().into(),
+            generation: topic.metadata.generation.unwrap_or_default(),
+            deleting: topic.metadata.deletion_timestamp.is_some(),
+            selected: self.selector.matches(topic.metadata.labels.as_ref()),
+            managed: !says(annotations::MANAGED, "false"),
+            paused: says(annotations::PAUSE_RECONCILIATION, "true"),
+            finalizers: topic.finalizers().iter().map(|f| f.as_str().into()).collect(),
+            topic_name: topic.spec.topic_name.as_deref().unwrap_or(&name).into(),
+            partitions: topic.spec.partitions,
+            replicas: topic.spec.replicas,
+            config: config_of(topic.spec.config.as_ref()),
+            status: topic.status.map(status_of).unwrap_or_default(),
+            reference: ResourceRef { namespace, name },
+        }
+    }
+}
+
+fn config_of(config: Option<&api::schema::FreeMap>) -> Result<Config, Box<str>> {
+    let mut pairs = Vec::new();
+    for (key, value) in config.into_iter().flatten() {
+        pairs.push((key.as_str(), config::value_text(key, value)?));
+    }
+    Ok(Config::from_pairs(pairs))
+}
+
+fn status_of(status: api::KafkaTopicStatus) -> TopicStatus {
+    let boxed = |text: Option<String>| text.map(String::into_boxed_str);
+    TopicStatus {
+        topic_name: boxed(status.topic_name),
+        topic_id: boxed(status.topic_id),
+        observed_generation: status.observed_generation,
+        replicas_change: status.replicas_change.map(|change| {
+            Box::new(ReplicasChange {
+                target: change.target_replicas.unwrap_or_default(),
+                state: match change.state {
+                    Some(ReplicasChangeState::Ongoing) => ChangeState::Ongoing,
+                    _ => ChangeState::Pending,
+                },
+                message: boxed(change.message),
+                session: boxed(change.session_id),
+            })
+        }),
+        conditions: status
+            .conditions
+            .unwrap_or_default()
+            .into_iter()
+            .map(|c| Condition {
+                kind: c.type_.into(),
+                status: c.status.into(),
+                reason: boxed(c.reason),
+                message: boxed(c.message),
+                last_transition: boxed(c.last_transition_time),
+            })
+            .collect(),
+    }
+}
+
+/// Reads and writes KafkaTopics. Cheap to clone.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    projector: Projector,
+    metrics: TopicMetrics,
+    limit: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Kubernetes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kubernetes").finish_non_exhaustive()
+    }
+}
+
+impl Kubernetes {
+    /// Uses this client.
+    pub fn new(client: Client, projector: Projector, metrics: TopicMetrics) -> Self {
+        Self { client, projector, metrics, limit: Arc::new(Semaphore::new(IN_FLIGHT)) }
+    }
+
+    fn api(&self, resource: &ResourceRef) -> Api<KafkaTopic> {
+        Api::namespaced(self.client.clone(), &resource.namespace)
+    }
+
+    /// Puts our finalizer on a resource, or takes it off, and leaves the others alone.
+    pub async fn set_finalizer(
+        &self,
+        resource: &TopicResource,
+        present: bool,
+    ) -> Result<Written, WriteError> {
+        let ours = annotations::FINALIZER_TOPIC_OPERATOR;
+        let (call, action) = if present {
+            (Call::AddFinalizer, "add the finalizer")
+        } else {
+            (Call::RemoveFinalizer, "remove the finalizer")
+        };
+        let mut current = resource.clone();
+        loop {
+            if current.has_finalizer() == present || (present && current.deleting) {
+                return Ok(Written::Now(Box::new(current)));
+            }
+            let mut finalizers: Vec<&str> =
+                current.finalizers.iter().map(|f| &**f).filter(|f| *f != ours).collect();
+            if present {
+                finalizers.push(ours);
+            }
+            // The list is replaced as a whole: the version makes sure that nobody's entry is lost.
+            let patch = json!({"metadata": {
+                "uid": &*current.uid, "resourceVersion": &*current.resource_version, "finalizers": finalizers,
+            }});
+            match self.metrics.time(call, self.patch(&current.reference, false, &patch, action)).await {
+                Ok(topic) => return Ok(Written::Now(Box::new(self.projector.project(topic)))),
+                Err(error) if error.code() == Some(404) => return Ok(Written::Gone),
+                // Changed meanwhile: look again. Each round needs another writer, so this ends.
+                Err(error) if error.code() == Some(409) => match self.get(&resource.reference).await? {
+                    Some(now) if now.uid == resource.uid => current = now,
+                    _ => return Ok(Written::Gone),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes the status, unless it says the same already.
+    pub async fn write_status(
+        &self,
+        resource: &TopicResource,
+        new: &TopicStatus,
+    ) -> Result<Written, WriteError> {
+        if resource.status.says_the_same(new) {
+            return Ok(Written::Now(Box::new(resource.clone())));
+        }
+        let patch = status::patch(&resource.uid, new);
+        let write = self.patch(&resource.reference, true, &patch, "status update");
+        match self.metrics.time(Call::UpdateStatus, write).await {
+            Ok(topic) => Ok(Written::Now(Box::new(self.projector.project(topic)))),
+            // 409: the uid is another one.
+            Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(Written::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn patch(
+        &self,
+        reference: &ResourceRef,
+        status: bool,
+        patch: &Value,
+        action: &'static str,
+    ) -> Result<KafkaTopic, WriteError> {
+        // The semaphore is never closed.
+        let _permit = self.limit.acquire().await;
+        let api = self.api(reference);
+        let params =
+            PatchParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(patch);
+        let request = async {
+            if status {
+                api.patch_status(&reference.name, &params, &patch).await
+            } else {
+                api.patch(&reference.name, &params, &patch).await
+            }
+        };
+        within(action, reference, request).await
+    }
+
+    /// The resource as it is now, past all caches.
+    pub async fn get(&self, reference: &ResourceRef) -> Result<Option<TopicResource>, WriteError> {
+        let api = self.api(reference);
+        let found = within("read", reference, api.get_opt(&reference.name)).await?;
+        Ok(found.map(|topic| self.projector.project(topic)))
+    }
+
+    /// True when the namespace is being deleted. A missing right to read it counts as no.
+    pub async fn namespace_terminates(&self, namespace: &str) -> bool {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        match tokio::time::timeout(DEADLINE, api.get_metadata_opt(namespace)).await {
+            Ok(Ok(Some(found))) => found.metadata.deletion_timestamp.is_some(),
+            Ok(Ok(None)) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+}
+
+async fn within<T>(
+    action: &'static str,
+    reference: &ResourceRef,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, WriteError> {
+    match tokio::time::timeout(DEADLINE, request).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(source)) => {
+            Err(WriteError::Request { action, resource: reference.clone(), source: Box::new(source) })
+        }
+        Err(_) => Err(WriteError::Timeout { action, resource: reference.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_kept_with_what_decisions_need() {
+        let topic: KafkaTopic = serde_json::from_value(json!({
+            "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+            "metadata": {"name": "t", "namespace": "ns", "uid": "u", "resourceVersion": "5", "generation": 2,
+                "labels": {"strimzi.io/cluster": "c"}, "creationTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {"strimzi.io/managed": "false", "strimzi.io/pause-reconciliation": "true"},
+                "finalizers": ["x/y", "strimzi.io/topic-operator"]},
+            "spec": {"topicName": "T", "partitions": 3, "replicas": 2,
+                "config": {"cleanup.policy": ["compact", "delete"], "retention.ms": 5}},
+            "status": {"topicName": "T", "topicId": "id", "observedGeneration": 1,
+                "replicasChange": {"targetReplicas": 2, "state": "ongoing", "message": "m"},
+                "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "then"}]}
+        }))
+        .unwrap();
+        let selector = LabelSelector([("strimzi.io/cluster".to_owned(), "c".to_owned())].into());
+        let r = Projector::new("ns", [], selector).project(topic);
+        assert!(r.selected && r.home && !r.managed && r.paused && r.has_finalizer() && !r.deleting);
+        assert_eq!((&*r.topic_name, r.partitions, r.replicas), ("T", Some(3), Some(2)));
+        let config = r.config.unwrap();
+        assert_eq!(config.get("cleanup.policy"), Some("compact,delete"));
+        assert_eq!(config.get("retention.ms"), Some("5"));
+        assert!(r.status.is_ready());
+        assert_eq!(r.status.replicas_change.unwrap().state, ChangeState::Ongoing);
+        assert_eq!(r.created, 1_767_225_600);
+    }
+}

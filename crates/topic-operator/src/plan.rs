@@ -1,0 +1,365 @@
+//! What to do about one KafkaTopic. Pure: no I/O, no clock, no randomness.
+
+use crate::{
+    config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
+    reassign::{self, Broker, Move, PartitionState, Throttles},
+    resource::TopicResource,
+    topic::{Failure, Reason, ResourceRef, name_problem},
+};
+
+/// What the operator's settings say about planning.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Whether resources get a finalizer (`STRIMZI_USE_FINALIZERS`).
+    pub use_finalizers: bool,
+    /// Which keys may be altered (`STRIMZI_ALTERABLE_TOPIC_CONFIG`).
+    pub alterable: Alterable,
+    /// Whether Cruise Control is there and sets throttles of its own (`STRIMZI_CRUISE_CONTROL_ENABLED`).
+    pub cruise_control: bool,
+}
+
+/// Who else wants the topic of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The resource manages the topic; `heir` says that another resource would take it over.
+    Owner {
+        /// True when another managed resource wants the same topic.
+        heir: bool,
+    },
+    /// Another resource manages the topic.
+    TakenBy(ResourceRef),
+}
+
+/// What goes on around a resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The Kafka resource is being deleted or was deleted: Kafka goes away with all its topics.
+    pub cluster_goes_away: bool,
+    /// The resource's namespace, which is also the cluster's, is terminating.
+    pub namespace_goes_away: bool,
+}
+
+/// The first decision, made without a look at Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Nothing to do.
+    Nothing,
+    /// Take the finalizer off and leave the topic alone.
+    Release,
+    /// Delete this topic, then take the finalizer off.
+    Delete(Box<str>),
+    /// Say that the topic is not managed.
+    ReportUnmanaged,
+    /// Say that reconciliation is paused.
+    ReportPaused,
+    /// Say why nothing can be done.
+    Refuse(Failure),
+    /// Compare with Kafka.
+    Reconcile,
+}
+
+/// Decides what a resource asks for at all (the order of strimzi.md 6.1: deletion, unmanaged, paused, managed).
+pub fn intent(resource: &TopicResource, claim: &Claim, around: Surroundings, rules: &Rules) -> Intent {
+    let release = if resource.has_finalizer() { Intent::Release } else { Intent::Nothing };
+    if around.cluster_goes_away || !resource.selected {
+        return release;
+    }
+    if resource.deleting {
+        if !resource.has_finalizer() || !resource.managed || around.namespace_goes_away {
+            return release;
+        }
+        return match claim {
+            // The heir says that the topic shall exist: its records outlive the resource that goes.
+            Claim::TakenBy(_) | Claim::Owner { heir: true } => Intent::Release,
+            Claim::Owner { heir: false } if name_problem(resource.claimed_topic()).is_some() => {
+                Intent::Release
+            }
+            Claim::Owner { heir: false } => Intent::Delete(resource.claimed_topic().into()),
+        };
+    }
+    if !resource.managed {
+        return Intent::ReportUnmanaged;
+    }
+    if resource.paused {
+        return Intent::ReportPaused;
+    }
+    if let Claim::TakenBy(other) = claim {
+        return Intent::Refuse(Failure::new(Reason::ResourceConflict, other.conflict_text()));
+    }
+    if let Some(failure) = invalid(resource) {
+        return Intent::Refuse(failure);
+    }
+    let _ = rules;
+    Intent::Reconcile
+}
+
+fn invalid(resource: &TopicResource) -> Option<Failure> {
+    if let Some(managed) = resource.status.topic_name.as_deref()
+        && managed != &*resource.topic_name
+    {
+        return Some(Failure::new(
+            Reason::NotSupported,
+            format!(
+                "changing spec.topicName is not supported: this resource manages topic '{managed}'; write that name \
+                 again, or make another KafkaTopic for '{}'",
+                resource.topic_name
+            ),
+        ));
+    }
+    if let Some(problem) = name_problem(&resource.topic_name) {
+        return Some(Failure::new(Reason::KafkaError, problem));
+    }
+    if let Some(partitions) = resource.partitions.filter(|p| *p < 1) {
+        return Some(Failure::new(
+            Reason::InvalidResource,
+            format!(
+                "spec.partitions is {partitions}: write 1 or more, or leave it out for the broker's default"
+            ),
+        ));
+    }
+    if let Some(replicas) = resource.replicas.filter(|r| !(1..=i32::from(i16::MAX)).contains(r)) {
+        return Some(Failure::new(
+            Reason::InvalidResource,
+            format!(
+                "spec.replicas is {replicas}: write 1 to 32767, or leave it out for the broker's default"
+            ),
+        ));
+    }
+    match &resource.config {
+        Ok(_) => None,
+        Err(problem) => Some(Failure::new(Reason::InvalidResource, problem.to_string())),
+    }
+}
+
+/// True when the finalizer has to be put on before anything is made in Kafka.
+pub fn wants_finalizer(resource: &TopicResource, rules: &Rules) -> bool {
+    rules.use_finalizers && !resource.has_finalizer() && !resource.deleting
+}
+
+/// True when a finalizer of an earlier setting has to be taken off.
+pub fn sheds_finalizer(resource: &TopicResource, rules: &Rules) -> bool {
+    !rules.use_finalizers && resource.has_finalizer()
+}
+
+/// A topic as Kafka has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedTopic {
+    /// Kafka's id, in its own 22-character form.
+    pub id: Box<str>,
+    /// The partitions, by number.
+    pub partitions: Vec<PartitionState>,
+    /// The configuration set on the topic itself.
+    pub config: Config,
+}
+
+impl ObservedTopic {
+    /// True when a partition has another number of replicas than wanted, a running move not yet considered.
+    pub fn replicas_differ(&self, wanted: Option<i32>) -> bool {
+        wanted.is_some_and(|n| self.partitions.iter().any(|p| p.replicas.len() as i32 != n))
+    }
+}
+
+/// A topic to be made; none means the broker's default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// How many partitions.
+    pub partitions: Option<i32>,
+    /// How many replicas.
+    pub replicas: Option<i32>,
+    /// The configuration.
+    pub config: Config,
+}
+
+/// What happens to the replicas of a topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Replicas {
+    /// They are as wanted, and no change is being reported.
+    #[default]
+    AsWanted,
+    /// A change that was reported has ended: throttles can go.
+    Ended,
+    /// Kafka moves replicas towards the wanted factor.
+    Moving {
+        /// Partitions that still move.
+        left: usize,
+    },
+    /// These moves have to be handed to Kafka.
+    Start {
+        /// The new replica lists.
+        moves: Vec<Move>,
+        /// The throttles they need.
+        throttles: Throttles,
+    },
+    /// The change has to wait for another one on the same topic; it is reported as pending.
+    Wait,
+}
+
+/// Everything that has to be done about one topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicPlan {
+    /// Make the topic.
+    pub create: Option<Creation>,
+    /// Keys to set and to remove.
+    pub config: ConfigDiff,
+    /// Raise the number of partitions to this.
+    pub grow_to: Option<i32>,
+    /// Move replicas.
+    pub replicas: Replicas,
+    /// What cannot be done; the rest is done all the same.
+    pub failures: Vec<Failure>,
+    /// Messages of Warning conditions (reason `InvalidConfig`).
+    pub warnings: Vec<String>,
+    /// A remark for the log.
+    pub remark: Option<String>,
+}
+
+impl TopicPlan {
+    /// True when nothing has to be written to Kafka.
+    pub fn is_quiet(&self) -> bool {
+        self.create.is_none()
+            && self.config.set.is_empty()
+            && self.config.remove.is_empty()
+            && self.grow_to.is_none()
+            && !matches!(self.replicas, Replicas::Ended | Replicas::Start { .. })
+    }
+}
+
+/// Compares a managed, valid resource with its topic. `brokers` are needed only where
+/// [`ObservedTopic::replicas_differ`].
+pub fn plan(
+    resource: &TopicResource,
+    observed: Option<&ObservedTopic>,
+    brokers: &[Broker],
+    rules: &Rules,
+) -> TopicPlan {
+    let mut out = TopicPlan::default();
+    let empty = Config::default();
+    let desired = resource.config.as_ref().unwrap_or(&empty);
+    warn_of_throttles(desired, rules, &mut out);
+    let Some(topic) = observed else {
+        out.create = Some(Creation {
+            partitions: resource.partitions,
+            replicas: resource.replicas,
+            config: desired.clone(),
+        });
+        return out;
+    };
+    plan_partitions(resource, topic, &mut out);
+    plan_replicas(resource, topic, brokers, desired, &mut out);
+    let moving = matches!(out.replicas, Replicas::Moving { .. } | Replicas::Start { .. } | Replicas::Wait);
+    // With Cruise Control the throttles may be its own, unless this operator reports a change of its own.
+    let foreign = rules.cruise_control && !matches!(out.replicas, Replicas::Ended);
+    let keep: &[&str] = if moving || foreign { &THROTTLE_KEYS } else { &[] };
+    out.config = config::diff(desired, &topic.config, &rules.alterable, keep);
+    if matches!(out.replicas, Replicas::Ended) {
+        // Set by this operator, so the alterable policy does not protect them.
+        for key in THROTTLE_KEYS {
+            if desired.get(key).is_none()
+                && topic.config.get(key).is_some()
+                && !out.config.remove.iter().any(|k| k == key)
+            {
+                out.config.remove.push(key.to_owned());
+            }
+        }
+    }
+    for key in &out.config.refused {
+        out.warnings.push(format!(
+            "spec.config.{key} differs from the topic and is not alterable (STRIMZI_ALTERABLE_TOPIC_CONFIG): the \
+             topic keeps its value"
+        ));
+    }
+    out
+}
+
+fn warn_of_throttles(desired: &Config, rules: &Rules, out: &mut TopicPlan) {
+    if !rules.cruise_control {
+        return;
+    }
+    for key in THROTTLE_KEYS {
+        if desired.get(key).is_some() {
+            out.warnings.push(format!(
+                "spec.config.{key} is applied, but Cruise Control sets the same key while it moves replicas: remove \
+                 it from the resource"
+            ));
+        }
+    }
+}
+
+fn plan_partitions(resource: &TopicResource, topic: &ObservedTopic, out: &mut TopicPlan) {
+    let Some(wanted) = resource.partitions else { return };
+    let have = topic.partitions.len() as i32;
+    if wanted < have {
+        out.failures.push(Failure::new(
+            Reason::NotSupported,
+            format!(
+                "decreasing partitions is not supported: spec.partitions is {wanted}, the topic has {have}; write \
+                 {have} or more"
+            ),
+        ));
+    } else if wanted > have && !topic.partitions.iter().any(PartitionState::is_moving) {
+        out.grow_to = Some(wanted);
+    }
+}
+
+fn plan_replicas(
+    resource: &TopicResource,
+    topic: &ObservedTopic,
+    brokers: &[Broker],
+    desired: &Config,
+    out: &mut TopicPlan,
+) {
+    let reported = resource.status.replicas_change.is_some();
+    let ended = if reported { Replicas::Ended } else { Replicas::AsWanted };
+    let left = topic.partitions.iter().filter(|p| p.is_moving()).count();
+    let Some(wanted) = resource.replicas else {
+        // The factor left the resource in the middle of a change: Kafka finishes what it began.
+        out.replicas = if reported && left > 0 { Replicas::Moving { left } } else { ended };
+        return;
+    };
+    if topic.partitions.iter().all(|p| p.target().len() as i32 == wanted) {
+        // A move that keeps the factor is somebody's rebalance, not a change of the factor.
+        let changes = |p: &PartitionState| p.replicas.len() - p.adding.len() != wanted as usize;
+        let ours = reported || topic.partitions.iter().any(|p| p.is_moving() && changes(p));
+        out.replicas = if left > 0 && ours {
+            Replicas::Moving { left }
+        } else if left > 0 {
+            Replicas::AsWanted
+        } else {
+            ended
+        };
+        return;
+    }
+    if out.grow_to.is_some() {
+        // New partitions first: Kafka adds none to a topic whose replicas move.
+        out.replicas = Replicas::Wait;
+        return;
+    }
+    match reassign::moves(&topic.partitions, brokers, wanted as usize) {
+        Err(too_few) => {
+            out.failures.push(Failure::new(
+                Reason::KafkaError,
+                format!(
+                    "spec.replicas is {} but only {} brokers are available: write {} or less, or add brokers",
+                    too_few.wanted, too_few.brokers, too_few.brokers
+                ),
+            ));
+            out.replicas = if left > 0 { Replicas::Moving { left } } else { ended };
+        }
+        Ok(moves) => {
+            let in_sync = desired.get("min.insync.replicas").or(topic.config.get("min.insync.replicas"));
+            if let Some(min) = in_sync.and_then(|v| v.parse::<i32>().ok())
+                && wanted < min
+            {
+                out.remark = Some(format!(
+                    "spec.replicas {wanted} is below min.insync.replicas {min}: producers with acks=all will be refused"
+                ));
+            }
+            let throttles = reassign::throttles(&topic.partitions, &moves);
+            out.replicas = Replicas::Start { moves, throttles };
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

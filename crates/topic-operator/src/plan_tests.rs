@@ -1,0 +1,292 @@
+use super::*;
+use crate::{
+    test_resources::{partition, resource},
+    topic::{ChangeState, ReplicasChange},
+};
+use proptest::prelude::*;
+
+fn rules() -> Rules {
+    Rules { use_finalizers: true, alterable: Alterable::All, cruise_control: false }
+}
+
+fn owner() -> Claim {
+    Claim::Owner { heir: false }
+}
+
+fn with_finalizer(name: &str) -> TopicResource {
+    let mut r = resource(name);
+    r.finalizers = [api::annotations::FINALIZER_TOPIC_OPERATOR.into()].into();
+    r
+}
+
+fn observed(partitions: Vec<PartitionState>) -> ObservedTopic {
+    ObservedTopic { id: "id".into(), partitions, config: Config::default() }
+}
+
+fn brokers(count: i32) -> Vec<Broker> {
+    (0..count).map(|id| Broker { id, rack: None }).collect()
+}
+
+fn decide(r: &TopicResource, claim: &Claim) -> Intent {
+    intent(r, claim, Surroundings::default(), &rules())
+}
+
+#[test]
+fn a_managed_resource_is_compared_with_kafka() {
+    assert_eq!(decide(&resource("t"), &owner()), Intent::Reconcile);
+}
+
+#[test]
+fn deletion_deletes_the_topic_the_resource_managed() {
+    let mut r = with_finalizer("t");
+    r.deleting = true;
+    assert_eq!(decide(&r, &owner()), Intent::Delete("t".into()));
+    r.status.topic_name = Some("old".into());
+    assert_eq!(decide(&r, &owner()), Intent::Delete("old".into()));
+    r.paused = true;
+    assert_eq!(decide(&r, &owner()), Intent::Delete("old".into()));
+}
+
+#[test]
+fn deletion_never_deletes_what_another_resource_manages_or_wants() {
+    let mut r = with_finalizer("t");
+    r.deleting = true;
+    assert_eq!(decide(&r, &Claim::TakenBy(ResourceRef::new("ns", "other"))), Intent::Release);
+    assert_eq!(decide(&r, &Claim::Owner { heir: true }), Intent::Release);
+}
+
+#[test]
+fn deletion_of_an_unmanaged_resource_leaves_the_topic() {
+    let mut r = with_finalizer("t");
+    r.deleting = true;
+    r.managed = false;
+    assert_eq!(decide(&r, &owner()), Intent::Release);
+    r.finalizers = Box::default();
+    assert_eq!(decide(&r, &owner()), Intent::Nothing);
+}
+
+#[test]
+fn a_cluster_or_namespace_that_goes_away_takes_the_finalizers_with_it() {
+    let mut r = with_finalizer("t");
+    let cluster = Surroundings { cluster_goes_away: true, ..Default::default() };
+    assert_eq!(intent(&r, &owner(), cluster, &rules()), Intent::Release);
+    r.deleting = true;
+    assert_eq!(intent(&r, &owner(), cluster, &rules()), Intent::Release);
+    let namespace = Surroundings { namespace_goes_away: true, ..Default::default() };
+    assert_eq!(intent(&r, &owner(), namespace, &rules()), Intent::Release);
+}
+
+#[test]
+fn a_resource_whose_label_left_is_released() {
+    let mut r = with_finalizer("t");
+    r.selected = false;
+    assert_eq!(decide(&r, &owner()), Intent::Release);
+}
+
+#[test]
+fn unmanaged_comes_before_paused_and_paused_before_everything_else() {
+    let mut r = resource("a b");
+    r.managed = false;
+    r.paused = true;
+    assert_eq!(decide(&r, &owner()), Intent::ReportUnmanaged);
+    r.managed = true;
+    assert_eq!(decide(&r, &owner()), Intent::ReportPaused);
+}
+
+fn refusal(r: &TopicResource) -> Failure {
+    match decide(r, &owner()) {
+        Intent::Refuse(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_the_field_and_the_value() {
+    let mut r = resource("t");
+    r.topic_name = "a b".into();
+    assert_eq!(refusal(&r).reason, Reason::KafkaError);
+    let mut r = resource("t");
+    r.partitions = Some(0);
+    assert!(refusal(&r).message.contains("spec.partitions is 0"));
+    let mut r = resource("t");
+    r.replicas = Some(40_000);
+    assert!(refusal(&r).message.contains("spec.replicas is 40000"));
+    let mut r = resource("t");
+    r.config = Err("spec.config.x is null".into());
+    assert_eq!(refusal(&r), Failure::new(Reason::InvalidResource, "spec.config.x is null"));
+    let mut r = resource("t");
+    r.status.topic_name = Some("before".into());
+    assert_eq!(refusal(&r).reason, Reason::NotSupported);
+    assert!(refusal(&r).message.contains("manages topic 'before'"));
+}
+
+#[test]
+fn a_topic_that_another_resource_manages_is_a_conflict() {
+    match decide(&resource("t"), &Claim::TakenBy(ResourceRef::new("ns", "other"))) {
+        Intent::Refuse(f) => {
+            assert_eq!(f.reason, Reason::ResourceConflict);
+            assert_eq!(f.message, "Managed by Ref{namespace='ns', name='other'}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_missing_topic_is_created_with_the_brokers_defaults_where_nothing_is_said() {
+    let mut r = resource("t");
+    r.partitions = Some(6);
+    let p = plan(&r, None, &[], &rules());
+    assert_eq!(p.create, Some(Creation { partitions: Some(6), replicas: None, config: Config::default() }));
+}
+
+#[test]
+fn partitions_grow_and_never_shrink() {
+    let mut r = resource("t");
+    r.partitions = Some(3);
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &[], &rules());
+    assert_eq!(p.grow_to, Some(3));
+    r.partitions = Some(1);
+    let topic = observed(vec![partition(0, &[0]), partition(1, &[0])]);
+    let p = plan(&r, Some(&topic), &[], &rules());
+    assert_eq!(p.grow_to, None);
+    assert_eq!(p.failures[0].reason, Reason::NotSupported);
+    assert!(p.failures[0].message.contains("spec.partitions is 1, the topic has 2"));
+}
+
+#[test]
+fn a_refused_partition_count_does_not_hold_up_the_configuration() {
+    let mut r = resource("t");
+    r.partitions = Some(1);
+    r.config = Ok(Config::from_pairs([("retention.ms", "1")]));
+    let topic = observed(vec![partition(0, &[0]), partition(1, &[0])]);
+    let p = plan(&r, Some(&topic), &[], &rules());
+    assert_eq!(p.failures.len(), 1);
+    assert_eq!(p.config.set.len(), 1);
+}
+
+#[test]
+fn a_replication_factor_change_starts_runs_and_ends() {
+    let mut r = resource("t");
+    r.replicas = Some(2);
+    let before = observed(vec![partition(0, &[0]), partition(1, &[1])]);
+    let Replicas::Start { moves, throttles } = plan(&r, Some(&before), &brokers(3), &rules()).replicas else {
+        panic!("no moves");
+    };
+    assert_eq!(moves.len(), 2);
+    assert!(!throttles.followers.is_empty());
+
+    // The operator was restarted; Kafka is at it.
+    let mut during = before.clone();
+    for (p, m) in during.partitions.iter_mut().zip(&moves) {
+        p.replicas.clone_from(&m.replicas);
+        p.adding = vec![m.replicas[1]];
+    }
+    let p = plan(&r, Some(&during), &brokers(3), &rules());
+    assert_eq!(p.replicas, Replicas::Moving { left: 2 });
+
+    r.status.replicas_change = Some(Box::new(ReplicasChange {
+        target: 2,
+        state: ChangeState::Ongoing,
+        message: None,
+        session: None,
+    }));
+    let mut after = during.clone();
+    for p in &mut after.partitions {
+        p.adding.clear();
+    }
+    after.config = Config::from_pairs([(THROTTLE_KEYS[0], "0:0"), (THROTTLE_KEYS[1], "0:1")]);
+    for cruise_control in [false, true] {
+        let p = plan(&r, Some(&after), &brokers(3), &Rules { cruise_control, ..rules() });
+        assert_eq!(p.replicas, Replicas::Ended);
+        assert_eq!(p.config.remove.len(), 2, "throttles are removed");
+    }
+    r.status.replicas_change = None;
+    after.config = Config::default();
+    assert!(plan(&r, Some(&after), &brokers(3), &rules()).is_quiet());
+}
+
+#[test]
+fn more_replicas_than_brokers_is_told_apart_from_a_move() {
+    let mut r = resource("t");
+    r.replicas = Some(3);
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &rules());
+    assert_eq!(p.failures[0].reason, Reason::KafkaError);
+    assert!(p.failures[0].message.contains("spec.replicas is 3 but only 2 brokers"));
+    assert_eq!(p.replicas, Replicas::AsWanted);
+}
+
+#[test]
+fn new_partitions_come_before_new_replicas() {
+    let mut r = resource("t");
+    r.replicas = Some(2);
+    r.partitions = Some(2);
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &rules());
+    assert_eq!(p.grow_to, Some(2));
+    assert_eq!(p.replicas, Replicas::Wait);
+}
+
+#[test]
+fn cruise_controls_throttles_are_left_alone_and_the_resources_own_are_warned_about() {
+    let mut topic = observed(vec![partition(0, &[0])]);
+    topic.config = Config::from_pairs([(THROTTLE_KEYS[0], "*")]);
+    let mut r = resource("t");
+    let cc = Rules { cruise_control: true, ..rules() };
+    assert!(plan(&r, Some(&topic), &[], &cc).is_quiet());
+    assert_eq!(plan(&r, Some(&topic), &[], &rules()).config.remove, [THROTTLE_KEYS[0]]);
+    r.config = Ok(Config::from_pairs([(THROTTLE_KEYS[1], "*")]));
+    let p = plan(&r, Some(&topic), &[], &cc);
+    assert_eq!(p.config.set.len(), 1);
+    assert_eq!(p.warnings.len(), 1);
+}
+
+#[test]
+fn a_key_that_is_not_alterable_is_a_warning() {
+    let mut r = resource("t");
+    r.config = Ok(Config::from_pairs([("retention.ms", "1")]));
+    let strict = Rules { alterable: Alterable::None, ..rules() };
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &[], &strict);
+    assert!(p.is_quiet());
+    assert!(p.warnings[0].contains("spec.config.retention.ms"));
+}
+
+proptest! {
+    #[test]
+    fn a_plan_carried_out_leaves_nothing_to_do(
+        partitions in proptest::option::of(1..6_i32),
+        replicas in proptest::option::of(1..4_i32),
+        have in 1..6_i32,
+        have_replicas in 1..4_i32,
+        config in proptest::collection::btree_map("[a-c]", "[0-2]", 0..3),
+        actual in proptest::collection::btree_map("[a-c]", "[0-2]", 0..3),
+    ) {
+        let mut r = resource("t");
+        r.partitions = partitions;
+        r.replicas = replicas;
+        r.config = Ok(Config::from_pairs(config));
+        let ids: Vec<i32> = (0..have_replicas).collect();
+        let mut topic = observed((0..have).map(|i| partition(i, &ids)).collect());
+        topic.config = Config::from_pairs(actual);
+        let mut refused = false;
+        for _ in 0..3 {
+            let p = plan(&r, Some(&topic), &brokers(3), &rules());
+            refused |= !p.failures.is_empty();
+            if let Some(count) = p.grow_to {
+                for i in topic.partitions.len() as i32..count {
+                    topic.partitions.push(partition(i, &ids));
+                }
+            }
+            if let Replicas::Start { moves, .. } = p.replicas {
+                for m in moves {
+                    topic.partitions[m.partition as usize] = partition(m.partition, &m.replicas);
+                }
+            }
+            topic.config = r.config.clone().unwrap();
+        }
+        let last = plan(&r, Some(&topic), &brokers(3), &rules());
+        prop_assert!(last.is_quiet(), "{:?}", last);
+        prop_assert_eq!(refused, partitions.is_some_and(|n| n < have));
+        if let Some(n) = replicas {
+            prop_assert!(topic.partitions.iter().all(|p| p.replicas.len() as i32 == n));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Which resources wait to be looked at. Without bound, and without a wait: what is there goes into the next batch.
+//!
+//! A batch is small when little happens and grows by itself while earlier batches keep the operator busy. A topic is
+//! in one batch at a time.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::topic::ResourceRef;
+
+/// The longest wait between two attempts for one resource.
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
+
+/// How often, and since when, a resource has failed in a way that may pass.
+#[derive(Clone, Copy, Debug)]
+struct Attempts {
+    count: u32,
+    since: Instant,
+}
+
+/// Waiting resources, topics in flight, and attempts that wait for their time.
+#[derive(Debug, Default)]
+pub struct Queue {
+    waiting: VecDeque<ResourceRef>,
+    queued: HashSet<ResourceRef>,
+    in_flight: HashSet<Arc<str>>,
+    parked: Vec<ResourceRef>,
+    later: BTreeMap<Instant, Vec<ResourceRef>>,
+    attempts: HashMap<ResourceRef, Attempts>,
+    largest: usize,
+}
+
+impl Queue {
+    /// Puts a resource at the end, unless it waits already; the answer says whether it was put there.
+    pub fn push(&mut self, reference: ResourceRef) -> bool {
+        if !self.queued.insert(reference.clone()) {
+            return false;
+        }
+        self.waiting.push_back(reference);
+        self.largest = self.largest.max(self.waiting.len());
+        true
+    }
+
+    /// True when the resource waits for its turn.
+    pub fn waits(&self, reference: &ResourceRef) -> bool {
+        self.queued.contains(reference)
+    }
+
+    /// How many resources wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// True when none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The most that ever waited.
+    pub fn largest(&self) -> usize {
+        self.largest
+    }
+
+    /// Takes up to `most` resources whose topics (as `topic_of` tells) are in no batch, and marks those topics. A
+    /// resource that is gone is left out; one whose topic is busy waits for [`Queue::done`].
+    pub fn take(
+        &mut self,
+        most: usize,
+        topic_of: impl Fn(&ResourceRef) -> Option<Arc<str>>,
+    ) -> Vec<(ResourceRef, Arc<str>)> {
+        let mut out = Vec::new();
+        while out.len() < most {
+            let Some(reference) = self.waiting.pop_front() else { break };
+            let Some(topic) = topic_of(&reference) else {
+                self.queued.remove(&reference);
+                continue;
+            };
+            if self.in_flight.insert(topic.clone()) {
+                self.queued.remove(&reference);
+                out.push((reference, topic));
+            } else {
+                self.parked.push(reference);
+            }
+        }
+        out
+    }
+
+    /// Marks a topic outside [`Queue::take`]; false when it is in a batch already.
+    pub fn begin(&mut self, topic: Arc<str>) -> bool {
+        self.in_flight.insert(topic)
+    }
+
+    /// Frees a topic.
+    pub fn done(&mut self, topic: &str) {
+        self.in_flight.remove(topic);
+    }
+
+    /// Lets the resources wait again whose topics were busy. Called after the topics of a batch were freed.
+    pub fn unpark(&mut self) {
+        self.waiting.extend(self.parked.drain(..));
+    }
+
+    /// Looks at a resource again later: 0.5 s after the first failure, then twice as long each time, at most a minute.
+    /// The answer is how long it has been failing.
+    pub fn retry(&mut self, reference: &ResourceRef, now: Instant) -> Duration {
+        let attempts = self.attempts.entry(reference.clone()).or_insert(Attempts { count: 0, since: now });
+        attempts.count += 1;
+        let delay = Duration::from_millis(500) * 2_u32.saturating_pow(attempts.count.min(10) - 1);
+        let failing = now - attempts.since;
+        self.at(now + delay.min(LONGEST_DELAY), reference.clone());
+        failing
+    }
+
+    /// How long a resource has been failing in a way that may pass.
+    pub fn failing(&self, reference: &ResourceRef, now: Instant) -> Duration {
+        self.attempts.get(reference).map_or(Duration::ZERO, |a| now.saturating_duration_since(a.since))
+    }
+
+    /// Looks at a resource again at a given time.
+    pub fn at(&mut self, when: Instant, reference: ResourceRef) {
+        self.later.entry(when).or_default().push(reference);
+    }
+
+    /// Forgets earlier failures of a resource.
+    pub fn succeeded(&mut self, reference: &ResourceRef) {
+        self.attempts.remove(reference);
+    }
+
+    /// When the next delayed attempt is due.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.later.keys().next().copied()
+    }
+
+    /// Lets delayed attempts wait in line whose time has come.
+    pub fn promote(&mut self, now: Instant) {
+        while let Some(entry) = self.later.first_entry() {
+            if *entry.key() > now {
+                break;
+            }
+            for reference in entry.remove() {
+                self.push(reference);
+            }
+        }
+    }
+
+    /// Lets all delayed attempts wait in line at once: what they failed for has passed.
+    pub fn promote_all(&mut self) {
+        for reference in std::mem::take(&mut self.later).into_values().flatten() {
+            self.push(reference);
+        }
+        self.attempts.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn r(name: &str) -> ResourceRef {
+        ResourceRef::new("ns", name)
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // The signature that `take` asks for.
+    fn own_topic(reference: &ResourceRef) -> Option<Arc<str>> {
+        Some(reference.name.clone())
+    }
+
+    #[test]
+    fn a_resource_waits_once_and_nothing_is_ever_refused() {
+        let mut q = Queue::default();
+        assert!(q.push(r("a")));
+        assert!(!q.push(r("a")));
+        for i in 0..10_000 {
+            q.push(r(&i.to_string()));
+        }
+        assert_eq!((q.len(), q.largest()), (10_001, 10_001));
+        assert_eq!(q.take(3, own_topic).len(), 3);
+    }
+
+    #[test]
+    fn a_topic_is_in_one_batch_at_a_time() {
+        let mut q = Queue::default();
+        q.push(r("a"));
+        let first = q.take(10, own_topic);
+        q.push(r("a"));
+        assert!(q.take(10, own_topic).is_empty());
+        q.done(&first[0].1);
+        q.unpark();
+        assert_eq!(q.take(10, own_topic).len(), 1);
+    }
+
+    #[test]
+    fn failures_are_retried_ever_more_seldom() {
+        let mut q = Queue::default();
+        let t0 = Instant::now();
+        assert_eq!(q.retry(&r("a"), t0), Duration::ZERO);
+        q.promote(t0 + Duration::from_millis(499));
+        assert!(q.is_empty());
+        q.promote(t0 + Duration::from_millis(500));
+        assert_eq!(q.take(1, own_topic).len(), 1);
+        q.done("a");
+        for _ in 0..20 {
+            q.retry(&r("a"), t0);
+        }
+        assert_eq!(*q.later.keys().last().unwrap(), t0 + LONGEST_DELAY);
+        q.promote_all();
+        assert_eq!((q.len(), q.next_due()), (1, None));
+    }
+}

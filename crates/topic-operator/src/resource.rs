@@ -1,0 +1,91 @@
+//! A KafkaTopic as the operator keeps it in memory: what decisions need, and nothing else.
+
+use std::sync::Arc;
+
+use crate::{
+    config::Config,
+    topic::{ResourceRef, TopicStatus},
+};
+
+/// The projection of one KafkaTopic. An idle topic costs about one kilobyte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // Each is a fact of its own that the API shows.
+pub struct TopicResource {
+    /// Which resource.
+    pub reference: ResourceRef,
+    /// `metadata.uid`: a resource that was deleted and made again is another one.
+    pub uid: Box<str>,
+    /// `metadata.creationTimestamp` in seconds since 1970.
+    pub created: i64,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Box<str>,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// True once the deletion timestamp is set.
+    pub deleting: bool,
+    /// True while the labels are those this operator is responsible for.
+    pub selected: bool,
+    /// True in the cluster's own namespace; false in a namespace that was granted.
+    pub home: bool,
+    /// False with `strimzi.io/managed: "false"`.
+    pub managed: bool,
+    /// True with `strimzi.io/pause-reconciliation: "true"`.
+    pub paused: bool,
+    /// All finalizers, ours and others'.
+    pub finalizers: Box<[Box<str>]>,
+    /// `spec.topicName`, or `metadata.name`.
+    pub topic_name: Box<str>,
+    /// `spec.partitions`; none: the broker's default.
+    pub partitions: Option<i32>,
+    /// `spec.replicas`; none: the broker's default.
+    pub replicas: Option<i32>,
+    /// `spec.config` as text, or what is wrong with it.
+    pub config: Result<Config, Box<str>>,
+    /// The status as last seen or written.
+    pub status: TopicStatus,
+}
+
+impl TopicResource {
+    /// True while our finalizer stands on the resource.
+    pub fn has_finalizer(&self) -> bool {
+        self.finalizers.iter().any(|f| &**f == api::annotations::FINALIZER_TOPIC_OPERATOR)
+    }
+
+    /// The topic this resource holds: the one it manages, or else the one it wants. A renamed resource keeps
+    /// holding the topic it made.
+    pub fn claimed_topic(&self) -> &str {
+        self.status.topic_name.as_deref().unwrap_or(&self.topic_name)
+    }
+
+    /// The same, shared with the resource's own name where they are equal.
+    pub fn topic_key(&self) -> Arc<str> {
+        let topic = self.claimed_topic();
+        if topic == &*self.reference.name { self.reference.name.clone() } else { topic.into() }
+    }
+
+    /// True when a fresh look at Kafka is due: anything but the resource version differs.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        self.uid != other.uid
+            || self.generation != other.generation
+            || self.deleting != other.deleting
+            || self.selected != other.selected
+            || self.home != other.home
+            || self.managed != other.managed
+            || self.paused != other.paused
+            || self.finalizers != other.finalizers
+            || self.topic_name != other.topic_name
+            || self.partitions != other.partitions
+            || self.replicas != other.replicas
+            || self.config != other.config
+            || !self.status.says_the_same(&other.status)
+    }
+
+    /// True when this state is older than `other`. Resource versions of one kind are ordered numbers (KEP-5504);
+    /// one that is no number is never called older.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        match (self.resource_version.parse::<u64>(), other.resource_version.parse::<u64>()) {
+            (Ok(mine), Ok(theirs)) => mine < theirs,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The status of a KafkaTopic. Pure; the time comes in as text.
+
+use serde_json::{Value, json};
+
+use crate::{
+    resource::TopicResource,
+    topic::{ChangeState, Condition, Failure, Reason, ReplicasChange, TopicStatus},
+};
+
+/// What a pass found out about a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The resource is not managed.
+    Unmanaged,
+    /// The resource is paused.
+    Paused,
+    /// The resource could not be looked into further.
+    Refused(Failure),
+    /// Kafka was asked.
+    Looked {
+        /// The topic's id, when it exists.
+        topic_id: Option<Box<str>>,
+        /// What could not be done; empty when the topic is as the resource says.
+        failures: Vec<Failure>,
+        /// Messages of warnings.
+        warnings: Vec<String>,
+        /// A replication factor change in progress.
+        replicas_change: Option<ReplicasChange>,
+    },
+}
+
+/// The status that a verdict yields. Conditions that say what they said keep their time.
+pub fn compose(resource: &TopicResource, verdict: &Verdict, now: &str) -> TopicStatus {
+    let before = &resource.status;
+    let mut status = TopicStatus {
+        topic_name: before.topic_name.clone(),
+        topic_id: before.topic_id.clone(),
+        observed_generation: Some(resource.generation),
+        replicas_change: None,
+        conditions: Box::default(),
+    };
+    let mut conditions = Vec::with_capacity(1);
+    match verdict {
+        Verdict::Unmanaged => {
+            status.topic_name = None;
+            status.topic_id = None;
+            conditions.push(condition("Unmanaged", "True", None, None));
+        }
+        Verdict::Paused => {
+            status.topic_id = None;
+            status.replicas_change.clone_from(&before.replicas_change);
+            conditions.push(condition("ReconciliationPaused", "True", None, None));
+        }
+        Verdict::Refused(failure) => {
+            if failure.reason == Reason::ResourceConflict {
+                status.topic_name = None;
+                status.topic_id = None;
+            } else {
+                status.replicas_change.clone_from(&before.replicas_change);
+            }
+            conditions.push(not_ready(std::slice::from_ref(failure)));
+        }
+        Verdict::Looked { topic_id, failures, warnings, replicas_change } => {
+            if topic_id.is_some() {
+                status.topic_name = Some(resource.topic_name.clone());
+                status.topic_id.clone_from(topic_id);
+            }
+            status.replicas_change = replicas_change.clone().map(Box::new);
+            conditions.push(if failures.is_empty() {
+                condition("Ready", "True", None, None)
+            } else {
+                not_ready(failures)
+            });
+            for warning in warnings {
+                conditions.push(condition("Warning", "True", Some("InvalidConfig"), Some(warning)));
+            }
+        }
+    }
+    for new in &mut conditions {
+        let since = before.conditions.iter().find(|old| old.says_the_same(new));
+        new.last_transition = since.and_then(|old| old.last_transition.clone()).or_else(|| Some(now.into()));
+    }
+    status.conditions = conditions.into();
+    status
+}
+
+fn condition(kind: &str, status: &str, reason: Option<&str>, message: Option<&str>) -> Condition {
+    Condition {
+        kind: kind.into(),
+        status: status.into(),
+        reason: reason.map(Into::into),
+        message: message.map(Into::into),
+        last_transition: None,
+    }
+}
+
+fn not_ready(failures: &[Failure]) -> Condition {
+    let reason = failures.first().map_or(Reason::InternalError, |f| f.reason);
+    let message = failures.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
+    condition("Ready", "False", Some(reason.text()), Some(&message))
+}
+
+/// The merge patch that makes a resource's status this one, and touches no resource but the one with this uid.
+pub fn patch(uid: &str, status: &TopicStatus) -> Value {
+    let conditions: Vec<Value> = status
+        .conditions
+        .iter()
+        .map(|c| {
+            let mut out = json!({"type": &*c.kind, "status": &*c.status});
+            for (key, value) in
+                [("lastTransitionTime", &c.last_transition), ("reason", &c.reason), ("message", &c.message)]
+            {
+                if let Some(value) = value {
+                    out[key] = Value::from(&**value);
+                }
+            }
+            out
+        })
+        .collect();
+    let change = status.replicas_change.as_ref().map(|change| {
+        json!({
+            "targetReplicas": change.target,
+            "state": match change.state { ChangeState::Pending => "pending", ChangeState::Ongoing => "ongoing" },
+            // Nulls remove what an earlier status said.
+            "message": change.message.as_deref(),
+            "sessionId": change.session.as_deref(),
+        })
+    });
+    json!({
+        "metadata": {"uid": uid},
+        "status": {
+            "conditions": conditions,
+            "observedGeneration": status.observed_generation,
+            "topicName": status.topic_name.as_deref(),
+            "topicId": status.topic_id.as_deref(),
+            "replicasChange": change,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_resources::resource;
+
+    fn looked(failures: Vec<Failure>) -> Verdict {
+        Verdict::Looked {
+            topic_id: Some("id".into()),
+            failures,
+            warnings: vec!["odd".into()],
+            replicas_change: None,
+        }
+    }
+
+    #[test]
+    fn a_topic_as_wanted_is_ready_with_name_and_id() {
+        let mut r = resource("t");
+        r.generation = 7;
+        let s = compose(&r, &looked(vec![]), "now");
+        assert!(s.is_ready());
+        assert_eq!(s.topic_name.as_deref(), Some("t"));
+        assert_eq!(s.topic_id.as_deref(), Some("id"));
+        assert_eq!(s.observed_generation, Some(7));
+        assert_eq!(&*s.conditions[1].kind, "Warning");
+        assert_eq!(s.conditions[1].reason.as_deref(), Some("InvalidConfig"));
+    }
+
+    #[test]
+    fn a_failure_is_ready_false_with_its_reason() {
+        let s = compose(&resource("t"), &looked(vec![Failure::new(Reason::NotSupported, "no")]), "now");
+        assert_eq!((&*s.conditions[0].kind, &*s.conditions[0].status), ("Ready", "False"));
+        assert_eq!(s.conditions[0].reason.as_deref(), Some("NotSupported"));
+        assert_eq!(s.conditions[0].message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn a_condition_that_says_the_same_keeps_its_time() {
+        let mut r = resource("t");
+        r.status = compose(&r, &looked(vec![]), "first");
+        let again = compose(&r, &looked(vec![]), "second");
+        assert_eq!(again.conditions[0].last_transition.as_deref(), Some("first"));
+        assert!(again.says_the_same(&r.status));
+    }
+
+    #[test]
+    fn unmanaged_forgets_name_and_id_and_paused_only_the_id() {
+        let mut r = resource("t");
+        r.status = compose(&r, &looked(vec![]), "first");
+        let unmanaged = compose(&r, &Verdict::Unmanaged, "now");
+        assert_eq!((unmanaged.topic_name, unmanaged.topic_id), (None, None));
+        assert_eq!(&*unmanaged.conditions[0].kind, "Unmanaged");
+        let paused = compose(&r, &Verdict::Paused, "now");
+        assert_eq!((paused.topic_name.as_deref(), paused.topic_id), (Some("t"), None));
+        assert_eq!(&*paused.conditions[0].kind, "ReconciliationPaused");
+    }
+
+    #[test]
+    fn the_patch_removes_what_is_no_longer_said() {
+        let p = patch("u", &compose(&resource("t"), &Verdict::Unmanaged, "now"));
+        assert_eq!(p["metadata"]["uid"], "u");
+        assert!(p["status"]["topicId"].is_null() && p["status"].get("topicId").is_some());
+        assert!(p["status"]["replicasChange"].is_null());
+        assert_eq!(p["status"]["conditions"][0]["type"], "Unmanaged");
+        assert!(p["status"]["conditions"][0].get("reason").is_none());
+    }
+}

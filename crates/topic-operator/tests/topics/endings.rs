@@ -1,0 +1,119 @@
+use api::{Kafka, KafkaTopic};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+use test_support::{KafkaNode, KafkaOptions, wait};
+
+use crate::world::{DEADLINE, World, has_finalizer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_finalizers_a_deleted_resource_takes_its_topic_along_and_a_lost_label_does_not() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    w.set("STRIMZI_USE_FINALIZERS", "false");
+    w.start_operator().await;
+    let (goes, stays) = (w.topic("goes"), w.topic("stays"));
+    w.create("goes", json!({"topicName": goes})).await;
+    w.create("stays", json!({"topicName": stays})).await;
+    assert!(!has_finalizer(&w.ready("goes").await));
+    w.ready("stays").await;
+    w.patch("stays", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
+    w.delete("goes").await;
+    w.until_in_kafka(&goes, "is gone", |t| t.is_none()).await;
+    assert!(w.in_kafka(&stays).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_of_an_earlier_setting_is_taken_off_and_others_stay() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    w.set("STRIMZI_USE_FINALIZERS", "false");
+    let topic = w.topic("t");
+    w.create("t", json!({"topicName": topic})).await;
+    let both = json!({"metadata": {"finalizers": ["example.com/other", "strimzi.io/topic-operator"]}});
+    w.patch("t", both).await;
+    w.start_operator().await;
+    let t = w.until("t", "has no finalizer of ours", |t| !has_finalizer(t)).await;
+    assert_eq!(t.metadata.finalizers, Some(vec!["example.com/other".to_owned()]));
+    w.ready("t").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_whose_label_left_is_not_held_up_and_its_topic_stays() {
+    let w = World::start().await;
+    let topic = w.topic("moved");
+    w.create("moved", json!({"topicName": topic})).await;
+    w.ready("moved").await;
+    w.patch("moved", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
+    w.until("moved", "has no finalizer", |t| !has_finalizer(t)).await;
+    assert!(w.in_kafka(&topic).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_the_kafka_resource_frees_its_topics_without_deleting_them() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let kafkas: Api<Kafka> = Api::namespaced(w.client.clone(), &w.namespace);
+    let kafka: Kafka = serde_json::from_value(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+        "metadata": {"name": "my", "finalizers": ["example.com/hold"]},
+        "spec": {"kafka": {"listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": false}]}},
+    }))
+    .unwrap();
+    kafkas.create(&PostParams::default(), &kafka).await.unwrap();
+    w.start_operator().await;
+    let topic = w.topic("t");
+    w.create("idle", json!({"topicName": topic})).await;
+    w.ready("idle").await;
+    w.create("going", json!({"topicName": w.topic("going")})).await;
+    w.ready("going").await;
+    kafkas.delete("my", &DeleteParams::default()).await.unwrap();
+    w.until("idle", "is free", |t| !has_finalizer(t)).await;
+    w.delete("idle").await;
+    w.gone("idle").await;
+    assert!(w.in_kafka(&topic).await.is_some());
+    kafkas
+        .patch("my", &PatchParams::default(), &Patch::Merge(json!({"metadata": {"finalizers": null}})))
+        .await
+        .unwrap();
+    // Still true when it is gone altogether.
+    w.create("late", json!({"topicName": w.topic("late")})).await;
+    w.delete("going").await;
+    w.gone("going").await;
+    w.delete("late").await;
+    w.gone("late").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_ends_is_not_held_up_by_topics() {
+    let w = World::start().await;
+    let topic = w.topic("t");
+    w.create("t", json!({"topicName": topic})).await;
+    w.ready("t").await;
+    let namespaces: Api<Namespace> = Api::all(w.client.clone());
+    namespaces.delete(&w.namespace, &DeleteParams::default()).await.unwrap();
+    w.delete("t").await;
+    w.gone("t").await;
+    assert!(w.in_kafka(&topic).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_delete_no_topics_are_named_in_the_status() {
+    let options = KafkaOptions { tls: false, ..KafkaOptions::default() }
+        .with_config("delete.topic.enable", "false")
+        .with_config("auto.create.topics.enable", "true");
+    let kafka = KafkaNode::start(options).await.unwrap();
+    let mut w = World::with(&[kafka.bootstrap()]).await;
+    w.start_operator().await;
+    w.create("kept", json!({"topicName": "kept"})).await;
+    w.ready("kept").await;
+    w.delete("kept").await;
+    let why = w.refused("kept", "KafkaError").await;
+    assert!(why.contains("TopicDeletionDisabled") && why.contains("delete.topic.enable=false"), "{why}");
+    let kept: KafkaTopic = w.topics.get("kept").await.unwrap();
+    assert!(has_finalizer(&kept));
+    // The way out that the message names.
+    w.patch("kept", json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}})).await;
+    wait::for_absence(&w.topics, "kept", DEADLINE).await.unwrap();
+    assert!(w.in_kafka("kept").await.is_some());
+}
