@@ -182,3 +182,81 @@ pub fn enqueue<T>(
         queue.add(event.key().clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Runs the pass function until the log has `count` lines.
+    async fn run<Fut>(queue: Queue<String>, count: usize, pass: impl Fn(String) -> Fut) -> Vec<String>
+    where
+        Fut: Future<Output = (String, Result<Outcome, String>)> + Send + 'static,
+    {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let shutdown = CancellationToken::new();
+        let stop = shutdown.clone();
+        let lines = Arc::clone(&log);
+        let controller = Controller::new("Test", queue).concurrency(4).deadline(Duration::from_secs(30));
+        let work = controller.run(shutdown, |key| {
+            let (lines, stop, future) = (Arc::clone(&lines), stop.clone(), pass(key));
+            async move {
+                let (line, result) = future.await;
+                let mut lines = lines.lock().unwrap();
+                lines.push(line);
+                if lines.len() >= count {
+                    stop.cancel();
+                }
+                result
+            }
+        });
+        work.await;
+        log.lock().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_that_panics_hangs_or_fails_does_not_stop_the_others() {
+        let queue = Queue::new();
+        for key in ["panics", "hangs", "fails", "works"] {
+            queue.add(key.to_owned());
+        }
+        let log = run(queue.clone(), 2, |key| async move {
+            match key.as_str() {
+                "panics" => panic!("as the test wants it"),
+                "hangs" => std::future::pending().await,
+                "fails" => (key, Err("no".to_owned())),
+                _ => (key, Ok(Outcome::Done)),
+            }
+        });
+        assert_eq!(log.await, ["fails", "works"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_that_hangs_is_ended_and_repeated() {
+        let queue = Queue::new();
+        queue.add("k".to_owned());
+        let first = Arc::new(Mutex::new(true));
+        let log = run(queue, 1, |key| {
+            let hang = std::mem::take(&mut *first.lock().unwrap());
+            async move {
+                if hang {
+                    std::future::pending::<()>().await;
+                }
+                (key, Ok(Outcome::Done))
+            }
+        });
+        assert_eq!(log.await, ["k"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_can_ask_to_be_called_again_later() {
+        let queue = Queue::new();
+        queue.add("k".to_owned());
+        let began = tokio::time::Instant::now();
+        let log = run(queue, 3, |_| async move {
+            (began.elapsed().as_secs().to_string(), Ok(Outcome::Again(Duration::from_secs(60))))
+        });
+        assert_eq!(log.await, ["0", "60", "120"]);
+    }
+}

@@ -96,7 +96,8 @@ fn is_filled_in(field: &str, value: &Value) -> bool {
         "defaultMode" => value == 420,
         "divisor" => value == "0",
         "pathType" => value == "ImplementationSpecific",
-        _ => is_empty(value),
+        // An empty object is a choice of its own: `namespaceSelector: {}` opens a policy to all namespaces.
+        _ => is_empty(value) && !value.is_object(),
     }
 }
 
@@ -189,7 +190,10 @@ fn absence_covers(name: &str, wanted: &Value, own_is_known: bool, owned: bool) -
     if own_is_known && owned {
         return true;
     }
-    !wanted.is_object() && !ZERO_MATTERS.contains(&name)
+    match wanted {
+        Value::Object(_) => matches!(name, "labels" | "annotations"),
+        _ => !ZERO_MATTERS.contains(&name),
+    }
 }
 
 fn list_covers<'a>(
@@ -324,3 +328,7 @@ fn owns_undesired(fields: &Value, desired: &Value) -> bool {
         }
     })
 }
+
+#[cfg(test)]
+#[path = "covers_tests.rs"]
+mod tests;

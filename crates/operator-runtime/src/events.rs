@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock;
 
-/// Longest text of an event, in characters: a limit of the API.
+/// Longest text of an event in bytes. The API takes 1024.
 pub const LONGEST_NOTE: usize = 1000;
 
 /// `reportingController` of the cluster operator's events.
@@ -51,7 +51,7 @@ pub struct Note {
     pub reason: String,
     /// What the operator did, for example [`POD_RESTART`].
     pub action: String,
-    /// The text; cut after [`LONGEST_NOTE`] characters.
+    /// The text; cut after [`LONGEST_NOTE`] bytes.
     pub text: String,
     /// Normal or warning.
     pub severity: Severity,
@@ -116,22 +116,20 @@ async fn write(client: Client, mut receiver: mpsc::Receiver<Note>, controller: S
     }
 }
 
+fn shortened(text: &str) -> String {
+    const MARK: &str = "…";
+    if text.len() <= LONGEST_NOTE {
+        return text.to_owned();
+    }
+    let mut end = LONGEST_NOTE - MARK.len();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{MARK}", text.get(..end).unwrap_or_default())
+}
+
 fn event_of(note: Note, controller: &str, instance: &str, now: jiff::Timestamp) -> Event {
     let namespace = note.regarding.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let text = if note.text.chars().count() > LONGEST_NOTE {
-        let mut cut: String = note.text.chars().take(LONGEST_NOTE - 1).collect();
-        cut.push('…');
-        // The API counts bytes.
-        while cut.len() > LONGEST_NOTE {
-            let last = cut.pop();
-            if last == Some('…') {
-                cut.pop();
-            }
-        }
-        cut
-    } else {
-        note.text
-    };
     Event {
         metadata: ObjectMeta {
             generate_name: Some("strimzi-event".to_owned()),
@@ -140,7 +138,7 @@ fn event_of(note: Note, controller: &str, instance: &str, now: jiff::Timestamp) 
         },
         action: Some(note.action),
         event_time: Some(MicroTime(clock::to_microseconds(now))),
-        note: Some(text),
+        note: Some(shortened(&note.text)),
         reason: Some(note.reason),
         regarding: Some(note.regarding),
         related: note.related,
@@ -155,5 +153,26 @@ fn event_of(note: Note, controller: &str, instance: &str, now: jiff::Timestamp) 
             .to_owned(),
         ),
         ..Event::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_to_what_the_api_takes() {
+        let note = Note {
+            regarding: ObjectReference { namespace: Some("ns".into()), ..ObjectReference::default() },
+            related: None,
+            reason: "ManualRollingUpdate".into(),
+            action: POD_RESTART.into(),
+            text: "ä".repeat(2000),
+            severity: Severity::Normal,
+        };
+        let event = event_of(note, CLUSTER_OPERATOR, "operator-1", clock::now());
+        let text = event.note.unwrap();
+        assert!(text.len() <= LONGEST_NOTE && text.ends_with('…'), "{} bytes", text.len());
+        assert_eq!(event.metadata.namespace.as_deref(), Some("ns"));
     }
 }

@@ -424,3 +424,7 @@ enum Failure {
 fn is_code(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
 }
+
+#[cfg(test)]
+#[path = "leader_tests.rs"]
+mod tests;

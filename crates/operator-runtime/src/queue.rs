@@ -405,3 +405,7 @@ impl<K: Debug> Debug for Queue<K> {
 /// A key in a log line.
 pub trait Key: Clone + Eq + Hash + Display + Send + Sync + 'static {}
 impl<T: Clone + Eq + Hash + Display + Send + Sync + 'static> Key for T {}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

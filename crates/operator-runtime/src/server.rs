@@ -229,3 +229,63 @@ async fn metrics_text(State(served): State<Served>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn get(port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    async fn serve(style: Style, health: &Health) -> (u16, CancellationToken) {
+        let server = Server::bind(0, style, health.clone(), Metrics::new().unwrap()).await.unwrap();
+        let (port, token) = (server.port(), CancellationToken::new());
+        tokio::spawn(server.run(token.clone()));
+        (port, token)
+    }
+
+    #[tokio::test]
+    async fn readiness_waits_for_every_gate_and_names_it() {
+        let health = Health::new();
+        let (port, _token) = serve(Style::Json, &health).await;
+        let (topics, users) = (health.gate("the list of topics"), health.gate("the list of users"));
+        topics.open();
+        let answer = get(port, "/ready").await;
+        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+        assert!(answer.contains("the list of users") && !answer.contains("of topics"), "{answer}");
+        users.open();
+        let answer = get(port, "/ready").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_silent_loop_makes_the_process_unhealthy() {
+        let health = Health::new();
+        let (port, _token) = serve(Style::NoContent, &health).await;
+        assert!(get(port, "/healthy").await.starts_with("HTTP/1.1 204"));
+        let heartbeat = health.heartbeat_within("the topic loop", Duration::ZERO);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let answer = get(port, "/healthy").await;
+        assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("the topic loop"), "{answer}");
+        drop(heartbeat);
+        assert!(get(port, "/healthy").await.starts_with("HTTP/1.1 204"));
+    }
+
+    #[tokio::test]
+    async fn metrics_are_served_in_the_prometheus_format() {
+        let (port, token) = serve(Style::NoContent, &Health::new()).await;
+        let answer = get(port, "/metrics").await;
+        assert!(answer.contains("content-type: text/plain; version=0.0.4"), "{answer}");
+        assert!(answer.contains("process_resident_memory_bytes"), "{answer}");
+        token.cancel();
+    }
+}

@@ -94,8 +94,10 @@ impl Applier {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_transition_time_alone_is_no_difference() {
@@ -105,6 +107,41 @@ mod tests {
         let more = json!({"conditions": [{"type": "Ready", "status": "True", "reason": "x"}]});
         assert!(!same_status(&one, &more));
         assert!(same_status(&json!({}), &json!({"a": null})));
+    }
+
+    /// What a server does with a merge patch (RFC 7396).
+    fn merged(target: &Value, patch: &Value) -> Value {
+        let Value::Object(patch) = patch else { return patch.clone() };
+        let mut result = target.as_object().cloned().unwrap_or_default();
+        for (name, value) in patch {
+            if value.is_null() {
+                result.remove(name);
+            } else {
+                let old = result.get(name).cloned().unwrap_or_default();
+                result.insert(name.clone(), merged(&old, value));
+            }
+        }
+        Value::Object(result)
+    }
+
+    /// Statuses: nested objects with few names, so that they often share some.
+    fn status() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            (0..3).prop_map(Value::from),
+            Just(json!([1, {"a": null}]))
+        ];
+        let tree = leaf.prop_recursive(3, 20, 4, |inner| {
+            prop::collection::btree_map("[a-d]", inner, 0..4).prop_map(|fields| json!(fields))
+        });
+        prop::collection::btree_map("[a-d]", tree, 0..4).prop_map(|fields| json!(fields))
+    }
+
+    proptest! {
+        #[test]
+        fn the_patch_turns_any_status_into_any_other(live in status(), desired in status()) {
+            prop_assert_eq!(merged(&live, &merge_patch(&live, &desired)), desired);
+        }
     }
 
     #[test]

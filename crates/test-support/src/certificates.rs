@@ -20,7 +20,7 @@ pub struct Certificates {
 }
 
 /// Makes an authority, the server's certificate, an administrator's certificate and the key that signs service account tokens, and writes
-/// what the server reads to `folder`: `ca.crt`, `server.crt`, `server.key`, `sa.key`.
+/// what the server reads to `folder`: `ca.crt`, `server.crt`, `server.key`, `sa.key`, `sa.pub`.
 pub fn make(folder: &Path) -> anyhow::Result<Certificates> {
     let ca_key = KeyPair::generate().context("make a key")?;
     let mut ca = CertificateParams::default();
@@ -52,6 +52,7 @@ pub fn make(folder: &Path) -> anyhow::Result<Certificates> {
         ("server.crt", server_certificate.pem()),
         ("server.key", server_key.serialize_pem()),
         ("sa.key", tokens_key.serialize_pem()),
+        ("sa.pub", tokens_key.public_key_pem()),
     ] {
         std::fs::write(folder.join(file), text).with_context(|| format!("write {file}"))?;
     }

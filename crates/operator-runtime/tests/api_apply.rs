@@ -1,0 +1,227 @@
+//! Writes against a real API server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use kube::api::{Patch, PatchParams, PropagationPolicy};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Client};
+use operator_runtime::apply::{Applied, Applier};
+use operator_runtime::watch::ObjectRef;
+use serde_json::{Value, json};
+use test_support::ApiServer;
+
+async fn setup() -> (Applier, String) {
+    let server = ApiServer::shared().await.unwrap();
+    let namespace = server.create_namespace("apply").await.unwrap();
+    (Applier::new(server.client().await.unwrap()), namespace)
+}
+
+/// The object as the server has it, with what a watch would keep of the managed fields.
+async fn live(client: &Client, like: &Value) -> Value {
+    let (group, version) = like["apiVersion"]
+        .as_str()
+        .unwrap()
+        .split_once('/')
+        .unwrap_or(("", like["apiVersion"].as_str().unwrap()));
+    let resource =
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, like["kind"].as_str().unwrap()));
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), like["metadata"]["namespace"].as_str().unwrap(), &resource);
+    let mut object = api.get(like["metadata"]["name"].as_str().unwrap()).await.unwrap();
+    object.metadata.managed_fields =
+        object.metadata.managed_fields.take().and_then(operator_runtime::apply::own_entry);
+    serde_json::to_value(object).unwrap()
+}
+
+/// Objects of the kinds that the operators write, with fields that the server fills in, respells or drops.
+fn kinds(namespace: &str) -> Vec<Value> {
+    let labels = json!({"strimzi.io/cluster": "c", "empty": ""});
+    let meta = |name: &str| json!({"name": name, "namespace": namespace, "labels": labels, "annotations": {"a": "b"}});
+    let pod = json!({
+        "serviceAccountName": "x", "automountServiceAccountToken": false, "hostNetwork": false, "restartPolicy": "Always",
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{
+            "name": "c", "image": "i:1", "args": ["a"], "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"memory": 1_073_741_824}},
+            "env": [{"name": "E", "value": ""}, {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}],
+            "ports": [{"name": "p", "containerPort": 9090}, {"name": "u", "containerPort": 9090, "protocol": "UDP"}],
+            "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": false}, {"name": "t", "mountPath": "/t"}],
+            "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            "livenessProbe": {"exec": {"command": ["x"]}, "initialDelaySeconds": 0, "timeoutSeconds": 5},
+        }],
+        "volumes": [
+            {"name": "v", "emptyDir": {"medium": "Memory", "sizeLimit": "5120Ki"}},
+            {"name": "e", "emptyDir": {}},
+            {"name": "t", "projected": {"sources": [
+                {"serviceAccountToken": {"path": "token"}},
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}}]}},
+            {"name": "s", "secret": {"secretName": "s"}},
+        ],
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 1, "podAffinityTerm": {"topologyKey": "z", "labelSelector": {"matchLabels": {"a": "b"}}}}]}},
+    });
+    vec![
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("cm"), "data": {"k": "v"}}),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta("sec"), "type": "Opaque", "data": {"k": "MQ=="}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta("sa"), "automountServiceAccountToken": false}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": meta("headless"), "spec": {"type": "ClusterIP", "clusterIP": "None",
+            "publishNotReadyAddresses": true, "selector": labels, "ports": [{"name": "tcp-a", "port": 9090, "protocol": "TCP", "targetPort": 9090}, {"name": "tcp-b", "port": 9091}]}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": meta("plain"), "spec": {"publishNotReadyAddresses": false,
+            "selector": labels, "ports": [{"name": "tcp-a", "port": 9090, "targetPort": "p"}]}}),
+        json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta("pvc"), "spec": {"accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1024Mi"}}}}),
+        json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta("pdb"), "spec": {"minAvailable": 0, "selector": {"matchLabels": labels}}}),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta("np"), "spec": {"podSelector": {"matchLabels": labels},
+            "policyTypes": ["Ingress"], "ingress": [
+                {"ports": [{"port": 9090, "protocol": "TCP"}, {"port": 8443}], "from": [{"podSelector": {"matchLabels": labels}, "namespaceSelector": {}}]},
+                {"ports": [{"port": 9404}]}]}}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta("role"), "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]}),
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta("rb"),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "role"}, "subjects": [{"kind": "ServiceAccount", "name": "sa", "namespace": namespace}]}),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("dep"), "spec": {"replicas": 0, "selector": {"matchLabels": labels},
+            "strategy": {"type": "Recreate"}, "template": {"metadata": {"labels": labels}, "spec": pod}}}),
+    ]
+}
+
+#[tokio::test]
+async fn applying_the_same_again_writes_nothing_whatever_the_server_fills_in() {
+    let (applier, namespace) = setup().await;
+    for desired in kinds(&namespace) {
+        let kind = desired["kind"].as_str().unwrap();
+        assert_eq!(applier.apply_value(&desired, None).await.unwrap(), Applied::Created, "{kind}");
+        let seen = live(applier.client(), &desired).await;
+        // The comparison itself: with a client that reaches nobody, a request would be an error.
+        let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let offline = Applier::new(Client::try_from(nowhere).unwrap());
+        let result = offline.apply_value(&desired, Some(&seen)).await;
+        assert_eq!(result.ok(), Some(Applied::Unchanged), "{kind} would be written again; live {seen:#}");
+    }
+}
+
+#[tokio::test]
+async fn drift_made_by_hand_is_repaired_for_every_kind() {
+    let (applier, namespace) = setup().await;
+    let by_hand = PatchParams::default();
+    for desired in kinds(&namespace) {
+        applier.apply_value(&desired, None).await.unwrap();
+        let seen = live(applier.client(), &desired).await;
+        let name = desired["metadata"]["name"].as_str().unwrap();
+        let kind = desired["kind"].as_str().unwrap();
+        let (group, version) = desired["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &namespace, &resource);
+        let drift = json!({"metadata": {"annotations": {"a": "changed"}, "labels": {"strimzi.io/cluster": null, "foreign": "kept"}}});
+        api.patch(name, &by_hand, &Patch::Merge(&drift)).await.unwrap();
+        let drifted = live(applier.client(), &desired).await;
+        assert_eq!(applier.apply_value(&desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
+        let repaired = live(applier.client(), &desired).await;
+        assert_eq!(repaired["metadata"]["annotations"]["a"], "b", "{kind}");
+        assert_eq!(repaired["metadata"]["labels"]["strimzi.io/cluster"], "c", "{kind}");
+        assert_eq!(repaired["metadata"]["labels"]["foreign"], "kept", "{kind}");
+        assert_eq!(repaired["spec"], seen["spec"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_the_plan_leaves_the_object() {
+    let (applier, namespace) = setup().await;
+    let service = |ports: Value, labels: Value| {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace, "labels": labels},
+            "spec": {"selector": {"a": "b"}, "ports": ports}})
+    };
+    let first =
+        service(json!([{"name": "a", "port": 1}, {"name": "b", "port": 2}]), json!({"x": "1", "y": "2"}));
+    applier.apply_value(&first, None).await.unwrap();
+    let seen = live(applier.client(), &first).await;
+    let second = service(json!([{"name": "b", "port": 2}]), json!({"y": "2"}));
+    assert_eq!(applier.apply_value(&second, Some(&seen)).await.unwrap(), Applied::Updated);
+    let seen = live(applier.client(), &second).await;
+    assert_eq!(seen["metadata"]["labels"], json!({"y": "2"}));
+    assert_eq!(seen["spec"]["ports"].as_array().unwrap().len(), 1);
+    assert_eq!(applier.apply_value(&second, Some(&seen)).await.unwrap(), Applied::Unchanged);
+}
+
+#[tokio::test]
+async fn fields_of_another_manager_are_taken_over() {
+    let (applier, namespace) = setup().await;
+    let api: Api<ConfigMap> = Api::namespaced(applier.client().clone(), &namespace);
+    let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}, "data": {"k": "theirs", "t": "1"}});
+    api.patch("cm", &PatchParams::apply("somebody"), &Patch::Apply(&theirs)).await.unwrap();
+    let ours = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}, "data": {"k": "ours"}});
+    let seen = live(applier.client(), &ours).await;
+    assert_eq!(applier.apply_value(&ours, Some(&seen)).await.unwrap(), Applied::Updated);
+    let data = api.get("cm").await.unwrap().data.unwrap();
+    assert_eq!((data["k"].as_str(), data["t"].as_str()), ("ours", "1"));
+}
+
+#[tokio::test]
+async fn deleting_is_safe_against_a_successor_of_the_same_name_and_against_absence() {
+    let (applier, namespace) = setup().await;
+    let key = ObjectRef::new(namespace.clone(), "cm");
+    assert!(!applier.delete::<ConfigMap>(&key, None, PropagationPolicy::Background).await.unwrap());
+    let object =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}});
+    applier.apply_value(&object, None).await.unwrap();
+    let error = applier
+        .delete::<ConfigMap>(&key, Some("another-uid"), PropagationPolicy::Background)
+        .await
+        .unwrap_err();
+    assert!(error.is_conflict(), "{error}");
+    assert!(error.to_string().starts_with(&format!("delete ConfigMap {namespace}/cm: ")), "{error}");
+    let uid = applier.get::<ConfigMap>(&key).await.unwrap().unwrap().metadata.uid.unwrap();
+    assert!(applier.delete::<ConfigMap>(&key, Some(&uid), PropagationPolicy::Background).await.unwrap());
+    assert!(applier.get::<ConfigMap>(&key).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn refusals_name_the_object_and_say_why() {
+    let (applier, namespace) = setup().await;
+    let bad = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}, "spec": {"ports": [{"port": 99_999}]}});
+    let error = applier.apply_value(&bad, None).await.unwrap_err();
+    assert!(
+        error.is_invalid() && error.to_string().contains(&format!("apply Service {namespace}/s: ")),
+        "{error}"
+    );
+    let server = ApiServer::shared().await.unwrap();
+    let poor = Applier::new(server.client_for_service_account(&namespace, "nobody").await.unwrap());
+    let good =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}});
+    let error = poor.apply_value(&good, None).await.unwrap_err();
+    assert!(error.is_forbidden(), "{error}");
+}
+
+#[tokio::test]
+async fn a_status_is_written_only_when_it_differs_and_loses_what_left() {
+    let (applier, namespace) = setup().await;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    applier.apply_value(&pod, None).await.unwrap();
+    let key = ObjectRef::new(namespace.clone(), "p");
+    let condition = |time: &str| json!({"type": "Ready", "status": "True", "lastTransitionTime": time});
+    let first =
+        json!({"phase": "Running", "message": "hello", "conditions": [condition("2026-01-01T00:00:00Z")]});
+    assert!(applier.patch_status::<Pod>(&key, None, &first).await.unwrap());
+    let seen = serde_json::to_value(applier.get::<Pod>(&key).await.unwrap().unwrap().status).unwrap();
+    let mut again = seen.clone();
+    again["conditions"][0]["lastTransitionTime"] = "2026-02-02T00:00:00Z".into();
+    assert!(!applier.patch_status::<Pod>(&key, Some(&seen), &again).await.unwrap());
+    again.as_object_mut().unwrap().remove("message");
+    assert!(applier.patch_status::<Pod>(&key, Some(&seen), &again).await.unwrap());
+    let status = applier.get::<Pod>(&key).await.unwrap().unwrap().status.unwrap();
+    assert_eq!((status.message, status.phase.as_deref()), (None, Some("Running")));
+    let gone = ObjectRef::new(namespace, "gone");
+    assert!(!applier.patch_status::<Pod>(&gone, None, &first).await.unwrap());
+}
+
+#[tokio::test]
+async fn typed_objects_can_be_applied() {
+    let (applier, namespace) = setup().await;
+    let service: Service = serde_json::from_value(
+        json!({"metadata": {"name": "t", "namespace": namespace}, "spec": {"ports": [{"port": 1}]}}),
+    )
+    .unwrap();
+    assert_eq!(applier.apply(&service, None).await.unwrap(), Applied::Created);
+    let value =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "t", "namespace": namespace}});
+    let seen = live(applier.client(), &value).await;
+    assert_eq!(applier.apply(&service, Some(&seen)).await.unwrap(), Applied::Unchanged);
+}
