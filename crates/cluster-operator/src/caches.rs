@@ -7,9 +7,7 @@ use std::sync::Arc;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
@@ -196,7 +194,13 @@ struct Start<'a> {
 impl Start<'_> {
     fn typed<K>(&self, labels: Option<&str>, trim: impl Fn(&mut K) + Send + Sync + 'static) -> Cache<K>
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
         K::DynamicType: Default,
     {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
@@ -236,7 +240,13 @@ impl Start<'_> {
 
     fn versions<K>(&self) -> Cache<String>
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
         K::DynamicType: Default,
     {
         let cache = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces)

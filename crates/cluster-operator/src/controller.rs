@@ -49,7 +49,8 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     });
     let add = queue.clone();
     caches.pods.on_change(move |event| {
-        let unchanged = matches!(event, Event::Applied { old: Some(old), new, .. } if situation(old) == situation(new));
+        let unchanged =
+            matches!(event, Event::Applied { old: Some(old), new, .. } if situation(old) == situation(new));
         if !unchanged {
             add_cluster(&add, &**event.latest());
         }

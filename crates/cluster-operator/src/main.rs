@@ -37,7 +37,13 @@ fn main() -> ExitCode {
         }
     };
     telemetry::init(&settings.telemetry);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
+        .thread_stack_size(16 << 20)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "cannot start the runtime");

@@ -10,8 +10,8 @@ use operator_runtime::env::LabelSelector;
 use operator_runtime::events::{self, Events};
 use operator_runtime::leader::{LeaderElector, Leadership};
 use operator_runtime::metrics::Metrics;
-use operator_runtime::server::{Health, Server, Style};
 use operator_runtime::queue::Queue;
+use operator_runtime::server::{Health, Server, Style};
 use operator_runtime::shutdown;
 use operator_runtime::watch::{Cache, ObjectRef};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,8 @@ pub async fn run(settings: Settings) -> Result<()> {
     let metrics = Metrics::new().context("cannot make the metrics")?;
     let server = Server::bind(settings.http_port, Style::NoContent, health.clone(), metrics.clone()).await?;
     let serving = tokio::spawn(server.run(stop.clone()));
-    let kubernetes = client::connect(concat!("kastellan-cluster-operator/", env!("CARGO_PKG_VERSION"))).await?;
+    let kubernetes =
+        client::connect(concat!("kastellan-cluster-operator/", env!("CARGO_PKG_VERSION"))).await?;
 
     let leadership = match &settings.leader {
         None => None,

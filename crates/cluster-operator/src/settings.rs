@@ -62,7 +62,8 @@ impl Settings {
                 .bool(env::POD_SET_RECONCILIATION_ONLY, env::POD_SET_RECONCILIATION_ONLY_DEFAULT),
             operator_name: env.string(env::OPERATOR_NAME, env::OPERATOR_NAME_DEFAULT),
             leader: LeaderConfig::from_env(env),
-            http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535) as u16,
+            http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
+                as u16,
             plan: Arc::new(plan_settings(env)),
             telemetry: telemetry::Settings::from_env(env),
         };
@@ -97,7 +98,8 @@ fn plan_settings(env: &Env) -> PlanSettings {
             env::ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED,
             env::ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED_DEFAULT,
         ),
-        dns_domain: env.string(env::KUBERNETES_SERVICE_DNS_DOMAIN, env::KUBERNETES_SERVICE_DNS_DOMAIN_DEFAULT),
+        dns_domain: env
+            .string(env::KUBERNETES_SERVICE_DNS_DOMAIN, env::KUBERNETES_SERVICE_DNS_DOMAIN_DEFAULT),
         labels_exclusion_pattern: env.optional(env::LABELS_EXCLUSION_PATTERN),
         custom_kafka_labels: env.label_selector(env::CUSTOM_KAFKA_LABELS).0,
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
@@ -147,9 +149,13 @@ mod tests {
 
     #[test]
     fn all_errors_are_told_at_once() {
-        let env = Env::from_map([(env::IMAGE_PULL_POLICY, "Sometimes"), (env::PKCS12_KEYSTORE_GENERATION, "maybe")]);
+        let env = Env::from_map([
+            (env::IMAGE_PULL_POLICY, "Sometimes"),
+            (env::PKCS12_KEYSTORE_GENERATION, "maybe"),
+        ]);
         let errors = Settings::from_env(&env).unwrap_err().to_string();
-        for part in [OPERATOR_IMAGE, env::IMAGE_PULL_POLICY, env::PKCS12_KEYSTORE_GENERATION, "IfNotPresent"] {
+        for part in [OPERATOR_IMAGE, env::IMAGE_PULL_POLICY, env::PKCS12_KEYSTORE_GENERATION, "IfNotPresent"]
+        {
             assert!(errors.contains(part), "{errors}");
         }
     }

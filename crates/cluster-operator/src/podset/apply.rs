@@ -72,8 +72,8 @@ pub async fn reconcile(applier: &Applier, set: &StrimziPodSet, pods: &[Arc<Pod>]
 
 async fn create(api: &Api<Pod>, wanted: &Value) -> Result<(), Error> {
     let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pod: Pod =
-        serde_json::from_value(wanted.clone()).map_err(|source| Error::NoPod { name: name.clone(), source })?;
+    let pod: Pod = serde_json::from_value(wanted.clone())
+        .map_err(|source| Error::NoPod { name: name.clone(), source })?;
     match tokio::time::timeout(REQUEST_DEADLINE, api.create(&PostParams::default(), &pod)).await {
         Ok(Ok(_)) => {
             tracing::info!(pod = name, "pod created");

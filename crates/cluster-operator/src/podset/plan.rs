@@ -56,7 +56,9 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
             plan.adopt.push(name.to_owned());
         }
         ready += i32::from(is_ready(pod));
-        current += i32::from(revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str));
+        current += i32::from(
+            revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str),
+        );
     }
     for (name, pod) in &live {
         if !listed.contains(name) && pod.metadata.deletion_timestamp.is_none() {
@@ -146,7 +148,10 @@ mod tests {
         assert_eq!(plan.create[0].pointer("/metadata/name"), Some(&json!("c-p-1")));
         assert_eq!(plan.create[0].pointer("/metadata/namespace"), Some(&json!("ns")));
         assert_eq!(plan.create[0].pointer("/metadata/ownerReferences/0/uid"), Some(&json!("set-uid")));
-        assert_eq!((plan.status.pods, plan.status.ready_pods, plan.status.current_pods), (Some(2), Some(1), Some(1)));
+        assert_eq!(
+            (plan.status.pods, plan.status.ready_pods, plan.status.current_pods),
+            (Some(2), Some(1), Some(1))
+        );
     }
 
     #[test]

@@ -1,0 +1,83 @@
+# Kastellan. `make help` lists the targets.
+#
+# CLUSTER=local (default): a real Kubernetes on this machine, built and started by e2e/kubernetes.
+# CLUSTER=current: the cluster that KUBECONFIG points at; nothing is built or started for it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CLUSTER ?= local
+NODES ?= 1
+TARGET := x86_64-unknown-linux-gnu
+STATIC := RUSTFLAGS='-C target-feature=+crt-static'
+OPERATORS := cluster-operator topic-operator user-operator kafka-agent
+
+export CLUSTER NODES
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: ## Start Kubernetes, install the chart, run the quick start; leaves everything running
+	@e2e/up.sh
+
+.PHONY: down
+down: ## Stop the local Kubernetes and remove every trace of it
+	@e2e/kubernetes/down.sh
+
+.PHONY: kubeconfig
+kubeconfig: ## Print the path of the local cluster's kubeconfig
+	@e2e/kubernetes/kubeconfig.sh
+
+.PHONY: test
+test: test-unit test-api test-kafka e2e ## Run every test tier
+
+.PHONY: test-unit
+test-unit: ## Unit tests: nothing but this checkout
+	cargo test --workspace --lib --bins --test 'unit_*'
+
+.PHONY: test-api
+test-api: ## Tests against a real API server and etcd
+	@e2e/kubernetes/build.sh control-plane
+	cargo test --workspace --test 'api_*'
+
+.PHONY: test-kafka
+test-kafka: ## Tests against real Kafka processes
+	@e2e/kubernetes/build.sh control-plane kafka
+	cargo test --workspace --test 'kafka_*'
+
+.PHONY: e2e
+e2e: ## End-to-end tests: real pods, real Kafka, rdkafka clients
+	@e2e/e2e.sh
+
+.PHONY: lint
+lint: ## Formatting, clippy, generated files, shell scripts
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo 'cargo-deny is not installed: cargo install cargo-deny'; fi
+	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; else echo 'shellcheck is not installed: apt-get install shellcheck'; fi
+
+.PHONY: crds
+crds: ## Write crds/ from the Rust types
+	cargo run --quiet -p api --bin crds
+
+.PHONY: binaries
+binaries: ## Build the static release binaries
+	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p e2e
+
+.PHONY: images
+images: binaries ## Build the container images as tar files, without an engine
+	@e2e/kubernetes/build.sh kafka jre
+	@images/operator.sh
+	@images/kafka.sh
+
+.PHONY: chart
+chart: crds ## Package the Helm chart
+	@e2e/kubernetes/build.sh helm
+	@e2e/chart.sh
+
+.PHONY: bench
+bench: ## Measure the figures of docs/figures.md on this machine
+	@e2e/bench.sh

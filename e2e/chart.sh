@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Packages the Helm chart into .local/chart. `make chart` runs it.
+# shellcheck source=e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+"$BIN/helm" lint --quiet charts/kastellan
+mkdir -p .local/chart
+"$BIN/helm" package charts/kastellan --destination .local/chart

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Shared by up.sh, e2e.sh and bench.sh: images, the chart, progress lines. Source it, do not run it.
+# shellcheck source=e2e/kubernetes/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/kubernetes/lib.sh"
+# shellcheck disable=SC2034  # used by the scripts that source this file
+
+cd "$CHECKOUT"
+CLUSTER=${CLUSTER:-local}
+NODES=${NODES:-1}
+VERSION=$(sed -n 's/^appVersion: //p' charts/kastellan/Chart.yaml)
+IMAGES=$CHECKOUT/.local/images
+
+# step TEXT: a headline for what follows; the time of the previous one is printed with it.
+STEPS=()
+STEP_NAME=
+STEP_START=0
+step() {
+  local now
+  now=$(date +%s%N)
+  [[ -z $STEP_NAME ]] || STEPS+=("$(printf '%7.1f s  %s' "$(((now - STEP_START) / 100000000))e-1" "$STEP_NAME")")
+  STEP_NAME=$1
+  STEP_START=$now
+  [[ -z $1 ]] || say "$1"
+}
+summary() {
+  step ""
+  printf '%s\n' "" "How long it took:" "${STEPS[@]}"
+}
+
+helm() {
+  "$BIN/helm" --kubeconfig "$KUBECONFIG" "$@"
+}
+k() {
+  kubectl --kubeconfig "$KUBECONFIG" "$@"
+}
+
+# Makes the images that are older than the binaries in them, and brings them to the nodes of the local cluster.
+images() {
+  make --no-print-directory binaries
+  mkdir -p "$IMAGES"
+  local release=target/x86_64-unknown-linux-gnu/release
+  if [[ ! -f $IMAGES/operator.tar || -n $(find "$release" -maxdepth 1 -type f -executable -newer "$IMAGES/operator.tar") ]]; then
+    images/operator.sh "$VERSION" "$IMAGES/operator.tar"
+    images/kafka-client.sh "$VERSION" "$IMAGES/kafka-client.tar"
+  fi
+}
+
+# Starts what has to run and sets KUBECONFIG.
+cluster() {
+  case $CLUSTER in
+    local)
+      require_root
+      e2e/kubernetes/build.sh all
+      e2e/kubernetes/up.sh --nodes "$NODES"
+      KUBECONFIG=$(e2e/kubernetes/kubeconfig.sh)
+      export KUBECONFIG
+      ;;
+    current)
+      [[ -n ${KUBECONFIG:-} || -f $HOME/.kube/config ]] || die "CLUSTER=current needs KUBECONFIG, and it is not set"
+      export KUBECONFIG=${KUBECONFIG:-$HOME/.kube/config}
+      e2e/kubernetes/build.sh helm
+      ;;
+    *) die "CLUSTER must be local or current, not '$CLUSTER'" ;;
+  esac
+}
+
+# The images on the nodes. With CLUSTER=current the cluster pulls them: IMAGE_REGISTRY names the registry they were pushed to.
+load_images() {
+  [[ $CLUSTER == local ]] || return 0
+  e2e/kubernetes/load-image.sh "$IMAGES/operator.tar" "$IMAGES/kafka-client.tar" "$CACHE/images/kafka-$KAFKA_VERSION.tar"
+}
+
+# install NAMESPACE [HELM_OPTION...]: the chart, waiting until the operator is ready.
+install_chart() {
+  local namespace=$1
+  shift
+  local options=(--set "logFormat=text")
+  if [[ $CLUSTER == local ]]; then
+    options+=(--set kafka.image=kastellan/kafka)
+  else
+    options+=(--set "image.registry=${IMAGE_REGISTRY:-}")
+  fi
+  # A new image under the same tag is not noticed by Kubernetes: the pods carry its digest.
+  options+=(--set "annotations.kastellan\\.io/image=$(sha256sum <"$IMAGES/operator.tar" 2>/dev/null | cut -c1-12)")
+  k apply --server-side --force-conflicts -f crds >/dev/null
+  helm upgrade --install kastellan charts/kastellan --namespace "$namespace" --create-namespace --skip-crds \
+    --wait --timeout 3m "${options[@]}" "$@" >/dev/null
+}

@@ -1,0 +1,206 @@
+//! A small Kafka client: produces numbered records, consumes and checks them, or shows that it may not.
+//!
+//! It runs in a pod with the Secrets of a KafkaUser mounted, as an application would, and talks through librdkafka:
+//! a client that shares no code with the operators.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+/// A Kafka client for the quick start and the end-to-end tests.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Bootstrap servers, for example quickstart-kafka-bootstrap:9093.
+    #[arg(long, env = "BOOTSTRAP_SERVERS")]
+    bootstrap: String,
+    /// Name of the topic.
+    #[arg(long, env = "TOPIC")]
+    topic: String,
+    /// Folder with the cluster's `ca.crt`; without it the connection is not encrypted.
+    #[arg(long, env = "CLUSTER_CA")]
+    cluster_ca: Option<PathBuf>,
+    /// Folder with the user's Secret: `user.crt` and `user.key`, or `password`.
+    #[arg(long, env = "USER_SECRET")]
+    user_secret: Option<PathBuf>,
+    /// Name of the user, for SCRAM.
+    #[arg(long, env = "USER_NAME")]
+    user_name: Option<String>,
+    /// Give up after so many seconds.
+    #[arg(long, default_value_t = 120)]
+    deadline: u64,
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Produce records 0 to COUNT-1 with acks=all and wait for every acknowledgement.
+    Produce {
+        /// How many records.
+        count: u64,
+    },
+    /// Consume until records 0 to COUNT-1 have all been seen; complains about duplicates and disorder.
+    Consume {
+        /// How many records.
+        count: u64,
+        /// Consumer group.
+        #[arg(long, default_value = "quickstart-demo")]
+        group: String,
+    },
+    /// Succeed when Kafka refuses this user to produce to the topic.
+    ExpectDenied,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let deadline = Duration::from_secs(cli.deadline);
+    let started = Instant::now();
+    let what = match &cli.job {
+        Job::Produce { count } => {
+            tokio::time::timeout(deadline, produce(&cli, *count)).await.context("deadline passed")??;
+            format!("produced {count} records")
+        }
+        Job::Consume { count, group } => {
+            consume(&cli, *count, group, started + deadline)?;
+            format!("consumed {count} records")
+        }
+        Job::ExpectDenied => {
+            tokio::time::timeout(deadline, expect_denied(&cli)).await.context("deadline passed")??;
+            "was refused, as it should be".to_owned()
+        }
+    };
+    report(&format!("{what} in {:.1} s", started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the result is what this program is run for")]
+fn report(line: &str) {
+    println!("{line}");
+}
+
+/// The part of the configuration that producers and consumers share.
+fn base_config(cli: &Cli) -> Result<ClientConfig> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &cli.bootstrap);
+    let Some(ca) = &cli.cluster_ca else { return Ok(config) };
+    config.set("ssl.ca.location", text(&ca.join("ca.crt"))?);
+    let Some(secret) = &cli.user_secret else {
+        config.set("security.protocol", "ssl");
+        return Ok(config);
+    };
+    let password = secret.join("password");
+    if password.exists() {
+        let name = cli.user_name.as_deref().context("--user-name is needed with a password")?;
+        config.set("security.protocol", "sasl_ssl");
+        config.set("sasl.mechanism", "SCRAM-SHA-512");
+        config.set("sasl.username", name);
+        config.set("sasl.password", std::fs::read_to_string(&password).context("cannot read the password")?);
+    } else {
+        config.set("security.protocol", "ssl");
+        config.set("ssl.certificate.location", text(&secret.join("user.crt"))?);
+        config.set("ssl.key.location", text(&secret.join("user.key"))?);
+    }
+    Ok(config)
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+fn producer(cli: &Cli) -> Result<FutureProducer> {
+    let mut config = base_config(cli)?;
+    config.set("acks", "all").set("enable.idempotence", "true").set("message.timeout.ms", "60000");
+    FutureProducer::from_config(&config).context("cannot make a producer")
+}
+
+async fn produce(cli: &Cli, count: u64) -> Result<()> {
+    let producer = producer(cli)?;
+    let mut pending = Vec::with_capacity(count as usize);
+    for number in 0..count {
+        let (key, value) = (number.to_string(), format!("record {number}"));
+        pending.push(loop {
+            match producer.send_result(FutureRecord::to(&cli.topic).key(&key).payload(&value)) {
+                Ok(delivery) => break delivery,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err((error, _)) => return Err(error).context("cannot send"),
+            }
+        });
+    }
+    for delivery in pending {
+        delivery.await?.map_err(|(error, _)| error).context("a record was not acknowledged")?;
+    }
+    Ok(())
+}
+
+fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<()> {
+    let mut config = base_config(cli)?;
+    config.set("group.id", group).set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
+    let consumer = BaseConsumer::from_config(&config).context("cannot make a consumer")?;
+    consumer.subscribe(&[&cli.topic]).context("cannot subscribe")?;
+    let mut seen = BTreeSet::new();
+    let mut newest: Vec<Option<u64>> = Vec::new();
+    while (seen.len() as u64) < count {
+        if Instant::now() > give_up {
+            bail!("deadline passed after {} of {count} records", seen.len());
+        }
+        let message = match consumer.poll(Duration::from_millis(500)) {
+            Some(Ok(message)) => message,
+            None
+            | Some(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+            ))) => continue,
+            Some(Err(error)) => return Err(error).context("cannot consume"),
+        };
+        let number = number(message.payload()).with_context(|| {
+            format!("partition {} offset {} is not one of ours", message.partition(), message.offset())
+        })?;
+        if !seen.insert(number) {
+            bail!("record {number} came twice");
+        }
+        let partition = message.partition() as usize;
+        if newest.len() <= partition {
+            newest.resize(partition + 1, None);
+        }
+        if newest[partition].is_some_and(|last| last > number) {
+            bail!("record {number} of partition {partition} came after a later one");
+        }
+        newest[partition] = Some(number);
+    }
+    if seen.last().is_some_and(|last| *last >= count) {
+        bail!("a record beyond the {count} expected ones came");
+    }
+    Ok(())
+}
+
+/// The number in a record that `produce` wrote.
+fn number(payload: Option<&[u8]>) -> Option<u64> {
+    std::str::from_utf8(payload?).ok()?.strip_prefix("record ")?.parse().ok()
+}
+
+async fn expect_denied(cli: &Cli) -> Result<()> {
+    let producer = producer(cli)?;
+    let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
+    match producer.send(record, Duration::from_secs(30)).await {
+        Ok(_) => bail!("the record was accepted, but this user must not write to {}", cli.topic),
+        Err((
+            KafkaError::MessageProduction(
+                RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            ),
+            _,
+        )) => Ok(()),
+        Err((error, _)) => Err(error).context("refused, but not for want of authorization"),
+    }
+}

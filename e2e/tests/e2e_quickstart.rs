@@ -1,0 +1,129 @@
+//! The life of the quick-start cluster, told from outside: what a user does and sees.
+
+mod support;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::{Kafka, KafkaNodePool, KafkaTopic, KafkaUser};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+use support::{Scenario, has_condition};
+
+const CLUSTER: &str = "quickstart";
+const RECORDS: &str = "10000";
+
+fn ready(kafka: Option<&Kafka>) -> bool {
+    kafka.is_some_and(|kafka| {
+        has_condition(kafka.status.as_ref(), "Ready")
+            && kafka.status.as_ref().and_then(|status| status.observed_generation) == kafka.metadata.generation
+    })
+}
+
+fn pod_ready(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none() && has_condition(pod.status.as_ref(), "Ready")
+}
+
+async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
+    let kafka = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_secs(240), ready).await?;
+    kafka.context("the Kafka resource is gone")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<()> {
+    let scenario = Scenario::new("e2e-quickstart").await?;
+
+    scenario.stage("applying examples/quickstart.yaml");
+    scenario.apply(include_str!("../../examples/quickstart.yaml")).await?;
+    let kafka = until_ready(&scenario).await?;
+    let status = kafka.status.context("no status")?;
+    assert_eq!(status.kafka_version.as_deref(), Some("4.3.1"));
+    assert!(status.cluster_id.is_some_and(|id| id.len() == 22));
+    let names: Vec<_> = status.listeners.iter().flatten().filter_map(|listener| listener.name.clone()).collect();
+    assert_eq!(names, ["plain", "tls", "scram"]);
+    let minute = Duration::from_secs(60);
+    scenario
+        .until::<KafkaTopic>("orders", "Ready", minute, |topic| {
+            topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"))
+        })
+        .await?;
+    for user in ["producer", "consumer"] {
+        scenario
+            .until::<KafkaUser>(user, "Ready", minute, |user| {
+                user.is_some_and(|user| has_condition(user.status.as_ref(), "Ready"))
+            })
+            .await?;
+    }
+
+    scenario.stage("producing over TLS, consuming over SCRAM, and being refused");
+    scenario.client(CLUSTER, "producer", 9093, &["produce", RECORDS]).await?;
+    scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-a"]).await?;
+    scenario.client(CLUSTER, "consumer", 9094, &["expect-denied"]).await?;
+
+    scenario.stage("deleting a pod: it comes back, and so does what it stored");
+    let before = scenario.kafka_pods(CLUSTER).await?;
+    scenario.api::<Pod>().delete("quickstart-dual-1", &DeleteParams::default()).await?;
+    scenario
+        .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_secs(120), |pod| {
+            pod.is_some_and(|pod| {
+                pod_ready(pod) && pod.metadata.uid.as_ref() != before.get("quickstart-dual-1")
+            })
+        })
+        .await?;
+    until_ready(&scenario).await?;
+    scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-b"]).await?;
+
+    scenario.stage("changing an option that Kafka changes at run time: no pod restarts");
+    let before = scenario.kafka_pods(CLUSTER).await?;
+    set_config(&scenario, "log.retention.ms", "3600000").await?;
+    until_ready(&scenario).await?;
+    assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
+
+    scenario.stage("changing an option that Kafka reads at start: every pod restarts, one after the other");
+    set_config(&scenario, "num.partitions", "2").await?;
+    for (pod, uid) in &before {
+        scenario
+            .until::<Pod>(pod, "a new ready pod", Duration::from_secs(240), |pod| {
+                pod.is_some_and(|pod| pod_ready(pod) && pod.metadata.uid.as_ref() != Some(uid))
+            })
+            .await?;
+    }
+    until_ready(&scenario).await?;
+    scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-c"]).await?;
+
+    scenario.stage("scaling the pool from 3 to 4 nodes");
+    let patch = json!({"spec": {"replicas": 4}});
+    scenario.api::<KafkaNodePool>().patch("dual", &PatchParams::default(), &Patch::Merge(&patch)).await?;
+    scenario
+        .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_secs(120), |pod| {
+            pod.is_some_and(pod_ready)
+        })
+        .await?;
+    scenario
+        .until::<KafkaNodePool>("dual", "four node ids", minute, |pool| {
+            let ids = pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
+            ids == Some(vec![0, 1, 2, 3])
+        })
+        .await?;
+    until_ready(&scenario).await?;
+
+    scenario.stage("deleting the Kafka resource: all goes but the volumes");
+    scenario.api::<Kafka>().delete(CLUSTER, &DeleteParams::default()).await?;
+    for node in 0..4 {
+        let name = format!("quickstart-dual-{node}");
+        scenario.until::<Pod>(&name, "its end", Duration::from_secs(120), |pod| pod.is_none()).await?;
+        scenario.until::<Secret>(&name, "its end", minute, |secret| secret.is_none()).await?;
+    }
+    let claims = scenario.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
+    assert_eq!(claims.items.len(), 4, "the volumes stay");
+    scenario.stage("deleting the namespace: nothing holds it");
+    scenario.remove().await
+}
+
+/// Sets one option of Kafka.
+async fn set_config(scenario: &Scenario, name: &str, value: &str) -> Result<()> {
+    let patch = json!({"spec": {"kafka": {"config": {name: value}}}});
+    scenario.api::<Kafka>().patch(CLUSTER, &PatchParams::default(), &Patch::Merge(&patch)).await?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! A namespace of its own for each scenario, and the waits and client pods that scenarios are told with.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures::TryStreamExt;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// A namespace and a client for it.
+pub struct Scenario {
+    /// The client of an administrator.
+    pub client: Client,
+    /// Name of the namespace.
+    pub namespace: String,
+    started: Instant,
+}
+
+impl Scenario {
+    /// An empty namespace of this name; what an earlier run left in it is gone.
+    pub async fn new(namespace: &str) -> Result<Self> {
+        operator_runtime::client::install_crypto_provider();
+        let client = operator_runtime::client::connect("kastellan-e2e").await?;
+        let scenario = Self { client, namespace: namespace.to_owned(), started: Instant::now() };
+        scenario.remove().await?;
+        let api: Api<Namespace> = Api::all(scenario.client.clone());
+        let wanted = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
+        api.create(&PostParams::default(), &wanted).await?;
+        Ok(scenario)
+    }
+
+    /// Deletes the namespace and waits until it is gone.
+    pub async fn remove(&self) -> Result<()> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        if api.get_opt(&self.namespace).await?.is_none() {
+            return Ok(());
+        }
+        api.delete(&self.namespace, &DeleteParams::default()).await?;
+        let watch = WatchParams::default().fields(&format!("metadata.name={}", self.namespace)).timeout(120);
+        let mut events = std::pin::pin!(api.watch(&watch, "0").await?);
+        while api.get_opt(&self.namespace).await?.is_some() {
+            if events.try_next().await?.is_none() {
+                bail!("namespace {} is still there after 120 s", self.namespace);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what comes next.
+    pub fn stage(&self, text: &str) {
+        println!("[{:6.1} s] {text}", self.started.elapsed().as_secs_f64());
+    }
+
+    /// The API of a kind in the namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Applies every document of a manifest.
+    pub async fn apply(&self, manifest: &str) -> Result<()> {
+        for document in manifest.split("\n---") {
+            if document.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
+                continue;
+            }
+            let object: Value = serde_saphyr::from_str(document)?;
+            self.apply_value(&object).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies one object.
+    pub async fn apply_value(&self, object: &Value) -> Result<()> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, text("/kind")));
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let parameters = PatchParams::apply("e2e").force();
+        api.patch(text("/metadata/name"), &parameters, &Patch::Apply(object))
+            .await
+            .with_context(|| format!("cannot apply {} {}", text("/kind"), text("/metadata/name")))?;
+        Ok(())
+    }
+
+    /// Waits until the object of this name fulfils the condition; `None` stands for an object that is not there.
+    pub async fn until<K>(
+        &self,
+        name: &str,
+        what: &str,
+        deadline: Duration,
+        accept: impl Fn(Option<&K>) -> bool,
+    ) -> Result<Option<K>>
+    where
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = self.api();
+        let wait = async {
+            loop {
+                let list = api.list(&ListParams::default().fields(&format!("metadata.name={name}"))).await?;
+                let version = list.metadata.resource_version.clone().unwrap_or_default();
+                let current = list.items.into_iter().next();
+                if accept(current.as_ref()) {
+                    return Ok::<_, anyhow::Error>(current);
+                }
+                let watch = WatchParams::default().fields(&format!("metadata.name={name}")).timeout(60);
+                let mut events = std::pin::pin!(api.watch(&watch, &version).await?);
+                while let Some(event) = events.try_next().await? {
+                    match event {
+                        WatchEvent::Added(object) | WatchEvent::Modified(object) if accept(Some(&object)) => {
+                            return Ok(Some(object));
+                        }
+                        WatchEvent::Deleted(_) if accept(None) => return Ok(None),
+                        WatchEvent::Error(_) => break,
+                        _ => {}
+                    }
+                }
+            }
+        };
+        match tokio::time::timeout(deadline, wait).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let last = api.get_opt(name).await?;
+                bail!("{name}: {what} did not come within {} s; last seen: {last:#?}", deadline.as_secs())
+            }
+        }
+    }
+
+    /// Pods of a cluster's Kafka nodes by name, with their UIDs.
+    pub async fn kafka_pods(&self, cluster: &str) -> Result<BTreeMap<String, String>> {
+        let selector = format!("strimzi.io/cluster={cluster},strimzi.io/component-type=kafka");
+        let pods = self.api::<Pod>().list(&ListParams::default().labels(&selector)).await?;
+        Ok(pods.items.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default())).collect())
+    }
+
+    /// Runs the client of the quick start in a pod; what it printed, or why it failed.
+    pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
+        let image = std::env::var("KASTELLAN_CLIENT_IMAGE").context("KASTELLAN_CLIENT_IMAGE is not set: run `make e2e`")?;
+        let name = format!("client-{:x}", self.started.elapsed().as_millis());
+        let manifest = include_str!("../../client-job.yaml")
+            .replace("JOB", &name)
+            .replace("IMAGE", &image)
+            .replace("ARGS", &arguments.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", "))
+            .replace("PORT", &port.to_string())
+            .replace("TOPICNAME", "orders")
+            .replace("secretName: USER", &format!("secretName: {user}"))
+            .replace("value: USER}", &format!("value: {user}}}"))
+            .replace("CLUSTER-", &format!("{cluster}-"));
+        self.apply(&manifest).await?;
+        let job = self
+            .until::<Job>(&name, "its end", Duration::from_secs(180), |job| {
+                let conditions = job.and_then(|job| job.status.as_ref()?.conditions.clone()).unwrap_or_default();
+                conditions.iter().any(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"))
+            })
+            .await?
+            .context("the job is gone")?;
+        let pods = self.api::<Pod>().list(&ListParams::default().labels(&format!("job-name={name}"))).await?;
+        let pod = pods.items.first().context("the job has no pod")?.name_any();
+        let log = self.api::<Pod>().logs(&pod, &LogParams::default()).await?;
+        if job.status.and_then(|status| status.succeeded).unwrap_or(0) == 0 {
+            bail!("the client failed: {log}");
+        }
+        Ok(log)
+    }
+}
+
+/// Whether a resource of ours has a condition of this type with status True.
+pub fn has_condition(status: Option<&impl serde::Serialize>, kind: &str) -> bool {
+    let Some(status) = status.and_then(|status| serde_json::to_value(status).ok()) else { return false };
+    let conditions = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    conditions.iter().any(|one| one["type"] == kind && one["status"] == "True")
+}
