@@ -1,4 +1,5 @@
 //! Formatting by the agent against formatting by Kafka's own storage tool.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod support;
 

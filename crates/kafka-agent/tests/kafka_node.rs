@@ -1,4 +1,5 @@
 //! The agent with a real Kafka: formats, starts, tells how it is, stops, starts again.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod support;
 

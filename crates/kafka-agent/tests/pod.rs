@@ -1,4 +1,5 @@
 //! What the agent does in a pod before Kafka comes into play.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod support;
 
