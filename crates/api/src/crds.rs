@@ -158,6 +158,10 @@ fn make_structural(object: &mut Map<String, Value>) {
     for key in DROPPED {
         object.remove(key);
     }
+    if let Some(Value::String(description)) = object.get_mut("description") {
+        // Doc comments are wrapped; whoever shows a description wraps it for itself.
+        *description = description.replace('\n', " ");
+    }
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|one| one != "null");
         if let [only] = types.as_slice() {

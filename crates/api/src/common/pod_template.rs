@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, CSIVolumeSource, ConfigMapVolumeSource, EmptyDirVolumeSource, HostAlias, ImageVolumeSource,
-    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodDNSConfig, PodSecurityContext,
-    SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, VolumeMount,
+    Affinity, CSIVolumeSource, ConfigMapVolumeSource, EmptyDirVolumeSource, EnvVar, EnvVarSource, HostAlias,
+    ImageVolumeSource, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodDNSConfig,
+    PodSecurityContext, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
+    VolumeMount,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,21 @@ pub struct AdditionalVolume {
     pub image: Option<ImageVolumeSource>,
 }
 
+impl From<AdditionalVolume> for Volume {
+    fn from(volume: AdditionalVolume) -> Self {
+        Self {
+            name: volume.name.unwrap_or_default(),
+            secret: volume.secret,
+            config_map: volume.config_map,
+            empty_dir: volume.empty_dir,
+            persistent_volume_claim: volume.persistent_volume_claim,
+            csi: volume.csi,
+            image: volume.image,
+            ..Self::default()
+        }
+    }
+}
+
 /// A volume to add whose source differs from pod to pod; exactly one source must be set.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -214,6 +230,20 @@ pub struct ContainerEnvVar {
     pub value: Option<String>,
     /// Where the value comes from.
     pub value_from: Option<ContainerEnvVarSource>,
+}
+
+impl From<ContainerEnvVar> for EnvVar {
+    fn from(variable: ContainerEnvVar) -> Self {
+        Self {
+            name: variable.name.unwrap_or_default(),
+            value: variable.value,
+            value_from: variable.value_from.map(|source| EnvVarSource {
+                secret_key_ref: source.secret_key_ref,
+                config_map_key_ref: source.config_map_key_ref,
+                ..EnvVarSource::default()
+            }),
+        }
+    }
 }
 
 /// Where the value of an environment variable comes from; exactly one source must be set.

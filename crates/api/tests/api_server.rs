@@ -1,0 +1,253 @@
+//! The definitions in a real API server: it takes them, keeps what they describe, and refuses what they forbid.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of tests may stop at a surprise too"
+)]
+
+use std::path::Path;
+
+use api::{KafkaConnector, KafkaNodePool, KafkaTopic, KafkaTopicStatus};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use test_support::ApiServer;
+
+/// A server with all definitions, applied server-side as an installation does.
+async fn server() -> &'static ApiServer {
+    let server = ApiServer::shared().await.unwrap();
+    let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
+    server.install_crds(&crds).await.unwrap();
+    server
+}
+
+fn manifest(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests").join(name);
+    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The endpoint for the kind of a manifest.
+fn endpoint(client: Client, namespace: &str, manifest: &Value) -> Api<DynamicObject> {
+    let kind = manifest["kind"].as_str().unwrap();
+    let (group, version) = manifest["apiVersion"].as_str().unwrap().split_once('/').unwrap();
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    Api::namespaced_with(client, namespace, &resource)
+}
+
+/// Creates a manifest; the answer is the error message if there is one.
+async fn create(client: &Client, namespace: &str, manifest: &Value) -> Result<Value, String> {
+    let object: DynamicObject = serde_json::from_value(manifest.clone()).unwrap();
+    match endpoint(client.clone(), namespace, manifest).create(&PostParams::default(), &object).await {
+        Ok(created) => Ok(serde_json::to_value(created).unwrap()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[tokio::test]
+async fn manifests_of_all_kinds_are_kept_as_they_are() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let namespace = server.create_namespace("keep").await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let manifest = manifest(&name);
+        let created = create(&client, &namespace, &manifest).await.unwrap();
+        assert_eq!(created["spec"], manifest["spec"], "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 10);
+}
+
+#[tokio::test]
+async fn statuses_are_kept_in_the_sub_resource() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let namespace = server.create_namespace("status").await.unwrap();
+    create(&client, &namespace, &manifest("kafka-topic.yaml")).await.unwrap();
+    let topics: Api<KafkaTopic> = Api::namespaced(client, &namespace);
+    let status = KafkaTopicStatus {
+        topic_id: Some("abc".to_owned()),
+        observed_generation: Some(1),
+        conditions: Some(vec![api::Condition::ready()]),
+        ..KafkaTopicStatus::default()
+    };
+    let patch = Patch::Merge(json!({ "status": status }));
+    topics.patch_status("orders", &PatchParams::default(), &patch).await.unwrap();
+    let read = topics.get("orders").await.unwrap();
+    assert_eq!(read.status, Some(status));
+    assert_eq!(read.spec.topic_name.as_deref(), Some("Orders"));
+}
+
+#[tokio::test]
+async fn node_pools_and_connectors_scale() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let namespace = server.create_namespace("scale").await.unwrap();
+    create(&client, &namespace, &manifest("kafka-node-pool.yaml")).await.unwrap();
+    create(&client, &namespace, &manifest("kafka-connector.yaml")).await.unwrap();
+    let patch = Patch::Merge(json!({ "spec": { "replicas": 5 } }));
+    let pools: Api<KafkaNodePool> = Api::namespaced(client.clone(), &namespace);
+    pools.patch_scale("dual", &PatchParams::default(), &patch).await.unwrap();
+    assert_eq!(pools.get("dual").await.unwrap().spec.replicas, 5);
+    let connectors: Api<KafkaConnector> = Api::namespaced(client, &namespace);
+    connectors.patch_scale("source", &PatchParams::default(), &patch).await.unwrap();
+    assert_eq!(connectors.get("source").await.unwrap().spec.tasks_max, Some(5));
+}
+
+/// A manifest with one value changed (`null` removes it), and what the refusal must say.
+struct Refused {
+    manifest: &'static str,
+    pointer: &'static str,
+    value: Value,
+    says: &'static str,
+}
+
+fn refused() -> Vec<Refused> {
+    let case = |manifest, pointer, value, says| Refused { manifest, pointer, value, says };
+    let volume = json!({ "name": "two", "emptyDir": {}, "secret": { "secretName": "x" } });
+    let no_value = json!({ "name": "A" });
+    let needs_source = json!({ "type": "jmxPrometheusExporter" });
+    let reporter = json!({ "type": "strimziMetricsReporter" });
+    let by_variable = json!({ "type": "environment-variable" });
+    vec![
+        // Rules.
+        case("kafka.yaml", "/spec/kafka/rack", json!({}), "topologyKey property is required"),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/rack",
+            json!({ "topologyKey": "" }),
+            "topologyKey property is required",
+        ),
+        case("kafka.yaml", "/spec/kafka/rack", by_variable.clone(), "envVarName property is required"),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/metricsConfig",
+            needs_source.clone(),
+            "valueFrom property is required",
+        ),
+        case(
+            "kafka.yaml",
+            "/spec/cruiseControl/metricsConfig",
+            needs_source.clone(),
+            "valueFrom property is required",
+        ),
+        case("kafka.yaml", "/spec/cruiseControl/metricsConfig", reporter, "value type not supported"),
+        case("kafka-connect.yaml", "/spec/rack", by_variable.clone(), "envVarName property is required"),
+        case(
+            "kafka-connect.yaml",
+            "/spec/metricsConfig",
+            needs_source.clone(),
+            "valueFrom property is required",
+        ),
+        case(
+            "kafka-mirror-maker2.yaml",
+            "/spec/rack",
+            by_variable.clone(),
+            "envVarName property is required",
+        ),
+        case(
+            "kafka-mirror-maker2.yaml",
+            "/spec/metricsConfig",
+            needs_source.clone(),
+            "valueFrom property is required",
+        ),
+        case("kafka-bridge.yaml", "/spec/rack", by_variable, "envVarName property is required"),
+        case("kafka-bridge.yaml", "/spec/metricsConfig", needs_source, "valueFrom property is required"),
+        case(
+            "kafka-user-scram.yaml",
+            "/spec/authentication/validityDays",
+            json!(5),
+            "only with authentication type tls",
+        ),
+        case("kafka-user.yaml", "/spec/authentication/renewalDays", Value::Null, "both or not at all"),
+        case(
+            "kafka-user.yaml",
+            "/spec/authentication/renewalDays",
+            json!(90),
+            "renewalDays must be less than validityDays",
+        ),
+        // Properties that exclude each other.
+        case(
+            "kafka.yaml",
+            "/spec/kafka/template/pod/volumes/0",
+            volume,
+            "must validate one and only one schema",
+        ),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/template/kafkaContainer/env/0",
+            no_value,
+            "must validate one and only one schema",
+        ),
+        case(
+            "kafka-connect.yaml",
+            "/spec/tls/trustedCertificates/0/pattern",
+            Value::Null,
+            "one and only one schema",
+        ),
+        // Types, bounds, enumerations, required properties.
+        case("kafka.yaml", "/spec", Value::Null, "spec: Required value"),
+        case("kafka.yaml", "/spec/kafka/listeners", json!([]), "should have at least 1 items"),
+        case("kafka.yaml", "/spec/kafka/listeners/0/port", json!(9091), "greater than or equal to 9092"),
+        case("kafka.yaml", "/spec/kafka/listeners/0/name", json!("Too-Long-Name"), "should match"),
+        case("kafka-node-pool.yaml", "/spec/roles/0", json!("zookeeper"), "Unsupported value"),
+        case("kafka-node-pool.yaml", "/spec/storage", Value::Null, "spec.storage: Required value"),
+        case("kafka-node-pool.yaml", "/spec/resources/limits/memory", json!("lots"), "should match"),
+        case("kafka-topic.yaml", "/spec/partitions", json!(0), "greater than or equal to 1"),
+        case("kafka-topic.yaml", "/spec/replicas", json!(32768), "less than or equal to 32767"),
+        case("kafka-topic.yaml", "/spec/partitions", json!("six"), "must be of type integer"),
+        case("kafka-user.yaml", "/spec/authorization/acls/0/operations/0", json!("Eat"), "Unsupported value"),
+        case(
+            "kafka-rebalance.yaml",
+            "/spec/moveReplicasOffVolumes/0/volumeIds",
+            json!([]),
+            "at least 1 items",
+        ),
+    ]
+}
+
+fn set(manifest: &mut Value, pointer: &str, value: Value) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = manifest.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer} does not exist"));
+    match parent {
+        Value::Array(list) => list[name.parse::<usize>().unwrap()] = value,
+        Value::Object(object) if value.is_null() => {
+            object.remove(name);
+        }
+        Value::Object(object) => {
+            object.insert(name.to_owned(), value);
+        }
+        _ => panic!("{pointer} is neither in a list nor in an object"),
+    }
+}
+
+#[tokio::test]
+async fn what_the_definitions_forbid_is_refused_with_a_reason() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let namespace = server.create_namespace("refuse").await.unwrap();
+    for case in refused() {
+        let mut manifest = manifest(case.manifest);
+        set(&mut manifest, case.pointer, case.value);
+        let answer = create(&client, &namespace, &manifest).await;
+        let error = answer.expect_err(&format!("{} with another {} was taken", case.manifest, case.pointer));
+        assert!(error.contains(case.says), "{} {}: {error}", case.manifest, case.pointer);
+    }
+}
+
+#[tokio::test]
+async fn unknown_properties_are_pruned_but_free_ones_are_kept() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let namespace = server.create_namespace("prune").await.unwrap();
+    let mut topic = manifest("kafka-topic.yaml");
+    topic["spec"]["unknown"] = json!(1);
+    topic["spec"]["config"]["deep"] = json!({ "a": [1] });
+    let created = create(&client, &namespace, &topic).await.unwrap();
+    assert!(created["spec"].get("unknown").is_none());
+    assert_eq!(created["spec"]["config"]["deep"], json!({ "a": [1] }));
+}
