@@ -2,7 +2,8 @@
 # kafka-train.sh ROOT JAVA_HOME: writes ROOT/opt/kafka/{kafka,storage}.jsa, the class-data archives with which a JVM starts Kafka
 # faster. It runs the storage tool and a broker inside ROOT once, with the listeners that Kastellan configures (TLS with PEM
 # files, SCRAM, plain) and some clients, and lets the JVM write down which classes it loaded.
-# A JVM uses an archive only with the same runtime and the same class path: all jars of /opt/kafka/libs, sorted by name, joined by ':'.
+# A JVM uses an archive only with the same runtime and the same class path: the jars of /opt/kafka/libs but connect-file, sorted by
+# name, joined by ':'.
 set -euo pipefail
 
 (($# == 2)) || { printf 'usage: %s ROOT JAVA_HOME\n' "$0" >&2; exit 1; }
@@ -74,7 +75,8 @@ appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %-5p [%t] %c{1}:%L - %
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
 EOF
-jars=$(cd "$root" && LC_ALL=C && printf ':/%s' opt/kafka/libs/*.jar)
+# Kafka's own start script and the agent leave out the file connectors.
+jars=$(cd "$root" && LC_ALL=C && printf '%s\n' opt/kafka/libs/*.jar | grep -v connect-file | sed 's|^|:/|' | tr -d '\n')
 jars=${jars#:}
 flags=(-Dlog4j2.configurationFile=file:/tmp/log4j2.properties -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$jars")
 inside() { chroot "$root" "$java" "${flags[@]}" "$@"; }
