@@ -2,6 +2,22 @@
 //!
 //! The codec is the `kafka-protocol` crate's; connections, routing, retries, splitting of large calls and the types of
 //! the calls are made here. Start at [`Admin`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), kafka_admin::AdminError> {
+//! use kafka_admin::{Admin, AdminConfig, NewTopic};
+//!
+//! let admin = Admin::new(AdminConfig::brokers(["my-cluster-kafka-bootstrap:9092"]))?;
+//! let outcomes = admin.create_topics(vec![NewTopic::new("orders")], false).await?;
+//! for (name, outcome) in outcomes {
+//!     match outcome {
+//!         Ok(topic) => println!("{name} has {} partitions", topic.partitions),
+//!         Err(error) => println!("{name}: {} ({})", error.message, error.exception()),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod acls;
 mod batch;

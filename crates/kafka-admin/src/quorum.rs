@@ -140,6 +140,7 @@ impl Admin {
                 .with_port(endpoint.port)
         };
         let request = AddRaftVoterRequest::default()
+            .with_cluster_id(None)
             .with_timeout_ms(self.server_timeout_ms())
             .with_voter_id(voter.id)
             .with_voter_directory_id(voter.directory_id)
@@ -153,8 +154,10 @@ impl Admin {
 
     /// Takes a controller's vote away.
     pub async fn remove_raft_voter(&self, id: i32, directory_id: Uuid) -> Result<(), AdminError> {
-        let request =
-            RemoveRaftVoterRequest::default().with_voter_id(id).with_voter_directory_id(directory_id);
+        let request = RemoveRaftVoterRequest::default()
+            .with_cluster_id(None)
+            .with_voter_id(id)
+            .with_voter_directory_id(directory_id);
         self.call("remove raft voter", Route::Controller, request, |answer| {
             check(answer.error_code, answer.error_message.as_ref())
         })

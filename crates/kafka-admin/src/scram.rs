@@ -135,13 +135,12 @@ impl Admin {
     }
 
     /// Sets and removes passwords. Hashing one takes some milliseconds of processor time, off the async threads.
+    /// The result of a user with several changes is the first error among them.
     /// A removal of what does not exist has the error `RESOURCE_NOT_FOUND`.
     pub async fn alter_scram_credentials(
         &self,
-        mut changes: Vec<ScramChange>,
+        changes: Vec<ScramChange>,
     ) -> Result<Outcomes<String>, AdminError> {
-        // Results are per user: keep the changes of one user together.
-        changes.sort_by(|one, other| one.user().cmp(other.user()));
         let weigh = |change: &ScramChange| Weight { bytes: change.user().len() + SALT + 64 + 30, records: 2 };
         let alter = |changes: Vec<ScramChange>| async move {
             let request = tokio::task::spawn_blocking(move || request(changes))
@@ -153,22 +152,48 @@ impl Admin {
             })
             .await
         };
-        let answers = self.batched(changes, weigh, alter).await?;
         let mut outcomes = Outcomes::new();
-        for result in answers.iter().flat_map(|answer| &answer.results) {
-            let outcome = check(result.error_code, result.error_message.as_ref());
-            let known = outcomes.entry(string(&result.user)).or_insert(Ok(()));
-            if known.is_ok() {
-                *known = outcome;
+        for round in rounds(changes) {
+            let answers = self.batched(round, weigh, alter).await?;
+            for result in answers.iter().flat_map(|answer| &answer.results) {
+                let outcome = check(result.error_code, result.error_message.as_ref());
+                let known = outcomes.entry(string(&result.user)).or_insert(Ok(()));
+                if known.is_ok() {
+                    *known = outcome;
+                }
             }
         }
         Ok(outcomes)
     }
 }
 
+/// Kafka refuses a second change of the same user in one request, even for another mechanism: it goes to the next
+/// round.
+fn rounds(changes: Vec<ScramChange>) -> Vec<Vec<ScramChange>> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut rounds: Vec<Vec<ScramChange>> = Vec::new();
+    for change in changes {
+        let number = seen.entry(change.user().to_owned()).or_insert(0);
+        if rounds.len() == *number {
+            rounds.push(Vec::new());
+        }
+        rounds[*number].push(change);
+        *number += 1;
+    }
+    rounds
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_of_one_user_go_to_different_requests_in_order() {
+        let delete = |user: &str, mechanism| ScramChange::Delete { user: user.to_owned(), mechanism };
+        let (one, two) = (delete("a", ScramMechanism::Sha256), delete("a", ScramMechanism::Sha512));
+        let other = delete("b", ScramMechanism::Sha512);
+        assert_eq!(rounds(vec![one.clone(), two.clone(), other.clone()]), [vec![one, other], vec![two]]);
+    }
 
     #[test]
     fn a_password_is_neither_shown_nor_sent() {

@@ -15,13 +15,8 @@ use crate::config::TlsConfig;
 /// Builds the settings of TLS connections; checks every PEM text.
 pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = ServerVerifier {
-        chain: WebPkiServerVerifier::builder_with_provider(Arc::new(trusted(tls)?), Arc::clone(&provider))
-            .build()
-            .map_err(|error| AdminError::Config(format!("trusted certificates cannot be used: {error}")))?,
-        verify_hostname: tls.verify_hostname,
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider) as Arc<CryptoProvider>)
+    let verifier = verifier(tls, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| AdminError::Config(format!("tls versions: {error}")))?
         .dangerous()
@@ -39,6 +34,13 @@ pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminE
         }
     };
     Ok(Arc::new(config))
+}
+
+fn verifier(tls: &TlsConfig, provider: &Arc<CryptoProvider>) -> Result<ServerVerifier, AdminError> {
+    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(trusted(tls)?), Arc::clone(provider))
+        .build()
+        .map_err(|error| AdminError::Config(format!("trusted certificates cannot be used: {error}")))?;
+    Ok(ServerVerifier { chain, verify_hostname: tls.verify_hostname })
 }
 
 fn trusted(tls: &TlsConfig) -> Result<RootCertStore, AdminError> {
@@ -135,6 +137,26 @@ pub(crate) fn explain(error: &rustls::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_name_is_checked_unless_switched_off_and_the_authority_always() {
+        let authority = test_support::kafka::Authority::new("ca").unwrap();
+        let server = authority.server(&["kafka.example"]).unwrap();
+        let stranger = test_support::kafka::Authority::new("ca").unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let accepts = |trusted: &str, verify, host: &'static str| {
+            let tls = TlsConfig::new(trusted).with_verify_hostname(verify);
+            let certificate = CertificateDer::from_pem_slice(server.certificate.as_bytes()).unwrap();
+            let name = ServerName::try_from(host).unwrap();
+            let verifier = verifier(&tls, &provider).unwrap();
+            verifier.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now()).is_ok()
+        };
+        assert!(accepts(authority.certificate(), true, "kafka.example"));
+        assert!(!accepts(authority.certificate(), true, "other.example"));
+        assert!(accepts(authority.certificate(), false, "other.example"));
+        assert!(accepts(authority.certificate(), false, "10.0.0.1"));
+        assert!(!accepts(stranger.certificate(), false, "kafka.example"));
+    }
 
     #[test]
     fn text_that_is_no_certificate_is_refused_before_any_connection() {

@@ -6,7 +6,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// No answer to an admin call is larger; a larger length is not a Kafka frame at all.
-const MAX_FRAME: usize = 512 * 1024 * 1024;
+const MAX_FRAME: usize = 256 * 1024 * 1024;
 
 /// What stands in front of a request's body.
 #[derive(Debug, Clone, Copy)]

@@ -33,6 +33,8 @@ pub struct KafkaOptions {
     pub scram_users: Vec<(String, String)>,
     /// Data directories of each node. Default 1.
     pub log_dirs: usize,
+    /// Largest heap of each node. MB, default 256.
+    pub heap_mb: u32,
     /// Further lines of `server.properties`; they win over the usual ones.
     pub config: Vec<(String, String)>,
 }
@@ -45,6 +47,7 @@ impl Default for KafkaOptions {
             super_users: Vec::new(),
             scram_users: Vec::new(),
             log_dirs: 1,
+            heap_mb: 256,
             config: Vec::new(),
         }
     }

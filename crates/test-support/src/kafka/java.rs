@@ -44,10 +44,9 @@ impl Java {
     }
 
     /// Arguments up to and including the main class.
-    pub fn arguments(&self, log4j: &Path, main_class: &str) -> Vec<String> {
+    pub fn arguments(&self, log4j: &Path, heap_mb: u32, main_class: &str) -> Vec<String> {
         let mut arguments: Vec<String> = [
             "-Xms64m",
-            "-Xmx256m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-XX:-UsePerfData",
@@ -56,6 +55,7 @@ impl Java {
         ]
         .map(str::to_owned)
         .to_vec();
+        arguments.push(format!("-Xmx{heap_mb}m"));
         if let Some(archive) = &self.archive {
             arguments.push(format!("-XX:SharedArchiveFile={}", archive.display()));
             // A damaged or foreign archive is no reason to fail, nor to complain in the log.
@@ -101,13 +101,13 @@ impl Java {
         let log4j = work.join("log4j2.properties");
         write(&log4j, LOG4J)?;
         let mut format = Command::new(&self.program);
-        format.args(self.arguments(&log4j, "kafka.tools.StorageTool"));
+        format.args(self.arguments(&log4j, 256, "kafka.tools.StorageTool"));
         format.args(["format", "--standalone", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c"]).arg(&config);
         run(format, "format storage for the class archive")?;
         let fresh = archive.with_extension("new");
         let log = work.join("kafka.log");
         let mut arguments = vec![format!("-XX:ArchiveClassesAtExit={}", fresh.display())];
-        arguments.extend(self.arguments(&log4j, "kafka.Kafka"));
+        arguments.extend(self.arguments(&log4j, 256, "kafka.Kafka"));
         arguments.push(config.display().to_string());
         let mut node = crate::child::Child::start(&self.program, &arguments, &log)?;
         super::node::wait_for_line(&log, 0, || node.is_running())?;

@@ -70,6 +70,7 @@ pub struct KafkaNode {
     directory_id: String,
     ports: Ports,
     tls: bool,
+    heap_mb: u32,
     authority: Arc<Authority>,
     process: Option<Child>,
     java: Option<Java>,
@@ -103,6 +104,7 @@ impl KafkaNode {
             directory_id: directory_id(id),
             ports,
             tls: plan.options.tls,
+            heap_mb: plan.options.heap_mb,
             authority: Arc::clone(&plan.authority),
             process: None,
             java: None,
@@ -293,6 +295,8 @@ impl KafkaNode {
             ("transaction.state.log.min.isr", "1".to_owned()),
             ("group.initial.rebalance.delay.ms", "0".to_owned()),
             ("auto.create.topics.enable", "false".to_owned()),
+            // Kafka's usual 128 MB do not fit into a small heap.
+            ("log.cleaner.dedupe.buffer.size", "8388608".to_owned()),
             ("num.network.threads", "2".to_owned()),
             ("num.io.threads", "4".to_owned()),
             ("broker.heartbeat.interval.ms", "500".to_owned()),
@@ -349,7 +353,7 @@ impl KafkaNode {
 
     pub(super) fn format(&self, java: &Java, plan: &Blueprint, arguments: &[String]) -> Command {
         let mut command = Command::new(java.program());
-        command.args(java.arguments(&self.log4j_path(), "kafka.tools.StorageTool"));
+        command.args(java.arguments(&self.log4j_path(), self.heap_mb, "kafka.tools.StorageTool"));
         command.args(["format", "-t", CLUSTER_ID, "-c"]).arg(self.config_path()).args(arguments);
         for (user, password) in &plan.options.scram_users {
             command.arg("--add-scram").arg(format!("SCRAM-SHA-512=[name={user},password={password}]"));
@@ -360,7 +364,7 @@ impl KafkaNode {
     pub(super) fn launch(&mut self, java: &Java) -> anyhow::Result<()> {
         let log = self.log_path();
         self.log_start = std::fs::metadata(&log).map_or(0, |file| file.len());
-        let mut arguments = java.arguments(&self.log4j_path(), "kafka.Kafka");
+        let mut arguments = java.arguments(&self.log4j_path(), self.heap_mb, "kafka.Kafka");
         arguments.push(self.config_path().display().to_string());
         self.process = Some(Child::start(java.program(), &arguments, &log)?);
         self.java = Some(java.clone());
