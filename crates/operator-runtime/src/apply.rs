@@ -11,11 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::covers::covers;
+use crate::covers::{SERVER_METADATA, covers};
 use crate::watch::ObjectRef;
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
-pub const FIELD_MANAGER: &str = "strimzi-kafka-operator";
+pub use api::FIELD_MANAGER;
 
 /// Longest time for one request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(20);
@@ -430,9 +430,8 @@ fn clean(desired: &mut Value) {
     let Some(fields) = desired.as_object_mut() else { return };
     fields.remove("status");
     if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        for name in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"]
-        {
-            metadata.remove(name);
+        for name in SERVER_METADATA {
+            metadata.remove(*name);
         }
     }
 }

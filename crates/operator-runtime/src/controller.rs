@@ -255,7 +255,7 @@ mod tests {
         queue.add("k".to_owned());
         let began = tokio::time::Instant::now();
         let log = run(queue, 3, |_| async move {
-            (began.elapsed().as_secs().to_string(), Ok(Outcome::Again(Duration::from_secs(60))))
+            (began.elapsed().as_secs().to_string(), Ok(Outcome::Again(Duration::from_mins(1))))
         });
         assert_eq!(log.await, ["0", "60", "120"]);
     }

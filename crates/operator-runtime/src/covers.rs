@@ -49,7 +49,7 @@ fn own_fields(live: &Value) -> Own<'_> {
 }
 
 /// Metadata that identifies the object or that the server keeps.
-const SERVER_METADATA: &[&str] =
+pub(crate) const SERVER_METADATA: &[&str] =
     &["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"];
 
 /// Field names whose values (or whose children's values) are Kubernetes quantities.

@@ -3,19 +3,19 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A live object with our entry in the managed fields.
-fn live(mut object: Value, own: Value) -> Value {
+fn live(mut object: Value, own: &Value) -> Value {
     object["metadata"]["managedFields"] =
         json!([{"manager": "strimzi-kafka-operator", "operation": "Apply", "fieldsV1": own}]);
     object
 }
 
-fn service(ports: Value) -> Value {
+fn service(ports: &Value) -> Value {
     json!({"metadata": {"name": "s", "labels": {"a": "1"}}, "spec": {"ports": ports}})
 }
 
 #[test]
 fn fields_that_the_server_or_others_added_are_no_difference() {
-    let desired = service(json!([{"name": "p", "port": 9091}]));
+    let desired = service(&json!([{"name": "p", "port": 9091}]));
     let seen = json!({
         "metadata": {"name": "s", "uid": "u", "resourceVersion": "7", "labels": {"a": "1", "other": "x"}},
         "spec": {"clusterIP": "10.0.0.1", "ports": [{"name": "p", "port": 9091, "protocol": "TCP", "targetPort": 9091}]},
@@ -26,9 +26,9 @@ fn fields_that_the_server_or_others_added_are_no_difference() {
 
 #[test]
 fn a_changed_value_is_a_difference() {
-    let desired = service(json!([{"name": "p", "port": 9091, "targetPort": 1}]));
-    assert!(!covers(&service(json!([{"name": "p", "port": 9091, "targetPort": 2}])), &desired));
-    assert!(!covers(&service(json!([{"name": "p", "port": 9092, "targetPort": 1}])), &desired));
+    let desired = service(&json!([{"name": "p", "port": 9091, "targetPort": 1}]));
+    assert!(!covers(&service(&json!([{"name": "p", "port": 9091, "targetPort": 2}])), &desired));
+    assert!(!covers(&service(&json!([{"name": "p", "port": 9092, "targetPort": 1}])), &desired));
 }
 
 #[test]
@@ -63,9 +63,9 @@ fn a_label_or_a_port_that_left_the_plan_is_seen_in_the_managed_fields() {
         "k:{\"port\":9091,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}, "f:name": {}}}}});
     let seen = live(
         json!({"metadata": {"name": "s", "labels": {"a": "1", "gone": "1"}}, "spec": {"ports": [{"name": "p", "port": 9091, "protocol": "TCP"}]}}),
-        own,
+        &own,
     );
-    let mut desired = service(json!([{"name": "p", "port": 9091}]));
+    let mut desired = service(&json!([{"name": "p", "port": 9091}]));
     assert!(!covers(&seen, &desired), "the label 'gone' has to be removed");
     desired["metadata"]["labels"]["gone"] = "1".into();
     assert!(covers(&seen, &desired));
@@ -75,7 +75,7 @@ fn a_label_or_a_port_that_left_the_plan_is_seen_in_the_managed_fields() {
 
 #[test]
 fn an_object_that_we_never_wrote_is_written_once() {
-    let mut seen = service(json!([{"name": "p", "port": 9091}]));
+    let mut seen = service(&json!([{"name": "p", "port": 9091}]));
     let desired = seen.clone();
     seen["metadata"]["managedFields"] = json!([]);
     assert!(!covers(&seen, &desired));
@@ -115,7 +115,7 @@ fn false_counts_where_the_server_keeps_it() {
     assert!(covers(&spec(json!({})), &spec(json!({"hostNetwork": false}))));
     assert!(!covers(&spec(json!({})), &spec(json!({"replicas": 0}))));
     let own = json!({"f:spec": {"f:readOnly": {}}});
-    assert!(covers(&live(json!({"spec": {}}), own), &spec(json!({"readOnly": false}))));
+    assert!(covers(&live(json!({"spec": {}}), &own), &spec(json!({"readOnly": false}))));
 }
 
 #[test]

@@ -273,7 +273,7 @@ mod tests {
     fn all_mistakes_are_named_together_with_what_to_write() {
         let env = Env::from_map([("A", "maybe"), ("B", "12x"), ("C", "Ns_1"), ("D", "novalue"), ("N", "7")]);
         assert!(env.bool("A", true));
-        assert_eq!(env.duration_ms("B", Duration::from_secs(120)), Duration::from_secs(120));
+        assert_eq!(env.duration_ms("B", Duration::from_mins(2)), Duration::from_mins(2));
         env.namespaces("C");
         env.label_selector("D");
         env.required("E");

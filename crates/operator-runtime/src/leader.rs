@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use api::env as names;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -44,29 +45,36 @@ pub struct LeaderConfig {
 impl LeaderConfig {
     /// From the environment; `None` when `STRIMZI_LEADER_ELECTION_ENABLED` is not `true`.
     pub fn from_env(env: &Env) -> Option<Self> {
-        if !env.bool("STRIMZI_LEADER_ELECTION_ENABLED", false) {
+        if !env.bool(names::LEADER_ELECTION_ENABLED, names::LEADER_ELECTION_ENABLED_DEFAULT) {
             return None;
         }
         let config = Self {
-            lease_name: env.required("STRIMZI_LEADER_ELECTION_LEASE_NAME"),
-            lease_namespace: env.required("STRIMZI_LEADER_ELECTION_LEASE_NAMESPACE"),
-            identity: env.required("STRIMZI_LEADER_ELECTION_IDENTITY"),
-            lease_duration: env
-                .duration_ms("STRIMZI_LEADER_ELECTION_LEASE_DURATION_MS", Duration::from_secs(15)),
-            renew_deadline: env
-                .duration_ms("STRIMZI_LEADER_ELECTION_RENEW_DEADLINE_MS", Duration::from_secs(10)),
-            retry_period: env.duration_ms("STRIMZI_LEADER_ELECTION_RETRY_PERIOD_MS", Duration::from_secs(2)),
+            lease_name: env.required(names::LEADER_ELECTION_LEASE_NAME),
+            lease_namespace: env.required(names::LEADER_ELECTION_LEASE_NAMESPACE),
+            identity: env.required(names::LEADER_ELECTION_IDENTITY),
+            lease_duration: env.duration_ms(
+                names::LEADER_ELECTION_LEASE_DURATION_MS,
+                Duration::from_millis(names::LEADER_ELECTION_LEASE_DURATION_MS_DEFAULT),
+            ),
+            renew_deadline: env.duration_ms(
+                names::LEADER_ELECTION_RENEW_DEADLINE_MS,
+                Duration::from_millis(names::LEADER_ELECTION_RENEW_DEADLINE_MS_DEFAULT),
+            ),
+            retry_period: env.duration_ms(
+                names::LEADER_ELECTION_RETRY_PERIOD_MS,
+                Duration::from_millis(names::LEADER_ELECTION_RETRY_PERIOD_MS_DEFAULT),
+            ),
         };
         if config.lease_duration <= config.renew_deadline {
             env.error(
-                "STRIMZI_LEADER_ELECTION_LEASE_DURATION_MS",
+                names::LEADER_ELECTION_LEASE_DURATION_MS,
                 Some(&config.lease_duration.as_millis().to_string()),
                 "write a number above STRIMZI_LEADER_ELECTION_RENEW_DEADLINE_MS, else two operators could lead at once",
             );
         }
         if config.renew_deadline <= config.retry_period {
             env.error(
-                "STRIMZI_LEADER_ELECTION_RENEW_DEADLINE_MS",
+                names::LEADER_ELECTION_RENEW_DEADLINE_MS,
                 Some(&config.renew_deadline.as_millis().to_string()),
                 "write a number above STRIMZI_LEADER_ELECTION_RETRY_PERIOD_MS",
             );
@@ -379,7 +387,7 @@ impl LeaderElector {
         match self.request(self.api.replace(&self.config.lease_name, &PostParams::default(), &wanted)).await {
             Ok(_) => tracing::info!(lease = %self.config.lease_name, "leadership released"),
             Err(error) => {
-                tracing::warn!(lease = %self.config.lease_name, %error, "release the lease; the next leader has to wait until it ends")
+                tracing::warn!(lease = %self.config.lease_name, %error, "release the lease; the next leader has to wait until it ends");
             }
         }
     }

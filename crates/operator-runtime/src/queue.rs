@@ -194,7 +194,8 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
         }
     }
 
-    /// Waits for a key, then `linger` for more, and takes up to `max` keys. Each must be given back. Empty after [`Queue::close`].
+    /// Waits for a key, then `linger` for more, and takes up to `max` keys. Each must be given back. Empty after [`Queue::close`]. Do not drop it
+    /// half-way: keys that were taken already would count as being worked on for ever.
     pub async fn take_batch(&self, max: usize, linger: Duration) -> Vec<K> {
         let Some(first) = self.next().await else { return Vec::new() };
         let mut batch = vec![first];

@@ -121,11 +121,12 @@ async fn many_workers_do_every_key_once_and_none_twice_at_a_time() {
                     tokio::task::yield_now().await;
                     busy.lock().unwrap().remove(&key);
                     queue.done(&key);
-                    if {
+                    let all = {
                         let mut seen = seen.lock().unwrap();
                         seen.insert(key);
                         seen.len() == 500
-                    } {
+                    };
+                    if all {
                         queue.close();
                     }
                 }

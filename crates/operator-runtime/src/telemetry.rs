@@ -2,9 +2,13 @@
 
 use std::io::IsTerminal;
 
+use api::env as names;
 use tracing_subscriber::EnvFilter;
 
 use crate::env::Env;
+
+/// Variable that chooses between text (the default) and JSON. Not in Strimzi.
+pub const LOG_FORMAT: &str = "KASTELLAN_LOG_FORMAT";
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,16 +31,16 @@ pub struct Settings {
 impl Settings {
     /// From `STRIMZI_LOG_LEVEL` (Strimzi's level names; default INFO) and `KASTELLAN_LOG_FORMAT` (`text` or `json`; default text).
     pub fn from_env(env: &Env) -> Self {
-        let level = env.string("STRIMZI_LOG_LEVEL", "INFO");
+        let level = env.string(names::LOG_LEVEL, names::LOG_LEVEL_DEFAULT);
         let filter = filter_of(&level).unwrap_or_else(|| {
             env.error(
-                "STRIMZI_LOG_LEVEL",
+                names::LOG_LEVEL,
                 Some(&level),
                 "write one of OFF, FATAL, ERROR, WARN, INFO, DEBUG, TRACE, ALL, or directives like info,topic_operator=debug",
             );
             "info".to_owned()
         });
-        let format = match env.choice("KASTELLAN_LOG_FORMAT", "text", &["text", "json"]) {
+        let format = match env.choice(LOG_FORMAT, "text", &["text", "json"]) {
             "json" => Format::Json,
             _ => Format::Text,
         };
