@@ -7,13 +7,9 @@ use std::{
 };
 
 use api::{Kafka, KafkaTopic};
-use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kafka_admin::{Admin, ConfigResource, ConfigSelection};
-use kube::{
-    Api, Client,
-    runtime::{metadata_watcher, watcher},
-};
+use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
 use operator_runtime::{
     env::Namespaces,
     metrics::Metrics,
@@ -21,7 +17,7 @@ use operator_runtime::{
     watch::{Event, ObjectRef, Watch},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -250,8 +246,9 @@ impl Controller {
         let Some(name) = self.settings.cluster_name() else { return };
         let namespace = &self.settings.cluster_namespace;
         let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
+        let look = ListParams::default().fields(&format!("metadata.name={name}"));
         if let Ok(Err(kube::Error::Api(status))) =
-            tokio::time::timeout(CLUSTER_PATIENCE, api.get_metadata_opt(name)).await
+            tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await
             && matches!(status.code, 403 | 404)
         {
             tracing::info!(
@@ -261,11 +258,22 @@ impl Controller {
             );
             return;
         }
-        let (listed, first) = oneshot::channel();
-        let follow = follow_cluster(api, name.to_owned(), sender.clone(), listed);
-        let shutdown = shutdown.clone();
-        tokio::spawn(async move { shutdown.run_until_cancelled(follow).await });
-        let _ = tokio::time::timeout(CLUSTER_PATIENCE, first).await;
+        // A cluster that was never there gives no event: it may be one without a Kafka resource.
+        let cache =
+            Watch::<PartialObjectMeta<Kafka>>::namespaced(client, &Namespaces::Some(vec![namespace.clone()]))
+                .fields(&format!("metadata.name={name}"))
+                .start(shutdown, |kafka: PartialObjectMeta<Kafka>| {
+                    Some(kafka.metadata.deletion_timestamp.is_some())
+                });
+        let sender = sender.clone();
+        cache.on_change(move |event| {
+            let going = match event {
+                Event::Applied { new, .. } => ***new,
+                Event::Deleted { .. } => true,
+            };
+            let _ = sender.send(Message::ClusterGoesAway(going));
+        });
+        let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
     }
 
     fn watch_grants(
@@ -578,48 +586,6 @@ impl Controller {
         metrics.reconcile.resources.set(self.index.len() as f64);
         metrics.reconcile.paused.set(self.index.paused() as f64);
         metrics.max_queue_size.set(self.queue.largest() as f64);
-    }
-}
-
-/// Tells whether the Kafka resource goes away: it is being deleted, or it was there and is no more. Only its metadata
-/// is read. `listed` ends with the first list.
-async fn follow_cluster(
-    api: Api<Kafka>,
-    name: String,
-    sender: mpsc::UnboundedSender<Message>,
-    listed: oneshot::Sender<()>,
-) {
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let events = metadata_watcher(api, config);
-    pin_mut!(events);
-    let mut listed = Some(listed);
-    let (mut known, mut found) = (false, false);
-    while let Some(event) = events.next().await {
-        let going = match event {
-            Ok(watcher::Event::Init) => {
-                found = false;
-                continue;
-            }
-            Ok(watcher::Event::InitApply(kafka) | watcher::Event::Apply(kafka)) => {
-                (known, found) = (true, true);
-                kafka.metadata.deletion_timestamp.is_some()
-            }
-            Ok(watcher::Event::InitDone) => {
-                listed.take();
-                // A cluster that was never there may be one without a Kafka resource.
-                if found || !known {
-                    continue;
-                }
-                true
-            }
-            Ok(watcher::Event::Delete(_)) => true,
-            Err(error) => {
-                tracing::debug!(%error, "the watch of the Kafka resource failed; trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                continue;
-            }
-        };
-        let _ = sender.send(Message::ClusterGoesAway(going));
     }
 }
 

@@ -30,8 +30,14 @@ async fn an_operator_killed_in_the_middle_of_a_batch_goes_on_where_it_was() {
     for name in &names {
         assert!(has_finalizer(&w.ready(name).await));
     }
-    let all = w.admin.list_topics().await.unwrap();
-    assert!(names.iter().all(|n| all.contains_key(n)));
+    // Another broker connection may hear of a topic a moment after its creation.
+    let (w, names) = (&w, &names);
+    test_support::wait::until(Duration::from_secs(20), "all topics exist", || async move {
+        let all = w.admin.list_topics().await.unwrap();
+        names.iter().all(|n| all.contains_key(n)).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,4 +61,25 @@ async fn kafka_may_be_away_and_come_back() {
     assert!(is_ready(&w.topics.get("before").await.unwrap()));
     let topics: Vec<String> = w.admin.list_topics().await.unwrap().into_keys().collect();
     assert_eq!(topics, ["before", "during"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_server_may_be_away_and_come_back() {
+    let mut w = World::alone(&[crate::world::kafka().await.bootstrap()]).await;
+    w.start_operator().await;
+    let names: Vec<String> = (0..40).map(|i| w.topic(&format!("api-{i}"))).collect();
+    let (first, rest) = names.split_at(1);
+    w.create(&first[0], json!({"partitions": 1})).await;
+    w.ready(&first[0]).await;
+    join_all(rest.iter().map(|n| w.create(n, json!({"partitions": 1})))).await;
+    // In the middle of the batch, most likely.
+    w.server.stop();
+    w.server.resume().await.unwrap();
+    for name in &names {
+        assert!(has_finalizer(&w.ready(name).await));
+    }
+    w.delete(&names[0]).await;
+    w.gone(&names[0]).await;
+    w.until_in_kafka(&names[0], "is gone", |t| t.is_none()).await;
+    assert!(w.in_kafka(&names[1]).await.is_some());
 }

@@ -1,5 +1,8 @@
 //! The topic operator against a real API server and real Kafka nodes.
 
+// Helpers of tests count as tests: a surprise ends the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp, missing_docs)]
+
 mod basics;
 mod endings;
 mod faults;
@@ -7,4 +10,5 @@ mod guests;
 mod idle;
 mod random;
 mod replicas;
+mod secured;
 mod world;

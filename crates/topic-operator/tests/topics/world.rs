@@ -62,12 +62,18 @@ impl World {
     /// With these brokers; the operator does not run yet.
     pub async fn with(bootstrap: &[String]) -> Self {
         let server = ApiServer::shared().await.unwrap();
-        CRDS.get_or_init(|| async {
-            let files = api::crds::all().unwrap();
-            let crds: Vec<_> = files.into_iter().map(|file| file.crd).collect();
-            server.install_crds(&crds).await.unwrap();
-        })
-        .await;
+        CRDS.get_or_init(|| install_crds(server)).await;
+        Self::on(server, bootstrap).await
+    }
+
+    /// With an API server of its own, which may be stopped. It is killed at the end of the test process.
+    pub async fn alone(bootstrap: &[String]) -> Self {
+        let server: &'static ApiServer = Box::leak(Box::new(ApiServer::start().await.unwrap()));
+        install_crds(server).await;
+        Self::on(server, bootstrap).await
+    }
+
+    async fn on(server: &'static ApiServer, bootstrap: &[String]) -> Self {
         let namespace = server.create_namespace("topics").await.unwrap();
         let client = server.client().await.unwrap();
         let variables = [
@@ -233,6 +239,11 @@ impl World {
             .filter_map(|t| Some(format!("{:?} {}", t.metadata.name, t.metadata.resource_version?)))
             .collect()
     }
+}
+
+async fn install_crds(server: &ApiServer) {
+    let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
+    server.install_crds(&crds).await.unwrap();
 }
 
 impl Drop for World {

@@ -1,0 +1,64 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api,
+    api::{ObjectMeta, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use crate::world::{World, kafka};
+
+fn secret(name: &str, data: &[(&str, &str)]) -> Secret {
+    let data: BTreeMap<String, ByteString> =
+        data.iter().map(|(k, v)| ((*k).to_owned(), ByteString(v.as_bytes().to_vec()))).collect();
+    Secret {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        data: Some(data),
+        ..Secret::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
+    let node = kafka().await;
+    let mut w = World::with(&[node.bootstrap()]).await;
+    w.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &node.tls_bootstrap());
+    w.set("STRIMZI_SECURITY_PROTOCOL", "SSL");
+    w.set("STRIMZI_TLS_TRUSTED_CERTS_SECRET_NAME", "my-cluster-ca-cert");
+    w.set("STRIMZI_TLS_SECRET_NAME", "my-entity-topic-operator-certs");
+    w.set("STRIMZI_TLS_KEY_NAME", "entity-operator.key");
+    w.set("STRIMZI_TLS_CERT_NAME", "entity-operator.crt");
+    let secrets: Api<Secret> = Api::namespaced(w.client.clone(), &w.namespace);
+    w.start_operator().await;
+    let early = w.topic("early");
+    w.create("early", json!({"topicName": early, "partitions": 1})).await;
+
+    // A user without rights first: the broker's answer stands in the status.
+    let nobody = node.client_identity("nobody").unwrap();
+    let identity = secret(
+        "my-entity-topic-operator-certs",
+        &[("entity-operator.crt", &nobody.certificate), ("entity-operator.key", &nobody.key)],
+    );
+    secrets
+        .create(&PostParams::default(), &secret("my-cluster-ca-cert", &[("ca.crt", node.ca_pem())]))
+        .await
+        .unwrap();
+    secrets.create(&PostParams::default(), &identity).await.unwrap();
+    let why = w.refused("early", "KafkaError").await;
+    assert!(why.contains("Authorization"), "{why}");
+
+    // Then the Secret is renewed.
+    let admin = node.client_identity("admin").unwrap();
+    let renewed = secret(
+        "my-entity-topic-operator-certs",
+        &[("entity-operator.crt", &admin.certificate), ("entity-operator.key", &admin.key)],
+    );
+    let data = json!({"data": renewed.data});
+    secrets
+        .patch("my-entity-topic-operator-certs", &PatchParams::default(), &Patch::Merge(data))
+        .await
+        .unwrap();
+    w.ready("early").await;
+    assert!(w.in_kafka(&early).await.is_some());
+}
