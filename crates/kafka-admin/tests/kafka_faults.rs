@@ -1,4 +1,5 @@
 //! What a caller sees while Kafka is away, hangs or starts again.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! What needs several nodes: replicas that move, leaders, voters, nodes that are away.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -12,7 +13,7 @@ use test_support::kafka::{KafkaCluster, KafkaOptions, Roles};
 use test_support::wait::until;
 use tokio::sync::{Mutex, MutexGuard};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// One cluster for all tests of this file, each of which has it for itself.
 async fn cluster() -> MutexGuard<'static, KafkaCluster> {
