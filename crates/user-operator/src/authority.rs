@@ -1,0 +1,90 @@
+//! The clients CA, out of its two Secrets, followed as they change.
+
+use std::sync::Arc;
+
+use api::names::keys;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use operator_runtime::{
+    env::Namespaces,
+    watch::{Cache, Watch},
+};
+use pki::{Authority, CertificatePem, PrivateKeyPem};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{secret, settings::Settings};
+
+/// The clients CA, ready to sign.
+#[derive(Debug)]
+pub struct ClientsCa {
+    /// Key and certificate.
+    pub authority: Authority,
+    /// The text of its certificate, as users get it.
+    pub text: String,
+    /// [`secret::hash`] of that text.
+    pub hash: u64,
+}
+
+/// The clients CA, or what is wrong with it.
+pub type Current = Result<Arc<ClientsCa>, String>;
+
+/// Follows the Secrets of the clients CA. `None` until both were looked for.
+pub fn follow(
+    client: &Client,
+    settings: &Settings,
+    shutdown: &CancellationToken,
+) -> watch::Receiver<Option<Current>> {
+    let (sender, receiver) = watch::channel(None);
+    let (notify, mut changes) = mpsc::unbounded_channel();
+    let start = |name: &str, key: &'static str| {
+        let cache =
+            Watch::<Secret>::namespaced(client, &Namespaces::Some(vec![settings.ca_namespace.clone()]))
+                .fields(&format!("metadata.name={name}"))
+                .start(shutdown, move |secret: Secret| {
+                    let bytes = secret.data.unwrap_or_default().remove(key).map(|bytes| bytes.0);
+                    Some(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(PrivateKeyPem::new))
+                });
+        let notify = notify.clone();
+        cache.on_change(move |_| {
+            let _ = notify.send(());
+        });
+        cache
+    };
+    let certificate = start(&settings.ca_cert_secret, keys::CA_CRT);
+    let key = start(&settings.ca_key_secret, keys::CA_KEY);
+    let (certificate_name, key_name) = (settings.ca_cert_secret.clone(), settings.ca_key_secret.clone());
+    let shutdown = shutdown.clone();
+    let following = async move {
+        certificate.ready().await;
+        key.ready().await;
+        loop {
+            let current = load((&certificate_name, &certificate), (&key_name, &key));
+            if let Err(problem) = &current {
+                tracing::error!(%problem, "the clients CA cannot be used; waiting for its Secrets to change");
+            }
+            let _ = sender.send(Some(current));
+            if changes.recv().await.is_none() {
+                return;
+            }
+            while changes.try_recv().is_ok() {}
+        }
+    };
+    tokio::spawn(async move { shutdown.run_until_cancelled(following).await });
+    receiver
+}
+
+type Entry = Cache<Option<PrivateKeyPem>>;
+
+fn load(certificate: (&str, &Entry), key: (&str, &Entry)) -> Current {
+    let text_of = |(name, cache): (&str, &Entry), entry: &str| {
+        let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
+        let text = (*found).clone().ok_or(format!("Secret {name} has no key {entry}"))?;
+        Ok::<PrivateKeyPem, String>(text)
+    };
+    let text = text_of(certificate, keys::CA_CRT)?.expose().to_owned();
+    let key_pem = text_of(key, keys::CA_KEY)?;
+    let authority = Authority::load(&CertificatePem::new(text.as_str()), &key_pem)
+        .map_err(|error| format!("Secrets {} and {}: {error}", certificate.0, key.0))?;
+    Ok(Arc::new(ClientsCa { authority, hash: secret::hash(&text), text }))
+}

@@ -1,0 +1,313 @@
+//! Which event leads to a look at which user.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::KafkaUser;
+use api::labels;
+use k8s_openapi::api::core::v1::Secret;
+use kafka_admin::Admin;
+use kube::Client;
+use operator_runtime::{
+    apply::Applier,
+    env::Namespaces,
+    metrics::Metrics,
+    queue::Queue,
+    server::{Gate, Health, Heartbeat},
+    watch::{Cache, Event, Watch},
+};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{apply::Context, authority, connection, kafka, secret::SecretView, settings::Settings, status};
+
+/// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
+const LINGER: Duration = Duration::from_millis(15);
+/// The loops go round at least this often, as a sign of life.
+const PULSE: Duration = Duration::from_secs(10);
+/// How long the first look waits for Kafka, before users are told that it cannot be reached.
+const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
+/// Pause between attempts to read Kafka's side for the first time.
+const FIRST_READ_PAUSE: Duration = Duration::from_secs(1);
+
+/// A running user operator.
+#[derive(Debug)]
+pub struct Operator {
+    admin: watch::Receiver<Option<Admin>>,
+    task: JoinHandle<()>,
+}
+
+impl Operator {
+    /// Starts the watches and the controller; everything ends with `shutdown`.
+    pub fn start(
+        client: &Client,
+        settings: Settings,
+        metrics: &Metrics,
+        health: &Health,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
+        let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
+            .labels(settings.selector.to_query().as_deref())
+            .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
+        let prefix = settings.rules.secret_prefix.clone();
+        let secrets = Watch::<Secret>::namespaced(client, &namespaces)
+            .labels(Some(&secret_selector(&settings)))
+            .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &prefix)));
+        let admin = connection::connect(client, &settings, shutdown);
+        let context = Arc::new(Context::new(
+            Applier::new(client.clone()),
+            admin.clone(),
+            authority::follow(client, &settings, shutdown),
+            metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
+            users.clone(),
+            secrets.clone(),
+            settings,
+        ));
+        let controller = Controller {
+            context,
+            users,
+            secrets,
+            queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
+            gate: health.gate("the list of KafkaUsers and their Secrets"),
+            heartbeat: health.heartbeat("the controller of KafkaUsers"),
+            shutdown: shutdown.clone(),
+        };
+        Self { admin, task: tokio::spawn(controller.run()) }
+    }
+
+    /// The connection to Kafka, once there is one.
+    pub fn admin(&self) -> Option<Admin> {
+        self.admin.borrow().clone()
+    }
+
+    /// Waits for the end, after `shutdown`. Batches in flight are finished first.
+    pub async fn ended(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the controller of KafkaUsers ended unexpectedly");
+        }
+    }
+}
+
+/// The users' Secrets carry the labels of the users and their kind.
+fn secret_selector(settings: &Settings) -> String {
+    let kind = format!("{}=KafkaUser", labels::KIND);
+    match settings.selector.to_query() {
+        Some(query) => format!("{query},{kind}"),
+        None => kind,
+    }
+}
+
+struct Controller {
+    context: Arc<Context>,
+    users: Cache<KafkaUser>,
+    secrets: Cache<SecretView>,
+    queue: Queue<String>,
+    gate: Gate,
+    heartbeat: Heartbeat,
+    shutdown: CancellationToken,
+}
+
+impl Controller {
+    async fn run(self) {
+        let shutdown = self.shutdown.clone();
+        if shutdown.run_until_cancelled(self.lists()).await.is_none() {
+            return;
+        }
+        self.gate.open();
+        let refresh = tokio::spawn(refresh(Arc::clone(&self.context), self.queue.clone(), shutdown.clone()));
+        if shutdown.run_until_cancelled(self.wait_for_kafka()).await.is_none() {
+            return;
+        }
+        self.follow();
+        let resync = tokio::spawn(self.resync());
+        tracing::info!(users = self.users.len(), namespace = %self.context.settings.namespace, "looking after KafkaUsers");
+        for name in self.context.snapshot.names() {
+            self.queue.add(name);
+        }
+        let closing = self.queue.clone();
+        let stop = shutdown.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            closing.close();
+        });
+        self.batches().await;
+        let _ = tokio::join!(refresh, resync);
+    }
+
+    async fn lists(&self) {
+        self.users.ready().await;
+        self.secrets.ready().await;
+        let mut authority = self.context.authority.clone();
+        // The sender ends with the process only.
+        let _ = authority.wait_for(Option::is_some).await;
+    }
+
+    async fn wait_for_kafka(&self) {
+        let begun = Instant::now();
+        while !self.context.snapshot.is_loaded() && begun.elapsed() < KAFKA_PATIENCE {
+            self.heartbeat.beat();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn follow(&self) {
+        let queue = self.queue.clone();
+        self.users.on_change(move |event| {
+            if concerns_us(event) {
+                queue.add(event.key().name.clone());
+            }
+        });
+        let (queue, context) = (self.queue.clone(), Arc::clone(&self.context));
+        self.secrets.on_change(move |event| {
+            if let Some(name) = context.secret_changed(event) {
+                queue.add(name);
+            }
+        });
+        let (queue, users) = (self.queue.clone(), self.users.clone());
+        let mut authority = self.context.authority.clone();
+        let shutdown = self.shutdown.clone();
+        authority.mark_unchanged();
+        tokio::spawn(async move {
+            while let Some(Ok(())) = shutdown.run_until_cancelled(authority.changed()).await {
+                tracing::info!("the clients CA changed: looking at all users");
+                for key in users.keys() {
+                    queue.add(key.name);
+                }
+            }
+        });
+    }
+
+    fn resync(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (queue, users, context) = (self.queue.clone(), self.users.clone(), Arc::clone(&self.context));
+        let shutdown = self.shutdown.clone();
+        async move {
+            let (metrics, interval) = (context.metrics.clone(), context.settings.interval);
+            let keys = move || {
+                let mut names = context.snapshot.names();
+                names.extend(users.keys().into_iter().map(|key| key.name));
+                names.into_iter().collect::<Vec<String>>()
+            };
+            let periodical = metrics.periodical.clone();
+            let counting = move |_: &String| periodical.inc();
+            queue.resync_every(interval, Duration::ZERO, shutdown, keys, counting).await;
+        }
+    }
+
+    /// Takes users out of the queue and works on them, several batches at a time, until the queue is closed.
+    async fn batches(&self) {
+        let settings = &self.context.settings;
+        let slots = Arc::new(Semaphore::new(settings.batches));
+        let mut running = JoinSet::new();
+        loop {
+            self.heartbeat.beat();
+            self.show();
+            while running.try_join_next().is_some() {}
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let batch = tokio::select! {
+                batch = self.queue.take_batch(settings.max_batch, LINGER) => batch,
+                () = tokio::time::sleep(PULSE) => continue,
+            };
+            if batch.is_empty() {
+                break;
+            }
+            let (context, queue) = (Arc::clone(&self.context), self.queue.clone());
+            running.spawn(async move {
+                // A batch that panics must not keep its users for ever.
+                let names = batch.clone();
+                let work = tokio::spawn(async move { context.run(batch).await });
+                let results = match work.await {
+                    Ok(results) => results,
+                    Err(error) => {
+                        tracing::error!(%error, "work on a batch of users was interrupted");
+                        names.into_iter().map(|name| (name, true)).collect()
+                    }
+                };
+                for (name, again) in results {
+                    if again {
+                        queue.failed(&name);
+                    } else {
+                        queue.done(&name);
+                    }
+                }
+                drop(slot);
+            });
+        }
+        let rest = async { while running.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
+            tracing::warn!("some users were still being worked on; the next start goes on with them");
+        }
+    }
+
+    fn show(&self) {
+        let metrics = &self.context.metrics;
+        metrics.resources.set(self.users.len() as f64);
+        metrics.paused.set(self.users.list_where(|_, user| status::is_paused(user)).len() as f64);
+    }
+}
+
+/// Whether an event is more than a write of the status.
+fn concerns_us(event: &Event<'_, KafkaUser>) -> bool {
+    match event {
+        Event::Applied { old: Some(old), new, .. } => {
+            old.metadata.generation != new.metadata.generation
+                || old.metadata.uid != new.metadata.uid
+                || old.metadata.labels != new.metadata.labels
+                || old.metadata.annotations != new.metadata.annotations
+        }
+        _ => true,
+    }
+}
+
+/// Reads Kafka's side again and again, and has users looked at that are otherwise than they were.
+async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: CancellationToken) {
+    let mut complained = false;
+    let work = async {
+        loop {
+            let pause =
+                if context.snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
+            let admin = context.admin.borrow().clone();
+            if let Some(admin) = admin {
+                let begun = Instant::now();
+                match kafka::read(&admin, context.settings.rules.acls_supported).await {
+                    Ok(reading) => {
+                        let first = !context.snapshot.is_loaded();
+                        let changed = context.snapshot.replace(reading, begun);
+                        context.kafka_answered();
+                        complained = false;
+                        if first {
+                            for key in context.users.keys() {
+                                queue.add(key.name);
+                            }
+                        }
+                        for name in changed {
+                            queue.add(name);
+                        }
+                    }
+                    Err(error) => {
+                        context.kafka_failed();
+                        if !complained {
+                            complained = true;
+                            tracing::warn!(%error, "cannot read users, ACLs and quotas from Kafka; trying again");
+                        }
+                    }
+                }
+            } else {
+                context.kafka_failed();
+            }
+            tokio::time::sleep(pause).await;
+        }
+    };
+    shutdown.run_until_cancelled(work).await;
+}
+
+/// Whether a user that has no resource is to be left alone.
+pub fn is_ignored(settings: &Settings, name: &str) -> bool {
+    settings.rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name))
+}
+
+/// Name of the user that a Secret of this name belongs to.
+pub fn user_of_secret<'a>(settings: &Settings, secret: &'a str) -> Option<&'a str> {
+    secret.strip_prefix(settings.rules.secret_prefix.as_str())
+}

@@ -1,0 +1,94 @@
+//! The contents of users' Secrets. Synchronous: making keys takes a processor, so callers run it on blocking threads.
+
+use std::collections::BTreeMap;
+
+use api::names::keys;
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use pki::{CertificatePem, KeyAlgorithm, LeafRequest, Password, PkiError, PrivateKeyPem};
+
+use crate::authority::ClientsCa;
+use crate::secret::jaas_config;
+
+/// Length of the password of a PKCS #12 store.
+const STORE_PASSWORD_LENGTH: usize = 12;
+
+/// The entries of a Secret.
+pub type Data = BTreeMap<String, ByteString>;
+
+/// A certificate to be made.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The user's name.
+    pub user: String,
+    /// Days it is valid.
+    pub validity_days: u32,
+    /// How its key is made.
+    pub algorithm: KeyAlgorithm,
+    /// Whether a PKCS #12 store is made too.
+    pub pkcs12: bool,
+}
+
+fn entry(data: &mut Data, key: &str, value: impl Into<Vec<u8>>) {
+    data.insert(key.to_owned(), ByteString(value.into()));
+}
+
+/// A new key and certificate for a user.
+pub fn issue(order: &Order, ca: &ClientsCa, now: Timestamp) -> Result<Data, PkiError> {
+    let request = LeafRequest {
+        common_name: order.user.clone(),
+        validity_days: order.validity_days,
+        algorithm: order.algorithm,
+        ..LeafRequest::default()
+    };
+    let issued = ca.authority.issue(&request, now)?;
+    let mut data = Data::new();
+    entry(&mut data, keys::CA_CRT, ca.text.as_str());
+    entry(&mut data, keys::USER_CRT, issued.certificate.as_str());
+    entry(&mut data, keys::USER_KEY, issued.key.expose());
+    if order.pkcs12 {
+        store(&mut data, &order.user, &issued.key, &issued.chain)?;
+    }
+    Ok(data)
+}
+
+/// What a user's Secret has, with or without a PKCS #12 store.
+pub fn refresh(order: &Order, live: &Data) -> Result<Data, PkiError> {
+    let mut data = Data::new();
+    for key in [keys::CA_CRT, keys::USER_CRT, keys::USER_KEY] {
+        if let Some(value) = live.get(key) {
+            data.insert(key.to_owned(), value.clone());
+        }
+    }
+    if !order.pkcs12 {
+        return Ok(data);
+    }
+    if let (Some(one), Some(other)) = (live.get(keys::USER_P12), live.get(keys::USER_PASSWORD)) {
+        data.insert(keys::USER_P12.to_owned(), one.clone());
+        data.insert(keys::USER_PASSWORD.to_owned(), other.clone());
+        return Ok(data);
+    }
+    let text = |key: &str| {
+        let bytes = live.get(key).map(|value| value.0.clone()).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    };
+    let chain =
+        CertificatePem::new(text(keys::USER_CRT)).followed_by(&CertificatePem::new(text(keys::CA_CRT)));
+    store(&mut data, &order.user, &PrivateKeyPem::new(text(keys::USER_KEY)), &chain)?;
+    Ok(data)
+}
+
+/// The entries of a user with a password.
+pub fn password(user: &str, password: &Password) -> Data {
+    let mut data = Data::new();
+    entry(&mut data, keys::PASSWORD, password.expose());
+    entry(&mut data, keys::SASL_JAAS_CONFIG, jaas_config(user, password.expose()));
+    data
+}
+
+fn store(data: &mut Data, user: &str, key: &PrivateKeyPem, chain: &CertificatePem) -> Result<(), PkiError> {
+    let password = pki::password(STORE_PASSWORD_LENGTH)?;
+    entry(data, keys::USER_P12, pki::key_store(user, key, chain, &password)?);
+    entry(data, keys::USER_PASSWORD, password.expose());
+    Ok(())
+}

@@ -1,0 +1,327 @@
+#![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kafka::Held;
+
+fn user(name: &str, spec: &Value) -> KafkaUser {
+    serde_json::from_value(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
+        "metadata": {"name": name, "namespace": "ns", "uid": "u", "generation": 1, "labels": {"strimzi.io/cluster": "c", "team": "a"}},
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn rules() -> Rules {
+    Rules {
+        secret_prefix: String::new(),
+        validity_days: 365,
+        renewal_days: 30,
+        windows: Vec::new(),
+        pkcs12: true,
+        acls_supported: true,
+        ignored_users: None,
+    }
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn days(days: i64) -> Timestamp {
+    Timestamp::from_second(now().as_second() + days * 86_400).unwrap()
+}
+
+fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
+    let metadata = Metadata::of(user).unwrap();
+    let keys = if matches!(certificate, Certificate::Missing) { 0b110_0000 } else { 0b1_1111 };
+    SecretView {
+        version: 1,
+        uid: "s".into(),
+        owner: Some((user.name_any(), "u".into())),
+        labels: metadata.labels,
+        annotations: metadata.annotations,
+        keys,
+        certificate,
+        authority: Some(7),
+        password: None,
+        jaas_fits: false,
+    }
+}
+
+fn password_view(user: &KafkaUser, password: &str) -> SecretView {
+    SecretView {
+        password: Some(Password::new(password)),
+        jaas_fits: true,
+        authority: None,
+        ..view(user, Certificate::Missing)
+    }
+}
+
+fn kafka() -> UserInKafka {
+    UserInKafka { acls_supported: true, ..UserInKafka::default() }
+}
+
+fn seen(secret: Option<&SecretView>) -> Observed<'_> {
+    Observed { secret, kafka: Some(kafka()), authority: Some(Ok(7)), ..Observed::default() }
+}
+
+fn acl(resource: &Value, operations: &[&str]) -> Value {
+    json!({"type": "simple", "acls": [{"resource": resource, "operations": operations}]})
+}
+
+#[test]
+fn a_new_tls_user_gets_a_certificate_rules_and_quotas_under_its_common_name() {
+    let user = user(
+        "bob",
+        &json!({
+            "authentication": {"type": "tls"},
+            "authorization": acl(&json!({"type": "topic", "name": "t-", "patternType": "prefix"}), &["Read", "Describe"]),
+            "quotas": {"producerByteRate": 1000, "controllerMutationRate": 0.5},
+        }),
+    );
+    let plan = plan(&user, &seen(None), &rules(), now());
+    assert_eq!(plan.problem, None);
+    assert_eq!(plan.secret, SecretStep::Issue { validity_days: 365, reasons: vec![LeafReason::Missing] });
+    assert_eq!(plan.kafka.create.len(), 2);
+    assert_eq!(plan.kafka.create[0].principal, "User:CN=bob");
+    assert_eq!(plan.kafka.create[0].pattern, PatternType::Prefixed);
+    assert_eq!(plan.kafka.create[0].host, "*");
+    let quotas = &plan.kafka.quotas[&QuotaEntity::user("CN=bob")];
+    assert_eq!(quotas["producer_byte_rate"], Some(1000.0));
+    assert_eq!(quotas["controller_mutation_rate"], Some(0.5));
+    assert!(!plan.kafka.set_password && !plan.kafka.delete_password);
+    let labels = plan.metadata.unwrap().labels;
+    assert_eq!(labels["strimzi.io/kind"], "KafkaUser");
+    assert_eq!(labels["app.kubernetes.io/part-of"], "strimzi-bob");
+    assert_eq!(labels["team"], "a");
+}
+
+#[test]
+fn certificates_are_renewed_for_each_reason_and_only_then() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
+    let own_days =
+        user("bob", &json!({"authentication": {"type": "tls", "validityDays": 100, "renewalDays": 50}}));
+    let closed = Rules { windows: vec![pki::MaintenanceWindow::parse("* * 3 * * ?").unwrap()], ..rules() };
+    let reasons = |user: &KafkaUser, view: &SecretView, rules: &Rules| match plan(
+        user,
+        &seen(Some(view)),
+        rules,
+        now(),
+    )
+    .secret
+    {
+        SecretStep::Issue { reasons, .. } => reasons,
+        SecretStep::Keep => Vec::new(),
+        other => panic!("{other:?}"),
+    };
+    let valid = |left: i64| view(&tls, Certificate::Valid(days(left)));
+    assert_eq!(reasons(&tls, &valid(31), &rules()), []);
+    assert_eq!(reasons(&tls, &valid(30), &rules()), [LeafReason::Expiring]);
+    assert_eq!(reasons(&own_days, &valid(49), &rules()), [LeafReason::Expiring]);
+    assert_eq!(reasons(&tls, &valid(30), &closed), []);
+    assert_eq!(reasons(&tls, &valid(-1), &closed), [LeafReason::Expired]);
+    assert_eq!(reasons(&tls, &view(&tls, Certificate::Broken), &rules()), [LeafReason::Broken]);
+    let other_ca = SecretView { authority: Some(8), ..valid(300) };
+    assert_eq!(reasons(&tls, &other_ca, &closed), [LeafReason::AuthorityChanged]);
+    let mut forced = valid(300);
+    forced.annotations.insert("strimzi.io/force-renew".into(), "true".into());
+    assert_eq!(reasons(&tls, &forced, &closed), [LeafReason::Forced]);
+}
+
+#[test]
+fn lost_labels_and_stores_are_put_back_without_a_new_key() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
+    let mut bare = view(&tls, Certificate::Valid(days(300)));
+    bare.labels.remove("team");
+    assert_eq!(plan(&tls, &seen(Some(&bare)), &rules(), now()).secret, SecretStep::Refresh);
+    let mut without_store = view(&tls, Certificate::Valid(days(300)));
+    without_store.keys &= 0b0_0111;
+    assert_eq!(plan(&tls, &seen(Some(&without_store)), &rules(), now()).secret, SecretStep::Refresh);
+    let off = Rules { pkcs12: false, ..rules() };
+    assert_eq!(plan(&tls, &seen(Some(&without_store)), &off, now()).secret, SecretStep::Keep);
+}
+
+#[test]
+fn passwords_are_kept_and_told_to_kafka_when_it_may_not_know_them() {
+    let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}}));
+    let fresh = plan(&scram, &seen(None), &rules(), now());
+    assert_eq!(fresh.secret, SecretStep::Password(None));
+    assert!(fresh.kafka.set_password);
+    let secret = password_view(&scram, "old");
+    let mut observed = seen(Some(&secret));
+    observed.kafka = Some(UserInKafka { plain: Held { scram: true, ..Held::default() }, ..kafka() });
+    let after_a_start = plan(&scram, &observed, &rules(), now());
+    assert_eq!(after_a_start.secret, SecretStep::Keep);
+    assert!(after_a_start.kafka.set_password);
+    let known = Password::new("old");
+    observed.acknowledged = Some(&known);
+    assert_eq!(plan(&scram, &observed, &rules(), now()).kafka, KafkaChanges::default());
+    observed.desired_password = Some(Ok(Password::new("new")));
+    let changed = plan(&scram, &observed, &rules(), now());
+    assert_eq!(changed.secret, SecretStep::Password(Some(Password::new("new"))));
+    assert!(changed.kafka.set_password);
+}
+
+#[test]
+fn changing_the_kind_of_authentication_clears_what_the_other_left() {
+    let held = Held {
+        rules: wanted_rules(
+            &user("bob", &json!({"authorization": acl(&json!({"type": "group", "name": "g"}), &["Read"])})),
+            &rules(),
+            &Observed::default(),
+        )
+        .unwrap(),
+        quotas: [("producer_byte_rate".to_owned(), 5.0)].into(),
+        scram: true,
+    };
+    let external = user("bob", &json!({"authentication": {"type": "tls-external"}}));
+    let secret = password_view(&external, "old");
+    let mut observed = seen(Some(&secret));
+    observed.kafka = Some(UserInKafka { plain: held.clone(), ..kafka() });
+    let to_certificate = plan(&external, &observed, &rules(), now());
+    assert_eq!(to_certificate.secret, SecretStep::Delete);
+    assert!(to_certificate.kafka.delete_password);
+    assert_eq!(to_certificate.kafka.delete[0].principal, "User:bob");
+    assert_eq!(to_certificate.kafka.quotas[&QuotaEntity::user("bob")]["producer_byte_rate"], None);
+
+    let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}}));
+    let secret = view(&scram, Certificate::Valid(days(300)));
+    let mut observed = seen(Some(&secret));
+    observed.kafka = Some(UserInKafka { certificate: Held { scram: false, ..held }, ..kafka() });
+    let to_password = plan(&scram, &observed, &rules(), now());
+    assert_eq!(to_password.secret, SecretStep::Password(None));
+    assert_eq!(to_password.kafka.delete[0].principal, "User:CN=bob");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
+    let long = "a".repeat(65);
+    let mut broken_ca = seen(None);
+    broken_ca.authority = Some(Err("Secret ca has no key ca.crt".into()));
+    let mut no_password = seen(None);
+    no_password.desired_password = Some(Err("the Secret p with the password does not exist".into()));
+    let mut no_acls = seen(None);
+    no_acls.kafka = Some(UserInKafka::default());
+    let nameless = json!({"authorization": acl(&json!({"type": "topic"}), &["Read"])});
+    let cases = [
+        (user(&long, &json!({"authentication": {"type": "tls"}})), seen(None), "at most 64 characters"),
+        (user("b", &json!({"authentication": {"type": "tls"}})), broken_ca, "no key ca.crt"),
+        (user("b", &json!({"authentication": {"type": "scram-sha-512"}})), no_password, "does not exist"),
+        (user("b", &nameless), seen(None), "spec.authorization.acls[0].resource.name"),
+        (user("b", &nameless), no_acls, "does not manage ACLs"),
+        (user("b", &json!({"quotas": {"producerByteRate": -1}})), seen(None), "spec.quotas.producerByteRate"),
+        (
+            user("b", &json!({"authentication": {"type": "tls", "validityDays": 20}})),
+            seen(None),
+            "renewalDays (30) has to be less than validityDays (20)",
+        ),
+    ];
+    for (user, observed, expected) in cases {
+        let plan = plan(&user, &observed, &rules(), now());
+        let problem = plan.problem.unwrap();
+        assert!(problem.message.contains(expected), "{problem:?}");
+        assert_eq!((plan.secret, plan.kafka), (SecretStep::Keep, KafkaChanges::default()));
+    }
+    let scram = user(&long, &json!({"authentication": {"type": "scram-sha-512"}}));
+    assert_eq!(plan(&scram, &seen(None), &rules(), now()).problem, None);
+}
+
+#[test]
+fn a_name_without_a_resource_loses_everything() {
+    let held =
+        Held { quotas: [("request_percentage".to_owned(), 5.0)].into(), scram: true, ..Held::default() };
+    let changes =
+        plan_absent("bob", &UserInKafka { certificate: held.clone(), plain: held, acls_supported: true });
+    assert!(changes.delete_password);
+    assert_eq!(changes.quotas.len(), 2);
+}
+
+/// Carries a plan out on what Kafka holds.
+fn carry_out(changes: &KafkaChanges, name: &str, kafka: &mut UserInKafka) {
+    for binding in &changes.create {
+        side(kafka, name, &binding.principal["User:".len()..]).rules.insert(Rule::of(binding));
+    }
+    for binding in &changes.delete {
+        side(kafka, name, &binding.principal["User:".len()..]).rules.remove(&Rule::of(binding));
+    }
+    for (entity, change) in &changes.quotas {
+        let Some(kafka_admin::QuotaName::Named(username)) = &entity.user else { panic!("{entity:?}") };
+        for (key, value) in change {
+            let held = side(kafka, name, username);
+            match value {
+                Some(value) => held.quotas.insert(key.clone(), *value),
+                None => held.quotas.remove(key),
+            };
+        }
+    }
+    kafka.plain.scram = (kafka.plain.scram || changes.set_password) && !changes.delete_password;
+}
+
+fn side<'a>(kafka: &'a mut UserInKafka, name: &str, username: &str) -> &'a mut Held {
+    if username == name { &mut kafka.plain } else { &mut kafka.certificate }
+}
+
+fn any_spec() -> impl Strategy<Value = Value> {
+    let authentication = prop_oneof![
+        Just(Value::Null),
+        Just(json!({"type": "tls"})),
+        Just(json!({"type": "tls-external"})),
+        Just(json!({"type": "scram-sha-512"})),
+    ];
+    let acl = (0..3_usize, 0..3_usize, any::<bool>(), prop::collection::vec(0..4_usize, 0..3)).prop_map(
+        |(kind, name, deny, operations)| {
+            let (kind, name) = (["topic", "group", "cluster"][kind], ["a", "b", "*"][name]);
+            let operations: Vec<&str> =
+                operations.iter().map(|o| ["Read", "Write", "All", "Describe"][*o]).collect();
+            json!({
+                "type": if deny { "deny" } else { "allow" },
+                "resource": {"type": kind, "name": name},
+                "operations": operations,
+            })
+        },
+    );
+    let quotas = (prop::option::of(0..3_i64), prop::option::of(0..3_i64))
+        .prop_map(|(one, other)| json!({"producerByteRate": one, "requestPercentage": other}));
+    (authentication, prop::collection::vec(acl, 0..4), quotas).prop_map(|(authentication, acls, quotas)| {
+        let mut spec = json!({"authorization": {"type": "simple", "acls": acls}, "quotas": quotas});
+        if !authentication.is_null() {
+            spec["authentication"] = authentication;
+        }
+        spec
+    })
+}
+
+proptest! {
+    #[test]
+    fn after_any_sequence_of_changes_kafka_holds_what_the_last_resource_says(
+        specs in prop::collection::vec(any_spec(), 1..6)
+    ) {
+        let mut kafka = kafka();
+        let known = Password::new("p");
+        for spec in &specs {
+            let user = user("bob", spec);
+            let tls = view(&user, Certificate::Valid(days(300)));
+            let scram = password_view(&user, "p");
+            let secret = match authentication(&user) {
+                Some(KafkaUserAuthenticationType::Tls) => Some(&tls),
+                Some(KafkaUserAuthenticationType::ScramSha512) => Some(&scram),
+                _ => None,
+            };
+            let mut observed = seen(secret);
+            observed.acknowledged = Some(&known);
+            observed.kafka = Some(kafka.clone());
+            let first = plan(&user, &observed, &rules(), now());
+            carry_out(&first.kafka, "bob", &mut kafka);
+            observed.kafka = Some(kafka.clone());
+            let second = plan(&user, &observed, &rules(), now());
+            prop_assert_eq!(second.kafka, KafkaChanges::default());
+            prop_assert_eq!(second.secret, SecretStep::Keep);
+        }
+        let gone = plan_absent("bob", &kafka);
+        carry_out(&gone, "bob", &mut kafka);
+        prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
+    }
+}

@@ -1,0 +1,197 @@
+//! What is kept of a user's Secret: as much as decisions need, and no key and no key store.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use api::{KafkaUser, annotations, labels, names::keys};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
+use pki::{CertificatePem, Password, PrivateKeyPem};
+
+/// Every key that this operator writes.
+pub const ALL_KEYS: [&str; 7] = [
+    keys::CA_CRT,
+    keys::USER_CRT,
+    keys::USER_KEY,
+    keys::USER_P12,
+    keys::USER_PASSWORD,
+    keys::PASSWORD,
+    keys::SASL_JAAS_CONFIG,
+];
+
+/// What was found of a user's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// There is none.
+    Missing,
+    /// It or its key cannot be read, they do not belong together, or it is another user's.
+    Broken,
+    /// There is one that is over at this time.
+    Valid(Timestamp),
+}
+
+/// A user's Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretView {
+    /// Grows with every change of the Secret.
+    pub version: u64,
+    /// Identity of the Secret.
+    pub uid: String,
+    /// Name and uid of the KafkaUser that owns it.
+    pub owner: Option<(String, String)>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Which of [`ALL_KEYS`] it has, as bits.
+    pub keys: u8,
+    /// The user's certificate.
+    pub certificate: Certificate,
+    /// Hash of the authority's certificate in it.
+    pub authority: Option<u64>,
+    /// The password of a SCRAM user: Kafka is told when it changes.
+    pub password: Option<Password>,
+    /// Whether the JAAS configuration names this user and password.
+    pub jaas_fits: bool,
+}
+
+impl SecretView {
+    /// What a Secret says to the operator whose Secret names begin with `prefix`.
+    pub fn of(secret: &Secret, prefix: &str) -> Self {
+        let name = secret.name_any();
+        let user = name.strip_prefix(prefix).unwrap_or(&name);
+        let text = |key: &str| {
+            let bytes = &secret.data.as_ref()?.get(key)?.0;
+            std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty())
+        };
+        let mut present = 0;
+        for (bit, key) in ALL_KEYS.iter().enumerate() {
+            if secret
+                .data
+                .as_ref()
+                .is_some_and(|data| data.get(*key).is_some_and(|value| !value.0.is_empty()))
+            {
+                present |= 1 << bit;
+            }
+        }
+        let owner = secret.owner_references().iter().find(|owner| owner.kind == "KafkaUser");
+        let password = text(keys::PASSWORD);
+        let fits = password
+            .zip(text(keys::SASL_JAAS_CONFIG))
+            .is_some_and(|(password, jaas)| jaas == jaas_config(user, password));
+        Self {
+            version: secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or(0),
+            uid: secret.uid().unwrap_or_default(),
+            owner: owner.map(|owner| (owner.name.clone(), owner.uid.clone())),
+            labels: secret.labels().clone(),
+            annotations: secret.annotations().clone(),
+            keys: present,
+            certificate: certificate(user, text(keys::USER_CRT), text(keys::USER_KEY)),
+            authority: text(keys::CA_CRT).map(hash),
+            password: password.map(Password::new),
+            jaas_fits: fits,
+        }
+    }
+
+    /// Whether it has a key, which has to be one of [`ALL_KEYS`].
+    pub fn has(&self, key: &str) -> bool {
+        ALL_KEYS.iter().position(|known| *known == key).is_some_and(|bit| self.keys & (1 << bit) != 0)
+    }
+
+    /// Whether a new certificate was asked for by annotation.
+    pub fn force_renew(&self) -> bool {
+        annotations::is_true(Some(&self.annotations), annotations::FORCE_RENEW)
+    }
+
+    /// Whether it was made by a user operator.
+    pub fn is_of_users(&self) -> bool {
+        self.labels.get(labels::KIND).is_some_and(|kind| kind == "KafkaUser")
+    }
+}
+
+/// Hash of a certificate text, to compare texts without keeping them.
+pub fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.trim().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The line by which Kafka's clients log in with a password.
+pub fn jaas_config(user: &str, password: &str) -> String {
+    let escaped = password.replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{user}\" password=\"{escaped}\";"
+    )
+}
+
+fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> Certificate {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Certificate::Missing };
+    let Ok(info) = pki::parse_certificate(&CertificatePem::new(certificate)) else {
+        return Certificate::Broken;
+    };
+    let fits = pki::key_matches_certificate(&PrivateKeyPem::new(key), &info).unwrap_or(false);
+    if fits && info.common_name == user && info.organization.is_none() {
+        Certificate::Valid(info.not_after)
+    } else {
+        Certificate::Broken
+    }
+}
+
+/// Labels and annotations that a user's Secret has to carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    /// What the resource asks for.
+    pub fn of(user: &KafkaUser) -> Result<Self, labels::LabelError> {
+        let template = user.spec.template.as_ref().and_then(|template| template.secret.as_ref());
+        let template = template.and_then(|secret| secret.metadata.as_ref());
+        let mut all = template.and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
+        all.extend(labels::ExclusionPattern::default().inherited(user.metadata.labels.as_ref())?);
+        let name = user.name_any();
+        let part_of = labels::valid_value(&format!("strimzi-{name}"));
+        let instance = labels::valid_value(&name);
+        for (key, value) in [
+            (labels::KIND, "KafkaUser"),
+            (labels::KUBERNETES_NAME, labels::MANAGED_BY_USER_OPERATOR),
+            (labels::KUBERNETES_INSTANCE, instance.as_str()),
+            (labels::KUBERNETES_PART_OF, part_of.as_str()),
+            (labels::KUBERNETES_MANAGED_BY, labels::MANAGED_BY_USER_OPERATOR),
+        ] {
+            all.insert(key.to_owned(), value.to_owned());
+        }
+        Ok(Self {
+            labels: all,
+            annotations: template.and_then(|metadata| metadata.annotations.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Whether a Secret carries all of it and belongs to the resource.
+    pub fn is_on(&self, view: &SecretView, user: &KafkaUser) -> bool {
+        let within = |wanted: &BTreeMap<String, String>, live: &BTreeMap<String, String>| {
+            wanted.iter().all(|(key, value)| live.get(key) == Some(value))
+        };
+        within(&self.labels, &view.labels)
+            && within(&self.annotations, &view.annotations)
+            && view.owner.as_ref().is_some_and(|(_, uid)| Some(uid) == user.metadata.uid.as_ref())
+    }
+}
+
+/// The reference by which the Secret goes away with the resource.
+pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
+    OwnerReference {
+        api_version: KafkaUser::api_version(&()).into_owned(),
+        kind: KafkaUser::kind(&()).into_owned(),
+        name: user.name_any(),
+        uid: user.uid().unwrap_or_default(),
+        controller: Some(false),
+        block_owner_deletion: Some(false),
+    }
+}
