@@ -1,5 +1,7 @@
 //! Short fingerprints for annotations: they tell whether something changed, they protect nothing.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// The first 8 hexadecimal digits of the SHA-256 sum.
@@ -16,7 +18,8 @@ fn hex(bytes: &[u8], length: usize) -> String {
     let sum = digest(&SHA256, bytes);
     let mut text = String::with_capacity(2 * length);
     for byte in sum.as_ref().iter().take(length) {
-        text.push_str(&format!("{byte:02x}"));
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
     }
     text
 }

@@ -54,8 +54,8 @@ pub struct PlannedNode {
     pub host: String,
 }
 
-/// One object to write with server-side apply.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One object to write with server-side apply. Printed, it never shows what a Secret contains.
+#[derive(Clone, PartialEq, Serialize)]
 pub struct DesiredObject {
     /// API version, kind, namespace and name.
     #[serde(flatten)]
@@ -65,6 +65,15 @@ pub struct DesiredObject {
     pub object: Value,
     /// What must hold for the write to be right; a violated one ends the pass, which is then repeated.
     pub precondition: Precondition,
+}
+
+impl std::fmt::Debug for DesiredObject {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match serde_json::to_string(self) {
+            Ok(text) => formatter.write_str(&text),
+            Err(_) => Err(std::fmt::Error),
+        }
+    }
 }
 
 /// Printed plans never show what a Secret contains.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use self::authority::{Authority, Role};
-use super::actions::{DesiredObject, MaterialRequest, Precondition};
+use super::actions::{DesiredObject, MaterialRequest};
 use super::cluster::{Cluster, Node};
 use super::objects::meta::Pairs;
 use super::objects::secret::{self, Data, LeafOwner};
@@ -145,14 +145,8 @@ fn assemble(
         objects.push(secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition.clone()));
         match node {
             Some(node) => {
-                // Everything in the Secret is read at start: the leaf and the user's own listener certificates.
-                let mut content = Vec::new();
-                for (key, value) in leaf.data.iter().filter(|(key, _)| key.ends_with(".crt")) {
-                    content.extend_from_slice(key.as_bytes());
-                    content.extend_from_slice(value);
-                }
                 let pod_annotations = Pairs::from([
-                    (annotations::SERVER_CERT_HASH.to_owned(), hash::long(&content)),
+                    (annotations::SERVER_CERT_HASH.to_owned(), fingerprint(&leaf.data)),
                     (
                         annotations::CLUSTER_CA_CERT_GENERATION.to_owned(),
                         cluster_ca.cert_generation.to_string(),
@@ -187,8 +181,23 @@ fn pods_have(observed: &Observed, cluster: &Cluster, annotation: &str, generatio
 
 /// Whether every running pod was started with the leaf that is in its Secret.
 fn pods_run_with(observed: &Observed, leaves: &[(LeafOwner, Option<Node<'_>>, leaf::Leaf)]) -> bool {
-    // A leaf that was just made is in no pod yet.
-    leaves.iter().all(|(_, _, leaf)| leaf.precondition == Precondition::None) && !observed.pods.is_empty()
+    leaves.iter().all(|(owner, _, leaf)| {
+        let LeafOwner::Node { pod } = owner else { return true };
+        let Some(live) = observed.pods.get(pod) else { return true };
+        let carried =
+            live.metadata.annotations.as_ref().and_then(|all| all.get(annotations::SERVER_CERT_HASH));
+        carried == Some(&fingerprint(&leaf.data))
+    })
+}
+
+/// Fingerprint of the certificates in the Secret of a node: the leaf and the user's own listener certificates.
+fn fingerprint(data: &Data) -> String {
+    let mut content = Vec::new();
+    for (key, value) in data.iter().filter(|(key, _)| key.strip_suffix(".crt").is_some()) {
+        content.extend_from_slice(key.as_bytes());
+        content.extend_from_slice(value);
+    }
+    hash::long(&content)
 }
 
 /// The text under a key of a Secret.

@@ -45,6 +45,7 @@ pub struct Observed {
 
 /// The part of the operator's settings that plans depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the operator's environment")]
 pub struct PlanSettings {
     /// Version of the operator, for `operatorLastSuccessfulVersion`.
     pub operator_version: String,

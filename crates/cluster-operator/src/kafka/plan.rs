@@ -130,14 +130,12 @@ fn complete(
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = leftovers::of(cluster, observed, &plan.apply);
-    match &observed.view {
-        Some(view) => plan.admin = admin_calls(cluster, view, observed, &plan),
-        None => {
-            let known = kafka.status.as_ref().is_some_and(|status| status.cluster_id.is_some());
-            if !known && progress.waiting_for.is_empty() {
-                progress.waiting_for.push("Kafka has not answered yet".to_owned());
-            }
-        }
+    if let Some(view) = &observed.view {
+        plan.admin = admin_calls(cluster, view, observed, &plan);
+    } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
+        && progress.waiting_for.is_empty()
+    {
+        progress.waiting_for.push("Kafka has not answered yet".to_owned());
     }
     warnings.sort();
     warnings.dedup();

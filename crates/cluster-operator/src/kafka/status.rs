@@ -1,6 +1,7 @@
 //! The statuses of the Kafka resource and its pools.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use api::conditions::{Condition, merge, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
@@ -117,7 +118,8 @@ fn shortened(texts: &[String]) -> String {
     const SHOWN: usize = 5;
     let mut message = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if texts.len() > SHOWN {
-        message.push_str(&format!("; and {} more", texts.len() - SHOWN));
+        // Writing into a String cannot fail.
+        let _ = write!(message, "; and {} more", texts.len() - SHOWN);
     }
     message
 }

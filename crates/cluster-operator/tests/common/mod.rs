@@ -59,7 +59,7 @@ impl World {
             }
         }
         observed.pools.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-        Self { observed, now: "2026-03-01T12:00:00Z".parse().unwrap(), version: 1 }
+        Self { observed, now: Timestamp::now(), version: 1 }
     }
 
     /// Plans until nothing is to be made any more.
@@ -148,7 +148,10 @@ impl World {
                 .collect()
         };
         let brokers = of_role(api::labels::BROKER_ROLE);
-        let voters = of_role(api::labels::CONTROLLER_ROLE).into_iter().map(|id| (id, format!("directory-{id}"))).collect();
+        let voters = of_role(api::labels::CONTROLLER_ROLE)
+            .into_iter()
+            .map(|id| (id, format!("directory-{id}")))
+            .collect();
         let before = self.observed.view.take().unwrap_or_default();
         self.observed.view = Some(KafkaView {
             cluster_id: "the-cluster".to_owned(),
@@ -212,6 +215,7 @@ pub fn condition<'a>(plan: &'a Plan, type_: &str) -> Option<&'a Value> {
 
 /// A planned object.
 pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
-    let found = plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
+    let found =
+        plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
     &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
 }

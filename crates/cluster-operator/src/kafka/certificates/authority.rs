@@ -239,7 +239,7 @@ fn supplied(
     let key = key.ok_or_else(|| missing(key_name, names::keys::CA_KEY))?;
     let mut old = BTreeMap::new();
     for key in cert_secret.and_then(|secret| secret.data.as_ref()).into_iter().flat_map(BTreeMap::keys) {
-        if key.ends_with(".crt")
+        if is_certificate_key(key)
             && key != names::keys::CA_CRT
             && let Some(pem) = cert_secret.and_then(|secret| text(secret, key))
         {
@@ -262,6 +262,11 @@ fn supplied(
     })))
 }
 
+/// Keys of Secrets are compared as they are.
+fn is_certificate_key(key: &str) -> bool {
+    key.strip_suffix(".crt").is_some()
+}
+
 /// What must hold when freshly made keys are written into a Secret.
 pub fn precondition(present: Option<&Secret>) -> Precondition {
     match present {
@@ -278,7 +283,7 @@ fn kept_certificates(secret: Option<&Secret>, now: Timestamp) -> BTreeMap<String
     let mut kept = BTreeMap::new();
     let Some(secret) = secret else { return kept };
     for key in secret.data.iter().flat_map(BTreeMap::keys) {
-        if !key.starts_with("ca-") || !key.ends_with(".crt") {
+        if !key.starts_with("ca-") || !is_certificate_key(key) {
             continue;
         }
         if let Some(pem) = text(secret, key)
@@ -332,7 +337,7 @@ impl Authority {
         let mut key_object = secret::authority(
             cluster,
             settings,
-            key_name,
+            &key_name,
             &keys,
             key_generation,
             self.key_precondition.clone(),
@@ -340,7 +345,7 @@ impl Authority {
         let mut cert_object = secret::authority(
             cluster,
             settings,
-            cert_name,
+            &cert_name,
             &certificates,
             cert_generation,
             self.cert_precondition.clone(),

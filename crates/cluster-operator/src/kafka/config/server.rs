@@ -38,7 +38,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
         match &cluster.rack {
             Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
             Some(Rack::EnvironmentVariable(name)) => {
-                lines.set("broker.rack", format!("${{strimzienv:{name}}}"))
+                lines.set("broker.rack", format!("${{strimzienv:{name}}}"));
             }
             None => {}
         }

@@ -127,7 +127,7 @@ fn topic_operator(
         "topic-operator",
         container,
         &variables,
-        mounts,
+        &mounts,
         (ports::TOPIC_OPERATOR_HTTP_NAME, ports::TOPIC_OPERATOR_HTTP),
         settings,
     );
@@ -177,7 +177,7 @@ fn user_operator(
         "user-operator",
         container,
         &variables,
-        mounts,
+        &mounts,
         (ports::USER_OPERATOR_HTTP_NAME, ports::USER_OPERATOR_HTTP),
         settings,
     );
@@ -217,7 +217,7 @@ fn operator(
     name: &str,
     container: &EntityContainer,
     variables: &[(&str, String)],
-    mounts: Value,
+    mounts: &Value,
     port: (&str, i32),
     settings: &PlanSettings,
 ) -> Value {

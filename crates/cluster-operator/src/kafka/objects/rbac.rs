@@ -27,11 +27,11 @@ pub fn kafka_cluster_role_binding(cluster: &Cluster) -> DesiredObject {
         .namespace(None)
         .template(cluster.templates.get("clusterRoleBinding"))
         .set("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": BROKER_CLUSTER_ROLE}))
-        .set("subjects", json!([subject(cluster, names::kafka(&cluster.name))]))
+        .set("subjects", json!([subject(cluster, &names::kafka(&cluster.name))]))
         .build()
 }
 
-fn subject(cluster: &Cluster, name: String) -> Value {
+fn subject(cluster: &Cluster, name: &str) -> Value {
     json!({"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace})
 }
 
@@ -92,7 +92,17 @@ fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &Entit
         // The Secrets of users have names of the users' choosing.
         let verbs = ["get", "list", "watch", "create", "delete", "patch", "update"];
         rules.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}));
-    } else if own {
+    }
+    if own && entity.topic.is_some() {
+        // A topic's finalizer must not outlive the cluster: the topic operator watches the one Kafka resource.
+        rules.push(json!({
+            "apiGroups": ["kafka.strimzi.io"],
+            "resources": ["kafkas"],
+            "resourceNames": [cluster.name],
+            "verbs": ["get", "list", "watch"],
+        }));
+    }
+    if own && !users {
         // Only the operators' own certificates and the authorities that they trust or sign with.
         let mut secrets = vec![names::cluster_ca_cert_secret(&cluster.name)];
         if entity.topic.is_some() {
@@ -139,7 +149,7 @@ pub fn entity_operator_role_bindings(cluster: &Cluster, entity: &EntityOperator)
             let object = Object::new(cluster, RBAC, "RoleBinding", binding.clone(), labels)
                 .template(entity.templates.get(template))
                 .set("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "Role", "name": role}))
-                .set("subjects", json!([subject(cluster, role.clone())]))
+                .set("subjects", json!([subject(cluster, &role)]))
                 .namespace(Some(namespace.clone()));
             bindings.push(object.build());
         }

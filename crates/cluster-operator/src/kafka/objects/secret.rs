@@ -26,14 +26,14 @@ fn encoded(data: &Data) -> Value {
 pub fn authority(
     cluster: &Cluster,
     settings: &CaSettings,
-    name: String,
+    name: &str,
     data: &Data,
     generation: (&str, i64),
     precondition: Precondition,
 ) -> DesiredObject {
     let labels =
         component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::CERTIFICATE_AUTHORITY);
-    let mut object = Object::new(cluster, "v1", "Secret", name.clone(), labels);
+    let mut object = Object::new(cluster, "v1", "Secret", name.to_owned(), labels);
     if !settings.owner_reference {
         object = object.owner(Owner::Nobody);
     }

@@ -52,15 +52,12 @@ pub fn assign(
     let mut preferred = next.iter().copied();
     let mut lowest = 0;
     while ids.len() < replicas {
-        let id = match preferred.find(|id| !used.contains(id) && !ids.contains(id)) {
-            Some(id) => id,
-            None => {
-                while used.contains(&lowest) || ids.contains(&lowest) {
-                    lowest += 1;
-                }
-                lowest
+        let id = preferred.find(|id| !used.contains(id) && !ids.contains(id)).unwrap_or_else(|| {
+            while used.contains(&lowest) || ids.contains(&lowest) {
+                lowest += 1;
             }
-        };
+            lowest
+        });
         ids.insert(id);
     }
     let mut doomed = remove.iter().copied();

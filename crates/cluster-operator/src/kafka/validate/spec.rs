@@ -338,7 +338,7 @@ fn windows(kafka: &Kafka, findings: &mut Findings) -> Vec<pki::MaintenanceWindow
         match pki::MaintenanceWindow::parse(text) {
             Ok(window) => windows.push(window),
             Err(error) => {
-                findings.problem(format!("spec.maintenanceTimeWindows[{index}]"), error.to_string())
+                findings.problem(format!("spec.maintenanceTimeWindows[{index}]"), error.to_string());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `spec.storage` of a pool, and which changes of it are possible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use api::common::storage::{Storage, StorageType, Volume as RawVolume, VolumeType};
 
@@ -33,7 +33,7 @@ pub fn validate(storage: &Storage, field: &str, findings: &mut Findings) -> (Vec
                     );
                 }
                 Some(id) if id < 0 => {
-                    findings.problem(format!("{path}.id"), format!("{id} is negative: write 0 or more"))
+                    findings.problem(format!("{path}.id"), format!("{id} is negative: write 0 or more"));
                 }
                 Some(_) => {}
             }
@@ -100,7 +100,7 @@ fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -
             VolumeKind::Claim {
                 size,
                 class: raw.class.clone(),
-                selector: raw.selector.clone().unwrap_or_else(BTreeMap::new),
+                selector: raw.selector.clone().unwrap_or_default(),
                 delete_claim: raw.delete_claim.unwrap_or(false),
                 attributes_class: raw.volume_attributes_class.clone(),
             }
@@ -177,6 +177,8 @@ pub fn forbidden_change(old: &[Volume], old_jbod: bool, new: &[Volume], new_jbod
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]

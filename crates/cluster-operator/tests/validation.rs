@@ -1,0 +1,225 @@
+//! Bad input: the status names the field and what to do, nothing that runs is touched, and a correction heals it.
+
+mod common;
+
+use common::{World, condition};
+use serde_json::{Value, json};
+
+type Change = fn(&mut World);
+
+fn kafka_section(world: &mut World, change: impl FnOnce(&mut Value)) {
+    world.kafka(|kafka| change(&mut kafka["spec"]["kafka"]));
+}
+
+/// What is changed, and what the message must contain.
+const CASES: &[(&str, Change, &[&str])] = &[
+    ("no pool", |world| world.observed.pools.clear(), &["KafkaNodePool", "strimzi.io/cluster: my"]),
+    (
+        "two listeners on one port",
+        |world| kafka_section(world, |kafka| kafka["listeners"][1]["port"] = json!(9092)),
+        &["spec.kafka.listeners[1].port", "9092", "\"plain\""],
+    ),
+    (
+        "two listeners of one name",
+        |world| kafka_section(world, |kafka| kafka["listeners"][1]["name"] = json!("plain")),
+        &["spec.kafka.listeners[1].name", "plain"],
+    ),
+    (
+        "a pool without roles",
+        |world| world.pool(0, |pool| pool["spec"]["roles"] = json!([])),
+        &["KafkaNodePool dual spec.roles", "[controller, broker]"],
+    ),
+    (
+        "no controllers",
+        |world| world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"])),
+        &["spec.roles", "controller"],
+    ),
+    (
+        "an unknown version",
+        |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
+        &["spec.kafka.version", "9.9.9", "4.3.1"],
+    ),
+    (
+        "an unknown metadata version",
+        |world| kafka_section(world, |kafka| kafka["metadataVersion"] = json!("9.9")),
+        &["spec.kafka.metadataVersion", "9.9", "4.3-IV0"],
+    ),
+    (
+        "a version without an image",
+        |world| kafka_section(world, |kafka| kafka["version"] = json!("4.3.0")),
+        &["spec.kafka.image", "4.3.0", "STRIMZI_KAFKA_IMAGES"],
+    ),
+    (
+        "a forbidden option",
+        |world| kafka_section(world, |kafka| kafka["config"]["log.dirs"] = json!("/tmp")),
+        &["spec.kafka.config.log.dirs", "remove it"],
+    ),
+    (
+        "an option of the wrong type",
+        |world| kafka_section(world, |kafka| kafka["config"]["num.io.threads"] = json!("many")),
+        &["spec.kafka.config", "num.io.threads", "many", "whole number"],
+    ),
+    (
+        "an option out of range",
+        |world| kafka_section(world, |kafka| kafka["config"]["num.io.threads"] = json!(0)),
+        &["num.io.threads must be at least 1"],
+    ),
+    (
+        "more replicas than brokers",
+        |world| kafka_section(world, |kafka| kafka["config"]["default.replication.factor"] = json!(5)),
+        &["spec.kafka.config.default.replication.factor", "3 brokers"],
+    ),
+    (
+        "a volume without a size",
+        |world| {
+            world.pool(0, |pool| {
+                pool["spec"]["storage"]["volumes"][0] = json!({"id": 0, "type": "persistent-claim"})
+            });
+        },
+        &["KafkaNodePool dual spec.storage.volumes[0].size", "100Gi"],
+    ),
+    (
+        "a volume without an id",
+        |world| world.pool(0, |pool| pool["spec"]["storage"]["volumes"][0] = json!({"type": "ephemeral"})),
+        &["spec.storage.volumes[0].id"],
+    ),
+    (
+        "a missing listener certificate",
+        |world| {
+            kafka_section(world, |kafka| {
+                let reference = json!({"secretName": "mine", "certificate": "a.crt", "key": "a.key"});
+                kafka["listeners"][1]["configuration"] = json!({"brokerCertChainAndKey": reference});
+            });
+        },
+        &["spec.kafka.listeners[1].configuration.brokerCertChainAndKey.secretName", "\"mine\"", "create it"],
+    ),
+    (
+        "a missing logging ConfigMap",
+        |world| {
+            kafka_section(world, |kafka| {
+                let reference = json!({"configMapKeyRef": {"name": "logs", "key": "log4j2.properties"}});
+                kafka["logging"] = json!({"type": "external", "valueFrom": reference});
+            });
+        },
+        &["spec.kafka.logging.valueFrom.configMapKeyRef.name", "\"logs\""],
+    ),
+    (
+        "a listener type that is not there yet",
+        |world| kafka_section(world, |kafka| kafka["listeners"][0]["type"] = json!("nodeport")),
+        &["spec.kafka.listeners[0].type", "nodeport", "internal"],
+    ),
+    (
+        "a client certificate without encryption",
+        |world| kafka_section(world, |kafka| kafka["listeners"][1]["tls"] = json!(false)),
+        &["spec.kafka.listeners[1].authentication.type", "tls: true"],
+    ),
+    (
+        "an option for another listener type",
+        |world| kafka_section(world, |kafka| kafka["listeners"][0]["configuration"] = json!({"class": "x"})),
+        &["spec.kafka.listeners[0].configuration.class"],
+    ),
+    (
+        "renewal before the beginning",
+        |world| {
+            world.kafka(|kafka| kafka["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 30}))
+        },
+        &["spec.clusterCa.renewalDays"],
+    ),
+    (
+        "a window that is no window",
+        |world| world.kafka(|kafka| kafka["spec"]["maintenanceTimeWindows"] = json!(["at night"])),
+        &["spec.maintenanceTimeWindows[0]"],
+    ),
+    (
+        "another namespace",
+        |world| {
+            world.kafka(|kafka| {
+                kafka["spec"]["entityOperator"]["topicOperator"] = json!({"watchedNamespace": "other"})
+            })
+        },
+        &["spec.entityOperator.topicOperator.watchedNamespace", "other"],
+    ),
+    (
+        "a label of ours",
+        |world| world.kafka(|kafka| kafka["metadata"]["labels"] = json!({"strimzi.io/name": "x"})),
+        &["metadata.labels", "strimzi.io/name"],
+    ),
+];
+
+#[test]
+fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
+    for (what, change, parts) in CASES {
+        let mut world = World::load("dual-role.input.yaml");
+        world.settle();
+        // The mistake is made in a fresh resource: a role that is in use would be kept.
+        for pool in &mut world.observed.pools {
+            std::sync::Arc::make_mut(pool).status.as_mut().unwrap().roles = None;
+        }
+        let (kafka, pools) = (world.observed.kafka.clone(), world.observed.pools.clone());
+        change(&mut world);
+        let plan = world.plan();
+        let not_ready = condition(&plan, "NotReady").unwrap_or_else(|| panic!("{what} is accepted"));
+        let message = not_ready["message"].as_str().unwrap();
+        for part in *parts {
+            assert!(message.contains(part), "{what}: {message:?} does not say {part:?}");
+        }
+        assert!(
+            plan.apply.is_empty()
+                && plan.delete.is_empty()
+                && plan.restarts.is_empty()
+                && plan.admin.is_empty()
+        );
+        assert!(condition(&plan, "Ready").is_none());
+        assert_eq!(
+            plan.status.kafka.as_ref().unwrap()["clusterId"],
+            "the-cluster",
+            "what was known stays known"
+        );
+        world.apply(&plan);
+        (world.observed.kafka, world.observed.pools) = (
+            kafka.map(|kafka| {
+                let mut kafka = kafka.as_ref().clone();
+                kafka.status = world.observed.kafka.as_ref().unwrap().status.clone();
+                std::sync::Arc::new(kafka)
+            }),
+            pools,
+        );
+        let healed = world.plan();
+        assert!(condition(&healed, "Ready").is_some(), "{what}: {:?}", healed.waiting_for);
+        assert!(healed.restarts.is_empty(), "{what}: {:?}", healed.restarts);
+    }
+}
+
+#[test]
+fn an_authority_that_the_user_must_supply_is_asked_for_by_name() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["clientsCa"] = json!({"generateCertificateAuthority": false}));
+    let plan = world.plan();
+    let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("spec.clientsCa.generateCertificateAuthority"), "{message}");
+    assert!(message.contains("my-clients-ca-cert") && message.contains("ca.crt"), "{message}");
+}
+
+#[test]
+fn all_mistakes_are_named_at_once() {
+    let mut world = World::load("dual-role.input.yaml");
+    kafka_section(&mut world, |kafka| {
+        kafka["version"] = json!("1.0.x");
+        kafka["listeners"][1]["port"] = json!(9092);
+    });
+    world.pool(0, |pool| pool["spec"]["roles"] = json!([]));
+    let plan = world.plan();
+    let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    for part in ["spec.kafka.version", "listeners[1].port", "spec.roles"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn sections_that_are_not_carried_out_are_warned_about() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["cruiseControl"] = json!({}));
+    let plan = world.plan();
+    assert!(!plan.apply.is_empty());
+    assert!(condition(&plan, "Warning").unwrap()["message"].as_str().unwrap().contains("spec.cruiseControl"));
+}
