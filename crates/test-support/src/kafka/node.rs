@@ -218,7 +218,17 @@ impl KafkaNode {
 
     /// Stops its time: connections stay open, nothing is answered.
     pub fn pause(&self) -> anyhow::Result<()> {
-        signal(self.pid().context("the node does not run")?, "STOP")
+        let pid = self.pid().context("the node does not run")?;
+        signal(pid, "STOP")?;
+        // On a busy machine some threads still run for a while after the signal.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !all_threads_stopped(pid)? {
+            if Instant::now() > deadline {
+                bail!("kafka node {} did not stop within 10 s", self.id);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Ends a pause.
@@ -408,6 +418,19 @@ pub(super) fn wait_for_line(log: &Path, after: u64, is_running: impl Fn() -> boo
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
+}
+
+/// Whether the kernel lists every thread of a process as stopped.
+fn all_threads_stopped(pid: u32) -> anyhow::Result<bool> {
+    let folder = format!("/proc/{pid}/task");
+    for thread in std::fs::read_dir(&folder).with_context(|| format!("list {folder}"))?.flatten() {
+        // "12 (a name) T ...": the state stands behind the last bracket.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        if !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Sends a signal to a process that we started.
