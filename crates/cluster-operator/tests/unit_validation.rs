@@ -1,5 +1,12 @@
 //! Bad input: the status names the field and what to do, nothing that runs is touched, and a correction heals it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 mod common;
 
 use common::{World, condition};
