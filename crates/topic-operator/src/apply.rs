@@ -1,39 +1,31 @@
 //! Carries out a batch: writes to Kafka, many topics with one request, and then the statuses. No policy here.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::{StreamExt, stream};
-use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ErrorCode, KafkaError, NewPartitions, NewTopic,
-    format_uuid,
-};
+use kafka_admin::{Admin, ErrorCode, KafkaError};
 use tokio::sync::watch;
 
 use crate::{
     kubernetes::{Kubernetes, WriteError, Written},
     metrics::{Call, TopicMetrics},
-    observe::{self, Observed},
-    plan::{self, Intent, Replicas, Rules, TopicPlan},
-    replicas,
+    plan::{Intent, Rules},
+    reconcile, replicas,
     resource::TopicResource,
     status::{Verdict, compose},
-    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef},
+    topic::{Failure, Reason, ResourceRef},
 };
 
 /// How long a passing trouble (Kafka away, an election) may last before a status tells of it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// Between two looks at a running move of replicas: Kafka tells nobody when it is done.
-const MOVE_INTERVAL: Duration = Duration::from_secs(1);
-/// Until a broker has heard of what another one was just told.
-const PROPAGATION: Duration = Duration::from_millis(200);
 /// How long a broker may still show a topic that was deleted.
 const AFTERIMAGE: Duration = Duration::from_mins(1);
 /// Writes to Kubernetes that one batch has in flight.
-const WRITES: usize = 32;
+pub(crate) const WRITES: usize = 32;
 
 /// What all batches share.
 #[derive(Debug)]
@@ -53,7 +45,7 @@ pub struct Context {
 }
 
 impl Context {
-    fn admin(&self) -> Result<Admin, String> {
+    pub(crate) fn admin(&self) -> Result<Admin, String> {
         self.admin
             .borrow()
             .clone()
@@ -68,7 +60,7 @@ impl Context {
         deleted.insert(name.into(), (id.into(), now));
     }
 
-    fn is_afterimage(&self, name: &str, id: &str) -> bool {
+    pub(crate) fn is_afterimage(&self, name: &str, id: &str) -> bool {
         let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
         deleted.get(name).is_some_and(|(gone, at)| **gone == *id && at.elapsed() < AFTERIMAGE)
     }
@@ -152,59 +144,11 @@ pub struct Report {
 }
 
 impl Report {
-    fn add(&mut self, other: Report) {
+    pub(crate) fn add(&mut self, other: Report) {
         self.done.extend(other.done);
         match (&self.kafka, other.kafka) {
             (Reach::Failed(_), _) | (_, Reach::NotAsked) => {}
             (_, reach) => self.kafka = reach,
-        }
-    }
-}
-
-/// A resource on its way through a batch.
-#[derive(Debug)]
-pub struct Job {
-    /// What came in.
-    pub item: Item,
-    /// The resource as last written.
-    pub current: TopicResource,
-    /// What has to be done in Kafka.
-    pub plan: TopicPlan,
-    /// The topic's id, once it exists.
-    pub topic_id: Option<Box<str>>,
-    /// What cannot be done.
-    pub failures: Vec<Failure>,
-    /// What to say about moving replicas.
-    pub change: Option<ReplicasChange>,
-    /// Trouble that may pass; the status is not written for it at once.
-    pub passing: Option<String>,
-    /// When to look again.
-    pub next: Next,
-}
-
-impl Job {
-    /// Takes in Kafka's error about this topic.
-    pub fn fail(&mut self, error: &KafkaError) {
-        if error.is_retriable() || error.code == ErrorCode::TOPIC_ALREADY_EXISTS {
-            // Elections and brokers that have not heard yet: the next look sees clearer.
-            self.passing = Some(error.to_string());
-        } else if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
-            self.next = Next::Again(MOVE_INTERVAL);
-        } else {
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
-        }
-        if self.next == Next::Settled {
-            self.next = Next::Retry;
-        }
-    }
-
-    /// The verdict so far.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::Looked {
-            topic_id: self.topic_id.clone(),
-            failures: self.failures.clone(),
-            warnings: self.plan.warnings.clone(),
-            replicas_change: self.change.clone(),
         }
     }
 }
@@ -227,7 +171,7 @@ pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report 
         release_all(context, release),
         delete_all(context, delete),
         say_all(context, say),
-        reconcile_all(context, compare, periodic),
+        reconcile::reconcile_all(context, compare, periodic),
     );
     for part in [released, deleted, said, compared] {
         report.add(part);
@@ -237,7 +181,7 @@ pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report 
     report
 }
 
-fn settled(item: &Item) -> Done {
+pub(crate) fn settled(item: &Item) -> Done {
     Done {
         reference: item.resource.reference.clone(),
         topic: item.topic.clone(),
@@ -248,11 +192,11 @@ fn settled(item: &Item) -> Done {
     }
 }
 
-fn retry(item: &Item, trouble: String) -> Done {
+pub(crate) fn retry(item: &Item, trouble: String) -> Done {
     Done { next: Next::Retry, succeeded: false, trouble: Some(trouble), ..settled(item) }
 }
 
-fn written(item: &Item, result: Result<Written, WriteError>) -> Done {
+pub(crate) fn written(item: &Item, result: Result<Written, WriteError>) -> Done {
     match result {
         Ok(Written::Now(now)) => Done { latest: Latest::Now(now), ..settled(item) },
         Ok(Written::Gone) => Done { latest: Latest::Gone, ..settled(item) },
@@ -293,7 +237,12 @@ async fn say_all(context: &Context, items: Vec<Item>) -> Report {
     Report { done, ..Report::default() }
 }
 
-async fn write_verdict(context: &Context, item: &Item, current: &TopicResource, verdict: &Verdict) -> Done {
+pub(crate) async fn write_verdict(
+    context: &Context,
+    item: &Item,
+    current: &TopicResource,
+    verdict: &Verdict,
+) -> Done {
     let now = api::conditions::format_time(jiff::Timestamp::now());
     let status = compose(current, verdict, &now);
     written(item, context.kubernetes.write_status(current, &status).await)
@@ -398,7 +347,12 @@ async fn after_delete(context: &Context, item: Item, outcome: Option<Result<(), 
 }
 
 /// Kafka did not answer: everything is tried again, and only what has been failing for a while says so in its status.
-async fn unreachable_all(context: &Context, items: Vec<Item>, periodic: bool, why: &str) -> Report {
+pub(crate) async fn unreachable_all(
+    context: &Context,
+    items: Vec<Item>,
+    periodic: bool,
+    why: &str,
+) -> Report {
     let done = each(items, |item| async move {
         if periodic || item.failing < PATIENCE {
             return Done { trouble: None, ..retry(&item, String::new()) };
@@ -412,303 +366,4 @@ async fn unreachable_all(context: &Context, items: Vec<Item>, periodic: bool, wh
     })
     .await;
     Report { done, kafka: Reach::Failed(why.to_owned()), periodic: false }
-}
-
-async fn reconcile_all(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
-    let mut report = Report::default();
-    if items.is_empty() {
-        return report;
-    }
-    let admin = match context.admin() {
-        Ok(admin) => admin,
-        Err(why) => return unreachable_all(context, items, periodic, &why).await,
-    };
-    let resources: Vec<Arc<TopicResource>> = items.iter().map(|i| i.resource.clone()).collect();
-    let (finalized, observed) =
-        tokio::join!(finalize_all(context, items), observe::observe(&admin, &context.metrics, &resources));
-    drop(resources);
-    let (ready, dropped) = finalized;
-    report.done.extend(dropped);
-    let mut observed = match observed {
-        Ok(observed) => observed,
-        Err(error) => {
-            let (items, known): (Vec<Item>, Vec<TopicResource>) = ready.into_iter().unzip();
-            let mut lost = unreachable_all(context, items, periodic, &error.to_string()).await;
-            keep_written(&mut lost.done, known);
-            report.add(lost);
-            return report;
-        }
-    };
-    let mut jobs: Vec<Job> =
-        ready.into_iter().map(|(item, current)| plan_one(context, item, current, &mut observed)).collect();
-    drop(observed);
-    let mut reach = Reach::Reached;
-    if let Err(error) = write_kafka(context, &admin, &mut jobs).await {
-        reach = Reach::Failed(error.to_string());
-    }
-    report.add(Report { kafka: reach, ..Report::default() });
-    report.done.extend(
-        stream::iter(jobs).map(|job| finish(context, job)).buffer_unordered(WRITES).collect::<Vec<_>>().await,
-    );
-    report
-}
-
-/// A finalizer that was written stays known although the rest of the batch failed.
-fn keep_written(done: &mut [Done], known: Vec<TopicResource>) {
-    let mut known: HashMap<ResourceRef, TopicResource> =
-        known.into_iter().map(|r| (r.reference.clone(), r)).collect();
-    for done in done {
-        if matches!(done.latest, Latest::Same)
-            && let Some(now) = known.remove(&done.reference)
-        {
-            done.latest = Latest::Now(Box::new(now));
-        }
-    }
-}
-
-/// Finalizers come before anything is made in Kafka: a topic that was made is always deleted with its resource.
-async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicResource)>, Vec<Done>) {
-    let results: Vec<Result<(Item, TopicResource), Done>> = stream::iter(items)
-        .map(|item| async move {
-            let wants = plan::wants_finalizer(&item.resource, &context.rules);
-            if !wants && !plan::sheds_finalizer(&item.resource, &context.rules) {
-                let current = (*item.resource).clone();
-                return Ok((item, current));
-            }
-            match context.kubernetes.set_finalizer(&item.resource, wants).await {
-                // Deleted or changed meanwhile: its event brings it back.
-                Ok(Written::Now(now)) if now.deleting || now.generation != item.resource.generation => {
-                    Err(written(&item, Ok(Written::Now(now))))
-                }
-                Ok(Written::Now(now)) => Ok((item, *now)),
-                other => Err(written(&item, other)),
-            }
-        })
-        .buffer_unordered(WRITES)
-        .collect()
-        .await;
-    let (mut ready, mut dropped) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(pair) => ready.push(pair),
-            Err(done) => dropped.push(done),
-        }
-    }
-    (ready, dropped)
-}
-
-fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mut Observed) -> Job {
-    let seen = observed.topics.remove(&current.topic_name).unwrap_or(Ok(None));
-    let mut job = Job {
-        plan: TopicPlan::default(),
-        topic_id: None,
-        failures: Vec::new(),
-        change: current.status.replicas_change.as_deref().cloned(),
-        passing: None,
-        next: Next::Settled,
-        item,
-        current,
-    };
-    let topic = match seen {
-        Ok(topic) => topic,
-        Err(error) => {
-            job.fail(&error);
-            return job;
-        }
-    };
-    if let Some(topic) = &topic
-        && context.is_afterimage(&job.current.topic_name, &topic.id)
-    {
-        job.passing = Some("the broker still shows the topic that was deleted".into());
-        job.next = Next::Again(PROPAGATION);
-        return job;
-    }
-    job.plan = plan::plan(&job.current, topic.as_ref(), &observed.brokers, &context.rules);
-    job.topic_id = topic.map(|t| t.id);
-    job.failures = std::mem::take(&mut job.plan.failures);
-    if job.failures.iter().any(|f| f.reason == Reason::KafkaError) {
-        job.next = Next::Retry;
-    }
-    if let Some(remark) = &job.plan.remark {
-        tracing::warn!(resource = %job.current.reference, topic = %job.current.topic_name, "{remark}");
-    }
-    let target = job.current.replicas.or(job.change.as_ref().map(|c| c.target)).unwrap_or_default();
-    let change = |state, message: String| {
-        Some(ReplicasChange { target, state, message: Some(message.into()), session: None })
-    };
-    match &job.plan.replicas {
-        Replicas::AsWanted | Replicas::Ended => job.change = None,
-        Replicas::Moving { left } => {
-            job.change = change(ChangeState::Ongoing, format!("{left} partitions are being moved"));
-            job.next = Next::Again(MOVE_INTERVAL);
-        }
-        Replicas::Start { moves, .. } => {
-            job.change = change(ChangeState::Pending, format!("{} partitions have to be moved", moves.len()));
-            job.next = Next::Again(MOVE_INTERVAL);
-        }
-        Replicas::Wait => {
-            job.change = change(ChangeState::Pending, "waiting for new partitions".into());
-            job.next = Next::Again(PROPAGATION);
-        }
-    }
-    job
-}
-
-async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
-    let mut create = Vec::new();
-    let mut alter = BTreeMap::new();
-    let mut grow = Vec::new();
-    for job in jobs.iter() {
-        let name = job.current.topic_name.to_string();
-        if let Some(creation) = &job.plan.create {
-            let mut topic = NewTopic::new(name.clone());
-            topic.partitions = creation.partitions;
-            topic.replication_factor = creation.replicas.map(|r| r as i16);
-            topic.configs = creation.config.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-            create.push(topic);
-        }
-        let diff = &job.plan.config;
-        if !diff.set.is_empty() || !diff.remove.is_empty() {
-            let sets = diff.set.iter().map(|(k, v)| ConfigChange::set(k.clone(), v.clone()));
-            let changes: Vec<ConfigChange> =
-                sets.chain(diff.remove.iter().map(|k| ConfigChange::delete(k.clone()))).collect();
-            alter.insert(ConfigResource::Topic(name.clone()), changes);
-        }
-        if let Some(total_count) = job.plan.grow_to {
-            grow.push(NewPartitions { topic: name, total_count, assignments: Vec::new() });
-        }
-    }
-    let metrics = &context.metrics;
-    let created = async {
-        if create.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::CreateTopics, admin.create_topics(create, false)).await
-    };
-    let altered = async {
-        if alter.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::AlterConfigs, admin.incremental_alter_configs(alter, false)).await
-    };
-    let grown = async {
-        if grow.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::CreatePartitions, admin.create_partitions(grow, false)).await
-    };
-    let (created, altered, grown) = tokio::join!(created, altered, grown);
-    let mut lost = None;
-    let (mut made, mut changed, mut larger) = (Vec::new(), Vec::new(), Vec::new());
-    let mut created = open(created, &mut lost);
-    let mut altered = open(altered, &mut lost);
-    let mut grown = open(grown, &mut lost);
-    for job in jobs.iter_mut() {
-        let name = job.current.topic_name.to_string();
-        if job.plan.create.is_some() {
-            match take(&mut created, &name, lost.as_ref()) {
-                Ok(topic) => {
-                    job.topic_id = Some(format_uuid(topic.id).into());
-                    made.push(name.clone());
-                }
-                Err(error) => job.fail_with(error),
-            }
-        }
-        if !job.plan.config.set.is_empty() || !job.plan.config.remove.is_empty() {
-            match take(&mut altered, &ConfigResource::Topic(name.clone()), lost.as_ref()) {
-                Ok(()) => changed.push(name.clone()),
-                Err(error) => job.fail_with(error),
-            }
-        }
-        if job.plan.grow_to.is_some() {
-            match take(&mut grown, &name, lost.as_ref()) {
-                Ok(()) => larger.push(name),
-                Err(error) => job.fail_with(error),
-            }
-        }
-    }
-    tell("created topics", &made);
-    tell("altered the configuration of topics", &changed);
-    tell("added partitions to topics", &larger);
-    if lost.is_none() {
-        lost = replicas::carry_out(context, admin, jobs).await.err();
-    }
-    lost.map_or(Ok(()), Err)
-}
-
-impl Job {
-    fn fail_with(&mut self, error: Missing) {
-        match error {
-            Missing::Refused(error) => self.fail(&error),
-            Missing::Lost(why) => {
-                self.passing = Some(why);
-                self.next = Next::Retry;
-            }
-        }
-    }
-}
-
-/// Why an answer about a topic is not there.
-enum Missing {
-    Refused(KafkaError),
-    Lost(String),
-}
-
-fn open<K: Ord, T>(
-    answer: Result<BTreeMap<K, Result<T, KafkaError>>, AdminError>,
-    lost: &mut Option<AdminError>,
-) -> BTreeMap<K, Result<T, KafkaError>> {
-    answer.unwrap_or_else(|error| {
-        *lost = Some(error);
-        BTreeMap::new()
-    })
-}
-
-fn take<K: Ord, T>(
-    answers: &mut BTreeMap<K, Result<T, KafkaError>>,
-    key: &K,
-    lost: Option<&AdminError>,
-) -> Result<T, Missing> {
-    match answers.remove(key) {
-        Some(answer) => answer.map_err(Missing::Refused),
-        None => Err(Missing::Lost(
-            lost.map_or_else(|| "Kafka's answer left the topic out".into(), ToString::to_string),
-        )),
-    }
-}
-
-fn tell(what: &str, names: &[String]) {
-    const SHOWN: usize = 5;
-    if names.is_empty() {
-        return;
-    }
-    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    tracing::info!(count = names.len(), topics = %format!("{shown}{more}"), "{what}");
-}
-
-async fn finish(context: &Context, job: Job) -> Done {
-    if let Some(why) = &job.passing
-        && job.item.failing < PATIENCE
-    {
-        let next = if job.next == Next::Settled { Next::Retry } else { job.next };
-        let item = job.item;
-        tracing::debug!(resource = %job.current.reference, why, "trying again");
-        return Done { latest: Latest::Now(Box::new(job.current)), next, succeeded: false, ..settled(&item) };
-    }
-    let mut job = job;
-    if let Some(why) = job.passing.take() {
-        job.failures.push(Failure::new(Reason::KafkaError, why));
-    }
-    let succeeded = job.failures.is_empty();
-    let mut done = write_verdict(context, &job.item, &job.current, &job.verdict()).await;
-    if matches!(done.latest, Latest::Same) {
-        // The status was not written, but a finalizer may have been.
-        done.latest = Latest::Now(Box::new(job.current));
-    }
-    done.succeeded &= succeeded;
-    if done.next == Next::Settled {
-        done.next = job.next;
-    }
-    done
 }

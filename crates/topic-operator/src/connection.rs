@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kafka_admin::{Admin, AdminConfig, TlsConfig};
+use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, TlsConfig};
 use kube::Client;
 use operator_runtime::{
     env::Namespaces,
@@ -159,6 +159,31 @@ fn tls_config(
         config = config.with_identity(part(&settings.certificate_name)?, part(&settings.key_name)?);
     }
     Ok(config)
+}
+
+/// Warns when brokers create topics by themselves: those would come into being with other settings than their
+/// resources', or come back after their deletion.
+pub(crate) async fn review(admin: &mut watch::Receiver<Option<Admin>>) {
+    const KEY: &str = "auto.create.topics.enable";
+    let Ok(admin) = admin.wait_for(Option::is_some).await.map(|a| a.clone()) else { return };
+    let Some(admin) = admin else { return };
+    let look = async {
+        let Some(id) = admin.describe_cluster().await?.nodes.into_keys().next() else { return Ok(false) };
+        let names = ConfigSelection::Names([KEY.to_owned()].into());
+        let answers = admin.describe_configs([ConfigResource::Broker(id)], names).await?;
+        Ok(answers
+            .into_values()
+            .filter_map(Result::ok)
+            .any(|c| c.get(KEY).is_some_and(|e| e.value.as_deref() == Some("true"))))
+    };
+    let result: Result<bool, kafka_admin::AdminError> = look.await;
+    match result {
+        Ok(true) => tracing::warn!(
+            "the brokers have {KEY}=true: a client that merely asks for a topic creates it; set it to false so that only KafkaTopics create topics"
+        ),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(%error, "cannot read {KEY} of the brokers"),
+    }
 }
 
 #[cfg(test)]

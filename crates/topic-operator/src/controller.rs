@@ -6,15 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::{Kafka, KafkaTopic};
-use k8s_openapi::api::core::v1::ConfigMap;
-use kafka_admin::{Admin, ConfigResource, ConfigSelection};
-use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
+use kafka_admin::Admin;
+use kube::Client;
 use operator_runtime::{
-    env::Namespaces,
     metrics::Metrics,
     server::{Gate, Health, Heartbeat},
-    watch::{Event, ObjectRef, Watch},
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -33,27 +29,13 @@ use crate::{
     resource::TopicResource,
     settings::Settings,
     topic::{Failure, Reason, ResourceRef},
+    watches::{self, Message},
 };
 
 /// Resources in one step of the timer's look at everything: one or two requests per step, and bounded memory.
 const SWEEP: usize = 2000;
 /// The loop goes round at least this often, as a sign of life.
 const PULSE: Duration = Duration::from_secs(10);
-/// How long the start waits for the state of the Kafka resource.
-const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
-
-/// What the watches tell.
-#[derive(Debug)]
-enum Message {
-    /// A KafkaTopic as it is.
-    Seen(Box<TopicResource>),
-    /// A KafkaTopic is gone, or its labels no longer select it.
-    Gone(ResourceRef),
-    /// Whether the Kafka resource is being deleted or was deleted.
-    ClusterGoesAway(bool),
-    /// Whether a namespace grants its topics.
-    Grant { namespace: String, granted: bool },
-}
 
 /// What has to be done after something that is no batch.
 #[derive(Debug)]
@@ -158,7 +140,7 @@ struct Controller {
 impl Controller {
     async fn run(mut self, client: Client, projector: Projector, shutdown: CancellationToken) {
         let (sender, mut messages) = mpsc::unbounded_channel();
-        if !self.start_watches(&client, projector, sender, &shutdown).await {
+        if !watches::start(&self.settings, &client, projector, sender, &shutdown).await {
             return;
         }
         while let Ok(message) = messages.try_recv() {
@@ -167,7 +149,7 @@ impl Controller {
         if !self.settings.skip_review {
             let mut admin = self.context.admin.clone();
             self.tasks.spawn(async move {
-                review(&mut admin).await;
+                connection::review(&mut admin).await;
                 Outcome::Quiet
             });
         }
@@ -206,98 +188,6 @@ impl Controller {
         if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
             tracing::warn!("some topics were still being worked on; the next start goes on with them");
         }
-    }
-
-    /// False when shutdown came first.
-    async fn start_watches(
-        &mut self,
-        client: &Client,
-        projector: Projector,
-        sender: mpsc::UnboundedSender<Message>,
-        shutdown: &CancellationToken,
-    ) -> bool {
-        self.watch_cluster(client, &sender, shutdown).await;
-        self.watch_grants(client, &sender, shutdown);
-        let mut namespaces = vec![self.settings.namespace.clone()];
-        namespaces.extend(self.settings.guests.iter().map(|g| g.namespace.clone()));
-        let seen = sender.clone();
-        let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
-            .labels(self.settings.selector.to_query().as_deref())
-            .start(shutdown, move |topic: KafkaTopic| {
-                // The index is the memory; the cache keeps names only.
-                let _ = seen.send(Message::Seen(Box::new(projector.project(topic))));
-                Some(())
-            });
-        cache.on_change(move |event| {
-            if let Event::Deleted { key, .. } = event {
-                let _ = sender.send(Message::Gone(reference_of(key)));
-            }
-        });
-        shutdown.run_until_cancelled(cache.ready()).await.is_some()
-    }
-
-    /// Follows the Kafka resource, if the labels name one and it may be read.
-    async fn watch_cluster(
-        &self,
-        client: &Client,
-        sender: &mpsc::UnboundedSender<Message>,
-        shutdown: &CancellationToken,
-    ) {
-        let Some(name) = self.settings.cluster_name() else { return };
-        let namespace = &self.settings.cluster_namespace;
-        let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
-        let look = ListParams::default().fields(&format!("metadata.name={name}"));
-        if let Ok(Err(kube::Error::Api(status))) =
-            tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await
-            && matches!(status.code, 403 | 404)
-        {
-            tracing::info!(
-                namespace,
-                name,
-                "the Kafka resource may not be read: finalizers are not taken off when it is deleted"
-            );
-            return;
-        }
-        // A cluster that was never there gives no event: it may be one without a Kafka resource.
-        let cache =
-            Watch::<PartialObjectMeta<Kafka>>::namespaced(client, &Namespaces::Some(vec![namespace.clone()]))
-                .fields(&format!("metadata.name={name}"))
-                .start(shutdown, |kafka: PartialObjectMeta<Kafka>| {
-                    Some(kafka.metadata.deletion_timestamp.is_some())
-                });
-        let sender = sender.clone();
-        cache.on_change(move |event| {
-            let going = match event {
-                Event::Applied { new, .. } => ***new,
-                Event::Deleted { .. } => true,
-            };
-            let _ = sender.send(Message::ClusterGoesAway(going));
-        });
-        let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
-    }
-
-    fn watch_grants(
-        &self,
-        client: &Client,
-        sender: &mpsc::UnboundedSender<Message>,
-        shutdown: &CancellationToken,
-    ) {
-        if self.settings.guests.is_empty() {
-            return;
-        }
-        let namespaces: Vec<String> = self.settings.guests.iter().map(|g| g.namespace.clone()).collect();
-        let (home, cluster) = self.settings.cluster();
-        let cache = Watch::<ConfigMap>::namespaced(client, &Namespaces::Some(namespaces))
-            .fields(&format!("metadata.name={}", grants::GRANT_NAME))
-            .start(shutdown, move |map: ConfigMap| {
-                Some(map.data.as_ref().is_some_and(|data| grants::names_cluster(data, &home, &cluster)))
-            });
-        let sender = sender.clone();
-        cache.on_change(move |event| {
-            let granted = matches!(event, Event::Applied { new, .. } if ***new);
-            let namespace = event.key().namespace.clone();
-            let _ = sender.send(Message::Grant { namespace, granted });
-        });
     }
 
     fn take_in(&mut self, message: Message) {
@@ -586,34 +476,5 @@ impl Controller {
         metrics.reconcile.resources.set(self.index.len() as f64);
         metrics.reconcile.paused.set(self.index.paused() as f64);
         metrics.max_queue_size.set(self.queue.largest() as f64);
-    }
-}
-
-fn reference_of(key: &ObjectRef) -> ResourceRef {
-    ResourceRef::new(&key.namespace, &key.name)
-}
-
-/// Warns when brokers create topics by themselves: those would come into being with other settings than their
-/// resources', or come back after their deletion.
-async fn review(admin: &mut watch::Receiver<Option<Admin>>) {
-    const KEY: &str = "auto.create.topics.enable";
-    let Ok(admin) = admin.wait_for(Option::is_some).await.map(|a| a.clone()) else { return };
-    let Some(admin) = admin else { return };
-    let look = async {
-        let Some(id) = admin.describe_cluster().await?.nodes.into_keys().next() else { return Ok(false) };
-        let names = ConfigSelection::Names([KEY.to_owned()].into());
-        let answers = admin.describe_configs([ConfigResource::Broker(id)], names).await?;
-        Ok(answers
-            .into_values()
-            .filter_map(Result::ok)
-            .any(|c| c.get(KEY).is_some_and(|e| e.value.as_deref() == Some("true"))))
-    };
-    let result: Result<bool, kafka_admin::AdminError> = look.await;
-    match result {
-        Ok(true) => tracing::warn!(
-            "the brokers have {KEY}=true: a client that merely asks for a topic creates it; set it to false so that only KafkaTopics create topics"
-        ),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "cannot read {KEY} of the brokers"),
     }
 }

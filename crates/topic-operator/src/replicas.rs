@@ -12,11 +12,12 @@ use kafka_admin::{
 };
 
 use crate::{
-    apply::{Context, Job, Next},
+    apply::{Context, Next},
     config::THROTTLE_KEYS,
     kubernetes::Written,
     metrics::Call,
     plan::Replicas,
+    reconcile::Job,
     status::compose,
     topic::ChangeState,
 };

@@ -1,0 +1,127 @@
+//! What the controller is told: KafkaTopics, the Kafka resource, grants of other namespaces.
+
+use std::time::Duration;
+
+use api::{Kafka, KafkaTopic};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
+use operator_runtime::{
+    env::Namespaces,
+    watch::{Event, ObjectRef, Watch},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{grants, kubernetes::Projector, resource::TopicResource, settings::Settings, topic::ResourceRef};
+
+/// How long the start waits for the state of the Kafka resource.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the watches tell.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A KafkaTopic as it is.
+    Seen(Box<TopicResource>),
+    /// A KafkaTopic is gone, or its labels no longer select it.
+    Gone(ResourceRef),
+    /// Whether the Kafka resource is being deleted or was deleted.
+    ClusterGoesAway(bool),
+    /// Whether a namespace grants its topics.
+    Grant { namespace: String, granted: bool },
+}
+
+/// Starts all watches. They tell everything that is there before this returns; false when shutdown came first.
+pub(crate) async fn start(
+    settings: &Settings,
+    client: &Client,
+    projector: Projector,
+    sender: mpsc::UnboundedSender<Message>,
+    shutdown: &CancellationToken,
+) -> bool {
+    watch_cluster(settings, client, &sender, shutdown).await;
+    watch_grants(settings, client, &sender, shutdown);
+    let mut namespaces = vec![settings.namespace.clone()];
+    namespaces.extend(settings.guests.iter().map(|g| g.namespace.clone()));
+    let seen = sender.clone();
+    let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
+        .labels(settings.selector.to_query().as_deref())
+        .start(shutdown, move |topic: KafkaTopic| {
+            // The index is the memory; the cache keeps names only.
+            let _ = seen.send(Message::Seen(Box::new(projector.project(topic))));
+            Some(())
+        });
+    cache.on_change(move |event| {
+        if let Event::Deleted { key, .. } = event {
+            let _ = sender.send(Message::Gone(reference_of(key)));
+        }
+    });
+    shutdown.run_until_cancelled(cache.ready()).await.is_some()
+}
+
+/// Follows the Kafka resource, if the labels name one and it may be read.
+async fn watch_cluster(
+    settings: &Settings,
+    client: &Client,
+    sender: &mpsc::UnboundedSender<Message>,
+    shutdown: &CancellationToken,
+) {
+    let Some(name) = settings.cluster_name() else { return };
+    let namespace = &settings.cluster_namespace;
+    let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
+    let look = ListParams::default().fields(&format!("metadata.name={name}"));
+    if let Ok(Err(kube::Error::Api(status))) =
+        tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await
+        && matches!(status.code, 403 | 404)
+    {
+        tracing::info!(
+            namespace,
+            name,
+            "the Kafka resource may not be read: finalizers are not taken off when it is deleted"
+        );
+        return;
+    }
+    // A cluster that was never there gives no event: it may be one without a Kafka resource.
+    let cache =
+        Watch::<PartialObjectMeta<Kafka>>::namespaced(client, &Namespaces::Some(vec![namespace.clone()]))
+            .fields(&format!("metadata.name={name}"))
+            .start(shutdown, |kafka: PartialObjectMeta<Kafka>| {
+                Some(kafka.metadata.deletion_timestamp.is_some())
+            });
+    let sender = sender.clone();
+    cache.on_change(move |event| {
+        let going = match event {
+            Event::Applied { new, .. } => ***new,
+            Event::Deleted { .. } => true,
+        };
+        let _ = sender.send(Message::ClusterGoesAway(going));
+    });
+    let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
+}
+
+fn watch_grants(
+    settings: &Settings,
+    client: &Client,
+    sender: &mpsc::UnboundedSender<Message>,
+    shutdown: &CancellationToken,
+) {
+    if settings.guests.is_empty() {
+        return;
+    }
+    let namespaces: Vec<String> = settings.guests.iter().map(|g| g.namespace.clone()).collect();
+    let (home, cluster) = settings.cluster();
+    let cache = Watch::<ConfigMap>::namespaced(client, &Namespaces::Some(namespaces))
+        .fields(&format!("metadata.name={}", grants::GRANT_NAME))
+        .start(shutdown, move |map: ConfigMap| {
+            Some(map.data.as_ref().is_some_and(|data| grants::names_cluster(data, &home, &cluster)))
+        });
+    let sender = sender.clone();
+    cache.on_change(move |event| {
+        let granted = matches!(event, Event::Applied { new, .. } if ***new);
+        let namespace = event.key().namespace.clone();
+        let _ = sender.send(Message::Grant { namespace, granted });
+    });
+}
+
+fn reference_of(key: &ObjectRef) -> ResourceRef {
+    ResourceRef::new(&key.namespace, &key.name)
+}
