@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::ReconcileMetrics;
-use crate::queue::{Key, Priority, Queue};
+use crate::queue::{Key, Queue};
 use crate::server::Heartbeat;
 
 /// How a pass ended.
@@ -68,7 +68,8 @@ impl<K: Key> Controller<K> {
         self
     }
 
-    /// Counts passes, successes, failures and durations.
+    /// Counts passes, successes, failures and durations. Periodic ones are counted where they are queued: see
+    /// [`Queue::resync_every`].
     pub fn metrics(mut self, metrics: ReconcileMetrics) -> Self {
         self.metrics = Some(metrics);
         self
@@ -98,9 +99,9 @@ impl<K: Key> Controller<K> {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(ended) = passes.running.join_next_with_id() => self.end(&mut passes, ended),
-                next = self.queue.next_with_priority(), if free => {
-                    let Some((key, priority)) = next else { break };
-                    self.begin(&mut passes, key, priority, &pass);
+                next = self.queue.next(), if free => {
+                    let Some(key) = next else { break };
+                    self.begin(&mut passes, key, &pass);
                 }
                 () = tokio::time::sleep(BEAT) => {}
             }
@@ -115,7 +116,7 @@ impl<K: Key> Controller<K> {
         }
     }
 
-    fn begin<F, Fut, E>(&self, passes: &mut Passes<K, E>, key: K, priority: Priority, pass: &F)
+    fn begin<F, Fut, E>(&self, passes: &mut Passes<K, E>, key: K, pass: &F)
     where
         F: Fn(K) -> Fut,
         Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
@@ -123,9 +124,6 @@ impl<K: Key> Controller<K> {
     {
         if let Some(metrics) = &self.metrics {
             metrics.reconciliations.inc();
-            if priority == Priority::Resync {
-                metrics.periodical.inc();
-            }
         }
         let work = pass(key.clone());
         let deadline = self.deadline;

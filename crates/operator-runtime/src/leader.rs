@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -329,55 +329,68 @@ impl LeaderElector {
     }
 
     async fn renew(self, mut lease: Lease, lost: CancellationToken, stop: CancellationToken) {
-        let mut renewed = Instant::now();
+        let mut deadline = Instant::now() + self.config.renew_deadline;
         loop {
+            let next = (Instant::now() + self.config.retry_period).min(deadline);
             tokio::select! {
                 () = stop.cancelled() => {
                     self.release(&lease).await;
                     return;
                 }
-                () = sleep(self.config.retry_period) => {}
+                () = sleep_until(next) => {}
             }
-            let wanted = held(Some(&lease), &self.config, clock::now());
-            match self
-                .request(self.api.replace(&self.config.lease_name, &PostParams::default(), &wanted))
-                .await
-            {
-                Ok(new) => {
+            // Others count from the moment the server wrote the lease, which is not before this one.
+            let asked = Instant::now();
+            let renewal = timeout_at(deadline, self.renew_once(&lease)).await;
+            let reason = match renewal {
+                Ok(Renewal::Done(new)) => {
                     lease = new;
-                    renewed = Instant::now();
+                    deadline = asked + self.config.renew_deadline;
                     continue;
                 }
-                Err(Failure::Api(error)) if is_code(&error, 409) || is_code(&error, 404) => {
-                    // Somebody wrote it: a person with an annotation, or another operator that believes we are gone.
-                    match self.request(self.api.get_opt(&self.config.lease_name)).await {
-                        Ok(Some(new)) => {
-                            let holder = new
-                                .spec
-                                .as_ref()
-                                .and_then(|spec| spec.holder_identity.clone())
-                                .unwrap_or_default();
-                            if holder != self.config.identity {
-                                tracing::error!(lease = %self.config.lease_name, holder = %holder, "leadership lost to another holder");
-                                lost.cancel();
-                                return;
-                            }
-                            lease = new;
-                        }
-                        Ok(None) => {
-                            tracing::error!(lease = %self.config.lease_name, "leadership lost: the lease was deleted");
-                            lost.cancel();
-                            return;
-                        }
-                        Err(error) => tracing::warn!(%error, "read the lease"),
+                Ok(Renewal::Repeat(new)) => {
+                    lease = new.unwrap_or(lease);
+                    if Instant::now() < deadline {
+                        continue;
                     }
+                    "the lease could not be renewed in time".to_owned()
                 }
-                Err(error) => tracing::warn!(lease = %self.config.lease_name, %error, "renew the lease"),
+                Ok(Renewal::Lost(reason)) => reason,
+                Err(_) => "the lease could not be renewed in time".to_owned(),
+            };
+            tracing::error!(lease = %self.config.lease_name, namespace = %self.config.lease_namespace, reason, "leadership lost");
+            lost.cancel();
+            return;
+        }
+    }
+
+    async fn renew_once(&self, lease: &Lease) -> Renewal {
+        let name = &self.config.lease_name;
+        let wanted = held(Some(lease), &self.config, clock::now());
+        let error = match self.request(self.api.replace(name, &PostParams::default(), &wanted)).await {
+            Ok(new) => return Renewal::Done(new),
+            Err(error) => error,
+        };
+        let written_by_others =
+            matches!(&error, Failure::Api(error) if is_code(error, 409) || is_code(error, 404));
+        if !written_by_others {
+            tracing::warn!(lease = %name, %error, "renew the lease; trying again");
+            return Renewal::Repeat(None);
+        }
+        // By a person with an annotation, or by another operator that believes we are gone.
+        match self.request(self.api.get_opt(name)).await {
+            Ok(Some(new)) => {
+                let holder =
+                    new.spec.as_ref().and_then(|spec| spec.holder_identity.clone()).unwrap_or_default();
+                if holder == self.config.identity {
+                    return Renewal::Repeat(Some(new));
+                }
+                Renewal::Lost(format!("it is held by '{holder}'"))
             }
-            if renewed.elapsed() >= self.config.renew_deadline {
-                tracing::error!(lease = %self.config.lease_name, deadline_ms = self.config.renew_deadline.as_millis() as u64, "leadership lost: the lease could not be renewed in time");
-                lost.cancel();
-                return;
+            Ok(None) => Renewal::Lost("the lease was deleted".to_owned()),
+            Err(error) => {
+                tracing::warn!(lease = %name, %error, "read the lease; trying again");
+                Renewal::Repeat(None)
             }
         }
     }
@@ -419,6 +432,14 @@ impl LeaderElector {
             }
         }
     }
+}
+
+/// How one attempt to renew ended.
+enum Renewal {
+    Done(Lease),
+    /// Try again, with the newer state of the Lease if there is one.
+    Repeat(Option<Lease>),
+    Lost(String),
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -194,26 +194,26 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
         }
     }
 
-    /// Waits for a key, then `linger` for more, and takes up to `max` keys. Each must be given back. Empty after [`Queue::close`]. Do not drop it
-    /// half-way: keys that were taken already would count as being worked on for ever.
+    /// Waits for a key, then `linger` for more, and takes up to `max` keys. Each must be given back. Empty after [`Queue::close`]. Dropped half-way,
+    /// it puts back what it took.
     pub async fn take_batch(&self, max: usize, linger: Duration) -> Vec<K> {
         let Some(first) = self.next().await else { return Vec::new() };
-        let mut batch = vec![first];
+        let mut batch = Taken { queue: self, keys: vec![first] };
         let until = Instant::now() + linger;
         loop {
             let notified = self.shared.wake.notified();
             {
                 let mut state = self.lock();
                 state.promote(Instant::now());
-                while batch.len() < max {
+                while batch.keys.len() < max {
                     let Some((key, _)) = state.pop() else { break };
-                    batch.push(key);
+                    batch.keys.push(key);
                 }
-                if batch.len() >= max || state.closed || Instant::now() >= until {
+                if batch.keys.len() >= max || state.closed || Instant::now() >= until {
                     if !state.is_idle() || state.closed {
                         self.shared.wake.notify_one();
                     }
-                    return batch;
+                    return std::mem::take(&mut batch.keys);
                 }
             }
             tokio::select! {
@@ -274,7 +274,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
     }
 
     /// Asks for a pass of all keys in every `interval`, evenly spread over `spread` (0: all at once, for batches). The first round starts
-    /// after one interval: the first list of a watch brings the first pass. Ends with `shutdown`.
+    /// after one interval: the first list of a watch brings the first pass. `on_key` is for counting. Ends with `shutdown`.
     pub async fn resync_every(
         &self,
         interval: Duration,
@@ -285,9 +285,11 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
     ) {
         let spread = spread.min(interval);
         let round = async {
+            let mut start = Instant::now();
             loop {
-                tokio::time::sleep(interval.saturating_sub(spread)).await;
-                let start = Instant::now();
+                // A machine that slept does not catch up.
+                start = (start + interval).max(Instant::now());
+                sleep_until(start).await;
                 let keys = keys();
                 let count = u32::try_from(keys.len()).unwrap_or(u32::MAX).max(1);
                 for (index, key) in keys.into_iter().enumerate() {
@@ -299,10 +301,30 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
                     on_key(&key);
                     self.add_resync(key);
                 }
-                sleep_until(start + spread).await;
             }
         };
         shutdown.run_until_cancelled(round).await;
+    }
+}
+
+/// Keys of a batch that is not complete yet; they go back into the queue when nobody waits for it any more.
+struct Taken<'a, K: Clone + Eq + Hash + Send + 'static> {
+    queue: &'a Queue<K>,
+    keys: Vec<K>,
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static> Drop for Taken<'_, K> {
+    fn drop(&mut self) {
+        if self.keys.is_empty() {
+            return;
+        }
+        let mut state = self.queue.lock();
+        for key in self.keys.drain(..) {
+            state.running.remove(&key);
+            state.put(key, Priority::Change);
+        }
+        drop(state);
+        self.queue.shared.wake.notify_one();
     }
 }
 

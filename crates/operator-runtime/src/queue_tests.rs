@@ -162,10 +162,21 @@ async fn periodic_work_is_spread_over_the_interval() {
         let note = move |_: &u32| log.lock().unwrap().push(began.elapsed().as_secs());
         resync.resync_every(minute * 2, minute, stop, || (0..6).collect(), note).await;
     });
-    tokio::time::sleep(minute * 4).await;
+    tokio::time::sleep(minute * 7 / 2).await;
     shutdown.cancel();
     task.await.unwrap();
     let times = times.lock().unwrap().clone();
-    assert_eq!(times[..6], [60, 70, 80, 90, 100, 110]);
+    assert_eq!(times, [120, 130, 140, 150, 160, 170]);
     assert_eq!(queue.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_nobody_waits_for_any_more_loses_no_key() {
+    let queue = Queue::new();
+    queue.add("a");
+    queue.add("b");
+    let dropped = tokio::time::timeout(Duration::from_secs(1), queue.take_batch(9, Duration::from_mins(1)));
+    assert!(dropped.await.is_err());
+    assert_eq!(queue.running(), 0);
+    assert_eq!(queue.take_batch(9, Duration::ZERO).await, ["a", "b"]);
 }
