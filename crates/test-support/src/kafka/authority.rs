@@ -39,6 +39,11 @@ impl Authority {
         &self.certificate
     }
 
+    /// The authority's private key, PKCS #8 PEM: for operators under test that sign certificates themselves.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A client certificate. Kafka's principal of it is `User:CN=<common name>`.
     pub fn client(&self, common_name: &str) -> anyhow::Result<Identity> {
         self.sign(name(common_name, None), &[])

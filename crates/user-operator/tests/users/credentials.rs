@@ -1,0 +1,189 @@
+//! Certificates, passwords and their Secrets.
+
+use std::process::Command;
+
+use kafka_admin::{Admin, AdminConfig, Sasl, TlsConfig};
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use test_support::wait;
+
+use crate::world::{DEADLINE, World, has};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_user_gets_a_certificate_that_kafka_keytool_and_openssl_accept() {
+    let w = World::get().await;
+    w.create(
+        "tls-user",
+        json!({
+            "authentication": {"type": "tls", "validityDays": 60, "renewalDays": 5},
+            "authorization": {"type": "simple", "acls": [
+                {"resource": {"type": "topic", "name": "tls-", "patternType": "prefix"}, "operations": ["Create", "Describe"]},
+            ]},
+            "quotas": {"producerByteRate": 1024, "requestPercentage": 55},
+            "template": {"secret": {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}}},
+        }),
+    )
+    .await;
+    let user = w.ready("tls-user").await;
+    let status = user.status.unwrap();
+    assert_eq!(
+        (status.username.as_deref(), status.secret.as_deref()),
+        (Some("CN=tls-user"), Some("tls-user"))
+    );
+    assert_eq!(w.acls("CN=tls-user").await.len(), 2);
+    assert_eq!(w.quotas("CN=tls-user").await["request_percentage"].to_string(), "55");
+
+    let secret = w.secrets.get("tls-user").await.unwrap();
+    let labels = secret.metadata.labels.unwrap();
+    assert_eq!((labels["strimzi.io/kind"].as_str(), labels["team"].as_str()), ("KafkaUser", "a"));
+    assert_eq!(secret.metadata.annotations.unwrap()["note"], "b");
+    assert_eq!(secret.metadata.owner_references.unwrap()[0].name, "tls-user");
+    let binary = secret.data.unwrap()["user.p12"].0.clone();
+    let data = w.secret("tls-user").await;
+    assert_eq!(data.len(), 5, "{:?}", data.keys());
+    assert_eq!(data["ca.crt"], w.node.ca_pem());
+
+    // Kafka takes the certificate, and the user may do what it may and nothing else.
+    let client = w.with_certificate(&data);
+    let allowed = client.create_topics(vec![kafka_admin::NewTopic::new("tls-a")], false).await.unwrap();
+    assert!(allowed["tls-a"].is_ok(), "{allowed:?}");
+    let denied = client.create_topics(vec![kafka_admin::NewTopic::new("other")], false).await.unwrap();
+    assert_eq!(denied["other"].as_ref().unwrap_err().exception(), "TopicAuthorizationException");
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("user.p12"), binary).unwrap();
+    let password = data["user.password"].as_str();
+    for (program, arguments, expected) in [
+        ("keytool", vec!["-list", "-keystore", "user.p12", "-storepass", password], "PrivateKeyEntry"),
+        (
+            "openssl",
+            vec!["pkcs12", "-in", "user.p12", "-nodes", "-passin", &format!("pass:{password}")],
+            "BEGIN PRIVATE KEY",
+        ),
+    ] {
+        let output = Command::new(program).args(arguments).current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(expected), "{program}: {text}");
+    }
+
+    // An unchanged user is not written again, in Kubernetes or elsewhere.
+    let before = (versions(&w, "tls-user").await, w.acls("CN=tls-user").await);
+    w.passes(2.0).await;
+    assert_eq!((versions(&w, "tls-user").await, w.acls("CN=tls-user").await), before);
+
+    // A new certificate on request, once.
+    let ask = json!({"metadata": {"annotations": {"strimzi.io/force-renew": "true"}}});
+    w.secrets.patch("tls-user", &PatchParams::default(), &Patch::Merge(ask)).await.unwrap();
+    let renewed = wait::until(DEADLINE, "the certificate is renewed", || async {
+        let secret = w.secrets.get("tls-user").await.unwrap();
+        let asked = secret.metadata.annotations.unwrap_or_default().contains_key("strimzi.io/force-renew");
+        let now = w.secret("tls-user").await;
+        (!asked && now["user.crt"] != data["user.crt"]).then_some(now)
+    })
+    .await
+    .unwrap();
+    assert_ne!(renewed["user.key"], data["user.key"]);
+    w.with_certificate(&renewed).describe_cluster().await.unwrap();
+
+    w.delete("tls-user").await;
+    w.gone_from_kafka("tls-user").await;
+    wait::for_absence(&w.secrets, "tls-user", DEADLINE).await.unwrap();
+}
+
+async fn versions(w: &World, name: &str) -> (Option<String>, Option<String>) {
+    let secret = w.secrets.get(name).await.unwrap().metadata.resource_version;
+    (w.users.get(name).await.unwrap().metadata.resource_version, secret)
+}
+
+fn login(w: &World, username: &str, password: &str) -> Admin {
+    let sasl = Sasl::ScramSha512 { username: username.to_owned(), password: password.to_owned() };
+    let config = AdminConfig::brokers([w.node.scram_bootstrap()]).with_tls(TlsConfig::new(w.node.ca_pem()));
+    Admin::new(config.with_sasl(sasl).with_request_timeout(DEADLINE)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scram_user_logs_in_with_the_password_of_its_secret_and_follows_its_changes() {
+    let w = World::get().await;
+    w.create("scram-user", json!({"authentication": {"type": "scram-sha-512"}})).await;
+    let status = w.ready("scram-user").await.status.unwrap();
+    assert_eq!(status.username.as_deref(), Some("scram-user"));
+    let data = w.secret("scram-user").await;
+    assert_eq!(data["password"].len(), 32);
+    assert_eq!(
+        data["sasl.jaas.config"],
+        format!(
+            "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"scram-user\" password=\"{}\";",
+            data["password"]
+        )
+    );
+    login(&w, "scram-user", &data["password"]).describe_cluster().await.unwrap();
+    let before = versions(&w, "scram-user").await;
+    w.passes(2.0).await;
+    assert_eq!(versions(&w, "scram-user").await, before);
+
+    w.make_secret("chosen", &[("pass", "chosen-password")]).await;
+    let reference = json!({"secretKeyRef": {"name": "chosen", "key": "pass"}});
+    w.patch("scram-user", json!({"spec": {"authentication": {"password": {"valueFrom": reference}}}})).await;
+    w.ready("scram-user").await;
+    assert_eq!(w.secret("scram-user").await["password"], "chosen-password");
+    wait::until(DEADLINE, "the chosen password is accepted", || async {
+        login(&w, "scram-user", "chosen-password").describe_cluster().await.ok()
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changing_the_kind_of_authentication_clears_what_the_other_left() {
+    let w = World::get().await;
+    let acls = json!({"type": "simple", "acls": [{"resource": {"type": "group", "name": "g"}, "operations": ["Read"]}]});
+    w.create(
+        "changer",
+        json!({"authentication": {"type": "scram-sha-512"}, "authorization": acls, "quotas": {"consumerByteRate": 5}}),
+    )
+    .await;
+    w.ready("changer").await;
+    assert_eq!(w.acls("changer").await.len(), 1);
+    w.patch("changer", json!({"spec": {"authentication": {"type": "tls"}}})).await;
+    let status = w.ready("changer").await.status.unwrap();
+    assert_eq!(status.username.as_deref(), Some("CN=changer"));
+    let data = w.secret("changer").await;
+    assert!(data.contains_key("user.crt") && !data.contains_key("password"), "{:?}", data.keys());
+    wait::until(DEADLINE, "Kafka has the user under its certificate's name only", || async {
+        let there = w.acls("CN=changer").await.len() == 1 && !w.quotas("CN=changer").await.is_empty();
+        let left = w.has_password("changer").await
+            || !w.acls("changer").await.is_empty()
+            || !w.quotas("changer").await.is_empty();
+        (there && !left).then_some(())
+    })
+    .await
+    .unwrap();
+    w.patch("changer", json!({"spec": {"authentication": {"type": "tls-external"}}})).await;
+    let status = w.ready("changer").await.status.unwrap();
+    assert_eq!((status.username.as_deref(), status.secret), (Some("CN=changer"), None));
+    wait::for_absence(&w.secrets, "changer", DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_user_is_left_as_it_is() {
+    let w = World::get().await;
+    w.create("paused", json!({"quotas": {"producerByteRate": 5}})).await;
+    w.ready("paused").await;
+    let pause = json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}}});
+    w.patch("paused", pause).await;
+    wait::for_object(&w.users, "paused", DEADLINE, "is paused", |user| {
+        has(user, |condition| condition.is("ReconciliationPaused"))
+    })
+    .await
+    .unwrap();
+    w.patch("paused", json!({"spec": {"quotas": {"producerByteRate": 6}}})).await;
+    w.passes(2.0).await;
+    assert_eq!(w.quotas("paused").await["producer_byte_rate"].to_string(), "5");
+    w.patch("paused", json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": null}}})).await;
+    w.ready("paused").await;
+    wait::until(DEADLINE, "the quota is set", || async {
+        (w.quotas("paused").await["producer_byte_rate"].to_string() == "6").then_some(())
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,9 @@
+//! The user operator against a real API server and a real Kafka node.
+
+// Helpers of tests count as tests: a surprise ends the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod credentials;
+mod refused;
+mod rights;
+mod world;

@@ -1,0 +1,106 @@
+//! What exists in Kafka without a resource, and what was changed there.
+
+use std::collections::BTreeMap;
+
+use kafka_admin::{
+    AclBinding, AclFilter, AclOperation, PatternType, Permission, QuotaEntity, QuotaName, ResourceType,
+    ScramChange, ScramMechanism,
+};
+use serde_json::json;
+use test_support::wait;
+
+use crate::world::{DEADLINE, World};
+
+fn acl(principal: &str) -> AclBinding {
+    AclBinding {
+        resource_type: ResourceType::Topic,
+        resource_name: "foreign".into(),
+        pattern: PatternType::Literal,
+        principal: principal.into(),
+        host: "*".into(),
+        operation: AclOperation::Read,
+        permission: Permission::Allow,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_without_a_resource_are_removed_but_nothing_that_is_not_a_users() {
+    let w = World::get().await;
+    let kept = ["User:*", "User:CN=my-kafka,O=io.strimzi", "User:ignored-a", "User:CN=ignored-b"];
+    let removed = ["User:stranger", "User:CN=stranger"];
+    let all = kept.iter().chain(&removed).map(|principal| acl(principal));
+    for outcome in w.admin.create_acls(all).await.unwrap().into_values() {
+        outcome.unwrap();
+    }
+    let quota = BTreeMap::from([("producer_byte_rate".to_owned(), Some(1e6))]);
+    let default = QuotaEntity { user: Some(QuotaName::Default), ..QuotaEntity::default() };
+    let client = QuotaEntity { client_id: Some(QuotaName::Named("c".into())), ..QuotaEntity::default() };
+    let pair = QuotaEntity { client_id: Some(QuotaName::Named("c".into())), ..QuotaEntity::user("stranger") };
+    let entities = [default.clone(), client.clone(), pair.clone(), QuotaEntity::user("stranger")];
+    let changes = entities.iter().map(|entity| (entity.clone(), quota.clone())).collect();
+    for outcome in w.admin.alter_client_quotas(changes, false).await.unwrap().into_values() {
+        outcome.unwrap();
+    }
+    let mut upserts = Vec::new();
+    for user in ["stranger", "ignored-a"] {
+        upserts.push(ScramChange::Upsert {
+            user: user.into(),
+            mechanism: ScramMechanism::Sha512,
+            iterations: 4096,
+            password: "p".into(),
+        });
+    }
+    for outcome in w.admin.alter_scram_credentials(upserts).await.unwrap().into_values() {
+        outcome.unwrap();
+    }
+    w.gone_from_kafka("stranger").await;
+    w.passes(2.0).await;
+    for principal in kept {
+        assert_eq!(w.acls(&principal["User:".len()..]).await.len(), 1, "{principal}");
+    }
+    assert!(w.has_password("ignored-a").await);
+    let quotas = w.admin.describe_client_quotas().await.unwrap();
+    for entity in [default, client, pair] {
+        assert!(quotas.contains_key(&entity), "{entity:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_made_in_kafka_are_undone_and_changes_of_the_resource_replace_rules() {
+    let w = World::get().await;
+    let rules = |operations: &[&str]| {
+        json!({"type": "simple", "acls": [
+            {"resource": {"type": "topic", "name": "drift"}, "operations": operations, "host": "10.0.0.1"},
+            {"resource": {"type": "cluster"}, "operations": ["All"], "type": "deny"},
+            {"resource": {"type": "transactionalId", "name": "t", "patternType": "prefix"}, "operations": ["Write"]},
+        ]})
+    };
+    w.create("drift", json!({"authorization": rules(&["Read"]), "quotas": {"controllerMutationRate": 2.5}}))
+        .await;
+    w.ready("drift").await;
+    let wanted = w.acls("drift").await;
+    assert_eq!(wanted.len(), 3);
+    assert!(
+        wanted
+            .iter()
+            .any(|rule| rule.permission == Permission::Deny && rule.resource_name == "kafka-cluster")
+    );
+    assert_eq!(w.quotas("drift").await["controller_mutation_rate"].to_string(), "2.5");
+
+    w.admin.delete_acls([AclFilter::from(&wanted[0])]).await.unwrap();
+    w.admin.create_acls([acl("User:drift")]).await.unwrap();
+    wait::until(DEADLINE, "the rules are as they were", || async {
+        (w.acls("drift").await == wanted).then_some(())
+    })
+    .await
+    .unwrap();
+
+    w.patch("drift", json!({"spec": {"authorization": rules(&["Write", "Describe"]), "quotas": null}})).await;
+    w.ready("drift").await;
+    wait::until(DEADLINE, "the rules and quotas are the new ones", || async {
+        let operations = w.acls("drift").await.iter().filter(|rule| rule.resource_name == "drift").count();
+        (operations == 2 && w.quotas("drift").await.is_empty()).then_some(())
+    })
+    .await
+    .unwrap();
+}
