@@ -27,6 +27,9 @@ const AFTERIMAGE: Duration = Duration::from_mins(1);
 /// Writes to Kubernetes that one batch has in flight.
 pub(crate) const WRITES: usize = 32;
 
+/// Names of deleted topics, with the ids they had and when they went.
+pub type Deleted = HashMap<Box<str>, (Box<str>, Instant)>;
+
 /// What all batches share.
 #[derive(Debug)]
 pub struct Context {
@@ -41,7 +44,7 @@ pub struct Context {
     /// Metrics.
     pub metrics: TopicMetrics,
     /// Topics deleted a moment ago, by name, with their ids.
-    pub deleted: Mutex<HashMap<Box<str>, (Box<str>, Instant)>>,
+    pub deleted: Mutex<Deleted>,
 }
 
 impl Context {

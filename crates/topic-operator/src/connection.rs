@@ -82,7 +82,7 @@ async fn follow(
         identity.ready().await;
     }
     loop {
-        match tls_config(&tls, first(&trusted).as_deref(), identity.as_ref().map(first)) {
+        match tls_config(&tls, first(&trusted).as_deref(), identity.as_ref().and_then(first).as_deref()) {
             Ok(new) => {
                 let done = match &admin {
                     Some(admin) => admin.update_tls(&new).map(|()| None),
@@ -139,7 +139,7 @@ fn text_of(secret: Secret) -> Data {
 fn tls_config(
     settings: &TlsSettings,
     trusted: Option<&Data>,
-    identity: Option<Option<Arc<Data>>>,
+    identity: Option<&Data>,
 ) -> Result<TlsConfig, Unusable> {
     let name = &settings.trusted_secret;
     let trusted = trusted.ok_or_else(|| Unusable(format!("Secret {name} does not exist")))?;
@@ -150,8 +150,8 @@ fn tls_config(
     }
     let mut config =
         TlsConfig::new(certificates.join("\n") + "\n").with_verify_hostname(settings.verify_hostname);
-    if let Some(identity) = identity {
-        let name = &settings.identity_secret;
+    let name = &settings.identity_secret;
+    if !name.is_empty() {
         let identity = identity.ok_or_else(|| Unusable(format!("Secret {name} does not exist")))?;
         let part = |key: &str| {
             identity.get(key).cloned().ok_or_else(|| Unusable(format!("Secret {name} has no key {key}")))
@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn every_crt_is_trusted_and_the_identity_is_taken_by_its_keys() {
         let trusted = data(&[("ca.crt", "A\n"), ("ca-2025.crt", "B\n"), ("other", "C")]);
-        let own = Arc::new(data(&[("k", "KEY"), ("c", "CERT")]));
-        let config = tls_config(&settings(), Some(&trusted), Some(Some(own))).unwrap();
+        let own = data(&[("k", "KEY"), ("c", "CERT")]);
+        let config = tls_config(&settings(), Some(&trusted), Some(&own)).unwrap();
         assert_eq!(config.trusted_certificates_pem, "B\nA\n");
         assert_eq!(config.identity.unwrap().certificate_chain_pem, "CERT");
     }
@@ -219,8 +219,8 @@ mod tests {
         let text = |r: Result<TlsConfig, Unusable>| r.err().unwrap().to_string();
         assert_eq!(text(tls_config(&settings(), None, None)), "Secret ca does not exist");
         assert!(text(tls_config(&settings(), Some(&data(&[])), None)).contains("no key that ends in .crt"));
-        let own = Arc::new(data(&[("c", "CERT")]));
-        assert_eq!(text(tls_config(&settings(), Some(&trusted), Some(Some(own)))), "Secret own has no key k");
-        assert_eq!(text(tls_config(&settings(), Some(&trusted), Some(None))), "Secret own does not exist");
+        let own = data(&[("c", "CERT")]);
+        assert_eq!(text(tls_config(&settings(), Some(&trusted), Some(&own))), "Secret own has no key k");
+        assert_eq!(text(tls_config(&settings(), Some(&trusted), None)), "Secret own does not exist");
     }
 }

@@ -11,7 +11,7 @@ async fn rates(w: &World) -> usize {
     answer
         .into_values()
         .filter_map(Result::ok)
-        .flat_map(|entries| entries.into_iter())
+        .flatten()
         .filter(|(name, e)| {
             name.ends_with("replication.throttled.rate") && e.source == ConfigSource::DynamicBroker
         })
