@@ -57,7 +57,7 @@ lint: ## Formatting, clippy, generated files, shell scripts
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo 'cargo-deny is not installed: cargo install cargo-deny'; fi
-	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; else echo 'shellcheck is not installed: apt-get install shellcheck'; fi
+	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck -x; else echo 'shellcheck is not installed: apt-get install shellcheck'; fi
 
 .PHONY: crds
 crds: ## Write crds/ from the Rust types

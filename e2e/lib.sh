@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/kubernetes/lib.sh"
 # shellcheck disable=SC2034  # used by the scripts that source this file
 
-cd "$CHECKOUT"
+cd "$CHECKOUT" || exit 1
 CLUSTER=${CLUSTER:-local}
 NODES=${NODES:-1}
 VERSION=$(sed -n 's/^appVersion: //p' charts/kastellan/Chart.yaml)

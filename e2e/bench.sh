@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Measures the figures of the running system on this machine and prints each beside its limit. `make bench` runs it.
+# shellcheck source=e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+NAMESPACE=bench
+ROWS=()
+# row WHAT VALUE LIMIT
+row() {
+  ROWS+=("$(printf '%-62s %12s %12s' "$1" "$2" "$3")")
+}
+
+# resident POD PORT: megabytes that the operator in the pod says it holds.
+resident() {
+  local ip
+  ip=$(k get pod -n "$1" "$2" -o jsonpath='{.status.podIP}')
+  curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
+}
+
+step "Building"
+images
+step "Starting Kubernetes"
+cluster
+[[ $CLUSTER == local ]] || die "the bench reads pods by their address, which only works on the local Kubernetes"
+load_images
+step "Installing the chart"
+install_chart kafka --set watchAnyNamespace=true
+
+row "operator image, MB" "$(du -m "$IMAGES/operator.tar" | cut -f1)" "40"
+
+step "One quick-start cluster, from apply to Ready"
+k delete namespace "$NAMESPACE" --ignore-not-found --wait >/dev/null
+k create namespace "$NAMESPACE" >/dev/null
+begun=$(date +%s%N)
+k apply -n "$NAMESPACE" -f examples/quickstart.yaml >/dev/null
+k wait -n "$NAMESPACE" kafka/quickstart --for=condition=Ready --timeout=300s >/dev/null
+total=$((($(date +%s%N) - begun) / 100000000))
+row "quick-start cluster from apply to Ready, s (Strimzi: 90)" "$((total / 10)).$((total % 10))" "45"
+slowest=0
+for pod in $(k get pods -n "$NAMESPACE" -l strimzi.io/component-type=kafka -o name); do
+  started=$(k get -n "$NAMESPACE" "$pod" -o jsonpath='{.status.containerStatuses[0].state.running.startedAt}')
+  ready=$(k get -n "$NAMESPACE" "$pod" -o jsonpath='{.status.conditions[?(@.type=="Ready")].lastTransitionTime}')
+  seconds=$(($(date -d "$ready" +%s) - $(date -d "$started" +%s)))
+  ((seconds <= slowest)) || slowest=$seconds
+done
+row "  of it the start of the slowest broker, s" "$slowest" "-"
+row "  the rest, s" "$(((total - slowest * 10) / 10)).$(((total - slowest * 10) % 10))" "5"
+
+step "Resident memory of the idle operators"
+operator=$(k get pods -n kafka -l strimzi.io/kind=cluster-operator -o jsonpath='{.items[0].metadata.name}')
+entity=$(k get pods -n "$NAMESPACE" -l strimzi.io/component-type=entity-operator -o jsonpath='{.items[0].metadata.name}')
+row "cluster-operator, MB resident (Strimzi: 265)" "$(resident kafka "$operator" 8080)" "20"
+row "topic-operator, MB resident (Strimzi: 189)" "$(resident "$NAMESPACE" "$entity" 8080)" "20"
+row "user-operator, MB resident (Strimzi: 208)" "$(resident "$NAMESPACE" "$entity" 8081)" "20"
+k delete namespace "$NAMESPACE" --wait=false >/dev/null
+summary
+printf '\n%-62s %12s %12s\n' "figure" "measured" "limit"
+printf '%s\n' "${ROWS[@]}"
