@@ -5,10 +5,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 
 use crate::keys::{self, KeyAlgorithm};
@@ -204,6 +205,10 @@ impl Authority {
         params.distinguished_name = subject(Some(&request.organization), &request.common_name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        // OpenSSL's way to make the identifier. What was issued before names it, so a renewal by another tool, or of what
+        // another tool made, must come to the same one.
+        let identifier = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, key.der_bytes());
+        params.key_identifier_method = KeyIdMethod::PreSpecified(identifier.as_ref().to_vec());
         params.serial_number = Some(serial()?);
         set_validity(&mut params, now, not_after);
         let signed = params.self_signed(key).map_err(|error| failed(error.to_string()))?;
