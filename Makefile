@@ -36,17 +36,17 @@ test: test-unit test-api test-kafka e2e ## Run every test tier
 
 .PHONY: test-unit
 test-unit: ## Unit tests: nothing but this checkout
-	cargo test --workspace --lib --bins --test 'unit_*'
+	cargo test --workspace --exclude kafka-client --locked --lib --bins --test 'unit_*'
 
 .PHONY: test-api
 test-api: ## Tests against a real API server and etcd
-	@e2e/kubernetes/build.sh control-plane
-	cargo test --workspace --test 'api_*'
+	@e2e/kubernetes/build.sh control-plane helm
+	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 
 .PHONY: test-kafka
 test-kafka: ## Tests against real Kafka processes
 	@e2e/kubernetes/build.sh control-plane kafka
-	cargo test --workspace --test 'kafka_*'
+	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 
 .PHONY: e2e
 e2e: ## End-to-end tests: real pods, real Kafka, rdkafka clients
@@ -55,7 +55,8 @@ e2e: ## End-to-end tests: real pods, real Kafka, rdkafka clients
 .PHONY: lint
 lint: ## Formatting, clippy, generated files, shell scripts
 	cargo fmt --all -- --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --exclude kafka-client --all-targets --locked -- -D warnings
+	$(STATIC) cargo clippy --release --target $(TARGET) -p kafka-client --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo 'cargo-deny is not installed: cargo install cargo-deny'; fi
 	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck -x; else echo 'shellcheck is not installed: apt-get install shellcheck'; fi
 
@@ -65,13 +66,11 @@ crds: ## Write crds/ from the Rust types
 
 .PHONY: binaries
 binaries: ## Build the static release binaries
-	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p e2e
+	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client
 
 .PHONY: images
-images: binaries ## Build the container images as tar files, without an engine
-	@e2e/kubernetes/build.sh kafka jre
-	@images/operator.sh
-	@images/kafka.sh
+images: ## Build the container images as tar files, without an engine
+	@e2e/images.sh
 
 .PHONY: chart
 chart: crds ## Package the Helm chart

@@ -1,15 +1,13 @@
 //! The life of the quick-start cluster, told from outside: what a user does and sees.
 
-mod support;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::{Kafka, KafkaNodePool, KafkaTopic, KafkaUser};
+use e2e::{Scenario, has_condition};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
-use support::{Scenario, has_condition};
 
 const CLUSTER: &str = "quickstart";
 const RECORDS: &str = "10000";

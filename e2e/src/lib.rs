@@ -55,6 +55,7 @@ impl Scenario {
     }
 
     /// Says what comes next.
+    #[expect(clippy::print_stdout, reason = "a scenario of minutes tells where it is")]
     pub fn stage(&self, text: &str) {
         println!("[{:6.1} s] {text}", self.started.elapsed().as_secs_f64());
     }
@@ -148,7 +149,7 @@ impl Scenario {
     pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
         let image = std::env::var("KASTELLAN_CLIENT_IMAGE").context("KASTELLAN_CLIENT_IMAGE is not set: run `make e2e`")?;
         let name = format!("client-{:x}", self.started.elapsed().as_millis());
-        let manifest = include_str!("../../client-job.yaml")
+        let manifest = include_str!("../client-job.yaml")
             .replace("JOB", &name)
             .replace("IMAGE", &image)
             .replace("ARGS", &arguments.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", "))
