@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use user_operator::{Operator, Settings};
 
 /// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 struct Shared {
     server: &'static ApiServer,
