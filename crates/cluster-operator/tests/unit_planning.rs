@@ -122,7 +122,7 @@ fn an_option_that_kafka_changes_live_restarts_nothing() {
     assert_ne!(plan.live_config_fingerprint, before.live_config_fingerprint);
     // Taken away again, it goes back to Kafka's default.
     world.kafka(|kafka| {
-        drop(kafka["spec"]["kafka"]["config"].as_object_mut().unwrap().remove("num.io.threads"))
+        drop(kafka["spec"]["kafka"]["config"].as_object_mut().unwrap().remove("num.io.threads"));
     });
     for options in world.observed.view.as_mut().unwrap().broker_configs.values_mut() {
         let now = ConfigView { value: Some("12".to_owned()), source: ConfigSource::DynamicDefault };
@@ -256,12 +256,26 @@ fn a_pool_grows_with_the_lowest_free_ids_or_those_wished_for() {
 }
 
 #[test]
+fn a_controller_more_joins_and_restarts_nobody() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    world.pool(0, |pool| pool["spec"]["replicas"] = json!(5));
+    let plan = world.plan();
+    assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+    assert_eq!(agent(&plan, "my-dual-3")["initialControllers"], Value::Null);
+    let config = object(&plan, "ConfigMap", "my-dual-3")["data"]["server.config"].as_str().unwrap();
+    assert!(config.contains("controller.quorum.auto.join.enable=true"));
+    let settled = world.settle();
+    assert!(condition(&settled, "Ready").is_some(), "{:?}", settled.waiting_for);
+}
+
+#[test]
 fn a_broker_with_replicas_is_never_removed() {
     let mut world = World::load("split-pools.input.yaml");
     world.settle();
     world.pool(0, |pool| pool["spec"]["replicas"] = json!(2));
     world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1})
+        kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
     });
     let plan = world.plan();
     assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "ScaleDownPreventionCheck");

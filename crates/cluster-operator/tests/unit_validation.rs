@@ -80,7 +80,7 @@ const CASES: &[(&str, Change, &[&str])] = &[
         "a volume without a size",
         |world| {
             world.pool(0, |pool| {
-                pool["spec"]["storage"]["volumes"][0] = json!({"id": 0, "type": "persistent-claim"})
+                pool["spec"]["storage"]["volumes"][0] = json!({"id": 0, "type": "persistent-claim"});
             });
         },
         &["KafkaNodePool dual spec.storage.volumes[0].size", "100Gi"],
@@ -128,7 +128,7 @@ const CASES: &[(&str, Change, &[&str])] = &[
     (
         "renewal before the beginning",
         |world| {
-            world.kafka(|kafka| kafka["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 30}))
+            world.kafka(|kafka| kafka["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 30}));
         },
         &["spec.clusterCa.renewalDays"],
     ),
@@ -141,8 +141,8 @@ const CASES: &[(&str, Change, &[&str])] = &[
         "another namespace",
         |world| {
             world.kafka(|kafka| {
-                kafka["spec"]["entityOperator"]["topicOperator"] = json!({"watchedNamespace": "other"})
-            })
+                kafka["spec"]["entityOperator"]["topicOperator"] = json!({"watchedNamespace": "other"});
+            });
         },
         &["spec.entityOperator.topicOperator.watchedNamespace", "other"],
     ),

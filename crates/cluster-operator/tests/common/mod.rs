@@ -113,9 +113,6 @@ impl World {
         let mut object = desired.object.clone();
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
-            Arc::new(serde_json::from_value(object).unwrap())
-        }
         match desired.reference.kind.as_str() {
             "Secret" => drop(self.observed.secrets.insert(name, typed(object))),
             "ConfigMap" => drop(self.observed.config_maps.insert(name, typed(object))),
@@ -211,6 +208,10 @@ impl World {
         let secret = Arc::make_mut(self.observed.secrets.get_mut(name).unwrap());
         secret.metadata.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
     }
+}
+
+fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
+    Arc::new(serde_json::from_value(object).unwrap())
 }
 
 /// The condition of a type in a planned status.
