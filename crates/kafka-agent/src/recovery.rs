@@ -33,7 +33,8 @@ impl Recovery {
                 self.directories.insert(directory.to_owned(), counts);
             }
         } else if let Some((_, rest)) = line.split_once("Recovering unflushed segment ") {
-            // "Recovering unflushed segment 0. 1/3 recovered for my-topic-0."
+            // "Recovering unflushed segment 0. 1/3 recovered for my-topic-0."; Kafka 4.3 leaves out the total ("1 recovered"),
+            // so that nothing can be said of its segments.
             let Some((_, rest)) = rest.split_once(". ") else { return };
             let Some((counts, partition)) = rest.split_once(" recovered for ") else { return };
             if let Some((done, all)) = fraction(counts) {
@@ -76,6 +77,8 @@ mod tests {
         assert_eq!((recovery.remaining_logs(), recovery.remaining_segments()), (3, 2));
         recovery.read("INFO Completed load of Log(dir=/d/t-0) (5/5 completed in /d)");
         assert_eq!(recovery.remaining_logs(), 0);
+        recovery.read("INFO [LogLoader partition=t-13, dir=/d] Recovering unflushed segment 0. 0 recovered for t-13. (x)");
+        assert_eq!(recovery.remaining_segments(), 2, "a line without a total says nothing");
         recovery.read("something else completed in time");
         recovery.read("Recovering unflushed segment 0");
         assert_eq!(recovery.remaining_logs(), 0);

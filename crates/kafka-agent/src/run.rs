@@ -56,7 +56,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// The JVM could not be started or watched.
-    #[error("cannot run the JVM {program}: {source}")]
+    #[error("cannot run the JVM {program}: {source}; the image must have `java` on its PATH or in JAVA_HOME")]
     Start {
         /// The program.
         program: PathBuf,

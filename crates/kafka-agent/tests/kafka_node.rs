@@ -53,12 +53,13 @@ impl Node {
         );
         for listener in ["controlplane-9090", "replication-9091"] {
             let prefix = format!("listener.name.{listener}.ssl");
-            server.push_str(&format!(
+            let settings = format!(
                 "{prefix}.keystore.type=PEM\n{prefix}.keystore.location={}\n{prefix}.truststore.type=PEM\n\
                  {prefix}.truststore.location={}\n{prefix}.client.auth=required\n",
                 at("var/opt/kafka/node.pem"),
                 at("opt/kafka/trust-bundle/cluster-ca.crt")
-            ));
+            );
+            server.push_str(&settings);
         }
         node.container.put("opt/kafka/custom-config/server.config", &server);
         node.container.put("opt/kafka/init/rack.id", "zone-a");

@@ -45,7 +45,7 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
 
 /// Waits for a condition that another process brings about.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         if let Some(value) = condition() {
             return value;
@@ -132,8 +132,9 @@ impl Agent {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
-    pub fn exited(&mut self) -> Option<Option<i32>> {
-        self.child.try_wait().unwrap().map(|status| status.code())
+    /// How the agent ended; `None` while it runs.
+    pub fn exited(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// The body of `/v1/broker-state` over the pod's own socket; `None` while the agent does not answer.
@@ -163,7 +164,7 @@ impl Agent {
     }
 
     pub fn wait_for_exit(&mut self) -> Option<i32> {
-        wait_for("the agent's end", || self.exited())
+        wait_for("the agent's end", || self.exited()).code()
     }
 
     /// Process id of the JVM.
