@@ -12,4 +12,4 @@ mod run;
 pub mod settings;
 pub mod workload;
 
-pub use run::run;
+pub use run::{operate, run, runtime};

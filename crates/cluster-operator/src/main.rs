@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use cluster_operator::run;
 use cluster_operator::settings::Settings;
+use cluster_operator::{run, runtime};
 use operator_runtime::env::Env;
 use operator_runtime::telemetry;
 
@@ -37,13 +37,7 @@ fn main() -> ExitCode {
         }
     };
     telemetry::init(&settings.telemetry);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
-        .thread_stack_size(16 << 20)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "cannot start the runtime");

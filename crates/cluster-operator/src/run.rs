@@ -23,6 +23,19 @@ use crate::kafka::reconcile::Reconciler;
 use crate::podset;
 use crate::settings::Settings;
 
+/// The async runtime that the operator needs.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
+        .thread_stack_size(16 << 20)
+        .enable_all()
+        .build()
+}
+
 /// Runs the operator until a signal ends it, or another process leads.
 pub async fn run(settings: Settings) -> Result<()> {
     client::install_crypto_provider();
@@ -34,11 +47,27 @@ pub async fn run(settings: Settings) -> Result<()> {
     let kubernetes =
         client::connect(concat!("kastellan-cluster-operator/", env!("CARGO_PKG_VERSION"))).await?;
 
+    operate(&settings, kubernetes, &health, &metrics, &stop).await?;
+    serving.await.context("the server for health and metrics failed")??;
+    Ok(())
+}
+
+/// Waits to lead, then works until `stop` is cancelled. Cancels `stop` when it ends for another reason.
+///
+/// # Errors
+/// When another process took the lead, or the election cannot be held.
+pub async fn operate(
+    settings: &Settings,
+    kubernetes: kube::Client,
+    health: &Health,
+    metrics: &Metrics,
+    stop: &CancellationToken,
+) -> Result<()> {
     let leadership = match &settings.leader {
         None => None,
         Some(config) => {
             tracing::info!(lease = config.lease_name, identity = config.identity, "waiting to lead");
-            match LeaderElector::new(kubernetes.clone(), config.clone()).acquire(&stop).await? {
+            match LeaderElector::new(kubernetes.clone(), config.clone()).acquire(stop).await? {
                 Some(leadership) => Some(leadership),
                 None => return Ok(()),
             }
@@ -46,14 +75,12 @@ pub async fn run(settings: Settings) -> Result<()> {
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespaces = %settings.namespaces, "working");
 
-    let worked = work(&settings, kubernetes, &health, &metrics, &stop, leadership.as_ref()).await;
+    let worked = work(settings, kubernetes, health, metrics, stop, leadership.as_ref()).await;
     stop.cancel();
     if let Some(leadership) = leadership {
         leadership.release().await;
     }
-    worked?;
-    serving.await.context("the server for health and metrics failed")??;
-    Ok(())
+    worked
 }
 
 async fn work(

@@ -44,14 +44,15 @@ pub enum Error {
 /// Writes the objects of a plan and deletes what it no longer wants.
 ///
 /// Objects with new keys come first and one by one, because later ones are signed by earlier ones; what runs pods
-/// comes last, when all that the pods mount is there; the rest has no order among itself.
+/// comes last, when all that the pods mount is there, and with it what binds roles, because the server wants to see
+/// a role before it lets anybody bind it; the rest has no order among itself.
 pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<(), Error> {
     for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
         create(applier, wanted).await?;
     }
     let plain = |wanted: &&DesiredObject| wanted.precondition == Precondition::None;
     let (last, first): (Vec<_>, Vec<_>) =
-        plan.apply.iter().filter(plain).partition(|wanted| runs_pods(wanted));
+        plan.apply.iter().filter(plain).partition(|wanted| comes_last(wanted));
     for stage in [first, last] {
         for wanted in stage.chunks(CONCURRENCY) {
             let mut writes = Vec::with_capacity(wanted.len());
@@ -71,8 +72,11 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
     Ok(())
 }
 
-fn runs_pods(wanted: &DesiredObject) -> bool {
-    matches!(wanted.reference.kind.as_str(), "StrimziPodSet" | "Deployment")
+fn comes_last(wanted: &DesiredObject) -> bool {
+    matches!(
+        wanted.reference.kind.as_str(),
+        "StrimziPodSet" | "Deployment" | "RoleBinding" | "ClusterRoleBinding"
+    )
 }
 
 fn key_of(reference: &actions::ObjectRef) -> ObjectRef {

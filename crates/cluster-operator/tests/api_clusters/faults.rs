@@ -1,0 +1,83 @@
+use kube::ResourceExt;
+use serde_json::json;
+use test_support::stand_in::Fate;
+use test_support::{ApiServer, wait};
+
+use crate::rights;
+use crate::world::{DEADLINE, World, kafka, pool};
+
+#[tokio::test]
+async fn an_operator_killed_in_the_middle_is_succeeded_by_one_that_keeps_its_authority() {
+    let mut world = World::start("killed").await;
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    let authority = world.exists("Secret", "c-cluster-ca").await;
+    world.kill_operator();
+    world.start_operator();
+    world.running("c", 3).await;
+    let now = world.get("Secret", "c-cluster-ca").await;
+    assert_eq!((now.uid(), &now.data["data"]), (authority.uid(), &authority.data["data"]));
+    assert_eq!(world.versions("c").await.keys().filter(|name| name.starts_with("Pod ")).count(), 3);
+}
+
+#[tokio::test]
+async fn an_operator_goes_on_after_the_api_server_restarted_and_works_in_any_namespace() {
+    let server: &'static ApiServer = Box::leak(Box::new(ApiServer::start().await.unwrap()));
+    let mut world = World::without_operator(server, "restart").await;
+    let other = World::with(server, "elsewhere", Fate::Running).await;
+    rights::grant(&world.client, &world.namespace, &["watchAnyNamespace=true"]).await;
+    world.set("STRIMZI_NAMESPACE", "*");
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    world.exists("Secret", "c-cluster-ca").await;
+    server.restart().await.unwrap();
+    world.running("c", 3).await;
+    other.usual("d").await;
+}
+
+#[tokio::test]
+async fn an_object_that_somebody_made_before_is_taken_over() {
+    let world = World::start("foreign").await;
+    world
+        .apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c-kafka-bootstrap"},
+            "spec": {"ports": [{"name": "tcp-replication", "port": 9091, "targetPort": 1}], "selector": {"a": "b"}}}))
+        .await;
+    world.usual("c").await;
+    let service = world.get("Service", "c-kafka-bootstrap").await;
+    assert_eq!(service.labels()["strimzi.io/cluster"], "c");
+    assert!(service.data["spec"]["ports"].as_array().unwrap().iter().any(|port| port["port"] == 9092));
+}
+
+#[tokio::test]
+async fn of_two_operators_one_acts_and_the_other_takes_over() {
+    let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "leader").await;
+    let namespace = world.namespace.clone();
+    for (name, value) in [
+        ("ENABLED", "true"),
+        ("LEASE_NAME", "strimzi-cluster-operator"),
+        ("LEASE_NAMESPACE", namespace.as_str()),
+        ("IDENTITY", "first"),
+        ("LEASE_DURATION_MS", "3000"),
+        ("RENEW_DEADLINE_MS", "2000"),
+        ("RETRY_PERIOD_MS", "500"),
+    ] {
+        world.set(&format!("STRIMZI_LEADER_ELECTION_{name}"), value);
+    }
+    world.start_operator();
+    let held_by = |who: &'static str| {
+        move |lease: &kube::core::DynamicObject| lease.data["spec"]["holderIdentity"] == who
+    };
+    world.until("Lease", "strimzi-cluster-operator", "is held by the first", held_by("first")).await;
+    world.set("STRIMZI_LEADER_ELECTION_IDENTITY", "second");
+    world.start_operator();
+    world.usual("c").await;
+    assert_eq!(world.operator().metric("strimzi_reconciliations_total"), 0, "the second acted as well");
+    world.kill_operator();
+    world.until("Lease", "strimzi-cluster-operator", "is held by the second", held_by("second")).await;
+    let before = world.get("Pod", "c-dual-0").await.uid();
+    world.delete("Pod", "c-dual-0").await;
+    world.until("Pod", "c-dual-0", "is a new pod", |pod| pod.uid() != before).await;
+    let acts = || async { (world.operator().metric("strimzi_reconciliations_total") > 0).then_some(()) };
+    wait::until(DEADLINE, "the second acts", acts).await.unwrap();
+}

@@ -1,0 +1,219 @@
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::json;
+
+use crate::world::{OWNED, World, condition, kafka, pool};
+
+#[tokio::test]
+async fn a_cluster_gets_all_its_objects_each_with_its_owner() {
+    let world = World::start("objects").await;
+    world.usual("c").await;
+    for (kind, name) in [
+        ("Secret", "c-cluster-ca"),
+        ("Secret", "c-cluster-ca-cert"),
+        ("Secret", "c-clients-ca"),
+        ("Secret", "c-clients-ca-cert"),
+        ("Secret", "c-dual-2"),
+        ("ConfigMap", "c-dual-2"),
+        ("Service", "c-kafka-bootstrap"),
+        ("Service", "c-kafka-brokers"),
+        ("ServiceAccount", "c-kafka"),
+        ("PersistentVolumeClaim", "data-0-c-dual-2"),
+        ("NetworkPolicy", "c-network-policy-kafka"),
+        ("PodDisruptionBudget", "c-kafka"),
+        ("StrimziPodSet", "c-dual"),
+    ] {
+        world.exists(kind, name).await;
+    }
+    let selector = ListParams::default().labels("strimzi.io/cluster=c");
+    for kind in OWNED {
+        for object in world.api(kind).list(&selector).await.unwrap() {
+            let owners = object.owner_references();
+            let owner = owners.first().map(|owner| owner.kind.as_str());
+            let expected = match kind {
+                // Volumes stay when the cluster goes, unless they are asked to go with it.
+                "PersistentVolumeClaim" => None,
+                "Pod" => Some("StrimziPodSet"),
+                "StrimziPodSet" => Some("KafkaNodePool"),
+                _ => owner.filter(|kind| ["Kafka", "KafkaNodePool"].contains(kind)).or(Some("Kafka")),
+            };
+            assert_eq!(owner, expected, "{kind} {}", object.name_any());
+        }
+    }
+    let kafka = world.deploying("c").await;
+    let why = condition(&kafka, "NotReady", "Creating").unwrap()["message"].as_str().unwrap();
+    assert!(why.contains("c-dual-0"), "{why}");
+    let pool = world
+        .until("KafkaNodePool", "dual", "knows its nodes", |pool| {
+            pool.data["status"]["nodeIds"] == json!([0, 1, 2])
+        })
+        .await;
+    assert_eq!(pool.data["status"]["replicas"], 3);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_deleted_comes_back() {
+    let world = World::start("pods").await;
+    world.usual("c").await;
+    let before = world.get("Pod", "c-dual-1").await.uid();
+    world.delete("Pod", "c-dual-1").await;
+    world.until("Pod", "c-dual-1", "is a new pod", |pod| pod.uid() != before).await;
+}
+
+#[tokio::test]
+async fn passes_over_an_unchanged_cluster_write_nothing() {
+    let mut world = World::without_operator(test_support::ApiServer::shared().await.unwrap(), "idle").await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
+    world.start_operator();
+    world.usual("c").await;
+    world.operator().passes(3).await;
+    let version = async |kind: &str, name: &str| world.get(kind, name).await.resource_version();
+    let before =
+        (world.versions("c").await, version("Kafka", "c").await, version("KafkaNodePool", "dual").await);
+    world.operator().passes(4).await;
+    let after =
+        (world.versions("c").await, version("Kafka", "c").await, version("KafkaNodePool", "dual").await);
+    assert_eq!(before, after);
+    assert_eq!(world.operator().metric("strimzi_reconciliations_failed_total"), 0);
+}
+
+#[tokio::test]
+async fn what_somebody_changes_by_hand_is_put_right() {
+    let world = World::start("drift").await;
+    world.usual("c").await;
+
+    let ports = world.get("Service", "c-kafka-bootstrap").await.data["spec"]["ports"].clone();
+    let mut drifted = ports.clone();
+    drifted[0]["targetPort"] = json!(1);
+    world.patch("Service", "c-kafka-bootstrap", json!({"spec": {"ports": drifted}})).await;
+    world
+        .until("Service", "c-kafka-bootstrap", "has its ports again", |service| {
+            service.data["spec"]["ports"] == ports
+        })
+        .await;
+
+    let data = world.get("ConfigMap", "c-dual-0").await.data["data"].clone();
+    world.patch("ConfigMap", "c-dual-0", json!({"data": {"server.config": "process.roles=none"}})).await;
+    world.until("ConfigMap", "c-dual-0", "has its content again", |map| map.data["data"] == data).await;
+
+    let policy = world.get("NetworkPolicy", "c-network-policy-kafka").await;
+    world.patch("NetworkPolicy", "c-network-policy-kafka", json!({"spec": {"ingress": []}})).await;
+    world
+        .until("NetworkPolicy", "c-network-policy-kafka", "has its rules again", |now| {
+            now.data["spec"] == policy.data["spec"]
+        })
+        .await;
+
+    let before = world.get("Service", "c-kafka-brokers").await.uid();
+    world.delete("Service", "c-kafka-brokers").await;
+    world.until("Service", "c-kafka-brokers", "is made again", |service| service.uid() != before).await;
+}
+
+#[tokio::test]
+async fn a_change_of_the_resource_changes_what_it_must_and_no_more() {
+    let world = World::start("change").await;
+    world.usual("c").await;
+    let before = world.versions("c").await;
+    let labelled = |value: serde_json::Value| json!({"spec": {"kafka": {"template": {"bootstrapService": {"metadata": {"labels": value}}}}}});
+    world.patch("Kafka", "c", labelled(json!({"team": "blue"}))).await;
+    let has =
+        |object: &kube::core::DynamicObject| object.labels().get("team").is_some_and(|team| team == "blue");
+    world.until("Service", "c-kafka-bootstrap", "has the label", has).await;
+    world.deploying("c").await;
+    let mut after = world.versions("c").await;
+    after.insert("Service c-kafka-bootstrap".to_owned(), before["Service c-kafka-bootstrap"].clone());
+    assert_eq!(before, after);
+    world.patch("Kafka", "c", labelled(json!(null))).await;
+    world.until("Service", "c-kafka-bootstrap", "has lost the label", |object| !has(object)).await;
+
+    let listeners = kafka("c")["spec"]["kafka"]["listeners"][1].clone();
+    world.patch("Kafka", "c", json!({"spec": {"kafka": {"listeners": [listeners]}}})).await;
+    world
+        .until("Service", "c-kafka-bootstrap", "has lost the port", |service| {
+            !service.data["spec"]["ports"].as_array().unwrap().iter().any(|port| port["port"] == 9092)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_pool_grows_by_a_node_with_all_that_it_needs() {
+    let world = World::start("grow").await;
+    world.usual("c").await;
+    let before = world.get("Pod", "c-dual-0").await.uid();
+    world.patch("KafkaNodePool", "dual", json!({"spec": {"replicas": 4}})).await;
+    for (kind, name) in [
+        ("PersistentVolumeClaim", "data-0-c-dual-3"),
+        ("Secret", "c-dual-3"),
+        ("ConfigMap", "c-dual-3"),
+        ("Pod", "c-dual-3"),
+    ] {
+        world.exists(kind, name).await;
+    }
+    assert_eq!(world.get("Pod", "c-dual-0").await.uid(), before);
+}
+
+#[tokio::test]
+async fn what_the_resource_no_longer_asks_for_goes() {
+    let world = World::with(
+        test_support::ApiServer::shared().await.unwrap(),
+        "entity",
+        test_support::stand_in::Fate::Ready,
+    )
+    .await;
+    let mut world = world;
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    world.exists("Pod", "c-dual-0").await;
+    for (kind, name) in [("ServiceAccount", "c-entity-operator"), ("Role", "c-entity-operator")] {
+        world.exists(kind, name).await;
+    }
+    world.patch("Kafka", "c", json!({"spec": {"entityOperator": null}})).await;
+    for (kind, name) in [
+        ("Deployment", "c-entity-operator"),
+        ("ServiceAccount", "c-entity-operator"),
+        ("Role", "c-entity-operator"),
+        ("RoleBinding", "c-entity-topic-operator-role"),
+        ("Secret", "c-entity-topic-operator-certs"),
+    ] {
+        world.gone(kind, name).await;
+    }
+    world.exists("Service", "c-kafka-bootstrap").await;
+}
+
+#[tokio::test]
+async fn a_paused_cluster_is_left_alone_until_it_goes_on() {
+    let world = World::start("pause").await;
+    world.usual("c").await;
+    let pause = |value| json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": value}}});
+    world.patch("Kafka", "c", pause(json!("true"))).await;
+    world
+        .until("Kafka", "c", "says that it is paused", |kafka| {
+            kafka.data["status"]["conditions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|condition| condition["type"] == "ReconciliationPaused"))
+        })
+        .await;
+    tokio::join!(world.operator().passes(1), world.delete("Service", "c-kafka-brokers"));
+    assert!(world.api("Service").get_opt("c-kafka-brokers").await.unwrap().is_none());
+    world.patch("Kafka", "c", pause(json!(null))).await;
+    world.exists("Service", "c-kafka-brokers").await;
+}
+
+#[tokio::test]
+async fn two_clusters_of_one_name_in_two_namespaces_do_not_disturb_each_other() {
+    let (one, two) = tokio::join!(World::start("one"), World::start("two"));
+    tokio::join!(one.usual("c"), two.usual("c"));
+    let authority =
+        async |world: &World| world.get("Secret", "c-cluster-ca-cert").await.data["data"]["ca.crt"].clone();
+    assert_ne!(authority(&one).await, authority(&two).await);
+    let before = two.versions("c").await;
+    one.patch("Kafka", "c", json!({"spec": {"kafka": {"config": {"message.max.bytes": 2_000_000}}}})).await;
+    one.until("ConfigMap", "c-dual-0", "has the option", |map| {
+        map.data["data"]["server.config"]
+            .as_str()
+            .is_some_and(|text| text.contains("message.max.bytes=2000000"))
+    })
+    .await;
+    assert_eq!(two.versions("c").await, before);
+}

@@ -1,0 +1,10 @@
+//! The cluster operator against a real API server, with the rights that the chart gives it and no others.
+
+// Helpers of tests count as tests: a surprise ends the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_input;
+mod faults;
+mod lifecycle;
+mod rights;
+mod world;

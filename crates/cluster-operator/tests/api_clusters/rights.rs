@@ -1,0 +1,54 @@
+//! The chart's roles and bindings, rendered by Helm and given to a service account of a test.
+
+use std::process::Command;
+
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client};
+use serde_json::Value;
+
+/// The chart's service account.
+pub const ACCOUNT: &str = "strimzi-cluster-operator";
+
+/// Applies the roles and bindings of a release in this namespace. Cluster-wide bindings get a name of their own per
+/// namespace, so that tests do not take each other's rights.
+pub async fn grant(client: &Client, namespace: &str, values: &[&str]) {
+    for mut object in rendered(namespace, values) {
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        let mut name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        if kind == "ClusterRoleBinding" {
+            name = format!("{name}-{namespace}");
+            object["metadata"]["name"] = name.clone().into();
+        }
+        let resource =
+            ApiResource::from_gvk(&GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", &kind));
+        let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        api.patch(&name, &PatchParams::apply("chart").force(), &Patch::Apply(&object)).await.unwrap();
+    }
+}
+
+fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
+    let helm = test_support::binaries::cache().unwrap().join("bin/helm");
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/kastellan");
+    let mut command = Command::new(helm);
+    command.args([
+        "template",
+        "release",
+        chart,
+        "--namespace",
+        namespace,
+        "--show-only",
+        "templates/rbac.yaml",
+    ]);
+    for value in values {
+        command.args(["--set", value]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+    documents.filter(|document| document["kind"].is_string()).collect()
+}

@@ -1,0 +1,301 @@
+//! A namespace in an API server, a stand-in for the kubelet, and an operator under the chart's rights.
+
+use std::collections::BTreeMap;
+use std::sync::Once;
+use std::time::Duration;
+
+use cluster_operator::settings::Settings;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::GroupVersionKind;
+use kube::{Api, Client, ResourceExt};
+use operator_runtime::env::Env;
+use operator_runtime::metrics::Metrics;
+use operator_runtime::server::Health;
+use serde_json::{Value, json};
+use test_support::stand_in::Fate;
+use test_support::{ApiServer, PodReadyStandIn, wait};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::rights;
+
+/// Generous, because the machine may be compiling.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+static LOG: Once = Once::new();
+
+/// Kinds of which a cluster has objects.
+pub const OWNED: [&str; 12] = [
+    "Secret",
+    "ConfigMap",
+    "Service",
+    "ServiceAccount",
+    "PersistentVolumeClaim",
+    "Pod",
+    "Deployment",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "Role",
+    "RoleBinding",
+    "StrimziPodSet",
+];
+
+pub struct World {
+    pub server: &'static ApiServer,
+    pub namespace: String,
+    pub client: Client,
+    pub variables: BTreeMap<String, String>,
+    operators: Vec<Operator>,
+    _pods: PodReadyStandIn,
+}
+
+/// An operator in a runtime of its own, so that it can be killed like a process.
+pub struct Operator {
+    pub metrics: Metrics,
+    runtime: Option<Runtime>,
+}
+
+impl Operator {
+    /// A metric of Kafka resources.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.metrics.render().unwrap();
+        let mine = |line: &&str| line.starts_with(&format!("{name}{{")) && line.contains("kind=\"Kafka\"");
+        text.lines().filter(mine).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// Waits for some more passes over Kafka resources to succeed.
+    pub async fn passes(&self, more: u64) {
+        let name = "strimzi_reconciliations_successful_total";
+        let goal = self.metric(name) + more;
+        wait::until(DEADLINE, "more passes succeed", || async { (self.metric(name) >= goal).then_some(()) })
+            .await
+            .unwrap();
+    }
+}
+
+impl Drop for Operator {
+    /// Ends it as SIGKILL does: at once, wherever it is.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl World {
+    /// In the shared server, with an operator that watches the one namespace and pods that run and become no more than that.
+    pub async fn start(prefix: &str) -> Self {
+        let mut world = Self::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
+        world.start_operator();
+        world
+    }
+
+    pub async fn without_operator(server: &'static ApiServer, prefix: &str) -> Self {
+        Self::with(server, prefix, Fate::Running).await
+    }
+
+    pub async fn with(server: &'static ApiServer, prefix: &str, fate: Fate) -> Self {
+        let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
+        server.install_crds(&crds).await.unwrap();
+        let client = server.client().await.unwrap();
+        let namespace = server.create_namespace(prefix).await.unwrap();
+        rights::grant(&client, &namespace, &[]).await;
+        let own = namespace.clone();
+        let pods = PodReadyStandIn::start_with(&client, move |pod| {
+            if pod.namespace().as_deref() == Some(&own) { fate } else { Fate::Pending }
+        });
+        let variables = [
+            ("STRIMZI_NAMESPACE", namespace.as_str()),
+            ("STRIMZI_OPERATOR_NAMESPACE", namespace.as_str()),
+            ("KASTELLAN_OPERATOR_IMAGE", "kastellan/operator:test"),
+            ("STRIMZI_LEADER_ELECTION_ENABLED", "false"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { server, namespace, client, variables, operators: Vec::new(), _pods: pods }
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn start_operator(&mut self) {
+        let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
+        // One log for all operators of the process, for whoever looks for the reason of a failure.
+        if std::env::var_os("STRIMZI_LOG_LEVEL").is_some() {
+            LOG.call_once(|| operator_runtime::telemetry::init(&settings.telemetry));
+        }
+        let runtime = cluster_operator::runtime().unwrap();
+        let metrics = Metrics::new().unwrap();
+        let (server, namespace, counted) = (self.server, self.namespace.clone(), metrics.clone());
+        runtime.spawn(async move {
+            let client = server.client_for_service_account(&namespace, rights::ACCOUNT).await.unwrap();
+            let stop = CancellationToken::new();
+            cluster_operator::operate(&settings, client, &Health::new(), &counted, &stop).await.unwrap();
+        });
+        self.operators.push(Operator { metrics, runtime: Some(runtime) });
+    }
+
+    /// The operator that was started last.
+    pub fn operator(&self) -> &Operator {
+        self.operators.last().unwrap()
+    }
+
+    /// Kills the operator that was started first.
+    pub fn kill_operator(&mut self) {
+        drop(self.operators.remove(0));
+    }
+
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
+    }
+
+    pub async fn apply(&self, object: &Value) -> DynamicObject {
+        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let parameters = PatchParams::apply("user").force();
+        self.api(kind).patch(name, &parameters, &Patch::Apply(object)).await.unwrap()
+    }
+
+    pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> DynamicObject {
+        self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    pub async fn get(&self, kind: &str, name: &str) -> DynamicObject {
+        self.api(kind).get(name).await.unwrap()
+    }
+
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    pub async fn gone(&self, kind: &str, name: &str) {
+        wait::for_absence(&self.api(kind), name, DEADLINE).await.unwrap();
+    }
+
+    pub async fn until(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&DynamicObject) -> bool,
+    ) -> DynamicObject {
+        wait::for_object(&self.api(kind), name, DEADLINE, what, condition).await.unwrap()
+    }
+
+    pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
+        self.until(kind, name, "exists", |_| true).await
+    }
+
+    /// Makes the usual cluster and waits until all its pods run.
+    pub async fn usual(&self, cluster: &str) {
+        self.apply(&pool(cluster, "dual", 3)).await;
+        self.apply(&kafka(cluster)).await;
+        self.running(cluster, 3).await;
+    }
+
+    /// Waits until the pods run and the cluster's status says that it waits for them.
+    pub async fn running(&self, cluster: &str, pods: i32) {
+        for node in 0..pods {
+            let name = format!("{cluster}-dual-{node}");
+            self.until("Pod", &name, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+        }
+        self.deploying(cluster).await;
+    }
+
+    /// Waits until the resource as it is now is carried out as far as it goes while no pod is ready.
+    pub async fn deploying(&self, cluster: &str) -> DynamicObject {
+        self.until("Kafka", cluster, "is being deployed", |kafka| {
+            is_current(kafka) && condition(kafka, "NotReady", "Creating").is_some()
+        })
+        .await
+    }
+
+    /// Waits until the resource as it is now is refused, with these words; the answer is the message.
+    pub async fn refused(&self, cluster: &str, words: &[&str]) -> String {
+        let message = |kafka: &DynamicObject| {
+            let conditions = kafka.data["status"]["conditions"].as_array()?;
+            let bad = conditions.iter().find(|condition| condition["type"] == "NotReady")?;
+            Some(bad["message"].as_str()?.to_owned())
+        };
+        let kafka = self
+            .until("Kafka", cluster, &format!("is refused with {words:?}"), |kafka| {
+                is_current(kafka)
+                    && message(kafka).is_some_and(|text| words.iter().all(|word| text.contains(word)))
+            })
+            .await;
+        message(&kafka).unwrap()
+    }
+
+    /// UID and version of every object of a cluster. Pods, whose status the stand-in writes, by UID only.
+    pub async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
+        for kind in OWNED {
+            for object in self.api(kind).list(&selector).await.unwrap() {
+                let mut version = object.uid().unwrap();
+                if kind != "Pod" {
+                    version = format!("{version} {}", object.resource_version().unwrap());
+                }
+                found.insert(format!("{kind} {}", object.name_any()), version);
+            }
+        }
+        found
+    }
+}
+
+fn resource(kind: &str) -> ApiResource {
+    let (group, version) = match kind {
+        "Deployment" => ("apps", "v1"),
+        "NetworkPolicy" => ("networking.k8s.io", "v1"),
+        "PodDisruptionBudget" => ("policy", "v1"),
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "Lease" => ("coordination.k8s.io", "v1"),
+        "StrimziPodSet" => ("core.strimzi.io", "v1"),
+        _ if kind.starts_with("Kafka") => ("kafka.strimzi.io", "v1"),
+        _ => ("", "v1"),
+    };
+    let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    if kind == "NetworkPolicy" {
+        "networkpolicies".clone_into(&mut resource.plural);
+    }
+    resource
+}
+
+pub fn is_current(object: &DynamicObject) -> bool {
+    object.data["status"]["observedGeneration"].as_i64() == object.metadata.generation
+}
+
+pub fn condition<'a>(object: &'a DynamicObject, type_: &str, reason: &str) -> Option<&'a Value> {
+    let conditions = object.data["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == type_ && condition["reason"] == reason)
+}
+
+pub fn kafka(name: &str) -> Value {
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": name},
+        "spec": {
+            "kafka": {
+                "version": "4.3.1",
+                "listeners": [
+                    {"name": "plain", "port": 9092, "type": "internal", "tls": false},
+                    {"name": "tls", "port": 9093, "type": "internal", "tls": true, "authentication": {"type": "tls"}},
+                ],
+                "authorization": {"type": "simple"},
+                "config": {"default.replication.factor": 3, "min.insync.replicas": 2},
+            },
+            "entityOperator": {"topicOperator": {}, "userOperator": {}},
+        },
+    })
+}
+
+pub fn pool(cluster: &str, name: &str, replicas: i32) -> Value {
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+        "metadata": {"name": name, "labels": {"strimzi.io/cluster": cluster}},
+        "spec": {
+            "replicas": replicas, "roles": ["controller", "broker"],
+            "storage": {"type": "jbod", "volumes": [
+                {"id": 0, "type": "persistent-claim", "size": "2Gi", "kraftMetadata": "shared"},
+            ]},
+        },
+    })
+}
