@@ -112,7 +112,8 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
             let object: DynamicObject = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
             let parameters =
                 PostParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-            api.create(&parameters, &object).await
+            let created = api.create(&parameters, &object).await?;
+            claim(&api, created).await
         } else {
             let parameters = kube::api::PatchParams::apply(api::FIELD_MANAGER).force();
             api.patch(&name, &parameters, &kube::api::Patch::Apply(&object)).await
@@ -127,6 +128,25 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
         Ok(Err(error)) => Err(refused(error.to_string())),
         Err(_) => Err(refused("no answer in time".to_owned())),
     }
+}
+
+/// Makes a created object look applied, so that the next pass has nothing to write, and a later apply can remove
+/// fields: those that a creation owns stay for ever. Server-side apply itself cannot be told to create and no more.
+async fn claim(api: &Api<DynamicObject>, created: DynamicObject) -> Result<DynamicObject, kube::Error> {
+    let mut fields = created.metadata.managed_fields.clone().unwrap_or_default();
+    for entry in &mut fields {
+        entry.operation = Some("Apply".to_owned());
+    }
+    let patch = serde_json::json!({"metadata": {
+        "resourceVersion": created.metadata.resource_version,
+        "managedFields": fields,
+    }});
+    let name = created.metadata.name.as_deref().unwrap_or_default();
+    let parameters = kube::api::PatchParams {
+        field_manager: Some(api::FIELD_MANAGER.to_owned()),
+        ..kube::api::PatchParams::default()
+    };
+    api.patch(name, &parameters, &kube::api::Patch::Merge(&patch)).await
 }
 
 /// Writes the statuses that differ.

@@ -40,6 +40,9 @@ async fn a_cluster_gets_all_its_objects_each_with_its_owner() {
             assert_eq!(owner, expected, "{kind} {}", object.name_any());
         }
     }
+    // Nothing but applies own fields: else a field that is no longer wanted would stay.
+    let secret = world.get("Secret", "c-cluster-ca-cert").await;
+    assert!(secret.managed_fields().iter().all(|entry| entry.operation.as_deref() == Some("Apply")));
     let kafka = world.deploying("c").await;
     let why = condition(&kafka, "NotReady", "Creating").unwrap()["message"].as_str().unwrap();
     assert!(why.contains("c-dual-0"), "{why}");
