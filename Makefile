@@ -10,7 +10,8 @@ SHELL := /bin/bash
 CLUSTER ?= local
 NODES ?= 1
 TARGET := x86_64-unknown-linux-gnu
-STATIC := RUSTFLAGS='-C target-feature=+crt-static'
+# librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
+STATIC := OPENSSL_STATIC=1 RUSTFLAGS='-C target-feature=+crt-static'
 OPERATORS := cluster-operator topic-operator user-operator kafka-agent
 
 export CLUSTER NODES
@@ -52,8 +53,12 @@ test-kafka: ## Tests against real Kafka processes
 e2e: ## End-to-end tests: real pods, real Kafka, rdkafka clients
 	@e2e/e2e.sh
 
+.PHONY: prerequisites
+prerequisites:
+	@e2e/prerequisites.sh
+
 .PHONY: lint
-lint: ## Formatting, clippy, generated files, shell scripts
+lint: prerequisites ## Formatting, clippy, generated files, shell scripts
 	cargo fmt --all -- --check
 	cargo clippy --workspace --exclude kafka-client --all-targets --locked -- -D warnings
 	$(STATIC) cargo clippy --release --target $(TARGET) -p kafka-client --locked -- -D warnings
@@ -65,7 +70,7 @@ crds: ## Write crds/ from the Rust types
 	cargo run --quiet -p api --bin crds
 
 .PHONY: binaries
-binaries: ## Build the static release binaries
+binaries: prerequisites ## Build the static release binaries
 	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client
 
 .PHONY: images

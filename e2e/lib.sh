@@ -82,7 +82,8 @@ install_chart() {
   fi
   # A new image under the same tag is not noticed by Kubernetes: the pods carry its digest.
   options+=(--set "annotations.kastellan\\.io/image=$(sha256sum <"$IMAGES/operator.tar" 2>/dev/null | cut -c1-12)")
-  k apply --server-side --force-conflicts -f crds >/dev/null
-  helm upgrade --install kastellan charts/kastellan --namespace "$namespace" --create-namespace --skip-crds \
+  helm upgrade --install kastellan charts/kastellan --namespace "$namespace" --create-namespace \
     --wait --timeout 3m "${options[@]}" "$@" >/dev/null
+  # Helm installs custom resource definitions once and never changes them.
+  k apply --server-side --force-conflicts -f crds >/dev/null
 }

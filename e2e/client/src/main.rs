@@ -118,14 +118,16 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
-fn producer(cli: &Cli) -> Result<FutureProducer> {
+/// An idempotent producer is refused before it sends anything, and reports that as a purged queue; one that is not is
+/// told what it may not do.
+fn producer(cli: &Cli, idempotent: bool) -> Result<FutureProducer> {
     let mut config = base_config(cli)?;
-    config.set("acks", "all").set("enable.idempotence", "true").set("message.timeout.ms", "60000");
+    config.set("acks", "all").set("enable.idempotence", idempotent.to_string()).set("message.timeout.ms", "60000");
     FutureProducer::from_config(&config).context("cannot make a producer")
 }
 
 async fn produce(cli: &Cli, count: u64) -> Result<()> {
-    let producer = producer(cli)?;
+    let producer = producer(cli, true)?;
     let mut pending = Vec::with_capacity(count as usize);
     for number in 0..count {
         let (key, value) = (number.to_string(), format!("record {number}"));
@@ -191,7 +193,7 @@ fn number(payload: Option<&[u8]>) -> Option<u64> {
 }
 
 async fn expect_denied(cli: &Cli) -> Result<()> {
-    let producer = producer(cli)?;
+    let producer = producer(cli, false)?;
     let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
     match producer.send(record, Duration::from_secs(30)).await {
         Ok(_) => bail!("the record was accepted, but this user must not write to {}", cli.topic),
