@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: serde_json::Value) -> Pod {
+    fn pod(status: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "c-p-0"}, "status": status})).unwrap()
     }
 
@@ -151,7 +151,7 @@ mod tests {
     fn a_pod_without_its_image_is_stuck_and_a_starting_one_is_not() {
         let waiting = |reason: &str| {
             pod(
-                json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
+                &json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
                 "imageID": "", "state": {"waiting": {"reason": reason}}}]}),
             )
         };
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_unschedulable_pod_is_stuck() {
-        let pod = pod(json!({"conditions": [
+        let pod = pod(&json!({"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}));
         assert_eq!(state(&pod), PodState::Stuck);
     }
