@@ -1,7 +1,9 @@
 //! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
 
-use api::{Kafka, KafkaNodePool};
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use futures::future;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use kube::Resource;
 use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
@@ -10,7 +12,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::actions::{self, DesiredObject, Plan, Precondition, StatusPlan};
-use crate::caches::Caches;
+use super::plan;
+use crate::caches::{self, Caches};
 
 /// Writes of one cluster under way at a time.
 const CONCURRENCY: usize = 8;
@@ -147,6 +150,63 @@ async fn claim(api: &Api<DynamicObject>, created: DynamicObject) -> Result<Dynam
         ..kube::api::PatchParams::default()
     };
     api.patch(name, &parameters, &kube::api::Patch::Merge(&patch)).await
+}
+
+/// Deletes what the pools of a deleted cluster own: pod sets (and with them the pods), Secrets, ConfigMaps, and the claims
+/// whose storage says `deleteClaim: true`. The other claims are the users' data and stay.
+pub async fn leftovers(applier: &Applier, caches: &Caches, key: &ObjectRef) -> Result<(), ApplyError> {
+    for (name, set) in caches::of_cluster(&caches.pod_sets, key) {
+        if is_of_pool(&*set) {
+            remove::<StrimziPodSet>(applier, key, &name).await?;
+        }
+    }
+    for (name, secret) in caches::of_cluster(&caches.secrets, key) {
+        if is_of_pool(&*secret) {
+            remove::<Secret>(applier, key, &name).await?;
+        }
+    }
+    for (name, config_map) in caches::of_cluster(&caches.config_maps, key) {
+        if is_of_pool(&*config_map) {
+            remove::<ConfigMap>(applier, key, &name).await?;
+        }
+    }
+    for (name, claim) in caches::of_cluster(&caches.claims, key) {
+        if api::annotations::is_true(claim.metadata.annotations.as_ref(), api::annotations::DELETE_CLAIM) {
+            remove::<PersistentVolumeClaim>(applier, key, &name).await?;
+        }
+    }
+    for orphan in plan::orphans(&key.namespace, &key.name) {
+        let removed = applier
+            .delete_kind(
+                &orphan.api_version,
+                &orphan.kind,
+                &key_of(&orphan),
+                None,
+                PropagationPolicy::Background,
+            )
+            .await;
+        // An installation for single namespaces may not have the right, and then never made one.
+        if removed.as_ref().is_err_and(|error| !error.is_forbidden()) {
+            removed?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove<K>(applier: &Applier, cluster: &ObjectRef, name: &str) -> Result<(), ApplyError>
+where
+    K: Resource,
+    K::DynamicType: Default,
+{
+    let key = ObjectRef::new(&cluster.namespace, name);
+    if applier.delete::<K>(&key, None, PropagationPolicy::Background).await? {
+        tracing::info!(kind = %K::kind(&K::DynamicType::default()), object = %key, "deleted with its cluster");
+    }
+    Ok(())
+}
+
+fn is_of_pool<K: Resource>(object: &K) -> bool {
+    object.meta().owner_references.iter().flatten().any(|owner| owner.kind == "KafkaNodePool")
 }
 
 /// Writes the statuses that differ.

@@ -214,10 +214,15 @@ impl Reconciler {
         Err(Error::Endless)
     }
 
-    /// The resource is gone. Kubernetes collects what it owned.
+    /// The resource is gone. Kubernetes collects what it owned; what its pools own is ours to delete, because they stay.
     async fn gone(&self, key: &ObjectRef) -> Result<Outcome, Error> {
         self.clients.forget(key);
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        // The cache holds only what the selector accepts: a cluster that another operator looks after is not gone.
+        if self.applier.get::<Kafka>(key).await?.is_some() {
+            return Ok(Outcome::Done);
+        }
+        apply::leftovers(&self.applier, &self.caches, key).await?;
         self.release_topics(key).await?;
         Ok(Outcome::Done)
     }
