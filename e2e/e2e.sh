@@ -10,7 +10,6 @@ cluster
 load_images
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
-step "Running the tests"
+summary
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=1
-summary
