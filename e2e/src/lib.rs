@@ -9,7 +9,10 @@ use futures::TryStreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent,
+    WatchParams,
+};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -129,13 +132,11 @@ impl Scenario {
                 }
             }
         };
-        match tokio::time::timeout(deadline, wait).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let last = api.get_opt(name).await?;
-                bail!("{name}: {what} did not come within {} s; last seen: {last:#?}", deadline.as_secs())
-            }
+        if let Ok(outcome) = tokio::time::timeout(deadline, wait).await {
+            return outcome;
         }
+        let last = api.get_opt(name).await?;
+        bail!("{name}: {what} did not come within {} s; last seen: {last:#?}", deadline.as_secs())
     }
 
     /// Pods of a cluster's Kafka nodes by name, with their UIDs.
@@ -147,7 +148,8 @@ impl Scenario {
 
     /// Runs the client of the quick start in a pod; what it printed, or why it failed.
     pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
-        let image = std::env::var("KASTELLAN_CLIENT_IMAGE").context("KASTELLAN_CLIENT_IMAGE is not set: run `make e2e`")?;
+        let image = std::env::var("KASTELLAN_CLIENT_IMAGE")
+            .context("KASTELLAN_CLIENT_IMAGE is not set: run `make e2e`")?;
         let name = format!("client-{:x}", self.started.elapsed().as_millis());
         let manifest = include_str!("../client-job.yaml")
             .replace("JOB", &name)
@@ -160,9 +162,12 @@ impl Scenario {
             .replace("CLUSTER-", &format!("{cluster}-"));
         self.apply(&manifest).await?;
         let job = self
-            .until::<Job>(&name, "its end", Duration::from_secs(180), |job| {
-                let conditions = job.and_then(|job| job.status.as_ref()?.conditions.clone()).unwrap_or_default();
-                conditions.iter().any(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"))
+            .until::<Job>(&name, "its end", Duration::from_mins(3), |job| {
+                let conditions =
+                    job.and_then(|job| job.status.as_ref()?.conditions.clone()).unwrap_or_default();
+                conditions
+                    .iter()
+                    .any(|one| one.status == "True" && matches!(&*one.type_, "Complete" | "Failed"))
             })
             .await?
             .context("the job is gone")?;

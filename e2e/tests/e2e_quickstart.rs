@@ -15,7 +15,8 @@ const RECORDS: &str = "10000";
 fn ready(kafka: Option<&Kafka>) -> bool {
     kafka.is_some_and(|kafka| {
         has_condition(kafka.status.as_ref(), "Ready")
-            && kafka.status.as_ref().and_then(|status| status.observed_generation) == kafka.metadata.generation
+            && kafka.status.as_ref().and_then(|status| status.observed_generation)
+                == kafka.metadata.generation
     })
 }
 
@@ -24,7 +25,7 @@ fn pod_ready(pod: &Pod) -> bool {
 }
 
 async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
-    let kafka = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_secs(240), ready).await?;
+    let kafka = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(4), ready).await?;
     kafka.context("the Kafka resource is gone")
 }
 
@@ -38,9 +39,10 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let status = kafka.status.context("no status")?;
     assert_eq!(status.kafka_version.as_deref(), Some("4.3.1"));
     assert!(status.cluster_id.is_some_and(|id| id.len() == 22));
-    let names: Vec<_> = status.listeners.iter().flatten().filter_map(|listener| listener.name.clone()).collect();
+    let names: Vec<_> =
+        status.listeners.iter().flatten().filter_map(|listener| listener.name.clone()).collect();
     assert_eq!(names, ["plain", "tls", "scram"]);
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     scenario
         .until::<KafkaTopic>("orders", "Ready", minute, |topic| {
             topic.is_some_and(|topic| has_condition(topic.status.as_ref(), "Ready"))
@@ -63,7 +65,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let before = scenario.kafka_pods(CLUSTER).await?;
     scenario.api::<Pod>().delete("quickstart-dual-1", &DeleteParams::default()).await?;
     scenario
-        .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_secs(120), |pod| {
+        .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_mins(3), |pod| {
             pod.is_some_and(|pod| {
                 pod_ready(pod) && pod.metadata.uid.as_ref() != before.get("quickstart-dual-1")
             })
@@ -82,7 +84,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     set_config(&scenario, "num.partitions", "2").await?;
     for (pod, uid) in &before {
         scenario
-            .until::<Pod>(pod, "a new ready pod", Duration::from_secs(240), |pod| {
+            .until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), |pod| {
                 pod.is_some_and(|pod| pod_ready(pod) && pod.metadata.uid.as_ref() != Some(uid))
             })
             .await?;
@@ -94,7 +96,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     let patch = json!({"spec": {"replicas": 4}});
     scenario.api::<KafkaNodePool>().patch("dual", &PatchParams::default(), &Patch::Merge(&patch)).await?;
     scenario
-        .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_secs(120), |pod| {
+        .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_mins(3), |pod| {
             pod.is_some_and(pod_ready)
         })
         .await?;
@@ -110,7 +112,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     scenario.api::<Kafka>().delete(CLUSTER, &DeleteParams::default()).await?;
     for node in 0..4 {
         let name = format!("quickstart-dual-{node}");
-        scenario.until::<Pod>(&name, "its end", Duration::from_secs(120), |pod| pod.is_none()).await?;
+        scenario.until::<Pod>(&name, "its end", Duration::from_mins(3), |pod| pod.is_none()).await?;
         scenario.until::<Secret>(&name, "its end", minute, |secret| secret.is_none()).await?;
     }
     let claims = scenario.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;

@@ -122,7 +122,10 @@ fn text(path: &Path) -> Result<&str> {
 /// told what it may not do.
 fn producer(cli: &Cli, idempotent: bool) -> Result<FutureProducer> {
     let mut config = base_config(cli)?;
-    config.set("acks", "all").set("enable.idempotence", idempotent.to_string()).set("message.timeout.ms", "60000");
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", idempotent.to_string())
+        .set("message.timeout.ms", "60000");
     FutureProducer::from_config(&config).context("cannot make a producer")
 }
 
