@@ -83,5 +83,5 @@ chart: crds ## Package the Helm chart
 	@e2e/chart.sh
 
 .PHONY: bench
-bench: ## Measure the figures of docs/figures.md on this machine
+bench: ## Measure the running system on this machine and print each figure beside its limit
 	@e2e/bench.sh
