@@ -78,7 +78,7 @@ install_chart() {
   if [[ $CLUSTER == local ]]; then
     options+=(--set kafka.image=kastellan/kafka)
   else
-    options+=(--set "image.registry=${IMAGE_REGISTRY:-}")
+    options+=(--set "image.registry=${IMAGE_REGISTRY:-}" --set "kafka.image=${KAFKA_IMAGE:-apache/kafka}")
   fi
   # A new image under the same tag is not noticed by Kubernetes: the pods carry its digest.
   options+=(--set "annotations.kastellan\\.io/image=$(sha256sum <"$IMAGES/operator.tar" 2>/dev/null | cut -c1-12)")
