@@ -59,6 +59,8 @@ async fn kafka_may_be_away_and_come_back() {
     w.ready("during").await;
     w.gone("goes").await;
     assert!(is_ready(&w.topics.get("before").await.unwrap()));
+    w.until_exists("during").await;
+    w.until_in_kafka("goes", "is gone", |t| t.is_none()).await;
     let topics: Vec<String> = w.admin.list_topics().await.unwrap().into_keys().collect();
     assert_eq!(topics, ["before", "during"]);
 }
@@ -81,5 +83,5 @@ async fn the_api_server_may_be_away_and_come_back() {
     w.delete(&names[0]).await;
     w.gone(&names[0]).await;
     w.until_in_kafka(&names[0], "is gone", |t| t.is_none()).await;
-    assert!(w.in_kafka(&names[1]).await.is_some());
+    w.until_exists(&names[1]).await;
 }

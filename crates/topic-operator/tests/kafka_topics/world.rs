@@ -208,6 +208,11 @@ impl World {
         .unwrap();
     }
 
+    /// A broker may show a new topic a moment after its creation was answered.
+    pub async fn until_exists(&self, topic: &str) {
+        self.until_in_kafka(topic, "exists", |t| t.is_some()).await;
+    }
+
     /// What is set on the topic itself.
     pub async fn config_in_kafka(&self, topic: &str) -> BTreeMap<String, String> {
         let resource = ConfigResource::Topic(topic.to_owned());
