@@ -9,6 +9,7 @@ use std::{
 use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    kafka,
     metrics::Metrics,
     server::{Gate, Health, Heartbeat},
 };
@@ -20,13 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply::{self, Context, Done, Item, Latest, Next, Reach, Report},
-    connection, grants,
+    grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
     metrics::TopicMetrics,
     plan::{self, Claim, Intent, Surroundings},
     queue::Queue,
     resource::TopicResource,
+    review,
     settings::Settings,
     topic::{Failure, Reason, ResourceRef},
     watches::{self, Message},
@@ -66,7 +68,7 @@ impl Operator {
         shutdown: &CancellationToken,
     ) -> prometheus::Result<Self> {
         let topic_metrics = TopicMetrics::new(metrics, &settings)?;
-        let admin = connection::connect(client, &settings, shutdown);
+        let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
         let projector = Projector::new(
             &settings.namespace,
             settings.guests.iter().map(|g| g.namespace.clone()),
@@ -149,7 +151,7 @@ impl Controller {
         if !self.settings.skip_review {
             let mut admin = self.context.admin.clone();
             self.tasks.spawn(async move {
-                connection::review(&mut admin).await;
+                review::review(&mut admin).await;
                 Outcome::Quiet
             });
         }
