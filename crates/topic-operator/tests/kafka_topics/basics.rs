@@ -1,7 +1,8 @@
 use kafka_admin::{NewTopic, format_uuid};
+use kube::api::PostParams;
 use serde_json::json;
 
-use crate::world::{World, condition, has_finalizer, status};
+use crate::world::{World, condition, has_finalizer, resource, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_altered_grown_and_deleted() {
@@ -52,6 +53,10 @@ async fn what_is_not_said_is_the_brokers_default() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_named_in_the_status_and_the_others_go_on() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    // The API server itself refuses what no topic can have.
+    let none = resource("none", json!({"partitions": 0}), json!({}));
+    let why = w.topics.create(&PostParams::default(), &none).await.unwrap_err().to_string();
+    assert!(why.contains("spec.partitions") && why.contains("greater than or equal to 1"), "{why}");
     // Present before the start, so that all are in one batch.
     w.create("bad-name", json!({"topicName": "a b"})).await;
     w.create("too-many", json!({"topicName": w.topic("too-many"), "partitions": 1, "replicas": 7})).await;
