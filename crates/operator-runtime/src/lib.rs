@@ -1,5 +1,5 @@
 //! What every operator binary shares: environment, logging, leader election, health and metrics server, watch caches,
-//! work queue, server-side apply, events.
+//! work queue, server-side apply, events, the connection to Kafka of an entity operator and its `main`.
 //!
 //! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
@@ -9,8 +9,10 @@ pub mod client;
 pub mod clock;
 pub mod controller;
 pub mod covers;
+pub mod entity;
 pub mod env;
 pub mod events;
+pub mod kafka;
 pub mod leader;
 pub mod metrics;
 pub mod process;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     kubernetes::{Kubernetes, WriteError, Written},
     metrics::{Call, TopicMetrics},
-    plan::{Intent, Rules},
+    plan::{self, Intent, Rules},
     reconcile, replicas,
     resource::TopicResource,
     status::{Verdict, compose},
@@ -264,9 +264,11 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
             ending.insert(namespace);
         }
     }
-    // The cluster goes with its own namespace: nothing to delete, and nothing to wait for.
-    let (going, rest): (Vec<Item>, Vec<Item>) =
-        items.into_iter().partition(|i| i.resource.home && ending.contains(&i.resource.reference.namespace));
+    let lets_go = |item: &Item, kafka_answers| {
+        let ends = ending.contains(&item.resource.reference.namespace);
+        plan::lets_go(&item.resource, ends, kafka_answers)
+    };
+    let (going, rest): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|i| lets_go(i, true));
     report.add(release_all(context, going).await);
     if rest.is_empty() {
         return report;
@@ -283,9 +285,7 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
     };
     match outcome {
         Err(why) => {
-            // A namespace that ends must not wait for Kafka.
-            let (going, rest): (Vec<Item>, Vec<Item>) =
-                rest.into_iter().partition(|i| ending.contains(&i.resource.reference.namespace));
+            let (going, rest): (Vec<Item>, Vec<Item>) = rest.into_iter().partition(|i| lets_go(i, false));
             report.add(release_all(context, going).await);
             report.add(unreachable_all(context, rest, false, &why).await);
         }

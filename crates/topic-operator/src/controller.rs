@@ -9,6 +9,7 @@ use std::{
 use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    kafka,
     metrics::Metrics,
     server::{Gate, Health, Heartbeat},
 };
@@ -20,15 +21,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply::{self, Context, Done, Item, Latest, Next, Reach, Report},
-    connection, grants,
+    grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
     metrics::TopicMetrics,
-    plan::{self, Claim, Intent, Surroundings},
+    plan::{self, Claim, Intent},
     queue::Queue,
     resource::TopicResource,
+    review,
     settings::Settings,
-    topic::{Failure, Reason, ResourceRef},
+    topic::ResourceRef,
     watches::{self, Message},
 };
 
@@ -66,7 +68,7 @@ impl Operator {
         shutdown: &CancellationToken,
     ) -> prometheus::Result<Self> {
         let topic_metrics = TopicMetrics::new(metrics, &settings)?;
-        let admin = connection::connect(client, &settings, shutdown);
+        let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
         let projector = Projector::new(
             &settings.namespace,
             settings.guests.iter().map(|g| g.namespace.clone()),
@@ -149,7 +151,7 @@ impl Controller {
         if !self.settings.skip_review {
             let mut admin = self.context.admin.clone();
             self.tasks.spawn(async move {
-                connection::review(&mut admin).await;
+                review::review(&mut admin).await;
                 Outcome::Quiet
             });
         }
@@ -258,8 +260,7 @@ impl Controller {
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
         let owned = matches!(self.index.claim(&known), Claim::Owner { heir: false });
-        let ours = known.managed && owned && others.is_empty();
-        let look = known.has_finalizer() || (ours && !self.context.rules.use_finalizers);
+        let look = plan::wants_lookup(&known, owned && others.is_empty(), &self.context.rules);
         self.push_all(others);
         if !look || self.cluster_goes_away {
             return;
@@ -276,35 +277,21 @@ impl Controller {
         });
     }
 
-    fn intent(&self, resource: &TopicResource) -> (Intent, bool) {
-        let around = Surroundings { cluster_goes_away: self.cluster_goes_away, namespace_goes_away: false };
-        let claim = self.index.claim(resource);
-        let intent = plan::intent(resource, &claim, around, &self.context.rules);
-        let last_change = !self.index.another_change_runs(&resource.reference);
-        (self.guest_intent(resource, intent), last_change)
+    fn intent(&self, resource: &TopicResource) -> Intent {
+        self.permitted(resource, plan::intent(resource, &self.index.claim(resource), self.cluster_goes_away))
     }
 
-    /// What a resource of another namespace may ask for.
-    fn guest_intent(&self, resource: &TopicResource, intent: Intent) -> Intent {
-        if resource.home || !matches!(intent, Intent::Reconcile | Intent::Delete(_)) {
-            return intent;
-        }
+    fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
         let namespace = &*resource.reference.namespace;
-        let Some(guest) = self.settings.guests.iter().find(|g| g.namespace == namespace) else {
-            return Intent::Nothing;
-        };
+        let guest = self.settings.guests.iter().find(|g| g.namespace == namespace);
         let (home, cluster) = self.settings.cluster();
-        let granted = self.granted.contains(namespace);
-        match grants::refusal(guest, granted, (&home, &cluster), resource.claimed_topic()) {
-            None => intent,
-            Some(_) if resource.deleting => Intent::Release,
-            Some(why) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
-        }
+        grants::permitted(resource, intent, guest, self.granted.contains(namespace), (&home, &cluster))
     }
 
     fn item(&self, reference: &ResourceRef, topic: Arc<str>, now: Instant) -> Option<Item> {
         let resource = self.index.get(reference)?.clone();
-        let (intent, last_change) = self.intent(&resource);
+        let intent = self.intent(&resource);
+        let last_change = !self.index.another_change_runs(reference);
         Some(Item { intent, last_change, topic, failing: self.queue.failing(reference, now), resource })
     }
 
@@ -423,17 +410,13 @@ impl Controller {
 
     fn looked_up(&mut self, known: Arc<TopicResource>, now: Option<Box<TopicResource>>) {
         let topic = known.topic_key();
-        let intent = match &now {
-            // The label left: the topic is no longer ours, and must not be held up by us.
-            Some(now) if now.uid == known.uid && !now.selected && now.has_finalizer() => Intent::Release,
-            None if !self.context.rules.use_finalizers
-                && self.index.get(&known.reference).is_none()
-                && !self.index.is_wanted_by_another(&topic, &known.reference) =>
-            {
-                self.guest_intent(&known, Intent::Delete(topic.as_ref().into()))
-            }
-            _ => return,
+        let claimed_again = self.index.get(&known.reference).is_some()
+            || self.index.is_wanted_by_another(&topic, &known.reference);
+        let rules = &self.context.rules;
+        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), claimed_again, rules) else {
+            return;
         };
+        let intent = self.permitted(&known, intent);
         if !self.queue.begin(topic.clone()) {
             // Someone else wants the topic by now.
             return;

@@ -7,6 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::{
+    plan::Intent,
+    resource::TopicResource,
+    topic::{Failure, Reason},
+};
+
 /// Name of the ConfigMap by which a namespace lets a cluster's operator serve its KafkaTopics.
 pub const GRANT_NAME: &str = "kastellan-topic-grant";
 /// The key in it: clusters as `namespace/name`, separated by commas or blanks.
@@ -62,9 +68,29 @@ pub fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str)
     None
 }
 
+/// What a resource may have of what it asks for. `guest` is what the cluster's side says of its namespace.
+pub fn permitted(
+    resource: &TopicResource,
+    intent: Intent,
+    guest: Option<&Guest>,
+    granted: bool,
+    cluster: (&str, &str),
+) -> Intent {
+    if resource.home || !matches!(intent, Intent::Reconcile | Intent::Delete(_)) {
+        return intent;
+    }
+    let Some(guest) = guest else { return Intent::Nothing };
+    match refusal(guest, granted, cluster, resource.claimed_topic()) {
+        None => intent,
+        Some(_) if resource.deleting => Intent::Release,
+        Some(why) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_resources::resource;
 
     fn data(clusters: &str) -> BTreeMap<String, String> {
         [(GRANT_KEY.to_owned(), clusters.to_owned())].into()
@@ -86,5 +112,26 @@ mod tests {
         assert!(refusal(&guest, true, cluster, "x").unwrap().contains("start with 'team-a.'"));
         assert_eq!(refusal(&guest, true, cluster, "team-a.x"), None);
         assert!(refusal(&Guest::parse("team-b"), true, cluster, "__consumer_offsets").is_some());
+    }
+
+    #[test]
+    fn a_guest_gets_what_both_sides_allow_and_is_never_held_up() {
+        let cluster = ("kafka", "my");
+        let guest = Guest::parse("ns");
+        let mut r = resource("t");
+        let ask =
+            |r: &TopicResource, guest, granted| permitted(r, Intent::Reconcile, guest, granted, cluster);
+        assert_eq!(ask(&r, None, false), Intent::Reconcile, "the cluster's own namespace needs no grant");
+        r.home = false;
+        assert_eq!(ask(&r, Some(&guest), true), Intent::Reconcile);
+        assert_eq!(ask(&r, None, true), Intent::Nothing);
+        assert!(
+            matches!(ask(&r, Some(&guest), false), Intent::Refuse(f) if f.reason == Reason::NotSupported)
+        );
+        assert_eq!(permitted(&r, Intent::Release, None, false, cluster), Intent::Release);
+        r.deleting = true;
+        let delete = || Intent::Delete("t".into());
+        assert_eq!(permitted(&r, delete(), Some(&guest), true, cluster), delete());
+        assert_eq!(permitted(&r, delete(), Some(&guest), false, cluster), Intent::Release);
     }
 }

@@ -12,7 +12,6 @@
 
 pub mod apply;
 pub mod config;
-pub mod connection;
 pub mod controller;
 pub mod grants;
 pub mod index;
@@ -25,6 +24,7 @@ pub mod reassign;
 pub mod reconcile;
 pub mod replicas;
 pub mod resource;
+pub mod review;
 pub mod settings;
 pub mod status;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
     config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
     reassign::{self, Broker, Move, PartitionState, Throttles},
     resource::TopicResource,
-    topic::{Failure, Reason, ResourceRef, name_problem},
+    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, name_problem},
 };
 
 /// What the operator's settings say about planning.
@@ -30,15 +30,6 @@ pub enum Claim {
     TakenBy(ResourceRef),
 }
 
-/// What goes on around a resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// The Kafka resource is being deleted or was deleted: Kafka goes away with all its topics.
-    pub cluster_goes_away: bool,
-    /// The resource's namespace, which is also the cluster's, is terminating.
-    pub namespace_goes_away: bool,
-}
-
 /// The first decision, made without a look at Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
@@ -59,13 +50,14 @@ pub enum Intent {
 }
 
 /// Decides what a resource asks for at all (the order of strimzi.md 6.1: deletion, unmanaged, paused, managed).
-pub fn intent(resource: &TopicResource, claim: &Claim, around: Surroundings, rules: &Rules) -> Intent {
+/// `cluster_goes_away`: the Kafka resource is being deleted or was deleted, and Kafka goes with all its topics.
+pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) -> Intent {
     let release = if resource.has_finalizer() { Intent::Release } else { Intent::Nothing };
-    if around.cluster_goes_away || !resource.selected {
+    if cluster_goes_away || !resource.selected {
         return release;
     }
     if resource.deleting {
-        if !resource.has_finalizer() || !resource.managed || around.namespace_goes_away {
+        if !resource.has_finalizer() || !resource.managed {
             return release;
         }
         return match claim {
@@ -89,8 +81,36 @@ pub fn intent(resource: &TopicResource, claim: &Claim, around: Surroundings, rul
     if let Some(failure) = invalid(resource) {
         return Intent::Refuse(failure);
     }
-    let _ = rules;
     Intent::Reconcile
+}
+
+/// True when a resource whose topic should be deleted is let go without that, because its namespace ends.
+pub fn lets_go(resource: &TopicResource, namespace_ends: bool, kafka_answers: bool) -> bool {
+    // The cluster goes with its own namespace: nothing to delete, and nothing to wait for. Another namespace has its
+    // topics deleted, but does not wait for a Kafka that is away.
+    namespace_ends && (resource.home || !kafka_answers)
+}
+
+/// True when a resource that left the watch has to be looked up: it may have been deleted, or only have lost its
+/// labels. `sole_owner`: it managed its topic, and nobody else wants it.
+pub fn wants_lookup(known: &TopicResource, sole_owner: bool, rules: &Rules) -> bool {
+    known.has_finalizer() || (known.managed && sole_owner && !rules.use_finalizers)
+}
+
+/// What a resource asks for that left the watch, once it was looked up. `claimed_again`: it is back in the watch, or
+/// another resource wants its topic.
+pub fn intent_of_vanished(
+    known: &TopicResource,
+    now: Option<&TopicResource>,
+    claimed_again: bool,
+    rules: &Rules,
+) -> Option<Intent> {
+    match now {
+        // The label left: the topic is no longer ours, and must not be held up by us.
+        Some(now) if now.uid == known.uid && !now.selected && now.has_finalizer() => Some(Intent::Release),
+        None if !rules.use_finalizers && !claimed_again => Some(Intent::Delete(known.claimed_topic().into())),
+        _ => None,
+    }
 }
 
 fn invalid(resource: &TopicResource) -> Option<Failure> {
@@ -192,6 +212,22 @@ pub enum Replicas {
     },
     /// The change has to wait for another one on the same topic; it is reported as pending.
     Wait,
+}
+
+impl Replicas {
+    /// What the status says about the change; `wanted` and `reported` are those of the resource.
+    pub fn report(&self, wanted: Option<i32>, reported: Option<&ReplicasChange>) -> Option<ReplicasChange> {
+        let (state, message) = match self {
+            Self::AsWanted | Self::Ended => return None,
+            Self::Moving { left } => (ChangeState::Ongoing, format!("{left} partitions are being moved")),
+            Self::Start { moves, .. } => {
+                (ChangeState::Pending, format!("{} partitions have to be moved", moves.len()))
+            }
+            Self::Wait => (ChangeState::Pending, "waiting for new partitions".to_owned()),
+        };
+        let target = wanted.or(reported.map(|change| change.target)).unwrap_or_default();
+        Some(ReplicasChange { target, state, message: Some(message.into()), session: None })
+    }
 }
 
 /// Everything that has to be done about one topic.

@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    test_resources::{partition, resource},
-    topic::{ChangeState, ReplicasChange},
-};
+use crate::test_resources::{partition, resource};
 use proptest::prelude::*;
 
 fn rules() -> Rules {
@@ -28,7 +25,7 @@ fn brokers(count: i32) -> Vec<Broker> {
 }
 
 fn decide(r: &TopicResource, claim: &Claim) -> Intent {
-    intent(r, claim, Surroundings::default(), &rules())
+    intent(r, claim, false)
 }
 
 #[test]
@@ -66,14 +63,39 @@ fn deletion_of_an_unmanaged_resource_leaves_the_topic() {
 }
 
 #[test]
-fn a_cluster_or_namespace_that_goes_away_takes_the_finalizers_with_it() {
+fn a_cluster_that_goes_away_takes_the_finalizers_with_it() {
     let mut r = with_finalizer("t");
-    let cluster = Surroundings { cluster_goes_away: true, ..Default::default() };
-    assert_eq!(intent(&r, &owner(), cluster, &rules()), Intent::Release);
+    assert_eq!(intent(&r, &owner(), true), Intent::Release);
     r.deleting = true;
-    assert_eq!(intent(&r, &owner(), cluster, &rules()), Intent::Release);
-    let namespace = Surroundings { namespace_goes_away: true, ..Default::default() };
-    assert_eq!(intent(&r, &owner(), namespace, &rules()), Intent::Release);
+    assert_eq!(intent(&r, &owner(), true), Intent::Release);
+}
+
+#[test]
+fn a_namespace_that_ends_is_not_held_up() {
+    let mut r = with_finalizer("t");
+    assert!(!lets_go(&r, false, true) && !lets_go(&r, false, false));
+    assert!(lets_go(&r, true, true), "the cluster ends with its own namespace");
+    r.home = false;
+    assert!(!lets_go(&r, true, true), "another namespace has its topics deleted");
+    assert!(lets_go(&r, true, false), "but does not wait for Kafka");
+}
+
+#[test]
+fn a_resource_that_left_the_watch_is_deleted_only_when_it_is_really_gone() {
+    let kept = rules();
+    let without = Rules { use_finalizers: false, ..rules() };
+    let (plain, held) = (resource("t"), with_finalizer("t"));
+    assert!(wants_lookup(&held, false, &kept) && !wants_lookup(&plain, true, &kept));
+    assert!(wants_lookup(&plain, true, &without) && !wants_lookup(&plain, false, &without));
+    assert_eq!(intent_of_vanished(&plain, None, false, &without), Some(Intent::Delete("t".into())));
+    assert_eq!(intent_of_vanished(&plain, None, true, &without), None, "somebody wants the topic");
+    assert_eq!(intent_of_vanished(&plain, None, false, &kept), None, "the finalizer would have told");
+    assert_eq!(intent_of_vanished(&plain, Some(&plain), false, &without), None, "it is still there");
+    let mut relabelled = held.clone();
+    relabelled.selected = false;
+    assert_eq!(intent_of_vanished(&held, Some(&relabelled), false, &kept), Some(Intent::Release));
+    relabelled.uid = "another".into();
+    assert_eq!(intent_of_vanished(&held, Some(&relabelled), false, &kept), None);
 }
 
 #[test]
@@ -203,6 +225,19 @@ fn a_replication_factor_change_starts_runs_and_ends() {
     r.status.replicas_change = None;
     after.config = Config::default();
     assert!(plan(&r, Some(&after), &brokers(3), &rules()).is_quiet());
+}
+
+#[test]
+fn a_change_is_reported_with_its_target_until_it_ends() {
+    let known = ReplicasChange { target: 3, state: ChangeState::Pending, message: None, session: None };
+    assert_eq!(Replicas::AsWanted.report(Some(3), Some(&known)), None);
+    assert_eq!(Replicas::Ended.report(Some(3), Some(&known)), None);
+    let waiting = Replicas::Wait.report(Some(2), None).unwrap();
+    assert_eq!((waiting.target, waiting.state), (2, ChangeState::Pending));
+    // The factor left the resource in the middle of the change.
+    let moving = Replicas::Moving { left: 4 }.report(None, Some(&known)).unwrap();
+    assert_eq!((moving.target, moving.state), (3, ChangeState::Ongoing));
+    assert_eq!(moving.message.as_deref(), Some("4 partitions are being moved"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::{
     replicas,
     resource::TopicResource,
     status::Verdict,
-    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef},
+    topic::{Failure, Reason, ReplicasChange, ResourceRef},
 };
 
 /// Until a broker has heard of what another one was just told.
@@ -198,24 +198,11 @@ fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mu
     if let Some(remark) = &job.plan.remark {
         tracing::warn!(resource = %job.current.reference, topic = %job.current.topic_name, "{remark}");
     }
-    let target = job.current.replicas.or(job.change.as_ref().map(|c| c.target)).unwrap_or_default();
-    let change = |state, message: String| {
-        Some(ReplicasChange { target, state, message: Some(message.into()), session: None })
-    };
+    job.change = job.plan.replicas.report(job.current.replicas, job.change.as_ref());
     match &job.plan.replicas {
-        Replicas::AsWanted | Replicas::Ended => job.change = None,
-        Replicas::Moving { left } => {
-            job.change = change(ChangeState::Ongoing, format!("{left} partitions are being moved"));
-            job.next = Next::Again(MOVE_INTERVAL);
-        }
-        Replicas::Start { moves, .. } => {
-            job.change = change(ChangeState::Pending, format!("{} partitions have to be moved", moves.len()));
-            job.next = Next::Again(MOVE_INTERVAL);
-        }
-        Replicas::Wait => {
-            job.change = change(ChangeState::Pending, "waiting for new partitions".into());
-            job.next = Next::Again(PROPAGATION);
-        }
+        Replicas::AsWanted | Replicas::Ended => {}
+        Replicas::Moving { .. } | Replicas::Start { .. } => job.next = Next::Again(MOVE_INTERVAL),
+        Replicas::Wait => job.next = Next::Again(PROPAGATION),
     }
     job
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use kafka_admin::Sasl;
-use operator_runtime::env::{Env, EnvErrors, LabelSelector};
+use operator_runtime::{
+    env::{Env, EnvErrors, LabelSelector},
+    kafka::{Connection, IdentitySecret, TlsSettings},
+};
 
 use api::env::{self, topic_operator as names};
 
@@ -19,21 +22,6 @@ const THREADS_VARIABLE: &str = "STRIMZI_TOPIC_OPERATIONS_THREAD_POOL_SIZE";
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
 
-/// How the connection to Kafka is secured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Secret with the certificates to trust: every key that ends in `.crt`.
-    pub trusted_secret: String,
-    /// Secret with the operator's own certificate; empty: none is shown.
-    pub identity_secret: String,
-    /// Key of the private key in that Secret.
-    pub key_name: String,
-    /// Key of the certificate in that Secret.
-    pub certificate_name: String,
-    /// Whether the broker's certificate has to carry the name that was connected to.
-    pub verify_hostname: bool,
-}
-
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -45,16 +33,10 @@ pub struct Settings {
     pub selector: LabelSelector,
     /// Further namespaces that may grant their KafkaTopics to this operator.
     pub guests: Vec<Guest>,
-    /// `host:port` of brokers.
-    pub bootstrap: Vec<String>,
-    /// Client id shown to brokers.
-    pub client_id: String,
+    /// How to reach Kafka.
+    pub kafka: Connection,
     /// Time between two looks at everything.
     pub interval: Duration,
-    /// TLS, unless the connection is plain text.
-    pub tls: Option<TlsSettings>,
-    /// SASL, if any.
-    pub sasl: Option<Sasl>,
     /// What planning has to know.
     pub rules: Rules,
     /// The most resources in a batch caused by events.
@@ -67,8 +49,6 @@ pub struct Settings {
     pub skip_review: bool,
     /// Bytes per second and broker for own reassignments; none: unlimited.
     pub throttle: Option<u64>,
-    /// Port of health checks and metrics; 0 takes a free one.
-    pub port: u16,
 }
 
 impl Settings {
@@ -90,14 +70,19 @@ impl Settings {
                 .map(|text| Guest::parse(text))
                 .filter(|guest| guest.namespace != namespace)
                 .collect(),
+            kafka: Connection {
+                bootstrap: from.list(env::KAFKA_BOOTSTRAP_SERVERS),
+                client_id: from.string(
+                    names::CLIENT_ID,
+                    &format!("strimzi-topic-operator-{}", kafka_admin::Uuid::new_v4()),
+                ),
+                tls: protocol.ends_with("SSL").then(|| tls(from)),
+                sasl: sasl(from, protocol),
+                namespace: cluster_namespace.clone(),
+            },
             cluster_namespace,
             selector: from.label_selector(names::RESOURCE_LABELS),
-            bootstrap: from.list(env::KAFKA_BOOTSTRAP_SERVERS),
-            client_id: from
-                .string(names::CLIENT_ID, &format!("strimzi-topic-operator-{}", kafka_admin::Uuid::new_v4())),
             interval: from.duration_ms(env::FULL_RECONCILIATION_INTERVAL_MS, Duration::from_mins(2)),
-            tls: protocol.ends_with("SSL").then(|| tls(from)),
-            sasl: sasl(from, protocol),
             rules: Rules {
                 use_finalizers: from.bool(names::USE_FINALIZERS, true),
                 alterable: Alterable::parse(&from.string(names::ALTERABLE_TOPIC_CONFIG, "ALL")),
@@ -108,7 +93,6 @@ impl Settings {
             additional_metrics: from.bool(names::ENABLE_ADDITIONAL_METRICS, false),
             skip_review: from.bool(names::SKIP_CLUSTER_CONFIG_REVIEW, false),
             throttle: (throttle > 0).then_some(throttle as u64),
-            port: 8080,
             namespace,
         };
         from.finish()?;
@@ -127,34 +111,34 @@ impl Settings {
 }
 
 fn tls(from: &Env) -> TlsSettings {
-    let settings = TlsSettings {
-        trusted_secret: from.string(names::TLS_TRUSTED_CERTS_SECRET_NAME, ""),
-        identity_secret: from.string(names::TLS_SECRET_NAME, ""),
-        key_name: from.string(names::TLS_KEY_NAME, ""),
-        certificate_name: from.string(names::TLS_CERT_NAME, ""),
-        // The Java client's own rule: HTTPS checks the name, an empty value does not. Empty counts as unset here, so
-        // "none" is the way to say it.
-        verify_hostname: from
-            .choice(names::SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, "HTTPS", &["HTTPS", "none"])
-            .eq("HTTPS"),
-    };
-    if settings.trusted_secret.is_empty() {
+    let trusted_secret = from.string(names::TLS_TRUSTED_CERTS_SECRET_NAME, "");
+    if trusted_secret.is_empty() {
         from.error(
             names::TLS_TRUSTED_CERTS_SECRET_NAME,
             None,
             "STRIMZI_SECURITY_PROTOCOL asks for TLS: name the Secret with the certificates to trust, such as my-cluster-cluster-ca-cert",
         );
     }
-    if !settings.identity_secret.is_empty() {
-        for (name, value) in
-            [(names::TLS_KEY_NAME, &settings.key_name), (names::TLS_CERT_NAME, &settings.certificate_name)]
-        {
-            if value.is_empty() {
-                from.error(name, None, "STRIMZI_TLS_SECRET_NAME is set: name the key in that Secret");
-            }
+    let key_of = |name| {
+        let key = from.string(name, "");
+        if key.is_empty() {
+            from.error(name, None, "STRIMZI_TLS_SECRET_NAME is set: name the key in that Secret");
         }
+        key
+    };
+    TlsSettings {
+        trusted_secret,
+        identity: from.optional(names::TLS_SECRET_NAME).map(|secret| IdentitySecret {
+            secret,
+            key_name: key_of(names::TLS_KEY_NAME),
+            certificate_name: key_of(names::TLS_CERT_NAME),
+        }),
+        // The Java client's own rule: HTTPS checks the name, an empty value does not. Empty counts as unset here, so
+        // "none" is the way to say it.
+        verify_hostname: from
+            .choice(names::SSL_ENDPOINT_IDENTIFICATION_ALGORITHM, "HTTPS", &["HTTPS", "none"])
+            .eq("HTTPS"),
     }
-    settings
 }
 
 fn sasl(from: &Env, protocol: &str) -> Option<Sasl> {
@@ -299,11 +283,16 @@ mod tests {
     #[test]
     fn the_defaults_are_strimzis() {
         let s = read(&[]).unwrap();
-        assert_eq!(s.bootstrap, ["a:9091", "b:9091"]);
+        assert_eq!(s.kafka.bootstrap, ["a:9091", "b:9091"]);
         assert_eq!(s.cluster_namespace, "ns");
         assert_eq!(s.interval, Duration::from_mins(2));
-        assert!(s.client_id.starts_with("strimzi-topic-operator-"));
-        assert!(s.rules.use_finalizers && !s.rules.cruise_control && s.tls.is_none() && s.sasl.is_none());
+        assert!(s.kafka.client_id.starts_with("strimzi-topic-operator-"));
+        assert!(
+            s.rules.use_finalizers
+                && !s.rules.cruise_control
+                && s.kafka.tls.is_none()
+                && s.kafka.sasl.is_none()
+        );
         assert_eq!((s.max_batch, s.batches, s.rules.alterable.clone()), (100, 4, Alterable::All));
         assert!(!s.additional_metrics && !s.skip_review);
         assert_eq!(s.throttle, Some(52_428_800));
@@ -336,7 +325,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(s.cluster_name(), Some("my"));
-        assert!(s.tls.unwrap().verify_hostname);
+        assert!(s.kafka.tls.unwrap().verify_hostname);
     }
 
     #[test]
@@ -348,14 +337,14 @@ mod tests {
             ("STRIMZI_SASL_PASSWORD", "p"),
         ])
         .unwrap();
-        assert!(matches!(s.sasl, Some(Sasl::ScramSha512 { .. })));
+        assert!(matches!(s.kafka.sasl, Some(Sasl::ScramSha512 { .. })));
         let custom = r#"{"sasl.mechanism":"PLAIN","sasl.jaas.config":"x.PlainLoginModule required username=\"u\" password=\"a\\\"b\";"}"#;
         let s = read(&[
             ("STRIMZI_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
             ("STRIMZI_SASL_CUSTOM_CONFIG_JSON", custom),
         ])
         .unwrap();
-        match s.sasl {
+        match s.kafka.sasl {
             Some(Sasl::Plain { username, password }) => assert_eq!((&*username, &*password), ("u", "a\"b")),
             other => panic!("{other:?}"),
         }

@@ -11,6 +11,7 @@ use kube::Client;
 use operator_runtime::{
     apply::Applier,
     env::Namespaces,
+    kafka as kafka_connection,
     metrics::Metrics,
     queue::Queue,
     server::{Gate, Health, Heartbeat},
@@ -20,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{apply::Context, authority, connection, kafka, secret::SecretView, settings::Settings, status};
+use crate::{apply::Context, authority, kafka, secret::SecretView, settings::Settings, status};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
@@ -55,7 +56,7 @@ impl Operator {
         let secrets = Watch::<Secret>::namespaced(client, &namespaces)
             .labels(Some(&secret_selector(&settings)))
             .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &prefix)));
-        let admin = connection::connect(client, &settings, shutdown);
+        let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
         let context = Arc::new(Context::new(
             Applier::new(client.clone()),
             admin.clone(),

@@ -2,11 +2,10 @@
 //!
 //! From the top floor down: [`controller`] (which event leads to a look at which user), [`apply`] (carries plans out, many users
 //! at once), [`plan`] (what has to be done, pure), [`kafka`] (the snapshot of Kafka's side), [`secret`] (what is kept of a
-//! user's Secret), [`connection`] and [`authority`] (what comes out of the operator's own Secrets), [`settings`].
+//! user's Secret), [`authority`] (the clients CA out of its Secrets), [`settings`].
 
 pub mod apply;
 pub mod authority;
-pub mod connection;
 pub mod controller;
 pub mod credentials;
 pub mod kafka;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::env::{self, user_operator as names};
 use kafka_admin::Sasl;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector};
+use operator_runtime::kafka::{Connection, IdentitySecret, TlsSettings};
 use pki::MaintenanceWindow;
 use regex::Regex;
 
@@ -51,19 +52,6 @@ Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 /// Our own variable: how the keys of new user certificates are made.
 pub const KEY_ALGORITHM_VARIABLE: &str = "KASTELLAN_USER_KEY_ALGORITHM";
 
-/// The Secrets for the connection to Kafka.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Secret with the certificates to trust: every key that ends in `.crt`.
-    pub trusted_secret: String,
-    /// Secret with the operator's own certificate, if it shows one.
-    pub identity_secret: Option<String>,
-    /// Key of the private key in that Secret.
-    pub key_name: String,
-    /// Key of the certificate in that Secret.
-    pub certificate_name: String,
-}
-
 /// What planning has to know.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -90,12 +78,8 @@ pub struct Settings {
     pub namespace: String,
     /// Labels a KafkaUser must carry.
     pub selector: LabelSelector,
-    /// `host:port` of brokers.
-    pub bootstrap: Vec<String>,
-    /// TLS, unless the connection is plain text.
-    pub tls: Option<TlsSettings>,
-    /// SASL, if any.
-    pub sasl: Option<Sasl>,
+    /// How to reach Kafka.
+    pub kafka: Connection,
     /// Namespace of the clients CA's Secrets.
     pub ca_namespace: String,
     /// Secret with the clients CA's certificate.
@@ -135,14 +119,23 @@ impl Settings {
             from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
         let settings = Self {
             selector: from.label_selector(names::LABELS),
-            bootstrap: list(&from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT)),
-            tls: from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).map(|trusted_secret| TlsSettings {
-                trusted_secret,
-                identity_secret: from.optional(names::EO_KEY_SECRET_NAME),
-                key_name: from.string(names::EO_KEY_NAME, names::EO_KEY_NAME_DEFAULT),
-                certificate_name: from.string(names::EO_CERT_NAME, names::EO_CERT_NAME_DEFAULT),
-            }),
-            sasl: sasl(from, &properties),
+            kafka: Connection {
+                bootstrap: list(
+                    &from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT),
+                ),
+                client_id: "strimzi-user-operator".to_owned(),
+                tls: from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).map(|trusted_secret| TlsSettings {
+                    trusted_secret,
+                    identity: from.optional(names::EO_KEY_SECRET_NAME).map(|secret| IdentitySecret {
+                        secret,
+                        key_name: from.string(names::EO_KEY_NAME, names::EO_KEY_NAME_DEFAULT),
+                        certificate_name: from.string(names::EO_CERT_NAME, names::EO_CERT_NAME_DEFAULT),
+                    }),
+                    verify_hostname: true,
+                }),
+                sasl: sasl(from, &properties),
+                namespace: namespace.clone(),
+            },
             ca_namespace: from.string(names::CA_NAMESPACE, &namespace),
             ca_cert_secret: from.required(names::CA_CERT_NAME),
             ca_key_secret: from.required(names::CA_KEY_NAME),
@@ -267,12 +260,12 @@ mod tests {
     #[test]
     fn defaults_are_those_of_strimzi() {
         let settings = Settings::from_env(&Env::from_map(minimal())).unwrap();
-        assert_eq!(settings.bootstrap, ["localhost:9091"]);
+        assert_eq!(settings.kafka.bootstrap, ["localhost:9091"]);
         assert_eq!((settings.rules.validity_days, settings.rules.renewal_days), (365, 30));
         assert_eq!(settings.password_length, 32);
         assert_eq!(settings.interval, Duration::from_mins(2));
         assert_eq!(settings.refresh, Duration::from_secs(15));
-        assert!(settings.rules.pkcs12 && settings.rules.acls_supported && settings.tls.is_none());
+        assert!(settings.rules.pkcs12 && settings.rules.acls_supported && settings.kafka.tls.is_none());
         assert_eq!(settings.ca_namespace, "ns");
     }
 
@@ -309,6 +302,6 @@ mod tests {
             "sasl.mechanism=SCRAM-SHA-512\nsasl.jaas.config=Module required username=\"u\" password=\"p\";",
         ));
         let settings = Settings::from_env(&Env::from_map(pairs)).unwrap();
-        assert!(matches!(settings.sasl, Some(Sasl::ScramSha512 { username, .. }) if username == "u"));
+        assert!(matches!(settings.kafka.sasl, Some(Sasl::ScramSha512 { username, .. }) if username == "u"));
     }
 }

@@ -1,7 +1,8 @@
 use kafka_admin::{NewTopic, format_uuid};
+use kube::api::PostParams;
 use serde_json::json;
 
-use crate::world::{World, condition, has_finalizer, status};
+use crate::world::{World, condition, has_finalizer, resource, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_altered_grown_and_deleted() {
@@ -52,6 +53,10 @@ async fn what_is_not_said_is_the_brokers_default() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_named_in_the_status_and_the_others_go_on() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    // The API server itself refuses what no topic can have.
+    let none = resource("none", json!({"partitions": 0}), json!({}));
+    let why = w.topics.create(&PostParams::default(), &none).await.unwrap_err().to_string();
+    assert!(why.contains("spec.partitions") && why.contains("greater than or equal to 1"), "{why}");
     // Present before the start, so that all are in one batch.
     w.create("bad-name", json!({"topicName": "a b"})).await;
     w.create("too-many", json!({"topicName": w.topic("too-many"), "partitions": 1, "replicas": 7})).await;
@@ -92,6 +97,7 @@ async fn the_oldest_of_two_resources_manages_the_topic_and_the_other_inherits_it
     let why = w.refused("second", "ResourceConflict").await;
     assert_eq!(why, format!("Managed by Ref{{namespace='{}', name='first'}}", w.namespace));
     w.ready("first").await;
+    w.until_exists(&topic).await;
     let id = w.in_kafka(&topic).await.unwrap().id;
 
     // The loser goes: the topic stays.
@@ -114,6 +120,7 @@ async fn an_unmanaged_topic_is_left_alone_even_when_its_resource_goes() {
     let topic = w.topic("free");
     w.create("free", json!({"topicName": topic, "partitions": 1})).await;
     w.ready("free").await;
+    w.until_exists(&topic).await;
     w.patch("free", json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}})).await;
     let t = w
         .until("free", "is unmanaged", |t| condition(t, "Unmanaged").is_some_and(|c| c.status == "True"))
@@ -143,7 +150,7 @@ async fn a_paused_resource_is_left_alone_until_it_goes_on() {
     assert!((w.metric("strimzi_resources_paused") - 1.0).abs() < 0.1);
     w.patch("paused", json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": null}}})).await;
     w.until("paused", "is ready", crate::world::is_ready).await;
-    assert!(w.in_kafka(&topic).await.is_some());
+    w.until_exists(&topic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +163,7 @@ async fn a_topic_that_was_there_is_taken_over_and_one_without_a_resource_is_not_
         topic.configs.insert("retention.ms".into(), "5".into());
         w.admin.create_topics(vec![topic], false).await.unwrap();
     }
-    w.until_in_kafka(&known, "exists", |t| t.is_some()).await;
+    w.until_exists(&known).await;
     w.create("known", json!({"topicName": known, "partitions": 2})).await;
     w.ready("known").await;
     w.until_in_kafka(&known, "has grown", |t| t.is_some_and(|t| t.partitions.len() == 2)).await;

@@ -19,6 +19,7 @@ async fn without_finalizers_a_deleted_resource_takes_its_topic_along_and_a_lost_
     w.create("stays", json!({"topicName": stays})).await;
     assert!(!has_finalizer(&w.ready("goes").await));
     w.ready("stays").await;
+    w.until_exists(&stays).await;
     w.patch("stays", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
     w.delete("goes").await;
     w.until_in_kafka(&goes, "is gone", |t| t.is_none()).await;
@@ -45,6 +46,7 @@ async fn a_resource_whose_label_left_is_not_held_up_and_its_topic_stays() {
     let topic = w.topic("moved");
     w.create("moved", json!({"topicName": topic})).await;
     w.ready("moved").await;
+    w.until_exists(&topic).await;
     w.patch("moved", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
     w.until("moved", "has no finalizer", |t| !has_finalizer(t)).await;
     assert!(w.in_kafka(&topic).await.is_some());
@@ -65,6 +67,7 @@ async fn deleting_the_kafka_resource_frees_its_topics_without_deleting_them() {
     let topic = w.topic("t");
     w.create("idle", json!({"topicName": topic})).await;
     w.ready("idle").await;
+    w.until_exists(&topic).await;
     w.create("going", json!({"topicName": w.topic("going")})).await;
     w.ready("going").await;
     kafkas.delete("my", &DeleteParams::default()).await.unwrap();
@@ -90,6 +93,7 @@ async fn a_namespace_that_ends_is_not_held_up_by_topics() {
     let topic = w.topic("t");
     w.create("t", json!({"topicName": topic})).await;
     w.ready("t").await;
+    w.until_exists(&topic).await;
     let namespaces: Api<Namespace> = Api::all(w.client.clone());
     namespaces.delete(&w.namespace, &DeleteParams::default()).await.unwrap();
     w.delete("t").await;
@@ -107,6 +111,7 @@ async fn brokers_that_delete_no_topics_are_named_in_the_status() {
     w.start_operator().await;
     w.create("kept", json!({"topicName": "kept"})).await;
     w.ready("kept").await;
+    w.until_exists("kept").await;
     w.delete("kept").await;
     let why = w.refused("kept", "KafkaError").await;
     assert!(why.contains("TopicDeletionDisabled") && why.contains("delete.topic.enable=false"), "{why}");

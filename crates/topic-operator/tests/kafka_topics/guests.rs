@@ -38,7 +38,7 @@ async fn a_topic_in_another_namespace_is_served_once_that_namespace_grants_it() 
     };
     maps.create(&PostParams::default(), &grant).await.unwrap();
     wait::for_object(&topics, "orders", DEADLINE, "is ready", is_ready).await.unwrap();
-    w.until_in_kafka(&topic, "exists", |t| t.is_some()).await;
+    w.until_exists(&topic).await;
     wait::for_object(&topics, "greedy", DEADLINE, "is refused", refused("have to start with")).await.unwrap();
 
     // Without the grant nothing is deleted any more, and nothing is held up.

@@ -36,6 +36,9 @@ async fn a_look_at_everything_writes_nothing_when_nothing_changed() {
     let (versions, requests, begun) = (w.versions().await, w.requests(), sweeps(&w));
     reached(begun + 3.0).await.unwrap();
     assert_eq!(w.versions().await, versions, "nothing was written to Kubernetes");
+    let counted = w.metrics.render().unwrap();
+    let counted = counted.lines().find_map(|l| l.strip_prefix("kastellan_kafka_requests_total ")).unwrap();
+    assert!(counted.parse::<u64>().unwrap() >= requests, "the metric counts the requests: {counted}");
     // Two requests for each look: topics, and their configurations; none of them writes.
     let looks = sweeps(&w) - begun + 1.0;
     assert!(

@@ -60,5 +60,5 @@ async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
         .await
         .unwrap();
     w.ready("early").await;
-    assert!(w.in_kafka(&early).await.is_some());
+    w.until_exists(&early).await;
 }

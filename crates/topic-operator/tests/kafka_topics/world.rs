@@ -208,6 +208,11 @@ impl World {
         .unwrap();
     }
 
+    /// A broker may show a new topic a moment after its creation was answered.
+    pub async fn until_exists(&self, topic: &str) {
+        self.until_in_kafka(topic, "exists", |t| t.is_some()).await;
+    }
+
     /// What is set on the topic itself.
     pub async fn config_in_kafka(&self, topic: &str) -> BTreeMap<String, String> {
         let resource = ConfigResource::Topic(topic.to_owned());
@@ -255,8 +260,12 @@ impl Drop for World {
 }
 
 pub async fn create_in(topics: &Api<KafkaTopic>, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
+    topics.create(&PostParams::default(), &resource(name, spec, annotations)).await.unwrap()
+}
+
+pub fn resource(name: &str, spec: Value, annotations: Value) -> KafkaTopic {
     let spec: KafkaTopicSpec = serde_json::from_value(spec).unwrap();
-    let topic = KafkaTopic {
+    KafkaTopic {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
             labels: Some([("strimzi.io/cluster".to_owned(), CLUSTER.to_owned())].into()),
@@ -265,8 +274,7 @@ pub async fn create_in(topics: &Api<KafkaTopic>, name: &str, spec: Value, annota
         },
         spec,
         status: None,
-    };
-    topics.create(&PostParams::default(), &topic).await.unwrap()
+    }
 }
 
 pub fn status(topic: &KafkaTopic) -> KafkaTopicStatus {

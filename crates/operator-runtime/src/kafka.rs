@@ -3,19 +3,61 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, TlsConfig};
+use kafka_admin::{Admin, AdminConfig, Sasl, TlsConfig};
 use kube::Client;
-use operator_runtime::{
-    env::Namespaces,
-    watch::{Cache, Watch},
+use prometheus::{
+    IntCounter,
+    core::{Collector, Desc},
+    proto::MetricFamily,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::{Settings, TlsSettings};
+use crate::{
+    env::Namespaces,
+    metrics::Metrics,
+    watch::{Cache, Watch},
+};
 
 /// How long one call to Kafka may take, attempts on other brokers included.
 const CALL_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How to reach Kafka.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `host:port` of brokers.
+    pub bootstrap: Vec<String>,
+    /// Client id shown to brokers.
+    pub client_id: String,
+    /// SASL, if any.
+    pub sasl: Option<Sasl>,
+    /// TLS, unless the connection is plain text.
+    pub tls: Option<TlsSettings>,
+    /// Namespace of the Secrets that `tls` names.
+    pub namespace: String,
+}
+
+/// The Secrets for the connection to Kafka, and what is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Secret with the certificates to trust: every key that ends in `.crt`.
+    pub trusted_secret: String,
+    /// The operator's own certificate, if it shows one.
+    pub identity: Option<IdentitySecret>,
+    /// Whether the broker's certificate has to carry the name that was connected to.
+    pub verify_hostname: bool,
+}
+
+/// Where the operator's own certificate is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentitySecret {
+    /// Name of the Secret.
+    pub secret: String,
+    /// Key of the private key in that Secret.
+    pub key_name: String,
+    /// Key of the certificate in that Secret.
+    pub certificate_name: String,
+}
 
 /// A Secret that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,20 +67,24 @@ struct Unusable(String);
 type Data = BTreeMap<String, String>;
 
 /// Makes the admin client as soon as the Secrets are there, and keeps its certificates up to date. The channel holds
-/// `None` until then.
+/// `None` until then. The requests it sends are counted as `kastellan_kafka_requests_total`.
 pub fn connect(
     client: &Client,
-    settings: &Settings,
+    connection: Connection,
+    metrics: &Metrics,
     shutdown: &CancellationToken,
 ) -> watch::Receiver<Option<Admin>> {
     let (sender, receiver) = watch::channel(None);
-    let mut config = AdminConfig::brokers(settings.bootstrap.clone())
-        .with_client_id(settings.client_id.clone())
+    if let Err(error) = count_requests(metrics, receiver.clone()) {
+        tracing::error!(%error, "cannot count the requests to Kafka");
+    }
+    let mut config = AdminConfig::brokers(connection.bootstrap)
+        .with_client_id(connection.client_id)
         .with_request_timeout(CALL_DEADLINE);
-    if let Some(sasl) = settings.sasl.clone() {
+    if let Some(sasl) = connection.sasl {
         config = config.with_sasl(sasl);
     }
-    let Some(tls) = settings.tls.clone() else {
+    let Some(tls) = connection.tls else {
         match Admin::new(config) {
             Ok(admin) => {
                 let _ = sender.send(Some(admin));
@@ -47,12 +93,12 @@ pub fn connect(
         }
         return receiver;
     };
+    let namespaces = Namespaces::Some(vec![connection.namespace]);
     let (notify, changes) = mpsc::unbounded_channel();
     let watch = |name: &str| {
-        let cache =
-            Watch::<Secret>::namespaced(client, &Namespaces::Some(vec![settings.cluster_namespace.clone()]))
-                .fields(&format!("metadata.name={name}"))
-                .start(shutdown, |secret: Secret| Some(text_of(secret)));
+        let cache = Watch::<Secret>::namespaced(client, &namespaces)
+            .fields(&format!("metadata.name={name}"))
+            .start(shutdown, |secret: Secret| Some(text_of(secret)));
         let notify = notify.clone();
         cache.on_change(move |_| {
             let _ = notify.send(());
@@ -60,7 +106,7 @@ pub fn connect(
         cache
     };
     let trusted = watch(&tls.trusted_secret);
-    let identity = (!tls.identity_secret.is_empty()).then(|| watch(&tls.identity_secret));
+    let identity = tls.identity.as_ref().map(|identity| watch(&identity.secret));
     let follow = follow(config, tls, trusted, identity, changes, sender);
     let shutdown = shutdown.clone();
     tokio::spawn(async move { shutdown.run_until_cancelled(follow).await });
@@ -150,39 +196,37 @@ fn tls_config(
     }
     let mut config =
         TlsConfig::new(certificates.join("\n") + "\n").with_verify_hostname(settings.verify_hostname);
-    let name = &settings.identity_secret;
-    if !name.is_empty() {
+    if let Some(IdentitySecret { secret: name, key_name, certificate_name }) = &settings.identity {
         let identity = identity.ok_or_else(|| Unusable(format!("Secret {name} does not exist")))?;
         let part = |key: &str| {
             identity.get(key).cloned().ok_or_else(|| Unusable(format!("Secret {name} has no key {key}")))
         };
-        config = config.with_identity(part(&settings.certificate_name)?, part(&settings.key_name)?);
+        config = config.with_identity(part(certificate_name)?, part(key_name)?);
     }
     Ok(config)
 }
 
-/// Warns when brokers create topics by themselves: those would come into being with other settings than their
-/// resources', or come back after their deletion.
-pub(crate) async fn review(admin: &mut watch::Receiver<Option<Admin>>) {
-    const KEY: &str = "auto.create.topics.enable";
-    let Ok(admin) = admin.wait_for(Option::is_some).await.map(|a| a.clone()) else { return };
-    let Some(admin) = admin else { return };
-    let look = async {
-        let Some(id) = admin.describe_cluster().await?.nodes.into_keys().next() else { return Ok(false) };
-        let names = ConfigSelection::Names([KEY.to_owned()].into());
-        let answers = admin.describe_configs([ConfigResource::Broker(id)], names).await?;
-        Ok(answers
-            .into_values()
-            .filter_map(Result::ok)
-            .any(|c| c.get(KEY).is_some_and(|e| e.value.as_deref() == Some("true"))))
-    };
-    let result: Result<bool, kafka_admin::AdminError> = look.await;
-    match result {
-        Ok(true) => tracing::warn!(
-            "the brokers have {KEY}=true: a client that merely asks for a topic creates it; set it to false so that only KafkaTopics create topics"
-        ),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(%error, "cannot read {KEY} of the brokers"),
+fn count_requests(metrics: &Metrics, admin: watch::Receiver<Option<Admin>>) -> prometheus::Result<()> {
+    let total = IntCounter::new("kastellan_kafka_requests_total", "Requests sent to Kafka")?;
+    metrics.register(Requests { admin, total }).map(drop)
+}
+
+/// Asks the client at each scrape.
+#[derive(Clone, Debug)]
+struct Requests {
+    admin: watch::Receiver<Option<Admin>>,
+    total: IntCounter,
+}
+
+impl Collector for Requests {
+    fn desc(&self) -> Vec<&Desc> {
+        self.total.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let sent = self.admin.borrow().as_ref().map_or(0, Admin::requests_sent);
+        self.total.inc_by(sent.saturating_sub(self.total.get()));
+        self.total.collect()
     }
 }
 
@@ -193,9 +237,11 @@ mod tests {
     fn settings() -> TlsSettings {
         TlsSettings {
             trusted_secret: "ca".into(),
-            identity_secret: "own".into(),
-            key_name: "k".into(),
-            certificate_name: "c".into(),
+            identity: Some(IdentitySecret {
+                secret: "own".into(),
+                key_name: "k".into(),
+                certificate_name: "c".into(),
+            }),
             verify_hostname: true,
         }
     }

@@ -1,0 +1,135 @@
+//! The process of an entity operator: the topic and the user operator differ only in what they start.
+
+use std::{fmt::Display, io::Write, process::ExitCode};
+
+use kube::Client;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::{self, ClientError},
+    env::{Env, EnvErrors},
+    metrics::Metrics,
+    server::{Health, Server, ServerError, Style},
+    shutdown, telemetry,
+};
+
+/// What a binary says about itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Name of the binary.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What `--help` prints.
+    pub help: &'static str,
+    /// Port of health checks and metrics.
+    pub port: u16,
+}
+
+/// What an operator gets to work with.
+#[allow(missing_debug_implementations, reason = "the client has none")]
+pub struct Parts {
+    /// Kubernetes.
+    pub client: Client,
+    /// Where metrics are registered.
+    pub metrics: Metrics,
+    /// What liveness and readiness depend on.
+    pub health: Health,
+    /// The end.
+    pub shutdown: CancellationToken,
+}
+
+/// Why the process ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum EntityError {
+    #[error(transparent)]
+    Settings(#[from] EnvErrors),
+    #[error("start the runtime: {0}")]
+    Runtime(#[source] std::io::Error),
+    #[error("listen for signals: {0}")]
+    Signals(#[source] std::io::Error),
+    #[error("register metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("serve health checks and metrics: {0}")]
+    Serving(#[from] tokio::task::JoinError),
+}
+
+/// The whole of `main`. `read` reads the settings; `start` starts the operator and gives what to wait for after the
+/// shutdown.
+pub fn main<S, E: Future<Output = ()>>(
+    program: &Program,
+    read: impl FnOnce(&Env) -> Result<S, EnvErrors>,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+) -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        return answer(program, &argument);
+    }
+    match work(program, read, start) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("{}: {error}", program.name));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(program: &Program, argument: &str) -> ExitCode {
+    let text = match argument {
+        "--help" | "-h" => program.help.to_owned(),
+        "--version" | "-V" => format!("{} {}\n", program.name, program.version),
+        other => {
+            complain(format_args!(
+                "unknown argument '{other}': settings are environment variables, see --help"
+            ));
+            return ExitCode::from(2);
+        }
+    };
+    // A closed pipe (`--help | head`) is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn complain(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn work<S, E: Future<Output = ()>>(
+    program: &Program,
+    read: impl FnOnce(&Env) -> Result<S, EnvErrors>,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+) -> Result<(), EntityError> {
+    let env = Env::from_process();
+    telemetry::init(&telemetry::Settings::from_env(&env));
+    let settings = read(&env)?;
+    // Blocking work is the resolution of names and the making of keys: more threads would only cost memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()
+        .map_err(EntityError::Runtime)?;
+    runtime.block_on(serve(program, settings, start))
+}
+
+async fn serve<S, E: Future<Output = ()>>(
+    program: &Program,
+    settings: S,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+) -> Result<(), EntityError> {
+    let shutdown = shutdown::on_signals().map_err(EntityError::Signals)?;
+    let (metrics, health) = (Metrics::new()?, Health::new());
+    let server = Server::bind(program.port, Style::Json, health.clone(), metrics.clone()).await?;
+    let client = client::connect(&format!("kastellan-{}/{}", program.name, program.version)).await?;
+    tracing::info!(version = program.version, "{} starts", program.name);
+    let parts = Parts { client, metrics, health, shutdown: shutdown.clone() };
+    let ended = start(settings, &parts)?;
+    let serving = tokio::spawn(server.run(shutdown.clone()));
+    ended.await;
+    shutdown.cancel();
+    serving.await??;
+    Ok(())
+}
