@@ -11,6 +11,7 @@ pub mod controller;
 pub mod covers;
 pub mod env;
 pub mod events;
+pub mod foreign;
 pub mod leader;
 pub mod metrics;
 pub mod process;

@@ -8,6 +8,7 @@ use kafka_admin::{
     AclBinding, AclFilter, AclOperation, Admin, AdminError, ErrorCode, PatternType, Permission, QuotaEntity,
     QuotaName, ResourceType, ScramMechanism,
 };
+use pki::Password;
 
 /// A reading may be older than a write that was answered shortly before: brokers learn of writes with a delay.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -91,6 +92,8 @@ struct State {
     users: HashMap<String, Held>,
     /// When our own writes were answered, for those that a reading may not know yet.
     written: HashMap<String, Instant>,
+    /// Passwords that Kafka is known to have. Not known after a start: then each is told once.
+    passwords: HashMap<String, Password>,
 }
 
 /// The snapshot. Locks are held for lookups only.
@@ -140,6 +143,21 @@ impl Snapshot {
             state.users.remove(username);
         }
         state.written.insert(username.to_owned(), Instant::now());
+    }
+
+    /// Takes note of a password that Kafka took, or has no more.
+    pub fn told(&self, name: &str, password: Option<Password>) {
+        self.update(name, |held| held.scram = password.is_some());
+        let mut state = self.lock();
+        match password {
+            Some(password) => state.passwords.insert(name.to_owned(), password),
+            None => state.passwords.remove(name),
+        };
+    }
+
+    /// The password that Kafka is known to have.
+    pub fn password(&self, name: &str) -> Option<Password> {
+        self.lock().passwords.get(name).cloned()
     }
 
     /// Takes over a reading that was begun at `begun`, and says which KafkaUsers it shows otherwise than before.

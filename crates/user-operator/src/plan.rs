@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::KafkaUser;
 use api::conditions::reasons;
 use api::kafka_user::{
     AclOperation as WantedOperation, AclPatternType, AclResourceType, AclRule, AclRuleType,
     KafkaUserAuthenticationType, KafkaUserQuotas,
 };
 use api::names::keys;
+use api::{KafkaUser, annotations};
 use jiff::Timestamp;
 use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, QuotaEntity, ResourceType};
 use kube::ResourceExt;
@@ -51,7 +51,7 @@ pub struct Observed<'a> {
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
     pub authority: Option<Result<u64, String>>,
     /// The password that the resource refers to, or what is wrong with the reference.
-    pub desired_password: Option<Result<Password, String>>,
+    pub desired_password: Option<Result<Password, Problem>>,
     /// The password that Kafka is known to have.
     pub acknowledged: Option<&'a Password>,
 }
@@ -105,13 +105,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn refused(problem: Problem) -> Self {
-        Self {
-            secret: SecretStep::Keep,
-            kafka: KafkaChanges::default(),
-            problem: Some(problem),
-            metadata: None,
-        }
+    /// Everything stays.
+    fn nothing() -> Self {
+        Self { secret: SecretStep::Keep, kafka: KafkaChanges::default(), problem: None, metadata: None }
     }
 }
 
@@ -141,11 +137,19 @@ fn by_certificate(user: &KafkaUser) -> bool {
     )
 }
 
+/// Whether reconciliation is paused by annotation.
+pub fn is_paused(user: &KafkaUser) -> bool {
+    annotations::is_true(user.metadata.annotations.as_ref(), annotations::PAUSE_RECONCILIATION)
+}
+
 /// What has to be done so that a user is as its resource says.
 pub fn plan(user: &KafkaUser, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Plan {
+    if is_paused(user) {
+        return Plan::nothing();
+    }
     match try_plan(user, observed, rules, now) {
         Ok(plan) => plan,
-        Err(problem) => Plan::refused(problem),
+        Err(problem) => Plan { problem: Some(problem), ..Plan::nothing() },
     }
 }
 
@@ -169,7 +173,7 @@ fn try_plan(
         Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, rules, &metadata, now)?,
         Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, &metadata)?,
         Some(KafkaUserAuthenticationType::TlsExternal) | None => match observed.secret {
-            Some(view) if is_own(view, user) => SecretStep::Delete,
+            Some(view) if was_made_for(view, &name) => SecretStep::Delete,
             _ => SecretStep::Keep,
         },
     };
@@ -196,18 +200,37 @@ fn try_plan(
 }
 
 /// What has to be removed for a name that has no resource.
-pub fn plan_absent(name: &str, kafka: &UserInKafka) -> KafkaChanges {
-    let mut changes = KafkaChanges::default();
-    let nothing = (BTreeSet::new(), Quotas::new());
-    difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, &mut changes);
-    difference(name, &kafka.plain, &nothing, kafka.acls_supported, &mut changes);
-    changes.delete_password = kafka.plain.scram;
-    changes
+pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules) -> Plan {
+    let mut plan = Plan::nothing();
+    if observed.secret.is_some_and(|view| was_made_for(view, name)) {
+        plan.secret = SecretStep::Delete;
+    }
+    let ignored = rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
+    if let (Some(kafka), false) = (&observed.kafka, ignored) {
+        let changes = &mut plan.kafka;
+        let nothing = (BTreeSet::new(), Quotas::new());
+        difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
+        difference(name, &kafka.plain, &nothing, kafka.acls_supported, changes);
+        changes.delete_password = kafka.plain.scram;
+    }
+    plan
 }
 
-/// Whether a Secret was made for this very user.
-pub fn is_own(view: &SecretView, user: &KafkaUser) -> bool {
-    view.is_of_users() && view.owner.as_ref().is_some_and(|(name, _)| *name == user.name_any())
+/// Whether a user operator made a Secret for the user of this name.
+fn was_made_for(view: &SecretView, name: &str) -> bool {
+    view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
+}
+
+/// A user must not take over a Secret that was made for something else, such as the key of an authority. `kind` is the
+/// label of the Secret that exists under the name of the user's.
+pub fn refuse_takeover(secret: &str, kind: Option<&str>) -> Option<Problem> {
+    (kind != Some("KafkaUser")).then(|| Problem {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: true,
+    })
 }
 
 fn wanted_password<'a>(step: &'a SecretStep, observed: &Observed<'a>) -> Option<&'a Password> {
@@ -312,7 +335,7 @@ fn password_step(
     let desired = match &observed.desired_password {
         None => None,
         Some(Ok(password)) => Some(password),
-        Some(Err(message)) => return Err(Problem::invalid(message.clone())),
+        Some(Err(problem)) => return Err(problem.clone()),
     };
     let Some(view) = observed.secret else { return Ok(SecretStep::Password(desired.cloned())) };
     let stale = [keys::CA_CRT, keys::USER_CRT, keys::USER_KEY, keys::USER_P12, keys::USER_PASSWORD]

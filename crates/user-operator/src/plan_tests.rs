@@ -202,7 +202,8 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
     let mut broken_ca = seen(None);
     broken_ca.authority = Some(Err("Secret ca has no key ca.crt".into()));
     let mut no_password = seen(None);
-    no_password.desired_password = Some(Err("the Secret p with the password does not exist".into()));
+    no_password.desired_password =
+        Some(Err(Problem::invalid("the Secret p with the password does not exist")));
     let mut no_acls = seen(None);
     no_acls.kafka = Some(UserInKafka::default());
     let nameless = json!({"authorization": acl(&json!({"type": "topic"}), &["Read"])});
@@ -233,10 +234,45 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
 fn a_name_without_a_resource_loses_everything() {
     let held =
         Held { quotas: [("request_percentage".to_owned(), 5.0)].into(), scram: true, ..Held::default() };
-    let changes =
-        plan_absent("bob", &UserInKafka { certificate: held.clone(), plain: held, acls_supported: true });
+    let kafka = UserInKafka { certificate: held.clone(), plain: held, acls_supported: true };
+    let observed = Observed { kafka: Some(kafka), ..Observed::default() };
+    let changes = plan_absent("bob", &observed, &rules()).kafka;
     assert!(changes.delete_password);
     assert_eq!(changes.quotas.len(), 2);
+    let ignored = Rules { ignored_users: Some(regex::Regex::new("^(?:b.*)$").unwrap()), ..rules() };
+    assert_eq!(plan_absent("bob", &observed, &ignored).kafka, KafkaChanges::default());
+    // Before Kafka was read, nothing is known to be there.
+    let unread = plan_absent("bob", &Observed::default(), &rules());
+    assert_eq!((unread.kafka, unread.secret), (KafkaChanges::default(), SecretStep::Keep));
+}
+
+#[test]
+fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
+    let bob = user("bob", &json!({}));
+    let step = |view: &SecretView| plan_absent("bob", &seen(Some(view)), &rules()).secret;
+    let made = password_view(&bob, "p");
+    assert_eq!(step(&made), SecretStep::Delete);
+    let of_another = SecretView { owner: Some(("alice".into(), "u".into())), ..made.clone() };
+    assert_eq!(step(&of_another), SecretStep::Keep);
+    let without_owner = SecretView { owner: None, ..made.clone() };
+    assert_eq!(step(&without_owner), SecretStep::Keep);
+    let mut foreign = made;
+    foreign.labels.insert("strimzi.io/kind".into(), "Kafka".into());
+    assert_eq!(step(&foreign), SecretStep::Keep);
+
+    assert_eq!(refuse_takeover("bob", Some("KafkaUser")), None);
+    for kind in [None, Some("Kafka")] {
+        let problem = refuse_takeover("bob", kind).unwrap();
+        assert!(problem.message.contains("Secret bob") && problem.retry, "{problem:?}");
+    }
+}
+
+#[test]
+fn a_paused_user_is_left_alone_even_if_it_could_not_be() {
+    let mut paused = user("bob", &json!({"quotas": {"producerByteRate": -1}}));
+    paused.annotations_mut().insert("strimzi.io/pause-reconciliation".into(), "true".into());
+    let plan = plan(&paused, &seen(None), &rules(), now());
+    assert_eq!((plan.secret, plan.kafka, plan.problem), (SecretStep::Keep, KafkaChanges::default(), None));
 }
 
 /// Carries a plan out on what Kafka holds.
@@ -320,7 +356,8 @@ proptest! {
             prop_assert_eq!(second.kafka, KafkaChanges::default());
             prop_assert_eq!(second.secret, SecretStep::Keep);
         }
-        let gone = plan_absent("bob", &kafka);
+        let observed = Observed { kafka: Some(kafka.clone()), ..Observed::default() };
+        let gone = plan_absent("bob", &observed, &rules()).kafka;
         carry_out(&gone, "bob", &mut kafka);
         prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
     }
