@@ -14,7 +14,7 @@ use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, QuotaEntity
 use kube::ResourceExt;
 use pki::{LeafReason, Password};
 
-use crate::kafka::{Held, Quotas, Rule, UserInKafka};
+use crate::kafka::{Held, Quotas, Rule, SCRAM_ITERATIONS, UserInKafka};
 use crate::secret::{Certificate, Metadata, SecretView};
 use crate::settings::Rules;
 
@@ -189,11 +189,12 @@ fn try_plan(
         difference(plain, &kafka.plain, other, kafka.acls_supported, &mut changes);
         if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
             let known = observed.secret.and_then(|view| view.password.as_ref());
-            changes.set_password = !kafka.plain.scram
+            // A password that somebody else set shows only when it has other rounds than ours.
+            changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
                 || matches!(secret, SecretStep::Password(_)) && known.is_none()
                 || wanted_password(&secret, observed) != observed.acknowledged;
         } else {
-            changes.delete_password = kafka.plain.scram;
+            changes.delete_password = kafka.plain.scram.is_some();
         }
     }
     Ok(Plan { secret, kafka: changes, problem: None, metadata: Some(metadata) })
@@ -211,7 +212,7 @@ pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules) -> Plan {
         let nothing = (BTreeSet::new(), Quotas::new());
         difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
         difference(name, &kafka.plain, &nothing, kafka.acls_supported, changes);
-        changes.delete_password = kafka.plain.scram;
+        changes.delete_password = kafka.plain.scram.is_some();
     }
     plan
 }

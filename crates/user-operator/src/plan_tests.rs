@@ -152,13 +152,18 @@ fn passwords_are_kept_and_told_to_kafka_when_it_may_not_know_them() {
     assert!(fresh.kafka.set_password);
     let secret = password_view(&scram, "old");
     let mut observed = seen(Some(&secret));
-    observed.kafka = Some(UserInKafka { plain: Held { scram: true, ..Held::default() }, ..kafka() });
+    observed.kafka =
+        Some(UserInKafka { plain: Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() }, ..kafka() });
     let after_a_start = plan(&scram, &observed, &rules(), now());
     assert_eq!(after_a_start.secret, SecretStep::Keep);
     assert!(after_a_start.kafka.set_password);
     let known = Password::new("old");
     observed.acknowledged = Some(&known);
     assert_eq!(plan(&scram, &observed, &rules(), now()).kafka, KafkaChanges::default());
+    let mut foreign = observed.clone();
+    let other_rounds = Held { scram: Some(8192), ..Held::default() };
+    foreign.kafka = Some(UserInKafka { plain: other_rounds, ..kafka() });
+    assert!(plan(&scram, &foreign, &rules(), now()).kafka.set_password, "somebody else set a password");
     observed.desired_password = Some(Ok(Password::new("new")));
     let changed = plan(&scram, &observed, &rules(), now());
     assert_eq!(changed.secret, SecretStep::Password(Some(Password::new("new"))));
@@ -175,7 +180,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
         )
         .unwrap(),
         quotas: [("producer_byte_rate".to_owned(), 5.0)].into(),
-        scram: true,
+        scram: Some(SCRAM_ITERATIONS),
     };
     let external = user("bob", &json!({"authentication": {"type": "tls-external"}}));
     let secret = password_view(&external, "old");
@@ -190,7 +195,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}}));
     let secret = view(&scram, Certificate::Valid(days(300)));
     let mut observed = seen(Some(&secret));
-    observed.kafka = Some(UserInKafka { certificate: Held { scram: false, ..held }, ..kafka() });
+    observed.kafka = Some(UserInKafka { certificate: Held { scram: None, ..held }, ..kafka() });
     let to_password = plan(&scram, &observed, &rules(), now());
     assert_eq!(to_password.secret, SecretStep::Password(None));
     assert_eq!(to_password.kafka.delete[0].principal, "User:CN=bob");
@@ -232,8 +237,11 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
 
 #[test]
 fn a_name_without_a_resource_loses_everything() {
-    let held =
-        Held { quotas: [("request_percentage".to_owned(), 5.0)].into(), scram: true, ..Held::default() };
+    let held = Held {
+        quotas: [("request_percentage".to_owned(), 5.0)].into(),
+        scram: Some(SCRAM_ITERATIONS),
+        ..Held::default()
+    };
     let kafka = UserInKafka { certificate: held.clone(), plain: held, acls_supported: true };
     let observed = Observed { kafka: Some(kafka), ..Observed::default() };
     let changes = plan_absent("bob", &observed, &rules()).kafka;
@@ -293,7 +301,12 @@ fn carry_out(changes: &KafkaChanges, name: &str, kafka: &mut UserInKafka) {
             };
         }
     }
-    kafka.plain.scram = (kafka.plain.scram || changes.set_password) && !changes.delete_password;
+    if changes.set_password {
+        kafka.plain.scram = Some(SCRAM_ITERATIONS);
+    }
+    if changes.delete_password {
+        kafka.plain.scram = None;
+    }
 }
 
 fn side<'a>(kafka: &'a mut UserInKafka, name: &str, username: &str) -> &'a mut Held {

@@ -8,11 +8,8 @@ use kafka_admin::{
 };
 use pki::Password;
 
-use crate::kafka::{Rule, Snapshot};
+use crate::kafka::{Rule, SCRAM_ITERATIONS, Snapshot};
 use crate::plan::{KafkaChanges, Problem};
-
-/// Rounds of SCRAM-SHA-512: Kafka's least, and Strimzi's number.
-const SCRAM_ITERATIONS: i32 = 4096;
 
 /// Changes of a batch, each with the place in the batch of the user it belongs to.
 #[derive(Default)]
