@@ -17,7 +17,7 @@ async fn a_missing_password_is_named_and_heals_when_it_appears() {
     let (reason, message) = w.refused("late-user").await;
     assert_eq!(reason, "InvalidResourceException");
     assert!(message.contains("Secret late") && message.contains("does not exist"), "{message}");
-    w.make_secret("late", &[("pass", "late-password")]).await;
+    w.make_secret("late", &[("pass", b"late-password")]).await;
     w.ready("late-user").await;
     assert_eq!(w.secret("late-user").await["password"], "late-password");
 }
