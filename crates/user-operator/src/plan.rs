@@ -273,23 +273,9 @@ fn certificate_step(
     metadata: &Metadata,
     now: Timestamp,
 ) -> Result<SecretStep, Problem> {
-    let authority = match &observed.authority {
-        Some(Ok(hash)) => *hash,
-        Some(Err(message)) => {
-            let message = format!("no certificate can be issued: {message}");
-            return Err(Problem { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
-        }
-        None => {
-            let message = "the clients CA was not read yet".to_owned();
-            return Err(Problem { reason: reasons::CREATING, message, retry: true });
-        }
-    };
     let (validity_days, renewal_days) = validity(user, rules)?;
-    let Some(view) = observed.secret else {
-        return Ok(SecretStep::Issue { validity_days, reasons: vec![LeafReason::Missing] });
-    };
     let mut why = Vec::new();
-    match view.certificate {
+    match observed.secret.map_or(Certificate::Missing, |view| view.certificate) {
         Certificate::Missing => why.push(LeafReason::Missing),
         Certificate::Broken => why.push(LeafReason::Broken),
         Certificate::Valid(until) if until <= now => why.push(LeafReason::Expired),
@@ -300,10 +286,26 @@ fn certificate_step(
             }
         }
     }
-    if why.is_empty() && view.authority != Some(authority) {
-        why.push(LeafReason::AuthorityChanged);
+    match &observed.authority {
+        Some(Ok(authority)) => {
+            let changed = observed.secret.is_some_and(|view| view.authority != Some(*authority));
+            if why.is_empty() && changed {
+                why.push(LeafReason::AuthorityChanged);
+            }
+        }
+        // Who has a certificate that is in order needs no authority.
+        Some(Err(_)) if why.is_empty() => {}
+        Some(Err(message)) => {
+            let message = format!("no certificate can be issued: {message}");
+            return Err(Problem { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
+        }
+        None => {
+            let message = "the clients CA was not read yet".to_owned();
+            return Err(Problem { reason: reasons::CREATING, message, retry: true });
+        }
     }
-    if view.force_renew() {
+    let Some(view) = observed.secret else { return Ok(SecretStep::Issue { validity_days, reasons: why }) };
+    if view.force_renew() && matches!(observed.authority, Some(Ok(_))) {
         why.push(LeafReason::Forced);
     }
     if !why.is_empty() {

@@ -132,6 +132,25 @@ fn certificates_are_renewed_for_each_reason_and_only_then() {
 }
 
 #[test]
+fn a_broken_authority_stands_only_in_the_way_of_new_certificates() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}, "quotas": {"producerByteRate": 5}}));
+    let planned = |view: &SecretView| {
+        let mut observed = seen(Some(view));
+        observed.authority = Some(Err("Secret ca has no key ca.key".into()));
+        plan(&tls, &observed, &rules(), now())
+    };
+    let mut valid = view(&tls, Certificate::Valid(days(300)));
+    let kept = planned(&valid);
+    assert_eq!((kept.problem, kept.secret, kept.kafka.quotas.len()), (None, SecretStep::Keep, 1));
+    valid.annotations.insert("strimzi.io/force-renew".into(), "true".into());
+    assert_eq!(planned(&valid).problem, None);
+    for certificate in [Certificate::Valid(days(20)), Certificate::Valid(days(-1)), Certificate::Broken] {
+        let problem = planned(&view(&tls, certificate)).problem.unwrap();
+        assert!(problem.message.contains("no key ca.key"), "{problem:?}");
+    }
+}
+
+#[test]
 fn lost_labels_and_stores_are_put_back_without_a_new_key() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let mut bare = view(&tls, Certificate::Valid(days(300)));

@@ -11,4 +11,5 @@ mod passwords;
 mod random;
 mod refused;
 mod rights;
+mod secrecy;
 mod world;

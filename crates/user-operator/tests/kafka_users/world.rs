@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use test_support::{ApiServer, KafkaNode, KafkaOptions, wait};
 use tokio::sync::OnceCell;
 
-use crate::operator::Running;
+use crate::operator::{Log, Running};
 
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -69,6 +69,7 @@ pub struct World {
     /// The operator, in a world of its own.
     pub operator: Option<Running>,
     metrics: Metrics,
+    log: Log,
 }
 
 fn secret(name: &str, data: &[(&str, &[u8])]) -> Secret {
@@ -130,7 +131,7 @@ async fn share() -> Shared {
     let server = ApiServer::shared().await.unwrap();
     let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
     let namespace = furnish(server, &node).await;
-    let operator = Running::start(server, &variables(&namespace, &node), None).await;
+    let operator = Running::start(server, &variables(&namespace, &node)).await;
     Shared { server, node, namespace, operator }
 }
 
@@ -138,8 +139,10 @@ impl World {
     /// The world that most tests share; its operator looks at everything every two seconds.
     pub async fn get() -> Self {
         let shared = SHARED.get_or_init(share).await;
-        let metrics = shared.operator.metrics.clone();
-        Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node), metrics).await
+        let mut world = Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node)).await;
+        world.metrics = shared.operator.metrics.clone();
+        world.log = shared.operator.log.clone();
+        world
     }
 
     /// A world of one's own in the shared API server. The operator does not run yet, and will not look at everything
@@ -157,12 +160,12 @@ impl World {
         let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
         let namespace = furnish(server, &node).await;
         let node = Node::Own(Box::new(node));
-        let mut world = Self::of(server, &namespace, node, Metrics::new().unwrap()).await;
+        let mut world = Self::of(server, &namespace, node).await;
         world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
         world
     }
 
-    async fn of(server: &'static ApiServer, namespace: &str, node: Node, metrics: Metrics) -> Self {
+    async fn of(server: &'static ApiServer, namespace: &str, node: Node) -> Self {
         let client = server.client().await.unwrap();
         Self {
             server,
@@ -171,7 +174,8 @@ impl World {
             admin: Admin::new(AdminConfig::brokers([node.bootstrap()])).unwrap(),
             variables: variables(namespace, &node),
             operator: None,
-            metrics,
+            metrics: Metrics::new().unwrap(),
+            log: Log::default(),
             node,
         }
     }
@@ -181,12 +185,9 @@ impl World {
     }
 
     pub async fn start_operator(&mut self) {
-        self.start_operator_with_log(None).await;
-    }
-
-    pub async fn start_operator_with_log(&mut self, log: Option<tracing::Dispatch>) {
-        let running = Running::start(self.server, &self.variables, log).await;
+        let running = Running::start(self.server, &self.variables).await;
         self.metrics = running.metrics.clone();
+        self.log = running.log.clone();
         self.operator = Some(running);
     }
 
@@ -335,6 +336,11 @@ impl World {
         })
         .await
         .unwrap();
+    }
+
+    /// All that the operator said so far, at the level TRACE.
+    pub fn log(&self) -> String {
+        self.log.text()
     }
 
     /// How often anybody read a single Secret from the API server.
