@@ -45,8 +45,9 @@ test-api: ## Tests against a real API server and etcd
 	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 
 .PHONY: test-kafka
-test-kafka: ## Tests against real Kafka processes
+test-kafka: prerequisites ## Tests against real Kafka processes
 	@e2e/kubernetes/build.sh control-plane kafka
+	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
 	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 
 .PHONY: e2e

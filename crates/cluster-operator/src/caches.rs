@@ -11,10 +11,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::core::PartialObjectMeta;
 use kube::{Client, Resource, ResourceExt};
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
+use operator_runtime::foreign;
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, Watch};
 use serde::Serialize;
@@ -249,9 +249,7 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces)
-            .labels(Some(FOREIGN))
-            .start(self.shutdown, |object| object.metadata.resource_version);
+        let cache = foreign::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
         cache.gate_readiness(self.health);
         cache
     }

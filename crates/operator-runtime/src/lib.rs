@@ -12,6 +12,7 @@ pub mod covers;
 pub mod entity;
 pub mod env;
 pub mod events;
+pub mod foreign;
 pub mod kafka;
 pub mod leader;
 pub mod metrics;

@@ -21,7 +21,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{apply::Context, authority, kafka, secret::SecretView, settings::Settings, status};
+use crate::apply::{Context, IN_FLIGHT};
+use crate::observe::Observer;
+use crate::passwords::Passwords;
+use crate::secret::SecretView;
+use crate::settings::Settings;
+use crate::user_secrets::UserSecrets;
+use crate::{authority, kafka, plan};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
@@ -53,17 +59,27 @@ impl Operator {
             .labels(settings.selector.to_query().as_deref())
             .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
         let prefix = settings.rules.secret_prefix.clone();
+        let views = prefix.clone();
         let secrets = Watch::<Secret>::namespaced(client, &namespaces)
             .labels(Some(&secret_selector(&settings)))
-            .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &prefix)));
+            .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
         let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
+        let requests = Arc::new(Semaphore::new(IN_FLIGHT));
+        let passwords = Passwords::follow(client, &settings.namespace, Arc::clone(&requests), shutdown);
+        let observer = Observer {
+            namespace: settings.namespace.clone(),
+            users: users.clone(),
+            secrets: Arc::new(UserSecrets::new(secrets.clone(), &settings.namespace, &prefix)),
+            passwords: Arc::new(passwords),
+            snapshot: Arc::default(),
+            authority: authority::follow(client, &settings, shutdown),
+        };
         let context = Arc::new(Context::new(
             Applier::new(client.clone()),
             admin.clone(),
-            authority::follow(client, &settings, shutdown),
             metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
-            users.clone(),
-            secrets.clone(),
+            observer,
+            requests,
             settings,
         ));
         let controller = Controller {
@@ -124,7 +140,7 @@ impl Controller {
         self.follow();
         let resync = tokio::spawn(self.resync());
         tracing::info!(users = self.users.len(), namespace = %self.context.settings.namespace, "looking after KafkaUsers");
-        for name in self.context.snapshot.names() {
+        for name in self.context.observer.snapshot.names() {
             self.queue.add(name);
         }
         let closing = self.queue.clone();
@@ -140,34 +156,40 @@ impl Controller {
     async fn lists(&self) {
         self.users.ready().await;
         self.secrets.ready().await;
-        let mut authority = self.context.authority.clone();
+        self.context.observer.passwords.ready().await;
+        let mut authority = self.context.observer.authority.clone();
         // The sender ends with the process only.
         let _ = authority.wait_for(Option::is_some).await;
     }
 
     async fn wait_for_kafka(&self) {
         let begun = Instant::now();
-        while !self.context.snapshot.is_loaded() && begun.elapsed() < KAFKA_PATIENCE {
+        while !self.context.observer.snapshot.is_loaded() && begun.elapsed() < KAFKA_PATIENCE {
             self.heartbeat.beat();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     fn follow(&self) {
-        let queue = self.queue.clone();
+        let (queue, passwords) = (self.queue.clone(), Arc::clone(&self.context.observer.passwords));
         self.users.on_change(move |event| {
+            passwords.note(event);
             if concerns_us(event) {
                 queue.add(event.key().name.clone());
             }
         });
-        let (queue, context) = (self.queue.clone(), Arc::clone(&self.context));
+        let queue = self.queue.clone();
+        self.context.observer.passwords.on_change(move |name| {
+            queue.add(name);
+        });
+        let (queue, secrets) = (self.queue.clone(), Arc::clone(&self.context.observer.secrets));
         self.secrets.on_change(move |event| {
-            if let Some(name) = context.secret_changed(event) {
+            if let Some(name) = secrets.changed(event) {
                 queue.add(name);
             }
         });
         let (queue, users) = (self.queue.clone(), self.users.clone());
-        let mut authority = self.context.authority.clone();
+        let mut authority = self.context.observer.authority.clone();
         let shutdown = self.shutdown.clone();
         authority.mark_unchanged();
         tokio::spawn(async move {
@@ -186,7 +208,7 @@ impl Controller {
         async move {
             let (metrics, interval) = (context.metrics.clone(), context.settings.interval);
             let keys = move || {
-                let mut names = context.snapshot.names();
+                let mut names = context.observer.snapshot.names();
                 names.extend(users.keys().into_iter().map(|key| key.name));
                 names.into_iter().collect::<Vec<String>>()
             };
@@ -244,7 +266,7 @@ impl Controller {
     fn show(&self) {
         let metrics = &self.context.metrics;
         metrics.resources.set(self.users.len() as f64);
-        metrics.paused.set(self.users.list_where(|_, user| status::is_paused(user)).len() as f64);
+        metrics.paused.set(self.users.list_where(|_, user| plan::is_paused(user)).len() as f64);
     }
 }
 
@@ -264,21 +286,21 @@ fn concerns_us(event: &Event<'_, KafkaUser>) -> bool {
 /// Reads Kafka's side again and again, and has users looked at that are otherwise than they were.
 async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: CancellationToken) {
     let mut complained = false;
+    let snapshot = &context.observer.snapshot;
     let work = async {
         loop {
-            let pause =
-                if context.snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
+            let pause = if snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
             let admin = context.admin.borrow().clone();
             if let Some(admin) = admin {
                 let begun = Instant::now();
                 match kafka::read(&admin, context.settings.rules.acls_supported).await {
                     Ok(reading) => {
-                        let first = !context.snapshot.is_loaded();
-                        let changed = context.snapshot.replace(reading, begun);
+                        let first = !snapshot.is_loaded();
+                        let changed = snapshot.replace(reading, begun);
                         context.kafka_answered();
                         complained = false;
                         if first {
-                            for key in context.users.keys() {
+                            for key in context.observer.users.keys() {
                                 queue.add(key.name);
                             }
                         }
@@ -301,14 +323,4 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
         }
     };
     shutdown.run_until_cancelled(work).await;
-}
-
-/// Whether a user that has no resource is to be left alone.
-pub fn is_ignored(settings: &Settings, name: &str) -> bool {
-    settings.rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name))
-}
-
-/// Name of the user that a Secret of this name belongs to.
-pub fn user_of_secret<'a>(settings: &Settings, secret: &'a str) -> Option<&'a str> {
-    secret.strip_prefix(settings.rules.secret_prefix.as_str())
 }

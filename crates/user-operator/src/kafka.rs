@@ -8,7 +8,10 @@ use kafka_admin::{
     AclBinding, AclFilter, AclOperation, Admin, AdminError, ErrorCode, PatternType, Permission, QuotaEntity,
     QuotaName, ResourceType, ScramMechanism,
 };
+use pki::Password;
 
+/// Rounds of SCRAM-SHA-512: Kafka's least, and Strimzi's number. A credential with another number is not ours.
+pub const SCRAM_ITERATIONS: i32 = 4096;
 /// A reading may be older than a write that was answered shortly before: brokers learn of writes with a delay.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -65,14 +68,14 @@ pub struct Held {
     pub rules: BTreeSet<Rule>,
     /// Its quotas.
     pub quotas: Quotas,
-    /// Whether it has a SCRAM-SHA-512 credential.
-    pub scram: bool,
+    /// Rounds of its SCRAM-SHA-512 credential; `None`: it has none.
+    pub scram: Option<i32>,
 }
 
 impl Held {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.quotas.is_empty() && !self.scram
+        self.rules.is_empty() && self.quotas.is_empty() && self.scram.is_none()
     }
 }
 
@@ -91,6 +94,8 @@ struct State {
     users: HashMap<String, Held>,
     /// When our own writes were answered, for those that a reading may not know yet.
     written: HashMap<String, Instant>,
+    /// Passwords that Kafka is known to have. Not known after a start: then each is told once.
+    passwords: HashMap<String, Password>,
 }
 
 /// The snapshot. Locks are held for lookups only.
@@ -140,6 +145,21 @@ impl Snapshot {
             state.users.remove(username);
         }
         state.written.insert(username.to_owned(), Instant::now());
+    }
+
+    /// Takes note of a password that Kafka took, or has no more.
+    pub fn told(&self, name: &str, password: Option<Password>) {
+        self.update(name, |held| held.scram = password.is_some().then_some(SCRAM_ITERATIONS));
+        let mut state = self.lock();
+        match password {
+            Some(password) => state.passwords.insert(name.to_owned(), password),
+            None => state.passwords.remove(name),
+        };
+    }
+
+    /// The password that Kafka is known to have.
+    pub fn password(&self, name: &str) -> Option<Password> {
+        self.lock().passwords.get(name).cloned()
     }
 
     /// Takes over a reading that was begun at `begun`, and says which KafkaUsers it shows otherwise than before.
@@ -208,8 +228,8 @@ pub async fn read(admin: &Admin, acls: bool) -> Result<Reading, AdminError> {
         }
     }
     for (name, mechanisms) in scram? {
-        if mechanisms.is_ok_and(|all| all.contains_key(&ScramMechanism::Sha512)) {
-            reading.users.entry(name).or_default().scram = true;
+        if let Some(rounds) = mechanisms.ok().and_then(|all| all.get(&ScramMechanism::Sha512).copied()) {
+            reading.users.entry(name).or_default().scram = Some(rounds);
         }
     }
     // Names that are none of our business need no memory.
@@ -223,7 +243,7 @@ mod tests {
     use super::*;
 
     fn reading(users: &[&str]) -> Reading {
-        let held = Held { scram: true, ..Held::default() };
+        let held = Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() };
         Reading {
             users: users.iter().map(|name| ((*name).to_owned(), held.clone())).collect(),
             acls_supported: true,
@@ -246,12 +266,12 @@ mod tests {
         let begun = Instant::now();
         let changed = snapshot.replace(reading(&["a"]), begun);
         assert!(changed.contains("a"));
-        snapshot.update("a", |held| held.scram = false);
+        snapshot.update("a", |held| held.scram = None);
         assert!(snapshot.replace(reading(&["a"]), begun).is_empty());
-        assert!(!snapshot.user("a").unwrap().plain.scram);
+        assert!(snapshot.user("a").unwrap().plain.scram.is_none());
         let later = begun + SETTLING * 2;
         assert!(snapshot.replace(reading(&["a"]), later).contains("a"));
-        assert!(snapshot.user("a").unwrap().plain.scram);
+        assert!(snapshot.user("a").unwrap().plain.scram.is_some());
     }
 
     #[test]

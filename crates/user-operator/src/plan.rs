@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::KafkaUser;
 use api::conditions::reasons;
 use api::kafka_user::{
     AclOperation as WantedOperation, AclPatternType, AclResourceType, AclRule, AclRuleType,
     KafkaUserAuthenticationType, KafkaUserQuotas,
 };
 use api::names::keys;
+use api::{KafkaUser, annotations};
 use jiff::Timestamp;
 use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, QuotaEntity, ResourceType};
 use kube::ResourceExt;
 use pki::{LeafReason, Password};
 
-use crate::kafka::{Held, Quotas, Rule, UserInKafka};
+use crate::kafka::{Held, Quotas, Rule, SCRAM_ITERATIONS, UserInKafka};
 use crate::secret::{Certificate, Metadata, SecretView};
 use crate::settings::Rules;
 
@@ -51,7 +51,7 @@ pub struct Observed<'a> {
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
     pub authority: Option<Result<u64, String>>,
     /// The password that the resource refers to, or what is wrong with the reference.
-    pub desired_password: Option<Result<Password, String>>,
+    pub desired_password: Option<Result<Password, Problem>>,
     /// The password that Kafka is known to have.
     pub acknowledged: Option<&'a Password>,
 }
@@ -105,13 +105,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn refused(problem: Problem) -> Self {
-        Self {
-            secret: SecretStep::Keep,
-            kafka: KafkaChanges::default(),
-            problem: Some(problem),
-            metadata: None,
-        }
+    /// Everything stays.
+    fn nothing() -> Self {
+        Self { secret: SecretStep::Keep, kafka: KafkaChanges::default(), problem: None, metadata: None }
     }
 }
 
@@ -141,11 +137,19 @@ fn by_certificate(user: &KafkaUser) -> bool {
     )
 }
 
+/// Whether reconciliation is paused by annotation.
+pub fn is_paused(user: &KafkaUser) -> bool {
+    annotations::is_true(user.metadata.annotations.as_ref(), annotations::PAUSE_RECONCILIATION)
+}
+
 /// What has to be done so that a user is as its resource says.
 pub fn plan(user: &KafkaUser, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Plan {
+    if is_paused(user) {
+        return Plan::nothing();
+    }
     match try_plan(user, observed, rules, now) {
         Ok(plan) => plan,
-        Err(problem) => Plan::refused(problem),
+        Err(problem) => Plan { problem: Some(problem), ..Plan::nothing() },
     }
 }
 
@@ -169,7 +173,7 @@ fn try_plan(
         Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, rules, &metadata, now)?,
         Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, &metadata)?,
         Some(KafkaUserAuthenticationType::TlsExternal) | None => match observed.secret {
-            Some(view) if is_own(view, user) => SecretStep::Delete,
+            Some(view) if was_made_for(view, &name) => SecretStep::Delete,
             _ => SecretStep::Keep,
         },
     };
@@ -185,29 +189,49 @@ fn try_plan(
         difference(plain, &kafka.plain, other, kafka.acls_supported, &mut changes);
         if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
             let known = observed.secret.and_then(|view| view.password.as_ref());
-            changes.set_password = !kafka.plain.scram
+            // A password that somebody else set shows only when it has other rounds than ours.
+            changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
                 || matches!(secret, SecretStep::Password(_)) && known.is_none()
                 || wanted_password(&secret, observed) != observed.acknowledged;
         } else {
-            changes.delete_password = kafka.plain.scram;
+            changes.delete_password = kafka.plain.scram.is_some();
         }
     }
     Ok(Plan { secret, kafka: changes, problem: None, metadata: Some(metadata) })
 }
 
 /// What has to be removed for a name that has no resource.
-pub fn plan_absent(name: &str, kafka: &UserInKafka) -> KafkaChanges {
-    let mut changes = KafkaChanges::default();
-    let nothing = (BTreeSet::new(), Quotas::new());
-    difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, &mut changes);
-    difference(name, &kafka.plain, &nothing, kafka.acls_supported, &mut changes);
-    changes.delete_password = kafka.plain.scram;
-    changes
+pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules) -> Plan {
+    let mut plan = Plan::nothing();
+    if observed.secret.is_some_and(|view| was_made_for(view, name)) {
+        plan.secret = SecretStep::Delete;
+    }
+    let ignored = rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
+    if let (Some(kafka), false) = (&observed.kafka, ignored) {
+        let changes = &mut plan.kafka;
+        let nothing = (BTreeSet::new(), Quotas::new());
+        difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
+        difference(name, &kafka.plain, &nothing, kafka.acls_supported, changes);
+        changes.delete_password = kafka.plain.scram.is_some();
+    }
+    plan
 }
 
-/// Whether a Secret was made for this very user.
-pub fn is_own(view: &SecretView, user: &KafkaUser) -> bool {
-    view.is_of_users() && view.owner.as_ref().is_some_and(|(name, _)| *name == user.name_any())
+/// Whether a user operator made a Secret for the user of this name.
+fn was_made_for(view: &SecretView, name: &str) -> bool {
+    view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
+}
+
+/// A user must not take over a Secret that was made for something else, such as the key of an authority. `kind` is the
+/// label of the Secret that exists under the name of the user's.
+pub fn refuse_takeover(secret: &str, kind: Option<&str>) -> Option<Problem> {
+    (kind != Some("KafkaUser")).then(|| Problem {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: true,
+    })
 }
 
 fn wanted_password<'a>(step: &'a SecretStep, observed: &Observed<'a>) -> Option<&'a Password> {
@@ -249,23 +273,9 @@ fn certificate_step(
     metadata: &Metadata,
     now: Timestamp,
 ) -> Result<SecretStep, Problem> {
-    let authority = match &observed.authority {
-        Some(Ok(hash)) => *hash,
-        Some(Err(message)) => {
-            let message = format!("no certificate can be issued: {message}");
-            return Err(Problem { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
-        }
-        None => {
-            let message = "the clients CA was not read yet".to_owned();
-            return Err(Problem { reason: reasons::CREATING, message, retry: true });
-        }
-    };
     let (validity_days, renewal_days) = validity(user, rules)?;
-    let Some(view) = observed.secret else {
-        return Ok(SecretStep::Issue { validity_days, reasons: vec![LeafReason::Missing] });
-    };
     let mut why = Vec::new();
-    match view.certificate {
+    match observed.secret.map_or(Certificate::Missing, |view| view.certificate) {
         Certificate::Missing => why.push(LeafReason::Missing),
         Certificate::Broken => why.push(LeafReason::Broken),
         Certificate::Valid(until) if until <= now => why.push(LeafReason::Expired),
@@ -276,10 +286,26 @@ fn certificate_step(
             }
         }
     }
-    if why.is_empty() && view.authority != Some(authority) {
-        why.push(LeafReason::AuthorityChanged);
+    match &observed.authority {
+        Some(Ok(authority)) => {
+            let changed = observed.secret.is_some_and(|view| view.authority != Some(*authority));
+            if why.is_empty() && changed {
+                why.push(LeafReason::AuthorityChanged);
+            }
+        }
+        // Who has a certificate that is in order needs no authority.
+        Some(Err(_)) if why.is_empty() => {}
+        Some(Err(message)) => {
+            let message = format!("no certificate can be issued: {message}");
+            return Err(Problem { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
+        }
+        None => {
+            let message = "the clients CA was not read yet".to_owned();
+            return Err(Problem { reason: reasons::CREATING, message, retry: true });
+        }
     }
-    if view.force_renew() {
+    let Some(view) = observed.secret else { return Ok(SecretStep::Issue { validity_days, reasons: why }) };
+    if view.force_renew() && matches!(observed.authority, Some(Ok(_))) {
         why.push(LeafReason::Forced);
     }
     if !why.is_empty() {
@@ -312,7 +338,7 @@ fn password_step(
     let desired = match &observed.desired_password {
         None => None,
         Some(Ok(password)) => Some(password),
-        Some(Err(message)) => return Err(Problem::invalid(message.clone())),
+        Some(Err(problem)) => return Err(problem.clone()),
     };
     let Some(view) = observed.secret else { return Ok(SecretStep::Password(desired.cloned())) };
     let stale = [keys::CA_CRT, keys::USER_CRT, keys::USER_KEY, keys::USER_P12, keys::USER_PASSWORD]

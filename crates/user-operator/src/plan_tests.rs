@@ -132,6 +132,25 @@ fn certificates_are_renewed_for_each_reason_and_only_then() {
 }
 
 #[test]
+fn a_broken_authority_stands_only_in_the_way_of_new_certificates() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}, "quotas": {"producerByteRate": 5}}));
+    let planned = |view: &SecretView| {
+        let mut observed = seen(Some(view));
+        observed.authority = Some(Err("Secret ca has no key ca.key".into()));
+        plan(&tls, &observed, &rules(), now())
+    };
+    let mut valid = view(&tls, Certificate::Valid(days(300)));
+    let kept = planned(&valid);
+    assert_eq!((kept.problem, kept.secret, kept.kafka.quotas.len()), (None, SecretStep::Keep, 1));
+    valid.annotations.insert("strimzi.io/force-renew".into(), "true".into());
+    assert_eq!(planned(&valid).problem, None);
+    for certificate in [Certificate::Valid(days(20)), Certificate::Valid(days(-1)), Certificate::Broken] {
+        let problem = planned(&view(&tls, certificate)).problem.unwrap();
+        assert!(problem.message.contains("no key ca.key"), "{problem:?}");
+    }
+}
+
+#[test]
 fn lost_labels_and_stores_are_put_back_without_a_new_key() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let mut bare = view(&tls, Certificate::Valid(days(300)));
@@ -152,13 +171,18 @@ fn passwords_are_kept_and_told_to_kafka_when_it_may_not_know_them() {
     assert!(fresh.kafka.set_password);
     let secret = password_view(&scram, "old");
     let mut observed = seen(Some(&secret));
-    observed.kafka = Some(UserInKafka { plain: Held { scram: true, ..Held::default() }, ..kafka() });
+    observed.kafka =
+        Some(UserInKafka { plain: Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() }, ..kafka() });
     let after_a_start = plan(&scram, &observed, &rules(), now());
     assert_eq!(after_a_start.secret, SecretStep::Keep);
     assert!(after_a_start.kafka.set_password);
     let known = Password::new("old");
     observed.acknowledged = Some(&known);
     assert_eq!(plan(&scram, &observed, &rules(), now()).kafka, KafkaChanges::default());
+    let mut foreign = observed.clone();
+    let other_rounds = Held { scram: Some(8192), ..Held::default() };
+    foreign.kafka = Some(UserInKafka { plain: other_rounds, ..kafka() });
+    assert!(plan(&scram, &foreign, &rules(), now()).kafka.set_password, "somebody else set a password");
     observed.desired_password = Some(Ok(Password::new("new")));
     let changed = plan(&scram, &observed, &rules(), now());
     assert_eq!(changed.secret, SecretStep::Password(Some(Password::new("new"))));
@@ -175,7 +199,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
         )
         .unwrap(),
         quotas: [("producer_byte_rate".to_owned(), 5.0)].into(),
-        scram: true,
+        scram: Some(SCRAM_ITERATIONS),
     };
     let external = user("bob", &json!({"authentication": {"type": "tls-external"}}));
     let secret = password_view(&external, "old");
@@ -190,7 +214,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}}));
     let secret = view(&scram, Certificate::Valid(days(300)));
     let mut observed = seen(Some(&secret));
-    observed.kafka = Some(UserInKafka { certificate: Held { scram: false, ..held }, ..kafka() });
+    observed.kafka = Some(UserInKafka { certificate: Held { scram: None, ..held }, ..kafka() });
     let to_password = plan(&scram, &observed, &rules(), now());
     assert_eq!(to_password.secret, SecretStep::Password(None));
     assert_eq!(to_password.kafka.delete[0].principal, "User:CN=bob");
@@ -202,7 +226,8 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
     let mut broken_ca = seen(None);
     broken_ca.authority = Some(Err("Secret ca has no key ca.crt".into()));
     let mut no_password = seen(None);
-    no_password.desired_password = Some(Err("the Secret p with the password does not exist".into()));
+    no_password.desired_password =
+        Some(Err(Problem::invalid("the Secret p with the password does not exist")));
     let mut no_acls = seen(None);
     no_acls.kafka = Some(UserInKafka::default());
     let nameless = json!({"authorization": acl(&json!({"type": "topic"}), &["Read"])});
@@ -231,12 +256,50 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
 
 #[test]
 fn a_name_without_a_resource_loses_everything() {
-    let held =
-        Held { quotas: [("request_percentage".to_owned(), 5.0)].into(), scram: true, ..Held::default() };
-    let changes =
-        plan_absent("bob", &UserInKafka { certificate: held.clone(), plain: held, acls_supported: true });
+    let held = Held {
+        quotas: [("request_percentage".to_owned(), 5.0)].into(),
+        scram: Some(SCRAM_ITERATIONS),
+        ..Held::default()
+    };
+    let kafka = UserInKafka { certificate: held.clone(), plain: held, acls_supported: true };
+    let observed = Observed { kafka: Some(kafka), ..Observed::default() };
+    let changes = plan_absent("bob", &observed, &rules()).kafka;
     assert!(changes.delete_password);
     assert_eq!(changes.quotas.len(), 2);
+    let ignored = Rules { ignored_users: Some(regex::Regex::new("^(?:b.*)$").unwrap()), ..rules() };
+    assert_eq!(plan_absent("bob", &observed, &ignored).kafka, KafkaChanges::default());
+    // Before Kafka was read, nothing is known to be there.
+    let unread = plan_absent("bob", &Observed::default(), &rules());
+    assert_eq!((unread.kafka, unread.secret), (KafkaChanges::default(), SecretStep::Keep));
+}
+
+#[test]
+fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
+    let bob = user("bob", &json!({}));
+    let step = |view: &SecretView| plan_absent("bob", &seen(Some(view)), &rules()).secret;
+    let made = password_view(&bob, "p");
+    assert_eq!(step(&made), SecretStep::Delete);
+    let of_another = SecretView { owner: Some(("alice".into(), "u".into())), ..made.clone() };
+    assert_eq!(step(&of_another), SecretStep::Keep);
+    let without_owner = SecretView { owner: None, ..made.clone() };
+    assert_eq!(step(&without_owner), SecretStep::Keep);
+    let mut foreign = made;
+    foreign.labels.insert("strimzi.io/kind".into(), "Kafka".into());
+    assert_eq!(step(&foreign), SecretStep::Keep);
+
+    assert_eq!(refuse_takeover("bob", Some("KafkaUser")), None);
+    for kind in [None, Some("Kafka")] {
+        let problem = refuse_takeover("bob", kind).unwrap();
+        assert!(problem.message.contains("Secret bob") && problem.retry, "{problem:?}");
+    }
+}
+
+#[test]
+fn a_paused_user_is_left_alone_even_if_it_could_not_be() {
+    let mut paused = user("bob", &json!({"quotas": {"producerByteRate": -1}}));
+    paused.annotations_mut().insert("strimzi.io/pause-reconciliation".into(), "true".into());
+    let plan = plan(&paused, &seen(None), &rules(), now());
+    assert_eq!((plan.secret, plan.kafka, plan.problem), (SecretStep::Keep, KafkaChanges::default(), None));
 }
 
 /// Carries a plan out on what Kafka holds.
@@ -257,7 +320,12 @@ fn carry_out(changes: &KafkaChanges, name: &str, kafka: &mut UserInKafka) {
             };
         }
     }
-    kafka.plain.scram = (kafka.plain.scram || changes.set_password) && !changes.delete_password;
+    if changes.set_password {
+        kafka.plain.scram = Some(SCRAM_ITERATIONS);
+    }
+    if changes.delete_password {
+        kafka.plain.scram = None;
+    }
 }
 
 fn side<'a>(kafka: &'a mut UserInKafka, name: &str, username: &str) -> &'a mut Held {
@@ -320,7 +388,8 @@ proptest! {
             prop_assert_eq!(second.kafka, KafkaChanges::default());
             prop_assert_eq!(second.secret, SecretStep::Keep);
         }
-        let gone = plan_absent("bob", &kafka);
+        let observed = Observed { kafka: Some(kafka.clone()), ..Observed::default() };
+        let gone = plan_absent("bob", &observed, &rules()).kafka;
         carry_out(&gone, "bob", &mut kafka);
         prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
     }

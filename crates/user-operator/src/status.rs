@@ -1,20 +1,26 @@
 //! The status of a KafkaUser.
 
-use api::conditions::{Condition, merge};
-use api::{KafkaUser, KafkaUserStatus, annotations};
+use std::time::Duration;
+
+use api::conditions::{Condition, merge, reasons};
+use api::{KafkaUser, KafkaUserStatus};
 use jiff::Timestamp;
 
 use crate::plan::{self, Problem};
 
-/// Whether reconciliation is paused by annotation.
-pub fn is_paused(user: &KafkaUser) -> bool {
-    annotations::is_true(user.metadata.annotations.as_ref(), annotations::PAUSE_RECONCILIATION)
+/// A Kafka that is away for less is not worth a word in the status.
+const KAFKA_AWAY: Duration = Duration::from_secs(30);
+
+/// Whether a problem is likely to pass by itself within moments, so that it would only flicker in the status. `away`:
+/// how long Kafka has not answered; `None`: it does answer.
+pub fn is_passing(problem: &Problem, away: Option<Duration>) -> bool {
+    problem.retry && problem.reason == reasons::KAFKA_ERROR && away.is_some_and(|away| away < KAFKA_AWAY)
 }
 
 /// The status that a user should have now.
 pub fn of(user: &KafkaUser, prefix: &str, problem: Option<&Problem>, now: Timestamp) -> KafkaUserStatus {
     let old = user.status.as_ref();
-    let paused = is_paused(user);
+    let paused = plan::is_paused(user);
     let condition = match problem {
         _ if paused => Condition::paused(),
         Some(problem) => Condition::not_ready(problem.reason, problem.message.clone()),

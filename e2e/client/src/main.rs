@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use rdkafka::ClientConfig;
-use rdkafka::config::FromClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfig, FromClientConfigAndContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Statistics};
+use tokio::sync::watch;
 
 /// A Kafka client for the quick start and the end-to-end tests.
 #[derive(Parser)]
@@ -44,7 +46,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Job {
-    /// Produce records 0 to COUNT-1 with acks=all and wait for every acknowledgement.
+    /// Produce records 0 to COUNT-1 with acks=all and wait for every acknowledgement; says for how long brokers told
+    /// the client to pause, because it had used up a quota.
     Produce {
         /// How many records.
         count: u64,
@@ -68,8 +71,9 @@ async fn main() -> Result<()> {
     let started = Instant::now();
     let what = match &cli.job {
         Job::Produce { count } => {
-            tokio::time::timeout(deadline, produce(&cli, *count)).await.context("deadline passed")??;
-            format!("produced {count} records")
+            let pause =
+                tokio::time::timeout(deadline, produce(&cli, *count)).await.context("deadline passed")??;
+            format!("produced {count} records, told to pause for up to {pause} ms,")
         }
         Job::Consume { count, group } => {
             consume(&cli, *count, group, started + deadline)?;
@@ -118,19 +122,37 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
+/// What librdkafka tells about its brokers: how often it did so, and the longest pause that a broker asked for, in ms.
+struct Pauses(watch::Sender<(u64, i64)>);
+
+impl ClientContext for Pauses {
+    fn stats(&self, statistics: Statistics) {
+        let pauses = statistics.brokers.values().filter_map(|broker| broker.throttle.as_ref());
+        let longest = pauses.map(|window| window.max).max().unwrap_or(0);
+        self.0.send_modify(|(reports, pause)| {
+            *reports += 1;
+            *pause = longest.max(*pause);
+        });
+    }
+}
+
 /// An idempotent producer is refused before it sends anything, and reports that as a purged queue; one that is not is
 /// told what it may not do.
-fn producer(cli: &Cli, idempotent: bool) -> Result<FutureProducer> {
+fn producer(cli: &Cli, idempotent: bool) -> Result<(FutureProducer<Pauses>, watch::Receiver<(u64, i64)>)> {
     let mut config = base_config(cli)?;
     config
         .set("acks", "all")
         .set("enable.idempotence", idempotent.to_string())
+        .set("statistics.interval.ms", "200")
         .set("message.timeout.ms", "60000");
-    FutureProducer::from_config(&config).context("cannot make a producer")
+    let (sender, pauses) = watch::channel((0, 0));
+    let producer = FutureProducer::from_config_and_context(&config, Pauses(sender));
+    Ok((producer.context("cannot make a producer")?, pauses))
 }
 
-async fn produce(cli: &Cli, count: u64) -> Result<()> {
-    let producer = producer(cli, true)?;
+/// Gives back the longest pause that a broker asked for, in ms.
+async fn produce(cli: &Cli, count: u64) -> Result<i64> {
+    let (producer, mut pauses) = producer(cli, true)?;
     let mut pending = Vec::with_capacity(count as usize);
     for number in 0..count {
         let (key, value) = (number.to_string(), format!("record {number}"));
@@ -147,7 +169,11 @@ async fn produce(cli: &Cli, count: u64) -> Result<()> {
     for delivery in pending {
         delivery.await?.map_err(|(error, _)| error).context("a record was not acknowledged")?;
     }
-    Ok(())
+    // A report may be on its way; the one after it covers the last acknowledgement.
+    let reports = pauses.borrow().0;
+    let (_, pause) =
+        *pauses.wait_for(|(now, _)| *now > reports + 1).await.context("librdkafka gives no statistics")?;
+    Ok(pause)
 }
 
 fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<()> {
@@ -196,7 +222,7 @@ fn number(payload: Option<&[u8]>) -> Option<u64> {
 }
 
 async fn expect_denied(cli: &Cli) -> Result<()> {
-    let producer = producer(cli, false)?;
+    let (producer, _) = producer(cli, false)?;
     let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
     match producer.send(record, Duration::from_secs(30)).await {
         Ok(_) => bail!("the record was accepted, but this user must not write to {}", cli.topic),

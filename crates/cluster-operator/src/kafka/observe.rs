@@ -1,24 +1,22 @@
 //! Gathers what planning one cluster depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps
 //! of others that the resource refers to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use api::Kafka;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Resource, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::observed::{Observed, PlanSettings};
 use crate::caches::{self, Caches};
-
-/// Objects of others, kept as long as their resource version stays.
-type Remembered<K> = Mutex<HashMap<ObjectRef, (String, Arc<K>)>>;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -32,7 +30,7 @@ pub struct Observer {
 impl Observer {
     /// From the caches.
     pub fn new(caches: Caches, applier: Applier, settings: Arc<PlanSettings>) -> Self {
-        Self { caches, applier, settings, secrets: Mutex::default(), config_maps: Mutex::default() }
+        Self { caches, applier, settings, secrets: Remembered::default(), config_maps: Remembered::default() }
     }
 
     /// Everything but Kafka's own state.
@@ -84,15 +82,7 @@ impl Observer {
             }
             let key = ObjectRef::new(&cluster.namespace, name);
             let Some(version) = versions.get(&key) else { continue };
-            let known = remembered.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-            if let Some((_, object)) = known.filter(|(known, _)| *known == *version) {
-                found.insert(name.clone(), object);
-                continue;
-            }
-            if let Some(object) = self.applier.get::<K>(&key).await? {
-                let object = Arc::new(object);
-                let entry = (version.to_string(), Arc::clone(&object));
-                remembered.lock().unwrap_or_else(PoisonError::into_inner).insert(key, entry);
+            if let Some(object) = remembered.get(&key, &version, &self.applier, |object: K| object).await? {
                 found.insert(name.clone(), object);
             }
         }

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use kafka_admin::{Admin, AdminConfig, Sasl, TlsConfig};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use test_support::wait;
@@ -95,12 +94,6 @@ async fn versions(w: &World, name: &str) -> (Option<String>, Option<String>) {
     (w.users.get(name).await.unwrap().metadata.resource_version, secret)
 }
 
-fn login(w: &World, username: &str, password: &str) -> Admin {
-    let sasl = Sasl::ScramSha512 { username: username.to_owned(), password: password.to_owned() };
-    let config = AdminConfig::brokers([w.node.scram_bootstrap()]).with_tls(TlsConfig::new(w.node.ca_pem()));
-    Admin::new(config.with_sasl(sasl).with_request_timeout(DEADLINE)).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scram_user_logs_in_with_the_password_of_its_secret_and_follows_its_changes() {
     let w = World::get().await;
@@ -116,21 +109,17 @@ async fn a_scram_user_logs_in_with_the_password_of_its_secret_and_follows_its_ch
             data["password"]
         )
     );
-    login(&w, "scram-user", &data["password"]).describe_cluster().await.unwrap();
+    w.with_password("scram-user", &data["password"]).describe_cluster().await.unwrap();
     let before = versions(&w, "scram-user").await;
     w.passes(2.0).await;
     assert_eq!(versions(&w, "scram-user").await, before);
 
-    w.make_secret("chosen", &[("pass", "chosen-password")]).await;
+    w.make_secret("chosen", &[("pass", b"chosen-password")]).await;
     let reference = json!({"secretKeyRef": {"name": "chosen", "key": "pass"}});
     w.patch("scram-user", json!({"spec": {"authentication": {"password": {"valueFrom": reference}}}})).await;
     w.ready("scram-user").await;
     assert_eq!(w.secret("scram-user").await["password"], "chosen-password");
-    wait::until(DEADLINE, "the chosen password is accepted", || async {
-        login(&w, "scram-user", "chosen-password").describe_cluster().await.ok()
-    })
-    .await
-    .unwrap();
+    w.logs_in("scram-user", "chosen-password").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,13 @@
 // Helpers of tests count as tests: a surprise ends the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod clients;
 mod credentials;
+mod faults;
+mod operator;
+mod passwords;
+mod random;
 mod refused;
 mod rights;
+mod secrecy;
 mod world;

@@ -104,3 +104,70 @@ async fn changes_made_in_kafka_are_undone_and_changes_of_the_resource_replace_ru
     .await
     .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_resource_and_quota_reaches_kafka() {
+    let w = World::get().await;
+    let operations = [
+        "Read",
+        "Write",
+        "Create",
+        "Delete",
+        "Alter",
+        "Describe",
+        "ClusterAction",
+        "AlterConfigs",
+        "DescribeConfigs",
+        "IdempotentWrite",
+        "All",
+    ];
+    let resources = [
+        json!({"type": "topic", "name": "t"}),
+        json!({"type": "topic", "name": "*"}),
+        json!({"type": "group", "name": "g", "patternType": "prefix"}),
+        json!({"type": "transactionalId", "name": "x", "patternType": "literal"}),
+        json!({"type": "cluster"}),
+    ];
+    let acls: Vec<_> = resources
+        .iter()
+        .map(|resource| json!({"resource": resource, "operations": operations, "host": "10.1.2.3"}))
+        .collect();
+    let quotas = json!({
+        "producerByteRate": 1_048_576, "consumerByteRate": 2_097_152,
+        "requestPercentage": 155, "controllerMutationRate": 10.5,
+    });
+    w.create(
+        "everything",
+        json!({"authentication": {"type": "tls-external"}, "authorization": {"type": "simple", "acls": acls}, "quotas": quotas}),
+    )
+    .await;
+    w.ready("everything").await;
+    let rules = w.acls("CN=everything").await;
+    assert_eq!(rules.len(), resources.len() * operations.len());
+    for resource_type in
+        [ResourceType::Topic, ResourceType::Group, ResourceType::TransactionalId, ResourceType::Cluster]
+    {
+        let found: Vec<AclOperation> = rules
+            .iter()
+            .filter(|rule| {
+                rule.resource_type == resource_type && rule.host == "10.1.2.3" && rule.resource_name != "*"
+            })
+            .map(|rule| rule.operation)
+            .collect();
+        assert_eq!(found.len(), operations.len(), "{resource_type:?}");
+    }
+    assert!(rules.iter().any(|rule| rule.resource_name == "g" && rule.pattern == PatternType::Prefixed));
+    let quotas = w.quotas("CN=everything").await;
+    let text: Vec<String> = quotas.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(
+        text,
+        [
+            "consumer_byte_rate=2097152",
+            "controller_mutation_rate=10.5",
+            "producer_byte_rate=1048576",
+            "request_percentage=155"
+        ]
+    );
+    w.delete("everything").await;
+    w.gone_from_kafka("everything").await;
+}

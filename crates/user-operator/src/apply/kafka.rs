@@ -1,0 +1,186 @@
+//! Writes to Kafka: the changes of a whole batch in few large requests.
+
+use std::collections::BTreeMap;
+
+use api::conditions::reasons;
+use kafka_admin::{
+    AclBinding, AclFilter, Admin, AdminError, KafkaError, QuotaEntity, QuotaName, ScramChange, ScramMechanism,
+};
+use pki::Password;
+
+use crate::kafka::{Rule, SCRAM_ITERATIONS, Snapshot};
+use crate::plan::{KafkaChanges, Problem};
+
+/// Changes of a batch, each with the place in the batch of the user it belongs to.
+#[derive(Default)]
+pub struct Gathered {
+    create: BTreeMap<AclBinding, usize>,
+    delete: BTreeMap<AclBinding, usize>,
+    quotas: BTreeMap<QuotaEntity, (usize, BTreeMap<String, Option<f64>>)>,
+}
+
+impl Gathered {
+    /// Adds the rules and quotas of one user.
+    pub fn add(&mut self, index: usize, changes: &KafkaChanges) {
+        self.create.extend(changes.create.iter().map(|binding| (binding.clone(), index)));
+        self.delete.extend(changes.delete.iter().map(|binding| (binding.clone(), index)));
+        for (entity, change) in &changes.quotas {
+            self.quotas.insert(entity.clone(), (index, change.clone()));
+        }
+    }
+}
+
+/// A password to tell Kafka, or to take from it.
+pub struct PasswordChange {
+    /// Place in the batch.
+    pub index: usize,
+    /// The user's name.
+    pub user: String,
+    /// `None`: it is removed.
+    pub password: Option<Password>,
+}
+
+/// What did not succeed.
+#[derive(Default)]
+pub struct Failures {
+    /// Place in the batch, and why.
+    pub of_users: Vec<(usize, Problem)>,
+    /// Whether Kafka could not be asked at all.
+    pub unanswered: bool,
+}
+
+impl Failures {
+    fn refused(&mut self, index: usize, error: &KafkaError) {
+        self.add(index, error.to_string());
+    }
+
+    /// Kafka answered the request, but not for this part of it.
+    fn left_out(&mut self, index: usize, what: &str) {
+        self.add(index, format!("Kafka did not answer for {what}"));
+    }
+
+    fn unanswered(&mut self, users: impl Iterator<Item = usize>, error: &AdminError) {
+        self.unanswered |= error.kafka_error().is_none();
+        for index in users {
+            self.add(index, error.to_string());
+        }
+    }
+
+    fn add(&mut self, index: usize, message: String) {
+        self.of_users.push((index, Problem { reason: reasons::KAFKA_ERROR, message, retry: true }));
+    }
+}
+
+/// ACLs and quotas, in one request each.
+pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Failures {
+    let mut failed = Failures::default();
+    let Gathered { create, delete, quotas } = gathered;
+    let created = async {
+        if create.is_empty() { Ok(BTreeMap::new()) } else { admin.create_acls(create.keys().cloned()).await }
+    };
+    let altered = async {
+        if quotas.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let changes = quotas.iter().map(|(entity, (_, change))| (entity.clone(), change.clone())).collect();
+        admin.alter_client_quotas(changes, false).await
+    };
+    let (created, altered) = tokio::join!(created, altered);
+    match created {
+        Ok(mut outcomes) => {
+            for (binding, index) in &create {
+                match outcomes.remove(binding) {
+                    Some(Ok(())) => note_acl(snapshot, binding, true),
+                    Some(Err(error)) => failed.refused(*index, &error),
+                    None => failed.left_out(*index, "an ACL"),
+                }
+            }
+        }
+        Err(error) => failed.unanswered(create.values().copied(), &error),
+    }
+    match altered {
+        Ok(mut outcomes) => {
+            for (entity, (index, change)) in &quotas {
+                match outcomes.remove(entity) {
+                    Some(Ok(())) => note_quota(snapshot, entity, change),
+                    Some(Err(error)) => failed.refused(*index, &error),
+                    None => failed.left_out(*index, "a quota"),
+                }
+            }
+        }
+        Err(error) => failed.unanswered(quotas.values().map(|(index, _)| *index), &error),
+    }
+    // Old rules go after the new ones are there, so that a change of rules interrupts nobody.
+    if !delete.is_empty() {
+        match admin.delete_acls(delete.keys().map(AclFilter::from)).await {
+            Ok(mut outcomes) => {
+                for (binding, index) in &delete {
+                    match outcomes.remove(&AclFilter::from(binding)) {
+                        Some(Ok(_)) => note_acl(snapshot, binding, false),
+                        Some(Err(error)) => failed.refused(*index, &error),
+                        None => failed.left_out(*index, "an ACL"),
+                    }
+                }
+            }
+            Err(error) => failed.unanswered(delete.values().copied(), &error),
+        }
+    }
+    failed
+}
+
+fn note_acl(snapshot: &Snapshot, binding: &AclBinding, present: bool) {
+    let username = binding.principal.strip_prefix("User:").unwrap_or(&binding.principal);
+    snapshot.update(username, |held| {
+        let rule = Rule::of(binding);
+        if present {
+            held.rules.insert(rule);
+        } else {
+            held.rules.remove(&rule);
+        }
+    });
+}
+
+fn note_quota(snapshot: &Snapshot, entity: &QuotaEntity, change: &BTreeMap<String, Option<f64>>) {
+    let Some(QuotaName::Named(username)) = &entity.user else { return };
+    snapshot.update(username, |held| {
+        for (key, value) in change {
+            match value {
+                Some(value) => held.quotas.insert(key.clone(), *value),
+                None => held.quotas.remove(key),
+            };
+        }
+    });
+}
+
+/// SCRAM credentials, in one request.
+pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<PasswordChange>) -> Failures {
+    let mut failed = Failures::default();
+    if wanted.is_empty() {
+        return failed;
+    }
+    let mechanism = ScramMechanism::Sha512;
+    let changes = wanted.iter().map(|change| match &change.password {
+        None => ScramChange::Delete { user: change.user.clone(), mechanism },
+        Some(password) => ScramChange::Upsert {
+            user: change.user.clone(),
+            mechanism,
+            iterations: SCRAM_ITERATIONS,
+            password: password.expose().to_owned(),
+        },
+    });
+    let mut outcomes = match admin.alter_scram_credentials(changes.collect()).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            failed.unanswered(wanted.iter().map(|change| change.index), &error);
+            return failed;
+        }
+    };
+    for PasswordChange { index, user, password } in wanted {
+        match outcomes.remove(&user) {
+            Some(Ok(())) => snapshot.told(&user, password),
+            Some(Err(error)) => failed.refused(index, &error),
+            None => failed.left_out(index, "a password"),
+        }
+    }
+    failed
+}

@@ -1,0 +1,222 @@
+//! Writes of the users' Secrets: makes what the plan asks for, and puts it there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::conditions::reasons;
+use api::labels;
+use api::{KafkaUser, annotations};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PropagationPolicy};
+use kube::{Api, ResourceExt};
+use operator_runtime::apply::{Applier, FIELD_MANAGER, REQUEST_DEADLINE};
+use pki::Password;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, watch};
+
+use crate::authority::Current;
+use crate::credentials::{self, Data, Order};
+use crate::plan::{self, Plan, Problem, SecretStep};
+use crate::secret::{ALL_KEYS, Metadata, SecretView, owner_reference};
+use crate::settings::Settings;
+use crate::user_secrets::UserSecrets;
+
+/// Keys made at the same time: each takes a processor.
+const KEYS_AT_ONCE: usize = 2;
+
+/// Writes users' Secrets.
+pub struct SecretWriter {
+    settings: Arc<Settings>,
+    applier: Applier,
+    authority: watch::Receiver<Option<Current>>,
+    secrets: Arc<UserSecrets>,
+    /// Requests to Kubernetes in flight.
+    requests: Arc<Semaphore>,
+    keys: Semaphore,
+}
+
+/// One user's Secret, on its way.
+pub struct Target<'a> {
+    /// The user's name.
+    pub name: &'a str,
+    /// Its resource; `None`: there is none any more.
+    pub user: Option<&'a KafkaUser>,
+    /// The Secret, as it is.
+    pub live: Option<&'a SecretView>,
+    /// What has to be done.
+    pub plan: &'a Plan,
+}
+
+fn internal(message: impl Into<String>) -> Problem {
+    Problem { reason: reasons::INTERNAL_ERROR, message: message.into(), retry: true }
+}
+
+impl SecretWriter {
+    /// Puts together what writing takes.
+    pub fn new(
+        settings: Arc<Settings>,
+        applier: Applier,
+        authority: watch::Receiver<Option<Current>>,
+        secrets: Arc<UserSecrets>,
+        requests: Arc<Semaphore>,
+    ) -> Self {
+        Self { settings, applier, authority, secrets, requests, keys: Semaphore::new(KEYS_AT_ONCE) }
+    }
+
+    /// Carries out what the plan says about the Secret; gives back the password that it holds from now on, if that is new.
+    pub async fn write(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Problem> {
+        match (&target.plan.secret, target.user) {
+            (SecretStep::Keep, _) => Ok(None),
+            (SecretStep::Delete, _) | (_, None) => self.delete(target).await.map(|()| None),
+            (SecretStep::Issue { validity_days, reasons }, Some(user)) => {
+                if target.live.is_some() {
+                    let why: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                    tracing::info!(user = %target.name, why = %why.join("; "), "issues a new certificate");
+                }
+                let Some(Ok(ca)) = self.authority.borrow().clone() else {
+                    return Err(internal("the clients CA cannot be used"));
+                };
+                let order = self.order(target.name, *validity_days);
+                let data = self.make(move || credentials::issue(&order, &ca, now)).await?;
+                self.apply(target, user, data).await.map(|()| None)
+            }
+            (SecretStep::Refresh, Some(user)) => self.refresh(target, user).await.map(|()| None),
+            (SecretStep::Password(password), Some(user)) => {
+                let password = match password {
+                    Some(password) => password.clone(),
+                    None => pki::password(self.settings.password_length)
+                        .map_err(|error| internal(error.to_string()))?,
+                };
+                self.apply(target, user, credentials::password(target.name, &password)).await?;
+                Ok(Some(password))
+            }
+        }
+    }
+
+    fn order(&self, user: &str, validity_days: u32) -> Order {
+        Order {
+            user: user.to_owned(),
+            validity_days,
+            algorithm: self.settings.algorithm,
+            pkcs12: self.settings.rules.pkcs12,
+        }
+    }
+
+    /// Makes a Secret's contents on a blocking thread.
+    async fn make(
+        &self,
+        work: impl FnOnce() -> Result<Data, pki::PkiError> + Send + 'static,
+    ) -> Result<Data, Problem> {
+        let _permit = self.keys.acquire().await;
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(data)) => Ok(data),
+            Ok(Err(error)) => Err(internal(error.to_string())),
+            Err(_) => Err(internal("making the user's credentials was interrupted")),
+        }
+    }
+
+    /// Brings metadata and key store up to date; key and certificate stay.
+    async fn refresh(&self, target: &Target<'_>, user: &KafkaUser) -> Result<(), Problem> {
+        let key = self.secrets.key(target.name);
+        let live = {
+            let _permit = self.requests.acquire().await;
+            self.applier.get::<Secret>(&key).await.map_err(|error| internal(error.to_string()))?
+        };
+        let Some(live) = live else {
+            return Err(internal(format!("Secret {key} is gone; making it anew")));
+        };
+        let order = self.order(target.name, self.settings.rules.validity_days);
+        let live = live.data.unwrap_or_default();
+        let data = self.make(move || credentials::refresh(&order, &live)).await?;
+        self.apply(target, user, data).await
+    }
+
+    /// Writes a Secret, and takes out of it what an earlier kind of authentication or another tool left.
+    async fn apply(&self, target: &Target<'_>, user: &KafkaUser, data: Data) -> Result<(), Problem> {
+        let name = self.secrets.key(target.name).name;
+        let api: Api<Secret> = Api::namespaced(self.applier.client().clone(), &self.settings.namespace);
+        let failed = |error: String| internal(format!("cannot write Secret {name}: {error}"));
+        let _permit = self.requests.acquire().await;
+        if target.live.is_none() {
+            let found = within(api.get_metadata_opt(&name)).await.map_err(&failed)?;
+            let kind =
+                |meta: &ObjectMeta| meta.labels.as_ref().and_then(|all| all.get(labels::KIND)).cloned();
+            let problem =
+                found.and_then(|found| plan::refuse_takeover(&name, kind(&found.metadata).as_deref()));
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
+        }
+        let Metadata { labels, annotations } = target
+            .plan
+            .metadata
+            .clone()
+            .unwrap_or(Metadata { labels: BTreeMap::new(), annotations: BTreeMap::new() });
+        let wanted_keys: Vec<String> = data.keys().cloned().collect();
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                namespace: Some(self.settings.namespace.clone()),
+                labels: Some(labels),
+                annotations: (!annotations.is_empty()).then_some(annotations),
+                owner_references: Some(vec![owner_reference(user)]),
+                ..ObjectMeta::default()
+            },
+            type_: Some("Opaque".to_owned()),
+            data: Some(data),
+            ..Secret::default()
+        };
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let mut written = within(api.patch(&name, &params, &Patch::Apply(&secret))).await.map_err(&failed)?;
+        if let Some(patch) = leftovers(&written, &wanted_keys) {
+            let params =
+                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            written = within(api.patch(&name, &params, &Patch::Merge(&patch))).await.map_err(&failed)?;
+        }
+        let view = SecretView::of(&written, &self.settings.rules.secret_prefix);
+        self.secrets.wrote(target.name, view);
+        Ok(())
+    }
+
+    async fn delete(&self, target: &Target<'_>) -> Result<(), Problem> {
+        let Some(view) = target.live else { return Ok(()) };
+        let _permit = self.requests.acquire().await;
+        let key = self.secrets.key(target.name);
+        self.applier
+            .delete::<Secret>(&key, Some(&view.uid), PropagationPolicy::Background)
+            .await
+            .map_err(|error| internal(error.to_string()))?;
+        self.secrets.deleted(target.name);
+        Ok(())
+    }
+}
+
+/// The patch that removes entries nobody wants any more, and the request for a new certificate that was fulfilled.
+fn leftovers(secret: &Secret, wanted: &[String]) -> Option<Value> {
+    let mut data = serde_json::Map::new();
+    for key in ALL_KEYS {
+        let present = secret.data.as_ref().is_some_and(|data| data.contains_key(key));
+        if present && !wanted.iter().any(|name| name == key) {
+            data.insert(key.to_owned(), Value::Null);
+        }
+    }
+    let forced = secret.annotations().contains_key(annotations::FORCE_RENEW);
+    match (data.is_empty(), forced) {
+        (true, false) => None,
+        (_, false) => Some(json!({ "data": data })),
+        (_, true) => {
+            Some(json!({ "metadata": { "annotations": { annotations::FORCE_RENEW: null } }, "data": data }))
+        }
+    }
+}
+
+async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(REQUEST_DEADLINE, request).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(kube::Error::Api(status))) => Err(format!("{} (HTTP {})", status.message, status.code)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer from the API server within {} s", REQUEST_DEADLINE.as_secs())),
+    }
+}

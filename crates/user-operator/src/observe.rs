@@ -1,0 +1,81 @@
+//! Gathers what planning one user depends on. Reads only: the caches, and past them just a Secret with a password that
+//! the resource refers to, when that Secret is new or was changed.
+
+use std::sync::Arc;
+
+use api::KafkaUser;
+use operator_runtime::watch::{Cache, ObjectRef};
+use pki::Password;
+use tokio::sync::watch;
+
+use crate::authority::Current;
+use crate::kafka::{Snapshot, UserInKafka};
+use crate::passwords::Passwords;
+use crate::plan::{self, Observed, Problem};
+use crate::secret::SecretView;
+use crate::user_secrets::UserSecrets;
+
+/// Observes users. One for the whole process.
+pub struct Observer {
+    /// Namespace of the users.
+    pub namespace: String,
+    /// The KafkaUsers.
+    pub users: Cache<KafkaUser>,
+    /// Their Secrets.
+    pub secrets: Arc<UserSecrets>,
+    /// Passwords that they refer to.
+    pub passwords: Arc<Passwords>,
+    /// Kafka's side.
+    pub snapshot: Arc<Snapshot>,
+    /// The clients CA.
+    pub authority: watch::Receiver<Option<Current>>,
+}
+
+/// What was seen of one user.
+pub struct Seen {
+    /// Its resource; `None`: there is none any more.
+    pub user: Option<Arc<KafkaUser>>,
+    /// Its Secret.
+    pub secret: Option<Arc<SecretView>>,
+    kafka: Option<UserInKafka>,
+    authority: Option<Result<u64, String>>,
+    desired_password: Option<Result<Password, Problem>>,
+    acknowledged: Option<Password>,
+}
+
+impl Observer {
+    /// Looks at the user of this name.
+    pub async fn observe(&self, name: &str) -> Seen {
+        let key = ObjectRef::new(self.namespace.as_str(), name);
+        let user = self.users.get(&key).filter(|user| user.metadata.deletion_timestamp.is_none());
+        let desired_password = match &user {
+            Some(user) if !plan::is_paused(user) => self.passwords.desired(user).await,
+            _ => None,
+        };
+        let authority = self.authority.borrow().as_ref().map(|current| match current {
+            Ok(ca) => Ok(ca.hash),
+            Err(problem) => Err(problem.clone()),
+        });
+        Seen {
+            user,
+            secret: self.secrets.of(name),
+            kafka: self.snapshot.user(name),
+            authority,
+            desired_password,
+            acknowledged: self.snapshot.password(name),
+        }
+    }
+}
+
+impl Seen {
+    /// In the form that planning takes.
+    pub fn observed(&self) -> Observed<'_> {
+        Observed {
+            secret: self.secret.as_deref(),
+            kafka: self.kafka.clone(),
+            authority: self.authority.clone(),
+            desired_password: self.desired_password.clone(),
+            acknowledged: self.acknowledged.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Passwords that somebody else put into Secrets and that KafkaUsers refer to. A change of such a Secret is known at
+//! once; a look at its users that finds it unchanged costs no request.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use api::conditions::reasons;
+use api::kafka_user::KafkaUserAuthenticationType;
+use api::{KafkaUser, labels};
+use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
+use kube::Client;
+use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::env::Namespaces;
+use operator_runtime::foreign::{self, Remembered};
+use operator_runtime::watch::{Cache, Event, ObjectRef};
+use pki::Password;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::Problem;
+
+/// What a Secret says under the keys that are referred to.
+type Entries = BTreeMap<String, Result<Password, Flaw>>;
+
+/// Why an entry is no password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    Missing,
+    NotText,
+    Empty,
+}
+
+/// The passwords. One for the whole process.
+pub struct Passwords {
+    namespace: String,
+    /// Of all Secrets that are not those of users.
+    versions: Cache<String>,
+    applier: Applier,
+    requests: Arc<Semaphore>,
+    copies: Remembered<Entries>,
+    references: Arc<Mutex<References>>,
+}
+
+/// Who refers to what.
+#[derive(Debug, Default)]
+struct References {
+    /// Secret and key, by user.
+    of_users: HashMap<String, (String, String)>,
+    /// Users, by Secret.
+    users: HashMap<String, Vec<String>>,
+}
+
+impl References {
+    /// Takes note of what a user refers to now; says which Secret nobody refers to any more.
+    fn note(&mut self, user: &str, reference: Option<(String, String)>) -> Option<String> {
+        let old = match reference.clone() {
+            Some(reference) => self.of_users.insert(user.to_owned(), reference),
+            None => self.of_users.remove(user),
+        };
+        if old == reference {
+            return None;
+        }
+        if let Some((secret, _)) = reference {
+            self.users.entry(secret).or_default().push(user.to_owned());
+        }
+        let (secret, _) = old?;
+        let users = self.users.get_mut(&secret)?;
+        // One entry only: the user may refer to another key of the same Secret now.
+        if let Some(index) = users.iter().position(|name| name == user) {
+            users.swap_remove(index);
+        }
+        if !users.is_empty() {
+            return None;
+        }
+        self.users.remove(&secret);
+        Some(secret)
+    }
+
+    fn keys_of(&self, secret: &str) -> Vec<String> {
+        let users = self.users.get(secret).into_iter().flatten();
+        users.filter_map(|user| self.of_users.get(user)).map(|(_, key)| key.clone()).collect()
+    }
+}
+
+/// Where a resource says its password is; `None` when it leaves the choice to the operator.
+fn reference_of(user: &KafkaUser) -> Option<Result<SecretKeySelector, Problem>> {
+    let authentication = user.spec.authentication.as_ref()?;
+    if authentication.type_ != KafkaUserAuthenticationType::ScramSha512 {
+        return None;
+    }
+    let reference = authentication.password.as_ref()?.value_from.secret_key_ref.clone();
+    let complete = reference.filter(|reference| !reference.name.is_empty() && !reference.key.is_empty());
+    Some(complete.ok_or_else(|| {
+        Problem::invalid(
+            "spec.authentication.password.valueFrom.secretKeyRef is incomplete: name the Secret and its key",
+        )
+    }))
+}
+
+impl Passwords {
+    /// Starts the watch; it ends with `shutdown`.
+    pub fn follow(
+        client: &Client,
+        namespace: &str,
+        requests: Arc<Semaphore>,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let namespaces = Namespaces::Some(vec![namespace.to_owned()]);
+        let selector = format!("{}!=KafkaUser", labels::KIND);
+        Self {
+            namespace: namespace.to_owned(),
+            versions: foreign::versions::<Secret>(client, &namespaces, &selector, shutdown),
+            applier: Applier::new(client.clone()),
+            requests,
+            copies: Remembered::default(),
+            references: Arc::default(),
+        }
+    }
+
+    /// Waits for the first list.
+    pub async fn ready(&self) {
+        self.versions.ready().await;
+    }
+
+    /// Takes note of what a resource refers to.
+    pub fn note(&self, event: &Event<'_, KafkaUser>) {
+        let reference = match event {
+            Event::Applied { new, .. } => reference_of(new).and_then(Result::ok),
+            Event::Deleted { .. } => None,
+        };
+        let reference = reference.map(|reference| (reference.name, reference.key));
+        if let Some(secret) = lock(&self.references).note(&event.key().name, reference) {
+            self.copies.forget(&ObjectRef::new(self.namespace.as_str(), secret));
+        }
+    }
+
+    /// Tells of each user whose password may be another one now.
+    pub fn on_change(&self, changed: impl Fn(String) + Send + Sync + 'static) {
+        let references = Arc::clone(&self.references);
+        self.versions.on_change(move |event| {
+            let users = lock(&references).users.get(&event.key().name).cloned();
+            for user in users.unwrap_or_default() {
+                changed(user);
+            }
+        });
+    }
+
+    /// The password that a resource refers to, or what is wrong with the reference; `None` when it refers to none.
+    pub async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Problem>> {
+        Some(match reference_of(user)? {
+            Ok(reference) => self.read(&reference).await,
+            Err(problem) => Err(problem),
+        })
+    }
+
+    async fn read(&self, reference: &SecretKeySelector) -> Result<Password, Problem> {
+        let SecretKeySelector { name, key, .. } = reference;
+        let entry = self.entry(name, key).await.map_err(|error| Problem {
+            reason: reasons::INTERNAL_ERROR,
+            message: format!("the Secret with the password cannot be read: {error}"),
+            retry: true,
+        })?;
+        match entry {
+            None => Err(Problem::invalid(format!("the Secret {name} with the password does not exist"))),
+            Some(Ok(password)) => Ok(password),
+            Some(Err(Flaw::Missing)) => {
+                Err(Problem::invalid(format!("the Secret {name} with the password has no key {key}")))
+            }
+            Some(Err(Flaw::NotText)) => {
+                Err(Problem::invalid(format!("the key {key} of Secret {name} is not text in UTF-8")))
+            }
+            Some(Err(Flaw::Empty)) => {
+                Err(Problem::invalid(format!("the key {key} of Secret {name} is empty")))
+            }
+        }
+    }
+
+    async fn entry(&self, secret: &str, key: &str) -> Result<Option<Result<Password, Flaw>>, ApplyError> {
+        let object = ObjectRef::new(self.namespace.as_str(), secret);
+        let Some(version) = self.versions.get(&object) else {
+            // There is none; or it is a user's, whose changes nobody announces: then it is read every time.
+            let _permit = self.requests.acquire().await;
+            let found = self.applier.get::<Secret>(&object).await?;
+            return Ok(found.map(|found| entry_of(&found, key)));
+        };
+        for _ in 0..2 {
+            let keys = lock(&self.references).keys_of(secret);
+            let keep = |found: Secret| {
+                let all = keys.iter().map(String::as_str).chain([key]);
+                all.map(|key| (key.to_owned(), entry_of(&found, key))).collect::<Entries>()
+            };
+            let _permit = self.requests.acquire().await;
+            let Some(copy) = self.copies.get(&object, &version, &self.applier, keep).await? else {
+                return Ok(None);
+            };
+            if let Some(entry) = copy.get(key) {
+                return Ok(Some(entry.clone()));
+            }
+            // Nobody referred to this key when the Secret was read.
+            self.copies.forget(&object);
+        }
+        Ok(None)
+    }
+}
+
+fn entry_of(secret: &Secret, key: &str) -> Result<Password, Flaw> {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or(Flaw::Missing)?;
+    let text = std::str::from_utf8(&bytes.0).map_err(|_| Flaw::NotText)?;
+    if text.is_empty() { Err(Flaw::Empty) } else { Ok(Password::new(text)) }
+}
+
+fn lock(references: &Mutex<References>) -> MutexGuard<'_, References> {
+    references.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn to(secret: &str, key: &str) -> (String, String) {
+        (secret.to_owned(), key.to_owned())
+    }
+
+    #[test]
+    fn a_secret_is_forgotten_with_the_last_user_that_refers_to_it() {
+        let mut references = References::default();
+        assert_eq!(references.note("a", Some(to("s", "one"))), None);
+        assert_eq!(references.note("b", Some(to("s", "two"))), None);
+        assert_eq!(references.keys_of("s"), ["one", "two"]);
+        assert_eq!(references.note("a", Some(to("s", "three"))), None);
+        assert_eq!(references.users["s"].len(), 2);
+        assert_eq!(references.note("a", Some(to("t", "one"))), None);
+        assert_eq!(references.users["s"], ["b"]);
+        assert_eq!(references.note("b", None), Some("s".to_owned()));
+        assert_eq!(references.note("b", None), None);
+        assert_eq!(references.note("a", None), Some("t".to_owned()));
+        assert!(references.users.is_empty() && references.of_users.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_password_is_told_apart() {
+        let secret: Secret = serde_json::from_value(serde_json::json!({
+            "data": {"text": "cHc=", "empty": "", "bytes": "/w=="}
+        }))
+        .unwrap();
+        assert_eq!(entry_of(&secret, "text"), Ok(Password::new("pw")));
+        assert_eq!(entry_of(&secret, "empty"), Err(Flaw::Empty));
+        assert_eq!(entry_of(&secret, "bytes"), Err(Flaw::NotText));
+        assert_eq!(entry_of(&secret, "other"), Err(Flaw::Missing));
+    }
+}

@@ -1,0 +1,75 @@
+//! Passwords in Secrets that somebody else made.
+
+use std::time::{Duration, Instant};
+
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use test_support::wait;
+
+use crate::world::{DEADLINE, World, has};
+
+fn with_password_from(secret: &str, key: &str) -> Value {
+    let reference = json!({"secretKeyRef": {"name": secret, "key": key}});
+    json!({"authentication": {"type": "scram-sha-512", "password": {"valueFrom": reference}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_secret_is_a_change_of_the_login() {
+    let mut w = World::own().await;
+    w.start_operator().await;
+    w.make_secret("chosen", &[("one", b"first-password"), ("two", b"other-password")]).await;
+    w.create("one", with_password_from("chosen", "one")).await;
+    w.create("two", with_password_from("chosen", "two")).await;
+    for name in ["one", "two"] {
+        w.ready(name).await;
+    }
+    w.logs_in("one", "first-password").await;
+    let begun = Instant::now();
+    w.change_secret("chosen", &[("one", b"second-password")]).await;
+    w.logs_in("one", "second-password").await;
+    // The operator looks at everything once an hour: only the watch can have told it.
+    assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
+    assert_eq!(w.secret("one").await["password"], "second-password");
+    w.with_password("one", "first-password").describe_cluster().await.unwrap_err();
+    assert_eq!(w.secret("two").await["password"], "other-password");
+    w.logs_in("two", "other-password").await;
+
+    // Without the Secret the login stays, and the status says what is missing.
+    w.secrets.delete("chosen", &DeleteParams::default()).await.unwrap();
+    let user = wait::for_object(&w.users, "one", DEADLINE, "misses its password", |user| {
+        has(user, |condition| condition.is("NotReady"))
+    });
+    let message = user.await.unwrap().status.unwrap().conditions.unwrap().remove(0).message.unwrap();
+    assert_eq!(message, "the Secret chosen with the password does not exist");
+    w.logs_in("one", "second-password").await;
+    w.make_secret("chosen", &[("one", b"third-password")]).await;
+    w.logs_in("one", "third-password").await;
+    w.ready("one").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_pass_reads_no_password() {
+    // In an API server that nobody else asks.
+    let mut w = World::alone().await;
+    w.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
+    w.make_secret("idle", &[("pass", b"some-password")]).await;
+    w.start_operator().await;
+    w.create("idle-user", with_password_from("idle", "pass")).await;
+    w.ready("idle-user").await;
+    w.passes(2.0).await;
+    let before = w.secret_reads().await;
+    assert!(before >= 1.0, "the password was read at least once");
+    w.passes(4.0).await;
+    assert_eq!((w.secret_reads().await - before).to_string(), "0");
+    let touch = json!({"metadata": {"annotations": {"note": "touched"}}});
+    w.secrets.patch("idle", &PatchParams::default(), &Patch::Merge(touch)).await.unwrap();
+    wait::until(DEADLINE, "the changed Secret is read", || async {
+        (w.secret_reads().await > before).then_some(())
+    })
+    .await
+    .unwrap();
+    // The password of another user serves too, though nobody announces its changes.
+    w.create("borrower", with_password_from("idle-user", "password")).await;
+    w.ready("borrower").await;
+    w.logs_in("borrower", "some-password").await;
+}
