@@ -12,6 +12,7 @@ pub mod covers;
 pub mod env;
 pub mod events;
 pub mod leader;
+pub mod list;
 pub mod metrics;
 pub mod process;
 mod quantity;

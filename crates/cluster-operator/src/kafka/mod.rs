@@ -8,6 +8,7 @@ pub mod claims;
 pub mod clients;
 pub mod cluster;
 pub mod config;
+pub mod gone;
 pub mod leftovers;
 pub mod materials;
 pub mod objects;

@@ -51,16 +51,6 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     complete(kafka, &cluster, &certificates, observed, &mut warnings, now)
 }
 
-/// Objects without an owner that must be deleted when the Kafka resource is gone.
-pub fn orphans(namespace: &str, cluster: &str) -> Vec<super::actions::ObjectRef> {
-    vec![super::actions::ObjectRef {
-        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-        kind: "ClusterRoleBinding".to_owned(),
-        namespace: None,
-        name: names::kafka_init_cluster_role_binding(namespace, cluster),
-    }]
-}
-
 fn refused(kafka: &api::Kafka, invalid: &Invalid, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     plan.status.kafka = Some(status::invalid(kafka, invalid, now));

@@ -1,18 +1,18 @@
 //! One pass over one Kafka resource: `observe → plan → apply → status`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
-use api::{Kafka, KafkaTopic};
 use jiff::Timestamp;
 use kafka_admin::Admin;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
+use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use super::clients::Clients;
 use super::observe::Observer;
 use super::observed::{KafkaView, Observed};
 use super::plan::plan;
-use super::{apply, ask, materials, restarts};
+use super::{apply, ask, gone, materials, restarts};
 use crate::caches::Caches;
 use crate::podset::plan::is_ready;
 
@@ -35,6 +35,9 @@ const WAITING: Duration = Duration::from_secs(2);
 
 /// Longest time for asking Kafka in one pass.
 const ASKING: Duration = Duration::from_secs(15);
+
+/// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
+const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]
@@ -68,23 +71,37 @@ pub struct Reconciler {
     events: Events,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
+    /// Every cluster that there was a resource of.
+    seen: Mutex<HashSet<ObjectRef>>,
 }
 
 impl Reconciler {
     /// From the parts that all passes share.
     pub fn new(caches: Caches, applier: Applier, observer: Observer, events: Events) -> Self {
-        Self { caches, applier, observer, clients: Clients::default(), events, verified: Mutex::default() }
+        Self {
+            caches,
+            applier,
+            observer,
+            clients: Clients::default(),
+            events,
+            verified: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Waits until every cache is filled.
+    pub async fn ready(&self) {
+        self.caches.ready().await;
     }
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
         let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.gone(key).await;
+            return self.gone(key, false).await;
         };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
         if kafka.metadata.deletion_timestamp.is_some() {
-            // Garbage collection removes the children; topics must not wait for an operator that goes with them.
-            self.release_topics(key).await?;
-            return Ok(Outcome::Done);
+            return self.gone(key, true).await;
         }
         if api::annotations::is_true(
             kafka.metadata.annotations.as_ref(),
@@ -104,10 +121,9 @@ impl Reconciler {
                 }
                 Ok(again(&plan, waits.is_some()))
             }
-            // The watch brings what changed, and with it the next pass.
             Err(Error::Apply(apply::Error::Outdated { kind, name })) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
-                Ok(Outcome::Again(Duration::from_millis(200)))
+                Ok(OUTDATED)
             }
             Err(error) => {
                 self.write_failure(key, &kafka, &plan, &error).await?;
@@ -214,49 +230,30 @@ impl Reconciler {
         Err(Error::Endless)
     }
 
-    /// The resource is gone. Kubernetes collects what it owned; what its pools own is ours to delete, because they stay.
-    async fn gone(&self, key: &ObjectRef) -> Result<Outcome, Error> {
-        self.clients.forget(key);
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        // The cache holds only what the selector accepts: a cluster that another operator looks after is not gone.
-        if self.applier.get::<Kafka>(key).await?.is_some() {
-            return Ok(Outcome::Done);
+    /// The resource is gone, or is about to: then only the topics must not wait for an operator that goes with them.
+    async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
+        if !terminating {
+            self.clients.forget(key);
+            self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
-        apply::leftovers(&self.applier, &self.caches, key).await?;
-        self.release_topics(key).await?;
-        Ok(Outcome::Done)
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+        let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
+            return Ok(Outcome::Done);
+        };
+        let plan = gone::plan(&remains, clock::now());
+        let released = apply::finalizers(&self.applier, &plan).await;
+        apply::deletions(&self.applier, &plan).await?;
+        match released {
+            Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
+            other => other.map(|()| again(&plan, false)).map_err(Error::from),
+        }
     }
 
-    /// Takes the topic operator's finalizer off the topics of a cluster that goes: the operator that would do it goes
-    /// too, and with the cluster there is no topic left to delete.
-    async fn release_topics(&self, key: &ObjectRef) -> Result<(), Error> {
-        let api: Api<KafkaTopic> = Api::namespaced(self.applier.client().clone(), &key.namespace);
-        let selector = format!("{}={}", api::labels::CLUSTER, key.name);
-        let list = api.list_metadata(&ListParams::default().labels(&selector)).await;
-        let topics = match list {
-            Ok(topics) => topics.items,
-            // Without the kind there are no topics.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a deleted cluster");
-                return Ok(());
-            }
-        };
-        for topic in topics {
-            let finalizers = topic.finalizers();
-            if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
-                continue;
-            }
-            let kept: Vec<&String> =
-                finalizers.iter().filter(|one| *one != api::annotations::FINALIZER_TOPIC_OPERATOR).collect();
-            let patch = json!({"metadata": {
-                "finalizers": kept,
-                "resourceVersion": topic.resource_version(),
-            }});
-            let topic_key = ObjectRef::new(&key.namespace, topic.name_any());
-            self.applier.merge::<KafkaTopic>(&topic_key, &patch).await?;
-        }
-        Ok(())
+    /// Clusters that have topics and no Kafka resource that this operator looks after: they may have been deleted
+    /// while no operator ran.
+    pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
+        let named = self.observer.clusters_of_topics(namespaces).await?;
+        Ok(named.into_iter().filter(|key| self.caches.kafkas.get(key).is_none()).collect())
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {

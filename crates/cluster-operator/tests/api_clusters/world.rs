@@ -242,7 +242,7 @@ impl World {
     }
 }
 
-fn resource(kind: &str) -> ApiResource {
+pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Deployment" => ("apps", "v1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
