@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh TARGET...: builds or fetches what the local Kubernetes and its images are made of, into the cache folder.
-#   control-plane  etcd and kube-apiserver (enough for tests against an API server)
+#   control-plane  etcd, kube-apiserver and kube-controller-manager (enough for tests against an API server)
 #   node           the other Kubernetes programs, and kubectl if the machine has none
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
@@ -57,10 +57,12 @@ kubernetes_program() {
 build_control_plane() {
   go_program etcd go.etcd.io/etcd/server/v3 etcd
   kubernetes_program kube-apiserver
+  # Tests about what goes with its owner start the garbage collector.
+  kubernetes_program kube-controller-manager
 }
 build_node() {
   local program
-  for program in kube-controller-manager kube-scheduler kubelet kube-proxy; do
+  for program in kube-scheduler kubelet kube-proxy; do
     kubernetes_program "$program"
   done
   type -P kubectl >/dev/null || kubernetes_program kubectl
