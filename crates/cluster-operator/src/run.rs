@@ -109,7 +109,7 @@ async fn work(
         feed_kafkas(&caches, &queues.kafkas);
         let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
-        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events));
+        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));

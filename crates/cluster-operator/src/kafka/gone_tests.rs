@@ -5,9 +5,10 @@ use super::*;
 
 const OURS: &str = annotations::FINALIZER_TOPIC_OPERATOR;
 
-fn named<K: DeserializeOwned>(metadata: Value, spec: Value) -> BTreeMap<String, Arc<K>> {
+fn named<K: DeserializeOwned>(metadata: &Value) -> BTreeMap<String, Arc<K>> {
     let name = metadata["name"].as_str().unwrap().to_owned();
-    let object = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+    let object =
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"selector": {}, "pods": []}})).unwrap();
     BTreeMap::from([(name, Arc::new(object))])
 }
 
@@ -42,11 +43,11 @@ fn names_of(plan: &Plan) -> Vec<String> {
 #[test]
 fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
     let mut remains = remains();
-    remains.pod_sets = named(owned("c-p", "KafkaNodePool"), json!({"pods": []}));
-    remains.secrets = named(owned("c-p-0", "KafkaNodePool"), Value::Null);
-    remains.secrets.extend(named(owned("c-cluster-ca", "Kafka"), Value::Null));
-    remains.config_maps = named(owned("c-p-0", "KafkaNodePool"), Value::Null);
-    remains.config_maps.extend(named(owned("c-entity-topic-operator-config", "Kafka"), Value::Null));
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.secrets = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.secrets.extend(named(&owned("c-cluster-ca", "Kafka")));
+    remains.config_maps = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
     let plan = plan(&remains, Timestamp::now());
     assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
     assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
@@ -57,15 +58,13 @@ fn only_claims_that_were_to_go_go() {
     let claim = |name: &str, delete: &str, kind: &str| {
         let metadata = json!({"name": name, "labels": {"strimzi.io/kind": kind},
             "annotations": {"strimzi.io/delete-claim": delete}});
-        named(metadata, Value::Null)
+        named(&metadata)
     };
     let mut remains = remains();
     remains.claims = claim("data-0-c-p-0", "true", "Kafka");
     remains.claims.extend(claim("data-0-c-p-1", "false", "Kafka"));
     remains.claims.extend(claim("of-somebody-else", "true", "Other"));
-    remains
-        .claims
-        .extend(named(json!({"name": "bare", "labels": {"strimzi.io/kind": "Kafka"}}), Value::Null));
+    remains.claims.extend(named(&json!({"name": "bare", "labels": {"strimzi.io/kind": "Kafka"}})));
     assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
 }
 
@@ -104,7 +103,7 @@ fn topics_lose_the_finalizer_and_no_other() {
 fn a_resource_that_is_being_deleted_only_lets_its_topics_go() {
     let mut remains = remains();
     remains.terminating = true;
-    remains.pod_sets = named(owned("c-p", "KafkaNodePool"), json!({"pods": []}));
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
     remains.topics = Some(vec![topic("orders", None)]);
     let plan = plan(&remains, Timestamp::now());
     assert_eq!((plan.finalizers.len(), plan.delete.len()), (1, 0));
@@ -128,12 +127,12 @@ fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_aft
 fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     let mut remains = remains();
     remains.seen = true;
-    remains.pod_sets = named(owned("c-p", "KafkaNodePool"), json!({"pods": []}));
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
     remains.topics = Some(vec![topic("orders", None)]);
-    remains.secrets = named(json!({"name": "c-trustbundle"}), Value::Null);
+    remains.secrets = named(&json!({"name": "c-trustbundle"}));
     let kept = plan(&remains, Timestamp::now());
     assert!(kept.delete.is_empty() && kept.finalizers.is_empty());
-    remains.secrets = named(owned("c-trustbundle", "Kafka"), Value::Null);
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
     assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["StrimziPodSet c-p"]);
 }
 

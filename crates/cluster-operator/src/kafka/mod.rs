@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod apply;
 pub mod ask;
+pub mod asking;
 pub mod certificates;
 pub mod claims;
 pub mod clients;

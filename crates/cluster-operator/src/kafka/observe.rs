@@ -161,7 +161,7 @@ impl Observer {
     ) -> Result<BTreeSet<ObjectRef>, ApplyError> {
         let namespaces = match namespaces {
             Namespaces::All => vec![String::new()],
-            Namespaces::Some(names) => names.iter().cloned().collect(),
+            Namespaces::Some(names) => names.clone(),
         };
         let mut found = BTreeSet::new();
         for namespace in namespaces {

@@ -130,8 +130,11 @@ pub struct KafkaView {
     /// Brokers that hold at least one replica; `None`: not known (then none is removed).
     pub brokers_with_replicas: Option<BTreeSet<i32>>,
     /// What `describeConfigs` said about each broker that was asked.
-    pub broker_configs: BTreeMap<i32, BTreeMap<String, ConfigView>>,
+    pub broker_configs: BrokerConfigs,
 }
+
+/// Options of brokers, by node id and name.
+pub type BrokerConfigs = BTreeMap<i32, BTreeMap<String, ConfigView>>;
 
 /// The metadata quorum.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -14,14 +14,16 @@ use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
+use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::actions::Plan;
+use super::asking::Asking;
 use super::clients::Clients;
 use super::observe::Observer;
-use super::observed::{KafkaView, Observed};
+use super::observed::{BrokerConfigs, KafkaView, Observed};
 use super::plan::plan;
 use super::{apply, ask, gone, materials, restarts};
 use crate::caches::Caches;
@@ -30,11 +32,8 @@ use crate::podset::plan::is_ready;
 /// Rounds of making keys after which a plan has to be complete.
 const ROUNDS: usize = 6;
 
-/// Pause before a roll that waits, or a cluster whose Kafka did not answer, is looked at again.
+/// Pause before a roll that waits is looked at again.
 const WAITING: Duration = Duration::from_secs(2);
-
-/// Longest time for asking Kafka in one pass.
-const ASKING: Duration = Duration::from_secs(15);
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
 const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
@@ -54,9 +53,6 @@ pub enum Error {
     /// Kafka refused something.
     #[error(transparent)]
     Kafka(#[from] ask::Error),
-    /// The client for Kafka could not be made.
-    #[error("cannot make a client for the cluster: {0}")]
-    Client(#[from] kafka_admin::AdminError),
     /// The planner asks for keys again and again.
     #[error("the plan is not complete after {ROUNDS} rounds of making keys")]
     Endless,
@@ -69,6 +65,10 @@ pub struct Reconciler {
     observer: Observer,
     clients: Clients,
     events: Events,
+    /// How each Kafka is.
+    views: Asking<KafkaView>,
+    /// With which options the brokers run.
+    configs: Asking<BrokerConfigs>,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
     /// Every cluster that there was a resource of.
@@ -77,13 +77,21 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// From the parts that all passes share.
-    pub fn new(caches: Caches, applier: Applier, observer: Observer, events: Events) -> Self {
+    pub fn new(
+        caches: Caches,
+        applier: Applier,
+        observer: Observer,
+        events: Events,
+        queue: &Queue<ObjectRef>,
+    ) -> Self {
         Self {
             caches,
             applier,
             observer,
             clients: Clients::default(),
             events,
+            views: Asking::new(queue.clone()),
+            configs: Asking::new(queue.clone()),
             verified: Mutex::default(),
             seen: Mutex::default(),
         }
@@ -111,7 +119,7 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
-        let admin = self.look(key, &mut observed).await?;
+        let admin = self.look(key, &mut observed).await;
         let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
@@ -141,51 +149,55 @@ impl Reconciler {
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
         apply::objects(&self.applier, &self.caches, plan).await?;
+        let mut refused = None;
         if let Some(admin) = admin {
             for call in &plan.admin {
                 tracing::info!(cluster = %key, ?call, "changing Kafka");
-                ask::make(admin, call).await?;
+                if let Err(error) = ask::make(admin, call).await {
+                    refused.get_or_insert(error);
+                }
             }
         }
-        Ok(restarts::step(&self.applier, &self.events, admin, key, observed, plan).await?)
+        // What Kafka refuses must not hold up the restart that mends it.
+        let waits = restarts::step(&self.applier, &self.events, admin, key, observed, plan).await?;
+        refused.map_or(Ok(waits), |error| Err(error.into()))
     }
 
-    /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer.
-    async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Result<Option<Admin>, Error> {
+    /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer. Nothing that
+    /// belongs to Kubernetes waits for the answer.
+    async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Option<Admin> {
         let broker = |pod: &k8s_openapi::api::core::v1::Pod| {
             pod.labels().get(api::labels::BROKER_ROLE).is_some_and(|role| role == "true") && is_ready(pod)
         };
         if !observed.pods.values().any(|pod| broker(pod)) {
-            return Ok(None);
+            self.forget_questions(key);
+            return None;
         }
-        let Some(admin) = self.clients.get(key, observed)? else { return Ok(None) };
-        let asked = tokio::time::timeout(ASKING, self.view(&admin, observed)).await;
-        match asked {
-            Ok(Ok(view)) => {
-                observed.view = Some(view);
-                Ok(Some(admin))
+        let admin = match self.clients.get(key, observed) {
+            Ok(admin) => admin?,
+            // A Secret that is broken: the plan mends it.
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
+                return None;
             }
-            Ok(Err(error)) => {
-                tracing::warn!(cluster = %key, error = %error, "Kafka did not say how it is");
-                Ok(None)
-            }
-            Err(_) => {
-                tracing::warn!(cluster = %key, "Kafka did not say in time how it is");
-                Ok(None)
-            }
+        };
+        let shrinks = shrinks(observed);
+        let ask = || {
+            let admin = admin.clone();
+            self.views.answer(key, async move { ask::view(&admin, shrinks).await })
+        };
+        let mut view = ask().await;
+        if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
+            // It was asked before there was need to know.
+            view = ask().await;
         }
+        observed.view = view;
+        observed.view.is_some().then_some(admin)
     }
 
-    async fn view(&self, admin: &Admin, observed: &Observed) -> Result<KafkaView, ask::Error> {
-        let mut view = ask::view(admin).await?;
-        let shrinks = observed.pools.iter().any(|pool| {
-            let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
-            usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
-        });
-        if shrinks {
-            view.brokers_with_replicas = Some(ask::brokers_with_replicas(&ask::topics(admin).await?));
-        }
-        Ok(view)
+    fn forget_questions(&self, key: &ObjectRef) {
+        self.views.forget(key);
+        self.configs.forget(key);
     }
 
     /// Plans, makes the keys that the plan asks for, and plans again; compares the configuration of the brokers when
@@ -209,11 +221,15 @@ impl Reconciler {
                 return Ok((observed, wanted));
             };
             if view.broker_configs.is_empty() {
-                view.broker_configs = ask::broker_configs(admin, &view.active_brokers).await?;
-                if view.broker_configs.is_empty() {
-                    return Ok((observed, wanted));
+                let (admin, brokers) = (admin.clone(), view.active_brokers.clone());
+                let question = async move { ask::broker_configs(&admin, &brokers).await };
+                match self.configs.answer(key, question).await {
+                    Some(configs) if !configs.is_empty() => {
+                        view.broker_configs = configs;
+                        continue;
+                    }
+                    _ => return Ok((observed, wanted)),
                 }
-                continue;
             }
             let settled = wanted.restarts.is_empty()
                 && !wanted
@@ -234,6 +250,7 @@ impl Reconciler {
     async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
         if !terminating {
             self.clients.forget(key);
+            self.forget_questions(key);
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
@@ -271,7 +288,7 @@ impl Reconciler {
     ) -> Result<(), Error> {
         let reason = match error {
             Error::Kubernetes(_) | Error::Apply(_) => "KubernetesError",
-            Error::Kafka(_) | Error::Client(_) => reasons::KAFKA_ERROR,
+            Error::Kafka(_) => reasons::KAFKA_ERROR,
             Error::Material(_) | Error::Endless => reasons::INTERNAL_ERROR,
         };
         let planned = plan.status.kafka.as_ref().and_then(|status| status.get("conditions"));
@@ -298,6 +315,14 @@ impl Reconciler {
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
     }
+}
+
+/// Whether a pool is to lose nodes.
+fn shrinks(observed: &Observed) -> bool {
+    observed.pools.iter().any(|pool| {
+        let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
+        usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
+    })
 }
 
 /// When to look again.

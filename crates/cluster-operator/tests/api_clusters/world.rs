@@ -22,6 +22,9 @@ use crate::rights;
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
+/// For what an event brings: far less than any timer of the operator or its time limits for Kafka.
+pub const PROMPT: Duration = Duration::from_secs(6);
+
 static LOG: Once = Once::new();
 
 /// Kinds of which a cluster has objects.
@@ -179,6 +182,17 @@ impl World {
         condition: impl Fn(&DynamicObject) -> bool,
     ) -> DynamicObject {
         wait::for_object(&self.api(kind), name, DEADLINE, what, condition).await.unwrap()
+    }
+
+    /// As [`Self::until`], but soon.
+    pub async fn promptly(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&DynamicObject) -> bool,
+    ) -> DynamicObject {
+        wait::for_object(&self.api(kind), name, PROMPT, what, condition).await.unwrap()
     }
 
     pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
