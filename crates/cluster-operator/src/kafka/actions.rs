@@ -14,6 +14,9 @@ use serde_json::Value;
 pub struct Plan {
     /// Keys, passwords and identifiers that must exist before the objects can be planned.
     pub materials: Vec<MaterialRequest>,
+    /// Storage classes of which the plan has to know whether their volumes may grow. As with materials, the plan is not
+    /// complete until it is told.
+    pub storage_classes: BTreeSet<String>,
     /// Objects to write, in order. An object equal to the live one is still listed: apply compares.
     pub apply: Vec<DesiredObject>,
     /// Objects to delete.

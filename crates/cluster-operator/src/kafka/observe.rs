@@ -9,6 +9,7 @@ use api::{Kafka, KafkaTopic};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
@@ -63,11 +64,20 @@ impl Observer {
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
-            expandable_storage_classes: None,
+            storage_classes: BTreeMap::new(),
             view: None,
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// Whether volumes of a storage class may grow; `None`: it may not be read.
+    pub async fn may_grow(&self, class: &str) -> Result<Option<bool>, ApplyError> {
+        match self.applier.get::<StorageClass>(&ObjectRef::new("", class)).await {
+            Ok(class) => Ok(Some(class.and_then(|class| class.allow_volume_expansion).unwrap_or(false))),
+            Err(error) if error.is_forbidden() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What is left of a cluster that goes; `terminating` is the Kafka resource if there still is one, `seen` whether

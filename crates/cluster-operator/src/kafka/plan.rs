@@ -97,7 +97,7 @@ fn complete(
     }
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claims::fitted(wanted, observed, warnings));
+            plan.apply.push(claims::fitted(wanted, observed, warnings, &mut plan.storage_classes));
         }
         plan.apply.push(config_map::node(cluster, node));
     }

@@ -29,8 +29,8 @@ use super::{apply, ask, gone, materials, restarts};
 use crate::caches::Caches;
 use crate::podset::plan::is_ready;
 
-/// Rounds of making keys after which a plan has to be complete.
-const ROUNDS: usize = 6;
+/// Rounds of finding out what a plan asks for after which it has to be complete.
+const ROUNDS: usize = 8;
 
 /// Pause before a roll that waits is looked at again.
 const WAITING: Duration = Duration::from_secs(2);
@@ -53,8 +53,8 @@ pub enum Error {
     /// Kafka refused something.
     #[error(transparent)]
     Kafka(#[from] ask::Error),
-    /// The planner asks for keys again and again.
-    #[error("the plan is not complete after {ROUNDS} rounds of making keys")]
+    /// The planner asks again and again.
+    #[error("the plan is not complete after {ROUNDS} rounds of making what it asks for")]
     Endless,
 }
 
@@ -200,7 +200,7 @@ impl Reconciler {
         self.configs.forget(key);
     }
 
-    /// Plans, makes the keys that the plan asks for, and plans again; compares the configuration of the brokers when
+    /// Plans, makes or reads what the plan asks for, and plans again; compares the configuration of the brokers when
     /// the wanted one is not the one that was compared last.
     async fn plan(
         &self,
@@ -213,6 +213,13 @@ impl Reconciler {
             if !wanted.materials.is_empty() {
                 let made = materials::make(wanted.materials).await?;
                 observed.made.extend(made);
+                continue;
+            }
+            if !wanted.storage_classes.is_empty() {
+                for class in wanted.storage_classes {
+                    let may_grow = self.observer.may_grow(&class).await?;
+                    observed.storage_classes.insert(class, may_grow);
+                }
                 continue;
             }
             let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();

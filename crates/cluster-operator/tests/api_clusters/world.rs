@@ -262,14 +262,17 @@ pub fn resource(kind: &str) -> ApiResource {
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "StrimziPodSet" => ("core.strimzi.io", "v1"),
         _ if kind.starts_with("Kafka") => ("kafka.strimzi.io", "v1"),
         _ => ("", "v1"),
     };
     let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    if kind == "NetworkPolicy" {
-        "networkpolicies".clone_into(&mut resource.plural);
+    match kind {
+        "NetworkPolicy" => "networkpolicies".clone_into(&mut resource.plural),
+        "StorageClass" => "storageclasses".clone_into(&mut resource.plural),
+        _ => {}
     }
     resource
 }
