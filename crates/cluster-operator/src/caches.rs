@@ -23,6 +23,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::actions;
+use crate::kafka::gone::TopicBinding;
 
 /// What belongs to Kafka clusters, and not to their topics and users.
 const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
@@ -33,8 +34,8 @@ const FOREIGN: &str = "!strimzi.io/kind";
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
 pub struct Plain {
-    /// Value of the label `strimzi.io/cluster`.
-    pub cluster: String,
+    /// The cluster that it belongs to.
+    pub cluster: ObjectRef,
     /// The object, for comparison with the desired one.
     pub object: Stored,
 }
@@ -48,6 +49,17 @@ pub struct PlainKind {
     pub kind: String,
     /// Its objects.
     pub cache: Cache<Plain>,
+}
+
+impl PlainKind {
+    fn reference(&self, key: ObjectRef) -> actions::ObjectRef {
+        actions::ObjectRef {
+            api_version: self.api_version.clone(),
+            kind: self.kind.clone(),
+            namespace: Some(key.namespace),
+            name: key.name,
+        }
+    }
 }
 
 /// All caches. Cheap to clone.
@@ -144,17 +156,51 @@ impl Caches {
         }
     }
 
-    /// Names of all objects of one cluster whose kind planning does not look into.
+    /// Names of all objects of one cluster whose kind planning does not look into, also of those in other namespaces
+    /// that its entity operator works in.
     pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<actions::ObjectRef> {
         let mut found = BTreeSet::new();
         for kind in &self.plain {
             for (key, plain) in kind.cache.entries() {
-                if key.namespace == cluster.namespace && plain.cluster == cluster.name {
-                    found.insert(actions::ObjectRef {
-                        api_version: kind.api_version.clone(),
-                        kind: kind.kind.clone(),
-                        namespace: Some(key.namespace),
-                        name: key.name,
+                if plain.cluster != *cluster {
+                    continue;
+                }
+                if kind.kind == "RoleBinding" && key.namespace != cluster.namespace {
+                    found.extend(self.role_of(cluster, &key.namespace, &plain));
+                }
+                found.insert(kind.reference(key));
+            }
+        }
+        found
+    }
+
+    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
+    /// counts only while no cluster of another namespace refers to it too.
+    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<actions::ObjectRef> {
+        let referred = |plain: &Plain| plain.object.value()["roleRef"]["name"].as_str().map(str::to_owned);
+        let role = ObjectRef::new(namespace, referred(binding)?);
+        let kind = |kind: &str| self.plain.iter().find(|plain| plain.kind == kind);
+        let roles = kind("Role")?;
+        roles.cache.get(&role)?;
+        let shared = kind("RoleBinding")?.cache.entries().iter().any(|(key, plain)| {
+            key.namespace == namespace
+                && plain.cluster != *cluster
+                && referred(plain).as_ref() == Some(&role.name)
+        });
+        (!shared).then(|| roles.reference(role))
+    }
+
+    /// Where the topic operators of all clusters work.
+    pub fn topic_bindings(&self) -> Vec<TopicBinding> {
+        let mut found = Vec::new();
+        for kind in self.plain.iter().filter(|plain| plain.kind == "RoleBinding") {
+            for (key, plain) in kind.cache.entries() {
+                let cluster = &plain.cluster;
+                if key.name == api::names::entity_operator::topic_operator_role_binding(&cluster.name) {
+                    found.push(TopicBinding {
+                        namespace: key.namespace,
+                        cluster_namespace: cluster.namespace.clone(),
+                        cluster: cluster.name.clone(),
                     });
                 }
             }
@@ -225,8 +271,17 @@ impl Start<'_> {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
             self.shutdown,
             |object: K| {
-                let cluster = cluster_of(&object)?.to_owned();
-                Some(Plain { cluster, object: Stored::of(&object).ok()? })
+                let object_key = ObjectRef::of(&object);
+                let name = cluster_of(&object)?.to_owned();
+                let stored = Stored::of(&object).ok()?;
+                // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
+                let namespace = if K::kind(&K::DynamicType::default()) == "RoleBinding" {
+                    stored.value()["subjects"][0]["namespace"].as_str().map(str::to_owned)
+                } else {
+                    None
+                };
+                let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
+                Some(Plain { cluster, object: stored })
             },
         );
         cache.gate_readiness(self.health);

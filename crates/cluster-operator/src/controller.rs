@@ -63,7 +63,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     for kind in &caches.plain {
         let add = queue.clone();
         kind.cache.on_change(move |event| {
-            add.add(ObjectRef::new(&event.key().namespace, &event.latest().cluster));
+            add.add(event.latest().cluster.clone());
         });
     }
     for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
@@ -104,7 +104,13 @@ where
 }
 
 fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
-    if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), caches::cluster_of(object)) {
+    let meta = object.meta();
+    // Pods and claims of Connect carry the name of another kind of cluster.
+    let kind = meta.labels.as_ref().and_then(|labels| labels.get(api::labels::KIND));
+    if kind.is_some_and(|kind| kind != "Kafka") {
+        return;
+    }
+    if let (Some(namespace), Some(cluster)) = (meta.namespace.as_ref(), caches::cluster_of(object)) {
         queue.add(ObjectRef::new(namespace, cluster));
     }
 }

@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail};
 use operator_runtime::apply::Applier;
 use operator_runtime::client;
 use operator_runtime::controller::{Controller, Outcome};
-use operator_runtime::env::LabelSelector;
+use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::events::{self, Events};
 use operator_runtime::leader::{LeaderElector, Leadership};
 use operator_runtime::metrics::Metrics;
-use operator_runtime::queue::Queue;
+use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
 use operator_runtime::server::{Health, Server, Style};
 use operator_runtime::shutdown;
 use operator_runtime::watch::{Cache, ObjectRef};
@@ -109,8 +109,10 @@ async fn work(
         feed_kafkas(&caches, &queues.kafkas);
         let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
-        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events));
+        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
         let tuning = tuning(settings, metrics, "Kafka");
+        let namespaces = settings.namespaces.clone();
+        tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
         Some(tokio::spawn(run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone())))
     };
     let lost = leadership.map(Leadership::lost);
@@ -159,6 +161,29 @@ fn resync<K: Send + Sync + 'static>(
     tokio::spawn(async move {
         queue.resync_every(interval, interval, stop, || cache.keys(), |_| counter.inc()).await;
     });
+}
+
+/// Once at the start: topics may have kept the finalizer of a topic operator that went with its cluster.
+async fn find_strays(
+    namespaces: Namespaces,
+    queue: Queue<ObjectRef>,
+    reconciler: Arc<Reconciler>,
+    stop: CancellationToken,
+) {
+    let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
+    let find = async {
+        reconciler.ready().await;
+        loop {
+            match reconciler.strays(&namespaces).await {
+                Ok(strays) => break strays,
+                Err(error) => tracing::warn!(error = %error, "cannot look for topics of deleted clusters"),
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    };
+    for key in stop.run_until_cancelled(find).await.into_iter().flatten() {
+        queue.add(key);
+    }
 }
 
 async fn run_kafkas(

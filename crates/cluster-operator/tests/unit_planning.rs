@@ -303,16 +303,47 @@ fn a_storage_change_that_cannot_be_made_leaves_the_storage_as_it_is() {
     let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("KafkaNodePool brokers spec.storage") && message.contains("10Gi"), "{message}");
     assert!(plan.restarts.is_empty());
+}
+
+#[test]
+fn a_claim_grows_where_its_storage_class_lets_it() {
+    let mut world = World::load("split-pools.input.yaml");
+    world.settle();
+    for claim in world.observed.claims.values_mut() {
+        let claim = std::sync::Arc::make_mut(claim);
+        claim.spec.as_mut().unwrap().storage_class_name = Some("disks".to_owned());
+        claim.status = Some(serde_json::from_value(json!({"phase": "Bound"})).unwrap());
+    }
     world.pool(0, |pool| pool["spec"]["storage"]["volumes"][0]["size"] = json!("15Gi"));
-    let plan = world.plan();
-    let claim = object(&plan, "PersistentVolumeClaim", "data-0-shop-brokers-0");
-    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "15Gi");
-    // A class that does not grow.
-    world.observed.expandable_storage_classes = Some(["other".to_owned()].into());
-    let plan = world.plan();
-    let claim = object(&plan, "PersistentVolumeClaim", "data-0-shop-brokers-0");
-    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "10Gi");
-    assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "PvcResizingWarning");
+    assert_eq!(world.plan().storage_classes, ["disks".to_owned()].into(), "the plan asks first");
+    let size = |plan: &Plan| {
+        let claim = object(plan, "PersistentVolumeClaim", "data-0-shop-brokers-0");
+        claim["spec"]["resources"]["requests"]["storage"].as_str().unwrap().to_owned()
+    };
+    let class = |world: &mut World, may_grow| {
+        world.observed.storage_classes.insert("disks".to_owned(), may_grow);
+        world.plan()
+    };
+    assert_eq!(size(&class(&mut world, Some(true))), "15Gi");
+    assert_eq!(size(&class(&mut world, None)), "15Gi", "the API server judges");
+    let plan = class(&mut world, Some(false));
+    assert_eq!(size(&plan), "10Gi");
+    let warning = condition(&plan, "Warning").unwrap();
+    assert_eq!(warning["reason"], "PvcResizingWarning");
+    assert!(warning["message"].as_str().unwrap().contains("allowVolumeExpansion"), "{warning}");
+    // One without a class has nobody who could make it grow, and one that is not bound cannot be changed yet.
+    world.observed.storage_classes.clear();
+    let live = |world: &mut World| {
+        std::sync::Arc::make_mut(world.observed.claims.get_mut("data-0-shop-brokers-0").unwrap()).clone()
+    };
+    let mut bare = live(&mut world);
+    bare.spec.as_mut().unwrap().storage_class_name = None;
+    world.observed.claims.insert("data-0-shop-brokers-0".to_owned(), bare.into());
+    assert_eq!(size(&world.plan()), "10Gi");
+    let mut pending = live(&mut world);
+    pending.status = Some(serde_json::from_value(json!({"phase": "Pending"})).unwrap());
+    world.observed.claims.insert("data-0-shop-brokers-0".to_owned(), pending.into());
+    assert_eq!(size(&world.plan()), "10Gi");
 }
 
 #[test]

@@ -106,7 +106,10 @@ fn one(
             let mut rules = object["rules"].as_array().unwrap().clone();
             rules
                 .retain(|rule| !(rule["resources"] == json!(["kafkas"]) && rule["resourceNames"].is_array()));
-            check("rules", &fact["rules"], &json!(rules));
+            let allowed = rights(&fact["rules"]);
+            let more: Vec<String> = rights(&json!(rules)).difference(&allowed).cloned().collect();
+            check("rights beyond the reference's", &json!([]), &json!(more));
+            assert!(!rules.is_empty());
         }
         "RoleBinding" | "ClusterRoleBinding" => {
             check("roleRef", &fact["roleRef"], &object["roleRef"]);
@@ -116,6 +119,24 @@ fn one(
         "Pod" => pod(fact, object, check),
         _ => {}
     }
+}
+
+/// Each single right of some rules. Ours may be fewer: those that nothing uses are left out.
+fn rights(rules: &Value) -> BTreeSet<String> {
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = BTreeSet::new();
+    for rule in rules.as_array().unwrap() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                for verb in texts(&rule["verbs"]) {
+                    all.insert(format!("{verb} {resource}.{group} {}", rule["resourceNames"]));
+                }
+            }
+        }
+    }
+    all
 }
 
 fn owners(object: &Value) -> Value {

@@ -15,6 +15,7 @@ pub mod events;
 pub mod foreign;
 pub mod kafka;
 pub mod leader;
+pub mod list;
 pub mod metrics;
 pub mod process;
 mod quantity;

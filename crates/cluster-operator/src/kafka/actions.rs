@@ -14,10 +14,15 @@ use serde_json::Value;
 pub struct Plan {
     /// Keys, passwords and identifiers that must exist before the objects can be planned.
     pub materials: Vec<MaterialRequest>,
+    /// Storage classes of which the plan has to know whether their volumes may grow. As with materials, the plan is not
+    /// complete until it is told.
+    pub storage_classes: BTreeSet<String>,
     /// Objects to write, in order. An object equal to the live one is still listed: apply compares.
     pub apply: Vec<DesiredObject>,
     /// Objects to delete.
     pub delete: Vec<ObjectRef>,
+    /// Finalizers to take off.
+    pub finalizers: Vec<FinalizerRemoval>,
     /// Calls to Kafka itself.
     pub admin: Vec<AdminCall>,
     /// Pods that should be restarted, when it is safe, and why.
@@ -114,6 +119,17 @@ pub struct ObjectRef {
     pub namespace: Option<String>,
     /// Name of the object.
     pub name: String,
+}
+
+/// An object that loses finalizers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FinalizerRemoval {
+    /// Which object.
+    pub object: ObjectRef,
+    /// The version that it must still have: the list is written as a whole.
+    pub resource_version: Option<String>,
+    /// What stays.
+    pub finalizers: Vec<String>,
 }
 
 /// Something random or signed that apply makes. The planner finds it again in `Observed::made` under

@@ -1,9 +1,7 @@
 //! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaNodePool, KafkaTopic};
 use futures::future;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
-use kube::Resource;
 use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
@@ -11,9 +9,8 @@ use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::actions::{self, DesiredObject, Plan, Precondition, StatusPlan};
-use super::plan;
-use crate::caches::{self, Caches};
+use super::actions::{self, DesiredObject, FinalizerRemoval, Plan, Precondition, StatusPlan};
+use crate::caches::Caches;
 
 /// Writes of one cluster under way at a time.
 const CONCURRENCY: usize = 8;
@@ -65,14 +62,52 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
             future::try_join_all(writes).await?;
         }
     }
+    deletions(applier, plan).await
+}
+
+/// Deletes what a plan no longer wants.
+pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
     for unwanted in &plan.delete {
         let key = key_of(unwanted);
-        applier
-            .delete_kind(&unwanted.api_version, &unwanted.kind, &key, None, PropagationPolicy::Background)
-            .await?;
-        tracing::info!(kind = unwanted.kind, object = %key, "deleted, because the resource no longer asks for it");
+        let (version, kind) = (&unwanted.api_version, &unwanted.kind);
+        if applier.delete_kind(version, kind, &key, None, PropagationPolicy::Background).await? {
+            tracing::info!(kind, object = %key, "deleted, because nothing asks for it any more");
+        }
     }
     Ok(())
+}
+
+/// Takes finalizers off. One that changed meanwhile does not keep the others waiting.
+pub async fn finalizers(applier: &Applier, plan: &Plan) -> Result<(), Error> {
+    let mut outdated = None;
+    for some in plan.finalizers.chunks(CONCURRENCY) {
+        let mut writes = Vec::with_capacity(some.len());
+        for removal in some {
+            writes.push(take_off(applier, removal));
+        }
+        for written in future::join_all(writes).await {
+            match written {
+                Err(error @ Error::Outdated { .. }) => outdated = Some(error),
+                other => other?,
+            }
+        }
+    }
+    outdated.map_or(Ok(()), Err)
+}
+
+async fn take_off(applier: &Applier, removal: &FinalizerRemoval) -> Result<(), Error> {
+    let patch = serde_json::json!({"metadata": {
+        "finalizers": removal.finalizers,
+        "resourceVersion": removal.resource_version,
+    }});
+    let key = key_of(&removal.object);
+    match applier.merge::<KafkaTopic>(&key, &patch).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_conflict() => {
+            Err(Error::Outdated { kind: removal.object.kind.clone(), name: key.to_string() })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn comes_last(wanted: &DesiredObject) -> bool {
@@ -150,63 +185,6 @@ async fn claim(api: &Api<DynamicObject>, created: DynamicObject) -> Result<Dynam
         ..kube::api::PatchParams::default()
     };
     api.patch(name, &parameters, &kube::api::Patch::Merge(&patch)).await
-}
-
-/// Deletes what the pools of a deleted cluster own: pod sets (and with them the pods), Secrets, ConfigMaps, and the claims
-/// whose storage says `deleteClaim: true`. The other claims are the users' data and stay.
-pub async fn leftovers(applier: &Applier, caches: &Caches, key: &ObjectRef) -> Result<(), ApplyError> {
-    for (name, set) in caches::of_cluster(&caches.pod_sets, key) {
-        if is_of_pool(&*set) {
-            remove::<StrimziPodSet>(applier, key, &name).await?;
-        }
-    }
-    for (name, secret) in caches::of_cluster(&caches.secrets, key) {
-        if is_of_pool(&*secret) {
-            remove::<Secret>(applier, key, &name).await?;
-        }
-    }
-    for (name, config_map) in caches::of_cluster(&caches.config_maps, key) {
-        if is_of_pool(&*config_map) {
-            remove::<ConfigMap>(applier, key, &name).await?;
-        }
-    }
-    for (name, claim) in caches::of_cluster(&caches.claims, key) {
-        if api::annotations::is_true(claim.metadata.annotations.as_ref(), api::annotations::DELETE_CLAIM) {
-            remove::<PersistentVolumeClaim>(applier, key, &name).await?;
-        }
-    }
-    for orphan in plan::orphans(&key.namespace, &key.name) {
-        let removed = applier
-            .delete_kind(
-                &orphan.api_version,
-                &orphan.kind,
-                &key_of(&orphan),
-                None,
-                PropagationPolicy::Background,
-            )
-            .await;
-        // An installation for single namespaces may not have the right, and then never made one.
-        if removed.as_ref().is_err_and(|error| !error.is_forbidden()) {
-            removed?;
-        }
-    }
-    Ok(())
-}
-
-async fn remove<K>(applier: &Applier, cluster: &ObjectRef, name: &str) -> Result<(), ApplyError>
-where
-    K: Resource,
-    K::DynamicType: Default,
-{
-    let key = ObjectRef::new(&cluster.namespace, name);
-    if applier.delete::<K>(&key, None, PropagationPolicy::Background).await? {
-        tracing::info!(kind = %K::kind(&K::DynamicType::default()), object = %key, "deleted with its cluster");
-    }
-    Ok(())
-}
-
-fn is_of_pool<K: Resource>(object: &K) -> bool {
-    object.meta().owner_references.iter().flatten().any(|owner| owner.kind == "KafkaNodePool")
 }
 
 /// Writes the statuses that differ.

@@ -10,7 +10,7 @@ use kafka_admin::{
 use thiserror::Error;
 
 use super::actions::AdminCall;
-use super::observed::{ConfigSource, ConfigView, KafkaView, QuorumView};
+use super::observed::{BrokerConfigs, ConfigSource, ConfigView, KafkaView, QuorumView};
 use super::roll::{RollKafka, RollPartition, RollQuorum, RollVoter};
 
 /// `controller.quorum.fetch.timeout.ms` unless configured.
@@ -53,11 +53,13 @@ fn call(action: &str) -> impl FnOnce(AdminError) -> Error {
     move |source| Error::Call { action, source }
 }
 
-/// The cluster as it describes itself: three requests.
-pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
+/// The cluster as it describes itself: three requests, and one more when it matters which brokers hold `replicas`.
+pub async fn view(admin: &Admin, replicas: bool) -> Result<KafkaView, Error> {
     let (cluster, quorum, features) =
         future::join3(admin.describe_cluster(), admin.describe_quorum(), admin.describe_features()).await;
     let cluster = cluster.map_err(call("describe the cluster"))?;
+    let brokers_with_replicas =
+        if replicas { Some(brokers_with_replicas(&topics(admin).await?)) } else { None };
     let ids =
         |fenced: bool| cluster.nodes.values().filter(move |node| fenced || !node.fenced).map(|node| node.id);
     Ok(KafkaView {
@@ -72,7 +74,7 @@ pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
             .ok()
             .and_then(|features| features.finalized.get("metadata.version").copied()),
         cluster_id: cluster.cluster_id,
-        brokers_with_replicas: None,
+        brokers_with_replicas,
         broker_configs: BTreeMap::new(),
     })
 }
@@ -85,10 +87,7 @@ fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
 }
 
 /// The configuration of each of these brokers; those that did not answer are left out.
-pub async fn broker_configs(
-    admin: &Admin,
-    brokers: &BTreeSet<i32>,
-) -> Result<BTreeMap<i32, BTreeMap<String, ConfigView>>, Error> {
+pub async fn broker_configs(admin: &Admin, brokers: &BTreeSet<i32>) -> Result<BrokerConfigs, Error> {
     let resources: Vec<ConfigResource> = brokers.iter().map(|id| ConfigResource::Broker(*id)).collect();
     let answers = admin
         .describe_configs(resources, ConfigSelection::All)

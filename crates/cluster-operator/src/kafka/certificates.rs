@@ -8,6 +8,7 @@
 
 pub mod authority;
 pub mod leaf;
+pub mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,23 +82,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     };
     let trusted_everywhere =
         pods_have(observed, cluster, annotations::CLUSTER_CA_KEY_GENERATION, cluster_ca.key_generation);
-    let mut owners: Vec<(LeafOwner, Option<Node<'_>>)> = cluster
-        .nodes()
-        .into_iter()
-        .map(|node| (LeafOwner::Node { pod: cluster.pod_name(node) }, Some(node)))
-        .collect();
-    owners.push((LeafOwner::ClusterOperator, None));
-    if let Some(entity) = &cluster.entity_operator {
-        if entity.topic.is_some() {
-            owners.push((LeafOwner::TopicOperator, None));
-        }
-        if entity.user.is_some() {
-            owners.push((LeafOwner::UserOperator, None));
-        }
-    }
     let mut leaves = Vec::new();
-    for (owner, node) in owners {
-        let wanted = leaf::Wanted { owner: &owner, node, may_renew, trusted_everywhere };
+    for (owner, node) in leaf_owners(cluster) {
+        let wanted = leaf::Wanted { owner: &owner, node, may_renew, trusted_everywhere, prolong: false };
         match leaf::plan(&wanted, cluster, &cluster_ca, observed, now) {
             leaf::Step::Ready(leaf) => leaves.push((owner, node, leaf)),
             leaf::Step::Missing(request) => requests.push(request),
@@ -115,6 +102,41 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     Outcome::Ready(Box::new(assemble(cluster, cluster_ca, clients_ca, leaves)))
 }
 
+/// Everything of the cluster that has a certificate of its own.
+fn leaf_owners(cluster: &Cluster) -> Vec<(LeafOwner, Option<Node<'_>>)> {
+    let node = |node| (LeafOwner::Node { pod: cluster.pod_name(node) }, Some(node));
+    let mut owners: Vec<_> = cluster.nodes().into_iter().map(node).collect();
+    owners.push((LeafOwner::ClusterOperator, None));
+    if let Some(entity) = &cluster.entity_operator {
+        if entity.topic.is_some() {
+            owners.push((LeafOwner::TopicOperator, None));
+        }
+        if entity.user.is_some() {
+            owners.push((LeafOwner::UserOperator, None));
+        }
+    }
+    owners
+}
+
+/// Whom the nodes trust, with the fingerprint of it.
+fn trust_bundle(
+    cluster: &Cluster,
+    cluster_ca: &Authority,
+    clients_ca: &Authority,
+) -> (DesiredObject, String) {
+    let trust = Data::from([
+        (names::keys::TRUST_BUNDLE_CLUSTER_CA.to_owned(), cluster_ca.trusted().into_bytes()),
+        (names::keys::TRUST_BUNDLE_CLIENTS_CA.to_owned(), clients_ca.trusted().into_bytes()),
+    ]);
+    let mut bundle = Vec::new();
+    for value in trust.values() {
+        bundle.extend_from_slice(value);
+    }
+    let object =
+        secret::trust_bundle(cluster, &trust, cluster_ca.cert_generation, clients_ca.cert_generation);
+    (object, hash::short(&bundle))
+}
+
 fn assemble(
     cluster: &Cluster,
     cluster_ca: Authority,
@@ -124,21 +146,8 @@ fn assemble(
     let mut objects = Vec::new();
     objects.extend(cluster_ca.objects(cluster));
     objects.extend(clients_ca.objects(cluster));
-    let trust = Data::from([
-        (names::keys::TRUST_BUNDLE_CLUSTER_CA.to_owned(), cluster_ca.trusted().into_bytes()),
-        (names::keys::TRUST_BUNDLE_CLIENTS_CA.to_owned(), clients_ca.trusted().into_bytes()),
-    ]);
-    let mut bundle = Vec::new();
-    for value in trust.values() {
-        bundle.extend_from_slice(value);
-    }
-    let trust_hash = hash::short(&bundle);
-    objects.push(secret::trust_bundle(
-        cluster,
-        &trust,
-        cluster_ca.cert_generation,
-        clients_ca.cert_generation,
-    ));
+    let (bundle, trust_hash) = trust_bundle(cluster, &cluster_ca, &clients_ca);
+    objects.push(bundle);
     let mut nodes = BTreeMap::new();
     let mut entity = Vec::new();
     for (owner, node, leaf) in leaves {

@@ -1,5 +1,7 @@
 //! How a wanted claim fits the one that is there: sizes only grow, and only where the storage class lets them.
 
+use std::collections::BTreeSet;
+
 use api::conditions::reasons;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::Value;
@@ -9,8 +11,13 @@ use super::cluster::Warning;
 use super::observed::Observed;
 use super::validate::storage::quantity;
 
-/// The claim as it can be applied.
-pub fn fitted(mut wanted: DesiredObject, observed: &Observed, warnings: &mut Vec<Warning>) -> DesiredObject {
+/// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
+pub fn fitted(
+    mut wanted: DesiredObject,
+    observed: &Observed,
+    warnings: &mut Vec<Warning>,
+    unknown: &mut BTreeSet<String>,
+) -> DesiredObject {
     let name = wanted.reference.name.clone();
     let Some(live) = observed.claims.get(&name) else { return wanted };
     let present = requested(live);
@@ -20,15 +27,22 @@ pub fn fitted(mut wanted: DesiredObject, observed: &Observed, warnings: &mut Vec
     let keep = if wants < has {
         // A claim that is larger than asked for is as good.
         true
-    } else if wants > has && !may_grow(live, observed) {
-        let class = class(live).unwrap_or_default();
-        warnings.push(Warning {
-            reason: reasons::PVC_RESIZING_WARNING.to_owned(),
-            message: format!(
-                "claim {name} cannot grow from {present} to {size}: its storage class {class:?} does not allow it"
-            ),
-        });
-        true
+    } else if wants > has {
+        match growth(live, observed) {
+            Growth::Possible => false,
+            Growth::Later => true,
+            Growth::Unknown(class) => {
+                unknown.insert(class);
+                true
+            }
+            Growth::Impossible(why) => {
+                warnings.push(Warning {
+                    reason: reasons::PVC_RESIZING_WARNING.to_owned(),
+                    message: format!("claim {name} cannot grow from {present} to {size}: {why}"),
+                });
+                true
+            }
+        }
     } else {
         false
     };
@@ -38,19 +52,36 @@ pub fn fitted(mut wanted: DesiredObject, observed: &Observed, warnings: &mut Vec
     wanted
 }
 
+/// Whether a claim can grow.
+enum Growth {
+    Possible,
+    /// Not before it is bound: the event of that brings the next pass.
+    Later,
+    /// It depends on this storage class.
+    Unknown(String),
+    Impossible(String),
+}
+
+fn growth(claim: &PersistentVolumeClaim, observed: &Observed) -> Growth {
+    if claim.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Bound") {
+        return Growth::Later;
+    }
+    let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.clone()).unwrap_or_default();
+    if class.is_empty() {
+        return Growth::Impossible("it has no storage class".to_owned());
+    }
+    match observed.storage_classes.get(&class) {
+        None => Growth::Unknown(class),
+        Some(Some(false)) => Growth::Impossible(format!(
+            "its storage class {class:?} does not allow it; set allowVolumeExpansion: true there if its \
+             provisioner can do it, or write the former size"
+        )),
+        // The API server judges.
+        Some(Some(true) | None) => Growth::Possible,
+    }
+}
+
 fn requested(claim: &PersistentVolumeClaim) -> Option<String> {
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
     requests.get("storage").map(|quantity| quantity.0.clone())
-}
-
-fn class(claim: &PersistentVolumeClaim) -> Option<String> {
-    claim.spec.as_ref()?.storage_class_name.clone()
-}
-
-/// Unknown classes are left to the API server to judge.
-fn may_grow(claim: &PersistentVolumeClaim, observed: &Observed) -> bool {
-    match (&observed.expandable_storage_classes, class(claim)) {
-        (Some(expandable), Some(class)) => expandable.contains(&class),
-        _ => true,
-    }
 }

@@ -3,11 +3,13 @@
 pub mod actions;
 pub mod apply;
 pub mod ask;
+pub mod asking;
 pub mod certificates;
 pub mod claims;
 pub mod clients;
 pub mod cluster;
 pub mod config;
+pub mod gone;
 pub mod leftovers;
 pub mod materials;
 pub mod objects;

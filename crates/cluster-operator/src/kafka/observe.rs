@@ -5,16 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use api::Kafka;
+use api::{Kafka, KafkaTopic};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::actions;
+use super::gone::{self, Remains, Topic};
 use super::observed::{Observed, PlanSettings};
 use crate::caches::{self, Caches};
 
@@ -56,11 +62,132 @@ impl Observer {
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
-            expandable_storage_classes: None,
+            storage_classes: BTreeMap::new(),
             view: None,
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// Whether volumes of a storage class may grow; `None`: it may not be read.
+    pub async fn may_grow(&self, class: &str) -> Result<Option<bool>, ApplyError> {
+        match self.applier.get::<StorageClass>(&ObjectRef::new("", class)).await {
+            Ok(class) => Ok(Some(class.and_then(|class| class.allow_volume_expansion).unwrap_or(false))),
+            Err(error) if error.is_forbidden() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is left of a cluster that goes; `terminating` is the Kafka resource if there still is one, `seen` whether
+    /// this process ever saw it. `None`: the resource exists and belongs to another operator.
+    pub async fn remains(
+        &self,
+        key: &ObjectRef,
+        terminating: bool,
+        seen: bool,
+    ) -> Result<Option<Remains>, ApplyError> {
+        if !terminating && self.exists(key).await? {
+            return Ok(None);
+        }
+        let mut secrets = caches::of_cluster(&self.caches.secrets, key);
+        // Whether its owner was taken away decides about everything: the cache may be behind.
+        let bundle = api::names::trust_bundle_secret(&key.name);
+        if let std::collections::btree_map::Entry::Occupied(mut cached) = secrets.entry(bundle.clone()) {
+            match self.applier.get::<Secret>(&ObjectRef::new(&key.namespace, bundle)).await? {
+                Some(secret) => drop(cached.insert(Arc::new(secret))),
+                None => drop(cached.remove()),
+            }
+        }
+        let mut others = self.caches.plain_of(key);
+        others.extend(self.cluster_role_binding(key).await?);
+        let topics = match self.topics(key).await {
+            Ok(topics) => Some(topics),
+            // Without the kind there are no topics.
+            Err(error) if error.is_not_found() => Some(Vec::new()),
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a deleted cluster");
+                None
+            }
+        };
+        Ok(Some(Remains {
+            namespace: key.namespace.clone(),
+            name: key.name.clone(),
+            terminating,
+            seen,
+            pools: !caches::of_cluster(&self.caches.pools, key).is_empty(),
+            pod_sets: caches::of_cluster(&self.caches.pod_sets, key),
+            secrets,
+            config_maps: caches::of_cluster(&self.caches.config_maps, key),
+            claims: caches::of_cluster(&self.caches.claims, key),
+            others,
+            topics,
+        }))
+    }
+
+    /// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
+    /// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
+    /// deleted because of this.
+    async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
+        let mut exists = false;
+        let fields = format!("metadata.name={}", key.name);
+        self.applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
+        Ok(exists)
+    }
+
+    /// The one cluster-wide object. An installation for single namespaces may not have the right to read it, and then
+    /// never made one.
+    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<actions::ObjectRef>, ApplyError> {
+        let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
+        match self.applier.get::<ClusterRoleBinding>(&ObjectRef::new("", &name)).await {
+            Ok(found) => Ok(found.map(|_| actions::ObjectRef {
+                api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+                kind: "ClusterRoleBinding".to_owned(),
+                namespace: None,
+                name,
+            })),
+            Err(error) if error.is_forbidden() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The topics of a cluster that hold the topic operator's finalizer.
+    async fn topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+        let selector = format!("{}={}", api::labels::CLUSTER, key.name);
+        let bindings = self.caches.topic_bindings();
+        let mut topics = Vec::new();
+        for namespace in gone::topic_namespaces(&key.namespace, &key.name, &bindings) {
+            let each = |meta: ObjectMeta| topics.extend(topic(meta));
+            self.applier.each_metadata::<KafkaTopic>(&namespace, Some(&selector), None, each).await?;
+        }
+        Ok(topics)
+    }
+
+    /// Clusters that topics with the topic operator's finalizer name, in these namespaces.
+    pub async fn clusters_of_topics(
+        &self,
+        namespaces: &Namespaces,
+    ) -> Result<BTreeSet<ObjectRef>, ApplyError> {
+        let namespaces = match namespaces {
+            Namespaces::All => vec![String::new()],
+            Namespaces::Some(names) => names.clone(),
+        };
+        let mut found = BTreeSet::new();
+        for namespace in namespaces {
+            let each = |meta: ObjectMeta| {
+                let cluster =
+                    meta.labels.as_ref().and_then(|labels| labels.get(api::labels::CLUSTER)).cloned();
+                if let (Some(cluster), Some(topic)) = (cluster, topic(meta)) {
+                    found.insert(ObjectRef::new(topic.namespace, cluster));
+                }
+            };
+            let listed =
+                self.applier.each_metadata::<KafkaTopic>(&namespace, Some(api::labels::CLUSTER), None, each);
+            match listed.await {
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 
     /// Adds the named objects to `found`. One that does not exist is left out: planning says what misses it.
@@ -88,6 +215,21 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// A topic, if it holds the topic operator's finalizer.
+fn topic(meta: ObjectMeta) -> Option<Topic> {
+    let finalizers = meta.finalizers?;
+    if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
+        return None;
+    }
+    Some(Topic {
+        namespace: meta.namespace?,
+        name: meta.name?,
+        resource_version: meta.resource_version,
+        finalizers,
+        deleted_at: meta.deletion_timestamp.map(|time| time.0),
+    })
 }
 
 /// Names of the Secrets and ConfigMaps that a cluster refers to.

@@ -33,8 +33,9 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
     /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
     pub others: BTreeSet<ObjectRef>,
-    /// Storage classes that allow their volumes to grow; `None`: not known (may not be read).
-    pub expandable_storage_classes: Option<BTreeSet<String>>,
+    /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
+    /// operator may not know.
+    pub storage_classes: BTreeMap<String, Option<bool>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
     /// What apply made for the material requests of the previous round of this pass, by identifier.
@@ -130,8 +131,11 @@ pub struct KafkaView {
     /// Brokers that hold at least one replica; `None`: not known (then none is removed).
     pub brokers_with_replicas: Option<BTreeSet<i32>>,
     /// What `describeConfigs` said about each broker that was asked.
-    pub broker_configs: BTreeMap<i32, BTreeMap<String, ConfigView>>,
+    pub broker_configs: BrokerConfigs,
 }
+
+/// Options of brokers, by node id and name.
+pub type BrokerConfigs = BTreeMap<i32, BTreeMap<String, ConfigView>>;
 
 /// The metadata quorum.
 #[derive(Debug, Clone, Default, PartialEq)]

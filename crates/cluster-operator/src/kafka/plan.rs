@@ -24,20 +24,21 @@ use super::{claims, reasons};
 
 /// Plans one pass over one Kafka cluster.
 ///
-/// - A resource that is wrong yields a plan that only writes statuses.
+/// - A resource that is wrong yields a plan that writes statuses, and certificates that are about to end.
 /// - While keys or identifiers are missing, the plan contains requests for them and nothing else.
 /// - Else the plan is complete, and carrying it out again changes nothing.
 pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
     let (cluster, mut warnings) = match validate::validate(observed) {
         Ok(validated) => validated,
-        Err(invalid) => return refused(kafka, &invalid, now),
+        Err(invalid) => return refused(kafka, &invalid, observed, now),
     };
     let mut requests = identifiers(&cluster);
     let certificates = match certificates::plan(&cluster, observed, now) {
         certificates::Outcome::Wrong(problems) => {
             let reason = api::conditions::reasons::INVALID_RESOURCE;
-            return refused(kafka, &Invalid { reason, problems, warnings }, now);
+            let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
+            return refused(kafka, &invalid, observed, now);
         }
         certificates::Outcome::Missing(missing) => {
             requests.extend(missing);
@@ -51,18 +52,15 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     complete(kafka, &cluster, &certificates, observed, &mut warnings, now)
 }
 
-/// Objects without an owner that must be deleted when the Kafka resource is gone.
-pub fn orphans(namespace: &str, cluster: &str) -> Vec<super::actions::ObjectRef> {
-    vec![super::actions::ObjectRef {
-        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-        kind: "ClusterRoleBinding".to_owned(),
-        namespace: None,
-        name: names::kafka_init_cluster_role_binding(namespace, cluster),
-    }]
-}
-
-fn refused(kafka: &api::Kafka, invalid: &Invalid, now: Timestamp) -> Plan {
+/// Says what is wrong, and keeps what runs from running out of certificates.
+fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    if let Some(cluster) = &invalid.cluster {
+        match certificates::upkeep::plan(cluster, observed, now) {
+            Ok(objects) => plan.apply = objects,
+            Err(requests) => return Plan { materials: requests, ..Plan::default() },
+        }
+    }
     plan.status.kafka = Some(status::invalid(kafka, invalid, now));
     plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
     plan
@@ -107,7 +105,7 @@ fn complete(
     }
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claims::fitted(wanted, observed, warnings));
+            plan.apply.push(claims::fitted(wanted, observed, warnings, &mut plan.storage_classes));
         }
         plan.apply.push(config_map::node(cluster, node));
     }

@@ -1,40 +1,42 @@
 //! One pass over one Kafka resource: `observe → plan → apply → status`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
-use api::{Kafka, KafkaTopic};
 use jiff::Timestamp;
 use kafka_admin::Admin;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
+use operator_runtime::env::Namespaces;
 use operator_runtime::events::Events;
+use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::actions::Plan;
+use super::asking::Asking;
 use super::clients::Clients;
 use super::observe::Observer;
-use super::observed::{KafkaView, Observed};
+use super::observed::{BrokerConfigs, KafkaView, Observed};
 use super::plan::plan;
-use super::{apply, ask, materials, restarts};
+use super::{apply, ask, gone, materials, restarts};
 use crate::caches::Caches;
 use crate::podset::plan::is_ready;
 
-/// Rounds of making keys after which a plan has to be complete.
-const ROUNDS: usize = 6;
+/// Rounds of finding out what a plan asks for after which it has to be complete.
+const ROUNDS: usize = 8;
 
-/// Pause before a roll that waits, or a cluster whose Kafka did not answer, is looked at again.
+/// Pause before a roll that waits is looked at again.
 const WAITING: Duration = Duration::from_secs(2);
 
-/// Longest time for asking Kafka in one pass.
-const ASKING: Duration = Duration::from_secs(15);
+/// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
+const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]
@@ -51,11 +53,8 @@ pub enum Error {
     /// Kafka refused something.
     #[error(transparent)]
     Kafka(#[from] ask::Error),
-    /// The client for Kafka could not be made.
-    #[error("cannot make a client for the cluster: {0}")]
-    Client(#[from] kafka_admin::AdminError),
-    /// The planner asks for keys again and again.
-    #[error("the plan is not complete after {ROUNDS} rounds of making keys")]
+    /// The planner asks again and again.
+    #[error("the plan is not complete after {ROUNDS} rounds of making what it asks for")]
     Endless,
 }
 
@@ -66,25 +65,51 @@ pub struct Reconciler {
     observer: Observer,
     clients: Clients,
     events: Events,
+    /// How each Kafka is.
+    views: Asking<KafkaView>,
+    /// With which options the brokers run.
+    configs: Asking<BrokerConfigs>,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
+    /// Every cluster that there was a resource of.
+    seen: Mutex<HashSet<ObjectRef>>,
 }
 
 impl Reconciler {
     /// From the parts that all passes share.
-    pub fn new(caches: Caches, applier: Applier, observer: Observer, events: Events) -> Self {
-        Self { caches, applier, observer, clients: Clients::default(), events, verified: Mutex::default() }
+    pub fn new(
+        caches: Caches,
+        applier: Applier,
+        observer: Observer,
+        events: Events,
+        queue: &Queue<ObjectRef>,
+    ) -> Self {
+        Self {
+            caches,
+            applier,
+            observer,
+            clients: Clients::default(),
+            events,
+            views: Asking::new(queue.clone()),
+            configs: Asking::new(queue.clone()),
+            verified: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Waits until every cache is filled.
+    pub async fn ready(&self) {
+        self.caches.ready().await;
     }
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
         let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.gone(key).await;
+            return self.gone(key, false).await;
         };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
         if kafka.metadata.deletion_timestamp.is_some() {
-            // Garbage collection removes the children; topics must not wait for an operator that goes with them.
-            self.release_topics(key).await?;
-            return Ok(Outcome::Done);
+            return self.gone(key, true).await;
         }
         if api::annotations::is_true(
             kafka.metadata.annotations.as_ref(),
@@ -94,7 +119,7 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
-        let admin = self.look(key, &mut observed).await?;
+        let admin = self.look(key, &mut observed).await;
         let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
@@ -104,10 +129,9 @@ impl Reconciler {
                 }
                 Ok(again(&plan, waits.is_some()))
             }
-            // The watch brings what changed, and with it the next pass.
             Err(Error::Apply(apply::Error::Outdated { kind, name })) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
-                Ok(Outcome::Again(Duration::from_millis(200)))
+                Ok(OUTDATED)
             }
             Err(error) => {
                 self.write_failure(key, &kafka, &plan, &error).await?;
@@ -125,54 +149,58 @@ impl Reconciler {
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
         apply::objects(&self.applier, &self.caches, plan).await?;
+        let mut refused = None;
         if let Some(admin) = admin {
             for call in &plan.admin {
                 tracing::info!(cluster = %key, ?call, "changing Kafka");
-                ask::make(admin, call).await?;
+                if let Err(error) = ask::make(admin, call).await {
+                    refused.get_or_insert(error);
+                }
             }
         }
-        Ok(restarts::step(&self.applier, &self.events, admin, key, observed, plan).await?)
+        // What Kafka refuses must not hold up the restart that mends it.
+        let waits = restarts::step(&self.applier, &self.events, admin, key, observed, plan).await?;
+        refused.map_or(Ok(waits), |error| Err(error.into()))
     }
 
-    /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer.
-    async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Result<Option<Admin>, Error> {
+    /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer. Nothing that
+    /// belongs to Kubernetes waits for the answer.
+    async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Option<Admin> {
         let broker = |pod: &k8s_openapi::api::core::v1::Pod| {
             pod.labels().get(api::labels::BROKER_ROLE).is_some_and(|role| role == "true") && is_ready(pod)
         };
         if !observed.pods.values().any(|pod| broker(pod)) {
-            return Ok(None);
+            self.forget_questions(key);
+            return None;
         }
-        let Some(admin) = self.clients.get(key, observed)? else { return Ok(None) };
-        let asked = tokio::time::timeout(ASKING, self.view(&admin, observed)).await;
-        match asked {
-            Ok(Ok(view)) => {
-                observed.view = Some(view);
-                Ok(Some(admin))
+        let admin = match self.clients.get(key, observed) {
+            Ok(admin) => admin?,
+            // A Secret that is broken: the plan mends it.
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
+                return None;
             }
-            Ok(Err(error)) => {
-                tracing::warn!(cluster = %key, error = %error, "Kafka did not say how it is");
-                Ok(None)
-            }
-            Err(_) => {
-                tracing::warn!(cluster = %key, "Kafka did not say in time how it is");
-                Ok(None)
-            }
+        };
+        let shrinks = shrinks(observed);
+        let ask = || {
+            let admin = admin.clone();
+            self.views.answer(key, async move { ask::view(&admin, shrinks).await })
+        };
+        let mut view = ask().await;
+        if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
+            // It was asked before there was need to know.
+            view = ask().await;
         }
+        observed.view = view;
+        observed.view.is_some().then_some(admin)
     }
 
-    async fn view(&self, admin: &Admin, observed: &Observed) -> Result<KafkaView, ask::Error> {
-        let mut view = ask::view(admin).await?;
-        let shrinks = observed.pools.iter().any(|pool| {
-            let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
-            usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
-        });
-        if shrinks {
-            view.brokers_with_replicas = Some(ask::brokers_with_replicas(&ask::topics(admin).await?));
-        }
-        Ok(view)
+    fn forget_questions(&self, key: &ObjectRef) {
+        self.views.forget(key);
+        self.configs.forget(key);
     }
 
-    /// Plans, makes the keys that the plan asks for, and plans again; compares the configuration of the brokers when
+    /// Plans, makes or reads what the plan asks for, and plans again; compares the configuration of the brokers when
     /// the wanted one is not the one that was compared last.
     async fn plan(
         &self,
@@ -187,17 +215,28 @@ impl Reconciler {
                 observed.made.extend(made);
                 continue;
             }
+            if !wanted.storage_classes.is_empty() {
+                for class in wanted.storage_classes {
+                    let may_grow = self.observer.may_grow(&class).await?;
+                    observed.storage_classes.insert(class, may_grow);
+                }
+                continue;
+            }
             let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
             let compared = verified.as_ref() == Some(&wanted.live_config_fingerprint);
             let (Some(admin), Some(view), false) = (admin, observed.view.as_mut(), compared) else {
                 return Ok((observed, wanted));
             };
             if view.broker_configs.is_empty() {
-                view.broker_configs = ask::broker_configs(admin, &view.active_brokers).await?;
-                if view.broker_configs.is_empty() {
-                    return Ok((observed, wanted));
+                let (admin, brokers) = (admin.clone(), view.active_brokers.clone());
+                let question = async move { ask::broker_configs(&admin, &brokers).await };
+                match self.configs.answer(key, question).await {
+                    Some(configs) if !configs.is_empty() => {
+                        view.broker_configs = configs;
+                        continue;
+                    }
+                    _ => return Ok((observed, wanted)),
                 }
-                continue;
             }
             let settled = wanted.restarts.is_empty()
                 && !wanted
@@ -214,49 +253,31 @@ impl Reconciler {
         Err(Error::Endless)
     }
 
-    /// The resource is gone. Kubernetes collects what it owned; what its pools own is ours to delete, because they stay.
-    async fn gone(&self, key: &ObjectRef) -> Result<Outcome, Error> {
-        self.clients.forget(key);
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        // The cache holds only what the selector accepts: a cluster that another operator looks after is not gone.
-        if self.applier.get::<Kafka>(key).await?.is_some() {
-            return Ok(Outcome::Done);
+    /// The resource is gone, or is about to: then only the topics must not wait for an operator that goes with them.
+    async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
+        if !terminating {
+            self.clients.forget(key);
+            self.forget_questions(key);
+            self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
-        apply::leftovers(&self.applier, &self.caches, key).await?;
-        self.release_topics(key).await?;
-        Ok(Outcome::Done)
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+        let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
+            return Ok(Outcome::Done);
+        };
+        let plan = gone::plan(&remains, clock::now());
+        let released = apply::finalizers(&self.applier, &plan).await;
+        apply::deletions(&self.applier, &plan).await?;
+        match released {
+            Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
+            other => other.map(|()| again(&plan, false)).map_err(Error::from),
+        }
     }
 
-    /// Takes the topic operator's finalizer off the topics of a cluster that goes: the operator that would do it goes
-    /// too, and with the cluster there is no topic left to delete.
-    async fn release_topics(&self, key: &ObjectRef) -> Result<(), Error> {
-        let api: Api<KafkaTopic> = Api::namespaced(self.applier.client().clone(), &key.namespace);
-        let selector = format!("{}={}", api::labels::CLUSTER, key.name);
-        let list = api.list_metadata(&ListParams::default().labels(&selector)).await;
-        let topics = match list {
-            Ok(topics) => topics.items,
-            // Without the kind there are no topics.
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a deleted cluster");
-                return Ok(());
-            }
-        };
-        for topic in topics {
-            let finalizers = topic.finalizers();
-            if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
-                continue;
-            }
-            let kept: Vec<&String> =
-                finalizers.iter().filter(|one| *one != api::annotations::FINALIZER_TOPIC_OPERATOR).collect();
-            let patch = json!({"metadata": {
-                "finalizers": kept,
-                "resourceVersion": topic.resource_version(),
-            }});
-            let topic_key = ObjectRef::new(&key.namespace, topic.name_any());
-            self.applier.merge::<KafkaTopic>(&topic_key, &patch).await?;
-        }
-        Ok(())
+    /// Clusters that have topics and no Kafka resource that this operator looks after: they may have been deleted
+    /// while no operator ran.
+    pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
+        let named = self.observer.clusters_of_topics(namespaces).await?;
+        Ok(named.into_iter().filter(|key| self.caches.kafkas.get(key).is_none()).collect())
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {
@@ -274,7 +295,7 @@ impl Reconciler {
     ) -> Result<(), Error> {
         let reason = match error {
             Error::Kubernetes(_) | Error::Apply(_) => "KubernetesError",
-            Error::Kafka(_) | Error::Client(_) => reasons::KAFKA_ERROR,
+            Error::Kafka(_) => reasons::KAFKA_ERROR,
             Error::Material(_) | Error::Endless => reasons::INTERNAL_ERROR,
         };
         let planned = plan.status.kafka.as_ref().and_then(|status| status.get("conditions"));
@@ -301,6 +322,14 @@ impl Reconciler {
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
     }
+}
+
+/// Whether a pool is to lose nodes.
+fn shrinks(observed: &Observed) -> bool {
+    observed.pools.iter().any(|pool| {
+        let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
+        usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
+    })
 }
 
 /// When to look again.

@@ -63,6 +63,8 @@ pub struct Invalid {
     pub problems: Vec<Problem>,
     /// Warnings found on the way.
     pub warnings: Vec<Warning>,
+    /// The cluster as far as it can be understood, with defaults for the rest: for what has to go on anyway.
+    pub cluster: Option<Box<Cluster>>,
 }
 
 impl Invalid {
@@ -78,7 +80,7 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
     let mut findings = Findings::default();
     let Some(kafka) = observed.kafka.as_ref() else {
         findings.problem("metadata.name", "there is no Kafka resource");
-        return Err(invalid(reasons::INVALID_RESOURCE, findings));
+        return Err(invalid(reasons::INVALID_RESOURCE, findings, None));
     };
     let exclusion = match &observed.settings.labels_exclusion_pattern {
         None => ExclusionPattern::default(),
@@ -86,22 +88,23 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
     };
     let pools = pools::validate(observed, &exclusion, &mut findings);
     let cluster = spec::validate(kafka, observed, &exclusion, pools, &mut findings);
-    if findings.problems.is_empty()
-        && let Some(cluster) = cluster
-    {
-        findings.warnings.sort();
-        return Ok((cluster, findings.warnings));
-    }
+    let cluster = match cluster {
+        Some(cluster) if findings.problems.is_empty() => {
+            findings.warnings.sort();
+            return Ok((cluster, findings.warnings));
+        }
+        other => other,
+    };
     let only_about_pools = findings.problems.iter().all(|problem| problem.field.starts_with("KafkaNodePool"));
     let reason = if only_about_pools { reasons::INVALID_CONFIGURATION } else { reasons::INVALID_RESOURCE };
-    Err(invalid(reason, findings))
+    Err(invalid(reason, findings, cluster))
 }
 
-fn invalid(reason: &'static str, findings: Findings) -> Invalid {
+fn invalid(reason: &'static str, findings: Findings, cluster: Option<Cluster>) -> Invalid {
     let mut problems = findings.problems;
     if problems.is_empty() {
         problems.push(Problem { field: "spec".to_owned(), message: "cannot be understood".to_owned() });
     }
     problems.dedup();
-    Invalid { reason, problems, warnings: findings.warnings }
+    Invalid { reason, problems, warnings: findings.warnings, cluster: cluster.map(Box::new) }
 }

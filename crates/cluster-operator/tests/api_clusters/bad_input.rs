@@ -1,28 +1,50 @@
+use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
+use test_support::ApiServer;
 
-use crate::world::{World, kafka, pool};
+use crate::world::{World, condition, is_current, kafka, pool};
 
-/// Makes a good cluster bad, sees that the status names the field and that nothing else changes while another cluster
-/// goes on, and makes it good again.
-async fn refuses(prefix: &str, bad: Value, good: Value, words: &[&str]) {
-    let world = World::start(prefix).await;
-    world.usual("c").await;
-    let before = world.versions("c").await;
+/// An operator whose timer does nothing during a test: what happens is brought by an event.
+async fn world(prefix: &str) -> World {
+    let mut world = World::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
+    world.start_operator();
+    world
+}
 
-    let patched = world.patch("Kafka", "c", bad).await;
-    world.refused("c", words).await;
-    assert_eq!(world.versions("c").await, before, "what runs was disturbed");
-    assert_eq!(patched.metadata.name.as_deref(), Some("c"));
-
+/// Another cluster gets all it needs meanwhile.
+async fn others_go_on(world: &World) {
     world.apply(&pool("other", "spare", 1)).await;
     let mut other = kafka("other");
     other["spec"]["kafka"]["config"] = json!({});
     world.apply(&other).await;
-    world.exists("Pod", "other-spare-0").await;
+    world.promptly("Pod", "other-spare-0", "exists", |_| true).await;
+}
+
+/// The corrected resource is carried out at once.
+async fn heals(world: &World, cluster: &str) {
+    world
+        .promptly("Kafka", cluster, "is carried out", |kafka| {
+            is_current(kafka) && condition(kafka, "NotReady", "Creating").is_some()
+        })
+        .await;
+}
+
+/// Makes a good cluster bad, sees that the status names the field and that nothing else changes while another cluster
+/// goes on, and makes it good again.
+async fn refuses(prefix: &str, bad: Value, good: Value, words: &[&str]) {
+    let world = world(prefix).await;
+    world.usual("c").await;
+    let before = world.versions("c").await;
+
+    world.patch("Kafka", "c", bad).await;
+    world.refused("c", words).await;
+    others_go_on(&world).await;
+    assert_eq!(world.versions("c").await, before, "what runs was disturbed");
 
     world.patch("Kafka", "c", good).await;
-    world.deploying("c").await;
+    heals(&world, "c").await;
 }
 
 fn of_kafka(value: &Value) -> Value {
@@ -31,10 +53,12 @@ fn of_kafka(value: &Value) -> Value {
 
 #[tokio::test]
 async fn a_kafka_without_a_pool_says_so_and_heals_when_the_pool_comes() {
-    let world = World::start("no-pool").await;
+    let world = world("no-pool").await;
     world.apply(&kafka("c")).await;
     world.refused("c", &["KafkaNodePool", "strimzi.io/cluster"]).await;
+    others_go_on(&world).await;
     world.apply(&pool("c", "dual", 3)).await;
+    world.promptly("Pod", "c-dual-0", "exists", |_| true).await;
     world.running("c", 3).await;
 }
 
@@ -64,7 +88,7 @@ async fn a_forbidden_option() {
 
 #[tokio::test]
 async fn a_secret_that_is_missing_is_named_and_the_cluster_heals_when_it_comes() {
-    let world = World::start("secret").await;
+    let world = world("secret").await;
     world.usual("c").await;
     let before = world.versions("c").await;
     let mut listeners = kafka("c")["spec"]["kafka"]["listeners"].clone();
@@ -73,6 +97,7 @@ async fn a_secret_that_is_missing_is_named_and_the_cluster_heals_when_it_comes()
     world.patch("Kafka", "c", of_kafka(&json!({"listeners": listeners}))).await;
     let field = "spec.kafka.listeners[1].configuration.brokerCertChainAndKey.secretName";
     world.refused("c", &[field, "mine", "create it"]).await;
+    others_go_on(&world).await;
     assert_eq!(world.versions("c").await, before);
 
     world
@@ -80,17 +105,18 @@ async fn a_secret_that_is_missing_is_named_and_the_cluster_heals_when_it_comes()
             "stringData": {"tls.crt": "wrong", "tls.crt.old": ""}}))
         .await;
     world.refused("c", &["brokerCertChainAndKey.key", "tls.key"]).await;
+    assert_eq!(world.versions("c").await, before);
     let made = world.get("Secret", "c-dual-0").await;
     let pair =
         json!({"tls.crt": made.data["data"]["c-dual-0.crt"], "tls.key": made.data["data"]["c-dual-0.key"]});
     world.patch("Secret", "mine", json!({"data": pair})).await;
-    world.deploying("c").await;
+    heals(&world, "c").await;
 }
 
-/// The API server itself refuses these, before anything can be disturbed.
+/// What the API server does not refuse itself, before anything can be disturbed, the status names.
 #[tokio::test]
 async fn a_pool_without_roles_or_with_a_volume_without_a_size_is_refused_or_named() {
-    let world = World::start("pool").await;
+    let world = world("pool").await;
     world.usual("c").await;
     let before = world.versions("c").await;
     let good = pool("c", "dual", 3);
@@ -107,8 +133,40 @@ async fn a_pool_without_roles_or_with_a_volume_without_a_size_is_refused_or_name
                 world.refused("c", &["KafkaNodePool dual spec", word]).await;
             }
         }
+        others_go_on(&world).await;
         assert_eq!(world.versions("c").await, before);
         world.apply(&good).await;
-        world.deploying("c").await;
+        heals(&world, "c").await;
     }
+}
+
+#[tokio::test]
+async fn certificates_are_renewed_while_the_resource_is_wrong() {
+    let world = world("aging").await;
+    world.apply(&pool("c", "dual", 3)).await;
+    let mut aging = kafka("c");
+    aging["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 5});
+    world.apply(&aging).await;
+    world.running("c", 3).await;
+    let before = world.versions("c").await;
+    let mut leaves = Vec::new();
+    for name in ["c-dual-0", "c-dual-1", "c-dual-2", "c-cluster-operator-certs"] {
+        leaves.push((name, world.get("Secret", name).await.data["data"].clone()));
+    }
+
+    let longer = json!({"validityDays": 365, "renewalDays": 60});
+    world.patch("Kafka", "c", json!({"spec": {"clusterCa": longer, "kafka": {"version": "9.9.9"}}})).await;
+    world.refused("c", &["spec.kafka.version"]).await;
+    world
+        .promptly("Secret", "c-cluster-ca-cert", "is renewed", |secret| {
+            secret.annotations()["strimzi.io/ca-cert-generation"] == "1"
+        })
+        .await;
+    for (name, before) in leaves {
+        world.promptly("Secret", name, "is renewed", |secret| secret.data["data"] != before).await;
+    }
+    let rest = |versions: std::collections::BTreeMap<String, String>| {
+        versions.into_iter().filter(|(name, _)| !name.starts_with("Secret ")).collect::<Vec<_>>()
+    };
+    assert_eq!(rest(world.versions("c").await), rest(before), "what runs was disturbed");
 }

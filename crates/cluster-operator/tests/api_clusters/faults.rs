@@ -4,7 +4,7 @@ use test_support::stand_in::Fate;
 use test_support::{ApiServer, wait};
 
 use crate::rights;
-use crate::world::{DEADLINE, World, kafka, pool};
+use crate::world::{DEADLINE, World, condition, kafka, pool};
 
 #[tokio::test]
 async fn an_operator_killed_in_the_middle_is_succeeded_by_one_that_keeps_its_authority() {
@@ -80,4 +80,38 @@ async fn of_two_operators_one_acts_and_the_other_takes_over() {
     world.until("Pod", "c-dual-0", "is a new pod", |pod| pod.uid() != before).await;
     let acts = || async { (world.operator().metric("strimzi_reconciliations_total") > 0).then_some(()) };
     wait::until(DEADLINE, "the second acts", acts).await.unwrap();
+}
+
+#[tokio::test]
+async fn healing_does_not_wait_for_a_kafka_that_does_not_answer() {
+    // The pods say that they are ready; nobody is at their addresses.
+    let mut world = World::with(ApiServer::shared().await.unwrap(), "silent", Fate::Ready).await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    world
+        .until("Kafka", "c", "waits for Kafka alone", |kafka| {
+            let message = condition(kafka, "NotReady", "Creating").map(|found| found["message"].to_string());
+            message.is_some_and(|text| text.contains("Kafka has not answered yet"))
+        })
+        .await;
+    for _ in 0..3 {
+        for (kind, name) in [("Service", "c-kafka-brokers"), ("Pod", "c-dual-1")] {
+            let before = world.get(kind, name).await.uid();
+            world.delete(kind, name).await;
+            world.promptly(kind, name, "is made again", |object| object.uid() != before).await;
+        }
+    }
+    let labels = json!({"template": {"bootstrapService": {"metadata": {"labels": {"team": "blue"}}}}});
+    world.patch("Kafka", "c", json!({"spec": {"kafka": labels}})).await;
+    let labelled =
+        |object: &kube::core::DynamicObject| object.labels().get("team").is_some_and(|team| team == "blue");
+    world.promptly("Service", "c-kafka-bootstrap", "has the label", labelled).await;
+
+    world.apply(&pool("other", "spare", 1)).await;
+    let mut other = kafka("other");
+    other["spec"]["kafka"]["config"] = json!({});
+    world.apply(&other).await;
+    world.promptly("Pod", "other-spare-0", "exists", |_| true).await;
 }

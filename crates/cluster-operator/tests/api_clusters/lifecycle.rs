@@ -1,8 +1,9 @@
-use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::world::{OWNED, World, condition, kafka, pool};
+use crate::world::{OWNED, World, condition, kafka, pool, resource};
 
 #[tokio::test]
 async fn a_cluster_gets_all_its_objects_each_with_its_owner() {
@@ -119,8 +120,7 @@ async fn a_change_of_the_resource_changes_what_it_must_and_no_more() {
     let before = world.versions("c").await;
     let labelled = |value: serde_json::Value| json!({"spec": {"kafka": {"template": {"bootstrapService": {"metadata": {"labels": value}}}}}});
     world.patch("Kafka", "c", labelled(json!({"team": "blue"}))).await;
-    let has =
-        |object: &kube::core::DynamicObject| object.labels().get("team").is_some_and(|team| team == "blue");
+    let has = |object: &DynamicObject| object.labels().get("team").is_some_and(|team| team == "blue");
     world.until("Service", "c-kafka-bootstrap", "has the label", has).await;
     world.deploying("c").await;
     let mut after = world.versions("c").await;
@@ -153,6 +153,49 @@ async fn a_pool_grows_by_a_node_with_all_that_it_needs() {
         world.exists(kind, name).await;
     }
     assert_eq!(world.get("Pod", "c-dual-0").await.uid(), before);
+}
+
+#[tokio::test]
+async fn a_volume_grows_where_its_class_allows_it_and_else_the_status_says_why() {
+    let world = World::start("volumes").await;
+    let class = |grows: bool| {
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": world.namespace},
+            "provisioner": "none", "allowVolumeExpansion": grows})
+    };
+    let classes = Api::<DynamicObject>::all_with(world.client.clone(), &resource("StorageClass"));
+    let set = async |grows: bool| {
+        let parameters = PatchParams::apply("user").force();
+        classes.patch(&world.namespace, &parameters, &Patch::Apply(class(grows))).await.unwrap();
+    };
+    set(false).await;
+    let mut dual = pool("c", "dual", 3);
+    dual["spec"]["storage"]["volumes"][0]["class"] = json!(world.namespace);
+    world.apply(&dual).await;
+    world.apply(&kafka("c")).await;
+    world.running("c", 3).await;
+    let claim = "data-0-c-dual-0";
+    let asks = |size: &'static str| {
+        move |claim: &DynamicObject| claim.data["spec"]["resources"]["requests"]["storage"] == size
+    };
+    world
+        .until("PersistentVolumeClaim", claim, "is bound", |claim| claim.data["status"]["phase"] == "Bound")
+        .await;
+    dual["spec"]["storage"]["volumes"][0]["size"] = json!("3Gi");
+    world.apply(&dual).await;
+    world
+        .until("Kafka", "c", "says why the volume stays", |kafka| {
+            condition(kafka, "Warning", "PvcResizingWarning").is_some()
+        })
+        .await;
+    assert!(asks("2Gi")(&world.get("PersistentVolumeClaim", claim).await));
+    set(true).await;
+    world.patch("Kafka", "c", json!({"metadata": {"annotations": {"look": "again"}}})).await;
+    world.until("PersistentVolumeClaim", claim, "grows", asks("3Gi")).await;
+    world
+        .until("Kafka", "c", "has nothing to say any more", |kafka| {
+            condition(kafka, "Warning", "PvcResizingWarning").is_none()
+        })
+        .await;
 }
 
 #[tokio::test]

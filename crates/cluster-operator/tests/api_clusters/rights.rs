@@ -52,3 +52,23 @@ fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
     let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
     documents.filter(|document| document["kind"].is_string()).collect()
 }
+
+/// The tests of this tier run with these rights; this one keeps out what they cannot miss.
+#[test]
+fn the_chart_grants_nothing_sweeping() {
+    for role in rendered("ns", &["watchAnyNamespace=true"]) {
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            let texts = |field: &str| -> Vec<&str> {
+                rule[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+            };
+            let (resources, verbs) = (texts("resources"), texts("verbs"));
+            for verb in ["*", "escalate", "bind", "impersonate", "deletecollection"] {
+                assert!(!verbs.contains(&verb), "{rule}");
+            }
+            assert!(!resources.contains(&"*"), "{rule}");
+            // Everything else is applied, which is `patch`.
+            let updated = resources.iter().all(|name| name.ends_with("/finalizers") || *name == "leases");
+            assert!(updated || !verbs.contains(&"update"), "{rule}");
+        }
+    }
+}

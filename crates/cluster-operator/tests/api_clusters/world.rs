@@ -22,6 +22,9 @@ use crate::rights;
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
+/// For what an event brings: far less than any timer of the operator or its time limits for Kafka.
+pub const PROMPT: Duration = Duration::from_secs(6);
+
 static LOG: Once = Once::new();
 
 /// Kinds of which a cluster has objects.
@@ -181,6 +184,17 @@ impl World {
         wait::for_object(&self.api(kind), name, DEADLINE, what, condition).await.unwrap()
     }
 
+    /// As [`Self::until`], but soon.
+    pub async fn promptly(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&DynamicObject) -> bool,
+    ) -> DynamicObject {
+        wait::for_object(&self.api(kind), name, PROMPT, what, condition).await.unwrap()
+    }
+
     pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
         self.until(kind, name, "exists", |_| true).await
     }
@@ -242,20 +256,23 @@ impl World {
     }
 }
 
-fn resource(kind: &str) -> ApiResource {
+pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Deployment" => ("apps", "v1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
+        "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "StrimziPodSet" => ("core.strimzi.io", "v1"),
         _ if kind.starts_with("Kafka") => ("kafka.strimzi.io", "v1"),
         _ => ("", "v1"),
     };
     let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    if kind == "NetworkPolicy" {
-        "networkpolicies".clone_into(&mut resource.plural);
+    match kind {
+        "NetworkPolicy" => "networkpolicies".clone_into(&mut resource.plural),
+        "StorageClass" => "storageclasses".clone_into(&mut resource.plural),
+        _ => {}
     }
     resource
 }

@@ -24,6 +24,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// For instance `cluster-ca`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster-ca",
+            Self::Clients => "clients-ca",
+        }
+    }
+
     fn names(self, cluster: &str) -> (String, String) {
         match self {
             Self::Cluster => (names::cluster_ca_cert_secret(cluster), names::cluster_ca_key_secret(cluster)),
@@ -32,10 +40,7 @@ impl Role {
     }
 
     fn common_name(self, key_generation: i64) -> String {
-        match self {
-            Self::Cluster => format!("cluster-ca v{key_generation}"),
-            Self::Clients => format!("clients-ca v{key_generation}"),
-        }
+        format!("{} v{key_generation}", self.name())
     }
 
     fn settings(self, cluster: &Cluster) -> &CaSettings {
@@ -77,6 +82,14 @@ pub enum Step {
     Missing(MaterialRequest),
     /// It is there.
     Ready(Box<Authority>),
+}
+
+/// Whether an authority has its certificate and key.
+pub fn is_there(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
+    let (cert_name, key_name) = role.names(&cluster.name);
+    let has =
+        |secret: &str, key: &str| observed.secrets.get(secret).and_then(|secret| text(secret, key)).is_some();
+    has(&cert_name, names::keys::CA_CRT) && has(&key_name, names::keys::CA_KEY)
 }
 
 /// Looks at an authority.

@@ -48,6 +48,8 @@ pub struct Wanted<'a> {
     pub may_renew: bool,
     /// Whether every pod trusts the authority's present key.
     pub trusted_everywhere: bool,
+    /// Whether the certificate that is there is only prolonged: under its names, with everything beside it as it is.
+    pub prolong: bool,
 }
 
 /// Looks at a certificate.
@@ -64,10 +66,15 @@ pub fn plan(
     let present = secret.and_then(|secret| Some((text(secret, &cert_key)?, text(secret, &key_key)?)));
     let present_generation =
         secret.and_then(|secret| generation(secret, annotations::CLUSTER_CA_CERT_GENERATION));
-    let (dns_names, ip_addresses) = wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default();
     let certificates = present
         .as_ref()
         .map(|(certificate, _)| pki::parse_certificates(&CertificatePem::new(certificate.as_str())));
+    let (dns_names, ip_addresses) = match &certificates {
+        Some(Ok(all)) if wanted.prolong => {
+            all.first().map(|own| (own.dns_names.clone(), own.ip_addresses.clone())).unwrap_or_default()
+        }
+        _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
+    };
     let state = LeafState {
         certificate: match &certificates {
             None => CertificateState::Missing,
@@ -101,7 +108,11 @@ pub fn plan(
         },
     };
     let mut data = Data::from([(cert_key, certificate.clone().into_bytes()), (key_key, key.into_bytes())]);
-    if wanted.node.is_some_and(|node| node.pool.broker) {
+    if wanted.prolong {
+        for (key, value) in secret.and_then(|secret| secret.data.as_ref()).into_iter().flatten() {
+            data.entry(key.clone()).or_insert_with(|| value.0.clone());
+        }
+    } else if wanted.node.is_some_and(|node| node.pool.broker) {
         listener_certificates(cluster, observed, &mut data);
     }
     Step::Ready(Leaf { data, certificate, generation, precondition: condition })

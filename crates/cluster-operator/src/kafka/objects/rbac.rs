@@ -72,25 +72,20 @@ fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &Entit
     let resource = |resources: &[&str], verbs: &[&str]| json!({"apiGroups": ["kafka.strimzi.io"], "resources": resources, "verbs": verbs});
     let mut rules = Vec::new();
     let mut status = Vec::new();
-    let mut finalizers = Vec::new();
     if topics {
-        let verbs = ["get", "list", "watch", "create", "patch", "update", "delete"];
-        rules.push(resource(&["kafkatopics"], &verbs));
+        rules.push(resource(&["kafkatopics"], &["get", "list", "watch", "patch"]));
         status.push("kafkatopics/status");
-        finalizers.push("kafkatopics/finalizers");
     }
     if users {
-        rules.push(resource(&["kafkausers"], &["get", "list", "watch", "create", "patch", "update"]));
+        rules.push(resource(&["kafkausers"], &["list", "watch"]));
         status.push("kafkausers/status");
-        finalizers.push("kafkausers/finalizers");
     }
     if !status.is_empty() {
-        rules.push(resource(&status, &["get", "patch", "update"]));
-        rules.push(resource(&finalizers, &["update"]));
+        rules.push(resource(&status, &["patch"]));
     }
     if users {
         // The Secrets of users have names of the users' choosing.
-        let verbs = ["get", "list", "watch", "create", "delete", "patch", "update"];
+        let verbs = ["get", "list", "watch", "create", "patch", "delete"];
         rules.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}));
     }
     if own && entity.topic.is_some() {

@@ -24,13 +24,19 @@ use crate::kafka::versions::{self, KafkaVersion};
 /// Material that becomes the cluster id.
 pub const CLUSTER_ID_REQUEST: &str = "cluster-id";
 
+/// Days of validity of an authority.
+const DEFAULT_VALIDITY_DAYS: u32 = 365;
+/// Days before the end of an authority at which it is renewed.
+const DEFAULT_RENEWAL_DAYS: u32 = 30;
+
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
 const KAFKA_PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, failures: 3, successes: 1 };
 /// Probes of the entity operator: cheap requests, so that readiness is seen soon.
 const ENTITY_READINESS: Probe = Probe { initial_delay: 0, timeout: 5, period: 2, failures: 3, successes: 1 };
 const ENTITY_LIVENESS: Probe = Probe { initial_delay: 10, timeout: 5, period: 10, failures: 3, successes: 1 };
 
-/// Puts the cluster together; `None` when something needed is missing (then there is a problem in `findings`).
+/// Puts the cluster together. What is wrong is a problem in `findings` and a default in the cluster, which then serves
+/// for nothing but to keep alive what runs.
 pub fn validate(
     kafka: &Kafka,
     observed: &Observed,
@@ -74,9 +80,9 @@ pub fn validate(
         uid: kafka.uid().unwrap_or_default(),
         labels,
         dns_domain: settings.dns_domain.clone(),
-        version: version?,
+        version: version.or_else(|| versions::default_version().cloned())?,
         metadata_version,
-        image: image?,
+        image: image.unwrap_or_default(),
         cluster_id: cluster_id(kafka, observed),
         quorum,
         pools,
@@ -315,13 +321,14 @@ fn authority(raw: Option<&CertificateAuthority>, field: &str, findings: &mut Fin
     let raw = raw.unwrap_or(&default);
     let days =
         |value: Option<i32>, default: u32| value.and_then(|days| u32::try_from(days).ok()).unwrap_or(default);
-    let validity_days = days(raw.validity_days, 365);
-    let renewal_days = days(raw.renewal_days, 30);
+    let mut validity_days = days(raw.validity_days, DEFAULT_VALIDITY_DAYS);
+    let mut renewal_days = days(raw.renewal_days, DEFAULT_RENEWAL_DAYS);
     if renewal_days >= validity_days {
         findings.problem(
             format!("{field}.renewalDays"),
             format!("{renewal_days} must be less than the {validity_days} validityDays"),
         );
+        (validity_days, renewal_days) = (DEFAULT_VALIDITY_DAYS, DEFAULT_RENEWAL_DAYS);
     }
     CaSettings {
         generate: raw.generate_certificate_authority.unwrap_or(true),

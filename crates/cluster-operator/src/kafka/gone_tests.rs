@@ -1,0 +1,158 @@
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+const OURS: &str = annotations::FINALIZER_TOPIC_OPERATOR;
+
+fn named<K: DeserializeOwned>(metadata: &Value) -> BTreeMap<String, Arc<K>> {
+    let name = metadata["name"].as_str().unwrap().to_owned();
+    let object =
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"selector": {}, "pods": []}})).unwrap();
+    BTreeMap::from([(name, Arc::new(object))])
+}
+
+fn owned(name: &str, kind: &str) -> Value {
+    json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}, "ownerReferences": [
+        {"apiVersion": "kafka.strimzi.io/v1", "kind": kind, "name": "x", "uid": "u"}]})
+}
+
+fn remains() -> Remains {
+    Remains {
+        namespace: "ns".to_owned(),
+        name: "c".to_owned(),
+        topics: Some(Vec::new()),
+        ..Remains::default()
+    }
+}
+
+fn topic(name: &str, deleted_at: Option<Timestamp>) -> Topic {
+    Topic {
+        namespace: "ns".to_owned(),
+        name: name.to_owned(),
+        resource_version: Some("7".to_owned()),
+        finalizers: vec!["other".to_owned(), OURS.to_owned()],
+        deleted_at,
+    }
+}
+
+fn names_of(plan: &Plan) -> Vec<String> {
+    plan.delete.iter().map(|object| format!("{} {}", object.kind, object.name)).collect()
+}
+
+#[test]
+fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
+    let mut remains = remains();
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.secrets = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.secrets.extend(named(&owned("c-cluster-ca", "Kafka")));
+    remains.config_maps = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
+    assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
+}
+
+#[test]
+fn only_claims_that_were_to_go_go() {
+    let claim = |name: &str, delete: &str, kind: &str| {
+        let metadata = json!({"name": name, "labels": {"strimzi.io/kind": kind},
+            "annotations": {"strimzi.io/delete-claim": delete}});
+        named(&metadata)
+    };
+    let mut remains = remains();
+    remains.claims = claim("data-0-c-p-0", "true", "Kafka");
+    remains.claims.extend(claim("data-0-c-p-1", "false", "Kafka"));
+    remains.claims.extend(claim("of-somebody-else", "true", "Other"));
+    remains.claims.extend(named(&json!({"name": "bare", "labels": {"strimzi.io/kind": "Kafka"}})));
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
+}
+
+#[test]
+fn what_lies_outside_the_namespace_goes_and_what_lies_in_it_has_an_owner() {
+    let object = |kind: &str, namespace: Option<&str>| ObjectRef {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: "it".to_owned(),
+    };
+    let mut remains = remains();
+    remains.others = BTreeSet::from([
+        object("Role", Some("ns")),
+        object("RoleBinding", Some("elsewhere")),
+        object("ClusterRoleBinding", None),
+    ]);
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["ClusterRoleBinding it", "RoleBinding it"]);
+}
+
+#[test]
+fn topics_lose_the_finalizer_and_no_other() {
+    let mut remains = remains();
+    remains.seen = true;
+    let mut free = topic("free", None);
+    free.finalizers.pop();
+    remains.topics = Some(vec![topic("orders", None), free]);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(plan.finalizers.len(), 1);
+    assert_eq!(plan.finalizers[0].object.name, "orders");
+    assert_eq!(plan.finalizers[0].finalizers, ["other"]);
+    assert_eq!(plan.finalizers[0].resource_version.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_resource_that_is_being_deleted_only_lets_its_topics_go() {
+    let mut remains = remains();
+    remains.terminating = true;
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.topics = Some(vec![topic("orders", None)]);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!((plan.finalizers.len(), plan.delete.len()), (1, 0));
+}
+
+#[test]
+fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_after_them() {
+    let now = Timestamp::now();
+    let ago = |seconds: i64| Some(now - jiff::SignedDuration::from_secs(seconds));
+    let mut remains = remains();
+    remains.topics = Some(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]);
+    let planned = plan(&remains, now);
+    let released: Vec<&str> = planned.finalizers.iter().map(|one| one.object.name.as_str()).collect();
+    assert_eq!((released, planned.requeue_seconds), (vec!["stuck"], Some(40)));
+    // A pool shows that there was a cluster.
+    remains.pools = true;
+    assert_eq!(plan(&remains, now).finalizers.len(), 3);
+}
+
+#[test]
+fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
+    let mut remains = remains();
+    remains.seen = true;
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.topics = Some(vec![topic("orders", None)]);
+    remains.secrets = named(&json!({"name": "c-trustbundle"}));
+    let kept = plan(&remains, Timestamp::now());
+    assert!(kept.delete.is_empty() && kept.finalizers.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["StrimziPodSet c-p"]);
+}
+
+#[test]
+fn topics_that_could_not_be_listed_are_asked_for_again() {
+    let mut remains = remains();
+    remains.topics = None;
+    assert!(plan(&remains, Timestamp::now()).requeue_seconds.is_some());
+}
+
+#[test]
+fn a_topic_operator_serves_the_namespaces_it_was_given() {
+    let binding = |namespace: &str, cluster_namespace: &str, cluster: &str| TopicBinding {
+        namespace: namespace.to_owned(),
+        cluster_namespace: cluster_namespace.to_owned(),
+        cluster: cluster.to_owned(),
+    };
+    let bindings = [binding("ns", "ns", "c"), binding("topics", "ns", "c"), binding("topics", "ns", "d")];
+    assert_eq!(topic_namespaces("ns", "c", &bindings), ["ns".to_owned(), "topics".to_owned()].into());
+    // The topics there belong to a namesake that lives.
+    assert!(topic_namespaces("topics", "c", &bindings).is_empty());
+    assert_eq!(topic_namespaces("other", "c", &bindings), ["other".to_owned()].into());
+}

@@ -1,0 +1,204 @@
+//! Deletion, with the real garbage collector.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use kube::api::{DeleteParams, ListParams};
+use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use test_support::child::Child;
+use test_support::{ApiServer, wait};
+
+use crate::rights;
+use crate::world::{DEADLINE, OWNED, World, kafka, pool, resource};
+
+const FINALIZER: &str = "strimzi.io/topic-operator";
+
+/// The garbage collector of the shared server.
+fn collect(world: &World) {
+    static COLLECTOR: OnceLock<Child> = OnceLock::new();
+    COLLECTOR.get_or_init(|| world.server.start_controllers(&["garbage-collector-controller"]).unwrap());
+}
+
+fn topic(cluster: &str, name: &str) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+        "metadata": {"name": name, "labels": {"strimzi.io/cluster": cluster}, "finalizers": [FINALIZER]},
+        "spec": {"partitions": 1, "replicas": 1}})
+}
+
+/// A pool whose second volume goes with the cluster.
+fn two_volumes(cluster: &str) -> Value {
+    let mut pool = pool(cluster, "dual", 3);
+    let doomed = json!({"id": 1, "type": "persistent-claim", "size": "1Gi", "deleteClaim": true});
+    pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().push(doomed);
+    pool
+}
+
+/// With a rack, for which a cluster-wide binding is made.
+fn racked(cluster: &str) -> Value {
+    let mut kafka = kafka(cluster);
+    kafka["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+    kafka
+}
+
+fn cluster_role_bindings(world: &World) -> Api<DynamicObject> {
+    Api::all_with(world.client.clone(), &resource("ClusterRoleBinding"))
+}
+
+/// Waits until nothing of the cluster is left but the claims to keep.
+async fn only_kept_claims(world: &World, cluster: &str) {
+    let kept: BTreeSet<String> =
+        (0..3).map(|node| format!("PersistentVolumeClaim data-0-{cluster}-dual-{node}")).collect();
+    let left = || async {
+        let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
+        let mut found = BTreeSet::new();
+        for kind in OWNED {
+            let objects = world.api(kind).list(&selector).await.unwrap();
+            found.extend(objects.iter().map(|object| format!("{kind} {}", object.name_any())));
+        }
+        (found == kept).then_some(())
+    };
+    wait::until(DEADLINE, "only the claims to keep are left", left).await.unwrap();
+    let binding = format!("strimzi-{}-{cluster}-kafka-init", world.namespace);
+    wait::for_absence(&cluster_role_bindings(world), &binding, DEADLINE).await.unwrap();
+}
+
+async fn released(world: &World, topic: &str) {
+    world.until("KafkaTopic", topic, "has no finalizer", |topic| topic.finalizers().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_deleted_cluster_leaves_nothing_but_the_volumes_to_keep_and_another_one_goes_on() {
+    let world = World::start("delete").await;
+    collect(&world);
+    world.apply(&two_volumes("c")).await;
+    world.apply(&racked("c")).await;
+    world.running("c", 3).await;
+    world.apply(&pool("other", "spare", 1)).await;
+    let mut other = racked("other");
+    other["spec"]["kafka"]["config"] = json!({});
+    world.apply(&other).await;
+    world.until("Pod", "other-spare-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    world.deploying("other").await;
+    for (cluster, name) in [("c", "orders"), ("other", "bills")] {
+        world.apply(&topic(cluster, name)).await;
+    }
+    let before = world.versions("other").await;
+    assert_eq!(world.versions("c").await.keys().filter(|name| name.contains("data-1-")).count(), 3);
+
+    world.delete("Kafka", "c").await;
+    only_kept_claims(&world, "c").await;
+    released(&world, "orders").await;
+    world.exists("KafkaNodePool", "dual").await;
+
+    assert_eq!(world.versions("other").await, before);
+    assert_eq!(world.get("KafkaTopic", "bills").await.finalizers(), [FINALIZER]);
+    let binding = format!("strimzi-{}-other-kafka-init", world.namespace);
+    assert!(cluster_role_bindings(&world).get_opt(&binding).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_a_cluster_left_that_was_deleted_while_no_operator_ran_goes_at_the_next_start() {
+    let mut world = World::start("absent").await;
+    collect(&world);
+    world.apply(&two_volumes("c")).await;
+    world.apply(&racked("c")).await;
+    world.running("c", 3).await;
+    world.apply(&topic("c", "orders")).await;
+    world.kill_operator();
+    // As `kubectl delete -f` does: everything at once. The topic waits for somebody to take its finalizer off.
+    for (kind, name) in [("KafkaTopic", "orders"), ("KafkaNodePool", "dual"), ("Kafka", "c")] {
+        world.delete(kind, name).await;
+    }
+    world.gone("Service", "c-kafka-bootstrap").await;
+    world.gone("StrimziPodSet", "c-dual").await;
+    world.exists("KafkaTopic", "orders").await;
+    world.start_operator();
+    world.gone("KafkaTopic", "orders").await;
+    only_kept_claims(&world, "c").await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_the_selector_leaves_out_is_not_gone() {
+    let mut world = World::start("selector").await;
+    world.usual("c").await;
+    world.apply(&topic("c", "orders")).await;
+    world.kill_operator();
+    let before = world.versions("c").await;
+    world.set("STRIMZI_CUSTOM_RESOURCE_SELECTOR", "team=blue");
+    world.start_operator();
+    world.apply(&pool("mine", "spare", 1)).await;
+    let mut mine = kafka("mine");
+    mine["metadata"]["labels"] = json!({"team": "blue"});
+    mine["spec"]["kafka"]["config"] = json!({});
+    world.apply(&mine).await;
+    world.exists("Pod", "mine-spare-0").await;
+    // A change of an object of the other cluster brings a look at it.
+    world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"a": "b"}}})).await;
+    world.operator().passes(2).await;
+    assert_eq!(world.versions("c").await, before);
+    assert_eq!(world.get("KafkaTopic", "orders").await.finalizers(), [FINALIZER]);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_deleted_without_its_objects_keeps_them() {
+    let world = World::start("orphan").await;
+    collect(&world);
+    world.usual("c").await;
+    let uids = async || {
+        let versions = world.versions("c").await;
+        let uid = |version: String| version.split(' ').next().unwrap().to_owned();
+        versions.into_iter().map(|(name, version)| (name, uid(version))).collect::<Vec<_>>()
+    };
+    let before = uids().await;
+    world.api("Kafka").delete("c", &DeleteParams::orphan()).await.unwrap();
+    world.gone("Kafka", "c").await;
+    world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"a": "b"}}})).await;
+    world.operator().passes(2).await;
+    assert_eq!(uids().await, before);
+    // The same resource again takes its objects back.
+    world.apply(&kafka("c")).await;
+    world.running("c", 3).await;
+    assert_eq!(uids().await, before);
+    world
+        .until("Service", "c-kafka-bootstrap", "has its owner again", |service| {
+            service.owner_references().iter().any(|owner| owner.kind == "Kafka")
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn rights_in_a_watched_namespace_go_with_the_cluster() {
+    let server = ApiServer::shared().await.unwrap();
+    let mut world = World::without_operator(server, "watching").await;
+    collect(&world);
+    let topics = server.create_namespace("watched").await.unwrap();
+    let value = format!("watchNamespaces={{{topics}}}");
+    rights::grant(&world.client, &world.namespace, &[&value]).await;
+    let namespaces = format!("{},{topics}", world.namespace);
+    world.set("STRIMZI_NAMESPACE", &namespaces);
+    world.set("STRIMZI_ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED", "true");
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    let mut watching = kafka("c");
+    watching["spec"]["entityOperator"] = json!({"topicOperator": {"watchedNamespace": topics}});
+    world.apply(&watching).await;
+    let there = |kind: &str| -> Api<DynamicObject> {
+        Api::namespaced_with(world.client.clone(), &topics, &resource(kind))
+    };
+    let rights = [("RoleBinding", "c-entity-topic-operator-role"), ("Role", "c-entity-operator")];
+    for (kind, name) in rights {
+        wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
+    }
+    there("KafkaTopic")
+        .create(&kube::api::PostParams::default(), &serde_json::from_value(topic("c", "orders")).unwrap())
+        .await
+        .unwrap();
+    world.delete("Kafka", "c").await;
+    for (kind, name) in rights {
+        wait::for_absence(&there(kind), name, DEADLINE).await.unwrap();
+    }
+    let free = |topic: &DynamicObject| topic.finalizers().is_empty();
+    wait::for_object(&there("KafkaTopic"), "orders", DEADLINE, "has no finalizer", free).await.unwrap();
+}
