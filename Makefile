@@ -85,5 +85,6 @@ chart: crds ## Package the Helm chart
 	@e2e/chart.sh
 
 .PHONY: bench
-bench: ## Measure the running system on this machine and print each figure beside its limit
+bench: prerequisites ## Measure the running system on this machine and print each figure beside its limit
+	$(STATIC) cargo build --release --locked --target $(TARGET) -p bench
 	@e2e/bench.sh

@@ -5,9 +5,16 @@ source "$(dirname "$0")/lib.sh"
 
 NAMESPACE=bench
 ROWS=()
-# row WHAT VALUE LIMIT
+# row WHAT VALUE LIMIT: in the shape of e2e/bench/src/report.rs.
 row() {
-  ROWS+=("$(printf '%-62s %12s %12s' "$1" "$2" "$3")")
+  ROWS+=("$(printf '%-76s %10s %10s' "$1" "$2" "$3")")
+}
+
+# bench_of KIND: the rows of the bench of an operator without a cluster, with the release binary.
+bench_of() {
+  local release=target/x86_64-unknown-linux-gnu/release rows
+  rows=$("$release/bench" "$1s" --operator "$release/$1-operator")
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
 # resident POD PORT: megabytes that the operator in the pod says it holds.
@@ -19,6 +26,11 @@ resident() {
 
 step "Building"
 images
+step "Topics"
+e2e/kubernetes/build.sh control-plane kafka
+bench_of topic
+step "Users"
+bench_of user
 step "Starting Kubernetes"
 cluster
 [[ $CLUSTER == local ]] || die "the bench reads pods by their address, which only works on the local Kubernetes"
@@ -54,5 +66,5 @@ row "topic-operator, MB resident (Strimzi: 189)" "$(resident "$NAMESPACE" "$enti
 row "user-operator, MB resident (Strimzi: 208)" "$(resident "$NAMESPACE" "$entity" 8081)" "20"
 k delete namespace "$NAMESPACE" --wait=false >/dev/null
 summary
-printf '\n%-62s %12s %12s\n' "figure" "measured" "limit"
+printf '\n%-76s %10s %10s\n' "figure" "measured" "limit"
 printf '%s\n' "${ROWS[@]}"

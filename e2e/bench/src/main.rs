@@ -1,0 +1,60 @@
+//! Measures the topic and the user operator on this machine: a real API server, a real Kafka node, the release binary
+//! as a process.
+//!
+//! Rows go to standard output (figure, measured, limit), progress to standard error. Nothing is judged here: a busy
+//! machine is no failure.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the rows are the product")]
+
+mod bare;
+mod idle;
+mod operator;
+mod report;
+mod single;
+mod topics;
+mod users;
+mod world;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the topic and the user operator beside the bare API calls they need.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// KafkaTopics: some are there and Ready, more are new.
+    Topics {
+        /// The binary of the topic operator.
+        #[arg(long)]
+        operator: PathBuf,
+        /// Topics that are Ready before.
+        #[arg(long, default_value_t = 1000)]
+        old: usize,
+        /// Topics that are new.
+        #[arg(long, default_value_t = 5000)]
+        new: usize,
+    },
+    /// KafkaUsers with certificates, two rules and a quota each.
+    Users {
+        /// The binary of the user operator.
+        #[arg(long)]
+        operator: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 2000)]
+        count: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().what {
+        What::Topics { operator, old, new } => topics::run(&operator, old, new).await,
+        What::Users { operator, count } => users::run(&operator, count).await,
+    }
+}

@@ -1,0 +1,84 @@
+//! The API server that an operator works on, and what is asked of it.
+
+use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
+
+use anyhow::Context as _;
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Client, Resource, api::PostParams};
+use serde::{Serialize, de::DeserializeOwned};
+use test_support::ApiServer;
+
+/// Requests in flight when resources are made, and in the bare calls: as many as the operators have.
+pub const IN_FLIGHT: usize = 32;
+/// The labels of all resources.
+pub const CLUSTER: &str = "strimzi.io/cluster=my";
+
+/// An API server with the custom resources, and a namespace.
+pub struct World {
+    pub client: Client,
+    pub namespace: String,
+    pub kubeconfig: PathBuf,
+    server: ApiServer,
+}
+
+impl World {
+    pub async fn start() -> anyhow::Result<Self> {
+        let server = ApiServer::start().await?;
+        let crds: Vec<_> = api::crds::all()?.into_iter().map(|file| file.crd).collect();
+        server.install_crds(&crds).await?;
+        Ok(Self {
+            client: server.client().await?,
+            namespace: server.create_namespace("bench").await?,
+            kubeconfig: server.admin_kubeconfig_file()?,
+            server,
+        })
+    }
+
+    /// A namespace for the bare calls, which the operator does not watch.
+    pub async fn other_namespace(&self) -> anyhow::Result<String> {
+        self.server.create_namespace("bare").await
+    }
+
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Writes of these resources (plural) so far, by anybody, as the API server counts them.
+    pub async fn writes(&self, resources: &[&str]) -> anyhow::Result<f64> {
+        let text = self.client.request_text(http_get("/metrics")?).await.context("ask the API server")?;
+        let counts = |line: &&str| {
+            line.starts_with("apiserver_request_total{")
+                && resources.iter().any(|name| line.contains(&format!("resource=\"{name}\"")))
+                && ["POST", "PUT", "PATCH", "APPLY", "DELETE"]
+                    .iter()
+                    .any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+        };
+        Ok(text.lines().filter(counts).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+}
+
+fn http_get(path: &str) -> anyhow::Result<http::Request<Vec<u8>>> {
+    http::Request::get(path).body(Vec::new()).context("make a request")
+}
+
+/// The labels by which operators know their resources.
+pub fn labels() -> BTreeMap<String, String> {
+    CLUSTER.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect()
+}
+
+/// Makes objects, many at a time.
+pub async fn create_all<K>(api: &Api<K>, objects: Vec<K>) -> anyhow::Result<()>
+where
+    K: Resource + Clone + DeserializeOwned + Serialize + Debug,
+{
+    stream::iter(objects)
+        .map(|object| async move { api.create(&PostParams::default(), &object).await.map(drop) })
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect::<()>()
+        .await
+        .context("create resources")
+}
