@@ -53,9 +53,12 @@ async fn an_idle_pass_reads_no_password() {
     let mut w = World::alone().await;
     w.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
     w.make_secret("idle", &[("pass", b"some-password")]).await;
+    w.set("STRIMZI_SECRET_PREFIX", "of-");
     w.start_operator().await;
     w.create("idle-user", with_password_from("idle", "pass")).await;
-    w.ready("idle-user").await;
+    let status = w.ready("idle-user").await.status.unwrap();
+    assert_eq!(status.secret.as_deref(), Some("of-idle-user"));
+    assert_eq!(w.secret("of-idle-user").await["password"], "some-password");
     w.passes(2.0).await;
     let before = w.secret_reads().await;
     assert!(before >= 1.0, "the password was read at least once");
@@ -69,7 +72,7 @@ async fn an_idle_pass_reads_no_password() {
     .await
     .unwrap();
     // The password of another user serves too, though nobody announces its changes.
-    w.create("borrower", with_password_from("idle-user", "password")).await;
+    w.create("borrower", with_password_from("of-idle-user", "password")).await;
     w.ready("borrower").await;
     w.logs_in("borrower", "some-password").await;
 }
