@@ -1,7 +1,5 @@
 //! Passwords in Secrets that somebody else made.
 
-use std::time::{Duration, Instant};
-
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use test_support::wait;
@@ -24,11 +22,9 @@ async fn a_change_of_the_secret_is_a_change_of_the_login() {
         w.ready(name).await;
     }
     w.logs_in("one", "first-password").await;
-    let begun = Instant::now();
+    // The operator looks at everything once an hour: only the watch can tell it.
     w.change_secret("chosen", &[("one", b"second-password")]).await;
     w.logs_in("one", "second-password").await;
-    // The operator looks at everything once an hour: only the watch can have told it.
-    assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
     assert_eq!(w.secret("one").await["password"], "second-password");
     w.with_password("one", "first-password").describe_cluster().await.unwrap_err();
     assert_eq!(w.secret("two").await["password"], "other-password");
