@@ -171,21 +171,18 @@ impl Controller {
     }
 
     fn follow(&self) {
-        let (queue, passwords) = (self.queue.clone(), Arc::clone(&self.context.observer.passwords));
+        let (enqueue, passwords) = (self.enqueue(), Arc::clone(&self.context.observer.passwords));
         self.users.on_change(move |event| {
             passwords.note(event);
             if concerns_us(event) {
-                queue.add(event.key().name.clone());
+                enqueue(event.key().name.clone());
             }
         });
-        let queue = self.queue.clone();
-        self.context.observer.passwords.on_change(move |name| {
-            queue.add(name);
-        });
-        let (queue, secrets) = (self.queue.clone(), Arc::clone(&self.context.observer.secrets));
+        self.context.observer.passwords.on_change(self.enqueue());
+        let (enqueue, secrets) = (self.enqueue(), Arc::clone(&self.context.observer.secrets));
         self.secrets.on_change(move |event| {
             if let Some(name) = secrets.changed(event) {
-                queue.add(name);
+                enqueue(name);
             }
         });
         let (queue, users) = (self.queue.clone(), self.users.clone());
@@ -200,6 +197,16 @@ impl Controller {
                 }
             }
         });
+    }
+
+    /// Asks for a look at a user, and counts the requests that were not needed.
+    fn enqueue(&self) -> impl Fn(String) + Send + Sync + use<> {
+        let (queue, already) = (self.queue.clone(), self.context.metrics.already_enqueued.clone());
+        move |name| {
+            if !queue.add(name) {
+                already.inc();
+            }
+        }
     }
 
     fn resync(&self) -> impl Future<Output = ()> + Send + 'static {

@@ -138,21 +138,20 @@ impl ClientContext for Pauses {
 
 /// An idempotent producer is refused before it sends anything, and reports that as a purged queue; one that is not is
 /// told what it may not do.
-fn producer(cli: &Cli, idempotent: bool) -> Result<(FutureProducer<Pauses>, watch::Receiver<(u64, i64)>)> {
+fn producer(cli: &Cli, idempotent: bool, pauses: Pauses) -> Result<FutureProducer<Pauses>> {
     let mut config = base_config(cli)?;
     config
         .set("acks", "all")
         .set("enable.idempotence", idempotent.to_string())
         .set("statistics.interval.ms", "200")
         .set("message.timeout.ms", "60000");
-    let (sender, pauses) = watch::channel((0, 0));
-    let producer = FutureProducer::from_config_and_context(&config, Pauses(sender));
-    Ok((producer.context("cannot make a producer")?, pauses))
+    FutureProducer::from_config_and_context(&config, pauses).context("cannot make a producer")
 }
 
 /// Gives back the longest pause that a broker asked for, in ms.
 async fn produce(cli: &Cli, count: u64) -> Result<i64> {
-    let (producer, mut pauses) = producer(cli, true)?;
+    let (sender, mut pauses) = watch::channel((0, 0));
+    let producer = producer(cli, true, Pauses(sender))?;
     let mut pending = Vec::with_capacity(count as usize);
     for number in 0..count {
         let (key, value) = (number.to_string(), format!("record {number}"));
@@ -222,7 +221,7 @@ fn number(payload: Option<&[u8]>) -> Option<u64> {
 }
 
 async fn expect_denied(cli: &Cli) -> Result<()> {
-    let (producer, _) = producer(cli, false)?;
+    let producer = producer(cli, false, Pauses(watch::channel((0, 0)).0))?;
     let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
     match producer.send(record, Duration::from_secs(30)).await {
         Ok(_) => bail!("the record was accepted, but this user must not write to {}", cli.topic),

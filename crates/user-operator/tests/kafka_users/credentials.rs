@@ -167,6 +167,7 @@ async fn a_paused_user_is_left_as_it_is() {
     .unwrap();
     w.patch("paused", json!({"spec": {"quotas": {"producerByteRate": 6}}})).await;
     w.passes(2.0).await;
+    assert!(w.metric("strimzi_resources_paused") >= 1.0);
     assert_eq!(w.quotas("paused").await["producer_byte_rate"].to_string(), "5");
     w.patch("paused", json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": null}}})).await;
     w.ready("paused").await;
