@@ -133,6 +133,36 @@ fn an_option_that_kafka_changes_live_restarts_nothing() {
 }
 
 #[test]
+fn a_change_at_run_time_is_done_when_the_brokers_run_with_it_and_not_before() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["config"]["num.io.threads"] = json!(12);
+        kafka["metadata"]["generation"] = json!(2);
+    });
+    let generation = |plan: &Plan| plan.status.kafka.as_ref().unwrap()["observedGeneration"].clone();
+    let run_with = |world: &mut World, threads: &str| {
+        for broker in 0..3 {
+            let now = ConfigView { value: Some(threads.to_owned()), source: ConfigSource::DynamicDefault };
+            let options = BTreeMap::from([("num.io.threads".to_owned(), now)]);
+            world.observed.view.as_mut().unwrap().broker_configs.insert(broker, options);
+        }
+    };
+    let unknown = world.plan();
+    assert!(condition(&unknown, "Ready").is_some(), "it serves on meanwhile");
+    assert_eq!((generation(&unknown), unknown.requeue_seconds.is_some()), (json!(1), true));
+    run_with(&mut world, "8");
+    let told = world.plan();
+    assert_eq!((generation(&told), told.requeue_seconds.is_some()), (json!(1), true));
+    run_with(&mut world, "12");
+    let done = world.plan();
+    assert_eq!((generation(&done), done.requeue_seconds), (json!(2), None));
+    // A Kafka that does not answer is not known to run with it.
+    world.observed.view = None;
+    assert_eq!(generation(&world.plan()), 1);
+}
+
+#[test]
 fn an_option_that_is_read_at_start_restarts_every_node_and_says_why() {
     let mut world = World::load("dual-role.input.yaml");
     world.settle();
