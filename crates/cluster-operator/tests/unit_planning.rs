@@ -325,6 +325,28 @@ fn a_broker_with_replicas_is_never_removed() {
 }
 
 #[test]
+fn the_claim_of_a_volume_that_left_its_pool_goes_when_no_pod_uses_it_any_more() {
+    let mut world = World::load("split-pools.input.yaml");
+    world.settle();
+    let claims = |world: &World, volume: &str| -> usize {
+        world
+            .observed
+            .claims
+            .keys()
+            .filter(|name| name.starts_with(&format!("{volume}-shop-brokers")))
+            .count()
+    };
+    assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 3));
+    world.pool(0, |pool| drop(pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1)));
+    let plan = world.plan();
+    assert!(plan.delete.is_empty(), "{:?}", plan.delete);
+    assert_eq!(roll(&mut world), 3);
+    let plan = world.plan();
+    world.apply(&plan);
+    assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 0));
+}
+
+#[test]
 fn a_storage_change_that_cannot_be_made_leaves_the_storage_as_it_is() {
     let mut world = World::load("split-pools.input.yaml");
     world.settle();
