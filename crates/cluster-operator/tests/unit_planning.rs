@@ -133,6 +133,36 @@ fn an_option_that_kafka_changes_live_restarts_nothing() {
 }
 
 #[test]
+fn a_change_at_run_time_is_done_when_the_brokers_run_with_it_and_not_before() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["config"]["num.io.threads"] = json!(12);
+        kafka["metadata"]["generation"] = json!(2);
+    });
+    let generation = |plan: &Plan| plan.status.kafka.as_ref().unwrap()["observedGeneration"].clone();
+    let run_with = |world: &mut World, threads: &str| {
+        for broker in 0..3 {
+            let now = ConfigView { value: Some(threads.to_owned()), source: ConfigSource::DynamicDefault };
+            let options = BTreeMap::from([("num.io.threads".to_owned(), now)]);
+            world.observed.view.as_mut().unwrap().broker_configs.insert(broker, options);
+        }
+    };
+    let unknown = world.plan();
+    assert!(condition(&unknown, "Ready").is_some(), "it serves on meanwhile");
+    assert_eq!((generation(&unknown), unknown.requeue_seconds.is_some()), (json!(1), true));
+    run_with(&mut world, "8");
+    let told = world.plan();
+    assert_eq!((generation(&told), told.requeue_seconds.is_some()), (json!(1), true));
+    run_with(&mut world, "12");
+    let done = world.plan();
+    assert_eq!((generation(&done), done.requeue_seconds), (json!(2), None));
+    // A Kafka that does not answer is not known to run with it.
+    world.observed.view = None;
+    assert_eq!(generation(&world.plan()), 1);
+}
+
+#[test]
 fn an_option_that_is_read_at_start_restarts_every_node_and_says_why() {
     let mut world = World::load("dual-role.input.yaml");
     world.settle();
@@ -292,6 +322,28 @@ fn a_broker_with_replicas_is_never_removed() {
         ["shop-brokers-2", "data-1-shop-brokers-2", "shop-brokers-2"],
         "the claim to keep is kept"
     );
+}
+
+#[test]
+fn the_claim_of_a_volume_that_left_its_pool_goes_when_no_pod_uses_it_any_more() {
+    let mut world = World::load("split-pools.input.yaml");
+    world.settle();
+    let claims = |world: &World, volume: &str| -> usize {
+        world
+            .observed
+            .claims
+            .keys()
+            .filter(|name| name.starts_with(&format!("{volume}-shop-brokers")))
+            .count()
+    };
+    assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 3));
+    world.pool(0, |pool| drop(pool["spec"]["storage"]["volumes"].as_array_mut().unwrap().remove(1)));
+    let plan = world.plan();
+    assert!(plan.delete.is_empty(), "{:?}", plan.delete);
+    assert_eq!(roll(&mut world), 3);
+    let plan = world.plan();
+    world.apply(&plan);
+    assert_eq!((claims(&world, "data-0"), claims(&world, "data-1")), (3, 0));
 }
 
 #[test]

@@ -225,3 +225,34 @@ async fn typed_objects_can_be_applied() {
     let seen = live(applier.client(), &value).await;
     assert_eq!(applier.apply(&service, Some(&seen)).await.unwrap(), Applied::Unchanged);
 }
+
+#[tokio::test]
+async fn a_list_in_pages_brings_every_object_once_and_a_kind_that_does_not_exist_is_an_error() {
+    let (applier, namespace) = setup().await;
+    let map = |index: usize| {
+        let labels = json!({"even": (index % 2 == 0).to_string()});
+        json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": format!("m-{index:03}"), "namespace": namespace, "labels": labels}})
+    };
+    let maps: Vec<Value> = (0..520).map(map).collect();
+    for some in maps.chunks(40) {
+        futures::future::join_all(some.iter().map(|map| applier.apply_value(map, None))).await;
+    }
+    let names = async |labels: Option<&str>, fields: Option<&str>| {
+        let mut names = Vec::new();
+        let each = |meta: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| names.extend(meta.name);
+        applier.each_metadata::<ConfigMap>(&namespace, labels, fields, each).await.unwrap();
+        names
+    };
+    let all = names(None, None).await;
+    assert_eq!(all, (0..520).map(|index| format!("m-{index:03}")).collect::<Vec<_>>());
+    assert_eq!(names(Some("even=true"), None).await.len(), 260);
+    assert_eq!(names(None, Some("metadata.name=m-007")).await, ["m-007"]);
+    assert!(names(None, Some("metadata.name=none")).await.is_empty());
+
+    // A server without the custom resources: that is not the same as having none.
+    let bare = ApiServer::start().await.unwrap();
+    let applier = Applier::new(bare.client().await.unwrap());
+    let error = applier.each_metadata::<api::Kafka>("default", None, None, |_| {}).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}

@@ -1,7 +1,8 @@
 //! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
 
-use api::{Kafka, KafkaNodePool, KafkaTopic};
+use api::{Kafka, KafkaNodePool, KafkaTopic, labels};
 use futures::future;
+use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
@@ -30,6 +31,19 @@ pub enum Error {
         name: String,
         /// What the server said.
         why: String,
+    },
+    /// What is to be made is there already, and not as an object of the cluster.
+    #[error(
+        "{kind} {name} exists without the labels strimzi.io/kind: Kafka and strimzi.io/cluster: {cluster}: add them if \
+         it belongs to the cluster, else delete it"
+    )]
+    Unlabelled {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The cluster that needs it.
+        cluster: String,
     },
     /// The caches were behind: what the plan wants to make is there already, or changed.
     #[error("{kind} {name} changed while it was planned")]
@@ -162,10 +176,26 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
             tracing::info!(kind, object = name, "written with new key material");
             Ok(())
         }
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Err(Error::Outdated { kind, name }),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            // One that no cache has stays unseen for ever.
+            let cluster = wanted.object["metadata"]["labels"][labels::CLUSTER].as_str().unwrap_or_default();
+            let found = tokio::time::timeout(REQUEST_DEADLINE, api.get_opt(&name)).await;
+            match found.ok().and_then(Result::ok).flatten() {
+                Some(found) if !is_of(&found, cluster) => {
+                    Err(Error::Unlabelled { kind, name, cluster: cluster.to_owned() })
+                }
+                _ => Err(Error::Outdated { kind, name }),
+            }
+        }
         Ok(Err(error)) => Err(refused(error.to_string())),
         Err(_) => Err(refused("no answer in time".to_owned())),
     }
+}
+
+/// Whether the caches hold an object as one of the cluster.
+fn is_of(object: &DynamicObject, cluster: &str) -> bool {
+    let has = |key: &str, value: &str| object.labels().get(key).is_some_and(|found| found == value);
+    has(labels::CLUSTER, cluster) && has(labels::KIND, "Kafka")
 }
 
 /// Makes a created object look applied, so that the next pass has nothing to write, and a later apply can remove

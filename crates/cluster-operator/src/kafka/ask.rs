@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, Endpoint, FeatureUpdate,
-    FeatureUpdateKind, KafkaError, Outcomes, QuotaEntity, QuotaName, TopicDescription, Voter,
+    Admin, AdminError, ConfigChange, ConfigEntry, ConfigResource, ConfigSelection, Endpoint, ErrorCode,
+    FeatureUpdate, FeatureUpdateKind, KafkaError, Outcomes, QuotaEntity, QuotaName, TopicDescription, Voter,
 };
 use thiserror::Error;
 
@@ -129,11 +129,29 @@ pub async fn roll_view(admin: &Admin, fetch_timeout_ms: i64) -> Result<RollKafka
     let select = ConfigSelection::Names(BTreeSet::from([MIN_ISR.to_owned()]));
     let (configs, quorum) =
         future::join(admin.describe_configs(resources, select), admin.describe_quorum()).await;
-    let mut configs = configs.map_err(call("read min.insync.replicas of the topics"))?;
+    let configs = configs.map_err(call("read min.insync.replicas of the topics"))?;
+    Ok(RollKafka {
+        quorum: quorum.ok().and_then(|quorum| roll_quorum(&quorum, fetch_timeout_ms)),
+        partitions: roll_partitions(&topics, configs)?,
+    })
+}
+
+/// Every partition with what it needs. One of which that is not known could lose its last replica: then nothing is known.
+fn roll_partitions(
+    topics: &BTreeMap<String, TopicDescription>,
+    mut configs: Outcomes<ConfigResource, BTreeMap<String, ConfigEntry>>,
+) -> Result<Vec<RollPartition>, Error> {
     let mut partitions = Vec::new();
-    for (name, topic) in &topics {
-        // A topic without an answer was deleted between the two requests.
-        let Some(Ok(entries)) = configs.remove(&ConfigResource::Topic(name.clone())) else { continue };
+    for (name, topic) in topics {
+        let refused =
+            |source| Error::Refused { action: format!("read min.insync.replicas of topic {name}"), source };
+        let entries = match configs.remove(&ConfigResource::Topic(name.clone())) {
+            Some(Ok(entries)) => entries,
+            // It was deleted between the two requests.
+            Some(Err(error)) if error.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => continue,
+            Some(Err(error)) => return Err(refused(error)),
+            None => return Err(refused(KafkaError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "no answer"))),
+        };
         let value = entries.get(MIN_ISR).and_then(|entry| entry.value.as_deref());
         let min_isr = value.and_then(|value| value.parse().ok()).unwrap_or(1);
         partitions.extend(topic.partitions.iter().map(|partition| RollPartition {
@@ -143,10 +161,7 @@ pub async fn roll_view(admin: &Admin, fetch_timeout_ms: i64) -> Result<RollKafka
             min_isr,
         }));
     }
-    Ok(RollKafka {
-        quorum: quorum.ok().and_then(|quorum| roll_quorum(&quorum, fetch_timeout_ms)),
-        partitions,
-    })
+    Ok(partitions)
 }
 
 fn roll_quorum(quorum: &kafka_admin::Quorum, fetch_timeout_ms: i64) -> Option<RollQuorum> {
@@ -220,4 +235,54 @@ fn refused<K>(action: &str, outcomes: Outcomes<K>) -> Result<(), Error> {
         outcome.map_err(|source| Error::Refused { action: action.to_owned(), source })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_admin::PartitionDescription;
+
+    use super::*;
+
+    fn topics(names: &[&str]) -> BTreeMap<String, TopicDescription> {
+        let partition = PartitionDescription {
+            index: 0,
+            leader: Some(0),
+            leader_epoch: 0,
+            replicas: vec![0, 1, 2],
+            isr: vec![0, 1],
+            offline: vec![],
+        };
+        let topic = |name: &&str| {
+            let id = kafka_admin::Uuid::nil();
+            let partitions = vec![partition.clone()];
+            (
+                (*name).to_owned(),
+                TopicDescription { name: (*name).to_owned(), id, internal: false, partitions },
+            )
+        };
+        names.iter().map(topic).collect()
+    }
+
+    fn minimum(value: &str) -> BTreeMap<String, ConfigEntry> {
+        let source = kafka_admin::ConfigSource::DynamicTopic;
+        let entry = ConfigEntry { value: Some(value.to_owned()), source, read_only: false, sensitive: false };
+        BTreeMap::from([(MIN_ISR.to_owned(), entry)])
+    }
+
+    #[test]
+    fn a_topic_of_which_the_minimum_is_not_known_ends_the_look_and_a_deleted_one_does_not() {
+        let topic = |name: &str| ConfigResource::Topic(name.to_owned());
+        let failed = |code| Err(KafkaError::new(code, ""));
+        let of = |other| {
+            let mut configs = Outcomes::from([(topic("a"), Ok(minimum("2")))]);
+            configs.extend(other);
+            roll_partitions(&topics(&["a", "b"]), configs)
+        };
+        let known = of(Some((topic("b"), Ok(minimum("1"))))).unwrap();
+        assert_eq!(known.iter().map(|partition| partition.min_isr).collect::<Vec<_>>(), [2, 1]);
+        let deleted = of(Some((topic("b"), failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))).unwrap();
+        assert_eq!(deleted.len(), 1);
+        assert!(of(Some((topic("b"), failed(ErrorCode::REQUEST_TIMED_OUT)))).is_err());
+        assert!(of(None).is_err());
+    }
 }

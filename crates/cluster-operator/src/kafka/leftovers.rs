@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, labels, names};
+use k8s_openapi::api::core::v1::Pod;
 
 use super::actions::{DesiredObject, ObjectRef};
 use super::cluster::Cluster;
@@ -38,7 +39,7 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
     }
     for (name, claim) in &observed.claims {
         let deletable = annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM);
-        let in_use = observed.pods.keys().any(|pod| name.ends_with(&format!("-{pod}")));
+        let in_use = observed.pods.values().any(|pod| mounts(pod, name));
         if is_kafkas(cluster, claim.metadata.labels.as_ref()) && deletable && !in_use {
             found.insert(reference("v1", "PersistentVolumeClaim", name));
         }
@@ -80,6 +81,14 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
         }
     }
     found.into_iter().filter(|reference| !keep.contains(reference)).collect()
+}
+
+/// Whether a pod was made with the claim. A volume that left its pool is in use until the pod was made anew.
+fn mounts(pod: &Pod, claim: &str) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
+    let mut claims =
+        volumes.into_iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    claims.any(|mounted| mounted.claim_name == claim)
 }
 
 /// Whether the labels say that the object belongs to Kafka itself and was made by this operator.

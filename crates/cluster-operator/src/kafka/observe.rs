@@ -64,6 +64,7 @@ impl Observer {
             others: self.caches.plain_of(key),
             storage_classes: BTreeMap::new(),
             view: None,
+            compared: None,
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })

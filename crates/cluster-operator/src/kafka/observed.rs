@@ -38,6 +38,8 @@ pub struct Observed {
     pub storage_classes: BTreeMap<String, Option<bool>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
+    /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
+    pub compared: Option<String>,
     /// What apply made for the material requests of the previous round of this pass, by identifier.
     pub made: BTreeMap<String, Material>,
     /// Settings of the operator.

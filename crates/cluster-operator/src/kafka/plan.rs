@@ -22,6 +22,9 @@ use super::status::{self, Progress};
 use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, directory_id_request};
 use super::{claims, reasons};
 
+/// Seconds until brokers that were told an option are asked for it again.
+const COMPARE_AGAIN_SECONDS: u64 = 2;
+
 /// Plans one pass over one Kafka cluster.
 ///
 /// - A resource that is wrong yields a plan that writes statuses, and certificates that are about to end.
@@ -135,11 +138,26 @@ fn complete(
     {
         progress.waiting_for.push("Kafka has not answered yet".to_owned());
     }
+    if progress.waiting_for.is_empty() && !runs_with_its_options(cluster, observed, &plan) {
+        progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
+        // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
+        plan.requeue_seconds = observed.view.is_some().then_some(COMPARE_AGAIN_SECONDS);
+    }
     warnings.sort();
     warnings.dedup();
     plan.status.kafka = Some(status::kafka(kafka, cluster, certificates, observed, warnings, &progress, now));
     plan.waiting_for = progress.waiting_for;
     plan
+}
+
+/// Whether every broker is known to run with the wanted values of the options that change at run time.
+fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) -> bool {
+    if observed.compared.as_ref() == Some(&plan.live_config_fingerprint) {
+        return true;
+    }
+    let Some(view) = &observed.view else { return false };
+    cluster.broker_ids().iter().all(|broker| view.broker_configs.contains_key(broker))
+        && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {

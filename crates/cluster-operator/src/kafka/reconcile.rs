@@ -119,10 +119,12 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
+        observed.compared = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let admin = self.look(key, &mut observed).await;
         let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
+                self.note_options(key, &observed, &plan);
                 apply::statuses(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in plan.waiting_for.iter().chain(&waits) {
                     tracing::debug!(cluster = %key, reason, "waiting");
@@ -222,8 +224,9 @@ impl Reconciler {
                 }
                 continue;
             }
-            let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-            let compared = verified.as_ref() == Some(&wanted.live_config_fingerprint);
+            // A plan without nodes is one of a resource that is wrong.
+            let compared = wanted.nodes.is_empty()
+                || observed.compared.as_ref() == Some(&wanted.live_config_fingerprint);
             let (Some(admin), Some(view), false) = (admin, observed.view.as_mut(), compared) else {
                 return Ok((observed, wanted));
             };
@@ -238,19 +241,20 @@ impl Reconciler {
                     _ => return Ok((observed, wanted)),
                 }
             }
-            let settled = wanted.restarts.is_empty()
-                && !wanted
-                    .admin
-                    .iter()
-                    .any(|call| matches!(call, super::actions::AdminCall::AlterBrokerConfig { .. }))
-                && view.broker_configs.len() == wanted.nodes.iter().filter(|node| node.broker).count();
-            if settled {
-                let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-                verified.insert(key.clone(), wanted.live_config_fingerprint.clone());
-            }
             return Ok((observed, wanted));
         }
         Err(Error::Endless)
+    }
+
+    /// After all that Kafka should be told was told: remembers that its options need no comparison until they change.
+    fn note_options(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) {
+        let Some(view) = observed.view.as_ref().filter(|_| !plan.nodes.is_empty()) else { return };
+        let mut brokers = plan.nodes.iter().filter(|node| node.broker);
+        // A broker that restarts may run with what its file said.
+        if plan.restarts.is_empty() && brokers.all(|node| view.broker_configs.contains_key(&node.id)) {
+            let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+            verified.insert(key.clone(), plan.live_config_fingerprint.clone());
+        }
     }
 
     /// The resource is gone, or is about to: then only the topics must not wait for an operator that goes with them.

@@ -16,6 +16,9 @@ use super::observed::Observed;
 use super::roll::{self, Decision, PodState, RollNode};
 use crate::podset::plan::is_ready;
 
+/// Name of Kafka's container.
+const KAFKA_CONTAINER: &str = "kafka";
+
 /// Makes the next step. Returns what the roll waits for, if it waits.
 pub async fn step(
     applier: &Applier,
@@ -111,8 +114,8 @@ pub fn state(pod: &Pod) -> PodState {
     if is_stuck(pod) { PodState::Stuck } else { PodState::Unready }
 }
 
-/// A pod that cannot start as it is (strimzi.md 4.7): it was not scheduled, or a container waits for a reason that
-/// time alone does not end.
+/// A pod that cannot start as it is (strimzi.md 4.7): it was not scheduled, or Kafka's container, or one that runs before
+/// it, waits for a reason that time alone does not end. While another container waits, Kafka may be serving.
 fn is_stuck(pod: &Pod) -> bool {
     let Some(status) = &pod.status else { return false };
     let unscheduled = status.conditions.iter().flatten().any(|condition| {
@@ -120,7 +123,14 @@ fn is_stuck(pod: &Pod) -> bool {
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
     });
-    let containers = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let kafka =
+        status.container_statuses.iter().flatten().filter(|container| container.name == KAFKA_CONTAINER);
+    let running =
+        kafka.clone().any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
+    if running {
+        return false;
+    }
+    let containers = kafka.chain(status.init_container_statuses.iter().flatten());
     let waiting =
         containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
     let mut hopeless = waiting.filter(|reason| {
@@ -158,6 +168,18 @@ mod tests {
         assert_eq!(state(&waiting("ImagePullBackOff")), PodState::Stuck);
         assert_eq!(state(&waiting("CrashLoopBackOff")), PodState::Stuck);
         assert_eq!(state(&waiting("PodInitializing")), PodState::Unready);
+    }
+
+    #[test]
+    fn a_pod_whose_kafka_runs_is_not_stuck_whatever_runs_beside_it() {
+        let container = |name: &str, state: &serde_json::Value| json!({"name": name, "ready": false, "restartCount": 0, "image": "", "imageID": "", "state": state});
+        let crashes = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let serving = pod(&json!({
+            "containerStatuses": [container("kafka", &json!({"running": {}})), container("proxy", &crashes)],
+            "initContainerStatuses": [container("restarting", &crashes)]}));
+        assert_eq!(state(&serving), PodState::Unready);
+        let crashing = pod(&json!({"containerStatuses": [container("kafka", &crashes)]}));
+        assert_eq!(state(&crashing), PodState::Stuck);
     }
 
     #[test]

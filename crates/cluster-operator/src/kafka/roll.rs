@@ -112,12 +112,23 @@ pub fn next(nodes: &[RollNode], kafka: Option<&RollKafka>) -> Decision {
     }
     // The gate after a restart: a node that is to stay as it is has to be ready before another one goes down. A node
     // that never becomes ready is mended through a change of the resource, which makes it a candidate itself.
+    // A pod that cannot start takes nothing away when it is replaced, and may be what the other one waits for: a quorum
+    // that was made from a wrong resource is back only when a majority was made anew.
     if let Some(node) = nodes.iter().find(|node| node.state != PodState::Ready && node.reasons.is_empty()) {
-        return Decision::Wait(format!("pod {} is not ready", node.pod));
+        let stuck = candidates.iter().filter(|node| node.state == PodState::Stuck);
+        return match stuck.min_by_key(|node| (!node.controller, node.id)) {
+            Some(stuck) => Decision::Restart(stuck.pod.clone()),
+            None => Decision::Wait(format!("pod {} is not ready", node.pod)),
+        };
     }
     let active = kafka.and_then(|kafka| kafka.quorum.as_ref()).map(|quorum| quorum.leader);
     candidates.sort_by_key(|node| {
-        (node.state == PodState::Ready, !node.controller, Some(node.id) == active && node.controller, node.id)
+        let rank = match node.state {
+            PodState::Stuck => 0,
+            PodState::Unready | PodState::Missing => 1,
+            PodState::Ready => 2,
+        };
+        (rank, !node.controller, Some(node.id) == active && node.controller, node.id)
     });
     let mut first_obstacle = None;
     for node in candidates {

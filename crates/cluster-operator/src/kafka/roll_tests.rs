@@ -106,6 +106,31 @@ fn without_an_answer_from_kafka_only_unready_nodes_restart() {
 }
 
 #[test]
+fn nodes_that_cannot_start_are_made_anew_one_by_one_although_the_first_waits_for_the_others() {
+    // All three were made from a wrong resource. The corrected first one has no quorum until another one is corrected.
+    let mut first = settled(node(0, true, true));
+    first.state = PodState::Unready;
+    let stuck = |id: i32| RollNode { state: PodState::Stuck, ..node(id, true, true) };
+    let leaderless = RollKafka { quorum: None, partitions: vec![] };
+    for kafka in [None, Some(&leaderless)] {
+        assert_eq!(restarted(&next(&[first.clone(), stuck(1), stuck(2)], kafka)), Some(1));
+    }
+    let gone = RollNode { state: PodState::Missing, ..stuck(1) };
+    assert!(matches!(next(&[first.clone(), gone, stuck(2)], None), Decision::Wait(_)), "one by one");
+    // What runs is not touched for that.
+    assert!(matches!(next(&[first, node(1, true, true), node(2, true, true)], None), Decision::Wait(_)));
+}
+
+#[test]
+fn a_node_that_cannot_start_does_not_wait_for_one_that_may_not_restart() {
+    let mut held = node(0, true, true);
+    held.state = PodState::Unready;
+    let stuck = RollNode { state: PodState::Stuck, ..node(1, true, true) };
+    let leaderless = RollKafka { quorum: None, partitions: vec![] };
+    assert_eq!(restarted(&next(&[held, stuck], Some(&leaderless))), Some(1));
+}
+
+#[test]
 fn a_lagging_controller_holds_the_others() {
     let mut kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
     if let Some(quorum) = kafka.quorum.as_mut() {

@@ -119,6 +119,19 @@ async fn what_a_cluster_left_that_was_deleted_while_no_operator_ran_goes_at_the_
     only_kept_claims(&world, "c").await;
 }
 
+/// Nothing tells such topics from those of a topic operator that runs alone, but that nobody answers their deletion.
+#[tokio::test]
+async fn topics_of_which_every_trace_of_a_cluster_is_gone_are_let_go_when_they_wait_for_long() {
+    let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "traceless").await;
+    for name in ["stuck", "alive"] {
+        world.apply(&topic("c", name)).await;
+    }
+    world.delete("KafkaTopic", "stuck").await;
+    world.start_operator();
+    wait::for_absence(&world.api("KafkaTopic"), "stuck", DEADLINE * 2).await.unwrap();
+    assert_eq!(world.get("KafkaTopic", "alive").await.finalizers(), [FINALIZER]);
+}
+
 #[tokio::test]
 async fn a_cluster_that_the_selector_leaves_out_is_not_gone() {
     let mut world = World::start("selector").await;

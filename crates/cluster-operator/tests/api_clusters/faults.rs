@@ -115,3 +115,18 @@ async fn healing_does_not_wait_for_a_kafka_that_does_not_answer() {
     world.apply(&other).await;
     world.promptly("Pod", "other-spare-0", "exists", |_| true).await;
 }
+
+#[tokio::test]
+async fn a_secret_in_the_way_is_named_and_nothing_is_taken_from_it() {
+    let world = World::start("in-the-way").await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c-cluster-ca"},
+        "stringData": {"ca.key": "precious"}});
+    world.apply(&secret).await;
+    let before = world.get("Secret", "c-cluster-ca").await.resource_version();
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    world.refused("c", &["Secret c-cluster-ca", "strimzi.io/cluster: c", "delete it"]).await;
+    assert_eq!(world.get("Secret", "c-cluster-ca").await.resource_version(), before);
+    world.delete("Secret", "c-cluster-ca").await;
+    world.running("c", 3).await;
+}

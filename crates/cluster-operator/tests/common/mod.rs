@@ -97,6 +97,10 @@ impl World {
                 _ => drop(self.observed.others.remove(gone)),
             }
         }
+        // What it told Kafka was done.
+        if !plan.nodes.is_empty() {
+            self.observed.compared = Some(plan.live_config_fingerprint.clone());
+        }
         if let Some(status) = &plan.status.kafka {
             self.kafka(|kafka| kafka["status"] = status.clone());
         }

@@ -110,7 +110,7 @@ pub fn plan(
     let key_generation = key_secret.and_then(|secret| generation(secret, annotations::CA_KEY_GENERATION));
     if !settings.generate {
         return supplied(
-            role,
+            (role, &cluster.name),
             (&cert_name, &key_name),
             certificate,
             key,
@@ -232,7 +232,7 @@ pub fn plan(
 
 /// An authority of the user's own.
 fn supplied(
-    role: Role,
+    (role, cluster): (Role, &str),
     (cert_name, key_name): (&str, &str),
     certificate: Option<String>,
     key: Option<String>,
@@ -244,8 +244,9 @@ fn supplied(
     let missing = |secret: &str, key: &str| Problem {
         field: format!("spec.{section}.generateCertificateAuthority"),
         message: format!(
-            "is false, but the Secret {secret:?} with the key {key:?} does not exist: create it with the label \
-             strimzi.io/cluster and the annotation of its generation, or set the field to true"
+            "is false, but the Secret {secret:?} with the key {key:?} does not exist: create it with the \
+             labels strimzi.io/kind: Kafka and strimzi.io/cluster: {cluster} and the annotation of its generation, or \
+             set the field to true"
         ),
     };
     let certificate = certificate.ok_or_else(|| missing(cert_name, names::keys::CA_CRT))?;
