@@ -230,7 +230,7 @@ async fn typed_objects_can_be_applied() {
 async fn a_list_in_pages_brings_every_object_once_and_a_kind_that_does_not_exist_is_an_error() {
     let (applier, namespace) = setup().await;
     let map = |index: usize| {
-        let labels = json!({"even": (index % 2 == 0).to_string()});
+        let labels = json!({"even": index.is_multiple_of(2).to_string()});
         json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": format!("m-{index:03}"), "namespace": namespace, "labels": labels}})
     };
