@@ -100,12 +100,13 @@ impl Operator {
     /// nothing, unlike a list or a watch of what it works on.
     pub async fn until(&mut self, name: &str, value: f64) -> anyhow::Result<Instant> {
         loop {
+            // Before the metric: another process may serve on the port of one that ended.
+            if let Some(status) = self.process.try_wait().context("look at the operator")? {
+                bail!("the operator ended with {status}");
+            }
             let now = self.metric(name).await;
             if now >= value {
                 return Ok(Instant::now());
-            }
-            if let Some(status) = self.process.try_wait().context("look at the operator")? {
-                bail!("the operator ended with {status}");
             }
             if self.began.elapsed() > DEADLINE {
                 bail!("{name} is {now} and not {value} after {} s", DEADLINE.as_secs());
@@ -128,8 +129,12 @@ impl Operator {
             // At least one success for each; the list tells whether some had several.
             let reached = self.until(SUCCESSFUL, count as f64).await? - self.began;
             let list = api.list(&ListParams::default()).await.context("list resources")?;
-            if list.items.iter().filter(|object| is_ready(object)).count() >= count {
+            let ready = list.items.iter().filter(|object| is_ready(object)).count();
+            if ready >= count {
                 return Ok(reached.as_secs_f64());
+            }
+            if self.began.elapsed() > DEADLINE {
+                bail!("{ready} of {count} resources are Ready after {} s", DEADLINE.as_secs());
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -129,7 +129,8 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
 }
 
 fn plain() -> KafkaOptions {
-    KafkaOptions { tls: false, ..KafkaOptions::default() }
+    // Thousands of topics need more than the heap of a small test.
+    KafkaOptions { tls: false, heap_mb: 1024, ..KafkaOptions::default() }
 }
 
 fn name(at: usize) -> String {

@@ -73,7 +73,7 @@ async fn main() -> Result<()> {
         Job::Produce { count } => {
             let pause =
                 tokio::time::timeout(deadline, produce(&cli, *count)).await.context("deadline passed")??;
-            format!("produced {count} records, told to pause for up to {pause} ms,")
+            format!("produced {count} records (longest pause that a broker asked for: {pause} ms)")
         }
         Job::Consume { count, group } => {
             consume(&cli, *count, group, started + deadline)?;
