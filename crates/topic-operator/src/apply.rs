@@ -266,7 +266,7 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
     }
     let lets_go = |item: &Item, kafka_answers| {
         let ends = ending.contains(&item.resource.reference.namespace);
-        plan::lets_go(&item.resource, ends, kafka_answers)
+        plan::lets_go(&item.resource, ends, kafka_answers, &context.rules)
     };
     let (going, rest): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|i| lets_go(i, true));
     report.add(release_all(context, going).await);
