@@ -102,10 +102,14 @@ fn one(
         }
         "StrimziPodSet" => check("selector", &fact["spec"]["selector"], &object["spec"]["selector"]),
         "Role" => {
-            // The topic operator looks at the one Kafka resource it belongs to.
+            // The topic operator looks at the one Kafka resource it belongs to, and whether its namespace ends.
             let mut rules = object["rules"].as_array().unwrap().clone();
-            rules
-                .retain(|rule| !(rule["resources"] == json!(["kafkas"]) && rule["resourceNames"].is_array()));
+            rules.retain(|rule| {
+                let kafka = rule["resources"] == json!(["kafkas"]) && rule["resourceNames"].is_array();
+                let ends =
+                    rule["resources"] == json!(["namespaces"]) && rule["resourceNames"] == json!([namespace]);
+                !kafka && !ends
+            });
             let allowed = rights(&fact["rules"]);
             let more: Vec<String> = rights(&json!(rules)).difference(&allowed).cloned().collect();
             check("rights beyond the reference's", &json!([]), &json!(more));

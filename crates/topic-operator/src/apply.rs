@@ -266,7 +266,7 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
     }
     let lets_go = |item: &Item, kafka_answers| {
         let ends = ending.contains(&item.resource.reference.namespace);
-        plan::lets_go(&item.resource, ends, kafka_answers)
+        plan::lets_go(&item.resource, ends, kafka_answers, &context.rules)
     };
     let (going, rest): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|i| lets_go(i, true));
     report.add(release_all(context, going).await);
@@ -313,7 +313,10 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
 }
 
 async fn after_delete(context: &Context, item: Item, outcome: Option<Result<(), KafkaError>>) -> Done {
-    match outcome.unwrap_or(Ok(())) {
+    let Some(outcome) = outcome else {
+        return retry(&item, format!("Kafka's answer does not tell what became of topic '{}'", item.topic));
+    };
+    match outcome {
         Ok(()) => {
             context.remember_deleted(&item.topic, item.resource.status.topic_id.as_deref());
             tracing::info!(resource = %item.resource.reference, topic = %item.topic, "deleted the topic");
@@ -369,4 +372,45 @@ pub(crate) async fn unreachable_all(
     })
     .await;
     Report { done, kafka: Reach::Failed(why.to_owned()), periodic: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{kubernetes::Projector, settings::Settings, test_resources::resource};
+
+    /// Neither the API server nor Kafka can be reached.
+    fn context() -> Context {
+        let variables = [("STRIMZI_NAMESPACE", "ns"), ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")];
+        let settings = Settings::from_env(&operator_runtime::env::Env::from_map(variables)).unwrap();
+        let metrics = operator_runtime::metrics::Metrics::new().unwrap();
+        let metrics = TopicMetrics::new(&metrics, &settings).unwrap();
+        let server = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = kube::Client::try_from(server).unwrap();
+        let projector = Projector::new("ns", [], settings.selector.clone());
+        Context {
+            kubernetes: Kubernetes::new(client, projector, metrics.clone()),
+            admin: watch::channel(None).1,
+            rules: settings.rules,
+            throttle: None,
+            metrics,
+            deleted: Mutex::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_kafkas_answer_leaves_out_is_not_called_deleted() {
+        let mut going = resource("t");
+        going.deleting = true;
+        let item = Item {
+            resource: Arc::new(going),
+            topic: "t".into(),
+            intent: Intent::Delete("t".into()),
+            failing: Duration::ZERO,
+            last_change: false,
+        };
+        let done = after_delete(&context(), item.clone(), None).await;
+        assert_eq!((done.next, done.succeeded), (Next::Retry, false));
+        assert_eq!(after_delete(&context(), item, Some(Ok(()))).await.next, Next::Settled);
+    }
 }

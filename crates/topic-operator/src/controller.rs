@@ -31,6 +31,7 @@ use crate::{
     review,
     settings::Settings,
     topic::ResourceRef,
+    vanished::{self, Found, Vanished},
     watches::{self, Message},
 };
 
@@ -43,10 +44,16 @@ const PULSE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 enum Outcome {
     Batch(Report),
-    /// A resource vanished from the watch; this is what is really there.
-    Vanished {
-        known: Arc<TopicResource>,
-        now: Option<Box<TopicResource>>,
+    /// A resource left the watch; this is what is really there.
+    LookedUp {
+        vanished: Vanished,
+        found: Found,
+    },
+    /// The topic of a resource that is gone was deleted, or has to be tried `again`.
+    Deleted {
+        vanished: Vanished,
+        report: Report,
+        again: bool,
     },
     Quiet,
 }
@@ -260,20 +267,23 @@ impl Controller {
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
         let owned = matches!(self.index.claim(&known), Claim::Owner { heir: false });
-        let look = plan::wants_lookup(&known, owned && others.is_empty(), &self.context.rules);
+        let looks = plan::wants_lookup(
+            &known,
+            owned && others.is_empty(),
+            self.cluster_goes_away,
+            &self.context.rules,
+        );
         self.push_all(others);
-        if !look || self.cluster_goes_away {
-            return;
+        if looks {
+            self.look_up(Vanished::new(known));
         }
-        let context = self.context.clone();
+    }
+
+    fn look_up(&mut self, vanished: Vanished) {
+        let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
-            match context.kubernetes.get(&known.reference).await {
-                Ok(now) => Outcome::Vanished { known, now: now.map(Box::new) },
-                Err(error) => {
-                    tracing::warn!(%error, "cannot tell what became of a resource that left the watch: its topic is left alone");
-                    Outcome::Quiet
-                }
-            }
+            let found = shutdown.run_until_cancelled(vanished.look_up(&context)).await;
+            found.map_or(Outcome::Quiet, |found| Outcome::LookedUp { vanished, found })
         });
     }
 
@@ -334,7 +344,13 @@ impl Controller {
     fn finish(&mut self, outcome: Result<Outcome, tokio::task::JoinError>) {
         match outcome {
             Ok(Outcome::Batch(report)) => self.batch_done(report),
-            Ok(Outcome::Vanished { known, now }) => self.looked_up(known, now),
+            Ok(Outcome::LookedUp { vanished, found }) => self.looked_up(vanished, found),
+            Ok(Outcome::Deleted { vanished, report, again }) => {
+                self.batch_done(report);
+                if again {
+                    self.look_up(vanished.failed());
+                }
+            }
             Ok(Outcome::Quiet) => {}
             Err(error) => {
                 // A fault of the operator: start over with a clean state, which loses nothing.
@@ -408,33 +424,42 @@ impl Controller {
         }
     }
 
-    fn looked_up(&mut self, known: Arc<TopicResource>, now: Option<Box<TopicResource>>) {
-        let topic = known.topic_key();
-        let claimed_again = self.index.get(&known.reference).is_some()
-            || self.index.is_wanted_by_another(&topic, &known.reference);
-        let rules = &self.context.rules;
-        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), claimed_again, rules) else {
+    fn looked_up(&mut self, vanished: Vanished, found: Found) {
+        let Found::Now(now) = found else {
+            self.look_up(vanished.failed());
             return;
         };
-        let intent = self.permitted(&known, intent);
-        if !self.queue.begin(topic.clone()) {
-            // Someone else wants the topic by now.
+        let known = vanished.known.clone();
+        if self.index.get(&known.reference).is_some() {
+            // Back in the watch, whose events lead on.
             return;
         }
-        let resource = now.map_or(known, Arc::from);
-        let item = Item { resource, topic, intent, failing: Duration::ZERO, last_change: false };
-        self.batches += 1;
-        self.in_batch.insert(item.resource.reference.clone());
+        let topic = known.topic_key();
+        let stays = self.cluster_goes_away || self.index.is_wanted_by_another(&topic, &known.reference);
+        let rules = &self.context.rules;
+        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
+        let intent = self.permitted(&known, intent);
         let context = self.context.clone();
-        self.tasks.spawn(async move {
-            let mut report = apply::run(&context, vec![item], false).await;
-            for done in &mut report.done {
-                // The resource is not in the index any more, and stays out of it.
-                done.latest = Latest::Gone;
-                done.next = Next::Settled;
-            }
-            Outcome::Batch(report)
-        });
+        if intent == Intent::Release {
+            // Needs no hold on the topic, which another resource may have taken by now.
+            let Some(now) = now else { return };
+            self.tasks.spawn(async move {
+                if vanished.release(&context, &now).await {
+                    return Outcome::Quiet;
+                }
+                Outcome::LookedUp { vanished, found: Found::Unknown }
+            });
+        } else if self.queue.begin(topic.clone()) {
+            let item = Item { resource: known, topic, intent, failing: Duration::ZERO, last_change: false };
+            self.batches += 1;
+            self.in_batch.insert(item.resource.reference.clone());
+            self.tasks.spawn(async move {
+                let (report, again) = vanished::delete(&context, item).await;
+                Outcome::Deleted { vanished, report, again }
+            });
+        } else {
+            self.look_up(vanished.failed());
+        }
     }
 
     fn wake_up(&self) -> Instant {

@@ -276,7 +276,11 @@ impl Kubernetes {
         match tokio::time::timeout(DEADLINE, api.get_metadata_opt(namespace)).await {
             Ok(Ok(Some(found))) => found.metadata.deletion_timestamp.is_some(),
             Ok(Ok(None)) => true,
-            Ok(Err(_)) | Err(_) => false,
+            Ok(Err(error)) => {
+                tracing::warn!(namespace, %error, "cannot tell whether the namespace is being deleted: a deletion of topics in it waits for Kafka");
+                false
+            }
+            Err(_) => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps Kafka topics as KafkaTopic resources say.
 //!
-//! Read it in this order, from the top floor down: [`controller`] (which event leads to which look), [`apply`], [`reconcile`]
-//! and [`replicas`] (carry out), [`plan`], [`reassign`], [`config`], [`status`] (pure decisions), [`observe`] and
+//! Read it in this order, from the top floor down: [`controller`] (which event leads to which look), [`vanished`],
+//! [`apply`], [`reconcile`] and [`replicas`] (carry out), [`plan`], [`reassign`], [`config`], [`status`] (pure decisions), [`observe`] and
 //! [`kubernetes`] (what is read and written), [`index`] and [`queue`] (what is kept in memory).
 //!
 //! One direction only: resources are carried into Kafka. Topics without a resource are never touched.
@@ -30,6 +30,7 @@ pub mod status;
 #[cfg(test)]
 mod test_resources;
 pub mod topic;
+pub mod vanished;
 pub mod watches;
 
 pub use controller::Operator;

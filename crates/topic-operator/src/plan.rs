@@ -16,6 +16,8 @@ pub struct Rules {
     pub alterable: Alterable,
     /// Whether Cruise Control is there and sets throttles of its own (`STRIMZI_CRUISE_CONTROL_ENABLED`).
     pub cruise_control: bool,
+    /// The namespace that the cluster ends with (`STRIMZI_CLUSTER_NAMESPACE`).
+    pub cluster_namespace: Box<str>,
 }
 
 /// Who else wants the topic of a resource.
@@ -85,30 +87,31 @@ pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) 
 }
 
 /// True when a resource whose topic should be deleted is let go without that, because its namespace ends.
-pub fn lets_go(resource: &TopicResource, namespace_ends: bool, kafka_answers: bool) -> bool {
-    // The cluster goes with its own namespace: nothing to delete, and nothing to wait for. Another namespace has its
-    // topics deleted, but does not wait for a Kafka that is away.
-    namespace_ends && (resource.home || !kafka_answers)
+pub fn lets_go(resource: &TopicResource, namespace_ends: bool, kafka_answers: bool, rules: &Rules) -> bool {
+    // The cluster goes with its own namespace: nothing to delete, and nothing to wait for. Another namespace, be it
+    // the watched one, has its topics deleted, but does not wait for a Kafka that is away.
+    namespace_ends && (*resource.reference.namespace == *rules.cluster_namespace || !kafka_answers)
 }
 
 /// True when a resource that left the watch has to be looked up: it may have been deleted, or only have lost its
 /// labels. `sole_owner`: it managed its topic, and nobody else wants it.
-pub fn wants_lookup(known: &TopicResource, sole_owner: bool, rules: &Rules) -> bool {
-    known.has_finalizer() || (known.managed && sole_owner && !rules.use_finalizers)
+pub fn wants_lookup(known: &TopicResource, sole_owner: bool, cluster_goes_away: bool, rules: &Rules) -> bool {
+    let may_delete = known.managed && sole_owner && !rules.use_finalizers && !cluster_goes_away;
+    known.has_finalizer() || may_delete
 }
 
-/// What a resource asks for that left the watch, once it was looked up. `claimed_again`: it is back in the watch, or
-/// another resource wants its topic.
+/// What a resource asks for that left the watch, once it was looked up. `topic_stays`: another resource wants its
+/// topic, or the cluster goes away with all topics.
 pub fn intent_of_vanished(
     known: &TopicResource,
     now: Option<&TopicResource>,
-    claimed_again: bool,
+    topic_stays: bool,
     rules: &Rules,
 ) -> Option<Intent> {
     match now {
         // The label left: the topic is no longer ours, and must not be held up by us.
         Some(now) if now.uid == known.uid && !now.selected && now.has_finalizer() => Some(Intent::Release),
-        None if !rules.use_finalizers && !claimed_again => Some(Intent::Delete(known.claimed_topic().into())),
+        None if !rules.use_finalizers && !topic_stays => Some(Intent::Delete(known.claimed_topic().into())),
         _ => None,
     }
 }

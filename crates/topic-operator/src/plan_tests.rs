@@ -3,7 +3,12 @@ use crate::test_resources::{partition, resource};
 use proptest::prelude::*;
 
 fn rules() -> Rules {
-    Rules { use_finalizers: true, alterable: Alterable::All, cruise_control: false }
+    Rules {
+        use_finalizers: true,
+        alterable: Alterable::All,
+        cruise_control: false,
+        cluster_namespace: "ns".into(),
+    }
 }
 
 fn owner() -> Claim {
@@ -73,11 +78,16 @@ fn a_cluster_that_goes_away_takes_the_finalizers_with_it() {
 #[test]
 fn a_namespace_that_ends_is_not_held_up() {
     let mut r = with_finalizer("t");
+    let lets_go = |r: &TopicResource, ends, kafka_answers| lets_go(r, ends, kafka_answers, &rules());
     assert!(!lets_go(&r, false, true) && !lets_go(&r, false, false));
     assert!(lets_go(&r, true, true), "the cluster ends with its own namespace");
-    r.home = false;
-    assert!(!lets_go(&r, true, true), "another namespace has its topics deleted");
-    assert!(lets_go(&r, true, false), "but does not wait for Kafka");
+    // Watched or granted: what counts is where the cluster is.
+    for home in [true, false] {
+        r.reference = ResourceRef::new("another", "t");
+        r.home = home;
+        assert!(!lets_go(&r, true, true), "another namespace has its topics deleted");
+        assert!(lets_go(&r, true, false), "but does not wait for Kafka");
+    }
 }
 
 #[test]
@@ -85,8 +95,10 @@ fn a_resource_that_left_the_watch_is_deleted_only_when_it_is_really_gone() {
     let kept = rules();
     let without = Rules { use_finalizers: false, ..rules() };
     let (plain, held) = (resource("t"), with_finalizer("t"));
-    assert!(wants_lookup(&held, false, &kept) && !wants_lookup(&plain, true, &kept));
-    assert!(wants_lookup(&plain, true, &without) && !wants_lookup(&plain, false, &without));
+    assert!(wants_lookup(&held, false, false, &kept) && !wants_lookup(&plain, true, false, &kept));
+    assert!(wants_lookup(&plain, true, false, &without) && !wants_lookup(&plain, false, false, &without));
+    assert!(wants_lookup(&held, false, true, &kept), "a cluster that goes away leaves no finalizer");
+    assert!(!wants_lookup(&plain, true, true, &without), "but no topic is deleted any more");
     assert_eq!(intent_of_vanished(&plain, None, false, &without), Some(Intent::Delete("t".into())));
     assert_eq!(intent_of_vanished(&plain, None, true, &without), None, "somebody wants the topic");
     assert_eq!(intent_of_vanished(&plain, None, false, &kept), None, "the finalizer would have told");

@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
 use operator_runtime::{
     env::Namespaces,
-    watch::{Event, ObjectRef, Watch},
+    queue::Backoff,
+    watch::{Cache, Event, ObjectRef, Watch},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,10 @@ use crate::{grants, kubernetes::Projector, resource::TopicResource, settings::Se
 
 /// How long the start waits for the state of the Kafka resource.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
+/// First pause before it is asked again whether the Kafka resource may be read.
+const FIRST_RECHECK: Duration = Duration::from_secs(1);
+/// Longest such pause.
+const LONGEST_RECHECK: Duration = Duration::from_mins(5);
 
 /// What the watches tell.
 #[derive(Debug)]
@@ -68,21 +73,53 @@ async fn watch_cluster(
     let Some(name) = settings.cluster_name() else { return };
     let namespace = &settings.cluster_namespace;
     let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
-    let look = ListParams::default().fields(&format!("metadata.name={name}"));
-    if let Ok(Err(kube::Error::Api(status))) =
-        tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await
-        && matches!(status.code, 403 | 404)
-    {
-        tracing::info!(
-            namespace,
-            name,
-            "the Kafka resource may not be read: finalizers are not taken off when it is deleted"
-        );
+    if may_read(&api, name).await {
+        let cache = follow(client, namespace, name, sender, shutdown);
+        let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
         return;
     }
+    tracing::info!(
+        namespace,
+        name,
+        "the Kafka resource may not be read: until it may, finalizers are not taken off when it is deleted"
+    );
+    // The right, or the definition of the resource, may come later.
+    let (client, sender, shutdown) = (client.clone(), sender.clone(), shutdown.clone());
+    let (namespace, name) = (namespace.clone(), name.to_owned());
+    tokio::spawn(async move {
+        let mut backoff = Backoff::new(FIRST_RECHECK, LONGEST_RECHECK);
+        let readable = async {
+            loop {
+                tokio::time::sleep(backoff.pause()).await;
+                if may_read(&api, &name).await {
+                    break;
+                }
+            }
+        };
+        if shutdown.run_until_cancelled(readable).await.is_some() {
+            tracing::info!(namespace, name, "the Kafka resource may be read now");
+            follow(&client, &namespace, &name, &sender, &shutdown);
+        }
+    });
+}
+
+/// False when the API server says no, or knows no such kind. What is only unreachable is left to the watch.
+async fn may_read(api: &Api<Kafka>, name: &str) -> bool {
+    let look = ListParams::default().fields(&format!("metadata.name={name}"));
+    let answer = tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await;
+    !matches!(answer, Ok(Err(kube::Error::Api(status))) if matches!(status.code, 403 | 404))
+}
+
+fn follow(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    sender: &mpsc::UnboundedSender<Message>,
+    shutdown: &CancellationToken,
+) -> Cache<bool> {
     // A cluster that was never there gives no event: it may be one without a Kafka resource.
     let cache =
-        Watch::<PartialObjectMeta<Kafka>>::namespaced(client, &Namespaces::Some(vec![namespace.clone()]))
+        Watch::<PartialObjectMeta<Kafka>>::namespaced(client, &Namespaces::Some(vec![namespace.to_owned()]))
             .fields(&format!("metadata.name={name}"))
             .start(shutdown, |kafka: PartialObjectMeta<Kafka>| {
                 Some(kafka.metadata.deletion_timestamp.is_some())
@@ -95,7 +132,7 @@ async fn watch_cluster(
         };
         let _ = sender.send(Message::ClusterGoesAway(going));
     });
-    let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
+    cache
 }
 
 fn watch_grants(

@@ -53,6 +53,24 @@ async fn a_resource_whose_label_left_is_not_held_up_and_its_topic_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_resource_whose_label_left_is_not_held_up_by_others_that_want_its_topic() {
+    let w = World::start().await;
+    let topic = w.topic("wanted");
+    w.create("moved", json!({"topicName": topic})).await;
+    w.ready("moved").await;
+    // The topic is in one batch or another all the time.
+    for rival in 0..8 {
+        let name = format!("rival-{rival}");
+        w.create(&name, json!({"topicName": topic})).await;
+        w.refused(&name, "ResourceConflict").await;
+    }
+    w.patch("moved", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
+    w.until("moved", "has no finalizer", |t| !has_finalizer(t)).await;
+    w.ready("rival-0").await;
+    w.until_exists(&topic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deleting_the_kafka_resource_frees_its_topics_without_deleting_them() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
     let kafkas: Api<Kafka> = Api::namespaced(w.client.clone(), &w.namespace);
@@ -89,7 +107,9 @@ async fn deleting_the_kafka_resource_frees_its_topics_without_deleting_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_that_ends_is_not_held_up_by_topics() {
-    let w = World::start().await;
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    w.with_the_rights_of_a_deployment().await;
+    w.start_operator().await;
     let topic = w.topic("t");
     w.create("t", json!({"topicName": topic})).await;
     w.ready("t").await;

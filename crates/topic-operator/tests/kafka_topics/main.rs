@@ -10,5 +10,6 @@ mod guests;
 mod idle;
 mod random;
 mod replicas;
+mod rights;
 mod secured;
 mod world;

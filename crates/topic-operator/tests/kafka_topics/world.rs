@@ -42,6 +42,8 @@ pub struct World {
     pub admin: Admin,
     pub variables: BTreeMap<String, String>,
     pub metrics: Metrics,
+    /// The service account that the operator runs as; none: it may do everything.
+    pub account: Option<(String, String)>,
     running: Option<Running>,
 }
 
@@ -91,6 +93,7 @@ impl World {
             admin: Admin::new(AdminConfig::brokers(bootstrap.to_vec())).unwrap(),
             variables,
             metrics: Metrics::new().unwrap(),
+            account: None,
             running: None,
             namespace,
             client,
@@ -108,8 +111,14 @@ impl World {
         let shutdown = CancellationToken::new();
         self.metrics = Metrics::new().unwrap();
         let (token, server, metrics) = (shutdown.clone(), self.server, self.metrics.clone());
+        let account = self.account.clone();
         let start = runtime.spawn(async move {
-            let client = server.client().await.unwrap();
+            let client = match account {
+                None => server.client().await.unwrap(),
+                Some((namespace, name)) => {
+                    server.client_for_service_account(&namespace, &name).await.unwrap()
+                }
+            };
             Operator::start(&client, settings, &metrics, &Health::new(), &token).unwrap()
         });
         let operator = start.await.unwrap();

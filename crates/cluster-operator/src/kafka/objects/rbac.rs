@@ -56,7 +56,10 @@ pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<
             container.as_ref().is_some_and(|container| container.watched_namespace == namespace)
         };
         let own = namespace == cluster.namespace;
-        let rules = rules(cluster, watches(&entity.topic), watches(&entity.user), own, entity);
+        let mut rules = rules(cluster, watches(&entity.topic), watches(&entity.user), own, entity);
+        if watches(&entity.topic) {
+            rules.push(namespace_rule(&namespace));
+        }
         let name = names::entity_operator::deployment(&cluster.name);
         let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
         let role = Object::new(cluster, RBAC, "Role", name, labels)
@@ -66,6 +69,11 @@ pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<
         roles.push(role.build());
     }
     roles
+}
+
+/// A topic's finalizer must not hold up its namespace: the topic operator looks whether that is being deleted.
+fn namespace_rule(namespace: &str) -> Value {
+    json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get"]})
 }
 
 fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &EntityOperator) -> Vec<Value> {

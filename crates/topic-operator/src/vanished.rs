@@ -1,0 +1,86 @@
+//! What became of a resource that left the watch: it may have been deleted, or only have lost its labels.
+//!
+//! Nothing tells of such a resource again, so whatever fails here is tried again until it succeeds.
+
+use std::{sync::Arc, time::Duration};
+
+use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
+
+use crate::{
+    apply::{Context, Item, Latest, Next, Report, run},
+    resource::TopicResource,
+};
+
+/// A resource that left the watch.
+#[derive(Debug)]
+pub(crate) struct Vanished {
+    /// As it was last seen.
+    pub known: Arc<TopicResource>,
+    backoff: Backoff,
+    pause: Duration,
+}
+
+/// What is there in its place.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// This; none: nothing.
+    Now(Option<Box<TopicResource>>),
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Vanished {
+    /// Has just left the watch.
+    pub fn new(known: Arc<TopicResource>) -> Self {
+        let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
+        Self { known, backoff, pause: Duration::ZERO }
+    }
+
+    /// The next look comes later, and ever later.
+    pub fn failed(mut self) -> Self {
+        self.pause = self.backoff.pause();
+        self
+    }
+
+    /// Looks what is there now, past the watch.
+    pub async fn look_up(&self, context: &Context) -> Found {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        match context.kubernetes.get(&self.known.reference).await {
+            Ok(now) => Found::Now(now.map(Box::new)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell what became of a resource that left the watch; looking again");
+                Found::Unknown
+            }
+        }
+    }
+
+    /// Takes the finalizer off what is there now. False when that has to be tried again.
+    pub async fn release(&self, context: &Context, now: &TopicResource) -> bool {
+        match context.kubernetes.set_finalizer(now, false).await {
+            Ok(_) => {
+                tracing::info!(resource = %now.reference, topic = now.claimed_topic(), "took the finalizer off a resource that is no longer selected");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot let go of a resource that left the watch; trying again");
+                false
+            }
+        }
+    }
+}
+
+/// Deletes the topic of a resource that is gone. The answer also says whether that has to be tried again.
+pub(crate) async fn delete(context: &Context, item: Item) -> (Report, bool) {
+    let mut report = run(context, vec![item], false).await;
+    let mut again = false;
+    for done in &mut report.done {
+        // What Kafka refuses for good is written to a status, and finds no resource: that is not tried again.
+        again |= done.next == Next::Retry && matches!(done.latest, Latest::Same);
+        // The resource is not in the index any more, and stays out of it.
+        done.latest = Latest::Gone;
+        done.next = Next::Settled;
+    }
+    (report, again)
+}

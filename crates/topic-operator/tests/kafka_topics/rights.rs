@@ -1,0 +1,175 @@
+//! Under the rights that the cluster operator gives to an entity operator, so that a missing one is noticed.
+
+use std::sync::Arc;
+
+use api::{Kafka, KafkaTopic};
+use cluster_operator::kafka::{
+    objects::rbac,
+    observed::{Observed, PlanSettings},
+    validate::validate,
+};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+use test_support::{KafkaNode, KafkaOptions};
+
+use crate::world::{CLUSTER, World, has_finalizer};
+
+impl World {
+    /// The operator runs as the entity operator of a cluster that watches topics in the cluster's namespace.
+    pub async fn with_the_rights_of_a_deployment(&mut self) {
+        let (roles, bindings) = generated(&self.namespace, &self.namespace);
+        self.apply(&roles).await;
+        self.apply(&bindings).await;
+        self.account = Some((self.namespace.clone(), format!("{CLUSTER}-entity-operator")));
+    }
+
+    async fn apply(&self, objects: &[Value]) {
+        for object in objects {
+            let kind = object["kind"].as_str().unwrap();
+            let namespace = object["metadata"]["namespace"].as_str().unwrap();
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let resource =
+                ApiResource::from_gvk(&GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", kind));
+            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+            let params = PatchParams::apply("cluster-operator").force();
+            api.patch(name, &params, &Patch::Apply(object)).await.unwrap();
+        }
+    }
+}
+
+/// The Roles and RoleBindings of a cluster in `home` whose topics are in `watched`. Without their owner, which no test
+/// needs.
+fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
+    let kafka: Kafka = typed(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+        "metadata": {"name": CLUSTER, "namespace": home, "uid": "u"},
+        "spec": {
+            "kafka": {"listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": false}]},
+            "entityOperator": {"topicOperator": {"watchedNamespace": watched}},
+        },
+    }));
+    let pool = typed(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+        "metadata": {"name": "p", "namespace": home, "uid": "p", "labels": {"strimzi.io/cluster": CLUSTER}},
+        "spec": {"replicas": 1, "roles": ["controller", "broker"], "storage": {"type": "ephemeral"}},
+    }));
+    let settings = PlanSettings {
+        kafka_images: [("4.3.1".to_owned(), "kafka".to_owned())].into(),
+        entity_operator_watched_namespace: true,
+        ..PlanSettings::default()
+    };
+    let observed = Observed {
+        kafka: Some(Arc::new(kafka)),
+        pools: vec![Arc::new(pool)],
+        settings: Arc::new(settings),
+        ..Observed::default()
+    };
+    let (cluster, _) = validate(&observed).unwrap();
+    let entity = cluster.entity_operator.clone().unwrap();
+    let objects = |desired: Vec<cluster_operator::kafka::actions::DesiredObject>| {
+        let without_owner = |mut object: Value| {
+            object["metadata"].as_object_mut().unwrap().remove("ownerReferences");
+            object
+        };
+        desired.into_iter().map(|d| without_owner(d.object)).collect()
+    };
+    (
+        objects(rbac::entity_operator_roles(&cluster, &entity)),
+        objects(rbac::entity_operator_role_bindings(&cluster, &entity)),
+    )
+}
+
+fn typed<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+/// The Roles without one right.
+fn lacking(roles: &[Value], resource: &str, verb: &str) -> Vec<Value> {
+    let mut roles = roles.to_vec();
+    for rule in roles.iter_mut().flat_map(|role| role["rules"].as_array_mut().unwrap()) {
+        if rule["resources"] == json!([resource]) {
+            rule["verbs"].as_array_mut().unwrap().retain(|v| v != verb);
+        }
+    }
+    for role in &mut roles {
+        role["rules"].as_array_mut().unwrap().retain(|rule| rule["verbs"] != json!([]));
+    }
+    roles
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_namespace_that_ends_has_its_topics_deleted_and_waits_for_no_kafka() {
+    let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
+    let mut kafka = KafkaNode::start(options).await.unwrap();
+    let mut w = World::with(&[kafka.bootstrap()]).await;
+    let home = w.namespace.clone();
+    let watched = w.server.create_namespace("watched").await.unwrap();
+    w.set("STRIMZI_NAMESPACE", &watched);
+    w.set("STRIMZI_CLUSTER_NAMESPACE", &home);
+    w.topics = Api::namespaced(w.client.clone(), &watched);
+    let (roles, bindings) = generated(&home, &watched);
+    w.apply(&roles).await;
+    w.apply(&bindings).await;
+    w.account = Some((home, format!("{CLUSTER}-entity-operator")));
+    w.start_operator().await;
+    for name in ["first", "second"] {
+        w.create(name, json!({})).await;
+        w.ready(name).await;
+        w.until_exists(name).await;
+    }
+    let namespaces: Api<Namespace> = Api::all(w.client.clone());
+    namespaces.delete(&watched, &DeleteParams::default()).await.unwrap();
+    w.delete("first").await;
+    w.gone("first").await;
+    w.until_in_kafka("first", "is gone", |t| t.is_none()).await;
+    kafka.stop().await.unwrap();
+    w.delete("second").await;
+    w.gone("second").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_a_resource_that_left_the_watch_is_asked_until_it_is_known() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    w.with_the_rights_of_a_deployment().await;
+    let (roles, _) = generated(&w.namespace, &w.namespace);
+    w.apply(&lacking(&roles, "kafkatopics", "get")).await;
+    w.start_operator().await;
+    let topic = w.topic("moved");
+    for name in ["moved", "rival"] {
+        w.create(name, json!({"topicName": topic})).await;
+        w.until(name, "is looked at", |t| t.status.is_some()).await;
+    }
+    w.patch("moved", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
+    // Looked at in the same moment, and this takes longer than one read that is refused.
+    w.ready("rival").await;
+    assert!(has_finalizer(&w.topics.get("moved").await.unwrap()));
+    w.apply(&roles).await;
+    w.until("moved", "has no finalizer", |t| !has_finalizer(t)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kafka_resource_is_watched_as_soon_as_it_may_be_read() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let kafkas: Api<Kafka> = Api::namespaced(w.client.clone(), &w.namespace);
+    let kafka = typed(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+        "metadata": {"name": CLUSTER, "finalizers": ["example.com/hold"]},
+        "spec": {"kafka": {"listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": false}]}},
+    }));
+    kafkas.create(&PostParams::default(), &kafka).await.unwrap();
+    w.with_the_rights_of_a_deployment().await;
+    let (roles, _) = generated(&w.namespace, &w.namespace);
+    w.apply(&lacking(&lacking(&lacking(&roles, "kafkas", "get"), "kafkas", "list"), "kafkas", "watch")).await;
+    w.start_operator().await;
+    w.create("t", json!({"topicName": w.topic("t")})).await;
+    let t: KafkaTopic = w.ready("t").await;
+    assert!(has_finalizer(&t));
+    w.apply(&roles).await;
+    kafkas.delete(CLUSTER, &DeleteParams::default()).await.unwrap();
+    w.until("t", "is free", |t| !has_finalizer(t)).await;
+}
