@@ -13,6 +13,7 @@ pub mod entity;
 pub mod env;
 pub mod events;
 pub mod foreign;
+pub mod jaas;
 pub mod kafka;
 pub mod leader;
 pub mod list;

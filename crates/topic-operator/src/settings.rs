@@ -5,6 +5,7 @@ use std::time::Duration;
 use kafka_admin::Sasl;
 use operator_runtime::{
     env::{Env, EnvErrors, LabelSelector},
+    jaas::jaas_option,
     kafka::{Connection, IdentitySecret, TlsSettings},
 };
 
@@ -204,25 +205,6 @@ fn custom_sasl(json: &str) -> Result<CustomSasl, String> {
         }
     }
     Ok(out)
-}
-
-/// The value of `name="…"` in a JAAS line.
-fn jaas_option(line: &str, name: &str) -> Option<String> {
-    let start = line.find(&format!("{name}=\""))? + name.len() + 2;
-    let mut out = String::new();
-    let mut escaped = false;
-    for c in line[start..].chars() {
-        match c {
-            _ if escaped => {
-                out.push(c);
-                escaped = false;
-            }
-            '\\' => escaped = true,
-            '"' => return Some(out),
-            _ => out.push(c),
-        }
-    }
-    None
 }
 
 /// What `--help` prints.

@@ -25,6 +25,7 @@ use crate::apply::kafka::{Failures, Gathered, PasswordChange};
 use crate::apply::secrets::{SecretWriter, Target};
 use crate::observe::{Observer, Seen};
 use crate::plan::{self, Plan, Problem, SecretStep};
+use crate::secret::SecretView;
 use crate::settings::Settings;
 use crate::status;
 
@@ -172,6 +173,14 @@ impl Context {
         let rules = kafka::write(admin, &self.observer.snapshot, gathered);
         let failed = tokio::join!(secrets, rules).1;
         self.fail(items, failed);
+        // Planned before Kafka was read for the first time: there was nothing to tell it yet.
+        for item in items.iter_mut().filter(|item| !item.paused && !item.seen.knows_kafka()) {
+            item.fail(Problem {
+                reason: reasons::CREATING,
+                message: "what Kafka has was not read yet; trying again".to_owned(),
+                retry: true,
+            });
+        }
         let passwords = password_changes(items);
         let failed = kafka::write_passwords(admin, &self.observer.snapshot, passwords).await;
         self.fail(items, failed);
@@ -189,6 +198,16 @@ impl Context {
     }
 
     async fn write_secret(&self, item: &mut Item, now: Timestamp) {
+        if item.seen.secret.is_none() {
+            match self.secrets.find(&item.name).await {
+                Ok(None) => {}
+                Ok(Some(found)) => self.plan_again(item, found, now),
+                Err(problem) => item.fail(problem),
+            }
+            if !item.may_write() {
+                return;
+            }
+        }
         let target = Target {
             name: &item.name,
             user: item.seen.user.as_deref(),
@@ -198,6 +217,16 @@ impl Context {
         match self.secrets.write(&target, now).await {
             Ok(password) => item.password = password,
             Err(problem) => item.fail(problem),
+        }
+    }
+
+    /// Plans once more with a Secret that was found. What Kafka has is as it was seen before: its rules stay as gathered.
+    fn plan_again(&self, item: &mut Item, found: Arc<SecretView>, now: Timestamp) {
+        let Some(user) = item.seen.user.clone() else { return };
+        item.seen.secret = Some(found);
+        item.plan = plan::plan(&user, &item.seen.observed(), &self.settings.rules, now);
+        if let Some(problem) = item.plan.problem.clone() {
+            item.fail(problem);
         }
     }
 
@@ -256,3 +285,7 @@ fn tell(items: &[Item]) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "apply/tests.rs"]
+mod tests;

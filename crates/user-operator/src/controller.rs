@@ -54,6 +54,10 @@ impl Operator {
         health: &Health,
         shutdown: &CancellationToken,
     ) -> Self {
+        if !settings.ignored_properties.is_empty() {
+            let keys = settings.ignored_properties.join(", ");
+            tracing::warn!(%keys, "not supported in STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION, and ignored");
+        }
         let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
         let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
             .labels(settings.selector.to_query().as_deref())

@@ -68,6 +68,11 @@ impl Observer {
 }
 
 impl Seen {
+    /// Whether it was seen what Kafka has.
+    pub fn knows_kafka(&self) -> bool {
+        self.kafka.is_some()
+    }
+
     /// In the form that planning takes.
     pub fn observed(&self) -> Observed<'_> {
         Observed {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::env::{self, user_operator as names};
 use kafka_admin::Sasl;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector};
+use operator_runtime::jaas::jaas_option;
 use operator_runtime::kafka::{Connection, IdentitySecret, TlsSettings};
 use pki::MaintenanceWindow;
 use regex::Regex;
@@ -34,7 +35,7 @@ Resources
   STRIMZI_SECRET_PREFIX                     put before the names of the users' Secrets
 
 Certificates and passwords
-  STRIMZI_CA_NAMESPACE                      namespace of the CA Secrets (STRIMZI_NAMESPACE)
+  STRIMZI_CA_NAMESPACE                      namespace of the CA and TLS Secrets (STRIMZI_NAMESPACE)
   STRIMZI_CA_VALIDITY, STRIMZI_CA_RENEWAL   days a certificate is valid, and before its end is renewed (365, 30)
   STRIMZI_MAINTENANCE_TIME_WINDOWS          Quartz cron expressions in UTC, separated by ;
   STRIMZI_PKCS12_KEYSTORE_GENERATION        whether Secrets get user.p12 and user.password (true)
@@ -80,7 +81,7 @@ pub struct Settings {
     pub selector: LabelSelector,
     /// How to reach Kafka.
     pub kafka: Connection,
-    /// Namespace of the clients CA's Secrets.
+    /// Namespace of the CA and TLS Secrets: the cluster's, which may be another one than the users'.
     pub ca_namespace: String,
     /// Secret with the clients CA's certificate.
     pub ca_cert_secret: String,
@@ -100,6 +101,8 @@ pub struct Settings {
     pub max_batch: usize,
     /// Batches in flight.
     pub batches: usize,
+    /// Keys of the client configuration that are not supported.
+    pub ignored_properties: Vec<String>,
 }
 
 impl Settings {
@@ -115,6 +118,7 @@ impl Settings {
             from.integer(name, default, 1..=i64::MAX);
         }
         let properties = properties(&from.string(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, ""));
+        let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
             from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
         let settings = Self {
@@ -133,10 +137,10 @@ impl Settings {
                     }),
                     verify_hostname: true,
                 }),
-                sasl: sasl(from, &properties),
-                namespace: namespace.clone(),
+                sasl: sasl(from, &properties, from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).is_some()),
+                namespace: ca_namespace.clone(),
             },
-            ca_namespace: from.string(names::CA_NAMESPACE, &namespace),
+            ca_namespace,
             ca_cert_secret: from.required(names::CA_CERT_NAME),
             ca_key_secret: from.required(names::CA_KEY_NAME),
             rules: Rules {
@@ -166,6 +170,7 @@ impl Settings {
                 Duration::from_millis(names::CACHE_REFRESH_INTERVAL_MS_DEFAULT),
             ),
             max_batch: from.integer(names::BATCH_MAXIMUM_BLOCK_SIZE, 100, 1..=100_000) as usize,
+            ignored_properties: unsupported(&properties),
             batches: from.integer("STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE", 4, 1..=64) as usize,
             namespace,
         };
@@ -200,6 +205,12 @@ fn ignored_users(from: &Env) -> Option<Regex> {
     regex
 }
 
+/// Keys of the client configuration that have no meaning here.
+fn unsupported(properties: &[(String, String)]) -> Vec<String> {
+    let known = ["security.protocol", "sasl.mechanism", "sasl.jaas.config"];
+    properties.iter().map(|(key, _)| key.clone()).filter(|key| !known.contains(&key.as_str())).collect()
+}
+
 /// Java properties, as far as they are needed: `key=value` lines, `\` at the end continues a line.
 fn properties(text: &str) -> Vec<(String, String)> {
     let joined = text.replace("\\\n", "");
@@ -209,22 +220,58 @@ fn properties(text: &str) -> Vec<(String, String)> {
             continue;
         }
         if let Some((key, value)) = line.split_once('=') {
-            pairs.push((key.trim().to_owned(), value.trim().to_owned()));
+            pairs.push((key.trim().to_owned(), unescaped(value.trim())));
         }
     }
     pairs
 }
 
-fn sasl(from: &Env, properties: &[(String, String)]) -> Option<Sasl> {
+/// As `java.util.Properties` reads a value: a backslash goes, what it escapes stays.
+fn unescaped(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text.chars());
+    while let Some(c) = rest.next() {
+        match if c == '\\' { rest.next() } else { Some(c) } {
+            Some('n') if c == '\\' => out.push('\n'),
+            Some('t') if c == '\\' => out.push('\t'),
+            Some(c) => out.push(c),
+            None => {}
+        }
+    }
+    out
+}
+
+/// What the properties of Kafka's client say, as far as it is supported.
+fn sasl(from: &Env, properties: &[(String, String)], tls: bool) -> Option<Sasl> {
     let get = |name: &str| properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let mechanism = get("sasl.mechanism")?;
+    let wrong = |instead: &str| from.error(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, None, instead);
+    let mechanism = get("sasl.mechanism");
+    match (get("security.protocol"), tls, mechanism.is_some()) {
+        (None, _, _)
+        | (Some("PLAINTEXT"), false, false)
+        | (Some("SSL"), true, false)
+        | (Some("SASL_PLAINTEXT"), false, true)
+        | (Some("SASL_SSL"), true, true) => {}
+        (Some("SSL" | "SASL_SSL"), false, _) => wrong(
+            "security.protocol asks for TLS: name the Secret with the certificates to trust in STRIMZI_CLUSTER_CA_CERT_SECRET_NAME",
+        ),
+        (Some("PLAINTEXT" | "SASL_PLAINTEXT"), true, _) => wrong(
+            "STRIMZI_CLUSTER_CA_CERT_SECRET_NAME asks for TLS, security.protocol does not: write SSL or SASL_SSL, or name no Secret",
+        ),
+        (Some("PLAINTEXT" | "SSL"), _, true) => {
+            wrong(
+                "sasl.mechanism asks for SASL, security.protocol does not: write SASL_PLAINTEXT or SASL_SSL",
+            );
+        }
+        (Some("SASL_PLAINTEXT" | "SASL_SSL"), _, false) => {
+            wrong("security.protocol asks for SASL: write a sasl.mechanism and a sasl.jaas.config");
+        }
+        (Some(_), _, _) => wrong("security.protocol PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    }
+    let mechanism = mechanism?;
     let jaas = get("sasl.jaas.config").unwrap_or_default();
-    let (Some(username), Some(password)) = (option_of(jaas, "username"), option_of(jaas, "password")) else {
-        from.error(
-            names::KAFKA_ADMIN_CLIENT_CONFIGURATION,
-            None,
-            "a sasl.jaas.config with username=\"...\" and password=\"...\" beside sasl.mechanism",
-        );
+    let (Some(username), Some(password)) = (jaas_option(jaas, "username"), jaas_option(jaas, "password"))
+    else {
+        wrong("a sasl.jaas.config with username=\"...\" and password=\"...\" beside sasl.mechanism");
         return None;
     };
     match mechanism {
@@ -232,20 +279,10 @@ fn sasl(from: &Env, properties: &[(String, String)]) -> Option<Sasl> {
         "SCRAM-SHA-256" => Some(Sasl::ScramSha256 { username, password }),
         "SCRAM-SHA-512" => Some(Sasl::ScramSha512 { username, password }),
         _ => {
-            from.error(
-                names::KAFKA_ADMIN_CLIENT_CONFIGURATION,
-                None,
-                "sasl.mechanism PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-            );
+            wrong("sasl.mechanism PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
             None
         }
     }
-}
-
-/// The value of an option in a JAAS configuration: `name="value"`.
-fn option_of(jaas: &str, name: &str) -> Option<String> {
-    let (_, rest) = jaas.split_once(&format!("{name}=\""))?;
-    rest.split_once('"').map(|(value, _)| value.to_owned())
 }
 
 #[cfg(test)]
@@ -303,5 +340,63 @@ mod tests {
         ));
         let settings = Settings::from_env(&Env::from_map(pairs)).unwrap();
         assert!(matches!(settings.kafka.sasl, Some(Sasl::ScramSha512 { username, .. }) if username == "u"));
+    }
+
+    #[test]
+    fn the_secrets_for_kafka_are_in_the_namespace_of_the_cluster() {
+        let mut pairs = minimal();
+        pairs.extend([("STRIMZI_CA_NAMESPACE", "kafka"), ("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME", "trusted")]);
+        let settings = Settings::from_env(&Env::from_map(pairs)).unwrap();
+        assert_eq!((settings.namespace.as_str(), settings.kafka.namespace.as_str()), ("ns", "kafka"));
+        let settings = Settings::from_env(&Env::from_map(minimal())).unwrap();
+        assert_eq!(settings.kafka.namespace, "ns");
+    }
+
+    fn with_properties(properties: &'static str, trusted: bool) -> Result<Settings, EnvErrors> {
+        let mut pairs = minimal();
+        pairs.push(("STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION", properties));
+        pairs.extend(trusted.then_some(("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME", "trusted")));
+        Settings::from_env(&Env::from_map(pairs))
+    }
+
+    #[test]
+    fn a_protocol_that_the_other_settings_contradict_is_refused() {
+        const SASL: &str = "sasl.mechanism=PLAIN\nsasl.jaas.config=M required username=\"u\" password=\"p\";";
+        for (protocol, sasl, trusted, expected) in [
+            ("PLAINTEXT", false, false, None),
+            ("SSL", false, true, None),
+            ("SASL_PLAINTEXT", true, false, None),
+            ("SASL_SSL", true, true, None),
+            ("SSL", false, false, Some("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME")),
+            ("SASL_SSL", true, false, Some("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME")),
+            ("PLAINTEXT", false, true, Some("asks for TLS")),
+            ("SASL_PLAINTEXT", true, true, Some("asks for TLS")),
+            ("SSL", true, true, Some("asks for SASL")),
+            ("SASL_SSL", false, true, Some("asks for SASL")),
+            ("TLS", false, true, Some("SASL_PLAINTEXT or SASL_SSL")),
+        ] {
+            let text = format!("security.protocol={protocol}\n{}", if sasl { SASL } else { "" });
+            let read = with_properties(text.leak(), trusted).map_err(|error| error.to_string());
+            match expected {
+                None => assert!(read.is_ok(), "{protocol}: {read:?}"),
+                Some(expected) => assert!(read.unwrap_err().contains(expected), "{protocol}"),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_are_not_supported_are_named() {
+        let read = with_properties("request.timeout.ms=60000\nsecurity.protocol=PLAINTEXT", false).unwrap();
+        assert_eq!(read.ignored_properties, ["request.timeout.ms"]);
+    }
+
+    #[test]
+    fn a_password_with_quotes_is_taken_as_kafka_takes_it() {
+        let text = r#"sasl.mechanism=PLAIN
+            sasl.jaas.config=M required username="u" password="a\\"b";"#;
+        match with_properties(text, false).unwrap().kafka.sasl {
+            Some(Sasl::Plain { password, .. }) => assert_eq!(password, "a\"b"),
+            other => panic!("{other:?}"),
+        }
     }
 }

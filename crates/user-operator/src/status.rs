@@ -14,7 +14,8 @@ const KAFKA_AWAY: Duration = Duration::from_secs(30);
 /// Whether a problem is likely to pass by itself within moments, so that it would only flicker in the status. `away`:
 /// how long Kafka has not answered; `None`: it does answer.
 pub fn is_passing(problem: &Problem, away: Option<Duration>) -> bool {
-    problem.retry && problem.reason == reasons::KAFKA_ERROR && away.is_some_and(|away| away < KAFKA_AWAY)
+    let away = away.is_some_and(|away| away < KAFKA_AWAY);
+    problem.retry && (problem.reason == reasons::CREATING || problem.reason == reasons::KAFKA_ERROR && away)
 }
 
 /// The status that a user should have now.

@@ -13,14 +13,22 @@ pub struct UserSecrets {
     cache: Cache<SecretView>,
     namespace: String,
     prefix: String,
-    /// Own writes that the watch did not tell of yet, by user.
-    written: Mutex<HashMap<String, Arc<SecretView>>>,
+    own: Mutex<Own>,
+}
+
+/// What the watch did not tell of yet, by user.
+#[derive(Debug, Default)]
+struct Own {
+    /// Secrets as they were written, or read past the watch.
+    known: HashMap<String, Arc<SecretView>>,
+    /// Writes under way, each with the Secret that went meanwhile: its news must not outlive it.
+    writing: HashMap<String, Option<String>>,
 }
 
 impl UserSecrets {
     /// From the watch of the Secrets in `namespace`, whose names begin with `prefix`.
     pub fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str) -> Self {
-        Self { cache, namespace: namespace.to_owned(), prefix: prefix.to_owned(), written: Mutex::default() }
+        Self { cache, namespace: namespace.to_owned(), prefix: prefix.to_owned(), own: Mutex::default() }
     }
 
     /// Namespace and name of a user's Secret.
@@ -31,47 +39,108 @@ impl UserSecrets {
     /// A user's Secret.
     pub fn of(&self, user: &str) -> Option<Arc<SecretView>> {
         let cached = self.cache.get(&self.key(user));
-        let own = self.lock().get(user).cloned();
+        let own = self.lock().known.get(user).cloned();
         match (cached, own) {
             (Some(cached), Some(own)) => Some(if own.version > cached.version { own } else { cached }),
             (cached, own) => own.or(cached),
         }
     }
 
-    /// Takes note of an own write.
-    pub fn wrote(&self, user: &str, view: SecretView) {
+    /// A write begins: until its end, deletions are remembered.
+    pub fn begin(&self, user: &str) {
+        self.lock().writing.insert(user.to_owned(), None);
+    }
+
+    /// The write is over.
+    pub fn end(&self, user: &str) {
+        self.lock().writing.remove(user);
+    }
+
+    /// Takes note of an own write, or of a Secret that was read past the watch.
+    pub fn note(&self, user: &str, view: SecretView) {
         // The watch may have told of it before the answer came: then there is nothing to remember.
         let known = self.cache.get(&self.key(user)).is_some_and(|cached| cached.version >= view.version);
-        if !known {
-            self.lock().insert(user.to_owned(), Arc::new(view));
+        let mut own = self.lock();
+        let gone = own.writing.get(user).is_some_and(|gone| gone.as_ref() == Some(&view.uid));
+        if !known && !gone {
+            own.known.insert(user.to_owned(), Arc::new(view));
         }
     }
 
-    /// Takes note of an own deletion.
+    /// Takes note that a Secret is gone.
     pub fn deleted(&self, user: &str) {
-        self.lock().remove(user);
+        self.lock().known.remove(user);
     }
 
     /// Takes note of a change that the watch tells of; says whose Secret it is, unless it is the operator's own write.
     pub fn changed(&self, event: &Event<'_, SecretView>) -> Option<String> {
         let name = event.key().name.strip_prefix(self.prefix.as_str())?.to_owned();
-        let mut written = self.lock();
+        let mut state = self.lock();
         match event {
             Event::Applied { new, .. } => {
-                let own = written.get(&name).map(|view| view.version);
+                let own = state.known.get(&name).map(|view| view.version);
                 if own.is_some_and(|own| new.version >= own) {
-                    written.remove(&name);
+                    state.known.remove(&name);
                 }
                 if own.is_some_and(|own| new.version <= own) { None } else { Some(name) }
             }
-            Event::Deleted { .. } => {
-                written.remove(&name);
+            Event::Deleted { old, .. } => {
+                state.known.remove(&name);
+                if let Some(gone) = state.writing.get_mut(&name) {
+                    *gone = Some(old.uid.clone());
+                }
                 Some(name)
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<SecretView>>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::secret::Certificate;
+
+    fn view(version: u64) -> SecretView {
+        SecretView {
+            version,
+            uid: "uid".to_owned(),
+            owner: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            keys: 0,
+            certificate: Certificate::Missing,
+            authority: None,
+            password: None,
+            jaas_fits: false,
+        }
+    }
+
+    fn deleted(secrets: &UserSecrets) -> Option<String> {
+        let (key, old) = (secrets.key("a"), Arc::new(view(5)));
+        secrets.changed(&Event::Deleted { key: &key, old: &old })
+    }
+
+    #[test]
+    fn a_secret_that_goes_before_the_answer_to_its_write_arrives_is_not_known() {
+        let secrets = UserSecrets::new(Cache::fixed([]), "ns", "");
+        secrets.begin("a");
+        assert_eq!(deleted(&secrets).as_deref(), Some("a"));
+        secrets.note("a", view(5));
+        secrets.end("a");
+        assert!(secrets.of("a").is_none());
+        // The next one of that name is another one.
+        secrets.begin("a");
+        secrets.note("a", view(6));
+        secrets.end("a");
+        assert_eq!(secrets.of("a").unwrap().version, 6);
+        deleted(&secrets);
+        assert!(secrets.of("a").is_none());
     }
 }

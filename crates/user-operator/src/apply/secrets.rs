@@ -67,6 +67,46 @@ impl SecretWriter {
 
     /// Carries out what the plan says about the Secret; gives back the password that it holds from now on, if that is new.
     pub async fn write(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Problem> {
+        self.secrets.begin(target.name);
+        let done = self.carry_out(target, now).await;
+        self.secrets.end(target.name);
+        done
+    }
+
+    /// Looks past the watch for a Secret that it does not show, such as one that lost its labels: clients use what is
+    /// in it. Refuses one that was made for something else.
+    pub async fn find(&self, user: &str) -> Result<Option<Arc<SecretView>>, Problem> {
+        self.secrets.begin(user);
+        let found = self.read(user).await;
+        if let Ok(Some(view)) = &found {
+            tracing::warn!(%user, "the Secret of the user lacks labels: keeps what is in it");
+            self.secrets.note(user, view.clone());
+        }
+        self.secrets.end(user);
+        found.map(|view| view.map(Arc::new))
+    }
+
+    async fn read(&self, user: &str) -> Result<Option<SecretView>, Problem> {
+        let name = &self.secrets.key(user).name;
+        let failed = |error: String| internal(format!("cannot read Secret {name}: {error}"));
+        let _permit = self.requests.acquire().await;
+        let Some(found) = within(self.api().get_metadata_opt(name)).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        // The contents of a Secret that is not a user's are none of our business.
+        let kind = found.labels().get(labels::KIND);
+        if let Some(problem) = plan::refuse_takeover(name, kind.map(String::as_str)) {
+            return Err(problem);
+        }
+        let found = within(self.api().get_opt(name)).await.map_err(failed)?;
+        Ok(found.map(|secret| SecretView::of(&secret, &self.settings.rules.secret_prefix)))
+    }
+
+    fn api(&self) -> Api<Secret> {
+        Api::namespaced(self.applier.client().clone(), &self.settings.namespace)
+    }
+
+    async fn carry_out(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Problem> {
         match (&target.plan.secret, target.user) {
             (SecretStep::Keep, _) => Ok(None),
             (SecretStep::Delete, _) | (_, None) => self.delete(target).await.map(|()| None),
@@ -125,6 +165,7 @@ impl SecretWriter {
             self.applier.get::<Secret>(&key).await.map_err(|error| internal(error.to_string()))?
         };
         let Some(live) = live else {
+            self.secrets.deleted(target.name);
             return Err(internal(format!("Secret {key} is gone; making it anew")));
         };
         let order = self.order(target.name, self.settings.rules.validity_days);
@@ -136,19 +177,9 @@ impl SecretWriter {
     /// Writes a Secret, and takes out of it what an earlier kind of authentication or another tool left.
     async fn apply(&self, target: &Target<'_>, user: &KafkaUser, data: Data) -> Result<(), Problem> {
         let name = self.secrets.key(target.name).name;
-        let api: Api<Secret> = Api::namespaced(self.applier.client().clone(), &self.settings.namespace);
+        let api = self.api();
         let failed = |error: String| internal(format!("cannot write Secret {name}: {error}"));
         let _permit = self.requests.acquire().await;
-        if target.live.is_none() {
-            let found = within(api.get_metadata_opt(&name)).await.map_err(&failed)?;
-            let kind =
-                |meta: &ObjectMeta| meta.labels.as_ref().and_then(|all| all.get(labels::KIND)).cloned();
-            let problem =
-                found.and_then(|found| plan::refuse_takeover(&name, kind(&found.metadata).as_deref()));
-            if let Some(problem) = problem {
-                return Err(problem);
-            }
-        }
         let Metadata { labels, annotations } = target
             .plan
             .metadata
@@ -176,7 +207,7 @@ impl SecretWriter {
             written = within(api.patch(&name, &params, &Patch::Merge(&patch))).await.map_err(&failed)?;
         }
         let view = SecretView::of(&written, &self.settings.rules.secret_prefix);
-        self.secrets.wrote(target.name, view);
+        self.secrets.note(target.name, view);
         Ok(())
     }
 

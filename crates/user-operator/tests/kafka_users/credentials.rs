@@ -177,3 +177,23 @@ async fn a_paused_user_is_left_as_it_is() {
     .await
     .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_lost_the_label_of_the_cluster_keeps_its_credentials_and_gets_the_label_back() {
+    const LABEL: &str = "strimzi.io/cluster";
+    let w = World::get().await;
+    for (name, kind) in [("bare-tls", "tls"), ("bare-scram", "scram-sha-512")] {
+        w.create(name, json!({"authentication": {"type": kind}})).await;
+        w.ready(name).await;
+        let before = w.secret(name).await;
+        let bare = Patch::Merge(json!({"metadata": {"labels": {LABEL: null}}}));
+        w.secrets.patch(name, &PatchParams::default(), &bare).await.unwrap();
+        wait::for_object(&w.secrets, name, DEADLINE, "has its label again", |secret| {
+            secret.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL))
+        })
+        .await
+        .unwrap();
+        assert!(w.secret(name).await == before, "the credentials of {name} were replaced");
+        w.ready(name).await;
+    }
+}

@@ -1,0 +1,66 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use api::KafkaUser;
+use jiff::Timestamp;
+use kafka_admin::{Admin, AdminConfig};
+use kube::Config;
+use operator_runtime::apply::Applier;
+use operator_runtime::env::{Env, Namespaces};
+use operator_runtime::metrics::Metrics;
+use operator_runtime::watch::{Cache, ObjectRef};
+use serde_json::json;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::kafka::Reading;
+use crate::observe::Observer;
+use crate::passwords::Passwords;
+use crate::settings::Settings;
+use crate::user_secrets::UserSecrets;
+
+/// Of one user `a` with a quota. Neither Kubernetes nor Kafka is there.
+fn context() -> Context {
+    let nowhere = Config::new("http://127.0.0.1:1".parse().unwrap());
+    let client = operator_runtime::client::from_config(nowhere, "test").unwrap();
+    let settings = Settings::from_env(&Env::from_map([
+        ("STRIMZI_NAMESPACE", "ns"),
+        ("STRIMZI_CA_CERT_NAME", "ca"),
+        ("STRIMZI_CA_KEY_NAME", "key"),
+    ]))
+    .unwrap();
+    let user: KafkaUser = serde_json::from_value(json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser", "metadata": {"name": "a", "namespace": "ns"},
+        "spec": {"quotas": {"producerByteRate": 5}},
+    }))
+    .unwrap();
+    let requests = Arc::new(Semaphore::new(1));
+    let ended = CancellationToken::new();
+    ended.cancel();
+    let observer = Observer {
+        namespace: "ns".to_owned(),
+        users: Cache::fixed([(ObjectRef::new("ns", "a"), user)]),
+        secrets: Arc::new(UserSecrets::new(Cache::fixed([]), "ns", "")),
+        passwords: Arc::new(Passwords::follow(&client, "ns", Arc::clone(&requests), &ended)),
+        snapshot: Arc::default(),
+        authority: watch::channel(None).1,
+    };
+    let admin = Admin::new(AdminConfig::brokers(["127.0.0.1:1"])).unwrap();
+    let namespaces = Namespaces::Some(vec!["ns".to_owned()]);
+    let metrics = Metrics::new().unwrap().of_kind("KafkaUser", &namespaces, &settings.selector);
+    Context::new(Applier::new(client), watch::channel(Some(admin)).1, metrics, observer, requests, settings)
+}
+
+#[tokio::test]
+async fn a_user_planned_before_the_first_reading_of_kafka_is_tried_again_and_not_called_ready() {
+    let context = context();
+    let mut items = vec![context.plan("a".to_owned(), Timestamp::UNIX_EPOCH).await];
+    assert!(items[0].problem.is_none());
+    context.observer.snapshot.replace(Reading::default(), Instant::now());
+    context.write(&mut items, Timestamp::UNIX_EPOCH).await;
+    let problem = items[0].problem.clone().unwrap();
+    assert!(problem.retry && crate::status::is_passing(&problem, None), "{problem:?}");
+}
