@@ -91,7 +91,7 @@ impl Reconciler {
             clients: Clients::default(),
             events,
             views: Asking::new(queue.clone()),
-            configs: Asking::new(queue.clone()),
+            configs: Asking::second(queue.clone()),
             verified: Mutex::default(),
             seen: Mutex::default(),
         }
