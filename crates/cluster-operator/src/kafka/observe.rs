@@ -157,10 +157,31 @@ impl Observer {
         let bindings = self.caches.topic_bindings();
         let mut topics = Vec::new();
         for namespace in gone::topic_namespaces(&key.namespace, &key.name, &bindings) {
+            if self.serves_a_namesake(&namespace, key).await? {
+                continue;
+            }
             let each = |meta: ObjectMeta| topics.extend(topic(meta));
             self.applier.each_metadata::<KafkaTopic>(&namespace, Some(&selector), None, each).await?;
         }
         Ok(topics)
+    }
+
+    /// Whether a namespace lets the topic operator of another cluster of the same name serve its topics, and that
+    /// cluster lives.
+    async fn serves_a_namesake(&self, namespace: &str, key: &ObjectRef) -> Result<bool, ApplyError> {
+        let grant = ObjectRef::new(namespace, api::topic_grant::NAME);
+        let Some(grant) = self.applier.get::<ConfigMap>(&grant).await? else { return Ok(false) };
+        for (of, name) in gone::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
+        {
+            match self.exists(&ObjectRef::new(of, name)).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                // A cluster out of sight may well live.
+                Err(error) if error.is_forbidden() => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     /// Clusters that topics with the topic operator's finalizer name, in these namespaces.

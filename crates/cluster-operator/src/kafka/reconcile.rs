@@ -71,7 +71,7 @@ pub struct Reconciler {
     configs: Asking<BrokerConfigs>,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
-    /// Every cluster that there was a resource of.
+    /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
 }
 
@@ -273,7 +273,15 @@ impl Reconciler {
         apply::deletions(&self.applier, &plan).await?;
         match released {
             Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
-            other => other.map(|()| again(&plan, false)).map_err(Error::from),
+            other => {
+                other?;
+                let outcome = again(&plan, false);
+                if !terminating && matches!(outcome, Outcome::Done) {
+                    // What appears under the name from now on belongs to a successor that may be on its way.
+                    self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                }
+                Ok(outcome)
+            }
         }
     }
 
