@@ -261,6 +261,7 @@ impl Reconciler {
     async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
         if !terminating {
             self.clients.forget(key);
+            self.observer.forget(key);
             self.forget_questions(key);
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
