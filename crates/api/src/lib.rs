@@ -32,6 +32,7 @@ pub mod ports;
 pub mod principals;
 pub mod schema;
 pub mod strimzi_pod_set;
+pub mod topic_grant;
 
 pub use conditions::Condition;
 pub use kafka::{Kafka, KafkaSpec, KafkaStatus};

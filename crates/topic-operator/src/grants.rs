@@ -7,16 +7,15 @@
 
 use std::collections::BTreeMap;
 
+use api::topic_grant;
+
 use crate::{
     plan::Intent,
     resource::TopicResource,
     topic::{Failure, Reason},
 };
 
-/// Name of the ConfigMap by which a namespace lets a cluster's operator serve its KafkaTopics.
-pub const GRANT_NAME: &str = "kastellan-topic-grant";
-/// The key in it: clusters as `namespace/name`, separated by commas or blanks.
-pub const GRANT_KEY: &str = "clusters";
+pub use topic_grant::{KEY as GRANT_KEY, NAME as GRANT_NAME};
 
 /// A namespace that may be served, from the cluster's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +36,7 @@ impl Guest {
 
 /// True when the data of a namespace's grant names this cluster.
 pub fn names_cluster(data: &BTreeMap<String, String>, namespace: &str, cluster: &str) -> bool {
-    data.get(GRANT_KEY).is_some_and(|clusters| {
-        clusters
-            .split(|c: char| c == ',' || c.is_whitespace())
-            .any(|word| word.split_once('/').is_some_and(|(n, c)| n == namespace && c == cluster))
-    })
+    topic_grant::clusters(data).any(|named| named == (namespace, cluster))
 }
 
 /// Why a topic of this name must not be served for a guest; none when it may.

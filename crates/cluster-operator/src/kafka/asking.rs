@@ -26,6 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// How old an answer may be when a pass takes it.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// The same for one that is of use only together with the answer to another question. It outlasts that one's deadline,
+/// or a slow Kafka would never have answered both.
+const KEPT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
+
 /// First and longest pause after failures.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
@@ -33,11 +37,12 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub struct Asking<V> {
     states: Arc<Mutex<HashMap<ObjectRef, State<V>>>>,
     queue: Queue<ObjectRef>,
+    fresh: Duration,
 }
 
 impl<V> Clone for Asking<V> {
     fn clone(&self) -> Self {
-        Self { states: Arc::clone(&self.states), queue: self.queue.clone() }
+        Self { states: Arc::clone(&self.states), queue: self.queue.clone(), fresh: self.fresh }
     }
 }
 
@@ -61,7 +66,13 @@ impl<V> Default for State<V> {
 impl<V: Send + 'static> Asking<V> {
     /// `queue` gets the clusters whose answer came late or that should be asked again.
     pub fn new(queue: Queue<ObjectRef>) -> Self {
-        Self { states: Arc::default(), queue }
+        Self { states: Arc::default(), queue, fresh: FRESH }
+    }
+
+    /// As [`Self::new`], for a question that a pass asks only when it has the answer to another one: a late answer waits
+    /// for that one.
+    pub fn second(queue: Queue<ObjectRef>) -> Self {
+        Self { fresh: KEPT, ..Self::new(queue) }
     }
 
     /// The answer, if there is one within the time that a pass may wait. `question` is asked unless another one is
@@ -74,7 +85,7 @@ impl<V: Send + 'static> Asking<V> {
         let mut receiver = {
             let mut states = self.lock();
             let state = states.entry(key.clone()).or_default();
-            if let Some((_, answer)) = state.late.take().filter(|(at, _)| at.elapsed() < FRESH) {
+            if let Some((_, answer)) = state.late.take().filter(|(at, _)| at.elapsed() < self.fresh) {
                 return Some(answer);
             }
             let asked = state.question.as_ref().is_some_and(|question| !question.is_finished());

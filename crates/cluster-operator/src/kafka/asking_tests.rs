@@ -54,6 +54,26 @@ async fn an_old_answer_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_kafka_gets_both_questions_answered() {
+    let queue = Queue::new();
+    let (views, configs) = (Asking::new(queue.clone()), Asking::second(queue.clone()));
+    // Slower than a pass waits, and than an answer stays fresh.
+    let question = |answer| slow(FRESH * 5, Ok(answer));
+    let mut both = None;
+    for _ in 0..4 {
+        if let Some(view) = views.answer(&cluster(), question(1)).await {
+            both = configs.answer(&cluster(), question(2)).await.map(|configs| (view, configs));
+        }
+        if both.is_some() {
+            break;
+        }
+        queue.next().await;
+        queue.done(&cluster());
+    }
+    assert_eq!(both, Some((1, 2)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_not_repeated_at_once_and_brings_another_pass() {
     let (asking, queue) = asking();
     let failure = || ready(Answer::Err("away".to_owned()));

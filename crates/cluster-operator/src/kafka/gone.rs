@@ -28,7 +28,7 @@ pub struct Remains {
     pub name: String,
     /// Whether the Kafka resource is still there, marked for deletion.
     pub terminating: bool,
-    /// Whether this process has seen the Kafka resource.
+    /// Whether this process has seen the Kafka resource, and has not yet cleared up after it.
     pub seen: bool,
     /// Whether node pools carry the name of the cluster.
     pub pools: bool,
@@ -100,11 +100,28 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
     plan
 }
 
+/// What the ConfigMap of a namespace with topics says about whom they may belong to: clusters of this name other than
+/// `(namespace, name)` itself.
+pub fn granted_namesakes(
+    data: &BTreeMap<String, String>,
+    namespace: &str,
+    name: &str,
+) -> BTreeSet<(String, String)> {
+    let namesakes =
+        api::topic_grant::clusters(data).filter(|(of, cluster)| *cluster == name && *of != namespace);
+    namesakes.map(|(of, cluster)| (of.to_owned(), cluster.to_owned())).collect()
+}
+
 /// Whether the resource was deleted with the wish to keep its objects (`--cascade=orphan`): then Kubernetes has taken
 /// its references away. The trust bundle always has one otherwise.
 fn is_orphaned(remains: &Remains) -> bool {
-    let bundle = remains.secrets.get(&names::trust_bundle_secret(&remains.name));
-    bundle.is_some_and(|bundle| bundle.metadata.owner_references.as_deref().unwrap_or_default().is_empty())
+    bundle_has_owner(remains) == Some(false)
+}
+
+/// Whether a Kafka resource owns the trust bundle; `None`: there is no bundle.
+fn bundle_has_owner(remains: &Remains) -> Option<bool> {
+    let bundle = remains.secrets.get(&names::trust_bundle_secret(&remains.name))?;
+    Some(bundle.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Kafka"))
 }
 
 fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
@@ -141,16 +158,23 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
     }
 }
 
-/// Whether there was a Kafka resource of that name: only then its topics are ours to release.
+/// Whether there was a Kafka resource of that name: only then its topics are ours to release. Secrets and ConfigMaps with
+/// its name prove nothing: users copy them to where their applications run.
 fn had_a_resource(remains: &Remains) -> bool {
     remains.terminating
-        || remains.seen
+        || has_gone(remains)
         || remains.pools
-        || !remains.pod_sets.is_empty()
-        || !remains.secrets.is_empty()
-        || !remains.config_maps.is_empty()
-        || !remains.claims.is_empty()
-        || !remains.others.is_empty()
+        || remains.pod_sets.values().any(|set| is_kafkas(set.metadata.labels.as_ref()))
+}
+
+/// Whether a Kafka resource is known to have gone. What merely carries its name may come before it: a restore makes
+/// claims first and custom resources last.
+fn has_gone(remains: &Remains) -> bool {
+    remains.seen || bundle_has_owner(remains) == Some(true)
+}
+
+fn is_kafkas(all: Option<&BTreeMap<String, String>>) -> bool {
+    all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == "Kafka")
 }
 
 /// What the pools own, claims that are to go with the cluster, and what nothing can own. Other claims are the users'
@@ -172,10 +196,10 @@ fn deletions(remains: &Remains) -> Vec<ObjectRef> {
     for (name, _) in remains.config_maps.iter().filter(|(_, map)| is_of_pool(&***map)) {
         found.push(reference("v1", "ConfigMap", name));
     }
-    for (name, claim) in &remains.claims {
-        let all = claim.metadata.labels.as_ref();
-        let kafkas = all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == "Kafka");
-        if kafkas && annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM) {
+    for (name, claim) in remains.claims.iter().filter(|_| has_gone(remains)) {
+        if is_kafkas(claim.metadata.labels.as_ref())
+            && annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM)
+        {
             found.push(reference("v1", "PersistentVolumeClaim", name));
         }
     }

@@ -61,10 +61,28 @@ fn only_claims_that_were_to_go_go() {
         named(&metadata)
     };
     let mut remains = remains();
+    remains.seen = true;
     remains.claims = claim("data-0-c-p-0", "true", "Kafka");
     remains.claims.extend(claim("data-0-c-p-1", "false", "Kafka"));
     remains.claims.extend(claim("of-somebody-else", "true", "Other"));
     remains.claims.extend(named(&json!({"name": "bare", "labels": {"strimzi.io/kind": "Kafka"}})));
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
+}
+
+#[test]
+fn claims_go_only_when_a_resource_is_known_to_have_gone() {
+    let mut remains = remains();
+    remains.claims = named(&json!({"name": "data-0-c-p-0", "labels": {"strimzi.io/kind": "Kafka"},
+        "annotations": {"strimzi.io/delete-claim": "true"}}));
+    // As while a backup is restored: nothing, then pools and Secrets without their owners.
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.pools = true;
+    remains.pod_sets = named(&json!({"name": "c-p", "labels": {"strimzi.io/kind": "Kafka"}}));
+    remains.secrets = named(&json!({"name": "c-cluster-ca-cert", "labels": {"strimzi.io/kind": "Kafka"}}));
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.secrets = named(&json!({"name": "c-trustbundle", "labels": {"strimzi.io/kind": "Kafka"}}));
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
     assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
 }
 
@@ -121,6 +139,34 @@ fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_aft
     // A pool shows that there was a cluster.
     remains.pools = true;
     assert_eq!(plan(&remains, now).finalizers.len(), 3);
+}
+
+#[test]
+fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
+    let copied = |name: &str| json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}});
+    let mut remains = remains();
+    remains.topics = Some(vec![topic("alive", None)]);
+    remains.secrets = named(&copied("c-cluster-ca-cert"));
+    remains.config_maps = named(&copied("c-p-0"));
+    remains.claims = named(&copied("data-0-c-p-0"));
+    remains.others = BTreeSet::from([ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        namespace: Some("ns".to_owned()),
+        name: "c-kafka-bootstrap".to_owned(),
+    }]);
+    // A set of pods that is of Connect.
+    remains.pod_sets = named(&json!({"name": "c-connect", "labels": {"strimzi.io/kind": "KafkaConnect"}}));
+    assert!(plan(&remains, Timestamp::now()).finalizers.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
+    assert_eq!(plan(&remains, Timestamp::now()).finalizers.len(), 1);
+}
+
+#[test]
+fn a_grant_speaks_for_the_namesakes_that_it_names() {
+    let data = BTreeMap::from([("clusters".to_owned(), "kafka/c, kafka/d ns/c,c".to_owned())]);
+    assert_eq!(granted_namesakes(&data, "ns", "c"), [("kafka".to_owned(), "c".to_owned())].into());
+    assert!(granted_namesakes(&BTreeMap::new(), "ns", "c").is_empty());
 }
 
 #[test]

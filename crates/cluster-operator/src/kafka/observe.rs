@@ -1,9 +1,9 @@
 //! Gathers what planning one cluster depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps
 //! of others that the resource refers to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{Kafka, KafkaTopic};
 use k8s_openapi::NamespaceResourceScope;
@@ -31,12 +31,20 @@ pub struct Observer {
     settings: Arc<PlanSettings>,
     secrets: Remembered<Secret>,
     config_maps: Remembered<ConfigMap>,
+    referred: Referred,
 }
 
 impl Observer {
     /// From the caches.
     pub fn new(caches: Caches, applier: Applier, settings: Arc<PlanSettings>) -> Self {
-        Self { caches, applier, settings, secrets: Remembered::default(), config_maps: Remembered::default() }
+        Self {
+            caches,
+            applier,
+            settings,
+            secrets: Remembered::default(),
+            config_maps: Remembered::default(),
+            referred: Referred::default(),
+        }
     }
 
     /// Everything but Kafka's own state.
@@ -52,6 +60,7 @@ impl Observer {
         self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
         let foreign = &self.caches.foreign_config_maps;
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
+        self.drop_copies(&key.namespace, &self.referred.now(key, references));
         Ok(Observed {
             kafka: Some(kafka),
             pools,
@@ -68,6 +77,21 @@ impl Observer {
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// Forgets what a cluster that is gone referred to.
+    pub fn forget(&self, key: &ObjectRef) {
+        self.drop_copies(&key.namespace, &self.referred.now(key, References::default()));
+    }
+
+    /// One that another cluster refers to as well is read again.
+    fn drop_copies(&self, namespace: &str, unused: &References) {
+        for name in &unused.secrets {
+            self.secrets.forget(&ObjectRef::new(namespace, name));
+        }
+        for name in &unused.config_maps {
+            self.config_maps.forget(&ObjectRef::new(namespace, name));
+        }
     }
 
     /// Whether volumes of a storage class may grow; `None`: it may not be read.
@@ -157,10 +181,31 @@ impl Observer {
         let bindings = self.caches.topic_bindings();
         let mut topics = Vec::new();
         for namespace in gone::topic_namespaces(&key.namespace, &key.name, &bindings) {
+            if self.serves_a_namesake(&namespace, key).await? {
+                continue;
+            }
             let each = |meta: ObjectMeta| topics.extend(topic(meta));
             self.applier.each_metadata::<KafkaTopic>(&namespace, Some(&selector), None, each).await?;
         }
         Ok(topics)
+    }
+
+    /// Whether a namespace lets the topic operator of another cluster of the same name serve its topics, and that
+    /// cluster lives.
+    async fn serves_a_namesake(&self, namespace: &str, key: &ObjectRef) -> Result<bool, ApplyError> {
+        let grant = ObjectRef::new(namespace, api::topic_grant::NAME);
+        let Some(grant) = self.applier.get::<ConfigMap>(&grant).await? else { return Ok(false) };
+        for (of, name) in gone::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
+        {
+            match self.exists(&ObjectRef::new(of, name)).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(true),
+                // A cluster out of sight may well live.
+                Err(error) if error.is_forbidden() => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     /// Clusters that topics with the topic operator's finalizer name, in these namespaces.
@@ -209,7 +254,10 @@ impl Observer {
                 continue;
             }
             let key = ObjectRef::new(&cluster.namespace, name);
-            let Some(version) = versions.get(&key) else { continue };
+            let Some(version) = versions.get(&key) else {
+                remembered.forget(&key);
+                continue;
+            };
             if let Some(object) = remembered.get(&key, &version, &self.applier, |object: K| object).await? {
                 found.insert(name.clone(), object);
             }
@@ -231,6 +279,26 @@ fn topic(meta: ObjectMeta) -> Option<Topic> {
         finalizers,
         deleted_at: meta.deletion_timestamp.map(|time| time.0),
     })
+}
+
+/// What each cluster referred to when it was last looked at.
+#[derive(Debug, Default)]
+struct Referred(Mutex<HashMap<ObjectRef, References>>);
+
+impl Referred {
+    /// Notes what a cluster refers to now, and returns what it no longer refers to.
+    fn now(&self, key: &ObjectRef, references: References) -> References {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.remove(key).unwrap_or_default();
+        let unused = References {
+            secrets: before.secrets.difference(&references.secrets).cloned().collect(),
+            config_maps: before.config_maps.difference(&references.config_maps).cloned().collect(),
+        };
+        if references != References::default() {
+            all.insert(key.clone(), references);
+        }
+        unused
+    }
 }
 
 /// Names of the Secrets and ConfigMaps that a cluster refers to.
@@ -275,5 +343,29 @@ impl References {
             Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(secrets: &[&str]) -> References {
+        References {
+            secrets: secrets.iter().map(ToString::to_string).collect(),
+            config_maps: BTreeSet::from(["metrics".to_owned()]),
+        }
+    }
+
+    #[test]
+    fn what_a_cluster_no_longer_refers_to_is_known_once() {
+        let (referred, key) = (Referred::default(), ObjectRef::new("ns", "c"));
+        assert_eq!(referred.now(&key, references(&["a", "b"])), References::default());
+        let only_b = References { secrets: BTreeSet::from(["b".to_owned()]), ..References::default() };
+        assert_eq!(referred.now(&key, references(&["a"])), only_b);
+        // Gone.
+        assert_eq!(referred.now(&key, References::default()), references(&["a"]));
+        assert_eq!(referred.now(&key, References::default()), References::default());
+        assert!(referred.0.lock().unwrap().is_empty());
     }
 }

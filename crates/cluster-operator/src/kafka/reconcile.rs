@@ -71,7 +71,7 @@ pub struct Reconciler {
     configs: Asking<BrokerConfigs>,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
-    /// Every cluster that there was a resource of.
+    /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
 }
 
@@ -91,7 +91,7 @@ impl Reconciler {
             clients: Clients::default(),
             events,
             views: Asking::new(queue.clone()),
-            configs: Asking::new(queue.clone()),
+            configs: Asking::second(queue.clone()),
             verified: Mutex::default(),
             seen: Mutex::default(),
         }
@@ -261,6 +261,7 @@ impl Reconciler {
     async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
         if !terminating {
             self.clients.forget(key);
+            self.observer.forget(key);
             self.forget_questions(key);
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
@@ -273,7 +274,15 @@ impl Reconciler {
         apply::deletions(&self.applier, &plan).await?;
         match released {
             Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
-            other => other.map(|()| again(&plan, false)).map_err(Error::from),
+            other => {
+                other?;
+                let outcome = again(&plan, false);
+                if !terminating && matches!(outcome, Outcome::Done) {
+                    // What appears under the name from now on belongs to a successor that may be on its way.
+                    self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                }
+                Ok(outcome)
+            }
         }
     }
 

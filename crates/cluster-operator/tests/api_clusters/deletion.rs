@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -115,7 +115,8 @@ async fn what_a_cluster_left_that_was_deleted_while_no_operator_ran_goes_at_the_
     world.gone("StrimziPodSet", "c-dual").await;
     world.exists("KafkaTopic", "orders").await;
     world.start_operator();
-    world.gone("KafkaTopic", "orders").await;
+    // Nothing of the cluster is left that would prove that nobody looks after the topic.
+    wait::for_absence(&world.api("KafkaTopic"), "orders", DEADLINE * 2).await.unwrap();
     only_kept_claims(&world, "c").await;
 }
 
@@ -130,6 +131,81 @@ async fn topics_of_which_every_trace_of_a_cluster_is_gone_are_let_go_when_they_w
     world.start_operator();
     wait::for_absence(&world.api("KafkaTopic"), "stuck", DEADLINE * 2).await.unwrap();
     assert_eq!(world.get("KafkaTopic", "alive").await.finalizers(), [FINALIZER]);
+}
+
+/// Backup tools make volumes first and custom resources last, and leave owner references out.
+#[tokio::test]
+async fn claims_that_are_restored_before_their_cluster_stay() {
+    let world = World::start("restore").await;
+    collect(&world);
+    world.apply(&two_volumes("c")).await;
+    world.apply(&kafka("c")).await;
+    world.running("c", 3).await;
+    let selector = ListParams::default().labels("strimzi.io/cluster=c");
+    let saved = world.api("PersistentVolumeClaim").list(&selector).await.unwrap().items;
+    let doomed = "data-1-c-dual-0";
+    let mut claim = saved.into_iter().find(|claim| claim.name_any() == doomed).unwrap();
+    claim.metadata.owner_references = None;
+    claim.metadata.uid = None;
+    claim.metadata.resource_version = None;
+    claim.metadata.managed_fields = None;
+    claim.metadata.finalizers = None;
+    claim.data["spec"]["volumeName"] = Value::Null;
+    // First in a process that knew the cluster, and saw it go.
+    world.delete("Kafka", "c").await;
+    world.gone("PersistentVolumeClaim", doomed).await;
+    world.gone("Secret", "c-trustbundle").await;
+    for cluster in ["c", "never-seen"] {
+        let name = format!("data-1-{cluster}-dual-0");
+        claim.metadata.name = Some(name.clone());
+        claim.labels_mut().insert("strimzi.io/cluster".to_owned(), cluster.to_owned());
+        let made = world.api("PersistentVolumeClaim").create(&PostParams::default(), &claim).await.unwrap();
+        for change in ["1", "2"] {
+            let annotations = json!({"metadata": {"annotations": {"change": change}}});
+            world.patch("PersistentVolumeClaim", &name, annotations).await;
+            world.operator().passes(1).await;
+        }
+        let found = world.get("PersistentVolumeClaim", &name).await;
+        assert_eq!((found.uid(), found.metadata.deletion_timestamp), (made.uid(), None));
+    }
+}
+
+#[tokio::test]
+async fn topics_that_a_living_namesake_serves_keep_their_finalizer() {
+    let server = ApiServer::shared().await.unwrap();
+    let mut world = World::without_operator(server, "granted").await;
+    let team = server.create_namespace("team").await.unwrap();
+    rights::grant(&world.client, &world.namespace, &[&format!("watchNamespaces={{{team}}}")]).await;
+    world.set("STRIMZI_NAMESPACE", &format!("{},{team}", world.namespace));
+    world.apply(&kafka("c")).await;
+    let client = world.client.clone();
+    let there =
+        |kind: &str| -> Api<DynamicObject> { Api::namespaced_with(client.clone(), &team, &resource(kind)) };
+    let create = async |kind: &str, object: Value| {
+        there(kind).create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
+    };
+    let grant = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kastellan-topic-grant"},
+        "data": {"clusters": format!("{}/c", world.namespace)}});
+    create("ConfigMap", grant).await;
+    // What would be proof that there was a cluster here.
+    create("KafkaNodePool", pool("c", "stray", 1)).await;
+    create("KafkaTopic", topic("c", "orders")).await;
+    create("KafkaNodePool", pool("d", "other", 1)).await;
+    create("KafkaTopic", topic("d", "bills")).await;
+    world.start_operator();
+    // The one without a grant shows that the namespace was looked at.
+    let free = |topic: &DynamicObject| topic.finalizers().is_empty();
+    wait::for_object(&there("KafkaTopic"), "bills", DEADLINE, "has no finalizer", free).await.unwrap();
+    there("KafkaNodePool")
+        .patch(
+            "stray",
+            &PatchParams::default(),
+            &Patch::Merge(json!({"metadata": {"annotations": {"a": "b"}}})),
+        )
+        .await
+        .unwrap();
+    world.operator().passes(2).await;
+    assert_eq!(there("KafkaTopic").get("orders").await.unwrap().finalizers(), [FINALIZER]);
 }
 
 #[tokio::test]
@@ -205,7 +281,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
         wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
     }
     there("KafkaTopic")
-        .create(&kube::api::PostParams::default(), &serde_json::from_value(topic("c", "orders")).unwrap())
+        .create(&PostParams::default(), &serde_json::from_value(topic("c", "orders")).unwrap())
         .await
         .unwrap();
     world.delete("Kafka", "c").await;

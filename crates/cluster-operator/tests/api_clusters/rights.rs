@@ -7,6 +7,8 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use serde_json::Value;
 
+use crate::world::{OWNED, resource};
+
 /// The chart's service account.
 pub const ACCOUNT: &str = "strimzi-cluster-operator";
 
@@ -31,7 +33,9 @@ pub async fn grant(client: &Client, namespace: &str, values: &[&str]) {
 }
 
 fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
-    let helm = test_support::binaries::cache().unwrap().join("bin/helm");
+    // Where the machine has Helm of its own, none is built.
+    let built = test_support::binaries::cache().unwrap().join("bin/helm");
+    let helm = if built.exists() { built } else { "helm".into() };
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/kastellan");
     let mut command = Command::new(helm);
     command.args([
@@ -51,6 +55,23 @@ fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
     let text = String::from_utf8(output.stdout).unwrap();
     let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
     documents.filter(|document| document["kind"].is_string()).collect()
+}
+
+/// The admission plug-in OwnerReferencesPermissionEnforcement asks for `delete` where owner references change.
+#[test]
+fn what_gets_an_owner_may_also_be_deleted() {
+    let owned = OWNED.map(|kind| resource(kind).plural);
+    let roles = rendered("ns", &["watchAnyNamespace=true"]);
+    let rules = roles.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+    let has = |rule: &Value, field: &str, text: &str| {
+        rule[field].as_array().into_iter().flatten().any(|found| found == text)
+    };
+    let written: Vec<&Value> = rules.filter(|rule| has(rule, "verbs", "patch")).collect();
+    for kind in owned {
+        let of_kind = written.iter().filter(|rule| has(rule, "resources", &kind));
+        assert_ne!(of_kind.clone().count(), 0, "{kind}");
+        of_kind.for_each(|rule| assert!(has(rule, "verbs", "delete"), "{rule}"));
+    }
 }
 
 /// The tests of this tier run with these rights; this one keeps out what they cannot miss.
