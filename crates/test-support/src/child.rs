@@ -30,7 +30,7 @@ impl Child {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         // For Kubernetes' programs: on a machine of tests memory is at hand and processors are not.
-        command.env("GOGC", "400");
+        command.env("GOGC", "800");
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let (stop, stopped) = mpsc::channel();
         let (started, start) = mpsc::channel();

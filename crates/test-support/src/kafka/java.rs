@@ -46,7 +46,6 @@ impl Java {
     /// Arguments up to and including the main class.
     pub fn arguments(&self, log4j: &Path, heap_mb: u32, main_class: &str) -> Vec<String> {
         let mut arguments: Vec<String> = [
-            "-Xms64m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-XX:-UsePerfData",
@@ -55,7 +54,8 @@ impl Java {
         ]
         .map(str::to_owned)
         .to_vec();
-        arguments.push(format!("-Xmx{heap_mb}m"));
+        // The whole heap from the start: a small one that grows is collected over and over.
+        arguments.extend([format!("-Xms{heap_mb}m"), format!("-Xmx{heap_mb}m")]);
         if let Some(archive) = &self.archive {
             arguments.push(format!("-XX:SharedArchiveFile={}", archive.display()));
             // A damaged or foreign archive is no reason to fail, nor to complain in the log.
