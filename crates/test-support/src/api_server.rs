@@ -297,11 +297,9 @@ fn server_arguments(folder: &Path, port: u16, etcd_port: u16) -> Vec<String> {
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
-        // Fairness between clients is work with every request, and a test has few clients.
-        "--enable-priority-and-fairness=false".to_owned(),
         // No controller makes the `default` service accounts or removes the protection of volumes.
         "--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection".to_owned(),
-        // The rest saves the machine's time.
+        // The rest saves the machine's time. Fairness between clients is work with every request, and a test has few clients.
         "--enable-priority-and-fairness=false".to_owned(),
         "--profiling=false".to_owned(),
         "--shutdown-delay-duration=0s".to_owned(),
