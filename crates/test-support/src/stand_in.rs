@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -100,7 +100,9 @@ async fn keep_pod(
     let api: Api<Pod> = Api::namespaced(client, &namespace);
     let name = pod.name_any();
     if pod.metadata.deletion_timestamp.is_some() {
-        api.delete(&name, &DeleteParams::default().grace_period(0)).await?;
+        // This pod only: what is told late may be about one that has a successor of its name.
+        let this = Preconditions { uid: pod.uid(), resource_version: None };
+        api.delete(&name, &DeleteParams::default().grace_period(0).preconditions(this)).await?;
         return Ok(());
     }
     let fate = decide(&pod);
