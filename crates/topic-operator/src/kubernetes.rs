@@ -1,12 +1,13 @@
 //! The Kubernetes side: resources as they are stored, and the two writes the operator makes to them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use api::{KafkaTopic, annotations, kafka_topic::ReplicasChangeState};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api, Client, ResourceExt,
-    api::{Patch, PatchParams},
+    Api, Client, Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    core::Request,
 };
 use operator_runtime::env::LabelSelector;
 use serde_json::{Value, json};
@@ -208,15 +209,12 @@ impl Kubernetes {
             let patch = json!({"metadata": {
                 "uid": &*current.uid, "resourceVersion": &*current.resource_version, "finalizers": finalizers,
             }});
-            match self.metrics.time(call, self.patch(&current.reference, false, &patch, action)).await {
+            match self.metrics.time(call, self.patch(&current.reference, &patch, action)).await {
                 Ok(topic) => return Ok(Written::Now(Box::new(self.projector.project(topic)))),
-                Err(error) if error.code() == Some(404) => return Ok(Written::Gone),
-                // Changed meanwhile: look again. Each round needs another writer, so this ends.
-                Err(error) if error.code() == Some(409) => match self.get(&resource.reference).await? {
-                    Some(now) if now.uid == resource.uid => current = now,
-                    _ => return Ok(Written::Gone),
+                Err(error) => match self.after(error, resource).await? {
+                    Some(now) => current = now,
+                    None => return Ok(Written::Gone),
                 },
-                Err(error) => return Err(error),
             }
         }
     }
@@ -227,40 +225,66 @@ impl Kubernetes {
         resource: &TopicResource,
         new: &TopicStatus,
     ) -> Result<Written, WriteError> {
-        if resource.status.says_the_same(new) {
-            return Ok(Written::Now(Box::new(resource.clone())));
+        let mut current = Cow::Borrowed(resource);
+        loop {
+            if current.status.says_the_same(new) {
+                return Ok(Written::Now(Box::new(current.into_owned())));
+            }
+            let write = self.replace_status(&current, new);
+            match self.metrics.time(Call::UpdateStatus, write).await {
+                Ok(topic) => return Ok(Written::Now(Box::new(self.projector.project(topic)))),
+                Err(error) => match self.after(error, resource).await? {
+                    Some(now) => current = Cow::Owned(now),
+                    None => return Ok(Written::Gone),
+                },
+            }
         }
-        let patch = status::patch(&resource.uid, new);
-        let write = self.patch(&resource.reference, true, &patch, "status update");
-        match self.metrics.time(Call::UpdateStatus, write).await {
-            Ok(topic) => Ok(Written::Now(Box::new(self.projector.project(topic)))),
-            // 409: the uid is another one.
-            Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(Written::Gone),
-            Err(error) => Err(error),
+    }
+
+    /// What to go on with after a write that failed: the resource as it is now when somebody changed it meanwhile (each time
+    /// needs another writer, so a loop over this ends), none when it is gone.
+    async fn after(
+        &self,
+        error: WriteError,
+        resource: &TopicResource,
+    ) -> Result<Option<TopicResource>, WriteError> {
+        match error.code() {
+            Some(404) => Ok(None),
+            Some(409) => Ok(self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid)),
+            _ => Err(error),
         }
     }
 
     async fn patch(
         &self,
         reference: &ResourceRef,
-        status: bool,
         patch: &Value,
         action: &'static str,
     ) -> Result<KafkaTopic, WriteError> {
         // The semaphore is never closed.
         let _permit = self.limit.acquire().await;
-        let api = self.api(reference);
         let params =
             PatchParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let patch = Patch::Merge(patch);
-        let request = async {
-            if status {
-                api.patch_status(&reference.name, &params, &patch).await
-            } else {
-                api.patch(&reference.name, &params, &patch).await
-            }
-        };
-        within(action, reference, request).await
+        let api = self.api(reference);
+        within(action, reference, api.patch(&reference.name, &params, &Patch::Merge(patch))).await
+    }
+
+    /// A replacement, where a patch would do: the API server need not merge and read the whole resource once more.
+    async fn replace_status(
+        &self,
+        resource: &TopicResource,
+        new: &TopicStatus,
+    ) -> Result<KafkaTopic, WriteError> {
+        let _permit = self.limit.acquire().await;
+        let reference = &resource.reference;
+        let body = status::replacement(resource, new).to_string().into_bytes();
+        let params =
+            PostParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let url = KafkaTopic::url_path(&(), Some(&reference.namespace));
+        // Not through `Api`, which would have the spec along.
+        let request = Request::new(url).replace_subresource("status", &reference.name, &params, body);
+        let answer = async { self.client.request(request.map_err(kube::Error::BuildRequest)?).await };
+        within("status update", reference, answer).await
     }
 
     /// The resource as it is now, past all caches.

@@ -1,5 +1,7 @@
 //! The status of a KafkaTopic. Pure; the time comes in as text.
 
+use api::KafkaTopic;
+use kube::Resource;
 use serde_json::{Value, json};
 
 use crate::{
@@ -100,42 +102,52 @@ fn not_ready(failures: &[Failure]) -> Condition {
     condition("Ready", "False", Some(reason.text()), Some(&message))
 }
 
-/// The merge patch that makes a resource's status this one, and touches no resource but the one with this uid.
-pub fn patch(uid: &str, status: &TopicStatus) -> Value {
+/// The body of a request that replaces the status of a resource by this one: neither a resource that changed meanwhile, nor
+/// another one with the same name. Of the rest of the resource nothing is needed: the API server keeps what it has.
+pub fn replacement(resource: &TopicResource, status: &TopicStatus) -> Value {
     let conditions: Vec<Value> = status
         .conditions
         .iter()
         .map(|c| {
             let mut out = json!({"type": &*c.kind, "status": &*c.status});
-            for (key, value) in
-                [("lastTransitionTime", &c.last_transition), ("reason", &c.reason), ("message", &c.message)]
-            {
-                if let Some(value) = value {
-                    out[key] = Value::from(&**value);
-                }
-            }
+            set(&mut out, "lastTransitionTime", c.last_transition.as_deref());
+            set(&mut out, "reason", c.reason.as_deref());
+            set(&mut out, "message", c.message.as_deref());
             out
         })
         .collect();
-    let change = status.replicas_change.as_ref().map(|change| {
-        json!({
-            "targetReplicas": change.target,
-            "state": match change.state { ChangeState::Pending => "pending", ChangeState::Ongoing => "ongoing" },
-            // Nulls remove what an earlier status said.
-            "message": change.message.as_deref(),
-            "sessionId": change.session.as_deref(),
-        })
-    });
+    let mut body = json!({"conditions": conditions});
+    set(&mut body, "observedGeneration", status.observed_generation);
+    set(&mut body, "topicName", status.topic_name.as_deref());
+    set(&mut body, "topicId", status.topic_id.as_deref());
+    if let Some(change) = &status.replicas_change {
+        let state = match change.state {
+            ChangeState::Pending => "pending",
+            ChangeState::Ongoing => "ongoing",
+        };
+        let mut out = json!({"targetReplicas": change.target, "state": state});
+        set(&mut out, "message", change.message.as_deref());
+        set(&mut out, "sessionId", change.session.as_deref());
+        body["replicasChange"] = out;
+    }
     json!({
-        "metadata": {"uid": uid},
-        "status": {
-            "conditions": conditions,
-            "observedGeneration": status.observed_generation,
-            "topicName": status.topic_name.as_deref(),
-            "topicId": status.topic_id.as_deref(),
-            "replicasChange": change,
-        }
+        "apiVersion": KafkaTopic::api_version(&()),
+        "kind": KafkaTopic::kind(&()),
+        "metadata": {
+            "name": &*resource.reference.name,
+            "namespace": &*resource.reference.namespace,
+            "uid": &*resource.uid,
+            "resourceVersion": &*resource.resource_version,
+        },
+        "status": body,
     })
+}
+
+/// Sets a field that has a value.
+fn set(object: &mut Value, field: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        object[field] = value.into();
+    }
 }
 
 #[cfg(test)]
@@ -195,12 +207,20 @@ mod tests {
     }
 
     #[test]
-    fn the_patch_removes_what_is_no_longer_said() {
-        let p = patch("u", &compose(&resource("t"), &Verdict::Unmanaged, "now"));
-        assert_eq!(p["metadata"]["uid"], "u");
-        assert!(p["status"]["topicId"].is_null() && p["status"].get("topicId").is_some());
-        assert!(p["status"]["replicasChange"].is_null());
-        assert_eq!(p["status"]["conditions"][0]["type"], "Unmanaged");
-        assert!(p["status"]["conditions"][0].get("reason").is_none());
+    fn the_replacement_says_nothing_that_is_no_longer_so() {
+        let mut r = resource("t");
+        r.status = compose(&r, &looked(vec![]), "first");
+        let body = replacement(&r, &compose(&r, &Verdict::Unmanaged, "now"));
+        assert_eq!(
+            body["metadata"],
+            json!({"name": "t", "namespace": &*r.reference.namespace, "uid": &*r.uid,
+                "resourceVersion": &*r.resource_version})
+        );
+        assert_eq!(
+            body["status"],
+            json!({"observedGeneration": r.generation, "conditions": [
+                {"type": "Unmanaged", "status": "True", "lastTransitionTime": "now"},
+            ]})
+        );
     }
 }

@@ -5,10 +5,11 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
-    Api,
-    api::{Patch, PatchParams},
+    Api, Client, Resource,
+    api::{Patch, PatchParams, PostParams},
+    core::{NamespaceResourceScope, Request},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::IN_FLIGHT;
 
@@ -36,23 +37,50 @@ pub async fn each<F: Future<Output = anyhow::Result<()>>>(
     stream::iter(0..count).map(work).buffer_unordered(IN_FLIGHT).try_collect().await
 }
 
-/// A merge patch of the resource, or of its status.
-pub async fn patch<K>(api: &Api<K>, name: &str, status: bool, patch: &Value) -> anyhow::Result<()>
+/// A merge patch of the resource.
+pub async fn patch<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<K>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-    let done = if status {
-        api.patch_status(name, &params, &patch).await
-    } else {
-        api.patch(name, &params, &patch).await
-    };
-    done.map(drop).with_context(|| format!("patch {name}"))
+    let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    patched.with_context(|| format!("patch {name}"))
+}
+
+/// A merge patch of its status.
+pub async fn patch_status<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<()>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let patched = api.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    patched.map(drop).with_context(|| format!("patch the status of {name}"))
+}
+
+/// Replaces its status by the one in `status`, and sends nothing else of it. Less work for the API server than a patch.
+pub async fn replace_status<K>(client: &Client, object: &K, status: &Value) -> anyhow::Result<()>
+where
+    K: Resource<Scope = NamespaceResourceScope> + serde::de::DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let (kind, meta) = (K::DynamicType::default(), object.meta());
+    let name = meta.name.as_deref().unwrap_or_default();
+    let body = json!({
+        "apiVersion": K::api_version(&kind), "kind": K::kind(&kind),
+        "metadata": {"name": name, "namespace": meta.namespace, "resourceVersion": meta.resource_version},
+        "status": status["status"],
+    });
+    let url = K::url_path(&kind, meta.namespace.as_deref());
+    let request = Request::new(url).replace_subresource(
+        "status",
+        name,
+        &PostParams::default(),
+        body.to_string().into_bytes(),
+    )?;
+    client.request::<K>(request).await.map(drop).with_context(|| format!("replace the status of {name}"))
 }
 
 /// A status that says Ready.
 pub fn ready_status() -> Value {
-    serde_json::json!({"status": {
+    json!({"status": {
         "observedGeneration": 1,
         "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00.000000000Z"}],
     }})

@@ -118,8 +118,8 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
     let (status, finalizer) =
         (&status, &json!({"metadata": {"finalizers": [api::annotations::FINALIZER_TOPIC_OPERATOR]}}));
     let write = bare::each(count, |at| async move {
-        bare::patch(api, &name(at), false, finalizer).await?;
-        bare::patch(api, &name(at), true, status).await
+        let topic = bare::patch(api, &name(at), finalizer).await?;
+        bare::replace_status(&world.client, &topic, status).await
     });
     let (kafka, kubernetes, both) = bare::together(create, write).await?;
     row(format!("{count} topics as bare calls, s"), number(both, 1), "-");

@@ -155,7 +155,7 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
                 ..Secret::default()
             };
             secrets.create(&PostParams::default(), &secret).await.context("create a Secret")?;
-            bare::patch(users, &name(at), true, status).await
+            bare::patch_status(users, &name(at), status).await
         }
     });
     let (kafka, kubernetes, both) = bare::together(rights, write).await?;

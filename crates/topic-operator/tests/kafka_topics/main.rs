@@ -13,3 +13,4 @@ mod replicas;
 mod rights;
 mod secured;
 mod world;
+mod writes;

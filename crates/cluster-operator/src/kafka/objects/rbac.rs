@@ -79,19 +79,13 @@ fn namespace_rule(namespace: &str) -> Value {
 fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &EntityOperator) -> Vec<Value> {
     let resource = |resources: &[&str], verbs: &[&str]| json!({"apiGroups": ["kafka.strimzi.io"], "resources": resources, "verbs": verbs});
     let mut rules = Vec::new();
-    let mut status = Vec::new();
     if topics {
         rules.push(resource(&["kafkatopics"], &["get", "list", "watch", "patch"]));
-        status.push("kafkatopics/status");
+        rules.push(resource(&["kafkatopics/status"], &["update"]));
     }
     if users {
         rules.push(resource(&["kafkausers"], &["list", "watch"]));
-        status.push("kafkausers/status");
-    }
-    if !status.is_empty() {
-        rules.push(resource(&status, &["patch"]));
-    }
-    if users {
+        rules.push(resource(&["kafkausers/status"], &["patch"]));
         // The Secrets of users have names of the users' choosing.
         let verbs = ["get", "list", "watch", "create", "patch", "delete"];
         rules.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}));
