@@ -316,7 +316,7 @@ fn a_broker_with_replicas_is_never_removed() {
     world.apply(&plan);
     world.run_everything();
     let plan = world.plan();
-    let gone: Vec<&str> = plan.delete.iter().map(|object| object.name.as_str()).collect();
+    let gone: Vec<&str> = plan.delete.iter().map(|gone| gone.object.name.as_str()).collect();
     assert_eq!(
         gone,
         ["shop-brokers-2", "data-1-shop-brokers-2", "shop-brokers-2"],
@@ -404,7 +404,7 @@ fn what_is_no_longer_wanted_goes() {
     world.settle();
     world.kafka(|kafka| drop(kafka["spec"].as_object_mut().unwrap().remove("entityOperator")));
     let plan = world.plan();
-    let kinds: Vec<&str> = plan.delete.iter().map(|object| object.kind.as_str()).collect();
+    let kinds: Vec<&str> = plan.delete.iter().map(|gone| gone.object.kind.as_str()).collect();
     for kind in [
         "Deployment",
         "ServiceAccount",
@@ -417,7 +417,7 @@ fn what_is_no_longer_wanted_goes() {
     ] {
         assert!(kinds.contains(&kind), "{kind} stays: {:?}", plan.delete);
     }
-    assert!(plan.delete.iter().all(|object| object.name.contains("entity")), "{:?}", plan.delete);
+    assert!(plan.delete.iter().all(|gone| gone.object.name.contains("entity")), "{:?}", plan.delete);
     world.apply(&plan);
     assert!(world.plan().delete.is_empty());
 }

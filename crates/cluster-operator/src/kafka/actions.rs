@@ -20,7 +20,7 @@ pub struct Plan {
     /// Objects to write, in order. An object equal to the live one is still listed: apply compares.
     pub apply: Vec<DesiredObject>,
     /// Objects to delete.
-    pub delete: Vec<ObjectRef>,
+    pub delete: Vec<Deletion>,
     /// Finalizers to take off.
     pub finalizers: Vec<FinalizerRemoval>,
     /// Calls to Kafka itself.
@@ -38,6 +38,15 @@ pub struct Plan {
     /// Fingerprint of every option that can change without a restart. While it is the one that was last compared
     /// with Kafka, there is no need to ask the brokers for their configuration again.
     pub live_config_fingerprint: String,
+}
+
+/// An object to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deletion {
+    /// Which object.
+    pub object: ObjectRef,
+    /// Uid of the one that was seen: what was made in its place meanwhile stays. `None` only for what holds no data.
+    pub uid: Option<String>,
 }
 
 /// A node of the cluster, as rolling needs to know it.

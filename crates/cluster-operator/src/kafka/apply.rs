@@ -82,10 +82,15 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
 /// Deletes what a plan no longer wants.
 pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
     for unwanted in &plan.delete {
-        let key = key_of(unwanted);
-        let (version, kind) = (&unwanted.api_version, &unwanted.kind);
-        if applier.delete_kind(version, kind, &key, None, PropagationPolicy::Background).await? {
-            tracing::info!(kind, object = %key, "deleted, because nothing asks for it any more");
+        let key = key_of(&unwanted.object);
+        let (version, kind) = (&unwanted.object.api_version, &unwanted.object.kind);
+        let (uid, background) = (unwanted.uid.as_deref(), PropagationPolicy::Background);
+        match applier.delete_kind(version, kind, &key, uid, background).await {
+            Ok(true) => tracing::info!(kind, object = %key, "deleted, because nothing asks for it any more"),
+            Ok(false) => {}
+            // Another one has its name by now.
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use api::{StrimziPodSet, annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 
-use super::actions::{FinalizerRemoval, ObjectRef, Plan};
+use super::actions::{Deletion, FinalizerRemoval, ObjectRef, Plan};
 
 /// How long a topic may be terminating before nobody is taken to look after it.
 const PATIENCE_SECONDS: i64 = 60;
@@ -177,34 +178,40 @@ fn is_kafkas(all: Option<&BTreeMap<String, String>>) -> bool {
     all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == "Kafka")
 }
 
-/// What the pools own, claims that are to go with the cluster, and what nothing can own. Other claims are the users'
-/// data and stay.
-fn deletions(remains: &Remains) -> Vec<ObjectRef> {
-    let reference = |api_version: &str, kind: &str, name: &str| ObjectRef {
-        api_version: api_version.to_owned(),
-        kind: kind.to_owned(),
-        namespace: Some(remains.namespace.clone()),
-        name: name.to_owned(),
+/// What the pools own, among it the claims that are to go with the cluster, and what nothing can own. Other claims are the
+/// users' data and stay.
+fn deletions(remains: &Remains) -> Vec<Deletion> {
+    let deletion = |api_version: &str, kind: &str, seen: &ObjectMeta| Deletion {
+        object: ObjectRef {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some(remains.namespace.clone()),
+            name: seen.name.clone().unwrap_or_default(),
+        },
+        uid: seen.uid.clone(),
     };
     let mut found = Vec::new();
-    for (name, _) in remains.pod_sets.iter().filter(|(_, set)| is_of_pool(&***set)) {
-        found.push(reference("core.strimzi.io/v1", "StrimziPodSet", name));
+    for set in remains.pod_sets.values().filter(|set| is_of_pool(&***set)) {
+        found.push(deletion("core.strimzi.io/v1", "StrimziPodSet", &set.metadata));
     }
-    for (name, _) in remains.secrets.iter().filter(|(_, secret)| is_of_pool(&***secret)) {
-        found.push(reference("v1", "Secret", name));
+    for secret in remains.secrets.values().filter(|secret| is_of_pool(&***secret)) {
+        found.push(deletion("v1", "Secret", &secret.metadata));
     }
-    for (name, _) in remains.config_maps.iter().filter(|(_, map)| is_of_pool(&***map)) {
-        found.push(reference("v1", "ConfigMap", name));
+    for map in remains.config_maps.values().filter(|map| is_of_pool(&***map)) {
+        found.push(deletion("v1", "ConfigMap", &map.metadata));
     }
-    for (name, claim) in remains.claims.iter().filter(|_| has_gone(remains)) {
+    // A restored claim may be here before its cluster, and has no owner yet.
+    for claim in remains.claims.values().filter(|claim| has_gone(remains) && is_of_pool(&***claim)) {
         if is_kafkas(claim.metadata.labels.as_ref())
             && annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM)
         {
-            found.push(reference("v1", "PersistentVolumeClaim", name));
+            found.push(deletion("v1", "PersistentVolumeClaim", &claim.metadata));
         }
     }
     let outside = |other: &&ObjectRef| other.namespace.as_deref() != Some(&remains.namespace);
-    found.extend(remains.others.iter().filter(outside).cloned());
+    found.extend(
+        remains.others.iter().filter(outside).map(|other| Deletion { object: other.clone(), uid: None }),
+    );
     found
 }
 

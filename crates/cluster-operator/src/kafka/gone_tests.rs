@@ -37,7 +37,7 @@ fn topic(name: &str, deleted_at: Option<Timestamp>) -> Topic {
 }
 
 fn names_of(plan: &Plan) -> Vec<String> {
-    plan.delete.iter().map(|object| format!("{} {}", object.kind, object.name)).collect()
+    plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect()
 }
 
 #[test]
@@ -53,27 +53,39 @@ fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
     assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
 }
 
+/// A claim that goes with its pool or with the cluster.
+fn deletable(name: &str) -> Value {
+    let mut metadata = owned(name, "KafkaNodePool");
+    metadata["annotations"] = json!({"strimzi.io/delete-claim": "true"});
+    metadata["uid"] = json!(format!("uid-of-{name}"));
+    metadata
+}
+
 #[test]
 fn only_claims_that_were_to_go_go() {
-    let claim = |name: &str, delete: &str, kind: &str| {
-        let metadata = json!({"name": name, "labels": {"strimzi.io/kind": kind},
-            "annotations": {"strimzi.io/delete-claim": delete}});
-        named(&metadata)
-    };
     let mut remains = remains();
     remains.seen = true;
-    remains.claims = claim("data-0-c-p-0", "true", "Kafka");
-    remains.claims.extend(claim("data-0-c-p-1", "false", "Kafka"));
-    remains.claims.extend(claim("of-somebody-else", "true", "Other"));
-    remains.claims.extend(named(&json!({"name": "bare", "labels": {"strimzi.io/kind": "Kafka"}})));
-    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
+    remains.claims = named(&deletable("data-0-c-p-0"));
+    let mut add = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut claim = deletable(name);
+        change(&mut claim);
+        remains.claims.extend(named(&claim));
+    };
+    add("kept", &|claim| claim["annotations"] = json!({"strimzi.io/delete-claim": "false"}));
+    add("bare", &|claim| claim["annotations"] = Value::Null);
+    add("of-somebody-else", &|claim| claim["labels"] = json!({"strimzi.io/kind": "Other"}));
+    // As a restore makes it, before its cluster.
+    add("restored", &|claim| claim["ownerReferences"] = Value::Null);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(names_of(&plan), ["PersistentVolumeClaim data-0-c-p-0"]);
+    // One that has its name by then is another one.
+    assert_eq!(plan.delete[0].uid.as_deref(), Some("uid-of-data-0-c-p-0"));
 }
 
 #[test]
 fn claims_go_only_when_a_resource_is_known_to_have_gone() {
     let mut remains = remains();
-    remains.claims = named(&json!({"name": "data-0-c-p-0", "labels": {"strimzi.io/kind": "Kafka"},
-        "annotations": {"strimzi.io/delete-claim": "true"}}));
+    remains.claims = named(&deletable("data-0-c-p-0"));
     // As while a backup is restored: nothing, then pools and Secrets without their owners.
     assert!(plan(&remains, Timestamp::now()).delete.is_empty());
     remains.pools = true;

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
 
-use super::actions::{DesiredObject, ObjectRef};
+use super::actions::{Deletion, DesiredObject, ObjectRef};
 use super::cluster::Cluster;
 use super::observed::Observed;
 
 /// What to delete. Only objects that this operator makes: those with its labels, or with names that only it gives.
-pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<ObjectRef> {
+pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
     let keep: BTreeSet<&ObjectRef> = wanted.iter().map(|object| &object.reference).collect();
-    let mut found = BTreeSet::new();
+    let mut found: BTreeMap<ObjectRef, Option<String>> = BTreeMap::new();
     let reference = |api_version: &str, kind: &str, name: &str| ObjectRef {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
@@ -24,7 +24,7 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
         let all = map.metadata.labels.as_ref();
         let of_a_node = is_kafkas(cluster, all) && all.is_some_and(|all| all.contains_key(labels::POD_NAME));
         if of_a_node && !observed.pods.contains_key(name) {
-            found.insert(reference("v1", "ConfigMap", name));
+            found.insert(reference("v1", "ConfigMap", name), map.metadata.uid.clone());
         }
     }
     for (name, secret) in &observed.secrets {
@@ -34,34 +34,34 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
             && has_node_keys
             && !observed.pods.contains_key(name)
         {
-            found.insert(reference("v1", "Secret", name));
+            found.insert(reference("v1", "Secret", name), secret.metadata.uid.clone());
         }
     }
     for (name, claim) in &observed.claims {
         let deletable = annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM);
         let in_use = observed.pods.values().any(|pod| mounts(pod, name));
         if is_kafkas(cluster, claim.metadata.labels.as_ref()) && deletable && !in_use {
-            found.insert(reference("v1", "PersistentVolumeClaim", name));
+            found.insert(reference("v1", "PersistentVolumeClaim", name), claim.metadata.uid.clone());
         }
     }
     let entity = names::entity_operator::deployment(&cluster.name);
-    if observed.deployments.contains_key(&entity) {
-        found.insert(reference("apps/v1", "Deployment", &entity));
+    if let Some(deployment) = observed.deployments.get(&entity) {
+        found.insert(reference("apps/v1", "Deployment", &entity), deployment.metadata.uid.clone());
     }
     for name in [
         names::entity_operator::topic_operator_config_map(&cluster.name),
         names::entity_operator::user_operator_config_map(&cluster.name),
     ] {
-        if observed.config_maps.contains_key(&name) {
-            found.insert(reference("v1", "ConfigMap", &name));
+        if let Some(map) = observed.config_maps.get(&name) {
+            found.insert(reference("v1", "ConfigMap", &name), map.metadata.uid.clone());
         }
     }
     for name in [
         names::entity_operator::topic_operator_certs_secret(&cluster.name),
         names::entity_operator::user_operator_certs_secret(&cluster.name),
     ] {
-        if observed.secrets.contains_key(&name) {
-            found.insert(reference("v1", "Secret", &name));
+        if let Some(secret) = observed.secrets.get(&name) {
+            found.insert(reference("v1", "Secret", &name), secret.metadata.uid.clone());
         }
     }
     let ours = BTreeSet::from([
@@ -77,10 +77,11 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
         let foreign = other.name == names::kafka(&cluster.name)
             && matches!(other.kind.as_str(), "Role" | "RoleBinding");
         if ours.contains(&other.name) && removable.contains(&other.kind.as_str()) && !foreign {
-            found.insert(other.clone());
+            found.insert(other.clone(), None);
         }
     }
-    found.into_iter().filter(|reference| !keep.contains(reference)).collect()
+    let unwanted = found.into_iter().filter(|(object, _)| !keep.contains(object));
+    unwanted.map(|(object, uid)| Deletion { object, uid }).collect()
 }
 
 /// Whether a pod was made with the claim. A volume that left its pool is in use until the pod was made anew.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DynamicObject;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -160,11 +160,7 @@ async fn claims_that_are_restored_before_their_cluster_stay() {
         claim.metadata.name = Some(name.clone());
         claim.labels_mut().insert("strimzi.io/cluster".to_owned(), cluster.to_owned());
         let made = world.api("PersistentVolumeClaim").create(&PostParams::default(), &claim).await.unwrap();
-        for change in ["1", "2"] {
-            let annotations = json!({"metadata": {"annotations": {"change": change}}});
-            world.patch("PersistentVolumeClaim", &name, annotations).await;
-            world.operator().passes(1).await;
-        }
+        world.has_it_looked_at(&world.api("PersistentVolumeClaim"), &name).await;
         let found = world.get("PersistentVolumeClaim", &name).await;
         assert_eq!((found.uid(), found.metadata.deletion_timestamp), (made.uid(), None));
     }
@@ -196,15 +192,7 @@ async fn topics_that_a_living_namesake_serves_keep_their_finalizer() {
     // The one without a grant shows that the namespace was looked at.
     let free = |topic: &DynamicObject| topic.finalizers().is_empty();
     wait::for_object(&there("KafkaTopic"), "bills", DEADLINE, "has no finalizer", free).await.unwrap();
-    there("KafkaNodePool")
-        .patch(
-            "stray",
-            &PatchParams::default(),
-            &Patch::Merge(json!({"metadata": {"annotations": {"a": "b"}}})),
-        )
-        .await
-        .unwrap();
-    world.operator().passes(2).await;
+    world.has_it_looked_at(&there("KafkaNodePool"), "stray").await;
     assert_eq!(there("KafkaTopic").get("orders").await.unwrap().finalizers(), [FINALIZER]);
 }
 
@@ -224,8 +212,7 @@ async fn a_cluster_that_the_selector_leaves_out_is_not_gone() {
     world.apply(&mine).await;
     world.exists("Pod", "mine-spare-0").await;
     // A change of an object of the other cluster brings a look at it.
-    world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"a": "b"}}})).await;
-    world.operator().passes(2).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(world.versions("c").await, before);
     assert_eq!(world.get("KafkaTopic", "orders").await.finalizers(), [FINALIZER]);
 }
@@ -243,8 +230,7 @@ async fn a_cluster_that_is_deleted_without_its_objects_keeps_them() {
     let before = uids().await;
     world.api("Kafka").delete("c", &DeleteParams::orphan()).await.unwrap();
     world.gone("Kafka", "c").await;
-    world.patch("KafkaNodePool", "dual", json!({"metadata": {"annotations": {"a": "b"}}})).await;
-    world.operator().passes(2).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(uids().await, before);
     // The same resource again takes its objects back.
     world.apply(&kafka("c")).await;

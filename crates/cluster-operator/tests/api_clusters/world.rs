@@ -25,6 +25,8 @@ pub const DEADLINE: Duration = Duration::from_mins(1);
 /// For what an event brings: far less than any timer of the operator or its time limits for Kafka.
 pub const PROMPT: Duration = Duration::from_secs(6);
 
+const SUCCEEDED: &str = "strimzi_reconciliations_successful_total";
+
 static LOG: Once = Once::new();
 
 /// Kinds of which a cluster has objects.
@@ -68,11 +70,12 @@ impl Operator {
 
     /// Waits for some more passes over Kafka resources to succeed.
     pub async fn passes(&self, more: u64) {
-        let name = "strimzi_reconciliations_successful_total";
-        let goal = self.metric(name) + more;
-        wait::until(DEADLINE, "more passes succeed", || async { (self.metric(name) >= goal).then_some(()) })
-            .await
-            .unwrap();
+        self.reaches(self.metric(SUCCEEDED) + more).await;
+    }
+
+    async fn reaches(&self, passes: u64) {
+        let reached = || async { (self.metric(SUCCEEDED) >= passes).then_some(()) };
+        wait::until(DEADLINE, "more passes succeed", reached).await.unwrap();
     }
 }
 
@@ -160,6 +163,17 @@ impl World {
 
     pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> DynamicObject {
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
+    }
+
+    /// Changes an object of a cluster twice, and waits for a pass after each
+    /// change: the second, if not the first, saw one of them.
+    pub async fn has_it_looked_at(&self, api: &Api<DynamicObject>, name: &str) {
+        for change in ["1", "2"] {
+            let before = self.operator().metric(SUCCEEDED);
+            let change = json!({"metadata": {"annotations": {"change": change}}});
+            api.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
+            self.operator().reaches(before + 1).await;
+        }
     }
 
     pub async fn get(&self, kind: &str, name: &str) -> DynamicObject {

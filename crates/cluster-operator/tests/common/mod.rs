@@ -88,7 +88,8 @@ impl World {
         for object in &plan.apply {
             self.store(object);
         }
-        for gone in &plan.delete {
+        for deletion in &plan.delete {
+            let gone = &deletion.object;
             match gone.kind.as_str() {
                 "Secret" => drop(self.observed.secrets.remove(&gone.name)),
                 "ConfigMap" => drop(self.observed.config_maps.remove(&gone.name)),
