@@ -4,7 +4,7 @@
 //! in one batch at a time.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +28,9 @@ pub struct Queue {
     queued: HashSet<ResourceRef>,
     in_flight: HashSet<Arc<str>>,
     parked: Vec<ResourceRef>,
-    later: BTreeMap<Instant, Vec<ResourceRef>>,
+    later: BTreeSet<(Instant, ResourceRef)>,
+    /// When each resource in `later` is due: once, however often it was put there.
+    due: HashMap<ResourceRef, Instant>,
     attempts: HashMap<ResourceRef, Attempts>,
     largest: usize,
 }
@@ -119,28 +121,41 @@ impl Queue {
         self.attempts.get(reference).map_or(Duration::ZERO, |a| now.saturating_duration_since(a.since))
     }
 
-    /// Looks at a resource again at a given time.
+    /// Looks at a resource again at a given time, and not at the one it was to be looked at before.
     pub fn at(&mut self, when: Instant, reference: ResourceRef) {
-        self.later.entry(when).or_default().push(reference);
+        self.cancel(&reference);
+        self.due.insert(reference.clone(), when);
+        self.later.insert((when, reference));
     }
 
-    /// Forgets earlier failures of a resource.
+    /// Looks at a resource again at a given time because something goes on there, not because something failed.
+    pub fn again(&mut self, when: Instant, reference: ResourceRef) {
+        self.attempts.remove(&reference);
+        self.at(when, reference);
+    }
+
+    fn cancel(&mut self, reference: &ResourceRef) {
+        if let Some(when) = self.due.remove(reference) {
+            self.later.remove(&(when, reference.clone()));
+        }
+    }
+
+    /// Forgets earlier failures of a resource, and the attempt that was still to come.
     pub fn succeeded(&mut self, reference: &ResourceRef) {
         self.attempts.remove(reference);
+        self.cancel(reference);
     }
 
     /// When the next delayed attempt is due.
     pub fn next_due(&self) -> Option<Instant> {
-        self.later.keys().next().copied()
+        self.later.first().map(|(when, _)| *when)
     }
 
     /// Lets delayed attempts wait in line whose time has come.
     pub fn promote(&mut self, now: Instant) {
-        while let Some(entry) = self.later.first_entry() {
-            if *entry.key() > now {
-                break;
-            }
-            for reference in entry.remove() {
+        while self.next_due().is_some_and(|when| when <= now) {
+            if let Some((_, reference)) = self.later.pop_first() {
+                self.due.remove(&reference);
                 self.push(reference);
             }
         }
@@ -148,9 +163,10 @@ impl Queue {
 
     /// Lets all delayed attempts wait in line at once: what they failed for has passed.
     pub fn promote_all(&mut self) {
-        for reference in std::mem::take(&mut self.later).into_values().flatten() {
+        for (_, reference) in std::mem::take(&mut self.later) {
             self.push(reference);
         }
+        self.due.clear();
         self.attempts.clear();
     }
 }
@@ -205,8 +221,25 @@ mod tests {
         for _ in 0..20 {
             q.retry(&r("a"), t0);
         }
-        assert_eq!(*q.later.keys().last().unwrap(), t0 + LONGEST_DELAY);
+        assert_eq!(q.next_due(), Some(t0 + LONGEST_DELAY));
         q.promote_all();
         assert_eq!((q.len(), q.next_due()), (1, None));
+    }
+
+    #[test]
+    fn looks_in_between_do_not_multiply_the_attempts_to_come() {
+        let mut q = Queue::default();
+        let t0 = Instant::now();
+        q.retry(&r("a"), t0);
+        q.retry(&r("a"), t0);
+        q.again(t0 + Duration::from_secs(5), r("a"));
+        assert_eq!(q.failing(&r("a"), t0 + LONGEST_DELAY), Duration::ZERO, "what goes on has not failed");
+        q.promote(t0 + Duration::from_secs(4));
+        assert!(q.is_empty());
+        q.promote(t0 + Duration::from_secs(5));
+        assert_eq!((q.len(), q.next_due()), (1, None));
+        q.retry(&r("b"), t0);
+        q.succeeded(&r("b"));
+        assert_eq!(q.next_due(), None);
     }
 }
