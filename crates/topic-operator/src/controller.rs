@@ -209,6 +209,10 @@ impl Controller {
             }
             Message::Seen(resource) => {
                 let reference = resource.reference.clone();
+                if self.index.get(&reference).is_some_and(|known| known.uid != resource.uid) {
+                    // Made again: the one that had the name before is gone.
+                    self.take_in(Message::Gone(reference.clone()));
+                }
                 let changed = self.index.upsert(*resource);
                 if changed.itself {
                     self.push(reference);
@@ -322,7 +326,12 @@ impl Controller {
                 let Some(reference) = self.sweep.pop_front() else { break };
                 // What waits or is worked on is looked at anyway.
                 let Some(topic) = self.index.get(&reference).map(|r| r.topic_key()) else { continue };
-                if self.queue.waits(&reference) || !self.queue.begin(topic.clone()) {
+                if self.queue.waits(&reference) || self.in_batch.contains(&reference) {
+                    continue;
+                }
+                if !self.queue.begin(topic.clone()) {
+                    // Another resource for the same topic is looked at: this one comes after it.
+                    self.queue.push(reference);
                     continue;
                 }
                 items.extend(self.item(&reference, topic, now));
@@ -346,7 +355,11 @@ impl Controller {
             Ok(Outcome::Batch(report)) => self.batch_done(report),
             Ok(Outcome::LookedUp { vanished, found }) => self.looked_up(vanished, found),
             Ok(Outcome::Deleted { vanished, report, again }) => {
-                self.batch_done(report);
+                // The resource is not in the index any more, and a successor may be.
+                self.batches -= 1;
+                self.note_kafka(&report);
+                self.queue.done(&vanished.known.topic_key());
+                self.queue.unpark();
                 if again {
                     self.look_up(vanished.failed());
                 }
@@ -385,23 +398,33 @@ impl Controller {
     fn resource_done(&mut self, done: Done, now: Instant) {
         self.queue.done(&done.topic);
         self.in_batch.remove(&done.reference);
+        let mut changed_meanwhile = false;
         match done.latest {
             Latest::Same => {}
             Latest::Now(resource) => {
+                // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
+                let known = self.index.get(&done.reference);
+                changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
                 let others = self.index.upsert(*resource).others;
                 self.push_all(others);
             }
             Latest::Gone => {
-                let (_, others) = self.index.remove(&done.reference);
-                self.push_all(others);
+                let (known, others) = self.index.remove(&done.reference);
+                match known {
+                    Some(known) => self.vanished(known, others),
+                    None => self.push_all(others),
+                }
             }
         }
         match done.next {
             Next::Settled => self.queue.succeeded(&done.reference),
-            Next::Again(delay) => self.queue.at(now + delay, done.reference.clone()),
+            Next::Again(delay) => self.queue.again(now + delay, done.reference.clone()),
             Next::Retry => {
                 self.queue.retry(&done.reference, now);
             }
+        }
+        if changed_meanwhile {
+            self.push(done.reference.clone());
         }
         if let Some(message) = self.held.remove(&done.reference) {
             self.take_in(message);
@@ -430,12 +453,12 @@ impl Controller {
             return;
         };
         let known = vanished.known.clone();
-        if self.index.get(&known.reference).is_some() {
+        if self.index.get(&known.reference).is_some_and(|now| now.uid == known.uid) {
             // Back in the watch, whose events lead on.
             return;
         }
         let topic = known.topic_key();
-        let stays = self.cluster_goes_away || self.index.is_wanted_by_another(&topic, &known.reference);
+        let stays = self.cluster_goes_away || self.index.is_wanted(&topic);
         let rules = &self.context.rules;
         let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
         let intent = self.permitted(&known, intent);
@@ -452,7 +475,6 @@ impl Controller {
         } else if self.queue.begin(topic.clone()) {
             let item = Item { resource: known, topic, intent, failing: Duration::ZERO, last_change: false };
             self.batches += 1;
-            self.in_batch.insert(item.resource.reference.clone());
             self.tasks.spawn(async move {
                 let (report, again) = vanished::delete(&context, item).await;
                 Outcome::Deleted { vanished, report, again }

@@ -143,12 +143,11 @@ impl Index {
         }
     }
 
-    /// True when a resource other than this one wants the topic to exist.
-    pub fn is_wanted_by_another(&self, topic: &str, than: &ResourceRef) -> bool {
+    /// True when a resource wants the topic to exist.
+    pub fn is_wanted(&self, topic: &str) -> bool {
         self.claims.get(topic).is_some_and(|claimants| {
             claimants
                 .iter()
-                .filter(|r| *r != than)
                 .filter_map(|r| self.resources.get(r))
                 .any(|c| c.managed && c.selected && !c.deleting)
         })

@@ -100,18 +100,22 @@ pub fn wants_lookup(known: &TopicResource, sole_owner: bool, cluster_goes_away: 
     known.has_finalizer() || may_delete
 }
 
-/// What a resource asks for that left the watch, once it was looked up. `topic_stays`: another resource wants its
-/// topic, or the cluster goes away with all topics.
+/// What a resource asks for that left the watch, once it was looked up; `now` may be a successor of the same name.
+/// `topic_stays`: another resource wants its topic, or the cluster goes away with all topics.
 pub fn intent_of_vanished(
     known: &TopicResource,
     now: Option<&TopicResource>,
     topic_stays: bool,
     rules: &Rules,
 ) -> Option<Intent> {
-    match now {
+    let successor_wants_it =
+        now.is_some_and(|now| now.uid != known.uid && now.claimed_topic() == known.claimed_topic());
+    match now.filter(|now| now.uid == known.uid) {
         // The label left: the topic is no longer ours, and must not be held up by us.
-        Some(now) if now.uid == known.uid && !now.selected && now.has_finalizer() => Some(Intent::Release),
-        None if !rules.use_finalizers && !topic_stays => Some(Intent::Delete(known.claimed_topic().into())),
+        Some(now) if !now.selected && now.has_finalizer() => Some(Intent::Release),
+        None if !rules.use_finalizers && !topic_stays && !successor_wants_it => {
+            Some(Intent::Delete(known.claimed_topic().into()))
+        }
         _ => None,
     }
 }

@@ -142,7 +142,7 @@ async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicR
                 return Ok((item, current));
             }
             match context.kubernetes.set_finalizer(&item.resource, wants).await {
-                // Deleted or changed meanwhile: its event brings it back.
+                // Deleted or changed meanwhile: it is looked at again, as what it is now.
                 Ok(Written::Now(now)) if now.deleting || now.generation != item.resource.generation => {
                     Err(written(&item, Ok(Written::Now(now))))
                 }

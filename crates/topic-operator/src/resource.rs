@@ -65,6 +65,13 @@ impl TopicResource {
 
     /// True when a fresh look at Kafka is due: anything but the resource version differs.
     pub fn differs_from(&self, other: &Self) -> bool {
+        self.asks_for_else_than(other)
+            || self.finalizers != other.finalizers
+            || !self.status.says_the_same(&other.status)
+    }
+
+    /// True when somebody asks for something else: what differs is not only what this operator writes itself.
+    pub fn asks_for_else_than(&self, other: &Self) -> bool {
         self.uid != other.uid
             || self.generation != other.generation
             || self.deleting != other.deleting
@@ -72,12 +79,10 @@ impl TopicResource {
             || self.home != other.home
             || self.managed != other.managed
             || self.paused != other.paused
-            || self.finalizers != other.finalizers
             || self.topic_name != other.topic_name
             || self.partitions != other.partitions
             || self.replicas != other.replicas
             || self.config != other.config
-            || !self.status.says_the_same(&other.status)
     }
 
     /// True when this state is older than `other`. Resource versions of one kind are ordered numbers (KEP-5504);

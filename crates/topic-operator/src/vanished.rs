@@ -73,14 +73,8 @@ impl Vanished {
 
 /// Deletes the topic of a resource that is gone. The answer also says whether that has to be tried again.
 pub(crate) async fn delete(context: &Context, item: Item) -> (Report, bool) {
-    let mut report = run(context, vec![item], false).await;
-    let mut again = false;
-    for done in &mut report.done {
-        // What Kafka refuses for good is written to a status, and finds no resource: that is not tried again.
-        again |= done.next == Next::Retry && matches!(done.latest, Latest::Same);
-        // The resource is not in the index any more, and stays out of it.
-        done.latest = Latest::Gone;
-        done.next = Next::Settled;
-    }
+    let report = run(context, vec![item], false).await;
+    // What Kafka refuses for good is written to a status, and finds no resource: that is not tried again.
+    let again = report.done.iter().any(|d| d.next == Next::Retry && matches!(d.latest, Latest::Same));
     (report, again)
 }

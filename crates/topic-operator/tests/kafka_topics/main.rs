@@ -8,6 +8,7 @@ mod endings;
 mod faults;
 mod guests;
 mod idle;
+mod meanwhile;
 mod random;
 mod replicas;
 mod rights;
