@@ -1,0 +1,165 @@
+//! What follows from the end of a batch, and from other work that the controller began.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    apply::{Done, Item, Latest, Next, Reach, Report},
+    plan::{self, Intent},
+    vanished::{self, Found, Vanished},
+};
+
+use super::Controller;
+
+/// What has ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Batch(Report),
+    /// A resource left the watch; this is what is really there.
+    LookedUp {
+        vanished: Vanished,
+        found: Found,
+    },
+    /// The topic of a resource that is gone was deleted, or has to be tried `again`.
+    Deleted {
+        vanished: Vanished,
+        report: Report,
+        again: bool,
+    },
+    Quiet,
+}
+
+impl Controller {
+    pub(super) fn finish(&mut self, outcome: Result<Outcome, tokio::task::JoinError>) {
+        match outcome {
+            Ok(Outcome::Batch(report)) => self.batch_done(report),
+            Ok(Outcome::LookedUp { vanished, found }) => self.looked_up(vanished, found),
+            Ok(Outcome::Deleted { vanished, report, again }) => {
+                // The resource is not in the index any more, and a successor may be.
+                self.batches -= 1;
+                self.note_kafka(&report);
+                self.queue.done(&vanished.known.topic_key());
+                self.queue.unpark();
+                if again {
+                    self.look_up(vanished.failed());
+                }
+            }
+            Ok(Outcome::Quiet) => {}
+            Err(error) => {
+                // A fault of the operator: start over with a clean state, which loses nothing.
+                tracing::error!(%error, "a batch of topics failed unexpectedly; restarting");
+                self.shutdown.cancel();
+            }
+        }
+    }
+
+    fn batch_done(&mut self, report: Report) {
+        if report.periodic {
+            self.sweeping = false;
+        } else {
+            self.batches -= 1;
+        }
+        self.note_kafka(&report);
+        let now = Instant::now();
+        let mut troubles = report.done.iter().filter_map(|d| d.trouble.as_deref()).filter(|t| !t.is_empty());
+        if let Some(first) = troubles.next() {
+            tracing::warn!(
+                resources = 1 + troubles.count(),
+                first,
+                "some resources could not be worked on; trying again"
+            );
+        }
+        for done in report.done {
+            self.resource_done(done, now);
+        }
+        self.queue.unpark();
+    }
+
+    fn resource_done(&mut self, done: Done, now: Instant) {
+        self.queue.done(&done.topic);
+        self.in_batch.remove(&done.reference);
+        let mut changed_meanwhile = false;
+        match done.latest {
+            Latest::Same => {}
+            Latest::Now(resource) => {
+                // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
+                let known = self.index.get(&done.reference);
+                changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
+                let others = self.index.upsert(*resource).others;
+                self.push_all(others);
+            }
+            Latest::Gone => {
+                let (known, others) = self.index.remove(&done.reference);
+                match known {
+                    Some(known) => self.vanished(known, others),
+                    None => self.push_all(others),
+                }
+            }
+        }
+        match done.next {
+            Next::Settled => self.queue.succeeded(&done.reference),
+            Next::Again(delay) => self.queue.again(now + delay, done.reference.clone()),
+            Next::Retry => {
+                self.queue.retry(&done.reference, now);
+            }
+        }
+        if changed_meanwhile {
+            self.push(done.reference.clone());
+        }
+        if let Some(message) = self.held.remove(&done.reference) {
+            self.take_in(message);
+        }
+    }
+
+    fn note_kafka(&mut self, report: &Report) {
+        match (&report.kafka, self.kafka_lost) {
+            (Reach::Failed(why), None) => {
+                tracing::warn!(why = %why, "Kafka cannot be reached; topics are looked at again as soon as it can");
+                self.kafka_lost = Some(Instant::now());
+            }
+            (Reach::Reached, Some(since)) => {
+                tracing::info!(seconds = since.elapsed().as_secs(), "Kafka can be reached again");
+                self.kafka_lost = None;
+                self.queue.promote_all();
+                self.next_sweep = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
+    fn looked_up(&mut self, vanished: Vanished, found: Found) {
+        let Found::Now(now) = found else {
+            self.look_up(vanished.failed());
+            return;
+        };
+        let known = vanished.known.clone();
+        if self.index.get(&known.reference).is_some_and(|now| now.uid == known.uid) {
+            // Back in the watch, whose events lead on.
+            return;
+        }
+        let topic = known.topic_key();
+        let stays = self.cluster_goes_away || self.index.is_wanted(&topic);
+        let rules = &self.context.rules;
+        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
+        let intent = self.permitted(&known, intent);
+        let context = self.context.clone();
+        if intent == Intent::Release {
+            // Needs no hold on the topic, which another resource may have taken by now.
+            let Some(now) = now else { return };
+            self.tasks.spawn(async move {
+                if vanished.release(&context, &now).await {
+                    return Outcome::Quiet;
+                }
+                Outcome::LookedUp { vanished, found: Found::Unknown }
+            });
+        } else if self.queue.begin(topic.clone()) {
+            let item = Item { resource: known, topic, intent, failing: Duration::ZERO, last_change: false };
+            self.batches += 1;
+            self.tasks.spawn(async move {
+                let (report, again) = vanished::delete(&context, item).await;
+                Outcome::Deleted { vanished, report, again }
+            });
+        } else {
+            self.look_up(vanished.failed());
+        }
+    }
+}
