@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply::{self, Context, Item},
-    grants,
+    grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
     metrics::TopicMetrics,
@@ -75,6 +75,7 @@ impl Operator {
             metrics: topic_metrics,
             deleted: Mutex::default(),
         });
+        let grants = Grants::new(settings.guests.clone(), settings.cluster());
         let controller = Controller {
             gate: health.gate("the first look at all KafkaTopics"),
             heartbeat: health.heartbeat("the controller of KafkaTopics"),
@@ -90,7 +91,7 @@ impl Operator {
             sweeping: false,
             next_sweep: Instant::now(),
             cluster_goes_away: false,
-            granted: HashSet::new(),
+            grants,
             kafka_lost: None,
             shutdown: shutdown.clone(),
         };
@@ -125,7 +126,7 @@ struct Controller {
     sweeping: bool,
     next_sweep: Instant,
     cluster_goes_away: bool,
-    granted: HashSet<String>,
+    grants: Grants,
     kafka_lost: Option<Instant>,
     gate: Gate,
     heartbeat: Heartbeat,
@@ -224,12 +225,7 @@ impl Controller {
                 }
             }
             Message::Grant { namespace, granted } => {
-                let changed = if granted {
-                    self.granted.insert(namespace.clone())
-                } else {
-                    self.granted.remove(&namespace)
-                };
-                if changed {
+                if self.grants.set(&namespace, granted) {
                     self.push_every(|r| *r.namespace == *namespace);
                 }
             }
@@ -256,7 +252,7 @@ impl Controller {
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
-        let owned = matches!(self.index.claim(&known), Claim::Owner { heir: false });
+        let owned = matches!(self.claim(&known), Claim::Owner { heir: false });
         let looks = plan::wants_lookup(
             &known,
             owned && others.is_empty(),
@@ -277,15 +273,13 @@ impl Controller {
         });
     }
 
-    fn intent(&self, resource: &TopicResource) -> Intent {
-        self.permitted(resource, plan::intent(resource, &self.index.claim(resource), self.cluster_goes_away))
+    fn claim(&self, resource: &TopicResource) -> Claim {
+        self.index.claim(resource, |r| self.grants.counts(r))
     }
 
-    fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
-        let namespace = &*resource.reference.namespace;
-        let guest = self.settings.guests.iter().find(|g| g.namespace == namespace);
-        let (home, cluster) = self.settings.cluster();
-        grants::permitted(resource, intent, guest, self.granted.contains(namespace), (&home, &cluster))
+    fn intent(&self, resource: &TopicResource) -> Intent {
+        let intent = plan::intent(resource, &self.claim(resource), self.cluster_goes_away);
+        self.grants.permitted(resource, intent)
     }
 
     fn item(&self, reference: &ResourceRef, topic: Arc<str>, now: Instant) -> Option<Item> {

@@ -5,7 +5,7 @@
 //! namespace's side has a ConfigMap `kastellan-topic-grant` that names the cluster. Without either, no topic is made,
 //! altered or deleted because of a resource in that namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use api::topic_grant;
 
@@ -63,22 +63,56 @@ pub fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str)
     None
 }
 
-/// What a resource may have of what it asks for. `guest` is what the cluster's side says of its namespace.
-pub fn permitted(
-    resource: &TopicResource,
-    intent: Intent,
-    guest: Option<&Guest>,
-    granted: bool,
-    cluster: (&str, &str),
-) -> Intent {
-    if resource.home || !matches!(intent, Intent::Reconcile | Intent::Delete(_)) {
-        return intent;
+/// What both sides say.
+#[derive(Debug)]
+pub struct Grants {
+    guests: Vec<Guest>,
+    /// The cluster's namespace and name.
+    cluster: (String, String),
+    /// Whether each namespace grants its topics; nothing about one that has not said yet.
+    granted: HashMap<String, bool>,
+}
+
+impl Grants {
+    /// For the namespaces that the cluster's side lists; none of them has said anything yet.
+    pub fn new(guests: Vec<Guest>, cluster: (String, String)) -> Self {
+        Self { guests, cluster, granted: HashMap::new() }
     }
-    let Some(guest) = guest else { return Intent::Nothing };
-    match refusal(guest, granted, cluster, resource.claimed_topic()) {
-        None => intent,
-        Some(_) if resource.deleting => Intent::Release,
-        Some(why) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
+
+    /// Takes in what a namespace says; true when that is new.
+    pub fn set(&mut self, namespace: &str, granted: bool) -> bool {
+        self.granted.insert(namespace.to_owned(), granted) != Some(granted)
+    }
+
+    /// Whether a resource may have the topic that it asks for. None: its namespace has not said yet.
+    fn allows(&self, resource: &TopicResource) -> Option<Result<(), String>> {
+        if resource.home {
+            return Some(Ok(()));
+        }
+        let namespace = &*resource.reference.namespace;
+        let guest = self.guests.iter().find(|g| g.namespace == namespace)?;
+        let granted = *self.granted.get(namespace)?;
+        let (home, name) = &self.cluster;
+        let refusal = refusal(guest, granted, (home, name), resource.claimed_topic());
+        Some(refusal.map_or(Ok(()), Err))
+    }
+
+    /// False when a resource may not have its topic, and so has no say in who manages it.
+    pub fn counts(&self, resource: &TopicResource) -> bool {
+        !matches!(self.allows(resource), Some(Err(_)))
+    }
+
+    /// What a resource may have of what it asks for. Nothing happens to it before its namespace has said whether it grants that.
+    pub fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
+        if !matches!(intent, Intent::Reconcile | Intent::Delete(_) | Intent::Refuse(_)) {
+            return intent;
+        }
+        match self.allows(resource) {
+            None => Intent::Nothing,
+            Some(Ok(())) => intent,
+            Some(Err(_)) if resource.deleting => Intent::Release,
+            Some(Err(why)) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
+        }
     }
 }
 
@@ -111,22 +145,40 @@ mod tests {
 
     #[test]
     fn a_guest_gets_what_both_sides_allow_and_is_never_held_up() {
-        let cluster = ("kafka", "my");
-        let guest = Guest::parse("ns");
-        let mut r = resource("t");
-        let ask =
-            |r: &TopicResource, guest, granted| permitted(r, Intent::Reconcile, guest, granted, cluster);
-        assert_eq!(ask(&r, None, false), Intent::Reconcile, "the cluster's own namespace needs no grant");
-        r.home = false;
-        assert_eq!(ask(&r, Some(&guest), true), Intent::Reconcile);
-        assert_eq!(ask(&r, None, true), Intent::Nothing);
-        assert!(
-            matches!(ask(&r, Some(&guest), false), Intent::Refuse(f) if f.reason == Reason::NotSupported)
-        );
-        assert_eq!(permitted(&r, Intent::Release, None, false, cluster), Intent::Release);
-        r.deleting = true;
+        let mut grants = Grants::new(vec![Guest::parse("ns=t")], ("kafka".into(), "my".into()));
         let delete = || Intent::Delete("t".into());
-        assert_eq!(permitted(&r, delete(), Some(&guest), true, cluster), delete());
-        assert_eq!(permitted(&r, delete(), Some(&guest), false, cluster), Intent::Release);
+        let mut r = resource("t");
+        assert_eq!(
+            grants.permitted(&r, Intent::Reconcile),
+            Intent::Reconcile,
+            "the cluster's own namespace needs no grant"
+        );
+        r.home = false;
+        assert_eq!(grants.permitted(&r, Intent::Reconcile), Intent::Nothing);
+        assert_eq!(
+            grants.permitted(&r, delete()),
+            Intent::Nothing,
+            "not known yet: the topic may have to go"
+        );
+        assert!(grants.counts(&r), "nor is its topic another's before");
+        assert!(grants.set("ns", true) && !grants.set("ns", true));
+        assert_eq!(grants.permitted(&r, Intent::Reconcile), Intent::Reconcile);
+        assert_eq!(grants.permitted(&r, delete()), delete());
+        grants.set("ns", false);
+        let conflict = || Intent::Refuse(Failure::new(Reason::ResourceConflict, "taken"));
+        for intent in [Intent::Reconcile, conflict()] {
+            assert!(matches!(
+                grants.permitted(&r, intent),
+                Intent::Refuse(f) if f.reason == Reason::NotSupported
+            ));
+        }
+        assert!(!grants.counts(&r));
+        assert_eq!(grants.permitted(&r, Intent::Release), Intent::Release);
+        r.deleting = true;
+        assert_eq!(grants.permitted(&r, delete()), Intent::Release);
+        let mut strange = resource("elsewhere");
+        strange.home = false;
+        strange.reference.namespace = "other".into();
+        assert_eq!(grants.permitted(&strange, Intent::Reconcile), Intent::Nothing);
     }
 }

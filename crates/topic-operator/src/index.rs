@@ -117,9 +117,9 @@ impl Index {
         }
     }
 
-    /// Who manages the topic that a resource wants: the one already Ready with it, else one in the cluster's own
-    /// namespace, else the oldest (strimzi.md 6.1), else the first by name.
-    pub fn claim(&self, resource: &TopicResource) -> Claim {
+    /// Who manages the topic that a resource wants: the one that manages it already, else one in the cluster's own
+    /// namespace, else the oldest, else the first by name. Only resources that `count` have a say.
+    pub fn claim(&self, resource: &TopicResource, count: impl Fn(&TopicResource) -> bool) -> Claim {
         let claimants = self.claims.get(resource.claimed_topic()).map_or(&[][..], Vec::as_slice);
         if claimants.len() < 2 {
             return Claim::Owner { heir: false };
@@ -127,11 +127,11 @@ impl Index {
         let candidates: Vec<&Arc<TopicResource>> = claimants
             .iter()
             .filter_map(|r| self.resources.get(r))
-            .filter(|c| c.managed && c.selected)
+            .filter(|c| c.managed && c.selected && count(c))
             .collect();
+        // Not only while it is Ready: trouble that passes must not hand its records to another resource.
         let owner = candidates.iter().max_by_key(|c| {
-            let ready = c.status.is_ready() && c.status.topic_name.is_some();
-            (ready, c.home, Reverse(c.created), Reverse(c.reference.clone()))
+            (c.status.topic_name.is_some(), c.home, Reverse(c.created), Reverse(c.reference.clone()))
         });
         match owner {
             Some(owner) if owner.reference != resource.reference && resource.managed => {
@@ -143,13 +143,13 @@ impl Index {
         }
     }
 
-    /// True when a resource wants the topic to exist.
-    pub fn is_wanted(&self, topic: &str) -> bool {
+    /// True when a resource that `count`s wants the topic to exist.
+    pub fn is_wanted(&self, topic: &str, count: impl Fn(&TopicResource) -> bool) -> bool {
         self.claims.get(topic).is_some_and(|claimants| {
             claimants
                 .iter()
                 .filter_map(|r| self.resources.get(r))
-                .any(|c| c.managed && c.selected && !c.deleting)
+                .any(|c| c.managed && c.selected && !c.deleting && count(c))
         })
     }
 }
@@ -160,6 +160,7 @@ mod tests {
     use crate::{
         status::{Verdict, compose},
         test_resources::resource,
+        topic::{Failure, Reason},
     };
     use proptest::prelude::*;
 
@@ -182,7 +183,7 @@ mod tests {
     }
 
     fn owner_of(index: &Index, name: &str) -> Claim {
-        index.claim(index.get(&ResourceRef::new("ns", name)).unwrap())
+        index.claim(index.get(&ResourceRef::new("ns", name)).unwrap(), |_| true)
     }
 
     #[test]
@@ -201,6 +202,29 @@ mod tests {
         index.upsert(named("old", "t", 100));
         index.upsert(ready(named("young", "t", 200)));
         assert_eq!(owner_of(&index, "old"), Claim::TakenBy(ResourceRef::new("ns", "young")));
+    }
+
+    #[test]
+    fn a_resource_that_manages_a_topic_keeps_it_through_trouble() {
+        let mut index = Index::default();
+        index.upsert(named("old", "t", 100));
+        let mut young = ready(named("young", "t", 200));
+        let lost = Verdict::Refused(Failure::new(Reason::KafkaError, "Kafka cannot be reached"));
+        young.status = compose(&young, &lost, "now");
+        index.upsert(young);
+        assert_eq!(owner_of(&index, "old"), Claim::TakenBy(ResourceRef::new("ns", "young")));
+    }
+
+    #[test]
+    fn who_may_not_have_a_topic_has_no_say_in_it() {
+        let mut index = Index::default();
+        index.upsert(ready(named("greedy", "t", 100)));
+        index.upsert(named("own", "t", 200));
+        let own = index.get(&ResourceRef::new("ns", "own")).unwrap();
+        let count = |r: &TopicResource| &*r.reference.name != "greedy";
+        assert_eq!(index.claim(own, count), Claim::Owner { heir: false });
+        index.remove(&ResourceRef::new("ns", "own"));
+        assert!(index.is_wanted("t", |_| true) && !index.is_wanted("t", count));
     }
 
     #[test]
@@ -279,7 +303,7 @@ mod tests {
             let owners = index
                 .all()
                 .filter(|r| r.managed)
-                .filter(|r| matches!(index.claim(r), Claim::Owner { .. }))
+                .filter(|r| matches!(index.claim(r, |_| true), Claim::Owner { .. }))
                 .count();
             prop_assert_eq!(owners, usize::from(states.iter().any(|s| s.1)));
             let all: Vec<ResourceRef> = index.references().cloned().collect();

@@ -1,6 +1,9 @@
 //! What the controller is told: KafkaTopics, the Kafka resource, grants of other namespaces.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use api::{Kafka, KafkaTopic};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -141,22 +144,36 @@ fn watch_grants(
     sender: &mpsc::UnboundedSender<Message>,
     shutdown: &CancellationToken,
 ) {
-    if settings.guests.is_empty() {
-        return;
-    }
-    let namespaces: Vec<String> = settings.guests.iter().map(|g| g.namespace.clone()).collect();
     let (home, cluster) = settings.cluster();
-    let cache = Watch::<ConfigMap>::namespaced(client, &Namespaces::Some(namespaces))
-        .fields(&format!("metadata.name={}", grants::GRANT_NAME))
-        .start(shutdown, move |map: ConfigMap| {
-            Some(map.data.as_ref().is_some_and(|data| grants::names_cluster(data, &home, &cluster)))
+    // A watch for each: a namespace that does not let itself be asked keeps no other one waiting.
+    for guest in &settings.guests {
+        let namespace = guest.namespace.clone();
+        let (home, cluster) = (home.clone(), cluster.clone());
+        let cache = Watch::<ConfigMap>::namespaced(client, &Namespaces::Some(vec![namespace.clone()]))
+            .fields(&format!("metadata.name={}", grants::GRANT_NAME))
+            .start(shutdown, move |map: ConfigMap| {
+                Some(map.data.as_ref().is_some_and(|data| grants::names_cluster(data, &home, &cluster)))
+            });
+        let (sender, shutdown) = (sender.clone(), shutdown.clone());
+        tokio::spawn(async move {
+            // Before the list is there, "no grant" is not known to be true.
+            if shutdown.run_until_cancelled(cache.ready()).await.is_none() {
+                return;
+            }
+            let told = Arc::new(Mutex::new(false));
+            let (teller, name, events) = (told.clone(), namespace.clone(), sender.clone());
+            cache.on_change(move |event| {
+                let granted = matches!(event, Event::Applied { new, .. } if ***new);
+                let mut told = teller.lock().unwrap_or_else(PoisonError::into_inner);
+                *told = true;
+                let _ = events.send(Message::Grant { namespace: name.clone(), granted });
+            });
+            let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*told {
+                let _ = sender.send(Message::Grant { namespace, granted: false });
+            }
         });
-    let sender = sender.clone();
-    cache.on_change(move |event| {
-        let granted = matches!(event, Event::Applied { new, .. } if ***new);
-        let namespace = event.key().namespace.clone();
-        let _ = sender.send(Message::Grant { namespace, granted });
-    });
+    }
 }
 
 fn reference_of(key: &ObjectRef) -> ResourceRef {

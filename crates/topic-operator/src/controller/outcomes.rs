@@ -137,10 +137,10 @@ impl Controller {
             return;
         }
         let topic = known.topic_key();
-        let stays = self.cluster_goes_away || self.index.is_wanted(&topic);
+        let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
         let rules = &self.context.rules;
         let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
-        let intent = self.permitted(&known, intent);
+        let intent = self.grants.permitted(&known, intent);
         let context = self.context.clone();
         if intent == Intent::Release {
             // Needs no hold on the topic, which another resource may have taken by now.

@@ -9,6 +9,18 @@ use test_support::wait;
 
 use crate::world::{DEADLINE, World, condition, create_in, is_ready};
 
+/// Makes the ConfigMap by which a namespace lets the cluster serve its topics.
+async fn grant(w: &World, namespace: &str) -> Api<ConfigMap> {
+    let maps: Api<ConfigMap> = Api::namespaced(w.client.clone(), namespace);
+    let grant = ConfigMap {
+        metadata: ObjectMeta { name: Some("kastellan-topic-grant".into()), ..ObjectMeta::default() },
+        data: Some([("clusters".to_owned(), format!("{}/my", w.namespace))].into()),
+        ..ConfigMap::default()
+    };
+    maps.create(&PostParams::default(), &grant).await.unwrap();
+    maps
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_in_another_namespace_is_served_once_that_namespace_grants_it() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
@@ -30,13 +42,7 @@ async fn a_topic_in_another_namespace_is_served_once_that_namespace_grants_it() 
         .unwrap();
     assert!(w.in_kafka(&topic).await.is_none());
 
-    let maps: Api<ConfigMap> = Api::namespaced(w.client.clone(), &team);
-    let grant = ConfigMap {
-        metadata: ObjectMeta { name: Some("kastellan-topic-grant".into()), ..ObjectMeta::default() },
-        data: Some([("clusters".to_owned(), format!("{}/my", w.namespace))].into()),
-        ..ConfigMap::default()
-    };
-    maps.create(&PostParams::default(), &grant).await.unwrap();
+    let maps = grant(&w, &team).await;
     wait::for_object(&topics, "orders", DEADLINE, "is ready", is_ready).await.unwrap();
     w.until_exists(&topic).await;
     wait::for_object(&topics, "greedy", DEADLINE, "is refused", refused("have to start with")).await.unwrap();
@@ -49,4 +55,54 @@ async fn a_topic_in_another_namespace_is_served_once_that_namespace_grants_it() 
     topics.delete("orders", &DeleteParams::default()).await.unwrap();
     wait::for_absence(&topics, "orders", DEADLINE).await.unwrap();
     assert!(w.in_kafka(&topic).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_a_namespace_may_not_have_is_not_kept_from_those_that_may() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let greedy = w.server.create_namespace("greedy").await.unwrap();
+    let team = w.server.create_namespace("team").await.unwrap();
+    w.set("KASTELLAN_TOPIC_NAMESPACES", &format!("{greedy}={greedy}.,{team}={team}."));
+    grant(&w, &greedy).await;
+    grant(&w, &team).await;
+    let greedy: Api<KafkaTopic> = Api::namespaced(w.client.clone(), &greedy);
+    let team_topics: Api<KafkaTopic> = Api::namespaced(w.client.clone(), &team);
+    // The older resource may not have the topic, and the namespace that owns the prefix gets it.
+    let (topic, own) = (format!("{team}.x"), w.topic("own"));
+    create_in(&greedy, "x", json!({ "topicName": topic }), json!({})).await;
+    create_in(&greedy, "own", json!({ "topicName": own }), json!({})).await;
+    create_in(&team_topics, "x", json!({ "topicName": topic }), json!({})).await;
+    w.create("own", json!({ "topicName": own })).await;
+    w.start_operator().await;
+    wait::for_object(&team_topics, "x", DEADLINE, "is ready", is_ready).await.unwrap();
+    w.ready("own").await;
+    w.until_exists(&own).await;
+    // Nor is it an heir, for whom the topic would stay.
+    w.delete("own").await;
+    w.gone("own").await;
+    w.until_in_kafka(&own, "is gone", |t| t.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_was_granted_is_deleted_by_an_operator_that_starts_later() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let team = w.server.create_namespace("team").await.unwrap();
+    w.set("KASTELLAN_TOPIC_NAMESPACES", &format!("{team}={team}."));
+    grant(&w, &team).await;
+    let topics: Api<KafkaTopic> = Api::namespaced(w.client.clone(), &team);
+    // Several, and several starts: which list comes first is left to chance.
+    for round in 0..5 {
+        let name = format!("t{round}");
+        let topic = format!("{team}.{name}");
+        create_in(&topics, &name, json!({ "topicName": topic }), json!({})).await;
+        w.start_operator().await;
+        wait::for_object(&topics, &name, DEADLINE, "is ready", is_ready).await.unwrap();
+        w.until_exists(&topic).await;
+        w.stop_operator().await;
+        topics.delete(&name, &DeleteParams::default()).await.unwrap();
+        w.start_operator().await;
+        wait::for_absence(&topics, &name, DEADLINE).await.unwrap();
+        w.until_in_kafka(&topic, "is gone", |t| t.is_none()).await;
+        w.stop_operator().await;
+    }
 }
