@@ -7,14 +7,14 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use kafka_admin::{Admin, ErrorCode, KafkaError};
+use kafka_admin::{Admin, AdminError, ErrorCode, KafkaError};
 use tokio::sync::watch;
 
 use crate::{
     kubernetes::{Kubernetes, WriteError, Written},
     metrics::{Call, TopicMetrics},
     plan::{self, Intent, Rules},
-    reconcile, replicas,
+    reconcile,
     resource::TopicResource,
     status::{Verdict, compose},
     topic::{Failure, Reason, ResourceRef},
@@ -80,8 +80,6 @@ pub struct Item {
     pub intent: Intent,
     /// How long it has been failing in a way that may pass.
     pub failing: Duration,
-    /// True when no other topic's replicas are being moved by this operator.
-    pub last_change: bool,
 }
 
 /// The resource after the batch.
@@ -133,6 +131,16 @@ pub enum Reach {
     Reached,
     /// Kafka did not answer; why.
     Failed(String),
+}
+
+impl Reach {
+    /// What a call that failed tells: a refusal is an answer too.
+    pub fn after(error: &AdminError) -> Self {
+        match error {
+            AdminError::Api { .. } => Self::Reached,
+            lost => Self::Failed(lost.to_string()),
+        }
+    }
 }
 
 /// What became of a batch.
@@ -279,7 +287,6 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
             .metrics
             .time(Call::DeleteTopics, admin.delete_topics(names))
             .await
-            .map(|outcomes| (admin, outcomes))
             .map_err(|e| e.to_string()),
         Err(why) => Err(why),
     };
@@ -289,30 +296,27 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
             report.add(release_all(context, going).await);
             report.add(unreachable_all(context, rest, false, &why).await);
         }
-        Ok((admin, mut outcomes)) => {
+        Ok(mut outcomes) => {
             report.kafka = Reach::Reached;
-            if rest.iter().any(|i| i.last_change && i.resource.status.replicas_change.is_some()) {
-                replicas::clear_rates(context, &admin).await;
-            }
-            let rest: Vec<(Item, Option<Result<(), KafkaError>>)> = rest
-                .into_iter()
-                .map(|i| {
-                    let o = outcomes.remove(&*i.topic);
-                    (i, o)
-                })
-                .collect();
-            let done = stream::iter(rest)
-                .map(|(item, outcome)| after_delete(context, item, outcome))
-                .buffer_unordered(WRITES)
-                .collect()
-                .await;
+            let answered = rest.into_iter().map(|item| {
+                let (ends, outcome) = (lets_go(&item, false), outcomes.remove(&*item.topic));
+                after_delete(context, item, ends, outcome)
+            });
+            // Collected first: what answers was taken from is not borrowed across a wait.
+            let done = stream::iter(answered.collect::<Vec<_>>()).buffer_unordered(WRITES).collect().await;
             report.add(Report { done, ..Report::default() });
         }
     }
     report
 }
 
-async fn after_delete(context: &Context, item: Item, outcome: Option<Result<(), KafkaError>>) -> Done {
+/// `ends`: the namespace of the resource ends, which must not wait for what Kafka does not do.
+async fn after_delete(
+    context: &Context,
+    item: Item,
+    ends: bool,
+    outcome: Option<Result<(), KafkaError>>,
+) -> Done {
     let Some(outcome) = outcome else {
         return retry(&item, format!("Kafka's answer does not tell what became of topic '{}'", item.topic));
     };
@@ -328,6 +332,9 @@ async fn after_delete(context: &Context, item: Item, outcome: Option<Result<(), 
             ) => {}
         Err(error) if error.is_retriable() && item.failing < PATIENCE => {
             return retry(&item, error.to_string());
+        }
+        Err(error) if ends => {
+            tracing::warn!(resource = %item.resource.reference, topic = %item.topic, %error, "the namespace ends: letting the resource go without its topic");
         }
         Err(error) => {
             let message = if error.code == ErrorCode::TOPIC_DELETION_DISABLED {
@@ -407,10 +414,9 @@ mod tests {
             topic: "t".into(),
             intent: Intent::Delete("t".into()),
             failing: Duration::ZERO,
-            last_change: false,
         };
-        let done = after_delete(&context(), item.clone(), None).await;
+        let done = after_delete(&context(), item.clone(), false, None).await;
         assert_eq!((done.next, done.succeeded), (Next::Retry, false));
-        assert_eq!(after_delete(&context(), item, Some(Ok(()))).await.next, Next::Settled);
+        assert_eq!(after_delete(&context(), item, false, Some(Ok(()))).await.next, Next::Settled);
     }
 }

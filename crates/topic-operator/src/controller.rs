@@ -27,6 +27,7 @@ use crate::{
     metrics::TopicMetrics,
     plan::{self, Claim, Intent},
     queue::Queue,
+    replicas,
     resource::TopicResource,
     review,
     settings::Settings,
@@ -76,6 +77,7 @@ impl Operator {
             deleted: Mutex::default(),
         });
         let grants = Grants::new(settings.guests.clone(), settings.cluster());
+        let rates_due = settings.throttle.map(|_| Instant::now());
         let controller = Controller {
             gate: health.gate("the first look at all KafkaTopics"),
             heartbeat: health.heartbeat("the controller of KafkaTopics"),
@@ -89,6 +91,9 @@ impl Operator {
             batches: 0,
             sweep: VecDeque::new(),
             sweeping: false,
+            // An earlier life may have left some.
+            rates_due,
+            clearing_rates: false,
             next_sweep: Instant::now(),
             cluster_goes_away: false,
             grants,
@@ -124,6 +129,9 @@ struct Controller {
     batches: usize,
     sweep: VecDeque<ResourceRef>,
     sweeping: bool,
+    /// When throttle rates of brokers may be removed, if any are left; not before all changes have ended.
+    rates_due: Option<Instant>,
+    clearing_rates: bool,
     next_sweep: Instant,
     cluster_goes_away: bool,
     grants: Grants,
@@ -144,8 +152,9 @@ impl Controller {
         }
         if !self.settings.skip_review {
             let mut admin = self.context.admin.clone();
+            let shutdown = shutdown.clone();
             self.tasks.spawn(async move {
-                review::review(&mut admin).await;
+                shutdown.run_until_cancelled(review::review(&mut admin)).await;
                 Outcome::Quiet
             });
         }
@@ -160,6 +169,7 @@ impl Controller {
             self.heartbeat.beat();
             self.queue.promote(Instant::now());
             self.begin_batches();
+            self.clear_rates();
             if !opened && self.queue.is_empty() && self.batches == 0 {
                 opened = true;
                 self.gate.open();
@@ -285,11 +295,14 @@ impl Controller {
     fn item(&self, reference: &ResourceRef, topic: Arc<str>, now: Instant) -> Option<Item> {
         let resource = self.index.get(reference)?.clone();
         let intent = self.intent(&resource);
-        let last_change = !self.index.another_change_runs(reference);
-        Some(Item { intent, last_change, topic, failing: self.queue.failing(reference, now), resource })
+        Some(Item { intent, topic, failing: self.queue.failing(reference, now), resource })
     }
 
     fn begin_batches(&mut self) {
+        if self.clearing_rates {
+            // A batch may need the rates for moves that it starts.
+            return;
+        }
         let now = Instant::now();
         while self.batches < self.settings.batches {
             let index = &self.index;
@@ -323,6 +336,18 @@ impl Controller {
         }
     }
 
+    /// Removes throttle rates in a moment when nothing is being moved, and nothing is about to be.
+    fn clear_rates(&mut self) {
+        let busy = self.batches > 0 || self.sweeping || self.clearing_rates || self.index.a_change_runs();
+        if busy || self.rates_due.is_none_or(|due| due > Instant::now()) {
+            return;
+        }
+        self.rates_due = None;
+        self.clearing_rates = true;
+        let context = self.context.clone();
+        self.tasks.spawn(async move { Outcome::RatesCleared(replicas::clear_rates(&context).await) });
+    }
+
     fn spawn(&mut self, items: Vec<Item>, periodic: bool) {
         self.batches += usize::from(!periodic);
         self.in_batch.extend(items.iter().map(|i| i.resource.reference.clone()));
@@ -333,7 +358,8 @@ impl Controller {
     fn wake_up(&self) -> Instant {
         let pulse = Instant::now() + PULSE;
         let due = self.queue.next_due().unwrap_or(pulse);
-        pulse.min(due).min(self.next_sweep)
+        let rates = self.rates_due.filter(|_| !self.index.a_change_runs()).unwrap_or(pulse);
+        pulse.min(due).min(self.next_sweep).min(rates)
     }
 
     fn timer(&mut self) {

@@ -57,9 +57,9 @@ impl Index {
         self.resources.values()
     }
 
-    /// True when a resource other than this one reports a running replication factor change.
-    pub fn another_change_runs(&self, than: &ResourceRef) -> bool {
-        self.changing.iter().any(|r| r != than)
+    /// True when a resource reports a running replication factor change.
+    pub fn a_change_runs(&self) -> bool {
+        !self.changing.is_empty()
     }
 
     /// Takes in a state of a resource, seen or written. A state older than the known one is ignored.

@@ -211,7 +211,7 @@ impl Kubernetes {
             }});
             match self.metrics.time(call, self.patch(&current.reference, &patch, action)).await {
                 Ok(topic) => return Ok(Written::Now(Box::new(self.projector.project(topic)))),
-                Err(error) => match self.after(error, resource).await? {
+                Err(error) => match self.after(error, &current).await? {
                     Some(now) => current = now,
                     None => return Ok(Written::Gone),
                 },
@@ -233,7 +233,7 @@ impl Kubernetes {
             let write = self.replace_status(&current, new);
             match self.metrics.time(Call::UpdateStatus, write).await {
                 Ok(topic) => return Ok(Written::Now(Box::new(self.projector.project(topic)))),
-                Err(error) => match self.after(error, resource).await? {
+                Err(error) => match self.after(error, &current).await? {
                     Some(now) => current = Cow::Owned(now),
                     None => return Ok(Written::Gone),
                 },
@@ -241,8 +241,8 @@ impl Kubernetes {
         }
     }
 
-    /// What to go on with after a write that failed: the resource as it is now when somebody changed it meanwhile (each time
-    /// needs another writer, so a loop over this ends), none when it is gone.
+    /// What to go on with after a write that failed: the resource as it is now when somebody changed it meanwhile, none when
+    /// it is gone. Each time needs another writer, so a loop over this ends.
     async fn after(
         &self,
         error: WriteError,
@@ -250,7 +250,14 @@ impl Kubernetes {
     ) -> Result<Option<TopicResource>, WriteError> {
         match error.code() {
             Some(404) => Ok(None),
-            Some(409) => Ok(self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid)),
+            Some(409) => {
+                let now = self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid);
+                match now {
+                    // Nobody changed it: the conflict is somebody's word, such as an admission webhook's.
+                    Some(now) if now.resource_version == resource.resource_version => Err(error),
+                    now => Ok(now),
+                }
+            }
             _ => Err(error),
         }
     }

@@ -1,7 +1,7 @@
 //! Reads topics from Kafka, many with one request.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -96,9 +96,28 @@ async fn observe_moves(
     if partitions.is_empty() {
         return Ok(());
     }
-    let call = admin.list_partition_reassignments(Some(partitions));
-    let moves: BTreeMap<TopicPartition, kafka_admin::Reassignment> =
-        metrics.time(Call::ListReassignments, call).await?;
+    let topics: BTreeSet<String> = partitions.iter().map(|p| p.topic.clone()).collect();
+    let call = async {
+        let moves = metrics
+            .time(Call::ListReassignments, admin.list_partition_reassignments(Some(partitions)))
+            .await?;
+        Ok((moves, admin.describe_cluster().await?))
+    };
+    let (moves, cluster) = match call.await {
+        Ok(found) => found,
+        // A refusal is about these topics; the others of the batch go on.
+        Err(AdminError::Api { call, error }) => {
+            let error = KafkaError::new(
+                error.code,
+                format!("{call} for a change of spec.replicas: {}", error.message),
+            );
+            for name in topics {
+                out.topics.insert(name.into(), Err(error.clone()));
+            }
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     for (at, reassignment) in moves {
         if let Some(Ok(Some(topic))) = out.topics.get_mut(at.topic.as_str())
             && let Some(partition) = topic.partitions.iter_mut().find(|p| p.index == at.partition)
@@ -108,7 +127,6 @@ async fn observe_moves(
             partition.removing = reassignment.removing;
         }
     }
-    let cluster = admin.describe_cluster().await?;
     out.brokers = cluster
         .nodes
         .into_values()

@@ -339,7 +339,15 @@ fn plan_partitions(resource: &TopicResource, topic: &ObservedTopic, out: &mut To
                  {have} or more"
             ),
         ));
-    } else if wanted > have && !topic.partitions.iter().any(PartitionState::is_moving) {
+    } else if wanted > have && topic.partitions.iter().any(PartitionState::is_moving) {
+        out.failures.push(Failure::new(
+            Reason::KafkaError,
+            format!(
+                "spec.partitions is {wanted}, the topic has {have}: Kafka adds partitions once the running move of its \
+                 replicas has ended"
+            ),
+        ));
+    } else if wanted > have {
         out.grow_to = Some(wanted);
     }
 }

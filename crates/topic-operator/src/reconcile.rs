@@ -55,17 +55,18 @@ pub struct Job {
 impl Job {
     /// Takes in Kafka's error about this topic.
     pub fn fail(&mut self, error: &KafkaError) {
+        if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
+            self.next = Next::Again(MOVE_INTERVAL);
+            return;
+        }
         if error.is_retriable() || error.code == ErrorCode::TOPIC_ALREADY_EXISTS {
             // Elections and brokers that have not heard yet: the next look sees clearer.
             self.passing = Some(error.to_string());
-        } else if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
-            self.next = Next::Again(MOVE_INTERVAL);
         } else {
             self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
         }
-        if self.next == Next::Settled {
-            self.next = Next::Retry;
-        }
+        // Also where something goes on: what Kafka refuses is asked ever more seldom.
+        self.next = Next::Retry;
     }
 
     /// The verdict so far.
@@ -100,6 +101,7 @@ pub(crate) async fn reconcile_all(context: &Context, items: Vec<Item>, periodic:
         Err(error) => {
             let (items, known): (Vec<Item>, Vec<TopicResource>) = ready.into_iter().unzip();
             let mut lost = unreachable_all(context, items, periodic, &error.to_string()).await;
+            lost.kafka = Reach::after(&error);
             keep_written(&mut lost.done, known);
             report.add(lost);
             return report;
@@ -110,7 +112,7 @@ pub(crate) async fn reconcile_all(context: &Context, items: Vec<Item>, periodic:
     drop(observed);
     let mut reach = Reach::Reached;
     if let Err(error) = write_kafka(context, &admin, &mut jobs).await {
-        reach = Reach::Failed(error.to_string());
+        reach = Reach::after(&error);
     }
     report.add(Report { kafka: reach, ..Report::default() });
     report.done.extend(

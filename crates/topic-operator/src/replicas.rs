@@ -4,11 +4,15 @@
 //! first throttle is set. So an operator that was killed at any point finds what it has to go on with, and knows that
 //! throttles may be left over as long as a status speaks of a change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, TopicPartition,
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, KafkaError,
+    TopicPartition,
 };
 
 use crate::{
@@ -25,14 +29,12 @@ use crate::{
 /// The rates of a broker that apply to throttled replicas, in bytes per second (KIP-73).
 const RATES: [&str; 2] = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
-/// Starts the planned moves of a batch, and ends those that are done.
+/// How long the removal of rates may take: no batch begins meanwhile.
+const CLEARING: Duration = Duration::from_secs(5);
+
+/// Starts the planned moves of a batch.
 pub async fn carry_out(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
-    let ended = jobs.iter().any(|j| matches!(j.plan.replicas, Replicas::Ended) && j.item.last_change);
-    let starting = jobs.iter().any(|j| matches!(j.plan.replicas, Replicas::Start { .. }));
-    if ended && !starting {
-        clear_rates(context, admin).await;
-    }
-    if !starting {
+    if !jobs.iter().any(|j| matches!(j.plan.replicas, Replicas::Start { .. })) {
         return Ok(());
     }
     announce(context, jobs).await;
@@ -126,19 +128,30 @@ async fn start(admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
     if changes.is_empty() {
         return Ok(());
     }
-    let outcomes = admin.alter_partition_reassignments(changes).await?;
-    let mut refused: BTreeMap<String, String> = BTreeMap::new();
-    for (at, outcome) in outcomes {
-        if let Err(error) = outcome {
-            refused.entry(at.topic).or_insert_with(|| format!("partition {}: {error}", at.partition));
+    let mut refused: BTreeMap<String, KafkaError> = BTreeMap::new();
+    let told = |at: &str, error: &KafkaError| {
+        KafkaError::new(error.code, format!("the replicas cannot be moved{at}: {}", error.message))
+    };
+    match admin.alter_partition_reassignments(changes.clone()).await {
+        Ok(outcomes) => {
+            for (at, outcome) in outcomes {
+                if let Err(error) = outcome {
+                    let error = told(&format!(", partition {}", at.partition), &error);
+                    refused.entry(at.topic).or_insert(error);
+                }
+            }
         }
+        Err(AdminError::Api { error, .. }) => {
+            refused.extend(changes.into_keys().map(|at| (at.topic, told("", &error))));
+        }
+        Err(error) => return Err(error),
     }
     for job in jobs.iter_mut() {
         let Replicas::Start { moves, .. } = &job.plan.replicas else { continue };
         let Some(change) = &mut job.change else { continue };
-        if let Some(why) = refused.remove(&*job.current.topic_name) {
-            change.message = Some(why.into());
-            job.next = Next::Retry;
+        if let Some(error) = refused.remove(&*job.current.topic_name) {
+            change.message = Some(error.to_string().into());
+            job.fail(&error);
         } else {
             change.state = ChangeState::Ongoing;
             change.message = Some(format!("{} partitions are being moved", moves.len()).into());
@@ -174,14 +187,18 @@ async fn rates_of(
     Ok(out)
 }
 
-/// Removes the rates that this operator set. Only a rate equal to its own setting counts as its own; one left over
-/// from another setting has no effect, since no topic names throttled replicas any more.
-pub async fn clear_rates(context: &Context, admin: &Admin) {
-    let Some(rate) = context.throttle.map(|r| r.to_string()) else { return };
+/// Removes the rates that this operator set, unless replicas are being moved by whomever: those rates may hold for them.
+/// Only a rate equal to its own setting counts as its own. True when that is done; false when it has to wait.
+pub async fn clear_rates(context: &Context) -> bool {
+    let Some(rate) = context.throttle.map(|r| r.to_string()) else { return true };
+    let Ok(admin) = context.admin() else { return false };
     let work = async {
+        if !admin.list_partition_reassignments(None).await?.is_empty() {
+            return Ok(false);
+        }
         let brokers = admin.describe_cluster().await?.nodes.into_keys();
         let mut changes = BTreeMap::new();
-        for (broker, has) in rates_of(admin, brokers).await? {
+        for (broker, has) in rates_of(&admin, brokers).await? {
             let ours: Vec<ConfigChange> = has
                 .into_iter()
                 .filter(|(_, value)| *value == rate)
@@ -191,13 +208,19 @@ pub async fn clear_rates(context: &Context, admin: &Admin) {
                 changes.insert(ConfigResource::Broker(broker), ours);
             }
         }
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            admin.incremental_alter_configs(changes, false).await?;
         }
-        admin.incremental_alter_configs(changes, false).await.map(drop)
+        Ok(true)
     };
-    let result: Result<(), AdminError> = work.await;
-    if let Err(error) = result {
-        tracing::warn!(%error, "cannot remove the brokers' replication throttle rates; they have no effect without throttled topics");
+    match tokio::time::timeout(CLEARING, work).await {
+        Ok(Ok(done)) => done,
+        // Who may not move replicas has set no rates either.
+        Ok(Err(AdminError::Api { .. })) => true,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "cannot remove the brokers' replication throttle rates now");
+            false
+        }
+        Err(_) => false,
     }
 }

@@ -10,6 +10,9 @@ use crate::{
 
 use super::Controller;
 
+/// Between two attempts to remove throttle rates.
+const RATES_INTERVAL: Duration = Duration::from_mins(1);
+
 /// What has ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -25,6 +28,8 @@ pub(super) enum Outcome {
         report: Report,
         again: bool,
     },
+    /// The throttle rates of brokers were removed, or that has to wait.
+    RatesCleared(bool),
     Quiet,
 }
 
@@ -41,6 +46,12 @@ impl Controller {
                 self.queue.unpark();
                 if again {
                     self.look_up(vanished.failed());
+                }
+            }
+            Ok(Outcome::RatesCleared(done)) => {
+                self.clearing_rates = false;
+                if !done {
+                    self.rates_due = Some(Instant::now() + RATES_INTERVAL);
                 }
             }
             Ok(Outcome::Quiet) => {}
@@ -72,6 +83,9 @@ impl Controller {
             self.resource_done(done, now);
         }
         self.queue.unpark();
+        if self.index.a_change_runs() && self.rates_due.is_none() {
+            self.rates_due = Some(now);
+        }
     }
 
     fn resource_done(&mut self, done: Done, now: Instant) {
@@ -152,7 +166,7 @@ impl Controller {
                 Outcome::LookedUp { vanished, found: Found::Unknown }
             });
         } else if self.queue.begin(topic.clone()) {
-            let item = Item { resource: known, topic, intent, failing: Duration::ZERO, last_change: false };
+            let item = Item { resource: known, topic, intent, failing: Duration::ZERO };
             self.batches += 1;
             self.tasks.spawn(async move {
                 let (report, again) = vanished::delete(&context, item).await;
