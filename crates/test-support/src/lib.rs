@@ -5,9 +5,11 @@ pub mod binaries;
 pub mod certificates;
 pub mod child;
 pub mod kafka;
+pub mod log;
 pub mod stand_in;
 pub mod wait;
 
 pub use api_server::ApiServer;
 pub use kafka::{KafkaCluster, KafkaNode, KafkaOptions};
+pub use log::Log;
 pub use stand_in::PodReadyStandIn;

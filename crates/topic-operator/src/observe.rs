@@ -15,6 +15,7 @@ use crate::{
     metrics::{Call, TopicMetrics},
     plan::ObservedTopic,
     reassign::{Broker, PartitionState},
+    replicas::refusal,
     resource::TopicResource,
 };
 
@@ -106,11 +107,8 @@ async fn observe_moves(
     let (moves, cluster) = match call.await {
         Ok(found) => found,
         // A refusal is about these topics; the others of the batch go on.
-        Err(AdminError::Api { call, error }) => {
-            let error = KafkaError::new(
-                error.code,
-                format!("{call} for a change of spec.replicas: {}", error.message),
-            );
+        Err(AdminError::Api { error, .. }) => {
+            let error = refusal("spec.replicas cannot be compared", "Describe", &error);
             for name in topics {
                 out.topics.insert(name.into(), Err(error.clone()));
             }

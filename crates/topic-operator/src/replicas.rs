@@ -11,7 +11,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, KafkaError,
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, ErrorCode, KafkaError,
     TopicPartition,
 };
 
@@ -129,9 +129,8 @@ async fn start(admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
         return Ok(());
     }
     let mut refused: BTreeMap<String, KafkaError> = BTreeMap::new();
-    let told = |at: &str, error: &KafkaError| {
-        KafkaError::new(error.code, format!("the replicas cannot be moved{at}: {}", error.message))
-    };
+    let told =
+        |at: &str, error: &KafkaError| refusal(&format!("replicas cannot be moved{at}"), "Alter", error);
     match admin.alter_partition_reassignments(changes.clone()).await {
         Ok(outcomes) => {
             for (at, outcome) in outcomes {
@@ -164,6 +163,16 @@ async fn start(admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
         }
     }
     Ok(())
+}
+
+/// What Kafka says about something that concerns replicas. What it says about a missing right changes with every request.
+pub fn refusal(what: &str, operation: &str, error: &KafkaError) -> KafkaError {
+    let why = if error.code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED {
+        format!("the operator's user needs the operation {operation} on the cluster")
+    } else {
+        error.message.clone()
+    };
+    KafkaError::new(error.code, format!("{what}: {why}"))
 }
 
 /// Rates set on brokers at run time, by broker.

@@ -1,8 +1,9 @@
 use kafka_admin::{NewTopic, format_uuid};
 use kube::api::PostParams;
 use serde_json::json;
+use test_support::{KafkaNode, KafkaOptions, wait};
 
-use crate::world::{World, condition, has_finalizer, resource, status};
+use crate::world::{DEADLINE, World, condition, has_finalizer, resource, status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_altered_grown_and_deleted() {
@@ -186,4 +187,23 @@ async fn keys_that_are_not_alterable_keep_their_value_with_a_warning() {
     assert_eq!(warning.reason.as_deref(), Some("InvalidConfig"));
     assert!(warning.message.as_ref().unwrap().contains("segment.bytes"));
     w.until_config(&topic, &[("retention.ms", "5"), ("segment.bytes", "2000000")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_create_topics_by_themselves_are_warned_of_however_late_they_answer() {
+    let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
+    let options = options.with_config("auto.create.topics.enable", "true");
+    let kafka = KafkaNode::start(options).await.unwrap();
+    kafka.pause().unwrap();
+    let mut w = World::with(&[kafka.bootstrap()]).await;
+    w.start_operator().await;
+    w.create("t", json!({})).await;
+    let says = |what: &'static str| {
+        let log = &w.log;
+        wait::until(DEADLINE, what, move || async move { log.text().contains(what).then_some(()) })
+    };
+    // By then the first calls have run into their time limit.
+    says("Kafka cannot be reached").await.unwrap();
+    kafka.resume().unwrap();
+    says("the brokers have auto.create.topics.enable=true").await.unwrap();
 }

@@ -18,6 +18,16 @@ async fn rates(w: &World) -> usize {
         .count()
 }
 
+async fn until_no_rates(w: &World) {
+    wait::until(
+        DEADLINE,
+        "no broker has a throttle rate",
+        || async move { (rates(w).await == 0).then_some(()) },
+    )
+    .await
+    .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_replication_factor_changes_both_ways_and_survives_a_killed_operator() {
     // The broker that stands still below has to stay a member meanwhile, on a busy machine too.
@@ -64,12 +74,7 @@ async fn the_replication_factor_changes_both_ways_and_survives_a_killed_operator
     }
     // The throttles are gone.
     w.until_config(&topic, &[]).await;
-    let w_ref = &w;
-    wait::until(DEADLINE, "no broker has a throttle rate", || async move {
-        (rates(w_ref).await == 0).then_some(())
-    })
-    .await
-    .unwrap();
+    until_no_rates(&w).await;
 
     // And back; together with new partitions.
     w.patch("moving", json!({"spec": {"replicas": 2, "partitions": 8}})).await;
@@ -91,4 +96,33 @@ async fn the_replication_factor_changes_both_ways_and_survives_a_killed_operator
     w.patch("moving", json!({"spec": {"replicas": 4}})).await;
     let why = w.refused("moving", "KafkaError").await;
     assert!(why.contains("spec.replicas is 4 but only 3 brokers"), "{why}");
+
+    // Two changes that are found to have ended in the same look leave nothing behind either.
+    let both = ["moving", "along"];
+    w.create("along", json!({"topicName": w.topic("along"), "partitions": 6, "replicas": 1})).await;
+    w.ready("along").await;
+    cluster.nodes()[2].pause().unwrap();
+    for name in both {
+        w.patch(name, json!({"spec": {"replicas": 3}})).await;
+    }
+    for name in both {
+        w.until(name, "has a change in progress", |t| {
+            status(t).replicas_change.is_some_and(|c| c.state == Some(ReplicasChangeState::Ongoing))
+        })
+        .await;
+    }
+    assert!(rates(&w).await > 0);
+    w.kill_operator();
+    cluster.nodes()[2].resume().unwrap();
+    for name in both {
+        w.until_in_kafka(&w.topic(name), "has three replicas in sync", |t| {
+            t.is_some_and(|t| t.partitions.iter().all(|p| p.replicas.len() == 3 && p.isr.len() == 3))
+        })
+        .await;
+    }
+    w.start_operator().await;
+    for name in both {
+        w.until(name, "has ended its change", |t| is_ready(t) && status(t).replicas_change.is_none()).await;
+    }
+    until_no_rates(&w).await;
 }

@@ -102,11 +102,9 @@ fn lacking(roles: &[Value], resource: &str, verb: &str) -> Vec<Value> {
     roles
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watched_namespace_that_ends_has_its_topics_deleted_and_waits_for_no_kafka() {
-    let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
-    let mut kafka = KafkaNode::start(options).await.unwrap();
-    let mut w = World::with(&[kafka.bootstrap()]).await;
+/// An operator that watches topics in another namespace than the cluster's; the answer has that namespace.
+async fn watching_another_namespace(bootstrap: String) -> (World, String) {
+    let mut w = World::with(&[bootstrap]).await;
     let home = w.namespace.clone();
     let watched = w.server.create_namespace("watched").await.unwrap();
     w.set("STRIMZI_NAMESPACE", &watched);
@@ -117,6 +115,29 @@ async fn a_watched_namespace_that_ends_has_its_topics_deleted_and_waits_for_no_k
     w.apply(&bindings).await;
     w.account = Some((home, format!("{CLUSTER}-entity-operator")));
     w.start_operator().await;
+    (w, watched)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_namespace_that_ends_is_not_held_up_by_brokers_that_delete_no_topics() {
+    let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
+    let kafka = KafkaNode::start(options.with_config("delete.topic.enable", "false")).await.unwrap();
+    let (w, watched) = watching_another_namespace(kafka.bootstrap()).await;
+    w.create("kept", json!({})).await;
+    w.ready("kept").await;
+    w.until_exists("kept").await;
+    let namespaces: Api<Namespace> = Api::all(w.client.clone());
+    namespaces.delete(&watched, &DeleteParams::default()).await.unwrap();
+    w.delete("kept").await;
+    w.gone("kept").await;
+    assert!(w.in_kafka("kept").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watched_namespace_that_ends_has_its_topics_deleted_and_waits_for_no_kafka() {
+    let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
+    let mut kafka = KafkaNode::start(options).await.unwrap();
+    let (w, watched) = watching_another_namespace(kafka.bootstrap()).await;
     for name in ["first", "second"] {
         w.create(name, json!({})).await;
         w.ready(name).await;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, ResourceType};
 use kube::{
     Api,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
@@ -61,4 +62,52 @@ async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
         .unwrap();
     w.ready("early").await;
     w.until_exists(&early).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_move_replicas_has_all_other_topics_served() {
+    let node = kafka().await;
+    let mut w = World::with(&[node.bootstrap()]).await;
+    let client = node.client_identity("no-mover").unwrap();
+    let rule = AclBinding {
+        resource_type: ResourceType::Topic,
+        resource_name: w.namespace.clone(),
+        pattern: PatternType::Prefixed,
+        principal: "User:CN=no-mover".to_owned(),
+        host: "*".to_owned(),
+        operation: AclOperation::All,
+        permission: Permission::Allow,
+    };
+    for outcome in w.admin.create_acls([rule]).await.unwrap().into_values() {
+        outcome.unwrap();
+    }
+    w.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &node.tls_bootstrap());
+    w.set("STRIMZI_SECURITY_PROTOCOL", "SSL");
+    w.set("STRIMZI_TLS_TRUSTED_CERTS_SECRET_NAME", "trusted");
+    w.set("STRIMZI_TLS_SECRET_NAME", "identity");
+    w.set("STRIMZI_TLS_KEY_NAME", "key");
+    w.set("STRIMZI_TLS_CERT_NAME", "crt");
+    let secrets: Api<Secret> = Api::namespaced(w.client.clone(), &w.namespace);
+    let trusted = secret("trusted", &[("ca.crt", node.ca_pem())]);
+    secrets.create(&PostParams::default(), &trusted).await.unwrap();
+    let identity = secret("identity", &[("crt", &client.certificate), ("key", &client.key)]);
+    secrets.create(&PostParams::default(), &identity).await.unwrap();
+    for name in ["small", "other"] {
+        w.create(name, json!({"topicName": w.topic(name), "replicas": 1})).await;
+    }
+    w.start_operator().await;
+    w.ready("small").await;
+    w.until_exists(&w.topic("small")).await;
+    w.stop_operator().await;
+    // In one batch with a topic whose replicas would have to be moved.
+    w.patch("small", json!({"spec": {"replicas": 2}})).await;
+    w.patch("other", json!({"spec": {"config": {"retention.ms": 1000}}})).await;
+    w.start_operator().await;
+    let why = w.refused("small", "KafkaError").await;
+    assert!(
+        why.contains("ClusterAuthorization") && why.contains("operation Describe on the cluster"),
+        "{why}"
+    );
+    w.ready("other").await;
+    w.until_config(&w.topic("other"), &[("retention.ms", "1000")]).await;
 }

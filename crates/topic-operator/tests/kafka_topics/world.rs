@@ -13,7 +13,7 @@ use kube::{
 };
 use operator_runtime::{env::Env, metrics::Metrics, server::Health};
 use serde_json::{Value, json};
-use test_support::{ApiServer, KafkaNode, KafkaOptions, wait};
+use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
 use topic_operator::{Operator, Settings};
@@ -44,6 +44,8 @@ pub struct World {
     pub metrics: Metrics,
     /// The service account that the operator runs as; none: it may do everything.
     pub account: Option<(String, String)>,
+    /// What all operators of this world said.
+    pub log: Log,
     running: Option<Running>,
 }
 
@@ -94,6 +96,7 @@ impl World {
             variables,
             metrics: Metrics::new().unwrap(),
             account: None,
+            log: Log::default(),
             running: None,
             namespace,
             client,
@@ -107,7 +110,7 @@ impl World {
     /// Starts the operator in a runtime of its own, so that it can be killed like a process.
     pub async fn start_operator(&mut self) {
         let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
-        let runtime = Runtime::new().unwrap();
+        let runtime = self.log.runtime("info").unwrap();
         let shutdown = CancellationToken::new();
         self.metrics = Metrics::new().unwrap();
         let (token, server, metrics) = (shutdown.clone(), self.server, self.metrics.clone());

@@ -1,0 +1,44 @@
+//! What an operator under test says, and a runtime of its own for it.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+/// Everything that was said in a runtime made by [`Log::runtime`].
+#[derive(Clone, Debug, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// All of it so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// A runtime whose threads write into this log what passes the filter, such as `info`. It outlives the runtime of one test, and can be
+    /// ended like a process.
+    pub fn runtime(&self, filter: &str) -> anyhow::Result<Runtime> {
+        let sink = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_env_filter(EnvFilter::try_new(filter)?)
+            .with_writer(move || sink.clone());
+        let dispatch = tracing::Dispatch::new(subscriber.finish());
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all();
+        // For as long as the thread lives.
+        builder.on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)));
+        Ok(builder.build()?)
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
