@@ -33,8 +33,7 @@ pub struct Metrics {
     periodical: CounterVec,
     locked: CounterVec,
     already_enqueued: CounterVec,
-    duration: HistogramVec,
-    duration_max: GaugeVec,
+    duration: Timers,
     resources: GaugeVec,
     paused: GaugeVec,
 }
@@ -57,11 +56,6 @@ impl Metrics {
             registry.register(Box::new(vec.clone()))?;
             Ok(vec)
         };
-        let opts =
-            HistogramOpts::new("strimzi_reconciliations_duration_seconds", "Time a reconciliation takes")
-                .buckets(DURATION_BUCKETS.to_vec());
-        let duration = HistogramVec::new(opts, LABELS)?;
-        registry.register(Box::new(duration.clone()))?;
         Ok(Self {
             reconciliations: counter("strimzi_reconciliations_total", "Reconciliations started")?,
             successful: counter(
@@ -81,10 +75,11 @@ impl Metrics {
                 "strimzi_reconciliations_already_enqueued_total",
                 "Reconciliations skipped because the resource was waiting already",
             )?,
-            duration,
-            duration_max: gauge(
-                "strimzi_reconciliations_duration_seconds_max",
-                "Longest recent reconciliation",
+            duration: Timers::new(
+                &registry,
+                "strimzi_reconciliations_duration_seconds",
+                "Time a reconciliation takes",
+                DURATION_BUCKETS,
             )?,
             resources: gauge("strimzi_resources", "Custom resources that the operator sees")?,
             paused: gauge("strimzi_resources_paused", "Custom resources whose reconciliation is paused")?,
@@ -107,9 +102,7 @@ impl Metrics {
             periodical: self.periodical.with_label_values(&labels),
             locked: self.locked.with_label_values(&labels),
             already_enqueued: self.already_enqueued.with_label_values(&labels),
-            duration: self.duration.with_label_values(&labels),
-            duration_max: self.duration_max.with_label_values(&labels),
-            maximum: Arc::default(),
+            duration: self.duration.of(&labels),
             resources: self.resources.with_label_values(&labels),
             paused: self.paused.with_label_values(&labels),
         }
@@ -153,21 +146,67 @@ pub struct ReconcileMetrics {
     pub resources: Gauge,
     /// `strimzi_resources_paused`
     pub paused: Gauge,
-    duration: Histogram,
-    duration_max: Gauge,
-    maximum: Arc<Mutex<Option<(Instant, Duration)>>>,
+    duration: Timer,
 }
 
 impl ReconcileMetrics {
     /// Records how long one reconciliation took.
     pub fn observe(&self, took: Duration) {
+        self.duration.observe(took);
+    }
+}
+
+/// Timers of one name, as Micrometer shows them: a histogram `<name>`, and `<name>_max`. One for each value of the labels `kind`,
+/// `namespace` and `selector`.
+#[derive(Debug, Clone)]
+pub struct Timers {
+    durations: HistogramVec,
+    maxima: GaugeVec,
+}
+
+impl Timers {
+    /// Registers both. `buckets`: upper bounds in seconds.
+    ///
+    /// # Errors
+    /// When there is a metric of that name already.
+    pub fn new(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Self> {
+        let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let durations = HistogramVec::new(opts, LABELS)?;
+        registry.register(Box::new(durations.clone()))?;
+        let opts = Opts::new(format!("{name}_max"), format!("{help}, longest of the last two minutes"));
+        let maxima = GaugeVec::new(opts, LABELS)?;
+        registry.register(Box::new(maxima.clone()))?;
+        Ok(Self { durations, maxima })
+    }
+
+    /// The one with these values of the labels.
+    pub fn of(&self, labels: &[&str; 3]) -> Timer {
+        Timer {
+            duration: self.durations.with_label_values(labels),
+            maximum: self.maxima.with_label_values(labels),
+            longest: Arc::default(),
+        }
+    }
+}
+
+/// One timer.
+#[derive(Debug, Clone)]
+pub struct Timer {
+    duration: Histogram,
+    maximum: Gauge,
+    longest: Arc<Mutex<Option<(Instant, Duration)>>>,
+}
+
+impl Timer {
+    /// Records how long something took.
+    pub fn observe(&self, took: Duration) {
         self.duration.observe(took.as_secs_f64());
-        let mut maximum = self.maximum.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
         let keep =
-            maximum.is_some_and(|(since, longest)| longest >= took && since.elapsed() < MAXIMUM_WINDOW);
+            longest.is_some_and(|(since, longest)| longest >= took && since.elapsed() < MAXIMUM_WINDOW);
         if !keep {
-            *maximum = Some((Instant::now(), took));
-            self.duration_max.set(took.as_secs_f64());
+            *longest = Some((Instant::now(), took));
+            self.maximum.set(took.as_secs_f64());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The operator's metrics under Strimzi's names (strimzi.md 2.5).
+//! The operator's metrics under Strimzi's names.
 
 use std::{
     future::Future,
@@ -7,9 +7,9 @@ use std::{
 
 use operator_runtime::{
     env::Namespaces,
-    metrics::{Metrics, ReconcileMetrics},
+    metrics::{Metrics, ReconcileMetrics, Timer, Timers},
 };
-use prometheus::{Gauge, GaugeVec, HistogramOpts, HistogramVec, Opts};
+use prometheus::{Gauge, GaugeVec, Opts};
 
 use crate::settings::Settings;
 
@@ -66,7 +66,7 @@ pub struct TopicMetrics {
     pub max_queue_size: Gauge,
     /// `strimzi_reconciliations_max_batch_size`: the largest batch so far.
     pub max_batch_size: Gauge,
-    calls: Vec<prometheus::Histogram>,
+    calls: Vec<Timer>,
 }
 
 impl TopicMetrics {
@@ -82,9 +82,8 @@ impl TopicMetrics {
         if settings.additional_metrics {
             for (_, name) in CALLS {
                 let full = format!("strimzi_{name}_duration_seconds");
-                let opts = HistogramOpts::new(full, format!("Time of the remote call {name}"));
-                let vec = HistogramVec::new(opts.buckets(CALL_BUCKETS.to_vec()), LABELS)?;
-                calls.push(metrics.register(vec)?.with_label_values(&labels));
+                let help = format!("Time of the remote call {name}");
+                calls.push(Timers::new(metrics.registry(), &full, &help, CALL_BUCKETS)?.of(&labels));
             }
         }
         Ok(Self {
@@ -107,7 +106,7 @@ impl TopicMetrics {
         let out = future.await;
         let at = CALLS.iter().position(|(c, _)| *c == call);
         if let Some(timer) = at.and_then(|at| self.calls.get(at)) {
-            timer.observe(begun.elapsed().as_secs_f64());
+            timer.observe(begun.elapsed());
         }
         out
     }

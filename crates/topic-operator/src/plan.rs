@@ -51,7 +51,7 @@ pub enum Intent {
     Reconcile,
 }
 
-/// Decides what a resource asks for at all (the order of strimzi.md 6.1: deletion, unmanaged, paused, managed).
+/// Decides what a resource asks for at all (in Strimzi's order: deletion, unmanaged, paused, managed).
 /// `cluster_goes_away`: the Kafka resource is being deleted or was deleted, and Kafka goes with all its topics.
 pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) -> Intent {
     let release = if resource.has_finalizer() { Intent::Release } else { Intent::Nothing };

@@ -188,6 +188,19 @@ fn partitions_grow_and_never_shrink() {
 }
 
 #[test]
+fn partitions_that_wait_for_the_end_of_a_move_are_told_of() {
+    let mut r = resource("t");
+    (r.partitions, r.replicas) = (Some(2), Some(1));
+    let mut moving = partition(0, &[0, 1]);
+    (moving.adding, moving.removing) = (vec![1], vec![0]);
+    let p = plan(&r, Some(&observed(vec![moving])), &brokers(2), &rules());
+    assert_eq!((p.grow_to, p.failures.len()), (None, 1));
+    assert_eq!(p.failures[0].reason, Reason::KafkaError);
+    let why = &p.failures[0].message;
+    assert!(why.contains("spec.partitions is 2, the topic has 1") && why.contains("move"), "{why}");
+}
+
+#[test]
 fn a_refused_partition_count_does_not_hold_up_the_configuration() {
     let mut r = resource("t");
     r.partitions = Some(1);

@@ -56,6 +56,8 @@ impl Job {
     /// Takes in Kafka's error about this topic.
     pub fn fail(&mut self, error: &KafkaError) {
         if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
+            // What refuses partitions for now; how long it takes, nobody tells.
+            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
             self.next = Next::Again(MOVE_INTERVAL);
             return;
         }

@@ -1,4 +1,4 @@
-//! The operator's settings: Strimzi's environment variables with Strimzi's defaults (strimzi.md 6.1), and two of our own.
+//! The operator's settings: Strimzi's environment variables with Strimzi's defaults, and two of our own.
 
 use std::time::Duration;
 

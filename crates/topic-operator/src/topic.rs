@@ -22,7 +22,7 @@ impl ResourceRef {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
-    /// The form in which a ResourceConflict names the managing resource (strimzi.md 6.1).
+    /// The form in which a ResourceConflict names the managing resource.
     pub fn conflict_text(&self) -> String {
         format!("Managed by Ref{{namespace='{}', name='{}'}}", self.namespace, self.name)
     }
@@ -55,7 +55,7 @@ pub fn name_problem(name: &str) -> Option<String> {
     ))
 }
 
-/// Why a topic is not as its resource says; the reasons of strimzi.md 6.1.
+/// Why a topic is not as its resource says (Strimzi's reasons).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Another resource manages the same topic.
