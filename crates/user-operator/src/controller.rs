@@ -238,7 +238,12 @@ impl Controller {
             self.heartbeat.beat();
             self.show();
             while running.try_join_next().is_some() {}
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            // Making RSA keys for whole batches takes minutes.
+            let slot = tokio::select! {
+                slot = Arc::clone(&slots).acquire_owned() => slot,
+                () = tokio::time::sleep(PULSE) => continue,
+            };
+            let Ok(slot) = slot else { break };
             let batch = tokio::select! {
                 batch = self.queue.take_batch(settings.max_batch, LINGER) => batch,
                 () = tokio::time::sleep(PULSE) => continue,

@@ -157,6 +157,11 @@ impl Snapshot {
         };
     }
 
+    /// What password Kafka has is not known until it is told one again.
+    pub fn forget_password(&self, name: &str) {
+        self.lock().passwords.remove(name);
+    }
+
     /// The password that Kafka is known to have.
     pub fn password(&self, name: &str) -> Option<Password> {
         self.lock().passwords.get(name).cloned()

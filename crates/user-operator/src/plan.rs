@@ -160,9 +160,11 @@ fn try_plan(
     now: Timestamp,
 ) -> Result<Plan, Problem> {
     let name = user.name_any();
-    if by_certificate(user) && name.chars().count() > MAX_COMMON_NAME {
+    if authentication(user) == Some(KafkaUserAuthenticationType::Tls)
+        && name.chars().count() > MAX_COMMON_NAME
+    {
         return Err(Problem::invalid(format!(
-            "the name of a user with a certificate has at most {MAX_COMMON_NAME} characters, this one has {}",
+            "the name of a user with authentication.type tls has at most {MAX_COMMON_NAME} characters, this one has {}",
             name.chars().count()
         )));
     }

@@ -1,10 +1,11 @@
 //! Writes to Kafka: the changes of a whole batch in few large requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
 use kafka_admin::{
-    AclBinding, AclFilter, Admin, AdminError, KafkaError, QuotaEntity, QuotaName, ScramChange, ScramMechanism,
+    AclBinding, AclFilter, Admin, AdminError, ErrorCode, KafkaError, QuotaEntity, QuotaName, ScramChange,
+    ScramMechanism,
 };
 use pki::Password;
 
@@ -74,7 +75,7 @@ impl Failures {
 /// ACLs and quotas, in one request each.
 pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Failures {
     let mut failed = Failures::default();
-    let Gathered { create, delete, quotas } = gathered;
+    let Gathered { create, mut delete, quotas } = gathered;
     let created = async {
         if create.is_empty() { Ok(BTreeMap::new()) } else { admin.create_acls(create.keys().cloned()).await }
     };
@@ -98,6 +99,8 @@ pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Fa
         }
         Err(error) => failed.unanswered(create.values().copied(), &error),
     }
+    // Old rules go after the new ones are there, so that a change of rules interrupts nobody.
+    keep_old_rules(&mut delete, &failed);
     match altered {
         Ok(mut outcomes) => {
             for (entity, (index, change)) in &quotas {
@@ -110,7 +113,6 @@ pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Fa
         }
         Err(error) => failed.unanswered(quotas.values().map(|(index, _)| *index), &error),
     }
-    // Old rules go after the new ones are there, so that a change of rules interrupts nobody.
     if !delete.is_empty() {
         match admin.delete_acls(delete.keys().map(AclFilter::from)).await {
             Ok(mut outcomes) => {
@@ -126,6 +128,12 @@ pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Fa
         }
     }
     failed
+}
+
+/// Leaves users their old rules who did not get the new ones.
+fn keep_old_rules(delete: &mut BTreeMap<AclBinding, usize>, failed: &Failures) {
+    let without: BTreeSet<usize> = failed.of_users.iter().map(|(index, _)| *index).collect();
+    delete.retain(|_, index| !without.contains(index));
 }
 
 fn note_acl(snapshot: &Snapshot, binding: &AclBinding, present: bool) {
@@ -168,6 +176,10 @@ pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<Pas
             password: password.expose().to_owned(),
         },
     });
+    // Without an answer it is not known which one Kafka has.
+    for change in &wanted {
+        snapshot.forget_password(&change.user);
+    }
     let mut outcomes = match admin.alter_scram_credentials(changes.collect()).await {
         Ok(outcomes) => outcomes,
         Err(error) => {
@@ -178,9 +190,57 @@ pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<Pas
     for PasswordChange { index, user, password } in wanted {
         match outcomes.remove(&user) {
             Some(Ok(())) => snapshot.told(&user, password),
+            // Removed already, by this request's first attempt or by somebody else.
+            Some(Err(error)) if password.is_none() && error.code == ErrorCode::RESOURCE_NOT_FOUND => {
+                snapshot.told(&user, None);
+            }
             Some(Err(error)) => failed.refused(index, &error),
             None => failed.left_out(index, "a password"),
         }
     }
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use kafka_admin::{AclOperation, AdminConfig, PatternType, Permission, ResourceType};
+
+    use super::*;
+
+    fn rule(user: &str) -> AclBinding {
+        AclBinding {
+            resource_type: ResourceType::Topic,
+            resource_name: "t".to_owned(),
+            pattern: PatternType::Literal,
+            principal: format!("User:CN={user}"),
+            host: "*".to_owned(),
+            operation: AclOperation::Read,
+            permission: Permission::Allow,
+        }
+    }
+
+    #[test]
+    fn a_user_without_its_new_rules_keeps_the_old_ones() {
+        let mut failed = Failures::default();
+        failed.refused(0, &KafkaError::new(ErrorCode::NOT_CONTROLLER, ""));
+        let mut delete = BTreeMap::from([(rule("a"), 0), (rule("b"), 1)]);
+        keep_old_rules(&mut delete, &failed);
+        assert_eq!(delete.into_keys().collect::<Vec<_>>(), [rule("b")]);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_kafka_did_not_answer_for_is_not_known_any_more() {
+        let nowhere = AdminConfig::brokers(["127.0.0.1:1"]).with_request_timeout(Duration::from_millis(50));
+        let (admin, snapshot) = (Admin::new(nowhere).unwrap(), Snapshot::default());
+        snapshot.told("a", Some(Password::new("first")));
+        let change =
+            PasswordChange { index: 0, user: "a".to_owned(), password: Some(Password::new("second")) };
+        let failed = write_passwords(&admin, &snapshot, vec![change]).await;
+        assert!(failed.unanswered);
+        // Going back to the first is a change too: Kafka may have the second.
+        assert!(snapshot.password("a").is_none());
+    }
 }

@@ -201,7 +201,9 @@ impl SecretWriter {
         };
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let mut written = within(api.patch(&name, &params, &Patch::Apply(&secret))).await.map_err(&failed)?;
-        if let Some(patch) = leftovers(&written, &wanted_keys) {
+        // Only what is new fulfils the request for it.
+        let issued = matches!(target.plan.secret, SecretStep::Issue { .. });
+        if let Some(patch) = leftovers(&written, &wanted_keys, issued) {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
             written = within(api.patch(&name, &params, &Patch::Merge(&patch))).await.map_err(&failed)?;
@@ -225,7 +227,7 @@ impl SecretWriter {
 }
 
 /// The patch that removes entries nobody wants any more, and the request for a new certificate that was fulfilled.
-fn leftovers(secret: &Secret, wanted: &[String]) -> Option<Value> {
+fn leftovers(secret: &Secret, wanted: &[String], issued: bool) -> Option<Value> {
     let mut data = serde_json::Map::new();
     for key in ALL_KEYS {
         let present = secret.data.as_ref().is_some_and(|data| data.contains_key(key));
@@ -233,7 +235,7 @@ fn leftovers(secret: &Secret, wanted: &[String]) -> Option<Value> {
             data.insert(key.to_owned(), Value::Null);
         }
     }
-    let forced = secret.annotations().contains_key(annotations::FORCE_RENEW);
+    let forced = issued && secret.annotations().contains_key(annotations::FORCE_RENEW);
     match (data.is_empty(), forced) {
         (true, false) => None,
         (_, false) => Some(json!({ "data": data })),
@@ -249,5 +251,24 @@ async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, 
         Ok(Err(kube::Error::Api(status))) => Err(format!("{} (HTTP {})", status.message, status.code)),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer from the API server within {} s", REQUEST_DEADLINE.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_request_for_a_new_certificate_stays_until_there_is_one() {
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": {"name": "a", "annotations": {annotations::FORCE_RENEW: "true"}},
+            "data": {"user.crt": "", "password": ""},
+        }))
+        .unwrap();
+        let wanted = ["user.crt".to_owned()];
+        assert_eq!(leftovers(&secret, &wanted, false), Some(json!({"data": {"password": null}})));
+        let fulfilled = leftovers(&secret, &wanted, true).unwrap();
+        assert_eq!(fulfilled["metadata"]["annotations"], json!({annotations::FORCE_RENEW: null}));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use kafka_admin::{ScramChange, ScramMechanism};
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use test_support::wait;
@@ -151,6 +152,20 @@ async fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let status = w.ready("changer").await.status.unwrap();
     assert_eq!((status.username.as_deref(), status.secret), (Some("CN=changer"), None));
     wait::for_absence(&w.secrets, "changer", DEADLINE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_kafka_has_no_more_is_no_obstacle_to_its_removal() {
+    let mut w = World::own().await;
+    // The operator does not get to see what others do meanwhile.
+    w.set("STRIMZI_CACHE_REFRESH_INTERVAL_MS", "3600000");
+    w.start_operator().await;
+    w.create("lost", json!({"authentication": {"type": "scram-sha-512"}})).await;
+    w.ready("lost").await;
+    let removed = ScramChange::Delete { user: "lost".to_owned(), mechanism: ScramMechanism::Sha512 };
+    w.admin.alter_scram_credentials(vec![removed]).await.unwrap().remove("lost").unwrap().unwrap();
+    w.patch("lost", json!({"spec": {"authentication": {"type": "tls"}}})).await;
+    assert_eq!(w.ready("lost").await.status.unwrap().username.as_deref(), Some("CN=lost"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
