@@ -155,6 +155,7 @@ fn structural_schema<T: JsonSchema>() -> Value {
 const DROPPED: [&str; 4] = ["title", "format", "default", "nullable"];
 
 fn make_structural(object: &mut Map<String, Value>) {
+    bound_integers(object);
     for key in DROPPED {
         object.remove(key);
     }
@@ -185,6 +186,17 @@ fn make_structural(object: &mut Map<String, Value>) {
             make_structural(inner);
         }
     }
+}
+
+/// Has the API server refuse numbers that the operators cannot read: one such object would end the watch of all.
+fn bound_integers(object: &mut Map<String, Value>) {
+    let (least, most) = match object.get("format").and_then(Value::as_str) {
+        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Some("uint32") => (0, i64::from(u32::MAX)),
+        _ => return,
+    };
+    object.entry("minimum").or_insert(json!(least));
+    object.entry("maximum").or_insert(json!(most));
 }
 
 /// Replaces `anyOf: [X, null]`, which an `Option` can become, by X; what stands beside it wins.

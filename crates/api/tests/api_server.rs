@@ -170,6 +170,10 @@ fn refused() -> Vec<Refused> {
             json!(90),
             "renewalDays must be less than validityDays",
         ),
+        // Numbers that no operator can read.
+        case("kafka-user.yaml", "/spec/quotas/requestPercentage", json!(3_000_000_000_u32), "2147483647"),
+        case("kafka-topic.yaml", "/spec/partitions", json!(3_000_000_000_u32), "2147483647"),
+        case("kafka.yaml", "/spec/kafka/listeners/0/port", json!(3_000_000_000_u32), "2147483647"),
         // Properties that exclude each other.
         case(
             "kafka.yaml",

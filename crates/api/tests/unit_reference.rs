@@ -72,6 +72,11 @@ fn normal(text: &str) -> String {
     }
 }
 
+/// The bounds that are only those of the numbers the operators use.
+fn is_of_32_bits(bound: &Value) -> bool {
+    bound.as_f64().is_some_and(|bound| bound == f64::from(i32::MIN) || bound == f64::from(i32::MAX))
+}
+
 fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
     if let Some(properties) = schema["properties"].as_object() {
         for (name, property) in properties {
@@ -80,7 +85,8 @@ fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
                 schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
             let mut row = format!("type={} required={required}", type_of(property));
             for (column, keyword) in COLUMNS {
-                write!(row, " {column}={}", cell(&property[keyword])).unwrap();
+                let value = if is_of_32_bits(&property[keyword]) { &Value::Null } else { &property[keyword] };
+                write!(row, " {column}={}", cell(value)).unwrap();
             }
             found.insert(inner.clone(), row);
             rows(property, &inner, found);
