@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::{Admin, AdminConfig, AdminError, TlsConfig};
+use kube::ResourceExt;
 use operator_runtime::watch::ObjectRef;
 
 use super::observed::Observed;
+use crate::podset::plan::is_ready;
 
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -57,6 +59,13 @@ impl Clients {
     pub fn forget(&self, key: &ObjectRef) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+/// Whether a broker is ready: only then does the cluster's Service lead to anybody.
+pub fn can_answer(observed: &Observed) -> bool {
+    observed.pods.values().any(|pod| {
+        pod.labels().get(api::labels::BROKER_ROLE).is_some_and(|role| role == "true") && is_ready(pod)
+    })
 }
 
 fn tls(key: &ObjectRef, observed: &Observed) -> Option<TlsConfig> {

@@ -8,7 +8,6 @@ use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
 use jiff::Timestamp;
 use kafka_admin::Admin;
-use kube::ResourceExt;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
@@ -25,9 +24,9 @@ use super::clients::Clients;
 use super::observe::Observer;
 use super::observed::{BrokerConfigs, KafkaView, Observed};
 use super::plan::plan;
-use super::{apply, ask, gone, materials, restarts};
+use super::restarts::RollAnswer;
+use super::{apply, ask, clients, gone, materials, restarts};
 use crate::caches::Caches;
-use crate::podset::plan::is_ready;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -69,6 +68,8 @@ pub struct Reconciler {
     views: Asking<KafkaView>,
     /// With which options the brokers run.
     configs: Asking<BrokerConfigs>,
+    /// What a restart would do.
+    rolls: Asking<RollAnswer>,
     /// The options that were last compared with the brokers, per cluster.
     verified: Mutex<HashMap<ObjectRef, String>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
@@ -92,6 +93,7 @@ impl Reconciler {
             events,
             views: Asking::new(queue.clone()),
             configs: Asking::second(queue.clone()),
+            rolls: Asking::new(queue.clone()),
             verified: Mutex::default(),
             seen: Mutex::default(),
         }
@@ -161,17 +163,15 @@ impl Reconciler {
             }
         }
         // What Kafka refuses must not hold up the restart that mends it.
-        let waits = restarts::step(&self.applier, &self.events, admin, key, observed, plan).await?;
+        let waits =
+            restarts::step(&self.applier, &self.events, &self.rolls, admin, key, observed, plan).await?;
         refused.map_or(Ok(waits), |error| Err(error.into()))
     }
 
     /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer. Nothing that
-    /// belongs to Kubernetes waits for the answer.
+    /// belongs to Kubernetes waits for the answer. Returns the client, with or without an answer.
     async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Option<Admin> {
-        let broker = |pod: &k8s_openapi::api::core::v1::Pod| {
-            pod.labels().get(api::labels::BROKER_ROLE).is_some_and(|role| role == "true") && is_ready(pod)
-        };
-        if !observed.pods.values().any(|pod| broker(pod)) {
+        if !clients::can_answer(observed) {
             self.forget_questions(key);
             return None;
         }
@@ -194,12 +194,13 @@ impl Reconciler {
             view = ask().await;
         }
         observed.view = view;
-        observed.view.is_some().then_some(admin)
+        Some(admin)
     }
 
     fn forget_questions(&self, key: &ObjectRef) {
         self.views.forget(key);
         self.configs.forget(key);
+        self.rolls.forget(key);
     }
 
     /// Plans, makes or reads what the plan asks for, and plans again; compares the configuration of the brokers when

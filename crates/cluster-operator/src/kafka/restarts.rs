@@ -1,6 +1,7 @@
 //! Carries out the next step of a roll: asks Kafka what the decision depends on, deletes at most one pod, says why.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use k8s_openapi::api::core::v1::Pod;
 use kafka_admin::Admin;
@@ -11,38 +12,50 @@ use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::watch::ObjectRef;
 
 use super::actions::{Plan, Restart, RestartReason};
-use super::ask;
+use super::asking::Asking;
 use super::observed::Observed;
-use super::roll::{self, Decision, PodState, RollNode};
+use super::roll::{self, Decision, PodState, RollKafka, RollNode, Says};
+use super::{ask, clients};
 use crate::podset::plan::is_ready;
 
 /// Name of Kafka's container.
 const KAFKA_CONTAINER: &str = "kafka";
 
-/// Makes the next step. Returns what the roll waits for, if it waits.
+/// What Kafka said, and the pods that there were when it was asked: of one that restarted since it says nothing.
+pub type RollAnswer = (Pods, RollKafka);
+
+/// Which pods there are, and how they are.
+type Pods = Vec<(Option<String>, PodState)>;
+
+/// Makes the next step. Returns what the roll waits for, if it waits. `admin` is `None` when there is no client.
 pub async fn step(
     applier: &Applier,
     events: &Events,
+    asking: &Asking<RollAnswer>,
     admin: Option<&Admin>,
     key: &ObjectRef,
     observed: &Observed,
     plan: &Plan,
 ) -> Result<Option<String>, ApplyError> {
     let nodes = nodes(observed, plan);
-    if nodes.iter().all(|node| node.reasons.is_empty()) {
-        return Ok(None);
-    }
-    let view = match admin {
-        None => None,
-        Some(admin) => match ask::roll_view(admin, ask::DEFAULT_FETCH_TIMEOUT_MS).await {
-            Ok(view) => Some(view),
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot tell whether a restart is safe");
-                None
-            }
-        },
+    let decision = match roll::by_pods(&nodes) {
+        Some(decision) => decision,
+        None if !clients::can_answer(observed) => roll::by_kafka(&nodes, Says::Nobody),
+        None => {
+            let view = match admin {
+                None => None,
+                Some(admin) => {
+                    let question = || {
+                        let admin = admin.clone();
+                        async move { ask::roll_view(&admin, ask::DEFAULT_FETCH_TIMEOUT_MS).await }
+                    };
+                    answer(asking, key, &pods(observed, &nodes), question).await
+                }
+            };
+            roll::by_kafka(&nodes, view.as_ref().map_or(Says::Nothing, Says::View))
+        }
     };
-    match roll::next(&nodes, view.as_ref()) {
+    match decision {
         Decision::Settled => Ok(None),
         Decision::Wait(why) => Ok(Some(why)),
         Decision::Restart(name) => {
@@ -52,6 +65,34 @@ pub async fn step(
             Ok(Some(format!("pod {name} restarts")))
         }
     }
+}
+
+/// What Kafka says while the pods are these; `None` when it has not answered within the time that a pass may wait.
+async fn answer<E, F>(
+    asking: &Asking<RollAnswer>,
+    key: &ObjectRef,
+    pods: &Pods,
+    question: impl Fn() -> F,
+) -> Option<RollKafka>
+where
+    E: Display + Send,
+    F: Future<Output = Result<RollKafka, E>> + Send + 'static,
+{
+    let ask = || {
+        let (pods, question) = (pods.clone(), question());
+        asking.answer(key, async move { question.await.map(|view| (pods, view)) })
+    };
+    let mut answer = ask().await?;
+    if answer.0 != *pods {
+        // It was asked before one of them restarted.
+        answer = ask().await?;
+    }
+    (answer.0 == *pods).then_some(answer.1)
+}
+
+fn pods(observed: &Observed, nodes: &[RollNode]) -> Pods {
+    let uid = |node: &RollNode| observed.pods.get(&node.pod).and_then(|pod| pod.uid());
+    nodes.iter().map(|node| (uid(node), node.state)).collect()
 }
 
 async fn restart_pod(
@@ -149,9 +190,44 @@ fn is_stuck(pod: &Pod) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use operator_runtime::queue::Queue;
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_from_before_a_restart_does_not_count() {
+        let queue = Queue::new();
+        let (asking, key) = (Asking::new(queue.clone()), ObjectRef::new("ns", "c"));
+        let pods = |uid: &str| vec![(Some(uid.to_owned()), PodState::Ready)];
+        let view = |min_isr| RollKafka {
+            quorum: None,
+            partitions: vec![roll::RollPartition {
+                name: "t-0".to_owned(),
+                replicas: vec![0],
+                isr: vec![0],
+                min_isr,
+            }],
+        };
+        let says = |after: u64, min_isr| {
+            move || async move {
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                Ok::<_, Infallible>(view(min_isr))
+            }
+        };
+        let told = |answer: Option<RollKafka>| answer.map(|view| view.partitions[0].min_isr);
+        assert_eq!(told(answer(&asking, &key, &pods("old"), says(5, 1)).await), None);
+        assert_eq!(queue.next().await, Some(key.clone()));
+        assert_eq!(told(answer(&asking, &key, &pods("new"), says(0, 2)).await), Some(2));
+        // With the same pods it does count.
+        queue.done(&key);
+        assert_eq!(told(answer(&asking, &key, &pods("new"), says(5, 3)).await), None);
+        assert_eq!(queue.next().await, Some(key.clone()));
+        assert_eq!(told(answer(&asking, &key, &pods("new"), says(0, 4)).await), Some(3));
+    }
 
     fn pod(status: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "c-p-0"}, "status": status})).unwrap()

@@ -77,13 +77,24 @@ pub struct RollQuorum {
     pub fetch_timeout_ms: i64,
 }
 
-/// Kafka's own view; absent when Kafka could not be asked.
+/// Kafka's own view.
 #[derive(Clone, Debug)]
 pub struct RollKafka {
     /// The quorum, when a leader is known.
     pub quorum: Option<RollQuorum>,
     /// Every partition of the cluster.
     pub partitions: Vec<RollPartition>,
+}
+
+/// What is known of Kafka itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Says<'a> {
+    /// No broker is ready, so nobody serves whom a restart could harm, and nobody could tell.
+    Nobody,
+    /// A broker is ready and has not answered: it is slow or overloaded, or the answer was an error.
+    Nothing,
+    /// Its answer.
+    View(&'a RollKafka),
 }
 
 /// What to do now.
@@ -97,42 +108,41 @@ pub enum Decision {
     Wait(String),
 }
 
-/// Decides the next step of a roll.
-///
-/// `kafka` is `None` when no node answered: then only nodes that are not ready may restart, because nothing can be
-/// said about the effect on the others.
-pub fn next(nodes: &[RollNode], kafka: Option<&RollKafka>) -> Decision {
-    let mut candidates: Vec<&RollNode> =
-        nodes.iter().filter(|node| !node.reasons.is_empty() && node.state != PodState::Missing).collect();
-    if candidates.is_empty() {
-        return Decision::Settled;
+/// Decides the next step of a roll as far as the pods alone decide it; `None` when it depends on Kafka.
+pub fn by_pods(nodes: &[RollNode]) -> Option<Decision> {
+    let mut candidates = candidates(nodes).peekable();
+    if candidates.peek().is_none() {
+        return Some(Decision::Settled);
     }
     if let Some(node) = nodes.iter().find(|node| node.state == PodState::Missing) {
-        return Decision::Wait(format!("pod {} is being created", node.pod));
+        return Some(Decision::Wait(format!("pod {} is being created", node.pod)));
+    }
+    // A pod that cannot start takes nothing away when it is replaced, and may be what another one waits for: a quorum
+    // that was made from a wrong resource is back only when a majority was made anew.
+    let stuck = candidates.filter(|node| node.state == PodState::Stuck);
+    if let Some(stuck) = stuck.min_by_key(|node| (!node.controller, node.id)) {
+        return Some(Decision::Restart(stuck.pod.clone()));
     }
     // The gate after a restart: a node that is to stay as it is has to be ready before another one goes down. A node
     // that never becomes ready is mended through a change of the resource, which makes it a candidate itself.
-    // A pod that cannot start takes nothing away when it is replaced, and may be what the other one waits for: a quorum
-    // that was made from a wrong resource is back only when a majority was made anew.
-    if let Some(node) = nodes.iter().find(|node| node.state != PodState::Ready && node.reasons.is_empty()) {
-        let stuck = candidates.iter().filter(|node| node.state == PodState::Stuck);
-        return match stuck.min_by_key(|node| (!node.controller, node.id)) {
-            Some(stuck) => Decision::Restart(stuck.pod.clone()),
-            None => Decision::Wait(format!("pod {} is not ready", node.pod)),
-        };
-    }
-    let active = kafka.and_then(|kafka| kafka.quorum.as_ref()).map(|quorum| quorum.leader);
+    let gate = nodes.iter().find(|node| node.state != PodState::Ready && node.reasons.is_empty())?;
+    Some(Decision::Wait(format!("pod {} is not ready", gate.pod)))
+}
+
+/// Decides the next step of a roll where [`by_pods`] does not.
+pub fn by_kafka(nodes: &[RollNode], says: Says<'_>) -> Decision {
+    let active = match says {
+        Says::View(kafka) => kafka.quorum.as_ref().map(|quorum| quorum.leader),
+        Says::Nobody | Says::Nothing => None,
+    };
+    let mut candidates: Vec<&RollNode> = candidates(nodes).collect();
     candidates.sort_by_key(|node| {
-        let rank = match node.state {
-            PodState::Stuck => 0,
-            PodState::Unready | PodState::Missing => 1,
-            PodState::Ready => 2,
-        };
-        (rank, !node.controller, Some(node.id) == active && node.controller, node.id)
+        let ready = node.state == PodState::Ready;
+        (ready, !node.controller, Some(node.id) == active && node.controller, node.id)
     });
     let mut first_obstacle = None;
     for node in candidates {
-        match obstacle(node, kafka) {
+        match obstacle(node, says) {
             None => {
                 return Decision::Restart(node.pod.clone());
             }
@@ -149,16 +159,24 @@ pub fn next(nodes: &[RollNode], kafka: Option<&RollKafka>) -> Decision {
     Decision::Wait(first_obstacle.unwrap_or_default())
 }
 
+/// The nodes that are to restart and have a pod.
+fn candidates(nodes: &[RollNode]) -> impl Iterator<Item = &RollNode> {
+    nodes.iter().filter(|node| !node.reasons.is_empty() && node.state != PodState::Missing)
+}
+
 /// Why `node` may not restart now.
-fn obstacle(node: &RollNode, kafka: Option<&RollKafka>) -> Option<String> {
-    if node.state == PodState::Stuck {
-        return None;
-    }
-    let Some(kafka) = kafka else {
-        if node.state == PodState::Unready {
-            return None;
+fn obstacle(node: &RollNode, says: Says<'_>) -> Option<String> {
+    let kafka = match says {
+        Says::View(kafka) => kafka,
+        Says::Nobody if node.state == PodState::Unready => return None,
+        Says::Nobody => {
+            return Some("no broker is ready that could tell the effect on the other nodes".to_owned());
         }
-        return Some("Kafka does not answer, so the effect on the other nodes is unknown".to_owned());
+        // A pod that is not ready may serve all the same, and be the last one in sync: an overloaded broker fails its
+        // probes, and Kafka is slow to answer for the same reason.
+        Says::Nothing => {
+            return Some("Kafka has not answered, so the effect on the other nodes is unknown".to_owned());
+        }
     };
     if node.controller
         && let Some(why) = quorum_obstacle(node.id, kafka.quorum.as_ref())

@@ -34,6 +34,10 @@ fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
     RollPartition { name: "orders-0".to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr }
 }
 
+fn next(nodes: &[RollNode], says: Says<'_>) -> Decision {
+    by_pods(nodes).unwrap_or_else(|| by_kafka(nodes, says))
+}
+
 fn restarted(decision: &Decision) -> Option<i32> {
     match decision {
         Decision::Restart(pod) => pod.strip_prefix("c-p-")?.parse().ok(),
@@ -47,12 +51,12 @@ fn the_active_controller_is_the_last_of_the_controllers_and_brokers_follow() {
         vec![node(3, false, true), node(0, true, false), node(1, true, false), node(2, true, false)];
     let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
     let mut order = vec![];
-    while let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+    while let Some(id) = restarted(&next(&nodes, Says::View(&kafka))) {
         order.push(id);
         nodes.iter_mut().filter(|n| n.id == id).for_each(|n| n.reasons.clear());
     }
     assert_eq!(order, [1, 2, 0, 3]);
-    assert_eq!(next(&nodes, Some(&kafka)), Decision::Settled);
+    assert_eq!(next(&nodes, Says::View(&kafka)), Decision::Settled);
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn an_unready_node_goes_before_a_ready_one() {
     broken.state = PodState::Unready;
     let nodes = [node(0, true, false), broken];
     let kafka = RollKafka { quorum: Some(quorum(0, &[0])), partitions: vec![] };
-    assert_eq!(restarted(&next(&nodes, Some(&kafka))), Some(2));
+    assert_eq!(restarted(&next(&nodes, Says::View(&kafka))), Some(2));
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn nothing_restarts_while_a_restarted_pod_is_not_back() {
     for state in [PodState::Missing, PodState::Unready] {
         back.state = state;
         let nodes = [node(0, true, true), back.clone(), node(2, true, true)];
-        assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("c-p-1")));
+        assert!(matches!(next(&nodes, Says::View(&kafka)), Decision::Wait(why) if why.contains("c-p-1")));
     }
 }
 
@@ -80,7 +84,7 @@ fn a_partition_at_its_minimum_holds_the_restart_and_is_named() {
     let kafka =
         RollKafka { quorum: Some(quorum(9, &[9])), partitions: vec![partition(&[0, 1, 2], &[0, 1], 2)] };
     let nodes = [node(0, false, true), settled(node(1, false, true)), settled(node(2, false, true))];
-    assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("orders-0")));
+    assert!(matches!(next(&nodes, Says::View(&kafka)), Decision::Wait(why) if why.contains("orders-0")));
 }
 
 #[test]
@@ -90,19 +94,32 @@ fn a_partition_that_waiting_cannot_help_does_not_hold_the_restart() {
         partitions: vec![partition(&[0], &[0], 1), partition(&[0, 1], &[0, 1], 2)],
     };
     assert_eq!(
-        restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Some(&kafka))),
+        restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Says::View(&kafka))),
         Some(0)
     );
 }
 
 #[test]
-fn without_an_answer_from_kafka_only_unready_nodes_restart() {
-    assert!(matches!(next(&[node(0, true, true)], None), Decision::Wait(_)));
+fn where_nobody_could_answer_only_unready_nodes_restart() {
+    assert!(matches!(next(&[node(0, true, true)], Says::Nobody), Decision::Wait(_)));
     let mut broken = node(0, true, true);
     broken.state = PodState::Unready;
-    assert_eq!(restarted(&next(&[broken.clone(), node(1, true, true)], None)), Some(0));
+    assert_eq!(restarted(&next(&[broken.clone(), node(1, true, false)], Says::Nobody)), Some(0));
     broken.state = PodState::Stuck;
-    assert_eq!(restarted(&next(&[broken, node(1, true, true)], None)), Some(0));
+    assert_eq!(restarted(&next(&[broken, node(1, true, false)], Says::Nobody)), Some(0));
+}
+
+#[test]
+fn while_kafka_has_not_answered_nothing_restarts_that_may_serve() {
+    let mut overloaded = node(1, true, true);
+    for state in [PodState::Ready, PodState::Unready] {
+        overloaded.state = state;
+        let nodes = [settled(node(0, true, true)), overloaded.clone()];
+        let decision = next(&nodes, Says::Nothing);
+        assert!(matches!(&decision, Decision::Wait(why) if why.contains("has not answered")), "{decision:?}");
+    }
+    overloaded.state = PodState::Stuck;
+    assert_eq!(restarted(&next(&[node(0, true, true), overloaded], Says::Nothing)), Some(1));
 }
 
 #[test]
@@ -112,13 +129,16 @@ fn nodes_that_cannot_start_are_made_anew_one_by_one_although_the_first_waits_for
     first.state = PodState::Unready;
     let stuck = |id: i32| RollNode { state: PodState::Stuck, ..node(id, true, true) };
     let leaderless = RollKafka { quorum: None, partitions: vec![] };
-    for kafka in [None, Some(&leaderless)] {
-        assert_eq!(restarted(&next(&[first.clone(), stuck(1), stuck(2)], kafka)), Some(1));
+    for says in [Says::Nobody, Says::Nothing, Says::View(&leaderless)] {
+        assert_eq!(restarted(&next(&[first.clone(), stuck(1), stuck(2)], says)), Some(1));
     }
     let gone = RollNode { state: PodState::Missing, ..stuck(1) };
-    assert!(matches!(next(&[first.clone(), gone, stuck(2)], None), Decision::Wait(_)), "one by one");
+    assert!(matches!(next(&[first.clone(), gone, stuck(2)], Says::Nobody), Decision::Wait(_)), "one by one");
     // What runs is not touched for that.
-    assert!(matches!(next(&[first, node(1, true, true), node(2, true, true)], None), Decision::Wait(_)));
+    assert!(matches!(
+        next(&[first, node(1, true, true), node(2, true, true)], Says::Nobody),
+        Decision::Wait(_)
+    ));
 }
 
 #[test]
@@ -127,7 +147,7 @@ fn a_node_that_cannot_start_does_not_wait_for_one_that_may_not_restart() {
     held.state = PodState::Unready;
     let stuck = RollNode { state: PodState::Stuck, ..node(1, true, true) };
     let leaderless = RollKafka { quorum: None, partitions: vec![] };
-    assert_eq!(restarted(&next(&[held, stuck], Some(&leaderless))), Some(1));
+    assert_eq!(restarted(&next(&[held, stuck], Says::View(&leaderless))), Some(1));
 }
 
 #[test]
@@ -137,10 +157,10 @@ fn a_lagging_controller_holds_the_others() {
         quorum.voters[2].lag_ms = Some(5000);
     }
     let nodes = [settled(node(0, true, false)), node(1, true, false), settled(node(2, true, false))];
-    assert!(matches!(next(&nodes, Some(&kafka)), Decision::Wait(why) if why.contains("caught up")));
+    assert!(matches!(next(&nodes, Says::View(&kafka)), Decision::Wait(why) if why.contains("caught up")));
     // The laggard itself may go: the two others are enough without it.
     let nodes = [settled(node(0, true, false)), settled(node(1, true, false)), node(2, true, false)];
-    assert_eq!(restarted(&next(&nodes, Some(&kafka))), Some(2));
+    assert_eq!(restarted(&next(&nodes, Says::View(&kafka))), Some(2));
 }
 
 prop_compose! {
@@ -177,7 +197,7 @@ proptest! {
     fn no_decision_takes_a_partition_below_its_minimum_or_the_quorum_below_its_majority(
         (nodes, kafka) in any_cluster()
     ) {
-        if let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+        if let Some(id) = restarted(&next(&nodes, Says::View(&kafka))) {
             let chosen = &nodes[id as usize];
             prop_assert!(!chosen.reasons.is_empty());
             prop_assert!(nodes.iter().all(|n| n.state != PodState::Missing));
@@ -202,11 +222,11 @@ proptest! {
         for voter in &mut kafka.quorum.as_mut().unwrap().voters { voter.lag_ms = Some(0); }
         let due = nodes.iter().filter(|n| !n.reasons.is_empty()).count();
         let mut done = BTreeSet::new();
-        while let Some(id) = restarted(&next(&nodes, Some(&kafka))) {
+        while let Some(id) = restarted(&next(&nodes, Says::View(&kafka))) {
             prop_assert!(done.insert(id));
             nodes[id as usize].reasons.clear();
         }
         prop_assert_eq!(done.len(), due);
-        prop_assert_eq!(next(&nodes, Some(&kafka)), Decision::Settled);
+        prop_assert_eq!(next(&nodes, Says::View(&kafka)), Decision::Settled);
     }
 }

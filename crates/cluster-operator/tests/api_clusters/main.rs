@@ -7,5 +7,6 @@ mod bad_input;
 mod deletion;
 mod faults;
 mod lifecycle;
+mod restarts;
 mod rights;
 mod world;

@@ -101,6 +101,15 @@ impl World {
     }
 
     pub async fn with(server: &'static ApiServer, prefix: &str, fate: Fate) -> Self {
+        Self::with_fates(server, prefix, move |_| fate).await
+    }
+
+    /// The function decides by the name of a pod.
+    pub async fn with_fates(
+        server: &'static ApiServer,
+        prefix: &str,
+        fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
+    ) -> Self {
         let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
         server.install_crds(&crds).await.unwrap();
         let client = server.client().await.unwrap();
@@ -108,7 +117,7 @@ impl World {
         rights::grant(&client, &namespace, &[]).await;
         let own = namespace.clone();
         let pods = PodReadyStandIn::start_with(&client, move |pod| {
-            if pod.namespace().as_deref() == Some(&own) { fate } else { Fate::Pending }
+            if pod.namespace().as_deref() == Some(&own) { fate(&pod.name_any()) } else { Fate::Pending }
         });
         let variables = [
             ("STRIMZI_NAMESPACE", namespace.as_str()),
