@@ -1,6 +1,6 @@
 //! The HTTP server of an operator: `/healthy`, `/ready`, `/metrics`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -174,8 +174,13 @@ impl Server {
         health: Health,
         metrics: Metrics,
     ) -> Result<Self, ServerError> {
-        let any = SocketAddr::from(([0, 0, 0, 0], port));
-        let listener = TcpListener::bind(any).await.map_err(|source| ServerError::Bind { port, source })?;
+        // All addresses of both families: a pod may have those of one only. Where IPv6 is switched off, those of IPv4.
+        let listener = match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+            Ok(listener) => listener,
+            Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+                .await
+                .map_err(|source| ServerError::Bind { port, source })?,
+        };
         let router = Router::new()
             .route("/healthy", get(healthy))
             .route("/ready", get(ready))
@@ -238,7 +243,11 @@ mod tests {
     use super::*;
 
     async fn get(port: u16, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        get_at("127.0.0.1", port, path).await
+    }
+
+    async fn get_at(address: &str, port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect((address, port)).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -251,6 +260,20 @@ mod tests {
         let (port, token) = (server.port(), CancellationToken::new());
         tokio::spawn(server.run(token.clone()));
         (port, token)
+    }
+
+    #[tokio::test]
+    async fn probes_reach_it_over_either_family_of_addresses() {
+        let (port, _token) = serve(Style::NoContent, &Health::new()).await;
+        let mut addresses = vec!["127.0.0.1"];
+        // Not where IPv6 is switched off.
+        if TcpListener::bind("[::1]:0").await.is_ok() {
+            addresses.push("::1");
+        }
+        for address in addresses {
+            let answer = get_at(address, port, "/healthy").await;
+            assert!(answer.starts_with("HTTP/1.1 204"), "{address}: {answer}");
+        }
     }
 
     #[tokio::test]
