@@ -19,8 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::env::Env;
 
-/// A lease whose `renewTime` is this many lease durations ago is taken over at once, whatever the clocks: nobody renews it.
+/// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that nobody renews it.
 const LONG_DEAD: u32 = 4;
+
+/// Retry periods for which such a lease has to be seen unchanged: the clocks may differ, and a leader that lives renews
+/// it once in each.
+const LONG_DEAD_PERIODS: u32 = 2;
 
 /// Lower bound of that time, against clocks that differ.
 const LONG_DEAD_MINIMUM: Duration = Duration::from_mins(1);
@@ -65,11 +69,15 @@ impl LeaderConfig {
                 Duration::from_millis(names::LEADER_ELECTION_RETRY_PERIOD_MS_DEFAULT),
             ),
         };
-        if config.lease_duration <= config.renew_deadline {
+        // The leader goes by its milliseconds, the others by the seconds that they read in the Lease.
+        if Duration::from_secs(config.lease_seconds()) <= config.renew_deadline {
             env.error(
                 names::LEADER_ELECTION_LEASE_DURATION_MS,
                 Some(&config.lease_duration.as_millis().to_string()),
-                "write a number above STRIMZI_LEADER_ELECTION_RENEW_DEADLINE_MS, else two operators could lead at once",
+                &format!(
+                    "write {} or more: a Lease carries whole seconds, and with no more of them than in STRIMZI_LEADER_ELECTION_RENEW_DEADLINE_MS two operators could lead at once",
+                    (config.renew_deadline.as_secs() + 1) * 1000
+                ),
             );
         }
         if config.renew_deadline <= config.retry_period {
@@ -80,6 +88,11 @@ impl LeaderConfig {
             );
         }
         Some(config)
+    }
+
+    /// The duration as it stands in the Lease.
+    fn lease_seconds(&self) -> u64 {
+        self.lease_duration.as_secs().max(1)
     }
 }
 
@@ -121,29 +134,22 @@ enum Decision {
 }
 
 /// `unchanged` is how long this very state of the Lease has been known.
-fn decide(
-    lease: &Lease,
-    identity: &str,
-    unchanged: Duration,
-    wall: Timestamp,
-    default_duration: Duration,
-) -> Decision {
+fn decide(lease: &Lease, config: &LeaderConfig, unchanged: Duration, wall: Timestamp) -> Decision {
     let Some(spec) = &lease.spec else { return Decision::Take };
     let holder = spec.holder_identity.as_deref().unwrap_or_default();
-    if holder.is_empty() || holder == identity {
+    if holder.is_empty() || holder == config.identity {
         return Decision::Take;
     }
     let duration = spec
         .lease_duration_seconds
         .and_then(|seconds| u64::try_from(seconds).ok())
-        .map_or(default_duration, Duration::from_secs);
-    if let Some(renewed) = &spec.renew_time {
+        .map_or(config.lease_duration, Duration::from_secs);
+    let long_dead = spec.renew_time.as_ref().is_some_and(|renewed| {
         let age = Duration::try_from(wall.duration_since(renewed.0)).unwrap_or_default();
-        if age > (duration * LONG_DEAD).max(LONG_DEAD_MINIMUM) {
-            return Decision::Take;
-        }
-    }
-    if unchanged >= duration { Decision::Take } else { Decision::Wait(duration.saturating_sub(unchanged)) }
+        age > (duration * LONG_DEAD).max(LONG_DEAD_MINIMUM)
+    });
+    let enough = if long_dead { duration.min(config.retry_period * LONG_DEAD_PERIODS) } else { duration };
+    if unchanged >= enough { Decision::Take } else { Decision::Wait(enough.saturating_sub(unchanged)) }
 }
 
 /// The Lease with us as its holder.
@@ -163,7 +169,7 @@ fn held(current: Option<&Lease>, config: &LeaderConfig, now: Timestamp) -> Lease
         },
         spec: Some(LeaseSpec {
             holder_identity: Some(config.identity.clone()),
-            lease_duration_seconds: Some(config.lease_duration.as_secs().max(1) as i32),
+            lease_duration_seconds: Some(config.lease_seconds() as i32),
             acquire_time: if mine { old.acquire_time } else { Some(MicroTime(now)) },
             renew_time: Some(MicroTime(now)),
             lease_transitions: Some(if new_holder { transitions + 1 } else { transitions }),
@@ -275,13 +281,7 @@ impl LeaderElector {
                 .filter(|(old, _)| old.metadata.resource_version == lease.metadata.resource_version);
             let since = known.map_or_else(Instant::now, |(_, since)| *since);
             *seen = Some((lease.clone(), since));
-            let decision = decide(
-                &lease,
-                &self.config.identity,
-                since.elapsed(),
-                clock::now(),
-                self.config.lease_duration,
-            );
+            let decision = decide(&lease, &self.config, since.elapsed(), clock::now());
             let wait = match decision {
                 Decision::Take => {
                     let wanted = held(Some(&lease), &self.config, clock::now());
