@@ -29,7 +29,9 @@ const MAX_RECORDS: usize = 2_000;
 /// Nothing is connected before the first call. Each node gets one connection on which requests are pipelined.
 /// A failed connection, a node that is not (or no longer) the controller and a server that is starting are retried
 /// until the time limit; a request whose connection was lost is sent again, so that a creation which Kafka carried
-/// out unseen comes back as "already exists".
+/// out unseen comes back as "already exists". A node whose certificate, login or protocol is wrong is passed over: a call
+/// that any node can answer fails only when all of them are like that, and none is tried twice, because a failed login
+/// may count.
 ///
 /// Reads go to one broker as long as it answers. KRaft brokers learn of a change some milliseconds after it was
 /// acknowledged, so that a read directly after a write may still show the older state.
@@ -61,6 +63,15 @@ pub(crate) enum Route {
     Controller,
     /// This node only.
     Node(i32),
+}
+
+/// The nodes that one call has tried.
+#[derive(Default)]
+struct Tried {
+    /// The last one.
+    asked: Option<String>,
+    /// Those that are of no use to this call, and why.
+    unusable: HashMap<String, AdminError>,
 }
 
 impl std::fmt::Debug for Admin {
@@ -134,33 +145,48 @@ impl Admin {
         let start = Instant::now();
         let request = Arc::new(request);
         let mut pause = PAUSE.0;
+        let mut tried = Tried::default();
         loop {
             let attempt_start = Instant::now();
             let rest = limit.saturating_sub(start.elapsed()).min(self.attempt_limit());
-            let mut asked = None;
-            let error = match timeout(rest, self.attempt(name, route, &request, &mut asked)).await {
+            tried.asked = None;
+            let error = match timeout(rest, self.attempt(name, route, &request, &mut tried)).await {
                 Ok(Ok(answer)) => match failure(&answer) {
                     Ok(()) => return Ok(answer),
                     Err(error) => AdminError::Api { call: name, error },
                 },
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    if let Some(address) = &asked {
+                    if let Some(address) = &tried.asked {
                         // A short remainder at the end of a call says nothing about the connection.
                         if rest >= self.attempt_limit() / 2 {
                             self.reset(address, attempt_start);
                         }
                     }
-                    let address = asked.clone().unwrap_or_else(|| "the cluster".to_owned());
+                    let address = tried.asked.clone().unwrap_or_else(|| "the cluster".to_owned());
                     let reason = format!("no answer within {} ms", rest.as_millis());
                     AdminError::Disconnected { address, reason }
                 }
             };
+            if error.is_of_one_node()
+                && let Some(address) = tried.asked.take()
+                && !tried.unusable.contains_key(&address)
+                && start.elapsed() < limit
+            {
+                tracing::debug!(call = name, %error, "a kafka node is of no use, trying another one");
+                self.move_on(&address);
+                tried.unusable.insert(address, error);
+                continue;
+            }
             if !error.is_retriable() {
+                if error.is_of_one_node() {
+                    // The address may belong to somebody else by now.
+                    self.routes().cluster = None;
+                }
                 return Err(error);
             }
             tracing::debug!(call = name, %error, "kafka call failed, trying again");
-            self.look_elsewhere(asked.as_deref());
+            self.look_elsewhere(tried.asked.as_deref());
             if start.elapsed() + pause >= limit {
                 return Err(AdminError::Timeout { call: name, after: limit, last: Some(Box::new(error)) });
             }
@@ -174,14 +200,14 @@ impl Admin {
         name: &'static str,
         route: Route,
         request: &Arc<R>,
-        asked: &mut Option<String>,
+        tried: &mut Tried,
     ) -> Result<R::Response, AdminError>
     where
         R: Request + Send + Sync + 'static,
     {
         let address = match route {
             Route::Controller if self.is_controllers() => {
-                let cluster = self.cluster(asked).await?;
+                let cluster = self.cluster(tried).await?;
                 let Some(leader) = cluster.controller_id.and_then(|id| cluster.nodes.get(&id)) else {
                     let error =
                         KafkaError::new(ErrorCode::NOT_CONTROLLER, "the quorum has no leader at present");
@@ -189,20 +215,37 @@ impl Admin {
                 };
                 leader.address()
             }
-            Route::Any | Route::Controller => self.any_address(),
+            Route::Any | Route::Controller => self.any_address(&tried.unusable),
             Route::Node(id) => {
-                let known = self.cluster(asked).await?.nodes.get(&id).map(crate::Node::address);
+                let known = self.cluster(tried).await?.nodes.get(&id).map(crate::Node::address);
                 if let Some(address) = known {
                     address
                 } else {
                     // It may have joined since.
-                    let fresh = self.fetch_cluster(asked).await?;
+                    let fresh = self.fetch_cluster(tried).await?;
                     fresh.nodes.get(&id).map(crate::Node::address).ok_or(AdminError::UnknownNode(id))?
                 }
             }
         };
-        *asked = Some(address.clone());
-        self.exchange(name, &address, request).await
+        self.ask(name, &address, request, tried).await
+    }
+
+    /// Asks a node, unless this call knows already that it is of no use.
+    async fn ask<R>(
+        &self,
+        name: &'static str,
+        address: &str,
+        request: &Arc<R>,
+        tried: &mut Tried,
+    ) -> Result<R::Response, AdminError>
+    where
+        R: Request + Send + Sync + 'static,
+    {
+        tried.asked = Some(address.to_owned());
+        match tried.unusable.get(address) {
+            Some(error) => Err(error.clone()),
+            None => self.exchange(name, address, request).await,
+        }
     }
 
     async fn exchange<R>(
@@ -234,19 +277,18 @@ impl Admin {
     }
 
     /// The cluster as last seen.
-    async fn cluster(&self, asked: &mut Option<String>) -> Result<Arc<ClusterDescription>, AdminError> {
+    async fn cluster(&self, tried: &mut Tried) -> Result<Arc<ClusterDescription>, AdminError> {
         let known = self.routes().cluster.clone();
         match known {
             Some(cluster) => Ok(cluster),
-            None => self.fetch_cluster(asked).await,
+            None => self.fetch_cluster(tried).await,
         }
     }
 
-    async fn fetch_cluster(&self, asked: &mut Option<String>) -> Result<Arc<ClusterDescription>, AdminError> {
-        let address = self.any_address();
-        *asked = Some(address.clone());
+    async fn fetch_cluster(&self, tried: &mut Tried) -> Result<Arc<ClusterDescription>, AdminError> {
+        let address = self.any_address(&tried.unusable);
         let request = Arc::new(self.cluster_request());
-        let answer = self.exchange("describe cluster", &address, &request).await?;
+        let answer = self.ask("describe cluster", &address, &request, tried).await?;
         check(answer.error_code, answer.error_message.as_ref())
             .map_err(|error| AdminError::Api { call: "describe cluster", error })?;
         Ok(self.remember(&answer))
@@ -291,20 +333,29 @@ impl Admin {
         }
     }
 
-    fn any_address(&self) -> String {
-        self.routes().current.clone()
+    /// The usual node, or the first that is not known to be of no use; the usual one when all are.
+    fn any_address(&self, unusable: &HashMap<String, AdminError>) -> String {
+        let routes = self.routes();
+        let list = candidates(&self.config().bootstrap, routes.cluster.as_deref());
+        let mut good = std::iter::once(&routes.current).chain(&list);
+        good.find(|address| !unusable.contains_key(*address)).unwrap_or(&routes.current).clone()
     }
 
     /// After a failure: ask another node if it was the usual one that failed, and forget addresses that may be old.
     fn look_elsewhere(&self, asked: Option<&str>) {
+        let asked = asked.map_or_else(|| self.routes().current.clone(), str::to_owned);
+        self.move_on(&asked);
+        self.routes().cluster = None;
+    }
+
+    /// Makes another node the usual one if this one is.
+    fn move_on(&self, asked: &str) {
         let mut routes = self.routes();
-        let asked = asked.unwrap_or(&routes.current).to_owned();
         if asked == routes.current {
             let list = candidates(&self.config().bootstrap, routes.cluster.as_deref());
             let next = list.iter().position(|address| *address == asked).map_or(0, |position| position + 1);
             routes.current.clone_from(&list[next % list.len()]);
         }
-        routes.cluster = None;
     }
 
     /// Splits a call into requests within the limits and runs them.
@@ -380,14 +431,14 @@ mod tests {
     #[tokio::test]
     async fn after_a_failure_the_next_node_is_asked() {
         let admin = Admin::new(AdminConfig::brokers(["one:1", "two:2"])).unwrap();
-        assert_eq!(admin.any_address(), "one:1");
+        assert_eq!(admin.any_address(&HashMap::new()), "one:1");
         admin.look_elsewhere(Some("one:1"));
-        assert_eq!(admin.any_address(), "two:2");
+        assert_eq!(admin.any_address(&HashMap::new()), "two:2");
         // A failure of another node changes nothing.
         admin.look_elsewhere(Some("one:1"));
-        assert_eq!(admin.any_address(), "two:2");
+        assert_eq!(admin.any_address(&HashMap::new()), "two:2");
         admin.look_elsewhere(Some("two:2"));
-        assert_eq!(admin.any_address(), "one:1");
+        assert_eq!(admin.any_address(&HashMap::new()), "one:1");
     }
 
     #[test]

@@ -166,6 +166,14 @@ impl AdminError {
         }
     }
 
+    /// Whether another node may be free of it: certificate, login and protocol are those of the node that was asked.
+    pub(crate) fn is_of_one_node(&self) -> bool {
+        matches!(
+            self,
+            Self::Tls { .. } | Self::Authentication { .. } | Self::Protocol { .. } | Self::Unsupported { .. }
+        )
+    }
+
     /// The error as the result of one item, where the failure of one node must not hide the others.
     pub(crate) fn into_item(self) -> KafkaError {
         match self {
