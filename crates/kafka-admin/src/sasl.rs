@@ -51,6 +51,10 @@ impl ScramMechanism {
     }
 }
 
+/// Fewest iterations that a server may ask for, as in Kafka's own client; Kafka stores no credentials with fewer. From an
+/// answer to fewer, somebody between us and the server could find the password by trying.
+const FEWEST_ITERATIONS: u32 = 4_096;
+
 /// Random bytes for salts and nonces.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
@@ -108,6 +112,11 @@ impl Scram {
         };
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err("challenge does not continue our nonce".to_owned());
+        }
+        if iterations.get() < FEWEST_ITERATIONS {
+            return Err(format!(
+                "the challenge asks for i={iterations}, fewer than the {FEWEST_ITERATIONS} iterations that Kafka stores at least; if no proxy stands between, store the user's credentials anew with {FEWEST_ITERATIONS} iterations or more"
+            ));
         }
         // More would only serve to keep this process busy; Kafka's own limit is 16,384.
         if iterations.get() > 1_000_000 {
@@ -178,5 +187,15 @@ mod tests {
         assert!(scram.answer(b"r=other,s=AAAA,i=4096").unwrap_err().contains("nonce"));
         assert!(scram.answer(b"r=N,s=AAAA,i=4096").unwrap_err().contains("nonce"));
         assert!(scram.answer(b"r=Nx,s=AAAA,i=0").unwrap_err().contains("iterations"));
+    }
+
+    #[test]
+    fn a_challenge_that_makes_the_password_easy_to_guess_is_refused() {
+        let mut scram = Scram::with_nonce(ScramMechanism::Sha512, "a", "x", "N".to_owned());
+        for few in ["1", "4095"] {
+            let error = scram.answer(format!("r=Nx,s=AAAA,i={few}").as_bytes()).unwrap_err();
+            assert!(error.contains(&format!("i={few},")) && error.contains("4096 iterations"), "{error}");
+        }
+        assert!(scram.answer(b"r=Nx,s=AAAA,i=4096").is_ok());
     }
 }
