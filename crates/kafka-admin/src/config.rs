@@ -23,6 +23,13 @@ pub struct AdminConfig {
     pub connect_timeout: Duration,
     /// A call with more items than fit is split so that no request is larger. Bytes, default 900,000.
     pub max_request_bytes: usize,
+    /// Longest answer that is read; a longer one ends the connection. Bytes, default 64 MiB.
+    ///
+    /// The longest answer of a sound cluster is the list of its topics: 100,000 partitions of three replicas take some
+    /// 5 MB, and 32 MB where each is a topic of its own with five replicas and the longest name. Configurations are
+    /// asked for 1,000 topics at a time, some 2 MB. Decoded, an answer takes several times its length, so that a process
+    /// with little memory that does not trust its brokers should take less.
+    pub max_answer_bytes: usize,
     /// How many requests of one split call run at once. Default 4.
     pub concurrency: usize,
 }
@@ -39,6 +46,7 @@ impl AdminConfig {
             request_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_request_bytes: 900_000,
+            max_answer_bytes: 64 * 1024 * 1024,
             concurrency: 4,
         }
     }
@@ -69,6 +77,12 @@ impl AdminConfig {
     /// With another time limit for each request.
     pub fn with_request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
+        self
+    }
+
+    /// With another limit for the length of an answer.
+    pub fn with_max_answer_bytes(mut self, limit: usize) -> Self {
+        self.max_answer_bytes = limit;
         self
     }
 

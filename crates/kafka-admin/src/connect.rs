@@ -132,7 +132,7 @@ impl Setup<'_> {
         let done = async {
             self.stream.write_all(&frame).await?;
             self.stream.flush().await?;
-            read_frame(&mut self.stream).await
+            read_frame(&mut self.stream, self.shared.config.max_answer_bytes).await
         };
         done.await.map_err(|error| io_error(self.address, &error, closed))
     }

@@ -182,7 +182,12 @@ impl Link {
         let ready = connect(address, shared).await?;
         let (read, writer) = tokio::io::split(ready.stream);
         let waiting = Arc::new(Waiting::default());
-        let reader = tokio::spawn(read_answers(address.to_owned(), read, Arc::clone(&waiting)));
+        let reader = tokio::spawn(read_answers(
+            address.to_owned(),
+            read,
+            shared.config.max_answer_bytes,
+            Arc::clone(&waiting),
+        ));
         tracing::debug!(%address, "connected to kafka");
         Ok(Self {
             address: address.to_owned(),
@@ -256,10 +261,10 @@ fn lost(address: &str, error: &std::io::Error) -> AdminError {
     }
 }
 
-async fn read_answers(address: String, read: ReadHalf<Box<dyn Stream>>, waiting: Arc<Waiting>) {
+async fn read_answers(address: String, read: ReadHalf<Box<dyn Stream>>, limit: usize, waiting: Arc<Waiting>) {
     let mut read = BufReader::with_capacity(16 * 1024, read);
     loop {
-        match read_frame(&mut read).await {
+        match read_frame(&mut read, limit).await {
             Ok(frame) => {
                 let found = waiting.lock().remove(&correlation_id(&frame));
                 if let Some((version, reply)) = found {

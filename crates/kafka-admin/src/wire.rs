@@ -5,9 +5,6 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// No answer to an admin call is larger; a larger length is not a Kafka frame at all.
-const MAX_FRAME: usize = 256 * 1024 * 1024;
-
 /// What stands in front of a request's body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
@@ -40,13 +37,15 @@ pub(crate) fn decode<R: Request>(mut frame: Bytes, version: i16) -> Result<R::Re
     R::Response::decode(&mut frame, version).map_err(|error| format!("{error:#}"))
 }
 
-/// Reads one frame without its length.
-pub(crate) async fn read_frame<T: AsyncRead + Unpin>(reader: &mut T) -> std::io::Result<Bytes> {
+/// Reads one frame without its length, which may be `limit` bytes at most.
+pub(crate) async fn read_frame<T: AsyncRead + Unpin>(reader: &mut T, limit: usize) -> std::io::Result<Bytes> {
     let length = usize::try_from(reader.read_i32().await?).unwrap_or(usize::MAX);
-    if !(4..=MAX_FRAME).contains(&length) {
+    if !(4..=limit).contains(&length) {
         return Err(std::io::Error::new(
             std::io::ErrorKind::InvalidData,
-            format!("a frame of {length} bytes is not from kafka; is this a listener with tls?"),
+            format!(
+                "a frame of {length} bytes, of which {limit} are read at most, is not from kafka; is this a listener with tls?"
+            ),
         ));
     }
     let mut frame = BytesMut::with_capacity(length);
@@ -73,6 +72,7 @@ pub(crate) fn common_version(ours: VersionRange, theirs: (i16, i16)) -> Option<i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AdminConfig;
 
     #[test]
     fn the_newest_common_version_is_used() {
@@ -86,6 +86,16 @@ mod tests {
     #[tokio::test]
     async fn a_tls_alert_is_not_taken_for_a_frame() {
         let mut alert: &[u8] = &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50];
-        assert!(read_frame(&mut alert).await.unwrap_err().to_string().contains("listener with tls"));
+        let limit = AdminConfig::brokers(["b:1"]).max_answer_bytes;
+        assert!(read_frame(&mut alert, limit).await.unwrap_err().to_string().contains("listener with tls"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_the_limit_and_no_further() {
+        let mut whole: &[u8] = &[0, 0, 0, 5, 1, 2, 3, 4, 5];
+        assert_eq!(read_frame(&mut whole, 5).await.unwrap().as_ref(), [1, 2, 3, 4, 5]);
+        let mut longer: &[u8] = &[0, 0, 0, 6, 1, 2, 3, 4, 5, 6];
+        let error = read_frame(&mut longer, 5).await.unwrap_err().to_string();
+        assert!(error.contains("a frame of 6 bytes, of which 5 are read at most"), "{error}");
     }
 }

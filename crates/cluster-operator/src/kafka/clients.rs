@@ -16,6 +16,11 @@ use crate::podset::plan::is_ready;
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Longest answer that is read: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers
+/// of all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense; decoded,
+/// an answer takes up to some nine times its length.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
 /// The clients of all clusters.
 #[derive(Default)]
 pub struct Clients {
@@ -49,7 +54,8 @@ impl Clients {
         let config = AdminConfig::brokers([bootstrap])
             .with_tls(tls)
             .with_client_id("strimzi-cluster-operator")
-            .with_request_timeout(CALL_DEADLINE);
+            .with_request_timeout(CALL_DEADLINE)
+            .with_max_answer_bytes(MAX_ANSWER_BYTES);
         let admin = Admin::new(config)?;
         known.insert(key.clone(), (fingerprint, admin.clone()));
         Ok(Some(admin))
