@@ -88,7 +88,7 @@ pub struct ReplicasChange {
     pub target_replicas: Option<i32>,
     /// `pending` until the change was accepted, `ongoing` until it is done.
     pub state: Option<ReplicasChangeState>,
-    /// What went wrong, if anything did.
+    /// How far it is, or why it does not proceed.
     pub message: Option<String>,
     /// Identifies the change at the rebalancer.
     pub session_id: Option<String>,
