@@ -1,4 +1,4 @@
-//! The environment of the cluster operator (strimzi.md 2.1) as values that cannot be wrong.
+//! The environment of the cluster operator, with the names of Strimzi, as values that cannot be wrong.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -155,8 +155,8 @@ pub fn state(pod: &Pod) -> PodState {
     if is_stuck(pod) { PodState::Stuck } else { PodState::Unready }
 }
 
-/// A pod that cannot start as it is (strimzi.md 4.7): it was not scheduled, or Kafka's container, or one that runs before
-/// it, waits for a reason that time alone does not end. While another container waits, Kafka may be serving.
+/// A pod that cannot start as it is: it was not scheduled, or Kafka's container, or one that runs before it, waits for a
+/// reason that time alone does not end. While another container waits, Kafka may be serving.
 fn is_stuck(pod: &Pod) -> bool {
     let Some(status) = &pod.status else { return false };
     let unscheduled = status.conditions.iter().flatten().any(|condition| {

@@ -1,9 +1,9 @@
 //! Which pod may restart next, and what a restart has to wait for. Pure.
 //!
-//! A roll is serial: one decision names at most one pod. The order and the safety rules are those of the reference
-//! (strimzi.md 4.7): a missing pod is made first, unready nodes go before ready ones, controllers before brokers, the
-//! active controller last of its group; a controller restarts only while the quorum keeps its majority without it, a
-//! broker only while no partition would fall below `min.insync.replicas` without it.
+//! A roll is serial: one decision names at most one pod. The order and the safety rules are those of Strimzi: a missing
+//! pod is made first, unready nodes go before ready ones, controllers before brokers, the active controller last of its
+//! group; a controller restarts only while the quorum keeps its majority without it, a broker only while no partition
+//! would fall below `min.insync.replicas` without it.
 //!
 //! Nothing is kept between two decisions. What the last one did shows in the pods, so an operator that was killed in
 //! the middle of a roll goes on where it was.
@@ -189,8 +189,8 @@ fn obstacle(node: &RollNode, says: Says<'_>) -> Option<String> {
     None
 }
 
-/// The rule for controllers (strimzi.md 4.7): one voter may always go; of two, the other has to be caught up; of n ≥ 3,
-/// at least (n + 2) / 2 others, rounded down.
+/// The rule for controllers: one voter may always go; of two, the other has to be caught up; of n ≥ 3, at least
+/// (n + 2) / 2 others, rounded down.
 fn quorum_obstacle(id: i32, quorum: Option<&RollQuorum>) -> Option<String> {
     let Some(quorum) = quorum else {
         return Some("the controller quorum has no leader".to_owned());
@@ -211,10 +211,9 @@ fn quorum_obstacle(id: i32, quorum: Option<&RollQuorum>) -> Option<String> {
     })
 }
 
-/// The rule for brokers (strimzi.md 4.7), internal topics included. A topic with no more replicas than
-/// `min.insync.replicas` cannot be kept available by waiting, so it never holds a restart up. Unlike in the reference,
-/// a broker that is neither ready nor in sync may restart under a partition that lacks replicas: it takes nothing away
-/// and may be what brings the replica back.
+/// The rule for brokers, internal topics included. A topic with no more replicas than `min.insync.replicas` cannot be
+/// kept available by waiting, so it never holds a restart up. Unlike in Strimzi, a broker that is neither ready nor in
+/// sync may restart under a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
 fn partition_obstacle(node: &RollNode, partitions: &[RollPartition]) -> Option<String> {
     let mut blocking = partitions.iter().filter(|partition| {
         let in_sync = partition.isr.contains(&node.id);
