@@ -198,8 +198,8 @@ impl Context {
     }
 
     async fn write_secret(&self, item: &mut Item, now: Timestamp) {
-        if item.seen.secret.is_none() {
-            match self.secrets.find(&item.name).await {
+        if let (None, Some(user)) = (&item.seen.secret, item.seen.user.clone()) {
+            match self.secrets.find(&user).await {
                 Ok(None) => {}
                 Ok(Some(found)) => self.plan_again(item, found, now),
                 Err(problem) => item.fail(problem),

@@ -8,8 +8,9 @@ use api::kafka_user::{
     KafkaUserAuthenticationType, KafkaUserQuotas,
 };
 use api::names::keys;
-use api::{KafkaUser, annotations};
+use api::{KafkaUser, annotations, labels};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, QuotaEntity, ResourceType};
 use kube::ResourceExt;
 use pki::{LeafReason, Password};
@@ -224,10 +225,14 @@ fn was_made_for(view: &SecretView, name: &str) -> bool {
     view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
 }
 
-/// A user must not take over a Secret that was made for something else, such as the key of an authority. `kind` is the
-/// label of the Secret that exists under the name of the user's.
-pub fn refuse_takeover(secret: &str, kind: Option<&str>) -> Option<Problem> {
-    (kind != Some("KafkaUser")).then(|| Problem {
+/// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
+/// of the Secret that exists under the name of the user's. One that lost its labels still names its owner.
+pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Problem> {
+    let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
+    let owners = metadata.owner_references.iter().flatten();
+    let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
+    let made_for_users = owned || kind.is_some_and(|kind| kind == "KafkaUser");
+    (!made_for_users).then(|| Problem {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
             "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"

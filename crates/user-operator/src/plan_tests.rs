@@ -290,9 +290,18 @@ fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
     foreign.labels.insert("strimzi.io/kind".into(), "Kafka".into());
     assert_eq!(step(&foreign), SecretStep::Keep);
 
-    assert_eq!(refuse_takeover("bob", Some("KafkaUser")), None);
-    for kind in [None, Some("Kafka")] {
-        let problem = refuse_takeover("bob", kind).unwrap();
+    let mut bob = user("bob", &json!({"authentication": {"type": "tls"}}));
+    bob.metadata.uid = Some("of-bob".to_owned());
+    let secret = |metadata| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
+    let owner = |uid: &str| json!([{"apiVersion": "v", "kind": "KafkaUser", "name": "bob", "uid": uid}]);
+    for ours in
+        [json!({"labels": {"strimzi.io/kind": "KafkaUser"}}), json!({"ownerReferences": owner("of-bob")})]
+    {
+        assert_eq!(refuse_takeover("bob", &secret(ours), &bob), None);
+    }
+    let of_kafka = json!({"labels": {"strimzi.io/kind": "Kafka"}});
+    for strange in [json!({}), of_kafka, json!({"ownerReferences": owner("another")})] {
+        let problem = refuse_takeover("bob", &secret(strange), &bob).unwrap();
         assert!(problem.message.contains("Secret bob") && problem.retry, "{problem:?}");
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::conditions::reasons;
-use api::labels;
 use api::{KafkaUser, annotations};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -75,27 +74,27 @@ impl SecretWriter {
 
     /// Looks past the watch for a Secret that it does not show, such as one that lost its labels: clients use what is
     /// in it. Refuses one that was made for something else.
-    pub async fn find(&self, user: &str) -> Result<Option<Arc<SecretView>>, Problem> {
-        self.secrets.begin(user);
-        let found = self.read(user).await;
+    pub async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Problem> {
+        let name = user.name_any();
+        self.secrets.begin(&name);
+        let found = self.read(&name, user).await;
         if let Ok(Some(view)) = &found {
-            tracing::warn!(%user, "the Secret of the user lacks labels: keeps what is in it");
-            self.secrets.note(user, view.clone());
+            tracing::warn!(user = %name, "the Secret of the user lacks labels: keeps what is in it");
+            self.secrets.note(&name, view.clone());
         }
-        self.secrets.end(user);
+        self.secrets.end(&name);
         found.map(|view| view.map(Arc::new))
     }
 
-    async fn read(&self, user: &str) -> Result<Option<SecretView>, Problem> {
-        let name = &self.secrets.key(user).name;
+    async fn read(&self, user_name: &str, user: &KafkaUser) -> Result<Option<SecretView>, Problem> {
+        let name = &self.secrets.key(user_name).name;
         let failed = |error: String| internal(format!("cannot read Secret {name}: {error}"));
         let _permit = self.requests.acquire().await;
         let Some(found) = within(self.api().get_metadata_opt(name)).await.map_err(failed)? else {
             return Ok(None);
         };
         // The contents of a Secret that is not a user's are none of our business.
-        let kind = found.labels().get(labels::KIND);
-        if let Some(problem) = plan::refuse_takeover(name, kind.map(String::as_str)) {
+        if let Some(problem) = plan::refuse_takeover(name, &found.metadata, user) {
             return Err(problem);
         }
         let found = within(self.api().get_opt(name)).await.map_err(failed)?;

@@ -194,17 +194,21 @@ async fn a_paused_user_is_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_lost_the_label_of_the_cluster_keeps_its_credentials_and_gets_the_label_back() {
-    const LABEL: &str = "strimzi.io/cluster";
+async fn a_secret_that_lost_a_label_keeps_its_credentials_and_gets_the_label_back() {
     let w = World::get().await;
-    for (name, kind) in [("bare-tls", "tls"), ("bare-scram", "scram-sha-512")] {
+    for (name, kind, label) in [
+        ("bare-tls", "tls", "strimzi.io/cluster"),
+        ("bare-scram", "scram-sha-512", "strimzi.io/cluster"),
+        ("kindless-tls", "tls", "strimzi.io/kind"),
+        ("kindless-scram", "scram-sha-512", "strimzi.io/kind"),
+    ] {
         w.create(name, json!({"authentication": {"type": kind}})).await;
         w.ready(name).await;
         let before = w.secret(name).await;
-        let bare = Patch::Merge(json!({"metadata": {"labels": {LABEL: null}}}));
+        let bare = Patch::Merge(json!({"metadata": {"labels": {label: null}}}));
         w.secrets.patch(name, &PatchParams::default(), &bare).await.unwrap();
         wait::for_object(&w.secrets, name, DEADLINE, "has its label again", |secret| {
-            secret.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL))
+            secret.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(label))
         })
         .await
         .unwrap();
