@@ -25,8 +25,11 @@ pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminE
         None => builder.with_no_client_auth(),
         Some(identity) => {
             let chain = certificates("client certificate", &identity.certificate_chain_pem)?;
-            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|error| {
-                AdminError::Config(format!("client key is not an unencrypted pem private key: {error}"))
+            // Errors of the parser quote what they read, which may be a whole key.
+            let key = PrivateKeyDer::from_pem_slice(identity.key_pem.as_bytes()).map_err(|_| {
+                AdminError::Config(
+                    "client key is not an unencrypted pem private key, with BEGIN and END on lines of their own".to_owned(),
+                )
             })?;
             builder.with_client_auth_cert(chain, key).map_err(|error| {
                 AdminError::Config(format!("client certificate and key do not belong together: {error}"))
@@ -56,9 +59,9 @@ fn trusted(tls: &TlsConfig) -> Result<RootCertStore, AdminError> {
 fn certificates(what: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, AdminError> {
     let mut found = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        found.push(
-            certificate.map_err(|error| AdminError::Config(format!("{what}: not valid pem: {error}")))?,
-        );
+        found.push(certificate.map_err(|_| {
+            AdminError::Config(format!("{what}: not valid pem, with BEGIN and END on lines of their own"))
+        })?);
     }
     if found.is_empty() {
         return Err(AdminError::Config(format!("{what}: no pem certificate found")));
@@ -165,5 +168,25 @@ mod tests {
             error.to_string(),
             "invalid kafka client configuration: trusted certificates: no pem certificate found"
         );
+    }
+
+    #[test]
+    fn an_error_about_a_text_on_one_line_quotes_nothing_of_it() {
+        let authority = test_support::kafka::Authority::new("ca").unwrap();
+        let bytes = |text: &str| format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
+        let key = authority.key().replace('\n', "");
+        let certificate = authority.certificate().replace('\n', "");
+        let good = TlsConfig::new(authority.certificate());
+        for tls in [
+            good.clone().with_identity(authority.certificate(), key.as_str()),
+            good.with_identity(certificate.as_str(), authority.key()),
+            TlsConfig::new(key.replace("PRIVATE KEY", "CERTIFICATE")),
+        ] {
+            let error = client_config(&tls).unwrap_err().to_string();
+            assert!(error.contains("lines of their own"), "{error}");
+            for body in [&key[30..60], &certificate[30..60]] {
+                assert!(!error.contains(body) && !error.contains(&bytes(body)), "{error}");
+            }
+        }
     }
 }

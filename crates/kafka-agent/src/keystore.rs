@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::KeyStore;
@@ -46,6 +46,15 @@ pub enum KeyStoreError {
     },
 }
 
+/// What is wrong with a PEM text. Errors of the parser quote what they read, which may be a whole key.
+pub(crate) fn pem_flaw(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "it has none".to_owned(),
+        _ => "it is not PEM, with BEGIN and END on lines of their own".to_owned(),
+    }
+}
+
 /// The content of a key store: key and chain in PEM.
 ///
 /// The two files change together but are read one after the other, so that a new key could meet an old certificate:
@@ -55,7 +64,7 @@ pub fn render(store: &KeyStore) -> Result<String, KeyStoreError> {
     let chain_text = files::read(&store.certificates)?;
     let key_error = |reason: String| KeyStoreError::Key { path: store.key.clone(), reason };
     let key =
-        PrivateKeyDer::from_pem_slice(key_text.as_bytes()).map_err(|error| key_error(error.to_string()))?;
+        PrivateKeyDer::from_pem_slice(key_text.as_bytes()).map_err(|error| key_error(pem_flaw(&error)))?;
     if !matches!(key, PrivateKeyDer::Pkcs8(_)) {
         return Err(key_error("it is in an older format".to_owned()));
     }
@@ -71,7 +80,7 @@ pub fn render(store: &KeyStore) -> Result<String, KeyStoreError> {
         Err(error) => {
             return Err(KeyStoreError::Certificates {
                 path: store.certificates.clone(),
-                reason: error.to_string(),
+                reason: pem_flaw(&error),
             });
         }
     };
@@ -128,6 +137,29 @@ mod tests {
         assert!(matches!(update(&store), Err(KeyStoreError::Mismatch { .. })));
         std::fs::write(&store.certificates, new_certificate).unwrap();
         assert!(update(&store).unwrap());
+    }
+
+    #[test]
+    fn an_error_about_a_key_on_one_line_quotes_nothing_of_it() {
+        let at = tempfile::tempdir().unwrap();
+        let store = KeyStore {
+            target: at.path().join("t"),
+            key: at.path().join("k"),
+            certificates: at.path().join("c"),
+        };
+        let (key, certificate) = pair();
+        let line = key.replace('\n', "");
+        let bytes = format!("{:?}", &line.as_bytes()[30..60]);
+        for (key, chain) in [(&line, &certificate), (&key, &line.replace("PRIVATE KEY", "CERTIFICATE"))] {
+            std::fs::write(&store.key, key).unwrap();
+            std::fs::write(&store.certificates, chain).unwrap();
+            let error = render(&store).unwrap_err().to_string();
+            assert!(error.contains("lines of their own"), "{error}");
+            assert!(
+                !error.contains(&line[30..60]) && !error.contains(bytes.trim_matches(['[', ']'])),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::keystore::pem_flaw;
 use crate::layout::Layout;
 use crate::node_info::Node;
 
@@ -104,9 +105,9 @@ async fn ask(layout: &Layout, host: &str, port: &str, node: &str) -> Result<Node
         .map_err(|error| unreadable("token", error.to_string()))?;
     let mut roots = RootCertStore::empty();
     let authorities = CertificateDer::pem_file_iter(account.join("ca.crt"))
-        .map_err(|error| unreadable("ca.crt", error.to_string()))?;
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable("ca.crt", pem_flaw(&error)))?;
     for authority in authorities {
-        let authority = authority.map_err(|error| unreadable("ca.crt", error.to_string()))?;
         roots.add(authority).map_err(|error| unreadable("ca.crt", error.to_string()))?;
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');

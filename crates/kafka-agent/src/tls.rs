@@ -10,6 +10,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerCo
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
+use crate::keystore::pem_flaw;
+
 /// The agent's TLS configuration, made of the node's key store.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -40,15 +42,16 @@ pub fn load(key_store: &Path, client_authorities: &Path) -> Result<Identity, Tls
         reason: error.to_string(),
     };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(key_store)
-        .map_err(|error| store_error(&error))?
-        .collect::<Result<_, _>>()
-        .map_err(|error| store_error(&error))?;
+        .and_then(Iterator::collect::<Result<_, _>>)
+        .map_err(|error| store_error(&pem_flaw(&error)))?;
     let leaf = chain.first().ok_or_else(|| store_error(&"it has no certificate"))?;
     let certificate_hash = hash(leaf);
-    let key = PrivateKeyDer::from_pem_file(key_store).map_err(|error| store_error(&error))?;
+    let key = PrivateKeyDer::from_pem_file(key_store).map_err(|error| store_error(&pem_flaw(&error)))?;
     let mut roots = RootCertStore::empty();
-    for authority in CertificateDer::pem_file_iter(client_authorities).map_err(|error| trust_error(&error))? {
-        let authority = authority.map_err(|error| trust_error(&error))?;
+    let authorities = CertificateDer::pem_file_iter(client_authorities)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| trust_error(&pem_flaw(&error)))?;
+    for authority in authorities {
         roots.add(authority).map_err(|error| trust_error(&error))?;
     }
     let provider = Arc::new(aws_lc_rs::default_provider());

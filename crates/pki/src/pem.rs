@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base64::Engine;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::PkiError;
@@ -38,7 +38,7 @@ impl CertificatePem {
     pub fn ders(&self) -> Result<Vec<CertificateDer<'static>>, PkiError> {
         let mut all = Vec::new();
         for item in CertificateDer::pem_slice_iter(self.0.as_bytes()) {
-            all.push(item.map_err(|error| PkiError::ParseCertificate(error.to_string()))?);
+            all.push(item.map_err(|error| PkiError::ParseCertificate(flaw(&error).to_owned()))?);
         }
         if all.is_empty() {
             return Err(PkiError::ParseCertificate("no CERTIFICATE block found".to_owned()));
@@ -74,7 +74,7 @@ impl PrivateKeyPem {
 
     pub(crate) fn der(&self) -> Result<PrivateKeyDer<'static>, PkiError> {
         PrivateKeyDer::from_pem_slice(self.0.as_bytes())
-            .map_err(|error| PkiError::ParseKey(error.to_string()))
+            .map_err(|error| PkiError::ParseKey(flaw(&error).to_owned()))
     }
 
     pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
@@ -118,6 +118,20 @@ impl fmt::Debug for Password {
     }
 }
 
+/// What is wrong with a PEM text. Errors of the parser quote what they read, which may be a whole key.
+fn flaw(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "it has no END line that fits its BEGIN line, each of which has to be a line of its own"
+        }
+        pem::Error::IllegalSectionStart { .. } => "its BEGIN line does not end with five hyphens",
+        pem::Error::Base64Decode(_) => "what is between its BEGIN and END lines is not Base64",
+        pem::Error::NoItemsFound => "it has no BEGIN line of the kind that is looked for",
+        pem::Error::SectionTooLarge => "it is too long",
+        _ => "it is not PEM",
+    }
+}
+
 fn encode(label: &str, der: &[u8]) -> String {
     let body = base64::engine::general_purpose::STANDARD.encode(der);
     let mut text = String::with_capacity(body.len() + body.len() / 64 + 64);
@@ -135,4 +149,31 @@ fn encode(label: &str, der: &[u8]) -> String {
     text.push_str(label);
     text.push_str("-----\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_wrong_with_a_text_and_quotes_nothing_of_it() {
+        const BODY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsecretsecret";
+        for (text, expected) in [
+            (format!("-----BEGIN PRIVATE KEY-----{BODY}-----END PRIVATE KEY-----"), "a line of its own"),
+            (format!("-----BEGIN PRIVATE KEY-----{BODY}-----END PRIVATE KEY-----\n"), "a line of its own"),
+            (format!("-----BEGIN PRIVATE KEY-----\n{BODY}\n"), "no END line"),
+            (format!("-----BEGIN PRIVATE KEY{BODY}\n-----END PRIVATE KEY-----\n"), "five hyphens"),
+            (format!("-----BEGIN PRIVATE KEY-----\n{BODY}*\n-----END PRIVATE KEY-----\n"), "not Base64"),
+            (BODY.to_owned(), "no BEGIN line"),
+        ] {
+            let key = PrivateKeyPem::new(text.as_str()).der().unwrap_err().to_string();
+            assert!(key.contains(expected), "{key}");
+            let certificate = CertificatePem::new(text.replace("PRIVATE KEY", "CERTIFICATE")).ders();
+            let certificate = certificate.unwrap_err().to_string();
+            for error in [key, certificate] {
+                let bytes = format!("{:?}", BODY.as_bytes());
+                assert!(!error.contains(BODY) && !error.contains(bytes.trim_matches(['[', ']'])), "{error}");
+            }
+        }
+    }
 }

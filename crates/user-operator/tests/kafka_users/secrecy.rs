@@ -2,8 +2,9 @@
 
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
+use test_support::wait;
 
-use crate::world::World;
+use crate::world::{DEADLINE, World, has};
 
 /// The forms in which an entry of a Secret could slip out: as text, as Kubernetes writes it, and as Rust prints bytes.
 fn forms(value: &k8s_openapi::ByteString) -> Vec<String> {
@@ -54,10 +55,24 @@ async fn no_key_and_no_password_is_in_a_log_a_status_or_an_event() {
         }
     }
     // Kafka's refusal of a broken CA and of an unreachable broker are told too.
+    let key = w.secret("my-clients-ca").await["ca.key"].clone();
     w.change_secret("my-clients-ca", &[("ca.key", b"a-broken-key-of-the-authority")]).await;
     hidden.push(("ca.key".to_owned(), "a-broken-key-of-the-authority".to_owned()));
     w.create("late", json!({"authentication": {"type": "tls"}})).await;
     w.refused("late").await;
+    // The real key, as a tool writes it that knows no line breaks.
+    let line = key.replace('\n', "");
+    let body = line.trim_start_matches("-----BEGIN PRIVATE KEY-----")[..40].to_owned();
+    let printed = format!("{:?}", body.as_bytes());
+    hidden.push(("ca.key".to_owned(), printed.trim_matches(['[', ']']).to_owned()));
+    hidden.push(("ca.key".to_owned(), body));
+    w.change_secret("my-clients-ca", &[("ca.key", line.as_bytes())]).await;
+    w.create("later", json!({"authentication": {"type": "tls"}})).await;
+    wait::for_object(&w.users, "later", DEADLINE, "is told what is wrong with the key", |user| {
+        has(user, |c| c.message.as_ref().is_some_and(|m| m.contains("a line of its own")))
+    })
+    .await
+    .unwrap();
 
     let log = w.log();
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "everything was logged");
