@@ -163,10 +163,8 @@ pub mod topic_operator {
     pub const TLS_KEY_NAME: &str = "STRIMZI_TLS_KEY_NAME";
     /// Key of the certificate in that Secret.
     pub const TLS_CERT_NAME: &str = "STRIMZI_TLS_CERT_NAME";
-    /// `HTTPS` verifies host names, empty does not.
+    /// `HTTPS`, or nothing, verifies host names; `none` does not.
     pub const SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: &str = "STRIMZI_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM";
-    /// Default of [`SSL_ENDPOINT_IDENTIFICATION_ALGORITHM`].
-    pub const SSL_ENDPOINT_IDENTIFICATION_ALGORITHM_DEFAULT: &str = "HTTPS";
     /// Whether the operator authenticates by SASL.
     pub const SASL_ENABLED: &str = "STRIMZI_SASL_ENABLED";
     /// `plain`, `scram-sha-256` or `scram-sha-512`.
@@ -184,12 +182,16 @@ pub mod topic_operator {
     /// Accepted for compatibility: the queue has no bound that stops the process.
     pub const MAX_QUEUE_SIZE: &str = "STRIMZI_MAX_QUEUE_SIZE";
     /// Default of [`MAX_QUEUE_SIZE`].
-    pub const MAX_QUEUE_SIZE_DEFAULT: usize = 1024;
+    pub const MAX_QUEUE_SIZE_DEFAULT: i64 = 1024;
+    /// Batches in flight.
+    pub const TOPIC_OPERATIONS_THREAD_POOL_SIZE: &str = "STRIMZI_TOPIC_OPERATIONS_THREAD_POOL_SIZE";
+    /// Default of [`TOPIC_OPERATIONS_THREAD_POOL_SIZE`].
+    pub const TOPIC_OPERATIONS_THREAD_POOL_SIZE_DEFAULT: i64 = 4;
     /// Topics handled together at most.
     pub const MAX_BATCH_SIZE: &str = "STRIMZI_MAX_BATCH_SIZE";
     /// Default of [`MAX_BATCH_SIZE`].
-    pub const MAX_BATCH_SIZE_DEFAULT: usize = 100;
-    /// Milliseconds a batch waits for more topics.
+    pub const MAX_BATCH_SIZE_DEFAULT: i64 = 100;
+    /// Accepted for compatibility: a batch takes what is there.
     pub const MAX_BATCH_LINGER_MS: &str = "STRIMZI_MAX_BATCH_LINGER_MS";
     /// Default of [`MAX_BATCH_LINGER_MS`].
     pub const MAX_BATCH_LINGER_MS_DEFAULT: u64 = 100;
@@ -205,14 +207,12 @@ pub mod topic_operator {
     pub const SKIP_CLUSTER_CONFIG_REVIEW: &str = "STRIMZI_SKIP_CLUSTER_CONFIG_REVIEW";
     /// Default of [`SKIP_CLUSTER_CONFIG_REVIEW`].
     pub const SKIP_CLUSTER_CONFIG_REVIEW_DEFAULT: bool = false;
-    /// Whether replication factors are changed through Cruise Control.
+    /// Whether throttles of topics are Cruise Control's; replication factors are changed without it.
     pub const CRUISE_CONTROL_ENABLED: &str = "STRIMZI_CRUISE_CONTROL_ENABLED";
     /// Whether the cluster knows racks.
     pub const CRUISE_CONTROL_RACK_ENABLED: &str = "STRIMZI_CRUISE_CONTROL_RACK_ENABLED";
     /// Host of Cruise Control.
     pub const CRUISE_CONTROL_HOSTNAME: &str = "STRIMZI_CRUISE_CONTROL_HOSTNAME";
-    /// Default of [`CRUISE_CONTROL_HOSTNAME`].
-    pub const CRUISE_CONTROL_HOSTNAME_DEFAULT: &str = "localhost";
     /// Port of Cruise Control.
     pub const CRUISE_CONTROL_PORT: &str = "STRIMZI_CRUISE_CONTROL_PORT";
     /// Whether Cruise Control speaks TLS.
@@ -221,16 +221,10 @@ pub mod topic_operator {
     pub const CRUISE_CONTROL_AUTH_ENABLED: &str = "STRIMZI_CRUISE_CONTROL_AUTH_ENABLED";
     /// File with the certificate that Cruise Control is trusted by.
     pub const CRUISE_CONTROL_CRT_FILE_PATH: &str = "STRIMZI_CRUISE_CONTROL_CRT_FILE_PATH";
-    /// Default of [`CRUISE_CONTROL_CRT_FILE_PATH`].
-    pub const CRUISE_CONTROL_CRT_FILE_PATH_DEFAULT: &str = "/etc/cluster-ca-certs/ca.crt";
     /// File with the user name for Cruise Control.
     pub const CRUISE_CONTROL_API_USER_PATH: &str = "STRIMZI_CRUISE_CONTROL_API_USER_PATH";
-    /// Default of [`CRUISE_CONTROL_API_USER_PATH`].
-    pub const CRUISE_CONTROL_API_USER_PATH_DEFAULT: &str = "/etc/eto-cc-api/topic-operator.apiAdminName";
     /// File with the password for Cruise Control.
     pub const CRUISE_CONTROL_API_PASS_PATH: &str = "STRIMZI_CRUISE_CONTROL_API_PASS_PATH";
-    /// Default of [`CRUISE_CONTROL_API_PASS_PATH`].
-    pub const CRUISE_CONTROL_API_PASS_PATH_DEFAULT: &str = "/etc/eto-cc-api/topic-operator.apiAdminPassword";
 }
 
 /// What the user operator alone reads.
@@ -279,18 +273,24 @@ pub mod user_operator {
     pub const CACHE_REFRESH_INTERVAL_MS_DEFAULT: u64 = 15_000;
     /// Accepted for compatibility: the queue has no bound.
     pub const WORK_QUEUE_SIZE: &str = "STRIMZI_WORK_QUEUE_SIZE";
-    /// Users handled at the same time at most.
+    /// Default of [`WORK_QUEUE_SIZE`].
+    pub const WORK_QUEUE_SIZE_DEFAULT: i64 = 1024;
+    /// Batches in flight.
+    pub const USER_OPERATIONS_THREAD_POOL_SIZE: &str = "STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE";
+    /// Default of [`USER_OPERATIONS_THREAD_POOL_SIZE`].
+    pub const USER_OPERATIONS_THREAD_POOL_SIZE_DEFAULT: i64 = 4;
+    /// Accepted for compatibility: users are handled in batches.
     pub const CONTROLLER_THREAD_POOL_SIZE: &str = "STRIMZI_CONTROLLER_THREAD_POOL_SIZE";
     /// Default of [`CONTROLLER_THREAD_POOL_SIZE`].
-    pub const CONTROLLER_THREAD_POOL_SIZE_DEFAULT: usize = 50;
-    /// Changes sent to Kafka in one request at most.
+    pub const CONTROLLER_THREAD_POOL_SIZE_DEFAULT: i64 = 50;
+    /// Users handled together at most.
     pub const BATCH_MAXIMUM_BLOCK_SIZE: &str = "STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE";
     /// Default of [`BATCH_MAXIMUM_BLOCK_SIZE`].
-    pub const BATCH_MAXIMUM_BLOCK_SIZE_DEFAULT: usize = 100;
-    /// Milliseconds a request waits for more changes.
+    pub const BATCH_MAXIMUM_BLOCK_SIZE_DEFAULT: i64 = 100;
+    /// Accepted for compatibility: a batch waits for 15 ms.
     pub const BATCH_MAXIMUM_BLOCK_TIME_MS: &str = "STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS";
     /// Default of [`BATCH_MAXIMUM_BLOCK_TIME_MS`].
-    pub const BATCH_MAXIMUM_BLOCK_TIME_MS_DEFAULT: u64 = 100;
+    pub const BATCH_MAXIMUM_BLOCK_TIME_MS_DEFAULT: i64 = 100;
     /// More options of the admin client, as properties.
     pub const KAFKA_ADMIN_CLIENT_CONFIGURATION: &str = "STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION";
     /// Windows for renewals: cron expressions separated by `;`.

@@ -74,7 +74,7 @@ fn normal(text: &str) -> String {
 
 /// The bounds that are only those of the numbers the operators use.
 fn is_of_32_bits(bound: &Value) -> bool {
-    bound.as_f64().is_some_and(|bound| bound == f64::from(i32::MIN) || bound == f64::from(i32::MAX))
+    bound.as_f64().is_some_and(|bound| [i64::from(i32::MIN), i64::from(i32::MAX)].contains(&(bound as i64)))
 }
 
 fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {

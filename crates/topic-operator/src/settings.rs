@@ -18,10 +18,11 @@ use crate::{config::Alterable, grants::Guest, plan::Rules};
 pub const THROTTLE_VARIABLE: &str = "KASTELLAN_REASSIGNMENT_THROTTLE_BYTES_PER_SECOND";
 /// Our own variable: further namespaces whose KafkaTopics may be served, if they grant it.
 pub const NAMESPACES_VARIABLE: &str = "KASTELLAN_TOPIC_NAMESPACES";
-/// How many batches may be in flight.
-const THREADS_VARIABLE: &str = "STRIMZI_TOPIC_OPERATIONS_THREAD_POOL_SIZE";
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
+
+/// Batches in flight: more make nothing faster.
+const MOST_BATCHES: i64 = 64;
 
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
@@ -62,8 +63,11 @@ impl Settings {
             from.choice(names::SECURITY_PROTOCOL, "", &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]);
         let throttle = from.integer(THROTTLE_VARIABLE, DEFAULT_THROTTLE, 0..=i64::MAX);
         // Accepted so that a deployment made for Strimzi starts; the reason stands in HELP.
-        from.integer(names::MAX_QUEUE_SIZE, 1024, 1..=i64::MAX);
-        from.duration_ms(names::MAX_BATCH_LINGER_MS, Duration::from_millis(100));
+        from.integer(names::MAX_QUEUE_SIZE, names::MAX_QUEUE_SIZE_DEFAULT, 1..=i64::MAX);
+        from.duration_ms(
+            names::MAX_BATCH_LINGER_MS,
+            Duration::from_millis(names::MAX_BATCH_LINGER_MS_DEFAULT),
+        );
         let settings = Self {
             guests: from
                 .list(NAMESPACES_VARIABLE)
@@ -75,7 +79,7 @@ impl Settings {
                 bootstrap: from.list(env::KAFKA_BOOTSTRAP_SERVERS),
                 client_id: from.string(
                     names::CLIENT_ID,
-                    &format!("strimzi-topic-operator-{}", kafka_admin::Uuid::new_v4()),
+                    &format!("{}{}", names::CLIENT_ID_PREFIX, kafka_admin::Uuid::new_v4()),
                 ),
                 tls: protocol.ends_with("SSL").then(|| tls(from)),
                 sasl: sasl(from, protocol),
@@ -84,16 +88,27 @@ impl Settings {
             selector: from.label_selector(names::RESOURCE_LABELS),
             interval: from.duration_ms(env::FULL_RECONCILIATION_INTERVAL_MS, Duration::from_mins(2)),
             rules: Rules {
-                use_finalizers: from.bool(names::USE_FINALIZERS, true),
-                alterable: Alterable::parse(&from.string(names::ALTERABLE_TOPIC_CONFIG, "ALL")),
+                use_finalizers: from.bool(names::USE_FINALIZERS, names::USE_FINALIZERS_DEFAULT),
+                alterable: Alterable::parse(
+                    &from.string(names::ALTERABLE_TOPIC_CONFIG, names::ALTERABLE_TOPIC_CONFIG_DEFAULT),
+                ),
                 cruise_control: from.bool(names::CRUISE_CONTROL_ENABLED, false),
                 cluster_namespace: cluster_namespace.as_str().into(),
             },
             cluster_namespace,
-            max_batch: from.integer(names::MAX_BATCH_SIZE, 100, 1..=100_000) as usize,
-            batches: from.integer(THREADS_VARIABLE, 4, 1..=64) as usize,
-            additional_metrics: from.bool(names::ENABLE_ADDITIONAL_METRICS, false),
-            skip_review: from.bool(names::SKIP_CLUSTER_CONFIG_REVIEW, false),
+            max_batch: from.integer(names::MAX_BATCH_SIZE, names::MAX_BATCH_SIZE_DEFAULT, 1..=100_000)
+                as usize,
+            batches: from
+                .integer(
+                    names::TOPIC_OPERATIONS_THREAD_POOL_SIZE,
+                    names::TOPIC_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
+                    1..=i64::MAX,
+                )
+                .min(MOST_BATCHES) as usize,
+            additional_metrics: from
+                .bool(names::ENABLE_ADDITIONAL_METRICS, names::ENABLE_ADDITIONAL_METRICS_DEFAULT),
+            skip_review: from
+                .bool(names::SKIP_CLUSTER_CONFIG_REVIEW, names::SKIP_CLUSTER_CONFIG_REVIEW_DEFAULT),
             throttle: (throttle > 0).then_some(throttle as u64),
             namespace,
         };
@@ -347,7 +362,8 @@ mod tests {
         let readers = code.split("/// What `--help` prints.").next().unwrap();
         for part in readers.split("names::").skip(1).chain(readers.split("env::").skip(1)) {
             let name: String = part.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
-            assert!(HELP.contains(&format!("STRIMZI_{name}")), "{name}");
+            let is_variable = !name.ends_with("_DEFAULT") && !name.ends_with("_PREFIX");
+            assert!(!is_variable || HELP.contains(&format!("STRIMZI_{name}")), "{name}");
         }
         assert!(HELP.contains(THROTTLE_VARIABLE) && HELP.contains(NAMESPACES_VARIABLE));
     }

@@ -1,4 +1,4 @@
-//! The operator's settings: Strimzi's environment variables with Strimzi's defaults (strimzi.md 6.2).
+//! The operator's settings: Strimzi's environment variables with Strimzi's defaults.
 
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
+  KASTELLAN_LOG_FORMAT                      text or json (text)
+
+Accepted, and without a meaning here: STRIMZI_WORK_QUEUE_SIZE, STRIMZI_CONTROLLER_THREAD_POOL_SIZE and
+STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS. The queue has no bound, and a single change does not wait for others.
 
 Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 ";
@@ -71,6 +75,9 @@ pub struct Rules {
     /// Users in Kafka that are left alone without a resource.
     pub ignored_users: Option<Regex>,
 }
+
+/// Batches in flight: more make nothing faster.
+const MOST_BATCHES: i64 = 64;
 
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
@@ -111,9 +118,9 @@ impl Settings {
         let namespace = from.required(env::NAMESPACE);
         // Bounds that have no meaning here, accepted so that a deployment made for Strimzi starts.
         for (name, default) in [
-            (names::WORK_QUEUE_SIZE, 1024),
-            (names::CONTROLLER_THREAD_POOL_SIZE, 50),
-            (names::BATCH_MAXIMUM_BLOCK_TIME_MS, 100),
+            (names::WORK_QUEUE_SIZE, names::WORK_QUEUE_SIZE_DEFAULT),
+            (names::CONTROLLER_THREAD_POOL_SIZE, names::CONTROLLER_THREAD_POOL_SIZE_DEFAULT),
+            (names::BATCH_MAXIMUM_BLOCK_TIME_MS, names::BATCH_MAXIMUM_BLOCK_TIME_MS_DEFAULT),
         ] {
             from.integer(name, default, 1..=i64::MAX);
         }
@@ -169,9 +176,19 @@ impl Settings {
                 names::CACHE_REFRESH_INTERVAL_MS,
                 Duration::from_millis(names::CACHE_REFRESH_INTERVAL_MS_DEFAULT),
             ),
-            max_batch: from.integer(names::BATCH_MAXIMUM_BLOCK_SIZE, 100, 1..=100_000) as usize,
+            max_batch: from.integer(
+                names::BATCH_MAXIMUM_BLOCK_SIZE,
+                names::BATCH_MAXIMUM_BLOCK_SIZE_DEFAULT,
+                1..=100_000,
+            ) as usize,
             ignored_properties: unsupported(&properties),
-            batches: from.integer("STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE", 4, 1..=64) as usize,
+            batches: from
+                .integer(
+                    names::USER_OPERATIONS_THREAD_POOL_SIZE,
+                    names::USER_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
+                    1..=i64::MAX,
+                )
+                .min(MOST_BATCHES) as usize,
             namespace,
         };
         from.finish()?;
