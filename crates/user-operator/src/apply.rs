@@ -3,8 +3,8 @@
 mod kafka;
 mod secrets;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use api::KafkaUser;
@@ -48,6 +48,8 @@ pub struct Context {
     pub observer: Observer,
     secrets: SecretWriter,
     kafka_lost: Mutex<Option<Instant>>,
+    /// Users whose last written status names a problem; the watch may not show it yet.
+    complained: Mutex<HashSet<String>>,
     applier: Applier,
     requests: Arc<Semaphore>,
 }
@@ -97,7 +99,8 @@ impl Context {
             Arc::clone(&observer.secrets),
             Arc::clone(&requests),
         );
-        Self { settings, admin, metrics, observer, secrets, kafka_lost: Mutex::default(), applier, requests }
+        let (kafka_lost, complained) = (Mutex::default(), Mutex::default());
+        Self { settings, admin, metrics, observer, secrets, kafka_lost, complained, applier, requests }
     }
 
     /// Kafka answered.
@@ -231,22 +234,38 @@ impl Context {
     }
 
     async fn write_status(&self, item: &mut Item, now: Timestamp) {
-        let Some(user) = &item.seen.user else { return };
+        let Some(user) = &item.seen.user else {
+            self.complained().remove(&item.name);
+            return;
+        };
         let lost = *self.kafka_lost.lock().unwrap_or_else(PoisonError::into_inner);
         let away = lost.map(|since| since.elapsed());
         if item.problem.as_ref().is_some_and(|problem| status::is_passing(problem, away)) {
             return;
         }
         let wanted = status::of(user, &self.settings.rules.secret_prefix, item.problem.as_ref(), now);
-        if user.status.as_ref() == Some(&wanted) {
+        // What was written last says otherwise, whatever the watch shows.
+        let corrects = item.problem.is_none() && self.complained().contains(&item.name);
+        if user.status.as_ref() == Some(&wanted) && !corrects {
             return;
         }
-        let live: Option<Value> = user.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
+        let seen = user.status.as_ref().filter(|_| !corrects);
+        let live: Option<Value> = seen.and_then(|status| serde_json::to_value(status).ok());
         let key = ObjectRef::new(self.settings.namespace.as_str(), item.name.as_str());
         let _permit = self.requests.acquire().await;
+        if item.problem.is_some() {
+            // Also when no answer comes.
+            self.complained().insert(item.name.clone());
+        }
         if let Err(error) = self.applier.patch_status::<KafkaUser>(&key, live.as_ref(), &wanted).await {
             item.fail(Problem { reason: reasons::INTERNAL_ERROR, message: error.to_string(), retry: true });
+        } else if item.problem.is_none() {
+            self.complained().remove(&item.name);
         }
+    }
+
+    fn complained(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.complained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

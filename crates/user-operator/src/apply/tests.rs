@@ -64,3 +64,19 @@ async fn a_user_planned_before_the_first_reading_of_kafka_is_tried_again_and_not
     let problem = items[0].problem.clone().unwrap();
     assert!(problem.retry && crate::status::is_passing(&problem, None), "{problem:?}");
 }
+
+#[tokio::test]
+async fn a_problem_that_was_told_is_taken_back_though_the_watch_does_not_show_it_yet() {
+    let context = context();
+    let now = Timestamp::UNIX_EPOCH;
+    let mut item = context.plan("a".to_owned(), now).await;
+    let mut user = (*item.seen.user.clone().unwrap()).clone();
+    user.status = Some(crate::status::of(&user, "", None, now));
+    item.seen.user = Some(Arc::new(user));
+    context.write_status(&mut item, now).await;
+    assert!(item.problem.is_none(), "nothing to write");
+    context.complained().insert("a".to_owned());
+    context.write_status(&mut item, now).await;
+    // There is no API server here: that it was asked shows in the problem.
+    assert!(item.problem.unwrap().message.contains("write the status of"));
+}
