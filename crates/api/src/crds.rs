@@ -188,11 +188,17 @@ fn make_structural(object: &mut Map<String, Value>) {
     }
 }
 
+/// The largest floating-point number that is an integer of 64 bits.
+pub const LARGEST_INTEGER: i64 = i64::MAX - 1023;
+
 /// Has the API server refuse numbers that the operators cannot read: one such object would end the watch of all.
 fn bound_integers(object: &mut Map<String, Value>) {
     let (least, most) = match object.get("format").and_then(Value::as_str) {
         Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
         Some("uint32") => (0, i64::from(u32::MAX)),
+        // The API server takes 1e30 for an integer, and compares as floating-point numbers.
+        Some("int64") => (-LARGEST_INTEGER, LARGEST_INTEGER),
+        Some("uint64") => (0, LARGEST_INTEGER),
         _ => return,
     };
     object.entry("minimum").or_insert(json!(least));

@@ -172,6 +172,7 @@ fn refused() -> Vec<Refused> {
         ),
         // Numbers that no operator can read.
         case("kafka-user.yaml", "/spec/quotas/requestPercentage", json!(3_000_000_000_u32), "2147483647"),
+        case("kafka-user.yaml", "/spec/quotas/producerByteRate", json!(1e30), "less than or equal to 9.2"),
         case("kafka-topic.yaml", "/spec/partitions", json!(3_000_000_000_u32), "2147483647"),
         case("kafka.yaml", "/spec/kafka/listeners/0/port", json!(3_000_000_000_u32), "2147483647"),
         // Properties that exclude each other.

@@ -73,8 +73,10 @@ fn normal(text: &str) -> String {
 }
 
 /// The bounds that are only those of the numbers the operators use.
-fn is_of_32_bits(bound: &Value) -> bool {
-    bound.as_f64().is_some_and(|bound| [i64::from(i32::MIN), i64::from(i32::MAX)].contains(&(bound as i64)))
+fn is_of_the_type(bound: &Value) -> bool {
+    let largest = api::crds::LARGEST_INTEGER;
+    let bounds = [i64::from(i32::MIN), i64::from(i32::MAX), -largest, largest];
+    bound.as_f64().is_some_and(|bound| bounds.contains(&(bound as i64)))
 }
 
 fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
@@ -85,7 +87,8 @@ fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
                 schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
             let mut row = format!("type={} required={required}", type_of(property));
             for (column, keyword) in COLUMNS {
-                let value = if is_of_32_bits(&property[keyword]) { &Value::Null } else { &property[keyword] };
+                let value =
+                    if is_of_the_type(&property[keyword]) { &Value::Null } else { &property[keyword] };
                 write!(row, " {column}={}", cell(value)).unwrap();
             }
             found.insert(inner.clone(), row);
