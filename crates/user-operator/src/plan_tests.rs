@@ -43,6 +43,7 @@ fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
         owner: Some((user.name_any(), "u".into())),
         labels: metadata.labels,
         annotations: metadata.annotations,
+        own_metadata: None,
         keys,
         certificate,
         authority: Some(7),

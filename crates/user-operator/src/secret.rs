@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
+use operator_runtime::apply::own_entry;
 use pki::{CertificatePem, Password, PrivateKeyPem};
+use serde_json::Value;
 
 /// Every key that this operator writes.
 pub const ALL_KEYS: [&str; 7] = [
@@ -45,6 +47,8 @@ pub struct SecretView {
     pub labels: BTreeMap<String, String>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
+    /// How many of the labels and annotations were put there by this operator; none: it is not known.
+    pub own_metadata: Option<usize>,
     /// Which of [`ALL_KEYS`] it has, as bits.
     pub keys: u8,
     /// The user's certificate.
@@ -87,6 +91,7 @@ impl SecretView {
             owner: owner.map(|owner| (owner.name.clone(), owner.uid.clone())),
             labels: secret.labels().clone(),
             annotations: secret.annotations().clone(),
+            own_metadata: own_metadata(secret),
             keys: present,
             certificate: certificate(user, text(keys::USER_CRT), text(keys::USER_KEY)),
             authority: text(keys::CA_CRT).map(hash),
@@ -109,6 +114,16 @@ impl SecretView {
     pub fn is_of_users(&self) -> bool {
         self.labels.get(labels::KIND).is_some_and(|kind| kind == "KafkaUser")
     }
+}
+
+fn own_metadata(secret: &Secret) -> Option<usize> {
+    let own = own_entry(secret.metadata.managed_fields.clone()?)?;
+    let fields = own.first().and_then(|entry| entry.fields_v1.as_ref());
+    let count = |kind: &str| {
+        let owned = fields.and_then(|fields| fields.0.pointer(&format!("/f:metadata/f:{kind}")));
+        owned.and_then(Value::as_object).map_or(0, |owned| owned.keys().filter(|key| *key != ".").count())
+    };
+    Some(count("labels") + count("annotations"))
 }
 
 /// Hash of a certificate text, to compare texts without keeping them.
@@ -173,12 +188,14 @@ impl Metadata {
         })
     }
 
-    /// Whether a Secret carries all of it and belongs to the resource.
+    /// Whether a Secret carries all of it, nothing that was asked for earlier, and belongs to the resource.
     pub fn is_on(&self, view: &SecretView, user: &KafkaUser) -> bool {
         let within = |wanted: &BTreeMap<String, String>, live: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| live.get(key) == Some(value))
         };
-        within(&self.labels, &view.labels)
+        let wanted = self.labels.len() + self.annotations.len();
+        view.own_metadata.is_none_or(|own| own <= wanted)
+            && within(&self.labels, &view.labels)
             && within(&self.annotations, &view.annotations)
             && view.owner.as_ref().is_some_and(|(_, uid)| Some(uid) == user.metadata.uid.as_ref())
     }

@@ -114,6 +114,7 @@ mod tests {
             owner: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
+            own_metadata: None,
             keys: 0,
             certificate: Certificate::Missing,
             authority: None,

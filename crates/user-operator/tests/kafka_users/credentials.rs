@@ -194,6 +194,31 @@ async fn a_paused_user_is_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn labels_that_leave_the_template_leave_the_secret_and_those_of_others_stay() {
+    let w = World::get().await;
+    for (name, kind) in [("labelled-tls", "tls"), ("labelled-scram", "scram-sha-512")] {
+        let metadata = json!({"labels": {"team": "a", "tier": "b"}, "annotations": {"note": "c"}});
+        let template = json!({"secret": {"metadata": metadata}});
+        w.create(name, json!({"authentication": {"type": kind}, "template": template})).await;
+        w.ready(name).await;
+        let before = w.secret(name).await;
+        let of_others = Patch::Merge(json!({"metadata": {"labels": {"owner": "somebody"}}}));
+        w.secrets.patch(name, &PatchParams::default(), &of_others).await.unwrap();
+        let less = json!({"labels": {"team": null}, "annotations": {"note": null}});
+        w.patch(name, json!({"spec": {"template": {"secret": {"metadata": less}}}})).await;
+        let secret = wait::for_object(&w.secrets, name, DEADLINE, "has lost the label", |secret| {
+            secret.metadata.labels.as_ref().is_some_and(|labels| !labels.contains_key("team"))
+        })
+        .await
+        .unwrap();
+        let labels = secret.metadata.labels.unwrap();
+        assert_eq!((labels["tier"].as_str(), labels["owner"].as_str()), ("b", "somebody"));
+        assert!(!secret.metadata.annotations.unwrap_or_default().contains_key("note"));
+        assert!(w.secret(name).await == before, "the credentials of {name} were replaced");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_lost_a_label_keeps_its_credentials_and_gets_the_label_back() {
     let w = World::get().await;
     for (name, kind, label) in [

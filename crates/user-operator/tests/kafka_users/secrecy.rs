@@ -1,20 +1,39 @@
 //! Private keys and passwords stay in Secrets.
 
+use k8s_openapi::ByteString;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 use test_support::wait;
 
-use crate::world::{DEADLINE, World, has};
+use crate::world::{DEADLINE, World};
 
-/// The forms in which an entry of a Secret could slip out: as text, as Kubernetes writes it, and as Rust prints bytes.
-fn forms(value: &k8s_openapi::ByteString) -> Vec<String> {
-    let bytes = &value.0;
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    // Of a key in PEM, one line of its body is enough, and its header is no secret.
-    let telling = if text.starts_with("-----BEGIN") { text.lines().nth(1).unwrap().to_owned() } else { text };
-    let encoded = serde_json::to_value(value).unwrap().as_str().unwrap().to_owned();
-    let printed = format!("{bytes:?}");
-    vec![telling, encoded, printed.trim_matches(['[', ']']).to_owned()]
+/// The forms in which an entry of a Secret could slip out: as text, as Kubernetes writes it, as Rust prints bytes, and in
+/// hexadecimal. Of a key in PEM, the start of its body is enough, and its header is no secret.
+fn forms(value: &ByteString) -> Vec<String> {
+    let text = String::from_utf8_lossy(&value.0).into_owned();
+    let body = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split("-----").nth(1));
+    let telling = match body {
+        Some(body) => body.trim_start().as_bytes()[..48].to_vec(),
+        None => value.0.clone(),
+    };
+    let mut all = vec![encoded(&value.0)];
+    // The binary form of the key begins with what all keys of its kind begin with: that much is in the text too.
+    let binary = body.map(|body| decoded(&body.replace('\n', "")));
+    for bytes in [Some(telling), binary].into_iter().flatten() {
+        all.push(String::from_utf8_lossy(&bytes).into_owned());
+        all.push(encoded(&bytes));
+        all.push(format!("{bytes:?}").trim_matches(['[', ']']).to_owned());
+        all.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat());
+    }
+    all
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    serde_json::to_value(ByteString(bytes.to_vec())).unwrap().as_str().unwrap().to_owned()
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    serde_json::from_value::<ByteString>(json!(text)).unwrap().0
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,21 +74,20 @@ async fn no_key_and_no_password_is_in_a_log_a_status_or_an_event() {
         }
     }
     // Kafka's refusal of a broken CA and of an unreachable broker are told too.
-    let key = w.secret("my-clients-ca").await["ca.key"].clone();
-    w.change_secret("my-clients-ca", &[("ca.key", b"a-broken-key-of-the-authority")]).await;
-    hidden.push(("ca.key".to_owned(), "a-broken-key-of-the-authority".to_owned()));
-    w.create("late", json!({"authentication": {"type": "tls"}})).await;
-    w.refused("late").await;
-    // The real key, as a tool writes it that knows no line breaks.
-    let line = key.replace('\n', "");
-    let body = line.trim_start_matches("-----BEGIN PRIVATE KEY-----")[..40].to_owned();
-    let printed = format!("{:?}", body.as_bytes());
-    hidden.push(("ca.key".to_owned(), printed.trim_matches(['[', ']']).to_owned()));
-    hidden.push(("ca.key".to_owned(), body));
-    w.change_secret("my-clients-ca", &[("ca.key", line.as_bytes())]).await;
-    w.create("later", json!({"authentication": {"type": "tls"}})).await;
-    wait::for_object(&w.users, "later", DEADLINE, "is told what is wrong with the key", |user| {
-        has(user, |c| c.message.as_ref().is_some_and(|m| m.contains("a line of its own")))
+    // A key on one line is what is left of one that went through a variable or a template.
+    let on_one_line = w.node.authority().key().replace('\n', "");
+    for (user, broken) in [("late", "a-broken-key-of-the-authority"), ("later", on_one_line.as_str())] {
+        w.change_secret("my-clients-ca", &[("ca.key", broken.as_bytes())]).await;
+        hidden.extend(forms(&ByteString(broken.into())).into_iter().map(|form| ("ca.key".to_owned(), form)));
+        w.create(user, json!({"authentication": {"type": "tls"}})).await;
+        w.refused(user).await;
+    }
+    let own = ("entity-operator.key", w.node.client_identity("admin").unwrap().key.replace('\n', ""));
+    hidden.extend(forms(&ByteString(own.1.clone().into())).into_iter().map(|form| (own.0.to_owned(), form)));
+    w.change_secret("my-entity-user-operator-certs", &[(own.0, own.1.as_bytes())]).await;
+    wait::until(DEADLINE, "the operator complains of both keys on one line", || async {
+        let (log, own) = (w.log(), "certificates for the connection to Kafka cannot be used");
+        (log.contains(own) && log.contains("each of which has to be a line of its own")).then_some(())
     })
     .await
     .unwrap();
