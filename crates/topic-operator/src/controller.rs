@@ -336,10 +336,14 @@ impl Controller {
         }
     }
 
-    /// Removes throttle rates in a moment when nothing is being moved, and nothing is about to be.
-    fn clear_rates(&mut self) {
+    /// When throttle rates are to be removed, unless something is being moved or about to be: then the end of that leads on.
+    fn rates_due(&self) -> Option<Instant> {
         let busy = self.batches > 0 || self.sweeping || self.clearing_rates || self.index.a_change_runs();
-        if busy || self.rates_due.is_none_or(|due| due > Instant::now()) {
+        self.rates_due.filter(|_| !busy)
+    }
+
+    fn clear_rates(&mut self) {
+        if self.rates_due().is_none_or(|due| due > Instant::now()) {
             return;
         }
         self.rates_due = None;
@@ -358,7 +362,7 @@ impl Controller {
     fn wake_up(&self) -> Instant {
         let pulse = Instant::now() + PULSE;
         let due = self.queue.next_due().unwrap_or(pulse);
-        let rates = self.rates_due.filter(|_| !self.index.a_change_runs()).unwrap_or(pulse);
+        let rates = self.rates_due().unwrap_or(pulse);
         pulse.min(due).min(self.next_sweep).min(rates)
     }
 
