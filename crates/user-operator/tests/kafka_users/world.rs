@@ -15,10 +15,10 @@ use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostPa
 use operator_runtime::metrics::Metrics;
 use pki::CertificatePem;
 use serde_json::{Value, json};
-use test_support::{ApiServer, KafkaNode, KafkaOptions, wait};
+use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
 use tokio::sync::OnceCell;
 
-use crate::operator::{Log, Running};
+use crate::operator::Running;
 
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
