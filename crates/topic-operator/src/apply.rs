@@ -302,7 +302,7 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
                 let (ends, outcome) = (lets_go(&item, false), outcomes.remove(&*item.topic));
                 after_delete(context, item, ends, outcome)
             });
-            // Collected first: what answers was taken from is not borrowed across a wait.
+            // Collected before the first of them runs: the answers are not borrowed across a wait.
             let done = stream::iter(answered.collect::<Vec<_>>()).buffer_unordered(WRITES).collect().await;
             report.add(Report { done, ..Report::default() });
         }

@@ -1,8 +1,9 @@
 //! Hands moves of replicas to Kafka, throttled, and takes the throttles off again.
 //!
 //! Level-triggered: what runs is read from Kafka at every look, and `status.replicasChange` is written *before* the
-//! first throttle is set. So an operator that was killed at any point finds what it has to go on with, and knows that
-//! throttles may be left over as long as a status speaks of a change.
+//! first throttle is set. So an operator that was killed at any point finds what it has to go on with. The throttles of a
+//! topic go before its status says that the change has ended; the rates of brokers go after that, once nothing moves any
+//! more, and an operator that starts looks for those of an earlier life.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

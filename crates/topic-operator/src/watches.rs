@@ -20,6 +20,8 @@ use crate::{grants, kubernetes::Projector, resource::TopicResource, settings::Se
 
 /// How long the start waits for the state of the Kafka resource.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the topics of a namespace wait for its grant to be read.
+const GRANT_PATIENCE: Duration = Duration::from_secs(10);
 /// First pause before it is asked again whether the Kafka resource may be read.
 const FIRST_RECHECK: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -156,8 +158,14 @@ fn watch_grants(
             });
         let (sender, shutdown) = (sender.clone(), shutdown.clone());
         tokio::spawn(async move {
-            // Before the list is there, "no grant" is not known to be true.
-            if shutdown.run_until_cancelled(cache.ready()).await.is_none() {
+            // Before the list is there, "no grant" is not known to be true. Who may not read it must not hold up deletions.
+            let listed = async {
+                if tokio::time::timeout(GRANT_PATIENCE, cache.ready()).await.is_err() {
+                    let _ = sender.send(Message::Grant { namespace: namespace.clone(), granted: false });
+                    cache.ready().await;
+                }
+            };
+            if shutdown.run_until_cancelled(listed).await.is_none() {
                 return;
             }
             let told = Arc::new(Mutex::new(false));

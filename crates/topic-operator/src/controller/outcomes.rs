@@ -41,7 +41,7 @@ impl Controller {
             Ok(Outcome::Deleted { vanished, report, again }) => {
                 // The resource is not in the index any more, and a successor may be.
                 self.batches -= 1;
-                self.note_kafka(&report);
+                self.tell(&report);
                 self.queue.done(&vanished.known.topic_key());
                 self.queue.unpark();
                 if again {
@@ -69,8 +69,20 @@ impl Controller {
         } else {
             self.batches -= 1;
         }
-        self.note_kafka(&report);
+        self.tell(&report);
         let now = Instant::now();
+        for done in report.done {
+            self.resource_done(done, now);
+        }
+        self.queue.unpark();
+        if self.index.a_change_runs() && self.rates_due.is_none() {
+            self.rates_due = Some(now);
+        }
+    }
+
+    /// Tells the log of what a batch met.
+    fn tell(&mut self, report: &Report) {
+        self.note_kafka(report);
         let mut troubles = report.done.iter().filter_map(|d| d.trouble.as_deref()).filter(|t| !t.is_empty());
         if let Some(first) = troubles.next() {
             tracing::warn!(
@@ -78,13 +90,6 @@ impl Controller {
                 first,
                 "some resources could not be worked on; trying again"
             );
-        }
-        for done in report.done {
-            self.resource_done(done, now);
-        }
-        self.queue.unpark();
-        if self.index.a_change_runs() && self.rates_due.is_none() {
-            self.rates_due = Some(now);
         }
     }
 

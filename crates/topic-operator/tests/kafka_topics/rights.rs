@@ -154,6 +154,26 @@ async fn a_watched_namespace_that_ends_has_its_topics_deleted_and_waits_for_no_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_whose_grant_may_not_be_read_has_nothing_held_up() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let guest = w.server.create_namespace("guest").await.unwrap();
+    w.with_the_rights_of_a_deployment().await;
+    // What serving its topics takes, but for the right to read ConfigMaps.
+    let (roles, bindings) = generated(&w.namespace, &guest);
+    for objects in [roles, bindings] {
+        let there = objects.into_iter().filter(|o| o["metadata"]["namespace"] == guest.as_str());
+        w.apply(&there.collect::<Vec<_>>()).await;
+    }
+    w.set("KASTELLAN_TOPIC_NAMESPACES", &guest);
+    w.topics = Api::namespaced(w.client.clone(), &guest);
+    w.create("t", json!({"topicName": w.topic("t")})).await;
+    w.patch("t", json!({"metadata": {"finalizers": ["strimzi.io/topic-operator"]}})).await;
+    w.start_operator().await;
+    w.delete("t").await;
+    w.gone("t").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_became_of_a_resource_that_left_the_watch_is_asked_until_it_is_known() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
     w.with_the_rights_of_a_deployment().await;
