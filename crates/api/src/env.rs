@@ -287,7 +287,7 @@ pub mod user_operator {
     pub const BATCH_MAXIMUM_BLOCK_SIZE: &str = "STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE";
     /// Default of [`BATCH_MAXIMUM_BLOCK_SIZE`].
     pub const BATCH_MAXIMUM_BLOCK_SIZE_DEFAULT: i64 = 100;
-    /// Accepted for compatibility: a batch waits for 15 ms.
+    /// Accepted for compatibility: how long a batch waits is the operator's own.
     pub const BATCH_MAXIMUM_BLOCK_TIME_MS: &str = "STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS";
     /// Default of [`BATCH_MAXIMUM_BLOCK_TIME_MS`].
     pub const BATCH_MAXIMUM_BLOCK_TIME_MS_DEFAULT: i64 = 100;

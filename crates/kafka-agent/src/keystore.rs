@@ -115,14 +115,18 @@ mod tests {
         (made.signing_key.serialize_pem(), made.cert.pem())
     }
 
+    fn store_in(folder: &std::path::Path) -> KeyStore {
+        KeyStore {
+            target: folder.join("node.pem"),
+            key: folder.join("p.key"),
+            certificates: folder.join("p.crt"),
+        }
+    }
+
     #[test]
     fn a_key_store_is_written_once_privately_and_again_when_the_secret_changes() {
         let at = tempfile::tempdir().unwrap();
-        let store = KeyStore {
-            target: at.path().join("node.pem"),
-            key: at.path().join("p.key"),
-            certificates: at.path().join("p.crt"),
-        };
+        let store = store_in(at.path());
         assert!(update(&store).unwrap_err().to_string().contains("cannot read"));
         let (key, certificate) = pair();
         std::fs::write(&store.key, &key).unwrap();
@@ -142,11 +146,7 @@ mod tests {
     #[test]
     fn an_error_about_a_key_on_one_line_quotes_nothing_of_it() {
         let at = tempfile::tempdir().unwrap();
-        let store = KeyStore {
-            target: at.path().join("t"),
-            key: at.path().join("k"),
-            certificates: at.path().join("c"),
-        };
+        let store = store_in(at.path());
         let (key, certificate) = pair();
         let line = key.replace('\n', "");
         let bytes = format!("{:?}", &line.as_bytes()[30..60]);
@@ -165,11 +165,7 @@ mod tests {
     #[test]
     fn a_key_in_an_old_format_is_refused_with_the_command_that_converts_it() {
         let at = tempfile::tempdir().unwrap();
-        let store = KeyStore {
-            target: at.path().join("t"),
-            key: at.path().join("k"),
-            certificates: at.path().join("c"),
-        };
+        let store = store_in(at.path());
         std::fs::write(&store.key, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n")
             .unwrap();
         std::fs::write(&store.certificates, pair().1).unwrap();

@@ -157,6 +157,12 @@ impl Env {
         }
     }
 
+    /// How many batches may be in flight: what Strimzi calls the size of a pool of threads. Beyond 64, more make nothing faster.
+    pub fn batches(&self, name: &str, default: i64) -> usize {
+        const MOST: i64 = 64;
+        self.integer(name, default, 1..=i64::MAX).min(MOST) as usize
+    }
+
     /// A duration written as a positive number of milliseconds.
     pub fn duration_ms(&self, name: &str, default: Duration) -> Duration {
         let Some(value) = self.optional(name) else { return default };

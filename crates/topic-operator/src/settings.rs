@@ -21,9 +21,6 @@ pub const NAMESPACES_VARIABLE: &str = "KASTELLAN_TOPIC_NAMESPACES";
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
 
-/// Batches in flight: more make nothing faster.
-const MOST_BATCHES: i64 = 64;
-
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,13 +95,10 @@ impl Settings {
             cluster_namespace,
             max_batch: from.integer(names::MAX_BATCH_SIZE, names::MAX_BATCH_SIZE_DEFAULT, 1..=100_000)
                 as usize,
-            batches: from
-                .integer(
-                    names::TOPIC_OPERATIONS_THREAD_POOL_SIZE,
-                    names::TOPIC_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
-                    1..=i64::MAX,
-                )
-                .min(MOST_BATCHES) as usize,
+            batches: from.batches(
+                names::TOPIC_OPERATIONS_THREAD_POOL_SIZE,
+                names::TOPIC_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
+            ),
             additional_metrics: from
                 .bool(names::ENABLE_ADDITIONAL_METRICS, names::ENABLE_ADDITIONAL_METRICS_DEFAULT),
             skip_review: from

@@ -49,7 +49,7 @@ Tuning
   KASTELLAN_LOG_FORMAT                      text or json (text)
 
 Accepted, and without a meaning here: STRIMZI_WORK_QUEUE_SIZE, STRIMZI_CONTROLLER_THREAD_POOL_SIZE and
-STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS. The queue has no bound, and a single change does not wait for others.
+STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS. The queue has no bound, and a change waits only milliseconds for others.
 
 Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 ";
@@ -75,9 +75,6 @@ pub struct Rules {
     /// Users in Kafka that are left alone without a resource.
     pub ignored_users: Option<Regex>,
 }
-
-/// Batches in flight: more make nothing faster.
-const MOST_BATCHES: i64 = 64;
 
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
@@ -182,13 +179,10 @@ impl Settings {
                 1..=100_000,
             ) as usize,
             ignored_properties: unsupported(&properties),
-            batches: from
-                .integer(
-                    names::USER_OPERATIONS_THREAD_POOL_SIZE,
-                    names::USER_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
-                    1..=i64::MAX,
-                )
-                .min(MOST_BATCHES) as usize,
+            batches: from.batches(
+                names::USER_OPERATIONS_THREAD_POOL_SIZE,
+                names::USER_OPERATIONS_THREAD_POOL_SIZE_DEFAULT,
+            ),
             namespace,
         };
         from.finish()?;

@@ -18,6 +18,13 @@ async fn crowd() -> (World, Vec<String>) {
     (w, names)
 }
 
+async fn all_gone(w: &World, names: &[String]) {
+    for name in names {
+        w.gone(name).await;
+        w.until_in_kafka(&w.topic(name), "is gone", |t| t.is_none()).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_made_while_a_batch_runs_is_carried_out() {
     let (mut w, names) = crowd().await;
@@ -44,10 +51,7 @@ async fn a_resource_that_is_deleted_while_a_batch_runs_goes_with_its_topic() {
         w.delete(name).await;
     }))
     .await;
-    for name in &names {
-        w.gone(name).await;
-        w.until_in_kafka(&w.topic(name), "is gone", |t| t.is_none()).await;
-    }
+    all_gone(&w, &names).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,10 +62,7 @@ async fn without_finalizers_a_resource_that_is_deleted_while_a_batch_runs_takes_
     // Once the first status is written, the topics of many others exist whose statuses are still to be written.
     select_all(names.iter().map(|name| w.ready(name).boxed())).await;
     join_all(names.iter().map(|name| w.delete(name))).await;
-    for name in &names {
-        w.gone(name).await;
-        w.until_in_kafka(&w.topic(name), "is gone", |t| t.is_none()).await;
-    }
+    all_gone(&w, &names).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,16 +20,21 @@ fn secret(name: &str, data: &[(&str, &str)]) -> Secret {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
-    let node = kafka().await;
-    let mut w = World::with(&[node.bootstrap()]).await;
-    w.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &node.tls_bootstrap());
+/// The operator speaks TLS, with what two Secrets hold.
+fn over_tls(w: &mut World, bootstrap: &str) {
+    w.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", bootstrap);
     w.set("STRIMZI_SECURITY_PROTOCOL", "SSL");
     w.set("STRIMZI_TLS_TRUSTED_CERTS_SECRET_NAME", "my-cluster-ca-cert");
     w.set("STRIMZI_TLS_SECRET_NAME", "my-entity-topic-operator-certs");
     w.set("STRIMZI_TLS_KEY_NAME", "entity-operator.key");
     w.set("STRIMZI_TLS_CERT_NAME", "entity-operator.crt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
+    let node = kafka().await;
+    let mut w = World::with(&[node.bootstrap()]).await;
+    over_tls(&mut w, &node.tls_bootstrap());
     let secrets: Api<Secret> = Api::namespaced(w.client.clone(), &w.namespace);
     w.start_operator().await;
     let early = w.topic("early");
@@ -81,16 +86,14 @@ async fn who_may_not_move_replicas_has_all_other_topics_served() {
     for outcome in w.admin.create_acls([rule]).await.unwrap().into_values() {
         outcome.unwrap();
     }
-    w.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &node.tls_bootstrap());
-    w.set("STRIMZI_SECURITY_PROTOCOL", "SSL");
-    w.set("STRIMZI_TLS_TRUSTED_CERTS_SECRET_NAME", "trusted");
-    w.set("STRIMZI_TLS_SECRET_NAME", "identity");
-    w.set("STRIMZI_TLS_KEY_NAME", "key");
-    w.set("STRIMZI_TLS_CERT_NAME", "crt");
+    over_tls(&mut w, &node.tls_bootstrap());
     let secrets: Api<Secret> = Api::namespaced(w.client.clone(), &w.namespace);
-    let trusted = secret("trusted", &[("ca.crt", node.ca_pem())]);
+    let trusted = secret("my-cluster-ca-cert", &[("ca.crt", node.ca_pem())]);
     secrets.create(&PostParams::default(), &trusted).await.unwrap();
-    let identity = secret("identity", &[("crt", &client.certificate), ("key", &client.key)]);
+    let identity = secret(
+        "my-entity-topic-operator-certs",
+        &[("entity-operator.crt", &client.certificate), ("entity-operator.key", &client.key)],
+    );
     secrets.create(&PostParams::default(), &identity).await.unwrap();
     for name in ["small", "other"] {
         w.create(name, json!({"topicName": w.topic(name), "replicas": 1})).await;
