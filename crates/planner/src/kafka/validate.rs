@@ -6,6 +6,7 @@ mod pools;
 mod quorum;
 mod spec;
 pub mod storage;
+mod text;
 
 pub use quorum::directory_id_request;
 pub use spec::CLUSTER_ID_REQUEST;
