@@ -27,8 +27,10 @@ resident() {
 
 step "Building"
 images
-step "Topics"
+step "Clusters"
 e2e/kubernetes/build.sh control-plane kafka
+bench_of cluster
+step "Topics"
 bench_of topic
 step "Users"
 bench_of user
