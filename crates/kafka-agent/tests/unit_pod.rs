@@ -98,7 +98,7 @@ fn rack_and_addresses_come_from_the_node_object() {
         .env("NODE_NAME", "worker-1")
         .env("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         .env("KUBERNETES_SERVICE_PORT", port.to_string())
-        .env("SOMETHING", "a value")
+        .env("SOMETHING", "a vä\nlue\u{c}")
         .output()
         .unwrap();
     // There are no jars in this container, so it goes no further than the configuration.
@@ -112,7 +112,10 @@ fn rack_and_addresses_come_from_the_node_object() {
     let addresses = container.read("opt/kafka/init/external.address");
     assert!(addresses.contains("nodeport.externalip.address=198.51.100.7\n"), "{addresses}");
     let rendered = container.read("var/opt/kafka/server.properties");
-    assert_eq!(rendered, "broker.rack=zone-b\nadvertised.listeners=E://198.51.100.7:30000\nx=a value\n");
+    assert_eq!(
+        rendered,
+        "broker.rack=zone-b\nadvertised.listeners=E://198.51.100.7:30000\nx=a v\\u00e4\\nlue\\f\n"
+    );
     let mode =
         std::fs::metadata(container.path("var/opt/kafka/server.properties")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
