@@ -82,7 +82,7 @@ fn java_reads(texts: &[String], mode: &str) -> Vec<Option<Entries>> {
 
 /// Java's text as Rust can hold it: half of a pair of units is no character.
 fn characters(hexadecimal_text: &str) -> String {
-    let digits = hexadecimal_text[1..].as_bytes();
+    let digits = &hexadecimal_text.as_bytes()[1..];
     let units =
         digits.chunks(4).map(|unit| u16::from_str_radix(std::str::from_utf8(unit).unwrap(), 16).unwrap());
     hexadecimal(&String::from_utf16_lossy(&units.collect::<Vec<_>>()))
