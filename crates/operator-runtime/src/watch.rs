@@ -330,7 +330,7 @@ where
 
     /// Starts the watch. `project` makes what is stored; `None` leaves the object out. Managed fields are gone before `project` sees the
     /// object, except for our own entry (see [`crate::apply::own_entry`]), which `project` should drop unless it stores objects that are
-    /// compared with [`crate::covers`]. Ends with `shutdown`.
+    /// compared with [`objects::compare`]. Ends with `shutdown`.
     pub fn start<T: Send + Sync + 'static>(
         self,
         shutdown: &CancellationToken,
