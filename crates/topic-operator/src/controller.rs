@@ -262,7 +262,7 @@ impl Controller {
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
-        let owned = matches!(self.claim(&known), Claim::Owner { heir: false });
+        let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
         let looks = plan::wants_lookup(
             &known,
             owned && others.is_empty(),
