@@ -370,6 +370,7 @@ impl Controller {
         let now = Instant::now();
         if now >= self.next_sweep && self.sweep.is_empty() && !self.sweeping {
             self.next_sweep = now + self.settings.interval;
+            self.context.metrics.reconcile.periodical.inc();
             self.sweep = self.index.references().cloned().collect();
         } else if now >= self.next_sweep {
             // The last one is not through yet.
