@@ -262,7 +262,7 @@ impl Controller {
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
-        let owned = matches!(self.claim(&known), Claim::Owner { heir: false });
+        let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
         let looks = plan::wants_lookup(
             &known,
             owned && others.is_empty(),
@@ -370,6 +370,7 @@ impl Controller {
         let now = Instant::now();
         if now >= self.next_sweep && self.sweep.is_empty() && !self.sweeping {
             self.next_sweep = now + self.settings.interval;
+            self.context.metrics.reconcile.periodical.inc();
             self.sweep = self.index.references().cloned().collect();
         } else if now >= self.next_sweep {
             // The last one is not through yet.

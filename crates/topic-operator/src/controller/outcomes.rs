@@ -96,15 +96,18 @@ impl Controller {
     fn resource_done(&mut self, done: Done, now: Instant) {
         self.queue.done(&done.topic);
         self.in_batch.remove(&done.reference);
-        let mut changed_meanwhile = false;
+        let (mut changed_meanwhile, mut bare) = (false, false);
         match done.latest {
             Latest::Same => {}
             Latest::Now(resource) => {
                 // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
                 changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
+                let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.rules);
                 let others = self.index.upsert(*resource).others;
                 self.push_all(others);
+                let known = self.index.get(&done.reference);
+                bare = lacks_finalizer && known.is_some_and(|now| self.intent(now) == Intent::Reconcile);
             }
             Latest::Gone => {
                 let (known, others) = self.index.remove(&done.reference);
@@ -115,6 +118,11 @@ impl Controller {
             }
         }
         match done.next {
+            // Somebody else took the finalizer off in the same moment, such as the operator of a cluster that the resource
+            // came from. Who does it again and again is not raced.
+            Next::Settled if bare => {
+                changed_meanwhile |= self.queue.retry(&done.reference, now).is_zero();
+            }
             Next::Settled => self.queue.succeeded(&done.reference),
             Next::Again(delay) => self.queue.again(now + delay, done.reference.clone()),
             Next::Retry => {

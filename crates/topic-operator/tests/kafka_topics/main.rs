@@ -9,6 +9,7 @@ mod faults;
 mod guests;
 mod idle;
 mod meanwhile;
+mod moves;
 mod random;
 mod replicas;
 mod rights;
