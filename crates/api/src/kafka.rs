@@ -9,7 +9,7 @@ pub mod listeners;
 pub mod status;
 pub mod template;
 
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -33,6 +33,7 @@ pub use template::KafkaClusterTemplate;
 #[skip_serializing_none]
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "kafka.strimzi.io",
     version = "v1",
     kind = "Kafka",

@@ -1,6 +1,6 @@
 //! KafkaConnector: a connector of a Kafka Connect cluster.
 
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -13,6 +13,7 @@ use crate::schema::{Free, FreeMap};
 #[skip_serializing_none]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "kafka.strimzi.io",
     version = "v1",
     kind = "KafkaConnector",

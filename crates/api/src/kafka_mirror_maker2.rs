@@ -1,7 +1,7 @@
 //! KafkaMirrorMaker2: topics and consumer offsets of other Kafka clusters, mirrored into one.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -23,6 +23,7 @@ use crate::schema::{Free, FreeMap, Resources};
 #[skip_serializing_none]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "kafka.strimzi.io",
     version = "v1",
     kind = "KafkaMirrorMaker2",

@@ -1,7 +1,7 @@
 //! KafkaNodePool: Kafka nodes with the same roles, storage and resources.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -17,6 +17,7 @@ use crate::schema::{Resources, string_enum};
 #[skip_serializing_none]
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "kafka.strimzi.io",
     version = "v1",
     kind = "KafkaNodePool",

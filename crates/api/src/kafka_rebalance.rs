@@ -1,6 +1,6 @@
 //! KafkaRebalance: one rebalance of a cluster, from the proposal to its end.
 
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -12,6 +12,7 @@ use crate::schema::{Free, FreeMap, string_enum};
 #[skip_serializing_none]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "kafka.strimzi.io",
     version = "v1",
     kind = "KafkaRebalance",

@@ -4,6 +4,7 @@
 //! - Every object name, label, annotation, port, environment variable and principal that a user, a client or a
 //!   dashboard can see is written once, in [`names`], [`labels`], [`annotations`], [`ports`], [`env`] and
 //!   [`principals`].
+//! - [`agent`] is the file by which the cluster operator tells the agent about its node.
 //! - [`conditions`] holds the condition type of all statuses and the rule by which a new list replaces an old one.
 //! - [`crds`] makes the `CustomResourceDefinition`s out of the types.
 //!
@@ -12,6 +13,7 @@
 
 #![allow(clippy::duplicated_attributes, reason = "several printer columns of one kind repeat their keys")]
 
+pub mod agent;
 pub mod annotations;
 pub mod common;
 pub mod conditions;

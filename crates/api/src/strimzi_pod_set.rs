@@ -1,7 +1,7 @@
 //! StrimziPodSet: a list of pods that are to run, each with a specification of its own.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::CustomResource;
+use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -12,6 +12,7 @@ use crate::schema::{Embedded, Free};
 /// The pods that are to run.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
+    crates(kube_core = "::kube_core"),
     group = "core.strimzi.io",
     version = "v1",
     kind = "StrimziPodSet",

@@ -12,6 +12,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::{Client, Resource, ResourceExt};
+use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
@@ -22,8 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::actions;
-use crate::kafka::gone::TopicBinding;
+use planner::kafka::deleted_cluster::TopicBinding;
 
 /// What belongs to Kafka clusters, and not to their topics and users.
 const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
@@ -52,8 +52,8 @@ pub struct PlainKind {
 }
 
 impl PlainKind {
-    fn reference(&self, key: ObjectRef) -> actions::ObjectRef {
-        actions::ObjectRef {
+    fn reference(&self, key: ObjectRef) -> ObjectId {
+        ObjectId {
             api_version: self.api_version.clone(),
             kind: self.kind.clone(),
             namespace: Some(key.namespace),
@@ -141,7 +141,7 @@ impl Caches {
     }
 
     /// The live object in the form that [`operator_runtime::apply::Applier`] compares with.
-    pub fn live(&self, reference: &actions::ObjectRef) -> Option<Value> {
+    pub fn live(&self, reference: &ObjectId) -> Option<Value> {
         let key = ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name);
         match reference.kind.as_str() {
             "StrimziPodSet" => value(&self.pod_sets, &key),
@@ -158,7 +158,7 @@ impl Caches {
 
     /// Names of all objects of one cluster whose kind planning does not look into, also of those in other namespaces
     /// that its entity operator works in.
-    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<actions::ObjectRef> {
+    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<ObjectId> {
         let mut found = BTreeSet::new();
         for kind in &self.plain {
             for (key, plain) in kind.cache.entries() {
@@ -176,7 +176,7 @@ impl Caches {
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
     /// counts only while no cluster of another namespace refers to it too.
-    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<actions::ObjectRef> {
+    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<ObjectId> {
         let referred = |plain: &Plain| plain.object.value()["roleRef"]["name"].as_str().map(str::to_owned);
         let role = ObjectRef::new(namespace, referred(binding)?);
         let kind = |kind: &str| self.plain.iter().find(|plain| plain.kind == kind);
@@ -243,6 +243,7 @@ impl Start<'_> {
         K: Resource<Scope = NamespaceResourceScope>
             + Clone
             + DeserializeOwned
+            + Serialize
             + Debug
             + Send
             + Sync

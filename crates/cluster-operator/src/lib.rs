@@ -1,15 +1,14 @@
-//! Runs Kafka clusters from Kafka and KafkaNodePool resources.
+//! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
+//! crate `planner` decides.
 //!
 //! From the top floor down: [`run`] wires, [`controller`] says which watch event leads to which pass, and each kind
-//! of resource has a folder with its pass: [`kafka`] and [`podset`].
+//! of resource has a folder with its pass: [`kafka`] and [`pod_set`].
 
 pub mod caches;
 pub mod controller;
-pub mod hash;
 pub mod kafka;
-pub mod podset;
+pub mod pod_set;
 mod run;
 pub mod settings;
-pub mod workload;
 
 pub use run::{operate, run, runtime};

@@ -20,7 +20,7 @@ use crate::caches::Caches;
 use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
-use crate::podset;
+use crate::pod_set;
 use crate::settings::Settings;
 
 /// The async runtime that the operator needs.
@@ -231,7 +231,7 @@ async fn run_pod_sets(
             async move {
                 let Some(set) = caches.pod_sets.get(&key) else { return Ok(Outcome::Done) };
                 let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
-                podset::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
+                pod_set::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
             }
         })
         .await;

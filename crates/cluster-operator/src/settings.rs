@@ -9,8 +9,8 @@ use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
 use operator_runtime::telemetry;
 
-use crate::kafka::observed::PlanSettings;
-use crate::kafka::versions;
+use planner::kafka::observed::PlanSettings;
+use planner::kafka::versions;
 
 /// Image that carries all binaries of Kastellan, for the operands that run them.
 pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";

@@ -3,11 +3,8 @@
 //! An init container copies this binary into the pod (`install`); there it is process 1 of the Kafka container (`run`)
 //! and answers the kubelet's probes (`probe`). [`run`] reads as the order of a start: configuration, key stores, storage,
 //! JVM; then it watches over the JVM until the pod ends.
-//!
-//! The cluster operator links this library for [`config`] only.
 
 pub mod cli;
-pub mod config;
 pub mod files;
 pub mod heap;
 pub mod install;
@@ -26,5 +23,8 @@ pub mod run;
 pub mod server;
 pub mod state;
 pub mod storage;
+pub mod termination;
 pub mod tls;
 pub mod watch;
+
+pub use api::agent as config;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::covers::{SERVER_METADATA, covers};
 use crate::watch::ObjectRef;
+use objects::compare::{SERVER_METADATA, covers};
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;
@@ -83,7 +83,7 @@ pub enum ApplyError {
 }
 
 /// The server's own words, without the debug form that the client's error adds.
-fn message(error: &kube::Error) -> String {
+pub(crate) fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} (HTTP {})", status.message, status.code),
         other => other.to_string(),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use aws_lc_rs::digest;
 use jiff::Timestamp;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
@@ -68,7 +69,7 @@ impl CertificateInfo {
 pub fn parse_certificate(pem: &CertificatePem) -> Result<CertificateInfo, PkiError> {
     let ders = pem.ders()?;
     match ders.first() {
-        Some(der) => info(der),
+        Some(der) => parse_der(der),
         None => Err(PkiError::ParseCertificate("no CERTIFICATE block found".to_owned())),
     }
 }
@@ -77,7 +78,7 @@ pub fn parse_certificate(pem: &CertificatePem) -> Result<CertificateInfo, PkiErr
 pub fn parse_certificates(pem: &CertificatePem) -> Result<Vec<CertificateInfo>, PkiError> {
     let mut all = Vec::new();
     for der in pem.ders()? {
-        all.push(info(&der)?);
+        all.push(parse_der(&der)?);
     }
     Ok(all)
 }
@@ -88,14 +89,15 @@ pub fn parse_certificates(pem: &CertificatePem) -> Result<Vec<CertificateInfo>, 
 pub fn without_expired(pem: &CertificatePem, now: Timestamp) -> Option<CertificatePem> {
     let mut text = String::new();
     for der in pem.ders().ok()? {
-        if info(&der).is_ok_and(|one| !one.is_expired(now)) {
+        if parse_der(&der).is_ok_and(|one| !one.is_expired(now)) {
             text.push_str(CertificatePem::from_der(&der).as_str());
         }
     }
     if text.is_empty() { None } else { Some(CertificatePem::new(text)) }
 }
 
-pub(crate) fn info(der: &[u8]) -> Result<CertificateInfo, PkiError> {
+/// Reads a certificate in DER form.
+pub fn parse_der(der: &[u8]) -> Result<CertificateInfo, PkiError> {
     let (_, parsed) = x509_parser::parse_x509_certificate(der)
         .map_err(|error| PkiError::ParseCertificate(error.to_string()))?;
     let mut dns_names = BTreeSet::new();
@@ -126,8 +128,8 @@ pub(crate) fn info(der: &[u8]) -> Result<CertificateInfo, PkiError> {
         ip_addresses,
         is_ca: is_ca(&parsed),
         serial: hex(parsed.raw_serial()),
-        sha256_thumbprint: hex(digest::digest(&digest::SHA256, der).as_ref()),
-        sha1_thumbprint: hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der).as_ref()),
+        sha256_thumbprint: hex(Sha256::digest(der).as_ref()),
+        sha1_thumbprint: hex(Sha1::digest(der).as_ref()),
         public_key: parsed.public_key().subject_public_key.data.to_vec(),
         subject_der: parsed.subject().as_raw().to_vec(),
         issuer_der: parsed.issuer().as_raw().to_vec(),

@@ -268,7 +268,3 @@ pub fn leaf_decision(state: &LeafState<'_>, wanted: &LeafWanted<'_>, now: Timest
     }
     decision
 }
-
-#[cfg(test)]
-#[path = "decision_tests.rs"]
-mod tests;

@@ -46,7 +46,8 @@ impl CertificatePem {
         Ok(all)
     }
 
-    pub(crate) fn from_der(der: &[u8]) -> Self {
+    /// One certificate from its DER form.
+    pub fn from_der(der: &[u8]) -> Self {
         Self(encode("CERTIFICATE", der))
     }
 }
@@ -72,12 +73,14 @@ impl PrivateKeyPem {
         &self.0
     }
 
-    pub(crate) fn der(&self) -> Result<PrivateKeyDer<'static>, PkiError> {
+    /// The key in DER form, in whichever of the three encodings the text has.
+    pub fn der(&self) -> Result<PrivateKeyDer<'static>, PkiError> {
         PrivateKeyDer::from_pem_slice(self.0.as_bytes())
             .map_err(|error| PkiError::ParseKey(flaw(&error).to_owned()))
     }
 
-    pub(crate) fn from_pkcs8_der(der: &[u8]) -> Self {
+    /// A key from its PKCS #8 DER form.
+    pub fn from_pkcs8_der(der: &[u8]) -> Self {
         Self(encode("PRIVATE KEY", der))
     }
 }

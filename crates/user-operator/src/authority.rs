@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use api::names::keys;
+use issuer::Authority;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use operator_runtime::{
     env::Namespaces,
     watch::{Cache, Watch},
 };
-use pki::{Authority, CertificatePem, PrivateKeyPem};
+use pki::{CertificatePem, PrivateKeyPem};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

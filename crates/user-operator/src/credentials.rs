@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::names::keys;
+use issuer::{KeyAlgorithm, LeafRequest};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
-use pki::{CertificatePem, KeyAlgorithm, LeafRequest, Password, PkiError, PrivateKeyPem};
+use pki::{CertificatePem, Password, PkiError, PrivateKeyPem};
 
 use crate::authority::ClientsCa;
 use crate::secret::jaas_config;
@@ -87,8 +88,8 @@ pub fn password(user: &str, password: &Password) -> Data {
 }
 
 fn store(data: &mut Data, user: &str, key: &PrivateKeyPem, chain: &CertificatePem) -> Result<(), PkiError> {
-    let password = pki::password(STORE_PASSWORD_LENGTH)?;
-    entry(data, keys::USER_P12, pki::key_store(user, key, chain, &password)?);
+    let password = issuer::password(STORE_PASSWORD_LENGTH)?;
+    entry(data, keys::USER_P12, issuer::key_store(user, key, chain, &password)?);
     entry(data, keys::USER_PASSWORD, password.expose());
     Ok(())
 }

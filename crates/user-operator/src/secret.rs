@@ -146,7 +146,7 @@ fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> Cert
     let Ok(info) = pki::parse_certificate(&CertificatePem::new(certificate)) else {
         return Certificate::Broken;
     };
-    let fits = pki::key_matches_certificate(&PrivateKeyPem::new(key), &info).unwrap_or(false);
+    let fits = issuer::key_matches_certificate(&PrivateKeyPem::new(key), &info).unwrap_or(false);
     if fits && info.common_name == user && info.organization.is_none() {
         Certificate::Valid(info.not_after)
     } else {

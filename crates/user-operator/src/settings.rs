@@ -94,7 +94,7 @@ pub struct Settings {
     /// What planning has to know.
     pub rules: Rules,
     /// How the keys of new certificates are made.
-    pub algorithm: pki::KeyAlgorithm,
+    pub algorithm: issuer::KeyAlgorithm,
     /// Length of generated passwords.
     pub password_length: usize,
     /// Time between two looks at everything.
@@ -159,9 +159,9 @@ impl Settings {
                 ignored_users: ignored_users(from),
             },
             algorithm: match algorithm {
-                "rsa-2048" => pki::KeyAlgorithm::Rsa2048,
-                "rsa-4096" => pki::KeyAlgorithm::Rsa4096,
-                _ => pki::KeyAlgorithm::EcdsaP256,
+                "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,
+                "rsa-4096" => issuer::KeyAlgorithm::Rsa4096,
+                _ => issuer::KeyAlgorithm::EcdsaP256,
             },
             password_length: from.integer(
                 names::SCRAM_SHA_PASSWORD_LENGTH,

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use api::{KafkaUser, names::keys, ports};
+use issuer::{Authority, LeafRequest};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kafka_admin::{
     AclBinding, AclOperation, Admin, AdminConfig, PatternType, Permission, QuotaEntity, ResourceType,
@@ -12,7 +13,7 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use pki::{Authority, CertificatePem, LeafRequest, PrivateKeyPem};
+use pki::{CertificatePem, PrivateKeyPem};
 use serde_json::json;
 use test_support::{KafkaNode, KafkaOptions};
 
@@ -169,8 +170,8 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
 fn contents(authority: &Authority, name: &str) -> anyhow::Result<BTreeMap<String, ByteString>> {
     let request = LeafRequest { common_name: name.to_owned(), validity_days: 365, ..LeafRequest::default() };
     let made = authority.issue(&request, jiff::Timestamp::now())?;
-    let password = pki::password(12)?;
-    let store = pki::key_store(name, &made.key, &made.chain, &password)?;
+    let password = issuer::password(12)?;
+    let store = issuer::key_store(name, &made.key, &made.chain, &password)?;
     let entries: [(&str, &[u8]); 5] = [
         (keys::CA_CRT, authority.certificate().as_str().as_bytes()),
         (keys::USER_CRT, made.certificate.as_str().as_bytes()),

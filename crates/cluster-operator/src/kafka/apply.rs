@@ -5,13 +5,18 @@ use futures::future;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
+use objects::ObjectId;
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
 use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::actions::{self, DesiredObject, FinalizerRemoval, Plan, Precondition, StatusPlan};
 use crate::caches::Caches;
+use objects::DesiredObject;
+use objects::FinalizerRemoval;
+use objects::Precondition;
+use planner::kafka::plan::Plan;
+use planner::kafka::plan::StatusPlan;
 
 /// Writes of one cluster under way at a time.
 const CONCURRENCY: usize = 8;
@@ -136,7 +141,7 @@ fn comes_last(wanted: &DesiredObject) -> bool {
     )
 }
 
-fn key_of(reference: &actions::ObjectRef) -> ObjectRef {
+fn key_of(reference: &ObjectId) -> ObjectRef {
     ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
 }
 

@@ -1,25 +1,10 @@
-//! Kafka clusters: `observe → plan → apply → status`.
+//! Kafka clusters: `observe → plan → apply → status`; the plan is made by `planner::kafka`.
 
-pub mod actions;
+pub mod admin_clients;
 pub mod apply;
-pub mod ask;
-pub mod asking;
-pub mod certificates;
-pub mod claims;
-pub mod clients;
-pub mod cluster;
-pub mod config;
-pub mod gone;
-pub mod leftovers;
-pub mod materials;
-pub mod objects;
+pub mod kafka_calls;
+pub mod key_making;
+pub mod late_answers;
 pub mod observe;
-pub mod observed;
-pub mod plan;
-pub mod reasons;
 pub mod reconcile;
-pub mod restarts;
-pub mod roll;
-pub mod status;
-pub mod validate;
-pub mod versions;
+pub mod restart_pods;

@@ -12,6 +12,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
+use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::Remembered;
@@ -19,10 +20,12 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::actions;
-use super::gone::{self, Remains, Topic};
-use super::observed::{Observed, PlanSettings};
 use crate::caches::{self, Caches};
+use planner::kafka::deleted_cluster;
+use planner::kafka::deleted_cluster::Remains;
+use planner::kafka::deleted_cluster::Topic;
+use planner::kafka::observed::Observed;
+use planner::kafka::observed::PlanSettings;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -161,10 +164,10 @@ impl Observer {
 
     /// The one cluster-wide object. An installation for single namespaces may not have the right to read it, and then
     /// never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<actions::ObjectRef>, ApplyError> {
+    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<ObjectId>, ApplyError> {
         let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
         match self.applier.get::<ClusterRoleBinding>(&ObjectRef::new("", &name)).await {
-            Ok(found) => Ok(found.map(|_| actions::ObjectRef {
+            Ok(found) => Ok(found.map(|_| ObjectId {
                 api_version: "rbac.authorization.k8s.io/v1".to_owned(),
                 kind: "ClusterRoleBinding".to_owned(),
                 namespace: None,
@@ -180,7 +183,7 @@ impl Observer {
         let selector = format!("{}={}", api::labels::CLUSTER, key.name);
         let bindings = self.caches.topic_bindings();
         let mut topics = Vec::new();
-        for namespace in gone::topic_namespaces(&key.namespace, &key.name, &bindings) {
+        for namespace in deleted_cluster::topic_namespaces(&key.namespace, &key.name, &bindings) {
             if self.serves_a_namesake(&namespace, key).await? {
                 continue;
             }
@@ -195,7 +198,8 @@ impl Observer {
     async fn serves_a_namesake(&self, namespace: &str, key: &ObjectRef) -> Result<bool, ApplyError> {
         let grant = ObjectRef::new(namespace, api::topic_grant::NAME);
         let Some(grant) = self.applier.get::<ConfigMap>(&grant).await? else { return Ok(false) };
-        for (of, name) in gone::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
+        for (of, name) in
+            deleted_cluster::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
         {
             match self.exists(&ObjectRef::new(of, name)).await {
                 Ok(false) => {}

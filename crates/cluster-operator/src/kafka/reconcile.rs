@@ -18,15 +18,22 @@ use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::actions::Plan;
-use super::asking::Asking;
-use super::clients::Clients;
+use super::admin_clients;
+use super::admin_clients::Clients;
+use super::apply;
+use super::kafka_calls;
+use super::key_making;
+use super::late_answers::Asking;
 use super::observe::Observer;
-use super::observed::{BrokerConfigs, KafkaView, Observed};
-use super::plan::plan;
-use super::restarts::RollAnswer;
-use super::{apply, ask, clients, gone, materials, restarts};
+use super::restart_pods;
+use super::restart_pods::RollAnswer;
 use crate::caches::Caches;
+use planner::kafka::deleted_cluster;
+use planner::kafka::observed::BrokerConfigs;
+use planner::kafka::observed::KafkaView;
+use planner::kafka::observed::Observed;
+use planner::kafka::plan::Plan;
+use planner::kafka::plan::plan;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -48,10 +55,10 @@ pub enum Error {
     Apply(#[from] apply::Error),
     /// Keys could not be made.
     #[error(transparent)]
-    Material(#[from] materials::Error),
+    Material(#[from] key_making::Error),
     /// Kafka refused something.
     #[error(transparent)]
-    Kafka(#[from] ask::Error),
+    Kafka(#[from] kafka_calls::Error),
     /// The planner asks again and again.
     #[error("the plan is not complete after {ROUNDS} rounds of making what it asks for")]
     Endless,
@@ -157,21 +164,21 @@ impl Reconciler {
         if let Some(admin) = admin {
             for call in &plan.admin {
                 tracing::info!(cluster = %key, ?call, "changing Kafka");
-                if let Err(error) = ask::make(admin, call).await {
+                if let Err(error) = kafka_calls::make(admin, call).await {
                     refused.get_or_insert(error);
                 }
             }
         }
         // What Kafka refuses must not hold up the restart that mends it.
         let waits =
-            restarts::step(&self.applier, &self.events, &self.rolls, admin, key, observed, plan).await?;
+            restart_pods::step(&self.applier, &self.events, &self.rolls, admin, key, observed, plan).await?;
         refused.map_or(Ok(waits), |error| Err(error.into()))
     }
 
     /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer. Nothing that
     /// belongs to Kubernetes waits for the answer. Returns the client, with or without an answer.
     async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Option<Admin> {
-        if !clients::can_answer(observed) {
+        if !admin_clients::can_answer(observed) {
             self.forget_questions(key);
             return None;
         }
@@ -186,7 +193,7 @@ impl Reconciler {
         let shrinks = shrinks(observed);
         let ask = || {
             let admin = admin.clone();
-            self.views.answer(key, async move { ask::view(&admin, shrinks).await })
+            self.views.answer(key, async move { kafka_calls::view(&admin, shrinks).await })
         };
         let mut view = ask().await;
         if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
@@ -214,7 +221,7 @@ impl Reconciler {
         for _ in 0..ROUNDS {
             let wanted = plan(&observed, clock::now());
             if !wanted.materials.is_empty() {
-                let made = materials::make(wanted.materials).await?;
+                let made = key_making::make(wanted.materials).await?;
                 observed.made.extend(made);
                 continue;
             }
@@ -233,7 +240,7 @@ impl Reconciler {
             };
             if view.broker_configs.is_empty() {
                 let (admin, brokers) = (admin.clone(), view.active_brokers.clone());
-                let question = async move { ask::broker_configs(&admin, &brokers).await };
+                let question = async move { kafka_calls::broker_configs(&admin, &brokers).await };
                 match self.configs.answer(key, question).await {
                     Some(configs) if !configs.is_empty() => {
                         view.broker_configs = configs;
@@ -270,7 +277,7 @@ impl Reconciler {
         let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
             return Ok(Outcome::Done);
         };
-        let plan = gone::plan(&remains, clock::now());
+        let plan = deleted_cluster::plan(&remains, clock::now());
         let released = apply::finalizers(&self.applier, &plan).await;
         apply::deletions(&self.applier, &plan).await?;
         match released {

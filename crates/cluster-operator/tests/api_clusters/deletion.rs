@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use kube::Api;
+use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DynamicObject;
-use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use test_support::child::Child;
 use test_support::{ApiServer, wait};

@@ -1,6 +1,7 @@
+use kube::Api;
+use kube::ResourceExt;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
-use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::world::{OWNED, World, condition, kafka, pool, resource};

@@ -5,9 +5,11 @@ use std::sync::Once;
 use std::time::Duration;
 
 use cluster_operator::settings::Settings;
+use kube::Api;
+use kube::Client;
+use kube::ResourceExt;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use kube::{Api, Client, ResourceExt};
 use operator_runtime::env::Env;
 use operator_runtime::metrics::Metrics;
 use operator_runtime::server::Health;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use api::{Kafka, KafkaTopic};
-use cluster_operator::kafka::{
-    objects::rbac,
-    observed::{Observed, PlanSettings},
-    validate::validate,
-};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
+};
+use planner::kafka::{
+    objects::rbac,
+    observed::{Observed, PlanSettings},
+    validate::validate,
 };
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
@@ -71,7 +71,7 @@ fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
     };
     let (cluster, _) = validate(&observed).unwrap();
     let entity = cluster.entity_operator.clone().unwrap();
-    let objects = |desired: Vec<cluster_operator::kafka::actions::DesiredObject>| {
+    let objects = |desired: Vec<objects::DesiredObject>| {
         let without_owner = |mut object: Value| {
             object["metadata"].as_object_mut().unwrap().remove("ownerReferences");
             object

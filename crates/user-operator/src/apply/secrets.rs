@@ -125,7 +125,7 @@ impl SecretWriter {
             (SecretStep::Password(password), Some(user)) => {
                 let password = match password {
                     Some(password) => password.clone(),
-                    None => pki::password(self.settings.password_length)
+                    None => issuer::password(self.settings.password_length)
                         .map_err(|error| internal(error.to_string()))?,
                 };
                 self.apply(target, user, credentials::password(target.name, &password)).await?;

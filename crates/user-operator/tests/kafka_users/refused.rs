@@ -128,13 +128,13 @@ async fn a_broken_clients_ca_stops_new_certificates_and_nothing_else_until_it_is
     assert_eq!(w.secret("old").await, before, "an unchanged authority issues nothing anew");
 
     // An RSA authority, as Strimzi makes them, takes over: everybody gets a certificate that it signed.
-    let request = pki::AuthorityRequest {
+    let request = issuer::AuthorityRequest {
         common_name: "clients-ca v1".into(),
         organization: "io.strimzi".into(),
         validity_days: 365,
-        algorithm: pki::KeyAlgorithm::Rsa2048,
+        algorithm: issuer::KeyAlgorithm::Rsa2048,
     };
-    let rsa = pki::Authority::generate(&request, jiff::Timestamp::now()).unwrap();
+    let rsa = issuer::Authority::generate(&request, jiff::Timestamp::now()).unwrap();
     w.change_secret("my-clients-ca", &[("ca.key", rsa.key().expose().as_bytes())]).await;
     w.change_secret("my-clients-ca-cert", &[("ca.crt", rsa.certificate().as_str().as_bytes())]).await;
     for name in ["old", "new"] {

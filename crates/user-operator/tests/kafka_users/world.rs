@@ -335,7 +335,7 @@ impl World {
         part("ca.crt") == self.node.ca_pem()
             && info.common_name == name
             && info.issuer_der == ca.subject_der
-            && pki::key_matches_certificate(&key, &info).unwrap_or(false)
+            && issuer::key_matches_certificate(&key, &info).unwrap_or(false)
     }
 
     /// A metric of the operator, summed over its labels.

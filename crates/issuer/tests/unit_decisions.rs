@@ -1,0 +1,103 @@
+//! The decisions of `pki` about certificates that were really issued.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use issuer::{Authority, AuthorityRequest, KeyAlgorithm};
+use jiff::Timestamp;
+use pki::*;
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + day * 86_400).unwrap()
+}
+
+fn certificate(validity_days: u32) -> CertificateInfo {
+    let request = AuthorityRequest {
+        common_name: "cluster-ca v0".into(),
+        organization: "io.strimzi".into(),
+        validity_days,
+        algorithm: KeyAlgorithm::EcdsaP256,
+    };
+    Authority::generate(&request, at(0)).unwrap().info().clone()
+}
+
+fn state(certificate: &CertificateInfo) -> AuthorityState<'_> {
+    AuthorityState {
+        certificate: CertificateState::Present(certificate),
+        has_key: true,
+        force_renew: false,
+        force_replace: false,
+        renewal_days: 30,
+        policy: RenewalPolicy::RenewCertificate,
+        in_window: true,
+    }
+}
+
+#[test]
+fn authorities_are_made_anew_for_each_reason_and_only_then() {
+    use AuthorityAction as A;
+    use AuthorityReason as R;
+    let info = certificate(365);
+    let of = |state: AuthorityState<'_>, day: i64| {
+        let decision = authority_decision(&state, at(day));
+        (decision.action, decision.reason, decision.postponed)
+    };
+    let good = state(&info);
+    let replacing = AuthorityState { policy: RenewalPolicy::ReplaceKey, ..good };
+    assert_eq!(of(good, 334), (A::None, None, None));
+    assert_eq!(of(good, 335), (A::Renew, Some(R::Expiring), None));
+    assert_eq!(of(replacing, 335), (A::Replace, Some(R::Expiring), None));
+    assert_eq!(of(AuthorityState { has_key: false, ..good }, 0), (A::Create, Some(R::KeyMissing), None));
+    let missing = AuthorityState { certificate: CertificateState::Missing, in_window: false, ..good };
+    assert_eq!(of(missing, 0), (A::Renew, Some(R::CertificateMissing), None));
+    assert_eq!(of(AuthorityState { force_renew: true, ..good }, 0), (A::Renew, Some(R::ForceRenew), None));
+    assert_eq!(
+        of(AuthorityState { force_replace: true, ..good }, 0),
+        (A::Replace, Some(R::ForceReplace), None)
+    );
+    let closed = AuthorityState { in_window: false, force_replace: true, ..good };
+    assert_eq!(of(closed, 0), (A::None, None, Some((A::Replace, R::ForceReplace))));
+    let late = AuthorityState { in_window: false, ..good };
+    assert_eq!(of(late, 340), (A::None, None, Some((A::Renew, R::Expiring))));
+    assert_eq!(of(late, 366), (A::Renew, Some(R::Expired), None));
+}
+
+#[test]
+fn old_authorities_are_kept_under_the_time_of_their_end() {
+    assert_eq!(dated_certificate_key(&certificate(1)), "ca-2027-01-16T08-00-00Z.crt");
+}
+
+#[test]
+fn only_a_renewal_for_age_waits_for_a_window() {
+    let info = certificate(100);
+    let (dns_names, ip_addresses) = (BTreeSet::new(), BTreeSet::new());
+    let other_names = BTreeSet::from(["a".to_owned()]);
+    let wanted = LeafWanted {
+        dns_names: &dns_names,
+        ip_addresses: &ip_addresses,
+        renewal_days: 30,
+        in_window: false,
+        forced: false,
+    };
+    let good =
+        LeafState { certificate: CertificateState::Present(&info), current_authority: true, has_chain: true };
+    assert!(!leaf_decision(&good, &wanted, at(69)).reissue());
+    let aged = leaf_decision(&good, &wanted, at(71));
+    assert_eq!((aged.reissue(), aged.postponed), (false, vec![LeafReason::Expiring]));
+    let open = LeafWanted { in_window: true, ..wanted };
+    assert_eq!(leaf_decision(&good, &open, at(71)).reasons, [LeafReason::Expiring]);
+    assert_eq!(leaf_decision(&good, &wanted, at(101)).reasons, [LeafReason::Expired]);
+    let renamed = LeafWanted { dns_names: &other_names, forced: true, ..wanted };
+    let foreign = LeafState { current_authority: false, has_chain: false, ..good };
+    assert_eq!(
+        leaf_decision(&foreign, &renamed, at(1)).reasons,
+        [
+            LeafReason::AuthorityChanged,
+            LeafReason::ChainMissing,
+            LeafReason::NamesChanged,
+            LeafReason::Forced
+        ]
+    );
+    let broken = LeafState { certificate: CertificateState::Broken, ..good };
+    assert_eq!(leaf_decision(&broken, &wanted, at(1)).reasons, [LeafReason::Broken]);
+}

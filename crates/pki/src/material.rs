@@ -1,0 +1,115 @@
+//! Keys, certificates, trust stores and identifiers that a plan asks for, and what was made for it.
+
+use serde::Serialize;
+
+/// Something random or signed that has to be made; the outcome is kept under [`MaterialRequest::id`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum MaterialRequest {
+    /// A new authority: `issuer::Authority::generate`-like. Yields [`Material::KeyPair`] with the self-signed certificate.
+    Authority {
+        /// Identifier, for instance `cluster-ca`.
+        id: String,
+        /// Common name, for instance `cluster-ca v0`.
+        common_name: String,
+        /// Organization, `io.strimzi`.
+        organization: String,
+        /// Days until it expires.
+        validity_days: u32,
+    },
+    /// A new certificate for the key of an existing authority. Yields [`Material::KeyPair`] with that key.
+    RenewedAuthority {
+        /// Identifier, for instance `cluster-ca`.
+        id: String,
+        /// Common name.
+        common_name: String,
+        /// Organization.
+        organization: String,
+        /// Days until it expires.
+        validity_days: u32,
+        /// The key to keep.
+        key: SecretPem,
+    },
+    /// A leaf certificate signed by an authority. Yields [`Material::KeyPair`]; the certificate is the leaf alone.
+    Leaf {
+        /// Identifier: the name of the Secret it is for.
+        id: String,
+        /// Common name of the subject.
+        common_name: String,
+        /// Organization of the subject.
+        organization: String,
+        /// DNS names.
+        dns_names: Vec<String>,
+        /// IP addresses.
+        ip_addresses: Vec<std::net::IpAddr>,
+        /// Days until it expires.
+        validity_days: u32,
+        /// PEM certificate of the signing authority.
+        authority_certificate: String,
+        /// PEM key of the signing authority.
+        authority_key: SecretPem,
+    },
+    /// A PKCS #12 trust store with these certificates under a new random password. Yields [`Material::TrustStore`].
+    TrustStore {
+        /// Identifier: the name of the Secret it is for.
+        id: String,
+        /// Alias and PEM certificate of each entry.
+        certificates: Vec<(String, String)>,
+        /// The password to keep, when there is one already.
+        password: Option<SecretPem>,
+    },
+    /// A random Kafka UUID (22 characters of URL-safe base 64, not starting with `-`). Yields [`Material::Text`].
+    Uuid {
+        /// Identifier, for instance `cluster-id` or `directory-id-0`.
+        id: String,
+    },
+}
+
+impl MaterialRequest {
+    /// The key under which the outcome is looked for.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Authority { id, .. }
+            | Self::RenewedAuthority { id, .. }
+            | Self::Leaf { id, .. }
+            | Self::TrustStore { id, .. }
+            | Self::Uuid { id } => id,
+        }
+    }
+}
+
+/// Text that must never be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretPem(pub String);
+
+impl std::fmt::Debug for SecretPem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+impl Serialize for SecretPem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+/// What was made for a [`MaterialRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Material {
+    /// A certificate (PEM) and its PKCS #8 key (PEM).
+    KeyPair {
+        /// PEM certificate.
+        certificate: String,
+        /// PEM key.
+        key: SecretPem,
+    },
+    /// A PKCS #12 trust store and its password.
+    TrustStore {
+        /// DER bytes of the store.
+        store: Vec<u8>,
+        /// Its password.
+        password: SecretPem,
+    },
+    /// A UUID or a password.
+    Text(SecretPem),
+}

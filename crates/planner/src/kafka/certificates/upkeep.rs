@@ -1,0 +1,108 @@
+//! Keeps certificates from running out while the resource cannot be carried out.
+//!
+//! What runs is left as it is, so only what is there is prolonged: an authority gets a new certificate for its key, a
+//! leaf a new certificate with the names it has. Nothing restarts because of it; whatever takes a restart, such as a new
+//! key, waits for the correction of the resource.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::annotations;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+
+use super::authority::{self, Authority, Role};
+use super::{leaf, leaf_owners, trust_bundle};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::objects::secret;
+use crate::kafka::observed::Observed;
+use objects::DesiredObject;
+use objects::Precondition;
+use pki::MaterialRequest;
+
+/// Looks at the certificates that are there. `cluster` is the resource as far as it can be understood. Yields what
+/// must be made first, or else the Secrets to write: those that change, and no others.
+pub fn plan(
+    cluster: &Cluster,
+    observed: &Observed,
+    now: Timestamp,
+) -> Result<Vec<DesiredObject>, Vec<MaterialRequest>> {
+    let mut cluster = cluster.clone();
+    cluster.cluster_ca.replace_key = false;
+    cluster.clients_ca.replace_key = false;
+    let observed = without_wishes(observed);
+    let may_renew = pki::in_maintenance_window(&cluster.maintenance_windows, now);
+    let mut requests = Vec::new();
+    let mut authorities = BTreeMap::new();
+    for role in [Role::Cluster, Role::Clients] {
+        if !authority::is_there(role, &cluster, &observed) {
+            continue;
+        }
+        match authority::plan(role, &cluster, &observed, now, may_renew) {
+            Ok(authority::Step::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
+            Ok(authority::Step::Missing(request)) => requests.push(request),
+            // One that the user supplies, and that is not complete.
+            Err(_) => {}
+        }
+    }
+    let mut objects: Vec<DesiredObject> =
+        authorities.values().flat_map(|authority| authority.objects(&cluster)).filter(is_new).collect();
+    if let (Some(cluster_ca), Some(clients_ca)) =
+        (authorities.get(Role::Cluster.name()), authorities.get(Role::Clients.name()))
+        && !objects.is_empty()
+    {
+        objects.push(trust_bundle(&cluster, cluster_ca, clients_ca).0);
+    }
+    if let Some(cluster_ca) = authorities.get(Role::Cluster.name()) {
+        objects.extend(leaves(&cluster, cluster_ca, &observed, may_renew, now, &mut requests));
+    }
+    if requests.is_empty() { Ok(objects) } else { Err(requests) }
+}
+
+fn leaves(
+    cluster: &Cluster,
+    authority: &Authority,
+    observed: &Observed,
+    may_renew: bool,
+    now: Timestamp,
+    requests: &mut Vec<MaterialRequest>,
+) -> Vec<DesiredObject> {
+    let mut objects = Vec::new();
+    for (owner, node) in leaf_owners(cluster) {
+        if !observed.secrets.contains_key(&owner.secret(&cluster.name)) {
+            continue;
+        }
+        let wanted =
+            leaf::Wanted { owner: &owner, node, may_renew, trusted_everywhere: false, prolong: true };
+        match leaf::plan(&wanted, cluster, authority, observed, now) {
+            leaf::Step::Ready(leaf) => {
+                let object = secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition);
+                objects.extend(Some(object).filter(is_new));
+            }
+            leaf::Step::Missing(request) => requests.push(request),
+        }
+    }
+    objects
+}
+
+/// Whether an object holds something newly made.
+fn is_new(object: &DesiredObject) -> bool {
+    object.precondition != Precondition::None
+}
+
+/// The same without the annotations that ask for renewals: those wait.
+fn without_wishes(observed: &Observed) -> Observed {
+    let mut calm = observed.clone();
+    for secret in calm.secrets.values_mut() {
+        let asked =
+            |secret: &Secret, key: &str| annotations::is_true(secret.metadata.annotations.as_ref(), key);
+        for key in [annotations::FORCE_RENEW, annotations::FORCE_REPLACE] {
+            if asked(secret, key)
+                && let Some(all) = &mut Arc::make_mut(secret).metadata.annotations
+            {
+                all.remove(key);
+            }
+        }
+    }
+    calm
+}

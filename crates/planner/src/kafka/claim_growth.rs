@@ -1,0 +1,87 @@
+//! How a wanted claim fits the one that is there: sizes only grow, and only where the storage class lets them.
+
+use std::collections::BTreeSet;
+
+use api::conditions::reasons;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use serde_json::Value;
+
+use super::cluster::Warning;
+use super::observed::Observed;
+use super::validate::storage::quantity;
+use objects::DesiredObject;
+
+/// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
+pub fn fitted(
+    mut wanted: DesiredObject,
+    observed: &Observed,
+    warnings: &mut Vec<Warning>,
+    unknown: &mut BTreeSet<String>,
+) -> DesiredObject {
+    let name = wanted.reference.name.clone();
+    let Some(live) = observed.claims.get(&name) else { return wanted };
+    let present = requested(live);
+    let size = wanted.object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
+    let (Some(present), Some(size)) = (present, size) else { return wanted };
+    let (Some(has), Some(wants)) = (quantity(&present), quantity(&size)) else { return wanted };
+    let keep = if wants < has {
+        // A claim that is larger than asked for is as good.
+        true
+    } else if wants > has {
+        match growth(live, observed) {
+            Growth::Possible => false,
+            Growth::Later => true,
+            Growth::Unknown(class) => {
+                unknown.insert(class);
+                true
+            }
+            Growth::Impossible(why) => {
+                warnings.push(Warning {
+                    reason: reasons::PVC_RESIZING_WARNING.to_owned(),
+                    message: format!("claim {name} cannot grow from {present} to {size}: {why}"),
+                });
+                true
+            }
+        }
+    } else {
+        false
+    };
+    if keep {
+        wanted.object["spec"]["resources"]["requests"]["storage"] = Value::String(present);
+    }
+    wanted
+}
+
+/// Whether a claim can grow.
+enum Growth {
+    Possible,
+    /// Not before it is bound: the event of that brings the next pass.
+    Later,
+    /// It depends on this storage class.
+    Unknown(String),
+    Impossible(String),
+}
+
+fn growth(claim: &PersistentVolumeClaim, observed: &Observed) -> Growth {
+    if claim.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Bound") {
+        return Growth::Later;
+    }
+    let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.clone()).unwrap_or_default();
+    if class.is_empty() {
+        return Growth::Impossible("it has no storage class".to_owned());
+    }
+    match observed.storage_classes.get(&class) {
+        None => Growth::Unknown(class),
+        Some(Some(false)) => Growth::Impossible(format!(
+            "its storage class {class:?} does not allow it; set allowVolumeExpansion: true there if its \
+             provisioner can do it, or write the former size"
+        )),
+        // The API server judges.
+        Some(Some(true) | None) => Growth::Possible,
+    }
+}
+
+fn requested(claim: &PersistentVolumeClaim) -> Option<String> {
+    let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+    requests.get("storage").map(|quantity| quantity.0.clone())
+}

@@ -1,0 +1,123 @@
+//! `agent.config`: what the agent of a node needs to know.
+
+use api::agent::AgentConfig;
+use api::agent::Heap;
+use api::agent::KeyStore;
+use api::agent::RackSource;
+use api::agent::Role;
+use api::agent::SystemProperty;
+use api::agent::xx_flags;
+
+use super::server::{CLUSTER_TRUST, NODE_KEYSTORE, custom_keystore};
+use crate::kafka::cluster::{
+    CONTROLLER_PORT, Cluster, Node, Pool, Quorum, REPLICATION_PORT, Rack, VolumeKind,
+};
+
+/// Where the Secret of the node is mounted.
+pub const NODE_CERTIFICATES: &str = "/opt/kafka/node-certs";
+/// Upper bound of the heap when the pool names none: 5 GiB, the rest is for the page cache.
+const HEAP_MAXIMUM: u64 = 5 * 1024 * 1024 * 1024;
+/// The heap's share of the memory limit when the pool names no size.
+const HEAP_PERCENTAGE: u8 = 50;
+
+/// The file as JSON.
+pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
+    // Plain strings and numbers: this cannot fail.
+    serde_json::to_string_pretty(&config(cluster, node)).unwrap_or_default()
+}
+
+/// The settings of a node's agent.
+pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
+    let pool = node.pool;
+    let pod = cluster.pod_name(node);
+    let mut keystores = vec![KeyStore {
+        target: NODE_KEYSTORE.into(),
+        key: format!("{NODE_CERTIFICATES}/{pod}.key").into(),
+        certificates: format!("{NODE_CERTIFICATES}/{pod}.crt").into(),
+    }];
+    if pool.broker {
+        for listener in cluster.listeners.iter().filter(|listener| listener.certificate.is_some()) {
+            let file = format!("{NODE_CERTIFICATES}/{}-{}", listener.name, listener.port);
+            keystores.push(KeyStore {
+                target: custom_keystore(listener).into(),
+                key: format!("{file}.key").into(),
+                certificates: format!("{file}.crt").into(),
+            });
+        }
+    }
+    let mut roles = Vec::new();
+    if pool.controller {
+        roles.push(Role::Controller);
+    }
+    if pool.broker {
+        roles.push(Role::Broker);
+    }
+    let jvm = &pool.jvm;
+    let heap =
+        (jvm.xms.is_some() || jvm.xmx.is_some()).then(|| Heap { xms: jvm.xms.clone(), xmx: jvm.xmx.clone() });
+    let rack = cluster.rack.as_ref().filter(|_| pool.broker).map(|rack| match rack {
+        Rack::TopologyLabel(key) => RackSource::TopologyLabel { key: key.clone() },
+        Rack::EnvironmentVariable(name) => RackSource::Env { name: name.clone() },
+    });
+    let metadata = pool.metadata_volume().map(|volume| Pool::log_dir(volume, node.id)).unwrap_or_default();
+    AgentConfig {
+        node_id: node.id,
+        pod_name: pod,
+        roles,
+        keystores,
+        client_authorities: CLUSTER_TRUST.into(),
+        metadata_log_dir: metadata.into(),
+        log_dirs: pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id).into()).collect(),
+        initial_controllers: initial_controllers(cluster, node),
+        static_voters: cluster.quorum == Quorum::Static,
+        controller_port: pool.controller.then_some(CONTROLLER_PORT),
+        replication_port: pool.broker.then_some(REPLICATION_PORT),
+        internal_tls: true,
+        heap,
+        dynamic_heap_percentage: HEAP_PERCENTAGE,
+        dynamic_heap_max_bytes: Some(HEAP_MAXIMUM),
+        jvm_performance_options: xx_flags(&jvm.xx),
+        java_system_properties: jvm
+            .system_properties
+            .iter()
+            .map(|(name, value)| SystemProperty { name: name.clone(), value: value.clone() })
+            .collect(),
+        gc_logging: jvm.gc_logging,
+        extra_class_path: Vec::new(),
+        extra_jvm_arguments: Vec::new(),
+        rack,
+        node_port_addresses: false,
+    }
+}
+
+/// With which voters a node formats an empty disk; `None`: it joins what is there.
+///
+/// The first controllers found the quorum together, each with a directory id that the operator made. Once the quorum
+/// has existed, a controller that lost a *persistent* volume must not found it again: if a majority had lost theirs,
+/// they would elect a leader with an empty log and the survivors would follow. It joins as an observer with a new
+/// directory id and, through `controller.quorum.auto.join.enable`, takes the place of its old voter. A controller on
+/// an *ephemeral* volume loses its disk with every restart, and its data with it by the user's choice: it comes back
+/// as the voter it was, at once, and a cluster that lost all its pods starts anew instead of never.
+fn initial_controllers(cluster: &Cluster, node: Node<'_>) -> Option<String> {
+    let Quorum::Dynamic { directory_ids, initial, formed } = &cluster.quorum else {
+        return None;
+    };
+    if !node.pool.controller || !initial.contains(&node.id) {
+        return None;
+    }
+    let ephemeral =
+        node.pool.metadata_volume().is_some_and(|volume| matches!(volume.kind, VolumeKind::Ephemeral { .. }));
+    if *formed && !ephemeral {
+        return None;
+    }
+    let mut voters = Vec::new();
+    for controller in cluster.controllers() {
+        if let Some(directory) =
+            directory_ids.get(&controller.id).filter(|_| initial.contains(&controller.id))
+        {
+            let host = cluster.pod_host(controller);
+            voters.push(format!("{}@{host}:{CONTROLLER_PORT}:{directory}", controller.id));
+        }
+    }
+    Some(voters.join(","))
+}

@@ -1,0 +1,216 @@
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+const OURS: &str = annotations::FINALIZER_TOPIC_OPERATOR;
+
+fn named<K: DeserializeOwned>(metadata: &Value) -> BTreeMap<String, Arc<K>> {
+    let name = metadata["name"].as_str().unwrap().to_owned();
+    let object =
+        serde_json::from_value(json!({"metadata": metadata, "spec": {"selector": {}, "pods": []}})).unwrap();
+    BTreeMap::from([(name, Arc::new(object))])
+}
+
+fn owned(name: &str, kind: &str) -> Value {
+    json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}, "ownerReferences": [
+        {"apiVersion": "kafka.strimzi.io/v1", "kind": kind, "name": "x", "uid": "u"}]})
+}
+
+fn remains() -> Remains {
+    Remains {
+        namespace: "ns".to_owned(),
+        name: "c".to_owned(),
+        topics: Some(Vec::new()),
+        ..Remains::default()
+    }
+}
+
+fn topic(name: &str, deleted_at: Option<Timestamp>) -> Topic {
+    Topic {
+        namespace: "ns".to_owned(),
+        name: name.to_owned(),
+        resource_version: Some("7".to_owned()),
+        finalizers: vec!["other".to_owned(), OURS.to_owned()],
+        deleted_at,
+    }
+}
+
+fn names_of(plan: &Plan) -> Vec<String> {
+    plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect()
+}
+
+#[test]
+fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
+    let mut remains = remains();
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.secrets = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.secrets.extend(named(&owned("c-cluster-ca", "Kafka")));
+    remains.config_maps = named(&owned("c-p-0", "KafkaNodePool"));
+    remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
+    assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
+}
+
+/// A claim that goes with its pool or with the cluster.
+fn deletable(name: &str) -> Value {
+    let mut metadata = owned(name, "KafkaNodePool");
+    metadata["annotations"] = json!({"strimzi.io/delete-claim": "true"});
+    metadata["uid"] = json!(format!("uid-of-{name}"));
+    metadata
+}
+
+#[test]
+fn only_claims_that_were_to_go_go() {
+    let mut remains = remains();
+    remains.seen = true;
+    remains.claims = named(&deletable("data-0-c-p-0"));
+    let mut add = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut claim = deletable(name);
+        change(&mut claim);
+        remains.claims.extend(named(&claim));
+    };
+    add("kept", &|claim| claim["annotations"] = json!({"strimzi.io/delete-claim": "false"}));
+    add("bare", &|claim| claim["annotations"] = Value::Null);
+    add("of-somebody-else", &|claim| claim["labels"] = json!({"strimzi.io/kind": "Other"}));
+    // As a restore makes it, before its cluster.
+    add("restored", &|claim| claim["ownerReferences"] = Value::Null);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(names_of(&plan), ["PersistentVolumeClaim data-0-c-p-0"]);
+    // One that has its name by then is another one.
+    assert_eq!(plan.delete[0].uid.as_deref(), Some("uid-of-data-0-c-p-0"));
+}
+
+#[test]
+fn claims_go_only_when_a_resource_is_known_to_have_gone() {
+    let mut remains = remains();
+    remains.claims = named(&deletable("data-0-c-p-0"));
+    // As while a backup is restored: nothing, then pools and Secrets without their owners.
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.pools = true;
+    remains.pod_sets = named(&json!({"name": "c-p", "labels": {"strimzi.io/kind": "Kafka"}}));
+    remains.secrets = named(&json!({"name": "c-cluster-ca-cert", "labels": {"strimzi.io/kind": "Kafka"}}));
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.secrets = named(&json!({"name": "c-trustbundle", "labels": {"strimzi.io/kind": "Kafka"}}));
+    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
+}
+
+#[test]
+fn what_lies_outside_the_namespace_goes_and_what_lies_in_it_has_an_owner() {
+    let object = |kind: &str, namespace: Option<&str>| ObjectId {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: "it".to_owned(),
+    };
+    let mut remains = remains();
+    remains.others = BTreeSet::from([
+        object("Role", Some("ns")),
+        object("RoleBinding", Some("elsewhere")),
+        object("ClusterRoleBinding", None),
+    ]);
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["ClusterRoleBinding it", "RoleBinding it"]);
+}
+
+#[test]
+fn topics_lose_the_finalizer_and_no_other() {
+    let mut remains = remains();
+    remains.seen = true;
+    let mut free = topic("free", None);
+    free.finalizers.pop();
+    remains.topics = Some(vec![topic("orders", None), free]);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!(plan.finalizers.len(), 1);
+    assert_eq!(plan.finalizers[0].object.name, "orders");
+    assert_eq!(plan.finalizers[0].finalizers, ["other"]);
+    assert_eq!(plan.finalizers[0].resource_version.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_resource_that_is_being_deleted_only_lets_its_topics_go() {
+    let mut remains = remains();
+    remains.terminating = true;
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.topics = Some(vec![topic("orders", None)]);
+    let plan = plan(&remains, Timestamp::now());
+    assert_eq!((plan.finalizers.len(), plan.delete.len()), (1, 0));
+}
+
+#[test]
+fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_after_them() {
+    let now = Timestamp::now();
+    let ago = |seconds: i64| Some(now - jiff::SignedDuration::from_secs(seconds));
+    let mut remains = remains();
+    remains.topics = Some(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]);
+    let planned = plan(&remains, now);
+    let released: Vec<&str> = planned.finalizers.iter().map(|one| one.object.name.as_str()).collect();
+    assert_eq!((released, planned.requeue_seconds), (vec!["stuck"], Some(40)));
+    // A pool shows that there was a cluster.
+    remains.pools = true;
+    assert_eq!(plan(&remains, now).finalizers.len(), 3);
+}
+
+#[test]
+fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
+    let copied = |name: &str| json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}});
+    let mut remains = remains();
+    remains.topics = Some(vec![topic("alive", None)]);
+    remains.secrets = named(&copied("c-cluster-ca-cert"));
+    remains.config_maps = named(&copied("c-p-0"));
+    remains.claims = named(&copied("data-0-c-p-0"));
+    remains.others = BTreeSet::from([ObjectId {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        namespace: Some("ns".to_owned()),
+        name: "c-kafka-bootstrap".to_owned(),
+    }]);
+    // A set of pods that is of Connect.
+    remains.pod_sets = named(&json!({"name": "c-connect", "labels": {"strimzi.io/kind": "KafkaConnect"}}));
+    assert!(plan(&remains, Timestamp::now()).finalizers.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
+    assert_eq!(plan(&remains, Timestamp::now()).finalizers.len(), 1);
+}
+
+#[test]
+fn a_grant_speaks_for_the_namesakes_that_it_names() {
+    let data = BTreeMap::from([("clusters".to_owned(), "kafka/c, kafka/d ns/c,c".to_owned())]);
+    assert_eq!(granted_namesakes(&data, "ns", "c"), [("kafka".to_owned(), "c".to_owned())].into());
+    assert!(granted_namesakes(&BTreeMap::new(), "ns", "c").is_empty());
+}
+
+#[test]
+fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
+    let mut remains = remains();
+    remains.seen = true;
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    remains.topics = Some(vec![topic("orders", None)]);
+    remains.secrets = named(&json!({"name": "c-trustbundle"}));
+    let kept = plan(&remains, Timestamp::now());
+    assert!(kept.delete.is_empty() && kept.finalizers.is_empty());
+    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
+    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["StrimziPodSet c-p"]);
+}
+
+#[test]
+fn topics_that_could_not_be_listed_are_asked_for_again() {
+    let mut remains = remains();
+    remains.topics = None;
+    assert!(plan(&remains, Timestamp::now()).requeue_seconds.is_some());
+}
+
+#[test]
+fn a_topic_operator_serves_the_namespaces_it_was_given() {
+    let binding = |namespace: &str, cluster_namespace: &str, cluster: &str| TopicBinding {
+        namespace: namespace.to_owned(),
+        cluster_namespace: cluster_namespace.to_owned(),
+        cluster: cluster.to_owned(),
+    };
+    let bindings = [binding("ns", "ns", "c"), binding("topics", "ns", "c"), binding("topics", "ns", "d")];
+    assert_eq!(topic_namespaces("ns", "c", &bindings), ["ns".to_owned(), "topics".to_owned()].into());
+    // The topics there belong to a namesake that lives.
+    assert!(topic_namespaces("topics", "c", &bindings).is_empty());
+    assert_eq!(topic_namespaces("other", "c", &bindings), ["other".to_owned()].into());
+}

@@ -1,0 +1,56 @@
+//! The ConfigMap of a node, and those with the logging of the entity operator.
+
+use api::{annotations, labels, names};
+use serde_json::json;
+
+use super::meta::{Object, Owner, component_labels, pool_labels};
+use super::pod_set::DIRECTORY_IDS;
+use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
+use crate::kafka::config::{agent, logging, server};
+use objects::DesiredObject;
+
+/// The ConfigMap of a node, named like its pod.
+pub fn node(cluster: &Cluster, node: Node<'_>) -> DesiredObject {
+    let pod = cluster.pod_name(node);
+    let data = json!({
+        names::keys::SERVER_CONFIG: server::generate(cluster, node),
+        names::keys::AGENT_CONFIG: agent::generate(cluster, node),
+        names::keys::LOG4J2_PROPERTIES: logging::kafka(&cluster.logging),
+        names::keys::CLUSTER_ID: cluster.cluster_id.clone().unwrap_or_default(),
+        names::keys::METADATA_VERSION: cluster.metadata_version,
+    });
+    let mut object = Object::new(cluster, "v1", "ConfigMap", pod.clone(), pool_labels(cluster, node.pool))
+        .owner(Owner::Pool(node.pool))
+        .label(labels::POD_NAME, pod)
+        .annotation(annotations::KAFKA_VERSION, &cluster.version.version);
+    if let Quorum::Dynamic { directory_ids, .. } = &cluster.quorum {
+        object = object.annotation(DIRECTORY_IDS, json!(directory_ids).to_string());
+    }
+    object.set("data", data).build()
+}
+
+/// Logging of the topic operator.
+pub fn topic_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
+    let component = names::entity_operator::topic_operator(&cluster.name);
+    let labels = component_labels(cluster, &component, labels::component::ENTITY_TOPIC_OPERATOR);
+    entity(cluster, names::entity_operator::topic_operator_config_map(&cluster.name), labels, container)
+}
+
+/// Logging of the user operator.
+pub fn user_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
+    let component = names::entity_operator::user_operator(&cluster.name);
+    let labels = component_labels(cluster, &component, labels::component::ENTITY_USER_OPERATOR);
+    entity(cluster, names::entity_operator::user_operator_config_map(&cluster.name), labels, container)
+}
+
+fn entity(
+    cluster: &Cluster,
+    name: String,
+    labels: super::meta::Pairs,
+    container: &EntityContainer,
+) -> DesiredObject {
+    let text = logging::entity_operator(&container.logging);
+    Object::new(cluster, "v1", "ConfigMap", name, labels)
+        .set("data", json!({names::keys::LOG4J2_PROPERTIES: text}))
+        .build()
+}

@@ -1,0 +1,155 @@
+//! The Secrets: authorities, trust, certificates.
+
+use std::collections::BTreeMap;
+
+use api::{annotations, labels, names};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::meta::{Object, Owner, component_labels, kafka_labels};
+use crate::kafka::cluster::{CaSettings, Cluster};
+use objects::DesiredObject;
+use objects::Precondition;
+
+/// Content of a Secret before it is encoded.
+pub type Data = BTreeMap<String, Vec<u8>>;
+
+fn encoded(data: &Data) -> Value {
+    let mut map = Map::new();
+    for (key, value) in data {
+        map.insert(key.clone(), Value::String(STANDARD.encode(value)));
+    }
+    Value::Object(map)
+}
+
+/// The Secret with the certificates, or the one with the key, of an authority.
+pub fn authority(
+    cluster: &Cluster,
+    settings: &CaSettings,
+    name: &str,
+    data: &Data,
+    generation: (&str, i64),
+    precondition: Precondition,
+) -> DesiredObject {
+    let labels =
+        component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::CERTIFICATE_AUTHORITY);
+    let mut object = Object::new(cluster, "v1", "Secret", name.to_owned(), labels);
+    if !settings.owner_reference {
+        object = object.owner(Owner::Nobody);
+    }
+    if name == names::cluster_ca_cert_secret(&cluster.name) {
+        object = object.template(cluster.templates.get("clusterCaCert"));
+    }
+    object
+        .annotation(generation.0, generation.1.to_string())
+        .precondition(precondition)
+        .set("type", json!("Opaque"))
+        .set("data", encoded(data))
+        .build()
+}
+
+/// `<c>-trustbundle`: whom the nodes trust.
+pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
+    let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
+    Object::new(cluster, "v1", "Secret", names::trust_bundle_secret(&cluster.name), labels)
+        .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
+        .annotation(annotations::CLIENTS_CA_CERT_GENERATION, clients_ca.to_string())
+        .set("type", json!("Opaque"))
+        .set("data", encoded(data))
+        .build()
+}
+
+/// A Secret with a leaf certificate: of a node, of the operator, of the entity operator.
+pub fn leaf(
+    cluster: &Cluster,
+    owner: &LeafOwner,
+    data: &Data,
+    ca_generation: i64,
+    precondition: Precondition,
+) -> DesiredObject {
+    let (name, labels) = match owner {
+        LeafOwner::Node { pod } => (pod.clone(), kafka_labels(cluster)),
+        LeafOwner::ClusterOperator => (
+            names::cluster_operator_certs_secret(&cluster.name),
+            component_labels(
+                cluster,
+                names::SHARED_COMPONENT_NAME,
+                labels::component::CLUSTER_OPERATOR_CERTS,
+            ),
+        ),
+        LeafOwner::TopicOperator => (
+            names::entity_operator::topic_operator_certs_secret(&cluster.name),
+            component_labels(
+                cluster,
+                &names::entity_operator::topic_operator(&cluster.name),
+                labels::component::ENTITY_TOPIC_OPERATOR,
+            ),
+        ),
+        LeafOwner::UserOperator => (
+            names::entity_operator::user_operator_certs_secret(&cluster.name),
+            component_labels(
+                cluster,
+                &names::entity_operator::user_operator(&cluster.name),
+                labels::component::ENTITY_USER_OPERATOR,
+            ),
+        ),
+    };
+    Object::new(cluster, "v1", "Secret", name, labels)
+        .annotation(annotations::CLUSTER_CA_CERT_GENERATION, ca_generation.to_string())
+        .precondition(precondition)
+        .set("type", json!("Opaque"))
+        .set("data", encoded(data))
+        .build()
+}
+
+/// Whose certificate it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeafOwner {
+    /// A Kafka node's.
+    Node {
+        /// Name of the pod.
+        pod: String,
+    },
+    /// The cluster operator's.
+    ClusterOperator,
+    /// The topic operator's.
+    TopicOperator,
+    /// The user operator's.
+    UserOperator,
+}
+
+impl LeafOwner {
+    /// Name of the Secret.
+    pub fn secret(&self, cluster: &str) -> String {
+        match self {
+            Self::Node { pod } => pod.clone(),
+            Self::ClusterOperator => names::cluster_operator_certs_secret(cluster),
+            Self::TopicOperator => names::entity_operator::topic_operator_certs_secret(cluster),
+            Self::UserOperator => names::entity_operator::user_operator_certs_secret(cluster),
+        }
+    }
+
+    /// Common name in the certificate.
+    pub fn common_name(&self, cluster: &str) -> String {
+        match self {
+            Self::Node { .. } => api::principals::kafka_common_name(cluster),
+            Self::ClusterOperator => api::principals::CLUSTER_OPERATOR_COMMON_NAME.to_owned(),
+            Self::TopicOperator => names::entity_operator::topic_operator(cluster),
+            Self::UserOperator => names::entity_operator::user_operator(cluster),
+        }
+    }
+
+    /// Keys of the certificate and the private key in the Secret.
+    pub fn keys(&self) -> (String, String) {
+        match self {
+            Self::Node { pod } => (format!("{pod}.crt"), format!("{pod}.key")),
+            Self::ClusterOperator => {
+                (names::keys::CLUSTER_OPERATOR_CRT.to_owned(), names::keys::CLUSTER_OPERATOR_KEY.to_owned())
+            }
+            Self::TopicOperator | Self::UserOperator => {
+                (names::keys::ENTITY_OPERATOR_CRT.to_owned(), names::keys::ENTITY_OPERATOR_KEY.to_owned())
+            }
+        }
+    }
+}

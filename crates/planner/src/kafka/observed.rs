@@ -1,0 +1,177 @@
+//! What was seen before planning: the custom resources, the live objects of one cluster, Kafka's own state, and the
+//! settings of the operator. Read only; everything comes from caches, so making one costs a few pointers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+
+use objects::ObjectId;
+use pki::Material;
+
+/// Everything that planning one Kafka cluster depends on, but the time.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// The Kafka resource. `None` only in [`Default`].
+    pub kafka: Option<Arc<Kafka>>,
+    /// Node pools labelled with the name of the cluster, sorted by name.
+    pub pools: Vec<Arc<KafkaNodePool>>,
+    /// Pod sets of the cluster, by name.
+    pub pod_sets: BTreeMap<String, Arc<StrimziPodSet>>,
+    /// Pods labelled with `strimzi.io/cluster` and `strimzi.io/kind: Kafka`, by name.
+    pub pods: BTreeMap<String, Arc<Pod>>,
+    /// Claims of the cluster, by name.
+    pub claims: BTreeMap<String, Arc<PersistentVolumeClaim>>,
+    /// Secrets of the cluster (label `strimzi.io/cluster`) and every Secret of the namespace that the resource
+    /// refers to, by name.
+    pub secrets: BTreeMap<String, Arc<Secret>>,
+    /// ConfigMaps of the cluster and those that the resource refers to, by name.
+    pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
+    /// Deployments of the cluster, by name.
+    pub deployments: BTreeMap<String, Arc<Deployment>>,
+    /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
+    /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
+    pub others: BTreeSet<ObjectId>,
+    /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
+    /// operator may not know.
+    pub storage_classes: BTreeMap<String, Option<bool>>,
+    /// What Kafka said; `None`: it was not asked or did not answer.
+    pub view: Option<KafkaView>,
+    /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
+    pub compared: Option<String>,
+    /// What apply made for the material requests of the previous round of this pass, by identifier.
+    pub made: BTreeMap<String, Material>,
+    /// Settings of the operator.
+    pub settings: Arc<PlanSettings>,
+}
+
+/// The part of the operator's settings that plans depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the operator's environment")]
+pub struct PlanSettings {
+    /// Version of the operator, for `operatorLastSuccessfulVersion`.
+    pub operator_version: String,
+    /// Image with the operators and the agent.
+    pub operator_image: String,
+    /// Image of the topic operator, when it is another one.
+    pub topic_operator_image: Option<String>,
+    /// Image of the user operator, when it is another one.
+    pub user_operator_image: Option<String>,
+    /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
+    pub kafka_images: BTreeMap<String, String>,
+    /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
+    pub image_pull_policy: Option<String>,
+    /// Names of the image pull secrets of every operand.
+    pub image_pull_secrets: Vec<String>,
+    /// Whether NetworkPolicies are made.
+    pub network_policies: bool,
+    /// Whether PodDisruptionBudgets are made.
+    pub pod_disruption_budgets: bool,
+    /// Whether PKCS #12 trust stores are put beside the certificates of the authorities.
+    pub pkcs12: bool,
+    /// Namespace of the operator.
+    pub operator_namespace: Option<String>,
+    /// Labels that select the operator's namespace in NetworkPolicies; empty: any namespace.
+    pub operator_namespace_labels: BTreeMap<String, String>,
+    /// Whether the entity operator may watch another namespace than the cluster's.
+    pub entity_operator_watched_namespace: bool,
+    /// `cluster.local` unless the cluster says otherwise.
+    pub dns_domain: String,
+    /// Pattern of labels that are not copied from custom resources (`STRIMZI_LABELS_EXCLUSION_PATTERN`);
+    /// `None`: the default.
+    pub labels_exclusion_pattern: Option<String>,
+    /// Labels put on every Kafka pod (`STRIMZI_CUSTOM_KAFKA_LABELS`).
+    pub custom_kafka_labels: BTreeMap<String, String>,
+    /// Labels put on every entity operator pod.
+    pub custom_entity_operator_labels: BTreeMap<String, String>,
+    /// Environment variables copied into every operand container (the proxy settings).
+    pub shared_environment: BTreeMap<String, String>,
+    /// Feature gates that differ from their default, to be passed on.
+    pub feature_gates: String,
+}
+
+impl Default for PlanSettings {
+    fn default() -> Self {
+        Self {
+            operator_version: env!("CARGO_PKG_VERSION").to_owned(),
+            operator_image: String::new(),
+            topic_operator_image: None,
+            user_operator_image: None,
+            kafka_images: BTreeMap::new(),
+            image_pull_policy: None,
+            image_pull_secrets: Vec::new(),
+            network_policies: true,
+            pod_disruption_budgets: true,
+            pkcs12: true,
+            operator_namespace: None,
+            operator_namespace_labels: BTreeMap::new(),
+            entity_operator_watched_namespace: false,
+            dns_domain: "cluster.local".to_owned(),
+            labels_exclusion_pattern: None,
+            custom_kafka_labels: BTreeMap::new(),
+            custom_entity_operator_labels: BTreeMap::new(),
+            shared_environment: BTreeMap::new(),
+            feature_gates: String::new(),
+        }
+    }
+}
+
+/// What Kafka said about itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KafkaView {
+    /// The cluster id.
+    pub cluster_id: String,
+    /// Ids of the registered brokers, fenced ones included.
+    pub registered_brokers: BTreeSet<i32>,
+    /// Ids of the brokers that are up and not fenced.
+    pub active_brokers: BTreeSet<i32>,
+    /// The metadata quorum; `None`: not known.
+    pub quorum: Option<QuorumView>,
+    /// Finalized level of `metadata.version`; `None`: not known.
+    pub metadata_level: Option<i16>,
+    /// Brokers that hold at least one replica; `None`: not known (then none is removed).
+    pub brokers_with_replicas: Option<BTreeSet<i32>>,
+    /// What `describeConfigs` said about each broker that was asked.
+    pub broker_configs: BrokerConfigs,
+}
+
+/// Options of brokers, by node id and name.
+pub type BrokerConfigs = BTreeMap<i32, BTreeMap<String, ConfigView>>;
+
+/// The metadata quorum.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QuorumView {
+    /// Id of the active controller; negative: none.
+    pub leader: i32,
+    /// Voters: node id and directory id (empty for a static quorum).
+    pub voters: BTreeMap<i32, String>,
+    /// Observers: node id and directory id.
+    pub observers: BTreeMap<i32, String>,
+}
+
+/// One option of a broker as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigView {
+    /// `None` for secrets and unset options.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub source: ConfigSource,
+}
+
+/// Where the value of an option comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// Changed at run time on this broker.
+    DynamicBroker,
+    /// Changed at run time for all brokers.
+    DynamicDefault,
+    /// From `server.properties`.
+    StaticFile,
+    /// Kafka's default.
+    #[default]
+    Default,
+    /// Anything else.
+    Other,
+}

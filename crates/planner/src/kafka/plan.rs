@@ -1,0 +1,361 @@
+//! Puts the plan of a Kafka cluster together. Pure: what was seen and the time in, a [`Plan`] out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{annotations, names};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::certificates::{self, Certificates, NodeCertificate};
+use super::claim_growth;
+use super::cluster::{Cluster, Node, Quorum, Rack, Warning};
+use super::config::live;
+use super::objects::pod_set::{MANUAL_SINCE, ManualUpdate};
+use super::objects::{
+    claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
+};
+use super::observed::{KafkaView, Observed};
+use super::orphans;
+use super::restart::Restart;
+use super::restart_reasons;
+use super::status::{self, Progress};
+use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, directory_id_request};
+use crate::kafka::admin_call::AdminCall;
+use crate::kafka::admin_call::PlannedNode;
+use objects::{Deletion, DesiredObject, FinalizerRemoval};
+use pki::MaterialRequest;
+
+/// The outcome of planning one Kafka cluster.
+///
+/// Apply carries it out in this order: `materials` (when there are any the plan is not complete: they are made
+/// in memory, put into [`Observed::made`] and the cluster is planned again), then
+/// `apply` in the given order, `delete`, `admin`, `restarts` (as the rolling policy allows), `status`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// Keys, passwords and identifiers that must exist before the objects can be planned.
+    pub materials: Vec<MaterialRequest>,
+    /// Storage classes of which the plan has to know whether their volumes may grow. As with materials, the plan is not
+    /// complete until it is told.
+    pub storage_classes: BTreeSet<String>,
+    /// Objects to write, in order. An object equal to the live one is still listed: apply compares.
+    pub apply: Vec<DesiredObject>,
+    /// Objects to delete.
+    pub delete: Vec<Deletion>,
+    /// Finalizers to take off.
+    pub finalizers: Vec<FinalizerRemoval>,
+    /// Calls to Kafka itself.
+    pub admin: Vec<AdminCall>,
+    /// Pods that should be restarted, when it is safe, and why.
+    pub restarts: Vec<Restart>,
+    /// Every Kafka node that should exist, in the order of node ids.
+    pub nodes: Vec<PlannedNode>,
+    /// What to write into the statuses.
+    pub status: StatusPlan,
+    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
+    pub requeue_seconds: Option<u64>,
+    /// What the cluster still waits for, in words ("pod my-dual-0 is not ready").
+    pub waiting_for: Vec<String>,
+    /// Fingerprint of every option that can change without a restart. While it is the one that was last compared
+    /// with Kafka, there is no need to ask the brokers for their configuration again.
+    pub live_config_fingerprint: String,
+}
+
+/// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct StatusPlan {
+    /// The complete `status` of the Kafka resource as JSON; `None` writes nothing.
+    pub kafka: Option<Value>,
+    /// The complete `status` of each pool, by name.
+    pub pools: BTreeMap<String, Value>,
+}
+
+/// Seconds until brokers that were told an option are asked for it again.
+const COMPARE_AGAIN_SECONDS: u64 = 2;
+
+/// Plans one pass over one Kafka cluster.
+///
+/// - A resource that is wrong yields a plan that writes statuses, and certificates that are about to end.
+/// - While keys or identifiers are missing, the plan contains requests for them and nothing else.
+/// - Else the plan is complete, and carrying it out again changes nothing.
+pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
+    let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
+    let (cluster, mut warnings) = match validate::validate(observed) {
+        Ok(validated) => validated,
+        Err(invalid) => return refused(kafka, &invalid, observed, now),
+    };
+    let mut requests = identifiers(&cluster);
+    let certificates = match certificates::plan(&cluster, observed, now) {
+        certificates::Outcome::Wrong(problems) => {
+            let reason = api::conditions::reasons::INVALID_RESOURCE;
+            let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
+            return refused(kafka, &invalid, observed, now);
+        }
+        certificates::Outcome::Missing(missing) => {
+            requests.extend(missing);
+            return Plan { materials: requests, ..Plan::default() };
+        }
+        certificates::Outcome::Ready(certificates) => certificates,
+    };
+    if !requests.is_empty() {
+        return Plan { materials: requests, ..Plan::default() };
+    }
+    complete(kafka, &cluster, &certificates, observed, &mut warnings, now)
+}
+
+/// Says what is wrong, and keeps what runs from running out of certificates.
+fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    if let Some(cluster) = &invalid.cluster {
+        match certificates::upkeep::plan(cluster, observed, now) {
+            Ok(objects) => plan.apply = objects,
+            Err(requests) => return Plan { materials: requests, ..Plan::default() },
+        }
+    }
+    plan.status.kafka = Some(status::invalid(kafka, invalid, now));
+    plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
+    plan
+}
+
+/// Identifiers that must be made first.
+fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
+    let mut requests = Vec::new();
+    if cluster.cluster_id.is_none() {
+        requests.push(MaterialRequest::Uuid { id: CLUSTER_ID_REQUEST.to_owned() });
+    }
+    if let Quorum::Dynamic { directory_ids, initial, .. } = &cluster.quorum {
+        for node in initial.iter().filter(|node| !directory_ids.contains_key(node)) {
+            requests.push(MaterialRequest::Uuid { id: directory_id_request(*node) });
+        }
+    }
+    requests
+}
+
+fn complete(
+    kafka: &api::Kafka,
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    warnings: &mut Vec<Warning>,
+    now: Timestamp,
+) -> Plan {
+    let settings = observed.settings.as_ref();
+    let mut plan = Plan { live_config_fingerprint: live::live_fingerprint(cluster), ..Plan::default() };
+    plan.apply.extend(certificates.objects.iter().cloned());
+    plan.apply.push(rbac::kafka_service_account(cluster));
+    if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
+        plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+    }
+    if settings.network_policies {
+        plan.apply.push(network_policy::kafka(cluster, settings));
+    }
+    plan.apply.push(service::bootstrap(cluster));
+    plan.apply.push(service::brokers(cluster));
+    if settings.pod_disruption_budgets {
+        plan.apply.push(pod_disruption_budget::kafka(cluster));
+    }
+    for node in cluster.nodes() {
+        for wanted in claim::of_node(cluster, node) {
+            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut plan.storage_classes));
+        }
+        plan.apply.push(config_map::node(cluster, node));
+    }
+    let mut progress = Progress::default();
+    for pool in &cluster.pools {
+        let mut pods = Vec::new();
+        for id in &pool.nodes {
+            let node = Node { id: *id, pool };
+            let none = NodeCertificate::default();
+            let certificate = certificates.nodes.get(id).unwrap_or(&none);
+            let desired = pod::of_node(cluster, node, certificate, settings);
+            look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
+            plan.nodes.push(planned(cluster, node));
+            pods.push(desired);
+        }
+        let manual = manual_update(cluster, pool, observed, now);
+        plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+        plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
+    }
+    plan.nodes.sort_by_key(|node| node.id);
+    entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
+    plan.delete = orphans::of(cluster, observed, &plan.apply);
+    if let Some(view) = &observed.view {
+        plan.admin = admin_calls(cluster, view, observed, &plan);
+    } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
+        && progress.waiting_for.is_empty()
+    {
+        progress.waiting_for.push("Kafka has not answered yet".to_owned());
+    }
+    if progress.waiting_for.is_empty() && !runs_with_its_options(cluster, observed, &plan) {
+        progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
+        // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
+        plan.requeue_seconds = observed.view.is_some().then_some(COMPARE_AGAIN_SECONDS);
+    }
+    warnings.sort();
+    warnings.dedup();
+    plan.status.kafka = Some(status::kafka(kafka, cluster, certificates, observed, warnings, &progress, now));
+    plan.waiting_for = progress.waiting_for;
+    plan
+}
+
+/// Whether every broker is known to run with the wanted values of the options that change at run time.
+fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) -> bool {
+    if observed.compared.as_ref() == Some(&plan.live_config_fingerprint) {
+        return true;
+    }
+    let Some(view) = &observed.view else { return false };
+    cluster.broker_ids().iter().all(|broker| view.broker_configs.contains_key(broker))
+        && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
+}
+
+fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
+    PlannedNode {
+        id: node.id,
+        pod: cluster.pod_name(node),
+        pool: node.pool.name.clone(),
+        pod_set: cluster.pod_set_name(node.pool),
+        controller: node.pool.controller,
+        broker: node.pool.broker,
+        host: cluster.pod_host(node),
+    }
+}
+
+/// Notes whether the pod of a node is there, ready and current.
+fn look_at_pod(
+    cluster: &Cluster,
+    node: Node<'_>,
+    desired: &Value,
+    observed: &Observed,
+    plan: &mut Plan,
+    progress: &mut Progress,
+    now: Timestamp,
+) {
+    let name = cluster.pod_name(node);
+    let Some(live) = observed.pods.get(&name) else {
+        progress.waiting_for.push(format!("pod {name} does not exist yet"));
+        return;
+    };
+    if live.metadata.deletion_timestamp.is_some() {
+        progress.waiting_for.push(format!("pod {name} is stopping"));
+        return;
+    }
+    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
+    if let Some(restart) = restart {
+        progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
+        plan.restarts.push(restart);
+    }
+    let (ready, since) = readiness(live);
+    if !ready {
+        progress.waiting_for.push(format!("pod {name} is not ready"));
+        progress.unready_since(since, now);
+    }
+}
+
+/// Whether a pod is ready, and since when it is what it is.
+fn readiness(pod: &Pod) -> (bool, Option<Timestamp>) {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
+    let since = ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| time.0);
+    (ready.is_some_and(|ready| ready.status == "True"), since)
+}
+
+/// When a restart of all pods of the pool was asked for.
+fn manual_update(
+    cluster: &Cluster,
+    pool: &super::cluster::Pool,
+    observed: &Observed,
+    now: Timestamp,
+) -> Option<ManualUpdate> {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
+    let all = set.metadata.annotations.as_ref()?;
+    if annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE) {
+        return Some(ManualUpdate { since: api::conditions::format_time(now), is_new: true });
+    }
+    all.get(MANUAL_SINCE).map(|since| ManualUpdate { since: since.clone(), is_new: false })
+}
+
+fn entity(
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    apply: &mut Vec<DesiredObject>,
+    progress: &mut Progress,
+) {
+    let Some(entity) = &cluster.entity_operator else { return };
+    let settings = observed.settings.as_ref();
+    apply.push(rbac::entity_operator_service_account(cluster, entity));
+    apply.extend(rbac::entity_operator_roles(cluster, entity));
+    apply.extend(rbac::entity_operator_role_bindings(cluster, entity));
+    if settings.network_policies {
+        apply.push(network_policy::entity_operator(cluster, entity.topic.is_some(), entity.user.is_some()));
+    }
+    if settings.pod_disruption_budgets {
+        apply.push(pod_disruption_budget::entity_operator(cluster, entity));
+    }
+    if let Some(topic) = &entity.topic {
+        apply.push(config_map::topic_operator(cluster, topic));
+    }
+    if let Some(user) = &entity.user {
+        apply.push(config_map::user_operator(cluster, user));
+    }
+    let texts: Vec<&str> = certificates.entity.iter().map(String::as_str).collect();
+    let authority = &certificates.cluster_ca;
+    let started_with =
+        entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
+    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings));
+    let name = names::entity_operator::deployment(&cluster.name);
+    if !observed.deployments.get(&name).is_some_and(|deployment| is_available(deployment)) {
+        progress.waiting_for.push(format!("deployment {name} is not available"));
+    }
+}
+
+/// Whether the present generation of a Deployment runs.
+fn is_available(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) >= 1
+        && status.available_replicas.unwrap_or(0) >= 1
+        && status.unavailable_replicas.unwrap_or(0) == 0
+}
+
+fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
+    let mut calls = live::calls(cluster, view);
+    let model = cluster.version.model();
+    let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
+    // The metadata version moves only when every node runs what it should.
+    let all_current =
+        plan.restarts.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
+    if let (Some((name, level)), Some(present)) =
+        (model.metadata_level(&cluster.metadata_version), view.metadata_level)
+        && level != present
+        && all_current
+    {
+        calls.push(AdminCall::UpdateMetadataVersion {
+            version: name.to_owned(),
+            level,
+            downgrade: level < present,
+        });
+    }
+    let running: BTreeSet<i32> =
+        observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
+    let brokers = cluster.broker_ids();
+    for broker in &view.registered_brokers {
+        if !brokers.contains(broker) && !running.contains(broker) && !view.active_brokers.contains(broker) {
+            calls.push(AdminCall::UnregisterBroker { broker: *broker });
+        }
+    }
+    if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
+        let gone: BTreeMap<&i32, &String> =
+            quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
+        // One at a time: each changes what a majority is.
+        if let Some((controller, directory_id)) = gone.first_key_value().filter(|_| quorum.leader >= 0) {
+            calls.push(AdminCall::RemoveVoter {
+                controller: **controller,
+                directory_id: (*directory_id).clone(),
+            });
+        }
+    }
+    calls
+}

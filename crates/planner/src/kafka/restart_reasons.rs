@@ -1,0 +1,106 @@
+//! Why pods should be restarted: what they were started with against what they should have been started with.
+
+use std::collections::BTreeSet;
+
+use api::annotations;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use serde_json::Value;
+
+use super::certificates::TRUST_HASH;
+use super::cluster::{Cluster, Node};
+use super::objects::pod_set::MANUAL_SINCE;
+use super::observed::Observed;
+use crate::kafka::restart::Restart;
+use crate::kafka::restart::RestartReason;
+use api::names;
+
+/// Annotations that a pod is started with, and what it means when one differs.
+const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
+    (
+        annotations::CLUSTER_CA_KEY_GENERATION,
+        RestartReason::ClusterCaCertKeyReplaced,
+        "the key of the cluster CA was replaced",
+    ),
+    (
+        annotations::CLUSTER_CA_CERT_GENERATION,
+        RestartReason::CaCertRenewed,
+        "the certificate of the cluster CA was renewed",
+    ),
+    (
+        annotations::CLIENTS_CA_CERT_GENERATION,
+        RestartReason::CaCertRenewed,
+        "the certificate of the clients CA was renewed",
+    ),
+    (TRUST_HASH, RestartReason::CaCertRemoved, "the trusted certificates changed"),
+    (
+        annotations::SERVER_CERT_HASH,
+        RestartReason::KafkaCertificatesChanged,
+        "the certificate of the node changed",
+    ),
+    (
+        annotations::CONFIGURATION_HASH,
+        RestartReason::ConfigChangeRequiresRestart,
+        "options changed that are read only at start",
+    ),
+    (
+        annotations::RESOURCE_REVISION,
+        RestartReason::PodHasOldResourceRevision,
+        "the resources of the containers changed",
+    ),
+    (annotations::REVISION, RestartReason::PodHasOldRevision, "the pod's template changed"),
+];
+
+/// The restart that a live pod needs; `None`: none. `desired` is the pod as it stands in the pod set.
+pub fn of_pod(
+    cluster: &Cluster,
+    node: Node<'_>,
+    live: &Pod,
+    desired: &Value,
+    observed: &Observed,
+) -> Option<Restart> {
+    let mut reasons = BTreeSet::new();
+    let mut notes = Vec::new();
+    let carried = live.metadata.annotations.as_ref();
+    for (annotation, reason, note) in STARTED_WITH {
+        let wanted = desired["metadata"]["annotations"][*annotation].as_str();
+        if carried.and_then(|all| all.get(*annotation)).map(String::as_str) != wanted {
+            reasons.insert(*reason);
+            notes.push((*note).to_owned());
+        }
+    }
+    if is_asked_for(cluster, node, live, observed) {
+        reasons.insert(RestartReason::ManualRollingUpdate);
+        notes.push("it was asked for with an annotation".to_owned());
+    }
+    let pod = cluster.pod_name(node);
+    for volume in &node.pool.volumes {
+        let claim = observed.claims.get(&names::persistent_volume_claim(volume.id, &pod));
+        if claim.is_some_and(|claim| has_condition(claim, "FileSystemResizePending")) {
+            reasons.insert(RestartReason::FileSystemResizeNeeded);
+            notes.push("a volume grew and its file system must be resized".to_owned());
+        }
+    }
+    (!reasons.is_empty()).then_some(Restart { node: node.id, pod, reasons, notes })
+}
+
+/// Whether the annotation on the pod, or a former one on its pod set, asks for a restart of this very pod.
+fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observed) -> bool {
+    if annotations::is_true(live.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
+        return true;
+    }
+    let set = observed.pod_sets.get(&cluster.pod_set_name(node.pool));
+    let Some(all) = set.and_then(|set| set.metadata.annotations.as_ref()) else { return false };
+    if annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE) {
+        return true;
+    }
+    let since: Option<Timestamp> = all.get(MANUAL_SINCE).and_then(|text| text.parse().ok());
+    let created = live.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    matches!((since, created), (Some(since), Some(created)) if created < since)
+}
+
+/// Whether a claim has a condition with status `True`.
+pub fn has_condition(claim: &PersistentVolumeClaim, type_: &str) -> bool {
+    let conditions = claim.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == type_ && condition.status == "True")
+}

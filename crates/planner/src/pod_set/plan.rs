@@ -1,0 +1,184 @@
+//! What one StrimziPodSet needs. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::StrimziPodSet;
+use api::strimzi_pod_set::StrimziPodSetStatus;
+use k8s_openapi::api::core::v1::Pod;
+use kube_core::ResourceExt;
+use serde_json::{Value, json};
+
+/// What a pass over a pod set wants done.
+#[derive(Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Complete pods to create.
+    pub create: Vec<Value>,
+    /// Name and UID of pods to delete.
+    pub delete: Vec<(String, Option<String>)>,
+    /// Names of pods that lost the reference to their set.
+    pub adopt: Vec<String>,
+    /// The status to write.
+    pub status: StrimziPodSetStatus,
+}
+
+/// The owner reference of every pod of a set.
+pub fn owner_reference(set: &StrimziPodSet) -> Value {
+    json!({
+        "apiVersion": "core.strimzi.io/v1",
+        "kind": "StrimziPodSet",
+        "name": set.name_any(),
+        "uid": set.uid().unwrap_or_default(),
+        "controller": true,
+        "blockOwnerDeletion": false,
+    })
+}
+
+/// Plans one set. `pods` are all pods of the namespace that match the selector of the set, or that the set owns.
+pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
+    let mut plan = Plan::default();
+    let live: BTreeMap<String, &Arc<Pod>> = pods.iter().map(|pod| (pod.name_any(), pod)).collect();
+    let mut listed = BTreeSet::new();
+    let (mut ready, mut current) = (0, 0);
+    for desired in &set.spec.pods {
+        let Some(name) = desired.pointer("/metadata/name").and_then(Value::as_str) else { continue };
+        listed.insert(name.to_owned());
+        let Some(pod) = live.get(name) else {
+            plan.create.push(complete(set, desired));
+            continue;
+        };
+        if is_finished(pod) && pod.metadata.deletion_timestamp.is_none() {
+            // The next pass, which the deletion brings, creates it again.
+            plan.delete.push((name.to_owned(), pod.uid()));
+            continue;
+        }
+        if !is_owned(set, pod) {
+            plan.adopt.push(name.to_owned());
+        }
+        ready += i32::from(is_ready(pod));
+        current += i32::from(
+            revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str),
+        );
+    }
+    for (name, pod) in &live {
+        if !listed.contains(name) && pod.metadata.deletion_timestamp.is_none() {
+            plan.delete.push((name.clone(), pod.uid()));
+        }
+    }
+    plan.status = StrimziPodSetStatus {
+        conditions: None,
+        observed_generation: set.metadata.generation,
+        pods: Some(listed.len() as i32),
+        ready_pods: Some(ready),
+        current_pods: Some(current),
+    };
+    plan
+}
+
+/// The pod as it is created: the listed one with the reference to its set.
+fn complete(set: &StrimziPodSet, desired: &Value) -> Value {
+    let mut pod = desired.clone();
+    if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), set.namespace().unwrap_or_default().into());
+        metadata.insert("ownerReferences".to_owned(), json!([owner_reference(set)]));
+    }
+    pod
+}
+
+fn revision(desired: &Value) -> Option<&str> {
+    desired.pointer("/metadata/annotations")?.get(api::annotations::REVISION)?.as_str()
+}
+
+fn is_owned(set: &StrimziPodSet, pod: &Pod) -> bool {
+    pod.owner_references().iter().any(|owner| Some(&owner.uid) == set.metadata.uid.as_ref())
+}
+
+/// A pod that ended for good: its containers will not be started again.
+fn is_finished(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Whether the pod's `Ready` condition holds and it is not being deleted.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> StrimziPodSet {
+        serde_json::from_value(json!({
+            "apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+            "metadata": {"name": "c-p", "namespace": "ns", "uid": "set-uid", "generation": 3},
+            "spec": {
+                "selector": {"matchLabels": {"strimzi.io/pod-set": "c-p"}},
+                "pods": names.iter().map(|name| json!({
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": {"name": name, "annotations": {"strimzi.io/revision": "r1"}},
+                    "spec": {"containers": []},
+                })).collect::<Vec<_>>(),
+            },
+        }))
+        .unwrap()
+    }
+
+    fn pod(name: &str, phase: &str, owner: &str, revision: &str) -> Arc<Pod> {
+        let ready = if phase == "Running" { "True" } else { "False" };
+        Arc::new(
+            serde_json::from_value(json!({
+                "metadata": {
+                    "name": name, "uid": format!("{name}-uid"), "annotations": {"strimzi.io/revision": revision},
+                    "ownerReferences": [
+                        {"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "name": "c-p", "uid": owner}],
+                },
+                "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready}]},
+            }))
+            .unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_missing_pod_is_created_under_its_set() {
+        let plan = plan(&set(&["c-p-0", "c-p-1"]), &[pod("c-p-0", "Running", "set-uid", "r1")]);
+        assert_eq!(plan.create.len(), 1);
+        assert_eq!(plan.create[0].pointer("/metadata/name"), Some(&json!("c-p-1")));
+        assert_eq!(plan.create[0].pointer("/metadata/namespace"), Some(&json!("ns")));
+        assert_eq!(plan.create[0].pointer("/metadata/ownerReferences/0/uid"), Some(&json!("set-uid")));
+        assert_eq!(
+            (plan.status.pods, plan.status.ready_pods, plan.status.current_pods),
+            (Some(2), Some(1), Some(1))
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_not_listed_goes() {
+        let plan = plan(&set(&[]), &[pod("c-p-0", "Running", "set-uid", "r1")]);
+        assert_eq!(plan.delete, [("c-p-0".to_owned(), Some("c-p-0-uid".to_owned()))]);
+    }
+
+    #[test]
+    fn a_finished_pod_is_replaced() {
+        for phase in ["Failed", "Succeeded"] {
+            let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", phase, "set-uid", "r1")]);
+            assert_eq!(plan.delete.len(), 1);
+            assert!(plan.create.is_empty(), "it can be created only when the old one is gone");
+        }
+    }
+
+    #[test]
+    fn another_revision_is_counted_and_left_alone() {
+        let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "set-uid", "r0")]);
+        assert!(plan.create.is_empty() && plan.delete.is_empty());
+        assert_eq!((plan.status.ready_pods, plan.status.current_pods), (Some(1), Some(0)));
+    }
+
+    #[test]
+    fn an_orphan_is_adopted() {
+        let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "other", "r1")]);
+        assert_eq!(plan.adopt, ["c-p-0"]);
+    }
+}

@@ -1,0 +1,239 @@
+//! A cluster on paper: plans are carried out on the observed state itself, so that a test can go on with the next pass.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use objects::DesiredObject;
+use planner::kafka::observed::KafkaView;
+use planner::kafka::observed::Observed;
+use planner::kafka::observed::PlanSettings;
+use planner::kafka::observed::QuorumView;
+use planner::kafka::plan;
+use planner::kafka::plan::Plan;
+use serde_json::{Value, json};
+
+/// A cluster on paper.
+pub struct World {
+    pub observed: Observed,
+    pub now: Timestamp,
+    version: u64,
+}
+
+/// The documents of a YAML file.
+pub fn documents(text: &str) -> Vec<Value> {
+    let parts = text.split("\n---\n").filter(|part| !part.trim().is_empty());
+    parts.map(|part| serde_saphyr::from_str(part).unwrap()).collect()
+}
+
+/// The file under `tests/reference`.
+pub fn reference(name: &str) -> String {
+    let path = format!("{}/tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+pub fn settings() -> PlanSettings {
+    PlanSettings {
+        operator_image: "kastellan/operator:test".to_owned(),
+        kafka_images: BTreeMap::from([
+            ("4.3.1".to_owned(), "apache/kafka:4.3.1".to_owned()),
+            ("4.2.1".to_owned(), "apache/kafka:4.2.1".to_owned()),
+        ]),
+        operator_namespace: Some("operators".to_owned()),
+        ..PlanSettings::default()
+    }
+}
+
+impl World {
+    pub fn load(file: &str) -> Self {
+        Self::new(documents(&reference(file)))
+    }
+
+    pub fn new(documents: Vec<Value>) -> Self {
+        let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
+        for document in documents {
+            if document["kind"] == "Kafka" {
+                observed.kafka = Some(Arc::new(serde_json::from_value::<Kafka>(document).unwrap()));
+            } else {
+                observed.pools.push(Arc::new(serde_json::from_value::<KafkaNodePool>(document).unwrap()));
+            }
+        }
+        observed.pools.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        Self { observed, now: "2026-06-01T12:00:00Z".parse().unwrap(), version: 1 }
+    }
+
+    /// Plans until nothing is to be made any more.
+    pub fn plan(&mut self) -> Plan {
+        self.observed.made.clear();
+        for _ in 0..6 {
+            let plan = plan::plan(&self.observed, self.now);
+            if plan.materials.is_empty() {
+                return plan;
+            }
+            let made = plan
+                .materials
+                .iter()
+                .map(|request| (request.id().to_owned(), issuer::make(request, self.now).unwrap()));
+            self.observed.made.extend(made);
+        }
+        panic!("the planner asks for material again and again");
+    }
+
+    /// Carries out a plan, but its restarts.
+    pub fn apply(&mut self, plan: &Plan) {
+        for object in &plan.apply {
+            self.store(object);
+        }
+        for deletion in &plan.delete {
+            let gone = &deletion.object;
+            match gone.kind.as_str() {
+                "Secret" => drop(self.observed.secrets.remove(&gone.name)),
+                "ConfigMap" => drop(self.observed.config_maps.remove(&gone.name)),
+                "PersistentVolumeClaim" => drop(self.observed.claims.remove(&gone.name)),
+                "Deployment" => drop(self.observed.deployments.remove(&gone.name)),
+                _ => drop(self.observed.others.remove(gone)),
+            }
+        }
+        // What it told Kafka was done.
+        if !plan.nodes.is_empty() {
+            self.observed.compared = Some(plan.live_config_fingerprint.clone());
+        }
+        if let Some(status) = &plan.status.kafka {
+            self.kafka(|kafka| kafka["status"] = status.clone());
+        }
+        for pool in &mut self.observed.pools {
+            let name = pool.metadata.name.clone().unwrap();
+            if let Some(status) = plan.status.pools.get(&name) {
+                Arc::make_mut(pool).status = Some(serde_json::from_value(status.clone()).unwrap());
+            }
+        }
+    }
+
+    fn store(&mut self, desired: &DesiredObject) {
+        let name = desired.reference.name.clone();
+        let mut object = desired.object.clone();
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        match desired.reference.kind.as_str() {
+            "Secret" => drop(self.observed.secrets.insert(name, typed(object))),
+            "ConfigMap" => drop(self.observed.config_maps.insert(name, typed(object))),
+            "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
+            "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),
+            "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
+            _ => drop(self.observed.others.insert(desired.reference.clone())),
+        }
+    }
+
+    /// What the other controllers do: every pod runs, is ready, and Kafka answers.
+    pub fn run_everything(&mut self) {
+        let mut wanted = BTreeMap::new();
+        for set in self.observed.pod_sets.values() {
+            for pod in &set.spec.pods {
+                wanted.insert(pod["metadata"]["name"].as_str().unwrap().to_owned(), pod.clone());
+            }
+        }
+        self.observed.pods.retain(|name, _| wanted.contains_key(name));
+        for (name, pod) in wanted {
+            if !self.observed.pods.contains_key(&name) {
+                let pod = self.running(pod);
+                self.observed.pods.insert(name, pod);
+            }
+        }
+        for deployment in self.observed.deployments.values_mut() {
+            let status = json!({"updatedReplicas": 1, "availableReplicas": 1, "replicas": 1});
+            Arc::make_mut(deployment).status = Some(serde_json::from_value(status).unwrap());
+        }
+        let nodes: BTreeSet<i32> =
+            self.observed.pods.keys().map(|pod| pod.rsplit_once('-').unwrap().1.parse().unwrap()).collect();
+        let of_role = |role: &str| -> BTreeSet<i32> {
+            let pods = self.observed.pods.iter();
+            pods.filter(|(_, pod)| pod.metadata.labels.as_ref().unwrap()[role] == "true")
+                .map(|(name, _)| name.rsplit_once('-').unwrap().1.parse().unwrap())
+                .collect()
+        };
+        let brokers = of_role(api::labels::BROKER_ROLE);
+        let voters = of_role(api::labels::CONTROLLER_ROLE)
+            .into_iter()
+            .map(|id| (id, format!("directory-{id}")))
+            .collect();
+        let before = self.observed.view.take().unwrap_or_default();
+        self.observed.view = Some(KafkaView {
+            cluster_id: "the-cluster".to_owned(),
+            registered_brokers: brokers.clone(),
+            active_brokers: brokers,
+            quorum: Some(QuorumView { leader: *nodes.first().unwrap(), voters, observers: BTreeMap::new() }),
+            metadata_level: before.metadata_level.or(Some(30)),
+            ..before
+        });
+    }
+
+    fn running(&self, mut pod: Value) -> Arc<Pod> {
+        pod["metadata"]["creationTimestamp"] = json!(self.now.to_string());
+        pod["status"] = json!({"phase": "Running", "conditions": [
+            {"type": "Ready", "status": "True", "lastTransitionTime": self.now.to_string()}]});
+        Arc::new(serde_json::from_value(pod).unwrap())
+    }
+
+    /// Restarts a pod: it comes back as its pod set says.
+    pub fn restart(&mut self, name: &str) {
+        self.observed.pods.remove(name);
+        self.run_everything();
+    }
+
+    /// One pass, all pods run; one more, so that the status says so. Returns the last plan.
+    pub fn settle(&mut self) -> Plan {
+        for _ in 0..3 {
+            let plan = self.plan();
+            self.apply(&plan);
+            self.run_everything();
+        }
+        self.plan()
+    }
+
+    /// Changes the Kafka resource.
+    pub fn kafka(&mut self, change: impl FnOnce(&mut Value)) {
+        let mut value = serde_json::to_value(self.observed.kafka.as_deref().unwrap()).unwrap();
+        change(&mut value);
+        self.observed.kafka = Some(Arc::new(serde_json::from_value(value).unwrap()));
+    }
+
+    /// Changes a pool.
+    pub fn pool(&mut self, index: usize, change: impl FnOnce(&mut Value)) {
+        let mut value = serde_json::to_value(self.observed.pools[index].as_ref()).unwrap();
+        change(&mut value);
+        self.observed.pools[index] = Arc::new(serde_json::from_value(value).unwrap());
+    }
+
+    /// Changes a live object's annotation.
+    pub fn annotate_secret(&mut self, name: &str, key: &str, value: &str) {
+        let secret = Arc::make_mut(self.observed.secrets.get_mut(name).unwrap());
+        secret.metadata.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+    }
+}
+
+fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
+    Arc::new(serde_json::from_value(object).unwrap())
+}
+
+/// The condition of a type in a planned status.
+pub fn condition<'a>(plan: &'a Plan, type_: &str) -> Option<&'a Value> {
+    let conditions = plan.status.kafka.as_ref()?["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == type_)
+}
+
+/// A planned object.
+pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+    let found =
+        plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
+    &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
+}
