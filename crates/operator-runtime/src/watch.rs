@@ -9,6 +9,7 @@
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
+mod index;
 pub(crate) mod json;
 pub(crate) mod source;
 mod unreadable;
@@ -30,6 +31,7 @@ use crate::queue::Backoff;
 
 pub use self::cache::{Cache, Event, ObjectRef};
 use self::cache::{Storing, key_of};
+pub use self::index::Index;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;

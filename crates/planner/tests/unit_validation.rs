@@ -37,11 +37,6 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.roles", "[controller, broker]"],
     ),
     (
-        "no controllers",
-        |world| world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"])),
-        &["spec.roles", "controller"],
-    ),
-    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],
@@ -276,10 +271,6 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
     for (what, change, parts) in CASES {
         let mut world = World::load("dual-role.input.yaml");
         world.settle();
-        // The mistake is made in a fresh resource: a role that is in use would be kept.
-        for pool in &mut world.observed.pools {
-            std::sync::Arc::make_mut(pool).status.as_mut().unwrap().roles = None;
-        }
         let (kafka, pools) = (world.observed.kafka.clone(), world.observed.pools.clone());
         change(&mut world);
         let plan = world.plan();
@@ -313,6 +304,17 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
         assert!(condition(&healed, "Ready").is_some(), "{what}: {:?}", healed.waiting_for);
         assert!(healed.restarts.is_empty(), "{what}: {:?}", healed.restarts);
     }
+}
+
+/// Only a new cluster: a role that is in use is kept.
+#[test]
+fn a_new_cluster_without_controllers_is_refused() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"]));
+    let plan = world.plan();
+    let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("spec.roles") && message.contains("controller"), "{message}");
+    assert!(plan.apply.is_empty());
 }
 
 #[test]

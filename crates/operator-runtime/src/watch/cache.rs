@@ -153,6 +153,19 @@ impl<T: Send + Sync + 'static> Cache<T> {
         cache
     }
 
+    /// Changes an object of a [`Cache::fixed`], or takes it out, and tells the handlers.
+    #[cfg(test)]
+    pub(super) fn set_fixed(&self, key: &ObjectRef, value: Option<T>) {
+        if let Some(value) = value {
+            self.put(key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+            return;
+        }
+        let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(old) = old {
+            self.tell(&Event::Deleted { key, old: &old.value });
+        }
+    }
+
     /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
     pub fn with_unreadable(self, key: &ObjectRef, unreadable: Unreadable) -> Self {
         self.set_unreadable(key, unreadable);

@@ -12,9 +12,9 @@ use api::{Kafka, annotations};
 use kube_core::ResourceExt;
 
 use super::pools::{jvm, templates};
-use super::{Findings, listeners, quorum, text};
+use super::{Findings, listeners, text};
 use crate::kafka::cluster::{
-    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Rack,
+    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Quorum, Rack,
 };
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
@@ -42,6 +42,7 @@ pub fn validate(
     observed: &Observed,
     exclusion: &ExclusionPattern,
     mut pools: Vec<Pool>,
+    quorum: Quorum,
     findings: &mut Findings,
 ) -> Option<Cluster> {
     let spec = &kafka.spec.kafka;
@@ -78,7 +79,6 @@ pub fn validate(
     let maintenance_windows = windows(kafka, findings);
     let entity_operator = entity_operator(kafka, &namespace, observed, findings);
     not_yet(kafka, findings);
-    let quorum = quorum::of(observed, &pools);
     Some(Cluster {
         uid: kafka.uid().unwrap_or_default(),
         labels,
