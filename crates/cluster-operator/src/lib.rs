@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod podset;
 mod run;
 pub mod settings;
+pub mod unreadable;
 pub mod workload;
 
 pub use run::{operate, run, runtime};

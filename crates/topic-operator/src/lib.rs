@@ -30,6 +30,7 @@ pub mod status;
 #[cfg(test)]
 mod test_resources;
 pub mod topic;
+mod unreadable;
 pub mod vanished;
 pub mod watches;
 

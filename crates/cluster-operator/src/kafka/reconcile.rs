@@ -27,6 +27,7 @@ use super::plan::plan;
 use super::restarts::RollAnswer;
 use super::{apply, ask, clients, gone, materials, restarts};
 use crate::caches::Caches;
+use crate::unreadable;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -106,6 +107,11 @@ impl Reconciler {
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
+        if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
+            // It is there. What runs is left as it is; its status says so already.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+            return if unreadable.is_terminating() { self.gone(key, true).await } else { Ok(Outcome::Done) };
+        }
         let Some(kafka) = self.caches.kafkas.get(key) else {
             return self.gone(key, false).await;
         };
@@ -118,6 +124,11 @@ impl Reconciler {
             api::annotations::PAUSE_RECONCILIATION,
         ) {
             self.write_paused(key, &kafka).await?;
+            return Ok(Outcome::Done);
+        }
+        if let Some(why) = unreadable::parts_of(&self.caches, key) {
+            let conditions = vec![Condition::not_ready(reasons::INVALID_CONFIGURATION, why)];
+            self.write_conditions(key, &kafka, conditions, kafka.metadata.generation).await?;
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;

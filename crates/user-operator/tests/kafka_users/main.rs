@@ -6,6 +6,7 @@
 mod clients;
 mod credentials;
 mod faults;
+mod hostile;
 mod operator;
 mod passwords;
 mod random;
