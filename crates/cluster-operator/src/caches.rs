@@ -16,6 +16,7 @@ use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
+use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, Watch};
 use serde::Serialize;
@@ -95,10 +96,12 @@ impl Caches {
         client: &Client,
         namespaces: &Namespaces,
         selector: &LabelSelector,
+        limits: &Limits,
         health: &Health,
         shutdown: &CancellationToken,
     ) -> Self {
-        let start = Start { client, namespaces, health, shutdown };
+        let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
+        let small = Start { largest: limits.largest_secret, ..start };
         Self {
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             pools: start.typed(Some("strimzi.io/cluster"), |_| {}),
@@ -107,8 +110,8 @@ impl Caches {
                 pod.metadata.managed_fields = None;
             }),
             claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: start.typed(Some(OWN), |_| {}),
-            config_maps: start.typed(Some(OWN), |_| {}),
+            secrets: small.typed(Some(OWN), |_| {}),
+            config_maps: small.typed(Some(OWN), |_| {}),
             deployments: start.typed(Some(OWN), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
@@ -230,9 +233,12 @@ pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
 }
 
 /// What every watch has in common.
+#[derive(Clone, Copy)]
 struct Start<'a> {
     client: &'a Client,
     namespaces: &'a Namespaces,
+    limits: &'a Limits,
+    largest: Largest,
     health: &'a Health,
     shutdown: &'a CancellationToken,
 }
@@ -252,6 +258,8 @@ impl Start<'_> {
     {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
             .labels(labels)
+            .within(self.limits)
+            .largest(self.largest)
             .start_trimmed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
@@ -269,7 +277,8 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
+        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
+        let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let object_key = ObjectRef::of(&object);
@@ -284,6 +293,7 @@ impl Start<'_> {
                 let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
                 Some(Plain { cluster, object: stored })
             },
+            |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
         );
         cache.gate_readiness(self.health);
         let dynamic = K::DynamicType::default();

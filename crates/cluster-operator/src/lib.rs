@@ -10,5 +10,6 @@ pub mod kafka;
 pub mod pod_set;
 mod run;
 pub mod settings;
+pub mod unreadable;
 
 pub use run::{operate, run, runtime};

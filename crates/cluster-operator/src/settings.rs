@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::env;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
+use operator_runtime::limits::Limits;
 use operator_runtime::telemetry;
 
 use planner::kafka::observed::PlanSettings;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub leader: Option<LeaderConfig>,
     /// Port of health and metrics.
     pub http_port: u16,
+    /// Bounds for what is held in memory.
+    pub limits: Limits,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
     /// Log level and format.
@@ -64,6 +67,7 @@ impl Settings {
             leader: LeaderConfig::from_env(env),
             http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
+            limits: Limits::from_env(env),
             plan: Arc::new(plan_settings(env)),
             telemetry: telemetry::Settings::from_env(env),
         };

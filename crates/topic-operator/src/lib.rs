@@ -32,6 +32,7 @@ pub mod strays;
 #[cfg(test)]
 mod test_resources;
 pub mod topic;
+mod unreadable;
 pub mod values;
 pub mod vanished;
 pub mod watches;

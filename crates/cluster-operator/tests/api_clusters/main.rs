@@ -6,6 +6,7 @@
 mod bad_input;
 mod deletion;
 mod faults;
+mod hostile;
 mod lifecycle;
 mod restarts;
 mod rights;
