@@ -25,11 +25,13 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=8
+STEP_TOTAL=9
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
+step "Clusters"
+bench_of cluster
 step "Topics"
 bench_of topic
 step "Users"

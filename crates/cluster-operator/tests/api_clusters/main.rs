@@ -10,4 +10,5 @@ mod faults;
 mod lifecycle;
 mod restarts;
 mod rights;
+mod scaling;
 mod world;
