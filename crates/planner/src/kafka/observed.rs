@@ -69,6 +69,8 @@ pub struct PlanSettings {
     pub network_policies: bool,
     /// Whether PodDisruptionBudgets are made.
     pub pod_disruption_budgets: bool,
+    /// Whether the operator may make ClusterRoleBindings, with which pods read the rack label of their Kubernetes node.
+    pub cluster_role_bindings: bool,
     /// Whether PKCS #12 trust stores are put beside the certificates of the authorities.
     pub pkcs12: bool,
     /// Namespace of the operator.
@@ -104,6 +106,7 @@ impl Default for PlanSettings {
             image_pull_secrets: Vec::new(),
             network_policies: true,
             pod_disruption_budgets: true,
+            cluster_role_bindings: true,
             pkcs12: true,
             operator_namespace: None,
             operator_namespace_labels: BTreeMap::new(),
