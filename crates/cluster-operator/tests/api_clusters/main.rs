@@ -7,6 +7,7 @@ mod bad_input;
 mod deletion;
 mod faults;
 mod lifecycle;
+mod pools;
 mod restarts;
 mod rights;
 mod scaling;
