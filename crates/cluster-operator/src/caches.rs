@@ -254,6 +254,7 @@ impl Start<'_> {
         K: Resource<Scope = NamespaceResourceScope>
             + Clone
             + DeserializeOwned
+            + Serialize
             + Debug
             + Send
             + Sync

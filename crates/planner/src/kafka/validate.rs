@@ -4,6 +4,7 @@ mod listeners;
 mod pools;
 mod spec;
 pub mod storage;
+mod text;
 
 pub use spec::CLUSTER_ID_REQUEST;
 

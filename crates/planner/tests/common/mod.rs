@@ -8,6 +8,8 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod java_properties;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use api::kafka::listeners::{
 };
 use api::ports;
 
-use super::Findings;
+use super::{Findings, text};
 use crate::kafka::cluster::{Listener, ListenerAuthentication};
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
@@ -78,8 +78,23 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
     inapplicable(configuration, field, findings);
     let certificate = certificate(raw, configuration, field, observed, findings);
+    if let Some(template) = &configuration.advertised_host_template {
+        text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
+    }
+    if raw.network_policy_peers.as_ref().is_some_and(Vec::is_empty) {
+        findings.warn(
+            "EmptyNetworkPolicyPeers",
+            format!(
+                "{field}.networkPolicyPeers is an empty list, which lets everybody connect: remove it if that is meant, \
+                 or name who may connect"
+            ),
+        );
+    }
     let mut advertised = BTreeMap::new();
     for (index, broker) in configuration.brokers.iter().flatten().enumerate() {
+        if let Some(host) = &broker.advertised_host {
+            text::host(host, &format!("{field}.configuration.brokers[{index}].advertisedHost"), findings);
+        }
         let own_port = broker.advertised_port.map(u16::try_from);
         if matches!(own_port, Some(Err(_))) {
             findings.problem(
@@ -134,7 +149,11 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
         ListenerAuthenticationType::Custom => {
             let mut config = BTreeMap::new();
             for (name, value) in authentication.listener_config.iter().flatten() {
-                let path = format!("{field}.authentication.listenerConfig.{name}");
+                let path = format!("{field}.authentication.listenerConfig");
+                if !text::option_name(name, &path, findings) {
+                    continue;
+                }
+                let path = format!("{path}.{name}");
                 if name.starts_with("ssl.keystore.") {
                     findings.problem(path, "the key store is the operator's: remove the option");
                 } else if let Some(text) = user::as_text(value) {
