@@ -104,7 +104,8 @@ impl Caches {
         let small = Start { largest: limits.largest_secret, ..start };
         Self {
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
-            pools: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            // Also those without a label: they are told what they lack.
+            pools: start.typed(None, |_| {}),
             pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
             pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
@@ -225,6 +226,16 @@ where
         key.namespace == cluster.namespace && cluster_of(object).is_some_and(|name| name == cluster.name)
     });
     found.into_iter().map(|object| (object.name_any(), object)).collect()
+}
+
+/// The same of a kind of which other resources of that name may have objects too: only those of Kafka.
+pub fn of_kafka<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    let mut found = of_cluster(cache, cluster);
+    found.retain(|_, object| object.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
+    found
 }
 
 /// Value of the label `strimzi.io/cluster`.

@@ -17,9 +17,10 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
+use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools, pod_set_of};
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
+use crate::node_pools;
 use crate::pod_set;
 use crate::settings::Settings;
 use crate::unreadable;
@@ -112,12 +113,22 @@ async fn work(
     } else {
         feed_kafkas(&caches, &queues.kafkas);
         unreadable::feed(&caches, &queues.kafkas);
+        feed_pools(&caches, &queues.pools);
+        let pools = tokio::spawn(run_pools(
+            tuning(settings, metrics, "KafkaNodePool"),
+            caches.clone(),
+            queues.clone(),
+            applier.clone(),
+            health.clone(),
+            stop.clone(),
+        ));
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
         let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
-        Some(tokio::spawn(run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone())))
+        let kafkas = run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone());
+        Some((tokio::spawn(kafkas), pools))
     };
     let lost = leadership.map(Leadership::lost);
     let lost = async {
@@ -131,8 +142,9 @@ async fn work(
         () = lost => bail!("another process leads now"),
     }
     pod_sets.await.context("the pod-set controller failed")?;
-    if let Some(kafkas) = kafkas {
+    if let Some((kafkas, pools)) = kafkas {
         kafkas.await.context("the Kafka controller failed")?;
+        pools.await.context("the node-pool controller failed")?;
     }
     Ok(())
 }
@@ -210,6 +222,29 @@ async fn run_kafkas(
         .run(stop, move |key| {
             let reconciler = Arc::clone(&reconciler);
             async move { reconciler.pass(&key).await }
+        })
+        .await;
+}
+
+async fn run_pools(
+    tuning: Tuning,
+    caches: Caches,
+    queues: Queues,
+    applier: Applier,
+    health: Health,
+    stop: CancellationToken,
+) {
+    if stop.run_until_cancelled(caches.ready()).await.is_none() {
+        return;
+    }
+    resync(&queues.pools, &caches.pools, &tuning, &stop);
+    Controller::new("KafkaNodePool", queues.pools)
+        .deadline(tuning.deadline)
+        .metrics(tuning.metrics)
+        .heartbeat(health.heartbeat("KafkaNodePool"))
+        .run(stop, move |key| {
+            let (caches, applier) = (caches.clone(), applier.clone());
+            async move { node_pools::reconcile(&caches, &applier, &key).await.map(|()| Outcome::Done) }
         })
         .await;
 }

@@ -9,6 +9,7 @@ mod deletion;
 mod faults;
 mod hostile;
 mod lifecycle;
+mod pools;
 mod restarts;
 mod rights;
 mod scaling;
