@@ -9,7 +9,6 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
-use crate::kafka::observe::References;
 
 /// The queues of the process.
 #[derive(Clone)]
@@ -118,10 +117,8 @@ fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
 /// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
     for kafka in caches.kafkas.list_in(&changed.namespace) {
-        let key = ObjectRef::of(&*kafka);
-        let pools: Vec<_> = caches::of_cluster(&caches.pools, &key).into_values().collect();
-        if References::of(&kafka, &pools).contain(&changed.name) {
-            queue.add(key);
+        if References::of(&kafka).contain(&changed.name) {
+            queue.add(ObjectRef::of(&*kafka));
         }
     }
 }
