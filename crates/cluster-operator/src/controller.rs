@@ -10,7 +10,6 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
-use crate::kafka::observe::References;
 use crate::node_pools;
 
 /// The queues of the process.
@@ -165,10 +164,8 @@ fn add_pool(queue: &Queue<ObjectRef>, caches: &Caches, event: &Event<'_, KafkaNo
 /// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
     for kafka in caches.kafkas.list_in(&changed.namespace) {
-        let key = ObjectRef::of(&*kafka);
-        let pools: Vec<_> = node_pools::of_cluster(caches, &key).own.into_values().collect();
-        if References::of(&kafka, &pools).contain(&changed.name) {
-            queue.add(key);
+        if References::of(&kafka).contain(&changed.name) {
+            queue.add(ObjectRef::of(&*kafka));
         }
     }
 }

@@ -18,7 +18,6 @@ use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::caches::{self, Caches};
 use crate::node_pools;
@@ -27,6 +26,7 @@ use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::PlanSettings;
+use planner::kafka::references::References;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -58,7 +58,7 @@ impl Observer {
         let pods = caches::of_kafka(&self.caches.pods, key);
         let mut secrets = caches::of_cluster(&self.caches.secrets, key);
         let mut config_maps = caches::of_cluster(&self.caches.config_maps, key);
-        let references = References::of(&kafka, &pools);
+        let references = References::of(&kafka);
         let foreign = &self.caches.foreign_secrets;
         self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
         let foreign = &self.caches.foreign_config_maps;
@@ -323,51 +323,6 @@ impl Referred {
             all.insert(key.clone(), references);
         }
         unused
-    }
-}
-
-/// Names of the Secrets and ConfigMaps that a cluster refers to.
-#[derive(Debug, Default, PartialEq)]
-pub struct References {
-    /// Secrets.
-    pub secrets: BTreeSet<String>,
-    /// ConfigMaps.
-    pub config_maps: BTreeSet<String>,
-}
-
-impl References {
-    /// Of a Kafka resource and its pools.
-    pub fn of(kafka: &Kafka, pools: &[Arc<KafkaNodePool>]) -> Self {
-        let mut references = Self::default();
-        references.collect(&serde_json::to_value(&kafka.spec).unwrap_or_default());
-        for pool in pools {
-            references.collect(&serde_json::to_value(&pool.spec).unwrap_or_default());
-        }
-        references
-    }
-
-    /// Whether one of the names is among them.
-    pub fn contain(&self, name: &str) -> bool {
-        self.secrets.contains(name) || self.config_maps.contains(name)
-    }
-
-    /// A reference has the same form wherever it stands: `secretName`, `secretKeyRef.name`, `configMapKeyRef.name`.
-    fn collect(&mut self, value: &Value) {
-        match value {
-            Value::Object(fields) => {
-                for (field, inner) in fields {
-                    let name = || inner.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
-                    match field.as_str() {
-                        "secretName" => self.secrets.extend(inner.as_str().map(ToOwned::to_owned)),
-                        "secretKeyRef" => self.secrets.extend(name()),
-                        "configMapKeyRef" => self.config_maps.extend(name()),
-                        _ => self.collect(inner),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            _ => {}
-        }
     }
 }
 

@@ -179,8 +179,17 @@ pub struct Listener {
     pub max_connections: Option<i64>,
     /// `max.connection.creation.rate`.
     pub max_connection_creation_rate: Option<i64>,
-    /// Secret, certificate key and private key key of a certificate of the user's own.
-    pub certificate: Option<(String, String, String)>,
+    /// A certificate of the user's own.
+    pub certificate: Option<ListenerCertificate>,
+}
+
+/// A certificate of the user's own, as it was read out of its Secret, with the key that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerCertificate {
+    /// The certificate and its chain.
+    pub chain: pki::CertificateChain,
+    /// Its key in PKCS #8, PEM.
+    pub key: pki::SecretPem,
 }
 
 impl Listener {

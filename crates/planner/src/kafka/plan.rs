@@ -192,6 +192,15 @@ fn complete(
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if certificates.held.contains(id) {
+                let name = cluster.pod_name(node);
+                progress.waiting_for.push(format!(
+                    "pod {name} has no certificate before all others trust the new cluster CA"
+                ));
+                if is_new(&name, cluster, pool, observed) {
+                    continue;
+                }
+            }
             look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
             plan.nodes.push(planned(cluster, node));
             pods.push(desired);
@@ -200,6 +209,7 @@ fn complete(
         plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
     }
+    plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = orphans::of(cluster, observed, &plan.apply);
@@ -242,6 +252,13 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
         broker: node.pool.broker,
         host: cluster.pod_host(node),
     }
+}
+
+/// Whether a pod is not there and was never asked for.
+fn is_new(pod: &str, cluster: &Cluster, pool: &super::cluster::Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
+    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }
 
 /// Notes whether the pod of a node is there, ready and current.

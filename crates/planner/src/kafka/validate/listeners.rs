@@ -7,7 +7,7 @@ use api::kafka::listeners::{
 };
 use api::ports;
 
-use super::{Findings, text};
+use super::{Findings, listener_certificate, text};
 use crate::kafka::cluster::{Listener, ListenerAuthentication};
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
@@ -77,7 +77,7 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
     inapplicable(configuration, field, findings);
-    let certificate = certificate(raw, configuration, field, observed, findings);
+    let certificate = listener_certificate::read(raw, configuration, field, observed, findings);
     if let Some(template) = &configuration.advertised_host_template {
         text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
     }
@@ -199,39 +199,4 @@ fn inapplicable(configuration: &ListenerConfiguration, field: &str, findings: &m
             "is not available yet: use brokers[].advertisedPort",
         );
     }
-}
-
-fn certificate(
-    raw: &Raw,
-    configuration: &ListenerConfiguration,
-    field: &str,
-    observed: &Observed,
-    findings: &mut Findings,
-) -> Option<(String, String, String)> {
-    let reference = configuration.broker_cert_chain_and_key.as_ref()?;
-    let path = format!("{field}.configuration.brokerCertChainAndKey");
-    if !raw.tls {
-        findings.problem(path, "needs an encrypted listener: set tls: true, or remove it");
-        return None;
-    }
-    match observed.secrets.get(&reference.secret_name) {
-        None => findings.problem(
-            format!("{path}.secretName"),
-            format!(
-                "Secret {:?} does not exist in the namespace: create it, or correct the name",
-                reference.secret_name
-            ),
-        ),
-        Some(secret) => {
-            for (part, key) in [("certificate", &reference.certificate), ("key", &reference.key)] {
-                if !secret.data.as_ref().is_some_and(|data| data.contains_key(key)) {
-                    findings.problem(
-                        format!("{path}.{part}"),
-                        format!("Secret {:?} has no key {key:?}", reference.secret_name),
-                    );
-                }
-            }
-        }
-    }
-    Some((reference.secret_name.clone(), reference.certificate.clone(), reference.key.clone()))
 }
