@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
+use crate::limits::LABEL_VALUE;
+
 /// Kind of the custom resource an object was made for, for example `Kafka`.
 pub const KIND: &str = "strimzi.io/kind";
 /// Name of the cluster: on custom resources it names the Kafka or Connect cluster they belong to.
@@ -78,9 +80,6 @@ pub mod component {
     /// The Secret with the cluster operator's certificate.
     pub const CLUSTER_OPERATOR_CERTS: &str = "strimzi";
 }
-
-/// A label value has at most this many characters.
-const MAX_VALUE: usize = 63;
 
 /// What is wrong with a label or with the pattern that keeps labels back.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +156,7 @@ impl ExclusionPattern {
 
 /// Shortens a string to a valid label value: at most 63 characters, ending in a letter or digit.
 pub fn valid_value(value: &str) -> String {
-    let short: String = value.chars().take(MAX_VALUE).collect();
+    let short: String = value.chars().take(LABEL_VALUE).collect();
     short.trim_end_matches(['-', '_', '.']).to_owned()
 }
 

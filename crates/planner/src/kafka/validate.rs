@@ -1,6 +1,7 @@
 //! Turns the custom resources into a [`Cluster`] that cannot be wrong, or says everything that is wrong with them.
 
 mod listeners;
+mod names;
 pub mod node_ids;
 mod pools;
 mod quorum;
@@ -88,6 +89,9 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
     };
     let pools = pools::validate(observed, &exclusion, &mut findings);
     let cluster = spec::validate(kafka, observed, &exclusion, pools, &mut findings);
+    if let Some(cluster) = &cluster {
+        names::validate(cluster, &mut findings);
+    }
     let cluster = match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             findings.warnings.sort();
