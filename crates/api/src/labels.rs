@@ -31,8 +31,10 @@ pub const CONTROLLER_NAME: &str = "strimzi.io/controller-name";
 pub const DISCOVERY: &str = "strimzi.io/discovery";
 /// `true` on the custom resource definitions.
 pub const CRD_INSTALL: &str = "strimzi.io/crd-install";
-/// Every label of ours starts with this.
+/// Every label and annotation of Strimzi's contract starts with this.
 pub const STRIMZI_DOMAIN: &str = "strimzi.io/";
+/// Every label and annotation that Strimzi does not have starts with this.
+pub const KASTELLAN_DOMAIN: &str = "kastellan.io/";
 
 /// Value of [`CONTROLLER`].
 pub const CONTROLLER_POD_SET: &str = "strimzipodset";
@@ -79,6 +81,20 @@ pub mod component {
     pub const TRUST_BUNDLE: &str = "trust-bundle";
     /// The Secret with the cluster operator's certificate.
     pub const CLUSTER_OPERATOR_CERTS: &str = "strimzi";
+}
+
+/// The labels without a domain of the operators' that every generated object carries.
+pub const COMMON: [&str; 4] =
+    [KUBERNETES_NAME, KUBERNETES_INSTANCE, KUBERNETES_PART_OF, KUBERNETES_MANAGED_BY];
+
+/// Whether labels and annotations with this key are for the operators alone.
+pub fn is_reserved(key: &str) -> bool {
+    key.starts_with(STRIMZI_DOMAIN) || key.starts_with(KASTELLAN_DOMAIN)
+}
+
+/// Whether the operators set the label themselves, so that a user's value would change what they select by.
+pub fn is_set_by_operators(key: &str) -> bool {
+    is_reserved(key) || COMMON.contains(&key)
 }
 
 /// What is wrong with a label or with the pattern that keeps labels back.
