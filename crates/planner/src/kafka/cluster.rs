@@ -8,6 +8,7 @@ use api::names;
 use serde_json::{Map, Value};
 
 use super::versions::KafkaVersion;
+pub use crate::findings::Warning;
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
@@ -363,15 +364,6 @@ impl Templates {
         }
         Self(merged)
     }
-}
-
-/// A condition of type `Warning`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Warning {
-    /// CamelCase reason.
-    pub reason: String,
-    /// What is the matter and what to do.
-    pub message: String,
 }
 
 /// A node of a pool.
