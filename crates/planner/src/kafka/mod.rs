@@ -10,6 +10,7 @@ pub mod objects;
 pub mod observed;
 pub mod orphans;
 pub mod plan;
+pub mod pod_state;
 pub mod restart;
 pub mod restart_reasons;
 pub mod roll_order;
