@@ -11,6 +11,7 @@ pub mod objects;
 pub mod observed;
 pub mod orphans;
 pub mod plan;
+pub mod pod_state;
 pub mod references;
 pub mod restart;
 pub mod restart_reasons;
