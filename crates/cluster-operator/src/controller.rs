@@ -11,6 +11,7 @@ use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
 use crate::node_pools;
+use planner::kafka::references::References;
 
 /// The queues of the process.
 #[derive(Clone)]
