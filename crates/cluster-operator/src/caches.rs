@@ -243,6 +243,7 @@ impl Start<'_> {
         K: Resource<Scope = NamespaceResourceScope>
             + Clone
             + DeserializeOwned
+            + Serialize
             + Debug
             + Send
             + Sync

@@ -1,7 +1,9 @@
 //! Makes what a plan asks for. No policy.
 
 use jiff::Timestamp;
-use pki::{CertificatePem, KeyAlgorithm, Material, MaterialRequest, Password, PkiError, PrivateKeyPem, SecretPem};
+use pki::{
+    CertificatePem, KeyAlgorithm, Material, MaterialRequest, Password, PkiError, PrivateKeyPem, SecretPem,
+};
 
 use crate::{Authority, AuthorityRequest, LeafRequest, kafka_uuid, trust_store};
 

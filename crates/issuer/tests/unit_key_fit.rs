@@ -33,7 +33,12 @@ fn a_key_is_told_from_others_in_every_form_in_which_tools_write_it() {
     for (kind, make) in kinds {
         for which in ["a", "b"] {
             openssl(path, &format!("{make} -out {kind}-{which}.key"));
-            openssl(path, &format!("req -x509 -new -key {kind}-{which}.key -subj /CN=x -days 9 -out {kind}-{which}.crt"));
+            openssl(
+                path,
+                &format!(
+                    "req -x509 -new -key {kind}-{which}.key -subj /CN=x -days 9 -out {kind}-{which}.crt"
+                ),
+            );
         }
         openssl(path, &format!("pkey -traditional -in {kind}-a.key -out {kind}-a-old.key"));
     }
@@ -96,7 +101,11 @@ fn keys_that_are_made_here_tell_their_public_half() {
             now,
         )
         .unwrap();
-        assert_eq!(renewed.info().authority_id(), one.info().authority_id(), "who trusts one trusts the other");
+        assert_eq!(
+            renewed.info().authority_id(),
+            one.info().authority_id(),
+            "who trusts one trusts the other"
+        );
         assert_ne!(renewed.info().short_thumbprint(), one.info().short_thumbprint());
         assert_ne!(other.info().authority_id(), one.info().authority_id());
     }

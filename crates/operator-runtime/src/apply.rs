@@ -83,7 +83,7 @@ pub enum ApplyError {
 }
 
 /// The server's own words, without the debug form that the client's error adds.
-fn message(error: &kube::Error) -> String {
+pub(crate) fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} (HTTP {})", status.message, status.code),
         other => other.to_string(),

@@ -173,9 +173,7 @@ pub fn parse_der(der: &[u8]) -> Result<CertificateInfo, PkiError> {
             _ => None,
         }),
         authority_key_id: key_id(&parsed, |extension| match extension {
-            ParsedExtension::AuthorityKeyIdentifier(id) => {
-                id.key_identifier.as_ref().map(|id| id.0.to_vec())
-            }
+            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0.to_vec()),
             _ => None,
         }),
     })

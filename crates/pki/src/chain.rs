@@ -84,6 +84,9 @@ impl CertificateChain {
 
     /// The first certificate that is not signed by the one behind it, by name; `None`: the order is that of a chain.
     pub fn out_of_order(&self) -> Option<&Certificate> {
-        self.iter().zip(&self.rest).find(|(one, next)| !next.info.may_have_issued(&one.info)).map(|(one, _)| one)
+        self.iter()
+            .zip(&self.rest)
+            .find(|(one, next)| !next.info.may_have_issued(&one.info))
+            .map(|(one, _)| one)
     }
 }

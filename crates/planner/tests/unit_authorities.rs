@@ -246,14 +246,16 @@ fn while_its_own_certificate_is_lost_the_operator_shows_one_that_every_pod_accep
     let mut cluster = at_work();
     cluster.delete_secrets(&["my-cluster-ca", "my-cluster-operator-certs"]);
     cluster.pass();
-    let own = text(&cluster.world.observed.secrets["my-cluster-operator-certs"], "cluster-operator.crt").unwrap();
+    let own =
+        text(&cluster.world.observed.secrets["my-cluster-operator-certs"], "cluster-operator.crt").unwrap();
     let pod = cluster.processes["my-dual-0"].clone();
     assert!(!cluster.accepts(&pod.trusted, &own), "it is signed by an authority that no pod trusts yet");
     let shown = access(&cluster.world.observed, cluster.world.now).unwrap().certificate;
     assert!(cluster.accepts(&pod.trusted, &shown));
     cluster.settle();
     let shown = access(&cluster.world.observed, cluster.world.now).unwrap().certificate;
-    let own = text(&cluster.world.observed.secrets["my-cluster-operator-certs"], "cluster-operator.crt").unwrap();
+    let own =
+        text(&cluster.world.observed.secrets["my-cluster-operator-certs"], "cluster-operator.crt").unwrap();
     assert_eq!(shown, own);
 }
 

@@ -70,7 +70,8 @@ fn refusal(chain: &str, key: &str, labels: &[(&str, &str)]) -> String {
 fn a_listener_shows_the_certificate_that_it_refers_to_and_nothing_of_the_text_around_it() {
     for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::Rsa2048] {
         let (chain, key) = issued(algorithm);
-        let (leaf, rest) = chain.split_at(chain.find("-----END").unwrap() + "-----END CERTIFICATE-----\n".len());
+        let (leaf, rest) =
+            chain.split_at(chain.find("-----END").unwrap() + "-----END CERTIFICATE-----\n".len());
         let text = format!("subject=CN = kafka.example.com\n{leaf}\nissuer=CN = mine\n{rest}");
         let mut world = with(&text, &format!("Bag Attributes\n{key}"), &[]);
         let plan = world.plan();

@@ -1,6 +1,11 @@
 //! Which objects of the user's own are read for a cluster: those that planning looks into, and no others.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test stops at the first surprise"
+)]
 
 mod common;
 
@@ -15,9 +20,7 @@ fn only_what_is_looked_into_is_read() {
     let mut world = World::load("dual-role.input.yaml");
     let of = |world: &World| References::of(world.observed.kafka.as_deref().unwrap());
     assert_eq!(of(&world), References::default());
-    let external = |name: &str| {
-        json!({"type": "external", "valueFrom": {"configMapKeyRef": {"name": name, "key": "k"}}})
-    };
+    let external = |name: &str| json!({"type": "external", "valueFrom": {"configMapKeyRef": {"name": name, "key": "k"}}});
     world.kafka(|kafka| {
         let spec = &mut kafka["spec"];
         let own = json!({"secretName": "mine", "certificate": "c", "key": "k"});

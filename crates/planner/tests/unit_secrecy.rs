@@ -130,9 +130,8 @@ fn the_keys_of_the_clusters_own_secrets_stay_in_them() {
         .iter()
         .map(|(name, secret)| {
             let data = secret.data.iter().flatten();
-            let texts = data.filter_map(|(key, value)| {
-                Some((key.clone(), String::from_utf8(value.0.clone()).ok()?))
-            });
+            let texts =
+                data.filter_map(|(key, value)| Some((key.clone(), String::from_utf8(value.0.clone()).ok()?)));
             (name.clone(), texts.collect())
         })
         .collect();

@@ -6,6 +6,7 @@
 mod authority;
 mod java;
 mod node;
+mod process;
 
 use std::path::Path;
 use std::sync::Arc;

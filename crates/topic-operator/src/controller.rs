@@ -9,6 +9,7 @@ use std::{
 use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    apply::Applier,
     kafka,
     metrics::Metrics,
     server::{Gate, Health, Heartbeat},
@@ -24,6 +25,7 @@ use crate::{
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
+    losses::Losses,
     metrics::TopicMetrics,
     plan::{self, Claim, Intent},
     queue::Queue,
@@ -31,6 +33,7 @@ use crate::{
     resource::TopicResource,
     review,
     settings::Settings,
+    strays,
     topic::ResourceRef,
     vanished::Vanished,
     watches::{self, Message},
@@ -97,6 +100,7 @@ impl Operator {
             next_sweep: Instant::now(),
             cluster_goes_away: false,
             grants,
+            losses: Losses::default(),
             kafka_lost: None,
             shutdown: shutdown.clone(),
         };
@@ -135,6 +139,7 @@ struct Controller {
     next_sweep: Instant,
     cluster_goes_away: bool,
     grants: Grants,
+    losses: Losses,
     kafka_lost: Option<Instant>,
     gate: Gate,
     heartbeat: Heartbeat,
@@ -158,6 +163,12 @@ impl Controller {
                 Outcome::Quiet
             });
         }
+        let search = self.search(&client);
+        let (context, stop) = (self.context.clone(), shutdown.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(Box::pin(strays::follow(&context, &search))).await;
+            Outcome::Quiet
+        });
         let all: Vec<ResourceRef> = self.index.references().cloned().collect();
         tracing::info!(resources = all.len(), namespace = %self.settings.namespace, selector = %self.settings.selector, "looking after KafkaTopics");
         for reference in all {
@@ -193,6 +204,16 @@ impl Controller {
         let rest = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
             tracing::warn!("some topics were still being worked on; the next start goes on with them");
+        }
+    }
+
+    fn search(&self, client: &Client) -> strays::Search {
+        let guests = self.settings.guests.iter().map(|guest| guest.namespace.clone());
+        strays::Search {
+            applier: Applier::new(client.clone()),
+            namespaces: std::iter::once(self.settings.namespace.clone()).chain(guests).collect(),
+            selector: self.settings.selector.clone(),
+            interval: self.settings.interval,
         }
     }
 
@@ -262,7 +283,7 @@ impl Controller {
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
     fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
-        let owned = matches!(self.claim(&known), Claim::Owner { heir: false });
+        let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
         let looks = plan::wants_lookup(
             &known,
             owned && others.is_empty(),
@@ -356,7 +377,7 @@ impl Controller {
         self.batches += usize::from(!periodic);
         self.in_batch.extend(items.iter().map(|i| i.resource.reference.clone()));
         let context = self.context.clone();
-        self.tasks.spawn(async move { Outcome::Batch(apply::run(&context, items, periodic).await) });
+        self.tasks.spawn(async move { Outcome::Batch(apply::run_apart(&context, items, periodic).await) });
     }
 
     fn wake_up(&self) -> Instant {
@@ -370,6 +391,7 @@ impl Controller {
         let now = Instant::now();
         if now >= self.next_sweep && self.sweep.is_empty() && !self.sweeping {
             self.next_sweep = now + self.settings.interval;
+            self.context.metrics.reconcile.periodical.inc();
             self.sweep = self.index.references().cloned().collect();
         } else if now >= self.next_sweep {
             // The last one is not through yet.

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::apply::kafka::{Failures, Gathered, PasswordChange};
 use crate::apply::secrets::{SecretWriter, Target};
 use crate::observe::{Observer, Seen};
-use crate::plan::{self, Plan, Problem, SecretStep};
+use crate::plan::{self, Plan, Problem, SecretStep, Whereabouts};
 use crate::secret::SecretView;
 use crate::settings::Settings;
 use crate::status;
@@ -141,7 +141,15 @@ impl Context {
         let rules = &self.settings.rules;
         let plan = match &seen.user {
             Some(user) => plan::plan(user, &seen.observed(), rules, now),
-            None => plan::plan_absent(&name, &seen.observed(), rules),
+            None => {
+                let gone = plan::plan_absent(&name, &seen.observed(), rules, &Whereabouts::Gone);
+                if gone.is_empty() {
+                    gone
+                } else {
+                    let resource = self.observer.whereabouts(&name).await;
+                    plan::plan_absent(&name, &seen.observed(), rules, &resource)
+                }
+            }
         };
         let paused = seen.user.as_ref().is_some_and(|user| plan::is_paused(user));
         Item { name, seen, problem: plan.problem.clone(), plan, password: None, paused }

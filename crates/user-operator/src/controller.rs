@@ -72,11 +72,14 @@ impl Operator {
         let passwords = Passwords::follow(client, &settings.namespace, Arc::clone(&requests), shutdown);
         let observer = Observer {
             namespace: settings.namespace.clone(),
+            selector: settings.selector.clone(),
             users: users.clone(),
             secrets: Arc::new(UserSecrets::new(secrets.clone(), &settings.namespace, &prefix)),
             passwords: Arc::new(passwords),
             snapshot: Arc::default(),
             authority: authority::follow(client, &settings, shutdown),
+            applier: Applier::new(client.clone()),
+            requests: Arc::clone(&requests),
         };
         let context = Arc::new(Context::new(
             Applier::new(client.clone()),
@@ -218,14 +221,15 @@ impl Controller {
         let shutdown = self.shutdown.clone();
         async move {
             let (metrics, interval) = (context.metrics.clone(), context.settings.interval);
+            let periodical = metrics.periodical.clone();
+            // Asked for once a round.
             let keys = move || {
+                periodical.inc();
                 let mut names = context.observer.snapshot.names();
                 names.extend(users.keys().into_iter().map(|key| key.name));
                 names.into_iter().collect::<Vec<String>>()
             };
-            let periodical = metrics.periodical.clone();
-            let counting = move |_: &String| periodical.inc();
-            queue.resync_every(interval, Duration::ZERO, shutdown, keys, counting).await;
+            queue.resync_every(interval, Duration::ZERO, shutdown, keys, |_| {}).await;
         }
     }
 

@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use api::KafkaUser;
+use operator_runtime::apply::Applier;
+use operator_runtime::env::LabelSelector;
 use operator_runtime::watch::{Cache, ObjectRef};
 use pki::Password;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
 use crate::kafka::{Snapshot, UserInKafka};
 use crate::passwords::Passwords;
-use crate::plan::{self, Observed, Problem};
+use crate::plan::{self, Observed, Problem, Whereabouts};
 use crate::secret::SecretView;
 use crate::user_secrets::UserSecrets;
 
@@ -19,7 +21,9 @@ use crate::user_secrets::UserSecrets;
 pub struct Observer {
     /// Namespace of the users.
     pub namespace: String,
-    /// The KafkaUsers.
+    /// Labels a KafkaUser must carry.
+    pub selector: LabelSelector,
+    /// The KafkaUsers that carry them.
     pub users: Cache<KafkaUser>,
     /// Their Secrets.
     pub secrets: Arc<UserSecrets>,
@@ -29,6 +33,10 @@ pub struct Observer {
     pub snapshot: Arc<Snapshot>,
     /// The clients CA.
     pub authority: watch::Receiver<Option<Current>>,
+    /// The API server, for what the watches do not show.
+    pub applier: Applier,
+    /// Requests to Kubernetes in flight.
+    pub requests: Arc<Semaphore>,
 }
 
 /// What was seen of one user.
@@ -63,6 +71,24 @@ impl Observer {
             authority,
             desired_password,
             acknowledged: self.snapshot.password(name),
+        }
+    }
+
+    /// Looks past the watch for a resource that it does not show.
+    pub async fn whereabouts(&self, name: &str) -> Whereabouts {
+        let mut found = Whereabouts::Gone;
+        let only = format!("metadata.name={name}");
+        let _permit = self.requests.acquire().await;
+        let look = self.applier.each_metadata::<KafkaUser>(&self.namespace, None, Some(&only), |metadata| {
+            if metadata.deletion_timestamp.is_none() {
+                let ours = self.selector.matches(metadata.labels.as_ref());
+                found = if ours { Whereabouts::Ours } else { Whereabouts::Relabelled };
+            }
+        });
+        // A kind that the server does not know, for the moment, is an error too.
+        match look.await {
+            Ok(()) => found,
+            Err(error) => Whereabouts::Unknown(error.to_string()),
         }
     }
 }

@@ -92,6 +92,26 @@ pub struct KafkaChanges {
     pub delete_password: bool,
 }
 
+impl KafkaChanges {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What became of a resource that the watch does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// There is none, or it is being deleted.
+    Gone,
+    /// It is there, and its labels are not those that this operator serves.
+    Relabelled,
+    /// It is there with the labels that this operator serves: the watch is about to show it, or cannot read it.
+    Ours,
+    /// The API server does not tell.
+    Unknown(String),
+}
+
 /// What has to be done about one user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -109,6 +129,11 @@ impl Plan {
     /// Everything stays.
     fn nothing() -> Self {
         Self { secret: SecretStep::Keep, kafka: KafkaChanges::default(), problem: None, metadata: None }
+    }
+
+    /// Whether nothing has to be done.
+    pub fn is_empty(&self) -> bool {
+        self.secret == SecretStep::Keep && self.kafka.is_empty()
     }
 }
 
@@ -203,11 +228,28 @@ fn try_plan(
     Ok(Plan { secret, kafka: changes, problem: None, metadata: Some(metadata) })
 }
 
-/// What has to be removed for a name that has no resource.
-pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules) -> Plan {
+/// What has to be removed for a name for which the watch shows no resource.
+///
+/// Who takes the label off a user, or has it name another cluster, takes the rights in this one away. The Secret stays: it
+/// may be the other cluster's by now, or the label may come back, and nothing brings a password or a key back.
+pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource: &Whereabouts) -> Plan {
     let mut plan = Plan::nothing();
-    if observed.secret.is_some_and(|view| was_made_for(view, name)) {
-        plan.secret = SecretStep::Delete;
+    match resource {
+        Whereabouts::Gone => {
+            if observed.secret.is_some_and(|view| was_made_for(view, name)) {
+                plan.secret = SecretStep::Delete;
+            }
+        }
+        Whereabouts::Relabelled => {}
+        Whereabouts::Ours => return plan,
+        Whereabouts::Unknown(why) => {
+            plan.problem = Some(Problem {
+                reason: reasons::INTERNAL_ERROR,
+                message: format!("cannot tell whether KafkaUser {name} is gone: {why}"),
+                retry: true,
+            });
+            return plan;
+        }
     }
     let ignored = rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
     if let (Some(kafka), false) = (&observed.kafka, ignored) {

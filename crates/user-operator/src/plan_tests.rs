@@ -267,20 +267,37 @@ fn a_name_without_a_resource_loses_everything() {
     };
     let kafka = UserInKafka { certificate: held.clone(), plain: held, acls_supported: true };
     let observed = Observed { kafka: Some(kafka), ..Observed::default() };
-    let changes = plan_absent("bob", &observed, &rules()).kafka;
+    let changes = plan_absent("bob", &observed, &rules(), &Whereabouts::Gone).kafka;
     assert!(changes.delete_password);
     assert_eq!(changes.quotas.len(), 2);
     let ignored = Rules { ignored_users: Some(regex::Regex::new("^(?:b.*)$").unwrap()), ..rules() };
-    assert_eq!(plan_absent("bob", &observed, &ignored).kafka, KafkaChanges::default());
+    assert_eq!(plan_absent("bob", &observed, &ignored, &Whereabouts::Gone).kafka, KafkaChanges::default());
     // Before Kafka was read, nothing is known to be there.
-    let unread = plan_absent("bob", &Observed::default(), &rules());
+    let unread = plan_absent("bob", &Observed::default(), &rules(), &Whereabouts::Gone);
     assert_eq!((unread.kafka, unread.secret), (KafkaChanges::default(), SecretStep::Keep));
+}
+
+#[test]
+fn a_user_that_only_lost_its_label_loses_its_rights_and_keeps_its_secret() {
+    let bob = user("bob", &json!({}));
+    let secret = password_view(&bob, "p");
+    let held = Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() };
+    let mut observed = seen(Some(&secret));
+    observed.kafka = Some(UserInKafka { plain: held, ..kafka() });
+    let absent = |resource: &Whereabouts| plan_absent("bob", &observed, &rules(), resource);
+    let gone = absent(&Whereabouts::Gone);
+    assert!(gone.secret == SecretStep::Delete && gone.kafka.delete_password);
+    let relabelled = absent(&Whereabouts::Relabelled);
+    assert!(relabelled.secret == SecretStep::Keep && relabelled.kafka.delete_password);
+    assert!(absent(&Whereabouts::Ours).is_empty());
+    let unknown = absent(&Whereabouts::Unknown("no answer".into()));
+    assert!(unknown.is_empty() && unknown.problem.is_some_and(|problem| problem.retry));
 }
 
 #[test]
 fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
     let bob = user("bob", &json!({}));
-    let step = |view: &SecretView| plan_absent("bob", &seen(Some(view)), &rules()).secret;
+    let step = |view: &SecretView| plan_absent("bob", &seen(Some(view)), &rules(), &Whereabouts::Gone).secret;
     let made = password_view(&bob, "p");
     assert_eq!(step(&made), SecretStep::Delete);
     let of_another = SecretView { owner: Some(("alice".into(), "u".into())), ..made.clone() };
@@ -402,7 +419,7 @@ proptest! {
             prop_assert_eq!(second.secret, SecretStep::Keep);
         }
         let observed = Observed { kafka: Some(kafka.clone()), ..Observed::default() };
-        let gone = plan_absent("bob", &observed, &rules()).kafka;
+        let gone = plan_absent("bob", &observed, &rules(), &Whereabouts::Gone).kafka;
         carry_out(&gone, "bob", &mut kafka);
         prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
     }

@@ -257,7 +257,13 @@ mod tests {
 
     fn minimum(value: &str) -> BTreeMap<String, ConfigEntry> {
         let source = kafka_admin::ConfigSource::DynamicTopic;
-        let entry = ConfigEntry { value: Some(value.to_owned()), source, read_only: false, sensitive: false };
+        let entry = ConfigEntry {
+            value: Some(value.to_owned()),
+            source,
+            read_only: false,
+            sensitive: false,
+            kind: kafka_admin::ConfigKind::Unknown,
+        };
         BTreeMap::from([(MIN_ISR.to_owned(), entry)])
     }
 

@@ -34,6 +34,7 @@ use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan::plan;
+use planner::kafka::transitions::scaling::needs_replicas;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -134,7 +135,7 @@ impl Reconciler {
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
                 self.note_options(key, &observed, &plan);
-                apply::statuses(&self.applier, &self.caches, key, &plan.status).await?;
+                apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in plan.waiting_for.iter().chain(&waits) {
                     tracing::debug!(cluster = %key, reason, "waiting");
                 }
@@ -159,6 +160,8 @@ impl Reconciler {
         plan: &Plan,
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
+        // Before the pod sets, and whatever fails: the statuses say which nodes there are.
+        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
         apply::objects(&self.applier, &self.caches, plan).await?;
         let mut refused = None;
         if let Some(admin) = admin {
@@ -190,17 +193,16 @@ impl Reconciler {
                 return None;
             }
         };
-        let shrinks = shrinks(observed);
-        let ask = || {
+        let ask = |replicas| {
             let admin = admin.clone();
-            self.views.answer(key, async move { kafka_calls::view(&admin, shrinks).await })
+            self.views.answer(key, async move { kafka_calls::view(&admin, replicas).await })
         };
-        let mut view = ask().await;
-        if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
-            // It was asked before there was need to know.
-            view = ask().await;
+        observed.view = ask(needs_replicas(observed)).await;
+        let unknown = observed.view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none());
+        if unknown && needs_replicas(observed) {
+            // It was asked before there was need to know, or said itself that there is need.
+            observed.view = ask(true).await;
         }
-        observed.view = view;
         Some(admin)
     }
 
@@ -343,14 +345,6 @@ impl Reconciler {
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
     }
-}
-
-/// Whether a pool is to lose nodes.
-fn shrinks(observed: &Observed) -> bool {
-    observed.pools.iter().any(|pool| {
-        let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
-        usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
-    })
 }
 
 /// When to look again.

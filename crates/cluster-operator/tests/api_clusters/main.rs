@@ -9,4 +9,5 @@ mod faults;
 mod lifecycle;
 mod restarts;
 mod rights;
+mod scaling;
 mod world;

@@ -102,6 +102,8 @@ pub struct Pool {
     pub broker: bool,
     /// Node ids, ascending. They include nodes whose removal is held back.
     pub nodes: BTreeSet<i32>,
+    /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
+    pub waits_for: Option<String>,
     /// Volumes of every node, in the order of their ids; at least one.
     pub volumes: Vec<Volume>,
     /// Whether the storage is of type `jbod` (then mounts carry the volume id).

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{annotations, names};
+use api::{annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -22,7 +22,9 @@ use super::orphans;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::status::{self, Progress};
-use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, directory_id_request};
+use super::transitions::leaving::Replicas;
+use super::transitions::quorum::directory_id_request;
+use super::validate::{self, CLUSTER_ID_REQUEST, Invalid};
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::admin_call::PlannedNode;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
@@ -164,6 +166,7 @@ fn complete(
     }
     let mut progress = Progress::default();
     for pool in &cluster.pools {
+        progress.waiting_for.extend(pool.waits_for.clone());
         let mut pods = Vec::new();
         for id in &pool.nodes {
             let node = Node { id: *id, pool };
@@ -172,7 +175,9 @@ fn complete(
             let desired = pod::of_node(cluster, node, certificate, settings);
             if certificates.held.contains(id) {
                 let name = cluster.pod_name(node);
-                progress.waiting_for.push(format!("pod {name} has no certificate before all others trust the new cluster CA"));
+                progress.waiting_for.push(format!(
+                    "pod {name} has no certificate before all others trust the new cluster CA"
+                ));
                 if is_new(&name, cluster, pool, observed) {
                     continue;
                 }
@@ -353,14 +358,9 @@ fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &
             downgrade: level < present,
         });
     }
+    calls.extend(unregistrations(cluster, view, observed));
     let running: BTreeSet<i32> =
         observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
-    let brokers = cluster.broker_ids();
-    for broker in &view.registered_brokers {
-        if !brokers.contains(broker) && !running.contains(broker) && !view.active_brokers.contains(broker) {
-            calls.push(AdminCall::UnregisterBroker { broker: *broker });
-        }
-    }
     if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
         let gone: BTreeMap<&i32, &String> =
             quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
@@ -373,4 +373,31 @@ fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &
         }
     }
     calls
+}
+
+/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
+fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
+    let brokers = cluster.broker_ids();
+    let as_broker = |pod: &&Pod| {
+        pod.metadata
+            .labels
+            .as_ref()
+            .and_then(|all| all.get(labels::BROKER_ROLE))
+            .is_none_or(|role| role == "true")
+    };
+    let running: BTreeSet<i32> = observed
+        .pods
+        .values()
+        .map(AsRef::as_ref)
+        .filter(as_broker)
+        .filter_map(|pod| pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok())
+        .collect();
+    let replicas = Replicas::of(observed);
+    let gone = view.registered_brokers.iter().filter(|id| {
+        !brokers.contains(id)
+            && !running.contains(id)
+            && !view.active_brokers.contains(id)
+            && replicas.hold(&BTreeSet::from([**id])).is_none()
+    });
+    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
 }

@@ -132,11 +132,7 @@ fn internal_security() -> BTreeMap<String, Value> {
     ])
 }
 
-fn listener_status(
-    cluster: &Cluster,
-    listener: &Listener,
-    certificates: &Certificates,
-) -> ListenerStatus {
+fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certificates) -> ListenerStatus {
     let host = cluster.bootstrap_host();
     let own = listener.certificate.as_ref().map(|own| own.chain.pem());
     let trusted = own.unwrap_or_else(|| certificates.cluster_ca.trusted());

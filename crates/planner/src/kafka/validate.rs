@@ -2,13 +2,11 @@
 
 mod listener_certificate;
 mod listeners;
-pub mod node_ids;
 mod pools;
-mod quorum;
 mod spec;
 pub mod storage;
+mod text;
 
-pub use quorum::directory_id_request;
 pub use spec::CLUSTER_ID_REQUEST;
 
 use std::fmt;
@@ -18,6 +16,7 @@ use api::labels::ExclusionPattern;
 
 use super::cluster::{Cluster, Warning};
 use super::observed::Observed;
+use super::transitions::quorum::Remembered;
 
 /// Something that is wrong with a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,8 +86,10 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
         None => ExclusionPattern::default(),
         Some(pattern) => ExclusionPattern::parse(pattern).unwrap_or_default(),
     };
-    let pools = pools::validate(observed, &exclusion, &mut findings);
-    let cluster = spec::validate(kafka, observed, &exclusion, pools, &mut findings);
+    let quorum = Remembered::of(observed);
+    let pools = pools::validate(observed, &quorum, &exclusion, &mut findings);
+    let quorum = quorum.quorum(observed, &pools);
+    let cluster = spec::validate(kafka, observed, &exclusion, pools, quorum, &mut findings);
     let cluster = match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             findings.warnings.sort();

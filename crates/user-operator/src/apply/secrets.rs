@@ -8,7 +8,7 @@ use api::{KafkaUser, annotations};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{Patch, PatchParams, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use operator_runtime::apply::{Applier, FIELD_MANAGER, REQUEST_DEADLINE};
 use pki::Password;
@@ -212,14 +212,26 @@ impl SecretWriter {
         Ok(())
     }
 
+    /// Deletes a Secret as it was seen: one that somebody wrote since, such as the operator of another cluster, may be in use.
     async fn delete(&self, target: &Target<'_>) -> Result<(), Problem> {
         let Some(view) = target.live else { return Ok(()) };
         let _permit = self.requests.acquire().await;
-        let key = self.secrets.key(target.name);
-        self.applier
-            .delete::<Secret>(&key, Some(&view.uid), PropagationPolicy::Background)
-            .await
-            .map_err(|error| internal(error.to_string()))?;
+        let name = self.secrets.key(target.name).name;
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(view.uid.clone()),
+                resource_version: (view.version > 0).then(|| view.version.to_string()),
+            }),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        let gone = async {
+            match self.api().delete(&name, &params).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                answer => answer.map(|_| ()),
+            }
+        };
+        within(gone).await.map_err(|error| internal(format!("cannot delete Secret {name}: {error}")))?;
         self.secrets.deleted(target.name);
         Ok(())
     }

@@ -42,11 +42,14 @@ fn context() -> Context {
     ended.cancel();
     let observer = Observer {
         namespace: "ns".to_owned(),
+        selector: settings.selector.clone(),
         users: Cache::fixed([(ObjectRef::new("ns", "a"), user)]),
         secrets: Arc::new(UserSecrets::new(Cache::fixed([]), "ns", "")),
         passwords: Arc::new(Passwords::follow(&client, "ns", Arc::clone(&requests), &ended)),
         snapshot: Arc::default(),
         authority: watch::channel(None).1,
+        applier: Applier::new(client.clone()),
+        requests: Arc::clone(&requests),
     };
     let admin = Admin::new(AdminConfig::brokers(["127.0.0.1:1"])).unwrap();
     let namespaces = Namespaces::Some(vec!["ns".to_owned()]);

@@ -6,6 +6,7 @@
 mod clients;
 mod credentials;
 mod faults;
+mod handover;
 mod operator;
 mod passwords;
 mod random;

@@ -74,11 +74,7 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
 }
 
 /// The first leaf that every pod accepts, the operator's own before those of nodes; else the first.
-fn show<'a>(
-    leaves: &'a [Found],
-    accepted: Option<&BTreeSet<String>>,
-    now: Timestamp,
-) -> Option<&'a Present> {
+fn show<'a>(leaves: &'a [Found], accepted: Option<&BTreeSet<String>>, now: Timestamp) -> Option<&'a Present> {
     let usable = |found: &&Found| found.usable(now).is_some();
     let by_all = |found: &&Found| accepted.is_none_or(|accepted| !found.issuers().is_disjoint(accepted));
     let best = leaves.iter().filter(usable).find(by_all).or_else(|| leaves.iter().find(usable));

@@ -37,9 +37,8 @@ impl<'a> Found<'a> {
         Self {
             cert_secret,
             key_secret,
-            certificate: certificate.map(|pem| {
-                CertificateChain::parse(&pem).ok().filter(|chain| chain.first().info.is_ca)
-            }),
+            certificate: certificate
+                .map(|pem| CertificateChain::parse(&pem).ok().filter(|chain| chain.first().info.is_ca)),
             key: key.map(PrivateKeyPem::new).filter(PrivateKeyPem::is_readable),
         }
     }

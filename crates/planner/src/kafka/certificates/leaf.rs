@@ -184,8 +184,9 @@ pub fn plan(
         in_window: wanted.may_renew,
         forced: false,
     };
-    let other_key =
-        algorithm.is_rsa() && !wanted.prolong && present.is_some_and(|one| !one.chain.first().info.has_rsa_key);
+    let other_key = algorithm.is_rsa()
+        && !wanted.prolong
+        && present.is_some_and(|one| !one.chain.first().info.has_rsa_key);
     let due = other_key || pki::leaf_decision(&state, &conditions, now).reissue();
     let allowed = match wanted.signing {
         Signing::All => true,

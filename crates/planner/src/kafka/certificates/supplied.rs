@@ -128,8 +128,9 @@ fn check_pair(
 ) {
     let (crt, entry) = (names::keys::CA_CRT, names::keys::CA_KEY);
     if let Err(error) = key.der() {
-        complaints
-            .add(format!("is false, but the key {entry:?} of the Secret {key_name:?} cannot be used: {error}"));
+        complaints.add(format!(
+            "is false, but the key {entry:?} of the Secret {key_name:?} cannot be used: {error}"
+        ));
         return;
     }
     if key.fits(&chain.first().info) != KeyFit::Differs {

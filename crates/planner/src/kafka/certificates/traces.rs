@@ -64,7 +64,8 @@ fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner
     for (name, secret) in &observed.secrets {
         let owner = LeafOwner::Node { pod: name.clone() };
         let all = secret.metadata.labels.as_ref();
-        let is = |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
+        let is =
+            |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
         if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, "Kafka") && !owners.contains(&owner) {
             owners.push(owner);
         }
@@ -99,7 +100,8 @@ impl Numbers {
         certificates: impl Iterator<Item = &'a Certificate>,
     ) -> Self {
         let (cert_secret, key_secret) = role.names(&cluster.name);
-        let own = |name: &str, key: &str| observed.secrets.get(name).and_then(|secret| generation(secret, key));
+        let own =
+            |name: &str, key: &str| observed.secrets.get(name).and_then(|secret| generation(secret, key));
         let on_others = match role {
             Role::Cluster => annotations::CLUSTER_CA_CERT_GENERATION,
             Role::Clients => annotations::CLIENTS_CA_CERT_GENERATION,

@@ -12,9 +12,9 @@ use api::{Kafka, annotations};
 use kube_core::ResourceExt;
 
 use super::pools::{jvm, templates};
-use super::{Findings, listeners, quorum};
+use super::{Findings, listeners, text};
 use crate::kafka::cluster::{
-    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Rack,
+    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Quorum, Rack,
 };
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
@@ -42,6 +42,7 @@ pub fn validate(
     observed: &Observed,
     exclusion: &ExclusionPattern,
     mut pools: Vec<Pool>,
+    quorum: Quorum,
     findings: &mut Findings,
 ) -> Option<Cluster> {
     let spec = &kafka.spec.kafka;
@@ -59,7 +60,10 @@ pub fn validate(
     });
     let kafka_templates = templates(spec.template.as_ref());
     let kafka_jvm = spec.jvm_options.as_ref().map(jvm);
+    text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
     for (pool, raw) in pools.iter_mut().zip(&observed.pools) {
+        let field = format!("KafkaNodePool {} spec.jvmOptions", pool.name);
+        text::jvm(raw.spec.jvm_options.as_ref(), &field, findings);
         pool.templates = kafka_templates.overlaid(&pool.templates);
         if raw.spec.jvm_options.is_none()
             && let Some(jvm) = &kafka_jvm
@@ -75,7 +79,6 @@ pub fn validate(
     let maintenance_windows = windows(kafka, findings);
     let entity_operator = entity_operator(kafka, &namespace, observed, findings);
     not_yet(kafka, findings);
-    let quorum = quorum::of(observed, &pools);
     Some(Cluster {
         uid: kafka.uid().unwrap_or_default(),
         labels,
@@ -251,6 +254,7 @@ fn config(
 fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorization {
     let Some(raw) = &spec.authorization else { return Authorization::None };
     let super_users = raw.super_users.clone().unwrap_or_default();
+    text::super_users(&super_users, findings);
     match raw.type_ {
         AuthorizationType::Simple => Authorization::Simple { super_users },
         AuthorizationType::Custom => {
@@ -261,6 +265,7 @@ fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorizat
                     "is missing: name the Java class of the authorizer",
                 );
             }
+            text::class(&class, "spec.kafka.authorization.authorizerClass", findings);
             Authorization::Custom {
                 class,
                 super_users,
@@ -278,8 +283,11 @@ fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
         RackType::EnvironmentVariable => ("envVarName", &raw.env_var_name, Rack::EnvironmentVariable),
     };
     let value = value.clone().filter(|value| !value.is_empty());
-    if value.is_none() {
-        findings.problem(format!("spec.kafka.rack.{field}"), "is missing");
+    let path = format!("spec.kafka.rack.{field}");
+    match &value {
+        None => findings.problem(path, "is missing"),
+        Some(name) if field == "envVarName" => text::environment_variable(name, &path, findings),
+        Some(_) => {}
     }
     value.map(make)
 }
@@ -288,7 +296,9 @@ fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
 fn logging(raw: Option<&RawLogging>, field: &str, observed: &Observed, findings: &mut Findings) -> Logging {
     let Some(raw) = raw else { return Logging::Inline(BTreeMap::new()) };
     if raw.type_ == LoggingType::Inline {
-        return Logging::Inline(raw.loggers.clone().unwrap_or_default());
+        let loggers = raw.loggers.clone().unwrap_or_default();
+        text::loggers(&loggers, field, findings);
+        return Logging::Inline(loggers);
     }
     let path = format!("{field}.valueFrom.configMapKeyRef");
     let Some(reference) = raw.value_from.as_ref().and_then(|source| source.config_map_key_ref.as_ref())
