@@ -9,6 +9,7 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
+use planner::kafka::references::References;
 
 /// The queues of the process.
 #[derive(Clone)]
