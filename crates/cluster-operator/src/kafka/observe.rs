@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Kafka, KafkaTopic};
+use api::{Kafka, KafkaNodePool, KafkaTopic};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -20,6 +20,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
 use crate::caches::{self, Caches};
+use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
@@ -52,10 +53,9 @@ impl Observer {
 
     /// Everything but Kafka's own state.
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
-        let mut pools: Vec<_> = caches::of_cluster(&self.caches.pools, key).into_values().collect();
-        pools.sort_by_key(|pool| pool.name_any());
-        let mut pods = caches::of_cluster(&self.caches.pods, key);
-        pods.retain(|_, pod| pod.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
+        let pools = node_pools::of_cluster(&self.caches, key);
+        let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
+        let pods = caches::of_kafka(&self.caches.pods, key);
         let mut secrets = caches::of_cluster(&self.caches.secrets, key);
         let mut config_maps = caches::of_cluster(&self.caches.config_maps, key);
         let references = References::of(&kafka);
@@ -66,10 +66,12 @@ impl Observer {
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         Ok(Observed {
             kafka: Some(kafka),
+            pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
-            pod_sets: caches::of_cluster(&self.caches.pod_sets, key),
+            pools_of_others,
+            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
             pods,
-            claims: caches::of_cluster(&self.caches.claims, key),
+            claims: caches::of_kafka(&self.caches.claims, key),
             secrets,
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
@@ -80,6 +82,21 @@ impl Observer {
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// Pod sets of other clusters that have the names of those that the pools need.
+    fn pod_sets_of_others(&self, key: &ObjectRef, pools: &[Arc<KafkaNodePool>]) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for pool in pools {
+            let name = api::names::pod_set(&key.name, &pool.name_any());
+            let set = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name));
+            if let Some(cluster) = set.as_ref().and_then(|set| caches::cluster_of(&**set))
+                && cluster != key.name
+            {
+                found.insert(name, cluster.to_owned());
+            }
+        }
+        found
     }
 
     /// Forgets what a cluster that is gone referred to.
@@ -143,23 +160,17 @@ impl Observer {
             terminating,
             seen,
             pools: !caches::of_cluster(&self.caches.pools, key).is_empty(),
-            pod_sets: caches::of_cluster(&self.caches.pod_sets, key),
+            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
             secrets,
             config_maps: caches::of_cluster(&self.caches.config_maps, key),
-            claims: caches::of_cluster(&self.caches.claims, key),
+            claims: caches::of_kafka(&self.caches.claims, key),
             others,
             topics,
         }))
     }
 
-    /// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
-    /// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
-    /// deleted because of this.
     async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
-        let mut exists = false;
-        let fields = format!("metadata.name={}", key.name);
-        self.applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
-        Ok(exists)
+        kafka_exists(&self.applier, key).await
     }
 
     /// The one cluster-wide object. An installation for single namespaces may not have the right to read it, and then
@@ -268,6 +279,16 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
+/// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
+/// deleted because of this.
+pub async fn kafka_exists(applier: &Applier, key: &ObjectRef) -> Result<bool, ApplyError> {
+    let mut exists = false;
+    let fields = format!("metadata.name={}", key.name);
+    applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
+    Ok(exists)
 }
 
 /// A topic, if it holds the topic operator's finalizer.

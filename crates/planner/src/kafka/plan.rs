@@ -135,6 +135,21 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// What an administrator has to do where the operator may not.
+fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+    let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
+    let account = names::kafka(&cluster.name);
+    Warning {
+        reason: "ClusterRoleBindingNotMade".to_owned(),
+        message: format!(
+            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
+             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
+            cluster.namespace
+        ),
+    }
+}
+
 fn complete(
     kafka: &api::Kafka,
     cluster: &Cluster,
@@ -148,7 +163,11 @@ fn complete(
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
     if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
-        plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        if settings.cluster_role_bindings {
+            plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        } else {
+            warnings.push(rack_needs_a_binding(cluster));
+        }
     }
     if settings.network_policies {
         plan.apply.push(network_policy::kafka(cluster, settings));

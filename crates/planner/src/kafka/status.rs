@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use api::conditions::{Condition, merge, types};
+use api::conditions::{Condition, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
-use api::{Kafka, labels};
+use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::transitions::membership;
 use super::validate::Invalid;
 
 /// Seconds a pod may be unready before that counts as a failure.
@@ -104,7 +105,7 @@ pub fn kafka(
         let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
             ("NotReady", "Kafka cluster is not ready")
         } else {
-            (api::conditions::reasons::CREATING, "Kafka cluster is being deployed")
+            (reasons::CREATING, "Kafka cluster is being deployed")
         };
         let message = format!("{what}: {}", shortened(&progress.waiting_for));
         conditions.push(Condition::not_ready(reason, message));
@@ -148,7 +149,8 @@ fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certif
 pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> Value {
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
-    let conditions = pool.warnings.iter().map(warning).collect();
+    let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
+    conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {
         roles.push(ProcessRole::Controller);
@@ -164,6 +166,19 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
         roles: Some(roles),
         replicas: i32::try_from(pool.nodes.len()).ok(),
         label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
+    })
+}
+
+/// Says that a pool with nodes in the cluster carries the label of another one.
+fn moved(raw: &KafkaNodePool, cluster: &str) -> Option<Condition> {
+    let label = membership::label(raw);
+    (label != Some(cluster)).then(|| {
+        let message = format!(
+            "metadata.labels {}: the nodes of this pool belong to cluster {cluster} and stay there: write \
+             strimzi.io/cluster: {cluster}; for nodes in another cluster create another KafkaNodePool",
+            membership::labelled(label)
+        );
+        Condition::not_ready(reasons::NODE_POOL_OF_ANOTHER_CLUSTER, message)
     })
 }
 

@@ -5,6 +5,7 @@
 //! exists.
 
 pub mod leaving;
+pub mod membership;
 pub mod node_ids;
 pub mod quorum;
 pub mod roles;

@@ -172,13 +172,11 @@ impl<'a> Scaler<'a> {
         } else {
             None
         };
-        match hold {
-            Some(why) => (current, Scaling::HeldBack { nodes: leaving, why }),
-            None => {
-                let nodes = current.difference(&leaving).copied().collect();
-                (nodes, Scaling::Removable { nodes: leaving })
-            }
+        if let Some(why) = hold {
+            return (current, Scaling::HeldBack { nodes: leaving, why });
         }
+        let nodes = current.difference(&leaving).copied().collect();
+        (nodes, Scaling::Removable { nodes: leaving })
     }
 }
 

@@ -15,10 +15,10 @@ use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, VolumeKind, War
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use crate::kafka::transitions::leaving::{Replicas, list};
-use crate::kafka::transitions::node_ids;
 use crate::kafka::transitions::quorum::Remembered;
 use crate::kafka::transitions::roles::{self, RoleChange};
 use crate::kafka::transitions::scaling::{GrowthHold, Scaler, Scaling, Wish};
+use crate::kafka::transitions::{membership, node_ids};
 
 /// Reads every pool. The JVM options and templates of the Kafka resource are laid under later.
 pub fn validate(
@@ -35,12 +35,49 @@ pub fn validate(
             format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
         );
     }
+    say_membership(observed, &cluster, findings);
     let reader = Reader { observed, cluster: &cluster, existing: existing.clone(), quorum, exclusion };
     let mut scaler = Scaler::new(observed, existing, quorum);
     let pools: Vec<Pool> = observed.pools.iter().map(|raw| reader.read(raw, &mut scaler, findings)).collect();
     without_a_pool(observed, &pools, findings);
     overall(&observed.pools, &pools, &cluster, findings);
     pools
+}
+
+/// Names the pools whose label and nodes are of two clusters, and those whose pods another cluster has.
+fn say_membership(observed: &Observed, cluster: &str, findings: &mut Findings) {
+    for pool in &observed.pools {
+        let (name, label) = (pool.name_any(), membership::label(pool));
+        if label != Some(cluster) {
+            findings.warn(
+                reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+                format!(
+                    "KafkaNodePool {name} metadata.labels {}: its nodes belong to this cluster and stay: write \
+                     strimzi.io/cluster: {cluster}",
+                    membership::labelled(label)
+                ),
+            );
+        }
+        let set = names::pod_set(cluster, &name);
+        if let Some(other) = observed.pod_sets_of_others.get(&set) {
+            findings.problem(
+                format!("KafkaNodePool {name} metadata.name"),
+                format!(
+                    "its StrimziPodSet would be called {set}, which is that of a pool of cluster {other}: give the pool \
+                     another name"
+                ),
+            );
+        }
+    }
+    for (pool, home) in &observed.pools_of_others {
+        findings.warn(
+            reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+            format!(
+                "KafkaNodePool {pool} metadata.labels strimzi.io/cluster: {cluster}: its nodes belong to cluster {home}, \
+                 so it is left out here: write strimzi.io/cluster: {home}, and create another KafkaNodePool for this cluster"
+            ),
+        );
+    }
 }
 
 /// Brokers that hold replicas and that no pool has: nobody can start them, and Kafka waits for them.
