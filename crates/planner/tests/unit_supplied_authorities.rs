@@ -30,15 +30,14 @@ fn authority(name: &str, validity_days: u32) -> Authority {
 }
 
 fn supply(world: &mut World, name: &str, data: &[(&str, &str)], generation: &str) {
-    let mut secret = Secret::default();
-    secret.metadata = serde_json::from_value(json!({
+    let metadata = serde_json::from_value(json!({
         "name": name, "namespace": "s1", "resourceVersion": "7",
         "labels": {"strimzi.io/cluster": "my", "strimzi.io/kind": "Kafka"},
         "annotations": {"strimzi.io/ca-cert-generation": generation, "strimzi.io/ca-key-generation": generation},
     }))
     .unwrap();
     let data = data.iter().map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-    secret.data = Some(data.collect());
+    let secret = Secret { metadata, data: Some(data.collect()), ..Secret::default() };
     world.observed.secrets.insert(name.to_owned(), Arc::new(secret));
 }
 

@@ -96,6 +96,16 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.kafka.listeners[1].configuration.brokerCertChainAndKey.secretName", "\"mine\"", "create it"],
     ),
     (
+        "a name that no certificate can hold",
+        |world| {
+            kafka_section(world, |kafka| {
+                let names = json!(["ok.example.com", "*.example.com", "schl\u{fc}ssel.example.com"]);
+                kafka["listeners"][1]["configuration"] = json!({"bootstrap": {"alternativeNames": names}});
+            });
+        },
+        &["spec.kafka.listeners[1].configuration.bootstrap.alternativeNames[2]", "host name"],
+    ),
+    (
         "a missing logging ConfigMap",
         |world| {
             kafka_section(world, |kafka| {

@@ -162,7 +162,8 @@ fn trusted_by_all(cluster: &Cluster, observed: &Observed, clients_ca: &Authority
         .collect();
     let trusted =
         |one: &&pki::Certificate| pods.iter().all(|trusted| trusted.contains(&one.info.authority_id()));
-    let mut all = clients_ca.certificate.iter().chain(clients_ca.old.values().flat_map(|old| old.iter()));
+    let mut all =
+        clients_ca.certificate.iter().chain(clients_ca.old.values().flat_map(pki::CertificateChain::iter));
     all.find(trusted).map(|one| one.info.sha256_thumbprint.clone()).unwrap_or_default()
 }
 

@@ -73,7 +73,8 @@ impl AtWork {
             }
             let ready = if self.processes.contains_key(&pod) { "True" } else { "False" };
             let live = Arc::make_mut(self.world.observed.pods.get_mut(&pod).unwrap());
-            live.status.as_mut().unwrap().conditions.as_mut().unwrap()[0].status = ready.to_owned();
+            let condition = &mut live.status.as_mut().unwrap().conditions.as_mut().unwrap()[0];
+            ready.clone_into(&mut condition.status);
         }
     }
 

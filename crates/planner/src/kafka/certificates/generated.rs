@@ -21,8 +21,10 @@ use crate::kafka::observed::Observed;
 struct Found<'a> {
     cert_secret: Option<&'a Arc<Secret>>,
     key_secret: Option<&'a Arc<Secret>>,
-    /// The certificate; `Some(None)`: a text that cannot be read, or that may not sign.
-    certificate: Option<Option<CertificateChain>>,
+    /// Whether there is a text where the certificate should be.
+    has_text: bool,
+    /// The certificate, if it can be read and may sign.
+    certificate: Option<CertificateChain>,
     /// The key, if it can be read.
     key: Option<PrivateKeyPem>,
 }
@@ -37,21 +39,18 @@ impl<'a> Found<'a> {
         Self {
             cert_secret,
             key_secret,
+            has_text: certificate.is_some(),
             certificate: certificate
-                .map(|pem| CertificateChain::parse(&pem).ok().filter(|chain| chain.first().info.is_ca)),
+                .and_then(|pem| CertificateChain::parse(&pem).ok())
+                .filter(|chain| chain.first().info.is_ca),
             key: key.map(PrivateKeyPem::new).filter(PrivateKeyPem::is_readable),
         }
-    }
-
-    /// The certificate, whether or not the key is the one that belongs to it.
-    fn readable(&self) -> Option<&CertificateChain> {
-        self.certificate.as_ref()?.as_ref()
     }
 
     /// The certificate that belongs to the key.
     fn fitting(&self) -> Option<&CertificateChain> {
         let key = self.key.as_ref()?;
-        self.readable().filter(|chain| key.fits(&chain.first().info) != KeyFit::Differs)
+        self.certificate.as_ref().filter(|chain| key.fits(&chain.first().info) != KeyFit::Differs)
     }
 
     fn asks(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
@@ -78,10 +77,10 @@ pub fn plan(
     let force_renew = Found::asks(found.cert_secret, annotations::FORCE_RENEW);
     let force_replace = Found::asks(found.key_secret, annotations::FORCE_REPLACE);
     let state = AuthorityState {
-        certificate: match (&found.certificate, found.fitting()) {
-            (None, _) => CertificateState::Missing,
-            (Some(_), None) => CertificateState::Broken,
-            (Some(_), Some(chain)) => CertificateState::Present(&chain.first().info),
+        certificate: match found.fitting() {
+            Some(chain) => CertificateState::Present(&chain.first().info),
+            None if found.has_text => CertificateState::Broken,
+            None => CertificateState::Missing,
         },
         has_key: found.key.is_some(),
         force_renew,
@@ -97,7 +96,7 @@ pub fn plan(
     let action = pki::authority_decision(&state, now).action;
     let old = kept_certificates(found.cert_secret.map(AsRef::as_ref), now, may_renew);
     let known = || {
-        let own = found.readable().into_iter().chain(old.values()).flat_map(CertificateChain::iter);
+        let own = found.certificate.iter().chain(old.values()).flat_map(CertificateChain::iter);
         own.chain(traces.values())
     };
     let numbers = Numbers::of(role, cluster, observed, known());
@@ -154,13 +153,13 @@ pub fn plan(
     };
     authority.old.clone_from(&old);
     // What the former certificate vouches for stays good.
-    if let Some(before) = found.readable()
+    if let Some(before) = &found.certificate
         && before.authority_ids().is_disjoint(&authority.certificate.authority_ids())
         && !before.first().info.is_expired(now)
     {
         authority.keep(before.clone());
     }
-    if found.readable().is_none() && role == Role::Clients {
+    if found.certificate.is_none() && role == Role::Clients {
         // Certificates of users that it signed are good until the users have new ones.
         authority.also_trust(traces);
     }

@@ -52,7 +52,7 @@ pub enum Found {
     /// beside it.
     Broken,
     /// A pair that belongs together.
-    Present(Present),
+    Present(Box<Present>),
 }
 
 /// A pair of certificate and key that belong together.
@@ -70,7 +70,9 @@ impl Found {
     /// The leaf, if it has not ended.
     pub fn usable(&self, now: Timestamp) -> Option<&Present> {
         match self {
-            Self::Present(present) => Some(present).filter(|one| !one.chain.first().info.is_expired(now)),
+            Self::Present(present) => {
+                Some(present.as_ref()).filter(|one| !one.chain.first().info.is_expired(now))
+            }
             _ => None,
         }
     }
@@ -114,7 +116,7 @@ pub fn look_into(owner: &LeafOwner, secret: &Secret) -> Found {
     if !signer_fits || !key.is_readable() || key.fits(own) == KeyFit::Differs {
         return Found::Broken;
     }
-    Found::Present(Present { chain, certificate, key })
+    Found::Present(Box::new(Present { chain, certificate, key }))
 }
 
 /// What the authority may sign.
@@ -155,7 +157,7 @@ pub fn plan(
     let secret = observed.secrets.get(&id).map(AsRef::as_ref);
     let found = look(wanted.owner, cluster, observed);
     let present = match &found {
-        Found::Present(present) => Some(present),
+        Found::Present(present) => Some(present.as_ref()),
         _ => None,
     };
     let usable = found.usable(now);

@@ -90,6 +90,13 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
             ),
         );
     }
+    let bootstrap = configuration.bootstrap.as_ref();
+    let alternative_names =
+        bootstrap.and_then(|bootstrap| bootstrap.alternative_names.clone()).unwrap_or_default();
+    for (index, name) in alternative_names.iter().enumerate() {
+        let path = format!("{field}.configuration.bootstrap.alternativeNames[{index}]");
+        text::host(name.strip_prefix("*.").unwrap_or(name), &path, findings);
+    }
     let mut advertised = BTreeMap::new();
     for (index, broker) in configuration.brokers.iter().flatten().enumerate() {
         if let Some(host) = &broker.advertised_host {
@@ -118,11 +125,7 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
             .filter(|peers| !peers.is_empty())
             .map(|peers| peers.iter().filter_map(|peer| serde_json::to_value(peer).ok()).collect()),
         use_service_dns_domain: configuration.use_service_dns_domain.unwrap_or(false),
-        alternative_names: configuration
-            .bootstrap
-            .as_ref()
-            .and_then(|bootstrap| bootstrap.alternative_names.clone())
-            .unwrap_or_default(),
+        alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),
         advertised,
         max_connections: configuration.max_connections.map(i64::from),
