@@ -10,6 +10,7 @@ use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
 use crate::kafka::observe::References;
+use planner::kafka::watched_namespace;
 
 /// The queues of the process.
 #[derive(Clone)]
@@ -115,8 +116,16 @@ fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
     }
 }
 
-/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
+/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it. The grant of a
+/// namespace concerns those whose entity operator is to work there.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
+    if changed.name == api::watch_grant::NAME {
+        for kafka in caches.kafkas.list() {
+            if watched_namespace::others(&kafka).contains(&changed.namespace) {
+                queue.add(ObjectRef::of(&*kafka));
+            }
+        }
+    }
     for kafka in caches.kafkas.list_in(&changed.namespace) {
         let key = ObjectRef::of(&*kafka);
         let pools: Vec<_> = caches::of_cluster(&caches.pools, &key).into_values().collect();
