@@ -39,6 +39,7 @@ pub mod properties;
 pub mod schema;
 pub mod strimzi_pod_set;
 pub mod topic_grant;
+pub mod watch_grant;
 
 pub use conditions::Condition;
 pub use kafka::{Kafka, KafkaSpec, KafkaStatus};

@@ -20,3 +20,4 @@ pub mod status;
 pub mod transitions;
 pub mod validate;
 pub mod versions;
+pub mod watched_namespace;
