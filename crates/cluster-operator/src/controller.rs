@@ -74,7 +74,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     feed_by_label(&caches.secrets, queue);
     feed_by_label(&caches.config_maps, queue);
     feed_by_label(&caches.deployments, queue);
-    for kind in &caches.plain {
+    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
         let add = queue.clone();
         kind.cache.on_change(move |event| {
             add.add(event.latest().cluster.clone());

@@ -83,6 +83,8 @@ pub struct Reconciler {
     verified: Mutex<HashMap<ObjectRef, String>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
+    /// Since when it is known of clusters that their resource is gone, while something is left to clear up.
+    gone_since: Mutex<HashMap<ObjectRef, Timestamp>>,
 }
 
 impl Reconciler {
@@ -105,6 +107,7 @@ impl Reconciler {
             rolls: Asking::new(queue.clone()),
             verified: Mutex::default(),
             seen: Mutex::default(),
+            gone_since: Mutex::default(),
         }
     }
 
@@ -124,6 +127,7 @@ impl Reconciler {
             return self.gone(key, false).await;
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
             return self.gone(key, true).await;
         }
@@ -287,7 +291,12 @@ impl Reconciler {
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
-        let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
+        let gone_since = (!terminating).then(|| {
+            let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(key.clone()).or_insert_with(clock::now)
+        });
+        let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
+            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
@@ -301,6 +310,7 @@ impl Reconciler {
                 if !terminating && matches!(outcome, Outcome::Done) {
                     // What appears under the name from now on belongs to a successor that may be on its way.
                     self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                    self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
                 }
                 Ok(outcome)
             }

@@ -20,6 +20,7 @@ use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
+use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::plan;
@@ -105,6 +106,7 @@ impl World {
                 "ConfigMap" => drop(self.observed.config_maps.remove(&gone.name)),
                 "PersistentVolumeClaim" => drop(self.observed.claims.remove(&gone.name)),
                 "Deployment" => drop(self.observed.deployments.remove(&gone.name)),
+                "StrimziPodSet" => drop(self.observed.pod_sets.remove(&gone.name)),
                 _ => drop(self.observed.others.remove(gone)),
             }
         }
@@ -135,7 +137,10 @@ impl World {
             "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
             "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
-            _ => drop(self.observed.others.insert(desired.reference.clone())),
+            _ => {
+                let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
+                self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+            }
         }
     }
 
