@@ -18,9 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
+use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
-use crate::pod_set;
+use crate::kafka::roll_metric::RollMetric;
+use crate::pod_set::apply::{Error as PodSetError, PodSets};
+use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;
 
 /// The async runtime that the operator needs.
@@ -95,11 +98,13 @@ async fn work(
     let queues = Queues::new();
     feed_pod_sets(&caches, &queues.pod_sets);
     let applier = Applier::new(kubernetes.clone());
+    let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+    let pod_errors = PodErrors::default();
     let pod_sets = tokio::spawn(run_pod_sets(
         tuning(settings, metrics, "StrimziPodSet"),
         caches.clone(),
         queues.clone(),
-        applier.clone(),
+        PodSets::new(applier.clone(), events.clone(), pod_errors.clone(), queues.kafkas.clone()),
         health.clone(),
         stop.clone(),
     ));
@@ -107,9 +112,12 @@ async fn work(
         None
     } else {
         feed_kafkas(&caches, &queues.kafkas);
-        let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
-        let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
-        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
+        let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
+        let answers = Answers::new(applier.clone(), Arc::clone(&observer), &queues.kafkas);
+        let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
+        let reconciler =
+            Reconciler::new(caches.clone(), applier, observer, answers, events, pod_errors, waiting);
+        let reconciler = Arc::new(reconciler);
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
@@ -214,7 +222,7 @@ async fn run_pod_sets(
     tuning: Tuning,
     caches: Caches,
     queues: Queues,
-    applier: Applier,
+    sets: PodSets,
     health: Health,
     stop: CancellationToken,
 ) {
@@ -227,11 +235,14 @@ async fn run_pod_sets(
         .metrics(tuning.metrics)
         .heartbeat(health.heartbeat("StrimziPodSet"))
         .run(stop, move |key| {
-            let (caches, applier) = (caches.clone(), applier.clone());
+            let (caches, sets) = (caches.clone(), sets.clone());
             async move {
-                let Some(set) = caches.pod_sets.get(&key) else { return Ok(Outcome::Done) };
+                let Some(set) = caches.pod_sets.get(&key) else {
+                    sets.forget(&key);
+                    return Ok::<_, PodSetError>(Outcome::Done);
+                };
                 let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
-                pod_set::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
+                sets.reconcile(&set, &pods).await.map(|()| Outcome::Done)
             }
         })
         .await;

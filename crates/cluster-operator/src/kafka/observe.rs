@@ -74,11 +74,8 @@ impl Observer {
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
-            storage_classes: BTreeMap::new(),
-            view: None,
-            compared: None,
-            made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
+            ..Observed::default()
         })
     }
 
