@@ -29,7 +29,7 @@ fn world(kafka: Value, pool: Value, entity: Value) -> World {
 /// What the status says; empty: the templates are taken.
 fn refusal(world: &World) -> String {
     let plan = plan(&world.observed, world.now);
-    if !plan.materials.is_empty() {
+    if !plan.needs.is_empty() {
         return String::new();
     }
     assert!(plan.apply.is_empty());

@@ -81,11 +81,8 @@ impl Observer {
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
             watch_grants,
-            storage_classes: BTreeMap::new(),
-            view: None,
-            compared: None,
-            made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
+            ..Observed::default()
         })
     }
 

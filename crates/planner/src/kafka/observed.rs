@@ -1,5 +1,6 @@
-//! What was seen before planning: the custom resources, the live objects of one cluster, Kafka's own state, and the
-//! settings of the operator. Read only; everything comes from caches, so making one costs a few pointers.
+//! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
+//! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
+//! ([`super::need::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +10,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::admin_call::AdminCall;
+use super::need::{Admission, Need, Silence};
+use super::roll_order::RollKafka;
 use objects::ObjectId;
 use pki::Material;
 
@@ -48,8 +52,20 @@ pub struct Observed {
     pub view: Option<KafkaView>,
     /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
     pub compared: Option<String>,
-    /// What apply made for the material requests of the previous round of this pass, by identifier.
+    /// What was made for the material requests of this pass, by identifier.
     pub made: BTreeMap<String, Material>,
+    /// What the safety of a restart depends on, as Kafka says it; `None`: it was not asked or did not answer.
+    pub roll: Option<RollKafka>,
+    /// Whether the API server would create a pod in the place of the one with this name.
+    pub admissions: BTreeMap<String, Admission>,
+    /// What has no answer in this pass, and why.
+    pub unanswered: Vec<(Need, Silence)>,
+    /// UIDs of pods that this process deleted: the watch may not have said so yet.
+    pub restarted: BTreeSet<String>,
+    /// Why pods of the cluster could not be created, by name.
+    pub pod_errors: BTreeMap<String, String>,
+    /// What Kafka refused when it was told last.
+    pub refused_calls: Vec<RefusedCall>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
@@ -86,6 +102,15 @@ impl Other {
             owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
         }
     }
+}
+
+/// A call that Kafka refused. It is remembered until Kafka takes a call in its place, or nothing asks for it any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedCall {
+    /// The call.
+    pub call: AdminCall,
+    /// What Kafka said.
+    pub why: String,
 }
 
 /// The part of the operator's settings that plans depend on.
