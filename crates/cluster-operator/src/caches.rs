@@ -16,6 +16,7 @@ use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
+use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, Watch};
 use serde::Serialize;
@@ -102,10 +103,12 @@ impl Caches {
         client: &Client,
         namespaces: &Namespaces,
         selector: &LabelSelector,
+        limits: &Limits,
         health: &Health,
         shutdown: &CancellationToken,
     ) -> Self {
-        let start = Start { client, namespaces, health, shutdown };
+        let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
+        let small = Start { largest: limits.largest_secret, ..start };
         Self {
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             // Also those without a label: they are told what they lack.
@@ -115,8 +118,8 @@ impl Caches {
                 pod.metadata.managed_fields = None;
             }),
             claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: start.typed(Some(OWN), |_| {}),
-            config_maps: start.typed(Some(OWN), |_| {}),
+            secrets: small.typed(Some(OWN), |_| {}),
+            config_maps: small.typed(Some(OWN), |_| {}),
             deployments: start.typed(Some(OWN), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
@@ -273,9 +276,12 @@ where
 }
 
 /// What every watch has in common.
+#[derive(Clone, Copy)]
 struct Start<'a> {
     client: &'a Client,
     namespaces: &'a Namespaces,
+    limits: &'a Limits,
+    largest: Largest,
     health: &'a Health,
     shutdown: &'a CancellationToken,
 }
@@ -295,6 +301,8 @@ impl Start<'_> {
     {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
             .labels(labels)
+            .within(self.limits)
+            .largest(self.largest)
             .start_trimmed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
@@ -312,7 +320,8 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
+        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
+        let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let object_key = ObjectRef::of(&object);
@@ -327,13 +336,15 @@ impl Start<'_> {
                 let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
                 Some(Plain { cluster, facts: Other::of(object.meta()), object: stored })
             },
+            |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
         );
         cache.gate_readiness(self.health);
         plain_kind::<K>(cache)
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {
-        let watch = Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN));
+        let watch =
+            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             Some(Plain { cluster: cluster_of_binding(&binding)?, facts: Other::of(binding.meta()), object })

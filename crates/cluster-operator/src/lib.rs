@@ -11,5 +11,6 @@ pub mod node_pools;
 pub mod pod_set;
 mod run;
 pub mod settings;
+pub mod unreadable;
 
 pub use run::{operate, run, runtime};

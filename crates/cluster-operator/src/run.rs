@@ -23,6 +23,7 @@ use crate::kafka::reconcile::Reconciler;
 use crate::node_pools;
 use crate::pod_set;
 use crate::settings::Settings;
+use crate::unreadable;
 
 /// The async runtime that the operator needs.
 ///
@@ -92,7 +93,8 @@ async fn work(
     stop: &CancellationToken,
     leadership: Option<&Leadership>,
 ) -> Result<()> {
-    let caches = Caches::start(&kubernetes, &settings.namespaces, &settings.selector, health, stop);
+    let caches =
+        Caches::start(&kubernetes, &settings.namespaces, &settings.selector, &settings.limits, health, stop);
     let queues = Queues::new();
     feed_pod_sets(&caches, &queues.pod_sets);
     let applier = Applier::new(kubernetes.clone());
@@ -104,10 +106,13 @@ async fn work(
         health.clone(),
         stop.clone(),
     ));
+    let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+    unreadable::tell(&caches, &applier, Some(&events), stop);
     let kafkas = if settings.pod_sets_only {
         None
     } else {
         feed_kafkas(&caches, &queues.kafkas);
+        unreadable::feed(&caches, &queues.kafkas);
         feed_pools(&caches, &queues.pools);
         let pools = tokio::spawn(run_pools(
             tuning(settings, metrics, "KafkaNodePool"),
@@ -117,7 +122,6 @@ async fn work(
             health.clone(),
             stop.clone(),
         ));
-        let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
         let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
         let tuning = tuning(settings, metrics, "Kafka");
@@ -264,7 +268,11 @@ async fn run_pod_sets(
         .run(stop, move |key| {
             let (caches, applier) = (caches.clone(), applier.clone());
             async move {
-                let Some(set) = caches.pod_sets.get(&key) else { return Ok(Outcome::Done) };
+                // Its last readable state is not what is wished any more.
+                let unreadable = caches.pod_sets.unreadable(&key).is_some();
+                let Some(set) = caches.pod_sets.get(&key).filter(|_| !unreadable) else {
+                    return Ok(Outcome::Done);
+                };
                 let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
                 pod_set::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
             }

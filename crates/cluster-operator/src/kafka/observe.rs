@@ -19,7 +19,6 @@ use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::caches::{self, Caches};
 use crate::node_pools;
@@ -29,6 +28,8 @@ use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
+use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -60,12 +61,13 @@ impl Observer {
         let pods = caches::of_kafka(&self.caches.pods, key);
         let mut secrets = caches::of_cluster(&self.caches.secrets, key);
         let mut config_maps = caches::of_cluster(&self.caches.config_maps, key);
-        let references = References::of(&kafka, &pools);
+        let references = References::of(&kafka);
         let foreign = &self.caches.foreign_secrets;
         self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
         let foreign = &self.caches.foreign_config_maps;
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
+        let watch_grants = self.watch_grants(&kafka).await?;
         Ok(Observed {
             kafka: Some(kafka),
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
@@ -78,6 +80,7 @@ impl Observer {
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
+            watch_grants,
             storage_classes: BTreeMap::new(),
             view: None,
             compared: None,
@@ -99,6 +102,26 @@ impl Observer {
             }
         }
         found
+    }
+
+    /// The grants of the other namespaces that the entity operator is to work in.
+    async fn watch_grants(
+        &self,
+        kafka: &Kafka,
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, ApplyError> {
+        let mut grants = BTreeMap::new();
+        for namespace in watched_namespace::others(kafka) {
+            let grant = ObjectRef::new(&namespace, api::watch_grant::NAME);
+            let Some(version) = self.caches.foreign_config_maps.get(&grant) else {
+                self.config_maps.forget(&grant);
+                continue;
+            };
+            let whole = |object: ConfigMap| object;
+            if let Some(grant) = self.config_maps.get(&grant, &version, &self.applier, whole).await? {
+                grants.insert(namespace, grant.data.clone().unwrap_or_default());
+            }
+        }
+        Ok(grants)
     }
 
     /// Forgets what a cluster that is gone referred to.
@@ -329,51 +352,6 @@ impl Referred {
             all.insert(key.clone(), references);
         }
         unused
-    }
-}
-
-/// Names of the Secrets and ConfigMaps that a cluster refers to.
-#[derive(Debug, Default, PartialEq)]
-pub struct References {
-    /// Secrets.
-    pub secrets: BTreeSet<String>,
-    /// ConfigMaps.
-    pub config_maps: BTreeSet<String>,
-}
-
-impl References {
-    /// Of a Kafka resource and its pools.
-    pub fn of(kafka: &Kafka, pools: &[Arc<KafkaNodePool>]) -> Self {
-        let mut references = Self::default();
-        references.collect(&serde_json::to_value(&kafka.spec).unwrap_or_default());
-        for pool in pools {
-            references.collect(&serde_json::to_value(&pool.spec).unwrap_or_default());
-        }
-        references
-    }
-
-    /// Whether one of the names is among them.
-    pub fn contain(&self, name: &str) -> bool {
-        self.secrets.contains(name) || self.config_maps.contains(name)
-    }
-
-    /// A reference has the same form wherever it stands: `secretName`, `secretKeyRef.name`, `configMapKeyRef.name`.
-    fn collect(&mut self, value: &Value) {
-        match value {
-            Value::Object(fields) => {
-                for (field, inner) in fields {
-                    let name = || inner.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
-                    match field.as_str() {
-                        "secretName" => self.secrets.extend(inner.as_str().map(ToOwned::to_owned)),
-                        "secretKeyRef" => self.secrets.extend(name()),
-                        "configMapKeyRef" => self.config_maps.extend(name()),
-                        _ => self.collect(inner),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            _ => {}
-        }
     }
 }
 

@@ -28,6 +28,7 @@ use super::observe::Observer;
 use super::restart_pods;
 use super::restart_pods::RollAnswer;
 use crate::caches::Caches;
+use crate::unreadable;
 use planner::kafka::deleted_cluster;
 use planner::kafka::observed::BrokerConfigs;
 use planner::kafka::observed::KafkaView;
@@ -117,6 +118,11 @@ impl Reconciler {
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
+        if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
+            // It is there. What runs is left as it is; its status says so already.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+            return if unreadable.is_terminating() { self.gone(key, true).await } else { Ok(Outcome::Done) };
+        }
         let Some(kafka) = self.caches.kafkas.get(key) else {
             return self.gone(key, false).await;
         };
@@ -130,6 +136,11 @@ impl Reconciler {
             api::annotations::PAUSE_RECONCILIATION,
         ) {
             self.write_paused(key, &kafka).await?;
+            return Ok(Outcome::Done);
+        }
+        if let Some(why) = unreadable::parts_of(&self.caches, key) {
+            let conditions = vec![Condition::not_ready(reasons::INVALID_CONFIGURATION, why)];
+            self.write_conditions(key, &kafka, conditions, kafka.metadata.generation).await?;
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;

@@ -229,6 +229,13 @@ impl<T: Send + Sync + 'static> Cache<T> {
         self.read_unreadable().len()
     }
 
+    /// Calls `look` with every object that is there and cannot be read, in no order. It must not call this cache.
+    pub fn each_unreadable(&self, mut look: impl FnMut(&ObjectRef, &Unreadable)) {
+        for (key, unreadable) in self.read_unreadable().iter() {
+            look(key, unreadable);
+        }
+    }
+
     /// All objects that are there and cannot be read, in no order.
     pub fn all_unreadable(&self) -> Vec<(ObjectRef, Arc<Unreadable>)> {
         self.read_unreadable().iter().map(|(key, found)| (key.clone(), Arc::clone(found))).collect()

@@ -39,6 +39,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
     pub others: BTreeMap<ObjectId, Other>,
+    /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -108,6 +110,8 @@ pub struct PlanSettings {
     pub network_policies: bool,
     /// Whether PodDisruptionBudgets are made.
     pub pod_disruption_budgets: bool,
+    /// Whether the operator may make ClusterRoleBindings, with which pods read the rack label of their Kubernetes node.
+    pub cluster_role_bindings: bool,
     /// Whether PKCS #12 trust stores are put beside the certificates of the authorities.
     pub pkcs12: bool,
     /// Namespace of the operator.
@@ -143,6 +147,7 @@ impl Default for PlanSettings {
             image_pull_secrets: Vec::new(),
             network_policies: true,
             pod_disruption_budgets: true,
+            cluster_role_bindings: true,
             pkcs12: true,
             operator_namespace: None,
             operator_namespace_labels: BTreeMap::new(),

@@ -19,6 +19,7 @@ use super::objects::{
 };
 use super::observed::{KafkaView, Observed};
 use super::orphans;
+use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::status::{self, Progress};
@@ -135,6 +136,21 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// What an administrator has to do where the operator may not.
+fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+    let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
+    let account = names::kafka(&cluster.name);
+    Warning {
+        reason: "ClusterRoleBindingNotMade".to_owned(),
+        message: format!(
+            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
+             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
+            cluster.namespace
+        ),
+    }
+}
+
 fn complete(
     kafka: &api::Kafka,
     cluster: &Cluster,
@@ -148,7 +164,11 @@ fn complete(
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
     if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
-        plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        if settings.cluster_role_bindings {
+            plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        } else {
+            warnings.push(rack_needs_a_binding(cluster));
+        }
     }
     if settings.network_policies {
         plan.apply.push(network_policy::kafka(cluster, settings));
@@ -173,14 +193,26 @@ fn complete(
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if certificates.held.contains(id) {
+                let name = cluster.pod_name(node);
+                progress.waiting_for.push(format!(
+                    "pod {name} has no certificate before all others trust the new cluster CA"
+                ));
+                if is_new(&name, cluster, pool, observed) {
+                    continue;
+                }
+            }
             look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
-            plan.nodes.push(planned(cluster, node));
+            let live = observed.pods.get(&cluster.pod_name(node));
+            let loses_storage = live.is_some_and(|live| pod_state::loses_storage(live, &desired));
+            plan.nodes.push(planned(cluster, node, loses_storage));
             pods.push(desired);
         }
         let manual = manual_update(cluster, pool, observed, now);
         plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
     }
+    plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = orphans::of(cluster, observed, &plan.apply);
@@ -213,7 +245,7 @@ fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) ->
         && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
 }
 
-fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
+fn planned(cluster: &Cluster, node: Node<'_>, loses_storage: bool) -> PlannedNode {
     PlannedNode {
         id: node.id,
         pod: cluster.pod_name(node),
@@ -222,7 +254,15 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
         controller: node.pool.controller,
         broker: node.pool.broker,
         host: cluster.pod_host(node),
+        loses_storage,
     }
+}
+
+/// Whether a pod is not there and was never asked for.
+fn is_new(pod: &str, cluster: &Cluster, pool: &super::cluster::Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
+    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }
 
 /// Notes whether the pod of a node is there, ready and current.

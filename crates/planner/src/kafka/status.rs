@@ -10,7 +10,7 @@ use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::certificates::{Certificates, text};
+use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
@@ -70,7 +70,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates, observed))
+                .map(|listener| listener_status(cluster, listener, certificates))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -133,15 +133,9 @@ fn internal_security() -> BTreeMap<String, Value> {
     ])
 }
 
-fn listener_status(
-    cluster: &Cluster,
-    listener: &Listener,
-    certificates: &Certificates,
-    observed: &Observed,
-) -> ListenerStatus {
+fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certificates) -> ListenerStatus {
     let host = cluster.bootstrap_host();
-    let own =
-        listener.certificate.as_ref().and_then(|(secret, key, _)| text(observed.secrets.get(secret)?, key));
+    let own = listener.certificate.as_ref().map(|own| own.chain.pem());
     let trusted = own.unwrap_or_else(|| certificates.cluster_ca.trusted());
     ListenerStatus {
         name: Some(listener.name.clone()),

@@ -7,6 +7,7 @@ mod clients;
 mod credentials;
 mod faults;
 mod handover;
+mod hostile;
 mod operator;
 mod passwords;
 mod random;
