@@ -343,7 +343,8 @@ impl Start<'_> {
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {
-        let watch = Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN));
+        let watch =
+            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             Some(Plain { cluster: cluster_of_binding(&binding)?, facts: Other::of(binding.meta()), object })
