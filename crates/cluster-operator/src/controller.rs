@@ -12,6 +12,7 @@ use operator_runtime::watch::{Cache, Event, ObjectRef};
 use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
 
 /// The queues of the process.
 #[derive(Clone)]
@@ -162,8 +163,16 @@ fn add_pool(queue: &Queue<ObjectRef>, caches: &Caches, event: &Event<'_, KafkaNo
     }
 }
 
-/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
+/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it. The grant of a
+/// namespace concerns those whose entity operator is to work there.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
+    if changed.name == api::watch_grant::NAME {
+        for kafka in caches.kafkas.list() {
+            if watched_namespace::others(&kafka).contains(&changed.namespace) {
+                queue.add(ObjectRef::of(&*kafka));
+            }
+        }
+    }
     for kafka in caches.kafkas.list_in(&changed.namespace) {
         if References::of(&kafka).contain(&changed.name) {
             queue.add(ObjectRef::of(&*kafka));

@@ -4,6 +4,7 @@
 //! out; Cargo keeps it so (`tests/unit_house.rs`). Each kind of resource has a folder: [`kafka`] and [`pod_set`]; [`node_pool`] is for pools that no Kafka resource looks after;
 //! [`workload`] is what all pods share.
 
+pub mod findings;
 pub mod fingerprint;
 pub mod kafka;
 pub mod node_pool;

@@ -152,6 +152,24 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.entityOperator.topicOperator.watchedNamespace", "other"],
     ),
     (
+        "a namespace that lets only the topic operator in",
+        |world| {
+            std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+            let grant = [("topicOperator".to_owned(), "other/x, s1/my".to_owned())].into();
+            world.observed.watch_grants = [("guests".to_owned(), grant)].into();
+            world.kafka(|kafka| {
+                kafka["spec"]["entityOperator"] = json!({
+                    "topicOperator": {"watchedNamespace": "guests"}, "userOperator": {"watchedNamespace": "guests"},
+                });
+            });
+        },
+        &[
+            "spec.entityOperator.userOperator.watchedNamespace",
+            "kastellan-watch-grant",
+            "`userOperator: s1/my`",
+        ],
+    ),
+    (
         "an option behind a blank",
         |world| kafka_section(world, |kafka| kafka["config"][" super.users"] = json!("User:ANONYMOUS")),
         &["spec.kafka.config", "\" super.users\"", "letters, digits"],
@@ -317,6 +335,24 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
 }
 
 /// Only a new cluster: a role that is in use is kept.
+#[test]
+fn a_namespace_that_lets_the_operators_in_is_worked_in() {
+    let mut world = World::load("dual-role.input.yaml");
+    std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+    let grant = ["topicOperator", "userOperator"].map(|key| (key.to_owned(), "s1/my".to_owned()));
+    world.observed.watch_grants = [("guests".to_owned(), grant.into())].into();
+    world.kafka(|kafka| {
+        let watched = json!({"watchedNamespace": "guests"});
+        kafka["spec"]["entityOperator"] = json!({"topicOperator": watched, "userOperator": watched});
+    });
+    let plan = world.plan();
+    let there = |kind: &str| {
+        let of_kind = plan.apply.iter().map(|object| &object.reference).filter(|object| object.kind == kind);
+        of_kind.filter(|object| object.namespace.as_deref() == Some("guests")).count()
+    };
+    assert_eq!((there("Role"), there("RoleBinding")), (1, 2));
+}
+
 #[test]
 fn a_new_cluster_without_controllers_is_refused() {
     let mut world = World::load("dual-role.input.yaml");

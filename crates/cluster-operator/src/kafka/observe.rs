@@ -27,6 +27,7 @@ use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -64,6 +65,7 @@ impl Observer {
         let foreign = &self.caches.foreign_config_maps;
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
+        let watch_grants = self.watch_grants(&kafka).await?;
         Ok(Observed {
             kafka: Some(kafka),
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
@@ -76,6 +78,7 @@ impl Observer {
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
+            watch_grants,
             storage_classes: BTreeMap::new(),
             view: None,
             compared: None,
@@ -97,6 +100,26 @@ impl Observer {
             }
         }
         found
+    }
+
+    /// The grants of the other namespaces that the entity operator is to work in.
+    async fn watch_grants(
+        &self,
+        kafka: &Kafka,
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, ApplyError> {
+        let mut grants = BTreeMap::new();
+        for namespace in watched_namespace::others(kafka) {
+            let grant = ObjectRef::new(&namespace, api::watch_grant::NAME);
+            let Some(version) = self.caches.foreign_config_maps.get(&grant) else {
+                self.config_maps.forget(&grant);
+                continue;
+            };
+            let whole = |object: ConfigMap| object;
+            if let Some(grant) = self.config_maps.get(&grant, &version, &self.applier, whole).await? {
+                grants.insert(namespace, grant.data.clone().unwrap_or_default());
+            }
+        }
+        Ok(grants)
     }
 
     /// Forgets what a cluster that is gone referred to.

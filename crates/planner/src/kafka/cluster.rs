@@ -8,11 +8,15 @@ use api::names;
 use serde_json::{Map, Value};
 
 use super::versions::KafkaVersion;
+pub use crate::findings::Warning;
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
 /// Port of the listener between brokers, which the operators use too.
 pub const REPLICATION_PORT: u16 = api::ports::REPLICATION as u16;
+
+/// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
+const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// A Kafka cluster whose specification passed validation.
 #[derive(Debug, Clone)]
@@ -365,15 +369,6 @@ impl Templates {
     }
 }
 
-/// A condition of type `Warning`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Warning {
-    /// CamelCase reason.
-    pub reason: String,
-    /// What is the matter and what to do.
-    pub message: String,
-}
-
 /// A node of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
@@ -432,9 +427,14 @@ impl Pool {
     /// `/var/lib/kafka/data` or `/var/lib/kafka/data-<id>`.
     pub fn mount_path(volume: &Volume) -> String {
         match volume.id {
-            Some(id) => format!("/var/lib/kafka/data-{id}"),
-            None => "/var/lib/kafka/data".to_owned(),
+            Some(id) => format!("{DATA_MOUNT}-{id}"),
+            None => DATA_MOUNT.to_owned(),
         }
+    }
+
+    /// Whether Kafka's logs lie on what is mounted at this path: [`Self::mount_path`] of some volume.
+    pub fn is_data_mount(path: &str) -> bool {
+        path.strip_prefix(DATA_MOUNT).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     /// `data` or `data-<id>`.

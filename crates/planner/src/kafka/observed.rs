@@ -38,6 +38,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
     /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
     pub others: BTreeSet<ObjectId>,
+    /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,

@@ -19,6 +19,7 @@ use super::objects::{
 };
 use super::observed::{KafkaView, Observed};
 use super::orphans;
+use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::status::{self, Progress};
@@ -202,7 +203,9 @@ fn complete(
                 }
             }
             look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
-            plan.nodes.push(planned(cluster, node));
+            let live = observed.pods.get(&cluster.pod_name(node));
+            let loses_storage = live.is_some_and(|live| pod_state::loses_storage(live, &desired));
+            plan.nodes.push(planned(cluster, node, loses_storage));
             pods.push(desired);
         }
         let manual = manual_update(cluster, pool, observed, now);
@@ -242,7 +245,7 @@ fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) ->
         && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
 }
 
-fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
+fn planned(cluster: &Cluster, node: Node<'_>, loses_storage: bool) -> PlannedNode {
     PlannedNode {
         id: node.id,
         pod: cluster.pod_name(node),
@@ -251,6 +254,7 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
         controller: node.pool.controller,
         broker: node.pool.broker,
         host: cluster.pod_host(node),
+        loses_storage,
     }
 }
 
