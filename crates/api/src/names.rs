@@ -172,6 +172,10 @@ pub mod keys {
     pub const TRUST_BUNDLE_CLUSTER_CA: &str = "cluster-ca.crt";
     /// Certificates of the clients CA in the trust bundle.
     pub const TRUST_BUNDLE_CLIENTS_CA: &str = "clients-ca.crt";
+    /// In the Secret of a node: a copy of the cluster CAs that it is told to trust, for the case that the others are lost.
+    pub const NODE_CLUSTER_CAS: &str = "cluster-cas.pem";
+    /// In the Secret of a node: the same of the clients CAs.
+    pub const NODE_CLIENTS_CAS: &str = "clients-cas.pem";
     /// Certificate in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_CRT: &str = "cluster-operator.crt";
     /// Private key in the cluster operator's Secret.

@@ -24,6 +24,18 @@ fn at_work() -> AtWork {
 }
 
 const CERT: &str = "strimzi.io/ca-cert-generation";
+/// What goes with a Kafka resource that is deleted and made again; what belongs to the pools stays.
+const LOST_WITH_KAFKA: &[&str] = &[
+    "my-cluster-ca",
+    "my-cluster-ca-cert",
+    "my-clients-ca",
+    "my-clients-ca-cert",
+    "my-trustbundle",
+    "my-cluster-operator-certs",
+    "my-entity-topic-operator-certs",
+    "my-entity-user-operator-certs",
+];
+
 const KEY: &str = "strimzi.io/ca-key-generation";
 
 #[test]
@@ -57,17 +69,7 @@ fn a_lost_certificate_is_made_again_for_its_key_and_has_a_number_of_its_own() {
 fn when_key_and_certificate_are_lost_the_certificate_is_found_beside_the_leaves_that_it_signed() {
     for lost in [
         &["my-cluster-ca", "my-cluster-ca-cert"][..],
-        // What goes with a Kafka resource that is deleted and made again; what belongs to the pools stays.
-        &[
-            "my-cluster-ca",
-            "my-cluster-ca-cert",
-            "my-clients-ca",
-            "my-clients-ca-cert",
-            "my-trustbundle",
-            "my-cluster-operator-certs",
-            "my-entity-topic-operator-certs",
-            "my-entity-user-operator-certs",
-        ],
+        LOST_WITH_KAFKA,
         &["my-cluster-ca", "my-cluster-ca-cert", "my-trustbundle"],
         &["my-cluster-ca", "my-trustbundle"],
         &["my-trustbundle"],
@@ -171,6 +173,7 @@ fn event() -> impl Strategy<Value = Event> {
             Just(Event::Lose(&["my-cluster-ca", "my-cluster-ca-cert"])),
             Just(Event::Lose(&["my-cluster-ca", "my-cluster-ca-cert", "my-trustbundle"])),
             Just(Event::Lose(&["my-trustbundle"])),
+            Just(Event::Lose(LOST_WITH_KAFKA)),
             Just(Event::Lose(&["my-cluster-operator-certs"])),
             Just(Event::Lose(&["my-entity-topic-operator-certs"])),
             Just(Event::Lose(&["my-dual-0"])),
@@ -332,10 +335,32 @@ fn users_are_told_when_every_pod_trusts_the_clients_ca() {
     assert_eq!(told(&cluster), present(&cluster));
     // Nothing is known of the former one: no pod trusts what there is now.
     cluster.delete_secrets(&["my-clients-ca", "my-clients-ca-cert", "my-trustbundle"]);
+    for node in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+        let secret = Arc::make_mut(cluster.world.observed.secrets.get_mut(node).unwrap());
+        secret.data.as_mut().unwrap().remove("clients-cas.pem");
+    }
     cluster.pass();
     assert_eq!(told(&cluster), "");
     cluster.settle();
     assert_eq!(told(&cluster), present(&cluster));
+}
+
+#[test]
+fn users_that_the_lost_clients_ca_signed_go_on() {
+    let mut cluster = at_work();
+    let trusted =
+        |cluster: &AtWork| text(&cluster.world.observed.secrets["my-trustbundle"], "clients-ca.crt").unwrap();
+    let former = trusted(&cluster);
+    // As when the Kafka resource is deleted and made again while no operator runs.
+    cluster.delete_secrets(&["my-clients-ca", "my-clients-ca-cert", "my-trustbundle"]);
+    cluster.settle();
+    let all = trusted(&cluster);
+    assert!(all.contains(&former) && all.len() > former.len());
+    // Whom somebody takes out of the Secret is no longer trusted.
+    let secret = Arc::make_mut(cluster.world.observed.secrets.get_mut("my-clients-ca-cert").unwrap());
+    secret.data.as_mut().unwrap().retain(|key, _| !key.starts_with("ca-"));
+    cluster.settle();
+    assert!(!trusted(&cluster).contains(&former));
 }
 
 #[test]

@@ -222,7 +222,14 @@ fn assemble(
     ]);
     let mut nodes = BTreeMap::new();
     let mut entity = Vec::new();
-    for (owner, node, leaf) in leaves {
+    for (owner, node, mut leaf) in leaves {
+        if let Some(leaf) = leaf.as_mut().filter(|_| node.is_some()) {
+            for (key, authority) in
+                [(names::keys::NODE_CLUSTER_CAS, &cluster_ca), (names::keys::NODE_CLIENTS_CAS, &clients_ca)]
+            {
+                leaf.data.insert(key.to_owned(), authority.trusted().into_bytes());
+            }
+        }
         if let Some(leaf) = &leaf {
             let precondition = leaf.precondition.clone();
             objects.push(secret::leaf(cluster, &owner, &leaf.data, leaf.generation, precondition));

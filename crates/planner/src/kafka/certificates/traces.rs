@@ -20,7 +20,7 @@ pub type Certificates = BTreeMap<String, Certificate>;
 /// The cluster CAs that signed the leaves in the Secrets, or that the trust bundle tells pods to trust, and that have not
 /// ended. They are trusted as long as a leaf or a pod may need them.
 pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
-    let mut found = bundle(cluster, observed, names::keys::TRUST_BUNDLE_CLUSTER_CA);
+    let mut found = told(cluster, observed, Role::Cluster);
     for (owner, secret) in leaf_secrets(cluster, observed) {
         let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| CertificateChain::parse(&pem).ok())
         else {
@@ -41,21 +41,33 @@ pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> 
 
 /// The clients CAs that the trust bundle tells pods to trust, and that have not ended.
 pub fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
-    let mut found = bundle(cluster, observed, names::keys::TRUST_BUNDLE_CLIENTS_CA);
+    let mut found = told(cluster, observed, Role::Clients);
     found.retain(|_, certificate| !certificate.info.is_expired(now));
     found
 }
 
-fn bundle(cluster: &Cluster, observed: &Observed, key: &str) -> Certificates {
-    let secret = observed.secrets.get(&names::trust_bundle_secret(&cluster.name));
-    let chain =
-        secret.and_then(|secret| text(secret, key)).and_then(|pem| CertificateChain::parse(&pem).ok());
-    chain
-        .iter()
-        .flat_map(CertificateChain::iter)
-        .filter(|one| one.info.is_ca)
-        .map(|one| (one.info.sha256_thumbprint.clone(), one.clone()))
-        .collect()
+/// Whom the pods are told to trust: by the trust bundle, and by the copies of it in the Secrets of the nodes, which belong
+/// to the pools and outlive the Kafka resource.
+fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Certificates {
+    let (in_bundle, in_copy) = match role {
+        Role::Cluster => (names::keys::TRUST_BUNDLE_CLUSTER_CA, names::keys::NODE_CLUSTER_CAS),
+        Role::Clients => (names::keys::TRUST_BUNDLE_CLIENTS_CA, names::keys::NODE_CLIENTS_CAS),
+    };
+    let bundle = observed.secrets.get(&names::trust_bundle_secret(&cluster.name));
+    let mut texts: Vec<String> = bundle.and_then(|secret| text(secret, in_bundle)).into_iter().collect();
+    let nodes = leaf_secrets(cluster, observed).into_iter();
+    texts.extend(nodes.filter_map(|(owner, secret)| match owner {
+        LeafOwner::Node { .. } => text(secret, in_copy),
+        _ => None,
+    }));
+    texts.sort();
+    texts.dedup();
+    let mut found = Certificates::new();
+    for chain in texts.iter().filter_map(|pem| CertificateChain::parse(pem).ok()) {
+        let authorities = chain.iter().filter(|one| one.info.is_ca);
+        found.extend(authorities.map(|one| (one.info.sha256_thumbprint.clone(), one.clone())));
+    }
+    found
 }
 
 /// Every Secret with a leaf of the cluster, those of nodes that are about to go included.
