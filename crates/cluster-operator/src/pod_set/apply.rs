@@ -65,6 +65,10 @@ pub async fn reconcile(applier: &Applier, set: &StrimziPodSet, pods: &[Arc<Pod>]
         let patch = json!({"metadata": {"ownerReferences": [plan::owner_reference(set)]}});
         applier.merge::<Pod>(&ObjectRef::new(&namespace, name), &patch).await?;
     }
+    for (name, labels) in &wanted.relabel {
+        let patch = json!({"metadata": {"labels": labels}});
+        applier.merge::<Pod>(&ObjectRef::new(&namespace, name), &patch).await?;
+    }
     let live = set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
     let key = ObjectRef::new(&namespace, set.name_any());
     applier.patch_status::<StrimziPodSet>(&key, live.as_ref(), &wanted.status).await?;
