@@ -25,10 +25,14 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-step "Building"
+STEP_TOTAL=9
+step "Compiling the operators"
 images
+step "Building Kubernetes, Helm and Kafka's image"
+build_tools
+step "Clusters"
+bench_of cluster
 step "Topics"
-e2e/kubernetes/build.sh control-plane kafka
 bench_of topic
 step "Users"
 bench_of user

@@ -3,6 +3,7 @@
 # shellcheck source=e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-"$BIN/helm" lint --quiet charts/kastellan
+[[ -x $HELM ]] || HELM=$(type -P helm)
+"$HELM" lint --quiet charts/kastellan
 mkdir -p .local/chart
-"$BIN/helm" package charts/kastellan --destination .local/chart
+"$HELM" package charts/kastellan --destination .local/chart

@@ -3,13 +3,20 @@
 # shellcheck source=e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-step "Building the images"
+STEP_TOTAL=6
+[[ $CLUSTER != local ]] || require_root
+step "Compiling the operators"
 images
+step "Compiling the tests"
+quietly e2e-tests "compiling the tests" cargo test --no-run -p e2e --test 'e2e_*' || exit 1
+step "Building Kubernetes, Helm and Kafka's image"
+build_tools
 step "Starting Kubernetes"
 cluster
 load_images
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
-summary
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
+step "Running the tests"
 cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=1
+summary

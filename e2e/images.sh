@@ -3,6 +3,9 @@
 # shellcheck source=e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+STEP_TOTAL=2
+step "Compiling the operators"
 images
+step "Making the images of Kubernetes' pods and of Kafka"
 e2e/kubernetes/build.sh images
 say "images: $(printf '%s ' "$IMAGES"/*.tar "$CACHE"/images/*.tar)"

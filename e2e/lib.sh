@@ -10,33 +10,46 @@ NODES=${NODES:-1}
 VERSION=$(sed -n 's/^appVersion: //p' charts/kastellan/Chart.yaml)
 IMAGES=$CHECKOUT/.local/images
 
-# step TEXT: a headline for what follows; the time of the previous one is printed with it.
+# step TEXT: a headline for what follows, with its place among STEP_TOTAL steps; the time of the previous one is printed by summary.
+STEP_TOTAL=
 STEPS=()
 STEP_NAME=
 STEP_START=0
+STEP_NUMBER=0
 step() {
   local now
   now=$(date +%s%N)
   [[ -z $STEP_NAME ]] || STEPS+=("$(printf '%7.1f s  %s' "$(((now - STEP_START) / 100000000))e-1" "$STEP_NAME")")
   STEP_NAME=$1
   STEP_START=$now
-  [[ -z $1 ]] || say "$1"
+  [[ -n $1 ]] || return 0
+  STEP_NUMBER=$((STEP_NUMBER + 1))
+  say "${BOLD}step $STEP_NUMBER of $STEP_TOTAL: $1$PLAIN"
 }
 summary() {
   step ""
   printf '%s\n' "" "How long it took:" "${STEPS[@]}"
 }
 
+# build.sh makes no Helm where the machine has one of the right version.
+HELM=$BIN/helm
 helm() {
-  "$BIN/helm" --kubeconfig "$KUBECONFIG" "$@"
+  [[ -x $HELM ]] || HELM=$(type -P helm)
+  "$HELM" --kubeconfig "$KUBECONFIG" "$@"
 }
 k() {
   kubectl --kubeconfig "$KUBECONFIG" "$@"
 }
 
-# Makes the images that are older than the binaries in them, and brings them to the nodes of the local cluster.
+# compile TARGET WHAT: a target of the Makefile that compiles.
+compile() {
+  # Installs packages, which a person should see.
+  e2e/prerequisites.sh
+  quietly "$1" "compiling $2" make --no-print-directory "$1" || exit 1
+}
+# Makes the images that are older than the binaries in them.
 images() {
-  make --no-print-directory binaries
+  compile binaries "the operators"
   mkdir -p "$IMAGES"
   local release=target/x86_64-unknown-linux-gnu/release
   if [[ ! -f $IMAGES/operator.tar || -n $(find "$release" -maxdepth 1 -type f -executable -newer "$IMAGES/operator.tar") ]]; then
@@ -45,12 +58,19 @@ images() {
   fi
 }
 
+# What runs the tests: a Kubernetes, and Helm.
+build_tools() {
+  case $CLUSTER in
+    local) e2e/kubernetes/build.sh all ;;
+    current) e2e/kubernetes/build.sh helm ;;
+    *) die "CLUSTER must be local or current, not '$CLUSTER'" ;;
+  esac
+}
 # Starts what has to run and sets KUBECONFIG.
 cluster() {
   case $CLUSTER in
     local)
       require_root
-      e2e/kubernetes/build.sh all
       e2e/kubernetes/up.sh --nodes "$NODES"
       KUBECONFIG=$(e2e/kubernetes/kubeconfig.sh)
       export KUBECONFIG
@@ -58,9 +78,7 @@ cluster() {
     current)
       [[ -n ${KUBECONFIG:-} || -f $HOME/.kube/config ]] || die "CLUSTER=current needs KUBECONFIG, and it is not set"
       export KUBECONFIG=${KUBECONFIG:-$HOME/.kube/config}
-      e2e/kubernetes/build.sh helm
       ;;
-    *) die "CLUSTER must be local or current, not '$CLUSTER'" ;;
   esac
 }
 

@@ -38,8 +38,13 @@ slowest_broker() {
   printf '%s\n' "$slowest"
 }
 
-step "Building (the first time takes a while)"
+STEP_TOTAL=6
+# The first time takes a while; that root is needed is said before.
+[[ $CLUSTER != local ]] || require_root
+step "Compiling the operators"
 images
+step "Building Kubernetes, Helm and Kafka's image"
+build_tools
 step "Starting Kubernetes"
 cluster
 load_images

@@ -12,15 +12,14 @@ source "$(dirname "$0")/lib.sh"
 
 (($#)) || { sed -n '2,8s/^# \?//p' "$0"; exit 1; }
 
-# with_lock NAME FUNCTION ARGUMENTS...: so that two builds at once do not disturb each other.
-with_lock() (
-  name=$1
-  shift
+# lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
+# write on when the script is killed.
+lock() {
   mkdir -p "$CACHE/locks"
-  exec 9>"$CACHE/locks/$name"
-  flock -n 9 || { say "waiting for another build of $name"; flock 9; }
-  "$@" 9>&-
-)
+  exec 9>"$CACHE/locks/$1"
+  flock -n 9 || { say "waiting for another build of $1"; flock 9; }
+}
+unlock() { exec 9>&-; }
 # fresh NAME STAMP FILE: whether FILE was made with these versions.
 fresh() { [[ -e $3 && -f $CACHE/stamps/$1 && $(<"$CACHE/stamps/$1") == "$2" ]]; }
 stamp() {
@@ -28,72 +27,56 @@ stamp() {
   printf '%s\n' "$2" >"$CACHE/stamps/$1"
 }
 
+# POSITION: the place of the part that is being made, such as "(3 of 12)". UP_TO_DATE: parts that needed no work.
+POSITION=
+UP_TO_DATE=()
+
 need_go() {
   command -v go >/dev/null || die "go is missing: install Go 1.21 or newer (https://go.dev/dl), it fetches the exact version itself"
-  say "go: $(go env GOVERSION)"
 }
 # go_program MODULE PACKAGE NAME [LDFLAGS]: a static program from the tool dependencies of tools/MODULE.
 go_program() {
   local folder=$HERE/tools/$1 package=$2 name=$3 ldflags="-s -w ${4:-}" key begun=$SECONDS
   key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)"
   if fresh "$name" "$key" "$BIN/$name"; then
-    say "$name is up to date"
+    UP_TO_DATE+=("$name")
     return
   fi
   need_go
-  say "building $name"
+  say "building $name $POSITION"
   mkdir -p "$BIN"
-  (cd "$folder" && CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -ldflags "$ldflags" -o "$BIN/$name.new" "$package") \
-    || die "building $name failed"
+  quietly "$name" "building $name" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    go build -trimpath -ldflags "$ldflags" -o "$BIN/$name.new" "$package" || exit 1
   mv "$BIN/$name.new" "$BIN/$name"
   stamp "$name" "$key"
-  say "built $name in $((SECONDS - begun)) s"
+  say "built $name in $(minutes $((SECONDS - begun)))"
 }
 kubernetes_program() {
   local version=k8s.io/component-base/version minor=${KUBERNETES_VERSION#v1.}
   go_program kubernetes "k8s.io/kubernetes/cmd/$1" "$1" \
     "-X $version.gitVersion=$KUBERNETES_VERSION -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
 }
-build_control_plane() {
-  go_program etcd go.etcd.io/etcd/server/v3 etcd
-  kubernetes_program kube-apiserver
-  # Its garbage collector is what tests of deletions need.
-  kubernetes_program kube-controller-manager
-}
-build_node() {
-  local program
-  for program in kube-scheduler kubelet kube-proxy; do
-    kubernetes_program "$program"
-  done
-  type -P kubectl >/dev/null || kubernetes_program kubectl
-}
-build_coredns() { go_program coredns github.com/coredns/coredns coredns; }
-build_helm() {
-  if helm version --short 2>/dev/null | grep -q '^v4'; then
-    say "the machine has helm $(helm version --short)"
-  else
-    go_program helm helm.sh/helm/v4/cmd/helm helm
-  fi
-}
+has_helm() { helm version --short 2>/dev/null | grep -q '^v4'; }
+
 fetch_kafka() {
-  local libs=$CACHE/kafka/$KAFKA_VERSION/libs pom=$HERE/tools/kafka/pom.xml key log=$CACHE/maven.log begun=$SECONDS
+  local libs=$CACHE/kafka/$KAFKA_VERSION/libs pom=$HERE/tools/kafka/pom.xml key begun=$SECONDS
   key="$KAFKA_VERSION $(sha256sum <"$pom" | cut -c1-16)"
   if fresh "kafka-$KAFKA_VERSION" "$key" "$libs"; then
-    say "Kafka $KAFKA_VERSION is up to date"
+    UP_TO_DATE+=("Kafka $KAFKA_VERSION")
     return
   fi
   need maven mvn
   need default-jdk-headless javac
   install_missing
-  say "fetching Kafka $KAFKA_VERSION from Maven Central"
+  say "fetching Kafka $KAFKA_VERSION from Maven Central $POSITION"
   rm -rf "$libs.part"
   mkdir -p "$libs.part"
-  mvn -q -B -f "$pom" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$libs.part" >"$log" 2>&1 || { grep ERROR "$log" | head -3 >&2; die "maven could not fetch Kafka $KAFKA_VERSION (see $log)"; }
+  quietly kafka "fetching Kafka" mvn -q -B -f "$pom" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$libs.part" || exit 1
   rm -rf "$libs"
   mv "$libs.part" "$libs"
   stamp "kafka-$KAFKA_VERSION" "$key"
-  say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $((SECONDS - begun)) s"
+  say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
 # newest_jdk: the home of the newest JDK of the machine that has jlink.
 newest_jdk() {
@@ -118,56 +101,87 @@ build_jre() {
   [[ -n $jdk ]] || die "no JDK with jlink: install one (Java 17 or newer) or set JAVA_HOME"
   key="$(sed -n 's/^JAVA_RUNTIME_VERSION=//p; s/^JAVA_VERSION=//p' "$jdk/release" | tr '\n' ' ') $modules"
   if fresh jre "$key" "$CACHE/jre/bin/java"; then
-    say "the Java runtime is up to date"
+    UP_TO_DATE+=("the Java runtime")
     return
   fi
-  say "linking a Java runtime out of $jdk"
+  say "linking a Java runtime out of $jdk $POSITION"
   rm -rf "$CACHE/jre.part"
-  "$jdk/bin/jlink" --add-modules "$modules" --no-header-files --no-man-pages --generate-cds-archive --output "$CACHE/jre.part" \
-    >"$CACHE/jlink.log" 2>&1 || { cat "$CACHE/jlink.log" >&2; die "jlink failed"; }
+  quietly jre "linking a Java runtime" "$jdk/bin/jlink" --add-modules "$modules" --no-header-files --no-man-pages \
+    --generate-cds-archive --output "$CACHE/jre.part" || exit 1
   rm -rf "$CACHE/jre"
   mv "$CACHE/jre.part" "$CACHE/jre"
   stamp jre "$key"
-  say "linked a Java runtime of $(du -sm "$CACHE/jre" | cut -f1) MB in $((SECONDS - begun)) s"
+  say "linked a Java runtime of $(du -sm "$CACHE/jre" | cut -f1) MB in $(minutes $((SECONDS - begun)))"
 }
-build_images() {
-  local images=$CHECKOUT/images pause=$CACHE/images/pause.tar kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key begun=$SECONDS
-  mkdir -p "$CACHE/images" "$BIN"
+make_pause_image() {
+  local images=$CHECKOUT/images pause=$CACHE/images/pause.tar key
   key=$(cat "$images/pause.c" "$images/pause.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
   if fresh pause "$key" "$pause"; then
-    say "the pause image is up to date"
-  else
-    "$images/pause.sh" "$BIN/pause" "$pause"
-    stamp pause "$key"
-    say "made the pause image"
+    UP_TO_DATE+=("the pause image")
+    return
   fi
-  with_lock kafka fetch_kafka
-  with_lock jre build_jre
+  mkdir -p "$CACHE/images" "$BIN"
+  say "making the pause image $POSITION"
+  quietly pause-image "making the pause image" "$images/pause.sh" "$BIN/pause" "$pause" || exit 1
+  stamp pause "$key"
+}
+make_kafka_image() {
+  local images=$CHECKOUT/images kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key begun=$SECONDS
   key="$(cat "$CACHE/stamps/jre" "$CACHE/stamps/kafka-$KAFKA_VERSION" "$images"/{kafka*,archive}.sh | sha256sum | cut -c1-16)"
   if fresh "kafka-image-$KAFKA_VERSION" "$key" "$kafka"; then
-    say "the Kafka image is up to date"
+    UP_TO_DATE+=("the Kafka image")
     return
   fi
   require_root
   need mmdebstrap mmdebstrap
   install_missing
+  mkdir -p "$CACHE/images"
   begun=$SECONDS
-  say "making the Kafka image"
-  "$images/kafka.sh" "$KAFKA_VERSION" "$CACHE/kafka/$KAFKA_VERSION/libs" "$CACHE/jre" "$CACHE/debian" "$kafka"
+  say "making the Kafka image $POSITION"
+  quietly kafka-image "making the Kafka image" \
+    "$images/kafka.sh" "$KAFKA_VERSION" "$CACHE/kafka/$KAFKA_VERSION/libs" "$CACHE/jre" "$CACHE/debian" "$kafka" || exit 1
   stamp "kafka-image-$KAFKA_VERSION" "$key"
-  say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $((SECONDS - begun)) s"
+  say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
 
-for target; do
-  case $target in
-    control-plane) with_lock control-plane build_control_plane ;;
-    node) with_lock node build_node ;;
-    coredns) with_lock coredns build_coredns ;;
-    helm) with_lock helm build_helm ;;
-    kafka) with_lock kafka fetch_kafka ;;
-    jre) with_lock jre build_jre ;;
-    images) with_lock images build_images ;;
-    all) "$0" kafka control-plane node coredns helm jre images ;;
-    *) die "unknown target $target; targets: control-plane node coredns helm kafka jre images all" ;;
+# parts_of TARGET: its parts in the order in which they are made.
+parts_of() {
+  case $1 in
+    # The garbage collector of the controller manager is what tests of deletions need.
+    control-plane) printf '%s\n' etcd kube-apiserver kube-controller-manager ;;
+    node)
+      printf '%s\n' kube-scheduler kubelet kube-proxy
+      type -P kubectl >/dev/null || printf 'kubectl\n'
+      ;;
+    helm) has_helm || printf 'helm\n' ;;
+    coredns | kafka | jre) printf '%s\n' "$1" ;;
+    images) printf '%s\n' kafka jre pause-image kafka-image ;;
+    all) for target in kafka control-plane node coredns helm images; do parts_of "$target"; done ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all" ;;
   esac
+}
+make_part() {
+  case $1 in
+    etcd) go_program etcd go.etcd.io/etcd/server/v3 etcd ;;
+    coredns) go_program coredns github.com/coredns/coredns coredns ;;
+    helm) go_program helm helm.sh/helm/v4/cmd/helm helm ;;
+    kafka) fetch_kafka ;;
+    jre) build_jre ;;
+    pause-image) make_pause_image ;;
+    kafka-image) make_kafka_image ;;
+    *) kubernetes_program "$1" ;;
+  esac
+}
+
+parts=
+for target; do
+  parts+=$(parts_of "$target")$'\n'
 done
+mapfile -t parts < <(awk 'NF && !seen[$0]++' <<<"$parts")
+for ((part = 0; part < ${#parts[@]}; part++)); do
+  POSITION="($((part + 1)) of ${#parts[@]})"
+  lock "${parts[part]}"
+  make_part "${parts[part]}"
+  unlock
+done
+((${#UP_TO_DATE[@]} == 0)) || say "up to date: $(printf '%s, ' "${UP_TO_DATE[@]}" | sed 's/, $//')"

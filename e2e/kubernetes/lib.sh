@@ -26,16 +26,8 @@ SERVER_IP=$POD_NET.255.2
 SERVER=https://$SERVER_IP:6443
 HOST_LINK=kst-$ID
 
-STARTED=$(date +%s%N)
-# say TEXT...: one progress line with the seconds since the script began.
-say() {
-  local ms=$((($(date +%s%N) - STARTED) / 1000000))
-  printf '[%3d.%d s] %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$*" >&2
-}
-die() {
-  printf 'error: %s\n' "$*" >&2
-  exit 1
-}
+# shellcheck source=e2e/kubernetes/progress.sh
+source "$HERE/progress.sh"
 
 # --- what the machine must have -------------------------------------------------------------------------------------
 
@@ -63,14 +55,14 @@ install_missing() {
   command -v apt-get >/dev/null || die "these packages (Debian names) are missing and there is no apt-get: $list"
   [[ $EUID -eq 0 ]] || die "these packages are missing: $list; run 'sudo apt-get install $list'"
   say "installing $list with apt-get"
-  local log=$CACHE/apt.log
-  mkdir -p "$CACHE"
-  if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${MISSING[@]}" >"$log" 2>&1; then
-    apt-get update >>"$log" 2>&1 || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${MISSING[@]}" >>"$log" 2>&1 \
-      || { tail -5 "$log" >&2; die "apt-get could not install $list (see $log)"; }
-  fi
+  quietly apt "installing $list" apt_install "${MISSING[@]}" || exit 1
   MISSING=()
+}
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y --no-install-recommends "$@" && return 0
+  apt-get update || true
+  apt-get install -y --no-install-recommends "$@"
 }
 
 # kubectl of the machine if there is one, else the one that build.sh made.

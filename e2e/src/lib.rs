@@ -146,6 +146,30 @@ impl Scenario {
         Ok(pods.items.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default())).collect())
     }
 
+    /// Runs kubectl in the namespace; what it printed, or why it failed.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let command = tokio::process::Command::new("kubectl")
+            .args(["--namespace", &self.namespace])
+            .args(arguments)
+            .kill_on_drop(true)
+            .output();
+        let output =
+            tokio::time::timeout(Duration::from_mins(4), command).await.context("kubectl hangs")??;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!("kubectl {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(text)
+    }
+
+    /// Runs one of Kafka's own tools in the pod of a node.
+    pub async fn tool(&self, pod: &str, class: &str, arguments: &[&str]) -> Result<String> {
+        let run = "/opt/kafka/bin/kafka-run-class.sh";
+        let mut all = vec!["exec", pod, "--container", "kafka", "--", run, class];
+        all.extend(arguments);
+        self.kubectl(&all).await
+    }
+
     /// Runs the client of the quick start in a pod; what it printed, or why it failed.
     pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
         let image = std::env::var("KASTELLAN_CLIENT_IMAGE")

@@ -47,9 +47,11 @@ impl<T: JsonSchema> JsonSchema for Embedded<T> {
     }
 }
 
-/// What embedded schemas keep of the original.
-const KEPT: [&str; 6] = [
+/// What embedded schemas keep of the original. The format says how large a number may be: [`crate::crds`] makes bounds out
+/// of it.
+const KEPT: [&str; 7] = [
     "type",
+    "format",
     "properties",
     "items",
     "additionalProperties",

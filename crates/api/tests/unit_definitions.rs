@@ -303,6 +303,23 @@ fn schemas_are_structural() {
     }
 }
 
+/// A number that is larger than the operators' types would make the whole resource unreadable for them.
+#[test]
+fn every_integer_has_bounds_that_the_operators_can_read() {
+    for file in all() {
+        let kind = file.crd.spec.names.kind;
+        walk(&schema(&kind), &kind, &mut |path, schema| {
+            if schema["type"] != "integer" {
+                return;
+            }
+            let bounds = [schema["minimum"].as_f64(), schema["maximum"].as_f64()];
+            let [Some(least), Some(most)] = bounds else { panic!("{path} has no bounds: {schema}") };
+            let largest = crds::LARGEST_INTEGER as f64;
+            assert!(-largest <= least && least <= most && most <= largest, "{path}: {least} to {most}");
+        });
+    }
+}
+
 /// Properties whose content is a type of the Kubernetes API.
 const EMBEDDED: [&str; 22] = [
     "affinity",

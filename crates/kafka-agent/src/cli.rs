@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::layout::Layout;
 use crate::probe::{self, Kind};
-use crate::{install, run};
+use crate::{install, run, termination};
 
 /// The entry point of every Kafka pod: prepares the storage, starts Kafka, and tells how it is.
 #[derive(Debug, Parser)]
@@ -56,13 +56,19 @@ pub fn main() -> ExitCode {
         },
         Command::Install { directory } => match install::install(&directory) {
             Ok(_) => ExitCode::SUCCESS,
-            Err(error) => failure(&error),
+            Err(error) => {
+                termination::leave_message(&layout, &error.to_string());
+                failure(&error)
+            }
         },
         Command::Run { port } => {
             start_log();
             match run_blocking(&layout, port) {
                 Ok(code) => ExitCode::from(code),
-                Err(error) => failure(&*error),
+                Err(error) => {
+                    termination::leave_message(&layout, &error.to_string());
+                    failure(&*error)
+                }
             }
         }
     }
@@ -71,7 +77,10 @@ pub fn main() -> ExitCode {
 fn run_blocking(layout: &Layout, port: u16) -> Result<u8, Box<dyn std::error::Error>> {
     // One thread is plenty: the agent waits nearly always.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(run::run(layout, port))?)
+    let ended = runtime.block_on(run::run(layout, port));
+    // A pod that is asked to stop does not wait until its storage is prepared: each step of that may be cut short.
+    runtime.shutdown_background();
+    Ok(ended?)
 }
 
 fn start_log() {

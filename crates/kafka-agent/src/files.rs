@@ -5,6 +5,27 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
+/// What a file system answers when the disk below it does not work, in contrast to one that is full, not mounted as it
+/// should be, or not readable for this user.
+const DISK_FAILURES: [Errno; 9] = [
+    Errno::IO,
+    Errno::ROFS,
+    Errno::NXIO,
+    Errno::NODEV,
+    Errno::STALE,
+    Errno::UCLEAN,
+    Errno::BADMSG,
+    Errno::REMOTEIO,
+    Errno::NOTCONN,
+];
+
+/// Whether the disk itself failed.
+pub fn is_disk_failure(error: &io::Error) -> bool {
+    Errno::from_io_error(error).is_some_and(|error| DISK_FAILURES.contains(&error))
+}
+
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -24,6 +45,14 @@ pub enum FileError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl FileError {
+    /// Whether the disk itself failed.
+    pub fn is_disk_failure(&self) -> bool {
+        let (Self::Read { source, .. } | Self::Write { source, .. }) = self;
+        is_disk_failure(source)
+    }
 }
 
 /// Reads a text file.

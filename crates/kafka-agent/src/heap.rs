@@ -5,11 +5,31 @@ use std::path::Path;
 use crate::config::AgentConfig;
 use crate::layout::Layout;
 
-/// Flags that bound the heap. Explicit bounds win; without `-Xmx` the heap is `dynamic_heap_percentage` of the memory,
-/// at most `dynamic_heap_max_bytes`, and then starts at its full size unless `-Xms` is given.
+/// Flags of the JVM (without value and `-XX:`) that say how large the heap is, directly or as a share of the memory.
+const HEAP_FLAGS: [&str; 11] = [
+    "+AggressiveHeap",
+    "InitialHeapSize",
+    "MinHeapSize",
+    "MaxHeapSize",
+    "InitialRAMPercentage",
+    "MinRAMPercentage",
+    "MaxRAMPercentage",
+    "InitialRAMFraction",
+    "MinRAMFraction",
+    "MaxRAMFraction",
+    "MaxRAM",
+];
+
+/// Variables from which the JVM and its launcher take options by themselves.
+const OPTION_VARIABLES: [&str; 3] = ["JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"];
+
+/// Flags that bound the heap. Explicit bounds win, also those that stand among the other JVM options or in `environment`
+/// (options that the JVM takes from elsewhere, [`options_of_environment`]): beside `-XX:MaxRAMPercentage` a `-Xmx` of ours
+/// would make it mean nothing. Without any, the heap is `dynamic_heap_percentage` of the memory, at most
+/// `dynamic_heap_max_bytes`, and then starts at its full size unless `-Xms` is given.
 ///
 /// `memory` is the container's memory in bytes; `None` (unknown) leaves the choice to the JVM.
-pub fn flags(config: &AgentConfig, memory: Option<u64>) -> Vec<String> {
+pub fn flags(config: &AgentConfig, environment: &[String], memory: Option<u64>) -> Vec<String> {
     let heap = config.heap.clone().unwrap_or_default();
     let mut flags = Vec::new();
     if let Some(xms) = &heap.xms {
@@ -17,6 +37,11 @@ pub fn flags(config: &AgentConfig, memory: Option<u64>) -> Vec<String> {
     }
     if let Some(xmx) = &heap.xmx {
         flags.push(format!("-Xmx{xmx}"));
+        return flags;
+    }
+    let mut others =
+        config.jvm_performance_options.iter().chain(&config.extra_jvm_arguments).chain(environment);
+    if others.any(|option| sizes_the_heap(option)) {
         return flags;
     }
     let Some(memory) = memory else { return flags };
@@ -28,6 +53,22 @@ pub fn flags(config: &AgentConfig, memory: Option<u64>) -> Vec<String> {
     }
     flags.push(format!("-Xmx{kibibytes}k"));
     flags
+}
+
+fn sizes_the_heap(option: &str) -> bool {
+    let option = option.trim_matches(['"', '\'']);
+    if option.starts_with("-Xmx") || option.starts_with("-Xms") {
+        return true;
+    }
+    let Some(flag) = option.strip_prefix("-XX:") else { return false };
+    let name = flag.split_once('=').map_or(flag, |(name, _)| name);
+    HEAP_FLAGS.contains(&name)
+}
+
+/// The options that the JVM takes from its environment; `variable` looks one up.
+pub fn options_of_environment(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let values: Vec<String> = OPTION_VARIABLES.iter().filter_map(|name| variable(name)).collect();
+    values.iter().flat_map(|value| value.split_whitespace()).map(str::to_owned).collect()
 }
 
 /// Memory in bytes that the container may use: the limit of its control group (version 2, then version 1), or the
@@ -72,22 +113,49 @@ mod tests {
     #[test]
     fn explicit_bounds_win() {
         let heap = Heap { xms: Some("128m".into()), xmx: Some("256m".into()) };
-        assert_eq!(flags(&config(Some(heap), None), Some(GIB)), ["-Xms128m", "-Xmx256m"]);
+        assert_eq!(flags(&config(Some(heap), None), &[], Some(GIB)), ["-Xms128m", "-Xmx256m"]);
     }
 
     #[test]
     fn without_bounds_the_heap_is_a_share_of_the_limit_up_to_the_maximum() {
         assert_eq!(
-            flags(&config(None, Some(5 * GIB)), Some(100 * 1024 * 1024)),
+            flags(&config(None, Some(5 * GIB)), &[], Some(100 * 1024 * 1024)),
             ["-Xms51200k", "-Xmx51200k"]
         );
-        assert_eq!(flags(&config(None, Some(5 * GIB)), Some(64 * GIB)), ["-Xms5242880k", "-Xmx5242880k"]);
+        assert_eq!(
+            flags(&config(None, Some(5 * GIB)), &[], Some(64 * GIB)),
+            ["-Xms5242880k", "-Xmx5242880k"]
+        );
         let start_only = Heap { xms: Some("16m".into()), xmx: None };
         assert_eq!(
-            flags(&config(Some(start_only), None), Some(100 * 1024 * 1024)),
+            flags(&config(Some(start_only), None), &[], Some(100 * 1024 * 1024)),
             ["-Xms16m", "-Xmx51200k"]
         );
-        assert!(flags(&config(None, None), None).is_empty());
+        assert!(flags(&config(None, None), &[], None).is_empty());
+    }
+
+    #[test]
+    fn a_heap_that_other_options_size_is_not_sized_again() {
+        let mut with_options = config(None, Some(5 * GIB));
+        for option in
+            ["-XX:MaxRAMPercentage=50", "-XX:MaxHeapSize=1g", "-XX:+AggressiveHeap", "-XX:MaxRAM=4g"]
+        {
+            with_options.jvm_performance_options = vec!["-XX:+UseZGC".to_owned(), option.to_owned()];
+            assert!(flags(&with_options, &[], Some(GIB)).is_empty(), "{option}");
+        }
+        with_options.heap = Some(Heap { xms: Some("16m".into()), xmx: None });
+        assert_eq!(flags(&with_options, &[], Some(GIB)), ["-Xms16m"]);
+        with_options.heap = Some(Heap { xms: None, xmx: Some("16m".into()) });
+        assert_eq!(flags(&with_options, &[], Some(GIB)), ["-Xmx16m"]);
+        with_options.heap = None;
+        with_options.jvm_performance_options =
+            vec!["-XX:MaxRAMx=1".to_owned(), "-XX:MaxMetaspaceSize=1g".to_owned()];
+        assert_eq!(flags(&with_options, &[], Some(GIB)).len(), 2, "no option of the heap");
+
+        let variables = |name: &str| (name == "JAVA_TOOL_OPTIONS").then(|| "-Dx=y '-Xmx1g'".to_owned());
+        let environment = options_of_environment(variables);
+        assert_eq!(environment, ["-Dx=y", "'-Xmx1g'"]);
+        assert!(flags(&with_options, &environment, Some(GIB)).is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
@@ -110,6 +111,9 @@ async fn ask(layout: &Layout, host: &str, port: &str, node: &str) -> Result<Node
     for authority in authorities {
         roots.add(authority).map_err(|error| unreadable("ca.crt", error.to_string()))?;
     }
+    if roots.is_empty() {
+        return Err(unreadable("ca.crt", "it has no certificate".to_owned()));
+    }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let server = if bare.contains(':') { format!("[{bare}]:{port}") } else { format!("{bare}:{port}") };
     let failed = |error: &dyn std::fmt::Display| LookupError::Unreachable {
@@ -130,9 +134,13 @@ async fn ask(layout: &Layout, host: &str, port: &str, node: &str) -> Result<Node
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     let connection = tokio::spawn(connection);
+    let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.trim()))
+        .map_err(|error| unreadable("token", error.to_string()))?;
+    // Never shown, not even by a trace of the HTTP library.
+    authorization.set_sensitive(true);
     let request = Request::get(format!("/api/v1/nodes/{node}"))
         .header(header::HOST, &server)
-        .header(header::AUTHORIZATION, format!("Bearer {}", token.trim()))
+        .header(header::AUTHORIZATION, authorization)
         .header(header::ACCEPT, "application/json")
         .body(Empty::<Bytes>::new())
         .map_err(|error| failed(&error))?;

@@ -63,6 +63,11 @@ impl Layout {
         self.at("var/run/secrets/kubernetes.io/serviceaccount")
     }
 
+    /// The file whose content Kubernetes shows as the reason of the container's end.
+    pub fn termination_message(&self) -> PathBuf {
+        self.at("dev/termination-log")
+    }
+
     /// Maps an absolute path of a placeholder below the root.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         match path.strip_prefix("/") {

@@ -23,6 +23,7 @@ pub mod run;
 pub mod server;
 pub mod state;
 pub mod storage;
+pub mod termination;
 pub mod tls;
 pub mod watch;
 

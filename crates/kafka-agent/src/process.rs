@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::server::Shared;
@@ -18,6 +18,39 @@ use crate::server::Shared;
 pub struct Jvm {
     pid: Pid,
     ended: oneshot::Receiver<io::Result<ExitStatus>>,
+}
+
+/// What process 1 is told by others. To have it from the first moment on is a duty too: the kernel throws away what is sent
+/// to a process 1 that does not listen.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+    hang_up: unix::Signal,
+    quit: unix::Signal,
+    child: unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+            child: signal(SignalKind::child())?,
+        })
+    }
+
+    /// Waits until the process is asked to stop; returns with which signal.
+    pub async fn stop_asked(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.hang_up.recv() => Signal::HUP,
+        }
+    }
 }
 
 /// Starts `program`. Its output passes through the agent's own unchanged; the node's state reads along.
@@ -72,12 +105,7 @@ where
 
 /// Watches over the JVM until it ends: passes signals on and buries orphans. Returns the exit code for the container: that
 /// of the JVM, or 128 plus the signal that ended it.
-pub async fn watch_over(mut jvm: Jvm, shared: &Shared) -> io::Result<u8> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut quit = signal(SignalKind::quit())?;
-    let mut child = signal(SignalKind::child())?;
+pub async fn watch_over(mut jvm: Jvm, shared: &Shared, signals: &mut Signals) -> io::Result<u8> {
     loop {
         tokio::select! {
             ended = &mut jvm.ended => {
@@ -86,12 +114,12 @@ pub async fn watch_over(mut jvm: Jvm, shared: &Shared) -> io::Result<u8> {
                 let signal_code = status.signal().map(|signal| 128 + signal);
                 return Ok(u8::try_from(status.code().or(signal_code).unwrap_or(1)).unwrap_or(1));
             }
-            _ = terminate.recv() => stop(jvm.pid, Signal::TERM, shared),
-            _ = interrupt.recv() => stop(jvm.pid, Signal::INT, shared),
-            _ = hang_up.recv() => stop(jvm.pid, Signal::HUP, shared),
+            _ = signals.terminate.recv() => stop(jvm.pid, Signal::TERM, shared),
+            _ = signals.interrupt.recv() => stop(jvm.pid, Signal::INT, shared),
+            _ = signals.hang_up.recv() => stop(jvm.pid, Signal::HUP, shared),
             // The JVM answers with a dump of its threads.
-            _ = quit.recv() => send(jvm.pid, Signal::QUIT),
-            _ = child.recv() => bury_orphans(jvm.pid),
+            _ = signals.quit.recv() => send(jvm.pid, Signal::QUIT),
+            _ = signals.child.recv() => bury_orphans(jvm.pid),
         }
     }
 }

@@ -1,12 +1,20 @@
 //! Resolves the placeholders of `server.config`, so that Kafka needs no configuration provider of ours.
+//!
+//! Files and variables hold passwords and keys: no error says anything of their content.
 
 use std::path::Path;
 
-use crate::properties;
+use crate::properties::{self, Malformed, Properties};
+
+/// The shortest resolved value that is taken out of texts of others: shorter ones are no secrets, and are everywhere.
+const SHORTEST_SECRET: usize = 3;
 
 /// A placeholder could not be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
+    /// The file as a whole is not readable.
+    #[error("cannot read server.config: {0}")]
+    Text(#[from] Malformed),
     /// The environment variable is not set.
     #[error("{placeholder} in server.config: the container has no environment variable {name}")]
     NoVariable {
@@ -25,8 +33,11 @@ pub enum RenderError {
         /// Why.
         reason: String,
     },
-    /// The file does not have the key.
-    #[error("{placeholder} in server.config: {path} has no key {key}; it has: {present}")]
+    /// The file does not have the key. Its keys are not listed: of a file that holds just a password, the password is one.
+    #[error(
+        "{placeholder} in server.config: {path} has no key {key} among its {keys}; a file that holds nothing but \
+         the value is read with ${{strimzidir:DIRECTORY:FILE}}"
+    )]
     NoKey {
         /// The placeholder as written.
         placeholder: String,
@@ -34,8 +45,8 @@ pub enum RenderError {
         path: String,
         /// The key.
         key: String,
-        /// The keys it has.
-        present: String,
+        /// How many keys it has.
+        keys: usize,
     },
     /// The placeholder is not of the form it has to have.
     #[error("{placeholder} in server.config must have the form {form}")]
@@ -55,41 +66,71 @@ pub trait Source {
     fn file(&self, path: &Path) -> Result<String, String>;
 }
 
-/// Replaces `${strimzienv:VAR}`, `${strimzidir:DIR:FILE}` and `${strimzifile:FILE:KEY}` in all lines but comments.
-/// Other placeholders stay for the configuration providers that the user configured.
-pub fn render(text: &str, source: &dyn Source) -> Result<String, RenderError> {
-    let mut rendered = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with(['#', '!']) {
-            rendered.push_str(line);
-            continue;
+/// Kafka's final configuration.
+#[derive(Clone, Default)]
+pub struct Rendered {
+    /// The options, placeholders resolved.
+    pub properties: Properties,
+    resolved: Vec<String>,
+}
+
+impl Rendered {
+    /// A text of another program without the values that placeholders stood for.
+    pub fn mask(&self, text: &str) -> String {
+        let mut masked = text.to_owned();
+        for value in &self.resolved {
+            masked = masked.replace(value, "[hidden]");
         }
-        let mut rest = line;
-        while let Some(start) = rest.find("${strimzi") {
-            let Some(length) = rest[start..].find('}') else { break };
-            let placeholder = &rest[start..=start + length];
-            rendered.push_str(&rest[..start]);
-            match resolve(placeholder, source)? {
-                Some(value) => rendered.push_str(&properties::escape_value(&value)),
-                None => rendered.push_str(placeholder),
-            }
-            rest = &rest[start + length + 1..];
-        }
-        rendered.push_str(rest);
+        masked
     }
+}
+
+/// Replaces `${strimzienv:VAR}`, `${strimzidir:DIR:FILE}` and `${strimzifile:FILE:KEY}` in all values.
+/// Other placeholders stay for the configuration providers that the user configured.
+pub fn render(text: &str, source: &dyn Source) -> Result<Rendered, RenderError> {
+    let mut rendered = Rendered::default();
+    for (name, value) in properties::parse(text)?.iter() {
+        let value = render_value(value, source, &mut rendered.resolved)?;
+        rendered.properties.set(name, value);
+    }
+    // A value may be a part of another one.
+    rendered.resolved.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    rendered.resolved.dedup();
+    Ok(rendered)
+}
+
+fn render_value(value: &str, source: &dyn Source, resolved: &mut Vec<String>) -> Result<String, RenderError> {
+    let mut rendered = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(start) = rest.find("${strimzi") {
+        let Some(length) = rest[start..].find('}') else { break };
+        let placeholder = &rest[start..=start + length];
+        rendered.push_str(&rest[..start]);
+        match resolve(placeholder, source)? {
+            Some(value) => {
+                rendered.push_str(&value);
+                // A file often ends with a line end that is not part of what others print.
+                if value.trim().len() >= SHORTEST_SECRET {
+                    resolved.push(value.trim().to_owned());
+                }
+            }
+            None => rendered.push_str(placeholder),
+        }
+        rest = &rest[start + length + 1..];
+    }
+    rendered.push_str(rest);
     Ok(rendered)
 }
 
 fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, RenderError> {
     let inner = &placeholder[2..placeholder.len() - 1];
     let Some((provider, argument)) = inner.split_once(':') else { return Ok(None) };
-    let read = |path: &Path| {
-        source.file(path).map_err(|reason| RenderError::NoFile {
-            placeholder: placeholder.to_owned(),
-            path: path.display().to_string(),
-            reason,
-        })
+    let unreadable = |path: &Path, reason: String| RenderError::NoFile {
+        placeholder: placeholder.to_owned(),
+        path: path.display().to_string(),
+        reason,
     };
+    let read = |path: &Path| source.file(path).map_err(|reason| unreadable(path, reason));
     let malformed = |form| RenderError::Malformed { placeholder: placeholder.to_owned(), form };
     match provider {
         "strimzienv" => source.variable(argument).map(Some).ok_or_else(|| RenderError::NoVariable {
@@ -104,14 +145,16 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
         "strimzifile" => {
             let (file, key) =
                 argument.rsplit_once(':').ok_or_else(|| malformed("${strimzifile:FILE:KEY}"))?;
-            let mut values = properties::parse(&read(Path::new(file))?);
+            let path = Path::new(file);
+            let mut values =
+                properties::parse(&read(path)?).map_err(|error| unreadable(path, error.to_string()))?;
             match values.remove(key) {
                 Some(value) => Ok(Some(value)),
                 None => Err(RenderError::NoKey {
                     placeholder: placeholder.to_owned(),
                     path: file.to_owned(),
                     key: key.to_owned(),
-                    present: values.into_keys().collect::<Vec<_>>().join(", "),
+                    keys: values.len(),
                 }),
             }
         }
@@ -121,6 +164,8 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     struct Fixed;
@@ -135,6 +180,8 @@ mod tests {
                 Some("/opt/kafka/init/external.address") => {
                     Ok("nodeport.default.address=1.2.3.4\n".to_owned())
                 }
+                Some("/mnt/password") => Ok("hunter2 of the database\n".to_owned()),
+                Some("/mnt/broken") => Ok("hunter2=\\u00\n".to_owned()),
                 _ => Err("no such file".to_owned()),
             }
         }
@@ -145,17 +192,73 @@ mod tests {
         let text = "# ${strimzienv:NO}\nbroker.rack=${strimzidir:/opt/kafka/init:rack.id}\nr=${strimzienv:RACK}\n\
                     a=E://${strimzifile:/opt/kafka/init/external.address:nodeport.default.address}:9094,\
                     X://${strimzienv:RACK}:1\no=${other:x}";
-        let expected = "# ${strimzienv:NO}\nbroker.rack=zone-a\nr=west\\\\1\na=E://1.2.3.4:9094,X://west\\\\1:1\no=${other:x}";
-        assert_eq!(render(text, &Fixed).unwrap(), expected);
+        let expected = [
+            ("broker.rack", "zone-a"),
+            ("r", "west\\1"),
+            ("a", "E://1.2.3.4:9094,X://west\\1:1"),
+            ("o", "${other:x}"),
+        ];
+        let rendered = render(text, &Fixed).unwrap();
+        assert_eq!(rendered.properties, expected.into_iter().collect());
+        assert_eq!(
+            rendered.properties.to_text(),
+            "broker.rack=zone-a\nr=west\\\\1\na=E://1.2.3.4:9094,X://west\\\\1:1\no=${other:x}\n"
+        );
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let message = |text| render(text, &Fixed).unwrap_err().to_string();
+        let message = |text| render(text, &Fixed).err().unwrap().to_string();
         assert!(message("a=${strimzienv:ZONE}").contains("no environment variable ZONE"));
         assert!(message("a=${strimzidir:/x:y}").contains("cannot read /x/y"));
         let key = message("a=${strimzifile:/opt/kafka/init/external.address:k}");
-        assert!(key.contains("no key k; it has: nodeport.default.address"), "{key}");
+        assert!(key.contains("external.address has no key k among its 1;"), "{key}");
         assert!(message("a=${strimzifile:nokey}").contains("must have the form"));
+        assert!(message("a=1\nb=\\u1").contains("cannot read server.config: line 2"));
+    }
+
+    #[test]
+    fn no_error_says_what_is_in_a_file() {
+        let message = |text| render(text, &Fixed).err().unwrap().to_string();
+        let key = message("a=${strimzifile:/mnt/password:password}");
+        assert!(key.contains("no key password") && key.contains("${strimzidir:DIRECTORY:FILE}"), "{key}");
+        let broken = message("a=${strimzifile:/mnt/broken:password}");
+        assert!(broken.contains("/mnt/broken: line 1 has"), "{broken}");
+        for message in [key, broken] {
+            assert!(!message.contains("hunter2") && !message.contains("database"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_placeholders_stood_for_is_taken_out_of_texts_of_others() {
+        let rendered =
+            render("a=${strimzidir:/mnt:password}\nb=${strimzidir:/opt/kafka/init:rack.id}", &Fixed).unwrap();
+        assert_eq!(
+            rendered.mask("Invalid value hunter2 of the database for a"),
+            "Invalid value [hidden] for a"
+        );
+    }
+
+    struct Any(String);
+
+    impl Source for Any {
+        fn variable(&self, _: &str) -> Option<String> {
+            Some(self.0.clone())
+        }
+        fn file(&self, _: &Path) -> Result<String, String> {
+            Ok(self.0.clone())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_resolved_value_is_what_java_reads(value in "[ \t\u{c}\n\r=:#!\\\\u$}{ä😀a]{0,12}|\\PC*") {
+            let text = "node.id=1\na=X-${strimzienv:V}-Y\nb=${strimzidir:/d:f}\n";
+            let rendered = render(text, &Any(value.clone())).unwrap().properties;
+            let read = properties::parse(&rendered.to_text()).unwrap();
+            let around = format!("X-{value}-Y");
+            let expected: Properties = [("node.id", "1"), ("a", &around), ("b", &value)].into_iter().collect();
+            prop_assert_eq!(&read, &expected);
+        }
     }
 }

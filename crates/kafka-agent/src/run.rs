@@ -9,10 +9,12 @@ use crate::files::{self, FileError};
 use crate::kubernetes::{self, LookupError};
 use crate::layout::Layout;
 use crate::node_info::{self, NodeError};
+use crate::process::{self, Signals};
 use crate::recovery::Recovery;
+use crate::render::{self, Rendered};
 use crate::server::{self, Shared};
 use crate::storage::{apply, observe, plan};
-use crate::{heap, jvm, keystore, process, properties, render, tls, watch};
+use crate::{heap, jvm, keystore, termination, tls, watch};
 
 /// The node cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,9 @@ pub enum RunError {
     /// A placeholder could not be resolved.
     #[error(transparent)]
     Render(#[from] render::RenderError),
+    /// The storage could not be read.
+    #[error(transparent)]
+    Observe(#[from] observe::ObserveError),
     /// The storage must not be used.
     #[error(transparent)]
     Storage(#[from] plan::StorageError),
@@ -55,6 +60,12 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// The agent cannot hear what it is told.
+    #[error("cannot listen to signals: {0}")]
+    Signals(std::io::Error),
+    /// The preparation broke off.
+    #[error("the preparation of the storage broke off: {0}")]
+    Task(#[from] tokio::task::JoinError),
     /// The JVM could not be started or watched.
     #[error("cannot run the JVM {program}: {source}; the image must have `java` on its PATH or in JAVA_HOME")]
     Start {
@@ -67,13 +78,51 @@ pub enum RunError {
 
 /// Runs the node until Kafka ends; returns the exit code for the container. `port` is that of the HTTPS endpoint.
 pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
+    let mut signals = Signals::listen().map_err(RunError::Signals)?;
     let shared = Arc::new(Shared::default());
+    let start = tokio::select! {
+        biased;
+        signal = signals.stop_asked() => {
+            tracing::info!("asked to stop before Kafka was started");
+            return Ok(128 + u8::try_from(signal.as_raw()).unwrap_or_default());
+        }
+        prepared = prepare(layout, port, &shared) => prepared?,
+    };
+    let Start { config, program, arguments, recovery } = start;
+    let jvm = process::start(&program, &arguments, &shared)
+        .map_err(|source| RunError::Start { program: program.clone(), source })?;
+    shared.node().started(recovery);
+    tokio::select! {
+        code = process::watch_over(jvm, &shared, &mut signals) => {
+            let code = code.map_err(|source| RunError::Start { program, source })?;
+            tracing::info!(code, "Kafka ended");
+            if !shared.node().is_stopping() {
+                termination::leave_message(layout, &termination::of_kafka(code));
+            }
+            Ok(code)
+        }
+        // These two never end.
+        () = watch::listeners(&config, &shared) => Ok(1),
+        () = watch::key_material(&config, &shared) => Ok(1),
+    }
+}
+
+/// All that Kafka's start needs.
+struct Start {
+    config: AgentConfig,
+    program: PathBuf,
+    arguments: Vec<String>,
+    recovery: Recovery,
+}
+
+/// Everything that comes before the JVM.
+async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Start, RunError> {
     let text = files::read(&layout.custom_config("agent.config"))?;
     let config: AgentConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
     for store in &config.keystores {
         keystore::update(store)?;
     }
-    watch::load_identity(&config, &shared)?;
+    watch::load_identity(&config, shared)?;
     let socket = layout.socket();
     if let Some(directory) = socket.parent() {
         std::fs::create_dir_all(directory)
@@ -88,14 +137,19 @@ pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
     look_up_node(&config, layout).await?;
     let server_config = files::read(&layout.custom_config("server.config"))?;
     let server_config = render::render(&server_config, &ContainerSource { layout })?;
-    files::write(&layout.server_properties(), server_config.as_bytes(), 0o600)?;
+    files::write(&layout.server_properties(), server_config.properties.to_text().as_bytes(), 0o600)?;
 
     let class_path = jvm::class_path(&layout.libs(), &config.extra_class_path)?;
     let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
-    let recovery = prepare_storage(&config, layout, &server_config, &class_path, &program)?;
-
-    let memory = heap::flags(&config, heap::container_memory(layout));
+    let environment = heap::options_of_environment(|name| std::env::var(name).ok());
+    let memory = heap::flags(&config, &environment, heap::container_memory(layout));
     let arguments = jvm::kafka_arguments(&config, layout, &memory, &class_path);
+    // Formatting by Kafka's own tool and moving a metadata log take their time; meanwhile probes and signals are answered.
+    let storage = {
+        let (config, layout, program) = (config.clone(), layout.clone(), program.clone());
+        move || prepare_storage(&config, &layout, &server_config, &class_path, &program)
+    };
+    let recovery = tokio::task::spawn_blocking(storage).await??;
     tracing::info!(
         pod = config.pod_name,
         node = config.node_id,
@@ -103,19 +157,7 @@ pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
         milliseconds = shared.now().as_millis(),
         "starting Kafka"
     );
-    let jvm = process::start(&program, &arguments, &shared)
-        .map_err(|source| RunError::Start { program: program.clone(), source })?;
-    shared.node().started(recovery);
-    tokio::select! {
-        code = process::watch_over(jvm, &shared) => {
-            let code = code.map_err(|source| RunError::Start { program, source })?;
-            tracing::info!(code, "Kafka ended");
-            Ok(code)
-        }
-        // These two never end.
-        () = watch::listeners(&config, &shared) => Ok(1),
-        () = watch::key_material(&config, &shared) => Ok(1),
-    }
+    Ok(Start { config, program, arguments, recovery })
 }
 
 /// Writes `rack.id` and `external.address` if the configuration needs them; otherwise nothing is asked.
@@ -124,16 +166,21 @@ async fn look_up_node(config: &AgentConfig, layout: &Layout) -> Result<(), RunEr
         Some(RackSource::TopologyLabel { key }) => Some(key),
         _ => None,
     };
-    if !config.has_role(Role::Broker) || (label.is_none() && !config.node_port_addresses) {
+    let (rack, addresses) = (layout.rack_file(), layout.external_address_file());
+    // The two files live as long as the pod, and a pod stays on its node: a container that starts again, maybe while the
+    // API server is away, has no need to ask.
+    let asks_rack = label.is_some() && !rack.exists();
+    let asks_addresses = config.node_port_addresses && !addresses.exists();
+    if !config.has_role(Role::Broker) || (!asks_rack && !asks_addresses) {
         return Ok(());
     }
     let (name, node) = kubernetes::look_up_node(layout).await?;
     if let Some(key) = label {
-        files::write(&layout.rack_file(), node_info::rack(&name, &node, key)?.as_bytes(), 0o644)?;
+        files::write(&rack, node_info::rack(&name, &node, key)?.as_bytes(), 0o644)?;
     }
     if config.node_port_addresses {
-        let addresses = node_info::external_addresses(&name, &node)?;
-        files::write(&layout.external_address_file(), addresses.as_bytes(), 0o644)?;
+        let text = node_info::external_addresses(&name, &node)?;
+        files::write(&addresses, text.as_bytes(), 0o644)?;
     }
     Ok(())
 }
@@ -141,7 +188,7 @@ async fn look_up_node(config: &AgentConfig, layout: &Layout) -> Result<(), RunEr
 fn prepare_storage(
     config: &AgentConfig,
     layout: &Layout,
-    server_config: &str,
+    server_config: &Rendered,
     class_path: &str,
     program: &Path,
 ) -> Result<Recovery, RunError> {
@@ -149,6 +196,9 @@ fn prepare_storage(
     let cluster_id = cluster_id.trim();
     let metadata_version = files::read(&layout.custom_config("metadata.version"))?;
     let storage = observe::observe(config)?;
+    for reason in storage.failures() {
+        tracing::warn!(reason, "a disk failed: Kafka runs without it");
+    }
     let plan = plan::plan(config, cluster_id, &storage)?;
     if plan != plan::StoragePlan::default() {
         tracing::info!(
@@ -159,12 +209,11 @@ fn prepare_storage(
             "preparing the storage"
         );
     }
-    let server_properties = properties::parse(server_config);
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let formatting = apply::Formatting {
         cluster_id,
         metadata_version: metadata_version.trim(),
-        controller_listeners: server_properties.get("controller.listener.names").map(String::as_str),
+        controller_listeners: server_config.properties.get("controller.listener.names"),
         now: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
     };
     let tool = apply::StorageTool {
@@ -172,7 +221,8 @@ fn prepare_storage(
         class_path: class_path.to_owned(),
         server_properties: layout.server_properties(),
     };
-    if apply::apply(&plan, config, &formatting, &tool)? {
+    let hides_secrets = |text: &str| server_config.mask(text);
+    if apply::apply(&plan, config, &formatting, &tool, &hides_secrets)? {
         tracing::info!(metadata_version = formatting.metadata_version, "formatted by Kafka's own tool");
     }
     // A controller alone has no logs but the metadata log, which needs no recovery worth waiting for.

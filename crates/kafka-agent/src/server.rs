@@ -1,5 +1,6 @@
 //! The agent's answers: HTTPS for the operator, a socket in the pod for the probes.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
@@ -14,7 +15,7 @@ use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::state::Node;
@@ -24,6 +25,31 @@ use crate::tls::Identity;
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 /// Pause after a failure to accept, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may last: a question takes a moment, and each has a connection of its own.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(30);
+/// How many clients each listener has at once.
+const MAX_CLIENTS: usize = 64;
+
+/// The connections of a listener. They share the container's memory with Kafka, so there are few: one too many ends the
+/// oldest, because whoever really asks is done in a moment, and whoever only holds a connection open keeps nobody out.
+#[derive(Debug, Default)]
+struct Clients(VecDeque<AbortHandle>);
+
+impl Clients {
+    fn admit(&mut self, client: impl Future<Output = ()> + Send + 'static) {
+        self.0.retain(|client| !client.is_finished());
+        if self.0.len() >= MAX_CLIENTS
+            && let Some(oldest) = self.0.pop_front()
+        {
+            oldest.abort();
+        }
+        let bounded = async {
+            // At the end of its time there is nobody to tell.
+            let _ = tokio::time::timeout(CONNECTION_LIFETIME, client).await;
+        };
+        self.0.push_back(tokio::spawn(bounded).abort_handle());
+    }
+}
 
 /// What the tasks of the agent share.
 #[derive(Debug)]
@@ -70,13 +96,14 @@ pub async fn serve_port(port: u16, shared: Arc<Shared>) -> io::Result<JoinHandle
         Err(_) => TcpListener::bind(("0.0.0.0", port)).await?,
     };
     Ok(tokio::spawn(async move {
+        let mut clients = Clients::default();
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
             let shared = shared.clone();
-            tokio::spawn(async move {
+            clients.admit(async move {
                 let Some(identity) = shared.identity() else {
                     serve_connection(stream, shared).await;
                     return;
@@ -98,11 +125,10 @@ pub fn serve_socket(path: &Path, shared: Arc<Shared>) -> io::Result<JoinHandle<(
     }
     let listener = UnixListener::bind(path)?;
     Ok(tokio::spawn(async move {
+        let mut clients = Clients::default();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
-                    tokio::spawn(serve_connection(stream, shared.clone()));
-                }
+                Ok((stream, _)) => clients.admit(serve_connection(stream, shared.clone())),
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
@@ -117,6 +143,7 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(CLIENT_PATIENCE)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {

@@ -115,6 +115,11 @@ impl Node {
         self.stopping = true;
     }
 
+    /// Whether the pod was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
     /// The JVM ended.
     pub fn ended(&mut self) {
         self.jvm = Jvm::Ended;

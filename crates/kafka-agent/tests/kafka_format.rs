@@ -94,7 +94,7 @@ fn compare(release: &features::Release, roles: &str, static_voters: bool, initia
         if ours.join(&file).exists() {
             assert_eq!(without_times(&ours.join(&file)), without_times(&theirs.join(&file)), "{what}");
         }
-        let meta_of = |at: &Path| meta::parse(&fs::read_to_string(at.join(meta::FILE)).unwrap());
+        let meta_of = |at: &Path| meta::parse(&fs::read_to_string(at.join(meta::FILE)).unwrap()).unwrap();
         let (mine, its) = (meta_of(&ours), meta_of(&theirs));
         assert_eq!((&mine.cluster_id, mine.node_id), (&its.cluster_id, its.node_id), "{what}");
         if directory == "d0/log" && initial_controllers.is_some() {

@@ -197,3 +197,91 @@ fn a_controller_of_an_unknown_metadata_version_is_formatted_by_kafkas_tool_and_r
     agent.signal(Signal::INT);
     agent.wait_for_exit();
 }
+
+/// A controller of a static quorum, as clusters that were taken over have them.
+fn static_controller(id: i32, port: u16, voters: &str) -> Container {
+    let container = Container::new().with_kafka();
+    let data = container.text("data/kafka-log");
+    let agent = format!(
+        r#"{{"nodeId":{id},"podName":"c-{id}","roles":["controller"],"metadataLogDir":"{data}","logDirs":["{data}"],
+            "staticVoters":true,"controllerPort":{port},"internalTls":false,"heap":{{"xmx":"256m"}},
+            "jvmPerformanceOptions":["-XX:+UseSerialGC"]}}"#
+    );
+    container.put("opt/kafka/custom-config/agent.config", &agent);
+    put_voters(&container, id, port, voters);
+    container
+}
+
+fn put_voters(container: &Container, id: i32, port: u16, voters: &str) {
+    let data = container.text("data/kafka-log");
+    let server = format!(
+        "node.id={id}\nprocess.roles=controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
+         controller.quorum.voters={voters}\nlisteners=CONTROLPLANE-9090://0.0.0.0:{port}\n\
+         listener.security.protocol.map=CONTROLPLANE-9090:PLAINTEXT\nmetadata.log.dir={data}\nlog.dirs={data}\n"
+    );
+    container.put("opt/kafka/custom-config/server.config", &server);
+}
+
+const QUORUM_STATE: &str = "data/kafka-log/__cluster_metadata-0/quorum-state";
+
+fn quorum_state(container: &Container) -> Option<serde_json::Value> {
+    serde_json::from_str(&std::fs::read_to_string(container.path(QUORUM_STATE)).ok()?).ok()
+}
+
+#[test]
+fn a_static_voter_remembers_its_vote_also_when_the_voters_change() {
+    let [port, other] = free_ports();
+    let container = static_controller(0, port, &format!("0@localhost:{port}"));
+    let mut agent = container.start();
+    agent.wait_for_state(3);
+    agent.signal(Signal::TERM);
+    agent.wait_for_exit();
+
+    // The node voted in an election that went on to epoch 41 without it.
+    let mut state = quorum_state(&container).unwrap();
+    assert_eq!(state["data_version"], 0, "a static quorum: {state}");
+    state["leaderEpoch"] = 41.into();
+    state["leaderId"] = (-1).into();
+    state["votedId"] = 1.into();
+    container.put(QUORUM_STATE, &state.to_string());
+
+    // It starts with that vote and with a set of voters that is not the one in the file.
+    let voters = format!("0@localhost:{port},1@localhost:{other}");
+    put_voters(&container, 0, port, &voters);
+    let second = static_controller(1, other, &voters);
+    let mut agent = container.start();
+    let mut other_agent = second.start();
+    agent.wait_for_state(3);
+    other_agent.wait_for_state(3);
+    let elected = wait_for("a leader of both", || {
+        let states = [quorum_state(&container)?, quorum_state(&second)?];
+        let leader = states[0]["leaderId"].as_i64().filter(|id| *id >= 0)?;
+        (states[1]["leaderId"].as_i64() == Some(leader)).then(|| states[0].clone())
+    });
+    assert!(elected["leaderEpoch"].as_i64() > Some(41), "the vote was forgotten: {elected}");
+    for mut agent in [agent, other_agent] {
+        agent.signal(Signal::TERM);
+        agent.wait_for_exit();
+    }
+}
+
+#[test]
+fn kafka_runs_on_without_a_broken_disk() {
+    let node = Node::new();
+    let container = &node.container;
+    let mut agent = container.start();
+    agent.wait_for_state(3);
+    agent.signal(Signal::TERM);
+    agent.wait_for_exit();
+
+    // Reading this file gives EIO.
+    let file = container.path("data-1/kafka-log0/meta.properties");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", &file).unwrap();
+    let mut agent = container.start();
+    agent.wait_for_state(3);
+    assert!(agent.output().contains("a disk failed: Kafka runs without it"), "{}", agent.output());
+    node.create_topic();
+    agent.signal(Signal::TERM);
+    agent.wait_for_exit();
+}

@@ -4,6 +4,7 @@
 //! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
 
+pub mod apart;
 pub mod apply;
 pub mod client;
 pub mod clock;
@@ -15,10 +16,13 @@ pub mod foreign;
 pub mod jaas;
 pub mod kafka;
 pub mod leader;
+pub mod limits;
 pub mod list;
+pub mod memory;
 pub mod metrics;
 pub mod process;
 pub mod queue;
+pub mod report;
 pub mod server;
 pub mod shutdown;
 pub mod status;

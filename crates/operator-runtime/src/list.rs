@@ -1,23 +1,20 @@
 //! Lists past all caches, metadata only and in pages: for what is asked so seldom that a watch would be a waste.
 
-use std::fmt::Debug;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::ListParams;
+use kube::Resource;
 use kube::core::ApiResource;
-use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
 
 use crate::apply::{Applier, ApplyError, Subject};
-use crate::watch::ObjectRef;
+use crate::watch::source::Source;
+use crate::watch::{ObjectRef, metadata};
 
-/// Objects per page. Bounds the memory: a page is decoded as a whole.
-const PAGE_SIZE: u32 = 250;
+const ACTION: &str = "list";
 
 impl Applier {
     /// Calls `each` with the metadata of every object of a kind that matches the selectors. An empty `namespace` is for
     /// all namespaces, or for cluster-wide kinds. A kind that the server does not know is an error
-    /// ([`ApplyError::is_not_found`]), so that no objects means that there are none.
+    /// ([`ApplyError::is_not_found`]), so that no objects means that there are none. Annotations, managed fields and labels
+    /// of others are left out, and so are finalizers and owners that are longer than 16 KiB together.
     pub async fn each_metadata<K>(
         &self,
         namespace: &str,
@@ -26,28 +23,25 @@ impl Applier {
         mut each: impl FnMut(ObjectMeta) + Send,
     ) -> Result<(), ApplyError>
     where
-        K: Resource + Clone + DeserializeOwned + Debug,
+        K: Resource,
         K::DynamicType: Default,
     {
         let resource = ApiResource::erase::<K>(&K::DynamicType::default());
         let subject = Subject { kind: resource.kind.clone(), key: ObjectRef::new(namespace, "*") };
-        let api: Api<kube::core::DynamicObject> = self.api(&resource, namespace);
-        let mut params = ListParams::default().limit(PAGE_SIZE);
-        if let Some(labels) = labels {
-            params = params.labels(labels);
-        }
-        if let Some(fields) = fields {
-            params = params.fields(fields);
-        }
-        loop {
-            let page = self.request("list", &subject, api.list_metadata(&params)).await?;
-            for object in page.items {
-                each(object.metadata);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(()),
-            }
-        }
+        let source = Source::new::<K>(self.client(), namespace).metadata_only().labels(labels).fields(fields);
+        let mut nameless = None;
+        let listed = source.list(|object| match metadata(object) {
+            Ok(metadata) => each(metadata),
+            Err(error) => nameless = Some(error),
+        });
+        let failed = match (listed.await, nameless) {
+            (Ok(_), None) => return Ok(()),
+            (Ok(_), Some(error)) => error.into(),
+            (Err(error), _) => error,
+        };
+        Err(match failed.into_request() {
+            Ok(source) => ApplyError::Api { action: ACTION, subject, source },
+            Err(error) => ApplyError::Malformed { action: ACTION, subject, why: error.to_string() },
+        })
     }
 }

@@ -325,3 +325,27 @@ fn base64(bytes: &[u8]) -> String {
     let text = serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec()));
     text.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
+
+/// Definitions that bound no number, as those of Strimzi: what they accept, an operator cannot always read.
+pub fn without_bounds(
+    mut crds: Vec<CustomResourceDefinition>,
+) -> anyhow::Result<Vec<CustomResourceDefinition>> {
+    for crd in &mut crds {
+        let mut value = serde_json::to_value(&*crd).context("write a definition as JSON")?;
+        drop_bounds(&mut value);
+        *crd = serde_json::from_value(value).context("read a definition")?;
+    }
+    Ok(crds)
+}
+
+fn drop_bounds(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields
+                .retain(|name, value| !(matches!(name.as_str(), "minimum" | "maximum") && value.is_number()));
+            fields.values_mut().for_each(drop_bounds);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_bounds),
+        _ => {}
+    }
+}

@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{Admin, AdminError, ErrorCode, KafkaError};
+use operator_runtime::apart::apart;
 use tokio::sync::watch;
 
 use crate::{
@@ -164,27 +165,48 @@ impl Report {
     }
 }
 
+/// Carries out a batch, as [`run`] does. What a fault of the operator interrupts is tried again later.
+pub async fn run_apart(context: &Arc<Context>, items: Vec<Item>, periodic: bool) -> Report {
+    let work = |items| {
+        let context = context.clone();
+        async move { run(&context, items, periodic).await }
+    };
+    let (reports, interrupted) = apart(items, work).await;
+    let mut all = Report { periodic, ..Report::default() };
+    for report in reports {
+        all.add(report);
+    }
+    for item in interrupted {
+        tracing::error!(resource = %item.resource.reference, "work on a resource was interrupted by a fault of the operator");
+        all.done.push(retry(&item, "interrupted by a fault of the operator".to_owned()));
+    }
+    all
+}
+
 /// Carries out a batch.
 pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
     let begun = Instant::now();
-    let (mut release, mut delete, mut say, mut compare) = (vec![], vec![], vec![], vec![]);
+    let (mut release, mut hand_over, mut delete, mut say, mut compare) =
+        (vec![], vec![], vec![], vec![], vec![]);
     let mut report = Report { periodic, ..Report::default() };
     for item in items {
         match item.intent {
             Intent::Nothing => report.done.push(settled(&item)),
             Intent::Release => release.push(item),
+            Intent::HandOver(_) => hand_over.push(item),
             Intent::Delete(_) => delete.push(item),
             Intent::ReportUnmanaged | Intent::ReportPaused | Intent::Refuse(_) => say.push(item),
             Intent::Reconcile => compare.push(item),
         }
     }
-    let (released, deleted, said, compared) = tokio::join!(
+    let (released, handed_over, deleted, said, compared) = tokio::join!(
         release_all(context, release),
+        hand_over_all(context, hand_over),
         delete_all(context, delete),
         say_all(context, say),
         reconcile::reconcile_all(context, compare, periodic),
     );
-    for part in [released, deleted, said, compared] {
+    for part in [released, handed_over, deleted, said, compared] {
         report.add(part);
     }
     let failed = report.done.iter().filter(|d| !d.succeeded).count();
@@ -229,6 +251,42 @@ async fn release_all(context: &Context, items: Vec<Item>) -> Report {
     })
     .await;
     Report { done, ..Report::default() }
+}
+
+/// Leaves topics to their heirs. An heir that is about to go as well would leave the topic to nobody: only one that holds
+/// it with its finalizer lets the former manager go.
+async fn hand_over_all(context: &Context, items: Vec<Item>) -> Report {
+    let done = each(items, |item| async move {
+        let Intent::HandOver(heir) = &item.intent else { return settled(&item) };
+        match inherits(context, heir, &item.topic).await {
+            Ok(true) => {}
+            // The watch tells of it within moments: then another one is the heir, or the topic goes.
+            Ok(false) => return retry(&item, format!("{heir} does not take topic '{}' over", item.topic)),
+            Err(error) => return retry(&item, error.to_string()),
+        }
+        let done = written(&item, context.kubernetes.set_finalizer(&item.resource, false).await);
+        if done.trouble.is_none() {
+            tracing::info!(resource = %item.resource.reference, topic = %item.topic, %heir, "left the topic to another resource");
+        }
+        done
+    })
+    .await;
+    Report { done, ..Report::default() }
+}
+
+/// Whether a resource, as it is now, holds a topic that is left to it.
+async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<bool, WriteError> {
+    let Some(now) = context.kubernetes.get(heir).await? else { return Ok(false) };
+    if !plan::is_heir(&now, topic) {
+        return Ok(false);
+    }
+    if !context.rules.use_finalizers {
+        return Ok(true);
+    }
+    Ok(match context.kubernetes.set_finalizer(&now, true).await? {
+        Written::Now(now) => now.has_finalizer() && plan::is_heir(&now, topic),
+        Written::Gone => false,
+    })
 }
 
 async fn say_all(context: &Context, items: Vec<Item>) -> Report {

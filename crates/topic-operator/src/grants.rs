@@ -104,7 +104,8 @@ impl Grants {
 
     /// What a resource may have of what it asks for. Nothing happens to it before its namespace has said whether it grants that.
     pub fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
-        if !matches!(intent, Intent::Reconcile | Intent::Delete(_) | Intent::Refuse(_)) {
+        if !matches!(intent, Intent::Reconcile | Intent::Delete(_) | Intent::HandOver(_) | Intent::Refuse(_))
+        {
             return intent;
         }
         match self.allows(resource) {

@@ -118,28 +118,29 @@ impl Index {
     }
 
     /// Who manages the topic that a resource wants: the one that manages it already, else one in the cluster's own
-    /// namespace, else the oldest, else the first by name. Only resources that `count` have a say.
+    /// namespace, else the oldest, else the first by name. Only resources that `count` have a say, and none that was let go.
     pub fn claim(&self, resource: &TopicResource, count: impl Fn(&TopicResource) -> bool) -> Claim {
         let claimants = self.claims.get(resource.claimed_topic()).map_or(&[][..], Vec::as_slice);
         if claimants.len() < 2 {
-            return Claim::Owner { heir: false };
+            return Claim::Owner { heir: None };
         }
         let candidates: Vec<&Arc<TopicResource>> = claimants
             .iter()
             .filter_map(|r| self.resources.get(r))
-            .filter(|c| c.managed && c.selected && count(c))
+            .filter(|c| c.managed && c.selected && count(c) && (!c.deleting || c.has_finalizer()))
             .collect();
         // Not only while it is Ready: trouble that passes must not hand its records to another resource.
-        let owner = candidates.iter().max_by_key(|c| {
+        let rank = |c: &&&Arc<TopicResource>| {
             (c.status.topic_name.is_some(), c.home, Reverse(c.created), Reverse(c.reference.clone()))
-        });
-        match owner {
+        };
+        match candidates.iter().max_by_key(rank) {
             Some(owner) if owner.reference != resource.reference && resource.managed => {
                 Claim::TakenBy(owner.reference.clone())
             }
-            _ => Claim::Owner {
-                heir: candidates.iter().any(|c| c.reference != resource.reference && !c.deleting),
-            },
+            _ => {
+                let heirs = candidates.iter().filter(|c| c.reference != resource.reference && !c.deleting);
+                Claim::Owner { heir: heirs.max_by_key(rank).map(|heir| heir.reference.clone()) }
+            }
         }
     }
 
@@ -192,7 +193,7 @@ mod tests {
         index.upsert(named("young", "t", 200));
         let changed = index.upsert(named("old", "t", 100));
         assert_eq!(changed.others, [ResourceRef::new("ns", "young")]);
-        assert_eq!(owner_of(&index, "old"), Claim::Owner { heir: true });
+        assert_eq!(owner_of(&index, "old"), Claim::Owner { heir: Some(ResourceRef::new("ns", "young")) });
         assert_eq!(owner_of(&index, "young"), Claim::TakenBy(ResourceRef::new("ns", "old")));
     }
 
@@ -222,7 +223,7 @@ mod tests {
         index.upsert(named("own", "t", 200));
         let own = index.get(&ResourceRef::new("ns", "own")).unwrap();
         let count = |r: &TopicResource| &*r.reference.name != "greedy";
-        assert_eq!(index.claim(own, count), Claim::Owner { heir: false });
+        assert_eq!(index.claim(own, count), Claim::Owner { heir: None });
         index.remove(&ResourceRef::new("ns", "own"));
         assert!(index.is_wanted("t", |_| true) && !index.is_wanted("t", count));
     }
@@ -238,13 +239,40 @@ mod tests {
     }
 
     #[test]
+    fn a_resource_that_was_let_go_has_no_say_though_the_watch_still_shows_it() {
+        let mut index = Index::default();
+        let mut going = ready(named("old", "t", 100));
+        going.finalizers = [api::annotations::FINALIZER_TOPIC_OPERATOR.into()].into();
+        going.deleting = true;
+        index.upsert(going.clone());
+        let mut heir = named("young", "t", 200);
+        heir.deleting = true;
+        heir.finalizers = going.finalizers.clone();
+        index.upsert(heir);
+        assert_eq!(
+            owner_of(&index, "old"),
+            Claim::Owner { heir: None },
+            "an heir that goes inherits nothing"
+        );
+        assert_eq!(owner_of(&index, "young"), Claim::TakenBy(ResourceRef::new("ns", "old")));
+        going.finalizers = Box::default();
+        going.resource_version = "2".into();
+        index.upsert(going);
+        assert_eq!(
+            owner_of(&index, "young"),
+            Claim::Owner { heir: None },
+            "nobody else is left to delete it"
+        );
+    }
+
+    #[test]
     fn an_unmanaged_resource_is_nobodys_rival() {
         let mut index = Index::default();
         let mut off = named("off", "t", 100);
         off.managed = false;
         index.upsert(off);
         index.upsert(named("on", "t", 200));
-        assert_eq!(owner_of(&index, "on"), Claim::Owner { heir: false });
+        assert_eq!(owner_of(&index, "on"), Claim::Owner { heir: None });
     }
 
     #[test]
@@ -255,7 +283,7 @@ mod tests {
         let (gone, others) = index.remove(&ResourceRef::new("ns", "old"));
         assert!(gone.is_some());
         assert_eq!(others, [ResourceRef::new("ns", "young")]);
-        assert_eq!(owner_of(&index, "young"), Claim::Owner { heir: false });
+        assert_eq!(owner_of(&index, "young"), Claim::Owner { heir: None });
     }
 
     #[test]
@@ -267,7 +295,7 @@ mod tests {
         index.upsert(named("b", "one", 200));
         index.upsert(named("c", "two", 300));
         assert_eq!(owner_of(&index, "b"), Claim::TakenBy(ResourceRef::new("ns", "a")));
-        assert_eq!(owner_of(&index, "c"), Claim::Owner { heir: false });
+        assert_eq!(owner_of(&index, "c"), Claim::Owner { heir: None });
     }
 
     #[test]

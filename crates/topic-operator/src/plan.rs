@@ -1,10 +1,11 @@
 //! What to do about one KafkaTopic. Pure: no I/O, no clock, no randomness.
 
+use rebalance::{Broker, Move, PartitionState, Throttles};
+
 use crate::{
-    config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
-    reassign::{self, Broker, Move, PartitionState, Throttles},
+    config::{self, Alterable, Config, ConfigDiff, Kinds, THROTTLE_KEYS},
     resource::TopicResource,
-    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, name_problem},
+    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
 };
 
 /// What the operator's settings say about planning.
@@ -23,10 +24,10 @@ pub struct Rules {
 /// Who else wants the topic of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The resource manages the topic; `heir` says that another resource would take it over.
+    /// The resource manages the topic; `heir` says which resource would take it over.
     Owner {
-        /// True when another managed resource wants the same topic.
-        heir: bool,
+        /// The managed resource that wants the same topic and comes next.
+        heir: Option<ResourceRef>,
     },
     /// Another resource manages the topic.
     TakenBy(ResourceRef),
@@ -41,6 +42,8 @@ pub enum Intent {
     Release,
     /// Delete this topic, then take the finalizer off.
     Delete(Box<str>),
+    /// Leave the topic to this resource: once that holds it with a finalizer, take the finalizer off.
+    HandOver(ResourceRef),
     /// Say that the topic is not managed.
     ReportUnmanaged,
     /// Say that reconciliation is paused.
@@ -63,12 +66,10 @@ pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) 
             return release;
         }
         return match claim {
+            Claim::TakenBy(_) => Intent::Release,
             // The heir says that the topic shall exist: its records outlive the resource that goes.
-            Claim::TakenBy(_) | Claim::Owner { heir: true } => Intent::Release,
-            Claim::Owner { heir: false } if name_problem(resource.claimed_topic()).is_some() => {
-                Intent::Release
-            }
-            Claim::Owner { heir: false } => Intent::Delete(resource.claimed_topic().into()),
+            Claim::Owner { heir: Some(heir) } => Intent::HandOver(heir.clone()),
+            Claim::Owner { heir: None } => deletion(resource.claimed_topic()).unwrap_or(Intent::Release),
         };
     }
     if !resource.managed {
@@ -84,6 +85,16 @@ pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) 
         return Intent::Refuse(failure);
     }
     Intent::Reconcile
+}
+
+/// Deletes a topic with its resource; none: there can be no such topic, or it is Kafka's own, which outlives every resource.
+fn deletion(topic: &str) -> Option<Intent> {
+    (name_problem(topic).is_none() && !is_kafkas_own(topic)).then(|| Intent::Delete(topic.into()))
+}
+
+/// True when a resource, as it is now, will look after the topic that another one leaves to it.
+pub fn is_heir(resource: &TopicResource, topic: &str) -> bool {
+    resource.managed && resource.selected && !resource.deleting && resource.claimed_topic() == topic
 }
 
 /// True when a resource whose topic should be deleted is let go without that, because its namespace ends.
@@ -111,10 +122,18 @@ pub fn intent_of_vanished(
     let successor_wants_it =
         now.is_some_and(|now| now.uid != known.uid && now.claimed_topic() == known.claimed_topic());
     match now.filter(|now| now.uid == known.uid) {
+        // Another operator has written which topic it manages: the finalizer is its own by now.
+        Some(now)
+            if known.status.topic_id.is_some()
+                && now.status.topic_id.is_some()
+                && now.status.topic_id != known.status.topic_id =>
+        {
+            None
+        }
         // The label left: the topic is no longer ours, and must not be held up by us.
         Some(now) if !now.selected && now.has_finalizer() => Some(Intent::Release),
         None if !rules.use_finalizers && !topic_stays && !successor_wants_it => {
-            Some(Intent::Delete(known.claimed_topic().into()))
+            deletion(known.claimed_topic())
         }
         _ => None,
     }
@@ -153,7 +172,7 @@ fn invalid(resource: &TopicResource) -> Option<Failure> {
         ));
     }
     match &resource.config {
-        Ok(_) => None,
+        Ok(config) => config.too_long().map(|problem| Failure::new(Reason::InvalidResource, problem)),
         Err(problem) => Some(Failure::new(Reason::InvalidResource, problem.to_string())),
     }
 }
@@ -177,6 +196,8 @@ pub struct ObservedTopic {
     pub partitions: Vec<PartitionState>,
     /// The configuration set on the topic itself.
     pub config: Config,
+    /// How Kafka reads its values.
+    pub kinds: Kinds,
 }
 
 impl ObservedTopic {
@@ -293,7 +314,7 @@ pub fn plan(
     // With Cruise Control the throttles may be its own, unless this operator reports a change of its own.
     let foreign = rules.cruise_control && !matches!(out.replicas, Replicas::Ended);
     let keep: &[&str] = if moving || foreign { &THROTTLE_KEYS } else { &[] };
-    out.config = config::diff(desired, &topic.config, &rules.alterable, keep);
+    out.config = config::diff(desired, &topic.config, &topic.kinds, &rules.alterable, keep);
     if matches!(out.replicas, Replicas::Ended) {
         // Set by this operator, so the alterable policy does not protect them.
         for key in THROTTLE_KEYS {
@@ -385,7 +406,7 @@ fn plan_replicas(
         out.replicas = Replicas::Wait;
         return;
     }
-    match reassign::moves(&topic.partitions, brokers, wanted as usize) {
+    match rebalance::moves(&topic.partitions, brokers, wanted as usize) {
         Err(too_few) => {
             out.failures.push(Failure::new(
                 Reason::KafkaError,
@@ -405,7 +426,7 @@ fn plan_replicas(
                     "spec.replicas {wanted} is below min.insync.replicas {min}: producers with acks=all will be refused"
                 ));
             }
-            let throttles = reassign::throttles(&topic.partitions, &moves);
+            let throttles = rebalance::throttles(&topic.partitions, &moves);
             out.replicas = Replicas::Start { moves, throttles };
         }
     }

@@ -12,7 +12,7 @@ fn rules() -> Rules {
 }
 
 fn owner() -> Claim {
-    Claim::Owner { heir: false }
+    Claim::Owner { heir: None }
 }
 
 fn with_finalizer(name: &str) -> TopicResource {
@@ -22,7 +22,7 @@ fn with_finalizer(name: &str) -> TopicResource {
 }
 
 fn observed(partitions: Vec<PartitionState>) -> ObservedTopic {
-    ObservedTopic { id: "id".into(), partitions, config: Config::default() }
+    ObservedTopic { id: "id".into(), partitions, config: Config::default(), kinds: Kinds::new() }
 }
 
 fn brokers(count: i32) -> Vec<Broker> {
@@ -54,7 +54,39 @@ fn deletion_never_deletes_what_another_resource_manages_or_wants() {
     let mut r = with_finalizer("t");
     r.deleting = true;
     assert_eq!(decide(&r, &Claim::TakenBy(ResourceRef::new("ns", "other"))), Intent::Release);
-    assert_eq!(decide(&r, &Claim::Owner { heir: true }), Intent::Release);
+    let heir = ResourceRef::new("ns", "heir");
+    assert_eq!(decide(&r, &Claim::Owner { heir: Some(heir.clone()) }), Intent::HandOver(heir));
+}
+
+#[test]
+fn only_a_resource_that_stays_inherits_a_topic() {
+    let heir = resource("t");
+    assert!(is_heir(&heir, "t") && !is_heir(&heir, "other"));
+    for spoil in [
+        |r: &mut TopicResource| r.deleting = true,
+        |r: &mut TopicResource| r.managed = false,
+        |r: &mut TopicResource| r.selected = false,
+    ] {
+        let mut heir = resource("t");
+        spoil(&mut heir);
+        assert!(!is_heir(&heir, "t"));
+    }
+}
+
+#[test]
+fn kafkas_own_topics_outlive_their_resources() {
+    let without = Rules { use_finalizers: false, ..rules() };
+    for topic in ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"] {
+        let mut r = with_finalizer("t");
+        r.topic_name = topic.into();
+        assert_eq!(intent_of_vanished(&r, None, false, &without), None, "{topic}");
+        r.deleting = true;
+        assert_eq!(decide(&r, &owner()), Intent::Release, "{topic}");
+    }
+    let mut r = with_finalizer("t");
+    r.topic_name = "__strimzi_store_topic".into();
+    r.deleting = true;
+    assert_eq!(decide(&r, &owner()), Intent::Delete("__strimzi_store_topic".into()));
 }
 
 #[test]
@@ -106,6 +138,13 @@ fn a_resource_that_left_the_watch_is_deleted_only_when_it_is_really_gone() {
     let mut relabelled = held.clone();
     relabelled.selected = false;
     assert_eq!(intent_of_vanished(&held, Some(&relabelled), false, &kept), Some(Intent::Release));
+    let (mut managed, mut adopted) = (held.clone(), relabelled.clone());
+    (managed.status.topic_id, adopted.status.topic_id) = (Some("ours".into()), Some("theirs".into()));
+    assert_eq!(
+        intent_of_vanished(&managed, Some(&adopted), false, &kept),
+        None,
+        "it is another operator's by now"
+    );
     relabelled.uid = "another".into();
     assert_eq!(intent_of_vanished(&held, Some(&relabelled), false, &kept), None);
 }

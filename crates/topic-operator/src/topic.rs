@@ -55,6 +55,21 @@ pub fn name_problem(name: &str) -> Option<String> {
     ))
 }
 
+/// Topics in which Kafka keeps its own state: offsets, transactions, share groups, metadata, and where remote segments are.
+/// Other names with two underscores are those of programs, whose topics may go.
+const KAFKAS_OWN: [&str; 5] = [
+    "__consumer_offsets",
+    "__transaction_state",
+    "__share_group_state",
+    "__cluster_metadata",
+    "__remote_log_metadata",
+];
+
+/// True for a topic in which Kafka keeps its own state. It is never deleted.
+pub fn is_kafkas_own(topic: &str) -> bool {
+    KAFKAS_OWN.contains(&topic)
+}
+
 /// Why a topic is not as its resource says (Strimzi's reasons).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

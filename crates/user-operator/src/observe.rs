@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use api::KafkaUser;
+use operator_runtime::apply::Applier;
+use operator_runtime::env::LabelSelector;
 use operator_runtime::watch::{Cache, ObjectRef};
 use pki::Password;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
 use crate::kafka::{Snapshot, UserInKafka};
 use crate::passwords::Passwords;
-use crate::plan::{self, Observed, Problem};
+use crate::plan::{self, Observed, Problem, Whereabouts};
 use crate::secret::SecretView;
 use crate::user_secrets::UserSecrets;
 
@@ -19,7 +21,9 @@ use crate::user_secrets::UserSecrets;
 pub struct Observer {
     /// Namespace of the users.
     pub namespace: String,
-    /// The KafkaUsers.
+    /// Labels a KafkaUser must carry.
+    pub selector: LabelSelector,
+    /// The KafkaUsers that carry them.
     pub users: Cache<KafkaUser>,
     /// Their Secrets.
     pub secrets: Arc<UserSecrets>,
@@ -29,6 +33,10 @@ pub struct Observer {
     pub snapshot: Arc<Snapshot>,
     /// The clients CA.
     pub authority: watch::Receiver<Option<Current>>,
+    /// The API server, for what the watches do not show.
+    pub applier: Applier,
+    /// Requests to Kubernetes in flight.
+    pub requests: Arc<Semaphore>,
 }
 
 /// What was seen of one user.
@@ -39,11 +47,17 @@ pub struct Seen {
     pub secret: Option<Arc<SecretView>>,
     kafka: Option<UserInKafka>,
     authority: Option<Result<u64, String>>,
+    untrusted_yet: bool,
     desired_password: Option<Result<Password, Problem>>,
     acknowledged: Option<Password>,
 }
 
 impl Observer {
+    /// Whether there is a resource for the user of this name that cannot be read.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.users.unreadable(&ObjectRef::new(self.namespace.as_str(), name)).is_some()
+    }
+
     /// Looks at the user of this name.
     pub async fn observe(&self, name: &str) -> Seen {
         let key = ObjectRef::new(self.namespace.as_str(), name);
@@ -52,17 +66,35 @@ impl Observer {
             Some(user) if !plan::is_paused(user) => self.passwords.desired(user).await,
             _ => None,
         };
-        let authority = self.authority.borrow().as_ref().map(|current| match current {
-            Ok(ca) => Ok(ca.hash),
-            Err(problem) => Err(problem.clone()),
-        });
+        let current = self.authority.borrow().clone();
+        let untrusted_yet = matches!(&current, Some(Ok(ca)) if !ca.trusted);
+        let authority = current.map(|current| current.map(|ca| ca.hash));
         Seen {
             user,
             secret: self.secrets.of(name),
             kafka: self.snapshot.user(name),
             authority,
+            untrusted_yet,
             desired_password,
             acknowledged: self.snapshot.password(name),
+        }
+    }
+
+    /// Looks past the watch for a resource that it does not show.
+    pub async fn whereabouts(&self, name: &str) -> Whereabouts {
+        let mut found = Whereabouts::Gone;
+        let only = format!("metadata.name={name}");
+        let _permit = self.requests.acquire().await;
+        let look = self.applier.each_metadata::<KafkaUser>(&self.namespace, None, Some(&only), |metadata| {
+            if metadata.deletion_timestamp.is_none() {
+                let ours = self.selector.matches(metadata.labels.as_ref());
+                found = if ours { Whereabouts::Ours } else { Whereabouts::Relabelled };
+            }
+        });
+        // A kind that the server does not know, for the moment, is an error too.
+        match look.await {
+            Ok(()) => found,
+            Err(error) => Whereabouts::Unknown(error.to_string()),
         }
     }
 }
@@ -79,6 +111,7 @@ impl Seen {
             secret: self.secret.as_deref(),
             kafka: self.kafka.clone(),
             authority: self.authority.clone(),
+            untrusted_yet: self.untrusted_yet,
             desired_password: self.desired_password.clone(),
             acknowledged: self.acknowledged.as_ref(),
         }

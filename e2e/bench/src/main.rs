@@ -1,11 +1,12 @@
-//! Measures the topic and the user operator on this machine: a real API server, a real Kafka node, the release binary
-//! as a process.
+//! Measures the operators on this machine: a real API server, a real Kafka node where one is needed, the release binary as
+//! a process.
 //!
 //! Rows go to standard output (figure, measured, limit), progress to standard error. Nothing is judged here: a busy
 //! machine is no failure.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the rows are the product")]
 
 mod bare;
+mod clusters;
 mod idle;
 mod operator;
 mod report;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Measures the topic and the user operator beside the bare API calls they need.
+/// Measures the operators beside the bare API calls they need.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -28,6 +29,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
+    /// Kafka clusters: until the pods of many new ones exist.
+    Clusters {
+        /// The binary of the cluster operator.
+        #[arg(long)]
+        operator: PathBuf,
+        /// How many clusters; each number is a run of its own.
+        #[arg(long, value_delimiter = ',', default_values_t = [50, 500])]
+        counts: Vec<usize>,
+    },
     /// KafkaTopics: some are there and Ready, more are new.
     Topics {
         /// The binary of the topic operator.
@@ -54,6 +64,7 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
+        What::Clusters { operator, counts } => clusters::run(&operator, &counts).await,
         What::Topics { operator, old, new } => topics::run(&operator, old, new).await,
         What::Users { operator, count } => users::run(&operator, count).await,
     }

@@ -80,6 +80,12 @@ impl Operator {
         })
     }
 
+    /// How many threads it has now.
+    pub fn threads(&self) -> anyhow::Result<usize> {
+        let path = format!("/proc/{}/task", self.process.id());
+        Ok(std::fs::read_dir(&path).with_context(|| format!("read {path}"))?.count())
+    }
+
     /// A metric, summed over its labels; 0 while the operator does not serve yet.
     pub async fn metric(&self, name: &str) -> f64 {
         let ask = async {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::checkpoint::{self, VotersError};
 use super::features::{self, Release};
-use super::plan::StoragePlan;
+use super::plan::{MetadataMove, StoragePlan};
 use super::{METADATA_LOG, meta, text_of_id};
 use crate::config::AgentConfig;
 use crate::files::{self, FileError};
@@ -78,28 +78,28 @@ pub struct StorageTool {
     pub server_properties: PathBuf,
 }
 
-/// Moves, removes and formats as planned. Returns whether Kafka's own tool was needed.
+/// Moves, removes and formats as planned. Returns whether Kafka's own tool was needed. `mask` takes out of the tool's output
+/// what must not be shown: it quotes options that it does not like.
 pub fn apply(
     plan: &StoragePlan,
     config: &AgentConfig,
     formatting: &Formatting<'_>,
     tool: &StorageTool,
+    mask: &dyn Fn(&str) -> String,
 ) -> Result<bool, ApplyError> {
-    if let Some((from, to)) = &plan.move_metadata_log {
-        move_directory(from, to)?;
+    if let Some(metadata_move) = &plan.move_metadata_log {
+        move_metadata_log(metadata_move)?;
     }
     for path in &plan.remove {
-        fs::remove_dir_all(path).map_err(|source| ApplyError::Directory {
-            action: "remove",
-            path: path.clone(),
-            source,
-        })?;
-    }
-    if let Some(path) = &plan.remove_quorum_state
-        && let Err(source) = fs::remove_file(path)
-        && source.kind() != io::ErrorKind::NotFound
-    {
-        return Err(ApplyError::Directory { action: "remove", path: path.clone(), source });
+        match fs::remove_dir_all(path) {
+            Ok(()) => {}
+            Err(error) if files::is_disk_failure(&error) => {
+                tracing::warn!(path = %path.display(), %error, "an old metadata log stays: its disk failed");
+            }
+            Err(source) => {
+                return Err(ApplyError::Directory { action: "remove", path: path.clone(), source });
+            }
+        }
     }
     if plan.format.is_empty() {
         return Ok(false);
@@ -108,12 +108,13 @@ pub fn apply(
         format_natively(plan, config, formatting, release)?;
         Ok(false)
     } else {
-        format_with_tool(plan, config, formatting, tool)?;
+        format_with_tool(plan, config, formatting, tool, mask)?;
         Ok(true)
     }
 }
 
-/// Writes what Kafka's storage tool would write. `meta.properties` comes last in each directory: it marks it as formatted.
+/// Writes what Kafka's storage tool would write. A disk that fails is left to Kafka, which does without it, unless it is
+/// that of the metadata log.
 pub fn format_natively(
     plan: &StoragePlan,
     config: &AgentConfig,
@@ -121,30 +122,49 @@ pub fn format_natively(
     release: &Release,
 ) -> Result<(), ApplyError> {
     for directory in &plan.format {
-        files::write(
-            &directory.join(checkpoint::BOOTSTRAP_FILE),
-            &checkpoint::bootstrap(release, formatting.now),
-            0o644,
-        )?;
-        let mut id = super::random_id();
-        if *directory == config.metadata_log_dir
-            && let Some(list) = &plan.initial_controllers
-        {
-            let voters = checkpoint::parse_voters(list)?;
-            let listener = formatting
-                .controller_listeners
-                .and_then(|names| names.split(',').next())
-                .map(str::trim)
-                .ok_or(ApplyError::NoControllerListener)?;
-            if let Some(own) = voters.iter().find(|voter| voter.id == config.node_id) {
-                id = text_of_id(own.directory_id);
+        match format_directory(directory, plan, config, formatting, release) {
+            Err(ApplyError::File(error))
+                if error.is_disk_failure() && *directory != config.metadata_log_dir =>
+            {
+                tracing::warn!(%error, "a disk cannot be formatted: Kafka runs without it");
             }
-            let file = directory.join(METADATA_LOG).join(checkpoint::VOTERS_FILE);
-            files::write(&file, &checkpoint::voters(&voters, listener, formatting.now), 0o644)?;
+            formatted => formatted?,
         }
-        let text = meta::write(formatting.cluster_id, config.node_id, &id);
-        files::write(&directory.join(meta::FILE), text.as_bytes(), 0o644)?;
     }
+    Ok(())
+}
+
+/// `meta.properties` comes last: it marks the directory as formatted.
+fn format_directory(
+    directory: &Path,
+    plan: &StoragePlan,
+    config: &AgentConfig,
+    formatting: &Formatting<'_>,
+    release: &Release,
+) -> Result<(), ApplyError> {
+    files::write(
+        &directory.join(checkpoint::BOOTSTRAP_FILE),
+        &checkpoint::bootstrap(release, formatting.now),
+        0o644,
+    )?;
+    let mut id = super::random_id();
+    if *directory == config.metadata_log_dir
+        && let Some(list) = &plan.initial_controllers
+    {
+        let voters = checkpoint::parse_voters(list)?;
+        let listener = formatting
+            .controller_listeners
+            .and_then(|names| names.split(',').next())
+            .map(str::trim)
+            .ok_or(ApplyError::NoControllerListener)?;
+        if let Some(own) = voters.iter().find(|voter| voter.id == config.node_id) {
+            id = text_of_id(own.directory_id);
+        }
+        let file = directory.join(METADATA_LOG).join(checkpoint::VOTERS_FILE);
+        files::write(&file, &checkpoint::voters(&voters, listener, formatting.now), 0o644)?;
+    }
+    let text = meta::write(formatting.cluster_id, config.node_id, &id);
+    files::write(&directory.join(meta::FILE), text.as_bytes(), 0o644)?;
     Ok(())
 }
 
@@ -177,6 +197,7 @@ fn format_with_tool(
     config: &AgentConfig,
     formatting: &Formatting<'_>,
     tool: &StorageTool,
+    mask: &dyn Fn(&str) -> String,
 ) -> Result<(), ApplyError> {
     for directory in &plan.format {
         fs::create_dir_all(directory).map_err(|source| ApplyError::Directory {
@@ -193,12 +214,12 @@ fn format_with_tool(
         return Ok(());
     }
     let text = [output.stdout, output.stderr].concat();
-    Err(ApplyError::Tool { status: output.status, output: String::from_utf8_lossy(&text).trim().to_owned() })
+    let text = mask(String::from_utf8_lossy(&text).trim());
+    Err(ApplyError::Tool { status: output.status, output: text })
 }
 
-/// Moves a directory to another volume: a copy beside the target, a rename, and only then the removal. The quorum state
-/// stays behind: in its new directory the node is another voter, which has not voted yet.
-fn move_directory(from: &Path, to: &Path) -> Result<(), ApplyError> {
+/// Moves the metadata log to another volume: a copy beside the target, a rename, and only then the removal.
+fn move_metadata_log(MetadataMove { from, to, with_votes }: &MetadataMove) -> Result<(), ApplyError> {
     let failed = |action, path: &Path| {
         let path = path.to_owned();
         move |source| ApplyError::Directory { action, path, source }
@@ -210,7 +231,8 @@ fn move_directory(from: &Path, to: &Path) -> Result<(), ApplyError> {
     fs::create_dir_all(&part).map_err(failed("create", &part))?;
     for entry in fs::read_dir(from).map_err(failed("read", from))? {
         let entry = entry.map_err(failed("read", from))?;
-        if entry.file_name() == "quorum-state" || entry.path().is_dir() {
+        let votes = entry.file_name() == "quorum-state";
+        if (votes && !with_votes) || entry.path().is_dir() {
             continue;
         }
         let target = part.join(entry.file_name());
@@ -255,7 +277,7 @@ mod tests {
             class_path: String::new(),
             server_properties: "/".into(),
         };
-        assert!(!apply(&plan, config, &formatting, &tool).unwrap());
+        assert!(!apply(&plan, config, &formatting, &tool, &str::to_owned).unwrap());
         let after = observe::observe(config).unwrap();
         assert!(
             after
@@ -275,17 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_log_follows_its_volume_without_the_quorum_state() {
-        let root = tempfile::tempdir().unwrap();
-        prepare(&config(root.path(), &["d0", "d1"]));
-        let old = root.path().join("d0").join(METADATA_LOG);
-        fs::create_dir_all(&old).unwrap();
-        fs::write(old.join("00000000000000000000.log"), "records").unwrap();
-        fs::write(old.join("quorum-state"), "{}").unwrap();
-        prepare(&config(root.path(), &["d1", "d0"]));
-        let new = root.path().join("d1").join(METADATA_LOG);
-        assert_eq!(fs::read_to_string(new.join("00000000000000000000.log")).unwrap(), "records");
-        assert!(!new.join("quorum-state").exists() && !old.exists());
+    fn the_metadata_log_follows_its_volume_and_the_votes_follow_a_static_voter() {
+        for static_voters in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let of = |directories: &[&str]| AgentConfig { static_voters, ..config(root.path(), directories) };
+            prepare(&of(&["d0", "d1"]));
+            let old = root.path().join("d0").join(METADATA_LOG);
+            fs::create_dir_all(&old).unwrap();
+            fs::write(old.join("00000000000000000000.log"), "records").unwrap();
+            fs::write(old.join("quorum-state"), "{}").unwrap();
+            prepare(&of(&["d1", "d0"]));
+            let new = root.path().join("d1").join(METADATA_LOG);
+            assert_eq!(fs::read_to_string(new.join("00000000000000000000.log")).unwrap(), "records");
+            assert!(!old.exists());
+            assert_eq!(new.join("quorum-state").exists(), static_voters);
+        }
     }
 
     #[test]

@@ -10,16 +10,27 @@ use crate::config::AgentConfig;
 /// What to do, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoragePlan {
-    /// The metadata log of an earlier metadata log directory, to be moved into the present one (from, to).
-    pub move_metadata_log: Option<(PathBuf, PathBuf)>,
+    /// The metadata log of an earlier metadata log directory, to be moved into the present one.
+    pub move_metadata_log: Option<MetadataMove>,
     /// Metadata logs that are no longer in use. Kafka would take up the old one if the metadata volume moved back.
     pub remove: Vec<PathBuf>,
-    /// `quorum-state` files to remove: with static voters Kafka refuses to start when the set has changed since.
-    pub remove_quorum_state: Option<PathBuf>,
     /// Directories to format, the metadata log directory first: a stop in between must not look like a moved volume.
     pub format: Vec<PathBuf>,
     /// The voters to format with, when this node makes the first generation of a dynamic quorum.
     pub initial_controllers: Option<String>,
+}
+
+/// A metadata log that goes to another volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataMove {
+    /// Where it lies.
+    pub from: PathBuf,
+    /// Where it has to be.
+    pub to: PathBuf,
+    /// Whether `quorum-state`, in which the node remembers for whom it voted, goes along. A voter of a static quorum is
+    /// known by its node id alone: it stays the same voter, and must not vote twice. In a dynamic quorum the directory is
+    /// part of who the voter is: on another volume the node is another one, which has not voted yet.
+    pub with_votes: bool,
 }
 
 /// The storage must not be used.
@@ -63,6 +74,17 @@ pub enum StorageError {
         /// How many partitions.
         partitions: usize,
     },
+    /// A disk cannot be read, and what is on it decides what the node is.
+    #[error(
+        "{reason}, and {} has no metadata log, so it cannot be told whether this node is new or has its metadata log on \
+         that disk. Repair or replace the disk, or take its volume out of the pool's storage", path.display()
+    )]
+    UnknownPast {
+        /// The metadata log directory.
+        path: PathBuf,
+        /// What is wrong with the other disk.
+        reason: String,
+    },
     /// The node is not among the voters it should format with.
     #[error("initial controllers of agent.config do not contain this node ({node_id}): {voters}")]
     NotAVoter {
@@ -87,6 +109,14 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
             None => {}
         }
     }
+    if !storage.metadata.metadata_log
+        && let Some(reason) = storage.failures().next()
+    {
+        return Err(StorageError::UnknownPast {
+            path: storage.metadata.path.clone(),
+            reason: reason.to_owned(),
+        });
+    }
     let mut plan = StoragePlan::default();
     for directory in &storage.others {
         if !directory.metadata_log {
@@ -97,14 +127,15 @@ pub fn plan(config: &AgentConfig, cluster_id: &str, storage: &Storage) -> Result
         if storage.metadata.metadata_log || plan.move_metadata_log.is_some() {
             plan.remove.push(old);
         } else {
-            plan.move_metadata_log = Some((old, storage.metadata.path.join(METADATA_LOG)));
+            plan.move_metadata_log = Some(MetadataMove {
+                from: old,
+                to: storage.metadata.path.join(METADATA_LOG),
+                with_votes: config.static_voters,
+            });
         }
     }
-    if config.static_voters && storage.metadata.metadata_log {
-        plan.remove_quorum_state = Some(storage.metadata.path.join(METADATA_LOG).join("quorum-state"));
-    }
     for directory in storage.all() {
-        if directory.meta.is_none() {
+        if directory.meta.is_none() && directory.failure.is_none() {
             plan.format.push(directory.path.clone());
         }
     }
@@ -209,21 +240,33 @@ mod tests {
     fn a_moved_metadata_volume_takes_its_log_along() {
         let plan = decide(empty("/d0"), with_log(formatted("/d1"))).unwrap();
         let log = |at: &str| PathBuf::from(at).join(METADATA_LOG);
-        assert_eq!(plan.move_metadata_log, Some((log("/d1"), log("/d0"))));
+        let moved = MetadataMove { from: log("/d1"), to: log("/d0"), with_votes: false };
+        assert_eq!(plan.move_metadata_log, Some(moved));
         assert!(plan.remove.is_empty());
         let both = decide(with_log(formatted("/d0")), with_log(formatted("/d1"))).unwrap();
         assert_eq!((both.move_metadata_log, both.remove), (None, vec![log("/d1")]));
     }
 
     #[test]
-    fn static_voters_forget_the_quorum_state_and_write_no_voters() {
+    fn static_voters_keep_their_votes_and_write_no_voters() {
         let mut config = config();
         config.static_voters = true;
         let storage = Storage { metadata: with_log(formatted("/d0")), others: Vec::new() };
-        let state = PathBuf::from("/d0/__cluster_metadata-0/quorum-state");
-        assert_eq!(plan(&config, CLUSTER, &storage).unwrap().remove_quorum_state, Some(state));
+        assert_eq!(plan(&config, CLUSTER, &storage).unwrap(), StoragePlan::default());
+        let storage = Storage { metadata: empty("/d0"), others: vec![with_log(formatted("/d1"))] };
+        assert!(plan(&config, CLUSTER, &storage).unwrap().move_metadata_log.unwrap().with_votes);
         let storage = Storage { metadata: empty("/d0"), others: Vec::new() };
         assert_eq!(plan(&config, CLUSTER, &storage).unwrap().initial_controllers, None);
+    }
+
+    #[test]
+    fn a_failed_disk_is_left_to_kafka_unless_it_may_hold_what_the_node_is() {
+        let failed = || Directory { failure: Some("cannot read /d1: broken".to_owned()), ..empty("/d1") };
+        assert_eq!(decide(with_log(formatted("/d0")), failed()).unwrap(), StoragePlan::default());
+        for metadata in [empty("/d0"), formatted("/d0")] {
+            let message = decide(metadata, failed()).unwrap_err().to_string();
+            assert!(message.starts_with("cannot read /d1: broken, and /d0 has no metadata log"), "{message}");
+        }
     }
 
     #[test]

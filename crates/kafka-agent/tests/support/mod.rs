@@ -108,9 +108,15 @@ impl Container {
 
     /// Starts the agent; its output goes to files, to be read by [`Agent::output`].
     pub fn start(&self) -> Agent {
+        self.start_with(&[])
+    }
+
+    /// Starts the agent with further environment variables.
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
         let log = self.path("agent.log");
         let file = fs::File::create(&log).unwrap();
         let mut command = self.command(&["run", "--port", &self.port.to_string()]);
+        command.envs(environment.iter().copied());
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Agent { child, log, socket: self.path("var/opt/kafka/agent.sock") }
     }
@@ -165,6 +171,11 @@ impl Agent {
 
     pub fn wait_for_exit(&mut self) -> Option<i32> {
         wait_for("the agent's end", || self.exited()).code()
+    }
+
+    /// How many files and connections the agent has open.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Process id of the JVM.

@@ -1,15 +1,14 @@
 //! Turns the custom resources into a [`Cluster`] that cannot be wrong, or says everything that is wrong with them.
 
+mod listener_certificate;
 mod listeners;
 mod names;
-pub mod node_ids;
 mod pools;
-mod quorum;
 mod spec;
 pub mod storage;
 mod templates;
+mod text;
 
-pub use quorum::directory_id_request;
 pub use spec::CLUSTER_ID_REQUEST;
 
 use api::conditions::reasons;
@@ -17,6 +16,8 @@ use api::labels::ExclusionPattern;
 
 use super::cluster::Cluster;
 use super::observed::Observed;
+use super::transitions::quorum::Remembered;
+
 pub use crate::findings::{Findings, Problem, Warning};
 
 /// Why there is no [`Cluster`].
@@ -51,8 +52,10 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
         None => ExclusionPattern::default(),
         Some(pattern) => ExclusionPattern::parse(pattern).unwrap_or_default(),
     };
-    let pools = pools::validate(observed, &exclusion, &mut findings);
-    let cluster = spec::validate(kafka, observed, &exclusion, pools, &mut findings);
+    let quorum = Remembered::of(observed);
+    let pools = pools::validate(observed, &quorum, &exclusion, &mut findings);
+    let quorum = quorum.quorum(observed, &pools);
+    let cluster = spec::validate(kafka, observed, &exclusion, pools, quorum, &mut findings);
     if let Some(cluster) = &cluster {
         names::validate(cluster, &mut findings);
         templates::validate(kafka, &observed.pools, cluster, &observed.settings, &mut findings);

@@ -89,8 +89,8 @@ impl Java {
         let work = folder.join("archive");
         std::fs::create_dir_all(&work).context("make a folder")?;
         let config = work.join("server.properties");
-        let port = super::node::free_port()?;
-        let controller = super::node::free_port()?;
+        let port = super::process::free_port()?;
+        let controller = super::process::free_port()?;
         let text = format!(
             "node.id=0\nprocess.roles=broker,controller\nlisteners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\nlog.dirs={}\n\
@@ -111,8 +111,8 @@ impl Java {
         arguments.extend(self.arguments(&log4j, 256, "kafka.Kafka"));
         arguments.push(config.display().to_string());
         let mut node = crate::child::Child::start(&self.program, &arguments, &log)?;
-        super::node::wait_for_line(&log, 0, || node.is_running())?;
-        super::node::signal(node.id(), "TERM")?;
+        super::process::wait_for_line(&log, 0, || node.is_running())?;
+        super::process::signal(node.id(), "TERM")?;
         let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
         while node.is_running() && std::time::Instant::now() < deadline {
             std::thread::sleep(std::time::Duration::from_millis(50));

@@ -8,7 +8,7 @@ use crate::{
     vanished::{self, Found, Vanished},
 };
 
-use super::Controller;
+use super::{Controller, Message};
 
 /// Between two attempts to remove throttle rates.
 const RATES_INTERVAL: Duration = Duration::from_mins(1);
@@ -96,15 +96,18 @@ impl Controller {
     fn resource_done(&mut self, done: Done, now: Instant) {
         self.queue.done(&done.topic);
         self.in_batch.remove(&done.reference);
-        let mut changed_meanwhile = false;
+        let (mut changed_meanwhile, mut bare) = (false, false);
         match done.latest {
             Latest::Same => {}
             Latest::Now(resource) => {
                 // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
                 changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
+                let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.rules);
                 let others = self.index.upsert(*resource).others;
                 self.push_all(others);
+                let known = self.index.get(&done.reference);
+                bare = lacks_finalizer && known.is_some_and(|now| self.intent(now) == Intent::Reconcile);
             }
             Latest::Gone => {
                 let (known, others) = self.index.remove(&done.reference);
@@ -115,6 +118,11 @@ impl Controller {
             }
         }
         match done.next {
+            // Somebody else took the finalizer off in the same moment, such as the operator of a cluster that the resource
+            // came from. Who does it again and again is not raced.
+            Next::Settled if bare => {
+                changed_meanwhile |= self.queue.retry(&done.reference, now).is_zero();
+            }
             Next::Settled => self.queue.succeeded(&done.reference),
             Next::Again(delay) => self.queue.again(now + delay, done.reference.clone()),
             Next::Retry => {
@@ -155,11 +163,23 @@ impl Controller {
             // Back in the watch, whose events lead on.
             return;
         }
+        if let Some(now) = &now
+            && now.uid == known.uid
+            && now.selected
+        {
+            // It is not gone. Its next event may be long in coming.
+            self.take_in(Message::Seen(now.clone()));
+            return;
+        }
         let topic = known.topic_key();
         let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
         let rules = &self.context.rules;
         let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
         let intent = self.grants.permitted(&known, intent);
+        if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
+            self.look_up(vanished.held_back());
+            return;
+        }
         let context = self.context.clone();
         if intent == Intent::Release {
             // Needs no hold on the topic, which another resource may have taken by now.

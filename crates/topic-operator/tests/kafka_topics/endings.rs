@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use api::{Kafka, KafkaTopic};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -141,4 +143,109 @@ async fn brokers_that_delete_no_topics_are_named_in_the_status() {
     w.patch("kept", json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}})).await;
     wait::for_absence(&w.topics, "kept", DEADLINE).await.unwrap();
     assert!(w.in_kafka("kept").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_for_one_topic_that_are_deleted_in_one_call_take_it_along() {
+    let w = World::start().await;
+    for round in 0..5 {
+        let topic = w.topic(&format!("shared-{round}"));
+        let (owner, rival, third) =
+            (format!("owner-{round}"), format!("rival-{round}"), format!("third-{round}"));
+        w.create(&owner, json!({"topicName": topic})).await;
+        w.ready(&owner).await;
+        w.until_exists(&topic).await;
+        for other in [&rival, &third] {
+            w.create(other, json!({"topicName": topic})).await;
+            w.refused(other, "ResourceConflict").await;
+        }
+        // One after the other, as kubectl does it.
+        for name in [&owner, &rival, &third] {
+            w.delete(name).await;
+            tokio::time::sleep(Duration::from_millis(10 * round)).await;
+        }
+        for name in [&owner, &rival, &third] {
+            w.gone(name).await;
+        }
+        w.until_in_kafka(&topic, "is gone", |t| t.is_none()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_has_an_heir_stays_and_goes_with_the_heir() {
+    let w = World::start().await;
+    let topic = w.topic("inherited");
+    w.create("first", json!({"topicName": topic})).await;
+    w.ready("first").await;
+    w.until_exists(&topic).await;
+    let id = w.in_kafka(&topic).await.unwrap().id;
+    w.create("heir", json!({"topicName": topic})).await;
+    w.refused("heir", "ResourceConflict").await;
+    w.delete("first").await;
+    w.gone("first").await;
+    assert!(has_finalizer(&w.ready("heir").await));
+    assert_eq!(w.in_kafka(&topic).await.unwrap().id, id, "the topic was made anew");
+    w.delete("heir").await;
+    w.gone("heir").await;
+    w.until_in_kafka(&topic, "is gone", |t| t.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lost_its_label_while_no_operator_ran_is_not_held_up_and_its_topic_stays() {
+    let mut w = World::start().await;
+    for (name, label) in [("bare", json!(null)), ("slipped", json!("nowhere")), ("going", json!(null))] {
+        w.create(name, json!({"topicName": w.topic(name)})).await;
+        w.ready(name).await;
+        w.until_exists(&w.topic(name)).await;
+        if name == "bare" {
+            // Somebody else's operator has it, whose id is that of no topic here.
+            w.create("others", json!({"topicName": w.topic("others")})).await;
+            w.ready("others").await;
+        }
+        w.stop_operator().await;
+        w.patch(name, json!({"metadata": {"labels": {"strimzi.io/cluster": label}}})).await;
+        w.start_operator().await;
+        if name == "going" {
+            w.delete(name).await;
+            w.gone(name).await;
+        } else {
+            w.until(name, "has no finalizer", |t| !has_finalizer(t)).await;
+        }
+        assert!(w.in_kafka(&w.topic(name)).await.is_some(), "{name}");
+    }
+    w.stop_operator().await;
+    let theirs = json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}});
+    w.patch("others", theirs).await;
+    let status = Patch::Merge(json!({"status": {"topicId": "AAAAAAAAAAAAAAAAAAAAAQ"}}));
+    w.topics.patch_status("others", &PatchParams::default(), &status).await.unwrap();
+    // One that the same look finds and lets go, to see that it was made.
+    w.create("last", json!({"topicName": w.topic("bare")})).await;
+    let id = w.topics.get("bare").await.unwrap().status.unwrap().topic_id;
+    let last = json!({"metadata": {"labels": {"strimzi.io/cluster": null}, "finalizers": ["strimzi.io/topic-operator"]}});
+    w.patch("last", last).await;
+    let status = Patch::Merge(json!({"status": {"topicId": id, "topicName": w.topic("bare")}}));
+    w.topics.patch_status("last", &PatchParams::default(), &status).await.unwrap();
+    w.start_operator().await;
+    w.until("last", "has no finalizer", |t| !has_finalizer(t)).await;
+    assert!(has_finalizer(&w.topics.get("others").await.unwrap()), "another operator looks after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafkas_own_topics_are_never_deleted() {
+    for finalizers in ["true", "false"] {
+        let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+        w.set("STRIMZI_USE_FINALIZERS", finalizers);
+        w.start_operator().await;
+        w.create("own", json!({"topicName": "__transaction_state", "partitions": 1})).await;
+        w.create("other", json!({"topicName": w.topic("other")})).await;
+        for (name, topic) in [("own", "__transaction_state".to_owned()), ("other", w.topic("other"))] {
+            w.ready(name).await;
+            w.until_exists(&topic).await;
+        }
+        w.delete("own").await;
+        w.gone("own").await;
+        w.delete("other").await;
+        w.until_in_kafka(&w.topic("other"), "is gone", |t| t.is_none()).await;
+        assert!(w.in_kafka("__transaction_state").await.is_some(), "with finalizers: {finalizers}");
+    }
 }

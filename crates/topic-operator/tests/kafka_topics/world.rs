@@ -103,6 +103,25 @@ impl World {
         }
     }
 
+    /// Another cluster in the same namespace, with these brokers; its operator does not run yet.
+    pub fn beside(&self, cluster: &str, bootstrap: &[String]) -> Self {
+        let mut variables = self.variables.clone();
+        variables.insert("STRIMZI_KAFKA_BOOTSTRAP_SERVERS".to_owned(), bootstrap.join(","));
+        variables.insert("STRIMZI_RESOURCE_LABELS".to_owned(), format!("strimzi.io/cluster={cluster}"));
+        Self {
+            server: self.server,
+            namespace: self.namespace.clone(),
+            client: self.client.clone(),
+            topics: self.topics.clone(),
+            admin: Admin::new(AdminConfig::brokers(bootstrap.to_vec())).unwrap(),
+            variables,
+            metrics: Metrics::new().unwrap(),
+            account: None,
+            log: Log::default(),
+            running: None,
+        }
+    }
+
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
     }

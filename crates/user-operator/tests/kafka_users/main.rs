@@ -6,6 +6,9 @@
 mod clients;
 mod credentials;
 mod faults;
+mod handover;
+mod hostile;
+mod independence;
 mod operator;
 mod passwords;
 mod random;

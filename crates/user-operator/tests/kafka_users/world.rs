@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::KafkaUser;
 use api::conditions::Condition;
+use api::names;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::{AclBinding, AclFilter, Admin, AdminConfig, QuotaEntity, Sasl, ScramMechanism, TlsConfig};
@@ -87,19 +88,28 @@ async fn install_crds(server: &ApiServer) {
     server.install_crds(&crds).await.unwrap();
 }
 
+/// The name of the cluster.
+const CLUSTER: &str = "my";
+
 /// A namespace with the operator's own Secrets.
 async fn furnish(server: &ApiServer, node: &KafkaNode) -> String {
     install_crds(server).await;
     let namespace = server.create_namespace("users").await.unwrap();
-    let secrets: Api<Secret> = Api::namespaced(server.client().await.unwrap(), &namespace);
+    furnish_cluster(server, node, &namespace, CLUSTER).await;
+    namespace
+}
+
+/// The Secrets of the operator of a cluster.
+async fn furnish_cluster(server: &ApiServer, node: &KafkaNode, namespace: &str, cluster: &str) {
+    let secrets: Api<Secret> = Api::namespaced(server.client().await.unwrap(), namespace);
     let own = node.client_identity("admin").unwrap();
     let key = node.authority().key();
     for made in [
-        secret("my-clients-ca-cert", &[("ca.crt", node.ca_pem().as_bytes())]),
-        secret("my-clients-ca", &[("ca.key", key.as_bytes())]),
-        secret("my-cluster-ca-cert", &[("ca.crt", node.ca_pem().as_bytes())]),
+        secret(&names::clients_ca_cert_secret(cluster), &[("ca.crt", node.ca_pem().as_bytes())]),
+        secret(&names::clients_ca_key_secret(cluster), &[("ca.key", key.as_bytes())]),
+        secret(&names::cluster_ca_cert_secret(cluster), &[("ca.crt", node.ca_pem().as_bytes())]),
         secret(
-            "my-entity-user-operator-certs",
+            &names::entity_operator::user_operator_certs_secret(cluster),
             &[
                 ("entity-operator.crt", own.certificate.as_bytes()),
                 ("entity-operator.key", own.key.as_bytes()),
@@ -108,18 +118,17 @@ async fn furnish(server: &ApiServer, node: &KafkaNode) -> String {
     ] {
         secrets.create(&PostParams::default(), &made).await.unwrap();
     }
-    namespace
 }
 
-fn variables(namespace: &str, node: &KafkaNode) -> BTreeMap<String, String> {
+fn variables(namespace: &str, node: &KafkaNode, cluster: &str) -> BTreeMap<String, String> {
     let variables = [
         ("STRIMZI_NAMESPACE", namespace),
-        ("STRIMZI_LABELS", "strimzi.io/cluster=my"),
+        ("STRIMZI_LABELS", &format!("strimzi.io/cluster={cluster}")),
         ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &node.tls_bootstrap()),
-        ("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME", "my-cluster-ca-cert"),
-        ("STRIMZI_EO_KEY_SECRET_NAME", "my-entity-user-operator-certs"),
-        ("STRIMZI_CA_CERT_NAME", "my-clients-ca-cert"),
-        ("STRIMZI_CA_KEY_NAME", "my-clients-ca"),
+        ("STRIMZI_CLUSTER_CA_CERT_SECRET_NAME", &names::cluster_ca_cert_secret(cluster)),
+        ("STRIMZI_EO_KEY_SECRET_NAME", &names::entity_operator::user_operator_certs_secret(cluster)),
+        ("STRIMZI_CA_CERT_NAME", &names::clients_ca_cert_secret(cluster)),
+        ("STRIMZI_CA_KEY_NAME", &names::clients_ca_key_secret(cluster)),
         ("STRIMZI_IGNORED_USERS_PATTERN", "ignored-.*"),
         ("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "2000"),
         ("STRIMZI_CACHE_REFRESH_INTERVAL_MS", "1000"),
@@ -131,7 +140,7 @@ async fn share() -> Shared {
     let server = ApiServer::shared().await.unwrap();
     let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
     let namespace = furnish(server, &node).await;
-    let operator = Running::start(server, &variables(&namespace, &node)).await;
+    let operator = Running::start(server, &variables(&namespace, &node, CLUSTER)).await;
     Shared { server, node, namespace, operator }
 }
 
@@ -139,7 +148,7 @@ impl World {
     /// The world that most tests share; its operator looks at everything every two seconds.
     pub async fn get() -> Self {
         let shared = SHARED.get_or_init(share).await;
-        let mut world = Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node)).await;
+        let mut world = Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node), CLUSTER).await;
         world.metrics = shared.operator.metrics.clone();
         world.log = shared.operator.log.clone();
         world
@@ -160,24 +169,34 @@ impl World {
         let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
         let namespace = furnish(server, &node).await;
         let node = Node::Own(Box::new(node));
-        let mut world = Self::of(server, &namespace, node).await;
+        let mut world = Self::of(server, &namespace, node, CLUSTER).await;
         world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
         world
     }
 
-    async fn of(server: &'static ApiServer, namespace: &str, node: Node) -> Self {
+    async fn of(server: &'static ApiServer, namespace: &str, node: Node, cluster: &str) -> Self {
         let client = server.client().await.unwrap();
         Self {
             server,
             users: Api::namespaced(client.clone(), namespace),
             secrets: Api::namespaced(client, namespace),
             admin: Admin::new(AdminConfig::brokers([node.bootstrap()])).unwrap(),
-            variables: variables(namespace, &node),
+            variables: variables(namespace, &node, cluster),
             operator: None,
             metrics: Metrics::new().unwrap(),
             log: Log::default(),
             node,
         }
+    }
+
+    /// Another cluster in the same namespace, with a node of its own; its operator does not run yet.
+    pub async fn beside(&self, cluster: &str) -> Self {
+        let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
+        let namespace = &self.variables["STRIMZI_NAMESPACE"];
+        furnish_cluster(self.server, &node, namespace, cluster).await;
+        let mut world = Self::of(self.server, namespace, Node::Own(Box::new(node)), cluster).await;
+        world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
+        world
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -329,8 +348,8 @@ impl World {
     /// Waits until the operator has looked at everything so many times more.
     pub async fn passes(&self, count: f64) {
         let looked = || self.metric("strimzi_reconciliations_periodical_total");
-        let users = self.users.list(&ListParams::default()).await.unwrap().items.len();
-        let until = looked() + count * (users as f64 + 3.0);
+        // A round is counted when it begins, and one may be under way.
+        let until = looked() + count + 1.0;
         wait::until(DEADLINE, "the operator looks at everything again", || async {
             (looked() >= until).then_some(())
         })

@@ -1,0 +1,436 @@
+//! What a watch has seen, read without awaiting.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use tokio::sync::watch as state;
+
+use super::unreadable::{Seen, Unreadable};
+use crate::limits::Budget;
+use crate::server::Health;
+
+/// Namespace and name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// Empty for cluster-wide objects.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// From both parts.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Of an object.
+    pub fn of<K: Resource>(object: &K) -> Self {
+        Self::new(object.namespace().unwrap_or_default(), object.name_any())
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// A change in a cache. The cache shows the new state already when a handler is called.
+#[derive(Debug)]
+pub enum Event<'a, T> {
+    /// New or changed.
+    Applied {
+        /// Which object.
+        key: &'a ObjectRef,
+        /// As it was; `None` when it is new.
+        old: Option<&'a Arc<T>>,
+        /// As it is.
+        new: &'a Arc<T>,
+    },
+    /// Gone, or no longer selected by the projection.
+    Deleted {
+        /// Which object.
+        key: &'a ObjectRef,
+        /// As it was last seen.
+        old: &'a Arc<T>,
+    },
+}
+
+impl<'a, T> Event<'a, T> {
+    /// Which object.
+    pub fn key(&self) -> &'a ObjectRef {
+        match self {
+            Self::Applied { key, .. } | Self::Deleted { key, .. } => key,
+        }
+    }
+
+    /// As it is, or as it was last seen.
+    pub fn latest(&self) -> &'a Arc<T> {
+        match self {
+            Self::Applied { new, .. } => new,
+            Self::Deleted { old, .. } => old,
+        }
+    }
+}
+
+type Handler<T> = Arc<dyn Fn(&Event<'_, T>) + Send + Sync>;
+type UnreadableHandler = Arc<dyn Fn(&ObjectRef, Option<&Arc<Unreadable>>) + Send + Sync>;
+
+struct Entry<T> {
+    value: Arc<T>,
+    /// Hash of uid and resource version: a list read again reports only what changed.
+    version: u64,
+    /// What the budget was charged for it.
+    bytes: usize,
+}
+
+struct Inner<T> {
+    kind: String,
+    objects: RwLock<HashMap<ObjectRef, Entry<T>>>,
+    /// What is there and cannot be read. The last state that could be read, if there was one, stays among the objects.
+    unreadable: RwLock<HashMap<ObjectRef, Arc<Unreadable>>>,
+    handlers: RwLock<Vec<Handler<T>>>,
+    unreadable_handlers: RwLock<Vec<UnreadableHandler>>,
+    /// Watches whose first list has not arrived.
+    missing: state::Sender<usize>,
+}
+
+/// How objects become what is stored.
+pub(super) struct Storing<K, T> {
+    /// What is kept of an object; `None` leaves it out.
+    pub project: Box<dyn Fn(K) -> Option<T> + Send + Sync>,
+    /// Bytes that it takes.
+    pub weigh: Box<dyn Fn(&T) -> usize + Send + Sync>,
+    /// What all caches together may take.
+    pub budget: Option<Budget>,
+}
+
+/// Objects of one kind. Cheap to clone; all clones show the same.
+pub struct Cache<T> {
+    inner: Arc<Inner<T>>,
+}
+
+impl<T> Clone for Cache<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T> fmt::Debug for Cache<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("kind", &self.inner.kind).finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + Sync + 'static> Cache<T> {
+    pub(super) fn new(kind: String, watches: usize) -> Self {
+        let inner = Inner {
+            kind,
+            objects: RwLock::default(),
+            unreadable: RwLock::default(),
+            handlers: RwLock::default(),
+            unreadable_handlers: RwLock::default(),
+            missing: state::Sender::new(watches),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A cache without a watch that holds these objects, for tests and for kinds that a server does not have.
+    pub fn fixed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self {
+        let cache = Self::new("fixed".to_owned(), 0);
+        for (key, value) in objects {
+            cache.put(&key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+        }
+        cache
+    }
+
+    /// Changes an object of a [`Cache::fixed`], or takes it out, and tells the handlers.
+    #[cfg(test)]
+    pub(super) fn set_fixed(&self, key: &ObjectRef, value: Option<T>) {
+        if let Some(value) = value {
+            self.put(key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+            return;
+        }
+        let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(old) = old {
+            self.tell(&Event::Deleted { key, old: &old.value });
+        }
+    }
+
+    /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
+    pub fn with_unreadable(self, key: &ObjectRef, unreadable: Unreadable) -> Self {
+        self.set_unreadable(key, unreadable);
+        self
+    }
+
+    /// The kind of the objects as the API spells it in addresses, for example `kafkatopics`.
+    pub fn kind(&self) -> &str {
+        &self.inner.kind
+    }
+
+    /// The object, if there is one.
+    pub fn get(&self, key: &ObjectRef) -> Option<Arc<T>> {
+        self.read().get(key).map(|entry| Arc::clone(&entry.value))
+    }
+
+    /// All objects, in no order.
+    pub fn list(&self) -> Vec<Arc<T>> {
+        self.read().values().map(|entry| Arc::clone(&entry.value)).collect()
+    }
+
+    /// All objects with their keys, in no order.
+    pub fn entries(&self) -> Vec<(ObjectRef, Arc<T>)> {
+        self.read().iter().map(|(key, entry)| (key.clone(), Arc::clone(&entry.value))).collect()
+    }
+
+    /// Objects of one namespace, in no order.
+    pub fn list_in(&self, namespace: &str) -> Vec<Arc<T>> {
+        self.list_where(|key, _| key.namespace == namespace)
+    }
+
+    /// Objects that the test accepts, in no order. The test must not call this cache.
+    pub fn list_where(&self, mut accept: impl FnMut(&ObjectRef, &T) -> bool) -> Vec<Arc<T>> {
+        let objects = self.read();
+        let chosen = objects.iter().filter(|(key, entry)| accept(key, &entry.value));
+        chosen.map(|(_, entry)| Arc::clone(&entry.value)).collect()
+    }
+
+    /// Keys of all objects, in no order.
+    pub fn keys(&self) -> Vec<ObjectRef> {
+        self.read().keys().cloned().collect()
+    }
+
+    /// Number of objects.
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        self.read().is_empty()
+    }
+
+    /// The object, if it is there and cannot be read. [`Cache::get`] may still have the last state that could be.
+    pub fn unreadable(&self, key: &ObjectRef) -> Option<Arc<Unreadable>> {
+        self.read_unreadable().get(key).cloned()
+    }
+
+    /// Number of objects that are there and cannot be read.
+    pub fn count_unreadable(&self) -> usize {
+        self.read_unreadable().len()
+    }
+
+    /// Calls `look` with every object that is there and cannot be read, in no order. It must not call this cache.
+    pub fn each_unreadable(&self, mut look: impl FnMut(&ObjectRef, &Unreadable)) {
+        for (key, unreadable) in self.read_unreadable().iter() {
+            look(key, unreadable);
+        }
+    }
+
+    /// All objects that are there and cannot be read, in no order.
+    pub fn all_unreadable(&self) -> Vec<(ObjectRef, Arc<Unreadable>)> {
+        self.read_unreadable().iter().map(|(key, found)| (key.clone(), Arc::clone(found))).collect()
+    }
+
+    /// Whether the first list of every watch is in.
+    pub fn is_ready(&self) -> bool {
+        *self.inner.missing.borrow() == 0
+    }
+
+    /// Waits for the first list of every watch.
+    pub async fn ready(&self) {
+        let mut missing = self.inner.missing.subscribe();
+        // The sender lives as long as this cache: waiting cannot fail.
+        let _ = missing.wait_for(|missing| *missing == 0).await;
+    }
+
+    /// Lets the process become ready only when this cache is; `health` shows the kind until then.
+    pub fn gate_readiness(&self, health: &Health) {
+        let gate = health.gate(&format!("the list of {}", self.inner.kind));
+        let cache = self.clone();
+        tokio::spawn(async move {
+            cache.ready().await;
+            gate.open();
+            // The gate stays for good: dropping it would be the same, but keeping it says so.
+            drop(gate);
+        });
+    }
+
+    /// Adds a handler. It is told at once about the objects that are there already. Handlers run in the watch's task, one event after the
+    /// other: they must be quick (put a key into a queue).
+    pub fn on_change(&self, handler: impl Fn(&Event<'_, T>) + Send + Sync + 'static) {
+        let handler: Handler<T> = Arc::new(handler);
+        self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&handler));
+        for (key, value) in self.entries() {
+            handler(&Event::Applied { key: &key, old: None, new: &value });
+        }
+    }
+
+    /// Adds a handler for objects that cannot be read: it is told when there is one or when it changed, at once about
+    /// those that are there already, and with `None` when it can be read or is gone.
+    pub fn on_unreadable(
+        &self,
+        handler: impl Fn(&ObjectRef, Option<&Arc<Unreadable>>) + Send + Sync + 'static,
+    ) {
+        let handler: UnreadableHandler = Arc::new(handler);
+        let handlers = &self.inner.unreadable_handlers;
+        handlers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&handler));
+        for (key, unreadable) in self.all_unreadable() {
+            handler(&key, Some(&unreadable));
+        }
+    }
+
+    fn read_unreadable(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Arc<Unreadable>>> {
+        self.inner.unreadable.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Entry<T>>> {
+        self.inner.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, event: &Event<'_, T>) {
+        let handlers = self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for handler in handlers {
+            handler(event);
+        }
+    }
+
+    fn tell_unreadable(&self, key: &ObjectRef, unreadable: Option<&Arc<Unreadable>>) {
+        let handlers = self.inner.unreadable_handlers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for handler in handlers {
+            handler(key, unreadable);
+        }
+    }
+
+    fn put(&self, key: &ObjectRef, entry: Entry<T>) {
+        let new = Arc::clone(&entry.value);
+        let old =
+            self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), entry);
+        self.tell(&Event::Applied { key, old: old.as_ref().map(|entry| &entry.value), new: &new });
+    }
+
+    fn set_unreadable(&self, key: &ObjectRef, unreadable: Unreadable) {
+        let unreadable = Arc::new(unreadable);
+        let mut all = self.inner.unreadable.write().unwrap_or_else(PoisonError::into_inner);
+        let old = all.insert(key.clone(), Arc::clone(&unreadable));
+        drop(all);
+        let again = old.as_ref().is_some_and(|old| old.why == unreadable.why);
+        if !again {
+            let known =
+                if self.read().contains_key(key) { "what runs is left as it is" } else { "it is left alone" };
+            tracing::warn!(kind = %self.inner.kind, object = %key, why = %unreadable.why, "an object cannot be read: {known}");
+        }
+        if old.as_ref() != Some(&unreadable) {
+            self.tell_unreadable(key, Some(&unreadable));
+        }
+    }
+
+    /// An object can be read, or is gone.
+    fn clear_unreadable(&self, key: &ObjectRef) -> bool {
+        self.inner.unreadable.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some()
+    }
+
+    /// Takes in an object that is gone.
+    pub(super) fn remove<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
+        let was_unreadable = self.clear_unreadable(key);
+        self.take_out(key, storing);
+        if was_unreadable {
+            self.tell_unreadable(key, None);
+        }
+    }
+
+    fn take_out<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
+        let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let Some(old) = old else { return };
+        if let Some(budget) = &storing.budget {
+            budget.give_back(&key.namespace, old.bytes);
+        }
+        self.tell(&Event::Deleted { key, old: &old.value });
+    }
+
+    /// Takes in the state of an object.
+    pub(super) fn apply<K: Resource>(&self, seen: Seen<K>, storing: &Storing<K, T>) -> ObjectRef {
+        let mut object = match seen {
+            Seen::Readable(object) => *object,
+            Seen::Unreadable(unreadable) => {
+                let key = key_of(&unreadable.metadata);
+                self.set_unreadable(&key, *unreadable);
+                return key;
+            }
+        };
+        let key = ObjectRef::of(&object);
+        let version = version_of(&object);
+        let known = self.read().get(&key).map(|entry| (entry.version, entry.bytes));
+        if known.is_some_and(|(known, _)| known == version) {
+            if self.clear_unreadable(&key) {
+                self.tell_unreadable(&key, None);
+            }
+            return key;
+        }
+        object.meta_mut().managed_fields =
+            object.meta_mut().managed_fields.take().and_then(crate::apply::own_entry);
+        let metadata = object.meta().clone();
+        match (storing.project)(object) {
+            Some(value) => {
+                let (bytes, before) = ((storing.weigh)(&value), known.map_or(0, |(_, bytes)| bytes));
+                let charged =
+                    storing.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
+                if let Some(Err(why)) = charged {
+                    self.set_unreadable(&key, Unreadable::for_want_of_room(metadata, why));
+                    return key;
+                }
+                let was_unreadable = self.clear_unreadable(&key);
+                self.put(&key, Entry { value: Arc::new(value), version, bytes });
+                if was_unreadable {
+                    self.tell_unreadable(&key, None);
+                }
+            }
+            None => self.remove(&key, storing),
+        }
+        key
+    }
+
+    /// Takes in that a list is complete: what is not in it is gone.
+    pub(super) fn retain<K>(&self, namespace: &str, listed: &HashSet<ObjectRef>, storing: &Storing<K, T>) {
+        let mut keys = self.keys();
+        keys.extend(self.read_unreadable().keys().cloned());
+        for key in keys {
+            let ours = namespace.is_empty() || key.namespace == namespace;
+            if ours && !listed.contains(&key) {
+                self.remove(&key, storing);
+            }
+        }
+    }
+
+    /// Takes in that the first list of one watch is complete.
+    pub(super) fn listed_first(&self) {
+        self.inner.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
+    }
+
+    /// Whether there are objects of a namespace (all of them when it is empty) that there was no room for.
+    pub(super) fn wants_room(&self, namespace: &str) -> bool {
+        let ours = |key: &ObjectRef| namespace.is_empty() || key.namespace == namespace;
+        self.read_unreadable().iter().any(|(key, found)| found.for_want_of_room && ours(key))
+    }
+}
+
+/// Key of an object of which nothing else is known.
+pub(super) fn key_of(metadata: &ObjectMeta) -> ObjectRef {
+    ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
+}
+
+fn version_of<K: Resource>(object: &K) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.meta().uid.hash(&mut hasher);
+    object.meta().resource_version.hash(&mut hasher);
+    hasher.finish()
+}

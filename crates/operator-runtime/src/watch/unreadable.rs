@@ -1,0 +1,218 @@
+//! Reads each object by itself: one that an operator cannot read is known to be there, and stands in nobody's way.
+
+use std::collections::BTreeMap;
+
+use api::conditions::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use kube::Resource;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::json::{self, NotJson};
+use crate::limits::Largest;
+
+/// Longest reason in characters.
+const LONGEST_REASON: usize = 400;
+
+/// Bytes of labels, finalizers and owners that are kept of an unreadable object.
+const KEPT_METADATA: usize = 16 * 1024;
+
+/// What an object takes beside its members, at most. The volumes and containers of a pod are the largest.
+fn object_bytes(kind: &str) -> usize {
+    match kind {
+        "Pod" | "Deployment" => 3500,
+        _ => 1000,
+    }
+}
+
+/// An object that is there and cannot be read: a number that is too large for its field, lists in lists without end, or
+/// more of it than the operator has room for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    /// What can be told of it: name, namespace, uid, versions, Strimzi's labels, finalizers, owners, time of deletion.
+    pub metadata: ObjectMeta,
+    /// Why it cannot be read and what to write instead, as part of a sentence about the object.
+    pub why: String,
+    /// The conditions in its status, as far as they can be read.
+    pub conditions: Vec<Condition>,
+    /// The generation that its status is about.
+    pub observed_generation: Option<i64>,
+    /// Whether it would be readable if there were more room.
+    pub(super) for_want_of_room: bool,
+}
+
+impl Unreadable {
+    /// The value of the label `strimzi.io/cluster`.
+    pub fn cluster(&self) -> Option<&str> {
+        self.metadata.labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
+    }
+
+    /// An object that can be read, and that there is no room for.
+    pub(super) fn for_want_of_room(metadata: ObjectMeta, why: String) -> Self {
+        Self {
+            metadata: trimmed(metadata),
+            why,
+            conditions: Vec::new(),
+            observed_generation: None,
+            for_want_of_room: true,
+        }
+    }
+
+    /// Whether the object is being deleted.
+    pub fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+}
+
+/// An object as the API server shows it.
+#[derive(Debug)]
+pub(crate) enum Seen<K> {
+    /// Its type.
+    Readable(Box<K>),
+    /// What can be told of it.
+    Unreadable(Box<Unreadable>),
+}
+
+/// The part of the metadata that is read of every object. Managed fields are left out: they nest as deeply as the
+/// object, and so are annotations.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct BareMetadata {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    deletion_timestamp: Option<Time>,
+    labels: Option<BTreeMap<String, String>>,
+    finalizers: Option<Vec<String>>,
+    owner_references: Option<Vec<OwnerReference>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct BareStatus {
+    conditions: Option<Vec<Condition>>,
+    observed_generation: Option<i64>,
+}
+
+/// Reads an object, unless it is too large.
+///
+/// # Errors
+/// When not even its metadata can be read.
+pub(crate) fn read<K>(text: &str, largest: Largest) -> Result<Seen<K>, NotJson>
+where
+    K: Resource + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let kind = K::kind(&K::DynamicType::default()).into_owned();
+    let weight = json::weight(text, object_bytes(&kind));
+    let why = if weight > largest.bytes {
+        format!(
+            "it is too large: its values take about {} KiB of memory and may take {} KiB ({}); make it smaller",
+            weight / 1024,
+            largest.bytes / 1024,
+            largest.variable
+        )
+    } else {
+        match serde_json::from_str::<K>(text) {
+            Ok(object) => return Ok(Seen::Readable(Box::new(object))),
+            // No error may quote what is secret.
+            Err(error) => explain(text, &error, kind != "Secret"),
+        }
+    };
+    Ok(Seen::Unreadable(Box::new(unreadable(text, why)?)))
+}
+
+/// What can be told of an object that is not read.
+pub(crate) fn unreadable(text: &str, why: String) -> Result<Unreadable, NotJson> {
+    let status =
+        json::member(text, "status")?.and_then(|status| serde_json::from_str::<BareStatus>(status).ok());
+    let status = status.unwrap_or_default();
+    Ok(Unreadable {
+        metadata: metadata(text)?,
+        why,
+        conditions: status.conditions.unwrap_or_default(),
+        observed_generation: status.observed_generation,
+        for_want_of_room: false,
+    })
+}
+
+/// The metadata of an object, without managed fields, annotations, and labels of others.
+pub(crate) fn metadata(text: &str) -> Result<ObjectMeta, NotJson> {
+    let text = json::member(text, "metadata")?.unwrap_or("{}");
+    let bare: BareMetadata = match serde_json::from_str(text) {
+        Ok(bare) => bare,
+        // A name is all that is needed to know that the object is there.
+        Err(_) => BareMetadata {
+            name: text_of(text, "name")?,
+            namespace: text_of(text, "namespace")?,
+            uid: text_of(text, "uid")?,
+            resource_version: text_of(text, "resourceVersion")?,
+            ..BareMetadata::default()
+        },
+    };
+    Ok(trimmed(ObjectMeta {
+        name: bare.name,
+        namespace: bare.namespace,
+        uid: bare.uid,
+        resource_version: bare.resource_version,
+        generation: bare.generation,
+        deletion_timestamp: bare.deletion_timestamp,
+        labels: bare.labels,
+        finalizers: bare.finalizers,
+        owner_references: bare.owner_references,
+        ..ObjectMeta::default()
+    }))
+}
+
+/// Only what is kept of an object that is not read itself, and not too much of it.
+fn trimmed(metadata: ObjectMeta) -> ObjectMeta {
+    let mut labels = metadata.labels.unwrap_or_default();
+    labels.retain(|name, _| name.starts_with("strimzi.io/"));
+    let mut room = KEPT_METADATA;
+    ObjectMeta {
+        labels: fitting(labels, &mut room),
+        finalizers: metadata.finalizers.and_then(|finalizers| fitting(finalizers, &mut room)),
+        owner_references: metadata.owner_references.and_then(|owners| fitting(owners, &mut room)),
+        annotations: None,
+        managed_fields: None,
+        ..metadata
+    }
+}
+
+fn text_of(text: &str, name: &str) -> Result<Option<String>, NotJson> {
+    Ok(json::member(text, name)?.and_then(json::plain_string).map(str::to_owned))
+}
+
+/// The value, unless it takes more than the room that is left.
+fn fitting<T: serde::Serialize>(value: T, room: &mut usize) -> Option<T> {
+    let length = serde_json::to_vec(&value).map_or(usize::MAX, |text| text.len());
+    *room = room.checked_sub(length)?;
+    Some(value)
+}
+
+/// The path of what cannot be read, and the words of the reader.
+fn explain(text: &str, error: &serde_json::Error, may_quote: bool) -> String {
+    let said = error.to_string();
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    let path = json::path_at(text, offset(text, error).saturating_sub(1));
+    let said: String = said.chars().take(LONGEST_REASON).collect();
+    if said.contains("recursion limit") {
+        return format!("{path} nests too deeply: write at most 100 lists or maps within each other");
+    }
+    if !may_quote {
+        return format!("{path} cannot be read; correct it");
+    }
+    format!("{path} cannot be read: {said}; correct it")
+}
+
+/// Where in the text the reader stopped.
+fn offset(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    lines.map(str::len).sum::<usize>() + error.column()
+}
+
+#[cfg(test)]
+#[path = "unreadable_tests.rs"]
+mod tests;

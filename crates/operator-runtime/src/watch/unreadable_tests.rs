@@ -1,0 +1,97 @@
+use api::{KafkaNodePool, KafkaTopic};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn read_as<K>(text: &str) -> Result<Box<K>, Box<Unreadable>>
+where
+    K: Resource + DeserializeOwned,
+    K::DynamicType: Default,
+{
+    match read::<K>(text, Largest::DEFAULT).unwrap() {
+        Seen::Readable(object) => Ok(object),
+        Seen::Unreadable(unreadable) => Err(unreadable),
+    }
+}
+
+fn pool() -> Value {
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
+        "metadata": {"name": "p", "namespace": "ns", "uid": "u", "resourceVersion": "7", "generation": 3,
+            "labels": {"strimzi.io/cluster": "c", "mine": "x"}, "annotations": {"a": "b"},
+            "finalizers": ["f"], "deletionTimestamp": "2026-01-31T12:00:00Z"},
+        "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"},
+            "template": {"pod": {"volumes": [{"name": "a", "secret": {"secretName": "s", "defaultMode": 420}}]}}},
+        "status": {"observedGeneration": 2, "conditions": [{"type": "NotReady", "status": "True", "message": "m"}]},
+    })
+}
+
+#[test]
+fn a_number_that_is_too_large_is_named_with_its_path_and_the_rest_is_known() {
+    assert!(read_as::<KafkaNodePool>(&pool().to_string()).is_ok());
+    let mut bad = pool();
+    bad["spec"]["template"]["pod"]["volumes"][0]["secret"]["defaultMode"] = json!(3_000_000_000_u64);
+    let found = read_as::<KafkaNodePool>(&bad.to_string()).unwrap_err();
+    assert_eq!(
+        found.why,
+        "spec.template.pod.volumes[0].secret.defaultMode cannot be read: invalid value: integer `3000000000`, expected i32; correct it"
+    );
+    assert_eq!(found.cluster(), Some("c"));
+    assert!(found.is_terminating());
+    let meta = &found.metadata;
+    assert_eq!((meta.name.as_deref(), meta.uid.as_deref(), meta.generation), (Some("p"), Some("u"), Some(3)));
+    assert_eq!(meta.labels.as_ref().map(BTreeMap::len), Some(1), "labels of others are not kept");
+    assert_eq!(found.conditions[0].message.as_deref(), Some("m"));
+    assert_eq!(found.observed_generation, Some(2));
+}
+
+#[test]
+fn lists_in_lists_are_named_and_the_rest_is_known_also_when_managed_fields_nest_as_deeply() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(140), close.repeat(140));
+    let topic = format!(
+        r#"{{"apiVersion":"kafka.strimzi.io/v1","kind":"KafkaTopic","metadata":{{"name":"t","namespace":"ns","managedFields":[{{"manager":"m","fieldsV1":{}}}]}},"spec":{{"config":{{"a":{}}}}}}}"#,
+        deep(r#"{"f:a":"#, "}"),
+        deep("[", "]"),
+    );
+    let found = read_as::<KafkaTopic>(&topic).unwrap_err();
+    assert!(found.why.contains("nests too deeply"), "{}", found.why);
+    assert_eq!(found.metadata.name.as_deref(), Some("t"));
+    // What asks for metadata only meets the managed fields alone.
+    let found = read_as::<PartialObjectMeta<KafkaTopic>>(&topic).unwrap_err();
+    assert_eq!(found.metadata.namespace.as_deref(), Some("ns"));
+}
+
+#[test]
+fn nothing_of_a_secret_is_quoted() {
+    let text =
+        json!({"metadata": {"name": "s"}, "type": "Opaque", "data": {"password": "hunter2 of the database"}});
+    let found = read_as::<Secret>(&text.to_string()).unwrap_err();
+    assert!(found.why.starts_with("data.password") && !found.why.contains("hunter2"), "{}", found.why);
+}
+
+fn bytes(bytes: usize) -> Largest {
+    Largest { bytes, variable: "LIMIT" }
+}
+
+#[test]
+fn what_takes_more_memory_than_allowed_is_not_read() {
+    let text =
+        json!({"metadata": {"name": "t"}, "spec": {"config": {"a": vec![json!({"a": 1}); 500]}}}).to_string();
+    assert!(read::<KafkaTopic>(&text, bytes(800_000)).is_ok_and(|seen| matches!(seen, Seen::Readable(_))));
+    let Seen::Unreadable(found) = read::<KafkaTopic>(&text, bytes(200_000)).unwrap() else {
+        panic!("it was read")
+    };
+    assert!(found.why.contains("too large") && found.why.contains("195 KiB (LIMIT)"), "{}", found.why);
+}
+
+#[test]
+fn not_all_metadata_is_kept() {
+    let finalizers: Vec<String> = (0..10_000).map(|number| format!("example.com/{number}")).collect();
+    let text =
+        json!({"metadata": {"name": "t", "labels": {"strimzi.io/cluster": "c"}, "finalizers": finalizers}});
+    let metadata = metadata(&text.to_string()).unwrap();
+    assert_eq!(metadata.finalizers, None);
+    assert!(metadata.labels.is_some());
+}
