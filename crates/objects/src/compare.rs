@@ -98,6 +98,18 @@ fn own_fields(live: &Value) -> Own<'_> {
     Own::Nothing
 }
 
+/// The keys of a map that are in our managed fields; `None`: the managed fields were dropped.
+pub fn owned_keys(live: &Value, path: &[&str]) -> Option<Vec<String>> {
+    let fields = match own_fields(live) {
+        Own::Unknown => return None,
+        Own::Nothing => return Some(Vec::new()),
+        Own::Fields(fields) => fields,
+    };
+    let map = path.iter().try_fold(fields, |fields, name| fields.get(format!("f:{name}")));
+    let keys = map.and_then(Value::as_object).into_iter().flatten();
+    Some(keys.filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned)).collect())
+}
+
 /// One step of the way to a value.
 enum Step<'a> {
     Field(&'a str),

@@ -78,6 +78,10 @@ impl PodSets {
             let patch = json!({"metadata": {"ownerReferences": [plan::owner_reference(set)]}});
             self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
         }
+        for (name, labels) in &wanted.relabel {
+            let patch = json!({"metadata": {"labels": labels}});
+            self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
+        }
         let words: Vec<String> = refused.iter().map(|(pod, why)| format!("{pod}: {why}")).collect();
         let words = words.join("; ");
         if !refused.is_empty() {

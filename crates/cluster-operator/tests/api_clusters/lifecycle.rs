@@ -97,6 +97,14 @@ async fn what_somebody_changes_by_hand_is_put_right() {
         })
         .await;
 
+    let selector = world.get("Service", "c-kafka-bootstrap").await.data["spec"]["selector"].clone();
+    world.patch("Service", "c-kafka-bootstrap", json!({"spec": {"selector": {"app": "nothing"}}})).await;
+    world
+        .until("Service", "c-kafka-bootstrap", "selects the brokers again", |service| {
+            service.data["spec"]["selector"] == selector
+        })
+        .await;
+
     let data = world.get("ConfigMap", "c-dual-0").await.data["data"].clone();
     world.patch("ConfigMap", "c-dual-0", json!({"data": {"server.config": "process.roles=none"}})).await;
     world.until("ConfigMap", "c-dual-0", "has its content again", |map| map.data["data"] == data).await;
@@ -112,6 +120,33 @@ async fn what_somebody_changes_by_hand_is_put_right() {
     let before = world.get("Service", "c-kafka-brokers").await.uid();
     world.delete("Service", "c-kafka-brokers").await;
     world.until("Service", "c-kafka-brokers", "is made again", |service| service.uid() != before).await;
+}
+
+#[tokio::test]
+async fn a_label_of_a_resource_reaches_its_objects_and_restarts_nothing() {
+    let world = World::start("labels").await;
+    world.usual("c").await;
+    let before = world.exists("Deployment", "c-entity-operator").await;
+    let pod = world.get("Pod", "c-dual-1").await.uid();
+    let label = json!({"metadata": {"labels": {"team": "a"}}});
+    world.patch("Kafka", "c", label.clone()).await;
+    world.patch("KafkaNodePool", "dual", label).await;
+    let is_labelled = |object: &DynamicObject| object.labels().get("team").is_some_and(|team| team == "a");
+    for (kind, name) in
+        [("Deployment", "c-entity-operator"), ("Service", "c-kafka-brokers"), ("Pod", "c-dual-1")]
+    {
+        world.until(kind, name, "has the label", is_labelled).await;
+    }
+    world.operator().passes(2).await;
+    let after = world.get("Deployment", "c-entity-operator").await;
+    assert_eq!(after.data["spec"]["template"], before.data["spec"]["template"]);
+    assert_eq!(after.metadata.generation, before.metadata.generation);
+    assert_eq!(world.get("Pod", "c-dual-1").await.uid(), pod);
+    // Taken off again, it leaves what it reached, but for pods that run.
+    world.patch("Kafka", "c", json!({"metadata": {"labels": {"team": null}}})).await;
+    world.until("Deployment", "c-entity-operator", "has lost the label", |now| !is_labelled(now)).await;
+    let last = world.get("Deployment", "c-entity-operator").await;
+    assert_eq!(last.metadata.generation, before.metadata.generation);
 }
 
 #[tokio::test]

@@ -474,9 +474,10 @@ fn entity(
     let authority = &certificates.cluster_ca;
     let started_with =
         entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
-    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings));
     let name = names::entity_operator::deployment(&cluster.name);
-    if !observed.deployments.get(&name).is_some_and(|deployment| is_available(deployment)) {
+    let live = observed.deployments.get(&name).map(AsRef::as_ref);
+    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
+    if !live.is_some_and(is_available) {
         progress.waiting_for.push(format!("deployment {name} is not available"));
     }
 }
