@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
+use crate::kafka::clients::Clients;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
 use crate::podset;
@@ -113,7 +114,9 @@ async fn work(
         feed_kafkas(&caches, &queues.kafkas);
         unreadable::feed(&caches, &queues.kafkas);
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
-        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
+        let clients = Clients::new(settings.longest_answer);
+        let reconciler = Reconciler::new(caches.clone(), applier, observer, events, clients, &queues.kafkas);
+        let reconciler = Arc::new(reconciler);
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));

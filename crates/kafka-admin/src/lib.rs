@@ -21,6 +21,7 @@
 
 mod acls;
 mod batch;
+mod bounded;
 mod client;
 mod cluster;
 mod codes;
@@ -44,7 +45,7 @@ pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, Res
 pub use client::Admin;
 pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features, Node};
 pub use codes::ErrorCode;
-pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
+pub use config::{AdminConfig, AnswerRoom, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
 pub use configs::{
     ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kafka_admin::{Admin, AdminConfig, AdminError, TlsConfig};
+use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, TlsConfig};
 use kube::ResourceExt;
 use operator_runtime::watch::ObjectRef;
 
@@ -16,18 +16,36 @@ use crate::podset::plan::is_ready;
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Longest answer that is read: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers
-/// of all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense; decoded,
-/// an answer takes up to some nine times its length.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Variable with the longest answer of a broker that is read, in MiB.
+pub const MAX_ANSWER: &str = "KASTELLAN_MAX_ANSWER_MIB";
+
+/// Default of [`MAX_ANSWER`]: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers of
+/// all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense.
+pub const MAX_ANSWER_DEFAULT: i64 = 16;
+
+/// How many times the longest answer the values of one answer may take in memory.
+const DECODED: usize = 3;
+
+/// How many times the longest answer all clusters together may be reading.
+const TOGETHER: usize = 4;
 
 /// The clients of all clusters.
-#[derive(Default)]
 pub struct Clients {
     known: Mutex<HashMap<ObjectRef, (u64, Admin)>>,
+    longest: usize,
+    room: AnswerRoom,
 }
 
 impl Clients {
+    /// With a bound for the length of an answer in bytes.
+    pub fn new(longest_answer: usize) -> Self {
+        Self {
+            known: Mutex::default(),
+            longest: longest_answer,
+            room: AnswerRoom::new(longest_answer * TOGETHER),
+        }
+    }
+
     /// The client for the brokers of a cluster; `None` while its certificates are not there yet.
     pub fn get(&self, key: &ObjectRef, observed: &Observed) -> Result<Option<Admin>, AdminError> {
         let Some(tls) = tls(key, observed) else { return Ok(None) };
@@ -55,7 +73,9 @@ impl Clients {
             .with_tls(tls)
             .with_client_id("strimzi-cluster-operator")
             .with_request_timeout(CALL_DEADLINE)
-            .with_max_answer_bytes(MAX_ANSWER_BYTES);
+            .with_max_answer_bytes(self.longest)
+            .with_max_answer_memory(self.longest * DECODED)
+            .with_answer_room(self.room.clone());
         let admin = Admin::new(config)?;
         known.insert(key.clone(), (fingerprint, admin.clone()));
         Ok(Some(admin))

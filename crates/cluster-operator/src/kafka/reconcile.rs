@@ -84,13 +84,14 @@ impl Reconciler {
         applier: Applier,
         observer: Observer,
         events: Events,
+        clients: Clients,
         queue: &Queue<ObjectRef>,
     ) -> Self {
         Self {
             caches,
             applier,
             observer,
-            clients: Clients::default(),
+            clients,
             events,
             views: Asking::new(queue.clone()),
             configs: Asking::second(queue.clone()),
