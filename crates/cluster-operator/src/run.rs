@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools, pod_set_of};
+use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
@@ -127,7 +128,8 @@ async fn work(
             stop.clone(),
         ));
         let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
-        let answers = Answers::new(applier.clone(), Arc::clone(&observer), &queues.kafkas);
+        let clients = Clients::new(settings.longest_answer);
+        let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let reconciler =
             Reconciler::new(caches.clone(), applier, observer, answers, events, pod_errors, waiting);

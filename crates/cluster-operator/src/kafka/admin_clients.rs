@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kafka_admin::{Admin, AdminConfig, AdminError, TlsConfig};
+use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, TlsConfig};
 use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
 
@@ -16,10 +16,18 @@ use planner::kafka::pod_state;
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Longest answer that is read: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers
-/// of all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense; decoded,
-/// an answer takes up to some nine times its length.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Variable with the longest answer of a broker that is read, in MiB.
+pub const MAX_ANSWER: &str = "KASTELLAN_MAX_ANSWER_MIB";
+
+/// Default of [`MAX_ANSWER`]: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers of
+/// all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense.
+pub const MAX_ANSWER_DEFAULT: i64 = 16;
+
+/// How many times the longest answer the values of one answer may take in memory.
+const DECODED: usize = 3;
+
+/// How many times the longest answer all clusters together may be reading.
+const TOGETHER: usize = 4;
 
 /// Which nodes of a cluster are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,9 +40,10 @@ pub enum Nodes {
 }
 
 /// The clients of all clusters.
-#[derive(Default)]
 pub struct Clients {
     known: Mutex<HashMap<(ObjectRef, Nodes), Known>>,
+    longest: usize,
+    room: AnswerRoom,
 }
 
 struct Known {
@@ -44,6 +53,15 @@ struct Known {
 }
 
 impl Clients {
+    /// With a bound for the length of an answer in bytes.
+    pub fn new(longest_answer: usize) -> Self {
+        Self {
+            known: Mutex::default(),
+            longest: longest_answer,
+            room: AnswerRoom::new(longest_answer * TOGETHER),
+        }
+    }
+
     /// The client for nodes of a cluster; `None` while its certificates are not there yet, or no such node runs.
     pub fn get(
         &self,
@@ -77,7 +95,9 @@ impl Clients {
             .with_tls(tls)
             .with_client_id("strimzi-cluster-operator")
             .with_request_timeout(CALL_DEADLINE)
-            .with_max_answer_bytes(MAX_ANSWER_BYTES);
+            .with_max_answer_bytes(self.longest)
+            .with_max_answer_memory(self.longest * DECODED)
+            .with_answer_room(self.room.clone());
         let admin = Admin::new(config)?;
         all.insert((key.clone(), nodes), Known { addresses, identity, admin: admin.clone() });
         Ok(Some(admin))

@@ -39,11 +39,16 @@ pub struct Answers {
 
 impl Answers {
     /// From the parts that all passes share.
-    pub fn new(applier: Applier, observer: Arc<Observer>, queue: &Queue<ObjectRef>) -> Self {
+    pub fn new(
+        applier: Applier,
+        observer: Arc<Observer>,
+        clients: Clients,
+        queue: &Queue<ObjectRef>,
+    ) -> Self {
         Self {
             applier,
             observer,
-            clients: Clients::default(),
+            clients,
             views: Asking::new(queue.clone()),
             replicas: Asking::second(queue.clone()),
             configs: Asking::second(queue.clone()),
