@@ -16,6 +16,7 @@ use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
+use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, Watch};
 use serde::Serialize;
@@ -95,20 +96,23 @@ impl Caches {
         client: &Client,
         namespaces: &Namespaces,
         selector: &LabelSelector,
+        limits: &Limits,
         health: &Health,
         shutdown: &CancellationToken,
     ) -> Self {
-        let start = Start { client, namespaces, health, shutdown };
+        let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
+        let small = Start { largest: limits.largest_secret, ..start };
         Self {
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
-            pools: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            // Also those without a label: they are told what they lack.
+            pools: start.typed(None, |_| {}),
             pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
             pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
             claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: start.typed(Some(OWN), |_| {}),
-            config_maps: start.typed(Some(OWN), |_| {}),
+            secrets: small.typed(Some(OWN), |_| {}),
+            config_maps: small.typed(Some(OWN), |_| {}),
             deployments: start.typed(Some(OWN), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
@@ -224,15 +228,28 @@ where
     found.into_iter().map(|object| (object.name_any(), object)).collect()
 }
 
+/// The same of a kind of which other resources of that name may have objects too: only those of Kafka.
+pub fn of_kafka<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    let mut found = of_cluster(cache, cluster);
+    found.retain(|_, object| object.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
+    found
+}
+
 /// Value of the label `strimzi.io/cluster`.
 pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
     object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
 }
 
 /// What every watch has in common.
+#[derive(Clone, Copy)]
 struct Start<'a> {
     client: &'a Client,
     namespaces: &'a Namespaces,
+    limits: &'a Limits,
+    largest: Largest,
     health: &'a Health,
     shutdown: &'a CancellationToken,
 }
@@ -252,6 +269,8 @@ impl Start<'_> {
     {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
             .labels(labels)
+            .within(self.limits)
+            .largest(self.largest)
             .start_trimmed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
@@ -269,7 +288,8 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
+        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
+        let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let object_key = ObjectRef::of(&object);
@@ -284,6 +304,7 @@ impl Start<'_> {
                 let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
                 Some(Plain { cluster, object: stored })
             },
+            |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
         );
         cache.gate_readiness(self.health);
         let dynamic = K::DynamicType::default();

@@ -37,11 +37,6 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.roles", "[controller, broker]"],
     ),
     (
-        "no controllers",
-        |world| world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"])),
-        &["spec.roles", "controller"],
-    ),
-    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],
@@ -101,6 +96,16 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.kafka.listeners[1].configuration.brokerCertChainAndKey.secretName", "\"mine\"", "create it"],
     ),
     (
+        "a name that no certificate can hold",
+        |world| {
+            kafka_section(world, |kafka| {
+                let names = json!(["ok.example.com", "*.example.com", "schl\u{fc}ssel.example.com"]);
+                kafka["listeners"][1]["configuration"] = json!({"bootstrap": {"alternativeNames": names}});
+            });
+        },
+        &["spec.kafka.listeners[1].configuration.bootstrap.alternativeNames[2]", "host name"],
+    ),
+    (
         "a missing logging ConfigMap",
         |world| {
             kafka_section(world, |kafka| {
@@ -147,6 +152,142 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.entityOperator.topicOperator.watchedNamespace", "other"],
     ),
     (
+        "a namespace that lets only the topic operator in",
+        |world| {
+            std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+            let grant = [("topicOperator".to_owned(), "other/x, s1/my".to_owned())].into();
+            world.observed.watch_grants = [("guests".to_owned(), grant)].into();
+            world.kafka(|kafka| {
+                kafka["spec"]["entityOperator"] = json!({
+                    "topicOperator": {"watchedNamespace": "guests"}, "userOperator": {"watchedNamespace": "guests"},
+                });
+            });
+        },
+        &[
+            "spec.entityOperator.userOperator.watchedNamespace",
+            "kastellan-watch-grant",
+            "`userOperator: s1/my`",
+        ],
+    ),
+    (
+        "an option behind a blank",
+        |world| kafka_section(world, |kafka| kafka["config"][" super.users"] = json!("User:ANONYMOUS")),
+        &["spec.kafka.config", "\" super.users\"", "letters, digits"],
+    ),
+    (
+        "two lines in the name of an option",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["config"]["x=1\nlistener.name.replication-9091.ssl.client.auth"] = json!("none");
+            });
+        },
+        &["spec.kafka.config", "\"x=1\\nlistener.name.replication-9091.ssl.client.auth\"", "letters, digits"],
+    ),
+    (
+        "a super user that is two",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["authorization"]["superUsers"] = json!(["a", "u-scram;User:u-plain"]);
+            });
+        },
+        &["spec.kafka.authorization.superUsers[1]", "\"u-scram;User:u-plain\"", "item of its own"],
+    ),
+    (
+        "a super user of two lines",
+        |world| {
+            kafka_section(world, |kafka| kafka["authorization"]["superUsers"] = json!(["a\nb"]));
+        },
+        &["spec.kafka.authorization.superUsers[0]", "\"a\\nb\""],
+    ),
+    (
+        "a super user without a name",
+        |world| kafka_section(world, |kafka| kafka["authorization"]["superUsers"] = json!([""])),
+        &["spec.kafka.authorization.superUsers[0]", "remove"],
+    ),
+    (
+        "an authorizer that is no class",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["authorization"] = json!({"type": "custom", "authorizerClass": "a.B\nx=y"});
+            });
+        },
+        &["spec.kafka.authorization.authorizerClass", "\"a.B\\nx=y\"", "Java class"],
+    ),
+    (
+        "a rack from something that is no variable",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["rack"] = json!({"type": "environment-variable", "envVarName": "A}x${strimzienv:B"});
+            });
+        },
+        &["spec.kafka.rack.envVarName", "environment variable"],
+    ),
+    (
+        "an advertised host that is two listeners",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["listeners"][0]["configuration"] =
+                    json!({"brokers": [{"broker": 0, "advertisedHost": "a:1,TLS-9093://evil"}]});
+            });
+        },
+        &["spec.kafka.listeners[0].configuration.brokers[0].advertisedHost", "host name"],
+    ),
+    (
+        "a template that is no host",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["listeners"][0]["configuration"] = json!({"advertisedHostTemplate": "b{nodeid}.x"});
+            });
+        },
+        &["spec.kafka.listeners[0].configuration.advertisedHostTemplate", "{nodeId}", "{nodePodName}"],
+    ),
+    (
+        "two lines in the name of a listener's option",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["listeners"][0]["authentication"] =
+                    json!({"type": "custom", "sasl": true, "listenerConfig": {"a\nb": "c"}});
+            });
+        },
+        &["spec.kafka.listeners[0].authentication.listenerConfig", "\"a\\nb\"", "letters, digits"],
+    ),
+    (
+        "two lines in the name of a logger",
+        |world| {
+            kafka_section(world, |kafka| {
+                kafka["logging"] = json!({"type": "inline", "loggers": {"a\nb": "INFO"}});
+            });
+        },
+        &["spec.kafka.logging.loggers", "\"a\\nb\""],
+    ),
+    (
+        "two lines in the level of a logger",
+        |world| {
+            world.kafka(|kafka| {
+                kafka["spec"]["entityOperator"]["topicOperator"] =
+                    json!({"logging": {"type": "inline", "loggers": {"rootLogger.level": "INFO\nx=y"}}});
+            });
+        },
+        &["spec.entityOperator.topicOperator.logging.loggers.rootLogger.level", "\"INFO\\nx=y\""],
+    ),
+    (
+        "two lines in a system property",
+        |world| {
+            world.pool(0, |pool| {
+                pool["spec"]["jvmOptions"] =
+                    json!({"javaSystemProperties": [{"name": "a", "value": "b\0c"}]});
+            });
+        },
+        &["KafkaNodePool dual spec.jvmOptions.javaSystemProperties[0]"],
+    ),
+    (
+        "two lines in an option of the JVM",
+        |world| {
+            kafka_section(world, |kafka| kafka["jvmOptions"] = json!({"-XX": {"A\nB": "1"}}));
+        },
+        &["spec.kafka.jvmOptions.-XX"],
+    ),
+    (
         "a label of ours",
         |world| world.kafka(|kafka| kafka["metadata"]["labels"] = json!({"strimzi.io/name": "x"})),
         &["metadata.labels", "strimzi.io/name"],
@@ -158,10 +299,6 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
     for (what, change, parts) in CASES {
         let mut world = World::load("dual-role.input.yaml");
         world.settle();
-        // The mistake is made in a fresh resource: a role that is in use would be kept.
-        for pool in &mut world.observed.pools {
-            std::sync::Arc::make_mut(pool).status.as_mut().unwrap().roles = None;
-        }
         let (kafka, pools) = (world.observed.kafka.clone(), world.observed.pools.clone());
         change(&mut world);
         let plan = world.plan();
@@ -197,6 +334,35 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
     }
 }
 
+/// Only a new cluster: a role that is in use is kept.
+#[test]
+fn a_namespace_that_lets_the_operators_in_is_worked_in() {
+    let mut world = World::load("dual-role.input.yaml");
+    std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+    let grant = ["topicOperator", "userOperator"].map(|key| (key.to_owned(), "s1/my".to_owned()));
+    world.observed.watch_grants = [("guests".to_owned(), grant.into())].into();
+    world.kafka(|kafka| {
+        let watched = json!({"watchedNamespace": "guests"});
+        kafka["spec"]["entityOperator"] = json!({"topicOperator": watched, "userOperator": watched});
+    });
+    let plan = world.plan();
+    let there = |kind: &str| {
+        let of_kind = plan.apply.iter().map(|object| &object.reference).filter(|object| object.kind == kind);
+        of_kind.filter(|object| object.namespace.as_deref() == Some("guests")).count()
+    };
+    assert_eq!((there("Role"), there("RoleBinding")), (1, 2));
+}
+
+#[test]
+fn a_new_cluster_without_controllers_is_refused() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"]));
+    let plan = world.plan();
+    let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("spec.roles") && message.contains("controller"), "{message}");
+    assert!(plan.apply.is_empty());
+}
+
 #[test]
 fn an_authority_that_the_user_must_supply_is_asked_for_by_name() {
     let mut world = World::load("dual-role.input.yaml");
@@ -220,6 +386,21 @@ fn all_mistakes_are_named_at_once() {
     for part in ["spec.kafka.version", "listeners[1].port", "spec.roles"] {
         assert!(message.contains(part), "{message}");
     }
+}
+
+#[test]
+fn a_listener_for_an_empty_list_of_peers_is_open_and_warned_about() {
+    let mut world = World::load("dual-role.input.yaml");
+    kafka_section(&mut world, |kafka| kafka["listeners"][0]["networkPolicyPeers"] = json!([]));
+    let plan = world.plan();
+    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let warned = conditions.iter().any(|condition| {
+        let message = condition["message"].as_str().unwrap_or_default();
+        condition["type"] == "Warning"
+            && message.contains("spec.kafka.listeners[0].networkPolicyPeers")
+            && message.contains("everybody")
+    });
+    assert!(warned, "{conditions:?}");
 }
 
 #[test]

@@ -10,9 +10,7 @@ use crate::values;
 /// How Kafka reads the values of a topic's configuration, by key.
 pub type Kinds = HashMap<Box<str>, ConfigKind>;
 
-/// The topic keys that throttle replication. A running reassignment owns them.
-pub const THROTTLE_KEYS: [&str; 2] =
-    ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
+pub use rebalance::throttle::TOPIC_KEYS as THROTTLE_KEYS;
 
 /// Key and value pairs, sorted by key, each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

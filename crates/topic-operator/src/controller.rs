@@ -90,6 +90,7 @@ impl Operator {
             queue: Queue::default(),
             held: HashMap::new(),
             in_batch: HashSet::new(),
+            unreadable: HashSet::new(),
             tasks: JoinSet::new(),
             batches: 0,
             sweep: VecDeque::new(),
@@ -129,6 +130,9 @@ struct Controller {
     /// Events about resources in a batch: compared with the batch's own writes when it is done.
     held: HashMap<ResourceRef, Message>,
     in_batch: HashSet<ResourceRef>,
+    /// Resources that are there and cannot be read. What was known of them stays in the index, so that nobody takes
+    /// their topics over, and is not worked on.
+    unreadable: HashSet<ResourceRef>,
     tasks: JoinSet<Outcome>,
     batches: usize,
     sweep: VecDeque<ResourceRef>,
@@ -244,6 +248,14 @@ impl Controller {
                     self.vanished(known, others);
                 }
             }
+            Message::Unreadable { reference, unreadable: true } => {
+                self.unreadable.insert(reference);
+            }
+            Message::Unreadable { reference, unreadable: false } => {
+                if self.unreadable.remove(&reference) && self.index.get(&reference).is_some() {
+                    self.push(reference);
+                }
+            }
             Message::ClusterGoesAway(going) => {
                 if going && !self.cluster_goes_away {
                     tracing::info!(
@@ -326,8 +338,9 @@ impl Controller {
         }
         let now = Instant::now();
         while self.batches < self.settings.batches {
-            let index = &self.index;
-            let taken = self.queue.take(self.settings.max_batch, |r| index.get(r).map(|x| x.topic_key()));
+            let (index, unreadable) = (&self.index, &self.unreadable);
+            let readable = |r: &ResourceRef| index.get(r).filter(|_| !unreadable.contains(r));
+            let taken = self.queue.take(self.settings.max_batch, |r| readable(r).map(|x| x.topic_key()));
             if taken.is_empty() {
                 break;
             }
@@ -340,7 +353,10 @@ impl Controller {
                 let Some(reference) = self.sweep.pop_front() else { break };
                 // What waits or is worked on is looked at anyway.
                 let Some(topic) = self.index.get(&reference).map(|r| r.topic_key()) else { continue };
-                if self.queue.waits(&reference) || self.in_batch.contains(&reference) {
+                if self.queue.waits(&reference)
+                    || self.in_batch.contains(&reference)
+                    || self.unreadable.contains(&reference)
+                {
                     continue;
                 }
                 if !self.queue.begin(topic.clone()) {

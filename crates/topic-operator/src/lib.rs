@@ -1,7 +1,7 @@
 //! Keeps Kafka topics as KafkaTopic resources say.
 //!
 //! Read it in this order, from the top floor down: [`controller`] (which event leads to which look), [`vanished`],
-//! [`apply`], [`reconcile`] and [`replicas`] (carry out), [`plan`], [`reassign`], [`config`], [`values`], [`status`] (pure decisions), [`observe`] and
+//! [`apply`], [`reconcile`] and [`replicas`] (carry out), [`plan`], [`config`], [`values`], [`status`] (pure decisions), [`observe`] and
 //! [`kubernetes`] (what is read and written), [`index`] and [`queue`] (what is kept in memory). [`strays`] are what no watch
 //! tells of.
 //!
@@ -22,7 +22,6 @@ pub mod metrics;
 pub mod observe;
 pub mod plan;
 pub mod queue;
-pub mod reassign;
 pub mod reconcile;
 pub mod replicas;
 pub mod resource;
@@ -33,6 +32,7 @@ pub mod strays;
 #[cfg(test)]
 mod test_resources;
 pub mod topic;
+mod unreadable;
 pub mod values;
 pub mod vanished;
 pub mod watches;

@@ -10,11 +10,12 @@ use kafka_admin::{
     TopicPartition, format_uuid,
 };
 
+use rebalance::{Broker, PartitionState};
+
 use crate::{
     config::{Config, Kinds},
     metrics::{Call, TopicMetrics},
     plan::ObservedTopic,
-    reassign::{Broker, PartitionState},
     replicas::refusal,
     resource::TopicResource,
 };

@@ -1,8 +1,9 @@
 //! What to do about one KafkaTopic. Pure: no I/O, no clock, no randomness.
 
+use rebalance::{Broker, Move, PartitionState, Throttles};
+
 use crate::{
     config::{self, Alterable, Config, ConfigDiff, Kinds, THROTTLE_KEYS},
-    reassign::{self, Broker, Move, PartitionState, Throttles},
     resource::TopicResource,
     topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
 };
@@ -405,7 +406,7 @@ fn plan_replicas(
         out.replicas = Replicas::Wait;
         return;
     }
-    match reassign::moves(&topic.partitions, brokers, wanted as usize) {
+    match rebalance::moves(&topic.partitions, brokers, wanted as usize) {
         Err(too_few) => {
             out.failures.push(Failure::new(
                 Reason::KafkaError,
@@ -425,7 +426,7 @@ fn plan_replicas(
                     "spec.replicas {wanted} is below min.insync.replicas {min}: producers with acks=all will be refused"
                 ));
             }
-            let throttles = reassign::throttles(&topic.partitions, &moves);
+            let throttles = rebalance::throttles(&topic.partitions, &moves);
             out.replicas = Replicas::Start { moves, throttles };
         }
     }

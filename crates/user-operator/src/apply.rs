@@ -132,13 +132,16 @@ impl Context {
     pub async fn run(&self, names: Vec<String>) -> Vec<(String, bool)> {
         let begun = Instant::now();
         let now = clock::now();
+        // Whose resource is there and cannot be read is left as he is: nothing is known to be wished otherwise.
+        let (unreadable, names): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.observer.is_unreadable(name));
         let observed = stream::iter(names).map(|name| self.plan(name, now)).buffered(OBSERVED_AT_ONCE);
         let mut items: Vec<Item> = observed.collect().await;
         self.write(&mut items, now).await;
         let statuses: Vec<_> = items.iter_mut().map(|item| self.write_status(item, now)).collect();
         stream::iter(statuses).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
         tell(&items);
-        let mut results = Vec::new();
+        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, false)).collect();
         for item in items {
             self.metrics.reconciliations.inc();
             self.metrics.observe(begun.elapsed());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::KafkaUser;
 use api::labels;
+use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::Admin;
 use kube::Client;
@@ -15,6 +15,7 @@ use operator_runtime::{
     kafka as kafka_connection,
     metrics::Metrics,
     queue::Queue,
+    report,
     server::{Gate, Health, Heartbeat},
     watch::{Cache, Event, Watch},
 };
@@ -64,7 +65,10 @@ impl Operator {
         let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
         let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
             .labels(settings.selector.to_query().as_deref())
+            .within(&settings.limits)
             .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
+        let applier = Applier::new(client.clone());
+        report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
         let prefix = settings.rules.secret_prefix.clone();
         let views = prefix.clone();
         let secrets = Watch::<Secret>::namespaced(client, &namespaces)
@@ -85,7 +89,7 @@ impl Operator {
             requests: Arc::clone(&requests),
         };
         let context = Arc::new(Context::new(
-            Applier::new(client.clone()),
+            applier,
             admin.clone(),
             metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
             observer,
@@ -186,6 +190,12 @@ impl Controller {
             passwords.note(event);
             if concerns_us(event) {
                 enqueue(event.key().name.clone());
+            }
+        });
+        let enqueue = self.enqueue();
+        self.users.on_unreadable(move |key, unreadable| {
+            if unreadable.is_none() {
+                enqueue(key.name.clone());
             }
         });
         self.context.observer.passwords.on_change(self.enqueue());

@@ -53,6 +53,11 @@ pub struct Seen {
 }
 
 impl Observer {
+    /// Whether there is a resource for the user of this name that cannot be read.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.users.unreadable(&ObjectRef::new(self.namespace.as_str(), name)).is_some()
+    }
+
     /// Looks at the user of this name.
     pub async fn observe(&self, name: &str) -> Seen {
         let key = ObjectRef::new(self.namespace.as_str(), name);

@@ -7,6 +7,7 @@ use kafka_admin::Sasl;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector};
 use operator_runtime::jaas::jaas_option;
 use operator_runtime::kafka::{Connection, IdentitySecret, TlsSettings};
+use operator_runtime::limits::Limits;
 use pki::MaintenanceWindow;
 use regex::Regex;
 
@@ -45,6 +46,9 @@ Certificates and passwords
 Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
+  KASTELLAN_MAX_OBJECT_KIB                  memory that one KafkaUser may take; a larger one is left alone (16384)
+  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers may take; what does not fit is left alone
+                                            (two fifths of the container's memory limit, 1024 without one)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
   KASTELLAN_LOG_FORMAT                      text or json (text)
 
@@ -85,6 +89,8 @@ pub struct Settings {
     pub namespace: String,
     /// Labels a KafkaUser must carry.
     pub selector: LabelSelector,
+    /// Bounds for KafkaUsers in memory.
+    pub limits: Limits,
     /// How to reach Kafka.
     pub kafka: Connection,
     /// Namespace of the CA and TLS Secrets: the cluster's, which may be another one than the users'.
@@ -131,6 +137,7 @@ impl Settings {
         let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
         let settings = Self {
             selector,
+            limits: Limits::from_env(from),
             kafka: Connection {
                 bootstrap: list(
                     &from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT),

@@ -32,7 +32,7 @@ pub struct Listener {
     pub authentication: Option<ListenerAuthentication>,
     /// More options.
     pub configuration: Option<ListenerConfiguration>,
-    /// Who may connect, for the generated NetworkPolicy. Without it everybody may; an empty list lets nobody in.
+    /// Who may connect, for the generated NetworkPolicy. Without it, or with an empty list, everybody may.
     #[schemars(with = "Option<Vec<Embedded<NetworkPolicyPeer>>>")]
     pub network_policy_peers: Option<Vec<NetworkPolicyPeer>>,
 }

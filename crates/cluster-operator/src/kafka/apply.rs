@@ -227,8 +227,8 @@ async fn claim(api: &Api<DynamicObject>, created: DynamicObject) -> Result<Dynam
     api.patch(name, &parameters, &kube::api::Patch::Merge(&patch)).await
 }
 
-/// Writes the statuses that differ.
-pub async fn statuses(
+/// Writes the statuses of the pools that differ.
+pub async fn pool_statuses(
     applier: &Applier,
     caches: &Caches,
     key: &ObjectRef,
@@ -241,6 +241,16 @@ pub async fn statuses(
             .patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted)
             .await?;
     }
+    Ok(())
+}
+
+/// Writes the status of the Kafka resource if it differs.
+pub async fn kafka_status(
+    applier: &Applier,
+    caches: &Caches,
+    key: &ObjectRef,
+    status: &StatusPlan,
+) -> Result<(), ApplyError> {
     if let Some(wanted) = &status.kafka {
         let live = caches.kafkas.get(key).and_then(|kafka| serde_json::to_value(&kafka.status).ok());
         applier.patch_status::<Kafka>(key, live.as_ref().filter(|live| !live.is_null()), wanted).await?;

@@ -28,12 +28,14 @@ use super::observe::Observer;
 use super::restart_pods;
 use super::restart_pods::RollAnswer;
 use crate::caches::Caches;
+use crate::unreadable;
 use planner::kafka::deleted_cluster;
 use planner::kafka::observed::BrokerConfigs;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan::plan;
+use planner::kafka::transitions::scaling::needs_replicas;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -113,6 +115,11 @@ impl Reconciler {
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
+        if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
+            // It is there. What runs is left as it is; its status says so already.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+            return if unreadable.is_terminating() { self.gone(key, true).await } else { Ok(Outcome::Done) };
+        }
         let Some(kafka) = self.caches.kafkas.get(key) else {
             return self.gone(key, false).await;
         };
@@ -127,6 +134,11 @@ impl Reconciler {
             self.write_paused(key, &kafka).await?;
             return Ok(Outcome::Done);
         }
+        if let Some(why) = unreadable::parts_of(&self.caches, key) {
+            let conditions = vec![Condition::not_ready(reasons::INVALID_CONFIGURATION, why)];
+            self.write_conditions(key, &kafka, conditions, kafka.metadata.generation).await?;
+            return Ok(Outcome::Done);
+        }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
         observed.compared = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let admin = self.look(key, &mut observed).await;
@@ -134,7 +146,7 @@ impl Reconciler {
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
                 self.note_options(key, &observed, &plan);
-                apply::statuses(&self.applier, &self.caches, key, &plan.status).await?;
+                apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in plan.waiting_for.iter().chain(&waits) {
                     tracing::debug!(cluster = %key, reason, "waiting");
                 }
@@ -159,6 +171,8 @@ impl Reconciler {
         plan: &Plan,
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
+        // Before the pod sets, and whatever fails: the statuses say which nodes there are.
+        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
         apply::objects(&self.applier, &self.caches, plan).await?;
         let mut refused = None;
         if let Some(admin) = admin {
@@ -190,17 +204,16 @@ impl Reconciler {
                 return None;
             }
         };
-        let shrinks = shrinks(observed);
-        let ask = || {
+        let ask = |replicas| {
             let admin = admin.clone();
-            self.views.answer(key, async move { kafka_calls::view(&admin, shrinks).await })
+            self.views.answer(key, async move { kafka_calls::view(&admin, replicas).await })
         };
-        let mut view = ask().await;
-        if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
-            // It was asked before there was need to know.
-            view = ask().await;
+        observed.view = ask(needs_replicas(observed)).await;
+        let unknown = observed.view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none());
+        if unknown && needs_replicas(observed) {
+            // It was asked before there was need to know, or said itself that there is need.
+            observed.view = ask(true).await;
         }
-        observed.view = view;
         Some(admin)
     }
 
@@ -343,14 +356,6 @@ impl Reconciler {
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
     }
-}
-
-/// Whether a pool is to lose nodes.
-fn shrinks(observed: &Observed) -> bool {
-    observed.pools.iter().any(|pool| {
-        let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
-        usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
-    })
 }
 
 /// When to look again.

@@ -263,7 +263,18 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     let there = |kind: &str| -> Api<DynamicObject> {
         Api::namespaced_with(world.client.clone(), &topics, &resource(kind))
     };
+    // Its owner has to let the operator in.
+    world.refused("c", &["watchedNamespace", "kastellan-watch-grant"]).await;
     let rights = [("RoleBinding", "c-entity-topic-operator-role"), ("Role", "c-entity-operator")];
+    for (kind, name) in rights {
+        assert!(there(kind).get_opt(name).await.unwrap().is_none());
+    }
+    let grant = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kastellan-watch-grant"},
+        "data": {"topicOperator": format!("{}/c", world.namespace)},
+    });
+    let grant = serde_json::from_value(grant).unwrap();
+    there("ConfigMap").create(&PostParams::default(), &grant).await.unwrap();
     for (kind, name) in rights {
         wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
     }

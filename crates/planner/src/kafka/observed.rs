@@ -16,8 +16,12 @@ use pki::Material;
 pub struct Observed {
     /// The Kafka resource. `None` only in [`Default`].
     pub kafka: Option<Arc<Kafka>>,
-    /// Node pools labelled with the name of the cluster, sorted by name.
+    /// Node pools of the cluster, sorted by name: see [`membership`](super::transitions::membership).
     pub pools: Vec<Arc<KafkaNodePool>>,
+    /// Names of node pools that carry the label of the cluster and belong to another one, each with the name of that one.
+    pub pools_of_others: BTreeMap<String, String>,
+    /// Names of pod sets that the pools need and that belong to another cluster, each with the name of that one.
+    pub pod_sets_of_others: BTreeMap<String, String>,
     /// Pod sets of the cluster, by name.
     pub pod_sets: BTreeMap<String, Arc<StrimziPodSet>>,
     /// Pods labelled with `strimzi.io/cluster` and `strimzi.io/kind: Kafka`, by name.
@@ -34,6 +38,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
     /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
     pub others: BTreeSet<ObjectId>,
+    /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -69,6 +75,8 @@ pub struct PlanSettings {
     pub network_policies: bool,
     /// Whether PodDisruptionBudgets are made.
     pub pod_disruption_budgets: bool,
+    /// Whether the operator may make ClusterRoleBindings, with which pods read the rack label of their Kubernetes node.
+    pub cluster_role_bindings: bool,
     /// Whether PKCS #12 trust stores are put beside the certificates of the authorities.
     pub pkcs12: bool,
     /// Namespace of the operator.
@@ -104,6 +112,7 @@ impl Default for PlanSettings {
             image_pull_secrets: Vec::new(),
             network_policies: true,
             pod_disruption_budgets: true,
+            cluster_role_bindings: true,
             pkcs12: true,
             operator_namespace: None,
             operator_namespace_labels: BTreeMap::new(),

@@ -6,6 +6,7 @@ use api::{annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster::Cluster;
+use super::existing;
 use super::observed::Observed;
 use objects::Deletion;
 use objects::DesiredObject;
@@ -41,8 +42,9 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
     }
     for (name, claim) in &observed.claims {
         let deletable = annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM);
+        let all = claim.metadata.labels.as_ref();
         let in_use = observed.pods.values().any(|pod| mounts(pod, name));
-        if is_kafkas(cluster, claim.metadata.labels.as_ref()) && deletable && !in_use {
+        if is_kafkas(cluster, all) && deletable && !in_use && is_given_up(cluster, observed, name, all) {
             found.insert(reference("v1", "PersistentVolumeClaim", name), claim.metadata.uid.clone());
         }
     }
@@ -84,6 +86,26 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
     }
     let unwanted = found.into_iter().filter(|(object, _)| !keep.contains(object));
     unwanted.map(|(object, uid)| Deletion { object, uid }).collect()
+}
+
+/// Whether the node of a claim left the cluster for good, or stays and has lost the volume: Kafka said that it does not
+/// know the node any more. What a pool owns that was deleted goes with it, by Kubernetes.
+fn is_given_up(
+    cluster: &Cluster,
+    observed: &Observed,
+    claim: &str,
+    labels: Option<&BTreeMap<String, String>>,
+) -> bool {
+    let node = cluster.pools.iter().find_map(|pool| {
+        existing::node_of_claim(&cluster.name, &pool.name, claim, labels).map(|id| (pool, id))
+    });
+    let Some((pool, id)) = node else { return false };
+    if pool.nodes.contains(&id) {
+        return true;
+    }
+    let Some(view) = &observed.view else { return false };
+    let Some(quorum) = &view.quorum else { return false };
+    !view.registered_brokers.contains(&id) && !quorum.voters.contains_key(&id)
 }
 
 /// Whether a pod was made with the claim. A volume that left its pool is in use until the pod was made anew.

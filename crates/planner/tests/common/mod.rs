@@ -8,6 +8,9 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod at_work;
+pub mod java_properties;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +27,7 @@ use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
 /// A cluster on paper.
+#[derive(Clone)]
 pub struct World {
     pub observed: Observed,
     pub now: Timestamp,
@@ -119,7 +123,8 @@ impl World {
         }
     }
 
-    fn store(&mut self, desired: &DesiredObject) {
+    /// Writes one object.
+    pub fn store(&mut self, desired: &DesiredObject) {
         let name = desired.reference.name.clone();
         let mut object = desired.object.clone();
         self.version += 1;

@@ -7,6 +7,7 @@ mod basics;
 mod endings;
 mod faults;
 mod guests;
+mod hostile;
 mod idle;
 mod lost;
 mod meanwhile;

@@ -67,6 +67,11 @@ fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
         kafka: Some(Arc::new(kafka)),
         pools: vec![Arc::new(pool)],
         settings: Arc::new(settings),
+        watch_grants: [(
+            watched.to_owned(),
+            [(api::watch_grant::TOPIC_OPERATOR.to_owned(), format!("{home}/{CLUSTER}"))].into(),
+        )]
+        .into(),
         ..Observed::default()
     };
     let (cluster, _) = validate(&observed).unwrap();

@@ -1,6 +1,8 @@
 //! `log4j2.properties` of the nodes and of the entity operator.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+
+use api::properties;
 
 use crate::kafka::cluster::Logging;
 
@@ -33,23 +35,27 @@ fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
         Logging::External(text) => return with_monitor_interval(text),
         Logging::Inline(chosen) => chosen,
     };
-    let mut text = String::from(
-        "name = config\nmonitorInterval = 30\n\nappender.console.type = Console\nappender.console.name = STDOUT\n\
-         appender.console.layout.type = PatternLayout\n\
-         appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %-5p [%t] %c{1}:%L - %m%n\n\n",
-    );
     let root = chosen
         .get("rootLogger.level")
         .or_else(|| chosen.get("kafka.root.logger.level"))
         .map_or("INFO", String::as_str);
-    let _ = writeln!(text, "rootLogger.level = {root}");
-    text.push_str("rootLogger.appenderRefs = console\nrootLogger.appenderRef.console.ref = STDOUT\n\n");
+    let mut lines = Lines::default();
+    for (name, value) in [
+        ("name", "config"),
+        ("monitorInterval", "30"),
+        ("appender.console.type", "Console"),
+        ("appender.console.name", "STDOUT"),
+        ("appender.console.layout.type", "PatternLayout"),
+        ("appender.console.layout.pattern", "%d{yyyy-MM-dd HH:mm:ss} %-5p [%t] %c{1}:%L - %m%n"),
+        ("rootLogger.level", root),
+        ("rootLogger.appenderRefs", "console"),
+        ("rootLogger.appenderRef.console.ref", "STDOUT"),
+    ] {
+        lines.set(name, value);
+    }
     // A logger of the user's replaces a default one of the same name; both notations are understood:
     // `logger.x.name`/`logger.x.level` pairs and `log4j.logger.NAME` or plain names with a level.
-    let mut named = std::collections::BTreeMap::new();
-    for (name, level) in defaults {
-        named.insert((*name).to_owned(), (*level).to_owned());
-    }
+    let mut named: BTreeMap<&str, &str> = defaults.iter().copied().collect();
     let mut further = Vec::new();
     for (key, value) in chosen {
         if key == "rootLogger.level" || key == "kafka.root.logger.level" {
@@ -57,26 +63,44 @@ fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
         }
         if let Some(id) = key.strip_prefix("logger.").and_then(|rest| rest.strip_suffix(".level")) {
             let name = chosen.get(&format!("logger.{id}.name")).map_or(id, String::as_str);
-            named.insert(name.to_owned(), value.clone());
+            named.insert(name, value);
         } else if key.starts_with("logger.") && key.ends_with(".name") {
             if !chosen.contains_key(&key.replace(".name", ".level")) {
-                further.push((key.clone(), value.clone()));
+                further.push((key, value));
             }
         } else if let Some(name) = key.strip_prefix("log4j.logger.") {
-            named.insert(name.to_owned(), value.clone());
+            named.insert(name, value);
         } else if key.starts_with("appender.") || key.starts_with("rootLogger.") || key == "monitorInterval" {
-            further.push((key.clone(), value.clone()));
+            further.push((key, value));
         } else {
-            named.insert(key.clone(), value.clone());
+            named.insert(key, value);
         }
     }
     for (position, (name, level)) in named.iter().enumerate() {
-        let _ = writeln!(text, "logger.l{position}.name = {name}\nlogger.l{position}.level = {level}");
+        lines.set(&format!("logger.l{position}.name"), name);
+        lines.set(&format!("logger.l{position}.level"), level);
     }
     for (key, value) in further {
-        let _ = writeln!(text, "{key} = {value}");
+        lines.set(key, value);
     }
-    text
+    lines.text()
+}
+
+/// Names and values in the order in which they were first set. Of a name that is set again, the last value counts.
+#[derive(Default)]
+struct Lines<'a>(Vec<(String, &'a str)>);
+
+impl<'a> Lines<'a> {
+    fn set(&mut self, name: &str, value: &'a str) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, present)) => *present = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.iter().map(|(name, value)| properties::line(name, value)).collect()
+    }
 }
 
 /// Log4j looks for changes of the file only when told to.
@@ -84,14 +108,14 @@ fn with_monitor_interval(text: &str) -> String {
     if text.lines().any(|line| line.trim_start().starts_with("monitorInterval")) {
         text.to_owned()
     } else {
-        format!("{}\nmonitorInterval = 30\n", text.trim_end())
+        // At the beginning: a last line that ends in a back slash would swallow what follows it.
+        format!("monitorInterval=30\n{text}")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_users_logger_replaces_the_default_one_in_either_notation() {
@@ -102,17 +126,17 @@ mod tests {
             ("kafka.authorizer.logger".to_owned(), "TRACE".to_owned()),
         ]);
         let text = kafka(&Logging::Inline(chosen));
-        assert!(text.contains("rootLogger.level = WARN"));
+        assert!(text.contains("rootLogger.level=WARN"));
         assert_eq!(text.matches("kafka.log.LogCleaner").count(), 1);
-        let cleaner = text.lines().position(|line| line.ends_with("= kafka.log.LogCleaner")).unwrap();
-        assert!(text.lines().nth(cleaner + 1).unwrap().ends_with("= DEBUG"));
-        assert!(text.contains("= TRACE"));
+        let cleaner = text.lines().position(|line| line.ends_with("=kafka.log.LogCleaner")).unwrap();
+        assert!(text.lines().nth(cleaner + 1).unwrap().ends_with("=DEBUG"));
+        assert!(text.contains("=TRACE"));
     }
 
     #[test]
     fn an_external_file_is_kept_and_watched_for_changes() {
         let text = kafka(&Logging::External("rootLogger.level = INFO\n".to_owned()));
-        assert_eq!(text, "rootLogger.level = INFO\nmonitorInterval = 30\n");
+        assert_eq!(text, "monitorInterval=30\nrootLogger.level = INFO\n");
         let own = "monitorInterval = 5\nrootLogger.level = INFO\n";
         assert_eq!(kafka(&Logging::External(own.to_owned())), own);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use api::properties;
+
 use crate::kafka::cluster::{
     Authorization, CONTROLLER_PORT, Cluster, Listener, ListenerAuthentication, Node, Pool, Quorum,
     REPLICATION_PORT, Rack,
@@ -24,8 +26,7 @@ struct Lines(String);
 
 impl Lines {
     fn set(&mut self, name: &str, value: impl std::fmt::Display) {
-        // Writing into a String cannot fail.
-        let _ = writeln!(self.0, "{name}={value}");
+        self.0.push_str(&properties::line(name, &value.to_string()));
     }
 }
 
@@ -68,11 +69,11 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
 
 /// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
 pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
-    let mut text = fixed(cluster, node);
+    let mut lines = Lines(fixed(cluster, node));
     for (name, value) in user_options(cluster) {
-        let _ = writeln!(text, "{name}={}", escape(value));
+        lines.set(name, value);
     }
-    text
+    lines.0
 }
 
 /// The user's options and the one default that the operator sets for them.
@@ -153,7 +154,7 @@ fn client_listener(lines: &mut Lines, listener: &Listener) {
         }
         ListenerAuthentication::Custom { config, .. } => {
             for (name, value) in config {
-                lines.set(&format!("{prefix}{name}"), escape(value));
+                lines.set(&format!("{prefix}{name}"), value);
             }
         }
     }
@@ -246,11 +247,5 @@ fn authorization(cluster: &Cluster, lines: &mut Lines) {
     lines.set("authorizer.class.name", class);
     let mut users = api::principals::super_users(&cluster.name);
     users.extend(extra.iter().map(|user| format!("User:{}", user.strip_prefix("User:").unwrap_or(user))));
-    lines.set("super.users", escape(&users.join(";")));
-}
-
-/// A value as the properties format needs it: back slashes and line ends escaped, leading blanks kept.
-fn escape(value: &str) -> String {
-    let escaped = value.replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n");
-    if escaped.starts_with(' ') { format!("\\{escaped}") } else { escaped }
+    lines.set("super.users", users.join(";"));
 }

@@ -76,10 +76,24 @@ pub fn is_forbidden(name: &str) -> bool {
     !EXCEPTIONS.contains(&lower.as_str()) && FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
 }
 
+/// Whether a name can be one of an option: no character in it means anything in a properties file or a list.
+pub fn is_option_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// What is wrong with a name that is none.
+pub fn no_option_name(name: &str) -> String {
+    format!("{name:?} is not the name of an option: use letters, digits, '.', '_' and '-' only")
+}
+
 /// Sorts the `config` map of a resource.
 pub fn sort<'a>(raw: impl IntoIterator<Item = (&'a String, &'a Value)>, model: &Model) -> UserConfig {
     let mut sorted = UserConfig::default();
     for (name, value) in raw {
+        if !is_option_name(name) {
+            sorted.complaints.push(no_option_name(name));
+            continue;
+        }
         if is_forbidden(name) {
             sorted.forbidden.push(name.clone());
             continue;

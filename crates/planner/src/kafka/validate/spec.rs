@@ -12,13 +12,14 @@ use api::{Kafka, annotations};
 use kube_core::ResourceExt;
 
 use super::pools::{jvm, templates};
-use super::{Findings, listeners, quorum};
+use super::{Findings, listeners, text};
 use crate::kafka::cluster::{
-    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Rack,
+    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Quorum, Rack,
 };
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
 use crate::kafka::versions::{self, KafkaVersion};
+use crate::kafka::watched_namespace;
 use pki::Material;
 
 /// Material that becomes the cluster id.
@@ -42,6 +43,7 @@ pub fn validate(
     observed: &Observed,
     exclusion: &ExclusionPattern,
     mut pools: Vec<Pool>,
+    quorum: Quorum,
     findings: &mut Findings,
 ) -> Option<Cluster> {
     let spec = &kafka.spec.kafka;
@@ -59,7 +61,10 @@ pub fn validate(
     });
     let kafka_templates = templates(spec.template.as_ref());
     let kafka_jvm = spec.jvm_options.as_ref().map(jvm);
+    text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
     for (pool, raw) in pools.iter_mut().zip(&observed.pools) {
+        let field = format!("KafkaNodePool {} spec.jvmOptions", pool.name);
+        text::jvm(raw.spec.jvm_options.as_ref(), &field, findings);
         pool.templates = kafka_templates.overlaid(&pool.templates);
         if raw.spec.jvm_options.is_none()
             && let Some(jvm) = &kafka_jvm
@@ -75,7 +80,6 @@ pub fn validate(
     let maintenance_windows = windows(kafka, findings);
     let entity_operator = entity_operator(kafka, &namespace, observed, findings);
     not_yet(kafka, findings);
-    let quorum = quorum::of(observed, &pools);
     Some(Cluster {
         uid: kafka.uid().unwrap_or_default(),
         labels,
@@ -251,6 +255,7 @@ fn config(
 fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorization {
     let Some(raw) = &spec.authorization else { return Authorization::None };
     let super_users = raw.super_users.clone().unwrap_or_default();
+    text::super_users(&super_users, findings);
     match raw.type_ {
         AuthorizationType::Simple => Authorization::Simple { super_users },
         AuthorizationType::Custom => {
@@ -261,6 +266,7 @@ fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorizat
                     "is missing: name the Java class of the authorizer",
                 );
             }
+            text::class(&class, "spec.kafka.authorization.authorizerClass", findings);
             Authorization::Custom {
                 class,
                 super_users,
@@ -278,8 +284,11 @@ fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
         RackType::EnvironmentVariable => ("envVarName", &raw.env_var_name, Rack::EnvironmentVariable),
     };
     let value = value.clone().filter(|value| !value.is_empty());
-    if value.is_none() {
-        findings.problem(format!("spec.kafka.rack.{field}"), "is missing");
+    let path = format!("spec.kafka.rack.{field}");
+    match &value {
+        None => findings.problem(path, "is missing"),
+        Some(name) if field == "envVarName" => text::environment_variable(name, &path, findings),
+        Some(_) => {}
     }
     value.map(make)
 }
@@ -288,7 +297,9 @@ fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
 fn logging(raw: Option<&RawLogging>, field: &str, observed: &Observed, findings: &mut Findings) -> Logging {
     let Some(raw) = raw else { return Logging::Inline(BTreeMap::new()) };
     if raw.type_ == LoggingType::Inline {
-        return Logging::Inline(raw.loggers.clone().unwrap_or_default());
+        let loggers = raw.loggers.clone().unwrap_or_default();
+        text::loggers(&loggers, field, findings);
+        return Logging::Inline(loggers);
     }
     let path = format!("{field}.valueFrom.configMapKeyRef");
     let Some(reference) = raw.value_from.as_ref().and_then(|source| source.config_map_key_ref.as_ref())
@@ -381,27 +392,23 @@ fn entity_operator(
 ) -> Option<EntityOperator> {
     let raw = kafka.spec.entity_operator.as_ref()?;
     let settings = &observed.settings;
-    let mut watched = |asked: Option<&String>, field: &str| -> String {
-        let asked = asked.filter(|asked| !asked.is_empty());
-        if let Some(other) =
-            asked.filter(|asked| *asked != namespace && !settings.entity_operator_watched_namespace)
-        {
-            findings.problem(
-                format!("{field}.watchedNamespace"),
-                format!(
-                    "{other:?} is not the namespace of the cluster: remove it, or set \
-                     STRIMZI_ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED=true on the operator"
-                ),
-            );
+    let mut watched = |asked: Option<&String>, grant: &str, field: &str| -> String {
+        let asked = asked.filter(|asked| !asked.is_empty()).cloned().unwrap_or_else(|| namespace.to_owned());
+        if let Some(why) = watched_namespace::refusal(observed, kafka, grant, &asked) {
+            findings.problem(format!("{field}.watchedNamespace"), why);
         }
-        asked.cloned().unwrap_or_else(|| namespace.to_owned())
+        asked
     };
     let topic_field = "spec.entityOperator.topicOperator";
     let user_field = "spec.entityOperator.userOperator";
-    let topic_namespace =
-        raw.topic_operator.as_ref().map(|raw| watched(raw.watched_namespace.as_ref(), topic_field));
-    let user_namespace =
-        raw.user_operator.as_ref().map(|raw| watched(raw.watched_namespace.as_ref(), user_field));
+    let topic_namespace = raw
+        .topic_operator
+        .as_ref()
+        .map(|raw| watched(raw.watched_namespace.as_ref(), api::watch_grant::TOPIC_OPERATOR, topic_field));
+    let user_namespace = raw
+        .user_operator
+        .as_ref()
+        .map(|raw| watched(raw.watched_namespace.as_ref(), api::watch_grant::USER_OPERATOR, user_field));
     let topic =
         raw.topic_operator.as_ref().zip(topic_namespace).map(|(raw, watched_namespace)| EntityContainer {
             image: raw

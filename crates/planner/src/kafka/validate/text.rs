@@ -1,0 +1,149 @@
+//! Text of the user's that ends up in properties files, in lists joined by a separator and in command lines: what would
+//! mean something else there is refused, with what to write instead.
+
+use std::collections::BTreeMap;
+
+use api::common::jvm::JvmOptions;
+
+use super::Findings;
+use crate::kafka::config::user;
+
+/// Refuses control characters. `what` says what the text is ("a level").
+fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
+    if value.chars().any(char::is_control) {
+        findings.problem(
+            field,
+            format!("{value:?} is not {what}: remove line ends and other control characters"),
+        );
+    }
+}
+
+/// Items of `super.users`, which Kafka separates by `;`.
+pub fn super_users(users: &[String], findings: &mut Findings) {
+    for (index, user) in users.iter().enumerate() {
+        let field = format!("spec.kafka.authorization.superUsers[{index}]");
+        if user.strip_prefix("User:").unwrap_or(user).trim().is_empty() {
+            findings.problem(
+                field,
+                format!("{user:?} names nobody: write a name such as CN=admin, or remove the item"),
+            );
+        } else if user.contains(';') {
+            findings.problem(
+                field,
+                format!("{user:?} holds the separator ';': write each principal as an item of its own"),
+            );
+        } else {
+            plain(user, &field, "the name of a principal", findings);
+        }
+    }
+}
+
+/// Name of a Java class.
+pub fn class(name: &str, field: &str, findings: &mut Findings) {
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$')) {
+        findings.problem(
+            field,
+            format!("{name:?} is not the name of a Java class: write it like com.example.MyAuthorizer"),
+        );
+    }
+}
+
+/// Name of an environment variable, as Kubernetes allows it.
+pub fn environment_variable(name: &str, field: &str, findings: &mut Findings) {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_known) {
+        findings.problem(
+            field,
+            format!(
+                "{name:?} is not the name of an environment variable: use letters, digits, '_', '-' and '.', and no \
+                 digit at the beginning"
+            ),
+        );
+    }
+}
+
+/// A host name or address, which stands in the list of the advertised listeners.
+pub fn host(name: &str, field: &str, findings: &mut Findings) {
+    if let Some(complaint) = host_complaint(name) {
+        findings.problem(field, format!("{name:?} {complaint}"));
+    }
+}
+
+/// A template of host names with `{nodeId}` and `{nodePodName}`.
+pub fn host_template(template: &str, field: &str, findings: &mut Findings) {
+    let filled = template.replace("{nodeId}", "0").replace("{nodePodName}", "pod");
+    if filled.contains(['{', '}']) {
+        findings.problem(
+            field,
+            format!("{template:?} has an unknown placeholder: {{nodeId}} and {{nodePodName}} are known"),
+        );
+    } else if let Some(complaint) = host_complaint(&filled) {
+        findings.problem(field, format!("{template:?} {complaint}"));
+    }
+}
+
+fn host_complaint(name: &str) -> Option<&'static str> {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_address = || {
+        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+        bare.parse::<std::net::Ipv6Addr>().is_ok()
+    };
+    let is_host = !name.is_empty() && (name.chars().all(is_known) || is_address());
+    (!is_host).then_some(
+        "is not a host name: use letters, digits, '.', '-' and '_', or an IP address; the port has a field of its own",
+    )
+}
+
+/// Names of options of a listener; says whether the name may be used.
+pub fn option_name(name: &str, field: &str, findings: &mut Findings) -> bool {
+    let known = user::is_option_name(name);
+    if !known {
+        findings.problem(field, user::no_option_name(name));
+    }
+    known
+}
+
+/// Loggers and their levels.
+pub fn loggers(loggers: &BTreeMap<String, String>, field: &str, findings: &mut Findings) {
+    for (name, level) in loggers {
+        let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
+        if name.is_empty() || !name.chars().all(is_known) {
+            findings.problem(
+                format!("{field}.loggers"),
+                format!(
+                    "{name:?} is not the name of a logger: use letters, digits, '.', '_', '-' and '$' only"
+                ),
+            );
+        } else {
+            plain(level, &format!("{field}.loggers.{name}"), "a level or a setting of one line", findings);
+        }
+    }
+}
+
+/// Arguments of the JVM.
+pub fn jvm(options: Option<&JvmOptions>, field: &str, findings: &mut Findings) {
+    let Some(options) = options else { return };
+    for (index, property) in options.java_system_properties.iter().flatten().enumerate() {
+        let field = format!("{field}.javaSystemProperties[{index}]");
+        if let Some(name) = &property.name {
+            let is_name = !name.is_empty() && !name.contains('=');
+            if !is_name {
+                findings.problem(
+                    format!("{field}.name"),
+                    format!("{name:?} is not the name of a system property: write it like com.example.name"),
+                );
+            }
+            plain(name, &format!("{field}.name"), "the name of a system property", findings);
+        }
+        plain(
+            property.value.as_deref().unwrap_or_default(),
+            &format!("{field}.value"),
+            "a value of one line",
+            findings,
+        );
+    }
+    for (name, value) in options.xx.iter().flatten() {
+        plain(name, &format!("{field}.-XX"), "the name of an option of the JVM", findings);
+        plain(value, &format!("{field}.-XX"), "the value of an option of the JVM", findings);
+    }
+}
