@@ -210,10 +210,7 @@ fn from_template(
     asked: Option<&BTreeMap<String, String>>,
 ) -> Result<BTreeMap<String, String>, MetadataError> {
     let asked = asked.cloned().unwrap_or_default();
-    let reserved = |key: &str| {
-        [labels::STRIMZI_DOMAIN, labels::KASTELLAN_DOMAIN].iter().any(|domain| key.starts_with(domain))
-    };
-    let keys: Vec<&str> = asked.keys().map(String::as_str).filter(|key| reserved(key)).collect();
+    let keys: Vec<&str> = asked.keys().map(String::as_str).filter(|key| labels::is_reserved(key)).collect();
     if keys.is_empty() { Ok(asked) } else { Err(MetadataError::Reserved { field, keys: keys.join(", ") }) }
 }
 
