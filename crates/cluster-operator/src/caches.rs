@@ -70,6 +70,8 @@ impl PlainKind {
 /// All caches. Cheap to clone.
 #[derive(Clone)]
 pub struct Caches {
+    /// Where the operator works.
+    pub namespaces: Namespaces,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Node pools.
@@ -110,6 +112,7 @@ impl Caches {
         let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
         let small = Start { largest: limits.largest_secret, ..start };
         Self {
+            namespaces: namespaces.clone(),
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),

@@ -75,9 +75,13 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     feed_by_label(&caches.config_maps, queue);
     feed_by_label(&caches.deployments, queue);
     for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
-        let add = queue.clone();
+        let (add, namespaces) = (queue.clone(), caches.namespaces.clone());
         kind.cache.on_change(move |event| {
-            add.add(event.latest().cluster.clone());
+            // A binding may be that of a cluster that another operator looks after.
+            let cluster = &event.latest().cluster;
+            if namespaces.contains(&cluster.namespace) {
+                add.add(cluster.clone());
+            }
         });
     }
     for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {

@@ -282,7 +282,12 @@ impl Applier {
         let params = PatchParams::apply(&self.manager);
         let mut result = self.request(ACTION, &subject, api.patch(&subject.key.name, &params, &patch)).await;
         if result.as_ref().is_err_and(ApplyError::is_conflict) {
-            tracing::debug!(object = %subject, "fields belong to another manager, taking them over");
+            if live.is_none() {
+                // Our caches did not know it: it was somebody else's.
+                tracing::warn!(object = %subject, "somebody else made it, taking it over");
+            } else {
+                tracing::debug!(object = %subject, "fields belong to another manager, taking them over");
+            }
             let forced = params.force();
             result = self.request(ACTION, &subject, api.patch(&subject.key.name, &forced, &patch)).await;
         }

@@ -301,3 +301,26 @@ pub async fn kafka_status(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_of_another_cluster_is_known_by_its_labels_or_its_subject() {
+        let object = |kind: &str, cluster: &str, namespace: &str| {
+            json!({"metadata": {"labels": {"strimzi.io/kind": kind, "strimzi.io/cluster": cluster}},
+                "subjects": [{"namespace": namespace}]})
+        };
+        let ours = object("Kafka", "c", "ns");
+        assert_eq!(other_owner(&ours, &ours), None);
+        assert_eq!(other_owner(&object("Kafka", "d", "ns"), &ours).as_deref(), Some("Kafka d"));
+        assert_eq!(other_owner(&object("KafkaConnect", "c", "ns"), &ours).as_deref(), Some("KafkaConnect c"));
+        let elsewhere = other_owner(&object("Kafka", "c", "there"), &ours);
+        assert_eq!(elsewhere.as_deref(), Some("Kafka c of namespace there"));
+        // Somebody took the labels off: they are put back.
+        assert_eq!(other_owner(&json!({"metadata": {}}), &ours), None);
+    }
+}

@@ -86,16 +86,18 @@ impl Observer {
         })
     }
 
-    /// Pod sets of other clusters that have the names of those that the pools need.
+    /// Pod sets of other clusters that have the names of those that the pools need, each with whose it is.
     fn pod_sets_of_others(&self, key: &ObjectRef, pools: &[Arc<KafkaNodePool>]) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for pool in pools {
             let name = api::names::pod_set(&key.name, &pool.name_any());
-            let set = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name));
-            if let Some(cluster) = set.as_ref().and_then(|set| caches::cluster_of(&**set))
-                && cluster != key.name
-            {
-                found.insert(name, cluster.to_owned());
+            let Some(set) = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name)) else {
+                continue;
+            };
+            let cluster = caches::cluster_of(&*set).unwrap_or_default();
+            let kind = set.labels().get(api::labels::KIND).map_or("Kafka", String::as_str);
+            if cluster != key.name || kind != "Kafka" {
+                found.insert(name, format!("{kind} {cluster}"));
             }
         }
         found

@@ -168,6 +168,6 @@ async fn two_clusters_whose_pod_sets_would_have_one_name_do_not_take_them_from_e
     let before = world.versions("a").await;
     world.apply(&pool("a-b", "c", 1)).await;
     world.apply(&small("a-b")).await;
-    world.refused("a-b", &["KafkaNodePool c metadata.name", "a-b-c", "cluster a"]).await;
+    world.refused("a-b", &["KafkaNodePool c metadata.name", "a-b-c", "Kafka a"]).await;
     assert_eq!(world.versions("a").await, before);
 }

@@ -63,7 +63,7 @@ fn say_membership(observed: &Observed, cluster: &str, findings: &mut Findings) {
             findings.problem(
                 format!("KafkaNodePool {name} metadata.name"),
                 format!(
-                    "its StrimziPodSet would be called {set}, which is that of a pool of cluster {other}: give the pool \
+                    "its StrimziPodSet would be called {set}, which is that of {other}: give the pool \
                      another name"
                 ),
             );
