@@ -63,6 +63,14 @@ pub mod reasons {
     pub const KAFKA_METADATA_VERSION: &str = "KafkaMetadataVersion";
     /// Changing the metadata version failed.
     pub const METADATA_UPDATE_FAILED: &str = "MetadataUpdateFailed";
+    /// A restart is due and cannot be made yet; the transition time says since when.
+    pub const ROLLING_UPDATE_WAITS: &str = "RollingUpdateWaits";
+    /// Partitions have one replica, on storage that a restart of its broker destroys.
+    pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
+    /// A pod does not become ready, and something says why.
+    pub const POD_NOT_READY: &str = "PodNotReady";
+    /// Kubernetes refused a request, or did not answer.
+    pub const KUBERNETES_ERROR: &str = "KubernetesError";
     /// A volume could not be made larger.
     pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
 }

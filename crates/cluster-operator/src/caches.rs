@@ -1,6 +1,6 @@
 //! The watches of the cluster operator: one per kind, shared by all that need it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::{Client, Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
@@ -25,6 +25,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use planner::kafka::deleted_cluster::TopicBinding;
+use planner::kafka::observed::Other;
 
 /// What belongs to Kafka clusters, and not to their topics and users.
 const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
@@ -37,6 +38,8 @@ const FOREIGN: &str = "!strimzi.io/kind";
 pub struct Plain {
     /// The cluster that it belongs to.
     pub cluster: ObjectRef,
+    /// What planning knows of it.
+    pub facts: Other,
     /// The object, for comparison with the desired one.
     pub object: Stored,
 }
@@ -53,11 +56,12 @@ pub struct PlainKind {
 }
 
 impl PlainKind {
-    fn reference(&self, key: ObjectRef) -> ObjectId {
+    /// Names an object of the kind.
+    pub fn reference(&self, key: ObjectRef) -> ObjectId {
         ObjectId {
             api_version: self.api_version.clone(),
             kind: self.kind.clone(),
-            namespace: Some(key.namespace),
+            namespace: Some(key.namespace).filter(|namespace| !namespace.is_empty()),
             name: key.name,
         }
     }
@@ -84,6 +88,9 @@ pub struct Caches {
     pub deployments: Cache<Deployment>,
     /// The other kinds.
     pub plain: Vec<PlainKind>,
+    /// The bindings by which brokers read their rack. They are cluster-wide: an installation may lack the right to watch
+    /// them, and works without, so nothing waits for this cache.
+    pub cluster_role_bindings: PlainKind,
     /// Resource versions of Secrets that somebody else made.
     pub foreign_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
@@ -122,6 +129,7 @@ impl Caches {
                 start.plain::<NetworkPolicy>(),
                 start.plain::<PodDisruptionBudget>(),
             ],
+            cluster_role_bindings: start.cluster_role_bindings(),
             foreign_secrets: start.versions::<Secret>(),
             foreign_config_maps: start.versions::<ConfigMap>(),
         }
@@ -154,17 +162,21 @@ impl Caches {
             "ConfigMap" => value(&self.config_maps, &key),
             "Deployment" => value(&self.deployments, &key),
             kind => {
-                let known = self.plain.iter().find(|plain| plain.kind == kind)?;
+                let known = self.all_plain().find(|plain| plain.kind == kind)?;
                 known.cache.get(&key).map(|plain| plain.object.value())
             }
         }
     }
 
-    /// Names of all objects of one cluster whose kind planning does not look into, also of those in other namespaces
-    /// that its entity operator works in.
-    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<ObjectId> {
-        let mut found = BTreeSet::new();
-        for kind in &self.plain {
+    fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
+        self.plain.iter().chain([&self.cluster_role_bindings])
+    }
+
+    /// All objects of one cluster whose kind planning does not look into, also those in other namespaces that its entity
+    /// operator works in.
+    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeMap<ObjectId, Other> {
+        let mut found = BTreeMap::new();
+        for kind in self.all_plain() {
             for (key, plain) in kind.cache.entries() {
                 if plain.cluster != *cluster {
                     continue;
@@ -172,7 +184,7 @@ impl Caches {
                 if kind.kind == "RoleBinding" && key.namespace != cluster.namespace {
                     found.extend(self.role_of(cluster, &key.namespace, &plain));
                 }
-                found.insert(kind.reference(key));
+                found.insert(kind.reference(key), plain.facts.clone());
             }
         }
         found
@@ -180,18 +192,18 @@ impl Caches {
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
     /// counts only while no cluster of another namespace refers to it too.
-    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<ObjectId> {
+    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
         let referred = |plain: &Plain| plain.object.value()["roleRef"]["name"].as_str().map(str::to_owned);
         let role = ObjectRef::new(namespace, referred(binding)?);
         let kind = |kind: &str| self.plain.iter().find(|plain| plain.kind == kind);
         let roles = kind("Role")?;
-        roles.cache.get(&role)?;
+        let facts = roles.cache.get(&role)?.facts.clone();
         let shared = kind("RoleBinding")?.cache.entries().iter().any(|(key, plain)| {
             key.namespace == namespace
                 && plain.cluster != *cluster
                 && referred(plain).as_ref() == Some(&role.name)
         });
-        (!shared).then(|| roles.reference(role))
+        (!shared).then(|| (roles.reference(role), facts))
     }
 
     /// Where the topic operators of all clusters work.
@@ -241,6 +253,26 @@ where
 /// Value of the label `strimzi.io/cluster`.
 pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
     object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
+}
+
+/// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
+/// namespace `a-b` and cluster `b-c` of namespace `a` have the same.
+pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
+    let subject = binding.subjects.as_ref()?.first()?;
+    Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
+where
+    K: Resource,
+    K::DynamicType: Default,
+{
+    let dynamic = K::DynamicType::default();
+    PlainKind {
+        api_version: K::api_version(&dynamic).into_owned(),
+        kind: K::kind(&dynamic).into_owned(),
+        cache,
+    }
 }
 
 /// What every watch has in common.
@@ -302,17 +334,21 @@ impl Start<'_> {
                     None
                 };
                 let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
-                Some(Plain { cluster, object: stored })
+                Some(Plain { cluster, facts: Other::of(object.meta()), object: stored })
             },
             |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
         );
         cache.gate_readiness(self.health);
-        let dynamic = K::DynamicType::default();
-        PlainKind {
-            api_version: K::api_version(&dynamic).into_owned(),
-            kind: K::kind(&dynamic).into_owned(),
-            cache,
-        }
+        plain_kind::<K>(cache)
+    }
+
+    fn cluster_role_bindings(&self) -> PlainKind {
+        let watch =
+            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
+        plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
+            let object = Stored::of(&binding).ok()?;
+            Some(Plain { cluster: cluster_of_binding(&binding)?, facts: Other::of(binding.meta()), object })
+        }))
     }
 
     fn versions<K>(&self) -> Cache<String>

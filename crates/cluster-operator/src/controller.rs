@@ -74,7 +74,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     feed_by_label(&caches.secrets, queue);
     feed_by_label(&caches.config_maps, queue);
     feed_by_label(&caches.deployments, queue);
-    for kind in &caches.plain {
+    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
         let add = queue.clone();
         kind.cache.on_change(move |event| {
             add.add(event.latest().cluster.clone());
@@ -209,8 +209,15 @@ fn situation(pod: &Arc<Pod>) -> u64 {
             (&condition.type_, &condition.status, &condition.reason).hash(&mut hasher);
         }
         for container in status.container_statuses.iter().chain(&status.init_container_statuses).flatten() {
-            let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
-            (&container.name, container.ready, waiting.map(|waiting| &waiting.reason)).hash(&mut hasher);
+            let state = container.state.as_ref();
+            let waiting = state.and_then(|state| state.waiting.as_ref());
+            let running = state.is_some_and(|state| state.running.is_some());
+            (&container.name, container.ready, running).hash(&mut hasher);
+            waiting.map(|waiting| (&waiting.reason, &waiting.message)).hash(&mut hasher);
+            // What it left behind when it ended; not how often it did.
+            let last = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+            let ended = state.and_then(|state| state.terminated.as_ref()).or(last);
+            ended.map(|ended| (ended.exit_code, &ended.message)).hash(&mut hasher);
         }
     }
     hasher.finish()

@@ -27,6 +27,8 @@ use operator_runtime::telemetry;
 ///                                            1024 without one); half of it is divided among the namespaces
 ///   KASTELLAN_MAX_OBJECT_KIB                 one object (default 16384)
 ///   KASTELLAN_MAX_SECRET_KIB                 one Secret or ConfigMap of a cluster (default 512)
+///   KASTELLAN_MAX_ANSWER_MIB                 one answer of a broker (default 16); it may take three times as much once it
+///                                            is read, and the clusters read four such answers at a time
 ///
 /// It serves /healthy, /ready and /metrics on port 8080.
 #[derive(Parser)]

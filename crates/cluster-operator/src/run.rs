@@ -18,10 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools, pod_set_of};
+use crate::kafka::admin_clients::Clients;
+use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
+use crate::kafka::roll_metric::RollMetric;
 use crate::node_pools;
-use crate::pod_set;
+use crate::pod_set::apply::{Error as PodSetError, PodSets};
+use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;
 use crate::unreadable;
 
@@ -98,15 +102,16 @@ async fn work(
     let queues = Queues::new();
     feed_pod_sets(&caches, &queues.pod_sets);
     let applier = Applier::new(kubernetes.clone());
+    let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+    let pod_errors = PodErrors::default();
     let pod_sets = tokio::spawn(run_pod_sets(
         tuning(settings, metrics, "StrimziPodSet"),
         caches.clone(),
         queues.clone(),
-        applier.clone(),
+        PodSets::new(applier.clone(), events.clone(), pod_errors.clone(), queues.kafkas.clone()),
         health.clone(),
         stop.clone(),
     ));
-    let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
     unreadable::tell(&caches, &applier, Some(&events), stop);
     let kafkas = if settings.pod_sets_only {
         None
@@ -122,8 +127,13 @@ async fn work(
             health.clone(),
             stop.clone(),
         ));
-        let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
-        let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
+        let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
+        let clients = Clients::new(settings.longest_answer);
+        let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
+        let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
+        let reconciler =
+            Reconciler::new(caches.clone(), applier, observer, answers, events, pod_errors, waiting);
+        let reconciler = Arc::new(reconciler);
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
@@ -253,7 +263,7 @@ async fn run_pod_sets(
     tuning: Tuning,
     caches: Caches,
     queues: Queues,
-    applier: Applier,
+    sets: PodSets,
     health: Health,
     stop: CancellationToken,
 ) {
@@ -266,15 +276,16 @@ async fn run_pod_sets(
         .metrics(tuning.metrics)
         .heartbeat(health.heartbeat("StrimziPodSet"))
         .run(stop, move |key| {
-            let (caches, applier) = (caches.clone(), applier.clone());
+            let (caches, sets) = (caches.clone(), sets.clone());
             async move {
                 // Its last readable state is not what is wished any more.
                 let unreadable = caches.pod_sets.unreadable(&key).is_some();
                 let Some(set) = caches.pod_sets.get(&key).filter(|_| !unreadable) else {
-                    return Ok(Outcome::Done);
+                    sets.forget(&key);
+                    return Ok::<_, PodSetError>(Outcome::Done);
                 };
                 let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
-                pod_set::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
+                sets.reconcile(&set, &pods).await.map(|()| Outcome::Done)
             }
         })
         .await;

@@ -10,6 +10,7 @@ use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 use operator_runtime::telemetry;
 
+use crate::kafka::admin_clients as clients;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::versions;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub http_port: u16,
     /// Bounds for what is held in memory.
     pub limits: Limits,
+    /// Longest answer of a broker that is read, in bytes.
+    pub longest_answer: usize,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
     /// Log level and format.
@@ -71,6 +74,9 @@ impl Settings {
             http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
             limits: Limits::from_env(env),
+            longest_answer: env.integer(clients::MAX_ANSWER, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
+                * 1024
+                * 1024,
             plan: Arc::new(plan_settings(env)),
             telemetry: telemetry::Settings::from_env(env),
         };

@@ -15,7 +15,7 @@ use crate::config::{AdminConfig, BootstrapKind, Security, TlsConfig};
 use crate::connect::split_address;
 use crate::error::check;
 use crate::node::{self, Answer, Command, Shared};
-use crate::wire::{decode, encode};
+use crate::wire::{decode, encode, versions};
 use crate::{AdminError, ErrorCode, KafkaError};
 
 /// First and longest pause between two attempts.
@@ -262,7 +262,7 @@ impl Admin {
         let command = Command::Call {
             name,
             key: R::KEY,
-            versions: R::VERSIONS,
+            versions: versions::<R>(),
             encode: Box::new(move |head| encode(&*content, head)),
             reply,
         };
@@ -271,9 +271,10 @@ impl Admin {
             reason: "the connection's task ended".to_owned(),
         };
         self.node(address).send(command).await.map_err(|_| ended())?;
-        let Answer { version, frame } = answer.await.map_err(|_| ended())??;
-        decode::<R>(frame, version)
-            .map_err(|reason| AdminError::Protocol { address: address.to_owned(), reason })
+        let Answer { version, frame, room } = answer.await.map_err(|_| ended())??;
+        let decoded = decode::<R>(frame, version, self.config().max_answer_memory);
+        drop(room);
+        decoded.map_err(|reason| AdminError::Protocol { address: address.to_owned(), reason })
     }
 
     /// The cluster as last seen.

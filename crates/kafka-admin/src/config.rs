@@ -1,7 +1,10 @@
 //! How to reach a cluster: addresses, TLS, login, time limits.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Settings of an [`crate::Admin`].
 #[derive(Debug, Clone)]
@@ -30,8 +33,46 @@ pub struct AdminConfig {
     /// asked for 1,000 topics at a time, some 2 MB. Decoded, an answer takes several times its length, so that a process
     /// with little memory that does not trust its brokers should take less.
     pub max_answer_bytes: usize,
+    /// What the values of one answer may take in memory once it is decoded. Bytes, default 512 MiB.
+    pub max_answer_memory: usize,
+    /// Room that this client shares with others for long answers. Default: none, they take what they need.
+    pub answer_room: Option<AnswerRoom>,
     /// How many requests of one split call run at once. Default 4.
     pub concurrency: usize,
+}
+
+/// Memory for long answers, shared by the clients of many clusters: together they hold no more at a time.
+#[derive(Debug, Clone)]
+pub struct AnswerRoom {
+    kilobytes: u32,
+    free: Arc<Semaphore>,
+}
+
+/// A part of an [`AnswerRoom`].
+pub(crate) type Room = OwnedSemaphorePermit;
+
+/// Answers up to this length need no room. Bytes.
+const SHORT_ANSWER: usize = 64 * 1024;
+
+/// How many times its length an answer takes while it is read and decoded.
+const DECODED: usize = 4;
+
+impl AnswerRoom {
+    /// Of this many bytes.
+    pub fn new(bytes: usize) -> Self {
+        let kilobytes = u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+        Self { kilobytes, free: Arc::new(Semaphore::new(kilobytes as usize)) }
+    }
+
+    /// Waits for the room that an answer of this length takes. `None`: it is so short that it needs none.
+    pub(crate) async fn take(&self, length: usize) -> Option<Room> {
+        if length <= SHORT_ANSWER {
+            return None;
+        }
+        let wanted = u32::try_from(length * DECODED / 1024).unwrap_or(u32::MAX).min(self.kilobytes);
+        // It is never closed.
+        Arc::clone(&self.free).acquire_many_owned(wanted).await.ok()
+    }
 }
 
 impl AdminConfig {
@@ -47,6 +88,8 @@ impl AdminConfig {
             connect_timeout: Duration::from_secs(10),
             max_request_bytes: 900_000,
             max_answer_bytes: 64 * 1024 * 1024,
+            max_answer_memory: 512 * 1024 * 1024,
+            answer_room: None,
             concurrency: 4,
         }
     }
@@ -83,6 +126,18 @@ impl AdminConfig {
     /// With another limit for the length of an answer.
     pub fn with_max_answer_bytes(mut self, limit: usize) -> Self {
         self.max_answer_bytes = limit;
+        self
+    }
+
+    /// With another limit for what the values of an answer take in memory.
+    pub fn with_max_answer_memory(mut self, limit: usize) -> Self {
+        self.max_answer_memory = limit;
+        self
+    }
+
+    /// With room for long answers that is shared with other clients.
+    pub fn with_answer_room(mut self, room: AnswerRoom) -> Self {
+        self.answer_room = Some(room);
         self
     }
 

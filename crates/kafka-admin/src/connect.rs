@@ -15,11 +15,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
+use crate::bounded::Bounded;
 use crate::config::Sasl;
 use crate::node::Shared;
 use crate::sasl::{Scram, ScramMechanism, plain};
 use crate::wire::{Head, common_version, decode, encode, read_frame};
 use crate::{AdminError, ErrorCode, tls};
+
+/// Longest answer while a connection is made. Bytes; a list of all versions has less than 1,000.
+const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// A byte stream, encrypted or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -132,7 +136,7 @@ impl Setup<'_> {
         let done = async {
             self.stream.write_all(&frame).await?;
             self.stream.flush().await?;
-            read_frame(&mut self.stream, self.shared.config.max_answer_bytes).await
+            read_frame(&mut self.stream, LONGEST_ANSWER.min(self.shared.config.max_answer_bytes)).await
         };
         done.await.map_err(|error| io_error(self.address, &error, closed))
     }
@@ -146,17 +150,20 @@ impl Setup<'_> {
             .with_client_software_name(StrBytes::from_static_str("kastellan"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
         let mut frame = self.frame(&request, ApiVersionsRequest::VERSIONS.max).await?;
+        let most = self.shared.config.max_answer_memory;
         let mut version = ApiVersionsRequest::VERSIONS.max;
         // An older server answers with this code in the format of version 0, whatever was asked.
         if frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes()[..]) {
             let _ = frame.split_to(4);
-            let known = ApiVersionsResponse::decode(&mut frame, 0)
-                .map_err(|error| self.protocol(error.to_string()))?;
+            let mut answer = Bounded::new(frame, true, most);
+            let known = ApiVersionsResponse::decode(&mut answer, 0)
+                .map_err(|error| self.protocol(answer.explain(|| format!("{error:#}"))))?;
             let theirs = known.api_keys.iter().find(|api| api.api_key == ApiVersionsRequest::KEY);
             version = theirs.map_or(0, |api| api.max_version.min(version));
             frame = self.frame(&request, version).await?;
         }
-        let answer = decode::<ApiVersionsRequest>(frame, version).map_err(|reason| self.protocol(reason))?;
+        let answer =
+            decode::<ApiVersionsRequest>(frame, version, most).map_err(|reason| self.protocol(reason))?;
         if answer.error_code != 0 {
             return Err(
                 self.protocol(format!("version exchange failed with {}", ErrorCode(answer.error_code)))
@@ -176,8 +183,9 @@ impl Setup<'_> {
             SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(sasl.mechanism()));
         let version = SaslHandshakeRequest::VERSIONS.max;
         let frame = self.frame(&handshake, version).await?;
+        let most = self.shared.config.max_answer_memory;
         let answer =
-            decode::<SaslHandshakeRequest>(frame, version).map_err(|reason| self.protocol(reason))?;
+            decode::<SaslHandshakeRequest>(frame, version, most).map_err(|reason| self.protocol(reason))?;
         if answer.error_code != 0 {
             let offered: Vec<&str> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
             return Err(refused(format!("the listener offers only [{}]", offered.join(", "))));
@@ -226,8 +234,9 @@ impl Setup<'_> {
         let request = SaslAuthenticateRequest::default().with_auth_bytes(token.into());
         let version = common_version(SaslAuthenticateRequest::VERSIONS, (0, 2)).unwrap_or_default();
         let frame = self.frame(&request, version).await?;
-        let answer =
-            decode::<SaslAuthenticateRequest>(frame, version).map_err(|reason| self.protocol(reason))?;
+        let most = self.shared.config.max_answer_memory;
+        let answer = decode::<SaslAuthenticateRequest>(frame, version, most)
+            .map_err(|reason| self.protocol(reason))?;
         if answer.error_code != 0 {
             return Err(AdminError::Authentication {
                 address: self.address.to_owned(),

@@ -24,6 +24,7 @@ pub const MAX_TEXT_BYTES: usize = 0x7fff;
 
 mod acls;
 mod batch;
+mod bounded;
 mod client;
 mod cluster;
 mod codes;
@@ -48,7 +49,7 @@ pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, Res
 pub use client::Admin;
 pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features, Node};
 pub use codes::ErrorCode;
-pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
+pub use config::{AdminConfig, AnswerRoom, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
 pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };

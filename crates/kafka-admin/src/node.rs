@@ -6,19 +6,30 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::protocol::VersionRange;
+use kafka_protocol::messages::{
+    AddRaftVoterRequest, DescribeClusterRequest, DescribeQuorumRequest, RemoveRaftVoterRequest,
+    UnregisterBrokerRequest, UpdateFeaturesRequest,
+};
+use kafka_protocol::protocol::{Request, VersionRange};
 use rustls::ClientConfig;
-use tokio::io::{AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use crate::config::{AdminConfig, Security, TlsConfig};
+use crate::config::{AdminConfig, AnswerRoom, Room, Security, TlsConfig};
 use crate::connect::{Stream, connect, io_error};
-use crate::wire::{Head, common_version, correlation_id, read_frame};
+use crate::wire::{Head, common_version, read_body, read_length};
 use crate::{AdminError, tls};
+
+/// How long the number of an answer that is too long may be on its way.
+const NUMBER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Longest time for a long answer to come once it has begun.
+const LONG_ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 
 /// What all connections of a client have in common.
 pub(crate) struct Shared {
@@ -66,6 +77,8 @@ type Reply = oneshot::Sender<Result<Answer, AdminError>>;
 pub(crate) struct Answer {
     pub version: i16,
     pub frame: Bytes,
+    /// Held until it is decoded.
+    pub room: Option<Room>,
 }
 
 /// What a node's task is asked to do.
@@ -148,17 +161,25 @@ struct Call {
 
 /// Calls that wait for their answers on one connection.
 #[derive(Default)]
-struct Waiting(Mutex<HashMap<i32, (i16, Reply)>>);
+struct Waiting(Mutex<HashMap<i32, Awaited>>);
+
+/// A call that waits for its answer.
+struct Awaited {
+    version: i16,
+    /// Longest answer in bytes.
+    longest: usize,
+    reply: Reply,
+}
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<i32, (i16, Reply)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i32, Awaited>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fail(&self, error: &AdminError) {
         let all = std::mem::take(&mut *self.lock());
-        for (_, reply) in all.into_values() {
-            let _ = reply.send(Err(error.clone()));
+        for awaited in all.into_values() {
+            let _ = awaited.reply.send(Err(error.clone()));
         }
     }
 }
@@ -182,12 +203,15 @@ impl Link {
         let ready = connect(address, shared).await?;
         let (read, writer) = tokio::io::split(ready.stream);
         let waiting = Arc::new(Waiting::default());
-        let reader = tokio::spawn(read_answers(
-            address.to_owned(),
-            read,
-            shared.config.max_answer_bytes,
-            Arc::clone(&waiting),
-        ));
+        let config = &shared.config;
+        let answers = Answers {
+            address: address.to_owned(),
+            longest: config.max_answer_bytes,
+            room: config.answer_room.clone(),
+            deadline: config.request_timeout,
+            waiting: Arc::clone(&waiting),
+        };
+        let reader = tokio::spawn(answers.read(read));
         tracing::debug!(%address, "connected to kafka");
         Ok(Self {
             address: address.to_owned(),
@@ -228,7 +252,8 @@ impl Link {
                 return true;
             }
         };
-        self.waiting.lock().insert(correlation_id, (version, call.reply));
+        let longest = longest_answer(call.key).min(shared.config.max_answer_bytes);
+        self.waiting.lock().insert(correlation_id, Awaited { version, longest, reply: call.reply });
         shared.count_request();
         let writing = async {
             self.writer.write_all(&frame).await?;
@@ -261,20 +286,76 @@ fn lost(address: &str, error: &std::io::Error) -> AdminError {
     }
 }
 
-async fn read_answers(address: String, read: ReadHalf<Box<dyn Stream>>, limit: usize, waiting: Arc<Waiting>) {
-    let mut read = BufReader::with_capacity(16 * 1024, read);
-    loop {
-        match read_frame(&mut read, limit).await {
-            Ok(frame) => {
-                let found = waiting.lock().remove(&correlation_id(&frame));
-                if let Some((version, reply)) = found {
-                    let _ = reply.send(Ok(Answer { version, frame }));
-                }
+/// Longest answer to a request by its key: those that are about nodes and not about topics are short. Bytes.
+fn longest_answer(key: i16) -> usize {
+    const ABOUT_NODES: [i16; 6] = [
+        DescribeClusterRequest::KEY,
+        DescribeQuorumRequest::KEY,
+        UpdateFeaturesRequest::KEY,
+        UnregisterBrokerRequest::KEY,
+        AddRaftVoterRequest::KEY,
+        RemoveRaftVoterRequest::KEY,
+    ];
+    if ABOUT_NODES.contains(&key) { 1024 * 1024 } else { usize::MAX }
+}
+
+/// Reads the answers of one connection.
+struct Answers {
+    address: String,
+    longest: usize,
+    room: Option<AnswerRoom>,
+    deadline: Duration,
+    waiting: Arc<Waiting>,
+}
+
+impl Answers {
+    async fn read(self, read: ReadHalf<Box<dyn Stream>>) {
+        let mut read = BufReader::with_capacity(16 * 1024, read);
+        loop {
+            let Err(error) = self.next(&mut read).await else { continue };
+            if error.kind() == std::io::ErrorKind::FileTooLarge
+                && let Ok(Ok(id)) = timeout(NUMBER_DEADLINE, read.read_i32()).await
+            {
+                self.refuse(id, self.longest);
             }
-            Err(error) => {
-                waiting.fail(&lost(&address, &error));
-                return;
-            }
+            self.waiting.fail(&lost(&self.address, &error));
+            return;
         }
+    }
+
+    /// Tells a call that its answer is too long, which ends the connection; the other calls may be made again.
+    fn refuse(&self, id: i32, longest: usize) {
+        let found = self.waiting.lock().remove(&id);
+        if let Some(awaited) = found {
+            let (address, reason) = (self.address.clone(), format!("it has more than {longest} bytes"));
+            let _ = awaited.reply.send(Err(AdminError::TooLong { address, reason }));
+        }
+    }
+
+    /// Reads one answer and hands it to its call.
+    async fn next(&self, read: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
+        let length = read_length(read, self.longest).await?;
+        let id = read.read_i32().await?;
+        let longest = self.waiting.lock().get(&id).map_or(self.longest, |awaited| awaited.longest);
+        if length > longest {
+            self.refuse(id, longest);
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "the answer to another call was too long",
+            ));
+        }
+        let room = match &self.room {
+            Some(room) => room.take(length).await,
+            None => None,
+        };
+        // Who holds room that others wait for must not be slow.
+        let deadline = if room.is_some() { LONG_ANSWER_DEADLINE.min(self.deadline) } else { self.deadline };
+        let body = timeout(deadline, read_body(read, id, length)).await;
+        let frame = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+        let found = self.waiting.lock().remove(&id);
+        if let Some(awaited) = found {
+            let _ = awaited.reply.send(Ok(Answer { version: awaited.version, frame, room }));
+        }
+        Ok(())
     }
 }

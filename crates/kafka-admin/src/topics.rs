@@ -136,17 +136,33 @@ fn topic_error(code: i16) -> i16 {
 }
 
 impl Admin {
-    async fn metadata(&self, topics: Option<Vec<String>>) -> Result<MetadataResponse, AdminError> {
+    async fn metadata(
+        &self,
+        route: Route,
+        topics: Option<Vec<String>>,
+    ) -> Result<MetadataResponse, AdminError> {
         let topic = |name| MetadataRequestTopic::default().with_name(Some(topic_name(name)));
         let request = MetadataRequest::default()
             .with_topics(topics.map(|names: Vec<String>| names.into_iter().map(topic).collect()))
             .with_allow_auto_topic_creation(false);
-        self.call("describe topics", Route::Any, request, |answer| check(answer.error_code, None)).await
+        self.call("describe topics", route, request, |answer| check(answer.error_code, None)).await
     }
 
     /// All topics that this client may see, internal ones included. One request.
     pub async fn list_topics(&self) -> Result<BTreeMap<String, TopicDescription>, AdminError> {
-        let answer = self.metadata(None).await?;
+        self.all_topics(Route::Any).await
+    }
+
+    /// As [`Self::list_topics`], as this broker knows them.
+    pub async fn list_topics_of(
+        &self,
+        broker: i32,
+    ) -> Result<BTreeMap<String, TopicDescription>, AdminError> {
+        self.all_topics(Route::Node(broker)).await
+    }
+
+    async fn all_topics(&self, route: Route) -> Result<BTreeMap<String, TopicDescription>, AdminError> {
+        let answer = self.metadata(route, None).await?;
         let found = answer.topics.iter().filter(|topic| topic_error(topic.error_code) == 0).map(describe);
         Ok(found.map(|topic| (topic.name.clone(), topic)).collect())
     }
@@ -158,7 +174,7 @@ impl Admin {
     ) -> Result<Outcomes<String, TopicDescription>, AdminError> {
         let names: BTreeSet<String> = names.into_iter().collect();
         let weigh = |name: &String| Weight { bytes: name.len() + 20, records: 1 };
-        let answers = self.batched(names, weigh, |names| self.metadata(Some(names))).await?;
+        let answers = self.batched(names, weigh, |names| self.metadata(Route::Any, Some(names))).await?;
         let mut outcomes = Outcomes::new();
         for topic in answers.iter().flat_map(|answer| &answer.topics) {
             let outcome = check(topic_error(topic.error_code), None).map(|()| describe(topic));

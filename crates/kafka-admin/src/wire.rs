@@ -5,6 +5,11 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::bounded::Bounded;
+
+/// Room that is made for a frame before any of it has come. Bytes.
+const FIRST_ROOM: usize = 64 * 1024;
+
 /// What stands in front of a request's body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
@@ -30,25 +35,59 @@ pub(crate) fn encode<R: Request>(request: &R, head: Head<'_>) -> Result<BytesMut
     Ok(frame)
 }
 
-/// Reads header and body of an answer.
-pub(crate) fn decode<R: Request>(mut frame: Bytes, version: i16) -> Result<R::Response, String> {
-    ResponseHeader::decode(&mut frame, R::Response::header_version(version))
-        .map_err(|error| format!("{error:#}"))?;
-    R::Response::decode(&mut frame, version).map_err(|error| format!("{error:#}"))
+/// Reads header and body of an answer, whose values may take `most` bytes of memory.
+pub(crate) fn decode<R: Request>(frame: Bytes, version: i16, most: usize) -> Result<R::Response, String> {
+    let mut frame = Bounded::new(frame, !is_flexible::<R>(version), most);
+    let header = ResponseHeader::decode(&mut frame, R::Response::header_version(version));
+    let answer = header.and_then(|_| R::Response::decode(&mut frame, version));
+    answer.map_err(|error| frame.explain(|| format!("{error:#}")))
+}
+
+/// Whether an answer has the format in which every length is seen before room is made for it.
+fn is_flexible<R: Request>(version: i16) -> bool {
+    R::header_version(version) >= 2
+}
+
+/// The versions of a request whose answers can be read without trust.
+pub(crate) fn versions<R: Request>() -> VersionRange {
+    let VersionRange { min, max } = R::VERSIONS;
+    let flexible = (min..=max).find(|version| is_flexible::<R>(*version));
+    VersionRange { min: flexible.unwrap_or(min), max }
 }
 
 /// Reads one frame without its length, which may be `limit` bytes at most.
 pub(crate) async fn read_frame<T: AsyncRead + Unpin>(reader: &mut T, limit: usize) -> std::io::Result<Bytes> {
+    let length = read_length(reader, limit).await?;
+    let id = reader.read_i32().await?;
+    read_body(reader, id, length).await
+}
+
+/// Reads the length of a frame; an error of kind `FileTooLarge` when it is longer than `limit`.
+pub(crate) async fn read_length<T: AsyncRead + Unpin>(
+    reader: &mut T,
+    limit: usize,
+) -> std::io::Result<usize> {
     let length = usize::try_from(reader.read_i32().await?).unwrap_or(usize::MAX);
-    if !(4..=limit).contains(&length) {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            format!(
-                "a frame of {length} bytes, of which {limit} are read at most, is not from kafka; is this a listener with tls?"
-            ),
-        ));
+    if (4..=limit).contains(&length) {
+        return Ok(length);
     }
-    let mut frame = BytesMut::with_capacity(length);
+    Err(std::io::Error::new(
+        std::io::ErrorKind::FileTooLarge,
+        format!(
+            "a frame of {length} bytes, of which {limit} are read at most, is not from kafka; is this a listener with tls?"
+        ),
+    ))
+}
+
+/// Reads the rest of a frame of this length, which begins with the number by which an answer finds its request.
+pub(crate) async fn read_body<T: AsyncRead + Unpin>(
+    reader: &mut T,
+    id: i32,
+    length: usize,
+) -> std::io::Result<Bytes> {
+    // Not all at once: a length is claimed sooner than the bytes are sent.
+    let mut frame = BytesMut::with_capacity(length.min(FIRST_ROOM));
+    frame.put_i32(id);
     while frame.len() < length {
         let missing = length - frame.len();
         if (&mut *reader).take(missing as u64).read_buf(&mut frame).await? == 0 {
@@ -56,11 +95,6 @@ pub(crate) async fn read_frame<T: AsyncRead + Unpin>(reader: &mut T, limit: usiz
         }
     }
     Ok(frame.freeze())
-}
-
-/// The number by which an answer finds its request.
-pub(crate) fn correlation_id(frame: &Bytes) -> i32 {
-    i32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]])
 }
 
 /// The newest version that both sides know.

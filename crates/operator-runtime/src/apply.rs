@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::watch::ObjectRef;
-use objects::compare::{SERVER_METADATA, covers};
+use objects::covers;
+use objects::schema::SERVER_METADATA;
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;

@@ -37,6 +37,9 @@ pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;
 use self::unreadable::read;
 
+/// Pause before a watch is tried again for which the right is missing and need not be there.
+const WITHOUT_RIGHT: Duration = Duration::from_mins(5);
+
 /// Describes a watch; [`Watch::start`] begins it. `Watch<PartialObjectMeta<K>>` lets the server send metadata only.
 pub struct Watch<K> {
     namespaces: Vec<String>,
@@ -45,6 +48,7 @@ pub struct Watch<K> {
     fields: Option<String>,
     largest: Largest,
     budget: Option<Budget>,
+    optional: bool,
     kind: std::marker::PhantomData<fn() -> K>,
 }
 
@@ -77,6 +81,7 @@ where
             fields: None,
             largest: Largest::DEFAULT,
             budget: None,
+            optional: false,
             kind: std::marker::PhantomData,
         }
     }
@@ -105,6 +110,13 @@ where
     /// With a bound for the size of one object.
     pub fn largest(mut self, largest: Largest) -> Self {
         self.largest = largest;
+        self
+    }
+
+    /// Without the right to watch, the cache stays empty and unready, and the server is asked again now and then, without a
+    /// warning.
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
         self
     }
 
@@ -140,6 +152,7 @@ where
                 namespace,
                 source,
                 largest: self.largest,
+                optional: self.optional,
                 storing: Arc::clone(&storing),
             };
             let shutdown = shutdown.clone();
@@ -171,6 +184,7 @@ struct Follow<K, T> {
     namespace: String,
     source: Source,
     largest: Largest,
+    optional: bool,
     storing: Arc<Storing<K, T>>,
 }
 
@@ -255,6 +269,10 @@ where
     }
 
     async fn pause(&self, backoff: &mut Backoff, error: &SourceError) {
+        if self.optional && error.is_forbidden() {
+            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch");
+            return tokio::time::sleep(WITHOUT_RIGHT).await;
+        }
         let pause = backoff.pause();
         let (kind, namespace) = (self.cache.kind(), &self.namespace);
         if error.is_expired() {

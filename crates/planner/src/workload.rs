@@ -5,9 +5,14 @@ pub mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::apps::v1::Deployment;
+use objects::{DesiredObject, Difference, compare};
 use serde_json::{Map, Value, json};
 
 use crate::fingerprint;
+
+/// Labels or annotations.
+type Pairs = BTreeMap<String, String>;
 
 /// Where a service account's token is looked for.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -175,6 +180,43 @@ fn add_variable(container: &mut Value, variable: Value) {
     if !existing.iter().any(|known| known["name"] == variable["name"]) {
         existing.push(variable);
     }
+}
+
+/// The Deployment with those inherited labels on its pods that the running pods have, if nothing else of them changes: a
+/// label of the custom resource is worth no restart, and reaches the pods with the next one. `own` are the labels of the
+/// pods that are not inherited.
+pub fn keep_inherited_labels(
+    desired: DesiredObject,
+    own: &Pairs,
+    live: Option<&Deployment>,
+) -> DesiredObject {
+    const LABELS: &[&str] = &["spec", "template", "metadata", "labels"];
+    let Some(running) = live.and_then(|live| live.spec.as_ref()?.template.metadata.as_ref()?.labels.as_ref())
+    else {
+        return desired;
+    };
+    let wanted: Pairs = desired
+        .object
+        .pointer("/spec/template/metadata/labels")
+        .and_then(|labels| serde_json::from_value(labels.clone()).ok())
+        .unwrap_or_default();
+    let Some(live) = live.filter(|_| wanted != *running).and_then(|live| serde_json::to_value(live).ok())
+    else {
+        return desired;
+    };
+    let owned = compare::owned_keys(&live, LABELS);
+    let is_ours =
+        |key: &String| wanted.contains_key(key) || owned.as_ref().is_none_or(|all| all.contains(key));
+    let mut labels = own.clone();
+    for (key, value) in running.iter().filter(|(key, _)| is_ours(key)) {
+        labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    let mut kept = desired.clone();
+    if let Some(place) = kept.object.pointer_mut("/spec/template/metadata/labels") {
+        *place = json!(labels);
+    }
+    let restarts = |difference: &Difference| difference.path.starts_with("spec.template");
+    if compare::differences(&live, &kept.object).iter().any(restarts) { desired } else { kept }
 }
 
 /// Takes the resources of all containers out of a pod and says what identifies both parts: the pod without

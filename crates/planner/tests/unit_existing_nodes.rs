@@ -444,3 +444,33 @@ fn ephemeral_controllers_of_brokers_with_volumes_are_warned_of() {
     world.pool(BROKERS, |pool| pool["spec"]["storage"] = ephemeral.clone());
     assert_eq!(warning(&world.plan(), reason), None, "nobody expects that data stays");
 }
+
+#[test]
+fn an_empty_pod_set_of_a_pool_that_is_no_more_goes_and_one_with_nodes_stays() {
+    let mut world = split();
+    let mut former = world.observed.pod_sets["shop-brokers"].as_ref().clone();
+    former.metadata.name = Some("shop-former".to_owned());
+    let rest = former.spec.pods.clone();
+    former.spec.pods.clear();
+    world.observed.pod_sets.insert("shop-former".to_owned(), Arc::new(former.clone()));
+    let gone: Vec<String> = world.plan().delete.iter().map(|gone| gone.object.name.clone()).collect();
+    assert_eq!(gone, ["shop-former"]);
+    former.spec.pods = rest;
+    world.observed.pod_sets.insert("shop-former".to_owned(), Arc::new(former));
+    assert!(world.plan().delete.is_empty());
+}
+
+#[test]
+fn the_binding_for_a_rack_goes_with_the_rack_and_a_users_copy_stays() {
+    let mut world = split();
+    let (service, facts) =
+        world.observed.others.iter().find(|(object, _)| object.name == "shop-kafka-bootstrap").unwrap();
+    let mut copy = service.clone();
+    copy.name = "mine".to_owned();
+    let facts = planner::kafka::observed::Other { owned: false, ..facts.clone() };
+    world.observed.others.insert(copy, facts);
+    world.kafka(|kafka| drop(kafka["spec"]["kafka"].as_object_mut().unwrap().remove("rack")));
+    let plan = world.plan();
+    let gone: Vec<&str> = plan.delete.iter().map(|gone| gone.object.kind.as_str()).collect();
+    assert_eq!(gone, ["ClusterRoleBinding"], "{:?}", plan.delete);
+}

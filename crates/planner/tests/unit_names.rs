@@ -35,7 +35,7 @@ fn world(name: &str, pool: &str, operators: &[&str]) -> World {
 /// What the status says; empty: the cluster is made.
 fn refusal(world: &World) -> String {
     let plan = plan(&world.observed, world.now);
-    if !plan.materials.is_empty() {
+    if !plan.needs.is_empty() {
         return String::new();
     }
     assert!(plan.apply.is_empty(), "nothing is made before the names are known to be good");

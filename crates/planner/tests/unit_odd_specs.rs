@@ -110,6 +110,6 @@ proptest! {
         let plan = plan(&world.observed, world.now);
         // Either it is refused and says so, or there is something to do.
         let refused = common::condition(&plan, "NotReady").is_some();
-        prop_assert!(refused || !plan.materials.is_empty());
+        prop_assert!(refused || !plan.needs.is_empty());
     }
 }

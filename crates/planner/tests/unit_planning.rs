@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use common::{World, condition, object};
 use planner::kafka::admin_call::AdminCall;
+use planner::kafka::need::Need;
 use planner::kafka::observed::ConfigSource;
 use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
@@ -370,13 +371,14 @@ fn a_claim_grows_where_its_storage_class_lets_it() {
         claim.status = Some(serde_json::from_value(json!({"phase": "Bound"})).unwrap());
     }
     world.pool(0, |pool| pool["spec"]["storage"]["volumes"][0]["size"] = json!("15Gi"));
-    assert_eq!(world.plan().storage_classes, ["disks".to_owned()].into(), "the plan asks first");
+    world.plan();
+    assert!(world.asked.contains(&Need::StorageClass("disks".to_owned())), "the plan asks first");
     let size = |plan: &Plan| {
         let claim = object(plan, "PersistentVolumeClaim", "data-0-shop-brokers-0");
         claim["spec"]["resources"]["requests"]["storage"].as_str().unwrap().to_owned()
     };
     let class = |world: &mut World, may_grow| {
-        world.observed.storage_classes.insert("disks".to_owned(), may_grow);
+        world.storage_classes.insert("disks".to_owned(), may_grow);
         world.plan()
     };
     assert_eq!(size(&class(&mut world, Some(true))), "15Gi");
@@ -387,7 +389,7 @@ fn a_claim_grows_where_its_storage_class_lets_it() {
     assert_eq!(warning["reason"], "PvcResizingWarning");
     assert!(warning["message"].as_str().unwrap().contains("allowVolumeExpansion"), "{warning}");
     // One without a class has nobody who could make it grow, and one that is not bound cannot be changed yet.
-    world.observed.storage_classes.clear();
+    world.storage_classes.clear();
     let live = |world: &mut World| {
         std::sync::Arc::make_mut(world.observed.claims.get_mut("data-0-shop-brokers-0").unwrap()).clone()
     };

@@ -1,4 +1,5 @@
-//! Templates: what a user adds to generated objects arrives there, or is refused with the reason; nothing is dropped.
+//! Templates and labels: what a user adds to generated objects arrives there, or is refused with the reason; nothing is
+//! dropped, and nothing restarts for a label of a custom resource.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +30,7 @@ fn world(kafka: Value, pool: Value, entity: Value) -> World {
 /// What the status says; empty: the templates are taken.
 fn refusal(world: &World) -> String {
     let plan = plan(&world.observed, world.now);
-    if !plan.materials.is_empty() {
+    if !plan.needs.is_empty() {
         return String::new();
     }
     assert!(plan.apply.is_empty());
@@ -329,4 +330,96 @@ fn a_common_label_that_the_operator_sets_stays_and_the_status_says_so() {
     for part in ["spec.kafka.template.", "app.kubernetes.io/name", "\"mine\""] {
         assert!(message.contains(part), "{message:?} does not say {part:?}");
     }
+}
+
+/// Puts a label on a custom resource, or takes it off.
+fn label(resource: &mut Value, key: &str, value: &Value) {
+    let labels = resource["metadata"].as_object_mut().unwrap().entry("labels").or_insert_with(|| json!({}));
+    if value.is_null() {
+        labels.as_object_mut().unwrap().remove(key);
+    } else {
+        labels[key] = value.clone();
+    }
+}
+
+/// The Deployment of the entity operator in a plan.
+fn entity_operator(plan: &Plan) -> &Value {
+    object(plan, "Deployment", "my-entity-operator")
+}
+
+#[test]
+fn a_label_of_a_resource_restarts_nothing_and_reaches_pods_with_their_next_restart() {
+    let mut world = World::load("dual-role.input.yaml");
+    let first = world.settle();
+    for team in [json!("a"), json!("b"), NONE] {
+        world.kafka(|kafka| label(kafka, "team", &team));
+        world.pool(0, |pool| label(pool, "team", &team));
+        let plan = world.plan();
+        assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+        let deployment = entity_operator(&plan);
+        assert_eq!(
+            deployment["spec"],
+            entity_operator(&first)["spec"],
+            "a new template would start a new pod"
+        );
+        let carried = |object: &Value| object["metadata"]["labels"].get("team").cloned().unwrap_or_default();
+        assert_eq!(carried(deployment), team);
+        assert_eq!(carried(object(&plan, "Service", "my-kafka-bootstrap")), team);
+        assert_eq!(carried(object(&plan, "ConfigMap", "my-dual-0")), team);
+        assert_eq!(carried(pod(&plan)), team, "a new pod gets the label");
+        world.apply(&plan);
+        world.run_everything();
+    }
+    // What restarts the pod of the entity operator anyway brings the labels along, and they stay.
+    world.kafka(|kafka| {
+        kafka["metadata"]["labels"] = json!({"team": "c"});
+        kafka["spec"]["entityOperator"]["topicOperator"]["resources"] =
+            json!({"limits": {"memory": "300Mi"}});
+    });
+    for _ in 0..2 {
+        let plan = world.plan();
+        assert_eq!(entity_operator(&plan)["spec"]["template"]["metadata"]["labels"]["team"], "c");
+        world.apply(&plan);
+    }
+    world.kafka(|kafka| kafka["metadata"]["labels"] = NONE);
+    let plan = world.plan();
+    assert_eq!(entity_operator(&plan)["spec"]["template"]["metadata"]["labels"]["team"], "c");
+    assert_eq!(entity_operator(&plan)["metadata"]["labels"].get("team"), None);
+}
+
+#[test]
+fn a_label_of_a_template_restarts_the_pods_because_it_was_asked_for() {
+    let mut world = World::load("dual-role.input.yaml");
+    let first = world.settle();
+    let labels = json!({"pod": {"metadata": {"labels": {"inject": "true"}}}});
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["template"] = labels.clone();
+        kafka["spec"]["entityOperator"]["template"] = labels;
+    });
+    let plan = world.plan();
+    assert_eq!(plan.restarts.len(), 3);
+    assert_ne!(entity_operator(&plan)["spec"]["template"], entity_operator(&first)["spec"]["template"]);
+}
+
+#[test]
+fn a_label_that_somebody_put_on_the_live_template_does_not_become_ours() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    world.kafka(|kafka| kafka["metadata"]["labels"] = json!({"team": "a"}));
+    let live = Arc::make_mut(world.observed.deployments.get_mut("my-entity-operator").unwrap());
+    let template = live.spec.as_mut().unwrap().template.metadata.as_mut().unwrap();
+    template.labels.as_mut().unwrap().insert("by".to_owned(), "hand".to_owned());
+    // What the server says of our fields: all labels of the template but the one that was made by hand.
+    let keys = template.labels.as_ref().unwrap().keys().filter(|key| *key != "by");
+    let labels: serde_json::Map<String, Value> = keys.map(|key| (format!("f:{key}"), json!({}))).collect();
+    let fields = json!({"f:spec": {"f:template": {"f:metadata": {"f:labels": labels}}}});
+    live.metadata.managed_fields = Some(vec![
+        serde_json::from_value(json!(
+            {"manager": "strimzi-kafka-operator", "operation": "Apply", "fieldsV1": fields}
+        ))
+        .unwrap(),
+    ]);
+    let plan = world.plan();
+    let labels = &entity_operator(&plan)["spec"]["template"]["metadata"]["labels"];
+    assert_eq!((labels.get("by"), labels.get("team")), (None, None), "{labels}");
 }

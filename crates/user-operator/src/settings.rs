@@ -78,6 +78,8 @@ pub struct Rules {
     pub acls_supported: bool,
     /// Users in Kafka that are left alone without a resource.
     pub ignored_users: Option<Regex>,
+    /// The Kafka cluster whose own Secrets are in the namespace of the users' Secrets, if its name is known.
+    pub cluster: Option<String>,
 }
 
 /// Everything the operator is told at its start.
@@ -131,8 +133,10 @@ impl Settings {
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
             from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
+        let selector = from.label_selector(names::LABELS);
+        let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
         let settings = Self {
-            selector: from.label_selector(names::LABELS),
+            selector,
             limits: Limits::from_env(from),
             kafka: Connection {
                 bootstrap: list(
@@ -164,6 +168,7 @@ impl Settings {
                 acls_supported: from
                     .bool(names::ACLS_ADMIN_API_SUPPORTED, names::ACLS_ADMIN_API_SUPPORTED_DEFAULT),
                 ignored_users: ignored_users(from),
+                cluster,
             },
             algorithm: match algorithm {
                 "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,

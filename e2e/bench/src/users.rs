@@ -119,7 +119,7 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
     let rights = async {
         let rule = |at: usize, operation| AclBinding {
             resource_type: ResourceType::Topic,
-            resource_name: name(at),
+            resource_name: name(at).into(),
             pattern: PatternType::Literal,
             principal: format!("User:CN={}", name(at)),
             host: "*".to_owned(),

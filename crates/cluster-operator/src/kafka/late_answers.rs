@@ -6,13 +6,13 @@
 //! old one.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::need::{Silence, SilenceKind};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -33,40 +33,49 @@ const KEPT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 /// First and longest pause after failures.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// The questions of all clusters. `V` is an answer. Cheap to clone.
-pub struct Asking<V> {
-    states: Arc<Mutex<HashMap<ObjectRef, State<V>>>>,
+/// The questions of all clusters. `Q` is what is asked, as far as questions differ: an answer or a failure counts only for the
+/// question that it belongs to. `V` is an answer. Cheap to clone.
+pub struct Asking<Q, V> {
+    states: Arc<Mutex<HashMap<ObjectRef, State<Q, V>>>>,
     queue: Queue<ObjectRef>,
     fresh: Duration,
+    deadline: Duration,
 }
 
-impl<V> Clone for Asking<V> {
+impl<Q, V> Clone for Asking<Q, V> {
     fn clone(&self) -> Self {
-        Self { states: Arc::clone(&self.states), queue: self.queue.clone(), fresh: self.fresh }
+        Self {
+            states: Arc::clone(&self.states),
+            queue: self.queue.clone(),
+            fresh: self.fresh,
+            deadline: self.deadline,
+        }
     }
 }
 
-struct State<V> {
+struct State<Q, V> {
     /// The question under way.
-    question: Option<AbortHandle>,
+    question: Option<(Q, AbortHandle)>,
     /// An answer that came after its pass had gone on, and when.
-    late: Option<(Instant, V)>,
+    late: Option<(Instant, Q, V)>,
+    /// How the last question failed.
+    failure: Option<(Q, Silence)>,
     /// Failures in a row.
     failures: u32,
     /// When to ask again.
     again_at: Option<Instant>,
 }
 
-impl<V> Default for State<V> {
+impl<Q, V> Default for State<Q, V> {
     fn default() -> Self {
-        Self { question: None, late: None, failures: 0, again_at: None }
+        Self { question: None, late: None, failure: None, failures: 0, again_at: None }
     }
 }
 
-impl<V: Send + 'static> Asking<V> {
+impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     /// `queue` gets the clusters whose answer came late or that should be asked again.
     pub fn new(queue: Queue<ObjectRef>) -> Self {
-        Self { states: Arc::default(), queue, fresh: FRESH }
+        Self { states: Arc::default(), queue, fresh: FRESH, deadline: DEADLINE }
     }
 
     /// As [`Self::new`], for a question that a pass asks only when it has the answer to another one: a late answer waits
@@ -75,67 +84,98 @@ impl<V: Send + 'static> Asking<V> {
         Self { fresh: KEPT, ..Self::new(queue) }
     }
 
-    /// The answer, if there is one within the time that a pass may wait. `question` is asked unless another one is
-    /// under way or the last one failed a moment ago.
-    pub async fn answer<E, F>(&self, key: &ObjectRef, question: F) -> Option<V>
+    /// With another time until a question counts as not answered.
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+
+    /// The answer, if there is one within the time that a pass may wait; else why there is none. `question` is asked unless
+    /// the same one is under way or failed a moment ago.
+    pub async fn answer<E, F>(&self, key: &ObjectRef, about: Q, question: F) -> Result<V, Silence>
     where
-        E: Display + Send,
+        E: Into<Silence> + Send,
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
         let mut receiver = {
             let mut states = self.lock();
             let state = states.entry(key.clone()).or_default();
-            if let Some((_, answer)) = state.late.take().filter(|(at, _)| at.elapsed() < self.fresh) {
-                return Some(answer);
+            let late = state.late.take().filter(|(at, of, _)| at.elapsed() < self.fresh && *of == about);
+            if let Some((_, _, answer)) = late {
+                return Ok(answer);
             }
-            let asked = state.question.as_ref().is_some_and(|question| !question.is_finished());
-            if asked || state.again_at.is_some_and(|at| at > Instant::now()) {
-                return None;
+            match state.question.take().filter(|(_, question)| !question.is_finished()) {
+                Some((of, question)) if of == about => {
+                    state.question = Some((of, question));
+                    return Err(state.silence(&about));
+                }
+                Some((_, question)) => question.abort(),
+                None => {}
+            }
+            let failed = state.failure.as_ref().is_some_and(|(of, _)| *of == about);
+            if failed && state.again_at.is_some_and(|at| at > Instant::now()) {
+                return Err(state.silence(&about));
             }
             let (sender, receiver) = oneshot::channel();
-            let (asking, of) = (self.clone(), key.clone());
+            let (asking, of, to) = (self.clone(), about.clone(), key.clone());
             let task = tokio::spawn(async move {
-                let outcome = match tokio::time::timeout(DEADLINE, question).await {
-                    Ok(Ok(answer)) => Ok(answer),
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+                let outcome = match tokio::time::timeout(asking.deadline, question).await {
+                    Ok(outcome) => outcome.map_err(Into::into),
+                    Err(_) => Err(Silence::new(
+                        SilenceKind::Late,
+                        format!("Kafka has not answered within {} s", asking.deadline.as_secs()),
+                    )),
                 };
-                asking.end(&of, outcome, sender);
+                asking.end(&to, of, outcome, sender);
             });
-            state.question = Some(task.abort_handle());
+            state.question = Some((about.clone(), task.abort_handle()));
             receiver
         };
-        if let Ok(answer) = tokio::time::timeout(WAIT, &mut receiver).await {
-            return answer.ok();
+        if let Ok(Ok(outcome)) = tokio::time::timeout(WAIT, &mut receiver).await {
+            return outcome;
         }
         // It may have come this very moment.
         receiver.close();
-        receiver.try_recv().ok()
+        match receiver.try_recv() {
+            Ok(outcome) => outcome,
+            Err(_) => Err(self.lock().entry(key.clone()).or_default().silence(&about)),
+        }
     }
 
     /// When a question may be asked again; `None`: at once.
-    fn end(&self, key: &ObjectRef, outcome: Result<V, String>, waiting: oneshot::Sender<V>) {
+    fn end(
+        &self,
+        key: &ObjectRef,
+        of: Q,
+        outcome: Result<V, Silence>,
+        waiting: oneshot::Sender<Result<V, Silence>>,
+    ) {
         let mut states = self.lock();
         // A cluster that is gone is not remembered.
         let Some(state) = states.get_mut(key) else { return };
-        state.question = None;
+        // Nor is what another question took the place of.
+        if state.question.take_if(|(asked, _)| *asked == of).is_none() {
+            return;
+        }
         match outcome {
             Ok(answer) => {
                 if state.failures > 0 {
                     tracing::info!(cluster = %key, "Kafka answers again");
                 }
-                (state.failures, state.again_at) = (0, None);
-                if let Err(answer) = waiting.send(answer) {
-                    state.late = Some((Instant::now(), answer));
+                (state.failures, state.again_at, state.failure) = (0, None, None);
+                if let Err(Ok(answer)) = waiting.send(Ok(answer)) {
+                    state.late = Some((Instant::now(), of, answer));
                     self.queue.add(key.clone());
                 }
             }
-            Err(error) => {
+            Err(silence) => {
                 let pause = PAUSE.0.saturating_mul(1 << state.failures.min(8)).min(PAUSE.1);
-                tracing::warn!(cluster = %key, error, retry_ms = pause.as_millis() as u64, "Kafka did not say how it is");
+                tracing::warn!(cluster = %key, error = %silence, retry_ms = pause.as_millis() as u64, "Kafka did not say how it is");
                 state.failures = state.failures.saturating_add(1);
                 state.again_at = Some(Instant::now() + pause);
+                state.failure = Some((of, silence.clone()));
                 self.queue.add_after(key.clone(), pause);
+                // A pass that has gone on asks again.
+                let _ = waiting.send(Err(silence));
             }
         }
     }
@@ -143,13 +183,23 @@ impl<V: Send + 'static> Asking<V> {
     /// Ends the question to a cluster that is gone, or that has nobody who could answer.
     pub fn forget(&self, key: &ObjectRef) {
         let question = self.lock().remove(key).and_then(|state| state.question);
-        if let Some(question) = question {
+        if let Some((_, question)) = question {
             question.abort();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, State<V>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, State<Q, V>>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Q: PartialEq, V> State<Q, V> {
+    /// Why a question has no answer: how it failed last time, or that the answer takes its time.
+    fn silence(&self, about: &Q) -> Silence {
+        match &self.failure {
+            Some((of, silence)) if of == about => silence.clone(),
+            _ => Silence::new(SilenceKind::Late, "Kafka has not answered yet"),
+        }
     }
 }
 

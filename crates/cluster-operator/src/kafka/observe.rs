@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{Kafka, KafkaNodePool, KafkaTopic};
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -25,6 +26,7 @@ use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::observed::Observed;
+use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
@@ -79,11 +81,8 @@ impl Observer {
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
             watch_grants,
-            storage_classes: BTreeMap::new(),
-            view: None,
-            compared: None,
-            made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
+            ..Observed::default()
         })
     }
 
@@ -147,12 +146,13 @@ impl Observer {
     }
 
     /// What is left of a cluster that goes; `terminating` is the Kafka resource if there still is one, `seen` whether
-    /// this process ever saw it. `None`: the resource exists and belongs to another operator.
+    /// this process ever saw it, `gone_since` since when it knows that there is none. `None`: the resource exists and belongs to another operator.
     pub async fn remains(
         &self,
         key: &ObjectRef,
         terminating: bool,
         seen: bool,
+        gone_since: Option<Timestamp>,
     ) -> Result<Option<Remains>, ApplyError> {
         if !terminating && self.exists(key).await? {
             return Ok(None);
@@ -182,11 +182,11 @@ impl Observer {
             name: key.name.clone(),
             terminating,
             seen,
+            gone_since,
             pools: !caches::of_cluster(&self.caches.pools, key).is_empty(),
             pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
             secrets,
             config_maps: caches::of_cluster(&self.caches.config_maps, key),
-            claims: caches::of_kafka(&self.caches.claims, key),
             others,
             topics,
         }))
@@ -196,17 +196,20 @@ impl Observer {
         kafka_exists(&self.applier, key).await
     }
 
-    /// The one cluster-wide object. An installation for single namespaces may not have the right to read it, and then
-    /// never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<ObjectId>, ApplyError> {
+    /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
+    /// the right to read it, and then never made one.
+    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, Other)>, ApplyError> {
+        if self.caches.cluster_role_bindings.cache.is_ready() {
+            return Ok(None);
+        }
         let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
-        match self.applier.get::<ClusterRoleBinding>(&ObjectRef::new("", &name)).await {
-            Ok(found) => Ok(found.map(|_| ObjectId {
-                api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-                kind: "ClusterRoleBinding".to_owned(),
-                namespace: None,
-                name,
-            })),
+        let name = ObjectRef::new("", name);
+        match self.applier.get::<ClusterRoleBinding>(&name).await {
+            Ok(Some(found)) if caches::cluster_of_binding(&found).as_ref() == Some(key) => {
+                let object = self.caches.cluster_role_bindings.reference(name);
+                Ok(Some((object, Other::of(&found.metadata))))
+            }
+            Ok(_) => Ok(None),
             Err(error) if error.is_forbidden() => Ok(None),
             Err(error) => Err(error),
         }

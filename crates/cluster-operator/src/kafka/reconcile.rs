@@ -1,50 +1,39 @@
-//! One pass over one Kafka resource: `observe → plan → apply → status`.
+//! One pass over one Kafka resource: `observe → complete the plan → carry it out → write`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
 use jiff::Timestamp;
-use kafka_admin::Admin;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::env::Namespaces;
-use operator_runtime::events::Events;
-use operator_runtime::queue::Queue;
+use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::admin_clients;
-use super::admin_clients::Clients;
-use super::apply;
-use super::kafka_calls;
-use super::key_making;
-use super::late_answers::Asking;
+use super::answers::Answers;
 use super::observe::Observer;
-use super::restart_pods;
-use super::restart_pods::RollAnswer;
+use super::roll_metric::RollMetric;
+use super::{apply, kafka_calls, restart_pods};
 use crate::caches::Caches;
+use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
 use planner::kafka::deleted_cluster;
-use planner::kafka::observed::BrokerConfigs;
-use planner::kafka::observed::KafkaView;
-use planner::kafka::observed::Observed;
-use planner::kafka::plan::Plan;
-use planner::kafka::plan::plan;
-use planner::kafka::transitions::scaling::needs_replicas;
-
-/// Rounds of finding out what a plan asks for after which it has to be complete.
-const ROUNDS: usize = 8;
-
-/// Pause before a roll that waits is looked at again.
-const WAITING: Duration = Duration::from_secs(2);
+use planner::kafka::need::{Completion, Endless};
+use planner::kafka::observed::{Observed, RefusedCall};
+use planner::kafka::plan::{Occasion, Plan, StatusPlan};
+use planner::kafka::status;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
 const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
+
+/// Action of events about a roll that waits.
+const ROLL: &str = "RollingUpdate";
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]
@@ -55,34 +44,55 @@ pub enum Error {
     /// A plan could not be carried out.
     #[error(transparent)]
     Apply(#[from] apply::Error),
-    /// Keys could not be made.
-    #[error(transparent)]
-    Material(#[from] key_making::Error),
+    /// What the plan needs could not be made.
+    #[error("{0}")]
+    Unmade(String),
     /// Kafka refused something.
+    #[error("{0}")]
+    Kafka(String),
+    /// The plan asks again and again.
     #[error(transparent)]
-    Kafka(#[from] kafka_calls::Error),
-    /// The planner asks again and again.
-    #[error("the plan is not complete after {ROUNDS} rounds of making what it asks for")]
-    Endless,
+    Endless(#[from] Endless),
+}
+
+impl Error {
+    /// Reason of the condition that tells of it.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Kubernetes(_) | Self::Apply(_) => reasons::KUBERNETES_ERROR,
+            Self::Kafka(_) => reasons::KAFKA_ERROR,
+            Self::Unmade(_) | Self::Endless(_) => reasons::INTERNAL_ERROR,
+        }
+    }
+}
+
+/// What a process remembers of a cluster from pass to pass. Nothing that cannot be lost: a new process does without.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Fingerprint of the options that were last compared with the brokers.
+    compared: Option<String>,
+    /// UIDs of pods that were deleted and that the watch still shows.
+    restarted: BTreeSet<String>,
+    /// What Kafka refused, and the fingerprint of the options that it was told at that time.
+    refused: (String, Vec<RefusedCall>),
+    /// What was announced and lasts.
+    announced: BTreeSet<(String, Timestamp)>,
 }
 
 /// Reconciles Kafka resources. One for the whole process.
 pub struct Reconciler {
     caches: Caches,
     applier: Applier,
-    observer: Observer,
-    clients: Clients,
+    observer: Arc<Observer>,
+    answers: Answers,
     events: Events,
-    /// How each Kafka is.
-    views: Asking<KafkaView>,
-    /// With which options the brokers run.
-    configs: Asking<BrokerConfigs>,
-    /// What a restart would do.
-    rolls: Asking<RollAnswer>,
-    /// The options that were last compared with the brokers, per cluster.
-    verified: Mutex<HashMap<ObjectRef, String>>,
+    pod_errors: PodErrors,
+    waiting: RollMetric,
+    memories: Mutex<HashMap<ObjectRef, Memory>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
+    /// Since when it is known of clusters that their resource is gone, while something is left to clear up.
+    gone_since: Mutex<HashMap<ObjectRef, Timestamp>>,
 }
 
 impl Reconciler {
@@ -90,21 +100,23 @@ impl Reconciler {
     pub fn new(
         caches: Caches,
         applier: Applier,
-        observer: Observer,
+        observer: Arc<Observer>,
+        answers: Answers,
         events: Events,
-        queue: &Queue<ObjectRef>,
+        pod_errors: PodErrors,
+        waiting: RollMetric,
     ) -> Self {
         Self {
             caches,
             applier,
             observer,
-            clients: Clients::default(),
+            answers,
             events,
-            views: Asking::new(queue.clone()),
-            configs: Asking::second(queue.clone()),
-            rolls: Asking::new(queue.clone()),
-            verified: Mutex::default(),
+            pod_errors,
+            waiting,
+            memories: Mutex::default(),
             seen: Mutex::default(),
+            gone_since: Mutex::default(),
         }
     }
 
@@ -124,6 +136,7 @@ impl Reconciler {
             return self.gone(key, false).await;
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
             return self.gone(key, true).await;
         }
@@ -135,136 +148,108 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         if let Some(why) = unreadable::parts_of(&self.caches, key) {
-            let conditions = vec![Condition::not_ready(reasons::INVALID_CONFIGURATION, why)];
-            self.write_conditions(key, &kafka, conditions, kafka.metadata.generation).await?;
+            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
+            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
+            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
             return Ok(Outcome::Done);
         }
-        let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
-        observed.compared = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        let admin = self.look(key, &mut observed).await;
-        let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
-        match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
-            Ok(waits) => {
+        let planned = match self.observe(key, &kafka).await {
+            Ok(observed) => self.complete(key, observed).await.map_err(Error::from),
+            Err(error) => Err(error.into()),
+        };
+        let (observed, plan) = match planned {
+            Ok(planned) => planned,
+            Err(error) => return self.fail(key, &kafka, None, error).await,
+        };
+        self.announce(key, &observed, &plan);
+        match self.carry_out(key, &observed, &plan).await {
+            Ok(()) => {
                 self.note_options(key, &observed, &plan);
                 apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
-                for reason in plan.waiting_for.iter().chain(&waits) {
+                for reason in &plan.waiting_for {
                     tracing::debug!(cluster = %key, reason, "waiting");
                 }
-                Ok(again(&plan, waits.is_some()))
+                match plan.failure {
+                    Some(failure) => Err(Error::Unmade(failure)),
+                    None => Ok(again(&plan)),
+                }
             }
             Err(Error::Apply(apply::Error::Outdated { kind, name })) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
                 Ok(OUTDATED)
             }
-            Err(error) => {
-                self.write_failure(key, &kafka, &plan, &error).await?;
-                Err(error)
+            Err(error) => self.fail(key, &kafka, Some(&plan), error).await,
+        }
+    }
+
+    /// What is known without asking: the caches, and what this process remembers.
+    async fn observe(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
+        let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
+        observed.pod_errors = self.pod_errors.of_namespace(&key.namespace);
+        let live: BTreeSet<&String> =
+            observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
+        (observed.compared, observed.restarted, observed.refused_calls) = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.restarted.retain(|uid| live.contains(uid));
+            (memory.compared.clone(), memory.restarted.clone(), memory.refused.1.clone())
+        });
+        self.answers.forget_unless_ready(key, &observed);
+        Ok(observed)
+    }
+
+    /// Plans, answers what the plan asks for, and plans again until it is complete.
+    async fn complete(&self, key: &ObjectRef, observed: Observed) -> Result<(Observed, Plan), Endless> {
+        let mut completion = Completion::new(observed, clock::now());
+        loop {
+            let plan = completion.plan()?;
+            if plan.needs.is_empty() {
+                return Ok((completion.into_observed(), plan));
+            }
+            let answers = self.answers.answer(key, completion.observed(), plan.needs).await;
+            for (need, answer) in answers {
+                completion.answer(need, answer);
             }
         }
     }
 
-    /// Everything of a plan but the statuses. Returns what a roll waits for.
-    async fn carry_out(
-        &self,
-        key: &ObjectRef,
-        observed: &Observed,
-        plan: &Plan,
-        admin: Option<&Admin>,
-    ) -> Result<Option<String>, Error> {
+    /// Everything of a plan but the statuses.
+    async fn carry_out(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Result<(), Error> {
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
         apply::objects(&self.applier, &self.caches, plan).await?;
-        let mut refused = None;
-        if let Some(admin) = admin {
-            for call in &plan.admin {
-                tracing::info!(cluster = %key, ?call, "changing Kafka");
-                if let Err(error) = kafka_calls::make(admin, call).await {
-                    refused.get_or_insert(error);
-                }
-            }
-        }
+        let refused = self.tell_kafka(key, observed, plan).await;
         // What Kafka refuses must not hold up the restart that mends it.
-        let waits =
-            restart_pods::step(&self.applier, &self.events, &self.rolls, admin, key, observed, plan).await?;
-        refused.map_or(Ok(waits), |error| Err(error.into()))
+        let deleted = restart_pods::restart(&self.applier, &self.events, key, observed, plan).await?;
+        self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
+        if refused.is_empty() { Ok(()) } else { Err(Error::Kafka(refused.join("; "))) }
     }
 
-    /// Asks Kafka about itself, once a broker is ready: before that there is nobody who could answer. Nothing that
-    /// belongs to Kubernetes waits for the answer. Returns the client, with or without an answer.
-    async fn look(&self, key: &ObjectRef, observed: &mut Observed) -> Option<Admin> {
-        if !admin_clients::can_answer(observed) {
-            self.forget_questions(key);
-            return None;
+    /// Makes the calls of a plan, and returns what Kafka refused.
+    async fn tell_kafka(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Vec<String> {
+        let mut refused = Vec::new();
+        if plan.admin.is_empty() {
+            return refused;
         }
-        let admin = match self.clients.get(key, observed) {
-            Ok(admin) => admin?,
-            // A Secret that is broken: the plan mends it.
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
-                return None;
-            }
+        let admin = match self.answers.brokers(key, observed) {
+            Ok(admin) => admin,
+            Err(silence) => return vec![format!("cannot change Kafka: {silence}")],
         };
-        let ask = |replicas| {
-            let admin = admin.clone();
-            self.views.answer(key, async move { kafka_calls::view(&admin, replicas).await })
-        };
-        observed.view = ask(needs_replicas(observed)).await;
-        let unknown = observed.view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none());
-        if unknown && needs_replicas(observed) {
-            // It was asked before there was need to know, or said itself that there is need.
-            observed.view = ask(true).await;
-        }
-        Some(admin)
-    }
-
-    fn forget_questions(&self, key: &ObjectRef) {
-        self.views.forget(key);
-        self.configs.forget(key);
-        self.rolls.forget(key);
-    }
-
-    /// Plans, makes or reads what the plan asks for, and plans again; compares the configuration of the brokers when
-    /// the wanted one is not the one that was compared last.
-    async fn plan(
-        &self,
-        key: &ObjectRef,
-        mut observed: Observed,
-        admin: Option<&Admin>,
-    ) -> Result<(Observed, Plan), Error> {
-        for _ in 0..ROUNDS {
-            let wanted = plan(&observed, clock::now());
-            if !wanted.materials.is_empty() {
-                let made = key_making::make(wanted.materials).await?;
-                observed.made.extend(made);
-                continue;
-            }
-            if !wanted.storage_classes.is_empty() {
-                for class in wanted.storage_classes {
-                    let may_grow = self.observer.may_grow(&class).await?;
-                    observed.storage_classes.insert(class, may_grow);
+        for call in &plan.admin {
+            tracing::info!(cluster = %key, ?call, "changing Kafka");
+            let outcome = kafka_calls::make(&admin, call).await.map_err(|error| error.to_string());
+            self.memory(|memories| {
+                let memory = memories.entry(key.clone()).or_default();
+                if memory.refused.0 != plan.live_config_fingerprint {
+                    memory.refused = (plan.live_config_fingerprint.clone(), Vec::new());
                 }
-                continue;
-            }
-            // A plan without nodes is one of a resource that is wrong.
-            let compared = wanted.nodes.is_empty()
-                || observed.compared.as_ref() == Some(&wanted.live_config_fingerprint);
-            let (Some(admin), Some(view), false) = (admin, observed.view.as_mut(), compared) else {
-                return Ok((observed, wanted));
-            };
-            if view.broker_configs.is_empty() {
-                let (admin, brokers) = (admin.clone(), view.active_brokers.clone());
-                let question = async move { kafka_calls::broker_configs(&admin, &brokers).await };
-                match self.configs.answer(key, question).await {
-                    Some(configs) if !configs.is_empty() => {
-                        view.broker_configs = configs;
-                        continue;
-                    }
-                    _ => return Ok((observed, wanted)),
+                memory.refused.1.retain(|known| !known.call.takes_the_place_of(call));
+                if let Err(why) = &outcome {
+                    memory.refused.1.push(RefusedCall { call: call.clone(), why: why.clone() });
                 }
-            }
-            return Ok((observed, wanted));
+            });
+            refused.extend(outcome.err());
         }
-        Err(Error::Endless)
+        refused
     }
 
     /// After all that Kafka should be told was told: remembers that its options need no comparison until they change.
@@ -273,21 +258,64 @@ impl Reconciler {
         let mut brokers = plan.nodes.iter().filter(|node| node.broker);
         // A broker that restarts may run with what its file said.
         if plan.restarts.is_empty() && brokers.all(|node| view.broker_configs.contains_key(&node.id)) {
-            let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-            verified.insert(key.clone(), plan.live_config_fingerprint.clone());
+            let fingerprint = plan.live_config_fingerprint.clone();
+            self.memory(|memories| memories.entry(key.clone()).or_default().compared = Some(fingerprint));
         }
+    }
+
+    /// Publishes what lasts and was not published yet, and shows how long a roll has been waiting.
+    fn announce(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) {
+        self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
+        let lasting = plan.events.iter().filter_map(|event| match event.occasion {
+            Occasion::Lasting { since } => Some((event, (event.reason.clone(), since))),
+            Occasion::Restart => None,
+        });
+        let lasting: Vec<_> = lasting.collect();
+        let before = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            let now = lasting.iter().map(|(_, episode)| episode.clone()).collect();
+            std::mem::replace(&mut memory.announced, now)
+        });
+        let Some(kafka) = &observed.kafka else { return };
+        for (event, episode) in lasting {
+            if before.contains(&episode) {
+                continue;
+            }
+            tracing::info!(cluster = %key, reason = event.reason, since = %episode.1, "{}", event.text);
+            self.events.publish(Note {
+                regarding: events::reference(&**kafka),
+                related: event
+                    .pod
+                    .as_ref()
+                    .and_then(|pod| observed.pods.get(pod))
+                    .map(|pod| events::reference(&**pod)),
+                reason: event.reason.clone(),
+                action: ROLL.to_owned(),
+                text: event.text.clone(),
+                severity: Severity::Warning,
+            });
+        }
+    }
+
+    fn memory<T>(&self, act: impl FnOnce(&mut HashMap<ObjectRef, Memory>) -> T) -> T {
+        act(&mut self.memories.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The resource is gone, or is about to: then only the topics must not wait for an operator that goes with them.
     async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
         if !terminating {
-            self.clients.forget(key);
+            self.answers.forget(key);
             self.observer.forget(key);
-            self.forget_questions(key);
-            self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            self.memory(|memory| drop(memory.remove(key)));
+            self.waiting.remove(key);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
-        let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
+        let gone_since = (!terminating).then(|| {
+            let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(key.clone()).or_insert_with(clock::now)
+        });
+        let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
+            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
@@ -297,10 +325,11 @@ impl Reconciler {
             Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
             other => {
                 other?;
-                let outcome = again(&plan, false);
+                let outcome = again(&plan);
                 if !terminating && matches!(outcome, Outcome::Done) {
                     // What appears under the name from now on belongs to a successor that may be on its way.
                     self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                    self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
                 }
                 Ok(outcome)
             }
@@ -315,52 +344,34 @@ impl Reconciler {
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {
-        let generation = kafka.status.as_ref().and_then(|status| status.observed_generation);
-        self.write_conditions(key, kafka, vec![Condition::paused()], generation).await
-    }
-
-    /// Says in the status why a pass failed; what was known of the cluster stays.
-    async fn write_failure(
-        &self,
-        key: &ObjectRef,
-        kafka: &Kafka,
-        plan: &Plan,
-        error: &Error,
-    ) -> Result<(), Error> {
-        let reason = match error {
-            Error::Kubernetes(_) | Error::Apply(_) => "KubernetesError",
-            Error::Kafka(_) => reasons::KAFKA_ERROR,
-            Error::Material(_) | Error::Endless => reasons::INTERNAL_ERROR,
-        };
-        let planned = plan.status.kafka.as_ref().and_then(|status| status.get("conditions"));
-        let mut conditions: Vec<Condition> =
-            planned.and_then(|planned| serde_json::from_value(planned.clone()).ok()).unwrap_or_default();
-        conditions.retain(|condition| condition.is(api::conditions::types::WARNING));
-        conditions.push(Condition::not_ready(reason, error.to_string()));
-        self.write_conditions(key, kafka, conditions, kafka.metadata.generation).await
-    }
-
-    async fn write_conditions(
-        &self,
-        key: &ObjectRef,
-        kafka: &Kafka,
-        conditions: Vec<Condition>,
-        generation: Option<i64>,
-    ) -> Result<(), Error> {
         let old = kafka.status.as_ref().and_then(|status| status.conditions.as_deref());
-        let now: Timestamp = clock::now();
         let live = kafka.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
         let mut wanted = live.clone().unwrap_or_else(|| json!({}));
-        wanted["conditions"] = serde_json::to_value(merge(conditions, old, now)).unwrap_or(Value::Null);
-        wanted["observedGeneration"] = generation.into();
+        let conditions = merge(vec![Condition::paused()], old, clock::now());
+        wanted["conditions"] = serde_json::to_value(conditions).unwrap_or(Value::Null);
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
+    }
+
+    /// Says in the statuses why a pass failed; what was known of the cluster stays.
+    async fn fail(
+        &self,
+        key: &ObjectRef,
+        kafka: &Kafka,
+        plan: Option<&Plan>,
+        error: Error,
+    ) -> Result<Outcome, Error> {
+        let planned = plan.and_then(|plan| plan.status.kafka.as_ref());
+        let kafka = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
+        let statuses = StatusPlan { kafka: Some(kafka), ..StatusPlan::default() };
+        if let Err(unwritten) = apply::kafka_status(&self.applier, &self.caches, key, &statuses).await {
+            tracing::warn!(cluster = %key, error = %unwritten, "cannot say in the status why the pass failed");
+        }
+        Err(error)
     }
 }
 
 /// When to look again.
-fn again(plan: &Plan, waits: bool) -> Outcome {
-    let planned = plan.requeue_seconds.map(Duration::from_secs);
-    let after = if waits { Some(planned.map_or(WAITING, |planned| planned.min(WAITING))) } else { planned };
-    after.map_or(Outcome::Done, Outcome::Again)
+fn again(plan: &Plan) -> Outcome {
+    plan.requeue_seconds.map_or(Outcome::Done, |seconds| Outcome::Again(Duration::from_secs(seconds)))
 }

@@ -4,3 +4,4 @@
 //! cluster deletes it.
 
 pub mod apply;
+pub mod errors;

@@ -4,7 +4,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::json;
 
-use crate::world::{OWNED, World, condition, kafka, pool, resource};
+use crate::world::{DEADLINE, OWNED, World, condition, kafka, pool, resource};
 
 #[tokio::test]
 async fn a_cluster_gets_all_its_objects_each_with_its_owner() {
@@ -97,6 +97,14 @@ async fn what_somebody_changes_by_hand_is_put_right() {
         })
         .await;
 
+    let selector = world.get("Service", "c-kafka-bootstrap").await.data["spec"]["selector"].clone();
+    world.patch("Service", "c-kafka-bootstrap", json!({"spec": {"selector": {"app": "nothing"}}})).await;
+    world
+        .until("Service", "c-kafka-bootstrap", "selects the brokers again", |service| {
+            service.data["spec"]["selector"] == selector
+        })
+        .await;
+
     let data = world.get("ConfigMap", "c-dual-0").await.data["data"].clone();
     world.patch("ConfigMap", "c-dual-0", json!({"data": {"server.config": "process.roles=none"}})).await;
     world.until("ConfigMap", "c-dual-0", "has its content again", |map| map.data["data"] == data).await;
@@ -112,6 +120,33 @@ async fn what_somebody_changes_by_hand_is_put_right() {
     let before = world.get("Service", "c-kafka-brokers").await.uid();
     world.delete("Service", "c-kafka-brokers").await;
     world.until("Service", "c-kafka-brokers", "is made again", |service| service.uid() != before).await;
+}
+
+#[tokio::test]
+async fn a_label_of_a_resource_reaches_its_objects_and_restarts_nothing() {
+    let world = World::start("labels").await;
+    world.usual("c").await;
+    let before = world.exists("Deployment", "c-entity-operator").await;
+    let pod = world.get("Pod", "c-dual-1").await.uid();
+    let label = json!({"metadata": {"labels": {"team": "a"}}});
+    world.patch("Kafka", "c", label.clone()).await;
+    world.patch("KafkaNodePool", "dual", label).await;
+    let is_labelled = |object: &DynamicObject| object.labels().get("team").is_some_and(|team| team == "a");
+    for (kind, name) in
+        [("Deployment", "c-entity-operator"), ("Service", "c-kafka-brokers"), ("Pod", "c-dual-1")]
+    {
+        world.until(kind, name, "has the label", is_labelled).await;
+    }
+    world.operator().passes(2).await;
+    let after = world.get("Deployment", "c-entity-operator").await;
+    assert_eq!(after.data["spec"]["template"], before.data["spec"]["template"]);
+    assert_eq!(after.metadata.generation, before.metadata.generation);
+    assert_eq!(world.get("Pod", "c-dual-1").await.uid(), pod);
+    // Taken off again, it leaves what it reached, but for pods that run.
+    world.patch("Kafka", "c", json!({"metadata": {"labels": {"team": null}}})).await;
+    world.until("Deployment", "c-entity-operator", "has lost the label", |now| !is_labelled(now)).await;
+    let last = world.get("Deployment", "c-entity-operator").await;
+    assert_eq!(last.metadata.generation, before.metadata.generation);
 }
 
 #[tokio::test]
@@ -226,6 +261,40 @@ async fn what_the_resource_no_longer_asks_for_goes() {
         world.gone(kind, name).await;
     }
     world.exists("Service", "c-kafka-bootstrap").await;
+}
+
+#[tokio::test]
+async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_rack() {
+    let server: &'static test_support::ApiServer =
+        Box::leak(Box::new(test_support::ApiServer::start().await.unwrap()));
+    let mut world = World::without_operator(server, "rack").await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    let mut racked = kafka("c");
+    racked["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+    world.apply(&racked).await;
+    world.running("c", 3).await;
+    let bindings = Api::<DynamicObject>::all_with(world.client.clone(), &resource("ClusterRoleBinding"));
+    let name = format!("strimzi-{}-c-kafka-init", world.namespace);
+    test_support::wait::for_object(&bindings, &name, DEADLINE, "exists", |_| true).await.unwrap();
+    world.operator().passes(3).await;
+    let writes = async || {
+        let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+        let text = world.client.request_text(request).await.unwrap();
+        let lines = text.lines().filter(|line| {
+            line.starts_with("apiserver_request_total")
+                && line.contains("resource=\"clusterrolebindings\"")
+                && line.contains("verb=\"APPLY\"")
+        });
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>()
+    };
+    let before = writes().await;
+    assert_ne!(before, 0, "the server counts otherwise");
+    world.operator().passes(4).await;
+    assert_eq!(writes().await, before);
+    world.patch("Kafka", "c", json!({"spec": {"kafka": {"rack": null}}})).await;
+    test_support::wait::for_absence(&bindings, &name, DEADLINE).await.unwrap();
 }
 
 #[tokio::test]

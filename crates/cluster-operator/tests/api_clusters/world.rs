@@ -309,6 +309,7 @@ pub fn resource(kind: &str) -> ApiResource {
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "StorageClass" => ("storage.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
+        "Event" => ("events.k8s.io", "v1"),
         "StrimziPodSet" => ("core.strimzi.io", "v1"),
         _ if kind.starts_with("Kafka") => ("kafka.strimzi.io", "v1"),
         _ => ("", "v1"),

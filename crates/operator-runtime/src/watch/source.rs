@@ -72,6 +72,11 @@ impl SourceError {
         self.code() == Some(410)
     }
 
+    /// Whether the right is missing.
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code),

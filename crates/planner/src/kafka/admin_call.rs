@@ -21,8 +21,6 @@ pub struct PlannedNode {
     pub broker: bool,
     /// Host name inside the cluster, without a port.
     pub host: String,
-    /// Whether a restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
-    pub loses_storage: bool,
 }
 
 /// A call to Kafka. All are idempotent.
@@ -57,4 +55,21 @@ pub enum AdminCall {
         /// Its directory id.
         directory_id: String,
     },
+}
+
+impl AdminCall {
+    /// Whether this call changes the same thing as another one.
+    pub fn takes_the_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::AlterBrokerConfig { broker, .. }, Self::AlterBrokerConfig { broker: of, .. }) => {
+                broker == of
+            }
+            (Self::UpdateMetadataVersion { .. }, Self::UpdateMetadataVersion { .. }) => true,
+            (Self::UnregisterBroker { broker }, Self::UnregisterBroker { broker: other }) => broker == other,
+            (Self::RemoveVoter { controller, .. }, Self::RemoveVoter { controller: other, .. }) => {
+                controller == other
+            }
+            _ => false,
+        }
+    }
 }

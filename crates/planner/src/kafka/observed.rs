@@ -1,13 +1,18 @@
-//! What was seen before planning: the custom resources, the live objects of one cluster, Kafka's own state, and the
-//! settings of the operator. Read only; everything comes from caches, so making one costs a few pointers.
+//! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
+//! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
+//! ([`super::need::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaNodePool, StrimziPodSet, labels};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::admin_call::AdminCall;
+use super::need::{Admission, Need, Silence};
+use super::roll_order::RollKafka;
 use objects::ObjectId;
 use pki::Material;
 
@@ -35,9 +40,9 @@ pub struct Observed {
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Deployments of the cluster, by name.
     pub deployments: BTreeMap<String, Arc<Deployment>>,
-    /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
-    /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
-    pub others: BTreeSet<ObjectId>,
+    /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
+    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
+    pub others: BTreeMap<ObjectId, Other>,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
@@ -47,10 +52,65 @@ pub struct Observed {
     pub view: Option<KafkaView>,
     /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
     pub compared: Option<String>,
-    /// What apply made for the material requests of the previous round of this pass, by identifier.
+    /// What was made for the material requests of this pass, by identifier.
     pub made: BTreeMap<String, Material>,
+    /// What the safety of a restart depends on, as Kafka says it; `None`: it was not asked or did not answer.
+    pub roll: Option<RollKafka>,
+    /// Whether the API server would create a pod in the place of the one with this name.
+    pub admissions: BTreeMap<String, Admission>,
+    /// What has no answer in this pass, and why.
+    pub unanswered: Vec<(Need, Silence)>,
+    /// UIDs of pods that this process deleted: the watch may not have said so yet.
+    pub restarted: BTreeSet<String>,
+    /// Why pods of the cluster could not be created, by name.
+    pub pod_errors: BTreeMap<String, String>,
+    /// What Kafka refused when it was told last.
+    pub refused_calls: Vec<RefusedCall>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+}
+
+/// What is known of a live object of which planning does not read the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Other {
+    /// Its UID.
+    pub uid: Option<String>,
+    /// The cluster that its label names.
+    pub cluster: Option<String>,
+    /// The component that it belongs to (`strimzi.io/name`).
+    pub component: Option<String>,
+    /// Whether it says that a cluster operator made it.
+    pub made_by_operator: bool,
+    /// Whether it belongs to a single pod.
+    pub of_a_pod: bool,
+    /// Whether a Kafka resource or a node pool owns it.
+    pub owned: bool,
+}
+
+impl Other {
+    /// Out of the metadata of an object.
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
+        let owners = metadata.owner_references.as_deref().unwrap_or_default();
+        Self {
+            uid: metadata.uid.clone(),
+            cluster: label(labels::CLUSTER),
+            component: label(labels::NAME),
+            made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()
+                == Some(labels::MANAGED_BY_CLUSTER_OPERATOR),
+            of_a_pod: label(labels::POD_NAME).is_some(),
+            owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
+        }
+    }
+}
+
+/// A call that Kafka refused. It is remembered until Kafka takes a call in its place, or nothing asks for it any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedCall {
+    /// The call.
+    pub call: AdminCall,
+    /// What Kafka said.
+    pub why: String,
 }
 
 /// The part of the operator's settings that plans depend on.

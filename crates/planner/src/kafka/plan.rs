@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::certificates::{self, Certificates, NodeCertificate};
 use super::claim_growth;
-use super::cluster::{Cluster, Node, Quorum, Rack, Warning};
+use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live;
-use super::objects::pod_set::{MANUAL_SINCE, ManualUpdate};
+use super::need::Need;
+use super::objects::pod_set::ManualUpdate;
 use super::objects::{
     claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
@@ -22,28 +23,28 @@ use super::orphans;
 use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
+use super::roll::{self, Roll};
+use super::roll_order::PodState;
 use super::status::{self, Progress};
 use super::transitions::leaving::Replicas;
 use super::transitions::quorum::directory_id_request;
-use super::validate::{self, CLUSTER_ID_REQUEST, Invalid};
+use super::transitions::scaling::needs_replicas;
+use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, Problem};
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::admin_call::PlannedNode;
+use crate::pod_set::plan::is_ready;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
 use pki::MaterialRequest;
 
-/// The outcome of planning one Kafka cluster.
+/// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
 ///
-/// Apply carries it out in this order: `materials` (when there are any the plan is not complete: they are made
-/// in memory, put into [`Observed::made`] and the cluster is planned again), then
-/// `apply` in the given order, `delete`, `admin`, `restarts` (as the rolling policy allows), `status`.
+/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion`]) and the cluster is
+/// planned again. A complete plan is carried out in this order: `apply`, `delete`, `admin`, `roll`, `status`, `events`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
-    /// Keys, passwords and identifiers that must exist before the objects can be planned.
-    pub materials: Vec<MaterialRequest>,
-    /// Storage classes of which the plan has to know whether their volumes may grow. As with materials, the plan is not
-    /// complete until it is told.
-    pub storage_classes: BTreeSet<String>,
-    /// Objects to write, in order. An object equal to the live one is still listed: apply compares.
+    /// What has to be known or made first.
+    pub needs: Vec<Need>,
+    /// Objects to write. An object equal to the live one is still listed: apply compares.
     pub apply: Vec<DesiredObject>,
     /// Objects to delete.
     pub delete: Vec<Deletion>,
@@ -53,17 +54,48 @@ pub struct Plan {
     pub admin: Vec<AdminCall>,
     /// Pods that should be restarted, when it is safe, and why.
     pub restarts: Vec<Restart>,
+    /// Which of them go now, and what the others wait for.
+    pub roll: Roll,
     /// Every Kafka node that should exist, in the order of node ids.
     pub nodes: Vec<PlannedNode>,
     /// What to write into the statuses.
     pub status: StatusPlan,
+    /// What to publish.
+    pub events: Vec<PlannedEvent>,
     /// Seconds after which to look again without an event (renewal of a certificate, a retry).
     pub requeue_seconds: Option<u64>,
     /// What the cluster still waits for, in words ("pod my-dual-0 is not ready").
     pub waiting_for: Vec<String>,
+    /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
+    pub failure: Option<String>,
     /// Fingerprint of every option that can change without a restart. While it is the one that was last compared
     /// with Kafka, there is no need to ask the brokers for their configuration again.
     pub live_config_fingerprint: String,
+}
+
+/// An event to publish. Its text never holds keys or passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedEvent {
+    /// PascalCase word.
+    pub reason: String,
+    /// The text.
+    pub text: String,
+    /// The pod that it is about; its Kafka resource is named anyway.
+    pub pod: Option<String>,
+    /// When it is published.
+    pub occasion: Occasion,
+}
+
+/// When an event is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Occasion {
+    /// When its pod was deleted.
+    Restart,
+    /// Once while this lasts, as a warning.
+    Lasting {
+        /// Since when.
+        since: Timestamp,
+    },
 }
 
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
@@ -78,13 +110,24 @@ pub struct StatusPlan {
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
 
-/// Plans one pass over one Kafka cluster.
+impl Plan {
+    /// A plan that needs answers first.
+    fn asking(needs: Vec<Need>) -> Self {
+        Self { needs, ..Self::default() }
+    }
+}
+
+/// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.
 ///
 /// - A resource that is wrong yields a plan that writes statuses, and certificates that are about to end.
-/// - While keys or identifiers are missing, the plan contains requests for them and nothing else.
+/// - While something has to be known or made first, the plan says what, and is not to be carried out.
 /// - Else the plan is complete, and carrying it out again changes nothing.
 pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
+    let questions = about_kafka(observed);
+    if !questions.is_empty() {
+        return Plan::asking(questions);
+    }
     let (cluster, mut warnings) = match validate::validate(observed) {
         Ok(validated) => validated,
         Err(invalid) => return refused(kafka, &invalid, observed, now),
@@ -98,14 +141,52 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         }
         certificates::Outcome::Missing(missing) => {
             requests.extend(missing);
-            return Plan { materials: requests, ..Plan::default() };
+            None
         }
-        certificates::Outcome::Ready(certificates) => certificates,
+        certificates::Outcome::Ready(certificates) => Some(certificates),
     };
-    if !requests.is_empty() {
-        return Plan { materials: requests, ..Plan::default() };
+    if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
+        return complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
     }
-    complete(kafka, &cluster, &certificates, observed, &mut warnings, now)
+    let needs = needs_of(requests);
+    let problems = unmakeable(&needs, observed);
+    if problems.is_empty() {
+        return Plan::asking(needs);
+    }
+    let reason = api::conditions::reasons::INTERNAL_ERROR;
+    let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
+    Plan { failure: Some(invalid.message()), ..refused(kafka, &invalid, observed, now) }
+}
+
+/// What has to be asked of Kafka before anything is decided. Only a broker that is ready is asked: before that there is
+/// nobody who could answer.
+fn about_kafka(observed: &Observed) -> Vec<Need> {
+    if !pod_state::some_broker_is_ready(observed) {
+        return Vec::new();
+    }
+    let mut needs = Vec::new();
+    match &observed.view {
+        None => needs.push(Need::Kafka),
+        Some(view) if view.brokers_with_replicas.is_none() && needs_replicas(observed) => {
+            needs.push(Need::BrokersWithReplicas);
+        }
+        Some(_) => {}
+    }
+    needs.retain(|need| observed.silence(need).is_none());
+    needs
+}
+
+fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
+    requests.into_iter().map(|request| Need::Material(Box::new(request))).collect()
+}
+
+/// What could not be made, and why.
+fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
+    let problem = |need: &Need| {
+        let (Need::Material(request), Some(silence)) = (need, observed.silence(need)) else { return None };
+        Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })
+    };
+    needs.iter().filter_map(problem).collect()
 }
 
 /// Says what is wrong, and keeps what runs from running out of certificates.
@@ -114,7 +195,12 @@ fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Time
     if let Some(cluster) = &invalid.cluster {
         match certificates::upkeep::plan(cluster, observed, now) {
             Ok(objects) => plan.apply = objects,
-            Err(requests) => return Plan { materials: requests, ..Plan::default() },
+            Err(requests) => {
+                let needs = needs_of(requests);
+                if unmakeable(&needs, observed).is_empty() {
+                    return Plan::asking(needs);
+                }
+            }
         }
     }
     plan.status.kafka = Some(status::invalid(kafka, invalid, now));
@@ -178,13 +264,16 @@ fn complete(
     if settings.pod_disruption_budgets {
         plan.apply.push(pod_disruption_budget::kafka(cluster));
     }
+    let mut classes = BTreeSet::new();
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut plan.storage_classes));
+            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes));
         }
         plan.apply.push(config_map::node(cluster, node));
     }
+    plan.needs.extend(classes.into_iter().map(Need::StorageClass));
     let mut progress = Progress::default();
+    let mut sets = Vec::new();
     for pool in &cluster.pools {
         progress.waiting_for.extend(pool.waits_for.clone());
         let mut pods = Vec::new();
@@ -203,14 +292,17 @@ fn complete(
                 }
             }
             look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
-            let live = observed.pods.get(&cluster.pod_name(node));
-            let loses_storage = live.is_some_and(|live| pod_state::loses_storage(live, &desired));
-            plan.nodes.push(planned(cluster, node, loses_storage));
+            plan.nodes.push(planned(cluster, node));
             pods.push(desired);
         }
-        let manual = manual_update(cluster, pool, observed, now);
+        let manual = manual_update(cluster, pool, observed);
         plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
+        sets.push(pods);
+    }
+    let mut desired: BTreeMap<&str, &Value> = BTreeMap::new();
+    for pod in sets.iter().flatten() {
+        desired.extend(pod["metadata"]["name"].as_str().map(|name| (name, pod)));
     }
     plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
@@ -218,6 +310,10 @@ fn complete(
     plan.delete = orphans::of(cluster, observed, &plan.apply);
     if let Some(view) = &observed.view {
         plan.admin = admin_calls(cluster, view, observed, &plan);
+        let compared = observed.compared.as_ref() == Some(&plan.live_config_fingerprint);
+        if view.broker_configs.is_empty() && !view.active_brokers.is_empty() && !compared {
+            plan.needs.push(Need::BrokerConfigs(view.active_brokers.clone()));
+        }
     } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
         && progress.waiting_for.is_empty()
     {
@@ -228,6 +324,18 @@ fn complete(
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
         plan.requeue_seconds = observed.view.is_some().then_some(COMPARE_AGAIN_SECONDS);
     }
+    let outcome = roll::decide(cluster, &plan.restarts, &desired, observed, now);
+    plan.needs.extend(outcome.needs);
+    plan.needs.retain(|need| observed.silence(need).is_none());
+    plan.roll = outcome.roll;
+    plan.events = events(&plan, now);
+    warnings.extend(outcome.warnings);
+    if let Some(waits) = &plan.roll.waits {
+        let again = waits.look_again_seconds(now);
+        plan.requeue_seconds = Some(plan.requeue_seconds.map_or(again, |planned| planned.min(again)));
+        progress.roll_waits(waits, now);
+    }
+    warnings.append(&mut progress.warnings);
     warnings.sort();
     warnings.dedup();
     plan.status.kafka = Some(status::kafka(kafka, cluster, certificates, observed, warnings, &progress, now));
@@ -245,7 +353,7 @@ fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) ->
         && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
 }
 
-fn planned(cluster: &Cluster, node: Node<'_>, loses_storage: bool) -> PlannedNode {
+fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
     PlannedNode {
         id: node.id,
         pod: cluster.pod_name(node),
@@ -254,12 +362,11 @@ fn planned(cluster: &Cluster, node: Node<'_>, loses_storage: bool) -> PlannedNod
         controller: node.pool.controller,
         broker: node.pool.broker,
         host: cluster.pod_host(node),
-        loses_storage,
     }
 }
 
 /// Whether a pod is not there and was never asked for.
-fn is_new(pod: &str, cluster: &Cluster, pool: &super::cluster::Pool, observed: &Observed) -> bool {
+fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
     let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
     !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
@@ -277,10 +384,13 @@ fn look_at_pod(
 ) {
     let name = cluster.pod_name(node);
     let Some(live) = observed.pods.get(&name) else {
-        progress.waiting_for.push(format!("pod {name} does not exist yet"));
+        match observed.pod_errors.get(&name) {
+            Some(why) => progress.pod_has_words(format!("pod {name} cannot be created: {why}")),
+            None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
+        }
         return;
     };
-    if live.metadata.deletion_timestamp.is_some() {
+    if pod_state::situation(observed, &name, now).state == PodState::Missing {
         progress.waiting_for.push(format!("pod {name} is stopping"));
         return;
     }
@@ -289,34 +399,51 @@ fn look_at_pod(
         progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
         plan.restarts.push(restart);
     }
-    let (ready, since) = readiness(live);
-    if !ready {
-        progress.waiting_for.push(format!("pod {name} is not ready"));
-        progress.unready_since(since, now);
+    if !is_ready(live) {
+        match pod_state::words(live) {
+            Some(words) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
+            None => progress.waiting_for.push(format!("pod {name} is not ready")),
+        }
+        progress.unready_since(pod_state::unready_since(live), now);
     }
 }
 
-/// Whether a pod is ready, and since when it is what it is.
-fn readiness(pod: &Pod) -> (bool, Option<Timestamp>) {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions.into_iter().flatten().find(|condition| condition.type_ == "Ready");
-    let since = ready.and_then(|ready| ready.last_transition_time.as_ref()).map(|time| time.0);
-    (ready.is_some_and(|ready| ready.status == "True"), since)
+/// What is worth an event.
+fn events(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
+    let mut events = Vec::new();
+    let going = plan.restarts.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
+    for restart in going {
+        events.extend(restart.reasons.iter().map(|reason| PlannedEvent {
+            reason: reason.as_str().to_owned(),
+            text: restart.notes.join("; "),
+            pod: Some(restart.pod.clone()),
+            occasion: Occasion::Restart,
+        }));
+    }
+    if let Some(waits) = plan.roll.waits.as_ref().filter(|waits| waits.is_announced(now)) {
+        events.push(PlannedEvent {
+            reason: api::conditions::reasons::ROLLING_UPDATE_WAITS.to_owned(),
+            text: waits.why.clone(),
+            pod: None,
+            occasion: Occasion::Lasting { since: waits.since },
+        });
+    }
+    events
 }
 
-/// When a restart of all pods of the pool was asked for.
-fn manual_update(
-    cluster: &Cluster,
-    pool: &super::cluster::Pool,
-    observed: &Observed,
-    now: Timestamp,
-) -> Option<ManualUpdate> {
+/// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
+/// what no clock can confuse.
+fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<ManualUpdate> {
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
     let all = set.metadata.annotations.as_ref()?;
-    if annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE) {
-        return Some(ManualUpdate { since: api::conditions::format_time(now), is_new: true });
-    }
-    all.get(MANUAL_SINCE).map(|since| ManualUpdate { since: since.clone(), is_new: false })
+    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
+    let before = ManualUpdate::pods(set);
+    let live = pool.nodes.iter().filter_map(|id| {
+        let pod = observed.pods.get(&cluster.pod_name(Node { id: *id, pool }))?;
+        pod.metadata.uid.clone().filter(|uid| !observed.restarted.contains(uid))
+    });
+    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
+    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
 }
 
 fn entity(
@@ -347,9 +474,10 @@ fn entity(
     let authority = &certificates.cluster_ca;
     let started_with =
         entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
-    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings));
     let name = names::entity_operator::deployment(&cluster.name);
-    if !observed.deployments.get(&name).is_some_and(|deployment| is_available(deployment)) {
+    let live = observed.deployments.get(&name).map(AsRef::as_ref);
+    apply.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
+    if !live.is_some_and(is_available) {
         progress.waiting_for.push(format!("deployment {name} is not available"));
     }
 }

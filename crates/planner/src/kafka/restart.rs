@@ -41,6 +41,22 @@ pub enum RestartReason {
 }
 
 impl RestartReason {
+    /// Whether the restart brings certificates or trust.
+    pub fn is_about_certificates(self) -> bool {
+        matches!(
+            self,
+            Self::CaCertRemoved
+                | Self::CaCertRenewed
+                | Self::ClusterCaCertKeyReplaced
+                | Self::KafkaCertificatesChanged
+        )
+    }
+
+    /// Whether the new pod differs from the old one, so that it may need another machine.
+    pub fn is_about_the_pod(self) -> bool {
+        matches!(self, Self::PodHasOldRevision | Self::PodHasOldResourceRevision)
+    }
+
     /// The reason as written into events.
     pub fn as_str(self) -> &'static str {
         match self {

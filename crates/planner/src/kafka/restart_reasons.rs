@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use api::annotations;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use serde_json::Value;
 
 use super::certificates::TRUST_HASH;
 use super::cluster::{Cluster, Node};
-use super::objects::pod_set::MANUAL_SINCE;
+use super::objects::pod_set::ManualUpdate;
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
 use crate::kafka::restart::RestartReason;
@@ -89,14 +88,11 @@ fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observ
     if annotations::is_true(live.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
         return true;
     }
-    let set = observed.pod_sets.get(&cluster.pod_set_name(node.pool));
-    let Some(all) = set.and_then(|set| set.metadata.annotations.as_ref()) else { return false };
-    if annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE) {
+    let Some(set) = observed.pod_sets.get(&cluster.pod_set_name(node.pool)) else { return false };
+    if annotations::is_true(set.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
         return true;
     }
-    let since: Option<Timestamp> = all.get(MANUAL_SINCE).and_then(|text| text.parse().ok());
-    let created = live.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    matches!((since, created), (Some(since), Some(created)) if created < since)
+    live.metadata.uid.as_ref().is_some_and(|uid| ManualUpdate::pods(set).contains(uid))
 }
 
 /// Whether a claim has a condition with status `True`.

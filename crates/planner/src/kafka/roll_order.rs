@@ -1,34 +1,37 @@
-//! Which pod may restart next, and what a restart has to wait for. Pure.
+//! Which pods may restart next, and what a restart has to wait for. Pure.
 //!
-//! A roll is serial: one decision names at most one pod. The order and the safety rules are those of Strimzi: a missing
-//! pod is made first, unready nodes go before ready ones, controllers before brokers, the active controller last of its
-//! group; a controller restarts only while the quorum keeps its majority without it, a broker only while no partition
-//! would fall below `min.insync.replicas` without it.
+//! A roll is serial: one decision names at most one pod. The order is that of Strimzi: a missing pod is made first,
+//! controllers go before brokers, unready nodes before ready ones, the active controller last of its group. What may go is
+//! the subject of [`super::roll_rules`].
 //!
 //! Nothing is kept between two decisions. What the last one did shows in the pods, so an operator that was killed in
 //! the middle of a roll goes on where it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::need::Silence;
+use super::roll_rules::Rules;
 use crate::kafka::restart::RestartReason;
 
 /// What Kubernetes says of a node's pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum PodState {
     /// There is no pod, or it is being deleted: the pod-set controller brings the new one.
     Missing,
-    /// It cannot start as it is: unschedulable, crash loop, image that cannot be pulled.
+    /// It never ran, or cannot start as it is (crash loop, image that cannot be pulled): it serves nobody.
     Stuck,
     /// It runs or starts, and is not ready.
     Unready,
     /// It is ready.
+    #[default]
     Ready,
 }
 
 /// One node as the roll sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct RollNode {
     /// Kafka's node id.
     pub id: i32,
@@ -38,16 +41,36 @@ pub struct RollNode {
     pub controller: bool,
     /// It is a broker.
     pub broker: bool,
+    /// Its rack, where Kafka knows it.
+    pub rack: Option<String>,
     /// State of its pod.
     pub state: PodState,
+    /// It has been in a state other than ready for longer than anybody should have to wait.
+    pub long: bool,
+    /// This very pod was ready at some time.
+    pub served: bool,
+    /// The pod waits for a machine.
+    pub unscheduled: bool,
     /// A restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
     pub loses_storage: bool,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,
 }
 
+impl RollNode {
+    /// Whether a restart may destroy records: it loses storage, and the pod was ready and so may have some.
+    pub fn may_lose_records(&self) -> bool {
+        self.loses_storage && self.served
+    }
+
+    /// Whether nothing is taken away when the pod is replaced.
+    fn serves_nobody(&self) -> bool {
+        self.state == PodState::Stuck && !self.may_lose_records()
+    }
+}
+
 /// One partition of any topic, internal ones too.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollPartition {
     /// `topic-partition`, for messages.
     pub name: String,
@@ -59,46 +82,52 @@ pub struct RollPartition {
     pub min_isr: usize,
 }
 
-/// One voter of the controller quorum.
-#[derive(Clone, Debug)]
+/// One node that follows the metadata log.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollVoter {
     /// Kafka's node id.
     pub id: i32,
-    /// Milliseconds between the leader's newest caught-up time and this voter's; `None` when it never caught up.
+    /// Milliseconds between the leader's newest caught-up time and this node's; `None` when it never caught up.
     pub lag_ms: Option<i64>,
 }
 
 /// The controller quorum as its leader describes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollQuorum {
     /// The active controller.
     pub leader: i32,
     /// All voters.
     pub voters: Vec<RollVoter>,
-    /// `controller.quorum.fetch.timeout.ms`; a voter that lags by less is caught up. Default 2000.
-    pub fetch_timeout_ms: i64,
+    /// Nodes that follow without a vote: the brokers, and controllers that have not joined.
+    pub observers: Vec<RollVoter>,
+    /// Whether controllers join and leave at run time; else the voters stand in the configuration.
+    pub dynamic: bool,
 }
 
-/// Kafka's own view.
-#[derive(Clone, Debug)]
-pub struct RollKafka {
-    /// The quorum, when a leader is known.
-    pub quorum: Option<RollQuorum>,
+/// What the brokers say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollBrokers {
     /// Every partition of the cluster.
     pub partitions: Vec<RollPartition>,
-    /// Brokers that are registered, those that are down included: replicas on others do not come back by themselves.
-    pub registered: BTreeSet<i32>,
+    /// Brokers that are registered, those that are down included, and their racks: replicas on others do not come back by
+    /// themselves.
+    pub registered: BTreeMap<i32, Option<String>>,
 }
 
-/// What is known of Kafka itself.
-#[derive(Clone, Copy, Debug)]
-pub enum Says<'a> {
-    /// No broker is ready, so nobody serves whom a restart could harm, and nobody could tell.
-    Nobody,
-    /// A broker is ready and has not answered: it is slow or overloaded, or the answer was an error.
-    Nothing,
-    /// Its answer.
-    View(&'a RollKafka),
+/// Kafka's own view of what a restart would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollKafka {
+    /// The quorum; `None`: it has no leader.
+    pub quorum: Result<Option<RollQuorum>, Silence>,
+    /// The partitions.
+    pub brokers: Result<RollBrokers, Silence>,
+}
+
+impl RollKafka {
+    /// Nothing is known, for one reason.
+    pub fn silent(silence: &Silence) -> Self {
+        Self { quorum: Err(silence.clone()), brokers: Err(silence.clone()) }
+    }
 }
 
 /// What to do now.
@@ -106,61 +135,71 @@ pub enum Says<'a> {
 pub enum Decision {
     /// No node has a reason to restart.
     Settled,
-    /// Restart the pod of this name now.
-    Restart(String),
-    /// A restart is due and nothing may restart now; the sentence says what is waited for.
-    Wait(String),
+    /// Restart these nodes now; today it is one.
+    Restart(BTreeSet<i32>),
+    /// A pod is on its way up or down, as pods of a roll are; the sentence says which.
+    Starting(String),
+    /// A restart is due and may not be made now; the sentence says what is waited for.
+    Held(String),
 }
 
 /// Decides the next step of a roll as far as the pods alone decide it; `None` when it depends on Kafka.
 pub fn by_pods(nodes: &[RollNode]) -> Option<Decision> {
-    let mut candidates = candidates(nodes).peekable();
-    if candidates.peek().is_none() {
-        return Some(Decision::Settled);
+    let candidates: Vec<&RollNode> = candidates(nodes).collect();
+    let first = candidates.first()?;
+    // The pod of a machine that is gone stays in deletion until the machine comes back.
+    if let Some(node) = nodes.iter().find(|node| node.state == PodState::Missing && !node.long) {
+        return Some(Decision::Starting(format!("pod {} is being created", node.pod)));
     }
-    if let Some(node) = nodes.iter().find(|node| node.state == PodState::Missing) {
-        return Some(Decision::Wait(format!("pod {} is being created", node.pod)));
-    }
-    // A pod that cannot start takes nothing away when it is replaced, and may be what another one waits for: a quorum
+    // A pod that serves nobody takes nothing away when it is replaced, and may be what another one waits for: a quorum
     // that was made from a wrong resource is back only when a majority was made anew.
-    let stuck = candidates.filter(|node| node.state == PodState::Stuck);
+    let stuck = candidates.iter().filter(|node| node.serves_nobody());
     if let Some(stuck) = stuck.min_by_key(|node| (!node.controller, node.id)) {
-        return Some(Decision::Restart(stuck.pod.clone()));
+        return Some(Decision::Restart(BTreeSet::from([stuck.id])));
     }
-    // The gate after a restart: a node that is to stay as it is has to be ready before another one goes down. A node
-    // that never becomes ready is mended through a change of the resource, which makes it a candidate itself.
-    let gate = nodes.iter().find(|node| node.state != PodState::Ready && node.reasons.is_empty())?;
-    Some(Decision::Wait(format!("pod {} is not ready", gate.pod)))
+    if candidates.iter().any(|node| gate(nodes, node).is_none()) {
+        return None;
+    }
+    let gate = gate(nodes, first)?;
+    let why = format!("pod {} is not ready", gate.pod);
+    Some(if gate.long { Decision::Held(held(first, &why)) } else { Decision::Starting(why) })
 }
 
 /// Decides the next step of a roll where [`by_pods`] does not.
-pub fn by_kafka(nodes: &[RollNode], says: Says<'_>) -> Decision {
-    let active = match says {
-        Says::View(kafka) => kafka.quorum.as_ref().map(|quorum| quorum.leader),
-        Says::Nobody | Says::Nothing => None,
-    };
+pub fn by_kafka(nodes: &[RollNode], rules: &Rules<'_>) -> Decision {
+    let active = rules.active_controller();
     let mut candidates: Vec<&RollNode> = candidates(nodes).collect();
+    if candidates.is_empty() {
+        return Decision::Settled;
+    }
     candidates.sort_by_key(|node| {
         let ready = node.state == PodState::Ready;
-        (ready, !node.controller, Some(node.id) == active && node.controller, node.id)
+        (!node.controller, ready, Some(node.id) == active && node.controller, node.id)
     });
     let mut first_obstacle = None;
+    // A ready node is not taken down while another one that is down waits; another unready one may be what brings it back.
+    let mut one_is_down = false;
     for node in candidates {
-        match obstacle(node, says) {
-            None => {
-                return Decision::Restart(node.pod.clone());
-            }
+        if node.state == PodState::Ready && one_is_down {
+            continue;
+        }
+        let obstacle = match gate(nodes, node) {
+            Some(gate) => Some(format!("pod {} is not ready", gate.pod)),
+            None => rules.obstacle(&BTreeSet::from([node.id])),
+        };
+        match obstacle {
+            None => return Decision::Restart(BTreeSet::from([node.id])),
             Some(why) => {
-                let unready = node.state != PodState::Ready;
-                first_obstacle.get_or_insert(format!("restart of pod {} waits: {why}", node.pod));
-                // A ready node is not taken down while another one is down already.
-                if unready {
-                    break;
-                }
+                first_obstacle.get_or_insert(held(node, &why));
+                one_is_down |= node.state != PodState::Ready && !node.long;
             }
         }
     }
-    Decision::Wait(first_obstacle.unwrap_or_default())
+    Decision::Held(first_obstacle.unwrap_or_default())
+}
+
+fn held(node: &RollNode, why: &str) -> String {
+    format!("restart of pod {} waits: {why}", node.pod)
 }
 
 /// The nodes that are to restart and have a pod.
@@ -168,100 +207,26 @@ fn candidates(nodes: &[RollNode]) -> impl Iterator<Item = &RollNode> {
     nodes.iter().filter(|node| !node.reasons.is_empty() && node.state != PodState::Missing)
 }
 
-/// Why `node` may not restart now.
-fn obstacle(node: &RollNode, says: Says<'_>) -> Option<String> {
-    let kafka = match says {
-        Says::View(kafka) => kafka,
-        Says::Nobody if node.state == PodState::Unready => return None,
-        Says::Nobody => {
-            return Some("no broker is ready that could tell the effect on the other nodes".to_owned());
-        }
-        // A pod that is not ready may serve all the same, and be the last one in sync: an overloaded broker fails its
-        // probes, and Kafka is slow to answer for the same reason.
-        Says::Nothing => {
-            return Some("Kafka has not answered, so the effect on the other nodes is unknown".to_owned());
-        }
-    };
-    if node.controller
-        && let Some(why) = quorum_obstacle(node.id, kafka.quorum.as_ref())
-    {
-        return Some(why);
-    }
-    if node.broker {
-        return partition_obstacle(node, kafka);
-    }
-    None
-}
-
-/// The rule for controllers: one voter may always go; of two, the other has to be caught up; of n ≥ 3, at least
-/// (n + 2) / 2 others, rounded down.
-fn quorum_obstacle(id: i32, quorum: Option<&RollQuorum>) -> Option<String> {
-    let Some(quorum) = quorum else {
-        return Some("the controller quorum has no leader".to_owned());
-    };
-    let voters = quorum.voters.len();
-    if voters <= 1 || !quorum.voters.iter().any(|voter| voter.id == id) {
-        return None;
-    }
-    let caught_up = quorum
-        .voters
-        .iter()
-        .filter(|voter| voter.id != id)
-        .filter(|voter| voter.lag_ms.is_some_and(|lag| lag < quorum.fetch_timeout_ms))
-        .count();
-    let needed = if voters == 2 { 1 } else { usize::midpoint(voters, 2) };
-    (caught_up < needed).then(|| {
-        format!("{caught_up} other controllers of the quorum of {voters} are caught up, {needed} are needed")
-    })
-}
-
-/// The rules for brokers, internal topics included.
-fn partition_obstacle(node: &RollNode, kafka: &RollKafka) -> Option<String> {
-    let mut blocking = kafka.partitions.iter().filter_map(|partition| {
-        partition.replicas.contains(&node.id).then(|| held_by(node, partition, &kafka.registered))?
-    });
-    let first = blocking.next()?;
-    let more = blocking.count();
-    Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
-}
-
-/// Why a partition with a replica on the node holds its restart up.
+/// The gate after a restart: a node that is to stay as it is and is not ready yet, for which a restart of `candidate` waits.
 ///
-/// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
-///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
-///   partition that has no other replica cannot be kept by waiting.
-/// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart of
-///   a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under a
-///   partition that lacks replicas: it takes nothing away and may be what brings the replica back.
-fn held_by(node: &RollNode, partition: &RollPartition, registered: &BTreeSet<i32>) -> Option<String> {
-    let in_sync = partition.isr.contains(&node.id);
-    let others = partition.isr.iter().any(|id| *id != node.id);
-    let may_come = partition.replicas.iter().any(|id| *id != node.id && registered.contains(id));
-    if in_sync && !others && may_come {
-        let loss = if node.loses_storage { ", and the restart would destroy it" } else { "" };
-        return Some(format!(
-            "partition {} has its only copy that is in sync on this node{loss}; its replicas are on brokers {}",
-            partition.name,
-            list(&partition.replicas)
-        ));
-    }
-    let held = partition.replicas.len() > partition.min_isr
-        && partition.isr.len() <= partition.min_isr
-        && (in_sync || (partition.isr.len() < partition.min_isr && node.state == PodState::Ready));
-    held.then(|| {
-        format!(
-            "partition {} would fall below min.insync.replicas ({} of {} replicas in sync, {} needed)",
-            partition.name,
-            partition.isr.len(),
-            partition.replicas.len(),
-            partition.min_isr
-        )
-    })
-}
-
-fn list(ids: &[i32]) -> String {
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    texts.join(", ")
+/// - One that became unready a short time ago is waited for.
+/// - One that was ready before and has been down for long is left to the rules about quorum and partitions: a machine that
+///   died must not keep the others from their new certificates.
+/// - One that has not been ready since it was made may be what the change broke. It alone is risked: whatever would be made
+///   in the same way waits until it is ready or the resource is corrected, which gives it a reason of its own.
+fn gate<'a>(nodes: &'a [RollNode], candidate: &RollNode) -> Option<&'a RollNode> {
+    let waits_for = |node: &&RollNode| {
+        let down = matches!(node.state, PodState::Stuck | PodState::Unready);
+        if node.id == candidate.id || !down || !node.reasons.is_empty() {
+            return false;
+        }
+        let only = |may: fn(RestartReason) -> bool| candidate.reasons.iter().all(|reason| may(*reason));
+        let left_to_the_rules = node.served
+            || only(RestartReason::is_about_certificates)
+            || (node.unscheduled && only(|reason| !reason.is_about_the_pod()));
+        !node.long || !left_to_the_rules
+    };
+    nodes.iter().find(waits_for)
 }
 
 #[cfg(test)]

@@ -3,28 +3,49 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use api::conditions::{Condition, merge, reasons, types};
+use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::roll::Waiting;
 use super::transitions::membership;
 use super::validate::Invalid;
 
-/// Seconds a pod may be unready before that counts as a failure.
-const PATIENCE_SECONDS: i64 = 300;
+/// How long a pod may be unready, or a roll may wait, before that counts as a failure.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, now: Timestamp) -> Value {
     let old = kafka.status.as_ref();
     let mut conditions = vec![Condition::not_ready(invalid.reason, invalid.message())];
     conditions.extend(invalid.warnings.iter().map(warning));
+    let mut status = old.cloned().unwrap_or_default();
+    status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
+    status.observed_generation = kafka.metadata.generation;
+    to_json(&status)
+}
+
+/// The status of a resource whose pass failed. What was known of the cluster stays, and so do the warnings of the plan, as far
+/// as there was one.
+pub fn failed(
+    kafka: &Kafka,
+    planned: Option<&Value>,
+    reason: &str,
+    message: impl Into<String>,
+    now: Timestamp,
+) -> Value {
+    let old = kafka.status.as_ref();
+    let planned = planned.and_then(|status| serde_json::from_value::<KafkaStatus>(status.clone()).ok());
+    let mut conditions = planned.and_then(|status| status.conditions).unwrap_or_default();
+    conditions.retain(|condition| condition.is(types::WARNING));
+    conditions.push(Condition::not_ready(reason, message));
     let mut status = old.cloned().unwrap_or_default();
     status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
     status.observed_generation = kafka.metadata.generation;
@@ -38,13 +59,33 @@ pub struct Progress {
     pub waiting_for: Vec<String>,
     /// Whether something has been waiting for so long that it counts as a failure.
     pub stuck: bool,
+    /// Since when the roll waits for more than a pod that starts.
+    pub roll_waits_since: Option<Timestamp>,
+    /// What deserves a look, in addition to what the resource itself gives reason for.
+    pub warnings: Vec<Warning>,
 }
 
 impl Progress {
     /// Notes that a pod is not ready since a time.
     pub fn unready_since(&mut self, since: Option<Timestamp>, now: Timestamp) {
-        if since.is_some_and(|since| now.as_second() - since.as_second() > PATIENCE_SECONDS) {
+        if since.is_some_and(|since| now.duration_since(since) > PATIENCE) {
             self.stuck = true;
+        }
+    }
+
+    /// Notes what is known about a pod that is not there or not ready.
+    pub fn pod_has_words(&mut self, words: String) {
+        let reason = reasons::POD_NOT_READY.to_owned();
+        self.warnings.push(Warning { reason, message: words.clone() });
+        self.waiting_for.push(words);
+    }
+
+    /// Notes that a roll waits.
+    pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
+        if !waits.usual {
+            self.roll_waits_since = Some(waits.since);
+            self.waiting_for.insert(0, waits.why.clone());
+            self.stuck |= waits.refused || now.duration_since(waits.since) > PATIENCE;
         }
     }
 }
@@ -110,7 +151,14 @@ pub fn kafka(
         let message = format!("{what}: {}", shortened(&progress.waiting_for));
         conditions.push(Condition::not_ready(reason, message));
     }
-    status.conditions = Some(merge(conditions, old_conditions, now));
+    let mut conditions = merge(conditions, old_conditions, now);
+    for condition in &mut conditions {
+        // It waits since it began to, also when it waits for something else by now.
+        if condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS) {
+            condition.last_transition_time = progress.roll_waits_since.map(format_time);
+        }
+    }
+    status.conditions = Some(conditions);
     to_json(&status)
 }
 

@@ -18,6 +18,8 @@ pub struct Plan {
     pub delete: Vec<(String, Option<String>)>,
     /// Names of pods that lost the reference to their set.
     pub adopt: Vec<String>,
+    /// Pods of the current revision that lack labels of their set's, with these labels: they need no restart for them.
+    pub relabel: Vec<(String, BTreeMap<String, String>)>,
     /// The status to write.
     pub status: StrimziPodSetStatus,
 }
@@ -56,9 +58,13 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
             plan.adopt.push(name.to_owned());
         }
         ready += i32::from(is_ready(pod));
-        current += i32::from(
-            revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str),
-        );
+        if revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str) {
+            current += 1;
+            let lacking = lacking_labels(desired, pod);
+            if !lacking.is_empty() && pod.metadata.deletion_timestamp.is_none() {
+                plan.relabel.push((name.to_owned(), lacking));
+            }
+        }
     }
     for (name, pod) in &live {
         if !listed.contains(name) && pod.metadata.deletion_timestamp.is_none() {
@@ -87,6 +93,15 @@ fn complete(set: &StrimziPodSet, desired: &Value) -> Value {
 
 fn revision(desired: &Value) -> Option<&str> {
     desired.pointer("/metadata/annotations")?.get(api::annotations::REVISION)?.as_str()
+}
+
+/// The labels of the listed pod that the live one has not, or with another value.
+fn lacking_labels(desired: &Value, pod: &Pod) -> BTreeMap<String, String> {
+    let wanted = desired.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    wanted
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .filter(|(key, value)| pod.labels().get(key) != Some(value))
+        .collect()
 }
 
 fn is_owned(set: &StrimziPodSet, pod: &Pod) -> bool {
@@ -174,6 +189,24 @@ mod tests {
         let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "set-uid", "r0")]);
         assert!(plan.create.is_empty() && plan.delete.is_empty());
         assert_eq!((plan.status.ready_pods, plan.status.current_pods), (Some(1), Some(0)));
+    }
+
+    #[test]
+    fn a_running_pod_gets_the_labels_of_its_set_without_a_restart() {
+        let labelled = |mut set: StrimziPodSet, labels: Value| {
+            set.spec.pods[0]["metadata"]["labels"] = labels;
+            set
+        };
+        let running = pod("c-p-0", "Running", "set-uid", "r1");
+        let team = labelled(set(&["c-p-0"]), json!({"team": "a"}));
+        let wanted = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
+        assert_eq!(plan(&team, &[Arc::clone(&running)]).relabel, [("c-p-0".to_owned(), wanted)]);
+        let mut has_it = running.as_ref().clone();
+        has_it.metadata.labels =
+            Some([("team".to_owned(), "a".to_owned()), ("other".to_owned(), "x".to_owned())].into());
+        assert!(plan(&team, &[Arc::new(has_it)]).relabel.is_empty());
+        // A pod of another revision is about to be replaced.
+        assert!(plan(&team, &[pod("c-p-0", "Running", "set-uid", "r0")]).relabel.is_empty());
     }
 
     #[test]

@@ -18,12 +18,14 @@ use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
+use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind, complete};
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
+use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
-use planner::kafka::plan;
 use planner::kafka::plan::Plan;
+use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use serde_json::{Value, json};
 
 /// A cluster on paper.
@@ -31,6 +33,14 @@ use serde_json::{Value, json};
 pub struct World {
     pub observed: Observed,
     pub now: Timestamp,
+    /// What storage classes allow; others are not known.
+    pub storage_classes: BTreeMap<String, Option<bool>>,
+    /// What Kafka says of a restart; `None`: all is well, and there are no topics.
+    pub roll: Option<RollKafka>,
+    /// Pods that the API server would not create, and why.
+    pub refused_pods: BTreeMap<String, String>,
+    /// What the last plan asked for.
+    pub asked: Vec<Need>,
     version: u64,
 }
 
@@ -73,24 +83,68 @@ impl World {
             }
         }
         observed.pools.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-        Self { observed, now: "2026-06-01T12:00:00Z".parse().unwrap(), version: 1 }
+        Self {
+            observed,
+            now: "2026-06-01T12:00:00Z".parse().unwrap(),
+            storage_classes: BTreeMap::new(),
+            roll: None,
+            refused_pods: BTreeMap::new(),
+            asked: Vec::new(),
+            version: 1,
+        }
     }
 
-    /// Plans until nothing is to be made any more.
+    /// Plans until nothing is asked any more.
     pub fn plan(&mut self) -> Plan {
-        self.observed.made.clear();
-        for _ in 0..6 {
-            let plan = plan::plan(&self.observed, self.now);
-            if plan.materials.is_empty() {
-                return plan;
+        let observed = self.observed.clone();
+        let mut asked = Vec::new();
+        let answered = complete(observed, self.now, |need| {
+            asked.push(need.clone());
+            self.answer(need)
+        });
+        self.asked = asked;
+        answered.unwrap().1
+    }
+
+    /// The answer to what a plan asks for.
+    fn answer(&self, need: &Need) -> Answer {
+        let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
+        match need {
+            Need::Material(request) => match issuer::make(request, self.now) {
+                Ok(material) => Answer::Material(material),
+                Err(error) => Answer::Unknown(Silence::new(SilenceKind::Refused, error.to_string())),
+            },
+            Need::StorageClass(class) => {
+                self.storage_classes.get(class).map_or_else(unknown, |grows| Answer::StorageClass(*grows))
             }
-            let made = plan
-                .materials
-                .iter()
-                .map(|request| (request.id().to_owned(), issuer::make(request, self.now).unwrap()));
-            self.observed.made.extend(made);
+            Need::Roll(_) => Answer::Roll(self.roll.clone().unwrap_or_else(|| self.all_is_well(Vec::new()))),
+            Need::Admission { pod, .. } => Answer::Admission(match self.refused_pods.get(pod) {
+                Some(why) => Admission::Refused(why.clone()),
+                None => Admission::Accepted,
+            }),
+            Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
-        panic!("the planner asks for material again and again");
+    }
+
+    /// What Kafka says of a restart when every node follows and these partitions are all there are.
+    pub fn all_is_well(&self, partitions: Vec<RollPartition>) -> RollKafka {
+        let of_role = |role: &str| -> Vec<i32> {
+            let pods = self.observed.pods.iter();
+            pods.filter(|(_, pod)| pod.metadata.labels.as_ref().unwrap()[role] == "true")
+                .map(|(name, _)| name.rsplit_once('-').unwrap().1.parse().unwrap())
+                .collect()
+        };
+        let follows = |ids: &[i32]| ids.iter().map(|id| RollVoter { id: *id, lag_ms: Some(0) }).collect();
+        let (controllers, brokers) =
+            (of_role(api::labels::CONTROLLER_ROLE), of_role(api::labels::BROKER_ROLE));
+        let quorum = RollQuorum {
+            leader: controllers[0],
+            voters: follows(&controllers),
+            observers: follows(&brokers),
+            dynamic: true,
+        };
+        let registered = brokers.into_iter().map(|id| (id, None)).collect();
+        RollKafka { quorum: Ok(Some(quorum)), brokers: Ok(RollBrokers { partitions, registered }) }
     }
 
     /// Carries out a plan, but its restarts.
@@ -105,6 +159,7 @@ impl World {
                 "ConfigMap" => drop(self.observed.config_maps.remove(&gone.name)),
                 "PersistentVolumeClaim" => drop(self.observed.claims.remove(&gone.name)),
                 "Deployment" => drop(self.observed.deployments.remove(&gone.name)),
+                "StrimziPodSet" => drop(self.observed.pod_sets.remove(&gone.name)),
                 _ => drop(self.observed.others.remove(gone)),
             }
         }
@@ -135,7 +190,10 @@ impl World {
             "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
             "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
-            _ => drop(self.observed.others.insert(desired.reference.clone())),
+            _ => {
+                let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
+                self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+            }
         }
     }
 
@@ -150,6 +208,7 @@ impl World {
         self.observed.pods.retain(|name, _| wanted.contains_key(name));
         for (name, pod) in wanted {
             if !self.observed.pods.contains_key(&name) {
+                self.version += 1;
                 let pod = self.running(pod);
                 self.observed.pods.insert(name, pod);
             }
@@ -184,6 +243,7 @@ impl World {
 
     fn running(&self, mut pod: Value) -> Arc<Pod> {
         pod["metadata"]["creationTimestamp"] = json!(self.now.to_string());
+        pod["metadata"]["uid"] = json!(format!("uid-{}", self.version));
         pod["status"] = json!({"phase": "Running", "conditions": [
             {"type": "Ready", "status": "True", "lastTransitionTime": self.now.to_string()}]});
         Arc::new(serde_json::from_value(pod).unwrap())

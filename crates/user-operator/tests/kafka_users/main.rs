@@ -8,6 +8,7 @@ mod credentials;
 mod faults;
 mod handover;
 mod hostile;
+mod independence;
 mod operator;
 mod passwords;
 mod random;

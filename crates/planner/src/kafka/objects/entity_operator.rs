@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use api::env::{self, topic_operator as topic_env, user_operator as user_env};
 use api::{annotations, labels, names, ports};
+use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::{Map, Value, json};
 
-use super::meta::{Object, Pairs, add_labels, component_labels, merge_metadata};
+use super::meta::{Object, Pairs, add_labels, component_labels, merge_metadata, own_component_labels};
 use crate::fingerprint;
 use crate::kafka::cluster::{
     Authorization, Cluster, EntityContainer, EntityOperator, Probe, REPLICATION_PORT,
@@ -19,21 +20,25 @@ use objects::DesiredObject;
 /// The user the containers run as; the images are made from nothing, so any will do.
 const USER: i64 = 1001;
 
-/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod.
+/// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `live` is the Deployment that
+/// is there.
 pub fn deployment(
     cluster: &Cluster,
     entity: &EntityOperator,
     started_with: &Pairs,
     settings: &PlanSettings,
+    live: Option<&Deployment>,
 ) -> DesiredObject {
     let name = names::entity_operator::deployment(&cluster.name);
     let all = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
     let selector = labels::selector(&all);
     let template = entity.templates.get("pod");
-    let mut pod_labels = all.clone();
+    let mut own_labels = own_component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
     let mut pod_annotations = started_with.clone();
-    merge_metadata(template, &mut pod_labels, &mut pod_annotations);
-    add_labels(&mut pod_labels, &settings.custom_entity_operator_labels);
+    merge_metadata(template, &mut own_labels, &mut pod_annotations);
+    add_labels(&mut own_labels, &settings.custom_entity_operator_labels);
+    let mut pod_labels = all.clone();
+    pod_labels.extend(own_labels.clone());
 
     let mut containers = Vec::new();
     for (section, mut container) in containers_of(cluster, entity, settings) {
@@ -55,7 +60,7 @@ pub fn deployment(
     spec.insert("volumes".to_owned(), Value::Array(volumes));
     workload::apply_pod_template(&mut spec, template, &[]);
 
-    Object::new(cluster, "apps/v1", "Deployment", name, all)
+    let deployment = Object::new(cluster, "apps/v1", "Deployment", name, all)
         .template(entity.templates.get("deployment"))
         .set(
             "spec",
@@ -67,7 +72,8 @@ pub fn deployment(
                 "template": {"metadata": {"labels": pod_labels, "annotations": pod_annotations}, "spec": spec},
             }),
         )
-        .build()
+        .build();
+    workload::keep_inherited_labels(deployment, &own_labels, live)
 }
 
 /// What the pod has whatever the templates say.

@@ -30,6 +30,11 @@ pub fn component_labels(cluster: &Cluster, name: &str, component_type: &str) -> 
     labelled(cluster, &cluster.labels, name, component_type)
 }
 
+/// The same without those that are handed on from the custom resource.
+pub fn own_component_labels(cluster: &Cluster, name: &str, component_type: &str) -> Pairs {
+    labelled(cluster, &Pairs::new(), name, component_type)
+}
+
 /// The labels of the objects of Kafka itself.
 pub fn kafka_labels(cluster: &Cluster) -> Pairs {
     component_labels(cluster, &names::kafka(&cluster.name), labels::component::KAFKA)
@@ -37,7 +42,16 @@ pub fn kafka_labels(cluster: &Cluster) -> Pairs {
 
 /// The labels of the objects of a pool: the pool's own labels are handed on, not those of the Kafka resource.
 pub fn pool_labels(cluster: &Cluster, pool: &Pool) -> Pairs {
-    let mut all = labelled(cluster, &pool.labels, &names::kafka(&cluster.name), labels::component::KAFKA);
+    of_pool(cluster, pool, &pool.labels)
+}
+
+/// The same without those that are handed on from the pool.
+pub fn own_pool_labels(cluster: &Cluster, pool: &Pool) -> Pairs {
+    of_pool(cluster, pool, &Pairs::new())
+}
+
+fn of_pool(cluster: &Cluster, pool: &Pool, inherited: &Pairs) -> Pairs {
+    let mut all = labelled(cluster, inherited, &names::kafka(&cluster.name), labels::component::KAFKA);
     all.insert(labels::POOL_NAME.to_owned(), pool.name.clone());
     all
 }

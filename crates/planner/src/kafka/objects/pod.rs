@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{annotations, labels, names, ports};
 use serde_json::{Map, Value, json};
 
-use super::meta::{Pairs, add_labels, merge_metadata, pool_labels};
+use super::meta::{Pairs, add_labels, merge_metadata, own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
 use crate::kafka::cluster::{Cluster, Node, Pool, Probe, Rack, VolumeKind};
 use crate::kafka::config::live;
@@ -34,15 +34,15 @@ pub fn of_node(
     let pool = node.pool;
     let name = cluster.pod_name(node);
     let template = pool.templates.get("pod");
-    let mut pod_labels = pool_labels(cluster, pool);
-    pod_labels.insert(labels::POD_NAME.to_owned(), name.clone());
-    pod_labels.insert(labels::CONTROLLER.to_owned(), labels::CONTROLLER_POD_SET.to_owned());
-    pod_labels.insert(labels::CONTROLLER_NAME.to_owned(), cluster.pod_set_name(pool));
-    pod_labels.insert(labels::BROKER_ROLE.to_owned(), pool.broker.to_string());
-    pod_labels.insert(labels::CONTROLLER_ROLE.to_owned(), pool.controller.to_string());
     let mut users = Pairs::new();
-    merge_metadata(template, &mut pod_labels, &mut users);
-    add_labels(&mut pod_labels, &settings.custom_kafka_labels);
+    let mut own_labels = own_pool_labels(cluster, pool);
+    own_labels.insert(labels::POD_NAME.to_owned(), name.clone());
+    own_labels.insert(labels::CONTROLLER.to_owned(), labels::CONTROLLER_POD_SET.to_owned());
+    own_labels.insert(labels::CONTROLLER_NAME.to_owned(), cluster.pod_set_name(pool));
+    own_labels.insert(labels::BROKER_ROLE.to_owned(), pool.broker.to_string());
+    own_labels.insert(labels::CONTROLLER_ROLE.to_owned(), pool.controller.to_string());
+    merge_metadata(template, &mut own_labels, &mut users);
+    add_labels(&mut own_labels, &settings.custom_kafka_labels);
 
     let mut pod = json!({
         "apiVersion": "v1",
@@ -50,13 +50,16 @@ pub fn of_node(
         "metadata": {
             "name": name,
             "namespace": cluster.namespace,
-            "labels": pod_labels,
+            "labels": own_labels,
             "annotations": users,
         },
         "spec": spec(cluster, node, settings),
     });
-    // What follows has reasons of its own for a restart; the revision is about everything else.
+    // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
     let (revision, resource_revision) = workload::revisions(&pod);
+    let mut all_labels = pool_labels(cluster, pool);
+    all_labels.extend(own_labels);
+    pod["metadata"]["labels"] = json!(all_labels);
     let mut started_with = Pairs::from([
         (annotations::REVISION.to_owned(), revision),
         (annotations::RESOURCE_REVISION.to_owned(), resource_revision),

@@ -1,6 +1,8 @@
 //! The StrimziPodSet of a pool: the list of its pods.
 
-use api::{annotations, labels};
+use std::collections::BTreeSet;
+
+use api::{StrimziPodSet, annotations, labels};
 use serde_json::{Value, json};
 
 use super::meta::{Object, Owner, pool_labels};
@@ -16,10 +18,10 @@ pub const QUORUM_FORMED: &str = "kastellan.io/quorum-formed";
 /// On pod sets of clusters that were formatted with `controller.quorum.voters`: those voters, as a JSON list of node ids.
 pub const STATIC_VOTERS: &str = "kastellan.io/static-controllers";
 
-/// On pod sets: when a restart of all pods was asked for; pods that are older get one.
-pub const MANUAL_SINCE: &str = "kastellan.io/manual-rolling-update-since";
+/// On pod sets: UIDs of the pods that have yet to be restarted because that was asked for, as a JSON list.
+pub const MANUAL_PODS: &str = "kastellan.io/manual-rolling-update-pods";
 
-/// The pod set of a pool with these pods. `manual_since` says when a restart of all was asked for.
+/// The pod set of a pool with these pods. `manual` says which of the live ones are to be restarted because that was asked for.
 pub fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
@@ -43,7 +45,9 @@ pub fn of_pool(
         }
     };
     if let Some(manual) = manual {
-        object = object.annotation(MANUAL_SINCE, &manual.since);
+        if !manual.pods.is_empty() {
+            object = object.annotation(MANUAL_PODS, json!(manual.pods).to_string());
+        }
         if manual.is_new {
             // The annotation is the user's: it can only be overwritten.
             object = object.annotation(annotations::MANUAL_ROLLING_UPDATE, "false");
@@ -58,8 +62,16 @@ pub fn of_pool(
 /// A restart of all pods that was asked for with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualUpdate {
-    /// When, RFC 3339.
-    pub since: String,
+    /// UIDs of the pods that have not had it.
+    pub pods: BTreeSet<String>,
     /// Whether it was just seen.
     pub is_new: bool,
+}
+
+impl ManualUpdate {
+    /// The pods that a pod set remembers.
+    pub fn pods(set: &StrimziPodSet) -> BTreeSet<String> {
+        let remembered = set.metadata.annotations.as_ref().and_then(|all| all.get(MANUAL_PODS));
+        remembered.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
 }

@@ -36,8 +36,9 @@ pub fn validate(
     if let Some(template) = spec.kafka_exporter.as_ref().and_then(|section| section.template.as_ref()) {
         check(template, "spec.kafkaExporter.template", findings);
     }
-    for (raw, pool) in pools.iter().zip(&cluster.pools) {
-        let field = format!("KafkaNodePool {} spec.template", raw.name_any());
+    for raw in pools {
+        let Some(pool) = cluster.pools.iter().find(|pool| pool.name == raw.name_any()) else { continue };
+        let field = format!("KafkaNodePool {} spec.template", pool.name);
         if let Some(template) = &raw.spec.template {
             check(template, &field, findings);
         }

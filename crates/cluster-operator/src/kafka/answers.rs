@@ -1,0 +1,161 @@
+//! Answers what a plan asks for: out of Kubernetes, of Kafka, and with keys made for it. No policy.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future;
+use kafka_admin::Admin;
+use operator_runtime::apply::Applier;
+use operator_runtime::queue::Queue;
+use operator_runtime::watch::ObjectRef;
+
+use super::admin_clients::{Clients, Nodes};
+use super::late_answers::Asking;
+use super::observe::Observer;
+use super::{dry_run, kafka_calls, key_making, roll_calls};
+use planner::kafka::need::{Answer, Need, Pods, Silence, SilenceKind};
+use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
+use planner::kafka::pod_state;
+use planner::kafka::roll_order::RollKafka;
+
+/// Longest time for the questions before a restart: brokers and controllers are asked one after the other.
+const ROLL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Answers the plans of all clusters. One for the whole process.
+pub struct Answers {
+    applier: Applier,
+    observer: Arc<Observer>,
+    clients: Clients,
+    /// How each Kafka is.
+    views: Asking<(), KafkaView>,
+    /// Which brokers hold replicas.
+    replicas: Asking<(), BTreeSet<i32>>,
+    /// With which options the brokers run.
+    configs: Asking<BTreeSet<i32>, BrokerConfigs>,
+    /// What a restart would do.
+    rolls: Asking<Pods, RollKafka>,
+}
+
+impl Answers {
+    /// From the parts that all passes share.
+    pub fn new(
+        applier: Applier,
+        observer: Arc<Observer>,
+        clients: Clients,
+        queue: &Queue<ObjectRef>,
+    ) -> Self {
+        Self {
+            applier,
+            observer,
+            clients,
+            views: Asking::new(queue.clone()),
+            replicas: Asking::second(queue.clone()),
+            configs: Asking::second(queue.clone()),
+            rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
+        }
+    }
+
+    /// The answer to each need. Nothing waits long for a Kafka that does not answer.
+    pub async fn answer(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        needs: Vec<Need>,
+    ) -> Vec<(Need, Answer)> {
+        let mut answers = Vec::with_capacity(needs.len());
+        let (mut materials, mut others) = (Vec::new(), Vec::new());
+        for need in needs {
+            match need {
+                Need::Material(request) => materials.push(*request),
+                other => others.push(other),
+            }
+        }
+        for (request, made) in key_making::make(materials).await {
+            let answer = made.map_or_else(|error| Answer::Unknown(error.into()), Answer::Material);
+            answers.push((Need::Material(Box::new(request)), answer));
+        }
+        let asked = others.into_iter().map(|need| async move {
+            let answer = self.ask(key, observed, &need).await.unwrap_or_else(Answer::Unknown);
+            (need, answer)
+        });
+        answers.extend(future::join_all(asked).await);
+        answers
+    }
+
+    async fn ask(&self, key: &ObjectRef, observed: &Observed, need: &Need) -> Result<Answer, Silence> {
+        match need {
+            Need::StorageClass(class) => match self.observer.may_grow(class).await {
+                Ok(may_grow) => Ok(Answer::StorageClass(may_grow)),
+                Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
+            },
+            Need::Admission { object, .. } => {
+                dry_run::admission(self.applier.client(), &key.namespace, object).await.map(Answer::Admission)
+            }
+            Need::Kafka => {
+                let admin = self.brokers(key, observed)?;
+                self.views
+                    .answer(key, (), async move { kafka_calls::view(&admin).await })
+                    .await
+                    .map(Answer::Kafka)
+            }
+            Need::BrokersWithReplicas => {
+                let admin = self.brokers(key, observed)?;
+                let question = async move { kafka_calls::brokers_with_replicas(&admin).await };
+                self.replicas.answer(key, (), question).await.map(Answer::BrokersWithReplicas)
+            }
+            Need::BrokerConfigs(brokers) => {
+                let (admin, asked) = (self.brokers(key, observed)?, brokers.clone());
+                let question = async move { kafka_calls::broker_configs(&admin, &asked).await };
+                self.configs.answer(key, brokers.clone(), question).await.map(Answer::BrokerConfigs)
+            }
+            Need::Roll(pods) => {
+                let of =
+                    |nodes| self.clients.get(key, nodes, observed).map_err(|error| client_silence(&error));
+                let (brokers, controllers) = (of(Nodes::Brokers)?, of(Nodes::Controllers)?);
+                let question =
+                    async move { Ok::<_, Silence>(roll_calls::roll_view(brokers, controllers).await) };
+                self.rolls.answer(key, pods.clone(), question).await.map(Answer::Roll)
+            }
+            Need::Material(request) => {
+                let why = format!("{} was not made", request.id());
+                Err(Silence::new(SilenceKind::Refused, why))
+            }
+        }
+    }
+
+    /// The client for the brokers of a cluster.
+    pub fn brokers(&self, key: &ObjectRef, observed: &Observed) -> Result<Admin, Silence> {
+        match self.clients.get(key, Nodes::Brokers, observed) {
+            Ok(Some(admin)) => Ok(admin),
+            Ok(None) => Err(Silence::new(SilenceKind::Nobody, "no broker can be asked yet")),
+            // A Secret that is broken: the plan mends it.
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot make a client for the cluster");
+                Err(client_silence(&error))
+            }
+        }
+    }
+
+    /// Ends the questions to brokers where none is ready: an old failure must not keep a new broker from being asked.
+    pub fn forget_unless_ready(&self, key: &ObjectRef, observed: &Observed) {
+        if !pod_state::some_broker_is_ready(observed) {
+            self.views.forget(key);
+            self.replicas.forget(key);
+            self.configs.forget(key);
+        }
+    }
+
+    /// Ends the questions and clients of a cluster that is gone.
+    pub fn forget(&self, key: &ObjectRef) {
+        self.clients.forget(key);
+        self.views.forget(key);
+        self.replicas.forget(key);
+        self.configs.forget(key);
+        self.rolls.forget(key);
+    }
+}
+
+fn client_silence(error: &kafka_admin::AdminError) -> Silence {
+    Silence::new(SilenceKind::Tls, format!("cannot make a client for the cluster: {error}"))
+}

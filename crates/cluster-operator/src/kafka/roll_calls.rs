@@ -1,0 +1,291 @@
+//! What Kafka is asked before a pod restarts: how the quorum is, and which replicas are in sync. No policy.
+//!
+//! The quorum is described by its leader, whoever is asked. The partitions are asked of a broker that follows the metadata: what
+//! another one remembers may be long past. Where no broker leads to the quorum, the controllers are asked themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future;
+use kafka_admin::{
+    Admin, AdminError, ConfigEntry, ConfigResource, ConfigSelection, ErrorCode, KafkaError, Outcomes, Quorum,
+    TopicDescription,
+};
+
+use super::kafka_calls::{Error, call, kind_of};
+use planner::kafka::need::{Silence, SilenceKind};
+use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+
+/// Name of the option that bounds the in-sync replicas from below.
+const MIN_ISR: &str = "min.insync.replicas";
+
+/// After this long the controllers are asked too.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Brokers that are asked for the partitions one after the other until one answers.
+const TRIED: usize = 2;
+
+/// What the safety of a restart depends on. `None`: no such node runs.
+pub async fn roll_view(brokers: Option<Admin>, controllers: Option<Admin>) -> RollKafka {
+    let (quorum, silence) = quorum(brokers.as_ref(), controllers.as_ref()).await;
+    let brokers = match (&brokers, silence) {
+        (None, _) => Err(nobody("broker")),
+        // Nobody leads to a broker: asking for something else helps nothing.
+        (_, Some(silence)) if matches!(silence.kind, SilenceKind::Unreachable | SilenceKind::Tls) => {
+            Err(silence)
+        }
+        (Some(admin), _) => {
+            let best = quorum.as_ref().ok().and_then(Option::as_ref).map(followers).unwrap_or_default();
+            partitions(admin, &best).await.map_err(Silence::from)
+        }
+    };
+    RollKafka { quorum, brokers }
+}
+
+fn nobody(role: &str) -> Silence {
+    Silence::new(SilenceKind::Nobody, format!("Kafka runs in no pod of a {role}"))
+}
+
+/// The quorum as any broker or, when none knows, a controller tells it; and why the brokers did not.
+async fn quorum(
+    brokers: Option<&Admin>,
+    controllers: Option<&Admin>,
+) -> (Result<Option<RollQuorum>, Silence>, Option<Silence>) {
+    let of_brokers = async {
+        match brokers {
+            Some(admin) => admin.describe_quorum().await.map_err(|error| silence(&error)),
+            None => Err(nobody("broker")),
+        }
+    };
+    let of_controllers = async {
+        match controllers {
+            Some(admin) => match admin.describe_quorum().await {
+                Err(error) if is_leaderless(&error) => Ok(None),
+                other => other.map(Some).map_err(|error| silence(&error)),
+            },
+            None => Err(nobody("controller")),
+        }
+    };
+    tokio::pin!(of_brokers);
+    let early = match tokio::time::timeout(PATIENCE, &mut of_brokers).await {
+        Ok(Ok(quorum)) => return (roll_quorum(&quorum), None),
+        Ok(Err(silence)) => Some(silence),
+        Err(_) => None,
+    };
+    let of_brokers = async {
+        match early {
+            Some(silence) => Err(silence),
+            None => of_brokers.await,
+        }
+    };
+    match future::join(of_brokers, of_controllers).await {
+        (Ok(quorum), _) => (roll_quorum(&quorum), None),
+        (Err(brokers), Ok(Some(quorum))) => (roll_quorum(&quorum), Some(brokers)),
+        (Err(brokers), Ok(None)) => (Ok(None), Some(brokers)),
+        (Err(brokers), Err(controllers)) => (Err(together(&brokers, controllers)), Some(brokers)),
+    }
+}
+
+fn silence(error: &AdminError) -> Silence {
+    Silence::new(kind_of(error), format!("cannot describe the quorum: {error}"))
+}
+
+/// The silence of all. Certificates explain it only if nobody is silent for another reason.
+fn together(brokers: &Silence, controllers: Silence) -> Silence {
+    match (brokers.kind, controllers.kind) {
+        (SilenceKind::Nobody, _) => controllers,
+        (_, SilenceKind::Nobody) => brokers.clone(),
+        (SilenceKind::Tls, other) | (other, SilenceKind::Tls) => Silence { kind: other, ..controllers },
+        _ => controllers,
+    }
+}
+
+/// Whether controllers answer that they have no leader.
+fn is_leaderless(error: &AdminError) -> bool {
+    error.kafka_error().is_some_and(|error| {
+        matches!(error.code, ErrorCode::NOT_CONTROLLER | ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    })
+}
+
+/// Followers of the metadata, those that are least behind first.
+fn followers(quorum: &RollQuorum) -> Vec<i32> {
+    let mut known: Vec<(i64, i32)> = quorum
+        .voters
+        .iter()
+        .chain(&quorum.observers)
+        .filter_map(|node| node.lag_ms.map(|lag| (lag, node.id)))
+        .collect();
+    known.sort_unstable();
+    known.into_iter().map(|(_, id)| id).collect()
+}
+
+/// Every partition as a broker that is not behind knows it.
+async fn partitions(admin: &Admin, best: &[i32]) -> Result<RollBrokers, Error> {
+    let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
+    let topics = topics(admin, best.iter().filter(|id| cluster.nodes.contains_key(id))).await?;
+    let resources: Vec<ConfigResource> = topics.keys().cloned().map(ConfigResource::Topic).collect();
+    let select = ConfigSelection::Names(BTreeSet::from([MIN_ISR.to_owned()]));
+    let configs = admin
+        .describe_configs(resources, select)
+        .await
+        .map_err(call("read min.insync.replicas of the topics"))?;
+    Ok(RollBrokers {
+        partitions: roll_partitions(&topics, configs)?,
+        registered: cluster.nodes.into_values().map(|node| (node.id, node.rack)).collect(),
+    })
+}
+
+async fn topics(
+    admin: &Admin,
+    best: impl Iterator<Item = &i32>,
+) -> Result<BTreeMap<String, TopicDescription>, Error> {
+    let list = || call("list the topics");
+    let mut failure = None;
+    for broker in best.take(TRIED) {
+        match admin.list_topics_of(*broker).await {
+            Ok(topics) => return Ok(topics),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) => Err(list()(error)),
+        // Which broker is behind is not known, so that it makes no difference who is asked.
+        None => admin.list_topics().await.map_err(list()),
+    }
+}
+
+/// Every partition with what it needs. One of which that is not known could lose its last replica: then nothing is known.
+fn roll_partitions(
+    topics: &BTreeMap<String, TopicDescription>,
+    mut configs: Outcomes<ConfigResource, BTreeMap<String, ConfigEntry>>,
+) -> Result<Vec<RollPartition>, Error> {
+    let mut partitions = Vec::new();
+    for (name, topic) in topics {
+        let refused =
+            |source| Error::Refused { action: format!("read min.insync.replicas of topic {name}"), source };
+        let entries = match configs.remove(&ConfigResource::Topic(name.clone())) {
+            Some(Ok(entries)) => entries,
+            // It was deleted between the two requests.
+            Some(Err(error)) if error.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => continue,
+            Some(Err(error)) => return Err(refused(error)),
+            None => return Err(refused(KafkaError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "no answer"))),
+        };
+        let value = entries.get(MIN_ISR).and_then(|entry| entry.value.as_deref());
+        let min_isr = value.and_then(|value| value.parse().ok()).unwrap_or(1);
+        partitions.extend(topic.partitions.iter().map(|partition| RollPartition {
+            name: format!("{name}-{}", partition.index),
+            replicas: partition.replicas.clone(),
+            isr: partition.isr.clone(),
+            min_isr,
+        }));
+    }
+    Ok(partitions)
+}
+
+/// A quorum with a leader that says how far the others are.
+fn roll_quorum(quorum: &Quorum) -> Result<Option<RollQuorum>, Silence> {
+    let Some(leader) = quorum.leader_id.filter(|id| *id >= 0) else { return Ok(None) };
+    let mut all = quorum.voters.iter().chain(&quorum.observers);
+    let newest = all.find(|node| node.id == leader).and_then(|node| node.last_caught_up_ms);
+    let Some(newest) = newest else {
+        let why = format!("the leader {leader} of the quorum does not say how far it is");
+        return Err(Silence::new(SilenceKind::Refused, why));
+    };
+    let follower = |node: &kafka_admin::QuorumReplica| RollVoter {
+        id: node.id,
+        lag_ms: node
+            .last_caught_up_ms
+            .filter(|caught_up| *caught_up >= 0)
+            .map(|caught_up| newest - caught_up),
+    };
+    Ok(Some(RollQuorum {
+        leader,
+        voters: quorum.voters.iter().map(follower).collect(),
+        observers: quorum.observers.iter().map(follower).collect(),
+        dynamic: quorum.voters.iter().any(|voter| voter.directory_id.is_some()),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_admin::PartitionDescription;
+
+    use super::*;
+
+    fn topics(names: &[&str]) -> BTreeMap<String, TopicDescription> {
+        let partition = PartitionDescription {
+            index: 0,
+            leader: Some(0),
+            leader_epoch: 0,
+            replicas: vec![0, 1, 2],
+            isr: vec![0, 1],
+            offline: vec![],
+        };
+        let topic = |name: &&str| {
+            let id = kafka_admin::Uuid::nil();
+            let partitions = vec![partition.clone()];
+            (
+                (*name).to_owned(),
+                TopicDescription { name: (*name).to_owned(), id, internal: false, partitions },
+            )
+        };
+        names.iter().map(topic).collect()
+    }
+
+    fn minimum(value: &str) -> BTreeMap<String, ConfigEntry> {
+        let source = kafka_admin::ConfigSource::DynamicTopic;
+        let entry = ConfigEntry {
+            value: Some(value.to_owned()),
+            source,
+            read_only: false,
+            sensitive: false,
+            kind: kafka_admin::ConfigKind::Unknown,
+        };
+        BTreeMap::from([(MIN_ISR.to_owned(), entry)])
+    }
+
+    #[test]
+    fn a_topic_of_which_the_minimum_is_not_known_ends_the_look_and_a_deleted_one_does_not() {
+        let topic = |name: &str| ConfigResource::Topic(name.to_owned());
+        let failed = |code| Err(KafkaError::new(code, ""));
+        let of = |other| {
+            let mut configs = Outcomes::from([(topic("a"), Ok(minimum("2")))]);
+            configs.extend(other);
+            roll_partitions(&topics(&["a", "b"]), configs)
+        };
+        let known = of(Some((topic("b"), Ok(minimum("1"))))).unwrap();
+        assert_eq!(known.iter().map(|partition| partition.min_isr).collect::<Vec<_>>(), [2, 1]);
+        let deleted = of(Some((topic("b"), failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))).unwrap();
+        assert_eq!(deleted.len(), 1);
+        assert!(of(Some((topic("b"), failed(ErrorCode::REQUEST_TIMED_OUT)))).is_err());
+        assert!(of(None).is_err());
+    }
+
+    fn replica(id: i32, caught_up: Option<i64>) -> kafka_admin::QuorumReplica {
+        kafka_admin::QuorumReplica {
+            id,
+            directory_id: None,
+            log_end_offset: 0,
+            lag: 0,
+            last_fetch_ms: None,
+            last_caught_up_ms: caught_up,
+        }
+    }
+
+    #[test]
+    fn who_is_least_behind_is_asked_first() {
+        let quorum = Quorum {
+            leader_id: Some(3),
+            leader_epoch: 1,
+            high_watermark: 0,
+            voters: vec![replica(3, Some(10_000))],
+            observers: vec![replica(0, Some(2_000)), replica(1, Some(9_900)), replica(2, None)],
+            endpoints: BTreeMap::new(),
+        };
+        let view = roll_quorum(&quorum).unwrap().unwrap();
+        assert_eq!(followers(&view), [3, 1, 0]);
+        assert_eq!(view.observers[0].lag_ms, Some(8_000));
+        assert_eq!(roll_quorum(&Quorum { leader_id: None, ..quorum.clone() }), Ok(None));
+        assert!(roll_quorum(&Quorum { leader_id: Some(7), ..quorum }).is_err());
+    }
+}

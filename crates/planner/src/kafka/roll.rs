@@ -1,0 +1,292 @@
+//! The roll as a part of the plan: which pods go now, and what the others wait for.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use api::conditions::reasons;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::cluster::{Cluster, Warning};
+use super::need::{Admission, Need, Pods, Silence, SilenceKind};
+use super::observed::Observed;
+use super::pod_state;
+use super::restart::Restart;
+use super::roll_order::{self, Decision, RollKafka, RollNode};
+use super::roll_rules::{DEFAULT_FETCH_TIMEOUT_MS, Rules};
+
+/// A wait that is over sooner is a part of every roll and is not announced.
+const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// Partitions that a warning names.
+const NAMED: usize = 10;
+
+/// The next step of a roll.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Roll {
+    /// Names of the pods to delete now; the pod-set controller makes them again.
+    pub now: Vec<String>,
+    /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
+    pub waits: Option<Waiting>,
+}
+
+/// A roll that does not go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// What it waits for, in words.
+    pub why: String,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Whether a pod is only on its way up or down, as pods of a roll are.
+    pub usual: bool,
+    /// Whether the resource has to be corrected first.
+    pub refused: bool,
+}
+
+impl Waiting {
+    /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
+    pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
+        if self.usual || self.refused {
+            return 15;
+        }
+        match now.duration_since(self.since).as_secs() {
+            ..60 => 2,
+            60..600 => 10,
+            _ => 30,
+        }
+    }
+
+    /// Whether it is time to say so in an event and in the log.
+    pub fn is_announced(&self, now: Timestamp) -> bool {
+        !self.usual && (self.refused || now.duration_since(self.since) >= ANNOUNCED_AFTER)
+    }
+}
+
+/// What deciding about a roll yields.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The step.
+    pub roll: Roll,
+    /// What has to be known first.
+    pub needs: Vec<Need>,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+}
+
+/// Decides about the next step. `desired` are the pods as they stand in the pod sets, by name.
+pub fn decide(
+    cluster: &Cluster,
+    restarts: &[Restart],
+    desired: &BTreeMap<&str, &Value>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut nodes = nodes(cluster, restarts, desired, observed, now);
+    let decision = roll_order::by_pods(&nodes);
+    let is_due = decision.is_none() && nodes.iter().any(|node| !node.reasons.is_empty());
+    // Copies that nothing keeps are named as soon as they are there, not only when it is too late.
+    let is_lossy = nodes.iter().any(|node| node.broker && node.loses_storage);
+    let mut view = None;
+    if is_due || (is_lossy && pod_state::some_broker_is_ready(observed)) {
+        match ask(&nodes, observed) {
+            Ok(known) => view = Some(known),
+            Err(need) => {
+                outcome.needs.push(need);
+                return outcome;
+            }
+        }
+    }
+    if let Some(Ok(brokers)) = view.as_ref().map(|view| &view.brokers) {
+        for node in &mut nodes {
+            node.rack = brokers.registered.get(&node.id).cloned().flatten();
+        }
+    }
+    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, fetch_timeout(cluster)));
+    outcome.warnings.extend(rules.as_ref().and_then(single_copies));
+    let decision = match (decision, &rules) {
+        (Some(decision), _) => decision,
+        (None, Some(rules)) => roll_order::by_kafka(&nodes, rules),
+        (None, None) => Decision::Settled,
+    };
+    step(decision, &nodes, desired, observed, now, &mut outcome);
+    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.usual) {
+        let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
+        outcome.warnings.push(Warning { reason, message: waits.why.clone() });
+    }
+    outcome
+}
+
+/// Turns a decision into a step.
+fn step(
+    decision: Decision,
+    nodes: &[RollNode],
+    desired: &BTreeMap<&str, &Value>,
+    observed: &Observed,
+    now: Timestamp,
+    outcome: &mut Outcome,
+) {
+    let held =
+        |why: String| Waiting { why, since: waiting_since(observed, now), usual: false, refused: false };
+    match decision {
+        Decision::Settled => {}
+        Decision::Held(why) => outcome.roll.waits = Some(held(why)),
+        Decision::Starting(why) => {
+            let mut refused = nodes.iter().filter_map(|node| {
+                observed
+                    .pod_errors
+                    .get(&node.pod)
+                    .map(|why| format!("pod {} cannot be created: {why}", node.pod))
+            });
+            outcome.roll.waits = Some(match refused.next() {
+                Some(why) => held(why),
+                None => Waiting { usual: true, ..held(why) },
+            });
+        }
+        Decision::Restart(batch) => {
+            for node in nodes.iter().filter(|node| batch.contains(&node.id)) {
+                match admitted(&node.pod, desired, observed) {
+                    Ok(()) => outcome.roll.now.push(node.pod.clone()),
+                    Err(Refusal::Unasked(need)) => outcome.needs.push(need),
+                    Err(Refusal::Silent(why)) => outcome.roll.waits = Some(held(why)),
+                    Err(Refusal::Refused(why)) => {
+                        outcome.roll.waits = Some(Waiting { refused: true, ..held(why) });
+                    }
+                }
+            }
+            if outcome.roll.waits.is_some() {
+                // Those of one batch go together or not at all.
+                outcome.roll.now.clear();
+            }
+        }
+    }
+}
+
+/// Why a pod is not deleted although it might be.
+enum Refusal {
+    /// Whether another pod can take its place has to be asked first.
+    Unasked(Need),
+    /// That is not known.
+    Silent(String),
+    /// No pod can take its place.
+    Refused(String),
+}
+
+/// Whether the API server would take the pod that is to take the place of this one: a pod that cannot come back is not deleted.
+fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) -> Result<(), Refusal> {
+    match observed.admissions.get(pod) {
+        Some(Admission::Accepted | Admission::Unknown(_)) => return Ok(()),
+        Some(Admission::Refused(why)) => {
+            return Err(Refusal::Refused(format!(
+                "restart of pod {pod} waits: the API server refuses the pod that would take its place: {why}"
+            )));
+        }
+        None => {}
+    }
+    let Some(object) = desired.get(pod) else { return Ok(()) };
+    let need = Need::Admission { pod: pod.to_owned(), object: (*object).clone() };
+    match observed.silence(&need) {
+        None => Err(Refusal::Unasked(need)),
+        Some(silence) => Err(Refusal::Silent(format!(
+            "restart of pod {pod} waits: whether the API server takes the pod that would take its place is not known: \
+             {silence}"
+        ))),
+    }
+}
+
+/// The nodes as the roll sees them.
+fn nodes(
+    cluster: &Cluster,
+    restarts: &[Restart],
+    desired: &BTreeMap<&str, &Value>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Vec<RollNode> {
+    let mut nodes = Vec::new();
+    for node in cluster.nodes() {
+        let pod = cluster.pod_name(node);
+        let situation = pod_state::situation(observed, &pod, now);
+        let live = observed.pods.get(&pod).zip(desired.get(pod.as_str()));
+        nodes.push(RollNode {
+            id: node.id,
+            controller: node.pool.controller,
+            broker: node.pool.broker,
+            rack: None,
+            state: situation.state,
+            long: situation.long,
+            served: situation.served,
+            unscheduled: situation.unscheduled,
+            loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+            reasons: restarts
+                .iter()
+                .find(|restart| restart.pod == pod)
+                .map(|restart| restart.reasons.clone())
+                .unwrap_or_default(),
+            pod,
+        });
+    }
+    nodes
+}
+
+/// What Kafka says of a restart; else what has to be asked.
+fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
+    if let Some(view) = &observed.roll {
+        return Ok(view.clone());
+    }
+    if !observed.pods.values().any(|pod| pod_state::kafka_runs(pod)) {
+        let silence = Silence::new(SilenceKind::Nobody, "no pod runs Kafka");
+        return Ok(RollKafka::silent(&silence));
+    }
+    let pods: Pods = nodes
+        .iter()
+        .map(|node| {
+            let uid = observed.pods.get(&node.pod).and_then(|pod| pod.metadata.uid.clone());
+            (node.pod.clone(), (uid, node.state))
+        })
+        .collect();
+    let need = Need::Roll(pods);
+    match observed.silence(&need) {
+        Some(silence) => Ok(RollKafka::silent(silence)),
+        None => Err(need),
+    }
+}
+
+fn fetch_timeout(cluster: &Cluster) -> i64 {
+    let configured = cluster.config.get("controller.quorum.fetch.timeout.ms");
+    configured.and_then(|text| text.trim().parse().ok()).unwrap_or(DEFAULT_FETCH_TIMEOUT_MS)
+}
+
+/// Since when the roll waits: what it waits for may change meanwhile.
+fn waiting_since(observed: &Observed, now: Timestamp) -> Timestamp {
+    let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
+    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let said = conditions
+        .iter()
+        .find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS));
+    let since = said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok());
+    since.unwrap_or(now)
+}
+
+fn single_copies(rules: &Rules<'_>) -> Option<Warning> {
+    let found = rules.single_copies();
+    if found.is_empty() {
+        return None;
+    }
+    let mut named = String::new();
+    for (index, (partition, broker)) in found.iter().take(NAMED).enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        // Writing into a String cannot fail.
+        let _ = write!(named, "{comma}{partition} (broker {broker})");
+    }
+    if found.len() > NAMED {
+        let _ = write!(named, " and {} more", found.len() - NAMED);
+    }
+    Some(Warning {
+        reason: reasons::SINGLE_REPLICA_ON_EPHEMERAL_STORAGE.to_owned(),
+        message: format!(
+            "the only replica of these partitions lies on storage that does not outlive the pod of its broker, so that a \
+             restart loses every record of them: {named}; give their topics more replicas"
+        ),
+    })
+}

@@ -1,0 +1,327 @@
+//! Which nodes may be down together: what the controller quorum and the partitions allow. Pure.
+//!
+//! - A controller goes only while the quorum keeps its majority without it, and while every other controller of the plan is a
+//!   voter that has caught up.
+//! - A broker goes only while the quorum works, no partition falls below `min.insync.replicas` without it, and no partition
+//!   loses the only copy that is in sync.
+//! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
+//!   restart brings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::need::{Silence, SilenceKind};
+use super::roll_order::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
+use crate::kafka::restart::RestartReason;
+
+/// `controller.quorum.fetch.timeout.ms` unless configured.
+pub const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
+
+/// A broker that has not followed the metadata log for this long, Kafka's `broker.session.timeout.ms`, is about to be fenced:
+/// what others still say of its replicas does not count.
+const SESSION_MS: i64 = 9000;
+
+/// The rules for one cluster at one moment.
+#[derive(Debug)]
+pub struct Rules<'a> {
+    nodes: &'a [RollNode],
+    kafka: &'a RollKafka,
+    fetch_timeout_ms: i64,
+    /// Indexes of the partitions that have a replica on a node.
+    on_node: BTreeMap<i32, Vec<usize>>,
+    /// Nodes that follow the metadata log; `None`: not known.
+    following: Option<BTreeSet<i32>>,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules for these nodes. A voter that lags by less than `fetch_timeout_ms` is caught up.
+    pub fn new(nodes: &'a [RollNode], kafka: &'a RollKafka, fetch_timeout_ms: i64) -> Self {
+        let mut on_node: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+        for (index, partition) in
+            kafka.brokers.iter().flat_map(|brokers| brokers.partitions.iter().enumerate())
+        {
+            for replica in &partition.replicas {
+                on_node.entry(*replica).or_default().push(index);
+            }
+        }
+        let following = kafka.quorum.as_ref().ok().and_then(Option::as_ref).map(|quorum| {
+            let all = quorum.voters.iter().chain(&quorum.observers);
+            all.filter(|node| node.lag_ms.is_some_and(|lag| lag < SESSION_MS)).map(|node| node.id).collect()
+        });
+        Self { nodes, kafka, fetch_timeout_ms, on_node, following }
+    }
+
+    /// The active controller, when it is known.
+    pub fn active_controller(&self) -> Option<i32> {
+        self.kafka.quorum.as_ref().ok().and_then(Option::as_ref).map(|quorum| quorum.leader)
+    }
+
+    /// Whether these nodes may be down together.
+    pub fn fits(&self, batch: &BTreeSet<i32>) -> bool {
+        self.obstacle(batch).is_none()
+    }
+
+    /// Why these nodes may not be down together; `None`: they may.
+    pub fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
+        let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
+        let controllers: Vec<&RollNode> = members.iter().copied().filter(|node| node.controller).collect();
+        let brokers: Vec<&RollNode> = members.iter().copied().filter(|node| node.broker).collect();
+        let of_controllers = || (!controllers.is_empty()).then(|| self.of_controllers(&controllers))?;
+        let of_brokers = || (!brokers.is_empty()).then(|| self.of_brokers(&brokers))?;
+        of_controllers().or_else(of_brokers)
+    }
+
+    fn of_controllers(&self, members: &[&RollNode]) -> Option<String> {
+        match &self.kafka.quorum {
+            Ok(Some(quorum)) => self.of_voters(quorum, members),
+            Ok(None) => members.iter().find_map(|node| self.without_a_leader(node)),
+            Err(silence) => {
+                let others = |node: &RollNode| node.controller;
+                members.iter().find_map(|node| self.unheard(node, silence, others))
+            }
+        }
+    }
+
+    /// One voter may always go; of two, the other has to be caught up; of n ≥ 3, at least (n + 2) / 2 others, rounded down.
+    /// And whoever is to be a voter is one before another goes: a controller with a new disk is taken out of the quorum
+    /// before it joins again, so that in between fewer vote than the plan says.
+    fn of_voters(&self, quorum: &RollQuorum, members: &[&RollNode]) -> Option<String> {
+        let caught_up = |voter: &&RollVoter| voter.lag_ms.is_some_and(|lag| lag < self.fetch_timeout_ms);
+        let leaves = |id: i32| members.iter().any(|node| node.id == id);
+        let voters = quorum.voters.len();
+        if !quorum.voters.iter().any(|voter| leaves(voter.id)) {
+            return None;
+        }
+        if voters > 1 {
+            let others = quorum.voters.iter().filter(|voter| !leaves(voter.id)).filter(caught_up).count();
+            let needed = if voters == 2 { 1 } else { usize::midpoint(voters, 2) };
+            if others < needed {
+                return Some(format!(
+                    "{others} other controllers of the quorum of {voters} are caught up, {needed} are needed"
+                ));
+            }
+        }
+        if !quorum.voters.iter().filter(|voter| leaves(voter.id)).any(|voter| caught_up(&voter)) {
+            return None;
+        }
+        let planned = self
+            .nodes
+            .iter()
+            .filter(|node| node.controller && node.state == PodState::Ready && !leaves(node.id));
+        planned.into_iter().find_map(|node| match quorum.voters.iter().find(|voter| voter.id == node.id) {
+            Some(voter) if caught_up(&voter) => None,
+            Some(_) => Some(format!("controller {} has not caught up with the quorum", node.id)),
+            None => quorum.dynamic.then(|| format!("controller {} has not joined the quorum yet", node.id)),
+        })
+    }
+
+    /// A quorum without a leader decides nothing: a controller that is not ready takes nothing away from it but its log.
+    fn without_a_leader(&self, node: &RollNode) -> Option<String> {
+        const WHY: &str = "the controller quorum has no leader";
+        if node.state == PodState::Ready {
+            return Some(WHY.to_owned());
+        }
+        let lost = node.may_lose_records() && self.others(node, |other| other.controller).next().is_some();
+        lost.then(|| format!("{WHY}, and the restart would destroy one of its logs"))
+    }
+
+    fn of_brokers(&self, members: &[&RollNode]) -> Option<String> {
+        let ready = members.iter().filter(|node| node.state == PodState::Ready);
+        if let Some(why) = ready.into_iter().find_map(|node| self.cannot_register(node)) {
+            return Some(why);
+        }
+        match &self.kafka.brokers {
+            Ok(brokers) => self.of_partitions(brokers, members),
+            Err(silence) => {
+                let others = |node: &RollNode| node.broker;
+                members.iter().find_map(|node| self.unheard(node, silence, others))
+            }
+        }
+    }
+
+    /// A broker that restarts comes back only where a quorum takes its registration.
+    fn cannot_register(&self, node: &RollNode) -> Option<String> {
+        match &self.kafka.quorum {
+            Ok(Some(quorum)) => {
+                let caught_up =
+                    |voter: &&RollVoter| voter.lag_ms.is_some_and(|lag| lag < self.fetch_timeout_ms);
+                let (voters, up) = (quorum.voters.len(), quorum.voters.iter().filter(caught_up).count());
+                (up * 2 <= voters && voters > 0)
+                    .then(|| format!("{up} of {voters} controllers are caught up, which is no majority"))
+            }
+            Ok(None) => Some("the controller quorum has no leader".to_owned()),
+            Err(silence) if mends(node, silence) => None,
+            Err(silence) => {
+                Some(format!("whether the controller quorum has a leader is not known: {silence}"))
+            }
+        }
+    }
+
+    fn of_partitions(&self, brokers: &RollBrokers, members: &[&RollNode]) -> Option<String> {
+        let mut touched: Vec<usize> = members
+            .iter()
+            .flat_map(|node| self.on_node.get(&node.id).into_iter().flatten().copied())
+            .collect();
+        if members.len() > 1 {
+            touched.sort_unstable();
+            touched.dedup();
+        }
+        let mut blocking = touched
+            .into_iter()
+            .filter_map(|index| brokers.partitions.get(index))
+            .filter_map(|partition| self.blocks(partition, brokers, members).map(|why| (partition, why)));
+        let (partition, why) = blocking.next()?;
+        let more = blocking.count();
+        let first = self.explain(partition, brokers, why);
+        Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
+    }
+
+    /// Whether a replica is in sync: its leader says so, and its broker follows the metadata.
+    fn is_in_sync(&self, partition: &RollPartition, id: i32) -> bool {
+        partition.isr.contains(&id) && self.following.as_ref().is_none_or(|following| following.contains(&id))
+    }
+
+    /// Why a partition with replicas on these nodes holds their restart up.
+    ///
+    /// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
+    ///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
+    ///   partition that has no other replica cannot be kept by waiting.
+    /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
+    ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
+    ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
+    fn blocks(
+        &self,
+        partition: &RollPartition,
+        brokers: &RollBrokers,
+        members: &[&RollNode],
+    ) -> Option<Block> {
+        let leaves = |id: i32| members.iter().find(|node| node.id == id);
+        let left = partition
+            .isr
+            .iter()
+            .filter(|id| leaves(**id).is_none() && self.is_in_sync(partition, **id))
+            .count();
+        let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).peekable();
+        let takes_one = taken.peek().is_some();
+        if takes_one && left == 0 {
+            let may_come = |but: i32| {
+                partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id))
+            };
+            if let Some(node) = taken.find(|node| may_come(node.id)) {
+                return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
+            }
+        }
+        let short = if takes_one {
+            left < partition.min_isr
+        } else {
+            left < partition.min_isr
+                && partition
+                    .replicas
+                    .iter()
+                    .filter_map(|id| leaves(*id))
+                    .any(|node| node.state == PodState::Ready)
+        };
+        (partition.replicas.len() > partition.min_isr && short).then_some(Block::BelowMinimum)
+    }
+
+    fn explain(&self, partition: &RollPartition, brokers: &RollBrokers, why: Block) -> String {
+        let name = &partition.name;
+        let gone: Vec<i32> =
+            partition.replicas.iter().copied().filter(|id| !brokers.registered.contains_key(id)).collect();
+        let hint = if gone.is_empty() {
+            String::new()
+        } else {
+            format!("; brokers {} are not registered: give its replicas there to other brokers", list(&gone))
+        };
+        match why {
+            Block::LastCopy { node, destroyed } => {
+                let loss = if destroyed { ", which the restart would destroy" } else { "" };
+                format!(
+                    "partition {name} has its only copy in sync on broker {node}{loss}, of replicas on brokers {}{hint}",
+                    list(&partition.replicas)
+                )
+            }
+            Block::BelowMinimum => {
+                let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
+                format!(
+                    "partition {name} would fall below min.insync.replicas ({in_sync} of {} replicas in sync, {} needed){hint}",
+                    partition.replicas.len(),
+                    partition.min_isr
+                )
+            }
+        }
+    }
+
+    /// Why a node may not go while those who could tell the effect do not answer. `kind` says who they are.
+    fn unheard(&self, node: &RollNode, silence: &Silence, kind: fn(&RollNode) -> bool) -> Option<String> {
+        if mends(node, silence) {
+            return None;
+        }
+        let unknown = || Some(format!("the effect on the other nodes is not known: {silence}"));
+        if node.state == PodState::Ready {
+            return unknown();
+        }
+        let mut others = self.others(node, kind).peekable();
+        // Where it is the only one there is nobody to wait for.
+        others.peek()?;
+        if node.may_lose_records() {
+            return Some(format!(
+                "the restart would destroy what the pod has stored, and whether there are other copies is not known: \
+                 {silence}"
+            ));
+        }
+        // Kafka is not ready on any of them, so nobody is served whom a restart could harm. A pod that is not ready may serve
+        // all the same, and be the last one in sync: an overloaded broker fails its probes, and is slow to answer for the
+        // same reason. Nobody is overloaded for that long.
+        let nobody = match silence.kind {
+            SilenceKind::Nobody | SilenceKind::Unreachable => true,
+            SilenceKind::Late | SilenceKind::Refused => node.long,
+            SilenceKind::Tls => false,
+        };
+        if nobody && others.all(|other| other.state != PodState::Ready) { None } else { unknown() }
+    }
+
+    fn others(&self, node: &RollNode, kind: fn(&RollNode) -> bool) -> impl Iterator<Item = &RollNode> {
+        let id = node.id;
+        self.nodes.iter().filter(move |other| other.id != id && kind(other))
+    }
+
+    /// Partitions whose only replica that can be there lies on storage that a restart destroys, and the node: nothing that is
+    /// waited for keeps them.
+    pub fn single_copies(&self) -> Vec<(&'a str, i32)> {
+        let Ok(brokers) = &self.kafka.brokers else { return Vec::new() };
+        let lossy: BTreeSet<i32> =
+            self.nodes.iter().filter(|node| node.broker && node.loses_storage).map(|node| node.id).collect();
+        let single = brokers.partitions.iter().filter_map(|partition| {
+            let mut registered = partition.replicas.iter().filter(|id| brokers.registered.contains_key(*id));
+            let (first, second) = (registered.next()?, registered.next());
+            (second.is_none() && lossy.contains(first)).then_some((partition.name.as_str(), *first))
+        });
+        single.collect()
+    }
+}
+
+/// What a partition would lose.
+#[derive(Clone, Copy, Debug)]
+enum Block {
+    /// Its only copy in sync.
+    LastCopy { node: i32, destroyed: bool },
+    /// Replicas that writes need.
+    BelowMinimum,
+}
+
+/// Whether the silence is one that a restart of the node ends: nobody can be spoken with because of certificates, and the node
+/// waits for others. Its records must outlive it all the same.
+fn mends(node: &RollNode, silence: &Silence) -> bool {
+    silence.kind == SilenceKind::Tls
+        && !node.may_lose_records()
+        && node.reasons.iter().any(|reason| RestartReason::is_about_certificates(*reason))
+}
+
+fn list(ids: &[i32]) -> String {
+    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+#[cfg(test)]
+#[path = "roll_rules_tests.rs"]
+mod tests;

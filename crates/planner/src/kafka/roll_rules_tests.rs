@@ -1,0 +1,148 @@
+//! What the quorum and the partitions allow.
+
+use super::*;
+
+fn node(id: i32, controller: bool, broker: bool) -> RollNode {
+    RollNode {
+        id,
+        pod: format!("c-p-{id}"),
+        controller,
+        broker,
+        served: true,
+        reasons: BTreeSet::from([RestartReason::ManualRollingUpdate]),
+        ..RollNode::default()
+    }
+}
+
+fn follower(id: i32, lag_ms: Option<i64>) -> RollVoter {
+    RollVoter { id, lag_ms }
+}
+
+fn quorum(voters: &[(i32, i64)], observers: &[(i32, i64)]) -> RollQuorum {
+    let all = |some: &[(i32, i64)]| some.iter().map(|(id, lag)| follower(*id, Some(*lag))).collect();
+    RollQuorum { leader: voters[0].0, voters: all(voters), observers: all(observers), dynamic: true }
+}
+
+fn kafka(quorum: Option<RollQuorum>, partitions: &[(&[i32], &[i32], usize)]) -> RollKafka {
+    let partition = |(index, (replicas, isr, min_isr)): (usize, &(&[i32], &[i32], usize))| RollPartition {
+        name: format!("orders-{index}"),
+        replicas: replicas.to_vec(),
+        isr: isr.to_vec(),
+        min_isr: *min_isr,
+    };
+    let partitions = partitions.iter().enumerate().map(partition).collect();
+    let registered = (0..6).map(|id| (id, None)).collect();
+    RollKafka { quorum: Ok(quorum), brokers: Ok(RollBrokers { partitions, registered }) }
+}
+
+fn obstacle(nodes: &[RollNode], kafka: &RollKafka, batch: &[i32]) -> Option<String> {
+    Rules::new(nodes, kafka, DEFAULT_FETCH_TIMEOUT_MS).obstacle(&batch.iter().copied().collect())
+}
+
+fn says(obstacle: Option<&String>, words: &str) -> bool {
+    obstacle.is_some_and(|why| why.contains(words))
+}
+
+#[test]
+fn a_lagging_controller_holds_the_others_and_may_go_itself() {
+    let nodes = [node(0, true, false), node(1, true, false), node(2, true, false)];
+    let kafka = kafka(Some(quorum(&[(0, 0), (1, 0), (2, 5000)], &[])), &[]);
+    assert!(says(obstacle(&nodes, &kafka, &[1]).as_ref(), "caught up"));
+    assert_eq!(obstacle(&nodes, &kafka, &[2]), None);
+}
+
+#[test]
+fn how_far_a_voter_may_lag_is_what_the_resource_says() {
+    let nodes = [node(0, true, false), node(1, true, false), node(2, true, false)];
+    let kafka = kafka(Some(quorum(&[(0, 0), (1, 0), (2, 1500)], &[])), &[]);
+    let fits = |timeout| Rules::new(&nodes, &kafka, timeout).fits(&BTreeSet::from([1]));
+    assert!(fits(2000) && !fits(1000));
+}
+
+#[test]
+fn a_controller_that_has_not_joined_yet_holds_the_others() {
+    // The disk of controller 2 is new: its old vote was taken away, the new one is not there yet.
+    let nodes = [node(0, true, true), node(1, true, true), node(2, true, true)];
+    let joining = quorum(&[(0, 0), (1, 0)], &[(2, 0)]);
+    let why = obstacle(&nodes, &kafka(Some(joining.clone()), &[]), &[1]);
+    assert!(says(why.as_ref(), "controller 2 has not joined"), "{why:?}");
+    // Where voters stand in the configuration, a new one becomes a voter only when the others were restarted.
+    let fixed = RollQuorum { dynamic: false, ..quorum(&[(0, 0), (1, 0), (3, 0)], &[(2, 0)]) };
+    assert_eq!(obstacle(&nodes, &kafka(Some(fixed), &[]), &[1]), None);
+    // One that is down is left to the count of those that are up.
+    let mut down = nodes.clone();
+    down[2].state = PodState::Unready;
+    let three = quorum(&[(0, 0), (1, 0), (3, 0)], &[]);
+    assert_eq!(obstacle(&down, &kafka(Some(three), &[]), &[1]), None);
+}
+
+#[test]
+fn a_broker_waits_for_a_quorum_that_takes_its_registration() {
+    let nodes = [node(0, false, true), node(3, true, false), node(4, true, false), node(5, true, false)];
+    assert!(says(obstacle(&nodes, &kafka(None, &[]), &[0]).as_ref(), "no leader"));
+    let lost = quorum(&[(3, 0), (4, 9000), (5, 9000)], &[(0, 0)]);
+    assert!(says(obstacle(&nodes, &kafka(Some(lost), &[]), &[0]).as_ref(), "no majority"));
+    let works = quorum(&[(3, 0), (4, 0), (5, 9000)], &[(0, 0)]);
+    assert_eq!(obstacle(&nodes, &kafka(Some(works), &[]), &[0]), None);
+    let mut silent = kafka(None, &[]);
+    silent.quorum = Err(Silence::new(SilenceKind::Late, "they take their time"));
+    assert!(says(obstacle(&nodes, &silent, &[0]).as_ref(), "they take their time"));
+}
+
+#[test]
+fn a_controller_that_is_down_goes_when_there_is_no_leader() {
+    let mut nodes = [node(0, true, false), node(1, true, false)];
+    assert!(says(obstacle(&nodes, &kafka(None, &[]), &[0]).as_ref(), "no leader"));
+    nodes[0].state = PodState::Unready;
+    assert_eq!(obstacle(&nodes, &kafka(None, &[]), &[0]), None);
+    nodes[0].loses_storage = true;
+    assert!(says(obstacle(&nodes, &kafka(None, &[]), &[0]).as_ref(), "destroy"));
+    assert_eq!(obstacle(&nodes[..1], &kafka(None, &[]), &[0]), None, "a single one may always go");
+}
+
+#[test]
+fn a_broker_that_no_longer_follows_the_metadata_does_not_count_as_in_sync() {
+    // The broker that was asked has lost the controllers and still believes that all are in sync.
+    let nodes = [node(0, false, true), node(1, false, true), node(2, false, true)];
+    let partitions: &[(&[i32], &[i32], usize)] = &[(&[0, 1, 2], &[0, 1, 2], 2)];
+    let all = quorum(&[(5, 0)], &[(0, 0), (1, 0), (2, 0)]);
+    assert_eq!(obstacle(&nodes, &kafka(Some(all), partitions), &[0]), None);
+    for cut_off in [vec![(0, 0), (1, 0), (2, 15_000)], vec![(0, 0), (1, 0)]] {
+        let cut_off = quorum(&[(5, 0)], &cut_off);
+        let why = obstacle(&nodes, &kafka(Some(cut_off), partitions), &[0]);
+        assert!(says(why.as_ref(), "2 of 3 replicas in sync"), "{why:?}");
+    }
+}
+
+#[test]
+fn what_does_not_share_a_partition_goes_together_and_what_does_goes_apart() {
+    let nodes = [node(0, false, true), node(1, false, true), node(2, false, true), node(3, false, true)];
+    let all = quorum(&[(5, 0)], &[(0, 0), (1, 0), (2, 0), (3, 0)]);
+    let apart = kafka(Some(all.clone()), &[(&[0, 1], &[0, 1], 1), (&[2, 3], &[2, 3], 1)]);
+    assert_eq!(obstacle(&nodes, &apart, &[0, 2]), None);
+    assert!(says(obstacle(&nodes, &apart, &[0, 1]).as_ref(), "orders-0"));
+    let pairs = kafka(Some(all), &[(&[0, 1], &[0, 1], 2)]);
+    assert!(says(obstacle(&nodes, &pairs, &[0, 1]).as_ref(), "only copy"), "one after the other they may go");
+    assert_eq!(obstacle(&nodes, &pairs, &[0]), None);
+}
+
+#[test]
+fn replicas_on_brokers_that_are_gone_are_named() {
+    let nodes = [node(0, false, true), node(1, false, true)];
+    let all = quorum(&[(5, 0)], &[(0, 0), (1, 0)]);
+    let why = obstacle(&nodes, &kafka(Some(all), &[(&[0, 1, 7], &[0, 1], 2)]), &[0]).unwrap();
+    assert!(why.contains("orders-0") && why.contains("brokers 7 are not registered"), "{why}");
+}
+
+#[test]
+fn single_copies_on_storage_that_ends_with_the_pod_are_found() {
+    let mut nodes = [node(0, false, true), node(1, false, true)];
+    nodes[1].loses_storage = true;
+    let all = quorum(&[(5, 0)], &[(0, 0), (1, 0)]);
+    let partitions: &[(&[i32], &[i32], usize)] =
+        &[(&[0], &[0], 1), (&[1], &[1], 1), (&[1, 7], &[1], 1), (&[0, 1], &[1], 1)];
+    let kafka = kafka(Some(all), partitions);
+    let rules = Rules::new(&nodes, &kafka, DEFAULT_FETCH_TIMEOUT_MS);
+    assert_eq!(rules.single_copies(), [("orders-1", 1), ("orders-2", 1)]);
+    assert!(rules.fits(&BTreeSet::from([0])), "nothing that is waited for keeps it");
+}
