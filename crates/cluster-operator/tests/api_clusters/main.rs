@@ -13,4 +13,5 @@ mod pools;
 mod restarts;
 mod rights;
 mod scaling;
+mod secrecy;
 mod world;

@@ -13,7 +13,9 @@ use kube::core::GroupVersionKind;
 use operator_runtime::env::Env;
 use operator_runtime::metrics::Metrics;
 use operator_runtime::server::Health;
+use operator_runtime::telemetry;
 use serde_json::{Value, json};
+use test_support::log::Log;
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, PodReadyStandIn, wait};
 use tokio::runtime::Runtime;
@@ -52,6 +54,8 @@ pub struct World {
     pub namespace: String,
     pub client: Client,
     pub variables: BTreeMap<String, String>,
+    /// Where the operator's log goes, for a test that reads it.
+    pub log: Option<Log>,
     operators: Vec<Operator>,
     _pods: PodReadyStandIn,
 }
@@ -138,7 +142,7 @@ impl World {
             ("STRIMZI_LEADER_ELECTION_ENABLED", "false"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { server, namespace, client, variables, operators: Vec::new(), _pods: pods }
+        Self { server, namespace, client, variables, log: None, operators: Vec::new(), _pods: pods }
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -149,9 +153,15 @@ impl World {
         let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
         // One log for all operators of the process, for whoever looks for the reason of a failure.
         if std::env::var_os("STRIMZI_LOG_LEVEL").is_some() {
-            LOG.call_once(|| operator_runtime::telemetry::init(&settings.telemetry));
+            LOG.call_once(|| telemetry::init(&settings.telemetry));
         }
-        let runtime = cluster_operator::runtime().unwrap();
+        let runtime = match &self.log {
+            Some(log) => {
+                let loudest = Env::from_map([("STRIMZI_LOG_LEVEL", "TRACE")]);
+                log.runtime(&telemetry::Settings::from_env(&loudest).filter).unwrap()
+            }
+            None => cluster_operator::runtime().unwrap(),
+        };
         let metrics = Metrics::new().unwrap();
         let (server, namespace, counted) = (self.server, self.namespace.clone(), metrics.clone());
         runtime.spawn(async move {
