@@ -1,5 +1,6 @@
 //! The agent's answers: HTTPS for the operator, a socket in the pod for the probes.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
@@ -14,7 +15,7 @@ use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use crate::state::Node;
@@ -22,6 +23,8 @@ use crate::tls::Identity;
 
 /// How long a client may take for its handshake, and for the head of its request.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
+/// Connections at a time; when there are more, the oldest is closed. Anybody who reaches the pod may connect.
+const MOST_CONNECTIONS: usize = 64;
 /// Pause after a failure to accept, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -70,13 +73,20 @@ pub async fn serve_port(port: u16, shared: Arc<Shared>) -> io::Result<JoinHandle
         Err(_) => TcpListener::bind(("0.0.0.0", port)).await?,
     };
     Ok(tokio::spawn(async move {
+        let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            oldest_first.retain(|connection| !connection.is_finished());
+            if oldest_first.len() >= MOST_CONNECTIONS
+                && let Some(oldest) = oldest_first.pop_front()
+            {
+                oldest.abort();
+            }
             let shared = shared.clone();
-            tokio::spawn(async move {
+            let connection = tokio::spawn(async move {
                 let Some(identity) = shared.identity() else {
                     serve_connection(stream, shared).await;
                     return;
@@ -86,6 +96,7 @@ pub async fn serve_port(port: u16, shared: Arc<Shared>) -> io::Result<JoinHandle
                     serve_connection(stream, shared).await;
                 }
             });
+            oldest_first.push_back(connection.abort_handle());
         }
     }))
 }
@@ -151,4 +162,36 @@ fn verdict(good: bool, node: &Node) -> (StatusCode, Vec<u8>) {
         return (StatusCode::NO_CONTENT, Vec::new());
     }
     (StatusCode::SERVICE_UNAVAILABLE, format!("state {:?}\n", node.state()).into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_that_are_held_are_bounded_and_keep_nobody_else_waiting() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let server = serve_port(port, Arc::default()).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..MOST_CONNECTIONS * 2 {
+            held.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+        }
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(b"GET /v1/alive HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+        let mut closed = 0;
+        for stream in &mut held {
+            let end = tokio::time::timeout(Duration::from_millis(20), stream.read(&mut [0; 1])).await;
+            closed += usize::from(end.is_ok());
+        }
+        assert!(closed >= MOST_CONNECTIONS, "only {closed} were closed");
+        server.abort();
+    }
 }

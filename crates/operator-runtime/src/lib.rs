@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod client;
 pub mod clock;
+mod connections;
 pub mod controller;
 pub mod covers;
 pub mod entity;
