@@ -90,7 +90,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
     let mut shared_environment = BTreeMap::new();
     for name in env::SHARED {
         if let Some(value) = env.optional(name) {
-            shared_environment.insert(name.to_owned(), value);
+            shared_environment.insert(name.to_owned(), without_credentials(&value));
         }
     }
     PlanSettings {
@@ -114,7 +114,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         ),
         dns_domain: env
             .string(env::KUBERNETES_SERVICE_DNS_DOMAIN, env::KUBERNETES_SERVICE_DNS_DOMAIN_DEFAULT),
-        labels_exclusion_pattern: env.optional(env::LABELS_EXCLUSION_PATTERN),
+        labels_exclusion_pattern: exclusion_pattern(env),
         custom_kafka_labels: env.label_selector(env::CUSTOM_KAFKA_LABELS).0,
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
         shared_environment,
@@ -130,6 +130,24 @@ fn kafka_images(env: &Env) -> BTreeMap<String, String> {
         images.entry(version.version.clone()).or_insert_with(|| format!("{base}:{}", version.version));
     }
     images
+}
+
+/// A proxy's address without the user and password that it may have: it goes into the pods of all tenants.
+fn without_credentials(address: &str) -> String {
+    let Some((before, host)) = address.rsplit_once('@') else { return address.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://{host}"),
+        None => host.to_owned(),
+    }
+}
+
+fn exclusion_pattern(env: &Env) -> Option<String> {
+    let pattern = env.optional(env::LABELS_EXCLUSION_PATTERN)?;
+    if let Err(error) = api::labels::ExclusionPattern::parse(&pattern) {
+        let instead = format!("write a regular expression without look-ahead and back-references ({error})");
+        env.error(env::LABELS_EXCLUSION_PATTERN, Some(&pattern), &instead);
+    }
+    Some(pattern)
 }
 
 fn pull_policy(env: &Env) -> Option<String> {
@@ -159,6 +177,35 @@ mod tests {
         let images = Settings::from_env(&env).unwrap().plan.kafka_images.clone();
         assert_eq!(images["4.3.1"], "mine/kafka:x");
         assert_eq!(images["4.3.0"], "registry/kafka:4.3.0");
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_does_not_go_into_pods() {
+        let env = Env::from_map([
+            (OPERATOR_IMAGE, "kastellan/operator:1"),
+            ("HTTP_PROXY", "http://proxy:3128"),
+            ("HTTPS_PROXY", "http://me:p@ss/word@proxy:3128/"),
+        ]);
+        let shared = &Settings::from_env(&env).unwrap().plan.shared_environment;
+        assert_eq!(shared["HTTP_PROXY"], "http://proxy:3128");
+        assert_eq!(shared["HTTPS_PROXY"], "http://proxy:3128/");
+        for (given, kept) in [
+            ("http://me:secret@proxy:3128", "http://proxy:3128"),
+            ("me:secret@proxy:3128", "proxy:3128"),
+            (".svc,10.0.0.0/8", ".svc,10.0.0.0/8"),
+        ] {
+            assert_eq!(without_credentials(given), kept);
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_told_at_the_start() {
+        let env = Env::from_map([(OPERATOR_IMAGE, "o"), (env::LABELS_EXCLUSION_PATTERN, "a(?!b)")]);
+        let errors = Settings::from_env(&env).unwrap_err().to_string();
+        assert!(errors.contains("STRIMZI_LABELS_EXCLUSION_PATTERN='a(?!b)'"), "{errors}");
+        let default =
+            [(OPERATOR_IMAGE, "o"), (env::LABELS_EXCLUSION_PATTERN, api::labels::DEFAULT_EXCLUSION_PATTERN)];
+        assert!(Settings::from_env(&Env::from_map(default)).is_ok());
     }
 
     #[test]

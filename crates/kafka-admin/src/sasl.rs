@@ -104,6 +104,12 @@ impl Scram {
                 Some(("s", value)) => salt = STANDARD.decode(value).ok(),
                 Some(("i", value)) => iterations = value.parse::<u32>().ok().and_then(NonZeroU32::new),
                 Some(("e", value)) => return Err(value.to_owned()),
+                // RFC 5802, 5.1: who does not know what it stands for must not go on.
+                Some(("m", value)) => {
+                    return Err(format!(
+                        "the challenge asks for the extension m={value}, which is not known"
+                    ));
+                }
                 _ => {}
             }
         }
@@ -187,6 +193,14 @@ mod tests {
         assert!(scram.answer(b"r=other,s=AAAA,i=4096").unwrap_err().contains("nonce"));
         assert!(scram.answer(b"r=N,s=AAAA,i=4096").unwrap_err().contains("nonce"));
         assert!(scram.answer(b"r=Nx,s=AAAA,i=0").unwrap_err().contains("iterations"));
+    }
+
+    #[test]
+    fn an_extension_that_must_be_known_and_is_not_ends_the_login() {
+        let mut scram = Scram::with_nonce(ScramMechanism::Sha512, "a", "x", "N".to_owned());
+        let error = scram.answer(b"m=new,r=Nx,s=AAAA,i=4096").unwrap_err();
+        assert!(error.contains("m=new"), "{error}");
+        assert!(scram.answer(b"r=Nx,s=AAAA,i=4096,x=may-be-ignored").is_ok());
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! The Kubernetes client: in-cluster or from `KUBECONFIG`, with deadlines.
+//! The Kubernetes client: of a pod's service account, or from `KUBECONFIG`; with deadlines.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, header::USER_AGENT};
@@ -11,6 +13,9 @@ pub enum ClientError {
     /// Neither a kubeconfig file nor a service account was found.
     #[error("find the Kubernetes API: {0}; set KUBECONFIG, or run in a pod with a service account token")]
     Config(#[source] Box<kube::config::InferConfigError>),
+    /// The service account of the pod cannot be used.
+    #[error("find the Kubernetes API by the pod's service account: {0}")]
+    Pod(#[source] Box<kube::config::InClusterError>),
     /// The configuration cannot be used, for example a broken certificate.
     #[error("make a client of the Kubernetes API at {url}: {source}")]
     Client {
@@ -38,13 +43,27 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// A client for the API server named by `KUBECONFIG`, else `~/.kube/config`, else of the pod's service account.
+/// Where a pod finds the token of its service account.
+const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// A client for the API server. In a pod that has a service account, of that account; elsewhere the one named by
+/// `KUBECONFIG`, else by `~/.kube/config`.
 ///
 /// `user_agent` like `kastellan-topic-operator/0.1.0`.
 pub async fn connect(user_agent: &str) -> Result<Client, ClientError> {
     install_crypto_provider();
-    let config = Config::infer().await.map_err(|e| ClientError::Config(Box::new(e)))?;
+    let config = if is_pod(std::env::var_os("KUBERNETES_SERVICE_HOST").as_deref(), Path::new(POD_TOKEN)) {
+        Config::incluster().map_err(|error| ClientError::Pod(Box::new(error)))?
+    } else {
+        Config::infer().await.map_err(|error| ClientError::Config(Box::new(error)))?
+    };
     from_config(config, user_agent)
+}
+
+/// Whether the process runs in a pod with a service account. Templates can give the containers of an entity operator
+/// variables and files, so that `KUBECONFIG` must not have the account's token sent elsewhere.
+fn is_pod(service: Option<&OsStr>, token: &Path) -> bool {
+    service.is_some_and(|service| !service.is_empty()) && token.exists()
 }
 
 /// A client from a given configuration, with this module's deadlines.
@@ -59,4 +78,18 @@ pub fn from_config(mut config: Config, user_agent: &str) -> Result<Client, Clien
     config.headers.push((USER_AGENT, agent));
     let url = config.cluster_url.to_string();
     Client::try_from(config).map_err(|e| ClientError::Client { url, source: Box::new(e) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_with_a_service_account_uses_nothing_else() {
+        let token = std::env::current_exe().unwrap();
+        let (here, nowhere) = (token.as_path(), Path::new("/does/not/exist"));
+        assert!(is_pod(Some(OsStr::new("10.0.0.1")), here));
+        assert!(!is_pod(Some(OsStr::new("10.0.0.1")), nowhere), "a pod without a token needs a kubeconfig");
+        assert!(!is_pod(None, here) && !is_pod(Some(OsStr::new("")), here));
+    }
 }

@@ -8,6 +8,7 @@ pub mod apart;
 pub mod apply;
 pub mod client;
 pub mod clock;
+mod connections;
 pub mod controller;
 pub mod entity;
 pub mod env;

@@ -13,6 +13,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::connections;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 /// How long a loop may stay silent before the process counts as stuck.
@@ -39,9 +40,6 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
-    /// The server ended by itself.
-    #[error("serve health checks and metrics: {0}")]
-    Serve(#[source] std::io::Error),
 }
 
 /// What liveness and readiness depend on. Cheap to clone.
@@ -196,10 +194,8 @@ impl Server {
 
     /// Serves until the token is cancelled.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(shutdown.cancelled_owned())
-            .await
-            .map_err(ServerError::Serve)
+        connections::serve(self.listener, self.router, shutdown).await;
+        Ok(())
     }
 }
 
@@ -301,6 +297,36 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("the topic loop"), "{answer}");
         drop(heartbeat);
         assert!(get(port, "/healthy").await.starts_with("HTTP/1.1 204"));
+    }
+
+    /// Requests that never end, more than there is room for.
+    #[tokio::test]
+    async fn connections_that_are_held_are_bounded_and_keep_nobody_else_waiting() {
+        let (port, _token) = serve(Style::NoContent, &Health::new()).await;
+        let mut held = Vec::new();
+        for _ in 0..connections::MOST * 2 {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(b"GET /healthy HTTP/1.1\r\nHost: ").await.unwrap();
+            held.push(stream);
+        }
+        assert!(get(port, "/healthy").await.starts_with("HTTP/1.1 204"));
+        let mut closed = 0;
+        for stream in &mut held {
+            let end = tokio::time::timeout(Duration::from_millis(20), stream.read(&mut [0; 1])).await;
+            closed += usize::from(end.is_ok());
+        }
+        assert!(closed >= connections::MOST, "only {closed} were closed");
+    }
+
+    /// The clock of the test stands still while somebody waits for it, and then goes on at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_ends_is_given_up() {
+        let (port, _token) = serve(Style::NoContent, &Health::new()).await;
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(b"GET /healthy HTTP/1.1\r\nHost: ").await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "the connection is still there");
     }
 
     #[tokio::test]

@@ -59,15 +59,19 @@ fn filter_of(level: &str) -> Option<String> {
         "TRACE" | "ALL" => "trace",
         _ => {
             let directives = level.contains('=') && EnvFilter::try_new(level).is_ok();
-            return directives.then(|| level.to_owned());
+            // Behind the directives, so that these stand.
+            return directives.then(|| format!("{level},{SECRETIVE}"));
         }
     };
-    // The client logs each failed request; what failed is told where it was asked for.
+    // What failed is told where it was asked for.
     let quiet = if matches!(name, "debug" | "trace") { "info" } else { "off" };
     Some(format!(
-        "{name},kube_client::client={quiet},kube_runtime={quiet},hyper_util={quiet},rustls={quiet},tower={quiet},h2={quiet}"
+        "{name},kube_runtime={quiet},hyper_util={quiet},rustls={quiet},tower={quiet},h2={quiet},{SECRETIVE}"
     ))
 }
+
+/// Never logged, whatever is asked for: the Kubernetes client quotes an answer that it cannot read, a Secret too.
+const SECRETIVE: &str = "kube_client::client=off";
 
 /// Starts logging. A second call in one process changes nothing (tests share a process).
 pub fn init(settings: &Settings) {
@@ -89,8 +93,48 @@ mod tests {
         for (level, starts) in [("INFO", "info,"), ("all", "trace,"), ("Fatal", "error,"), ("OFF", "off,")] {
             assert!(filter_of(level).unwrap().starts_with(starts), "{level}");
         }
-        assert_eq!(filter_of("info,topic_operator=debug").as_deref(), Some("info,topic_operator=debug"));
+        let directives = filter_of("info,topic_operator=debug").unwrap();
+        assert!(directives.starts_with("info,topic_operator=debug,"), "{directives}");
         assert_eq!(filter_of("loud"), None);
+    }
+
+    #[test]
+    fn answers_of_the_api_server_are_never_logged() {
+        for level in [
+            "INFO",
+            "TRACE",
+            "info,topic_operator=debug",
+            "kube_client::client=trace",
+            "trace,kube_client=trace",
+        ] {
+            let log = Lines::default();
+            let filter = EnvFilter::try_new(filter_of(level).unwrap()).unwrap();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(target: "kube_client::client", "{{\"data\":{{\"password\":\"aHVudGVyMg==\"}}}}");
+                tracing::error!(target: "topic_operator", "is logged");
+            });
+            let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            assert!(!text.contains("password"), "{level}: {text}");
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]
