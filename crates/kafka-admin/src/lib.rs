@@ -21,6 +21,7 @@
 
 mod acls;
 mod batch;
+mod broker_options;
 mod client;
 mod cluster;
 mod codes;
@@ -41,6 +42,7 @@ mod values;
 mod wire;
 
 pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, ResourceType};
+pub use broker_options::{BrokerOption, HIDDEN};
 pub use client::Admin;
 pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features, Node};
 pub use codes::ErrorCode;

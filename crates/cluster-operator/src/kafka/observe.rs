@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::caches::{self, Caches};
+use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
@@ -76,7 +77,7 @@ impl Observer {
             others: self.caches.plain_of(key),
             storage_classes: BTreeMap::new(),
             view: None,
-            compared: None,
+            options: OptionMemory::default(),
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })

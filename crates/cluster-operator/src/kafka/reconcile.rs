@@ -1,6 +1,7 @@
 //! One pass over one Kafka resource: `observe → plan → apply → status`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,11 +26,14 @@ use super::kafka_calls;
 use super::key_making;
 use super::late_answers::Asking;
 use super::observe::Observer;
+use super::option_calls;
+use super::option_calls::OptionAnswer;
 use super::restart_pods;
 use super::restart_pods::RollAnswer;
 use crate::caches::Caches;
+use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
-use planner::kafka::observed::BrokerConfigs;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
@@ -74,11 +78,11 @@ pub struct Reconciler {
     /// How each Kafka is.
     views: Asking<KafkaView>,
     /// With which options the brokers run.
-    configs: Asking<BrokerConfigs>,
+    configs: Asking<OptionAnswer>,
     /// What a restart would do.
     rolls: Asking<RollAnswer>,
-    /// The options that were last compared with the brokers, per cluster.
-    verified: Mutex<HashMap<ObjectRef, String>>,
+    /// What former passes found out about the options of brokers, per cluster.
+    options: Mutex<HashMap<ObjectRef, OptionMemory>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
 }
@@ -101,7 +105,7 @@ impl Reconciler {
             views: Asking::new(queue.clone()),
             configs: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()),
-            verified: Mutex::default(),
+            options: Mutex::default(),
             seen: Mutex::default(),
         }
     }
@@ -128,12 +132,12 @@ impl Reconciler {
             return Ok(Outcome::Done);
         }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
-        observed.compared = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        let known = self.options.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        observed.options = known.unwrap_or_default();
         let admin = self.look(key, &mut observed).await;
         let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
-                self.note_options(key, &observed, &plan);
                 apply::statuses(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in plan.waiting_for.iter().chain(&waits) {
                     tracing::debug!(cluster = %key, reason, "waiting");
@@ -160,15 +164,20 @@ impl Reconciler {
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
         apply::objects(&self.applier, &self.caches, plan).await?;
-        let mut refused = None;
+        let (mut refused, mut refusals) = (None, BTreeMap::new());
         if let Some(admin) = admin {
             for call in &plan.admin {
                 tracing::info!(cluster = %key, ?call, "changing Kafka");
-                if let Err(error) = kafka_calls::make(admin, call).await {
-                    refused.get_or_insert(error);
+                match kafka_calls::make(admin, call).await {
+                    Ok(more) => refusals.extend(more),
+                    Err(error) => drop(refused.get_or_insert(error)),
                 }
             }
         }
+        if refused.is_none() {
+            self.tell_what_was_undone(key, observed, plan, &refusals);
+        }
+        self.remember_options(key, plan, refusals);
         // What Kafka refuses must not hold up the restart that mends it.
         let waits =
             restart_pods::step(&self.applier, &self.events, &self.rolls, admin, key, observed, plan).await?;
@@ -210,8 +219,7 @@ impl Reconciler {
         self.rolls.forget(key);
     }
 
-    /// Plans, makes or reads what the plan asks for, and plans again; compares the configuration of the brokers when
-    /// the wanted one is not the one that was compared last.
+    /// Plans, makes or reads what the plan asks for, and plans again.
     async fn plan(
         &self,
         key: &ObjectRef,
@@ -232,36 +240,54 @@ impl Reconciler {
                 }
                 continue;
             }
-            // A plan without nodes is one of a resource that is wrong.
-            let compared = wanted.nodes.is_empty()
-                || observed.compared.as_ref() == Some(&wanted.live_config_fingerprint);
-            let (Some(admin), Some(view), false) = (admin, observed.view.as_mut(), compared) else {
+            let pods = option_calls::broker_pods(&observed, &wanted);
+            let (Some(admin), Some(view), true) = (admin, observed.view.as_mut(), wanted.look_at_options)
+            else {
                 return Ok((observed, wanted));
             };
-            if view.broker_configs.is_empty() {
-                let (admin, brokers) = (admin.clone(), view.active_brokers.clone());
-                let question = async move { kafka_calls::broker_configs(&admin, &brokers).await };
-                match self.configs.answer(key, question).await {
-                    Some(configs) if !configs.is_empty() => {
-                        view.broker_configs = configs;
-                        continue;
-                    }
-                    _ => return Ok((observed, wanted)),
-                }
+            let (admin, brokers, of) = (admin.clone(), view.active_brokers.clone(), pods.clone());
+            let question = async move { Ok((of, option_calls::broker_options(&admin, &brokers).await)) };
+            let answer = self.configs.answer::<Infallible, _>(key, question).await;
+            let configs = answer.map(|answer| option_calls::still_true(answer, &pods)).unwrap_or_default();
+            if configs.is_empty() {
+                return Ok((observed, wanted));
             }
-            return Ok((observed, wanted));
+            view.broker_configs = configs;
         }
         Err(Error::Endless)
     }
 
-    /// After all that Kafka should be told was told: remembers that its options need no comparison until they change.
-    fn note_options(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) {
-        let Some(view) = observed.view.as_ref().filter(|_| !plan.nodes.is_empty()) else { return };
-        let mut brokers = plan.nodes.iter().filter(|node| node.broker);
-        // A broker that restarts may run with what its file said.
-        if plan.restarts.is_empty() && brokers.all(|node| view.broker_configs.contains_key(&node.id)) {
-            let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-            verified.insert(key.clone(), plan.live_config_fingerprint.clone());
+    /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
+    /// that is wrong, knows nothing of them.
+    fn remember_options(&self, key: &ObjectRef, plan: &Plan, refusals: BTreeMap<OptionChange, String>) {
+        if plan.nodes.is_empty() {
+            return;
+        }
+        for (change, why) in &refusals {
+            tracing::warn!(cluster = %key, ?change, why, "Kafka refused to change an option at run time");
+        }
+        let mut memory = plan.options.clone();
+        memory.refused.extend(refusals);
+        self.options.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), memory);
+    }
+
+    /// Tells of the run-time values of other people's that were taken away.
+    fn tell_what_was_undone(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        plan: &Plan,
+        refusals: &BTreeMap<OptionChange, String>,
+    ) {
+        for value in &plan.undone {
+            let mut refused = refusals.keys();
+            if refused.any(|change| change.option == value.option && change.broker == value.broker) {
+                continue;
+            }
+            tracing::warn!(cluster = %key, %value, "undid what was set in Kafka itself");
+            if let Some(note) = option_calls::undone(observed, plan, value) {
+                self.events.publish(note);
+            }
         }
     }
 
@@ -271,7 +297,7 @@ impl Reconciler {
             self.clients.forget(key);
             self.observer.forget(key);
             self.forget_questions(key);
-            self.verified.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            self.options.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
         let Some(remains) = self.observer.remains(key, terminating, seen).await? else {

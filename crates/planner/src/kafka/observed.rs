@@ -11,6 +11,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use objects::ObjectId;
 use pki::Material;
 
+use super::config::live::memory::OptionMemory;
+
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
@@ -39,8 +41,8 @@ pub struct Observed {
     pub storage_classes: BTreeMap<String, Option<bool>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
-    /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
-    pub compared: Option<String>,
+    /// What former passes found out about the options that change at run time.
+    pub options: OptionMemory,
     /// What apply made for the material requests of the previous round of this pass, by identifier.
     pub made: BTreeMap<String, Material>,
     /// Settings of the operator.
@@ -137,7 +139,8 @@ pub struct KafkaView {
     pub broker_configs: BrokerConfigs,
 }
 
-/// Options of brokers, by node id and name.
+/// Options of brokers, by node id and name: every option that can change at run time, and of the others those that were
+/// changed all the same.
 pub type BrokerConfigs = BTreeMap<i32, BTreeMap<String, ConfigView>>;
 
 /// The metadata quorum.
@@ -151,27 +154,23 @@ pub struct QuorumView {
     pub observers: BTreeMap<i32, String>,
 }
 
-/// One option of a broker as it is now.
+/// One option of a broker as it is now. The first of the layers that says something is in force, once the broker has
+/// applied it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigView {
-    /// `None` for secrets and unset options.
+    /// The value in force as Kafka writes it; `None` for secrets and unset options.
     pub value: Option<String>,
-    /// Where the value comes from.
-    pub source: ConfigSource,
+    /// Set at run time on this broker, as it was written.
+    pub on_broker: Option<String>,
+    /// Set at run time for all brokers, as it was written.
+    pub everywhere: Option<String>,
+    /// In the file that the broker was started with.
+    pub in_file: Option<String>,
 }
 
-/// Where the value of an option comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// Changed at run time on this broker.
-    DynamicBroker,
-    /// Changed at run time for all brokers.
-    DynamicDefault,
-    /// From `server.properties`.
-    StaticFile,
-    /// Kafka's default.
-    #[default]
-    Default,
-    /// Anything else.
-    Other,
+impl ConfigView {
+    /// Whether something was set at run time.
+    pub fn is_changed(&self) -> bool {
+        self.on_broker.is_some() || self.everywhere.is_some()
+    }
 }
