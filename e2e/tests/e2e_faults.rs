@@ -194,8 +194,8 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     scenario.stage("scaling the pool of brokers from 1 to 2, and writing to the new broker alone");
     patch_pool(&scenario, "b", &json!({"spec": {"replicas": 2}})).await?;
     until_pod_ready(&scenario, "a-b-2", None).await?;
-    create_topic(&scenario, "a-d-0", "only-on-2", "2", &[]).await?;
-    produce(&scenario, "a-d-0", "only-on-2", 1_000, 100).await?;
+    create_topic(&scenario, "a-d-1", "only-on-2", "2", &[]).await?;
+    produce(&scenario, "a-d-1", "only-on-2", 1_000, 100).await?;
     let before = scenario.kafka_pods("a").await?;
 
     scenario.stage("scaling it back: the broker stays, because it holds a replica");
@@ -209,20 +209,20 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     ensure!(scenario.kafka_pods("a").await? == before, "no pod may go");
     let claim = scenario.api::<PersistentVolumeClaim>().get("data-0-a-b-2").await?;
     ensure!(claim.metadata.deletion_timestamp.is_none(), "the claim of broker 2 must stay");
-    let counts = record_counts(&scenario, "a-d-0", "only-on-2").await?;
+    let counts = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(counts.values().sum::<i64>() == 1_000, "{counts:?}");
 
     Box::pin(refused_resources_show_nothing_and_change_nothing(&scenario, "a")).await?;
 
     scenario.stage("a controller whose template names a missing Secret, corrected: it comes back by itself");
-    let old = scenario.api::<Pod>().get("a-d-0").await?.uid();
+    let old = scenario.api::<Pod>().get("a-d-1").await?.uid();
     let volume = json!([{"name": "missing", "secret": {"secretName": "does-not-exist"}}]);
     patch_pool(&scenario, "d", &json!({"spec": {"template": {"pod": {"volumes": volume}}}})).await?;
     let waits = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.uid() != old && !pod_ready(pod));
-    scenario.until::<Pod>("a-d-0", "a pod that cannot mount", Duration::from_mins(2), waits).await?;
+    scenario.until::<Pod>("a-d-1", "a pod that cannot mount", Duration::from_mins(2), waits).await?;
     patch_pool(&scenario, "d", &json!({"spec": {"template": null}})).await?;
     until_ready(&scenario, "a", Duration::from_mins(4)).await?;
-    let counts = record_counts(&scenario, "a-d-0", "only-on-2").await?;
+    let counts = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(counts.values().sum::<i64>() == 1_000, "{counts:?}");
     scenario.remove().await
 }

@@ -32,3 +32,24 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   name: {{ .Values.serviceAccount }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
+
+{{/* Every kind that people write. */}}
+{{- define "kastellan.kinds" -}}
+- kafkas
+- kafkanodepools
+- kafkatopics
+- kafkausers
+- kafkaconnects
+- kafkaconnectors
+- kafkamirrormaker2s
+- kafkabridges
+- kafkarebalances
+{{- end -}}
+
+{{/* Labels of the operator's namespace, by which NetworkPolicies of clusters elsewhere know it. */}}
+{{- define "kastellan.operatorNamespaceLabels" -}}
+{{- $labels := .Values.operatorNamespaceLabels | default (dict "kubernetes.io/metadata.name" .Release.Namespace) -}}
+{{- $pairs := list -}}
+{{- range $name, $value := $labels }}{{ $pairs = append $pairs (printf "%s=%s" $name $value) }}{{ end -}}
+{{- join "," $pairs -}}
+{{- end -}}

@@ -79,6 +79,14 @@ pub const CLUSTER_CA_CERT_GENERATION: &str = "strimzi.io/cluster-ca-cert-generat
 pub const CLUSTER_CA_KEY_GENERATION: &str = "strimzi.io/cluster-ca-key-generation";
 /// On broker pods: the clients CA certificate generation they trust.
 pub const CLIENTS_CA_CERT_GENERATION: &str = "strimzi.io/clients-ca-cert-generation";
+/// On the certificate Secret of the clients CA: SHA-256 of the certificate (DER, hexadecimal) that every Kafka pod trusts. New
+/// certificates of users wait until it is that of `ca.crt`. Without the annotation nobody waits.
+pub const TRUSTED_BY_ALL_PODS: &str = "kastellan.io/trusted-by-all-pods";
+/// On pods: the cluster CAs that the pod was started to trust, each 16 hexadecimal digits made of its subject and public
+/// key, joined with commas.
+pub const TRUSTED_CLUSTER_CAS: &str = "kastellan.io/trusted-cluster-cas";
+/// On pods: the clients CAs that the pod was started to trust, in the same form.
+pub const TRUSTED_CLIENTS_CAS: &str = "kastellan.io/trusted-clients-cas";
 /// On Services: JSON list of what applications can connect to; goes with the label of the same key.
 pub const DISCOVERY: &str = "strimzi.io/discovery";
 /// On StrimziPodSets of KafkaConnect: revision of the image build.

@@ -9,5 +9,6 @@ pub mod pod_template;
 pub mod probe;
 pub mod rack;
 pub mod refs;
+pub mod sections;
 pub mod storage;
 pub mod template;

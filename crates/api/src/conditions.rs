@@ -45,6 +45,14 @@ pub mod reasons {
     pub const KAFKA_STORAGE: &str = "KafkaStorage";
     /// Brokers that hold replicas were not removed.
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
+    /// A node pool carries the label of another cluster than the one that its nodes belong to.
+    pub const NODE_POOL_OF_ANOTHER_CLUSTER: &str = "NodePoolOfAnotherCluster";
+    /// No Kafka resource looks after a node pool.
+    pub const NODE_POOL_OF_NO_CLUSTER: &str = "NodePoolOfNoCluster";
+    /// Controllers cannot be added: the list of the voters was fixed when the cluster was formatted.
+    pub const STATIC_CONTROLLER_QUORUM: &str = "StaticControllerQuorum";
+    /// Controllers lose the metadata with their pods, while brokers keep their records.
+    pub const EPHEMERAL_CONTROLLERS: &str = "EphemeralControllers";
     /// `default.replication.factor` is not set.
     pub const KAFKA_DEFAULT_REPLICATION_FACTOR: &str = "KafkaDefaultReplicationFactor";
     /// `min.insync.replicas` is not set.

@@ -113,6 +113,16 @@ pub const CUSTOM_KAFKA_EXPORTER_LABELS: &str = "STRIMZI_CUSTOM_KAFKA_EXPORTER_LA
 /// Proxy variables that are copied into every operand container.
 pub const SHARED: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
+/// Variables that decide which programs run in a container and with whom they talk; no template may set them.
+pub const RESERVED: [&str; 3] = ["JAVA_HOME", "KUBECONFIG", "RUST_LOG"];
+/// Beginning of the variables by which Kubernetes tells a container where its API server is; no template may set them.
+pub const RESERVED_PREFIX: &str = "KUBERNETES_SERVICE_";
+
+/// Whether a template may not set the variable in any container.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX)
+}
+
 /// Whether one of several replicas is elected to work.
 pub const LEADER_ELECTION_ENABLED: &str = "STRIMZI_LEADER_ELECTION_ENABLED";
 /// Default of [`LEADER_ELECTION_ENABLED`]; the chart sets it to true.

@@ -19,9 +19,11 @@ pub use cluster::{
     Authorization, AuthorizationType, KafkaClusterSpec, Quotas, QuotasType, RemoteStorageManager,
     TieredStorage, TieredStorageType,
 };
-pub use cruise_control::CruiseControlSpec;
-pub use entity_operator::{EntityOperatorSpec, EntityTopicOperatorSpec, EntityUserOperatorSpec};
-pub use exporter::KafkaExporterSpec;
+pub use cruise_control::{CruiseControlSpec, CruiseControlTemplate};
+pub use entity_operator::{
+    EntityOperatorSpec, EntityOperatorTemplate, EntityTopicOperatorSpec, EntityUserOperatorSpec,
+};
+pub use exporter::{KafkaExporterSpec, KafkaExporterTemplate};
 pub use listeners::{
     Listener, ListenerAuthentication, ListenerAuthenticationType, ListenerBootstrap, ListenerBroker,
     ListenerConfiguration, ListenerType,

@@ -8,6 +8,7 @@ use serde_with::skip_serializing_none;
 
 use crate::common::jvm::JvmOptions;
 use crate::common::pod_template::{ContainerTemplate, PodTemplate};
+use crate::common::sections::sections;
 use crate::common::storage::Storage;
 use crate::common::template::ResourceTemplate;
 use crate::conditions::Condition;
@@ -102,6 +103,18 @@ pub struct KafkaNodePoolTemplate {
     /// The init container.
     pub init_container: Option<ContainerTemplate>,
 }
+
+sections!(KafkaNodePoolTemplate {
+    objects:
+        pod_set "podSet",
+        per_pod_service "perPodService",
+        per_pod_route "perPodRoute",
+        per_pod_ingress "perPodIngress",
+        persistent_volume_claim "persistentVolumeClaim";
+    containers:
+        kafka_container "kafkaContainer",
+        init_container "initContainer";
+});
 
 /// What was observed of a pool.
 #[skip_serializing_none]

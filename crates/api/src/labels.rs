@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
+use crate::limits::LABEL_VALUE;
+
 /// Kind of the custom resource an object was made for, for example `Kafka`.
 pub const KIND: &str = "strimzi.io/kind";
 /// Name of the cluster: on custom resources it names the Kafka or Connect cluster they belong to.
@@ -29,8 +31,10 @@ pub const CONTROLLER_NAME: &str = "strimzi.io/controller-name";
 pub const DISCOVERY: &str = "strimzi.io/discovery";
 /// `true` on the custom resource definitions.
 pub const CRD_INSTALL: &str = "strimzi.io/crd-install";
-/// Every label of ours starts with this.
+/// Every label and annotation of Strimzi's contract starts with this.
 pub const STRIMZI_DOMAIN: &str = "strimzi.io/";
+/// Every label and annotation that Strimzi does not have starts with this.
+pub const KASTELLAN_DOMAIN: &str = "kastellan.io/";
 
 /// Value of [`CONTROLLER`].
 pub const CONTROLLER_POD_SET: &str = "strimzipodset";
@@ -79,8 +83,19 @@ pub mod component {
     pub const CLUSTER_OPERATOR_CERTS: &str = "strimzi";
 }
 
-/// A label value has at most this many characters.
-const MAX_VALUE: usize = 63;
+/// The labels without a domain of the operators' that every generated object carries.
+pub const COMMON: [&str; 4] =
+    [KUBERNETES_NAME, KUBERNETES_INSTANCE, KUBERNETES_PART_OF, KUBERNETES_MANAGED_BY];
+
+/// Whether labels and annotations with this key are for the operators alone.
+pub fn is_reserved(key: &str) -> bool {
+    key.starts_with(STRIMZI_DOMAIN) || key.starts_with(KASTELLAN_DOMAIN)
+}
+
+/// Whether the operators set the label themselves, so that a user's value would change what they select by.
+pub fn is_set_by_operators(key: &str) -> bool {
+    is_reserved(key) || COMMON.contains(&key)
+}
 
 /// What is wrong with a label or with the pattern that keeps labels back.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +172,7 @@ impl ExclusionPattern {
 
 /// Shortens a string to a valid label value: at most 63 characters, ending in a letter or digit.
 pub fn valid_value(value: &str) -> String {
-    let short: String = value.chars().take(MAX_VALUE).collect();
+    let short: String = value.chars().take(LABEL_VALUE).collect();
     short.trim_end_matches(['-', '_', '.']).to_owned()
 }
 

@@ -4,6 +4,7 @@
 //! - Every object name, label, annotation, port, environment variable and principal that a user, a client or a
 //!   dashboard can see is written once, in [`names`], [`labels`], [`annotations`], [`ports`], [`env`] and
 //!   [`principals`].
+//! - [`limits`] says how long such names may be.
 //! - [`agent`] is the file by which the cluster operator tells the agent about its node.
 //! - [`conditions`] holds the condition type of all statuses and the rule by which a new list replaces an old one.
 //! - [`properties`] writes and reads the files that Kafka and Log4j take their settings from.
@@ -30,6 +31,7 @@ pub mod kafka_rebalance;
 pub mod kafka_topic;
 pub mod kafka_user;
 pub mod labels;
+pub mod limits;
 pub mod names;
 pub mod ports;
 pub mod principals;
@@ -37,6 +39,7 @@ pub mod properties;
 pub mod schema;
 pub mod strimzi_pod_set;
 pub mod topic_grant;
+pub mod watch_grant;
 
 pub use conditions::Condition;
 pub use kafka::{Kafka, KafkaSpec, KafkaStatus};

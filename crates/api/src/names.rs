@@ -134,6 +134,25 @@ pub fn cluster_operator_certs_secret(c: &str) -> String {
     format!("{c}-cluster-operator-certs")
 }
 
+/// Every Secret that a Kafka cluster may have beside those of its nodes.
+pub fn secrets_of_kafka(c: &str) -> [String; 13] {
+    [
+        cluster_ca_key_secret(c),
+        cluster_ca_cert_secret(c),
+        clients_ca_key_secret(c),
+        clients_ca_cert_secret(c),
+        trust_bundle_secret(c),
+        cluster_operator_certs_secret(c),
+        kafka_jmx_secret(c),
+        entity_operator::topic_operator_certs_secret(c),
+        entity_operator::user_operator_certs_secret(c),
+        entity_operator::topic_operator_cruise_control_secret(c),
+        cruise_control::certs_secret(c),
+        cruise_control::api_secret(c),
+        kafka_exporter::certs_secret(c),
+    ]
+}
+
 /// KafkaRebalance that is made when brokers were added or removed; `mode` is `add-brokers` or `remove-brokers`.
 pub fn auto_rebalance(c: &str, mode: &str) -> String {
     format!("{c}-auto-rebalancing-{mode}")

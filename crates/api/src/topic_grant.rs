@@ -11,7 +11,11 @@ pub const KEY: &str = "clusters";
 
 /// The clusters that it names, as namespace and name. What is not of that form is left out.
 pub fn clusters(data: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
-    let text = data.get(KEY).map_or("", String::as_str);
+    listed(data.get(KEY).map_or("", String::as_str))
+}
+
+/// The clusters in a text of the form that grants have.
+pub(crate) fn listed(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter_map(|word| word.split_once('/'))
 }
 

@@ -10,7 +10,12 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use api::common::sections::Sections;
 use api::crds::{self, CrdFile};
+use api::kafka::{
+    CruiseControlTemplate, EntityOperatorTemplate, KafkaClusterTemplate, KafkaExporterTemplate,
+};
+use api::kafka_node_pool::KafkaNodePoolTemplate;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
 use serde_json::{Value, json};
 
@@ -367,4 +372,46 @@ fn every_property_of_ours_is_described_and_none_of_kubernetes() {
             }
         });
     }
+}
+
+/// Whether a trait that code reads has all sections that the definition has.
+fn has_every_section<T: Sections + serde::de::DeserializeOwned>(kind: &str, path: &str) {
+    let schema = schema(kind);
+    let mut all = serde_json::Map::new();
+    let (mut objects, mut containers) = (Vec::new(), Vec::new());
+    for (name, section) in at(&schema, path)["properties"].as_object().unwrap() {
+        if section["properties"].get("metadata").is_some() {
+            all.insert(name.clone(), json!({"metadata": {"labels": {"a": "b"}}}));
+            objects.push(name.as_str());
+        } else {
+            assert!(
+                section["properties"].get("env").is_some(),
+                "{path}/{name} is neither object nor container"
+            );
+            all.insert(name.clone(), json!({"env": []}));
+            containers.push(name.as_str());
+        }
+    }
+    let template: T = serde_json::from_value(Value::Object(all.clone())).unwrap();
+    let sorted = |names: Vec<&'static str>| {
+        let mut names = names;
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(sorted(template.metadata().into_iter().map(|(name, _)| name).collect()), objects, "{path}");
+    assert_eq!(
+        sorted(template.containers().into_iter().map(|(name, _)| name).collect()),
+        containers,
+        "{path}"
+    );
+    assert!(template.pod().is_some());
+}
+
+#[test]
+fn every_section_of_a_template_is_looked_at() {
+    has_every_section::<KafkaClusterTemplate>("Kafka", "/spec/kafka/template");
+    has_every_section::<EntityOperatorTemplate>("Kafka", "/spec/entityOperator/template");
+    has_every_section::<KafkaExporterTemplate>("Kafka", "/spec/kafkaExporter/template");
+    has_every_section::<CruiseControlTemplate>("Kafka", "/spec/cruiseControl/template");
+    has_every_section::<KafkaNodePoolTemplate>("KafkaNodePool", "/spec/template");
 }

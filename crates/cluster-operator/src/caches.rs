@@ -1,6 +1,6 @@
 //! The watches of the cluster operator: one per kind, shared by all that need it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::{Client, Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
+use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, Watch};
 use serde::Serialize;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use planner::kafka::deleted_cluster::TopicBinding;
+use planner::kafka::observed::Other;
 
 /// What belongs to Kafka clusters, and not to their topics and users.
 const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
@@ -36,6 +38,8 @@ const FOREIGN: &str = "!strimzi.io/kind";
 pub struct Plain {
     /// The cluster that it belongs to.
     pub cluster: ObjectRef,
+    /// What planning knows of it.
+    pub facts: Other,
     /// The object, for comparison with the desired one.
     pub object: Stored,
 }
@@ -52,11 +56,12 @@ pub struct PlainKind {
 }
 
 impl PlainKind {
-    fn reference(&self, key: ObjectRef) -> ObjectId {
+    /// Names an object of the kind.
+    pub fn reference(&self, key: ObjectRef) -> ObjectId {
         ObjectId {
             api_version: self.api_version.clone(),
             kind: self.kind.clone(),
-            namespace: Some(key.namespace),
+            namespace: Some(key.namespace).filter(|namespace| !namespace.is_empty()),
             name: key.name,
         }
     }
@@ -83,6 +88,9 @@ pub struct Caches {
     pub deployments: Cache<Deployment>,
     /// The other kinds.
     pub plain: Vec<PlainKind>,
+    /// The bindings by which brokers read their rack. They are cluster-wide: an installation may lack the right to watch
+    /// them, and works without, so nothing waits for this cache.
+    pub cluster_role_bindings: PlainKind,
     /// Resource versions of Secrets that somebody else made.
     pub foreign_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
@@ -95,20 +103,23 @@ impl Caches {
         client: &Client,
         namespaces: &Namespaces,
         selector: &LabelSelector,
+        limits: &Limits,
         health: &Health,
         shutdown: &CancellationToken,
     ) -> Self {
-        let start = Start { client, namespaces, health, shutdown };
+        let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
+        let small = Start { largest: limits.largest_secret, ..start };
         Self {
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
-            pools: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            // Also those without a label: they are told what they lack.
+            pools: start.typed(None, |_| {}),
             pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
             pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
             claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: start.typed(Some(OWN), |_| {}),
-            config_maps: start.typed(Some(OWN), |_| {}),
+            secrets: small.typed(Some(OWN), |_| {}),
+            config_maps: small.typed(Some(OWN), |_| {}),
             deployments: start.typed(Some(OWN), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
@@ -118,6 +129,7 @@ impl Caches {
                 start.plain::<NetworkPolicy>(),
                 start.plain::<PodDisruptionBudget>(),
             ],
+            cluster_role_bindings: start.cluster_role_bindings(),
             foreign_secrets: start.versions::<Secret>(),
             foreign_config_maps: start.versions::<ConfigMap>(),
         }
@@ -150,17 +162,21 @@ impl Caches {
             "ConfigMap" => value(&self.config_maps, &key),
             "Deployment" => value(&self.deployments, &key),
             kind => {
-                let known = self.plain.iter().find(|plain| plain.kind == kind)?;
+                let known = self.all_plain().find(|plain| plain.kind == kind)?;
                 known.cache.get(&key).map(|plain| plain.object.value())
             }
         }
     }
 
-    /// Names of all objects of one cluster whose kind planning does not look into, also of those in other namespaces
-    /// that its entity operator works in.
-    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeSet<ObjectId> {
-        let mut found = BTreeSet::new();
-        for kind in &self.plain {
+    fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
+        self.plain.iter().chain([&self.cluster_role_bindings])
+    }
+
+    /// All objects of one cluster whose kind planning does not look into, also those in other namespaces that its entity
+    /// operator works in.
+    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeMap<ObjectId, Other> {
+        let mut found = BTreeMap::new();
+        for kind in self.all_plain() {
             for (key, plain) in kind.cache.entries() {
                 if plain.cluster != *cluster {
                     continue;
@@ -168,7 +184,7 @@ impl Caches {
                 if kind.kind == "RoleBinding" && key.namespace != cluster.namespace {
                     found.extend(self.role_of(cluster, &key.namespace, &plain));
                 }
-                found.insert(kind.reference(key));
+                found.insert(kind.reference(key), plain.facts.clone());
             }
         }
         found
@@ -176,18 +192,18 @@ impl Caches {
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
     /// counts only while no cluster of another namespace refers to it too.
-    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<ObjectId> {
+    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
         let referred = |plain: &Plain| plain.object.value()["roleRef"]["name"].as_str().map(str::to_owned);
         let role = ObjectRef::new(namespace, referred(binding)?);
         let kind = |kind: &str| self.plain.iter().find(|plain| plain.kind == kind);
         let roles = kind("Role")?;
-        roles.cache.get(&role)?;
+        let facts = roles.cache.get(&role)?.facts.clone();
         let shared = kind("RoleBinding")?.cache.entries().iter().any(|(key, plain)| {
             key.namespace == namespace
                 && plain.cluster != *cluster
                 && referred(plain).as_ref() == Some(&role.name)
         });
-        (!shared).then(|| roles.reference(role))
+        (!shared).then(|| (roles.reference(role), facts))
     }
 
     /// Where the topic operators of all clusters work.
@@ -224,15 +240,48 @@ where
     found.into_iter().map(|object| (object.name_any(), object)).collect()
 }
 
+/// The same of a kind of which other resources of that name may have objects too: only those of Kafka.
+pub fn of_kafka<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    let mut found = of_cluster(cache, cluster);
+    found.retain(|_, object| object.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
+    found
+}
+
 /// Value of the label `strimzi.io/cluster`.
 pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
     object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
 }
 
+/// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
+/// namespace `a-b` and cluster `b-c` of namespace `a` have the same.
+pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
+    let subject = binding.subjects.as_ref()?.first()?;
+    Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
+where
+    K: Resource,
+    K::DynamicType: Default,
+{
+    let dynamic = K::DynamicType::default();
+    PlainKind {
+        api_version: K::api_version(&dynamic).into_owned(),
+        kind: K::kind(&dynamic).into_owned(),
+        cache,
+    }
+}
+
 /// What every watch has in common.
+#[derive(Clone, Copy)]
 struct Start<'a> {
     client: &'a Client,
     namespaces: &'a Namespaces,
+    limits: &'a Limits,
+    largest: Largest,
     health: &'a Health,
     shutdown: &'a CancellationToken,
 }
@@ -252,6 +301,8 @@ impl Start<'_> {
     {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
             .labels(labels)
+            .within(self.limits)
+            .largest(self.largest)
             .start_trimmed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
@@ -269,7 +320,8 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN)).start(
+        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
+        let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let object_key = ObjectRef::of(&object);
@@ -282,16 +334,20 @@ impl Start<'_> {
                     None
                 };
                 let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
-                Some(Plain { cluster, object: stored })
+                Some(Plain { cluster, facts: Other::of(object.meta()), object: stored })
             },
+            |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
         );
         cache.gate_readiness(self.health);
-        let dynamic = K::DynamicType::default();
-        PlainKind {
-            api_version: K::api_version(&dynamic).into_owned(),
-            kind: K::kind(&dynamic).into_owned(),
-            cache,
-        }
+        plain_kind::<K>(cache)
+    }
+
+    fn cluster_role_bindings(&self) -> PlainKind {
+        let watch = Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN));
+        plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
+            let object = Stored::of(&binding).ok()?;
+            Some(Plain { cluster: cluster_of_binding(&binding)?, facts: Other::of(binding.meta()), object })
+        }))
     }
 
     fn versions<K>(&self) -> Cache<String>

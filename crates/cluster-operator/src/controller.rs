@@ -3,19 +3,24 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use api::KafkaNodePool;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, ResourceExt};
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
 use crate::caches::{self, Caches};
-use crate::kafka::observe::References;
+use crate::node_pools;
+use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
 
 /// The queues of the process.
 #[derive(Clone)]
 pub struct Queues {
     /// Kafka resources.
     pub kafkas: Queue<ObjectRef>,
+    /// Node pools.
+    pub pools: Queue<ObjectRef>,
     /// Pod sets.
     pub pod_sets: Queue<ObjectRef>,
 }
@@ -23,7 +28,7 @@ pub struct Queues {
 impl Queues {
     /// Empty queues.
     pub fn new() -> Self {
-        Self { kafkas: Queue::new(), pod_sets: Queue::new() }
+        Self { kafkas: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
     }
 }
 
@@ -41,10 +46,19 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
             add.add(event.key().clone());
         }
     });
-    let add = queue.clone();
+    let (add, known) = (queue.clone(), caches.clone());
     caches.pools.on_change(move |event| {
         if is_relevant(event) {
-            add_cluster(&add, &**event.latest());
+            add_pool(&add, &known, event);
+        }
+    });
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.pod_sets.on_change(move |event| {
+        // A pool may follow its label once it has nodes nowhere else.
+        if comes_or_goes(event)
+            && let Some(pool) = node_pools::owner(event.latest()).and_then(|pool| known.pools.get(&pool))
+        {
+            add_cluster(&add, &*pool);
         }
     });
     let add = queue.clone();
@@ -60,7 +74,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     feed_by_label(&caches.secrets, queue);
     feed_by_label(&caches.config_maps, queue);
     feed_by_label(&caches.deployments, queue);
-    for kind in &caches.plain {
+    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
         let add = queue.clone();
         kind.cache.on_change(move |event| {
             add.add(event.latest().cluster.clone());
@@ -70,6 +84,30 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
         let (add, known) = (queue.clone(), caches.clone());
         foreign.on_change(move |event| add_referring(&add, &known, event.key()));
     }
+}
+
+/// Leads every change into the queue of pools that can matter to the question whether a Kafka resource looks after one.
+pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.pools.on_change(move |event| {
+        if is_relevant(event) {
+            add.add(event.key().clone());
+        }
+    });
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.kafkas.on_change(move |event| {
+        if comes_or_goes(event) {
+            for pool in known.pools.list_in(&event.key().namespace) {
+                add.add(ObjectRef::of(&*pool));
+            }
+        }
+    });
+    let add = queue.clone();
+    caches.pod_sets.on_change(move |event| {
+        if let Some(pool) = node_pools::owner(event.latest()).filter(|_| comes_or_goes(event)) {
+            add.add(pool);
+        }
+    });
 }
 
 /// Leads every change of pod sets and their pods into the queue of pod sets.
@@ -115,15 +153,36 @@ fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
     }
 }
 
-/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it.
+/// A pool concerns the clusters that its label names and named, and those that its nodes run in.
+fn add_pool(queue: &Queue<ObjectRef>, caches: &Caches, event: &Event<'_, KafkaNodePool>) {
+    if let Event::Applied { old: Some(old), .. } = event {
+        add_cluster(queue, &***old);
+    }
+    for cluster in node_pools::concerned(caches, event.latest()) {
+        queue.add(cluster);
+    }
+}
+
+/// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it. The grant of a
+/// namespace concerns those whose entity operator is to work there.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
-    for kafka in caches.kafkas.list_in(&changed.namespace) {
-        let key = ObjectRef::of(&*kafka);
-        let pools: Vec<_> = caches::of_cluster(&caches.pools, &key).into_values().collect();
-        if References::of(&kafka, &pools).contain(&changed.name) {
-            queue.add(key);
+    if changed.name == api::watch_grant::NAME {
+        for kafka in caches.kafkas.list() {
+            if watched_namespace::others(&kafka).contains(&changed.namespace) {
+                queue.add(ObjectRef::of(&*kafka));
+            }
         }
     }
+    for kafka in caches.kafkas.list_in(&changed.namespace) {
+        if References::of(&kafka).contain(&changed.name) {
+            queue.add(ObjectRef::of(&*kafka));
+        }
+    }
+}
+
+/// Whether an object is new, another one of its name, or gone.
+fn comes_or_goes<K: Resource>(event: &Event<'_, K>) -> bool {
+    !matches!(event, Event::Applied { old: Some(old), new, .. } if old.meta().uid == new.meta().uid)
 }
 
 /// Whether more than the status changed: our own status writes must not bring passes.

@@ -2,13 +2,15 @@
 //! crate `planner` decides.
 //!
 //! From the top floor down: [`run`] wires, [`controller`] says which watch event leads to which pass, and each kind
-//! of resource has a folder with its pass: [`kafka`] and [`pod_set`].
+//! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom.
 
 pub mod caches;
 pub mod controller;
 pub mod kafka;
+pub mod node_pools;
 pub mod pod_set;
 mod run;
 pub mod settings;
+pub mod unreadable;
 
 pub use run::{operate, run, runtime};

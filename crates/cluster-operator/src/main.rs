@@ -21,6 +21,13 @@ use operator_runtime::telemetry;
 ///   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
 ///   KASTELLAN_LOG_FORMAT                     text (default) or json
 ///
+/// Bounds for what one tenant may make the operator hold in memory. What is beyond them is left alone, and says so:
+///
+///   KASTELLAN_MAX_CACHE_MIB                  all watched objects (default: two fifths of the container's memory limit,
+///                                            1024 without one); half of it is divided among the namespaces
+///   KASTELLAN_MAX_OBJECT_KIB                 one object (default 16384)
+///   KASTELLAN_MAX_SECRET_KIB                 one Secret or ConfigMap of a cluster (default 512)
+///
 /// It serves /healthy, /ready and /metrics on port 8080.
 #[derive(Parser)]
 #[command(version, verbatim_doc_comment)]

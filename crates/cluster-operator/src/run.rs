@@ -17,11 +17,13 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_pod_sets, pod_set_of};
+use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools, pod_set_of};
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::Reconciler;
+use crate::node_pools;
 use crate::pod_set;
 use crate::settings::Settings;
+use crate::unreadable;
 
 /// The async runtime that the operator needs.
 ///
@@ -91,7 +93,8 @@ async fn work(
     stop: &CancellationToken,
     leadership: Option<&Leadership>,
 ) -> Result<()> {
-    let caches = Caches::start(&kubernetes, &settings.namespaces, &settings.selector, health, stop);
+    let caches =
+        Caches::start(&kubernetes, &settings.namespaces, &settings.selector, &settings.limits, health, stop);
     let queues = Queues::new();
     feed_pod_sets(&caches, &queues.pod_sets);
     let applier = Applier::new(kubernetes.clone());
@@ -103,17 +106,29 @@ async fn work(
         health.clone(),
         stop.clone(),
     ));
+    let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+    unreadable::tell(&caches, &applier, Some(&events), stop);
     let kafkas = if settings.pod_sets_only {
         None
     } else {
         feed_kafkas(&caches, &queues.kafkas);
-        let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
+        unreadable::feed(&caches, &queues.kafkas);
+        feed_pools(&caches, &queues.pools);
+        let pools = tokio::spawn(run_pools(
+            tuning(settings, metrics, "KafkaNodePool"),
+            caches.clone(),
+            queues.clone(),
+            applier.clone(),
+            health.clone(),
+            stop.clone(),
+        ));
         let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan));
         let reconciler = Arc::new(Reconciler::new(caches.clone(), applier, observer, events, &queues.kafkas));
         let tuning = tuning(settings, metrics, "Kafka");
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
-        Some(tokio::spawn(run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone())))
+        let kafkas = run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone());
+        Some((tokio::spawn(kafkas), pools))
     };
     let lost = leadership.map(Leadership::lost);
     let lost = async {
@@ -127,8 +142,9 @@ async fn work(
         () = lost => bail!("another process leads now"),
     }
     pod_sets.await.context("the pod-set controller failed")?;
-    if let Some(kafkas) = kafkas {
+    if let Some((kafkas, pools)) = kafkas {
         kafkas.await.context("the Kafka controller failed")?;
+        pools.await.context("the node-pool controller failed")?;
     }
     Ok(())
 }
@@ -210,6 +226,29 @@ async fn run_kafkas(
         .await;
 }
 
+async fn run_pools(
+    tuning: Tuning,
+    caches: Caches,
+    queues: Queues,
+    applier: Applier,
+    health: Health,
+    stop: CancellationToken,
+) {
+    if stop.run_until_cancelled(caches.ready()).await.is_none() {
+        return;
+    }
+    resync(&queues.pools, &caches.pools, &tuning, &stop);
+    Controller::new("KafkaNodePool", queues.pools)
+        .deadline(tuning.deadline)
+        .metrics(tuning.metrics)
+        .heartbeat(health.heartbeat("KafkaNodePool"))
+        .run(stop, move |key| {
+            let (caches, applier) = (caches.clone(), applier.clone());
+            async move { node_pools::reconcile(&caches, &applier, &key).await.map(|()| Outcome::Done) }
+        })
+        .await;
+}
+
 async fn run_pod_sets(
     tuning: Tuning,
     caches: Caches,
@@ -229,7 +268,11 @@ async fn run_pod_sets(
         .run(stop, move |key| {
             let (caches, applier) = (caches.clone(), applier.clone());
             async move {
-                let Some(set) = caches.pod_sets.get(&key) else { return Ok(Outcome::Done) };
+                // Its last readable state is not what is wished any more.
+                let unreadable = caches.pod_sets.unreadable(&key).is_some();
+                let Some(set) = caches.pod_sets.get(&key).filter(|_| !unreadable) else {
+                    return Ok(Outcome::Done);
+                };
                 let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
                 pod_set::apply::reconcile(&applier, &set, &pods).await.map(|()| Outcome::Done)
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use api::env;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
+use operator_runtime::limits::Limits;
 use operator_runtime::telemetry;
 
 use planner::kafka::observed::PlanSettings;
@@ -17,6 +18,9 @@ pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
 
 /// Kafka's image without a tag: the tag is the Kafka version. `STRIMZI_KAFKA_IMAGES` takes precedence.
 pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+
+/// Whether the operator may make ClusterRoleBindings, default true. Without, racks by node label need one made by hand.
+pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
 
 /// Port of health and metrics, default 8080.
 pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
@@ -40,6 +44,8 @@ pub struct Settings {
     pub leader: Option<LeaderConfig>,
     /// Port of health and metrics.
     pub http_port: u16,
+    /// Bounds for what is held in memory.
+    pub limits: Limits,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
     /// Log level and format.
@@ -64,6 +70,7 @@ impl Settings {
             leader: LeaderConfig::from_env(env),
             http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
+            limits: Limits::from_env(env),
             plan: Arc::new(plan_settings(env)),
             telemetry: telemetry::Settings::from_env(env),
         };
@@ -91,6 +98,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         network_policies: env.bool(env::NETWORK_POLICY_GENERATION, env::NETWORK_POLICY_GENERATION_DEFAULT),
         pod_disruption_budgets: env
             .bool(env::POD_DISRUPTION_BUDGET_GENERATION, env::POD_DISRUPTION_BUDGET_GENERATION_DEFAULT),
+        cluster_role_bindings: env.bool(CLUSTER_ROLE_BINDINGS, true),
         pkcs12: env.bool(env::PKCS12_KEYSTORE_GENERATION, env::PKCS12_KEYSTORE_GENERATION_DEFAULT),
         operator_namespace: env.optional(env::OPERATOR_NAMESPACE),
         operator_namespace_labels: env.label_selector(env::OPERATOR_NAMESPACE_LABELS).0,

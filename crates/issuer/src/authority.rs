@@ -12,9 +12,8 @@ use rcgen::{
     KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 
-use crate::keys::{self, KeyAlgorithm};
-use crate::random;
-use pki::{CertificateInfo, CertificatePem, PkiError, PrivateKeyPem};
+use crate::{keys, random};
+use pki::{CertificateInfo, CertificatePem, KeyAlgorithm, PkiError, PrivateKeyPem};
 
 /// New certificates are valid from a little before they were made, for peers whose clocks lag.
 const BACKDATE_SECONDS: i64 = 300;
@@ -43,7 +42,7 @@ pub struct LeafRequest {
     pub dns_names: BTreeSet<String>,
     /// IP subject alternative names.
     pub ip_addresses: BTreeSet<IpAddr>,
-    /// Days from now until it is over; at least 1.
+    /// Days from now until it is over; at least 1. It never outlives the authority.
     pub validity_days: u32,
     /// How its key is made.
     pub algorithm: KeyAlgorithm,
@@ -131,7 +130,10 @@ impl Authority {
         &self.info
     }
 
-    /// Issues a certificate with a new key.
+    /// Issues a certificate with a new key. It ends with the authority at the latest.
+    ///
+    /// It has no extended key usage: a node is server and client with one certificate, and a user's is signed by an
+    /// authority that nobody trusts for servers.
     pub fn issue(&self, request: &LeafRequest, now: Timestamp) -> Result<IssuedCertificate, PkiError> {
         let key = keys::generate(request.algorithm)?;
         let key_pem = PrivateKeyPem::from_pkcs8_der(key.serialized_der());
@@ -160,7 +162,14 @@ impl Authority {
         if request.common_name.chars().count() > 64 {
             return Err(failed("a common name has at most 64 characters".to_owned()));
         }
-        let not_after = end(request.validity_days, now).map_err(&failed)?;
+        // What an authority signed is worth nothing without it.
+        let not_after = end(request.validity_days, now).map_err(&failed)?.min(self.info.not_after);
+        if not_after <= now {
+            return Err(failed(format!(
+                "the certificate of the authority {} ended at {}",
+                self.info.subject, self.info.not_after
+            )));
+        }
         let mut params = CertificateParams::default();
         params.distinguished_name = subject(request.organization.as_deref(), &request.common_name);
         params.is_ca = IsCa::ExplicitNoCa;

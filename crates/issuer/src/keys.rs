@@ -4,26 +4,7 @@ use aws_lc_rs::encoding::AsDer;
 use rcgen::{KeyPair, PublicKeyData, RsaKeySize};
 use rustls_pki_types::PrivateKeyDer;
 
-use pki::{CertificateInfo, PkiError, PrivateKeyPem};
-
-/// How a new private key is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum KeyAlgorithm {
-    /// Elliptic curve P-256 with SHA-256: small, and thousands of times cheaper to make than RSA.
-    #[default]
-    EcdsaP256,
-    /// RSA with 2048 bits, for clients that know nothing else.
-    Rsa2048,
-    /// RSA with 4096 bits; making one takes seconds.
-    Rsa4096,
-}
-
-impl KeyAlgorithm {
-    /// Whether the key can encipher another key, which decides the key usage of its certificates.
-    pub fn is_rsa(self) -> bool {
-        !matches!(self, Self::EcdsaP256)
-    }
-}
+use pki::{CertificateInfo, KeyAlgorithm, PkiError, PrivateKeyPem};
 
 /// A new private key in PKCS #8 PEM form.
 pub fn generate_key(algorithm: KeyAlgorithm) -> Result<PrivateKeyPem, PkiError> {

@@ -11,7 +11,8 @@ mod material;
 mod random;
 
 pub use authority::{Authority, AuthorityRequest, IssuedCertificate, LeafRequest};
-pub use keys::{KeyAlgorithm, generate_key, key_matches_certificate};
+pub use keys::{generate_key, key_matches_certificate};
 pub use keystore::{key_store, trust_store};
 pub use material::make;
+pub use pki::KeyAlgorithm;
 pub use random::{bytes, kafka_uuid, password};

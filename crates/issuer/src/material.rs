@@ -1,9 +1,11 @@
 //! Makes what a plan asks for. No policy.
 
 use jiff::Timestamp;
-use pki::{CertificatePem, Material, MaterialRequest, Password, PkiError, PrivateKeyPem, SecretPem};
+use pki::{
+    CertificatePem, KeyAlgorithm, Material, MaterialRequest, Password, PkiError, PrivateKeyPem, SecretPem,
+};
 
-use crate::{Authority, AuthorityRequest, KeyAlgorithm, LeafRequest, kafka_uuid, trust_store};
+use crate::{Authority, AuthorityRequest, LeafRequest, kafka_uuid, trust_store};
 
 /// Makes what was asked for, with certificates that are valid from `now` on.
 pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiError> {
@@ -22,6 +24,7 @@ pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiEr
             dns_names,
             ip_addresses,
             validity_days,
+            algorithm,
             authority_certificate,
             authority_key,
             ..
@@ -36,7 +39,7 @@ pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiEr
                 dns_names: dns_names.iter().cloned().collect(),
                 ip_addresses: ip_addresses.iter().copied().collect(),
                 validity_days: *validity_days,
-                algorithm: KeyAlgorithm::EcdsaP256,
+                algorithm: *algorithm,
             };
             let issued = authority.issue(&request, now)?;
             Ok(Material::KeyPair {

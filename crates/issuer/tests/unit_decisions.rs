@@ -79,8 +79,12 @@ fn only_a_renewal_for_age_waits_for_a_window() {
         in_window: false,
         forced: false,
     };
-    let good =
-        LeafState { certificate: CertificateState::Present(&info), current_authority: true, has_chain: true };
+    let good = LeafState {
+        certificate: CertificateState::Present(&info),
+        current_authority: true,
+        has_chain: true,
+        authority_ends: at(1000),
+    };
     assert!(!leaf_decision(&good, &wanted, at(69)).reissue());
     let aged = leaf_decision(&good, &wanted, at(71));
     assert_eq!((aged.reissue(), aged.postponed), (false, vec![LeafReason::Expiring]));
@@ -100,4 +104,38 @@ fn only_a_renewal_for_age_waits_for_a_window() {
     );
     let broken = LeafState { certificate: CertificateState::Broken, ..good };
     assert_eq!(leaf_decision(&broken, &wanted, at(1)).reasons, [LeafReason::Broken]);
+}
+
+#[test]
+fn a_certificate_that_lasts_as_long_as_its_authority_cannot_be_prolonged() {
+    let request = AuthorityRequest {
+        common_name: "mine".into(),
+        organization: "o".into(),
+        validity_days: 100,
+        algorithm: KeyAlgorithm::EcdsaP256,
+    };
+    let authority = Authority::generate(&request, at(0)).unwrap();
+    let leaf = issuer::LeafRequest { common_name: "node".into(), validity_days: 365, ..Default::default() };
+    let issued = authority.issue(&leaf, at(80)).unwrap();
+    let info = parse_certificate(&issued.certificate).unwrap();
+    assert_eq!(info.not_after, authority.info().not_after, "it does not outlive its authority");
+    assert_eq!(issued.not_after, info.not_after);
+    let none = BTreeSet::new();
+    let wanted = LeafWanted {
+        dns_names: &none,
+        ip_addresses: &BTreeSet::new(),
+        renewal_days: 30,
+        in_window: true,
+        forced: false,
+    };
+    let state = LeafState {
+        certificate: CertificateState::Present(&info),
+        current_authority: true,
+        has_chain: true,
+        authority_ends: authority.info().not_after,
+    };
+    assert!(!leaf_decision(&state, &wanted, at(81)).reissue(), "a new one would end at the same time");
+    assert!(leaf_decision(&LeafState { authority_ends: at(200), ..state }, &wanted, at(81)).reissue());
+    let error = authority.issue(&leaf, at(101)).unwrap_err().to_string();
+    assert!(error.contains("CN=mine") && error.contains("ended at"), "{error}");
 }

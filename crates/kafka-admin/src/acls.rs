@@ -1,6 +1,7 @@
 //! Access control lists.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
@@ -115,8 +116,8 @@ codes! {
 pub struct AclBinding {
     /// Kind of the resource.
     pub resource_type: ResourceType,
-    /// Name of the resource.
-    pub resource_name: String,
+    /// Name of the resource. Shared: it may be long, and there is a rule for each operation.
+    pub resource_name: Arc<str>,
     /// How the name is meant.
     pub pattern: PatternType,
     /// Who, for example `User:CN=me`.
@@ -165,7 +166,7 @@ impl From<&AclBinding> for AclFilter {
     fn from(binding: &AclBinding) -> Self {
         Self {
             resource_type: Some(binding.resource_type),
-            resource_name: Some(binding.resource_name.clone()),
+            resource_name: Some(binding.resource_name.to_string()),
             pattern: Some(binding.pattern),
             principal: Some(binding.principal.clone()),
             host: Some(binding.host.clone()),
@@ -198,12 +199,13 @@ impl Admin {
         for resource in &answer.resources {
             let Some(resource_type) = ResourceType::from_wire(resource.resource_type) else { continue };
             let Some(pattern) = PatternType::from_wire(resource.pattern_type) else { continue };
+            let resource_name: Arc<str> = resource.resource_name.as_str().into();
             for acl in &resource.acls {
                 let Some(operation) = AclOperation::from_wire(acl.operation) else { continue };
                 let Some(permission) = Permission::from_wire(acl.permission_type) else { continue };
                 found.insert(AclBinding {
                     resource_type,
-                    resource_name: string(&resource.resource_name),
+                    resource_name: Arc::clone(&resource_name),
                     pattern,
                     principal: string(&acl.principal),
                     host: string(&acl.host),
@@ -229,7 +231,7 @@ impl Admin {
             let creation = |acl: &AclBinding| {
                 AclCreation::default()
                     .with_resource_type(acl.resource_type.wire())
-                    .with_resource_name(text(acl.resource_name.as_str()))
+                    .with_resource_name(text(&*acl.resource_name))
                     .with_resource_pattern_type(acl.pattern.wire())
                     .with_principal(text(acl.principal.as_str()))
                     .with_host(text(acl.host.as_str()))
@@ -285,7 +287,7 @@ impl Admin {
                     };
                     removed.insert(AclBinding {
                         resource_type,
-                        resource_name: string(&acl.resource_name),
+                        resource_name: acl.resource_name.as_str().into(),
                         pattern,
                         principal: string(&acl.principal),
                         host: string(&acl.host),

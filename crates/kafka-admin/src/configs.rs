@@ -95,6 +95,39 @@ pub struct ConfigEntry {
     pub read_only: bool,
     /// Whether the value is hidden because it may be a secret.
     pub sensitive: bool,
+    /// How Kafka reads the value.
+    pub kind: ConfigKind,
+}
+
+/// How Kafka reads the text of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConfigKind {
+    /// Not known to this client, or not told.
+    #[default]
+    Unknown,
+    /// `true` or `false`.
+    Boolean,
+    /// A text that is taken as it is, the name of a class or a password among them.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Double,
+    /// Texts with commas between them.
+    List,
+}
+
+impl ConfigKind {
+    pub(crate) fn from_wire(code: i8) -> Self {
+        match code {
+            1 => Self::Boolean,
+            2 | 8 | 9 => Self::Text,
+            3..=5 => Self::Integer,
+            6 => Self::Double,
+            7 => Self::List,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// Where a value comes from.
@@ -370,6 +403,7 @@ fn entries(result: &DescribeConfigsResult, select: &ConfigSelection) -> Option<D
                 source,
                 read_only: config.read_only,
                 sensitive: config.is_sensitive,
+                kind: ConfigKind::from_wire(config.config_type),
             };
             entries.insert(string(&config.name), entry);
         }

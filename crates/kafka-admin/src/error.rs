@@ -101,6 +101,14 @@ pub enum AdminError {
         /// Why the last attempt failed, if it did.
         last: Option<Box<AdminError>>,
     },
+    /// The answer is longer than the client reads ([`crate::AdminConfig::max_answer_bytes`]).
+    #[error("the answer of kafka at {address} is too long: {reason}")]
+    TooLong {
+        /// `host:port`.
+        address: String,
+        /// How long it is.
+        reason: String,
+    },
     /// Bytes that are not what the protocol says.
     #[error("kafka at {address} sent or got something that the protocol does not allow: {reason}")]
     Protocol {
@@ -158,6 +166,7 @@ impl AdminError {
             Self::Connect { .. } | Self::Disconnected { .. } | Self::Timeout { .. } => true,
             Self::Api { error, .. } => error.is_retriable(),
             Self::Config(_)
+            | Self::TooLong { .. }
             | Self::Tls { .. }
             | Self::Authentication { .. }
             | Self::Protocol { .. }

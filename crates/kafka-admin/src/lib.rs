@@ -19,6 +19,9 @@
 //! # }
 //! ```
 
+/// The longest text that Kafka reads in a request, in bytes. It ends the connection over a longer one.
+pub const MAX_TEXT_BYTES: usize = 0x7fff;
+
 mod acls;
 mod batch;
 mod broker_options;
@@ -29,6 +32,7 @@ mod config;
 mod configs;
 mod connect;
 mod error;
+mod halves;
 mod log_dirs;
 mod node;
 mod partitions;
@@ -48,9 +52,10 @@ pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features
 pub use codes::ErrorCode;
 pub use config::{AdminConfig, BootstrapKind, Sasl, Security, TlsConfig, TlsIdentity};
 pub use configs::{
-    ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
+    ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
 pub use error::{AdminError, KafkaError, Outcomes};
+pub use halves::{Halves, in_halves};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use partitions::{Election, Reassignment};
 pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::VersionRange;
 use rustls::ClientConfig;
-use tokio::io::{AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -19,6 +20,9 @@ use crate::config::{AdminConfig, Security, TlsConfig};
 use crate::connect::{Stream, connect, io_error};
 use crate::wire::{Head, common_version, correlation_id, read_frame};
 use crate::{AdminError, tls};
+
+/// How long the number of an answer that is too long may be on its way.
+const NUMBER_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What all connections of a client have in common.
 pub(crate) struct Shared {
@@ -261,6 +265,25 @@ fn lost(address: &str, error: &std::io::Error) -> AdminError {
     }
 }
 
+/// An answer is longer than what is read, which ends the connection. The call that it is for, whose number stands first, is
+/// told so; the others may be made again.
+async fn too_long(
+    address: &str,
+    read: &mut BufReader<ReadHalf<Box<dyn Stream>>>,
+    limit: usize,
+    waiting: &Waiting,
+) {
+    if let Ok(Ok(number)) = timeout(NUMBER_DEADLINE, read.read_i32()).await {
+        let found = waiting.lock().remove(&number);
+        if let Some((_, reply)) = found {
+            let reason = format!("it has more than {limit} bytes");
+            let _ = reply.send(Err(AdminError::TooLong { address: address.to_owned(), reason }));
+        }
+    }
+    let reason = "the answer to another call was too long".to_owned();
+    waiting.fail(&AdminError::Disconnected { address: address.to_owned(), reason });
+}
+
 async fn read_answers(address: String, read: ReadHalf<Box<dyn Stream>>, limit: usize, waiting: Arc<Waiting>) {
     let mut read = BufReader::with_capacity(16 * 1024, read);
     loop {
@@ -270,6 +293,10 @@ async fn read_answers(address: String, read: ReadHalf<Box<dyn Stream>>, limit: u
                 if let Some((version, reply)) = found {
                     let _ = reply.send(Ok(Answer { version, frame }));
                 }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                too_long(&address, &mut read, limit, &waiting).await;
+                return;
             }
             Err(error) => {
                 waiting.fail(&lost(&address, &error));

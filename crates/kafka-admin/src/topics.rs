@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::batch::Weight;
 use crate::client::{Route, misrouted};
-use crate::configs::{ConfigEntry, ConfigSource};
+use crate::configs::{ConfigEntry, ConfigKind, ConfigSource};
 use crate::error::check;
 use crate::values::{broker_ids, ids, string, text, topic_name};
 use crate::{Admin, AdminError, ErrorCode, Outcomes};
@@ -204,6 +204,7 @@ impl Admin {
                     source: ConfigSource::from_wire(config.config_source),
                     read_only: config.read_only,
                     sensitive: config.is_sensitive,
+                    kind: ConfigKind::Unknown,
                 };
                 (string(&config.name), entry)
             };

@@ -42,7 +42,7 @@ pub(crate) async fn read_frame<T: AsyncRead + Unpin>(reader: &mut T, limit: usiz
     let length = usize::try_from(reader.read_i32().await?).unwrap_or(usize::MAX);
     if !(4..=limit).contains(&length) {
         return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
+            std::io::ErrorKind::FileTooLarge,
             format!(
                 "a frame of {length} bytes, of which {limit} are read at most, is not from kafka; is this a listener with tls?"
             ),

@@ -216,7 +216,7 @@ async fn access_rules_are_created_described_and_deleted_in_bulk() {
     let admin = admin();
     let rule = |user: usize, operation| AclBinding {
         resource_type: ResourceType::Topic,
-        resource_name: format!("acl-{user}"),
+        resource_name: format!("acl-{user}").into(),
         pattern: PatternType::Prefixed,
         principal: format!("User:CN=acl-{user}"),
         host: "*".to_owned(),

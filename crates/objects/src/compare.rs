@@ -1,26 +1,76 @@
-//! Whether a live object already says everything that is desired: the comparison that keeps an idle pass from writing.
+//! How a live object differs from what is desired: the comparison that keeps an idle pass from writing.
 //!
 //! Three questions, all structural:
-//! 1. Does the live object have every desired value? It knows quantities (`1` is `1000m`), lists with keys (containers by name, ports by
-//!    number and protocol, …), and values that the server drops or fills in.
+//! 1. Does the live object have every desired value? The comparison knows quantities (`1` is `1000m`), lists with keys (containers by
+//!    name, ports by number and protocol, …), maps that the server stores as a whole, and values that it drops or fills in ([`schema`]).
 //! 2. Do we own a field that is no longer desired (a label or a port that left the plan)? Read from our entry in the managed fields.
 //! 3. Do we own anything at all? An object made by somebody else is written once, so that question 2 can be answered later.
 
+use std::fmt;
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::quantity;
+use crate::schema::{self, Keys, ListKind, SERVER_METADATA};
 
-/// Whether writing `desired` would change nothing. `live` should carry our managed-fields entry (`operator_runtime::apply::own_entry`); if it
-/// has no managed fields at all, only the values are compared.
+/// Where the managed fields are.
+const MANAGED_FIELDS: &str = "metadata.managedFields";
+
+/// One difference between a live object and what is desired.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// Where: `spec.template.spec.containers[kafka].image`.
+    pub path: String,
+    /// The live value; `None`: there is none.
+    pub live: Option<Value>,
+    /// The desired value; `None`: there should be none. Values of a Secret are never shown.
+    pub desired: Option<Value>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text =
+            |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+        write!(formatter, "{}: {} instead of {}", self.path, text(&self.live), text(&self.desired))
+    }
+}
+
+/// Whether writing `desired` would change nothing. See [`differences`].
 pub fn covers(live: &Value, desired: &Value) -> bool {
-    let own = own_fields(live);
-    match own {
-        Own::Unknown => value_covers(live, desired, &mut Vec::new(), None),
-        Own::Nothing => false,
+    differences(live, desired).is_empty()
+}
+
+/// Everything that writing `desired` would change. `live` should carry our managed-fields entry
+/// (`operator_runtime::apply::own_entry`); if it has no managed fields at all, only the values are compared.
+pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
+    let text = |pointer: &str| desired.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let mut comparison = Comparison {
+        names: Vec::new(),
+        steps: Vec::new(),
+        // Definitions of custom resources say themselves which maps are wholes; ours have none.
+        atomic_maps: !is_custom(text("/apiVersion")),
+        is_secret: text("/kind") == "Secret",
+        found: Vec::new(),
+    };
+    match own_fields(live) {
+        Own::Unknown => comparison.value(live, desired, None),
+        Own::Nothing => comparison.found.push(Difference {
+            path: MANAGED_FIELDS.to_owned(),
+            live: None,
+            desired: Some(api::FIELD_MANAGER.into()),
+        }),
         Own::Fields(fields) => {
-            value_covers(live, desired, &mut Vec::new(), Some(fields)) && !owns_undesired(fields, desired)
+            comparison.value(live, desired, Some(fields));
+            comparison.undesired(fields, Some(live), desired);
         }
     }
+    comparison.found
+}
+
+fn is_custom(api_version: &str) -> bool {
+    let group = api_version.split_once('/').map(|(group, _)| group);
+    matches!(group, Some(api::GROUP | api::CORE_GROUP))
 }
 
 enum Own<'a> {
@@ -48,138 +98,175 @@ fn own_fields(live: &Value) -> Own<'_> {
     Own::Nothing
 }
 
-/// Metadata that identifies the object or that the server keeps.
-pub const SERVER_METADATA: &[&str] =
-    &["managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"];
-
-/// Field names whose values (or whose children's values) are Kubernetes quantities.
-const QUANTITY_MAPS: &[&str] = &["limits", "requests", "capacity", "hard", "overhead"];
-const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor"];
-
-/// Optional fields where `false` or `0` differs from nothing; elsewhere the server drops such values.
-const ZERO_MATTERS: &[&str] = &[
-    "allocateLoadBalancerNodePorts",
-    "allowPrivilegeEscalation",
-    "automountServiceAccountToken",
-    "blockOwnerDeletion",
-    "controller",
-    "defaultMode",
-    "enableServiceLinks",
-    "fsGroup",
-    "hostUsers",
-    "immutable",
-    "maxSurge",
-    "maxUnavailable",
-    "minAvailable",
-    "optional",
-    "privileged",
-    "progressDeadlineSeconds",
-    "readOnlyRootFilesystem",
-    "replicas",
-    "revisionHistoryLimit",
-    "runAsGroup",
-    "runAsNonRoot",
-    "runAsUser",
-    "shareProcessNamespace",
-    "suspend",
-    "terminationGracePeriodSeconds",
-    "tolerationSeconds",
-];
-
-/// Values that the server fills into members of lists that it treats as a whole.
-fn is_filled_in(field: &str, value: &Value) -> bool {
-    match field {
-        "protocol" => value == "TCP",
-        "apiVersion" => value == "v1",
-        "apiGroup" => value == "rbac.authorization.k8s.io",
-        "expirationSeconds" => value == 3600,
-        "defaultMode" => value == 420,
-        "divisor" => value == "0",
-        "pathType" => value == "ImplementationSpecific",
-        // An empty object is a choice of its own: `namespaceSelector: {}` opens a policy to all namespaces.
-        _ => is_empty(value) && !value.is_object(),
-    }
+/// One step of the way to a value.
+enum Step<'a> {
+    Field(&'a str),
+    /// A member of a list with keys.
+    Member(&'a Value, Keys),
+    /// A member of a list as the managed fields name it: a key, a word or a position.
+    Owned(&'a str),
 }
 
-/// How the members of a list are told apart.
-enum ListKind {
-    /// By these fields; the second part is the value when a member lacks the field.
-    Keyed(&'static [(&'static str, Option<&'static str>)]),
-    /// A set of words.
-    Set,
-    /// By position; the server stores it as a whole.
-    Whole,
-}
-
-fn list_kind(path: &[&str], desired: &[Value]) -> ListKind {
-    let name = path.last().copied().unwrap_or_default();
-    let parent = path.len().checked_sub(2).and_then(|index| path.get(index)).copied().unwrap_or_default();
-    match name {
-        "containers"
-        | "initContainers"
-        | "ephemeralContainers"
-        | "env"
-        | "volumes"
-        | "imagePullSecrets"
-        | "secrets" => ListKind::Keyed(&[("name", None)]),
-        "volumeMounts" => ListKind::Keyed(&[("mountPath", None)]),
-        "volumeDevices" => ListKind::Keyed(&[("devicePath", None)]),
-        "ownerReferences" => ListKind::Keyed(&[("uid", None)]),
-        "hostAliases" => ListKind::Keyed(&[("ip", None)]),
-        "topologySpreadConstraints" => ListKind::Keyed(&[("topologyKey", None), ("whenUnsatisfiable", None)]),
-        "ports" if parent == "containers" || parent == "initContainers" => {
-            ListKind::Keyed(&[("containerPort", None), ("protocol", Some("TCP"))])
-        }
-        // Of a Service. The ports of a NetworkPolicy are one value.
-        "ports" if path == ["spec", "ports"] => ListKind::Keyed(&[("port", None), ("protocol", Some("TCP"))]),
-        "finalizers" | "loadBalancerSourceRanges" | "accessModes" if desired.iter().all(Value::is_string) => {
-            ListKind::Set
-        }
-        _ => ListKind::Whole,
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(flag) => !flag,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.values().all(|value| matches!(value, Value::Null)),
-    }
-}
-
-/// Question 1. `path` holds field names only (list members are skipped); `own` is our part of the managed fields, as far as known.
-fn value_covers<'a>(live: &Value, desired: &'a Value, path: &mut Vec<&'a str>, own: Option<&Value>) -> bool {
-    match (live, desired) {
-        (_, Value::Null) => true,
-        (Value::Object(live), Value::Object(desired)) => {
-            for (name, wanted) in desired {
-                if path.as_slice() == ["metadata"] && SERVER_METADATA.contains(&name.as_str()) {
-                    continue;
-                }
-                let owned = own.and_then(|fields| fields.get(format!("f:{name}")));
-                path.push(name);
-                let covered = match live.get(name) {
-                    Some(value) => value_covers(value, wanted, path, owned),
-                    None => absence_covers(name, wanted, own.is_some(), owned.is_some()),
-                };
-                path.pop();
-                if !covered {
-                    return false;
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+                if name.chars().all(plain) {
+                    write!(formatter, ".{name}")
+                } else {
+                    write!(formatter, "[{name}]")
                 }
             }
-            true
+            Self::Member(member, keys) => {
+                let part = |(name, missing): &(&str, Option<&str>)| match member.get(name) {
+                    Some(value) => text(value).unwrap_or_default(),
+                    None => missing.unwrap_or_default().to_owned(),
+                };
+                write!(formatter, "[{}]", keys.iter().map(part).collect::<Vec<_>>().join("/"))
+            }
+            Self::Owned(name) => write!(formatter, "[{name}]"),
         }
-        (Value::Array(live), Value::Array(desired)) => list_covers(live, desired, path, own),
-        (live, desired) => scalar_equal(live, desired, path),
+    }
+}
+
+/// A comparison under way.
+struct Comparison<'a> {
+    /// The way from the root by the names of the fields, for what [`schema`] knows.
+    names: Vec<&'a str>,
+    /// The same way with the members of lists, for people.
+    steps: Vec<Step<'a>>,
+    atomic_maps: bool,
+    is_secret: bool,
+    found: Vec<Difference>,
+}
+
+impl<'a> Comparison<'a> {
+    fn below(&mut self, name: &'a str, go_on: impl FnOnce(&mut Self)) {
+        self.names.push(name);
+        self.steps.push(Step::Field(name));
+        go_on(self);
+        self.steps.pop();
+        self.names.pop();
+    }
+
+    fn at_member(&mut self, step: Step<'a>, go_on: impl FnOnce(&mut Self)) {
+        self.steps.push(step);
+        go_on(self);
+        self.steps.pop();
+    }
+
+    fn differs(&mut self, live: Option<&Value>, desired: Option<&Value>) {
+        let mut path = String::new();
+        for step in &self.steps {
+            path.push_str(&step.to_string());
+        }
+        let hidden = self.is_secret && matches!(self.names.first(), Some(&("data" | "stringData")));
+        let shown = |value: &Value| if hidden { Value::from("***") } else { value.clone() };
+        let path = path.strip_prefix('.').map_or_else(|| path.clone(), str::to_owned);
+        self.found.push(Difference { path, live: live.map(shown), desired: desired.map(shown) });
+    }
+
+    /// Question 1. `own` is our part of the managed fields, as far as known.
+    fn value(&mut self, live: &'a Value, desired: &'a Value, own: Option<&'a Value>) {
+        match (live, desired) {
+            (_, Value::Null) => {}
+            (Value::Object(_), Value::Object(_))
+                if self.atomic_maps && schema::is_atomic_map(&self.names) =>
+            {
+                if !whole_equal(live, desired, &mut self.names) {
+                    self.differs(Some(live), Some(desired));
+                }
+            }
+            (Value::Object(fields), Value::Object(wanted)) => {
+                for (name, wanted) in wanted {
+                    if self.names == ["metadata"] && SERVER_METADATA.contains(&name.as_str()) {
+                        continue;
+                    }
+                    let owned = own.and_then(|fields| fields.get(format!("f:{name}")));
+                    self.below(name, |here| match fields.get(name) {
+                        Some(value) => here.value(value, wanted, owned),
+                        None if absence_covers(name, wanted, own.is_some(), owned.is_some()) => {}
+                        None => here.differs(None, Some(wanted)),
+                    });
+                }
+            }
+            (Value::Array(items), Value::Array(wanted)) => self.list(items, wanted, (live, desired), own),
+            (live, desired) => {
+                if !scalar_equal(live, desired, &self.names) {
+                    self.differs(Some(live), Some(desired));
+                }
+            }
+        }
+    }
+
+    fn list(
+        &mut self,
+        live: &'a [Value],
+        desired: &'a [Value],
+        lists: (&'a Value, &'a Value),
+        own: Option<&'a Value>,
+    ) {
+        let same = match schema::list_kind(&self.names) {
+            ListKind::Keyed(keys) => {
+                for wanted in desired {
+                    let owned = own.and_then(|fields| member_fields(fields, wanted));
+                    let found = live.iter().find(|item| same_key(item, wanted, keys));
+                    self.at_member(Step::Member(wanted, keys), |here| match found {
+                        Some(item) => here.value(item, wanted, owned),
+                        None => here.differs(None, Some(wanted)),
+                    });
+                }
+                true
+            }
+            ListKind::Words => desired.iter().all(|wanted| live.contains(wanted)),
+            ListKind::WholeWords => {
+                live.len() == desired.len() && desired.iter().all(|wanted| live.contains(wanted))
+            }
+            ListKind::Whole => {
+                // Admission adds tolerations of its own to pods.
+                let additions = self.names.last() == Some(&"tolerations");
+                let lengths =
+                    if additions { live.len() >= desired.len() } else { live.len() == desired.len() };
+                let names = &mut self.names;
+                lengths && live.iter().zip(desired).all(|(item, wanted)| whole_equal(item, wanted, names))
+            }
+        };
+        if !same {
+            self.differs(Some(lists.0), Some(lists.1));
+        }
+    }
+
+    /// Question 2: paths that our managed fields hold and `desired` lacks.
+    fn undesired(&mut self, fields: &'a Value, live: Option<&'a Value>, desired: &'a Value) {
+        for (owned, below) in fields.as_object().into_iter().flatten() {
+            if owned == "." {
+                continue;
+            }
+            if let Some(name) = owned.strip_prefix("f:") {
+                let live = live.and_then(|live| live.get(name));
+                let wanted = desired.get(name).filter(|value| !value.is_null());
+                self.below(name, |here| here.undesired_below(below, live, wanted));
+            } else {
+                let live = live.and_then(|live| owned_member(live, owned));
+                let wanted = owned_member(desired, owned);
+                let name = owned.split_once(':').map_or(owned.as_str(), |(_, name)| name);
+                self.at_member(Step::Owned(name), |here| here.undesired_below(below, live, wanted));
+            }
+        }
+    }
+
+    fn undesired_below(&mut self, below: &'a Value, live: Option<&'a Value>, wanted: Option<&'a Value>) {
+        match wanted {
+            None => self.differs(live, None),
+            Some(wanted) => self.undesired(below, live, wanted),
+        }
     }
 }
 
 /// Whether a field that the live object lacks need not be written.
 fn absence_covers(name: &str, wanted: &Value, own_is_known: bool, owned: bool) -> bool {
-    if !is_empty(wanted) {
+    if !schema::is_empty(wanted) {
         return false;
     }
     // An empty object can be a choice of its own (`emptyDir: {}`), and the server keeps it.
@@ -192,38 +279,17 @@ fn absence_covers(name: &str, wanted: &Value, own_is_known: bool, owned: bool) -
     }
     match wanted {
         Value::Object(_) => matches!(name, "labels" | "annotations"),
-        _ => !ZERO_MATTERS.contains(&name),
+        _ => !schema::zero_matters(name),
     }
 }
 
-fn list_covers<'a>(
-    live: &[Value],
-    desired: &'a [Value],
-    path: &mut Vec<&'a str>,
-    own: Option<&Value>,
-) -> bool {
-    match list_kind(path, desired) {
-        ListKind::Keyed(keys) => desired.iter().all(|wanted| {
-            let found = live.iter().find(|item| same_key(item, wanted, keys));
-            let owned = own.and_then(|fields| member_fields(fields, wanted));
-            found.is_some_and(|item| value_covers(item, wanted, path, owned))
-        }),
-        ListKind::Set => desired.iter().all(|wanted| live.contains(wanted)),
-        ListKind::Whole => {
-            // Admission adds tolerations of its own to pods.
-            let additions = path.last() == Some(&"tolerations");
-            let lengths = if additions { live.len() >= desired.len() } else { live.len() == desired.len() };
-            lengths && live.iter().zip(desired).all(|(item, wanted)| whole_equal(item, wanted, path))
-        }
-    }
-}
-
-/// Both ways: what stands in a list that the server stores as a whole is ours alone, except for what the server fills in.
+/// Both ways: what stands in a list or map that the server stores as a whole is ours alone, except for what the server fills in.
 fn whole_equal<'a>(live: &Value, desired: &'a Value, path: &mut Vec<&'a str>) -> bool {
     match (live, desired) {
+        (Value::Object(live), Value::Object(desired)) if schema::is_label_map(path) => live == desired,
         (Value::Object(live), Value::Object(desired)) => {
             let added = live.iter().any(|(name, value)| {
-                desired.get(name).is_none_or(Value::is_null) && !is_filled_in(name, value)
+                desired.get(name).is_none_or(Value::is_null) && !schema::is_filled_in(name, value)
             });
             if added {
                 return false;
@@ -232,7 +298,7 @@ fn whole_equal<'a>(live: &Value, desired: &'a Value, path: &mut Vec<&'a str>) ->
                 path.push(name);
                 let same = match live.get(name) {
                     Some(value) => wanted.is_null() || whole_equal(value, wanted, path),
-                    None => is_empty(wanted) && (wanted.is_null() || !wanted.is_object()),
+                    None => schema::is_empty(wanted) && (wanted.is_null() || !wanted.is_object()),
                 };
                 path.pop();
                 if !same {
@@ -256,9 +322,7 @@ fn scalar_equal(live: &Value, desired: &Value, path: &[&str]) -> bool {
     if let (Some(one), Some(other)) = (live.as_f64(), desired.as_f64()) {
         return one.to_bits() == other.to_bits();
     }
-    let name = path.last().copied().unwrap_or_default();
-    let parent = path.len().checked_sub(2).and_then(|index| path.get(index)).copied().unwrap_or_default();
-    if QUANTITY_MAPS.contains(&parent) || QUANTITY_FIELDS.contains(&name) {
+    if schema::is_quantity(path) {
         return matches!((text(live), text(desired)), (Some(one), Some(other)) if quantity::equal(&one, &other));
     }
     // An int-or-string field: 80 and "80" mean the same port, and a port's name has a letter.
@@ -278,10 +342,10 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn same_key(one: &Value, other: &Value, keys: &[(&str, Option<&str>)]) -> bool {
+fn same_key(one: &Value, other: &Value, keys: Keys) -> bool {
     keys.iter().all(|(name, missing)| {
-        let of = |item: &'_ Value| item.get(name).cloned().or_else(|| missing.map(Value::from));
-        of(one) == of(other)
+        let part = |item: &Value| item.get(name).cloned().or_else(|| missing.map(Value::from));
+        part(one) == part(other)
     })
 }
 
@@ -294,38 +358,29 @@ fn member_fields<'a>(fields: &'a Value, member: &Value) -> Option<&'a Value> {
     })
 }
 
+/// The member of a list that the managed fields name by a key (`k:`), as a word (`v:`) or by its position (`i:`).
+fn owned_member<'a>(list: &'a Value, owned: &str) -> Option<&'a Value> {
+    let items = list.as_array()?;
+    let (how, what) = owned.split_once(':')?;
+    match how {
+        "k" => {
+            let key: Map<String, Value> = serde_json::from_str(what).ok()?;
+            items.iter().find(|item| key_matches(&key, item))
+        }
+        "v" => {
+            let word: Value = serde_json::from_str(what).ok()?;
+            items.iter().find(|item| **item == word)
+        }
+        "i" => items.get(what.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
 fn key_matches(key: &Map<String, Value>, member: &Value) -> bool {
     key.iter().all(|(name, value)| match member.get(name) {
         Some(have) => have == value,
         // Filled in by the server before it took the key.
         None => name == "protocol" && value == "TCP",
-    })
-}
-
-/// Question 2: whether the managed fields hold a path that `desired` lacks.
-fn owns_undesired(fields: &Value, desired: &Value) -> bool {
-    let Some(fields) = fields.as_object() else { return false };
-    fields.iter().any(|(name, below)| {
-        if name == "." {
-            return false;
-        }
-        let found = if let Some(field) = name.strip_prefix("f:") {
-            desired.get(field).filter(|value| !value.is_null())
-        } else if let Some(key) = name.strip_prefix("k:") {
-            let Ok(key) = serde_json::from_str::<Map<String, Value>>(key) else { return true };
-            desired.as_array().and_then(|items| items.iter().find(|item| key_matches(&key, item)))
-        } else if let Some(word) = name.strip_prefix("v:") {
-            let Ok(word) = serde_json::from_str::<Value>(word) else { return true };
-            desired.as_array().and_then(|items| items.iter().find(|item| **item == word))
-        } else if let Some(index) = name.strip_prefix("i:") {
-            index.parse::<usize>().ok().and_then(|index| desired.get(index))
-        } else {
-            return true;
-        };
-        match found {
-            None => true,
-            Some(value) => owns_undesired(below, value),
-        }
     })
 }
 

@@ -132,3 +132,126 @@ fn owner_references_are_told_apart_by_uid() {
     let both = json!([{"uid": "2", "kind": "X", "name": "x", "apiVersion": "v1"}, ours]);
     assert!(covers(&object(both), &object(json!([ours]))));
 }
+
+#[test]
+fn a_map_that_the_server_stores_as_a_whole_must_match_exactly() {
+    let service = |labels: Value| json!({"kind": "Service", "spec": {"selector": labels}});
+    let budget =
+        |labels: Value| json!({"kind": "PodDisruptionBudget", "spec": {"selector": {"matchLabels": labels}}});
+    let policy =
+        |labels: Value| json!({"kind": "NetworkPolicy", "spec": {"podSelector": {"matchLabels": labels}}});
+    let pods = |labels: Value| json!({"kind": "Deployment", "spec": {"template": {"spec": {"nodeSelector": labels}}}});
+    let kinds: [&dyn Fn(Value) -> Value; 4] = [&service, &budget, &policy, &pods];
+    for object in kinds {
+        let object = |more: Value| {
+            let mut labels = json!({"strimzi.io/cluster": "c"});
+            labels.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            object(labels)
+        };
+        let desired = object(json!({}));
+        assert!(covers(&desired.clone(), &desired));
+        // An empty value and a value that a server fills in elsewhere select nothing here either.
+        for more in [json!({"app": "nothing"}), json!({"app": ""}), json!({"protocol": "TCP"})] {
+            assert!(!covers(&object(more.clone()), &desired), "{desired} with {more}");
+        }
+    }
+    let expression = json!([{"key": "a", "operator": "Exists"}]);
+    let mut seen = budget(json!({}));
+    seen["spec"]["selector"]["matchExpressions"] = expression;
+    assert!(!covers(&seen, &budget(json!({}))));
+}
+
+#[test]
+fn a_reference_in_a_container_must_match_exactly_but_for_what_the_server_fills_in() {
+    let deployment = |source: Value| {
+        let container = json!({"name": "c", "env": [{"name": "V", "valueFrom": source}]});
+        json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [container]}}}})
+    };
+    let desired = deployment(json!({"secretKeyRef": {"name": "s", "key": "k"}}));
+    assert!(covers(&desired, &desired));
+    assert!(!covers(
+        &deployment(json!({"secretKeyRef": {"name": "s", "key": "k", "optional": true}})),
+        &desired
+    ));
+    let desired = deployment(json!({"fieldRef": {"fieldPath": "spec.nodeName"}}));
+    assert!(covers(
+        &deployment(json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "spec.nodeName"}})),
+        &desired
+    ));
+}
+
+#[test]
+fn the_selector_of_a_custom_resource_is_no_whole_because_its_definition_does_not_say_so() {
+    let set = |more: &str| json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "spec": {"selector": {"matchLabels": {"a": "b", more: "x"}}}});
+    let mut desired = set("c");
+    desired["spec"]["selector"]["matchLabels"] = json!({"a": "b"});
+    assert!(covers(&set("c"), &desired), "a write could not take the key away");
+}
+
+#[test]
+fn a_list_that_the_server_stores_as_a_whole_has_no_room_for_others_whatever_its_order() {
+    let object = |ranges: Value| json!({"kind": "Service", "spec": {"loadBalancerSourceRanges": ranges}});
+    let desired = object(json!(["10.0.0.0/8", "192.168.0.0/16"]));
+    assert!(covers(&object(json!(["192.168.0.0/16", "10.0.0.0/8"])), &desired));
+    assert!(!covers(&object(json!(["192.168.0.0/16", "10.0.0.0/8", "0.0.0.0/0"])), &desired));
+}
+
+/// The paths of the differences.
+fn paths(live: &Value, desired: &Value) -> Vec<String> {
+    differences(live, desired).into_iter().map(|difference| difference.path).collect()
+}
+
+#[test]
+fn each_difference_names_its_field_and_both_values() {
+    let deployment = |image: &str, memory: &str, label: &str| {
+        json!({"metadata": {"labels": {"strimzi.io/kind": label}}, "spec": {"template": {"spec": {"containers": [
+            {"name": "a", "image": "same"},
+            {"name": "b", "image": image, "resources": {"limits": {"memory": memory}}},
+        ]}}}})
+    };
+    let found = differences(&deployment("x:1", "1Gi", "Kafka"), &deployment("x:2", "1024Mi", "Other"));
+    let expected = [
+        Difference {
+            path: "metadata.labels[strimzi.io/kind]".to_owned(),
+            live: Some(json!("Kafka")),
+            desired: Some(json!("Other")),
+        },
+        Difference {
+            path: "spec.template.spec.containers[b].image".to_owned(),
+            live: Some(json!("x:1")),
+            desired: Some(json!("x:2")),
+        },
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(found[1].to_string(), "spec.template.spec.containers[b].image: \"x:1\" instead of \"x:2\"");
+}
+
+#[test]
+fn what_is_missing_and_what_is_no_longer_wanted_differ_too() {
+    let own = json!({"f:metadata": {"f:labels": {"f:gone": {}}}, "f:spec": {"f:ports": {
+        "k:{\"port\":9092,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}}}}});
+    let seen =
+        live(json!({"metadata": {"labels": {"gone": "1"}}, "spec": {"ports": [{"port": 9092}]}}), &own);
+    let desired = json!({"metadata": {"labels": {"a": "1"}}, "spec": {"ports": [{"port": 9091}]}});
+    assert_eq!(
+        paths(&seen, &desired),
+        [
+            "metadata.labels.a",
+            "spec.ports[9091/TCP]",
+            "metadata.labels.gone",
+            "spec.ports[{\"port\":9092,\"protocol\":\"TCP\"}]"
+        ]
+    );
+    let nobodys = json!({"metadata": {"managedFields": []}});
+    assert_eq!(paths(&nobodys, &json!({})), ["metadata.managedFields"]);
+}
+
+#[test]
+fn a_difference_never_shows_what_a_secret_contains() {
+    let secret = |value: &str| json!({"kind": "Secret", "type": "Opaque", "data": {"ca.key": value}});
+    let found = differences(&secret("b2xk"), &secret("bmV3"));
+    assert_eq!(found.len(), 1);
+    let shown = format!("{found:?} {} {}", found[0], serde_json::to_string(&found).unwrap());
+    assert!(shown.contains("data[ca.key]"), "{shown}");
+    assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
+}

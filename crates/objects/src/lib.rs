@@ -1,9 +1,11 @@
-//! Desired Kubernetes objects: what a plan wants written or deleted, and whether a live object already says it.
+//! Desired Kubernetes objects: what a plan wants written or deleted, and how a live object differs from it.
 //!
-//! Nothing here talks to an API server: [`DesiredObject`] is a value, and [`compare::covers`] compares two of them.
+//! Nothing here talks to an API server: [`DesiredObject`] is a value, and [`compare::differences`] compares two of them.
 
 pub mod compare;
 mod desired;
 pub mod quantity;
+pub mod schema;
 
+pub use compare::{Difference, covers, differences};
 pub use desired::{Deletion, DesiredObject, FinalizerRemoval, ObjectId, Precondition};

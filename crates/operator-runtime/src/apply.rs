@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::watch::ObjectRef;
-use objects::compare::{SERVER_METADATA, covers};
+use objects::covers;
+use objects::schema::SERVER_METADATA;
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;
@@ -183,6 +184,11 @@ impl Stored {
     /// Whether the object is being deleted.
     pub fn is_terminating(&self) -> bool {
         self.terminating
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.uid.len() + self.json.len()
     }
 
     /// The object as JSON.
@@ -368,8 +374,9 @@ impl Applier {
         let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
         let api = self.api(&resource, &key.namespace);
         let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
-        match self.request("change", &subject, api.patch(&key.name, &params, &Patch::Merge(patch))).await {
-            Ok(_) => Ok(true),
+        let request = Request::new(api.resource_url()).patch(&key.name, &params, &Patch::Merge(patch));
+        match self.send("change", &subject, request).await {
+            Ok(()) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
@@ -385,6 +392,20 @@ impl Applier {
         } else {
             Api::namespaced_with(self.client.clone(), namespace, resource)
         }
+    }
+
+    /// Sends a request whose answer, the object, nobody looks at: it may be one that cannot be read.
+    pub(crate) async fn send(
+        &self,
+        action: &'static str,
+        subject: &Subject,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<(), ApplyError> {
+        let sent = async {
+            let request = request.map_err(kube::Error::BuildRequest)?;
+            self.client.request_text(request).await.map(drop)
+        };
+        self.request(action, subject, sent).await
     }
 
     /// One request with the deadline, and with an error that says what was tried.

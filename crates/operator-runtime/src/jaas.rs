@@ -2,7 +2,8 @@
 
 use std::{iter::Peekable, str::Chars};
 
-/// The value of an option in `module flag name="value" …;`. Quoted values keep no escape (`\"` is a quote).
+/// The value of an option in `module flag name="value" …;`. Quoted values are read as Java's `StreamTokenizer` does, by which
+/// Kafka's clients read the line.
 pub fn jaas_option(line: &str, name: &str) -> Option<String> {
     let mut rest = line.chars().peekable();
     let mut word = String::new();
@@ -49,12 +50,35 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, quote: char) -> Option<String> {
     let mut out = String::new();
     while let Some(c) = rest.next() {
         match c {
-            '\\' => out.push(rest.next()?),
+            '\\' => out.push(escaped(rest)?),
             c if c == quote => return Some(out),
+            '\n' | '\r' => return None,
             c => out.push(c),
         }
     }
     None
+}
+
+/// The character that an escape stands for: a control character by its letter or its octal number, else itself.
+fn escaped(rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+    Some(match rest.next()? {
+        'a' => '\x07',
+        'b' => '\x08',
+        'f' => '\x0c',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\x0b',
+        first @ '0'..='7' => {
+            let mut number = first.to_digit(8)?;
+            for _ in 0..if first <= '3' { 2 } else { 1 } {
+                let Some(digit) = rest.next_if(|c| c.is_digit(8)).and_then(|c| c.to_digit(8)) else { break };
+                number = number * 8 + digit;
+            }
+            char::from_u32(number)?
+        }
+        other => other,
+    })
 }
 
 #[cfg(test)]
@@ -74,6 +98,16 @@ mod tests {
     fn quotes_and_backslashes_in_a_value_are_unescaped() {
         check(r#"username="u" password="a\"b\\c""#, Some("u"), Some(r#"a"b\c"#));
         check(r#"username="ends\\" password="p""#, Some(r"ends\"), Some("p"));
+    }
+
+    #[test]
+    fn control_characters_are_read_as_kafkas_clients_read_them() {
+        check(
+            r#"username="u" password="two\nlines\r\t\0337\7z""#,
+            Some("u"),
+            Some("two\nlines\r\t\x1b7\x07z"),
+        );
+        check("username=\"u\" password=\"two\nlines\"", Some("u"), None);
     }
 
     #[test]

@@ -12,6 +12,13 @@ pub const LARGEST_OBJECT: &str = "KASTELLAN_MAX_OBJECT_KIB";
 /// API server stores 1.5 MiB of text, which can be made to take 100 MiB.
 pub const LARGEST_OBJECT_DEFAULT: usize = 16 * 1024 * 1024;
 
+/// Variable with the largest Secret or ConfigMap of a cluster that is read, in KiB.
+pub const LARGEST_SECRET: &str = "KASTELLAN_MAX_SECRET_KIB";
+
+/// Largest Secret or ConfigMap of a cluster that is read: keys, certificates and configuration files take some tens of
+/// KiB. Anybody who may make Secrets can give them the labels of a cluster.
+pub const LARGEST_SECRET_DEFAULT: usize = 512 * 1024;
+
 /// Variable with what all watched objects may take, in MiB.
 pub const CACHE: &str = "KASTELLAN_MAX_CACHE_MIB";
 
@@ -23,30 +30,60 @@ const SMALLEST_CACHE: usize = 16 * MIB;
 
 const MIB: usize = 1024 * 1024;
 
+/// A bound for the size of one object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Largest {
+    /// What its values may take in memory, in bytes.
+    pub bytes: usize,
+    /// The variable that says so.
+    pub variable: &'static str,
+}
+
+impl Largest {
+    /// The bound for objects of all kinds, when nothing else is said.
+    pub const DEFAULT: Self = Self { bytes: LARGEST_OBJECT_DEFAULT, variable: LARGEST_OBJECT };
+
+    /// From `KASTELLAN_MAX_OBJECT_KIB`, for an operator of one kind of resource.
+    pub fn from_env(env: &Env, default_kib: i64) -> Self {
+        let kib = env.integer(LARGEST_OBJECT, default_kib, 64..=1024 * 1024);
+        Self { bytes: kib as usize * 1024, variable: LARGEST_OBJECT }
+    }
+}
+
 /// The bounds of one process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// What the values of one object may take, in bytes.
-    pub largest_object: usize,
+    /// For objects of all kinds.
+    pub largest_object: Largest,
+    /// For Secrets and ConfigMaps of clusters.
+    pub largest_secret: Largest,
     /// What all watched objects may take.
     pub budget: Budget,
 }
 
 impl Limits {
-    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384) and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the
+    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512) and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the
     /// container's memory limit, 1024 without one).
     pub fn from_env(env: &Env) -> Self {
-        let default = LARGEST_OBJECT_DEFAULT / 1024;
-        let object = env.integer(LARGEST_OBJECT, default as i64, 64..=1024 * 1024);
+        let default = LARGEST_SECRET_DEFAULT / 1024;
+        let secret = env.integer(LARGEST_SECRET, default as i64, 16..=1024 * 1024);
         let default = default_cache(container_limit()) / MIB;
         let cache = env.integer(CACHE, default as i64, 1..=1024 * 1024);
-        Self { largest_object: object as usize * 1024, budget: Budget::new(cache as usize * MIB) }
+        Self {
+            largest_object: Largest::from_env(env, LARGEST_OBJECT_DEFAULT as i64 / 1024),
+            largest_secret: Largest { bytes: secret as usize * 1024, variable: LARGEST_SECRET },
+            budget: Budget::new(cache as usize * MIB),
+        }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { largest_object: LARGEST_OBJECT_DEFAULT, budget: Budget::new(default_cache(None)) }
+        Self {
+            largest_object: Largest::DEFAULT,
+            largest_secret: Largest { bytes: LARGEST_SECRET_DEFAULT, variable: LARGEST_SECRET },
+            budget: Budget::new(default_cache(None)),
+        }
     }
 }
 
@@ -182,6 +219,6 @@ mod tests {
         assert_eq!(default_cache(None), CACHE_WITHOUT_LIMIT);
         let env = Env::from_map([(LARGEST_OBJECT, "100"), (CACHE, "3")]);
         let limits = Limits::from_env(&env);
-        assert_eq!((limits.largest_object, limits.budget.bytes), (100 * 1024, 3 * MIB));
+        assert_eq!((limits.largest_object.bytes, limits.budget.bytes), (100 * 1024, 3 * MIB));
     }
 }

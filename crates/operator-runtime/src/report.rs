@@ -114,13 +114,8 @@ impl<T: Send + Sync + 'static> Teller<T> {
             PatchParams { field_manager: Some(self.applier.manager().to_owned()), ..PatchParams::default() };
         let request =
             Request::new(url).patch_subresource("status", &key.name, &params, &Patch::Merge(&patch));
-        let client = self.applier.client();
         let subject = Subject { kind: self.resource.kind.clone(), key: key.clone() };
-        let sent = async {
-            let request = request.map_err(kube::Error::BuildRequest)?;
-            client.request_stream(request).await.map(drop)
-        };
-        match self.applier.request("write the status of", &subject, sent).await {
+        match self.applier.send("write the status of", &subject, request).await {
             // It is gone, or its definition does not take a status with it as it is: the log says it all the same.
             Err(error) if error.is_not_found() || error.is_invalid() || error.is_forbidden() => {
                 tracing::debug!(%error, "a resource that cannot be read cannot be told so");

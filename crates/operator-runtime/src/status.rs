@@ -2,7 +2,7 @@
 
 use kube::Resource;
 use kube::api::{Patch, PatchParams};
-use kube::core::ApiResource;
+use kube::core::{ApiResource, Request};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -78,11 +78,10 @@ impl Applier {
         let api = self.api(&resource, &key.namespace);
         // A merge patch without a resource version meets a conflict only when the server loses a race with itself: once more then.
         for last in [false, true] {
-            match self
-                .request(ACTION, &subject, api.patch_status(&key.name, &params, &Patch::Merge(&patch)))
-                .await
-            {
-                Ok(_) => return Ok(true),
+            let request = Request::new(api.resource_url());
+            let request = request.patch_subresource("status", &key.name, &params, &Patch::Merge(&patch));
+            match self.send(ACTION, &subject, request).await {
+                Ok(()) => return Ok(true),
                 Err(error) if error.is_not_found() => return Ok(false),
                 Err(error) if error.is_conflict() && !last => {}
                 Err(error) => return Err(error),

@@ -9,6 +9,7 @@
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
+mod index;
 pub(crate) mod json;
 pub(crate) mod source;
 mod unreadable;
@@ -25,11 +26,12 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::env::Namespaces;
-use crate::limits::{self, Budget, Limits};
+use crate::limits::{Budget, Largest, Limits};
 use crate::queue::Backoff;
 
 pub use self::cache::{Cache, Event, ObjectRef};
 use self::cache::{Storing, key_of};
+pub use self::index::Index;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;
@@ -41,7 +43,7 @@ pub struct Watch<K> {
     client: Client,
     labels: Option<String>,
     fields: Option<String>,
-    largest: usize,
+    largest: Largest,
     budget: Option<Budget>,
     kind: std::marker::PhantomData<fn() -> K>,
 }
@@ -73,7 +75,7 @@ where
             client: client.clone(),
             labels: None,
             fields: None,
-            largest: limits::LARGEST_OBJECT_DEFAULT,
+            largest: Largest::DEFAULT,
             budget: None,
             kind: std::marker::PhantomData,
         }
@@ -101,8 +103,8 @@ where
     }
 
     /// With a bound for the size of one object.
-    pub fn largest(mut self, bytes: usize) -> Self {
-        self.largest = bytes;
+    pub fn largest(mut self, largest: Largest) -> Self {
+        self.largest = largest;
         self
     }
 
@@ -168,7 +170,7 @@ struct Follow<K, T> {
     cache: Cache<T>,
     namespace: String,
     source: Source,
-    largest: usize,
+    largest: Largest,
     storing: Arc<Storing<K, T>>,
 }
 

@@ -3,8 +3,9 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::{Patch, PatchParams, PropagationPolicy};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
 use kube::{Api, Client};
+use objects::schema::{self, ListKind};
 use operator_runtime::apply::{Applied, Applier};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
@@ -255,4 +256,134 @@ async fn a_list_in_pages_brings_every_object_once_and_a_kind_that_does_not_exist
     let applier = Applier::new(bare.client().await.unwrap());
     let error = applier.each_metadata::<api::Kafka>("default", None, None, |_| {}).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_adds_to_a_selector_is_taken_away_again() {
+    let (applier, namespace) = setup().await;
+    for desired in kinds(&namespace) {
+        let kind = desired["kind"].as_str().unwrap();
+        let patch = match kind {
+            "Service" => json!({"spec": {"selector": {"app": "nothing"}}}),
+            "NetworkPolicy" => json!({"spec": {"podSelector": {"matchLabels": {"app": "nothing"}}}}),
+            // That of a Deployment cannot be changed.
+            "PodDisruptionBudget" => json!({"spec": {"selector": {"matchLabels": {"app": ""}}}}),
+            _ => continue,
+        };
+        applier.apply_value(&desired, None).await.unwrap();
+        let before = live(applier.client(), &desired).await;
+        let (group, version) = desired["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &namespace, &resource);
+        let name = desired["metadata"]["name"].as_str().unwrap();
+        api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+        let drifted = live(applier.client(), &desired).await;
+        assert_ne!(drifted["spec"], before["spec"], "{kind}");
+        assert_eq!(applier.apply_value(&desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
+        let repaired = live(applier.client(), &desired).await;
+        assert_eq!(repaired["spec"], before["spec"], "{kind}");
+        assert_eq!(applier.apply_value(&desired, Some(&repaired)).await.unwrap(), Applied::Unchanged);
+    }
+}
+
+/// What the definitions of a server say about the fields of the kinds that the operators write.
+struct Definitions {
+    all: Value,
+    atomic: Vec<Vec<String>>,
+    granular: Vec<Vec<String>>,
+    lists: Vec<(Vec<String>, String, Vec<String>)>,
+}
+
+impl Definitions {
+    fn walk(&mut self, schema: &Value, path: &[String]) {
+        let schema = match schema["$ref"].as_str() {
+            Some(reference) => self.all["definitions"][reference.rsplit('/').next().unwrap()].clone(),
+            None => schema.clone(),
+        };
+        // Names of a status are never written, and a volume's own claim repeats those of a claim.
+        if matches!(path.last().map(String::as_str), Some("status" | "ephemeral")) || path.len() > 20 {
+            return;
+        }
+        if schema["x-kubernetes-map-type"] == "atomic" {
+            self.atomic.push(path.to_vec());
+        } else if schema["type"] == "object" {
+            self.granular.push(path.to_vec());
+        }
+        if schema["type"] == "array" {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let keys = schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten().map(text);
+            self.lists.push((path.to_vec(), text(&schema["x-kubernetes-list-type"]), keys.collect()));
+            let items = schema["items"].clone();
+            self.walk(&items, path);
+            // A member that is a whole itself is compared as its list is.
+            self.atomic.retain(|whole| whole != path);
+            self.granular.retain(|part| part != path);
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let mut path = path.to_vec();
+            path.push(name.clone());
+            self.walk(property, &path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_comparison_knows_of_lists_and_maps_is_what_the_server_says() {
+    let (applier, namespace) = setup().await;
+    let request = Request::new("/openapi").get("v2", &kube::api::GetParams::default()).unwrap();
+    let text = applier.client().request_text(request).await.unwrap();
+    let mut definitions = Definitions {
+        all: serde_json::from_str(&text).unwrap(),
+        atomic: Vec::new(),
+        granular: Vec::new(),
+        lists: Vec::new(),
+    };
+    let mut kinds: Vec<(String, String)> = kinds(&namespace)
+        .iter()
+        .map(|object| {
+            (object["apiVersion"].as_str().unwrap().to_owned(), object["kind"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    kinds.push(("networking.k8s.io/v1".to_owned(), "Ingress".to_owned()));
+    kinds.sort();
+    kinds.dedup();
+    let all = definitions.all["definitions"].as_object().unwrap().clone();
+    for (api_version, kind) in kinds {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let is_it = |definition: &&Value| {
+            definition["x-kubernetes-group-version-kind"].as_array().is_some_and(|all| {
+                all.iter().any(|gvk| {
+                    gvk["group"] == group && gvk["version"] == version && gvk["kind"] == kind.as_str()
+                })
+            })
+        };
+        let definition = all.values().find(is_it).unwrap_or_else(|| panic!("{kind} is not defined"));
+        definitions.walk(definition, &[]);
+    }
+    assert!(definitions.atomic.len() > 20 && definitions.lists.len() > 50);
+    for path in &definitions.atomic {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        assert!(schema::is_atomic_map(&names), "the server stores {} as a whole", path.join("."));
+    }
+    // Within a list that is a whole, maps are parts of it.
+    let in_whole_list = |path: &Vec<String>| {
+        let whole = |kind: &str| matches!(kind, "atomic" | "");
+        definitions.lists.iter().any(|(list, kind, _)| whole(kind) && path.starts_with(list))
+    };
+    for path in definitions.granular.iter().filter(|path| !in_whole_list(path)) {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        assert!(!schema::is_atomic_map(&names), "the server does not store {} as a whole", path.join("."));
+    }
+    for (path, kind, keys) in &definitions.lists {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let known = schema::list_kind(&names);
+        let right = match (kind.as_str(), known) {
+            ("map", ListKind::Keyed(known)) => {
+                known.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>() == *keys
+            }
+            ("set", ListKind::Words) | ("atomic" | "", ListKind::Whole | ListKind::WholeWords) => true,
+            _ => false,
+        };
+        assert!(right, "{}: {kind} {keys:?} for the server, {known:?} for us", path.join("."));
+    }
 }

@@ -15,7 +15,7 @@ use kube::{Api, Client};
 use operator_runtime::apply::Applier;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events};
-use operator_runtime::limits::{Budget, Limits};
+use operator_runtime::limits::{Budget, Largest, Limits};
 use operator_runtime::report;
 use operator_runtime::watch::{Cache, Event, ObjectRef, Watch};
 use serde_json::{Value, json};
@@ -206,7 +206,7 @@ async fn pages_that_would_be_too_long_are_read_in_smaller_ones() {
     }
     let stop = CancellationToken::new();
     let cache = Watch::<ConfigMap>::namespaced(&client, &some(&namespace))
-        .largest(1024 * 1024)
+        .largest(Largest { bytes: 1024 * 1024, variable: "LIMIT" })
         .start_trimmed(&stop, |_| {});
     tokio::time::timeout(SOON, cache.ready()).await.unwrap();
     assert_eq!((cache.len(), cache.count_unreadable()), (20, 10));

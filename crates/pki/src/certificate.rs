@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::X509Certificate;
 
 use crate::{CertificatePem, PkiError};
@@ -41,13 +42,46 @@ pub struct CertificateInfo {
     pub sha1_thumbprint: String,
     /// The raw subject public key: what a private key is compared with.
     pub public_key: Vec<u8>,
+    /// Whether it is an RSA key.
+    pub has_rsa_key: bool,
     /// Subject in DER form, to tell whether another certificate names it as its issuer.
     pub subject_der: Vec<u8>,
     /// Issuer in DER form.
     pub issuer_der: Vec<u8>,
+    /// Identifier of its own key, if it has one.
+    pub subject_key_id: Option<Vec<u8>>,
+    /// Identifier of the key that signed it, if it names one.
+    pub authority_key_id: Option<Vec<u8>>,
 }
 
+/// Hexadecimal digits of a short thumbprint or identifier: they tell certificates apart, they protect nothing.
+const SHORT: usize = 16;
+
 impl CertificateInfo {
+    /// The first 16 hexadecimal digits of the SHA-256 of the DER form.
+    pub fn short_thumbprint(&self) -> String {
+        self.sha256_thumbprint.chars().take(SHORT).collect()
+    }
+
+    /// What the certificate is as an authority: 16 hexadecimal digits of the SHA-256 of its subject and public key.
+    ///
+    /// Who trusts an authority accepts what any certificate of the same subject and key signed, so a renewed
+    /// certificate has the identifier of the former one.
+    pub fn authority_id(&self) -> String {
+        let mut content = Sha256::new();
+        // With its length before it, no other pair comes to the same bytes.
+        content.update(self.subject_der.len().to_be_bytes());
+        content.update(&self.subject_der);
+        content.update(&self.public_key);
+        hex(content.finalize().as_ref()).chars().take(SHORT).collect()
+    }
+
+    /// Whether the names and the identifiers of the keys say that this certificate's key signed another one.
+    pub fn may_have_issued(&self, other: &CertificateInfo) -> bool {
+        let keys = self.subject_key_id.as_ref().zip(other.authority_key_id.as_ref());
+        self.subject_der == other.issuer_der && keys.is_none_or(|(own, named)| own == named)
+    }
+
     /// Whether it is over at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.not_after <= now
@@ -131,9 +165,25 @@ pub fn parse_der(der: &[u8]) -> Result<CertificateInfo, PkiError> {
         sha256_thumbprint: hex(Sha256::digest(der).as_ref()),
         sha1_thumbprint: hex(Sha1::digest(der).as_ref()),
         public_key: parsed.public_key().subject_public_key.data.to_vec(),
+        has_rsa_key: parsed.public_key().algorithm.algorithm == OID_PKCS1_RSAENCRYPTION,
         subject_der: parsed.subject().as_raw().to_vec(),
         issuer_der: parsed.issuer().as_raw().to_vec(),
+        subject_key_id: key_id(&parsed, |extension| match extension {
+            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+            _ => None,
+        }),
+        authority_key_id: key_id(&parsed, |extension| match extension {
+            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| id.0.to_vec()),
+            _ => None,
+        }),
     })
+}
+
+fn key_id(
+    certificate: &X509Certificate<'_>,
+    of: impl Fn(&ParsedExtension<'_>) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    certificate.extensions().iter().find_map(|extension| of(extension.parsed_extension()))
 }
 
 fn is_ca(certificate: &X509Certificate<'_>) -> bool {

@@ -162,6 +162,8 @@ pub struct LeafState<'a> {
     pub current_authority: bool,
     /// Whether the chain beside it is complete.
     pub has_chain: bool,
+    /// When today's authority ends: a certificate that lasts as long cannot be prolonged.
+    pub authority_ends: Timestamp,
 }
 
 /// What such a certificate has to be.
@@ -256,7 +258,9 @@ pub fn leaf_decision(state: &LeafState<'_>, wanted: &LeafWanted<'_>, now: Timest
     }
     if certificate.is_expired(now) {
         decision.reasons.push(LeafReason::Expired);
-    } else if certificate.expires_within(wanted.renewal_days, now) {
+    } else if certificate.expires_within(wanted.renewal_days, now)
+        && certificate.not_after < state.authority_ends
+    {
         if wanted.in_window {
             decision.reasons.push(LeafReason::Expiring);
         } else {

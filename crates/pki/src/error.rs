@@ -14,6 +14,11 @@ pub enum PkiError {
         "cannot read the private key: {0}; expected PEM in PKCS #8, PKCS #1 or SEC 1 form, not encrypted"
     )]
     ParseKey(String),
+    /// A private key is in another form than Kafka reads.
+    #[error(
+        "the private key is in an older format: convert it to PKCS #8 with openssl pkcs8 -topk8 -nocrypt"
+    )]
+    NotPkcs8,
     /// A text that should hold a certificate does not.
     #[error("cannot read the certificate: {0}; expected PEM-encoded X.509")]
     ParseCertificate(String),

@@ -2,6 +2,25 @@
 
 use serde::Serialize;
 
+/// How a new private key is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+pub enum KeyAlgorithm {
+    /// Elliptic curve P-256 with SHA-256: small, and thousands of times cheaper to make than RSA.
+    #[default]
+    EcdsaP256,
+    /// RSA with 2048 bits, for peers that know nothing else.
+    Rsa2048,
+    /// RSA with 4096 bits; making one takes seconds.
+    Rsa4096,
+}
+
+impl KeyAlgorithm {
+    /// Whether the key can encipher another key, which decides the key usage of its certificates.
+    pub fn is_rsa(self) -> bool {
+        !matches!(self, Self::EcdsaP256)
+    }
+}
+
 /// Something random or signed that has to be made; the outcome is kept under [`MaterialRequest::id`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum MaterialRequest {
@@ -41,8 +60,10 @@ pub enum MaterialRequest {
         dns_names: Vec<String>,
         /// IP addresses.
         ip_addresses: Vec<std::net::IpAddr>,
-        /// Days until it expires.
+        /// Days until it expires; it does not outlive the authority.
         validity_days: u32,
+        /// How its key is made.
+        algorithm: KeyAlgorithm,
         /// PEM certificate of the signing authority.
         authority_certificate: String,
         /// PEM key of the signing authority.

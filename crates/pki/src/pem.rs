@@ -79,6 +79,15 @@ impl PrivateKeyPem {
             .map_err(|error| PkiError::ParseKey(flaw(&error).to_owned()))
     }
 
+    /// The same key, encoded anew, without anything else of the text. An error if it is not in PKCS #8, the only form
+    /// that Kafka reads.
+    pub fn in_pkcs8(&self) -> Result<Self, PkiError> {
+        match self.der()? {
+            PrivateKeyDer::Pkcs8(der) => Ok(Self::from_pkcs8_der(der.secret_pkcs8_der())),
+            _ => Err(PkiError::NotPkcs8),
+        }
+    }
+
     /// A key from its PKCS #8 DER form.
     pub fn from_pkcs8_der(der: &[u8]) -> Self {
         Self(encode("PRIVATE KEY", der))

@@ -1,7 +1,9 @@
 //! What the pods of every workload share, whatever runs in them: templates of the user, probes, security, the volume
 //! with the token of the service account, revisions. Knows nothing of Kafka.
 
-use std::collections::BTreeMap;
+pub mod templates;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -161,6 +163,11 @@ pub fn add_environment(container: &mut Value, variables: &BTreeMap<String, Strin
     for (name, value) in variables {
         add_variable(container, json!({"name": name, "value": value}));
     }
+}
+
+/// The names in a list of volumes or environment variables.
+pub fn names_in(list: &[Value]) -> BTreeSet<String> {
+    list.iter().filter_map(|item| item["name"].as_str()).map(str::to_owned).collect()
 }
 
 fn add_variable(container: &mut Value, variable: Value) {

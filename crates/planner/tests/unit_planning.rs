@@ -371,6 +371,23 @@ fn what_is_no_longer_wanted_goes() {
 }
 
 #[test]
+fn a_rack_without_the_right_to_bind_says_what_to_bind() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["kafka"]["rack"] = json!({"topologyKey": "zone"}));
+    let binding = |plan: &Plan| plan.apply.iter().any(|object| object.reference.kind == "ClusterRoleBinding");
+    let plan = world.plan();
+    assert!(binding(&plan) && condition(&plan, "Warning").is_none());
+
+    std::sync::Arc::make_mut(&mut world.observed.settings).cluster_role_bindings = false;
+    let plan = world.plan();
+    assert!(!binding(&plan));
+    let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap();
+    for part in ["my-kafka of the namespace s1", "strimzi-s1-my-kafka-init", "spec.kafka.rack.topologyKey"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
 fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     let mut world = World::load("dual-role.input.yaml");
     world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("4.2.1"));

@@ -37,11 +37,6 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.roles", "[controller, broker]"],
     ),
     (
-        "no controllers",
-        |world| world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"])),
-        &["spec.roles", "controller"],
-    ),
-    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],
@@ -101,6 +96,16 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.kafka.listeners[1].configuration.brokerCertChainAndKey.secretName", "\"mine\"", "create it"],
     ),
     (
+        "a name that no certificate can hold",
+        |world| {
+            kafka_section(world, |kafka| {
+                let names = json!(["ok.example.com", "*.example.com", "schl\u{fc}ssel.example.com"]);
+                kafka["listeners"][1]["configuration"] = json!({"bootstrap": {"alternativeNames": names}});
+            });
+        },
+        &["spec.kafka.listeners[1].configuration.bootstrap.alternativeNames[2]", "host name"],
+    ),
+    (
         "a missing logging ConfigMap",
         |world| {
             kafka_section(world, |kafka| {
@@ -145,6 +150,24 @@ const CASES: &[(&str, Change, &[&str])] = &[
             });
         },
         &["spec.entityOperator.topicOperator.watchedNamespace", "other"],
+    ),
+    (
+        "a namespace that lets only the topic operator in",
+        |world| {
+            std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+            let grant = [("topicOperator".to_owned(), "other/x, s1/my".to_owned())].into();
+            world.observed.watch_grants = [("guests".to_owned(), grant)].into();
+            world.kafka(|kafka| {
+                kafka["spec"]["entityOperator"] = json!({
+                    "topicOperator": {"watchedNamespace": "guests"}, "userOperator": {"watchedNamespace": "guests"},
+                });
+            });
+        },
+        &[
+            "spec.entityOperator.userOperator.watchedNamespace",
+            "kastellan-watch-grant",
+            "`userOperator: s1/my`",
+        ],
     ),
     (
         "an option behind a blank",
@@ -276,10 +299,6 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
     for (what, change, parts) in CASES {
         let mut world = World::load("dual-role.input.yaml");
         world.settle();
-        // The mistake is made in a fresh resource: a role that is in use would be kept.
-        for pool in &mut world.observed.pools {
-            std::sync::Arc::make_mut(pool).status.as_mut().unwrap().roles = None;
-        }
         let (kafka, pools) = (world.observed.kafka.clone(), world.observed.pools.clone());
         change(&mut world);
         let plan = world.plan();
@@ -313,6 +332,35 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
         assert!(condition(&healed, "Ready").is_some(), "{what}: {:?}", healed.waiting_for);
         assert!(healed.restarts.is_empty(), "{what}: {:?}", healed.restarts);
     }
+}
+
+/// Only a new cluster: a role that is in use is kept.
+#[test]
+fn a_namespace_that_lets_the_operators_in_is_worked_in() {
+    let mut world = World::load("dual-role.input.yaml");
+    std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+    let grant = ["topicOperator", "userOperator"].map(|key| (key.to_owned(), "s1/my".to_owned()));
+    world.observed.watch_grants = [("guests".to_owned(), grant.into())].into();
+    world.kafka(|kafka| {
+        let watched = json!({"watchedNamespace": "guests"});
+        kafka["spec"]["entityOperator"] = json!({"topicOperator": watched, "userOperator": watched});
+    });
+    let plan = world.plan();
+    let there = |kind: &str| {
+        let of_kind = plan.apply.iter().map(|object| &object.reference).filter(|object| object.kind == kind);
+        of_kind.filter(|object| object.namespace.as_deref() == Some("guests")).count()
+    };
+    assert_eq!((there("Role"), there("RoleBinding")), (1, 2));
+}
+
+#[test]
+fn a_new_cluster_without_controllers_is_refused() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.pool(0, |pool| pool["spec"]["roles"] = json!(["broker"]));
+    let plan = world.plan();
+    let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("spec.roles") && message.contains("controller"), "{message}");
+    assert!(plan.apply.is_empty());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 pub use authority::{Authority, Identity};
+pub use java::Java;
 pub use node::{KafkaNode, Roles};
 
 use node::Blueprint;
@@ -152,7 +153,7 @@ fn folder() -> anyhow::Result<tempfile::TempDir> {
 /// Formats the storage of new nodes and starts them, all at once.
 async fn boot(nodes: &mut [KafkaNode], plan: &Blueprint, arguments: &[String]) -> anyhow::Result<()> {
     let folder = plan.folder().to_owned();
-    let java = tokio::task::spawn_blocking(move || java::Java::find(&folder)).await??;
+    let java = tokio::task::spawn_blocking(move || Java::find(&folder)).await??;
     for node in nodes.iter_mut() {
         node.write_files(plan)?;
     }

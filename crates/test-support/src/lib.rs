@@ -10,6 +10,6 @@ pub mod stand_in;
 pub mod wait;
 
 pub use api_server::ApiServer;
-pub use kafka::{KafkaCluster, KafkaNode, KafkaOptions};
+pub use kafka::{Java, KafkaCluster, KafkaNode, KafkaOptions};
 pub use log::Log;
 pub use stand_in::PodReadyStandIn;

@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{Admin, AdminError, ErrorCode, KafkaError};
+use operator_runtime::apart::apart;
 use tokio::sync::watch;
 
 use crate::{
@@ -162,6 +163,24 @@ impl Report {
             (_, reach) => self.kafka = reach,
         }
     }
+}
+
+/// Carries out a batch, as [`run`] does. What a fault of the operator interrupts is tried again later.
+pub async fn run_apart(context: &Arc<Context>, items: Vec<Item>, periodic: bool) -> Report {
+    let work = |items| {
+        let context = context.clone();
+        async move { run(&context, items, periodic).await }
+    };
+    let (reports, interrupted) = apart(items, work).await;
+    let mut all = Report { periodic, ..Report::default() };
+    for report in reports {
+        all.add(report);
+    }
+    for item in interrupted {
+        tracing::error!(resource = %item.resource.reference, "work on a resource was interrupted by a fault of the operator");
+        all.done.push(retry(&item, "interrupted by a fault of the operator".to_owned()));
+    }
+    all
 }
 
 /// Carries out a batch.

@@ -1,10 +1,16 @@
 //! A topic's configuration: values as text, what differs, and what may be altered.
 
+use std::collections::HashMap;
+
+use kafka_admin::{ConfigKind, MAX_TEXT_BYTES};
 use serde_json::Value;
 
-/// The topic keys that throttle replication. A running reassignment owns them.
-pub const THROTTLE_KEYS: [&str; 2] =
-    ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
+use crate::values;
+
+/// How Kafka reads the values of a topic's configuration, by key.
+pub type Kinds = HashMap<Box<str>, ConfigKind>;
+
+pub use rebalance::throttle::TOPIC_KEYS as THROTTLE_KEYS;
 
 /// Key and value pairs, sorted by key, each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +33,15 @@ impl Config {
     /// All pairs in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (&**k, &**v))
+    }
+
+    /// What is wrong with the first pair that is too long for a request to Kafka, if one is.
+    pub fn too_long(&self) -> Option<String> {
+        let (key, value) = self.iter().find(|(key, value)| key.len().max(value.len()) > MAX_TEXT_BYTES)?;
+        let (what, bytes) =
+            if key.len() > MAX_TEXT_BYTES { ("a key of spec.config", key.len()) } else { ("", value.len()) };
+        let what = if what.is_empty() { format!("spec.config.{key}") } else { what.to_owned() };
+        Some(format!("{what} has {bytes} bytes: Kafka takes at most {MAX_TEXT_BYTES}, write a shorter one"))
     }
 
     /// How many keys there are.
@@ -113,12 +128,19 @@ pub struct ConfigDiff {
     pub refused: Vec<String>,
 }
 
-/// Compares the resource's configuration with the topic's own (dynamic) configuration in Kafka. Keys in `keep`
-/// are left alone unless the resource sets them.
-pub fn diff(desired: &Config, actual: &Config, alterable: &Alterable, keep: &[&str]) -> ConfigDiff {
+/// Compares the resource's configuration with the topic's own (dynamic) configuration in Kafka, whose values are of these
+/// kinds. Keys in `keep` are left alone unless the resource sets them.
+pub fn diff(
+    desired: &Config,
+    actual: &Config,
+    kinds: &Kinds,
+    alterable: &Alterable,
+    keep: &[&str],
+) -> ConfigDiff {
     let mut out = ConfigDiff::default();
     for (key, value) in desired.iter() {
-        if actual.get(key).is_some_and(|have| same_value(have, value)) {
+        let kind = kinds.get(key).copied().unwrap_or_default();
+        if actual.get(key).is_some_and(|have| values::same(kind, have, value)) {
             continue;
         }
         if alterable.allows(key) {
@@ -133,31 +155,6 @@ pub fn diff(desired: &Config, actual: &Config, alterable: &Alterable, keep: &[&s
         }
     }
     out
-}
-
-/// True when Kafka means the same by both texts. Kafka shows values as it parsed them ("TRUE" comes back as
-/// "true", "a, b" as "a,b", "0.50" as "0.5"); a comparison by letters would write such a value at every pass.
-pub fn same_value(have: &str, want: &str) -> bool {
-    if have == want {
-        return true;
-    }
-    let (have, want) = (have.trim(), want.trim());
-    if have == want {
-        return true;
-    }
-    if matches!(have, "true" | "false") {
-        return have.eq_ignore_ascii_case(want);
-    }
-    if let (Ok(have), Ok(want)) = (have.parse::<i64>(), want.parse::<i64>()) {
-        return have == want;
-    }
-    if let (Ok(have), Ok(want)) = (have.parse::<f64>(), want.parse::<f64>()) {
-        return have.total_cmp(&want).is_eq();
-    }
-    if want.contains(',') {
-        return have.split(',').map(str::trim).eq(want.split(',').map(str::trim));
-    }
-    false
 }
 
 #[cfg(test)]
@@ -184,14 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn kafkas_own_spelling_of_a_value_is_no_difference() {
-        assert!(same_value("true", "TRUE"));
-        assert!(same_value("compact,delete", "compact, delete"));
-        assert!(same_value("0.5", "0.50"));
-        assert!(same_value("100", " 100 "));
-        assert!(!same_value("9007199254740993", "9007199254740992"));
-        assert!(!same_value("compact", "delete"));
-        assert!(!same_value("compact,delete", "delete,compact"));
+    fn a_value_that_kafka_cannot_read_is_named() {
+        let long = "ä".repeat(20_000);
+        let config = Config::from_pairs([("a", "b"), ("x.y", &long)]);
+        let problem = config.too_long().unwrap();
+        assert!(
+            problem.contains("spec.config.x.y has 40000 bytes") && problem.contains("32767"),
+            "{problem}"
+        );
+        let config = Config::from_pairs([(long.as_str(), "b")]);
+        let problem = config.too_long().unwrap();
+        assert!(problem.contains("40000 bytes") && problem.len() < 200, "{problem}");
+        assert_eq!(Config::from_pairs([("a", "b".repeat(32_767))]).too_long(), None);
     }
 
     #[test]
@@ -199,6 +200,7 @@ mod tests {
         let d = diff(
             &Config::from_pairs([("retention.ms", "1")]),
             &Config::from_pairs([("retention.ms", "2"), ("cleanup.policy", "compact")]),
+            &Kinds::new(),
             &Alterable::All,
             &[],
         );
@@ -212,6 +214,7 @@ mod tests {
         let d = diff(
             &Config::from_pairs([("retention.ms", "1"), ("cleanup.policy", "compact")]),
             &Config::from_pairs([("min.insync.replicas", "2")]),
+            &Kinds::new(),
             &policy,
             &[],
         );
@@ -225,10 +228,10 @@ mod tests {
     #[test]
     fn throttles_of_a_running_move_stay_unless_the_resource_sets_them() {
         let actual = Config::from_pairs([(THROTTLE_KEYS[0], "0:1"), (THROTTLE_KEYS[1], "0:2")]);
-        let none = diff(&Config::default(), &actual, &Alterable::All, &THROTTLE_KEYS);
+        let none = diff(&Config::default(), &actual, &Kinds::new(), &Alterable::All, &THROTTLE_KEYS);
         assert_eq!(none, ConfigDiff::default());
         let own = Config::from_pairs([(THROTTLE_KEYS[0], "*")]);
-        let d = diff(&own, &actual, &Alterable::All, &THROTTLE_KEYS);
+        let d = diff(&own, &actual, &Kinds::new(), &Alterable::All, &THROTTLE_KEYS);
         assert_eq!(d.set, [(THROTTLE_KEYS[0].to_owned(), "*".to_owned())]);
         assert!(d.remove.is_empty());
     }
@@ -240,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn applying_the_difference_yields_the_resources_configuration(desired in configs(), actual in configs()) {
-            let d = diff(&desired, &actual, &Alterable::All, &[]);
+            let d = diff(&desired, &actual, &Kinds::new(), &Alterable::All, &[]);
             let mut after: std::collections::BTreeMap<String, String> =
                 actual.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
             for key in &d.remove {
@@ -249,12 +252,12 @@ mod tests {
             after.extend(d.set.clone());
             let after = Config::from_pairs(after);
             prop_assert_eq!(&after, &desired);
-            prop_assert_eq!(diff(&desired, &after, &Alterable::All, &[]), ConfigDiff::default());
+            prop_assert_eq!(diff(&desired, &after, &Kinds::new(), &Alterable::All, &[]), ConfigDiff::default());
         }
 
         #[test]
         fn no_key_outside_the_policy_is_ever_touched(desired in configs(), actual in configs(), allowed in "[a-e]") {
-            let d = diff(&desired, &actual, &Alterable::Only(vec![allowed.clone()]), &[]);
+            let d = diff(&desired, &actual, &Kinds::new(), &Alterable::Only(vec![allowed.clone()]), &[]);
             prop_assert!(d.set.iter().all(|(k, _)| *k == allowed));
             prop_assert!(d.remove.iter().all(|k| *k == allowed));
         }

@@ -9,6 +9,7 @@ use std::{
 use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    apply::Applier,
     kafka,
     metrics::Metrics,
     server::{Gate, Health, Heartbeat},
@@ -24,6 +25,7 @@ use crate::{
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
+    losses::Losses,
     metrics::TopicMetrics,
     plan::{self, Claim, Intent},
     queue::Queue,
@@ -31,6 +33,7 @@ use crate::{
     resource::TopicResource,
     review,
     settings::Settings,
+    strays,
     topic::ResourceRef,
     vanished::Vanished,
     watches::{self, Message},
@@ -87,6 +90,7 @@ impl Operator {
             queue: Queue::default(),
             held: HashMap::new(),
             in_batch: HashSet::new(),
+            unreadable: HashSet::new(),
             tasks: JoinSet::new(),
             batches: 0,
             sweep: VecDeque::new(),
@@ -97,6 +101,7 @@ impl Operator {
             next_sweep: Instant::now(),
             cluster_goes_away: false,
             grants,
+            losses: Losses::default(),
             kafka_lost: None,
             shutdown: shutdown.clone(),
         };
@@ -125,6 +130,9 @@ struct Controller {
     /// Events about resources in a batch: compared with the batch's own writes when it is done.
     held: HashMap<ResourceRef, Message>,
     in_batch: HashSet<ResourceRef>,
+    /// Resources that are there and cannot be read. What was known of them stays in the index, so that nobody takes
+    /// their topics over, and is not worked on.
+    unreadable: HashSet<ResourceRef>,
     tasks: JoinSet<Outcome>,
     batches: usize,
     sweep: VecDeque<ResourceRef>,
@@ -135,6 +143,7 @@ struct Controller {
     next_sweep: Instant,
     cluster_goes_away: bool,
     grants: Grants,
+    losses: Losses,
     kafka_lost: Option<Instant>,
     gate: Gate,
     heartbeat: Heartbeat,
@@ -158,6 +167,12 @@ impl Controller {
                 Outcome::Quiet
             });
         }
+        let search = self.search(&client);
+        let (context, stop) = (self.context.clone(), shutdown.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(Box::pin(strays::follow(&context, &search))).await;
+            Outcome::Quiet
+        });
         let all: Vec<ResourceRef> = self.index.references().cloned().collect();
         tracing::info!(resources = all.len(), namespace = %self.settings.namespace, selector = %self.settings.selector, "looking after KafkaTopics");
         for reference in all {
@@ -196,6 +211,16 @@ impl Controller {
         }
     }
 
+    fn search(&self, client: &Client) -> strays::Search {
+        let guests = self.settings.guests.iter().map(|guest| guest.namespace.clone());
+        strays::Search {
+            applier: Applier::new(client.clone()),
+            namespaces: std::iter::once(self.settings.namespace.clone()).chain(guests).collect(),
+            selector: self.settings.selector.clone(),
+            interval: self.settings.interval,
+        }
+    }
+
     fn take_in(&mut self, message: Message) {
         match message {
             Message::Seen(resource) if self.in_batch.contains(&resource.reference) => {
@@ -221,6 +246,14 @@ impl Controller {
                 self.queue.succeeded(&reference);
                 if let Some(known) = known {
                     self.vanished(known, others);
+                }
+            }
+            Message::Unreadable { reference, unreadable: true } => {
+                self.unreadable.insert(reference);
+            }
+            Message::Unreadable { reference, unreadable: false } => {
+                if self.unreadable.remove(&reference) && self.index.get(&reference).is_some() {
+                    self.push(reference);
                 }
             }
             Message::ClusterGoesAway(going) => {
@@ -305,8 +338,9 @@ impl Controller {
         }
         let now = Instant::now();
         while self.batches < self.settings.batches {
-            let index = &self.index;
-            let taken = self.queue.take(self.settings.max_batch, |r| index.get(r).map(|x| x.topic_key()));
+            let (index, unreadable) = (&self.index, &self.unreadable);
+            let readable = |r: &ResourceRef| index.get(r).filter(|_| !unreadable.contains(r));
+            let taken = self.queue.take(self.settings.max_batch, |r| readable(r).map(|x| x.topic_key()));
             if taken.is_empty() {
                 break;
             }
@@ -319,7 +353,10 @@ impl Controller {
                 let Some(reference) = self.sweep.pop_front() else { break };
                 // What waits or is worked on is looked at anyway.
                 let Some(topic) = self.index.get(&reference).map(|r| r.topic_key()) else { continue };
-                if self.queue.waits(&reference) || self.in_batch.contains(&reference) {
+                if self.queue.waits(&reference)
+                    || self.in_batch.contains(&reference)
+                    || self.unreadable.contains(&reference)
+                {
                     continue;
                 }
                 if !self.queue.begin(topic.clone()) {
@@ -356,7 +393,7 @@ impl Controller {
         self.batches += usize::from(!periodic);
         self.in_batch.extend(items.iter().map(|i| i.resource.reference.clone()));
         let context = self.context.clone();
-        self.tasks.spawn(async move { Outcome::Batch(apply::run(&context, items, periodic).await) });
+        self.tasks.spawn(async move { Outcome::Batch(apply::run_apart(&context, items, periodic).await) });
     }
 
     fn wake_up(&self) -> Instant {

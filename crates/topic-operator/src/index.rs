@@ -127,7 +127,7 @@ impl Index {
         let candidates: Vec<&Arc<TopicResource>> = claimants
             .iter()
             .filter_map(|r| self.resources.get(r))
-            .filter(|c| c.managed && c.selected && count(c) && !(c.deleting && !c.has_finalizer()))
+            .filter(|c| c.managed && c.selected && count(c) && (!c.deleting || c.has_finalizer()))
             .collect();
         // Not only while it is Ready: trouble that passes must not hand its records to another resource.
         let rank = |c: &&&Arc<TopicResource>| {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
-    core::Request,
+    core::{Request, Status},
 };
 use operator_runtime::env::LabelSelector;
 use serde_json::{Value, json};
@@ -51,14 +51,26 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    fn code(&self) -> Option<u16> {
+    fn answer(&self) -> Option<&Status> {
         match self {
             Self::Request { source, .. } => match &**source {
-                kube::Error::Api(status) => Some(status.code),
+                kube::Error::Api(status) => Some(status),
                 _ => None,
             },
             Self::Timeout { .. } => None,
         }
+    }
+
+    fn is_conflict(&self) -> bool {
+        self.answer().is_some_and(|status| status.code == 409)
+    }
+
+    /// Whether the resource is gone. A 404 that names no object speaks of the kind: an API server that has just started, or
+    /// whose definition was deleted, does not serve it, and that tells nothing of the resource.
+    fn is_gone(&self) -> bool {
+        self.answer().is_some_and(|status| {
+            status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
+        })
     }
 }
 
@@ -248,17 +260,17 @@ impl Kubernetes {
         error: WriteError,
         resource: &TopicResource,
     ) -> Result<Option<TopicResource>, WriteError> {
-        match error.code() {
-            Some(404) => Ok(None),
-            Some(409) => {
-                let now = self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid);
-                match now {
-                    // Nobody changed it: the conflict is somebody's word, such as an admission webhook's.
-                    Some(now) if now.resource_version == resource.resource_version => Err(error),
-                    now => Ok(now),
-                }
-            }
-            _ => Err(error),
+        if error.is_gone() {
+            return Ok(None);
+        }
+        if !error.is_conflict() {
+            return Err(error);
+        }
+        let now = self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid);
+        match now {
+            // Nobody changed it: the conflict is somebody's word, such as an admission webhook's.
+            Some(now) if now.resource_version == resource.resource_version => Err(error),
+            now => Ok(now),
         }
     }
 
@@ -297,8 +309,11 @@ impl Kubernetes {
     /// The resource as it is now, past all caches.
     pub async fn get(&self, reference: &ResourceRef) -> Result<Option<TopicResource>, WriteError> {
         let api = self.api(reference);
-        let found = within("read", reference, api.get_opt(&reference.name)).await?;
-        Ok(found.map(|topic| self.projector.project(topic)))
+        match within("read", reference, api.get(&reference.name)).await {
+            Ok(topic) => Ok(Some(self.projector.project(topic))),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// True when the namespace is being deleted. A missing right to read it counts as no.

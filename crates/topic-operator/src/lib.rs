@@ -1,8 +1,9 @@
 //! Keeps Kafka topics as KafkaTopic resources say.
 //!
 //! Read it in this order, from the top floor down: [`controller`] (which event leads to which look), [`vanished`],
-//! [`apply`], [`reconcile`] and [`replicas`] (carry out), [`plan`], [`reassign`], [`config`], [`status`] (pure decisions), [`observe`] and
-//! [`kubernetes`] (what is read and written), [`index`] and [`queue`] (what is kept in memory).
+//! [`apply`], [`reconcile`] and [`replicas`] (carry out), [`plan`], [`config`], [`values`], [`status`] (pure decisions), [`observe`] and
+//! [`kubernetes`] (what is read and written), [`index`] and [`queue`] (what is kept in memory). [`strays`] are what no watch
+//! tells of.
 //!
 //! One direction only: resources are carried into Kafka. Topics without a resource are never touched.
 //!
@@ -16,20 +17,23 @@ pub mod controller;
 pub mod grants;
 pub mod index;
 pub mod kubernetes;
+mod losses;
 pub mod metrics;
 pub mod observe;
 pub mod plan;
 pub mod queue;
-pub mod reassign;
 pub mod reconcile;
 pub mod replicas;
 pub mod resource;
 pub mod review;
 pub mod settings;
 pub mod status;
+pub mod strays;
 #[cfg(test)]
 mod test_resources;
 pub mod topic;
+mod unreadable;
+pub mod values;
 pub mod vanished;
 pub mod watches;
 

@@ -10,11 +10,12 @@ use kafka_admin::{
     TopicPartition, format_uuid,
 };
 
+use rebalance::{Broker, PartitionState};
+
 use crate::{
-    config::Config,
+    config::{Config, Kinds},
     metrics::{Call, TopicMetrics},
     plan::ObservedTopic,
-    reassign::{Broker, PartitionState},
     replicas::refusal,
     resource::TopicResource,
 };
@@ -49,6 +50,7 @@ pub async fn observe(
                     id: format_uuid(topic.id).into(),
                     partitions: topic.partitions.iter().map(partition).collect(),
                     config: Config::default(),
+                    kinds: Kinds::new(),
                 }))
             }
             Err(error) if error.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Ok(None),
@@ -64,6 +66,8 @@ pub async fn observe(
             match result {
                 Ok(entries) => {
                     if let Ok(Some(topic)) = slot {
+                        topic.kinds =
+                            entries.iter().map(|(key, entry)| (key.as_str().into(), entry.kind)).collect();
                         topic.config = Config::from_pairs(
                             entries.into_iter().map(|(key, entry)| (key, entry.value.unwrap_or_default())),
                         );

@@ -1,8 +1,9 @@
 //! What to do about one KafkaTopic. Pure: no I/O, no clock, no randomness.
 
+use rebalance::{Broker, Move, PartitionState, Throttles};
+
 use crate::{
-    config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
-    reassign::{self, Broker, Move, PartitionState, Throttles},
+    config::{self, Alterable, Config, ConfigDiff, Kinds, THROTTLE_KEYS},
     resource::TopicResource,
     topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
 };
@@ -171,7 +172,7 @@ fn invalid(resource: &TopicResource) -> Option<Failure> {
         ));
     }
     match &resource.config {
-        Ok(_) => None,
+        Ok(config) => config.too_long().map(|problem| Failure::new(Reason::InvalidResource, problem)),
         Err(problem) => Some(Failure::new(Reason::InvalidResource, problem.to_string())),
     }
 }
@@ -195,6 +196,8 @@ pub struct ObservedTopic {
     pub partitions: Vec<PartitionState>,
     /// The configuration set on the topic itself.
     pub config: Config,
+    /// How Kafka reads its values.
+    pub kinds: Kinds,
 }
 
 impl ObservedTopic {
@@ -311,7 +314,7 @@ pub fn plan(
     // With Cruise Control the throttles may be its own, unless this operator reports a change of its own.
     let foreign = rules.cruise_control && !matches!(out.replicas, Replicas::Ended);
     let keep: &[&str] = if moving || foreign { &THROTTLE_KEYS } else { &[] };
-    out.config = config::diff(desired, &topic.config, &rules.alterable, keep);
+    out.config = config::diff(desired, &topic.config, &topic.kinds, &rules.alterable, keep);
     if matches!(out.replicas, Replicas::Ended) {
         // Set by this operator, so the alterable policy does not protect them.
         for key in THROTTLE_KEYS {
@@ -403,7 +406,7 @@ fn plan_replicas(
         out.replicas = Replicas::Wait;
         return;
     }
-    match reassign::moves(&topic.partitions, brokers, wanted as usize) {
+    match rebalance::moves(&topic.partitions, brokers, wanted as usize) {
         Err(too_few) => {
             out.failures.push(Failure::new(
                 Reason::KafkaError,
@@ -423,7 +426,7 @@ fn plan_replicas(
                     "spec.replicas {wanted} is below min.insync.replicas {min}: producers with acks=all will be refused"
                 ));
             }
-            let throttles = reassign::throttles(&topic.partitions, &moves);
+            let throttles = rebalance::throttles(&topic.partitions, &moves);
             out.replicas = Replicas::Start { moves, throttles };
         }
     }

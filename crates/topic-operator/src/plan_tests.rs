@@ -22,7 +22,7 @@ fn with_finalizer(name: &str) -> TopicResource {
 }
 
 fn observed(partitions: Vec<PartitionState>) -> ObservedTopic {
-    ObservedTopic { id: "id".into(), partitions, config: Config::default() }
+    ObservedTopic { id: "id".into(), partitions, config: Config::default(), kinds: Kinds::new() }
 }
 
 fn brokers(count: i32) -> Vec<Broker> {

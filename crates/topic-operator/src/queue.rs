@@ -9,15 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
+
 use crate::topic::ResourceRef;
 
-/// The longest wait between two attempts for one resource.
-const LONGEST_DELAY: Duration = Duration::from_mins(1);
-
-/// How often, and since when, a resource has failed in a way that may pass.
-#[derive(Clone, Copy, Debug)]
+/// How long a resource that failed in a way that may pass waits for its next attempt, and since when it has been failing.
+#[derive(Clone, Debug)]
 struct Attempts {
-    count: u32,
+    backoff: Backoff,
     since: Instant,
 }
 
@@ -105,14 +104,13 @@ impl Queue {
         self.waiting.extend(self.parked.drain(..));
     }
 
-    /// Looks at a resource again later: 0.5 s after the first failure, then twice as long each time, at most a minute.
-    /// The answer is how long it has been failing.
+    /// Looks at a resource again later: at most 0.5 s after the first failure, then twice as long each time, at most a
+    /// minute. Resources that failed together come back apart. The answer is how long it has been failing.
     pub fn retry(&mut self, reference: &ResourceRef, now: Instant) -> Duration {
-        let attempts = self.attempts.entry(reference.clone()).or_insert(Attempts { count: 0, since: now });
-        attempts.count += 1;
-        let delay = Duration::from_millis(500) * 2_u32.saturating_pow(attempts.count.min(10) - 1);
-        let failing = now - attempts.since;
-        self.at(now + delay.min(LONGEST_DELAY), reference.clone());
+        let first = || Attempts { backoff: Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF), since: now };
+        let attempts = self.attempts.entry(reference.clone()).or_insert_with(first);
+        let (delay, failing) = (attempts.backoff.pause(), now - attempts.since);
+        self.at(now + delay, reference.clone());
         failing
     }
 
@@ -213,7 +211,7 @@ mod tests {
         let mut q = Queue::default();
         let t0 = Instant::now();
         assert_eq!(q.retry(&r("a"), t0), Duration::ZERO);
-        q.promote(t0 + Duration::from_millis(499));
+        q.promote(t0 + Duration::from_millis(249));
         assert!(q.is_empty());
         q.promote(t0 + Duration::from_millis(500));
         assert_eq!(q.take(1, own_topic).len(), 1);
@@ -221,9 +219,23 @@ mod tests {
         for _ in 0..20 {
             q.retry(&r("a"), t0);
         }
-        assert_eq!(q.next_due(), Some(t0 + LONGEST_DELAY));
+        assert!(
+            q.next_due().is_some_and(|due| (LONGEST_BACKOFF / 2..=LONGEST_BACKOFF).contains(&(due - t0)))
+        );
         q.promote_all();
         assert_eq!((q.len(), q.next_due()), (1, None));
+    }
+
+    #[test]
+    fn resources_that_failed_together_come_back_apart() {
+        let mut q = Queue::default();
+        let t0 = Instant::now();
+        let mut due = HashSet::new();
+        for i in 0..50 {
+            q.retry(&r(&i.to_string()), t0);
+        }
+        due.extend(q.later.iter().map(|(when, _)| *when));
+        assert!(due.len() > 25, "{} moments for 50 resources", due.len());
     }
 
     #[test]
@@ -233,7 +245,7 @@ mod tests {
         q.retry(&r("a"), t0);
         q.retry(&r("a"), t0);
         q.again(t0 + Duration::from_secs(5), r("a"));
-        assert_eq!(q.failing(&r("a"), t0 + LONGEST_DELAY), Duration::ZERO, "what goes on has not failed");
+        assert_eq!(q.failing(&r("a"), t0 + LONGEST_BACKOFF), Duration::ZERO, "what goes on has not failed");
         q.promote(t0 + Duration::from_secs(4));
         assert!(q.is_empty());
         q.promote(t0 + Duration::from_secs(5));

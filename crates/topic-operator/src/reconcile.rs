@@ -8,8 +8,8 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ErrorCode, KafkaError, NewPartitions, NewTopic,
-    format_uuid,
+    Admin, AdminError, ConfigChange, ConfigResource, ErrorCode, Halves, KafkaError, NewPartitions, NewTopic,
+    format_uuid, in_halves,
 };
 
 use crate::{
@@ -213,7 +213,7 @@ fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mu
 
 async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
     let mut create = Vec::new();
-    let mut alter = BTreeMap::new();
+    let mut alter = Vec::new();
     let mut grow = Vec::new();
     for job in jobs.iter() {
         let name = job.current.topic_name.to_string();
@@ -229,37 +229,32 @@ async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Resu
             let sets = diff.set.iter().map(|(k, v)| ConfigChange::set(k.clone(), v.clone()));
             let changes: Vec<ConfigChange> =
                 sets.chain(diff.remove.iter().map(|k| ConfigChange::delete(k.clone()))).collect();
-            alter.insert(ConfigResource::Topic(name.clone()), changes);
+            alter.push((ConfigResource::Topic(name.clone()), changes));
         }
         if let Some(total_count) = job.plan.grow_to {
             grow.push(NewPartitions { topic: name, total_count, assignments: Vec::new() });
         }
     }
     let metrics = &context.metrics;
-    let created = async {
-        if create.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::CreateTopics, admin.create_topics(create, false)).await
-    };
-    let altered = async {
-        if alter.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::AlterConfigs, admin.incremental_alter_configs(alter, false)).await
-    };
-    let grown = async {
-        if grow.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        metrics.time(Call::CreatePartitions, admin.create_partitions(grow, false)).await
-    };
+    let created = in_halves(admin, create, |topics| {
+        let (admin, metrics) = (admin.clone(), metrics.clone());
+        async move { metrics.time(Call::CreateTopics, admin.create_topics(topics, false)).await }
+    });
+    let altered = in_halves(admin, alter, |changes| {
+        let (admin, metrics) = (admin.clone(), metrics.clone());
+        let changes = changes.into_iter().collect();
+        async move { metrics.time(Call::AlterConfigs, admin.incremental_alter_configs(changes, false)).await }
+    });
+    let grown = in_halves(admin, grow, |partitions| {
+        let (admin, metrics) = (admin.clone(), metrics.clone());
+        async move { metrics.time(Call::CreatePartitions, admin.create_partitions(partitions, false)).await }
+    });
     let (created, altered, grown) = tokio::join!(created, altered, grown);
-    let mut lost = None;
+    let (mut lost, mut away) = (None, false);
     let (mut made, mut changed, mut larger) = (Vec::new(), Vec::new(), Vec::new());
-    let mut created = open(created, &mut lost);
-    let mut altered = open(altered, &mut lost);
-    let mut grown = open(grown, &mut lost);
+    let mut created = open(created, &mut lost, &mut away);
+    let mut altered = open(altered, &mut lost, &mut away);
+    let mut grown = open(grown, &mut lost, &mut away);
     for job in jobs.iter_mut() {
         let name = job.current.topic_name.to_string();
         if job.plan.create.is_some() {
@@ -287,8 +282,8 @@ async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Resu
     tell("created topics", &made);
     tell("altered the configuration of topics", &changed);
     tell("added partitions to topics", &larger);
-    if lost.is_none() {
-        lost = replicas::carry_out(context, admin, jobs).await.err();
+    if !away {
+        return replicas::carry_out(context, admin, jobs).await;
     }
     lost.map_or(Ok(()), Err)
 }
@@ -312,13 +307,13 @@ enum Missing {
 }
 
 fn open<K: Ord, T>(
-    answer: Result<BTreeMap<K, Result<T, KafkaError>>, AdminError>,
+    answer: Halves<K, T>,
     lost: &mut Option<AdminError>,
+    away: &mut bool,
 ) -> BTreeMap<K, Result<T, KafkaError>> {
-    answer.unwrap_or_else(|error| {
-        *lost = Some(error);
-        BTreeMap::new()
-    })
+    *away |= answer.away;
+    *lost = answer.failed.or(lost.take());
+    answer.outcomes
 }
 
 fn take<K: Ord, T>(

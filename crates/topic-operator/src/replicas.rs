@@ -16,6 +16,8 @@ use kafka_admin::{
     TopicPartition,
 };
 
+use rebalance::throttle::BROKER_RATES;
+
 use crate::{
     apply::{Context, Next},
     config::THROTTLE_KEYS,
@@ -26,9 +28,6 @@ use crate::{
     status::compose,
     topic::ChangeState,
 };
-
-/// The rates of a broker that apply to throttled replicas, in bytes per second (KIP-73).
-const RATES: [&str; 2] = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
 /// How long the removal of rates may take: no batch begins meanwhile.
 const CLEARING: Duration = Duration::from_secs(5);
@@ -94,7 +93,7 @@ async fn throttle(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<
     }
     for (broker, has) in rates_of(admin, brokers).await? {
         // A rate that somebody set stays as it is.
-        let missing: Vec<ConfigChange> = RATES
+        let missing: Vec<ConfigChange> = BROKER_RATES
             .iter()
             .filter(|name| !has.contains_key(**name))
             .map(|name| ConfigChange::set(*name, rate.to_string()))
@@ -181,7 +180,7 @@ async fn rates_of(
     admin: &Admin,
     brokers: impl IntoIterator<Item = i32>,
 ) -> Result<BTreeMap<i32, BTreeMap<String, String>>, AdminError> {
-    let names = ConfigSelection::Names(RATES.iter().map(|n| (*n).to_owned()).collect());
+    let names = ConfigSelection::Names(BROKER_RATES.iter().map(|n| (*n).to_owned()).collect());
     let resources = brokers.into_iter().map(ConfigResource::Broker);
     let mut out = BTreeMap::new();
     for (resource, entries) in admin.describe_configs(resources, names).await? {

@@ -7,11 +7,15 @@ use operator_runtime::{
     env::{Env, EnvErrors, LabelSelector},
     jaas::jaas_option,
     kafka::{Connection, IdentitySecret, TlsSettings},
+    limits::Largest,
 };
 
 use api::env::{self, topic_operator as names};
 
 use crate::{config::Alterable, grants::Guest, plan::Rules};
+
+/// Memory that the values of one KafkaTopic may take, in KiB: far more than all options of a topic.
+const LARGEST_TOPIC_KIB: i64 = 1024;
 
 /// Our own variable: how fast replicas are copied when a replication factor changes, in bytes per second and broker;
 /// 0 means without limit.
@@ -30,6 +34,8 @@ pub struct Settings {
     pub cluster_namespace: String,
     /// Labels a KafkaTopic must carry.
     pub selector: LabelSelector,
+    /// Largest KafkaTopic that is read.
+    pub largest: Largest,
     /// Further namespaces that may grant their KafkaTopics to this operator.
     pub guests: Vec<Guest>,
     /// How to reach Kafka.
@@ -83,6 +89,7 @@ impl Settings {
                 namespace: cluster_namespace.clone(),
             },
             selector: from.label_selector(names::RESOURCE_LABELS),
+            largest: Largest::from_env(from, LARGEST_TOPIC_KIB),
             interval: from.duration_ms(env::FULL_RECONCILIATION_INTERVAL_MS, Duration::from_mins(2)),
             rules: Rules {
                 use_finalizers: from.bool(names::USE_FINALIZERS, names::USE_FINALIZERS_DEFAULT),
@@ -253,6 +260,7 @@ Work:
   STRIMZI_CRUISE_CONTROL_ENABLED           leave throttles of topics to Cruise Control; replication factors are
                                            changed by this operator either way                (false)
   STRIMZI_SKIP_CLUSTER_CONFIG_REVIEW       no look at auto.create.topics.enable at the start  (false)
+  KASTELLAN_MAX_OBJECT_KIB                 memory that one KafkaTopic may take; a larger one is left alone (1024)
 Insight:
   STRIMZI_ENABLE_ADDITIONAL_METRICS        a timer for each kind of remote call               (false)
   STRIMZI_LOG_LEVEL                        OFF, ERROR, WARN, INFO, DEBUG, TRACE               (INFO)

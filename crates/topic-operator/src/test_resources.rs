@@ -1,8 +1,9 @@
 //! Resources for unit tests.
 
+use rebalance::PartitionState;
+
 use crate::{
     config::Config,
-    reassign::PartitionState,
     resource::TopicResource,
     topic::{ResourceRef, TopicStatus},
 };

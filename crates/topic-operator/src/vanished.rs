@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
 
 use crate::{
-    apply::{Context, Item, Latest, Next, Report, run},
+    apply::{Context, Item, Latest, Next, Report, run_apart},
+    losses,
     resource::TopicResource,
 };
 
@@ -42,6 +43,12 @@ impl Vanished {
         self
     }
 
+    /// The next look comes much later: the topic is not to be deleted now.
+    pub fn held_back(mut self) -> Self {
+        self.pause = losses::PAUSE;
+        self
+    }
+
     /// Looks what is there now, past the watch.
     pub async fn look_up(&self, context: &Context) -> Found {
         if !self.pause.is_zero() {
@@ -50,7 +57,9 @@ impl Vanished {
         match context.kubernetes.get(&self.known.reference).await {
             Ok(now) => Found::Now(now.map(Box::new)),
             Err(error) => {
-                tracing::warn!(%error, "cannot tell what became of a resource that left the watch; looking again");
+                if self.pause.is_zero() {
+                    tracing::warn!(%error, "cannot tell what became of a resource that left the watch; looking again");
+                }
                 Found::Unknown
             }
         }
@@ -72,8 +81,8 @@ impl Vanished {
 }
 
 /// Deletes the topic of a resource that is gone. The answer also says whether that has to be tried again.
-pub(crate) async fn delete(context: &Context, item: Item) -> (Report, bool) {
-    let report = run(context, vec![item], false).await;
+pub(crate) async fn delete(context: &Arc<Context>, item: Item) -> (Report, bool) {
+    let report = run_apart(context, vec![item], false).await;
     // What Kafka refuses for good is written to a status, and finds no resource: that is not tried again.
     let again = report.done.iter().any(|d| d.next == Next::Retry && matches!(d.latest, Latest::Same));
     (report, again)

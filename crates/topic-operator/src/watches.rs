@@ -9,6 +9,7 @@ use api::{Kafka, KafkaTopic};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
 use operator_runtime::{
+    apply::Applier,
     env::Namespaces,
     queue::Backoff,
     watch::{Cache, Event, ObjectRef, Watch},
@@ -16,7 +17,10 @@ use operator_runtime::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{grants, kubernetes::Projector, resource::TopicResource, settings::Settings, topic::ResourceRef};
+use crate::{
+    grants, kubernetes::Projector, resource::TopicResource, settings::Settings, topic::ResourceRef,
+    unreadable,
+};
 
 /// How long the start waits for the state of the Kafka resource.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +38,8 @@ pub(crate) enum Message {
     Seen(Box<TopicResource>),
     /// A KafkaTopic is gone, or its labels no longer select it.
     Gone(ResourceRef),
+    /// Whether a KafkaTopic is there and cannot be read.
+    Unreadable { reference: ResourceRef, unreadable: bool },
     /// Whether the Kafka resource is being deleted or was deleted.
     ClusterGoesAway(bool),
     /// Whether a namespace grants its topics.
@@ -55,11 +61,13 @@ pub(crate) async fn start(
     let seen = sender.clone();
     let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
         .labels(settings.selector.to_query().as_deref())
+        .largest(settings.largest)
         .start(shutdown, move |topic: KafkaTopic| {
             // The index is the memory; the cache keeps names only.
             let _ = seen.send(Message::Seen(Box::new(projector.project(topic))));
             Some(())
         });
+    unreadable::follow(&cache, Applier::new(client.clone()), sender.clone(), shutdown);
     cache.on_change(move |event| {
         if let Event::Deleted { key, .. } = event {
             let _ = sender.send(Message::Gone(reference_of(key)));
@@ -184,6 +192,6 @@ fn watch_grants(
     }
 }
 
-fn reference_of(key: &ObjectRef) -> ResourceRef {
+pub(crate) fn reference_of(key: &ObjectRef) -> ResourceRef {
     ResourceRef::new(&key.namespace, &key.name)
 }

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
 use kafka_admin::Admin;
+use kube::ResourceExt;
 use operator_runtime::apply::Applier;
 use operator_runtime::clock;
 use operator_runtime::metrics::ReconcileMetrics;
@@ -24,6 +25,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::apply::kafka::{Failures, Gathered, PasswordChange};
 use crate::apply::secrets::{SecretWriter, Target};
 use crate::observe::{Observer, Seen};
+use crate::ownership;
 use crate::plan::{self, Plan, Problem, SecretStep, Whereabouts};
 use crate::secret::SecretView;
 use crate::settings::Settings;
@@ -65,7 +67,10 @@ struct Item {
     name: String,
     seen: Seen,
     plan: Plan,
-    problem: Option<Problem>,
+    /// What happened, beside what the plan knows.
+    troubles: Vec<Problem>,
+    /// Whether the Secret was not written as planned.
+    secret_failed: bool,
     /// A password that was made or taken over in this pass.
     password: Option<Password>,
     paused: bool,
@@ -73,11 +78,20 @@ struct Item {
 
 impl Item {
     fn fail(&mut self, problem: Problem) {
-        self.problem.get_or_insert(problem);
+        self.troubles.push(problem);
     }
 
-    fn may_write(&self) -> bool {
-        self.problem.is_none()
+    fn fail_secret(&mut self, problem: Problem) {
+        self.secret_failed = true;
+        self.fail(problem);
+    }
+
+    fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.plan.problems.iter().chain(&self.troubles)
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        Problem::joined(self.problems())
     }
 }
 
@@ -118,20 +132,23 @@ impl Context {
     pub async fn run(&self, names: Vec<String>) -> Vec<(String, bool)> {
         let begun = Instant::now();
         let now = clock::now();
+        // Whose resource is there and cannot be read is left as he is: nothing is known to be wished otherwise.
+        let (unreadable, names): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.observer.is_unreadable(name));
         let observed = stream::iter(names).map(|name| self.plan(name, now)).buffered(OBSERVED_AT_ONCE);
         let mut items: Vec<Item> = observed.collect().await;
         self.write(&mut items, now).await;
         let statuses: Vec<_> = items.iter_mut().map(|item| self.write_status(item, now)).collect();
         stream::iter(statuses).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
         tell(&items);
-        let mut results = Vec::new();
+        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, false)).collect();
         for item in items {
             self.metrics.reconciliations.inc();
             self.metrics.observe(begun.elapsed());
-            let outcome =
-                if item.problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
+            let problem = item.problem();
+            let outcome = if problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
             outcome.inc();
-            results.push((item.name, item.problem.is_some_and(|problem| problem.retry)));
+            results.push((item.name, problem.is_some_and(|problem| problem.retry)));
         }
         results
     }
@@ -139,32 +156,31 @@ impl Context {
     async fn plan(&self, name: String, now: Timestamp) -> Item {
         let seen = self.observer.observe(&name).await;
         let rules = &self.settings.rules;
-        let plan = match &seen.user {
-            Some(user) => plan::plan(user, &seen.observed(), rules, now),
-            None => {
-                let gone = plan::plan_absent(&name, &seen.observed(), rules, &Whereabouts::Gone);
-                if gone.is_empty() {
-                    gone
-                } else {
-                    let resource = self.observer.whereabouts(&name).await;
-                    plan::plan_absent(&name, &seen.observed(), rules, &resource)
-                }
+        let plan = if let Some(user) = &seen.user {
+            plan::plan(user, &seen.observed(), rules, now)
+        } else {
+            let gone = plan::plan_absent(&name, &seen.observed(), rules, &Whereabouts::Gone);
+            if gone.is_empty() {
+                gone
+            } else {
+                let resource = self.observer.whereabouts(&name).await;
+                plan::plan_absent(&name, &seen.observed(), rules, &resource)
             }
         };
         let paused = seen.user.as_ref().is_some_and(|user| plan::is_paused(user));
-        Item { name, seen, problem: plan.problem.clone(), plan, password: None, paused }
+        Item { name, seen, plan, troubles: Vec::new(), secret_failed: false, password: None, paused }
     }
 
     async fn write(&self, items: &mut [Item], now: Timestamp) {
         let admin = self.admin.borrow().clone();
         // Kafka's side is gathered first, so that it can be written while Secrets are made.
         let mut gathered = Gathered::default();
-        for (index, item) in items.iter().enumerate().filter(|(_, item)| item.may_write()) {
+        for (index, item) in items.iter().enumerate() {
             gathered.add(index, &item.plan.kafka);
         }
         let secrets: Vec<_> = items
             .iter_mut()
-            .filter(|item| item.may_write() && item.plan.secret != SecretStep::Keep)
+            .filter(|item| item.plan.secret != SecretStep::Keep)
             .map(|item| self.write_secret(item, now))
             .collect();
         let secrets = stream::iter(secrets).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>();
@@ -213,9 +229,9 @@ impl Context {
             match self.secrets.find(&user).await {
                 Ok(None) => {}
                 Ok(Some(found)) => self.plan_again(item, found, now),
-                Err(problem) => item.fail(problem),
+                Err(problem) => return item.fail_secret(problem),
             }
-            if !item.may_write() {
+            if item.plan.secret == SecretStep::Keep {
                 return;
             }
         }
@@ -227,7 +243,7 @@ impl Context {
         };
         match self.secrets.write(&target, now).await {
             Ok(password) => item.password = password,
-            Err(problem) => item.fail(problem),
+            Err(problem) => item.fail_secret(problem),
         }
     }
 
@@ -236,9 +252,6 @@ impl Context {
         let Some(user) = item.seen.user.clone() else { return };
         item.seen.secret = Some(found);
         item.plan = plan::plan(&user, &item.seen.observed(), &self.settings.rules, now);
-        if let Some(problem) = item.plan.problem.clone() {
-            item.fail(problem);
-        }
     }
 
     async fn write_status(&self, item: &mut Item, now: Timestamp) {
@@ -248,12 +261,13 @@ impl Context {
         };
         let lost = *self.kafka_lost.lock().unwrap_or_else(PoisonError::into_inner);
         let away = lost.map(|since| since.elapsed());
-        if item.problem.as_ref().is_some_and(|problem| status::is_passing(problem, away)) {
+        let problem = item.problem();
+        if problem.is_some() && item.problems().all(|problem| status::is_passing(problem, away)) {
             return;
         }
-        let wanted = status::of(user, &self.settings.rules.secret_prefix, item.problem.as_ref(), now);
+        let wanted = status::of(user, self.own_secret(user), problem.as_ref(), now);
         // What was written last says otherwise, whatever the watch shows.
-        let corrects = item.problem.is_none() && self.complained().contains(&item.name);
+        let corrects = problem.is_none() && self.complained().contains(&item.name);
         if user.status.as_ref() == Some(&wanted) && !corrects {
             return;
         }
@@ -261,15 +275,23 @@ impl Context {
         let live: Option<Value> = seen.and_then(|status| serde_json::to_value(status).ok());
         let key = ObjectRef::new(self.settings.namespace.as_str(), item.name.as_str());
         let _permit = self.requests.acquire().await;
-        if item.problem.is_some() {
+        if problem.is_some() {
             // Also when no answer comes.
             self.complained().insert(item.name.clone());
         }
         if let Err(error) = self.applier.patch_status::<KafkaUser>(&key, live.as_ref(), &wanted).await {
             item.fail(Problem { reason: reasons::INTERNAL_ERROR, message: error.to_string(), retry: true });
-        } else if item.problem.is_none() {
+        } else if problem.is_none() {
             self.complained().remove(&item.name);
         }
+    }
+
+    /// The name of a user's Secret, when there is one that is the user's.
+    fn own_secret(&self, user: &KafkaUser) -> Option<String> {
+        let name = ownership::secret_name(user, &self.settings.rules.secret_prefix)?;
+        let view = self.observer.secrets.of(&user.name_any())?;
+        let (_, owner) = view.owner.as_ref()?;
+        (Some(owner) == user.metadata.uid.as_ref()).then_some(name)
     }
 
     fn complained(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -277,10 +299,12 @@ impl Context {
     }
 }
 
-/// Passwords that Kafka has to be told, or has to lose.
+/// Passwords that Kafka has to be told, or has to lose. A user that keeps its resource keeps its login until its Secret is
+/// as planned; what is wrong with its rights is no reason to wait.
 fn password_changes(items: &[Item]) -> Vec<PasswordChange> {
     let mut changes = Vec::new();
-    for (index, item) in items.iter().enumerate().filter(|(_, item)| item.may_write()) {
+    let ready = |item: &Item| item.seen.user.is_none() || !item.secret_failed;
+    for (index, item) in items.iter().enumerate().filter(|(_, item)| ready(item)) {
         let user = item.name.clone();
         if item.plan.kafka.delete_password {
             changes.push(PasswordChange { index, user, password: None });
@@ -296,10 +320,10 @@ fn password_changes(items: &[Item]) -> Vec<PasswordChange> {
 
 /// Tells the log of users that are not as asked for; of many with the same problem in one line.
 fn tell(items: &[Item]) {
-    let mut problems: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut problems: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for item in items {
-        if let Some(problem) = &item.problem {
-            problems.entry((problem.reason, &problem.message)).or_default().push(&item.name);
+        if let Some(problem) = item.problem() {
+            problems.entry((problem.reason, problem.message)).or_default().push(&item.name);
         }
     }
     for ((reason, problem), users) in problems {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::annotations;
 use api::names::keys;
 use issuer::Authority;
 use k8s_openapi::api::core::v1::Secret;
@@ -25,6 +26,14 @@ pub struct ClientsCa {
     pub text: String,
     /// [`secret::hash`] of that text.
     pub hash: u64,
+    /// Whether every node of the cluster trusts it, as far as the cluster operator tells.
+    pub trusted: bool,
+}
+
+/// What is kept of one of the two Secrets.
+struct Part {
+    text: Option<PrivateKeyPem>,
+    trusted_by_all: Option<String>,
 }
 
 /// The clients CA, or what is wrong with it.
@@ -44,7 +53,11 @@ pub fn follow(
                 .fields(&format!("metadata.name={name}"))
                 .start(shutdown, move |secret: Secret| {
                     let bytes = secret.data.unwrap_or_default().remove(key).map(|bytes| bytes.0);
-                    Some(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(PrivateKeyPem::new))
+                    let annotations = secret.metadata.annotations.unwrap_or_default();
+                    Some(Part {
+                        text: bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(PrivateKeyPem::new),
+                        trusted_by_all: annotations.get(annotations::TRUSTED_BY_ALL_PODS).cloned(),
+                    })
                 });
         let notify = notify.clone();
         cache.on_change(move |_| {
@@ -75,17 +88,20 @@ pub fn follow(
     receiver
 }
 
-type Entry = Cache<Option<PrivateKeyPem>>;
+type Entry = Cache<Part>;
 
 fn load(certificate: (&str, &Entry), key: (&str, &Entry)) -> Current {
     let text_of = |(name, cache): (&str, &Entry), entry: &str| {
         let found = cache.list().into_iter().next().ok_or(format!("Secret {name} does not exist"))?;
-        let text = (*found).clone().ok_or(format!("Secret {name} has no key {entry}"))?;
+        let text = found.text.clone().ok_or(format!("Secret {name} has no key {entry}"))?;
         Ok::<PrivateKeyPem, String>(text)
     };
     let text = text_of(certificate, keys::CA_CRT)?.expose().to_owned();
     let key_pem = text_of(key, keys::CA_KEY)?;
     let authority = Authority::load(&CertificatePem::new(text.as_str()), &key_pem)
         .map_err(|error| format!("Secrets {} and {}: {error}", certificate.0, key.0))?;
-    Ok(Arc::new(ClientsCa { authority, hash: secret::hash(&text), text }))
+    let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
+    // Where nobody tells, as with an operator that runs alone, nobody waits.
+    let trusted = told.is_none_or(|thumbprint| thumbprint == authority.info().sha256_thumbprint);
+    Ok(Arc::new(ClientsCa { authority, hash: secret::hash(&text), text, trusted }))
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::KafkaUser;
 use api::labels;
+use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    apart::apart,
     apply::Applier,
     env::Namespaces,
     kafka as kafka_connection,
     metrics::Metrics,
     queue::Queue,
+    report,
     server::{Gate, Health, Heartbeat},
     watch::{Cache, Event, Watch},
 };
@@ -35,6 +37,8 @@ const LINGER: Duration = Duration::from_millis(15);
 const PULSE: Duration = Duration::from_secs(10);
 /// How long the first look waits for Kafka, before users are told that it cannot be reached.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
+/// Reading Kafka's side user by user takes at most one part in so many of the time.
+const SLOWER: u32 = 10;
 /// Pause between attempts to read Kafka's side for the first time.
 const FIRST_READ_PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,7 +65,10 @@ impl Operator {
         let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
         let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
             .labels(settings.selector.to_query().as_deref())
+            .within(&settings.limits)
             .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
+        let applier = Applier::new(client.clone());
+        report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
         let prefix = settings.rules.secret_prefix.clone();
         let views = prefix.clone();
         let secrets = Watch::<Secret>::namespaced(client, &namespaces)
@@ -69,7 +76,7 @@ impl Operator {
             .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
         let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
         let requests = Arc::new(Semaphore::new(IN_FLIGHT));
-        let passwords = Passwords::follow(client, &settings.namespace, Arc::clone(&requests), shutdown);
+        let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
         let observer = Observer {
             namespace: settings.namespace.clone(),
             selector: settings.selector.clone(),
@@ -82,7 +89,7 @@ impl Operator {
             requests: Arc::clone(&requests),
         };
         let context = Arc::new(Context::new(
-            Applier::new(client.clone()),
+            applier,
             admin.clone(),
             metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
             observer,
@@ -185,6 +192,12 @@ impl Controller {
                 enqueue(event.key().name.clone());
             }
         });
+        let enqueue = self.enqueue();
+        self.users.on_unreadable(move |key, unreadable| {
+            if unreadable.is_none() {
+                enqueue(key.name.clone());
+            }
+        });
         self.context.observer.passwords.on_change(self.enqueue());
         let (enqueue, secrets) = (self.enqueue(), Arc::clone(&self.context.observer.secrets));
         self.secrets.on_change(move |event| {
@@ -257,17 +270,17 @@ impl Controller {
             }
             let (context, queue) = (Arc::clone(&self.context), self.queue.clone());
             running.spawn(async move {
-                // A batch that panics must not keep its users for ever.
-                let names = batch.clone();
-                let work = tokio::spawn(async move { context.run(batch).await });
-                let results = match work.await {
-                    Ok(results) => results,
-                    Err(error) => {
-                        tracing::error!(%error, "work on a batch of users was interrupted");
-                        names.into_iter().map(|name| (name, true)).collect()
-                    }
+                let work = |names| {
+                    let context = Arc::clone(&context);
+                    async move { context.run(names).await }
                 };
-                for (name, again) in results {
+                // What a fault of the operator interrupts must not be kept for ever.
+                let (results, interrupted) = apart(batch, work).await;
+                let interrupted = interrupted.into_iter().map(|user| {
+                    tracing::error!(%user, "work on a user was interrupted by a fault of the operator");
+                    (user, true)
+                });
+                for (name, again) in results.into_iter().flatten().chain(interrupted) {
                     if again {
                         queue.failed(&name);
                     } else {
@@ -305,16 +318,34 @@ fn concerns_us(event: &Event<'_, KafkaUser>) -> bool {
 
 /// Reads Kafka's side again and again, and has users looked at that are otherwise than they were.
 async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: CancellationToken) {
-    let mut complained = false;
+    let (mut complained, mut slow) = (false, false);
     let snapshot = &context.observer.snapshot;
+    // Under both names that a user may have.
+    let usernames = || {
+        let mut all = snapshot.usernames();
+        for key in context.observer.users.keys() {
+            all.insert(format!("CN={}", key.name));
+            all.insert(key.name);
+        }
+        all
+    };
     let work = async {
         loop {
-            let pause = if snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
+            let mut pause = if snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
             let admin = context.admin.borrow().clone();
             if let Some(admin) = admin {
                 let begun = Instant::now();
-                match kafka::read(&admin, context.settings.rules.acls_supported).await {
+                match kafka::read(&admin, context.settings.rules.acls_supported, usernames).await {
                     Ok(reading) => {
+                        if reading.user_by_user {
+                            // So many requests must not be all that the brokers do.
+                            pause = pause.max(begun.elapsed() * SLOWER);
+                            if !std::mem::replace(&mut slow, true) {
+                                tracing::warn!(
+                                    "the ACLs are too many for one answer: they are read user by user, and those of users without a KafkaUser are not seen"
+                                );
+                            }
+                        }
                         let first = !snapshot.is_loaded();
                         let changed = snapshot.replace(reading, begun);
                         context.kafka_answered();

@@ -1,9 +1,10 @@
 //! Kafka's side: one snapshot of ACLs, quotas and SCRAM credentials, kept fresh, and corrected by the operator's own writes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream};
 use kafka_admin::{
     AclBinding, AclFilter, AclOperation, Admin, AdminError, ErrorCode, PatternType, Permission, QuotaEntity,
     QuotaName, ResourceType, ScramMechanism,
@@ -14,6 +15,8 @@ use pki::Password;
 pub const SCRAM_ITERATIONS: i32 = 4096;
 /// A reading may be older than a write that was answered shortly before: brokers learn of writes with a delay.
 const SETTLING: Duration = Duration::from_secs(5);
+/// Users whose rules are read at the same time, where all rules are too many for one answer.
+const READS: usize = 8;
 
 /// One ACL, without the principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +24,11 @@ pub struct Rule {
     /// Kind of the resource.
     pub resource_type: ResourceType,
     /// Name of the resource.
-    pub resource_name: Box<str>,
+    pub resource_name: Arc<str>,
     /// How the name is meant.
     pub pattern: PatternType,
     /// From where; `*` for anywhere.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// What.
     pub operation: AclOperation,
     /// Allow or deny.
@@ -37,7 +40,7 @@ impl Rule {
     pub fn binding(&self, username: &str) -> AclBinding {
         AclBinding {
             resource_type: self.resource_type,
-            resource_name: self.resource_name.to_string(),
+            resource_name: Arc::clone(&self.resource_name),
             pattern: self.pattern,
             principal: format!("User:{username}"),
             host: self.host.to_string(),
@@ -49,7 +52,7 @@ impl Rule {
     pub(crate) fn of(binding: &AclBinding) -> Self {
         Self {
             resource_type: binding.resource_type,
-            resource_name: binding.resource_name.as_str().into(),
+            resource_name: Arc::clone(&binding.resource_name),
             pattern: binding.pattern,
             host: binding.host.as_str().into(),
             operation: binding.operation,
@@ -131,6 +134,11 @@ impl Snapshot {
         self.lock().loaded
     }
 
+    /// All user names that have something in Kafka.
+    pub fn usernames(&self) -> HashSet<String> {
+        self.lock().users.keys().cloned().collect()
+    }
+
     /// Names of the KafkaUsers that what is in Kafka belongs to.
     pub fn names(&self) -> HashSet<String> {
         self.lock().users.keys().filter_map(|username| resource_name(username)).map(str::to_owned).collect()
@@ -204,26 +212,46 @@ impl Snapshot {
 pub struct Reading {
     users: HashMap<String, Held>,
     acls_supported: bool,
+    /// Whether the rules were too many for one answer.
+    pub user_by_user: bool,
 }
 
-/// Reads ACLs, quotas and credentials: three requests, however many users there are.
-pub async fn read(admin: &Admin, acls: bool) -> Result<Reading, AdminError> {
+impl Reading {
+    /// What a user name has.
+    pub fn held(&self, username: &str) -> Option<&Held> {
+        self.users.get(username)
+    }
+
+    fn add_rules(&mut self, bindings: BTreeSet<AclBinding>) {
+        self.acls_supported = true;
+        for binding in bindings {
+            if let Some(username) = binding.principal.strip_prefix("User:") {
+                self.users.entry(username.to_owned()).or_default().rules.insert(Rule::of(&binding));
+            }
+        }
+    }
+}
+
+/// Reads ACLs, quotas and credentials: three requests, however many users there are. Rules that are too many for one answer
+/// are read user by user, for the names that `usernames` has: what belongs to nobody is not seen then.
+pub async fn read(
+    admin: &Admin,
+    acls: bool,
+    usernames: impl Fn() -> HashSet<String>,
+) -> Result<Reading, AdminError> {
     let bindings = async { if acls { Some(admin.describe_acls(AclFilter::any()).await) } else { None } };
     let (bindings, quotas, scram) =
         tokio::join!(bindings, admin.describe_client_quotas(), admin.describe_scram_credentials());
     let mut reading = Reading::default();
     match bindings {
         None => {}
-        Some(Ok(bindings)) => {
-            reading.acls_supported = true;
-            for binding in bindings {
-                if let Some(username) = binding.principal.strip_prefix("User:") {
-                    reading.users.entry(username.to_owned()).or_default().rules.insert(Rule::of(&binding));
-                }
-            }
-        }
+        Some(Ok(bindings)) => reading.add_rules(bindings),
         // A cluster without an authorizer has no ACLs; users without rules are fine there.
         Some(Err(error)) if error.kafka_error().is_some_and(|e| e.code == ErrorCode::SECURITY_DISABLED) => {}
+        Some(Err(AdminError::TooLong { .. })) => {
+            reading.user_by_user = true;
+            read_user_by_user(admin, usernames(), &mut reading).await?;
+        }
         Some(Err(error)) => return Err(error),
     }
     for (entity, values) in quotas? {
@@ -242,6 +270,30 @@ pub async fn read(admin: &Admin, acls: bool) -> Result<Reading, AdminError> {
     Ok(reading)
 }
 
+/// Reads the rules of each user with a request of its own.
+async fn read_user_by_user(
+    admin: &Admin,
+    usernames: HashSet<String>,
+    reading: &mut Reading,
+) -> Result<(), AdminError> {
+    let read = stream::iter(usernames).map(|username| async move {
+        let rules = admin.describe_acls(AclFilter::principal(format!("User:{username}"))).await;
+        (username, rules)
+    });
+    let mut read = std::pin::pin!(read.buffer_unordered(READS));
+    while let Some((username, rules)) = read.next().await {
+        match rules {
+            Ok(rules) => reading.add_rules(rules),
+            Err(AdminError::TooLong { .. }) => {
+                tracing::warn!(%username, "the ACLs of a user are too long to be read: remove some with Kafka's tools");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    reading.acls_supported = true;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -252,6 +304,7 @@ mod tests {
         Reading {
             users: users.iter().map(|name| ((*name).to_owned(), held.clone())).collect(),
             acls_supported: true,
+            user_by_user: false,
         }
     }
 

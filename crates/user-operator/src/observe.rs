@@ -47,11 +47,17 @@ pub struct Seen {
     pub secret: Option<Arc<SecretView>>,
     kafka: Option<UserInKafka>,
     authority: Option<Result<u64, String>>,
+    untrusted_yet: bool,
     desired_password: Option<Result<Password, Problem>>,
     acknowledged: Option<Password>,
 }
 
 impl Observer {
+    /// Whether there is a resource for the user of this name that cannot be read.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.users.unreadable(&ObjectRef::new(self.namespace.as_str(), name)).is_some()
+    }
+
     /// Looks at the user of this name.
     pub async fn observe(&self, name: &str) -> Seen {
         let key = ObjectRef::new(self.namespace.as_str(), name);
@@ -60,15 +66,15 @@ impl Observer {
             Some(user) if !plan::is_paused(user) => self.passwords.desired(user).await,
             _ => None,
         };
-        let authority = self.authority.borrow().as_ref().map(|current| match current {
-            Ok(ca) => Ok(ca.hash),
-            Err(problem) => Err(problem.clone()),
-        });
+        let current = self.authority.borrow().clone();
+        let untrusted_yet = matches!(&current, Some(Ok(ca)) if !ca.trusted);
+        let authority = current.map(|current| current.map(|ca| ca.hash));
         Seen {
             user,
             secret: self.secrets.of(name),
             kafka: self.snapshot.user(name),
             authority,
+            untrusted_yet,
             desired_password,
             acknowledged: self.snapshot.password(name),
         }
@@ -105,6 +111,7 @@ impl Seen {
             secret: self.secret.as_deref(),
             kafka: self.kafka.clone(),
             authority: self.authority.clone(),
+            untrusted_yet: self.untrusted_yet,
             desired_password: self.desired_password.clone(),
             acknowledged: self.acknowledged.as_ref(),
         }

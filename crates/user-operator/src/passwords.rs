@@ -8,7 +8,7 @@ use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::{KafkaUser, labels};
 use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
-use kube::Client;
+use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::{self, Remembered};
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::Problem;
+use crate::settings::Settings;
 
 /// What a Secret says under the keys that are referred to.
 type Entries = BTreeMap<String, Result<Password, Flaw>>;
@@ -28,7 +29,20 @@ enum Flaw {
     Missing,
     NotText,
     Empty,
+    /// The Secret was made for something else than passwords of users.
+    OtherUse,
 }
+
+/// Types of Secrets of which nothing is a password of a user.
+const OTHER_TYPES: [&str; 7] = [
+    "kubernetes.io/service-account-token",
+    "bootstrap.kubernetes.io/token",
+    "kubernetes.io/dockercfg",
+    "kubernetes.io/dockerconfigjson",
+    "kubernetes.io/ssh-auth",
+    "kubernetes.io/tls",
+    "helm.sh/release.v1",
+];
 
 /// The passwords. One for the whole process.
 pub struct Passwords {
@@ -39,6 +53,10 @@ pub struct Passwords {
     requests: Arc<Semaphore>,
     copies: Remembered<Entries>,
     references: Arc<Mutex<References>>,
+    /// Put before the names of the users' Secrets.
+    prefix: String,
+    /// Secrets with the keys of the operator and of the authority that it signs with, by name.
+    operators_own: Vec<String>,
 }
 
 /// Who refers to what.
@@ -101,14 +119,19 @@ impl Passwords {
     /// Starts the watch; it ends with `shutdown`.
     pub fn follow(
         client: &Client,
-        namespace: &str,
+        settings: &Settings,
         requests: Arc<Semaphore>,
         shutdown: &CancellationToken,
     ) -> Self {
-        let namespaces = Namespaces::Some(vec![namespace.to_owned()]);
+        let namespace = &settings.namespace;
+        let namespaces = Namespaces::Some(vec![namespace.clone()]);
         let selector = format!("{}!=KafkaUser", labels::KIND);
+        let identity = settings.kafka.tls.as_ref().and_then(|tls| tls.identity.as_ref());
+        let own = identity.map(|identity| &identity.secret).into_iter().chain([&settings.ca_key_secret]);
         Self {
-            namespace: namespace.to_owned(),
+            prefix: settings.rules.secret_prefix.clone(),
+            operators_own: own.filter(|_| settings.ca_namespace == *namespace).cloned().collect(),
+            namespace: namespace.clone(),
             versions: foreign::versions::<Secret>(client, &namespaces, &selector, shutdown),
             applier: Applier::new(client.clone()),
             requests,
@@ -148,14 +171,14 @@ impl Passwords {
     /// The password that a resource refers to, or what is wrong with the reference; `None` when it refers to none.
     pub async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Problem>> {
         Some(match reference_of(user)? {
-            Ok(reference) => self.read(&reference).await,
+            Ok(reference) => self.read(user, &reference).await,
             Err(problem) => Err(problem),
         })
     }
 
-    async fn read(&self, reference: &SecretKeySelector) -> Result<Password, Problem> {
+    async fn read(&self, user: &KafkaUser, reference: &SecretKeySelector) -> Result<Password, Problem> {
         let SecretKeySelector { name, key, .. } = reference;
-        let entry = self.entry(name, key).await.map_err(|error| Problem {
+        let entry = self.entry(user, name, key).await.map_err(|error| Problem {
             reason: reasons::INTERNAL_ERROR,
             message: format!("the Secret with the password cannot be read: {error}"),
             retry: true,
@@ -172,22 +195,44 @@ impl Passwords {
             Some(Err(Flaw::Empty)) => {
                 Err(Problem::invalid(format!("the key {key} of Secret {name} is empty")))
             }
+            Some(Err(Flaw::OtherUse)) => Err(Problem::invalid(format!(
+                "the Secret {name} was not made for passwords of users: nothing of it is taken; put the password into a Secret of type \
+                 Opaque without the label {}",
+                labels::KIND
+            ))),
         }
     }
 
-    async fn entry(&self, secret: &str, key: &str) -> Result<Option<Result<Password, Flaw>>, ApplyError> {
+    async fn entry(
+        &self,
+        user: &KafkaUser,
+        secret: &str,
+        key: &str,
+    ) -> Result<Option<Result<Password, Flaw>>, ApplyError> {
+        let may_be_taken = |found: &Secret| {
+            // A user may have what it has already.
+            let own = secret == format!("{}{}", self.prefix, user.name_any())
+                && found
+                    .owner_references()
+                    .iter()
+                    .any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
+            own || !self.operators_own.iter().any(|name| name == secret) && is_for_passwords(found)
+        };
+        let taken = |found: &Secret, key: &str| {
+            if may_be_taken(found) { entry_of(found, key) } else { Err(Flaw::OtherUse) }
+        };
         let object = ObjectRef::new(self.namespace.as_str(), secret);
         let Some(version) = self.versions.get(&object) else {
             // There is none; or it is a user's, whose changes nobody announces: then it is read every time.
             let _permit = self.requests.acquire().await;
             let found = self.applier.get::<Secret>(&object).await?;
-            return Ok(found.map(|found| entry_of(&found, key)));
+            return Ok(found.map(|found| taken(&found, key)));
         };
         for _ in 0..2 {
             let keys = lock(&self.references).keys_of(secret);
             let keep = |found: Secret| {
                 let all = keys.iter().map(String::as_str).chain([key]);
-                all.map(|key| (key.to_owned(), entry_of(&found, key))).collect::<Entries>()
+                all.map(|key| (key.to_owned(), taken(&found, key))).collect::<Entries>()
             };
             let _permit = self.requests.acquire().await;
             let Some(copy) = self.copies.get(&object, &version, &self.applier, keep).await? else {
@@ -201,6 +246,13 @@ impl Passwords {
         }
         Ok(None)
     }
+}
+
+/// Whether a Secret may hold a password that somebody chose for a user. Those of operators hold the keys of authorities and
+/// nodes, and the credentials of other users: who may write KafkaUsers would get them into a Secret that it can read.
+fn is_for_passwords(secret: &Secret) -> bool {
+    let of_operators = secret.labels().contains_key(labels::KIND);
+    !of_operators && secret.type_.as_deref().is_none_or(|kind| !OTHER_TYPES.contains(&kind))
 }
 
 fn entry_of(secret: &Secret, key: &str) -> Result<Password, Flaw> {
@@ -248,5 +300,23 @@ mod tests {
         assert_eq!(entry_of(&secret, "empty"), Err(Flaw::Empty));
         assert_eq!(entry_of(&secret, "bytes"), Err(Flaw::NotText));
         assert_eq!(entry_of(&secret, "other"), Err(Flaw::Missing));
+    }
+
+    #[test]
+    fn secrets_of_operators_and_of_kubernetes_hold_no_passwords() {
+        let may = |labels: serde_json::Value, kind: &str| {
+            let secret = serde_json::json!({"metadata": {"labels": labels}, "type": kind});
+            is_for_passwords(&serde_json::from_value(secret).unwrap())
+        };
+        assert!(
+            may(serde_json::json!({"team": "a"}), "Opaque")
+                && may(serde_json::json!({}), "kubernetes.io/basic-auth")
+        );
+        for kind in ["Kafka", "KafkaUser", "KafkaConnect"] {
+            assert!(!may(serde_json::json!({labels::KIND: kind}), "Opaque"), "{kind}");
+        }
+        for kind in OTHER_TYPES {
+            assert!(!may(serde_json::json!({}), kind), "{kind}");
+        }
     }
 }

@@ -1,28 +1,24 @@
 //! What has to be done about one user. Pure: the resource and what was seen in, a plan out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use api::conditions::reasons;
-use api::kafka_user::{
-    AclOperation as WantedOperation, AclPatternType, AclResourceType, AclRule, AclRuleType,
-    KafkaUserAuthenticationType, KafkaUserQuotas,
-};
+use api::kafka_user::KafkaUserAuthenticationType;
 use api::names::keys;
-use api::{KafkaUser, annotations, labels};
+use api::{KafkaUser, annotations};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kafka_admin::{AclBinding, AclOperation, PatternType, Permission, QuotaEntity, ResourceType};
+use kafka_admin::{AclBinding, QuotaEntity};
 use kube::ResourceExt;
 use pki::{LeafReason, Password};
 
-use crate::kafka::{Held, Quotas, Rule, SCRAM_ITERATIONS, UserInKafka};
+use crate::kafka::{Held, SCRAM_ITERATIONS, UserInKafka};
+use crate::ownership::was_made_for;
+use crate::rights::{self, Rights};
 use crate::secret::{Certificate, Metadata, SecretView};
 use crate::settings::Rules;
 
 /// The longest common name of a certificate (X.520).
 const MAX_COMMON_NAME: usize = 64;
-/// The only name that Kafka knows for the cluster as a resource.
-const CLUSTER_RESOURCE: &str = "kafka-cluster";
 
 /// Why a user cannot be as asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +36,21 @@ impl Problem {
     pub fn invalid(message: impl Into<String>) -> Self {
         Self { reason: reasons::INVALID_RESOURCE, message: message.into(), retry: false }
     }
+
+    /// Several problems of one user as one: with the reason of the first, and all messages.
+    pub fn joined<'a>(problems: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut all = problems.into_iter();
+        let mut joined = all.next()?.clone();
+        let mut messages = vec![joined.message.clone()];
+        for problem in all {
+            joined.retry |= problem.retry;
+            if !messages.contains(&problem.message) {
+                messages.push(problem.message.clone());
+            }
+        }
+        joined.message = messages.join("; ");
+        Some(joined)
+    }
 }
 
 /// What was seen of one user.
@@ -51,6 +62,8 @@ pub struct Observed<'a> {
     pub kafka: Option<UserInKafka>,
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
     pub authority: Option<Result<u64, String>>,
+    /// Whether some node of the cluster does not trust the clients CA yet, as far as that is known.
+    pub untrusted_yet: bool,
     /// The password that the resource refers to, or what is wrong with the reference.
     pub desired_password: Option<Result<Password, Problem>>,
     /// The password that Kafka is known to have.
@@ -119,8 +132,8 @@ pub struct Plan {
     pub secret: SecretStep,
     /// Kafka.
     pub kafka: KafkaChanges,
-    /// What stands in the way; if set, nothing is done.
-    pub problem: Option<Problem>,
+    /// What stands in the way of a part of it; the other parts are done.
+    pub problems: Vec<Problem>,
     /// Labels and annotations of the Secret.
     pub metadata: Option<Metadata>,
 }
@@ -128,7 +141,12 @@ pub struct Plan {
 impl Plan {
     /// Everything stays.
     fn nothing() -> Self {
-        Self { secret: SecretStep::Keep, kafka: KafkaChanges::default(), problem: None, metadata: None }
+        Self {
+            secret: SecretStep::Keep,
+            kafka: KafkaChanges::default(),
+            problems: Vec::new(),
+            metadata: None,
+        }
     }
 
     /// Whether nothing has to be done.
@@ -145,15 +163,6 @@ pub fn authentication(user: &KafkaUser) -> Option<KafkaUserAuthenticationType> {
 /// The user's name in Kafka.
 pub fn username(user: &KafkaUser) -> String {
     if by_certificate(user) { format!("CN={}", user.name_any()) } else { user.name_any() }
-}
-
-/// Name of the Secret, for users that have one.
-pub fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
-    matches!(
-        authentication(user),
-        Some(KafkaUserAuthenticationType::Tls | KafkaUserAuthenticationType::ScramSha512)
-    )
-    .then(|| format!("{prefix}{}", user.name_any()))
 }
 
 fn by_certificate(user: &KafkaUser) -> bool {
@@ -175,10 +184,12 @@ pub fn plan(user: &KafkaUser, observed: &Observed<'_>, rules: &Rules, now: Times
     }
     match try_plan(user, observed, rules, now) {
         Ok(plan) => plan,
-        Err(problem) => Plan { problem: Some(problem), ..Plan::nothing() },
+        Err(problem) => Plan { problems: vec![problem], ..Plan::nothing() },
     }
 }
 
+/// The parts of a user do not wait for each other: its certificate or password is looked after while its rights are
+/// refused, and rights are taken away while no certificate can be made. An error stops all parts.
 fn try_plan(
     user: &KafkaUser,
     observed: &Observed<'_>,
@@ -194,38 +205,77 @@ fn try_plan(
             name.chars().count()
         )));
     }
-    let metadata = Metadata::of(user).map_err(|error| Problem::invalid(error.to_string()))?;
-    let wanted_rules = wanted_rules(user, rules, observed)?;
-    let wanted_quotas = user.spec.quotas.as_ref().map(wanted_quotas).transpose()?.unwrap_or_default();
-    let secret = match authentication(user) {
-        Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, rules, &metadata, now)?,
-        Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, &metadata)?,
-        Some(KafkaUserAuthenticationType::TlsExternal) | None => match observed.secret {
-            Some(view) if was_made_for(view, &name) => SecretStep::Delete,
-            _ => SecretStep::Keep,
-        },
-    };
-    let mut changes = KafkaChanges::default();
+    let metadata = Metadata::of(user).map_err(|error| Problem::invalid(error.to_string()));
+    let rights = rights::wanted(user, rules, observed);
+    // A user that was never as asked for gets nothing before its resource is in order.
+    if observed.secret.is_none() {
+        rights.as_ref().map_err(Clone::clone)?;
+        metadata.as_ref().map_err(Clone::clone)?;
+    }
+    let mut plan = Plan::nothing();
+    let secret = metadata.and_then(|metadata| {
+        let step = secret_step(user, observed, rules, &metadata, now)?;
+        plan.metadata = Some(metadata);
+        Ok(step)
+    });
     if let Some(kafka) = &observed.kafka {
-        let plain = &name;
-        let with_certificate = format!("CN={name}");
-        let nothing = (BTreeSet::new(), Quotas::new());
-        let wanted = (wanted_rules, wanted_quotas);
-        let (certificate, other) =
-            if by_certificate(user) { (&wanted, &nothing) } else { (&nothing, &wanted) };
-        difference(&with_certificate, &kafka.certificate, certificate, kafka.acls_supported, &mut changes);
-        difference(plain, &kafka.plain, other, kafka.acls_supported, &mut changes);
-        if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
-            let known = observed.secret.and_then(|view| view.password.as_ref());
-            // A password that somebody else set shows only when it has other rounds than ours.
-            changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
-                || matches!(secret, SecretStep::Password(_)) && known.is_none()
-                || wanted_password(&secret, observed) != observed.acknowledged;
-        } else {
-            changes.delete_password = kafka.plain.scram.is_some();
+        let changes = &mut plan.kafka;
+        if let Ok(rights) = &rights {
+            let certificate_name = format!("CN={name}");
+            let certificate = (certificate_name.as_str(), &kafka.certificate);
+            let plain = (name.as_str(), &kafka.plain);
+            let (ours, other) =
+                if by_certificate(user) { (certificate, plain) } else { (plain, certificate) };
+            difference(ours.0, ours.1, rights, kafka.acls_supported, changes);
+            // Until a user can log in under its new name, it works under the old one.
+            if secret.is_ok() {
+                difference(other.0, other.1, &Rights::default(), kafka.acls_supported, changes);
+            }
+        }
+        if let Ok(secret) = &secret {
+            password_changes(user, secret, observed, kafka, changes);
         }
     }
-    Ok(Plan { secret, kafka: changes, problem: None, metadata: Some(metadata) })
+    for problem in [secret.as_ref().err(), rights.as_ref().err()].into_iter().flatten() {
+        plan.problems.push(problem.clone());
+    }
+    plan.secret = secret.unwrap_or(SecretStep::Keep);
+    Ok(plan)
+}
+
+fn secret_step(
+    user: &KafkaUser,
+    observed: &Observed<'_>,
+    rules: &Rules,
+    metadata: &Metadata,
+    now: Timestamp,
+) -> Result<SecretStep, Problem> {
+    match authentication(user) {
+        Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, rules, metadata, now),
+        Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, metadata),
+        Some(KafkaUserAuthenticationType::TlsExternal) | None => Ok(match observed.secret {
+            Some(view) if was_made_for(view, &user.name_any()) => SecretStep::Delete,
+            _ => SecretStep::Keep,
+        }),
+    }
+}
+
+fn password_changes(
+    user: &KafkaUser,
+    secret: &SecretStep,
+    observed: &Observed<'_>,
+    kafka: &UserInKafka,
+    changes: &mut KafkaChanges,
+) {
+    if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
+        let known = observed.secret.and_then(|view| view.password.as_ref());
+        // A password that somebody else set shows only when it has other rounds than ours.
+        changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
+            || matches!(secret, SecretStep::Password(_)) && known.is_none()
+            || wanted_password(secret, observed) != observed.acknowledged;
+    } else {
+        changes.delete_password = kafka.plain.scram.is_some();
+    }
 }
 
 /// What has to be removed for a name for which the watch shows no resource.
@@ -243,7 +293,7 @@ pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource:
         Whereabouts::Relabelled => {}
         Whereabouts::Ours => return plan,
         Whereabouts::Unknown(why) => {
-            plan.problem = Some(Problem {
+            plan.problems.push(Problem {
                 reason: reasons::INTERNAL_ERROR,
                 message: format!("cannot tell whether KafkaUser {name} is gone: {why}"),
                 retry: true,
@@ -253,34 +303,12 @@ pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource:
     }
     let ignored = rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
     if let (Some(kafka), false) = (&observed.kafka, ignored) {
-        let changes = &mut plan.kafka;
-        let nothing = (BTreeSet::new(), Quotas::new());
+        let (changes, nothing) = (&mut plan.kafka, Rights::default());
         difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
         difference(name, &kafka.plain, &nothing, kafka.acls_supported, changes);
         changes.delete_password = kafka.plain.scram.is_some();
     }
     plan
-}
-
-/// Whether a user operator made a Secret for the user of this name.
-fn was_made_for(view: &SecretView, name: &str) -> bool {
-    view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
-}
-
-/// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
-/// of the Secret that exists under the name of the user's. One that lost its labels still names its owner.
-pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Problem> {
-    let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
-    let owners = metadata.owner_references.iter().flatten();
-    let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
-    let made_for_users = owned || kind.is_some_and(|kind| kind == "KafkaUser");
-    (!made_for_users).then(|| Problem {
-        reason: reasons::RESOURCE_CONFLICT,
-        message: format!(
-            "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
-        ),
-        retry: true,
-    })
 }
 
 fn wanted_password<'a>(step: &'a SecretStep, observed: &Observed<'a>) -> Option<&'a Password> {
@@ -293,7 +321,7 @@ fn wanted_password<'a>(step: &'a SecretStep, observed: &Observed<'a>) -> Option<
 fn difference(
     username: &str,
     held: &Held,
-    (rules, quotas): &(BTreeSet<Rule>, Quotas),
+    Rights { rules, quotas }: &Rights,
     acls_supported: bool,
     changes: &mut KafkaChanges,
 ) {
@@ -357,6 +385,10 @@ fn certificate_step(
     if view.force_renew() && matches!(observed.authority, Some(Ok(_))) {
         why.push(LeafReason::Forced);
     }
+    // A new certificate would be refused by the nodes that do not trust its authority yet. The old one is good everywhere.
+    if observed.untrusted_yet && matches!(view.certificate, Certificate::Valid(until) if until > now) {
+        why.clear();
+    }
     if !why.is_empty() {
         return Ok(SecretStep::Issue { validity_days, reasons: why });
     }
@@ -400,88 +432,19 @@ fn password_step(
     Ok(SecretStep::Password(desired.cloned().or_else(|| view.password.clone())))
 }
 
-fn wanted_rules(user: &KafkaUser, rules: &Rules, observed: &Observed<'_>) -> Result<BTreeSet<Rule>, Problem> {
-    let mut wanted = BTreeSet::new();
-    let Some(authorization) = &user.spec.authorization else { return Ok(wanted) };
-    let supported = rules.acls_supported && observed.kafka.as_ref().is_none_or(|kafka| kafka.acls_supported);
-    if !supported {
-        return Err(Problem::invalid(
-            "spec.authorization cannot be applied: the Kafka cluster does not manage ACLs; set authorization type simple in the Kafka \
-             resource, or remove spec.authorization",
-        ));
+/// The rules of tests.
+#[cfg(test)]
+pub(crate) fn test_rules() -> Rules {
+    Rules {
+        secret_prefix: String::new(),
+        validity_days: 365,
+        renewal_days: 30,
+        windows: Vec::new(),
+        pkcs12: true,
+        acls_supported: true,
+        ignored_users: None,
+        cluster: Some("my".to_owned()),
     }
-    for (index, acl) in authorization.acls.iter().enumerate() {
-        let (resource_type, resource_name, pattern) = wanted_resource(acl, index)?;
-        for operation in &acl.operations {
-            wanted.insert(Rule {
-                resource_type,
-                resource_name: resource_name.into(),
-                pattern,
-                host: acl.host.as_deref().unwrap_or("*").into(),
-                operation: operation_of(*operation),
-                permission: match acl.type_ {
-                    Some(AclRuleType::Deny) => Permission::Deny,
-                    Some(AclRuleType::Allow) | None => Permission::Allow,
-                },
-            });
-        }
-    }
-    Ok(wanted)
-}
-
-fn wanted_resource(acl: &AclRule, index: usize) -> Result<(ResourceType, &str, PatternType), Problem> {
-    let resource_type = match acl.resource.type_ {
-        AclResourceType::Topic => ResourceType::Topic,
-        AclResourceType::Group => ResourceType::Group,
-        AclResourceType::TransactionalId => ResourceType::TransactionalId,
-        AclResourceType::Cluster => {
-            return Ok((ResourceType::Cluster, CLUSTER_RESOURCE, PatternType::Literal));
-        }
-    };
-    let pattern = match acl.resource.pattern_type {
-        Some(AclPatternType::Prefix) => PatternType::Prefixed,
-        Some(AclPatternType::Literal) | None => PatternType::Literal,
-    };
-    match acl.resource.name.as_deref() {
-        Some(name) if !name.is_empty() => Ok((resource_type, name, pattern)),
-        _ => Err(Problem::invalid(format!(
-            "spec.authorization.acls[{index}].resource.name is missing: name the resource, or write \"*\" for every one"
-        ))),
-    }
-}
-
-fn operation_of(operation: WantedOperation) -> AclOperation {
-    match operation {
-        WantedOperation::Read => AclOperation::Read,
-        WantedOperation::Write => AclOperation::Write,
-        WantedOperation::Create => AclOperation::Create,
-        WantedOperation::Delete => AclOperation::Delete,
-        WantedOperation::Alter => AclOperation::Alter,
-        WantedOperation::Describe => AclOperation::Describe,
-        WantedOperation::ClusterAction => AclOperation::ClusterAction,
-        WantedOperation::AlterConfigs => AclOperation::AlterConfigs,
-        WantedOperation::DescribeConfigs => AclOperation::DescribeConfigs,
-        WantedOperation::IdempotentWrite => AclOperation::IdempotentWrite,
-        WantedOperation::All => AclOperation::All,
-    }
-}
-
-fn wanted_quotas(quotas: &KafkaUserQuotas) -> Result<Quotas, Problem> {
-    let mut wanted = Quotas::new();
-    let entries = [
-        ("producer_byte_rate", "producerByteRate", quotas.producer_byte_rate.map(|rate| rate as f64)),
-        ("consumer_byte_rate", "consumerByteRate", quotas.consumer_byte_rate.map(|rate| rate as f64)),
-        ("request_percentage", "requestPercentage", quotas.request_percentage.map(f64::from)),
-        ("controller_mutation_rate", "controllerMutationRate", quotas.controller_mutation_rate),
-    ];
-    for (key, field, value) in entries {
-        let Some(value) = value else { continue };
-        if !value.is_finite() || value < 0.0 {
-            return Err(Problem::invalid(format!("spec.quotas.{field} is {value}: it has to be 0 or more")));
-        }
-        wanted.insert(key.to_owned(), value);
-    }
-    Ok(wanted)
 }
 
 #[cfg(test)]

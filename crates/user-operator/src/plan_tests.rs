@@ -2,8 +2,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use std::collections::BTreeSet;
+
+use kafka_admin::PatternType;
+
 use super::*;
-use crate::kafka::Held;
+use crate::kafka::{Held, Rule};
 
 fn user(name: &str, spec: &Value) -> KafkaUser {
     serde_json::from_value(json!({
@@ -15,15 +19,12 @@ fn user(name: &str, spec: &Value) -> KafkaUser {
 }
 
 fn rules() -> Rules {
-    Rules {
-        secret_prefix: String::new(),
-        validity_days: 365,
-        renewal_days: 30,
-        windows: Vec::new(),
-        pkcs12: true,
-        acls_supported: true,
-        ignored_users: None,
-    }
+    test_rules()
+}
+
+/// What stands in the way, in one.
+fn problem(plan: &Plan) -> Option<Problem> {
+    Problem::joined(&plan.problems)
 }
 
 fn now() -> Timestamp {
@@ -84,7 +85,7 @@ fn a_new_tls_user_gets_a_certificate_rules_and_quotas_under_its_common_name() {
         }),
     );
     let plan = plan(&user, &seen(None), &rules(), now());
-    assert_eq!(plan.problem, None);
+    assert_eq!(problem(&plan), None);
     assert_eq!(plan.secret, SecretStep::Issue { validity_days: 365, reasons: vec![LeafReason::Missing] });
     assert_eq!(plan.kafka.create.len(), 2);
     assert_eq!(plan.kafka.create[0].principal, "User:CN=bob");
@@ -142,11 +143,11 @@ fn a_broken_authority_stands_only_in_the_way_of_new_certificates() {
     };
     let mut valid = view(&tls, Certificate::Valid(days(300)));
     let kept = planned(&valid);
-    assert_eq!((kept.problem, kept.secret, kept.kafka.quotas.len()), (None, SecretStep::Keep, 1));
+    assert_eq!((problem(&kept), kept.secret, kept.kafka.quotas.len()), (None, SecretStep::Keep, 1));
     valid.annotations.insert("strimzi.io/force-renew".into(), "true".into());
-    assert_eq!(planned(&valid).problem, None);
+    assert_eq!(problem(&planned(&valid)), None);
     for certificate in [Certificate::Valid(days(20)), Certificate::Valid(days(-1)), Certificate::Broken] {
-        let problem = planned(&view(&tls, certificate)).problem.unwrap();
+        let problem = problem(&planned(&view(&tls, certificate))).unwrap();
         assert!(problem.message.contains("no key ca.key"), "{problem:?}");
     }
 }
@@ -193,12 +194,13 @@ fn passwords_are_kept_and_told_to_kafka_when_it_may_not_know_them() {
 #[test]
 fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let held = Held {
-        rules: wanted_rules(
+        rules: rights::wanted(
             &user("bob", &json!({"authorization": acl(&json!({"type": "group", "name": "g"}), &["Read"])})),
             &rules(),
             &Observed::default(),
         )
-        .unwrap(),
+        .unwrap()
+        .rules,
         quotas: [("producer_byte_rate".to_owned(), 5.0)].into(),
         scram: Some(SCRAM_ITERATIONS),
     };
@@ -247,15 +249,84 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
     ];
     // Whoever issues certificates elsewhere has limits of its own.
     let external = user(&long, &json!({"authentication": {"type": "tls-external"}}));
-    assert!(plan(&external, &seen(None), &rules(), now()).problem.is_none());
+    assert!(plan(&external, &seen(None), &rules(), now()).problems.is_empty());
     for (user, observed, expected) in cases {
         let plan = plan(&user, &observed, &rules(), now());
-        let problem = plan.problem.unwrap();
+        let problem = problem(&plan).unwrap();
         assert!(problem.message.contains(expected), "{problem:?}");
         assert_eq!((plan.secret, plan.kafka), (SecretStep::Keep, KafkaChanges::default()));
     }
     let scram = user(&long, &json!({"authentication": {"type": "scram-sha-512"}}));
-    assert_eq!(plan(&scram, &seen(None), &rules(), now()).problem, None);
+    assert!(plan(&scram, &seen(None), &rules(), now()).problems.is_empty());
+}
+
+#[test]
+fn a_users_credentials_are_looked_after_while_its_rights_are_refused() {
+    let nameless = acl(&json!({"type": "topic"}), &["Read"]);
+    let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}, "authorization": nameless}));
+    let secret = password_view(&scram, "p");
+    let told = plan(&scram, &seen(Some(&secret)), &rules(), now());
+    assert!(told.kafka.set_password && told.kafka.create.is_empty());
+    assert!(problem(&told).unwrap().message.contains("resource.name"));
+
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}, "authorization": nameless}));
+    let due = view(&tls, Certificate::Valid(days(20)));
+    assert!(matches!(plan(&tls, &seen(Some(&due)), &rules(), now()).secret, SecretStep::Issue { .. }));
+    assert!(plan(&tls, &seen(None), &rules(), now()).is_empty(), "a new user gets nothing yet");
+}
+
+#[test]
+fn rights_are_taken_away_while_no_certificate_can_be_made() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}, "quotas": {"consumerByteRate": 7}}));
+    let rule = rights::wanted(
+        &user("bob", &json!({"authorization": acl(&json!({"type": "group", "name": "g"}), &["Read"])})),
+        &rules(),
+        &Observed::default(),
+    );
+    let held = Held { rules: rule.unwrap().rules, ..Held::default() };
+    let due = view(&tls, Certificate::Valid(days(20)));
+    let mut observed = seen(Some(&due));
+    observed.authority = Some(Err("Secret ca has no key ca.key".into()));
+    // The user had a password before, and still works with it.
+    observed.kafka = Some(UserInKafka {
+        certificate: held.clone(),
+        plain: Held { scram: Some(SCRAM_ITERATIONS), ..held },
+        acls_supported: true,
+    });
+    let plan = plan(&tls, &observed, &rules(), now());
+    assert_eq!(plan.secret, SecretStep::Keep);
+    assert!(problem(&plan).unwrap().message.contains("ca.key"));
+    let principals: BTreeSet<&str> = plan.kafka.delete.iter().map(|rule| rule.principal.as_str()).collect();
+    assert_eq!(principals, BTreeSet::from(["User:CN=bob"]));
+    assert!(!plan.kafka.delete_password && plan.kafka.quotas.len() == 1);
+}
+
+#[test]
+fn a_new_certificate_waits_until_all_nodes_trust_its_authority() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
+    let step = |view: Option<&SecretView>, untrusted_yet| {
+        plan(&tls, &Observed { untrusted_yet, ..seen(view) }, &rules(), now()).secret
+    };
+    let mut old = SecretView { authority: Some(8), ..view(&tls, Certificate::Valid(days(300))) };
+    assert_eq!(step(Some(&old), true), SecretStep::Keep);
+    assert!(matches!(step(Some(&old), false), SecretStep::Issue { .. }));
+    old.annotations.insert("strimzi.io/force-renew".into(), "true".into());
+    assert_eq!(step(Some(&old), true), SecretStep::Keep, "the request stays");
+    // Without a certificate that is good for anything there is nothing to wait for.
+    for certificate in [Certificate::Missing, Certificate::Broken, Certificate::Valid(days(-1))] {
+        assert!(matches!(step(Some(&view(&tls, certificate)), true), SecretStep::Issue { .. }));
+    }
+    assert!(matches!(step(None, true), SecretStep::Issue { .. }));
+}
+
+#[test]
+fn several_problems_are_told_together() {
+    let passing = Problem { reason: reasons::KAFKA_ERROR, message: "no answer".into(), retry: true };
+    let all = [Problem::invalid("a"), passing.clone(), passing, Problem::invalid("b")];
+    let joined = Problem::joined(&all).unwrap();
+    assert_eq!((joined.reason, joined.message.as_str()), (reasons::INVALID_RESOURCE, "a; no answer; b"));
+    assert!(joined.retry);
+    assert_eq!(Problem::joined(&[]), None);
 }
 
 #[test]
@@ -291,7 +362,7 @@ fn a_user_that_only_lost_its_label_loses_its_rights_and_keeps_its_secret() {
     assert!(relabelled.secret == SecretStep::Keep && relabelled.kafka.delete_password);
     assert!(absent(&Whereabouts::Ours).is_empty());
     let unknown = absent(&Whereabouts::Unknown("no answer".into()));
-    assert!(unknown.is_empty() && unknown.problem.is_some_and(|problem| problem.retry));
+    assert!(unknown.is_empty() && problem(&unknown).is_some_and(|problem| problem.retry));
 }
 
 #[test]
@@ -307,21 +378,6 @@ fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
     let mut foreign = made;
     foreign.labels.insert("strimzi.io/kind".into(), "Kafka".into());
     assert_eq!(step(&foreign), SecretStep::Keep);
-
-    let mut bob = user("bob", &json!({"authentication": {"type": "tls"}}));
-    bob.metadata.uid = Some("of-bob".to_owned());
-    let secret = |metadata| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
-    let owner = |uid: &str| json!([{"apiVersion": "v", "kind": "KafkaUser", "name": "bob", "uid": uid}]);
-    for ours in
-        [json!({"labels": {"strimzi.io/kind": "KafkaUser"}}), json!({"ownerReferences": owner("of-bob")})]
-    {
-        assert_eq!(refuse_takeover("bob", &secret(ours), &bob), None);
-    }
-    let of_kafka = json!({"labels": {"strimzi.io/kind": "Kafka"}});
-    for strange in [json!({}), of_kafka, json!({"ownerReferences": owner("another")})] {
-        let problem = refuse_takeover("bob", &secret(strange), &bob).unwrap();
-        assert!(problem.message.contains("Secret bob") && problem.retry, "{problem:?}");
-    }
 }
 
 #[test]
@@ -329,7 +385,7 @@ fn a_paused_user_is_left_alone_even_if_it_could_not_be() {
     let mut paused = user("bob", &json!({"quotas": {"producerByteRate": -1}}));
     paused.annotations_mut().insert("strimzi.io/pause-reconciliation".into(), "true".into());
     let plan = plan(&paused, &seen(None), &rules(), now());
-    assert_eq!((plan.secret, plan.kafka, plan.problem), (SecretStep::Keep, KafkaChanges::default(), None));
+    assert!(plan.is_empty() && plan.problems.is_empty());
 }
 
 /// Carries a plan out on what Kafka holds.

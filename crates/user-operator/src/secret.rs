@@ -135,10 +135,31 @@ pub fn hash(text: &str) -> u64 {
 
 /// The line by which Kafka's clients log in with a password.
 pub fn jaas_config(user: &str, password: &str) -> String {
-    let escaped = password.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut escaped = String::with_capacity(password.len());
+    for c in password.chars() {
+        escape(c, &mut escaped);
+    }
     format!(
         "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{user}\" password=\"{escaped}\";"
     )
+}
+
+/// Writes a character of a quoted text as Java's `StreamTokenizer` reads it back, by which Kafka's clients read the line: a
+/// line break would end the text. Other control characters are escaped too, so that the line is one in a file of properties.
+fn escape(c: char, out: &mut String) {
+    match c {
+        '\\' | '"' => out.extend(['\\', c]),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        // Always three digits: one that follows is not taken for a part.
+        '\0'..='\x1f' | '\x7f' => {
+            let code = u32::from(c);
+            let digit = |place: u32| char::from_digit(code >> (3 * place) & 7, 8).unwrap_or('0');
+            out.extend(['\\', digit(2), digit(1), digit(0)]);
+        }
+        c => out.push(c),
+    }
 }
 
 fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> Certificate {
@@ -163,12 +184,45 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// Labels or annotations that a user's Secret cannot carry.
+#[derive(Debug, thiserror::Error)]
+pub enum MetadataError {
+    /// Among the labels of the resource.
+    #[error(transparent)]
+    Label(#[from] labels::LabelError),
+    /// In the template.
+    #[error(
+        "spec.template.secret.metadata.{field} sets {keys}: keys that begin with {} or {} are those of the operators, remove them",
+        labels::STRIMZI_DOMAIN,
+        labels::KASTELLAN_DOMAIN
+    )]
+    Reserved {
+        /// `labels` or `annotations`.
+        field: &'static str,
+        /// The keys, with commas between them.
+        keys: String,
+    },
+}
+
+/// What a template asks for, unless it has keys by which operators are driven.
+fn from_template(
+    field: &'static str,
+    asked: Option<&BTreeMap<String, String>>,
+) -> Result<BTreeMap<String, String>, MetadataError> {
+    let asked = asked.cloned().unwrap_or_default();
+    let reserved = |key: &str| {
+        [labels::STRIMZI_DOMAIN, labels::KASTELLAN_DOMAIN].iter().any(|domain| key.starts_with(domain))
+    };
+    let keys: Vec<&str> = asked.keys().map(String::as_str).filter(|key| reserved(key)).collect();
+    if keys.is_empty() { Ok(asked) } else { Err(MetadataError::Reserved { field, keys: keys.join(", ") }) }
+}
+
 impl Metadata {
     /// What the resource asks for.
-    pub fn of(user: &KafkaUser) -> Result<Self, labels::LabelError> {
+    pub fn of(user: &KafkaUser) -> Result<Self, MetadataError> {
         let template = user.spec.template.as_ref().and_then(|template| template.secret.as_ref());
         let template = template.and_then(|secret| secret.metadata.as_ref());
-        let mut all = template.and_then(|metadata| metadata.labels.clone()).unwrap_or_default();
+        let mut all = from_template("labels", template.and_then(|metadata| metadata.labels.as_ref()))?;
         all.extend(labels::ExclusionPattern::default().inherited(user.metadata.labels.as_ref())?);
         let name = user.name_any();
         let part_of = labels::valid_value(&format!("strimzi-{name}"));
@@ -184,7 +238,10 @@ impl Metadata {
         }
         Ok(Self {
             labels: all,
-            annotations: template.and_then(|metadata| metadata.annotations.clone()).unwrap_or_default(),
+            annotations: from_template(
+                "annotations",
+                template.and_then(|metadata| metadata.annotations.as_ref()),
+            )?,
         })
     }
 
@@ -210,5 +267,91 @@ pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
         uid: user.uid().unwrap_or_default(),
         controller: Some(false),
         block_owner_deletion: Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The quoted text after `password=`, as `java.io.StreamTokenizer` reads it; none when it does not end.
+    fn read_as_java(line: &str) -> Option<String> {
+        let (_, rest) = line.split_once("password=\"")?;
+        let mut rest = rest.chars().peekable();
+        let mut out = String::new();
+        loop {
+            match rest.next()? {
+                '"' => return Some(out),
+                '\n' | '\r' => return None,
+                '\\' => match rest.next()? {
+                    first @ '0'..='7' => {
+                        let mut code = first.to_digit(8)?;
+                        let more = if first <= '3' { 2 } else { 1 };
+                        for _ in 0..more {
+                            let Some(digit) = rest.peek().and_then(|c| c.to_digit(8)) else { break };
+                            code = code * 8 + digit;
+                            rest.next();
+                        }
+                        out.push(char::from_u32(code)?);
+                    }
+                    'a' => out.push('\x07'),
+                    'b' => out.push('\x08'),
+                    'f' => out.push('\x0c'),
+                    'n' => out.push('\n'),
+                    'r' => out.push('\r'),
+                    't' => out.push('\t'),
+                    'v' => out.push('\x0b'),
+                    other => out.push(other),
+                },
+                c => out.push(c),
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_break_does_not_end_a_password() {
+        for password in
+            ["echo made this\n", "\n", "\r\n", "a\x00001", "\x1b7", "tab\t", "\\n", "\"; x=\"", "\x7f"]
+        {
+            let line = jaas_config("u", password);
+            assert_eq!(read_as_java(&line).as_deref(), Some(password), "{line}");
+            assert_eq!(line.lines().count(), 1);
+        }
+        assert!(jaas_config("u", "plain ünicode").ends_with(" username=\"u\" password=\"plain ünicode\";"));
+    }
+
+    proptest! {
+        #[test]
+        fn java_reads_every_password_back(password in prop_oneof![any::<String>(), "[\\x00-\\x7f0-7\\\\\"]{0,30}"]) {
+            let line = jaas_config("u", &password);
+            let read = read_as_java(&line);
+            prop_assert_eq!(read.as_deref(), Some(password.as_str()));
+            prop_assert!(!line.contains(['\n', '\r', '\0']));
+        }
+    }
+
+    #[test]
+    fn keys_that_drive_operators_are_refused_in_a_template() {
+        let user = |metadata: &str| -> KafkaUser {
+            let text = format!(
+                "{{\"apiVersion\":\"kafka.strimzi.io/v1\",\"kind\":\"KafkaUser\",\"metadata\":{{\"name\":\"u\"}},\"spec\":{{\"template\":{{\"secret\":{{\"metadata\":{metadata}}}}}}}}}"
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let refused = |metadata: &str| Metadata::of(&user(metadata)).unwrap_err().to_string();
+        let text = refused(r#"{"annotations":{"strimzi.io/force-renew":"true"}}"#);
+        assert!(
+            text.contains("spec.template.secret.metadata.annotations sets strimzi.io/force-renew"),
+            "{text}"
+        );
+        let text = refused(r#"{"labels":{"kastellan.io/a":"b","strimzi.io/cluster":"other","team":"x"}}"#);
+        assert!(text.contains("metadata.labels sets kastellan.io/a, strimzi.io/cluster:"), "{text}");
+        let taken =
+            Metadata::of(&user(r#"{"labels":{"team":"x"},"annotations":{"example.strimzi.io/a":"b"}}"#))
+                .unwrap();
+        assert_eq!(taken.labels["team"], "x");
+        assert!(taken.annotations.contains_key("example.strimzi.io/a"));
     }
 }

@@ -7,6 +7,7 @@ use kafka_admin::Sasl;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector};
 use operator_runtime::jaas::jaas_option;
 use operator_runtime::kafka::{Connection, IdentitySecret, TlsSettings};
+use operator_runtime::limits::Limits;
 use pki::MaintenanceWindow;
 use regex::Regex;
 
@@ -45,6 +46,9 @@ Certificates and passwords
 Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
+  KASTELLAN_MAX_OBJECT_KIB                  memory that one KafkaUser may take; a larger one is left alone (16384)
+  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers may take; what does not fit is left alone
+                                            (two fifths of the container's memory limit, 1024 without one)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
   KASTELLAN_LOG_FORMAT                      text or json (text)
 
@@ -74,6 +78,8 @@ pub struct Rules {
     pub acls_supported: bool,
     /// Users in Kafka that are left alone without a resource.
     pub ignored_users: Option<Regex>,
+    /// The Kafka cluster whose own Secrets are in the namespace of the users' Secrets, if its name is known.
+    pub cluster: Option<String>,
 }
 
 /// Everything the operator is told at its start.
@@ -83,6 +89,8 @@ pub struct Settings {
     pub namespace: String,
     /// Labels a KafkaUser must carry.
     pub selector: LabelSelector,
+    /// Bounds for KafkaUsers in memory.
+    pub limits: Limits,
     /// How to reach Kafka.
     pub kafka: Connection,
     /// Namespace of the CA and TLS Secrets: the cluster's, which may be another one than the users'.
@@ -125,8 +133,11 @@ impl Settings {
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
             from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
+        let selector = from.label_selector(names::LABELS);
+        let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
         let settings = Self {
-            selector: from.label_selector(names::LABELS),
+            selector,
+            limits: Limits::from_env(from),
             kafka: Connection {
                 bootstrap: list(
                     &from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT),
@@ -157,6 +168,7 @@ impl Settings {
                 acls_supported: from
                     .bool(names::ACLS_ADMIN_API_SUPPORTED, names::ACLS_ADMIN_API_SUPPORTED_DEFAULT),
                 ignored_users: ignored_users(from),
+                cluster,
             },
             algorithm: match algorithm {
                 "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,

@@ -18,8 +18,13 @@ pub fn is_passing(problem: &Problem, away: Option<Duration>) -> bool {
     problem.retry && (problem.reason == reasons::CREATING || problem.reason == reasons::KAFKA_ERROR && away)
 }
 
-/// The status that a user should have now.
-pub fn of(user: &KafkaUser, prefix: &str, problem: Option<&Problem>, now: Timestamp) -> KafkaUserStatus {
+/// The status that a user should have now; `secret`: the name of its Secret, when there is one that is the user's.
+pub fn of(
+    user: &KafkaUser,
+    secret: Option<String>,
+    problem: Option<&Problem>,
+    now: Timestamp,
+) -> KafkaUserStatus {
     let old = user.status.as_ref();
     let paused = plan::is_paused(user);
     let condition = match problem {
@@ -30,7 +35,7 @@ pub fn of(user: &KafkaUser, prefix: &str, problem: Option<&Problem>, now: Timest
     let (username, secret) = if paused {
         (old.and_then(|status| status.username.clone()), old.and_then(|status| status.secret.clone()))
     } else {
-        (Some(plan::username(user)), plan::secret_name(user, prefix))
+        (Some(plan::username(user)), secret)
     };
     KafkaUserStatus {
         conditions: Some(merge(vec![condition], old.and_then(|status| status.conditions.as_deref()), now)),

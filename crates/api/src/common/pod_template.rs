@@ -205,12 +205,12 @@ impl JsonSchema for EmptyDirSchema {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerTemplate {
-    /// Environment variables to add. Those of the operator win.
+    /// Environment variables to add; those of the operator are refused.
     pub env: Option<Vec<ContainerEnvVar>>,
     /// Security context of the container. It replaces the operator's as a whole.
     #[schemars(with = "Option<Embedded<SecurityContext>>")]
     pub security_context: Option<SecurityContext>,
-    /// Volumes of the pod template to mount, below `/mnt`.
+    /// Volumes of the pod template to mount, only below `/mnt`.
     #[schemars(with = "Option<Vec<Embedded<VolumeMount>>>")]
     pub volume_mounts: Option<Vec<VolumeMount>>,
 }

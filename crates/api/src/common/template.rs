@@ -13,9 +13,9 @@ use crate::schema::string_enum;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetadataTemplate {
-    /// Labels to add. Those of the operator win.
+    /// Labels to add; none under `strimzi.io/`.
     pub labels: Option<BTreeMap<String, String>>,
-    /// Annotations to add. Those of the operator win.
+    /// Annotations to add; none under `strimzi.io/`.
     pub annotations: Option<BTreeMap<String, String>>,
 }
 

@@ -11,6 +11,7 @@ use crate::common::metrics::MetricsConfig;
 use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
 use crate::common::probe::Probe;
 use crate::common::refs::SecretSource;
+use crate::common::sections::sections;
 use crate::common::template::{
     DeploymentTemplate, InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
@@ -156,3 +157,13 @@ pub struct CruiseControlTemplate {
     /// The ServiceAccount.
     pub service_account: Option<ResourceTemplate>,
 }
+
+sections!(CruiseControlTemplate {
+    objects:
+        deployment "deployment",
+        api_service "apiService",
+        pod_disruption_budget "podDisruptionBudget",
+        service_account "serviceAccount";
+    containers:
+        cruise_control_container "cruiseControlContainer";
+});

@@ -9,6 +9,7 @@ use crate::common::jvm::JvmOptions;
 use crate::common::logging::Logging;
 use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
 use crate::common::probe::Probe;
+use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
 use crate::schema::Resources;
 
@@ -106,3 +107,16 @@ pub struct EntityOperatorTemplate {
     /// The RoleBinding of the user operator.
     pub user_operator_role_binding: Option<ResourceTemplate>,
 }
+
+sections!(EntityOperatorTemplate {
+    objects:
+        deployment "deployment",
+        service_account "serviceAccount",
+        pod_disruption_budget "podDisruptionBudget",
+        entity_operator_role "entityOperatorRole",
+        topic_operator_role_binding "topicOperatorRoleBinding",
+        user_operator_role_binding "userOperatorRoleBinding";
+    containers:
+        topic_operator_container "topicOperatorContainer",
+        user_operator_container "userOperatorContainer";
+});

@@ -7,6 +7,7 @@ use serde_with::skip_serializing_none;
 
 use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
 use crate::common::probe::Probe;
+use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
 use crate::schema::Resources;
 
@@ -59,3 +60,12 @@ pub struct KafkaExporterTemplate {
     /// The PodDisruptionBudget.
     pub pod_disruption_budget: Option<PodDisruptionBudgetTemplate>,
 }
+
+sections!(KafkaExporterTemplate {
+    objects:
+        deployment "deployment",
+        service_account "serviceAccount",
+        pod_disruption_budget "podDisruptionBudget";
+    containers:
+        container "container";
+});

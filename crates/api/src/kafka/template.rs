@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::pod_template::{ContainerTemplate, PodTemplate};
+use crate::common::sections::sections;
 use crate::common::template::{InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
+use crate::kafka_node_pool::KafkaNodePoolTemplate;
 
 /// Additions to the objects generated for a cluster's nodes. Sections of a node pool replace these.
 #[skip_serializing_none]
@@ -48,4 +50,49 @@ pub struct KafkaClusterTemplate {
     pub cluster_role_binding: Option<ResourceTemplate>,
     /// The StrimziPodSets.
     pub pod_set: Option<ResourceTemplate>,
+}
+
+sections!(KafkaClusterTemplate {
+    objects:
+        bootstrap_service "bootstrapService",
+        brokers_service "brokersService",
+        external_bootstrap_service "externalBootstrapService",
+        per_pod_service "perPodService",
+        external_bootstrap_route "externalBootstrapRoute",
+        per_pod_route "perPodRoute",
+        external_bootstrap_ingress "externalBootstrapIngress",
+        per_pod_ingress "perPodIngress",
+        persistent_volume_claim "persistentVolumeClaim",
+        pod_disruption_budget "podDisruptionBudget",
+        cluster_ca_cert "clusterCaCert",
+        service_account "serviceAccount",
+        jmx_secret "jmxSecret",
+        cluster_role_binding "clusterRoleBinding",
+        pod_set "podSet";
+    containers:
+        kafka_container "kafkaContainer",
+        init_container "initContainer";
+});
+
+impl KafkaClusterTemplate {
+    /// What holds for a pool: each section that the pool has replaces the same section of the Kafka resource as a whole.
+    pub fn overlaid(&self, pool: Option<&KafkaNodePoolTemplate>) -> Self {
+        let mut all = self.clone();
+        let Some(pool) = pool else { return all };
+        lay(pool.pod_set.as_ref(), &mut all.pod_set);
+        lay(pool.pod.as_ref(), &mut all.pod);
+        lay(pool.per_pod_service.as_ref(), &mut all.per_pod_service);
+        lay(pool.per_pod_route.as_ref(), &mut all.per_pod_route);
+        lay(pool.per_pod_ingress.as_ref(), &mut all.per_pod_ingress);
+        lay(pool.persistent_volume_claim.as_ref(), &mut all.persistent_volume_claim);
+        lay(pool.kafka_container.as_ref(), &mut all.kafka_container);
+        lay(pool.init_container.as_ref(), &mut all.init_container);
+        all
+    }
+}
+
+fn lay<T: Clone>(over: Option<&T>, under: &mut Option<T>) {
+    if let Some(over) = over {
+        *under = Some(over.clone());
+    }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::{Admin, AdminConfig, AdminError, TlsConfig};
 use kube::ResourceExt;
+use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
 
+use planner::kafka::certificates::access::access;
 use planner::kafka::observed::Observed;
 use planner::pod_set::plan::is_ready;
 
@@ -30,7 +31,7 @@ pub struct Clients {
 impl Clients {
     /// The client for the brokers of a cluster; `None` while its certificates are not there yet.
     pub fn get(&self, key: &ObjectRef, observed: &Observed) -> Result<Option<Admin>, AdminError> {
-        let Some(tls) = tls(key, observed) else { return Ok(None) };
+        let Some(tls) = tls(observed) else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
         tls.trusted_certificates_pem.hash(&mut hasher);
         if let Some(identity) = &tls.identity {
@@ -74,26 +75,8 @@ pub fn can_answer(observed: &Observed) -> bool {
     })
 }
 
-fn tls(key: &ObjectRef, observed: &Observed) -> Option<TlsConfig> {
-    let authority = observed.secrets.get(&api::names::cluster_ca_cert_secret(&key.name))?;
-    let own = observed.secrets.get(&api::names::cluster_operator_certs_secret(&key.name))?;
-    let certificate = text(own, "cluster-operator.crt")?;
-    let private = text(own, "cluster-operator.key")?;
-    Some(TlsConfig::new(certificates(authority)).with_identity(certificate, private))
-}
-
-/// Every certificate of an authority's Secret, old ones too: during a replacement both are in use.
-fn certificates(secret: &Arc<Secret>) -> String {
-    let mut all = String::new();
-    for (name, value) in secret.data.iter().flatten() {
-        if name.ends_with(".crt") {
-            all.push_str(&String::from_utf8_lossy(&value.0));
-            all.push('\n');
-        }
-    }
-    all
-}
-
-fn text(secret: &Secret, key: &str) -> Option<String> {
-    String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok()
+/// Whom the operator trusts and what it shows, as far as anything is there.
+fn tls(observed: &Observed) -> Option<TlsConfig> {
+    let access = access(observed, clock::now())?;
+    Some(TlsConfig::new(access.trusted).with_identity(access.certificate, access.key.0))
 }

@@ -2,11 +2,12 @@
 
 use api::{Kafka, KafkaNodePool, KafkaTopic, labels};
 use futures::future;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
-use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE};
+use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE, Stored};
 use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
@@ -49,6 +50,18 @@ pub enum Error {
         name: String,
         /// The cluster that needs it.
         cluster: String,
+    },
+    /// What is to be made is there already, as an object of another cluster.
+    #[error(
+        "{kind} {name} belongs to {owner}: rename the cluster or the node pool that needs one of this name"
+    )]
+    OfAnother {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Whose it is.
+        owner: String,
     },
     /// The caches were behind: what the plan wants to make is there already, or changed.
     #[error("{kind} {name} changed while it was planned")]
@@ -146,12 +159,38 @@ fn key_of(reference: &ObjectId) -> ObjectRef {
 }
 
 async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<(), Error> {
-    let live = caches.live(&wanted.reference);
+    let mut live = caches.live(&wanted.reference);
+    if live.is_none() && wanted.reference.kind == "ClusterRoleBinding" {
+        // Without the right to watch them the cache has none.
+        let key = key_of(&wanted.reference);
+        let binding = applier.get::<ClusterRoleBinding>(&key).await?;
+        live = binding.and_then(|binding| Stored::of(&binding).ok()).map(|stored| stored.value());
+    }
+    if let Some(owner) = live.as_ref().and_then(|live| other_owner(live, &wanted.object)) {
+        let ObjectId { kind, name, .. } = wanted.reference.clone();
+        return Err(Error::OfAnother { kind, name, owner });
+    }
     let outcome = applier.apply_value(&wanted.object, live.as_ref()).await?;
     if outcome != Applied::Unchanged {
         tracing::info!(kind = wanted.reference.kind, object = %key_of(&wanted.reference), ?outcome, "written");
     }
     Ok(())
+}
+
+/// Whose a live object is, if it is not that of the cluster that wants it. Labels that were taken off say nothing.
+fn other_owner(live: &Value, wanted: &Value) -> Option<String> {
+    let label = |object: &Value, key: &str| object["metadata"]["labels"][key].as_str().map(ToOwned::to_owned);
+    let both = |key: &str| label(live, key).zip(label(wanted, key));
+    let is_other = |key: &str| both(key).is_some_and(|(live, wanted)| live != wanted);
+    // Of objects that are cluster-wide, the subject tells.
+    let namespace = |object: &Value| object["subjects"][0]["namespace"].as_str().map(ToOwned::to_owned);
+    let elsewhere = namespace(live).zip(namespace(wanted)).filter(|(live, wanted)| live != wanted);
+    let name = label(live, labels::CLUSTER)?;
+    let kind = label(live, labels::KIND).unwrap_or_else(|| "cluster".to_owned());
+    if let Some((namespace, _)) = elsewhere {
+        return Some(format!("{kind} {name} of namespace {namespace}"));
+    }
+    (is_other(labels::CLUSTER) || is_other(labels::KIND)).then(|| format!("{kind} {name}"))
 }
 
 /// Writes an object under its precondition, past the comparison with the live one.
@@ -190,7 +229,12 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
             // One that no cache has stays unseen for ever.
             let cluster = wanted.object["metadata"]["labels"][labels::CLUSTER].as_str().unwrap_or_default();
             let found = tokio::time::timeout(REQUEST_DEADLINE, api.get_opt(&name)).await;
-            match found.ok().and_then(Result::ok).flatten() {
+            let found = found.ok().and_then(Result::ok).flatten();
+            let as_json = found.as_ref().and_then(|found| serde_json::to_value(found).ok());
+            if let Some(owner) = as_json.and_then(|found| other_owner(&found, &wanted.object)) {
+                return Err(Error::OfAnother { kind, name, owner });
+            }
+            match found {
                 Some(found) if !is_of(&found, cluster) => {
                     Err(Error::Unlabelled { kind, name, cluster: cluster.to_owned() })
                 }
@@ -227,8 +271,8 @@ async fn claim(api: &Api<DynamicObject>, created: DynamicObject) -> Result<Dynam
     api.patch(name, &parameters, &kube::api::Patch::Merge(&patch)).await
 }
 
-/// Writes the statuses that differ.
-pub async fn statuses(
+/// Writes the statuses of the pools that differ.
+pub async fn pool_statuses(
     applier: &Applier,
     caches: &Caches,
     key: &ObjectRef,
@@ -241,6 +285,16 @@ pub async fn statuses(
             .patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted)
             .await?;
     }
+    Ok(())
+}
+
+/// Writes the status of the Kafka resource if it differs.
+pub async fn kafka_status(
+    applier: &Applier,
+    caches: &Caches,
+    key: &ObjectRef,
+    status: &StatusPlan,
+) -> Result<(), ApplyError> {
     if let Some(wanted) = &status.kafka {
         let live = caches.kafkas.get(key).and_then(|kafka| serde_json::to_value(&kafka.status).ok());
         applier.patch_status::<Kafka>(key, live.as_ref().filter(|live| !live.is_null()), wanted).await?;

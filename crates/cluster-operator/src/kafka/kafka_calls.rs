@@ -108,12 +108,18 @@ pub async fn roll_view(admin: &Admin, fetch_timeout_ms: i64) -> Result<RollKafka
     let topics = topics(admin).await?;
     let resources: Vec<ConfigResource> = topics.keys().cloned().map(ConfigResource::Topic).collect();
     let select = ConfigSelection::Names(BTreeSet::from([MIN_ISR.to_owned()]));
-    let (configs, quorum) =
-        future::join(admin.describe_configs(resources, select), admin.describe_quorum()).await;
+    let (configs, quorum, cluster) = future::join3(
+        admin.describe_configs(resources, select),
+        admin.describe_quorum(),
+        admin.describe_cluster(),
+    )
+    .await;
     let configs = configs.map_err(call("read min.insync.replicas of the topics"))?;
+    let cluster = cluster.map_err(call("describe the cluster"))?;
     Ok(RollKafka {
         quorum: quorum.ok().and_then(|quorum| roll_quorum(&quorum, fetch_timeout_ms)),
         partitions: roll_partitions(&topics, configs)?,
+        registered: cluster.nodes.into_keys().collect(),
     })
 }
 
@@ -216,7 +222,13 @@ mod tests {
 
     fn minimum(value: &str) -> BTreeMap<String, ConfigEntry> {
         let source = kafka_admin::ConfigSource::DynamicTopic;
-        let entry = ConfigEntry { value: Some(value.to_owned()), source, read_only: false, sensitive: false };
+        let entry = ConfigEntry {
+            value: Some(value.to_owned()),
+            source,
+            read_only: false,
+            sensitive: false,
+            kind: kafka_admin::ConfigKind::Unknown,
+        };
         BTreeMap::from([(MIN_ISR.to_owned(), entry)])
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Kafka, KafkaTopic};
+use api::{Kafka, KafkaNodePool, KafkaTopic};
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -18,15 +19,18 @@ use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::caches::{self, Caches};
+use crate::node_pools;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::observed::Observed;
+use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
+use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -53,34 +57,72 @@ impl Observer {
 
     /// Everything but Kafka's own state.
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
-        let mut pools: Vec<_> = caches::of_cluster(&self.caches.pools, key).into_values().collect();
-        pools.sort_by_key(|pool| pool.name_any());
-        let mut pods = caches::of_cluster(&self.caches.pods, key);
-        pods.retain(|_, pod| pod.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
+        let pools = node_pools::of_cluster(&self.caches, key);
+        let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
+        let pods = caches::of_kafka(&self.caches.pods, key);
         let mut secrets = caches::of_cluster(&self.caches.secrets, key);
         let mut config_maps = caches::of_cluster(&self.caches.config_maps, key);
-        let references = References::of(&kafka, &pools);
+        let references = References::of(&kafka);
         let foreign = &self.caches.foreign_secrets;
         self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
         let foreign = &self.caches.foreign_config_maps;
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
+        let watch_grants = self.watch_grants(&kafka).await?;
         Ok(Observed {
             kafka: Some(kafka),
+            pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
-            pod_sets: caches::of_cluster(&self.caches.pod_sets, key),
+            pools_of_others,
+            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
             pods,
-            claims: caches::of_cluster(&self.caches.claims, key),
+            claims: caches::of_kafka(&self.caches.claims, key),
             secrets,
             config_maps,
             deployments: caches::of_cluster(&self.caches.deployments, key),
             others: self.caches.plain_of(key),
+            watch_grants,
             storage_classes: BTreeMap::new(),
             view: None,
             options: OptionMemory::default(),
             made: BTreeMap::new(),
             settings: Arc::clone(&self.settings),
         })
+    }
+
+    /// Pod sets of other clusters that have the names of those that the pools need.
+    fn pod_sets_of_others(&self, key: &ObjectRef, pools: &[Arc<KafkaNodePool>]) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for pool in pools {
+            let name = api::names::pod_set(&key.name, &pool.name_any());
+            let set = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name));
+            if let Some(cluster) = set.as_ref().and_then(|set| caches::cluster_of(&**set))
+                && cluster != key.name
+            {
+                found.insert(name, cluster.to_owned());
+            }
+        }
+        found
+    }
+
+    /// The grants of the other namespaces that the entity operator is to work in.
+    async fn watch_grants(
+        &self,
+        kafka: &Kafka,
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>, ApplyError> {
+        let mut grants = BTreeMap::new();
+        for namespace in watched_namespace::others(kafka) {
+            let grant = ObjectRef::new(&namespace, api::watch_grant::NAME);
+            let Some(version) = self.caches.foreign_config_maps.get(&grant) else {
+                self.config_maps.forget(&grant);
+                continue;
+            };
+            let whole = |object: ConfigMap| object;
+            if let Some(grant) = self.config_maps.get(&grant, &version, &self.applier, whole).await? {
+                grants.insert(namespace, grant.data.clone().unwrap_or_default());
+            }
+        }
+        Ok(grants)
     }
 
     /// Forgets what a cluster that is gone referred to.
@@ -108,12 +150,13 @@ impl Observer {
     }
 
     /// What is left of a cluster that goes; `terminating` is the Kafka resource if there still is one, `seen` whether
-    /// this process ever saw it. `None`: the resource exists and belongs to another operator.
+    /// this process ever saw it, `gone_since` since when it knows that there is none. `None`: the resource exists and belongs to another operator.
     pub async fn remains(
         &self,
         key: &ObjectRef,
         terminating: bool,
         seen: bool,
+        gone_since: Option<Timestamp>,
     ) -> Result<Option<Remains>, ApplyError> {
         if !terminating && self.exists(key).await? {
             return Ok(None);
@@ -143,37 +186,34 @@ impl Observer {
             name: key.name.clone(),
             terminating,
             seen,
+            gone_since,
             pools: !caches::of_cluster(&self.caches.pools, key).is_empty(),
-            pod_sets: caches::of_cluster(&self.caches.pod_sets, key),
+            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
             secrets,
             config_maps: caches::of_cluster(&self.caches.config_maps, key),
-            claims: caches::of_cluster(&self.caches.claims, key),
             others,
             topics,
         }))
     }
 
-    /// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
-    /// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
-    /// deleted because of this.
     async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
-        let mut exists = false;
-        let fields = format!("metadata.name={}", key.name);
-        self.applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
-        Ok(exists)
+        kafka_exists(&self.applier, key).await
     }
 
-    /// The one cluster-wide object. An installation for single namespaces may not have the right to read it, and then
-    /// never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<ObjectId>, ApplyError> {
+    /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
+    /// the right to read it, and then never made one.
+    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, Other)>, ApplyError> {
+        if self.caches.cluster_role_bindings.cache.is_ready() {
+            return Ok(None);
+        }
         let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
-        match self.applier.get::<ClusterRoleBinding>(&ObjectRef::new("", &name)).await {
-            Ok(found) => Ok(found.map(|_| ObjectId {
-                api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-                kind: "ClusterRoleBinding".to_owned(),
-                namespace: None,
-                name,
-            })),
+        let name = ObjectRef::new("", name);
+        match self.applier.get::<ClusterRoleBinding>(&name).await {
+            Ok(Some(found)) if caches::cluster_of_binding(&found).as_ref() == Some(key) => {
+                let object = self.caches.cluster_role_bindings.reference(name);
+                Ok(Some((object, Other::of(&found.metadata))))
+            }
+            Ok(_) => Ok(None),
             Err(error) if error.is_forbidden() => Ok(None),
             Err(error) => Err(error),
         }
@@ -271,6 +311,16 @@ impl Observer {
     }
 }
 
+/// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
+/// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
+/// deleted because of this.
+pub async fn kafka_exists(applier: &Applier, key: &ObjectRef) -> Result<bool, ApplyError> {
+    let mut exists = false;
+    let fields = format!("metadata.name={}", key.name);
+    applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
+    Ok(exists)
+}
+
 /// A topic, if it holds the topic operator's finalizer.
 fn topic(meta: ObjectMeta) -> Option<Topic> {
     let finalizers = meta.finalizers?;
@@ -303,51 +353,6 @@ impl Referred {
             all.insert(key.clone(), references);
         }
         unused
-    }
-}
-
-/// Names of the Secrets and ConfigMaps that a cluster refers to.
-#[derive(Debug, Default, PartialEq)]
-pub struct References {
-    /// Secrets.
-    pub secrets: BTreeSet<String>,
-    /// ConfigMaps.
-    pub config_maps: BTreeSet<String>,
-}
-
-impl References {
-    /// Of a Kafka resource and its pools.
-    pub fn of(kafka: &Kafka, pools: &[Arc<api::KafkaNodePool>]) -> Self {
-        let mut references = Self::default();
-        references.collect(&serde_json::to_value(&kafka.spec).unwrap_or_default());
-        for pool in pools {
-            references.collect(&serde_json::to_value(&pool.spec).unwrap_or_default());
-        }
-        references
-    }
-
-    /// Whether one of the names is among them.
-    pub fn contain(&self, name: &str) -> bool {
-        self.secrets.contains(name) || self.config_maps.contains(name)
-    }
-
-    /// A reference has the same form wherever it stands: `secretName`, `secretKeyRef.name`, `configMapKeyRef.name`.
-    fn collect(&mut self, value: &Value) {
-        match value {
-            Value::Object(fields) => {
-                for (field, inner) in fields {
-                    let name = || inner.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
-                    match field.as_str() {
-                        "secretName" => self.secrets.extend(inner.as_str().map(ToOwned::to_owned)),
-                        "secretKeyRef" => self.secrets.extend(name()),
-                        "configMapKeyRef" => self.config_maps.extend(name()),
-                        _ => self.collect(inner),
-                    }
-                }
-            }
-            Value::Array(items) => items.iter().for_each(|item| self.collect(item)),
-            _ => {}
-        }
     }
 }
 

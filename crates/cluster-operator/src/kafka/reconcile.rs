@@ -31,6 +31,7 @@ use super::option_calls::OptionAnswer;
 use super::restart_pods;
 use super::restart_pods::RollAnswer;
 use crate::caches::Caches;
+use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
@@ -38,6 +39,7 @@ use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::plan::plan;
+use planner::kafka::transitions::scaling::needs_replicas;
 
 /// Rounds of finding out what a plan asks for after which it has to be complete.
 const ROUNDS: usize = 8;
@@ -85,6 +87,8 @@ pub struct Reconciler {
     options: Mutex<HashMap<ObjectRef, OptionMemory>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
+    /// Since when it is known of clusters that their resource is gone, while something is left to clear up.
+    gone_since: Mutex<HashMap<ObjectRef, Timestamp>>,
 }
 
 impl Reconciler {
@@ -107,6 +111,7 @@ impl Reconciler {
             rolls: Asking::new(queue.clone()),
             options: Mutex::default(),
             seen: Mutex::default(),
+            gone_since: Mutex::default(),
         }
     }
 
@@ -117,10 +122,16 @@ impl Reconciler {
 
     /// One pass.
     pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
+        if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
+            // It is there. What runs is left as it is; its status says so already.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+            return if unreadable.is_terminating() { self.gone(key, true).await } else { Ok(Outcome::Done) };
+        }
         let Some(kafka) = self.caches.kafkas.get(key) else {
             return self.gone(key, false).await;
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
             return self.gone(key, true).await;
         }
@@ -131,6 +142,11 @@ impl Reconciler {
             self.write_paused(key, &kafka).await?;
             return Ok(Outcome::Done);
         }
+        if let Some(why) = unreadable::parts_of(&self.caches, key) {
+            let conditions = vec![Condition::not_ready(reasons::INVALID_CONFIGURATION, why)];
+            self.write_conditions(key, &kafka, conditions, kafka.metadata.generation).await?;
+            return Ok(Outcome::Done);
+        }
         let mut observed = self.observer.observe(key, Arc::clone(&kafka)).await?;
         let known = self.options.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         observed.options = known.unwrap_or_default();
@@ -138,7 +154,7 @@ impl Reconciler {
         let (observed, plan) = self.plan(key, observed, admin.as_ref()).await?;
         match self.carry_out(key, &observed, &plan, admin.as_ref()).await {
             Ok(waits) => {
-                apply::statuses(&self.applier, &self.caches, key, &plan.status).await?;
+                apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in plan.waiting_for.iter().chain(&waits) {
                     tracing::debug!(cluster = %key, reason, "waiting");
                 }
@@ -163,6 +179,8 @@ impl Reconciler {
         plan: &Plan,
         admin: Option<&Admin>,
     ) -> Result<Option<String>, Error> {
+        // Before the pod sets, and whatever fails: the statuses say which nodes there are.
+        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
         apply::objects(&self.applier, &self.caches, plan).await?;
         let (mut refused, mut refusals) = (None, BTreeMap::new());
         if let Some(admin) = admin {
@@ -199,17 +217,16 @@ impl Reconciler {
                 return None;
             }
         };
-        let shrinks = shrinks(observed);
-        let ask = || {
+        let ask = |replicas| {
             let admin = admin.clone();
-            self.views.answer(key, async move { kafka_calls::view(&admin, shrinks).await })
+            self.views.answer(key, async move { kafka_calls::view(&admin, replicas).await })
         };
-        let mut view = ask().await;
-        if shrinks && view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none()) {
-            // It was asked before there was need to know.
-            view = ask().await;
+        observed.view = ask(needs_replicas(observed)).await;
+        let unknown = observed.view.as_ref().is_some_and(|view| view.brokers_with_replicas.is_none());
+        if unknown && needs_replicas(observed) {
+            // It was asked before there was need to know, or said itself that there is need.
+            observed.view = ask(true).await;
         }
-        observed.view = view;
         Some(admin)
     }
 
@@ -300,7 +317,12 @@ impl Reconciler {
             self.options.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
-        let Some(remains) = self.observer.remains(key, terminating, seen).await? else {
+        let gone_since = (!terminating).then(|| {
+            let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(key.clone()).or_insert_with(clock::now)
+        });
+        let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
+            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
@@ -314,6 +336,7 @@ impl Reconciler {
                 if !terminating && matches!(outcome, Outcome::Done) {
                     // What appears under the name from now on belongs to a successor that may be on its way.
                     self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                    self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
                 }
                 Ok(outcome)
             }
@@ -369,14 +392,6 @@ impl Reconciler {
         self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
         Ok(())
     }
-}
-
-/// Whether a pool is to lose nodes.
-fn shrinks(observed: &Observed) -> bool {
-    observed.pools.iter().any(|pool| {
-        let ids = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()).map_or(0, Vec::len);
-        usize::try_from(pool.spec.replicas).unwrap_or(0) < ids
-    })
 }
 
 /// When to look again.

@@ -16,6 +16,7 @@ use super::kafka_calls;
 use super::late_answers::Asking;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
+use planner::kafka::pod_state;
 use planner::kafka::restart::Restart;
 use planner::kafka::restart::RestartReason;
 use planner::kafka::roll_order;
@@ -24,10 +25,6 @@ use planner::kafka::roll_order::PodState;
 use planner::kafka::roll_order::RollKafka;
 use planner::kafka::roll_order::RollNode;
 use planner::kafka::roll_order::Says;
-use planner::pod_set::plan::is_ready;
-
-/// Name of Kafka's container.
-const KAFKA_CONTAINER: &str = "kafka";
 
 /// What Kafka said, and the pods that there were when it was asked: of one that restarted since it says nothing.
 pub type RollAnswer = (Pods, RollKafka);
@@ -146,54 +143,11 @@ fn nodes(observed: &Observed, plan: &Plan) -> Vec<RollNode> {
         pod: node.pod.clone(),
         controller: node.controller,
         broker: node.broker,
-        state: observed.pods.get(&node.pod).map_or(PodState::Missing, |pod| state(pod)),
+        state: observed.pods.get(&node.pod).map_or(PodState::Missing, |pod| pod_state::state(pod)),
+        loses_storage: node.loses_storage,
         reasons: reasons(&node.pod),
     });
     planned.collect()
-}
-
-/// The state of a pod.
-pub fn state(pod: &Pod) -> PodState {
-    if pod.metadata.deletion_timestamp.is_some() {
-        return PodState::Missing;
-    }
-    if is_ready(pod) {
-        return PodState::Ready;
-    }
-    if is_stuck(pod) { PodState::Stuck } else { PodState::Unready }
-}
-
-/// A pod that cannot start as it is: it was not scheduled, or Kafka's container, or one that runs before it, waits for a
-/// reason that time alone does not end. While another container waits, Kafka may be serving.
-fn is_stuck(pod: &Pod) -> bool {
-    let Some(status) = &pod.status else { return false };
-    let unscheduled = status.conditions.iter().flatten().any(|condition| {
-        condition.type_ == "PodScheduled"
-            && condition.status == "False"
-            && condition.reason.as_deref() == Some("Unschedulable")
-    });
-    let kafka =
-        status.container_statuses.iter().flatten().filter(|container| container.name == KAFKA_CONTAINER);
-    let running =
-        kafka.clone().any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
-    if running {
-        return false;
-    }
-    let containers = kafka.chain(status.init_container_statuses.iter().flatten());
-    let waiting =
-        containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
-    let mut hopeless = waiting.filter(|reason| {
-        matches!(
-            *reason,
-            "CrashLoopBackOff"
-                | "ImagePullBackOff"
-                | "ErrImagePull"
-                | "ErrImageNeverPull"
-                | "InvalidImageName"
-                | "CreateContainerConfigError"
-        )
-    });
-    unscheduled || hopeless.next().is_some()
 }
 
 #[cfg(test)]
@@ -202,7 +156,6 @@ mod tests {
     use std::time::Duration;
 
     use operator_runtime::queue::Queue;
-    use serde_json::json;
 
     use super::*;
 
@@ -219,6 +172,7 @@ mod tests {
                 isr: vec![0],
                 min_isr,
             }],
+            registered: BTreeSet::new(),
         };
         let says = |after: u64, min_isr| {
             move || async move {
@@ -235,41 +189,5 @@ mod tests {
         assert_eq!(told(answer(&asking, &key, &pods("new"), says(5, 3)).await), None);
         assert_eq!(queue.next().await, Some(key.clone()));
         assert_eq!(told(answer(&asking, &key, &pods("new"), says(0, 4)).await), Some(3));
-    }
-
-    fn pod(status: &serde_json::Value) -> Pod {
-        serde_json::from_value(json!({"metadata": {"name": "c-p-0"}, "status": status})).unwrap()
-    }
-
-    #[test]
-    fn a_pod_without_its_image_is_stuck_and_a_starting_one_is_not() {
-        let waiting = |reason: &str| {
-            pod(
-                &json!({"containerStatuses": [{"name": "kafka", "ready": false, "restartCount": 0, "image": "",
-                "imageID": "", "state": {"waiting": {"reason": reason}}}]}),
-            )
-        };
-        assert_eq!(state(&waiting("ImagePullBackOff")), PodState::Stuck);
-        assert_eq!(state(&waiting("CrashLoopBackOff")), PodState::Stuck);
-        assert_eq!(state(&waiting("PodInitializing")), PodState::Unready);
-    }
-
-    #[test]
-    fn a_pod_whose_kafka_runs_is_not_stuck_whatever_runs_beside_it() {
-        let container = |name: &str, state: &serde_json::Value| json!({"name": name, "ready": false, "restartCount": 0, "image": "", "imageID": "", "state": state});
-        let crashes = json!({"waiting": {"reason": "CrashLoopBackOff"}});
-        let serving = pod(&json!({
-            "containerStatuses": [container("kafka", &json!({"running": {}})), container("proxy", &crashes)],
-            "initContainerStatuses": [container("restarting", &crashes)]}));
-        assert_eq!(state(&serving), PodState::Unready);
-        let crashing = pod(&json!({"containerStatuses": [container("kafka", &crashes)]}));
-        assert_eq!(state(&crashing), PodState::Stuck);
-    }
-
-    #[test]
-    fn an_unschedulable_pod_is_stuck() {
-        let pod = pod(&json!({"conditions": [
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}));
-        assert_eq!(state(&pod), PodState::Stuck);
     }
 }

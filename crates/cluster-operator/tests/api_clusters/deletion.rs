@@ -47,10 +47,12 @@ fn cluster_role_bindings(world: &World) -> Api<DynamicObject> {
     Api::all_with(world.client.clone(), &resource("ClusterRoleBinding"))
 }
 
-/// Waits until nothing of the cluster is left but the claims to keep.
-async fn only_kept_claims(world: &World, cluster: &str) {
-    let kept: BTreeSet<String> =
-        (0..3).map(|node| format!("PersistentVolumeClaim data-0-{cluster}-dual-{node}")).collect();
+/// Waits until nothing of the cluster is left but the claims of these volumes.
+async fn only_claims(world: &World, cluster: &str, volumes: &[i32]) {
+    let claims = volumes.iter().flat_map(|volume| (0..3).map(move |node| (volume, node)));
+    let kept: BTreeSet<String> = claims
+        .map(|(volume, node)| format!("PersistentVolumeClaim data-{volume}-{cluster}-dual-{node}"))
+        .collect();
     let left = || async {
         let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
         let mut found = BTreeSet::new();
@@ -89,9 +91,11 @@ async fn a_deleted_cluster_leaves_nothing_but_the_volumes_to_keep_and_another_on
     assert_eq!(world.versions("c").await.keys().filter(|name| name.contains("data-1-")).count(), 3);
 
     world.delete("Kafka", "c").await;
-    only_kept_claims(&world, "c").await;
     released(&world, "orders").await;
-    world.exists("KafkaNodePool", "dual").await;
+    // Claims are data: they go with the pool that they belong to.
+    only_claims(&world, "c", &[0, 1]).await;
+    world.delete("KafkaNodePool", "dual").await;
+    only_claims(&world, "c", &[0]).await;
 
     assert_eq!(world.versions("other").await, before);
     assert_eq!(world.get("KafkaTopic", "bills").await.finalizers(), [FINALIZER]);
@@ -118,7 +122,59 @@ async fn what_a_cluster_left_that_was_deleted_while_no_operator_ran_goes_at_the_
     world.start_operator();
     // Nothing of the cluster is left that would prove that nobody looks after the topic.
     wait::for_absence(&world.api("KafkaTopic"), "orders", DEADLINE * 2).await.unwrap();
-    only_kept_claims(&world, "c").await;
+    only_claims(&world, "c", &[0]).await;
+}
+
+/// `kubectl replace --force` deletes a resource and makes it anew.
+#[tokio::test]
+async fn a_resource_that_is_replaced_at_once_keeps_its_nodes_and_their_volumes() {
+    let world = World::start("replaced").await;
+    world.apply(&two_volumes("c")).await;
+    world.apply(&kafka("c")).await;
+    world.running("c", 3).await;
+    let uids = async || {
+        let mut found = BTreeSet::new();
+        for kind in ["StrimziPodSet", "PersistentVolumeClaim"] {
+            let selector = ListParams::default().labels("strimzi.io/cluster=c");
+            let objects = world.api(kind).list(&selector).await.unwrap();
+            found.extend(objects.iter().map(|object| (object.name_any(), object.uid())));
+        }
+        found
+    };
+    let before = uids().await;
+    world.delete("Kafka", "c").await;
+    world.gone("Kafka", "c").await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    world.apply(&kafka("c")).await;
+    world.running("c", 3).await;
+    assert_eq!(uids().await, before);
+}
+
+/// Cluster `b-c` of namespace `a` and cluster `c` of namespace `a-b` have one name for it.
+#[tokio::test]
+async fn the_cluster_wide_binding_of_a_cluster_elsewhere_is_left_alone() {
+    let world = World::start("binding").await;
+    collect(&world);
+    let name = format!("strimzi-{}-c-kafka-init", world.namespace);
+    let elsewhere = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": name, "labels": {
+            "strimzi.io/cluster": "b-c", "strimzi.io/kind": "Kafka", "strimzi.io/name": "b-c-kafka",
+            "app.kubernetes.io/managed-by": "strimzi-cluster-operator"}},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "strimzi-kafka-broker"},
+        "subjects": [{"kind": "ServiceAccount", "name": "b-c-kafka", "namespace": "a"}],
+    });
+    let bindings = cluster_role_bindings(&world);
+    let before =
+        bindings.create(&PostParams::default(), &serde_json::from_value(elsewhere).unwrap()).await.unwrap();
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&racked("c")).await;
+    world.refused("c", &["ClusterRoleBinding", &name, "Kafka b-c of namespace a"]).await;
+    world.delete("Kafka", "c").await;
+    world.gone("StrimziPodSet", "c-dual").await;
+    let after = bindings.get(&name).await.unwrap();
+    assert_eq!((after.uid(), after.resource_version()), (before.uid(), before.resource_version()));
+    bindings.delete(&name, &DeleteParams::default()).await.unwrap();
 }
 
 /// Nothing tells such topics from those of a topic operator that runs alone, but that nobody answers their deletion.
@@ -154,6 +210,7 @@ async fn claims_that_are_restored_before_their_cluster_stay() {
     claim.data["spec"]["volumeName"] = Value::Null;
     // First in a process that knew the cluster, and saw it go.
     world.delete("Kafka", "c").await;
+    world.delete("KafkaNodePool", "dual").await;
     world.gone("PersistentVolumeClaim", doomed).await;
     world.gone("Secret", "c-trustbundle").await;
     for cluster in ["c", "never-seen"] {
@@ -263,7 +320,18 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     let there = |kind: &str| -> Api<DynamicObject> {
         Api::namespaced_with(world.client.clone(), &topics, &resource(kind))
     };
+    // Its owner has to let the operator in.
+    world.refused("c", &["watchedNamespace", "kastellan-watch-grant"]).await;
     let rights = [("RoleBinding", "c-entity-topic-operator-role"), ("Role", "c-entity-operator")];
+    for (kind, name) in rights {
+        assert!(there(kind).get_opt(name).await.unwrap().is_none());
+    }
+    let grant = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kastellan-watch-grant"},
+        "data": {"topicOperator": format!("{}/c", world.namespace)},
+    });
+    let grant = serde_json::from_value(grant).unwrap();
+    there("ConfigMap").create(&PostParams::default(), &grant).await.unwrap();
     for (kind, name) in rights {
         wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
     }

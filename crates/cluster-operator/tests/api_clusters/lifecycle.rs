@@ -4,7 +4,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::json;
 
-use crate::world::{OWNED, World, condition, kafka, pool, resource};
+use crate::world::{DEADLINE, OWNED, World, condition, kafka, pool, resource};
 
 #[tokio::test]
 async fn a_cluster_gets_all_its_objects_each_with_its_owner() {
@@ -226,6 +226,40 @@ async fn what_the_resource_no_longer_asks_for_goes() {
         world.gone(kind, name).await;
     }
     world.exists("Service", "c-kafka-bootstrap").await;
+}
+
+#[tokio::test]
+async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_rack() {
+    let server: &'static test_support::ApiServer =
+        Box::leak(Box::new(test_support::ApiServer::start().await.unwrap()));
+    let mut world = World::without_operator(server, "rack").await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
+    world.start_operator();
+    world.apply(&pool("c", "dual", 3)).await;
+    let mut racked = kafka("c");
+    racked["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+    world.apply(&racked).await;
+    world.running("c", 3).await;
+    let bindings = Api::<DynamicObject>::all_with(world.client.clone(), &resource("ClusterRoleBinding"));
+    let name = format!("strimzi-{}-c-kafka-init", world.namespace);
+    test_support::wait::for_object(&bindings, &name, DEADLINE, "exists", |_| true).await.unwrap();
+    world.operator().passes(3).await;
+    let writes = async || {
+        let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+        let text = world.client.request_text(request).await.unwrap();
+        let lines = text.lines().filter(|line| {
+            line.starts_with("apiserver_request_total")
+                && line.contains("resource=\"clusterrolebindings\"")
+                && line.contains("verb=\"APPLY\"")
+        });
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>()
+    };
+    let before = writes().await;
+    assert_ne!(before, 0, "the server counts otherwise");
+    world.operator().passes(4).await;
+    assert_eq!(writes().await, before);
+    world.patch("Kafka", "c", json!({"spec": {"kafka": {"rack": null}}})).await;
+    test_support::wait::for_absence(&bindings, &name, DEADLINE).await.unwrap();
 }
 
 #[tokio::test]

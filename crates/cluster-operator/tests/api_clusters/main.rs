@@ -3,10 +3,14 @@
 // Helpers of tests count as tests: a surprise ends the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod authors;
 mod bad_input;
 mod deletion;
 mod faults;
+mod hostile;
 mod lifecycle;
+mod pools;
 mod restarts;
 mod rights;
+mod scaling;
 mod world;

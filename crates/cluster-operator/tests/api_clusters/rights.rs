@@ -5,9 +5,11 @@ use std::process::Command;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
-use serde_json::Value;
+use serde_json::{Value, json};
+use test_support::ApiServer;
+use test_support::stand_in::Fate;
 
-use crate::world::{OWNED, resource};
+use crate::world::{OWNED, World, condition, kafka, resource};
 
 /// The chart's service account.
 pub const ACCOUNT: &str = "strimzi-cluster-operator";
@@ -33,20 +35,18 @@ pub async fn grant(client: &Client, namespace: &str, values: &[&str]) {
 }
 
 fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
+    template("rbac", namespace, values)
+}
+
+/// What a template of the chart makes of these values.
+pub fn template(name: &str, namespace: &str, values: &[&str]) -> Vec<Value> {
     // Where the machine has Helm of its own, none is built.
     let built = test_support::binaries::cache().unwrap().join("bin/helm");
     let helm = if built.exists() { built } else { "helm".into() };
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/kastellan");
     let mut command = Command::new(helm);
-    command.args([
-        "template",
-        "release",
-        chart,
-        "--namespace",
-        namespace,
-        "--show-only",
-        "templates/rbac.yaml",
-    ]);
+    let file = format!("templates/{name}.yaml");
+    command.args(["template", "release", chart, "--namespace", namespace, "--show-only", &file]);
     for value in values {
         command.args(["--set", value]);
     }
@@ -55,6 +55,84 @@ fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
     let text = String::from_utf8(output.stdout).unwrap();
     let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
     documents.filter(|document| document["kind"].is_string()).collect()
+}
+
+/// An installation that may make nothing outside of its namespace: it has Roles, and does what takes no more.
+#[tokio::test]
+async fn without_global_resources_clusters_are_made_and_a_rack_says_what_it_lacks() {
+    let values = ["createGlobalResources=false"];
+    let namespaced = |object: &Value| object["metadata"]["namespace"].is_string();
+    assert!(rendered("ns", &values).iter().all(namespaced), "nothing is global");
+    let server = ApiServer::shared().await.unwrap();
+    let mut world = World::with_chart(server, "roles", &values, |_| Fate::Running).await;
+    world.set("KASTELLAN_CLUSTER_ROLE_BINDINGS", "false");
+    world.start_operator();
+    world.usual("c").await;
+    world.exists("Deployment", "c-entity-operator").await;
+
+    let mut racked = kafka("c");
+    racked["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+    world.apply(&racked).await;
+    let warned = |kafka: &DynamicObject| condition(kafka, "Warning", "ClusterRoleBindingNotMade").is_some();
+    let said = world.until("Kafka", "c", "says what the rack lacks", warned).await;
+    assert!(condition(&said, "NotReady", "KubernetesError").is_none(), "{:?}", said.data["status"]);
+
+    world.delete("Kafka", "c").await;
+    world.gone("StrimziPodSet", "c-dual").await;
+}
+
+/// NetworkPolicies of clusters elsewhere let in the operator's namespace, not any with a pod that looks like it.
+#[test]
+fn the_operator_knows_its_namespace_and_its_rights() {
+    let variables = |values: &[&str]| -> Vec<(String, String)> {
+        let objects = template("deployment", "ns", values);
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let env = container["env"].as_array().unwrap();
+        env.iter().map(|entry| (text(&entry["name"]), text(&entry["value"]))).collect()
+    };
+    let value_of = |values: &[&str], name: &str| -> Vec<String> {
+        let all = variables(values).into_iter();
+        all.filter(|(known, _)| known == name).map(|(_, value)| value).collect()
+    };
+    let labels = "STRIMZI_OPERATOR_NAMESPACE_LABELS";
+    assert_eq!(value_of(&[], labels), ["kubernetes.io/metadata.name=ns"]);
+    assert_eq!(value_of(&["operatorNamespaceLabels.team=a"], labels), ["team=a"]);
+    let own = ["extraEnvs[0].name=STRIMZI_OPERATOR_NAMESPACE_LABELS", "extraEnvs[0].value=team=b"];
+    assert_eq!(value_of(&own, labels), ["team=b"], "given by the user, and once");
+    let bindings = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+    assert_eq!(value_of(&[], bindings), ["true"]);
+    assert_eq!(value_of(&["createGlobalResources=false"], bindings), ["false"]);
+    let image = [r"kafka.images.4\.3\.1=registry.example.com/kafka@sha256:0a"];
+    assert_eq!(value_of(&image, "STRIMZI_KAFKA_IMAGES"), ["4.3.1=registry.example.com/kafka@sha256:0a"]);
+
+    let policies = template("network-policy", "ns", &["operatorNetworkPolicy.enabled=true"]);
+    assert_eq!(policies[0]["spec"]["ingress"], json!([{"ports": [{"port": "http", "protocol": "TCP"}]}]));
+}
+
+/// The right that makes pods from nothing is nobody's; whoever may look sees all kinds.
+#[test]
+fn aggregated_roles_give_the_kinds_that_people_write() {
+    let roles = template("aggregate-roles", "ns", &["createAggregateRoles=true"]);
+    let rules = |name: &str| {
+        let role = roles.iter().find(|role| role["metadata"]["name"] == name).unwrap();
+        role["rules"].as_array().unwrap().clone()
+    };
+    let kinds: Vec<String> =
+        api::crds::all().unwrap().into_iter().map(|file| file.crd.spec.names.plural).collect();
+    let resources = |rules: &[Value]| -> Vec<String> {
+        let all = rules.iter().flat_map(|rule| rule["resources"].as_array().unwrap());
+        all.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let (admin, view) = (resources(&rules("strimzi-admin")), resources(&rules("strimzi-view")));
+    for kind in kinds {
+        assert!(view.contains(&kind), "{kind}");
+        assert_eq!(admin.contains(&kind), kind != "strimzipodsets", "{kind}");
+    }
+    for rule in rules("strimzi-view") {
+        assert_eq!(rule["verbs"], json!(["get", "list", "watch"]));
+    }
 }
 
 /// The admission plug-in OwnerReferencesPermissionEnforcement asks for `delete` where owner references change.

@@ -112,11 +112,21 @@ impl World {
         prefix: &str,
         fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
     ) -> Self {
+        Self::with_chart(server, prefix, &[], fate).await
+    }
+
+    /// With these values of the chart.
+    pub async fn with_chart(
+        server: &'static ApiServer,
+        prefix: &str,
+        values: &[&str],
+        fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
+    ) -> Self {
         let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
         server.install_crds(&crds).await.unwrap();
         let client = server.client().await.unwrap();
         let namespace = server.create_namespace(prefix).await.unwrap();
-        rights::grant(&client, &namespace, &[]).await;
+        rights::grant(&client, &namespace, values).await;
         let own = namespace.clone();
         let pods = PodReadyStandIn::start_with(&client, move |pod| {
             if pod.namespace().as_deref() == Some(&own) { fate(&pod.name_any()) } else { Fate::Pending }

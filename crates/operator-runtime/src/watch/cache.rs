@@ -153,6 +153,19 @@ impl<T: Send + Sync + 'static> Cache<T> {
         cache
     }
 
+    /// Changes an object of a [`Cache::fixed`], or takes it out, and tells the handlers.
+    #[cfg(test)]
+    pub(super) fn set_fixed(&self, key: &ObjectRef, value: Option<T>) {
+        if let Some(value) = value {
+            self.put(key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+            return;
+        }
+        let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        if let Some(old) = old {
+            self.tell(&Event::Deleted { key, old: &old.value });
+        }
+    }
+
     /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
     pub fn with_unreadable(self, key: &ObjectRef, unreadable: Unreadable) -> Self {
         self.set_unreadable(key, unreadable);
@@ -214,6 +227,13 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Number of objects that are there and cannot be read.
     pub fn count_unreadable(&self) -> usize {
         self.read_unreadable().len()
+    }
+
+    /// Calls `look` with every object that is there and cannot be read, in no order. It must not call this cache.
+    pub fn each_unreadable(&self, mut look: impl FnMut(&ObjectRef, &Unreadable)) {
+        for (key, unreadable) in self.read_unreadable().iter() {
+            look(key, unreadable);
+        }
     }
 
     /// All objects that are there and cannot be read, in no order.

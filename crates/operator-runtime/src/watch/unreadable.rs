@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::json::{self, NotJson};
+use crate::limits::Largest;
 
 /// Longest reason in characters.
 const LONGEST_REASON: usize = 400;
@@ -95,23 +96,23 @@ struct BareStatus {
     observed_generation: Option<i64>,
 }
 
-/// Reads an object. `largest` bounds what its values may take in memory.
+/// Reads an object, unless it is too large.
 ///
 /// # Errors
 /// When not even its metadata can be read.
-pub(crate) fn read<K>(text: &str, largest: usize) -> Result<Seen<K>, NotJson>
+pub(crate) fn read<K>(text: &str, largest: Largest) -> Result<Seen<K>, NotJson>
 where
     K: Resource + DeserializeOwned,
     K::DynamicType: Default,
 {
     let kind = K::kind(&K::DynamicType::default()).into_owned();
     let weight = json::weight(text, object_bytes(&kind));
-    let why = if weight > largest {
+    let why = if weight > largest.bytes {
         format!(
             "it is too large: its values take about {} KiB of memory and may take {} KiB ({}); make it smaller",
             weight / 1024,
-            largest / 1024,
-            crate::limits::LARGEST_OBJECT
+            largest.bytes / 1024,
+            largest.variable
         )
     } else {
         match serde_json::from_str::<K>(text) {

@@ -10,7 +10,7 @@ where
     K: Resource + DeserializeOwned,
     K::DynamicType: Default,
 {
-    match read::<K>(text, crate::limits::LARGEST_OBJECT_DEFAULT).unwrap() {
+    match read::<K>(text, Largest::DEFAULT).unwrap() {
         Seen::Readable(object) => Ok(object),
         Seen::Unreadable(unreadable) => Err(unreadable),
     }
@@ -71,13 +71,19 @@ fn nothing_of_a_secret_is_quoted() {
     assert!(found.why.starts_with("data.password") && !found.why.contains("hunter2"), "{}", found.why);
 }
 
+fn bytes(bytes: usize) -> Largest {
+    Largest { bytes, variable: "LIMIT" }
+}
+
 #[test]
 fn what_takes_more_memory_than_allowed_is_not_read() {
     let text =
         json!({"metadata": {"name": "t"}, "spec": {"config": {"a": vec![json!({"a": 1}); 500]}}}).to_string();
-    assert!(read::<KafkaTopic>(&text, 800_000).is_ok_and(|seen| matches!(seen, Seen::Readable(_))));
-    let Seen::Unreadable(found) = read::<KafkaTopic>(&text, 200_000).unwrap() else { panic!("it was read") };
-    assert!(found.why.contains("too large") && found.why.contains("195 KiB"), "{}", found.why);
+    assert!(read::<KafkaTopic>(&text, bytes(800_000)).is_ok_and(|seen| matches!(seen, Seen::Readable(_))));
+    let Seen::Unreadable(found) = read::<KafkaTopic>(&text, bytes(200_000)).unwrap() else {
+        panic!("it was read")
+    };
+    assert!(found.why.contains("too large") && found.why.contains("195 KiB (LIMIT)"), "{}", found.why);
 }
 
 #[test]

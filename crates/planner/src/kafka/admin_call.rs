@@ -21,6 +21,8 @@ pub struct PlannedNode {
     pub broker: bool,
     /// Host name inside the cluster, without a port.
     pub host: String,
+    /// Whether a restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
+    pub loses_storage: bool,
 }
 
 /// A call to Kafka. All are idempotent.

@@ -1,13 +1,17 @@
 //! Certificates: which authorities and leaves exist, which are to be made or renewed, and what pods must know of them.
 //!
 //! Everything follows from the Secrets, the pods' annotations and the time; nothing is remembered elsewhere, so a
-//! replacement of a key that was interrupted goes on where it stopped:
-//! 1. the new authority is added to the trust bundle, pods are rolled until each trusts it (`cluster-ca-key-generation`);
-//! 2. then leaves are signed with the new key, pods are rolled again (`server-cert-hash`);
-//! 3. once every pod runs with such a leaf, the old certificate leaves the bundle.
+//! replacement of a key that was interrupted goes on where it stopped, and one that starts with a loss takes the same way
+//! ([`phase::CaPhase`]): first every pod trusts the new authority, then leaves are signed by it, then the former one is
+//! forgotten.
 
+pub mod access;
 pub mod authority;
+mod generated;
 pub mod leaf;
+pub mod phase;
+mod supplied;
+pub mod traces;
 pub mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +21,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use self::authority::{Authority, Role};
+use self::leaf::Signing;
+use self::phase::HandOver;
 use super::cluster::{Cluster, Node};
 use super::objects::meta::Pairs;
 use super::objects::secret::{self, Data, LeafOwner};
@@ -29,6 +35,9 @@ use pki::MaterialRequest;
 /// On pods: fingerprint of the certificates that the pod trusts.
 pub const TRUST_HASH: &str = "kastellan.io/trust-bundle-hash";
 
+/// The last second that a certificate can express, the end of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// The certificates of a cluster, all there.
 #[derive(Debug)]
 pub struct Certificates {
@@ -40,6 +49,8 @@ pub struct Certificates {
     pub objects: Vec<DesiredObject>,
     /// What each node's pod is started with, by node id.
     pub nodes: BTreeMap<i32, NodeCertificate>,
+    /// Nodes without a certificate that the others would accept: they must not be started before there is one.
+    pub held: BTreeSet<i32>,
     /// Certificates of the entity operator's containers, PEM.
     pub entity: Vec<String>,
 }
@@ -58,49 +69,102 @@ pub enum Outcome {
     Missing(Vec<MaterialRequest>),
     /// All there.
     Ready(Box<Certificates>),
-    /// The user supplies authorities and something is wrong with them.
+    /// Something is wrong with what the user supplies or asks for.
     Wrong(Vec<Problem>),
 }
 
 /// Looks at the certificates of a cluster.
 pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     let may_renew = pki::in_maintenance_window(&cluster.maintenance_windows, now);
-    let mut problems = Vec::new();
+    let mut problems = validity(cluster, now);
     let mut requests = Vec::new();
     let mut authorities = Vec::new();
-    for role in [Role::Cluster, Role::Clients] {
-        match authority::plan(role, cluster, observed, now, may_renew) {
+    let of_cluster_ca = traces::of_cluster_ca(cluster, observed, now);
+    let of_clients_ca = traces::of_clients_ca(cluster, observed, now);
+    for (role, traces) in [(Role::Cluster, &of_cluster_ca), (Role::Clients, &of_clients_ca)] {
+        match authority::plan(role, cluster, observed, traces, now, may_renew) {
             Ok(authority::Step::Ready(authority)) => authorities.push(*authority),
             Ok(authority::Step::Missing(request)) => requests.push(request),
-            Err(problem) => problems.push(problem),
+            Err(found) => problems.extend(found),
         }
     }
     if !problems.is_empty() {
         return Outcome::Wrong(problems);
     }
-    let (Some(clients_ca), Some(mut cluster_ca)) = (authorities.pop(), authorities.pop()) else {
+    let (Some(mut clients_ca), Some(mut cluster_ca)) = (authorities.pop(), authorities.pop()) else {
         return Outcome::Missing(requests);
     };
-    let trusted_everywhere =
-        pods_have(observed, cluster, annotations::CLUSTER_CA_KEY_GENERATION, cluster_ca.key_generation);
+    let hand_over = phase::hand_over(cluster, observed, &cluster_ca, now);
+    if hand_over.phase.is_over() {
+        cluster_ca.retire_old();
+    } else {
+        cluster_ca.also_trust(&of_cluster_ca);
+    }
+    clients_ca.trusted_by_all = Some(trusted_by_all(cluster, observed, &clients_ca));
+    requests.extend(cluster_ca.take_store(cluster, observed));
+    requests.extend(clients_ca.take_store(cluster, observed));
     let mut leaves = Vec::new();
+    let mut held = BTreeSet::new();
     for (owner, node) in leaf_owners(cluster) {
-        let wanted = leaf::Wanted { owner: &owner, node, may_renew, trusted_everywhere, prolong: false };
+        let signing = signing(&hand_over, node.is_some());
+        let wanted = leaf::Wanted { owner: &owner, node, may_renew, signing, prolong: false };
         match leaf::plan(&wanted, cluster, &cluster_ca, observed, now) {
-            leaf::Step::Ready(leaf) => leaves.push((owner, node, leaf)),
+            leaf::Step::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
             leaf::Step::Missing(request) => requests.push(request),
+            leaf::Step::Held => {
+                held.extend(node.map(|node| node.id));
+                leaves.push((owner, node, None));
+            }
         }
     }
     if !requests.is_empty() {
         return Outcome::Missing(requests);
     }
-    if leaves.iter().all(|(_, _, leaf)| leaf.generation == cluster_ca.cert_generation)
-        && pods_have(observed, cluster, annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.cert_generation)
-        && pods_run_with(observed, &leaves)
-    {
-        cluster_ca.retire_old();
+    Outcome::Ready(Box::new(assemble(cluster, observed, cluster_ca, clients_ca, leaves, held)))
+}
+
+/// What the cluster CA may sign for a node, or for an operator.
+fn signing(hand_over: &HandOver, is_node: bool) -> Signing {
+    if hand_over.phase.may_sign() {
+        Signing::All
+    } else if hand_over.peers_trust || !is_node {
+        // Operators only connect: with a leaf that some nodes accept they are better off than with none.
+        Signing::OnlyWithoutLeaf
+    } else {
+        Signing::Nothing
     }
-    Outcome::Ready(Box::new(assemble(cluster, cluster_ca, clients_ca, leaves)))
+}
+
+/// Validities that no certificate can express.
+fn validity(cluster: &Cluster, now: Timestamp) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (field, settings) in [("clusterCa", &cluster.cluster_ca), ("clientsCa", &cluster.clients_ca)] {
+        let most = (LAST_SECOND - now.as_second()) / 86_400;
+        if i64::from(settings.validity_days) > most {
+            problems.push(Problem {
+                field: format!("spec.{field}.validityDays"),
+                message: format!(
+                    "{} ends after the year 9999, which no certificate can express: write at most {most}",
+                    settings.validity_days
+                ),
+            });
+        }
+    }
+    problems
+}
+
+/// Thumbprint of the first certificate of the clients CA that every pod trusts, the present one before former ones.
+fn trusted_by_all(cluster: &Cluster, observed: &Observed, clients_ca: &Authority) -> String {
+    let secret = observed.secrets.get(&names::clients_ca_cert_secret(&cluster.name)).map(AsRef::as_ref);
+    let pods: Vec<BTreeSet<String>> = phase::running(cluster, observed)
+        .into_iter()
+        .map(|pod| phase::trusted_clients(pod, &clients_ca.certificate, secret))
+        .collect();
+    let trusted =
+        |one: &&pki::Certificate| pods.iter().all(|trusted| trusted.contains(&one.info.authority_id()));
+    let mut all =
+        clients_ca.certificate.iter().chain(clients_ca.old.values().flat_map(pki::CertificateChain::iter));
+    all.find(trusted).map(|one| one.info.sha256_thumbprint.clone()).unwrap_or_default()
 }
 
 /// Everything of the cluster that has a certificate of its own.
@@ -119,7 +183,7 @@ fn leaf_owners(cluster: &Cluster) -> Vec<(LeafOwner, Option<Node<'_>>)> {
     owners
 }
 
-/// Whom the nodes trust, with the fingerprint of it.
+/// Whom the nodes trust, with the fingerprint of it. The order of the certificates has no part in it.
 fn trust_bundle(
     cluster: &Cluster,
     cluster_ca: &Authority,
@@ -129,81 +193,69 @@ fn trust_bundle(
         (names::keys::TRUST_BUNDLE_CLUSTER_CA.to_owned(), cluster_ca.trusted().into_bytes()),
         (names::keys::TRUST_BUNDLE_CLIENTS_CA.to_owned(), clients_ca.trusted().into_bytes()),
     ]);
-    let mut bundle = Vec::new();
-    for value in trust.values() {
-        bundle.extend_from_slice(value);
-    }
+    let parts = [cluster_ca, clients_ca].map(|authority| phase::joined(&authority.trusted_thumbprints()));
     let object =
         secret::trust_bundle(cluster, &trust, cluster_ca.cert_generation, clients_ca.cert_generation);
-    (object, fingerprint::short(&bundle))
+    (object, fingerprint::short(parts.join(";").as_bytes()))
 }
 
 fn assemble(
     cluster: &Cluster,
+    observed: &Observed,
     cluster_ca: Authority,
     clients_ca: Authority,
-    leaves: Vec<(LeafOwner, Option<Node<'_>>, leaf::Leaf)>,
+    leaves: Vec<(LeafOwner, Option<Node<'_>>, Option<leaf::Leaf>)>,
+    held: BTreeSet<i32>,
 ) -> Certificates {
     let mut objects = Vec::new();
     objects.extend(cluster_ca.objects(cluster));
     objects.extend(clients_ca.objects(cluster));
     let (bundle, trust_hash) = trust_bundle(cluster, &cluster_ca, &clients_ca);
     objects.push(bundle);
+    let started_with = Pairs::from([
+        (annotations::CLUSTER_CA_CERT_GENERATION.to_owned(), cluster_ca.cert_generation.to_string()),
+        (annotations::CLUSTER_CA_KEY_GENERATION.to_owned(), cluster_ca.key_generation.to_string()),
+        (annotations::CLIENTS_CA_CERT_GENERATION.to_owned(), clients_ca.cert_generation.to_string()),
+        (annotations::TRUSTED_CLUSTER_CAS.to_owned(), phase::joined(&cluster_ca.trusted_ids())),
+        (annotations::TRUSTED_CLIENTS_CAS.to_owned(), phase::joined(&clients_ca.trusted_ids())),
+        (TRUST_HASH.to_owned(), trust_hash),
+    ]);
     let mut nodes = BTreeMap::new();
     let mut entity = Vec::new();
     for (owner, node, leaf) in leaves {
-        objects.push(secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition.clone()));
-        match node {
-            Some(node) => {
-                let pod_annotations = Pairs::from([
-                    (annotations::SERVER_CERT_HASH.to_owned(), fingerprint(&leaf.data)),
-                    (
-                        annotations::CLUSTER_CA_CERT_GENERATION.to_owned(),
-                        cluster_ca.cert_generation.to_string(),
-                    ),
-                    (
-                        annotations::CLUSTER_CA_KEY_GENERATION.to_owned(),
-                        cluster_ca.key_generation.to_string(),
-                    ),
-                    (
-                        annotations::CLIENTS_CA_CERT_GENERATION.to_owned(),
-                        clients_ca.cert_generation.to_string(),
-                    ),
-                    (TRUST_HASH.to_owned(), trust_hash.clone()),
-                ]);
+        if let Some(leaf) = &leaf {
+            let precondition = leaf.precondition.clone();
+            objects.push(secret::leaf(cluster, &owner, &leaf.data, leaf.generation, precondition));
+        } else if let Some(secret) = observed.secrets.get(&owner.secret(&cluster.name)) {
+            objects.push(as_it_is(cluster, &owner, secret));
+        }
+        match (node, leaf) {
+            (Some(node), leaf) => {
+                let mut pod_annotations = started_with.clone();
+                if let Some(leaf) = leaf {
+                    let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
+                    pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
+                }
                 nodes.insert(node.id, NodeCertificate { pod_annotations });
             }
-            None if owner != LeafOwner::ClusterOperator => entity.push(leaf.certificate),
-            None => {}
+            (None, Some(leaf)) if owner != LeafOwner::ClusterOperator => entity.push(leaf.certificate),
+            (None, _) => {}
         }
     }
-    Certificates { cluster_ca, clients_ca, objects, nodes, entity }
+    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity }
 }
 
-/// Whether every running pod of the cluster carries this generation.
-fn pods_have(observed: &Observed, cluster: &Cluster, annotation: &str, generation: i64) -> bool {
-    let wanted: BTreeSet<String> = cluster.nodes().into_iter().map(|node| cluster.pod_name(node)).collect();
-    observed.pods.iter().filter(|(name, _)| wanted.contains(*name)).all(|(_, pod)| {
-        let carried = pod.metadata.annotations.as_ref().and_then(|all| all.get(annotation));
-        carried.and_then(|text| text.parse::<i64>().ok()) == Some(generation)
-    })
-}
-
-/// Whether every running pod was started with the leaf that is in its Secret.
-fn pods_run_with(observed: &Observed, leaves: &[(LeafOwner, Option<Node<'_>>, leaf::Leaf)]) -> bool {
-    leaves.iter().all(|(owner, _, leaf)| {
-        let LeafOwner::Node { pod } = owner else { return true };
-        let Some(live) = observed.pods.get(pod) else { return true };
-        let carried =
-            live.metadata.annotations.as_ref().and_then(|all| all.get(annotations::SERVER_CERT_HASH));
-        carried == Some(&fingerprint(&leaf.data))
-    })
+/// A Secret whose leaf is of no use, for as long as there is no other.
+fn as_it_is(cluster: &Cluster, owner: &LeafOwner, secret: &Secret) -> DesiredObject {
+    let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect();
+    let number = generation(secret, annotations::CLUSTER_CA_CERT_GENERATION).unwrap_or(0);
+    secret::leaf(cluster, owner, &data, number, objects::Precondition::None)
 }
 
 /// Fingerprint of the certificates in the Secret of a node: the leaf and the user's own listener certificates.
-fn fingerprint(data: &Data) -> String {
+fn fingerprint<'a>(data: impl Iterator<Item = (&'a String, &'a [u8])>) -> String {
     let mut content = Vec::new();
-    for (key, value) in data.iter().filter(|(key, _)| key.strip_suffix(".crt").is_some()) {
+    for (key, value) in data.filter(|(key, _)| key.strip_suffix(".crt").is_some()) {
         content.extend_from_slice(key.as_bytes());
         content.extend_from_slice(value);
     }

@@ -8,11 +8,15 @@ use api::names;
 use serde_json::{Map, Value};
 
 use super::versions::KafkaVersion;
+pub use crate::findings::Warning;
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
 /// Port of the listener between brokers, which the operators use too.
 pub const REPLICATION_PORT: u16 = api::ports::REPLICATION as u16;
+
+/// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
+const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// A Kafka cluster whose specification passed validation.
 #[derive(Debug, Clone)]
@@ -102,6 +106,8 @@ pub struct Pool {
     pub broker: bool,
     /// Node ids, ascending. They include nodes whose removal is held back.
     pub nodes: BTreeSet<i32>,
+    /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
+    pub waits_for: Option<String>,
     /// Volumes of every node, in the order of their ids; at least one.
     pub volumes: Vec<Volume>,
     /// Whether the storage is of type `jbod` (then mounts carry the volume id).
@@ -177,8 +183,17 @@ pub struct Listener {
     pub max_connections: Option<i64>,
     /// `max.connection.creation.rate`.
     pub max_connection_creation_rate: Option<i64>,
-    /// Secret, certificate key and private key key of a certificate of the user's own.
-    pub certificate: Option<(String, String, String)>,
+    /// A certificate of the user's own.
+    pub certificate: Option<ListenerCertificate>,
+}
+
+/// A certificate of the user's own, as it was read out of its Secret, with the key that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerCertificate {
+    /// The certificate and its chain.
+    pub chain: pki::CertificateChain,
+    /// Its key in PKCS #8, PEM.
+    pub key: pki::SecretPem,
 }
 
 impl Listener {
@@ -354,15 +369,6 @@ impl Templates {
     }
 }
 
-/// A condition of type `Warning`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Warning {
-    /// CamelCase reason.
-    pub reason: String,
-    /// What is the matter and what to do.
-    pub message: String,
-}
-
 /// A node of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
@@ -421,9 +427,14 @@ impl Pool {
     /// `/var/lib/kafka/data` or `/var/lib/kafka/data-<id>`.
     pub fn mount_path(volume: &Volume) -> String {
         match volume.id {
-            Some(id) => format!("/var/lib/kafka/data-{id}"),
-            None => "/var/lib/kafka/data".to_owned(),
+            Some(id) => format!("{DATA_MOUNT}-{id}"),
+            None => DATA_MOUNT.to_owned(),
         }
+    }
+
+    /// Whether Kafka's logs lie on what is mounted at this path: [`Self::mount_path`] of some volume.
+    pub fn is_data_mount(path: &str) -> bool {
+        path.strip_prefix(DATA_MOUNT).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     /// `data` or `data-<id>`.

@@ -2,20 +2,26 @@
 //!
 //! Kubernetes collects what the Kafka resource owns. What its pools own is left, because pools stay; so are objects
 //! outside the namespace, which nothing there can own, and the finalizers of topics, whose operator goes as well.
+//! Claims are data: those of a pool stay as long as the pool does, and go with it, by Kubernetes, where it owns them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{StrimziPodSet, annotations, labels, names};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
+use crate::kafka::observed::Other;
 use crate::kafka::plan::Plan;
 use objects::Deletion;
 use objects::FinalizerRemoval;
 use objects::ObjectId;
+
+/// How long a Kafka resource must be gone before what its pools own goes: `kubectl replace --force` deletes a resource and
+/// makes it anew at once.
+const GRACE_SECONDS: i64 = 10;
 
 /// How long a topic may be terminating before nobody is taken to look after it.
 const PATIENCE_SECONDS: i64 = 60;
@@ -34,6 +40,8 @@ pub struct Remains {
     pub terminating: bool,
     /// Whether this process has seen the Kafka resource, and has not yet cleared up after it.
     pub seen: bool,
+    /// Since when this process knows that there is no Kafka resource.
+    pub gone_since: Option<Timestamp>,
     /// Whether node pools carry the name of the cluster.
     pub pools: bool,
     /// Pod sets, by name.
@@ -42,10 +50,8 @@ pub struct Remains {
     pub secrets: BTreeMap<String, Arc<Secret>>,
     /// ConfigMaps, by name.
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
-    /// Claims, by name.
-    pub claims: BTreeMap<String, Arc<PersistentVolumeClaim>>,
     /// Further objects, also those in other namespaces.
-    pub others: BTreeSet<ObjectId>,
+    pub others: BTreeMap<ObjectId, Other>,
     /// Topics with the topic operator's finalizer; `None`: they could not be listed.
     pub topics: Option<Vec<Topic>>,
 }
@@ -98,10 +104,20 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
         return plan;
     }
     release(remains, now, &mut plan);
-    if !remains.terminating {
-        plan.delete = deletions(remains);
+    if remains.terminating {
+        return plan;
+    }
+    let unwanted = deletions(remains);
+    let gone_for = remains.gone_since.map_or(0, |since| now.as_second() - since.as_second());
+    match u64::try_from(GRACE_SECONDS - gone_for).ok().filter(|left| *left > 0) {
+        Some(left) if !unwanted.is_empty() => look_again(&mut plan, left),
+        _ => plan.delete = unwanted,
     }
     plan
+}
+
+fn look_again(plan: &mut Plan, seconds: u64) {
+    plan.requeue_seconds = Some(plan.requeue_seconds.map_or(seconds, |before| before.min(seconds)));
 }
 
 /// What the ConfigMap of a namespace with topics says about whom they may belong to: clusters of this name other than
@@ -117,9 +133,40 @@ pub fn granted_namesakes(
 }
 
 /// Whether the resource was deleted with the wish to keep its objects (`--cascade=orphan`): then Kubernetes has taken
-/// its references away. The trust bundle always has one otherwise.
+/// its references away. Each of the objects that always have one tells, because users clear away what is left.
 fn is_orphaned(remains: &Remains) -> bool {
-    bundle_has_owner(remains) == Some(false)
+    let cluster = &remains.name;
+    if let Some(has_owner) = bundle_has_owner(remains) {
+        return !has_owner;
+    }
+    let secrets = [
+        names::cluster_operator_certs_secret(cluster),
+        names::entity_operator::topic_operator_certs_secret(cluster),
+        names::entity_operator::user_operator_certs_secret(cluster),
+    ];
+    let config_maps = [
+        names::entity_operator::topic_operator_config_map(cluster),
+        names::entity_operator::user_operator_config_map(cluster),
+    ];
+    let others = [
+        names::kafka(cluster),
+        names::bootstrap_service(cluster),
+        names::brokers_service(cluster),
+        names::kafka_network_policy(cluster),
+        names::entity_operator::deployment(cluster),
+    ];
+    // A Role of Kafka's pods comes from another operator.
+    let of_others = remains.others.iter().filter(|(object, _)| {
+        object.namespace.as_ref() == Some(&remains.namespace)
+            && others.contains(&object.name)
+            && object.kind != "Role"
+    });
+    let secrets = secrets.iter().filter_map(|name| remains.secrets.get(name).map(|secret| secret.meta()));
+    let config_maps =
+        config_maps.iter().filter_map(|name| remains.config_maps.get(name).map(|map| map.meta()));
+    let mut owned =
+        secrets.chain(config_maps).map(Other::of).chain(of_others.map(|(_, facts)| facts.clone()));
+    owned.any(|facts| facts.made_by_operator && !facts.owned)
 }
 
 /// Whether a Kafka resource owns the trust bundle; `None`: there is no bundle.
@@ -144,7 +191,7 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
             let Some(deleted_at) = topic.deleted_at else { continue };
             let left = PATIENCE_SECONDS - (now.as_second() - deleted_at.as_second());
             if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-                plan.requeue_seconds = Some(plan.requeue_seconds.map_or(left, |before| before.min(left)));
+                look_again(plan, left);
                 continue;
             }
         }
@@ -166,23 +213,17 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
 /// its name prove nothing: users copy them to where their applications run.
 fn had_a_resource(remains: &Remains) -> bool {
     remains.terminating
-        || has_gone(remains)
+        || remains.seen
+        || bundle_has_owner(remains) == Some(true)
         || remains.pools
         || remains.pod_sets.values().any(|set| is_kafkas(set.metadata.labels.as_ref()))
-}
-
-/// Whether a Kafka resource is known to have gone. What merely carries its name may come before it: a restore makes
-/// claims first and custom resources last.
-fn has_gone(remains: &Remains) -> bool {
-    remains.seen || bundle_has_owner(remains) == Some(true)
 }
 
 fn is_kafkas(all: Option<&BTreeMap<String, String>>) -> bool {
     all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == "Kafka")
 }
 
-/// What the pools own, among it the claims that are to go with the cluster, and what nothing can own. Other claims are the
-/// users' data and stay.
+/// What the pools own, but their claims, and what nothing can own.
 fn deletions(remains: &Remains) -> Vec<Deletion> {
     let deletion = |api_version: &str, kind: &str, seen: &ObjectMeta| Deletion {
         object: ObjectId {
@@ -203,18 +244,9 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
     for map in remains.config_maps.values().filter(|map| is_of_pool(&***map)) {
         found.push(deletion("v1", "ConfigMap", &map.metadata));
     }
-    // A restored claim may be here before its cluster, and has no owner yet.
-    for claim in remains.claims.values().filter(|claim| has_gone(remains) && is_of_pool(&***claim)) {
-        if is_kafkas(claim.metadata.labels.as_ref())
-            && annotations::is_true(claim.metadata.annotations.as_ref(), annotations::DELETE_CLAIM)
-        {
-            found.push(deletion("v1", "PersistentVolumeClaim", &claim.metadata));
-        }
-    }
-    let outside = |other: &&ObjectId| other.namespace.as_deref() != Some(&remains.namespace);
-    found.extend(
-        remains.others.iter().filter(outside).map(|other| Deletion { object: other.clone(), uid: None }),
-    );
+    let outside =
+        remains.others.iter().filter(|(other, _)| other.namespace.as_ref() != Some(&remains.namespace));
+    found.extend(outside.map(|(other, facts)| Deletion { object: other.clone(), uid: facts.uid.clone() }));
     found
 }
 

@@ -22,6 +22,7 @@ fn remains() -> Remains {
         namespace: "ns".to_owned(),
         name: "c".to_owned(),
         topics: Some(Vec::new()),
+        gone_since: Some(now() - jiff::SignedDuration::from_mins(1)),
         ..Remains::default()
     }
 }
@@ -36,6 +37,10 @@ fn topic(name: &str, deleted_at: Option<Timestamp>) -> Topic {
     }
 }
 
+fn now() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().unwrap()
+}
+
 fn names_of(plan: &Plan) -> Vec<String> {
     plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect()
 }
@@ -48,54 +53,23 @@ fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
     remains.secrets.extend(named(&owned("c-cluster-ca", "Kafka")));
     remains.config_maps = named(&owned("c-p-0", "KafkaNodePool"));
     remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
-    let plan = plan(&remains, Timestamp::now());
+    let plan = plan(&remains, now());
     assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
     assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
 }
 
-/// A claim that goes with its pool or with the cluster.
-fn deletable(name: &str) -> Value {
-    let mut metadata = owned(name, "KafkaNodePool");
-    metadata["annotations"] = json!({"strimzi.io/delete-claim": "true"});
-    metadata["uid"] = json!(format!("uid-of-{name}"));
-    metadata
-}
-
 #[test]
-fn only_claims_that_were_to_go_go() {
+fn a_resource_that_is_replaced_at_once_leaves_the_nodes_alone() {
     let mut remains = remains();
     remains.seen = true;
-    remains.claims = named(&deletable("data-0-c-p-0"));
-    let mut add = |name: &str, change: &dyn Fn(&mut Value)| {
-        let mut claim = deletable(name);
-        change(&mut claim);
-        remains.claims.extend(named(&claim));
-    };
-    add("kept", &|claim| claim["annotations"] = json!({"strimzi.io/delete-claim": "false"}));
-    add("bare", &|claim| claim["annotations"] = Value::Null);
-    add("of-somebody-else", &|claim| claim["labels"] = json!({"strimzi.io/kind": "Other"}));
-    // As a restore makes it, before its cluster.
-    add("restored", &|claim| claim["ownerReferences"] = Value::Null);
-    let plan = plan(&remains, Timestamp::now());
-    assert_eq!(names_of(&plan), ["PersistentVolumeClaim data-0-c-p-0"]);
-    // One that has its name by then is another one.
-    assert_eq!(plan.delete[0].uid.as_deref(), Some("uid-of-data-0-c-p-0"));
-}
-
-#[test]
-fn claims_go_only_when_a_resource_is_known_to_have_gone() {
-    let mut remains = remains();
-    remains.claims = named(&deletable("data-0-c-p-0"));
-    // As while a backup is restored: nothing, then pools and Secrets without their owners.
-    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
-    remains.pools = true;
-    remains.pod_sets = named(&json!({"name": "c-p", "labels": {"strimzi.io/kind": "Kafka"}}));
-    remains.secrets = named(&json!({"name": "c-cluster-ca-cert", "labels": {"strimzi.io/kind": "Kafka"}}));
-    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
-    remains.secrets = named(&json!({"name": "c-trustbundle", "labels": {"strimzi.io/kind": "Kafka"}}));
-    assert!(plan(&remains, Timestamp::now()).delete.is_empty());
-    remains.secrets = named(&owned("c-trustbundle", "Kafka"));
-    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["PersistentVolumeClaim data-0-c-p-0"]);
+    remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
+    let gone = now();
+    remains.gone_since = Some(gone);
+    let planned = plan(&remains, gone + jiff::SignedDuration::from_secs(3));
+    assert_eq!((planned.delete.len(), planned.requeue_seconds), (0, Some(7)));
+    assert_eq!(names_of(&plan(&remains, gone + jiff::SignedDuration::from_secs(10))), ["StrimziPodSet c-p"]);
+    remains.pod_sets.clear();
+    assert_eq!(plan(&remains, gone).requeue_seconds, None, "there is nothing to wait for");
 }
 
 #[test]
@@ -107,12 +81,15 @@ fn what_lies_outside_the_namespace_goes_and_what_lies_in_it_has_an_owner() {
         name: "it".to_owned(),
     };
     let mut remains = remains();
-    remains.others = BTreeSet::from([
-        object("Role", Some("ns")),
-        object("RoleBinding", Some("elsewhere")),
-        object("ClusterRoleBinding", None),
+    let facts = |uid: &str| Other { uid: Some(uid.to_owned()), owned: true, ..Other::default() };
+    remains.others = BTreeMap::from([
+        (object("Role", Some("ns")), facts("1")),
+        (object("RoleBinding", Some("elsewhere")), facts("2")),
+        (object("ClusterRoleBinding", None), facts("3")),
     ]);
-    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["ClusterRoleBinding it", "RoleBinding it"]);
+    let plan = plan(&remains, now());
+    assert_eq!(names_of(&plan), ["ClusterRoleBinding it", "RoleBinding it"]);
+    assert_eq!(plan.delete[0].uid.as_deref(), Some("3"), "another one of the name is another one");
 }
 
 #[test]
@@ -122,7 +99,7 @@ fn topics_lose_the_finalizer_and_no_other() {
     let mut free = topic("free", None);
     free.finalizers.pop();
     remains.topics = Some(vec![topic("orders", None), free]);
-    let plan = plan(&remains, Timestamp::now());
+    let plan = plan(&remains, now());
     assert_eq!(plan.finalizers.len(), 1);
     assert_eq!(plan.finalizers[0].object.name, "orders");
     assert_eq!(plan.finalizers[0].finalizers, ["other"]);
@@ -135,13 +112,13 @@ fn a_resource_that_is_being_deleted_only_lets_its_topics_go() {
     remains.terminating = true;
     remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
     remains.topics = Some(vec![topic("orders", None)]);
-    let plan = plan(&remains, Timestamp::now());
+    let plan = plan(&remains, now());
     assert_eq!((plan.finalizers.len(), plan.delete.len()), (1, 0));
 }
 
 #[test]
 fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_after_them() {
-    let now = Timestamp::now();
+    let now = now();
     let ago = |seconds: i64| Some(now - jiff::SignedDuration::from_secs(seconds));
     let mut remains = remains();
     remains.topics = Some(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]);
@@ -153,6 +130,15 @@ fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_aft
     assert_eq!(plan(&remains, now).finalizers.len(), 3);
 }
 
+fn service() -> ObjectId {
+    ObjectId {
+        api_version: "v1".to_owned(),
+        kind: "Service".to_owned(),
+        namespace: Some("ns".to_owned()),
+        name: "c-kafka-bootstrap".to_owned(),
+    }
+}
+
 #[test]
 fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
     let copied = |name: &str| json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}});
@@ -160,18 +146,12 @@ fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
     remains.topics = Some(vec![topic("alive", None)]);
     remains.secrets = named(&copied("c-cluster-ca-cert"));
     remains.config_maps = named(&copied("c-p-0"));
-    remains.claims = named(&copied("data-0-c-p-0"));
-    remains.others = BTreeSet::from([ObjectId {
-        api_version: "v1".to_owned(),
-        kind: "Service".to_owned(),
-        namespace: Some("ns".to_owned()),
-        name: "c-kafka-bootstrap".to_owned(),
-    }]);
+    remains.others = BTreeMap::from([(service(), Other::default())]);
     // A set of pods that is of Connect.
     remains.pod_sets = named(&json!({"name": "c-connect", "labels": {"strimzi.io/kind": "KafkaConnect"}}));
-    assert!(plan(&remains, Timestamp::now()).finalizers.is_empty());
+    assert!(plan(&remains, now()).finalizers.is_empty());
     remains.secrets = named(&owned("c-trustbundle", "Kafka"));
-    assert_eq!(plan(&remains, Timestamp::now()).finalizers.len(), 1);
+    assert_eq!(plan(&remains, now()).finalizers.len(), 1);
 }
 
 #[test]
@@ -188,17 +168,29 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
     remains.topics = Some(vec![topic("orders", None)]);
     remains.secrets = named(&json!({"name": "c-trustbundle"}));
-    let kept = plan(&remains, Timestamp::now());
+    let kept = plan(&remains, now());
     assert!(kept.delete.is_empty() && kept.finalizers.is_empty());
     remains.secrets = named(&owned("c-trustbundle", "Kafka"));
-    assert_eq!(names_of(&plan(&remains, Timestamp::now())), ["StrimziPodSet c-p"]);
+    assert_eq!(names_of(&plan(&remains, now())), ["StrimziPodSet c-p"]);
+    // Somebody cleared away the Secret: the others of the objects that had an owner tell.
+    remains.secrets.clear();
+    let service_with =
+        |owned| BTreeMap::from([(service(), Other { made_by_operator: true, owned, ..Other::default() })]);
+    remains.others = service_with(false);
+    assert!(plan(&remains, now()).delete.is_empty());
+    remains.others = service_with(true);
+    assert_eq!(names_of(&plan(&remains, now())), ["StrimziPodSet c-p"]);
+    remains.others.clear();
+    let managed = json!({"app.kubernetes.io/managed-by": "strimzi-cluster-operator"});
+    remains.secrets = named(&json!({"name": "c-cluster-operator-certs", "labels": managed}));
+    assert!(plan(&remains, now()).delete.is_empty());
 }
 
 #[test]
 fn topics_that_could_not_be_listed_are_asked_for_again() {
     let mut remains = remains();
     remains.topics = None;
-    assert!(plan(&remains, Timestamp::now()).requeue_seconds.is_some());
+    assert!(plan(&remains, now()).requeue_seconds.is_some());
 }
 
 #[test]

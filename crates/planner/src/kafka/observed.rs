@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaNodePool, StrimziPodSet, labels};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use objects::ObjectId;
 use pki::Material;
@@ -18,8 +19,12 @@ use super::config::live::memory::OptionMemory;
 pub struct Observed {
     /// The Kafka resource. `None` only in [`Default`].
     pub kafka: Option<Arc<Kafka>>,
-    /// Node pools labelled with the name of the cluster, sorted by name.
+    /// Node pools of the cluster, sorted by name: see [`membership`](super::transitions::membership).
     pub pools: Vec<Arc<KafkaNodePool>>,
+    /// Names of node pools that carry the label of the cluster and belong to another one, each with the name of that one.
+    pub pools_of_others: BTreeMap<String, String>,
+    /// Names of pod sets that the pools need and that belong to another cluster, each with the name of that one.
+    pub pod_sets_of_others: BTreeMap<String, String>,
     /// Pod sets of the cluster, by name.
     pub pod_sets: BTreeMap<String, Arc<StrimziPodSet>>,
     /// Pods labelled with `strimzi.io/cluster` and `strimzi.io/kind: Kafka`, by name.
@@ -33,9 +38,11 @@ pub struct Observed {
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Deployments of the cluster, by name.
     pub deployments: BTreeMap<String, Arc<Deployment>>,
-    /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles,
-    /// RoleBindings, NetworkPolicies, PodDisruptionBudgets): enough to find those that are no longer wanted.
-    pub others: BTreeSet<ObjectId>,
+    /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
+    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
+    pub others: BTreeMap<ObjectId, Other>,
+    /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -47,6 +54,40 @@ pub struct Observed {
     pub made: BTreeMap<String, Material>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+}
+
+/// What is known of a live object of which planning does not read the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Other {
+    /// Its UID.
+    pub uid: Option<String>,
+    /// The cluster that its label names.
+    pub cluster: Option<String>,
+    /// The component that it belongs to (`strimzi.io/name`).
+    pub component: Option<String>,
+    /// Whether it says that a cluster operator made it.
+    pub made_by_operator: bool,
+    /// Whether it belongs to a single pod.
+    pub of_a_pod: bool,
+    /// Whether a Kafka resource or a node pool owns it.
+    pub owned: bool,
+}
+
+impl Other {
+    /// Out of the metadata of an object.
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
+        let owners = metadata.owner_references.as_deref().unwrap_or_default();
+        Self {
+            uid: metadata.uid.clone(),
+            cluster: label(labels::CLUSTER),
+            component: label(labels::NAME),
+            made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()
+                == Some(labels::MANAGED_BY_CLUSTER_OPERATOR),
+            of_a_pod: label(labels::POD_NAME).is_some(),
+            owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
+        }
+    }
 }
 
 /// The part of the operator's settings that plans depend on.
@@ -71,6 +112,8 @@ pub struct PlanSettings {
     pub network_policies: bool,
     /// Whether PodDisruptionBudgets are made.
     pub pod_disruption_budgets: bool,
+    /// Whether the operator may make ClusterRoleBindings, with which pods read the rack label of their Kubernetes node.
+    pub cluster_role_bindings: bool,
     /// Whether PKCS #12 trust stores are put beside the certificates of the authorities.
     pub pkcs12: bool,
     /// Namespace of the operator.
@@ -106,6 +149,7 @@ impl Default for PlanSettings {
             image_pull_secrets: Vec::new(),
             network_policies: true,
             pod_disruption_budgets: true,
+            cluster_role_bindings: true,
             pkcs12: true,
             operator_namespace: None,
             operator_namespace_labels: BTreeMap::new(),

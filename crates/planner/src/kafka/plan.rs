@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{annotations, names};
+use api::{annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -20,10 +20,13 @@ use super::objects::{
 };
 use super::observed::{KafkaView, Observed};
 use super::orphans;
+use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::status::{self, Progress};
-use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, directory_id_request};
+use super::transitions::leaving::Replicas;
+use super::transitions::quorum::directory_id_request;
+use super::validate::{self, CLUSTER_ID_REQUEST, Invalid};
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::admin_call::PlannedNode;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
@@ -137,6 +140,21 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// What an administrator has to do where the operator may not.
+fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+    let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
+    let account = names::kafka(&cluster.name);
+    Warning {
+        reason: "ClusterRoleBindingNotMade".to_owned(),
+        message: format!(
+            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
+             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
+            cluster.namespace
+        ),
+    }
+}
+
 fn complete(
     kafka: &api::Kafka,
     cluster: &Cluster,
@@ -153,7 +171,11 @@ fn complete(
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
     if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
-        plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        if settings.cluster_role_bindings {
+            plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+        } else {
+            warnings.push(rack_needs_a_binding(cluster));
+        }
     }
     if settings.network_policies {
         plan.apply.push(network_policy::kafka(cluster, settings));
@@ -171,22 +193,35 @@ fn complete(
     }
     let mut progress = Progress::default();
     for pool in &cluster.pools {
+        progress.waiting_for.extend(pool.waits_for.clone());
         let mut pods = Vec::new();
         for id in &pool.nodes {
             let node = Node { id: *id, pool };
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if certificates.held.contains(id) {
+                let name = cluster.pod_name(node);
+                progress.waiting_for.push(format!(
+                    "pod {name} has no certificate before all others trust the new cluster CA"
+                ));
+                if is_new(&name, cluster, pool, observed) {
+                    continue;
+                }
+            }
             let options = live.restarts.get(id).map(Vec::as_slice).unwrap_or_default();
             let restart = restart_of(cluster, node, &desired, options, observed);
             look_at_pod(cluster, node, restart, observed, &mut plan, &mut progress, now);
-            plan.nodes.push(planned(cluster, node));
+            let present = observed.pods.get(&cluster.pod_name(node));
+            let loses_storage = present.is_some_and(|pod| pod_state::loses_storage(pod, &desired));
+            plan.nodes.push(planned(cluster, node, loses_storage));
             pods.push(desired);
         }
         let manual = manual_update(cluster, pool, observed, now);
         plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
     }
+    plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = orphans::of(cluster, observed, &plan.apply);
@@ -215,7 +250,7 @@ fn complete(
     plan
 }
 
-fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
+fn planned(cluster: &Cluster, node: Node<'_>, loses_storage: bool) -> PlannedNode {
     PlannedNode {
         id: node.id,
         pod: cluster.pod_name(node),
@@ -224,6 +259,7 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
         controller: node.pool.controller,
         broker: node.pool.broker,
         host: cluster.pod_host(node),
+        loses_storage,
     }
 }
 
@@ -239,6 +275,13 @@ fn restart_of(
     let live = observed.pods.get(&name).filter(|pod| pod.metadata.deletion_timestamp.is_none())?;
     let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
     restart_reasons::with_options(restart, node.id, &name, options)
+}
+
+/// Whether a pod is not there and was never asked for.
+fn is_new(pod: &str, cluster: &Cluster, pool: &super::cluster::Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
+    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
 }
 
 /// Notes whether the pod of a node is there, ready and current.
@@ -356,14 +399,9 @@ fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &
             downgrade: level < present,
         });
     }
+    calls.extend(unregistrations(cluster, view, observed));
     let running: BTreeSet<i32> =
         observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
-    let brokers = cluster.broker_ids();
-    for broker in &view.registered_brokers {
-        if !brokers.contains(broker) && !running.contains(broker) && !view.active_brokers.contains(broker) {
-            calls.push(AdminCall::UnregisterBroker { broker: *broker });
-        }
-    }
     if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
         let gone: BTreeMap<&i32, &String> =
             quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
@@ -376,4 +414,31 @@ fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &
         }
     }
     calls
+}
+
+/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
+fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
+    let brokers = cluster.broker_ids();
+    let as_broker = |pod: &&Pod| {
+        pod.metadata
+            .labels
+            .as_ref()
+            .and_then(|all| all.get(labels::BROKER_ROLE))
+            .is_none_or(|role| role == "true")
+    };
+    let running: BTreeSet<i32> = observed
+        .pods
+        .values()
+        .map(AsRef::as_ref)
+        .filter(as_broker)
+        .filter_map(|pod| pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok())
+        .collect();
+    let replicas = Replicas::of(observed);
+    let gone = view.registered_brokers.iter().filter(|id| {
+        !brokers.contains(id)
+            && !running.contains(id)
+            && !view.active_brokers.contains(id)
+            && replicas.hold(&BTreeSet::from([**id])).is_none()
+    });
+    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
 }

@@ -40,6 +40,8 @@ pub struct RollNode {
     pub broker: bool,
     /// State of its pod.
     pub state: PodState,
+    /// A restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
+    pub loses_storage: bool,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,
 }
@@ -84,6 +86,8 @@ pub struct RollKafka {
     pub quorum: Option<RollQuorum>,
     /// Every partition of the cluster.
     pub partitions: Vec<RollPartition>,
+    /// Brokers that are registered, those that are down included: replicas on others do not come back by themselves.
+    pub registered: BTreeSet<i32>,
 }
 
 /// What is known of Kafka itself.
@@ -184,7 +188,7 @@ fn obstacle(node: &RollNode, says: Says<'_>) -> Option<String> {
         return Some(why);
     }
     if node.broker {
-        return partition_obstacle(node, &kafka.partitions);
+        return partition_obstacle(node, kafka);
     }
     None
 }
@@ -211,27 +215,53 @@ fn quorum_obstacle(id: i32, quorum: Option<&RollQuorum>) -> Option<String> {
     })
 }
 
-/// The rule for brokers, internal topics included. A topic with no more replicas than `min.insync.replicas` cannot be
-/// kept available by waiting, so it never holds a restart up. Unlike in Strimzi, a broker that is neither ready nor in
-/// sync may restart under a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
-fn partition_obstacle(node: &RollNode, partitions: &[RollPartition]) -> Option<String> {
-    let mut blocking = partitions.iter().filter(|partition| {
-        let in_sync = partition.isr.contains(&node.id);
-        partition.replicas.contains(&node.id)
-            && partition.replicas.len() > partition.min_isr
-            && partition.isr.len() <= partition.min_isr
-            && (in_sync || (partition.isr.len() < partition.min_isr && node.state == PodState::Ready))
+/// The rules for brokers, internal topics included.
+fn partition_obstacle(node: &RollNode, kafka: &RollKafka) -> Option<String> {
+    let mut blocking = kafka.partitions.iter().filter_map(|partition| {
+        partition.replicas.contains(&node.id).then(|| held_by(node, partition, &kafka.registered))?
     });
     let first = blocking.next()?;
     let more = blocking.count();
-    let others = if more == 0 { String::new() } else { format!(" and {more} more") };
-    Some(format!(
-        "partition {}{others} would fall below min.insync.replicas ({} of {} replicas in sync, {} needed)",
-        first.name,
-        first.isr.len(),
-        first.replicas.len(),
-        first.min_isr
-    ))
+    Some(if more == 0 { first } else { format!("{first}; and {more} more partitions") })
+}
+
+/// Why a partition with a replica on the node holds its restart up.
+///
+/// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
+///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
+///   partition that has no other replica cannot be kept by waiting.
+/// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart of
+///   a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under a
+///   partition that lacks replicas: it takes nothing away and may be what brings the replica back.
+fn held_by(node: &RollNode, partition: &RollPartition, registered: &BTreeSet<i32>) -> Option<String> {
+    let in_sync = partition.isr.contains(&node.id);
+    let others = partition.isr.iter().any(|id| *id != node.id);
+    let may_come = partition.replicas.iter().any(|id| *id != node.id && registered.contains(id));
+    if in_sync && !others && may_come {
+        let loss = if node.loses_storage { ", and the restart would destroy it" } else { "" };
+        return Some(format!(
+            "partition {} has its only copy that is in sync on this node{loss}; its replicas are on brokers {}",
+            partition.name,
+            list(&partition.replicas)
+        ));
+    }
+    let held = partition.replicas.len() > partition.min_isr
+        && partition.isr.len() <= partition.min_isr
+        && (in_sync || (partition.isr.len() < partition.min_isr && node.state == PodState::Ready));
+    held.then(|| {
+        format!(
+            "partition {} would fall below min.insync.replicas ({} of {} replicas in sync, {} needed)",
+            partition.name,
+            partition.isr.len(),
+            partition.replicas.len(),
+            partition.min_isr
+        )
+    })
+}
+
+fn list(ids: &[i32]) -> String {
+    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    texts.join(", ")
 }
 
 #[cfg(test)]

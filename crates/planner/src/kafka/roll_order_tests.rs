@@ -13,6 +13,7 @@ fn node(id: i32, controller: bool, broker: bool) -> RollNode {
         controller,
         broker,
         state: PodState::Ready,
+        loses_storage: false,
         reasons: BTreeSet::from([RestartReason::PodHasOldRevision]),
     }
 }
@@ -34,6 +35,11 @@ fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
     RollPartition { name: "orders-0".to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr }
 }
 
+/// What Kafka says where these partitions are all there are, and every broker is registered.
+fn says(quorum: Option<RollQuorum>, partitions: Vec<RollPartition>) -> RollKafka {
+    RollKafka { quorum, partitions, registered: (0..10).collect() }
+}
+
 fn next(nodes: &[RollNode], says: Says<'_>) -> Decision {
     by_pods(nodes).unwrap_or_else(|| by_kafka(nodes, says))
 }
@@ -49,7 +55,7 @@ fn restarted(decision: &Decision) -> Option<i32> {
 fn the_active_controller_is_the_last_of_the_controllers_and_brokers_follow() {
     let mut nodes =
         vec![node(3, false, true), node(0, true, false), node(1, true, false), node(2, true, false)];
-    let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    let kafka = says(Some(quorum(0, &[0, 1, 2])), vec![]);
     let mut order = vec![];
     while let Some(id) = restarted(&next(&nodes, Says::View(&kafka))) {
         order.push(id);
@@ -64,13 +70,13 @@ fn an_unready_node_goes_before_a_ready_one() {
     let mut broken = node(2, false, true);
     broken.state = PodState::Unready;
     let nodes = [node(0, true, false), broken];
-    let kafka = RollKafka { quorum: Some(quorum(0, &[0])), partitions: vec![] };
+    let kafka = says(Some(quorum(0, &[0])), vec![]);
     assert_eq!(restarted(&next(&nodes, Says::View(&kafka))), Some(2));
 }
 
 #[test]
 fn nothing_restarts_while_a_restarted_pod_is_not_back() {
-    let kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    let kafka = says(Some(quorum(0, &[0, 1, 2])), vec![]);
     let mut back = settled(node(1, true, true));
     for state in [PodState::Missing, PodState::Unready] {
         back.state = state;
@@ -81,22 +87,35 @@ fn nothing_restarts_while_a_restarted_pod_is_not_back() {
 
 #[test]
 fn a_partition_at_its_minimum_holds_the_restart_and_is_named() {
-    let kafka =
-        RollKafka { quorum: Some(quorum(9, &[9])), partitions: vec![partition(&[0, 1, 2], &[0, 1], 2)] };
+    let kafka = says(Some(quorum(9, &[9])), vec![partition(&[0, 1, 2], &[0, 1], 2)]);
     let nodes = [node(0, false, true), settled(node(1, false, true)), settled(node(2, false, true))];
     assert!(matches!(next(&nodes, Says::View(&kafka)), Decision::Wait(why) if why.contains("orders-0")));
 }
 
 #[test]
 fn a_partition_that_waiting_cannot_help_does_not_hold_the_restart() {
-    let kafka = RollKafka {
-        quorum: Some(quorum(9, &[9])),
-        partitions: vec![partition(&[0], &[0], 1), partition(&[0, 1], &[0, 1], 2)],
-    };
+    let partitions = vec![partition(&[0], &[0], 1), partition(&[0, 1], &[0, 1], 2)];
+    let kafka = says(Some(quorum(9, &[9])), partitions);
     assert_eq!(
         restarted(&next(&[node(0, false, true), settled(node(1, false, true))], Says::View(&kafka))),
         Some(0)
     );
+}
+
+#[test]
+fn the_last_copy_in_sync_is_never_taken_while_another_replica_may_come_back() {
+    // Two replicas, both needed: the first one restarted and copies what it missed.
+    let nodes = [settled(node(0, false, true)), node(1, false, true)];
+    for min_isr in [1, 2, 3] {
+        let mut kafka = says(Some(quorum(9, &[9])), vec![partition(&[0, 1], &[1], min_isr)]);
+        let decision = next(&nodes, Says::View(&kafka));
+        assert!(
+            matches!(&decision, Decision::Wait(why) if why.contains("orders-0")),
+            "{min_isr}: {decision:?}"
+        );
+        kafka.partitions[0].isr.push(0);
+        assert_eq!(restarted(&next(&nodes, Says::View(&kafka))), Some(1), "{min_isr}");
+    }
 }
 
 #[test]
@@ -128,7 +147,7 @@ fn nodes_that_cannot_start_are_made_anew_one_by_one_although_the_first_waits_for
     let mut first = settled(node(0, true, true));
     first.state = PodState::Unready;
     let stuck = |id: i32| RollNode { state: PodState::Stuck, ..node(id, true, true) };
-    let leaderless = RollKafka { quorum: None, partitions: vec![] };
+    let leaderless = says(None, vec![]);
     for says in [Says::Nobody, Says::Nothing, Says::View(&leaderless)] {
         assert_eq!(restarted(&next(&[first.clone(), stuck(1), stuck(2)], says)), Some(1));
     }
@@ -146,13 +165,13 @@ fn a_node_that_cannot_start_does_not_wait_for_one_that_may_not_restart() {
     let mut held = node(0, true, true);
     held.state = PodState::Unready;
     let stuck = RollNode { state: PodState::Stuck, ..node(1, true, true) };
-    let leaderless = RollKafka { quorum: None, partitions: vec![] };
+    let leaderless = says(None, vec![]);
     assert_eq!(restarted(&next(&[held, stuck], Says::View(&leaderless))), Some(1));
 }
 
 #[test]
 fn a_lagging_controller_holds_the_others() {
-    let mut kafka = RollKafka { quorum: Some(quorum(0, &[0, 1, 2])), partitions: vec![] };
+    let mut kafka = says(Some(quorum(0, &[0, 1, 2])), vec![]);
     if let Some(quorum) = kafka.quorum.as_mut() {
         quorum.voters[2].lag_ms = Some(5000);
     }
@@ -168,6 +187,8 @@ prop_compose! {
         states in prop::collection::vec(0_u8..4, size),
         roles in prop::collection::vec(0_u8..3, size),
         due in prop::collection::vec(any::<bool>(), size),
+        lossy in prop::collection::vec(any::<bool>(), size),
+        registered in prop::collection::vec(any::<bool>(), size),
         lags in prop::collection::vec(prop::option::of(0_i64..4000), size),
         partitions in prop::collection::vec(
             (prop::collection::btree_set(0..size as i32, 1..=size), any::<u16>(), 1_usize..4), 0..12),
@@ -179,6 +200,7 @@ prop_compose! {
             controller: roles[i] != 0,
             broker: roles[i] != 1,
             state: [PodState::Ready, PodState::Ready, PodState::Unready, PodState::Missing][states[i] as usize],
+            loses_storage: lossy[i],
             reasons: if due[i] { BTreeSet::from([RestartReason::ManualRollingUpdate]) } else { BTreeSet::new() },
         }).collect();
         let voters = nodes.iter().filter(|n| n.controller)
@@ -188,7 +210,9 @@ prop_compose! {
             let isr = replicas.iter().copied().filter(|id| mask & (1 << id) != 0).collect();
             RollPartition { name: "t-0".to_owned(), replicas, isr, min_isr }
         }).collect();
-        (nodes, RollKafka { quorum: Some(RollQuorum { leader, voters, fetch_timeout_ms: 2000 }), partitions })
+        let quorum = Some(RollQuorum { leader, voters, fetch_timeout_ms: 2000 });
+        let registered = (0..nodes.len() as i32).filter(|id| registered[*id as usize]).collect();
+        (nodes, RollKafka { quorum, partitions, registered })
     }
 }
 
@@ -204,6 +228,10 @@ proptest! {
             if chosen.broker {
                 for p in kafka.partitions.iter().filter(|p| p.isr.contains(&id) && p.replicas.len() > p.min_isr) {
                     prop_assert!(p.isr.len() > p.min_isr);
+                }
+                for p in kafka.partitions.iter().filter(|p| p.isr == [id]) {
+                    let comes = |other: &i32| *other != id && kafka.registered.contains(other);
+                    prop_assert!(!p.replicas.iter().any(comes), "the last copy in sync of {p:?}");
                 }
             }
             let quorum = kafka.quorum.as_ref().unwrap();

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use api::conditions::{Condition, merge, types};
+use api::conditions::{Condition, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
-use api::{Kafka, labels};
+use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::certificates::{Certificates, text};
+use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::transitions::membership;
 use super::validate::Invalid;
 
 /// Seconds a pod may be unready before that counts as a failure.
@@ -69,7 +70,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates, observed))
+                .map(|listener| listener_status(cluster, listener, certificates))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -104,7 +105,7 @@ pub fn kafka(
         let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
             ("NotReady", "Kafka cluster is not ready")
         } else {
-            (api::conditions::reasons::CREATING, "Kafka cluster is being deployed")
+            (reasons::CREATING, "Kafka cluster is being deployed")
         };
         let message = format!("{what}: {}", shortened(&progress.waiting_for));
         conditions.push(Condition::not_ready(reason, message));
@@ -132,15 +133,9 @@ fn internal_security() -> BTreeMap<String, Value> {
     ])
 }
 
-fn listener_status(
-    cluster: &Cluster,
-    listener: &Listener,
-    certificates: &Certificates,
-    observed: &Observed,
-) -> ListenerStatus {
+fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certificates) -> ListenerStatus {
     let host = cluster.bootstrap_host();
-    let own =
-        listener.certificate.as_ref().and_then(|(secret, key, _)| text(observed.secrets.get(secret)?, key));
+    let own = listener.certificate.as_ref().map(|own| own.chain.pem());
     let trusted = own.unwrap_or_else(|| certificates.cluster_ca.trusted());
     ListenerStatus {
         name: Some(listener.name.clone()),
@@ -154,7 +149,8 @@ fn listener_status(
 pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> Value {
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
-    let conditions = pool.warnings.iter().map(warning).collect();
+    let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
+    conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {
         roles.push(ProcessRole::Controller);
@@ -170,6 +166,19 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
         roles: Some(roles),
         replicas: i32::try_from(pool.nodes.len()).ok(),
         label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
+    })
+}
+
+/// Says that a pool with nodes in the cluster carries the label of another one.
+fn moved(raw: &KafkaNodePool, cluster: &str) -> Option<Condition> {
+    let label = membership::label(raw);
+    (label != Some(cluster)).then(|| {
+        let message = format!(
+            "metadata.labels {}: the nodes of this pool belong to cluster {cluster} and stay there: write \
+             strimzi.io/cluster: {cluster}; for nodes in another cluster create another KafkaNodePool",
+            membership::labelled(label)
+        );
+        Condition::not_ready(reasons::NODE_POOL_OF_ANOTHER_CLUSTER, message)
     })
 }
 

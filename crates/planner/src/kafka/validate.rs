@@ -1,59 +1,24 @@
 //! Turns the custom resources into a [`Cluster`] that cannot be wrong, or says everything that is wrong with them.
 
+mod listener_certificate;
 mod listeners;
-pub mod node_ids;
+mod names;
 mod pools;
-mod quorum;
 mod spec;
 pub mod storage;
+mod templates;
 mod text;
 
-pub use quorum::directory_id_request;
 pub use spec::CLUSTER_ID_REQUEST;
-
-use std::fmt;
 
 use api::conditions::reasons;
 use api::labels::ExclusionPattern;
 
-use super::cluster::{Cluster, Warning};
+use super::cluster::Cluster;
 use super::observed::Observed;
+use super::transitions::quorum::Remembered;
 
-/// Something that is wrong with a resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// Path of the field, `spec.kafka.version`.
-    pub field: String,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.field, self.message)
-    }
-}
-
-/// Everything found while looking at the resources.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-    /// What works but deserves a look.
-    pub warnings: Vec<Warning>,
-}
-
-impl Findings {
-    /// Notes something wrong.
-    pub fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.problems.push(Problem { field: field.into(), message: message.into() });
-    }
-
-    /// Notes something that deserves a look.
-    pub fn warn(&mut self, reason: &str, message: impl Into<String>) {
-        self.warnings.push(Warning { reason: reason.to_owned(), message: message.into() });
-    }
-}
+pub use crate::findings::{Findings, Problem, Warning};
 
 /// Why there is no [`Cluster`].
 #[derive(Debug)]
@@ -87,8 +52,14 @@ pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid>
         None => ExclusionPattern::default(),
         Some(pattern) => ExclusionPattern::parse(pattern).unwrap_or_default(),
     };
-    let pools = pools::validate(observed, &exclusion, &mut findings);
-    let cluster = spec::validate(kafka, observed, &exclusion, pools, &mut findings);
+    let quorum = Remembered::of(observed);
+    let pools = pools::validate(observed, &quorum, &exclusion, &mut findings);
+    let quorum = quorum.quorum(observed, &pools);
+    let cluster = spec::validate(kafka, observed, &exclusion, pools, quorum, &mut findings);
+    if let Some(cluster) = &cluster {
+        names::validate(cluster, &mut findings);
+        templates::validate(kafka, &observed.pools, cluster, &observed.settings, &mut findings);
+    }
     let cluster = match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             findings.warnings.sort();

@@ -8,6 +8,7 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+pub mod at_work;
 pub mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use planner::kafka::config::model::{self, Scope};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
+use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::plan;
@@ -29,6 +31,7 @@ use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
 /// A cluster on paper.
+#[derive(Clone)]
 pub struct World {
     pub observed: Observed,
     pub now: Timestamp,
@@ -106,6 +109,7 @@ impl World {
                 "ConfigMap" => drop(self.observed.config_maps.remove(&gone.name)),
                 "PersistentVolumeClaim" => drop(self.observed.claims.remove(&gone.name)),
                 "Deployment" => drop(self.observed.deployments.remove(&gone.name)),
+                "StrimziPodSet" => drop(self.observed.pod_sets.remove(&gone.name)),
                 _ => drop(self.observed.others.remove(gone)),
             }
         }
@@ -125,7 +129,8 @@ impl World {
         }
     }
 
-    fn store(&mut self, desired: &DesiredObject) {
+    /// Writes one object.
+    pub fn store(&mut self, desired: &DesiredObject) {
         let name = desired.reference.name.clone();
         let mut object = desired.object.clone();
         self.version += 1;
@@ -136,7 +141,10 @@ impl World {
             "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
             "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
-            _ => drop(self.observed.others.insert(desired.reference.clone())),
+            _ => {
+                let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
+                self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+            }
         }
     }
 

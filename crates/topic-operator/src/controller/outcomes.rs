@@ -8,7 +8,7 @@ use crate::{
     vanished::{self, Found, Vanished},
 };
 
-use super::Controller;
+use super::{Controller, Message};
 
 /// Between two attempts to remove throttle rates.
 const RATES_INTERVAL: Duration = Duration::from_mins(1);
@@ -163,11 +163,23 @@ impl Controller {
             // Back in the watch, whose events lead on.
             return;
         }
+        if let Some(now) = &now
+            && now.uid == known.uid
+            && now.selected
+        {
+            // It is not gone. Its next event may be long in coming.
+            self.take_in(Message::Seen(now.clone()));
+            return;
+        }
         let topic = known.topic_key();
         let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
         let rules = &self.context.rules;
         let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
         let intent = self.grants.permitted(&known, intent);
+        if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
+            self.look_up(vanished.held_back());
+            return;
+        }
         let context = self.context.clone();
         if intent == Intent::Release {
             // Needs no hold on the topic, which another resource may have taken by now.

@@ -191,6 +191,46 @@ async fn a_topic_that_has_an_heir_stays_and_goes_with_the_heir() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lost_its_label_while_no_operator_ran_is_not_held_up_and_its_topic_stays() {
+    let mut w = World::start().await;
+    for (name, label) in [("bare", json!(null)), ("slipped", json!("nowhere")), ("going", json!(null))] {
+        w.create(name, json!({"topicName": w.topic(name)})).await;
+        w.ready(name).await;
+        w.until_exists(&w.topic(name)).await;
+        if name == "bare" {
+            // Somebody else's operator has it, whose id is that of no topic here.
+            w.create("others", json!({"topicName": w.topic("others")})).await;
+            w.ready("others").await;
+        }
+        w.stop_operator().await;
+        w.patch(name, json!({"metadata": {"labels": {"strimzi.io/cluster": label}}})).await;
+        w.start_operator().await;
+        if name == "going" {
+            w.delete(name).await;
+            w.gone(name).await;
+        } else {
+            w.until(name, "has no finalizer", |t| !has_finalizer(t)).await;
+        }
+        assert!(w.in_kafka(&w.topic(name)).await.is_some(), "{name}");
+    }
+    w.stop_operator().await;
+    let theirs = json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}});
+    w.patch("others", theirs).await;
+    let status = Patch::Merge(json!({"status": {"topicId": "AAAAAAAAAAAAAAAAAAAAAQ"}}));
+    w.topics.patch_status("others", &PatchParams::default(), &status).await.unwrap();
+    // One that the same look finds and lets go, to see that it was made.
+    w.create("last", json!({"topicName": w.topic("bare")})).await;
+    let id = w.topics.get("bare").await.unwrap().status.unwrap().topic_id;
+    let last = json!({"metadata": {"labels": {"strimzi.io/cluster": null}, "finalizers": ["strimzi.io/topic-operator"]}});
+    w.patch("last", last).await;
+    let status = Patch::Merge(json!({"status": {"topicId": id, "topicName": w.topic("bare")}}));
+    w.topics.patch_status("last", &PatchParams::default(), &status).await.unwrap();
+    w.start_operator().await;
+    w.until("last", "has no finalizer", |t| !has_finalizer(t)).await;
+    assert!(has_finalizer(&w.topics.get("others").await.unwrap()), "another operator looks after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kafkas_own_topics_are_never_deleted() {
     for finalizers in ["true", "false"] {
         let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api::{Kafka, KafkaTopic};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
     Api,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
@@ -67,6 +67,11 @@ fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
         kafka: Some(Arc::new(kafka)),
         pools: vec![Arc::new(pool)],
         settings: Arc::new(settings),
+        watch_grants: [(
+            watched.to_owned(),
+            [(api::watch_grant::TOPIC_OPERATOR.to_owned(), format!("{home}/{CLUSTER}"))].into(),
+        )]
+        .into(),
         ..Observed::default()
     };
     let (cluster, _) = validate(&observed).unwrap();
@@ -171,6 +176,42 @@ async fn a_namespace_whose_grant_may_not_be_read_has_nothing_held_up() {
     w.start_operator().await;
     w.delete("t").await;
     w.gone("t").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_in_the_documentation_are_enough_for_another_namespace() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    w.with_the_rights_of_a_deployment().await;
+    let team = w.server.create_namespace("team").await.unwrap();
+    let text = include_str!("../../../../docs/topics-in-other-namespaces.md");
+    let example: Vec<&str> =
+        text.lines().skip_while(|line| !line.contains("rbac.authorization.k8s.io/v1")).collect();
+    let example: Vec<&str> =
+        example.into_iter().take_while(|line| line.is_empty() || line.starts_with("    ")).collect();
+    let example = example.join("\n").replace("team-a", &team).replace("my-cluster", CLUSTER);
+    let example = example.replace("namespace: kafka", &format!("namespace: {}", w.namespace));
+    let documents: Vec<Value> =
+        example.split("    ---\n").map(|text| serde_saphyr::from_str(text).unwrap()).collect();
+    assert_eq!(documents.len(), 2);
+    w.apply(&documents).await;
+    w.set("KASTELLAN_TOPIC_NAMESPACES", &format!("{team}={team}."));
+    let grant = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kastellan-topic-grant"},
+        "data": {"clusters": format!("{}/{CLUSTER}", w.namespace)},
+    });
+    let maps: Api<ConfigMap> = Api::namespaced(w.client.clone(), &team);
+    maps.create(&PostParams::default(), &typed(grant)).await.unwrap();
+    w.start_operator().await;
+    w.topics = Api::namespaced(w.client.clone(), &team);
+    let topic = format!("{team}.t");
+    w.create("t", json!({ "topicName": topic })).await;
+    w.ready("t").await;
+    w.until_exists(&topic).await;
+    w.delete("t").await;
+    w.gone("t").await;
+    w.until_in_kafka(&topic, "is gone", |t| t.is_none()).await;
+    let log = w.log.text();
+    assert!(!log.contains("orbidden"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

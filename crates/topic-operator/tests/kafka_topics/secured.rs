@@ -76,7 +76,7 @@ async fn who_may_not_move_replicas_has_all_other_topics_served() {
     let client = node.client_identity("no-mover").unwrap();
     let rule = AclBinding {
         resource_type: ResourceType::Topic,
-        resource_name: w.namespace.clone(),
+        resource_name: w.namespace.as_str().into(),
         pattern: PatternType::Prefixed,
         principal: "User:CN=no-mover".to_owned(),
         host: "*".to_owned(),

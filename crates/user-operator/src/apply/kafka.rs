@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::conditions::reasons;
 use kafka_admin::{
     AclBinding, AclFilter, Admin, AdminError, ErrorCode, KafkaError, QuotaEntity, QuotaName, ScramChange,
-    ScramMechanism,
+    ScramMechanism, in_halves,
 };
 use pki::Password;
 
@@ -55,9 +55,10 @@ impl Failures {
         self.add(index, error.to_string());
     }
 
-    /// Kafka answered the request, but not for this part of it.
-    fn left_out(&mut self, index: usize, what: &str) {
-        self.add(index, format!("Kafka did not answer for {what}"));
+    /// There is no answer for this part of a request.
+    fn left_out(&mut self, index: usize, what: &str, error: Option<&AdminError>) {
+        let unsaid = || format!("Kafka did not answer for {what}");
+        self.add(index, error.map_or_else(unsaid, ToString::to_string));
     }
 
     fn unanswered(&mut self, users: impl Iterator<Item = usize>, error: &AdminError) {
@@ -72,61 +73,42 @@ impl Failures {
     }
 }
 
-/// ACLs and quotas, in one request each.
+/// ACLs and quotas, in one request each, unless Kafka cannot read one of them.
 pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Failures {
     let mut failed = Failures::default();
     let Gathered { create, mut delete, quotas } = gathered;
-    let created = async {
-        if create.is_empty() { Ok(BTreeMap::new()) } else { admin.create_acls(create.keys().cloned()).await }
-    };
-    let altered = async {
-        if quotas.is_empty() {
-            return Ok(BTreeMap::new());
+    let created = in_halves(admin, create.keys().cloned().collect(), |rules| admin.create_acls(rules));
+    let changes = quotas.iter().map(|(entity, (_, change))| (entity.clone(), change.clone())).collect();
+    let altered = in_halves(admin, changes, |changes: Vec<_>| {
+        admin.alter_client_quotas(changes.into_iter().collect(), false)
+    });
+    let (mut created, mut altered) = tokio::join!(created, altered);
+    for (binding, index) in &create {
+        match created.outcomes.remove(binding) {
+            Some(Ok(())) => note_acl(snapshot, binding, true),
+            Some(Err(error)) => failed.refused(*index, &error),
+            None => failed.left_out(*index, "an ACL", created.failed.as_ref()),
         }
-        let changes = quotas.iter().map(|(entity, (_, change))| (entity.clone(), change.clone())).collect();
-        admin.alter_client_quotas(changes, false).await
-    };
-    let (created, altered) = tokio::join!(created, altered);
-    match created {
-        Ok(mut outcomes) => {
-            for (binding, index) in &create {
-                match outcomes.remove(binding) {
-                    Some(Ok(())) => note_acl(snapshot, binding, true),
-                    Some(Err(error)) => failed.refused(*index, &error),
-                    None => failed.left_out(*index, "an ACL"),
-                }
-            }
-        }
-        Err(error) => failed.unanswered(create.values().copied(), &error),
     }
     // Old rules go after the new ones are there, so that a change of rules interrupts nobody.
     keep_old_rules(&mut delete, &failed);
-    match altered {
-        Ok(mut outcomes) => {
-            for (entity, (index, change)) in &quotas {
-                match outcomes.remove(entity) {
-                    Some(Ok(())) => note_quota(snapshot, entity, change),
-                    Some(Err(error)) => failed.refused(*index, &error),
-                    None => failed.left_out(*index, "a quota"),
-                }
-            }
-        }
-        Err(error) => failed.unanswered(quotas.values().map(|(index, _)| *index), &error),
-    }
-    if !delete.is_empty() {
-        match admin.delete_acls(delete.keys().map(AclFilter::from)).await {
-            Ok(mut outcomes) => {
-                for (binding, index) in &delete {
-                    match outcomes.remove(&AclFilter::from(binding)) {
-                        Some(Ok(_)) => note_acl(snapshot, binding, false),
-                        Some(Err(error)) => failed.refused(*index, &error),
-                        None => failed.left_out(*index, "an ACL"),
-                    }
-                }
-            }
-            Err(error) => failed.unanswered(delete.values().copied(), &error),
+    for (entity, (index, change)) in &quotas {
+        match altered.outcomes.remove(entity) {
+            Some(Ok(())) => note_quota(snapshot, entity, change),
+            Some(Err(error)) => failed.refused(*index, &error),
+            None => failed.left_out(*index, "a quota", altered.failed.as_ref()),
         }
     }
+    let filters = delete.keys().map(AclFilter::from).collect();
+    let mut deleted = in_halves(admin, filters, |filters| admin.delete_acls(filters)).await;
+    for (binding, index) in &delete {
+        match deleted.outcomes.remove(&AclFilter::from(binding)) {
+            Some(Ok(_)) => note_acl(snapshot, binding, false),
+            Some(Err(error)) => failed.refused(*index, &error),
+            None => failed.left_out(*index, "an ACL", deleted.failed.as_ref()),
+        }
+    }
+    failed.unanswered |= created.away || altered.away || deleted.away;
     failed
 }
 
@@ -195,7 +177,7 @@ pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<Pas
                 snapshot.told(&user, None);
             }
             Some(Err(error)) => failed.refused(index, &error),
-            None => failed.left_out(index, "a password"),
+            None => failed.left_out(index, "a password", None),
         }
     }
     failed
@@ -213,7 +195,7 @@ mod tests {
     fn rule(user: &str) -> AclBinding {
         AclBinding {
             resource_type: ResourceType::Topic,
-            resource_name: "t".to_owned(),
+            resource_name: "t".into(),
             pattern: PatternType::Literal,
             principal: format!("User:CN={user}"),
             host: "*".to_owned(),

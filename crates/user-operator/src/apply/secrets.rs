@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::conditions::reasons;
-use api::{KafkaUser, annotations};
+use api::{KafkaUser, annotations, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,7 +17,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
 use crate::credentials::{self, Data, Order};
-use crate::plan::{self, Plan, Problem, SecretStep};
+use crate::ownership;
+use crate::plan::{Plan, Problem, SecretStep};
 use crate::secret::{ALL_KEYS, Metadata, SecretView, owner_reference};
 use crate::settings::Settings;
 use crate::user_secrets::UserSecrets;
@@ -91,14 +92,32 @@ impl SecretWriter {
         let failed = |error: String| internal(format!("cannot read Secret {name}: {error}"));
         let _permit = self.requests.acquire().await;
         let Some(found) = within(self.api().get_metadata_opt(name)).await.map_err(failed)? else {
-            return Ok(None);
+            return self.refuse_name_of_cluster(name).await.map(|()| None);
         };
         // The contents of a Secret that is not a user's are none of our business.
-        if let Some(problem) = plan::refuse_takeover(name, &found.metadata, user) {
+        if let Some(problem) = ownership::refuse_takeover(name, &found.metadata, user) {
             return Err(problem);
         }
         let found = within(self.api().get_opt(name)).await.map_err(failed)?;
         Ok(found.map(|secret| SecretView::of(&secret, &self.settings.rules.secret_prefix)))
+    }
+
+    /// A new Secret must not have the name of one that the cluster needs: the cluster operator would find it taken. Nodes
+    /// have the name of their pool and a number; which pools there are, the Secrets of their nodes tell.
+    async fn refuse_name_of_cluster(&self, name: &str) -> Result<(), Problem> {
+        let Some(cluster) = &self.settings.rules.cluster else { return Ok(()) };
+        let mut taken = ownership::is_of_the_cluster(cluster, name);
+        if let (false, Some(pod_set)) = (taken, ownership::pod_set_of_node(cluster, name)) {
+            let selector = format!("{}={cluster},{}=Kafka", labels::CLUSTER, labels::KIND);
+            let namespace = &self.settings.namespace;
+            let look = self.applier.each_metadata::<Secret>(namespace, Some(&selector), None, |metadata| {
+                let other = metadata.name.as_deref();
+                let other = other.and_then(|name| ownership::pod_set_of_node(cluster, name));
+                taken |= other == Some(pod_set);
+            });
+            look.await.map_err(|error| internal(format!("cannot look for Secrets of nodes: {error}")))?;
+        }
+        if taken { Err(ownership::of_the_cluster(name, cluster)) } else { Ok(()) }
     }
 
     fn api(&self) -> Api<Secret> {

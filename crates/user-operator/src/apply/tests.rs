@@ -45,7 +45,7 @@ fn context() -> Context {
         selector: settings.selector.clone(),
         users: Cache::fixed([(ObjectRef::new("ns", "a"), user)]),
         secrets: Arc::new(UserSecrets::new(Cache::fixed([]), "ns", "")),
-        passwords: Arc::new(Passwords::follow(&client, "ns", Arc::clone(&requests), &ended)),
+        passwords: Arc::new(Passwords::follow(&client, &settings, Arc::clone(&requests), &ended)),
         snapshot: Arc::default(),
         authority: watch::channel(None).1,
         applier: Applier::new(client.clone()),
@@ -61,10 +61,10 @@ fn context() -> Context {
 async fn a_user_planned_before_the_first_reading_of_kafka_is_tried_again_and_not_called_ready() {
     let context = context();
     let mut items = vec![context.plan("a".to_owned(), Timestamp::UNIX_EPOCH).await];
-    assert!(items[0].problem.is_none());
+    assert!(items[0].problem().is_none());
     context.observer.snapshot.replace(Reading::default(), Instant::now());
     context.write(&mut items, Timestamp::UNIX_EPOCH).await;
-    let problem = items[0].problem.clone().unwrap();
+    let problem = items[0].problem().unwrap();
     assert!(problem.retry && crate::status::is_passing(&problem, None), "{problem:?}");
 }
 
@@ -74,12 +74,12 @@ async fn a_problem_that_was_told_is_taken_back_though_the_watch_does_not_show_it
     let now = Timestamp::UNIX_EPOCH;
     let mut item = context.plan("a".to_owned(), now).await;
     let mut user = (*item.seen.user.clone().unwrap()).clone();
-    user.status = Some(crate::status::of(&user, "", None, now));
+    user.status = Some(crate::status::of(&user, None, None, now));
     item.seen.user = Some(Arc::new(user));
     context.write_status(&mut item, now).await;
-    assert!(item.problem.is_none(), "nothing to write");
+    assert!(item.problem().is_none(), "nothing to write");
     context.complained().insert("a".to_owned());
     context.write_status(&mut item, now).await;
     // There is no API server here: that it was asked shows in the problem.
-    assert!(item.problem.unwrap().message.contains("write the status of"));
+    assert!(item.problem().unwrap().message.contains("write the status of"));
 }

@@ -4,7 +4,9 @@ use std::process::Command;
 
 use kafka_admin::{ScramChange, ScramMechanism};
 use kube::api::{Patch, PatchParams};
+use pki::CertificatePem;
 use serde_json::json;
+use test_support::kafka::Authority;
 use test_support::wait;
 
 use crate::world::{DEADLINE, World, has};
@@ -240,4 +242,54 @@ async fn a_secret_that_lost_a_label_keeps_its_credentials_and_gets_the_label_bac
         assert!(w.secret(name).await == before, "the credentials of {name} were replaced");
         w.ready(name).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_waits_until_all_pods_trust_its_authority() {
+    let mut w = World::own().await;
+    w.start_operator().await;
+    let tls = || json!({"authentication": {"type": "tls"}});
+    w.create("early", tls()).await;
+    w.ready("early").await;
+    let before = w.secret("early").await;
+    let thumbprint = |pem: &str| pki::parse_certificate(&CertificatePem::new(pem)).unwrap().sha256_thumbprint;
+    let trusted = async |pem: Option<&str>| {
+        let value = pem.map(thumbprint);
+        let patch = json!({"metadata": {"annotations": {"kastellan.io/trusted-by-all-pods": value}}});
+        let params = PatchParams::default();
+        w.secrets.patch("my-clients-ca-cert", &params, &Patch::Merge(patch)).await.unwrap();
+    };
+    let sign_with = async |certificate: &str, key: &str| {
+        w.change_secret("my-clients-ca", &[("ca.key", key.as_bytes())]).await;
+        w.change_secret("my-clients-ca-cert", &[("ca.crt", certificate.as_bytes())]).await;
+    };
+    let signed_by = async |name: &str, certificate: &str| {
+        wait::until(DEADLINE, "there is a certificate of the authority", || async {
+            let data = w.secrets.get_opt(name).await.unwrap()?.data?;
+            (data.get("ca.crt")?.0 == certificate.as_bytes()).then_some(())
+        })
+        .await
+        .unwrap();
+    };
+    let other = Authority::new("another-ca").unwrap();
+    trusted(Some(w.node.ca_pem())).await;
+    sign_with(other.certificate(), &other.key()).await;
+    // A user without a certificate has nothing to wait with; that it got one shows that the others were looked at.
+    w.create("late", tls()).await;
+    w.ready("late").await;
+    signed_by("late", other.certificate()).await;
+    let ask = json!({"metadata": {"annotations": {"strimzi.io/force-renew": "true"}}});
+    w.secrets.patch("early", &PatchParams::default(), &Patch::Merge(ask)).await.unwrap();
+    w.patch("early", json!({"spec": {"quotas": {"producerByteRate": 5}}})).await;
+    w.ready("early").await;
+    assert!(w.secret("early").await == before, "a certificate was made that no node trusts");
+    w.with_certificate(&before).describe_cluster().await.unwrap();
+
+    trusted(Some(other.certificate())).await;
+    signed_by("early", other.certificate()).await;
+    // Where nobody tells what is trusted, nobody waits.
+    trusted(None).await;
+    sign_with(w.node.ca_pem(), &w.node.authority().key()).await;
+    signed_by("early", w.node.ca_pem()).await;
+    w.with_certificate(&w.secret("early").await).describe_cluster().await.unwrap();
 }

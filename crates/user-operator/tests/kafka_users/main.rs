@@ -7,6 +7,8 @@ mod clients;
 mod credentials;
 mod faults;
 mod handover;
+mod hostile;
+mod independence;
 mod operator;
 mod passwords;
 mod random;

@@ -1,8 +1,10 @@
 //! Passwords in Secrets that somebody else made.
 
+use std::process::Command;
+
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use test_support::wait;
+use test_support::{Java, wait};
 
 use crate::world::{DEADLINE, World, has};
 
@@ -67,8 +69,62 @@ async fn an_idle_pass_reads_no_password() {
     })
     .await
     .unwrap();
-    // The password of another user serves too, though nobody announces its changes.
-    w.create("borrower", with_password_from("of-idle-user", "password")).await;
-    w.ready("borrower").await;
-    w.logs_in("borrower", "some-password").await;
+}
+
+/// Logs in with Kafka's own Java client, which takes the JAAS configuration of the user's Secret as it is.
+fn lists_topics_in_java(w: &World, jaas: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let properties = folder.path().join("client.properties");
+    let trusted = folder.path().join("ca.pem");
+    std::fs::write(&trusted, w.node.ca_pem()).unwrap();
+    let value: String = jaas.chars().map(as_a_property).collect();
+    let text = format!(
+        "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\nssl.truststore.type=PEM\n\
+         ssl.truststore.location={}\nsasl.jaas.config={value}\nrequest.timeout.ms=10000\ndefault.api.timeout.ms=20000\n",
+        trusted.display()
+    );
+    std::fs::write(&properties, text).unwrap();
+    let java = Java::find(folder.path()).unwrap();
+    let log4j = folder.path().join("log4j2.properties");
+    std::fs::write(&log4j, "status=error\nrootLogger.level=off\n").unwrap();
+    let mut command = Command::new(java.program());
+    command.args(java.arguments(&log4j, 128, "org.apache.kafka.tools.TopicCommand"));
+    command.args(["--bootstrap-server", &w.node.scram_bootstrap(), "--list", "--command-config"]);
+    let output = command.arg(&properties).output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.success(), text)
+}
+
+/// As `java.util.Properties` reads it back.
+fn as_a_property(c: char) -> String {
+    match c {
+        '\\' => "\\\\".to_owned(),
+        ' '..='~' => c.to_string(),
+        _ => format!("\\u{:04x}", u32::from(c)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafkas_own_client_reads_every_password_back() {
+    let w = World::get().await;
+    let passwords: [(&str, &[u8]); 6] = [
+        ("plain", b"plain-password"),
+        ("echoed", b"echo made this\n"),
+        ("returned", b"two\r\nlines"),
+        ("quoted", b"a \"quote\", a \\ and a ';"),
+        ("controlled", b"tab\there, bell\x077, escape\x1b1, delete\x7f"),
+        ("only-a-break", b"\n"),
+    ];
+    w.make_secret("odd-passwords", &passwords).await;
+    for (key, password) in passwords {
+        let user = format!("java-{key}");
+        w.create(&user, with_password_from("odd-passwords", key)).await;
+        w.ready(&user).await;
+        let data = w.secret(&user).await;
+        assert_eq!(data["password"].as_bytes(), password);
+        let jaas = &data["sasl.jaas.config"];
+        assert!(!jaas.contains(|c: char| c.is_control()), "{jaas:?}");
+        let (done, text) = lists_topics_in_java(&w, jaas);
+        assert!(done, "{user}: {text}");
+    }
 }

@@ -90,7 +90,7 @@ fn written(rule: u8) -> Value {
 fn in_kafka(rule: u8, username: &str) -> AclBinding {
     let of = |resource_type, name: &str, pattern, host: &str, operation, permission| AclBinding {
         resource_type,
-        resource_name: name.to_owned(),
+        resource_name: name.into(),
         pattern,
         principal: format!("User:{username}"),
         host: host.to_owned(),

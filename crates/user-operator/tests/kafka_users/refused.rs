@@ -1,6 +1,7 @@
 //! Bad input: a condition that names the problem, and everything else goes on.
 
-use kube::api::DeleteParams;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 use test_support::wait;
 
@@ -203,4 +204,120 @@ async fn every_mistake_in_a_rule_is_told_with_its_place() {
         assert!(w.acls(user).await.is_empty());
         w.delete(user).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_and_annotations_of_the_operators_are_refused_in_a_template() {
+    let w = World::get().await;
+    let with = |metadata: &Value| json!({"authentication": {"type": "tls"}, "template": {"secret": {"metadata": metadata}}});
+    let cases = [
+        ("templated-a", json!({"annotations": {"strimzi.io/force-renew": "true"}}), "strimzi.io/force-renew"),
+        ("templated-b", json!({"labels": {"strimzi.io/cluster": "other"}}), "strimzi.io/cluster"),
+        ("templated-c", json!({"labels": {"strimzi.io/foo": "bar", "team": "a"}}), "strimzi.io/foo"),
+        ("templated-d", json!({"annotations": {"kastellan.io/foo": "bar"}}), "kastellan.io/foo"),
+    ];
+    for (name, metadata, key) in &cases {
+        w.create(name, with(metadata)).await;
+        let (reason, message) = w.refused(name).await;
+        assert_eq!(reason, "InvalidResourceException");
+        assert!(message.contains(key) && message.contains("spec.template.secret.metadata"), "{message}");
+        assert!(w.secrets.get_opt(name).await.unwrap().is_none(), "{name} was not refused");
+    }
+    // A user that has a certificate keeps it, round after round.
+    w.create("templated", with(&json!({"labels": {"team": "a"}}))).await;
+    w.ready("templated").await;
+    let before = w.secret("templated").await;
+    w.patch("templated", json!({"spec": with(&cases[0].1)})).await;
+    w.refused("templated").await;
+    w.passes(2.0).await;
+    assert!(w.secret("templated").await == before, "a new certificate was made");
+    w.patch("templated", json!({"spec": {"template": null}})).await;
+    w.ready("templated").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_taken_from_no_secret_that_was_made_for_something_else() {
+    let w = World::get().await;
+    let from = |secret: &str, key: &str| {
+        let reference = json!({"secretKeyRef": {"name": secret, "key": key}});
+        json!({"authentication": {"type": "scram-sha-512", "password": {"valueFrom": reference}}})
+    };
+    w.create("lender", json!({"authentication": {"type": "scram-sha-512"}})).await;
+    w.ready("lender").await;
+    let labelled: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "of-a-node", "labels": {"strimzi.io/kind": "Kafka"}},
+        "stringData": {"of-a-node.key": "private"},
+    }))
+    .unwrap();
+    let typed: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "for-ssh"}, "type": "kubernetes.io/ssh-auth", "stringData": {"ssh-privatekey": "private"},
+    }))
+    .unwrap();
+    for secret in [labelled, typed] {
+        w.secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+    let cases = [
+        ("thief-of-the-ca", "my-clients-ca", "ca.key"),
+        ("thief-of-a-node", "of-a-node", "of-a-node.key"),
+        ("thief-of-a-user", "lender", "password"),
+        ("thief-of-a-key", "for-ssh", "ssh-privatekey"),
+        ("thief-of-the-operator", "my-entity-user-operator-certs", "entity-operator.key"),
+    ];
+    for (user, secret, key) in cases {
+        w.create(user, from(secret, key)).await;
+        let (reason, message) = w.refused(user).await;
+        assert_eq!(reason, "InvalidResourceException", "{message}");
+        assert!(message.contains(secret), "{message}");
+        assert!(w.secrets.get_opt(user).await.unwrap().is_none(), "{user} has a Secret");
+        assert!(!w.has_password(user).await, "{user} has a password");
+    }
+    // What is meant for it may be taken, and so may the user's own.
+    w.make_secret("for-users", &[("pass", b"meant-for-it")]).await;
+    w.patch("thief-of-a-key", json!({"spec": from("for-users", "pass")})).await;
+    w.ready("thief-of-a-key").await;
+    w.patch("lender", json!({"spec": from("lender", "password")})).await;
+    w.ready("lender").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_no_name_that_its_cluster_needs_for_a_secret_of_its_own() {
+    let w = World::get().await;
+    let tls = || json!({"authentication": {"type": "tls"}});
+    let node: Secret = serde_json::from_value(json!({
+        "metadata": {"name": "my-pool-4", "labels": {"strimzi.io/cluster": "my", "strimzi.io/kind": "Kafka"}},
+    }))
+    .unwrap();
+    w.secrets.create(&PostParams::default(), &node).await.unwrap();
+    for name in ["my-cluster-operator-certs", "my-trustbundle", "my-pool-5"] {
+        w.create(name, tls()).await;
+        let (reason, message) = w.refused(name).await;
+        assert_eq!(reason, "ResourceConflict");
+        assert!(message.contains(name) && message.contains("STRIMZI_SECRET_PREFIX"), "{message}");
+        assert!(w.secrets.get_opt(name).await.unwrap().is_none(), "{name} has a Secret");
+        w.delete(name).await;
+    }
+    for name in ["my-application-5", "my-pool", "your-pool-5"] {
+        w.create(name, tls()).await;
+        w.ready(name).await;
+        w.delete(name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_too_many_rules_is_refused() {
+    let w = World::get().await;
+    let operations =
+        ["Read", "Write", "Create", "Delete", "Alter", "Describe", "AlterConfigs", "DescribeConfigs"];
+    let rules = |count: usize| {
+        let rule = |index| json!({"resource": {"type": "topic", "name": format!("t{index}")}, "operations": operations});
+        json!({"authorization": {"type": "simple", "acls": (0..count).map(rule).collect::<Vec<_>>()}})
+    };
+    w.create("greedy", rules(1300)).await;
+    let (reason, message) = w.refused("greedy").await;
+    assert_eq!(reason, "InvalidResourceException");
+    assert!(message.contains("10400 rules"), "{message}");
+    assert!(w.acls("greedy").await.is_empty());
+    w.patch("greedy", json!({"spec": rules(20)})).await;
+    w.ready("greedy").await;
+    w.delete("greedy").await;
 }

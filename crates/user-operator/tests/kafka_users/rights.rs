@@ -1,10 +1,10 @@
 //! What exists in Kafka without a resource, and what was changed there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use kafka_admin::{
-    AclBinding, AclFilter, AclOperation, PatternType, Permission, QuotaEntity, QuotaName, ResourceType,
-    ScramChange, ScramMechanism,
+    AclBinding, AclFilter, AclOperation, Admin, AdminConfig, PatternType, Permission, QuotaEntity, QuotaName,
+    ResourceType, ScramChange, ScramMechanism,
 };
 use serde_json::json;
 use test_support::wait;
@@ -83,7 +83,7 @@ async fn changes_made_in_kafka_are_undone_and_changes_of_the_resource_replace_ru
     assert!(
         wanted
             .iter()
-            .any(|rule| rule.permission == Permission::Deny && rule.resource_name == "kafka-cluster")
+            .any(|rule| rule.permission == Permission::Deny && &*rule.resource_name == "kafka-cluster")
     );
     assert_eq!(w.quotas("drift").await["controller_mutation_rate"].to_string(), "2.5");
 
@@ -98,7 +98,7 @@ async fn changes_made_in_kafka_are_undone_and_changes_of_the_resource_replace_ru
     w.patch("drift", json!({"spec": {"authorization": rules(&["Write", "Describe"]), "quotas": null}})).await;
     w.ready("drift").await;
     wait::until(DEADLINE, "the rules and quotas are the new ones", || async {
-        let operations = w.acls("drift").await.iter().filter(|rule| rule.resource_name == "drift").count();
+        let operations = w.acls("drift").await.iter().filter(|rule| &*rule.resource_name == "drift").count();
         (operations == 2 && w.quotas("drift").await.is_empty()).then_some(())
     })
     .await
@@ -150,13 +150,13 @@ async fn every_operation_resource_and_quota_reaches_kafka() {
         let found: Vec<AclOperation> = rules
             .iter()
             .filter(|rule| {
-                rule.resource_type == resource_type && rule.host == "10.1.2.3" && rule.resource_name != "*"
+                rule.resource_type == resource_type && rule.host == "10.1.2.3" && &*rule.resource_name != "*"
             })
             .map(|rule| rule.operation)
             .collect();
         assert_eq!(found.len(), operations.len(), "{resource_type:?}");
     }
-    assert!(rules.iter().any(|rule| rule.resource_name == "g" && rule.pattern == PatternType::Prefixed));
+    assert!(rules.iter().any(|rule| &*rule.resource_name == "g" && rule.pattern == PatternType::Prefixed));
     let quotas = w.quotas("CN=everything").await;
     let text: Vec<String> = quotas.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(
@@ -170,4 +170,38 @@ async fn every_operation_resource_and_quota_reaches_kafka() {
     );
     w.delete("everything").await;
     w.gone_from_kafka("everything").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_are_too_many_for_one_answer_are_read_user_by_user() {
+    let w = World::own().await;
+    let bootstrap = [w.node.bootstrap()];
+    let names = ["User:first", "User:CN=second", "User:unknown"];
+    let mut rules: Vec<AclBinding> = Vec::new();
+    for principal in names {
+        rules.extend((0..20).map(|i| AclBinding {
+            resource_name: format!("{i}-{}{}", "x".repeat(1000), &principal["User:".len()..]).into(),
+            ..acl(principal)
+        }));
+    }
+    for outcome in w.admin.create_acls(rules).await.unwrap().into_values() {
+        outcome.unwrap();
+    }
+    let narrow = AdminConfig::brokers(bootstrap).with_max_answer_bytes(40_000);
+    let narrow = Admin::new(narrow).unwrap();
+    let known = || HashSet::from(["first".to_owned(), "CN=second".to_owned(), "third".to_owned()]);
+    let w = &w;
+    wait::until(DEADLINE, "the broker knows all rules", || async move {
+        (w.acls("first").await.len() + w.acls("CN=second").await.len() == 40).then_some(())
+    })
+    .await
+    .unwrap();
+    let reading = user_operator::kafka::read(&narrow, true, known).await.unwrap();
+    assert!(reading.user_by_user);
+    for username in ["first", "CN=second"] {
+        assert_eq!(reading.held(username).unwrap().rules.len(), 20, "{username}");
+    }
+    assert!(reading.held("unknown").is_none());
+    let whole = user_operator::kafka::read(&w.admin, true, known).await.unwrap();
+    assert!(!whole.user_by_user && whole.held("unknown").is_some());
 }

@@ -1,22 +1,22 @@
-//! One of the two authorities of a cluster.
+//! One of the two authorities of a cluster: what it is and which Secrets hold it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use api::{annotations, names, principals};
+use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use pki::{AuthorityAction, AuthorityState, CertificatePem, CertificateState, RenewalPolicy};
+use pki::{CertificateChain, Material, MaterialRequest, SecretPem};
 
-use super::{generation, text};
+use super::traces::Certificates;
+use super::{generated, supplied, text};
 use crate::kafka::cluster::{CaSettings, Cluster};
 use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::Problem;
-use objects::DesiredObject;
-use objects::Precondition;
-use pki::Material;
-use pki::MaterialRequest;
-use pki::SecretPem;
+use objects::{DesiredObject, Precondition};
+
+/// On the Secret with the certificates: thumbprints of those that its PKCS #12 store holds.
+const STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
 
 /// Which authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,18 +36,26 @@ impl Role {
         }
     }
 
-    fn names(self, cluster: &str) -> (String, String) {
+    /// Names of the Secrets with the certificate and with the key.
+    pub fn names(self, cluster: &str) -> (String, String) {
         match self {
             Self::Cluster => (names::cluster_ca_cert_secret(cluster), names::cluster_ca_key_secret(cluster)),
             Self::Clients => (names::clients_ca_cert_secret(cluster), names::clients_ca_key_secret(cluster)),
         }
     }
 
-    fn common_name(self, key_generation: i64) -> String {
+    /// For instance `cluster-ca v0`.
+    pub fn common_name(self, key_generation: i64) -> String {
         format!("{} v{key_generation}", self.name())
     }
 
-    fn settings(self, cluster: &Cluster) -> &CaSettings {
+    /// The number of the key in such a common name.
+    pub fn number_in(self, common_name: &str) -> Option<i64> {
+        common_name.strip_prefix(self.name())?.strip_prefix(" v")?.parse().ok()
+    }
+
+    /// Its section of the resource.
+    pub fn settings(self, cluster: &Cluster) -> &CaSettings {
         match self {
             Self::Cluster => &cluster.cluster_ca,
             Self::Clients => &cluster.clients_ca,
@@ -58,25 +66,33 @@ impl Role {
 /// An authority that is there.
 #[derive(Debug, Clone)]
 pub struct Authority {
-    role: Role,
-    /// Current certificate, PEM.
-    pub certificate: String,
+    /// Which one.
+    pub role: Role,
+    /// Its certificate; behind it those that lead to its root, if it is not its own.
+    pub certificate: CertificateChain,
     /// Its key, PEM.
     pub key: SecretPem,
     /// Counts certificates.
     pub cert_generation: i64,
     /// Counts keys.
     pub key_generation: i64,
-    /// Certificates of former keys that are still trusted, by their key in the Secret.
-    pub old: BTreeMap<String, String>,
-    /// PKCS #12 store and password.
-    store: Option<(Vec<u8>, String)>,
+    /// Certificates that are trusted beside it, by their key in the Secret.
+    pub old: BTreeMap<String, CertificateChain>,
     /// Whether the user supplies it: then the Secrets are not written.
-    supplied: bool,
-    cert_precondition: Precondition,
-    key_precondition: Precondition,
-    clear_force_renew: bool,
-    clear_force_replace: bool,
+    pub supplied: bool,
+    /// What must hold when the Secret with the certificate is written.
+    pub cert_precondition: Precondition,
+    /// What must hold when the Secret with the key is written.
+    pub key_precondition: Precondition,
+    /// Whether `strimzi.io/force-renew` was taken up.
+    pub clear_force_renew: bool,
+    /// Whether `strimzi.io/force-replace` was taken up.
+    pub clear_force_replace: bool,
+    /// Thumbprint of the certificate that every pod trusts, the present one if it is; empty: of none. `None`: nobody
+    /// wants to know.
+    pub trusted_by_all: Option<String>,
+    /// PKCS #12 store and its password.
+    store: Option<(Vec<u8>, String)>,
 }
 
 /// How far an authority is.
@@ -88,201 +104,20 @@ pub enum Step {
     Ready(Box<Authority>),
 }
 
-/// Whether an authority has its certificate and key.
-pub fn is_there(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
-    let (cert_name, key_name) = role.names(&cluster.name);
-    let has =
-        |secret: &str, key: &str| observed.secrets.get(secret).and_then(|secret| text(secret, key)).is_some();
-    has(&cert_name, names::keys::CA_CRT) && has(&key_name, names::keys::CA_KEY)
-}
-
-/// Looks at an authority.
+/// Looks at an authority. `traces` are certificates of it that other objects remember.
 pub fn plan(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,
+    traces: &Certificates,
     now: Timestamp,
     may_renew: bool,
-) -> Result<Step, Problem> {
-    let settings = role.settings(cluster);
-    let (cert_name, key_name) = role.names(&cluster.name);
-    let cert_secret = observed.secrets.get(&cert_name);
-    let key_secret = observed.secrets.get(&key_name);
-    let certificate = cert_secret.and_then(|secret| text(secret, names::keys::CA_CRT));
-    let key = key_secret.and_then(|secret| text(secret, names::keys::CA_KEY));
-    let cert_generation = cert_secret.and_then(|secret| generation(secret, annotations::CA_CERT_GENERATION));
-    let key_generation = key_secret.and_then(|secret| generation(secret, annotations::CA_KEY_GENERATION));
-    if !settings.generate {
-        return supplied(
-            (role, &cluster.name),
-            (&cert_name, &key_name),
-            certificate,
-            key,
-            cert_generation,
-            key_generation,
-            cert_secret.map(AsRef::as_ref),
-        );
+) -> Result<Step, Vec<Problem>> {
+    if role.settings(cluster).generate {
+        Ok(generated::plan(role, cluster, observed, traces, now, may_renew))
+    } else {
+        supplied::plan(role, cluster, observed, now).map(|authority| Step::Ready(Box::new(authority)))
     }
-    let forced = |secret: Option<&std::sync::Arc<Secret>>, key| {
-        secret.is_some_and(|secret| annotations::is_true(secret.metadata.annotations.as_ref(), key))
-    };
-    let force_renew = forced(cert_secret, annotations::FORCE_RENEW);
-    let force_replace = forced(key_secret, annotations::FORCE_REPLACE);
-    let info = certificate.as_deref().map(|pem| pki::parse_certificate(&CertificatePem::new(pem)));
-    let state = AuthorityState {
-        certificate: match &info {
-            None => CertificateState::Missing,
-            Some(Err(_)) => CertificateState::Broken,
-            Some(Ok(info)) => CertificateState::Present(info),
-        },
-        has_key: key.is_some(),
-        force_renew,
-        force_replace,
-        renewal_days: settings.renewal_days,
-        policy: if settings.replace_key {
-            RenewalPolicy::ReplaceKey
-        } else {
-            RenewalPolicy::RenewCertificate
-        },
-        in_window: may_renew,
-    };
-    let action = pki::authority_decision(&state, now).action;
-    let old = kept_certificates(cert_secret.map(AsRef::as_ref), now);
-    let mut authority = Authority {
-        role,
-        certificate: certificate.clone().unwrap_or_default(),
-        key: SecretPem(key.clone().unwrap_or_default()),
-        cert_generation: cert_generation.unwrap_or(0),
-        key_generation: key_generation.unwrap_or(0),
-        old,
-        store: None,
-        supplied: false,
-        cert_precondition: Precondition::None,
-        key_precondition: Precondition::None,
-        clear_force_renew: false,
-        clear_force_replace: false,
-    };
-    let id = cert_name.clone();
-    let common = |key_generation| (role.common_name(key_generation), principals::ORGANIZATION.to_owned());
-    let changed = match action {
-        AuthorityAction::None => false,
-        AuthorityAction::Create | AuthorityAction::Replace => {
-            let next_key = key_generation.map_or(0, |generation| generation + 1);
-            let Some(Material::KeyPair { certificate: made, key }) = observed.made.get(&id) else {
-                let (common_name, organization) = common(next_key);
-                return Ok(Step::Missing(MaterialRequest::Authority {
-                    id,
-                    common_name,
-                    organization,
-                    validity_days: settings.validity_days,
-                }));
-            };
-            if let (Some(before), Some(Ok(info))) = (&certificate, &info)
-                && !info.is_expired(now)
-            {
-                authority.old.insert(pki::dated_certificate_key(info), before.clone());
-            }
-            authority.certificate.clone_from(made);
-            authority.key = key.clone();
-            authority.key_generation = next_key;
-            authority.cert_generation = cert_generation.map_or(0, |generation| generation + 1);
-            authority.key_precondition = precondition(key_secret.map(AsRef::as_ref));
-            authority.clear_force_replace = force_replace;
-            true
-        }
-        AuthorityAction::Renew => {
-            let Some(Material::KeyPair { certificate: made, .. }) = observed.made.get(&id) else {
-                let (common_name, organization) = common(authority.key_generation);
-                return Ok(Step::Missing(MaterialRequest::RenewedAuthority {
-                    id,
-                    common_name,
-                    organization,
-                    validity_days: settings.validity_days,
-                    key: authority.key,
-                }));
-            };
-            authority.certificate.clone_from(made);
-            authority.cert_generation = cert_generation.map_or(0, |generation| generation + 1);
-            authority.clear_force_renew = force_renew;
-            true
-        }
-    };
-    if changed {
-        authority.cert_precondition = precondition(cert_secret.map(AsRef::as_ref));
-    }
-    if observed.settings.pkcs12 {
-        let present = cert_secret.and_then(|secret| {
-            let store = secret.data.as_ref()?.get(names::keys::CA_P12)?.0.clone();
-            Some((store, text(secret, names::keys::CA_PASSWORD)?))
-        });
-        match present {
-            Some(present) if !changed => authority.store = Some(present),
-            present => {
-                let id = format!("{cert_name}/{}", names::keys::CA_P12);
-                let Some(Material::TrustStore { store, password }) = observed.made.get(&id) else {
-                    return Ok(Step::Missing(MaterialRequest::TrustStore {
-                        id,
-                        certificates: vec![(names::keys::CA_CRT.to_owned(), authority.certificate)],
-                        password: present.map(|(_, password)| SecretPem(password)),
-                    }));
-                };
-                authority.store = Some((store.clone(), password.0.clone()));
-                authority.cert_precondition = precondition(cert_secret.map(AsRef::as_ref));
-            }
-        }
-    }
-    Ok(Step::Ready(Box::new(authority)))
-}
-
-/// An authority of the user's own.
-fn supplied(
-    (role, cluster): (Role, &str),
-    (cert_name, key_name): (&str, &str),
-    certificate: Option<String>,
-    key: Option<String>,
-    cert_generation: Option<i64>,
-    key_generation: Option<i64>,
-    cert_secret: Option<&Secret>,
-) -> Result<Step, Problem> {
-    let section = if role == Role::Cluster { "clusterCa" } else { "clientsCa" };
-    let missing = |secret: &str, key: &str| Problem {
-        field: format!("spec.{section}.generateCertificateAuthority"),
-        message: format!(
-            "is false, but the Secret {secret:?} with the key {key:?} does not exist: create it with the \
-             labels strimzi.io/kind: Kafka and strimzi.io/cluster: {cluster} and the annotation of its generation, or \
-             set the field to true"
-        ),
-    };
-    let certificate = certificate.ok_or_else(|| missing(cert_name, names::keys::CA_CRT))?;
-    let key = key.ok_or_else(|| missing(key_name, names::keys::CA_KEY))?;
-    let mut old = BTreeMap::new();
-    for key in cert_secret.and_then(|secret| secret.data.as_ref()).into_iter().flat_map(BTreeMap::keys) {
-        if is_certificate_key(key)
-            && key != names::keys::CA_CRT
-            && let Some(pem) = cert_secret.and_then(|secret| text(secret, key))
-        {
-            old.insert(key.clone(), pem);
-        }
-    }
-    Ok(Step::Ready(Box::new(Authority {
-        role,
-        certificate,
-        key: SecretPem(key),
-        cert_generation: cert_generation.unwrap_or(0),
-        key_generation: key_generation.unwrap_or(0),
-        old,
-        store: None,
-        supplied: true,
-        cert_precondition: Precondition::None,
-        key_precondition: Precondition::None,
-        clear_force_renew: false,
-        clear_force_replace: false,
-    })))
-}
-
-/// Keys of Secrets are compared as they are.
-fn is_certificate_key(key: &str) -> bool {
-    key.strip_suffix(".crt").is_some()
 }
 
 /// What must hold when freshly made keys are written into a Secret.
@@ -296,34 +131,74 @@ pub fn precondition(present: Option<&Secret>) -> Precondition {
     }
 }
 
-/// The certificates of former keys that have not ended.
-fn kept_certificates(secret: Option<&Secret>, now: Timestamp) -> BTreeMap<String, String> {
-    let mut kept = BTreeMap::new();
-    let Some(secret) = secret else { return kept };
-    for key in secret.data.iter().flat_map(BTreeMap::keys) {
-        if !key.starts_with("ca-") || !is_certificate_key(key) {
-            continue;
-        }
-        if let Some(pem) = text(secret, key)
-            && pki::parse_certificate(&CertificatePem::new(pem.as_str()))
-                .is_ok_and(|info| !info.is_expired(now))
-        {
-            kept.insert(key.clone(), pem);
+impl Authority {
+    /// An authority for which nothing has to be made.
+    pub fn new(role: Role, certificate: CertificateChain, key: SecretPem) -> Self {
+        Self {
+            role,
+            certificate,
+            key,
+            cert_generation: 0,
+            key_generation: 0,
+            old: BTreeMap::new(),
+            supplied: false,
+            cert_precondition: Precondition::None,
+            key_precondition: Precondition::None,
+            clear_force_renew: false,
+            clear_force_replace: false,
+            trusted_by_all: None,
+            store: None,
         }
     }
-    kept
-}
 
-impl Authority {
-    /// Every trusted certificate, the current one first.
+    /// Every trusted certificate, the present one first, each once.
     pub fn trusted(&self) -> String {
-        let mut bundle = self.certificate.trim_end().to_owned();
-        bundle.push('\n');
-        for old in self.old.values() {
-            bundle.push_str(old.trim_end());
-            bundle.push('\n');
+        let mut seen = BTreeSet::new();
+        let all = self.certificate.iter().chain(self.old.values().flat_map(CertificateChain::iter));
+        all.filter(|one| seen.insert(&one.info.sha256_thumbprint)).map(pki::Certificate::pem).collect()
+    }
+
+    /// What is trusted, by [`pki::CertificateInfo::authority_id`].
+    pub fn trusted_ids(&self) -> BTreeSet<String> {
+        let mut ids = self.certificate.authority_ids();
+        ids.extend(self.old.values().flat_map(CertificateChain::authority_ids));
+        ids
+    }
+
+    /// What is trusted, by short thumbprint.
+    pub fn trusted_thumbprints(&self) -> BTreeSet<String> {
+        let all = self.certificate.iter().chain(self.old.values().flat_map(CertificateChain::iter));
+        all.map(|one| one.info.short_thumbprint()).collect()
+    }
+
+    /// Trusts these as well, where nothing of the same subject and key is trusted yet.
+    pub fn also_trust(&mut self, certificates: &Certificates) {
+        for certificate in certificates.values() {
+            if !self.trusted_ids().contains(&certificate.info.authority_id())
+                && let Ok(chain) = CertificateChain::parse(certificate.pem())
+            {
+                self.keep(chain);
+            }
         }
-        bundle
+    }
+
+    /// Keeps a certificate trusted under the time of its end. Two that end in the same second get seconds of their own.
+    pub fn keep(&mut self, certificate: CertificateChain) {
+        let mut info = certificate.first().info.clone();
+        loop {
+            let key = pki::dated_certificate_key(&info);
+            match self.old.get(&key) {
+                Some(other) if *other != certificate => {
+                    let second = info.not_after.as_second() + 1;
+                    let Ok(later) = Timestamp::from_second(second) else { return };
+                    info.not_after = later;
+                }
+                _ => {
+                    self.old.insert(key, certificate);
+                    return;
+                }
+            }
+        }
     }
 
     /// Stops trusting certificates of former keys. Those that the user supplied stay: they are the user's.
@@ -331,6 +206,47 @@ impl Authority {
         if !self.supplied {
             self.old.clear();
         }
+    }
+
+    /// Puts the PKCS #12 store beside the certificates; yields what must be made first.
+    pub fn take_store(&mut self, cluster: &Cluster, observed: &Observed) -> Option<MaterialRequest> {
+        if self.supplied || !observed.settings.pkcs12 {
+            return None;
+        }
+        let (cert_name, _) = self.role.names(&cluster.name);
+        let secret = observed.secrets.get(&cert_name).map(AsRef::as_ref);
+        let present = secret.and_then(|secret: &Secret| {
+            let store = secret.data.as_ref()?.get(names::keys::CA_P12)?.0.clone();
+            Some((store, text(secret, names::keys::CA_PASSWORD)?))
+        });
+        let noted = secret.and_then(|secret| secret.metadata.annotations.as_ref()?.get(STORE_HOLDS));
+        // One that says nothing was made with the certificate that stood beside it.
+        let holds_all = match noted {
+            Some(noted) => *noted == self.store_holds(),
+            None => self.old.is_empty() && self.cert_precondition == Precondition::None,
+        };
+        match present {
+            Some(present) if holds_all => self.store = Some(present),
+            present => {
+                let id = format!("{cert_name}/{}", names::keys::CA_P12);
+                let Some(Material::TrustStore { store, password }) = observed.made.get(&id) else {
+                    let mut certificates = vec![(names::keys::CA_CRT.to_owned(), self.certificate.pem())];
+                    certificates.extend(self.old.iter().map(|(key, old)| (key.clone(), old.pem())));
+                    return Some(MaterialRequest::TrustStore {
+                        id,
+                        certificates,
+                        password: present.map(|(_, password)| SecretPem(password)),
+                    });
+                };
+                self.store = Some((store.clone(), password.0.clone()));
+                self.cert_precondition = precondition(secret);
+            }
+        }
+        None
+    }
+
+    fn store_holds(&self) -> String {
+        super::phase::joined(&self.trusted_thumbprints())
     }
 
     /// The Secrets of the authority; none when the user supplies it.
@@ -341,9 +257,9 @@ impl Authority {
         let settings = self.role.settings(cluster);
         let (cert_name, key_name) = self.role.names(&cluster.name);
         let mut certificates =
-            Data::from([(names::keys::CA_CRT.to_owned(), self.certificate.clone().into_bytes())]);
+            Data::from([(names::keys::CA_CRT.to_owned(), self.certificate.pem().into_bytes())]);
         for (key, old) in &self.old {
-            certificates.insert(key.clone(), old.clone().into_bytes());
+            certificates.insert(key.clone(), old.pem().into_bytes());
         }
         if let Some((store, password)) = &self.store {
             certificates.insert(names::keys::CA_P12.to_owned(), store.clone());
@@ -374,6 +290,13 @@ impl Authority {
         }
         if self.clear_force_replace {
             key_object.object["metadata"]["annotations"][annotations::FORCE_REPLACE] = "false".into();
+        }
+        if self.store.is_some() {
+            cert_object.object["metadata"]["annotations"][STORE_HOLDS] = self.store_holds().into();
+        }
+        if let Some(thumbprint) = &self.trusted_by_all {
+            cert_object.object["metadata"]["annotations"][annotations::TRUSTED_BY_ALL_PODS] =
+                thumbprint.as_str().into();
         }
         vec![key_object, cert_object]
     }

@@ -5,7 +5,11 @@ use std::net::IpAddr;
 
 use api::{annotations, names, principals};
 use jiff::Timestamp;
-use pki::{CertificatePem, CertificateState, LeafState, LeafWanted};
+use k8s_openapi::api::core::v1::Secret;
+use pki::{
+    CertificateChain, CertificateState, KeyAlgorithm, KeyFit, LeafState, LeafWanted, Material,
+    MaterialRequest, PrivateKeyPem,
+};
 
 use super::authority::{Authority, precondition};
 use super::{generation, text};
@@ -14,8 +18,6 @@ use crate::kafka::config::server;
 use crate::kafka::objects::secret::{Data, LeafOwner};
 use crate::kafka::observed::Observed;
 use objects::Precondition;
-use pki::Material;
-use pki::MaterialRequest;
 
 /// A certificate that is there.
 #[derive(Debug, Clone)]
@@ -37,6 +39,95 @@ pub enum Step {
     Missing(MaterialRequest),
     /// It is there.
     Ready(Leaf),
+    /// There is none that its peers would accept, and none can be made before they trust the present authority.
+    Held,
+}
+
+/// What a Secret holds of a leaf.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A text that cannot be read, a key of another certificate, or a certificate of another authority than the one
+    /// beside it.
+    Broken,
+    /// A pair that belongs together.
+    Present(Box<Present>),
+}
+
+/// A pair of certificate and key that belong together.
+#[derive(Debug)]
+pub struct Present {
+    /// The certificate, and behind it the authority that signed it.
+    pub chain: CertificateChain,
+    /// The text of the certificates as it stands in the Secret.
+    certificate: String,
+    /// The private key.
+    pub key: PrivateKeyPem,
+}
+
+impl Found {
+    /// The leaf, if it has not ended.
+    pub fn usable(&self, now: Timestamp) -> Option<&Present> {
+        match self {
+            Self::Present(present) => {
+                Some(present.as_ref()).filter(|one| !one.chain.first().info.is_expired(now))
+            }
+            _ => None,
+        }
+    }
+
+    /// The authorities beside the leaf.
+    pub fn issuers(&self) -> BTreeSet<String> {
+        match self {
+            Self::Present(present) => {
+                present.chain.rest().iter().map(|one| one.info.authority_id()).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
+impl Present {
+    /// Whether it is signed by the very certificate that the authority has now.
+    pub fn is_signed_by(&self, authority: &Authority) -> bool {
+        let signer = &authority.certificate.first().info;
+        let beside = self.chain.rest().first();
+        beside.is_some_and(|beside| beside.info.sha256_thumbprint == signer.sha256_thumbprint)
+    }
+}
+
+/// Looks into the Secret of a leaf.
+pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
+    let secret = observed.secrets.get(&owner.secret(&cluster.name));
+    secret.map_or(Found::Missing, |secret| look_into(owner, secret))
+}
+
+/// Looks into a Secret for the leaf of its owner.
+pub fn look_into(owner: &LeafOwner, secret: &Secret) -> Found {
+    let (cert_key, key_key) = owner.keys();
+    let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
+        return Found::Missing;
+    };
+    let key = PrivateKeyPem::new(key);
+    let Ok(chain) = CertificateChain::parse(&certificate) else { return Found::Broken };
+    let own = &chain.first().info;
+    let signer_fits = chain.rest().first().is_none_or(|signer| signer.info.may_have_issued(own));
+    if !signer_fits || !key.is_readable() || key.fits(own) == KeyFit::Differs {
+        return Found::Broken;
+    }
+    Found::Present(Box::new(Present { chain, certificate, key }))
+}
+
+/// What the authority may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// Everything: every pod trusts it.
+    All,
+    /// Only what has no leaf to show: those that have one still need it.
+    OnlyWithoutLeaf,
+    /// Nothing yet: nobody would accept it.
+    Nothing,
 }
 
 /// What is wanted.
@@ -48,8 +139,8 @@ pub struct Wanted<'a> {
     pub node: Option<Node<'a>>,
     /// Whether certificates may be renewed now.
     pub may_renew: bool,
-    /// Whether every pod trusts the authority's present key.
-    pub trusted_everywhere: bool,
+    /// What the authority may sign.
+    pub signing: Signing,
     /// Whether the certificate that is there is only prolonged: under its names, with everything beside it as it is.
     pub prolong: bool,
 }
@@ -63,30 +154,30 @@ pub fn plan(
     now: Timestamp,
 ) -> Step {
     let id = wanted.owner.secret(&cluster.name);
-    let (cert_key, key_key) = wanted.owner.keys();
-    let secret = observed.secrets.get(&id);
-    let present = secret.and_then(|secret| Some((text(secret, &cert_key)?, text(secret, &key_key)?)));
-    let present_generation =
-        secret.and_then(|secret| generation(secret, annotations::CLUSTER_CA_CERT_GENERATION));
-    let certificates = present
-        .as_ref()
-        .map(|(certificate, _)| pki::parse_certificates(&CertificatePem::new(certificate.as_str())));
-    let (dns_names, ip_addresses) = match &certificates {
-        Some(Ok(all)) if wanted.prolong => {
-            all.first().map(|own| (own.dns_names.clone(), own.ip_addresses.clone())).unwrap_or_default()
+    let secret = observed.secrets.get(&id).map(AsRef::as_ref);
+    let found = look(wanted.owner, cluster, observed);
+    let present = match &found {
+        Found::Present(present) => Some(present.as_ref()),
+        _ => None,
+    };
+    let usable = found.usable(now);
+    let (dns_names, ip_addresses) = match present {
+        Some(present) if wanted.prolong => {
+            let own = &present.chain.first().info;
+            (own.dns_names.clone(), own.ip_addresses.clone())
         }
         _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
     };
+    let algorithm = algorithm(cluster, wanted.node.is_some());
     let state = LeafState {
-        certificate: match &certificates {
-            None => CertificateState::Missing,
-            Some(Ok(all)) => all.first().map_or(CertificateState::Broken, CertificateState::Present),
-            Some(Err(_)) => CertificateState::Broken,
+        certificate: match (&found, present) {
+            (Found::Missing, _) => CertificateState::Missing,
+            (_, Some(present)) => CertificateState::Present(&present.chain.first().info),
+            _ => CertificateState::Broken,
         },
-        // While some pod does not trust a new key yet, the leaf of the former one stays.
-        current_authority: present_generation == Some(authority.cert_generation)
-            || !wanted.trusted_everywhere,
-        has_chain: matches!(&certificates, Some(Ok(all)) if all.len() > 1),
+        current_authority: wanted.prolong || present.is_some_and(|one| one.is_signed_by(authority)),
+        has_chain: wanted.prolong || present.is_some_and(|one| !one.chain.rest().is_empty()),
+        authority_ends: authority.certificate.first().info.not_after,
     };
     let conditions = LeafWanted {
         dns_names: &dns_names,
@@ -95,18 +186,42 @@ pub fn plan(
         in_window: wanted.may_renew,
         forced: false,
     };
-    let due = pki::leaf_decision(&state, &conditions, now).reissue();
-    let (certificate, key, generation, condition) = match (due, present) {
-        (false, Some((certificate, key))) => {
-            let generation = present_generation.unwrap_or(authority.cert_generation);
-            (certificate, key, generation, Precondition::None)
+    let other_key = algorithm.is_rsa()
+        && !wanted.prolong
+        && present.is_some_and(|one| !one.chain.first().info.has_rsa_key);
+    let due = other_key || pki::leaf_decision(&state, &conditions, now).reissue();
+    let allowed = match wanted.signing {
+        Signing::All => true,
+        Signing::OnlyWithoutLeaf => usable.is_none(),
+        Signing::Nothing => false,
+    };
+    let (cert_key, key_key) = wanted.owner.keys();
+    let (certificate, key, generation, condition) = match (due && allowed, usable) {
+        (false, Some(usable)) => {
+            let generation = secret
+                .and_then(|secret| generation(secret, annotations::CLUSTER_CA_CERT_GENERATION))
+                .unwrap_or(authority.cert_generation);
+            (usable.certificate.clone(), usable.key.expose().to_owned(), generation, Precondition::None)
         }
-        _ => match observed.made.get(&id) {
+        (false, None) => return Step::Held,
+        (true, _) => match observed.made.get(&id) {
             Some(Material::KeyPair { certificate, key }) => {
-                let chain = format!("{}\n{}\n", certificate.trim_end(), authority.certificate.trim_end());
-                (chain, key.0.clone(), authority.cert_generation, precondition(secret.map(AsRef::as_ref)))
+                let chain = format!("{}\n{}", certificate.trim_end(), authority.certificate.pem());
+                (chain, key.0.clone(), authority.cert_generation, precondition(secret))
             }
-            _ => return Step::Missing(request(id, wanted, cluster, authority, dns_names, ip_addresses)),
+            _ => {
+                return Step::Missing(MaterialRequest::Leaf {
+                    id,
+                    common_name: wanted.owner.common_name(&cluster.name),
+                    organization: principals::ORGANIZATION.to_owned(),
+                    dns_names: dns_names.into_iter().collect(),
+                    ip_addresses: ip_addresses.into_iter().collect(),
+                    validity_days: cluster.cluster_ca.validity_days,
+                    algorithm,
+                    authority_certificate: authority.certificate.pem(),
+                    authority_key: authority.key.clone(),
+                });
+            }
         },
     };
     let mut data = Data::from([(cert_key, certificate.clone().into_bytes()), (key_key, key.into_bytes())]);
@@ -115,41 +230,28 @@ pub fn plan(
             data.entry(key.clone()).or_insert_with(|| value.0.clone());
         }
     } else if wanted.node.is_some_and(|node| node.pool.broker) {
-        listener_certificates(cluster, observed, &mut data);
+        listener_certificates(cluster, &mut data);
     }
     Step::Ready(Leaf { data, certificate, generation, precondition: condition })
 }
 
-fn request(
-    id: String,
-    wanted: &Wanted<'_>,
-    cluster: &Cluster,
-    authority: &Authority,
-    dns_names: BTreeSet<String>,
-    ip_addresses: BTreeSet<IpAddr>,
-) -> MaterialRequest {
-    MaterialRequest::Leaf {
-        id,
-        common_name: wanted.owner.common_name(&cluster.name),
-        organization: principals::ORGANIZATION.to_owned(),
-        dns_names: dns_names.into_iter().collect(),
-        ip_addresses: ip_addresses.into_iter().collect(),
-        validity_days: cluster.cluster_ca.validity_days,
-        authority_certificate: authority.certificate.clone(),
-        authority_key: authority.key.clone(),
-    }
+/// Which key a leaf needs. A list of cipher suites whose TLS 1.2 ones all want an RSA key leaves a node with another key
+/// without any for clients that do not speak TLS 1.3.
+fn algorithm(cluster: &Cluster, of_a_node: bool) -> KeyAlgorithm {
+    let suites = cluster.config.get("ssl.cipher.suites").map(String::as_str).unwrap_or_default();
+    // The names of TLS 1.3 name no key.
+    let mut with_key = suites.split(',').map(str::trim).filter(|suite| suite.contains("_WITH_")).peekable();
+    let only_rsa = with_key.peek().is_some() && with_key.all(|suite| !suite.contains("_ECDSA_"));
+    if of_a_node && only_rsa { KeyAlgorithm::Rsa2048 } else { KeyAlgorithm::default() }
 }
 
 /// Copies of the user's own listener certificates.
-fn listener_certificates(cluster: &Cluster, observed: &Observed, data: &mut Data) {
+fn listener_certificates(cluster: &Cluster, data: &mut Data) {
     for listener in &cluster.listeners {
-        let Some((secret, certificate, key)) = &listener.certificate else { continue };
-        let Some(secret) = observed.secrets.get(secret) else { continue };
-        for (source, kind) in [(certificate, "crt"), (key, "key")] {
-            if let Some(text) = text(secret, source) {
-                data.insert(format!("{}-{}.{kind}", listener.name, listener.port), text.into_bytes());
-            }
-        }
+        let Some(own) = &listener.certificate else { continue };
+        let file = format!("{}-{}", listener.name, listener.port);
+        data.insert(format!("{file}.crt"), own.chain.pem().into_bytes());
+        data.insert(format!("{file}.key"), own.key.0.clone().into_bytes());
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use super::authority::{self, Authority, Role};
-use super::{leaf, leaf_owners, trust_bundle};
+use super::{generated, leaf, leaf_owners, phase, signing, traces, trust_bundle};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret;
 use crate::kafka::observed::Observed;
@@ -34,16 +34,24 @@ pub fn plan(
     let may_renew = pki::in_maintenance_window(&cluster.maintenance_windows, now);
     let mut requests = Vec::new();
     let mut authorities = BTreeMap::new();
+    let of_cluster_ca = traces::of_cluster_ca(&cluster, &observed, now);
     for role in [Role::Cluster, Role::Clients] {
-        if !authority::is_there(role, &cluster, &observed) {
+        // One that is lost or damaged is made anew when the resource can be carried out.
+        if role.settings(&cluster).generate && !generated::is_whole(role, &cluster, &observed) {
             continue;
         }
-        match authority::plan(role, &cluster, &observed, now, may_renew) {
+        match authority::plan(role, &cluster, &observed, &of_cluster_ca, now, may_renew) {
             Ok(authority::Step::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
             Ok(authority::Step::Missing(request)) => requests.push(request),
             // One that the user supplies, and that is not complete.
             Err(_) => {}
         }
+    }
+    if let Some(cluster_ca) = authorities.get_mut(Role::Cluster.name()) {
+        cluster_ca.also_trust(&of_cluster_ca);
+    }
+    for authority in authorities.values_mut() {
+        requests.extend(authority.take_store(&cluster, &observed));
     }
     let mut objects: Vec<DesiredObject> =
         authorities.values().flat_map(|authority| authority.objects(&cluster)).filter(is_new).collect();
@@ -68,18 +76,20 @@ fn leaves(
     requests: &mut Vec<MaterialRequest>,
 ) -> Vec<DesiredObject> {
     let mut objects = Vec::new();
+    let hand_over = phase::hand_over(cluster, observed, authority, now);
     for (owner, node) in leaf_owners(cluster) {
         if !observed.secrets.contains_key(&owner.secret(&cluster.name)) {
             continue;
         }
-        let wanted =
-            leaf::Wanted { owner: &owner, node, may_renew, trusted_everywhere: false, prolong: true };
+        let signing = signing(&hand_over, node.is_some());
+        let wanted = leaf::Wanted { owner: &owner, node, may_renew, signing, prolong: true };
         match leaf::plan(&wanted, cluster, authority, observed, now) {
             leaf::Step::Ready(leaf) => {
                 let object = secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition);
                 objects.extend(Some(object).filter(is_new));
             }
             leaf::Step::Missing(request) => requests.push(request),
+            leaf::Step::Held => {}
         }
     }
     objects

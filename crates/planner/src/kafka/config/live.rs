@@ -50,17 +50,11 @@ pub struct LivePlan {
     pub memory: OptionMemory,
 }
 
-/// Options that all brokers are to have with the same value and that Kafka can change at run time. A value that the pod
+/// Options that all nodes are to have with the same value and that Kafka can change at run time. A value that the pod
 /// resolves is known only to the pod, and what only some nodes are to have needs their files: both need a restart.
 fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
-    let mut brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
-    let Some(first) = brokers.next() else { return BTreeMap::new() };
-    let mut options = server::options_of(cluster, first);
+    let mut options = server::shared_options(cluster);
     options.retain(|name, value| model.is_live(name) && !value.contains("${"));
-    for node in brokers {
-        let others = server::options_of(cluster, node);
-        options.retain(|name, value| others.get(name) == Some(value));
-    }
     options
 }
 
@@ -116,12 +110,7 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> LivePlan 
         (memory.refused, memory.not_taken_up) = (BTreeMap::new(), BTreeMap::new());
         memory.about.clone_from(&fingerprint);
     }
-    let wanted = cluster
-        .nodes()
-        .into_iter()
-        .find(|node| node.pool.broker)
-        .map(|node| server::options_of(cluster, node));
-    let wanted = wanted.unwrap_or_default();
+    let wanted = server::shared_options(cluster);
     let was_settled = memory.settled.as_ref().is_some_and(|settled| settled.fingerprint == fingerprint);
     let all: BTreeSet<&str> =
         cluster.nodes().into_iter().flat_map(|node| server::options_of(cluster, node).into_keys()).collect();

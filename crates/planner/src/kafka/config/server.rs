@@ -77,8 +77,13 @@ pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
     lines.0
 }
 
-/// The options of a node that are not the operator's to decide, and the one default that the operator sets for them.
+/// The options of a node that are not the operator's to decide.
 pub fn options_of<'a>(cluster: &'a Cluster, _node: Node<'_>) -> BTreeMap<&'a str, &'a str> {
+    shared_options(cluster)
+}
+
+/// Those that all nodes have with the same value, and the one default that the operator sets for them.
+pub fn shared_options(cluster: &Cluster) -> BTreeMap<&str, &str> {
     let options = cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut options: BTreeMap<&str, &str> = options.collect();
     // Kafka's own default, written down so that rolling can rely on it.

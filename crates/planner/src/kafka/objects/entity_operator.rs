@@ -6,13 +6,14 @@ use api::env::{self, topic_operator as topic_env, user_operator as user_env};
 use api::{annotations, labels, names, ports};
 use serde_json::{Map, Value, json};
 
-use super::meta::{Object, Pairs, component_labels, merge_metadata};
+use super::meta::{Object, Pairs, add_labels, component_labels, merge_metadata};
 use crate::fingerprint;
 use crate::kafka::cluster::{
     Authorization, Cluster, EntityContainer, EntityOperator, Probe, REPLICATION_PORT,
 };
 use crate::kafka::observed::PlanSettings;
 use crate::workload;
+use crate::workload::templates::Taken;
 use objects::DesiredObject;
 
 /// The user the containers run as; the images are made from nothing, so any will do.
@@ -30,26 +31,16 @@ pub fn deployment(
     let selector = labels::selector(&all);
     let template = entity.templates.get("pod");
     let mut pod_labels = all.clone();
-    for (key, value) in &settings.custom_entity_operator_labels {
-        pod_labels.entry(key.clone()).or_insert_with(|| value.clone());
-    }
     let mut pod_annotations = started_with.clone();
     merge_metadata(template, &mut pod_labels, &mut pod_annotations);
+    add_labels(&mut pod_labels, &settings.custom_entity_operator_labels);
 
     let mut containers = Vec::new();
-    let mut volumes = vec![workload::token_volume()];
-    if let Some(topic) = &entity.topic {
-        containers.push(topic_operator(cluster, topic, entity, settings));
-        volumes.push(workload::tmp_volume("strimzi-to-tmp", template));
-        let config = names::entity_operator::topic_operator_config_map(&cluster.name);
-        volumes.push(config_volume("entity-topic-operator-metrics-and-logging", &config));
+    for (section, mut container) in containers_of(cluster, entity, settings) {
+        workload::apply_container_template(&mut container, entity.templates.get(section));
+        containers.push(container);
     }
-    if let Some(user) = &entity.user {
-        containers.push(user_operator(cluster, user, entity, settings));
-        let config = names::entity_operator::user_operator_config_map(&cluster.name);
-        volumes.push(config_volume("entity-user-operator-metrics-and-logging", &config));
-        volumes.push(workload::tmp_volume("strimzi-uo-tmp", template));
-    }
+    let volumes = volumes_of(cluster, entity, template);
     let mut spec = Map::new();
     spec.insert("serviceAccountName".to_owned(), json!(name));
     spec.insert("automountServiceAccountToken".to_owned(), json!(false));
@@ -79,6 +70,48 @@ pub fn deployment(
         .build()
 }
 
+/// What the pod has whatever the templates say.
+pub fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
+    let mut taken =
+        Taken { volumes: workload::names_in(&volumes_of(cluster, entity, &Value::Null)), ..Taken::default() };
+    for (section, container) in containers_of(cluster, entity, settings) {
+        let variables = container["env"].as_array().map(|all| workload::names_in(all));
+        taken.variables.insert(section, variables.unwrap_or_default());
+    }
+    taken
+}
+
+/// The containers without their templates, by the sections of these.
+fn containers_of(
+    cluster: &Cluster,
+    entity: &EntityOperator,
+    settings: &PlanSettings,
+) -> Vec<(&'static str, Value)> {
+    let mut containers = Vec::new();
+    if let Some(topic) = &entity.topic {
+        containers.push(("topicOperatorContainer", topic_operator(cluster, topic, settings)));
+    }
+    if let Some(user) = &entity.user {
+        containers.push(("userOperatorContainer", user_operator(cluster, user, entity, settings)));
+    }
+    containers
+}
+
+fn volumes_of(cluster: &Cluster, entity: &EntityOperator, template: &Value) -> Vec<Value> {
+    let mut volumes = vec![workload::token_volume()];
+    if entity.topic.is_some() {
+        volumes.push(workload::tmp_volume("strimzi-to-tmp", template));
+        let config = names::entity_operator::topic_operator_config_map(&cluster.name);
+        volumes.push(config_volume("entity-topic-operator-metrics-and-logging", &config));
+    }
+    if entity.user.is_some() {
+        let config = names::entity_operator::user_operator_config_map(&cluster.name);
+        volumes.push(config_volume("entity-user-operator-metrics-and-logging", &config));
+        volumes.push(workload::tmp_volume("strimzi-uo-tmp", template));
+    }
+    volumes
+}
+
 /// What the pod of the entity operator was started with: certificates and authorities.
 pub fn started_with(certificates: &[&str], cert_generation: i64, key_generation: i64) -> Pairs {
     let mut text = String::new();
@@ -100,12 +133,7 @@ fn bootstrap(cluster: &Cluster) -> String {
     format!("{}:{REPLICATION_PORT}", names::bootstrap_service(&cluster.name))
 }
 
-fn topic_operator(
-    cluster: &Cluster,
-    container: &EntityContainer,
-    entity: &EntityOperator,
-    settings: &PlanSettings,
-) -> Value {
+fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &PlanSettings) -> Value {
     let mut variables = vec![
         (topic_env::RESOURCE_LABELS, format!("{}={}", labels::CLUSTER, cluster.name)),
         (env::KAFKA_BOOTSTRAP_SERVERS, bootstrap(cluster)),
@@ -134,7 +162,6 @@ fn topic_operator(
     if let Some(startup) = container.startup {
         finished["startupProbe"] = probe("/healthy", ports::TOPIC_OPERATOR_HTTP_NAME, startup);
     }
-    workload::apply_container_template(&mut finished, entity.templates.get("topicOperatorContainer"));
     finished
 }
 
@@ -173,16 +200,14 @@ fn user_operator(
         {"name": "strimzi-uo-tmp", "mountPath": "/tmp"},
         {"name": "entity-user-operator-metrics-and-logging", "mountPath": "/opt/user-operator/custom-config/"},
     ]);
-    let mut finished = operator(
+    operator(
         "user-operator",
         container,
         &variables,
         &mounts,
         (ports::USER_OPERATOR_HTTP_NAME, ports::USER_OPERATOR_HTTP),
         settings,
-    );
-    workload::apply_container_template(&mut finished, entity.templates.get("userOperatorContainer"));
-    finished
+    )
 }
 
 fn common_variables(

@@ -116,7 +116,7 @@ impl<'a> Object<'a> {
         self
     }
 
-    /// Adds the labels and annotations of a template (`{"metadata": {...}}`); ours win.
+    /// Adds the labels and annotations of a template (`{"metadata": {...}}`).
     pub fn template(mut self, template: &Value) -> Self {
         merge_metadata(template, &mut self.labels, &mut self.annotations);
         self
@@ -160,13 +160,24 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Adds the labels and annotations of a template to those of an object; ours win.
+/// Adds the labels and annotations of a template to those of an object. A label of the template is closer to the object
+/// than one that is handed on from the custom resource; those that the operators set themselves stay.
 pub fn merge_metadata(template: &Value, labels: &mut Pairs, annotations: &mut Pairs) {
-    for (source, target) in [("labels", labels), ("annotations", annotations)] {
-        for (key, value) in template["metadata"][source].as_object().into_iter().flatten() {
-            if let Some(text) = value.as_str() {
-                target.entry(key.clone()).or_insert_with(|| text.to_owned());
-            }
+    let pairs = |source: &str| -> Pairs {
+        let all = template["metadata"][source].as_object().into_iter().flatten();
+        all.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    };
+    add_labels(labels, &pairs("labels"));
+    for (key, value) in pairs("annotations") {
+        annotations.entry(key).or_insert(value);
+    }
+}
+
+/// Adds labels, over those of the same key except for the ones that the operators set themselves.
+pub fn add_labels(labels: &mut Pairs, more: &Pairs) {
+    for (key, value) in more {
+        if !labels::is_set_by_operators(key) {
+            labels.insert(key.clone(), value.clone());
         }
     }
 }

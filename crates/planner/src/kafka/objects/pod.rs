@@ -1,19 +1,26 @@
 //! The pod of a Kafka node.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use api::{annotations, labels, names, ports};
 use serde_json::{Map, Value, json};
 
-use super::meta::{Pairs, merge_metadata, pool_labels};
+use super::meta::{Pairs, add_labels, merge_metadata, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
 use crate::kafka::cluster::{Cluster, Node, Pool, Probe, Rack, VolumeKind};
 use crate::kafka::config::live;
 use crate::kafka::observed::PlanSettings;
 use crate::workload;
+use crate::workload::templates::Taken;
 
 /// Where the agent is copied to.
 const AGENT_FOLDER: &str = "/opt/kastellan";
 /// The user that Kafka's image runs as; its group owns the volumes.
 const KAFKA_USER: i64 = 1000;
+/// The section of a template with the container that brings the agent.
+const INIT_TEMPLATE: &str = "initContainer";
+/// The section of a template with the container of Kafka.
+const KAFKA_TEMPLATE: &str = "kafkaContainer";
 /// Seconds a node gets to stop, unless the template says otherwise.
 const GRACE_SECONDS: i64 = 30;
 
@@ -33,11 +40,9 @@ pub fn of_node(
     pod_labels.insert(labels::CONTROLLER_NAME.to_owned(), cluster.pod_set_name(pool));
     pod_labels.insert(labels::BROKER_ROLE.to_owned(), pool.broker.to_string());
     pod_labels.insert(labels::CONTROLLER_ROLE.to_owned(), pool.controller.to_string());
-    for (key, value) in &settings.custom_kafka_labels {
-        pod_labels.entry(key.clone()).or_insert_with(|| value.clone());
-    }
     let mut users = Pairs::new();
     merge_metadata(template, &mut pod_labels, &mut users);
+    add_labels(&mut pod_labels, &settings.custom_kafka_labels);
 
     let mut pod = json!({
         "apiVersion": "v1",
@@ -67,12 +72,34 @@ pub fn of_node(
     pod
 }
 
+/// What the pods of a pool have whatever the templates say.
+pub fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
+    let node = Node { id: pool.nodes.first().copied().unwrap_or_default(), pool };
+    let token = looks_up_rack(cluster, pool);
+    let volumes = volumes(cluster, node, &cluster.pod_name(node), &Value::Null, token);
+    let variables = |container: &Value| match container["env"].as_array() {
+        Some(all) => workload::names_in(all),
+        None => BTreeSet::new(),
+    };
+    Taken {
+        volumes: workload::names_in(&volumes),
+        variables: BTreeMap::from([
+            (INIT_TEMPLATE, variables(&install(pool, settings))),
+            (KAFKA_TEMPLATE, variables(&kafka(cluster, node, settings, token))),
+        ]),
+    }
+}
+
+/// Only a look-up of a Kubernetes node's label needs the API server.
+fn looks_up_rack(cluster: &Cluster, pool: &Pool) -> bool {
+    pool.broker && matches!(cluster.rack, Some(Rack::TopologyLabel(_)))
+}
+
 fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> Value {
     let pool = node.pool;
     let name = cluster.pod_name(node);
     let template = pool.templates.get("pod");
-    // Only a look-up of a node's label needs the API server.
-    let looks_up_rack = pool.broker && matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
+    let looks_up_rack = looks_up_rack(cluster, pool);
     let mut spec = Map::new();
     spec.insert("hostname".to_owned(), json!(name));
     spec.insert("subdomain".to_owned(), json!(names::brokers_service(&cluster.name)));
@@ -94,8 +121,12 @@ fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> Value {
     }
     let volumes = volumes(cluster, node, &name, template, looks_up_rack);
     spec.insert("volumes".to_owned(), Value::Array(volumes));
-    spec.insert("initContainers".to_owned(), json!([install(pool, settings)]));
-    spec.insert("containers".to_owned(), json!([kafka(cluster, node, settings, looks_up_rack)]));
+    let mut install = install(pool, settings);
+    workload::apply_container_template(&mut install, pool.templates.get(INIT_TEMPLATE));
+    let mut kafka = kafka(cluster, node, settings, looks_up_rack);
+    workload::apply_container_template(&mut kafka, pool.templates.get(KAFKA_TEMPLATE));
+    spec.insert("initContainers".to_owned(), json!([install]));
+    spec.insert("containers".to_owned(), json!([kafka]));
     let placeholders = [("{nodeId}", node.id.to_string()), ("{nodePodName}", name)];
     workload::apply_pod_template(&mut spec, template, &placeholders);
     Value::Object(spec)
@@ -144,7 +175,6 @@ fn install(pool: &Pool, settings: &PlanSettings) -> Value {
         "securityContext": workload::container_security(),
     });
     finish(&mut container, pool, settings);
-    workload::apply_container_template(&mut container, pool.templates.get("initContainer"));
     container
 }
 
@@ -194,7 +224,6 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         "securityContext": workload::container_security(),
     });
     finish(&mut container, pool, settings);
-    workload::apply_container_template(&mut container, pool.templates.get("kafkaContainer"));
     container
 }
 

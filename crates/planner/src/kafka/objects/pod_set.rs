@@ -13,6 +13,9 @@ pub const DIRECTORY_IDS: &str = "kastellan.io/controller-directory-ids";
 /// On pod sets: `true` once the metadata quorum has existed.
 pub const QUORUM_FORMED: &str = "kastellan.io/quorum-formed";
 
+/// On pod sets of clusters that were formatted with `controller.quorum.voters`: those voters, as a JSON list of node ids.
+pub const STATIC_VOTERS: &str = "kastellan.io/static-controllers";
+
 /// On pod sets: when a restart of all pods was asked for; pods that are older get one.
 pub const MANUAL_SINCE: &str = "kastellan.io/manual-rolling-update-since";
 
@@ -30,11 +33,15 @@ pub fn of_pool(
             .owner(Owner::Pool(pool))
             .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
             .annotation(annotations::STORAGE, &pool.storage_json);
-    if let Quorum::Dynamic { directory_ids, formed, .. } = &cluster.quorum {
-        object = object
+    object = match &cluster.quorum {
+        Quorum::Dynamic { directory_ids, formed, .. } => object
             .annotation(DIRECTORY_IDS, json!(directory_ids).to_string())
-            .annotation(QUORUM_FORMED, formed.to_string());
-    }
+            .annotation(QUORUM_FORMED, formed.to_string()),
+        Quorum::Static => {
+            let voters: Vec<i32> = cluster.controllers().into_iter().map(|node| node.id).collect();
+            object.annotation(STATIC_VOTERS, json!(voters).to_string())
+        }
+    };
     if let Some(manual) = manual {
         object = object.annotation(MANUAL_SINCE, &manual.since);
         if manual.is_new {

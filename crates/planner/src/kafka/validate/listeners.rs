@@ -7,7 +7,7 @@ use api::kafka::listeners::{
 };
 use api::ports;
 
-use super::{Findings, text};
+use super::{Findings, listener_certificate, text};
 use crate::kafka::cluster::{Listener, ListenerAuthentication};
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
@@ -77,7 +77,7 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
     inapplicable(configuration, field, findings);
-    let certificate = certificate(raw, configuration, field, observed, findings);
+    let certificate = listener_certificate::read(raw, configuration, field, observed, findings);
     if let Some(template) = &configuration.advertised_host_template {
         text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
     }
@@ -89,6 +89,13 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
                  or name who may connect"
             ),
         );
+    }
+    let bootstrap = configuration.bootstrap.as_ref();
+    let alternative_names =
+        bootstrap.and_then(|bootstrap| bootstrap.alternative_names.clone()).unwrap_or_default();
+    for (index, name) in alternative_names.iter().enumerate() {
+        let path = format!("{field}.configuration.bootstrap.alternativeNames[{index}]");
+        text::host(name.strip_prefix("*.").unwrap_or(name), &path, findings);
     }
     let mut advertised = BTreeMap::new();
     for (index, broker) in configuration.brokers.iter().flatten().enumerate() {
@@ -118,11 +125,7 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
             .filter(|peers| !peers.is_empty())
             .map(|peers| peers.iter().filter_map(|peer| serde_json::to_value(peer).ok()).collect()),
         use_service_dns_domain: configuration.use_service_dns_domain.unwrap_or(false),
-        alternative_names: configuration
-            .bootstrap
-            .as_ref()
-            .and_then(|bootstrap| bootstrap.alternative_names.clone())
-            .unwrap_or_default(),
+        alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),
         advertised,
         max_connections: configuration.max_connections.map(i64::from),
@@ -199,39 +202,4 @@ fn inapplicable(configuration: &ListenerConfiguration, field: &str, findings: &m
             "is not available yet: use brokers[].advertisedPort",
         );
     }
-}
-
-fn certificate(
-    raw: &Raw,
-    configuration: &ListenerConfiguration,
-    field: &str,
-    observed: &Observed,
-    findings: &mut Findings,
-) -> Option<(String, String, String)> {
-    let reference = configuration.broker_cert_chain_and_key.as_ref()?;
-    let path = format!("{field}.configuration.brokerCertChainAndKey");
-    if !raw.tls {
-        findings.problem(path, "needs an encrypted listener: set tls: true, or remove it");
-        return None;
-    }
-    match observed.secrets.get(&reference.secret_name) {
-        None => findings.problem(
-            format!("{path}.secretName"),
-            format!(
-                "Secret {:?} does not exist in the namespace: create it, or correct the name",
-                reference.secret_name
-            ),
-        ),
-        Some(secret) => {
-            for (part, key) in [("certificate", &reference.certificate), ("key", &reference.key)] {
-                if !secret.data.as_ref().is_some_and(|data| data.contains_key(key)) {
-                    findings.problem(
-                        format!("{path}.{part}"),
-                        format!("Secret {:?} has no key {key:?}", reference.secret_name),
-                    );
-                }
-            }
-        }
-    }
-    Some((reference.secret_name.clone(), reference.certificate.clone(), reference.key.clone()))
 }

@@ -10,35 +10,90 @@ use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
 use serde_json::Value;
 
-use super::{Findings, node_ids, storage};
-use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, Warning};
+use super::{Findings, storage};
+use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, VolumeKind, Warning};
+use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
+use crate::kafka::transitions::leaving::{Replicas, list};
+use crate::kafka::transitions::quorum::Remembered;
+use crate::kafka::transitions::roles::{self, RoleChange};
+use crate::kafka::transitions::scaling::{GrowthHold, Scaler, Scaling, Wish};
+use crate::kafka::transitions::{membership, node_ids};
 
 /// Reads every pool. The JVM options and templates of the Kafka resource are laid under later.
-pub fn validate(observed: &Observed, exclusion: &ExclusionPattern, findings: &mut Findings) -> Vec<Pool> {
+pub fn validate(
+    observed: &Observed,
+    quorum: &Remembered,
+    exclusion: &ExclusionPattern,
+    findings: &mut Findings,
+) -> Vec<Pool> {
     let cluster = observed.kafka.as_ref().map(|kafka| kafka.name_any()).unwrap_or_default();
-    let mut current: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
-    let mut used: BTreeSet<i32> = BTreeSet::new();
-    for pool in &observed.pools {
-        let ids = current_ids(observed, &cluster, pool);
-        for id in &ids {
-            if !used.insert(*id) {
-                findings.problem(
-                    format!("KafkaNodePool {} status.nodeIds", pool.name_any()),
-                    format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
-                );
-            }
-        }
-        current.insert(pool.name_any(), ids);
+    let existing = Existing::of(observed);
+    for (pool, id) in existing.conflicts() {
+        findings.problem(
+            format!("KafkaNodePool {pool} status.nodeIds"),
+            format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
+        );
     }
-    let mut pools = Vec::new();
-    for raw in &observed.pools {
-        let ids = current.remove(&raw.name_any()).unwrap_or_default();
-        let pool = one(raw, observed, &cluster, &ids, &mut used, exclusion, findings);
-        pools.push(pool);
-    }
+    say_membership(observed, &cluster, findings);
+    let reader = Reader { observed, cluster: &cluster, existing: existing.clone(), quorum, exclusion };
+    let mut scaler = Scaler::new(observed, existing, quorum);
+    let pools: Vec<Pool> = observed.pools.iter().map(|raw| reader.read(raw, &mut scaler, findings)).collect();
+    without_a_pool(observed, &pools, findings);
     overall(&observed.pools, &pools, &cluster, findings);
     pools
+}
+
+/// Names the pools whose label and nodes are of two clusters, and those whose pods another cluster has.
+fn say_membership(observed: &Observed, cluster: &str, findings: &mut Findings) {
+    for pool in &observed.pools {
+        let (name, label) = (pool.name_any(), membership::label(pool));
+        if label != Some(cluster) {
+            findings.warn(
+                reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+                format!(
+                    "KafkaNodePool {name} metadata.labels {}: its nodes belong to this cluster and stay: write \
+                     strimzi.io/cluster: {cluster}",
+                    membership::labelled(label)
+                ),
+            );
+        }
+        let set = names::pod_set(cluster, &name);
+        if let Some(other) = observed.pod_sets_of_others.get(&set) {
+            findings.problem(
+                format!("KafkaNodePool {name} metadata.name"),
+                format!(
+                    "its StrimziPodSet would be called {set}, which is that of a pool of cluster {other}: give the pool \
+                     another name"
+                ),
+            );
+        }
+    }
+    for (pool, home) in &observed.pools_of_others {
+        findings.warn(
+            reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+            format!(
+                "KafkaNodePool {pool} metadata.labels strimzi.io/cluster: {cluster}: its nodes belong to cluster {home}, \
+                 so it is left out here: write strimzi.io/cluster: {home}, and create another KafkaNodePool for this cluster"
+            ),
+        );
+    }
+}
+
+/// Brokers that hold replicas and that no pool has: nobody can start them, and Kafka waits for them.
+fn without_a_pool(observed: &Observed, pools: &[Pool], findings: &mut Findings) {
+    let Some(view) = &observed.view else { return };
+    let planned: BTreeSet<i32> = pools.iter().flat_map(|pool| pool.nodes.iter().copied()).collect();
+    let others: BTreeSet<i32> = view.registered_brokers.difference(&planned).copied().collect();
+    for broker in Replicas::of(observed).on(&others) {
+        findings.warn(
+            reasons::SCALE_DOWN_PREVENTION_CHECK,
+            format!(
+                "broker {broker} holds replicas and no KafkaNodePool has it: it stays registered in Kafka until they \
+                 are moved to other brokers"
+            ),
+        );
+    }
 }
 
 fn overall(raw: &[Arc<KafkaNodePool>], pools: &[Pool], cluster: &str, findings: &mut Findings) {
@@ -56,18 +111,22 @@ fn overall(raw: &[Arc<KafkaNodePool>], pools: &[Pool], cluster: &str, findings: 
     if !findings.problems.is_empty() {
         return;
     }
-    for (role, has) in [
-        ("controller", pools.iter().any(|pool| pool.controller && !pool.nodes.is_empty())),
-        ("broker", pools.iter().any(|pool| pool.broker && !pool.nodes.is_empty())),
+    for (role, of_role) in [
+        ("controller", pools.iter().filter(|pool| pool.controller).collect::<Vec<_>>()),
+        ("broker", pools.iter().filter(|pool| pool.broker).collect::<Vec<_>>()),
     ] {
-        if !has {
-            findings.problem(
-                "KafkaNodePool spec.roles",
-                format!("no pool with at least one replica has the role {role}: add it to a pool"),
-            );
+        if of_role.iter().any(|pool| !pool.nodes.is_empty()) {
+            continue;
         }
+        let waiting = of_role.iter().find_map(|pool| pool.waits_for.clone());
+        let message = waiting.map_or_else(
+            || format!("no pool with at least one replica has the role {role}: add it to a pool"),
+            |waiting| format!("there is no {role} yet; the cluster waits for {waiting}"),
+        );
+        findings.problem("KafkaNodePool spec.roles", message);
     }
     let controllers: usize = pools.iter().filter(|pool| pool.controller).map(|pool| pool.nodes.len()).sum();
+    ephemeral_controllers(pools, findings);
     if controllers > 0 && controllers.is_multiple_of(2) {
         findings.warn(
             reasons::KAFKA_KRAFT_CONTROLLER_NODE_COUNT,
@@ -76,163 +135,167 @@ fn overall(raw: &[Arc<KafkaNodePool>], pools: &[Pool], cluster: &str, findings: 
     }
 }
 
-/// The ids that the pool has: from its status, or, where that was lost, from its pod set.
-fn current_ids(observed: &Observed, cluster: &str, pool: &KafkaNodePool) -> BTreeSet<i32> {
-    if let Some(ids) = pool.status.as_ref().and_then(|status| status.node_ids.as_ref()) {
-        return ids.iter().copied().filter(|id| *id >= 0).collect();
-    }
-    let set_name = names::pod_set(cluster, &pool.name_any());
-    let prefix = format!("{set_name}-");
-    let pods = observed.pod_sets.get(&set_name).map(|set| set.spec.pods.as_slice()).unwrap_or_default();
-    pods.iter()
-        .filter_map(|pod| pod["metadata"]["name"].as_str())
-        .filter_map(|name| name.strip_prefix(&prefix)?.parse().ok())
-        .collect()
-}
-
-fn one(
-    raw: &KafkaNodePool,
-    observed: &Observed,
-    cluster: &str,
-    current: &BTreeSet<i32>,
-    used: &mut BTreeSet<i32>,
-    exclusion: &ExclusionPattern,
-    findings: &mut Findings,
-) -> Pool {
-    let name = raw.name_any();
-    let path = format!("KafkaNodePool {name}");
-    let mut warnings = Vec::new();
-    if raw.spec.roles.is_empty() {
-        findings.problem(
-            format!("{path} spec.roles"),
-            "is empty: write [broker], [controller] or [controller, broker]",
+/// Controllers that forget while brokers remember: a quorum that starts anew has no topics, and the brokers give their
+/// logs up for it.
+fn ephemeral_controllers(pools: &[Pool], findings: &mut Findings) {
+    let is_ephemeral = |volume: &Volume| matches!(volume.kind, VolumeKind::Ephemeral { .. });
+    let forgets = |pool: &&Pool| pool.controller && pool.metadata_volume().is_some_and(is_ephemeral);
+    let keeps = pools.iter().any(|pool| pool.broker && !pool.volumes.iter().all(is_ephemeral));
+    for pool in pools.iter().filter(forgets).filter(|_| keeps) {
+        findings.warn(
+            reasons::EPHEMERAL_CONTROLLERS,
+            format!(
+                "KafkaNodePool {name} spec.storage: the controllers keep the metadata on ephemeral storage while brokers \
+                 have persistent volumes: when most controllers lose their pods at once, all topics are forgotten, and \
+                 the brokers set aside the records on their volumes; write type: persistent-claim in a new pool of \
+                 controllers before records matter",
+                name = pool.name
+            ),
         );
     }
-    let mut controller = raw.spec.roles.contains(&ProcessRole::Controller);
-    let mut broker = raw.spec.roles.contains(&ProcessRole::Broker);
-    keep_roles(raw, observed, current, (&mut controller, &mut broker), findings);
+}
+
+/// What the reading of every pool depends on.
+struct Reader<'a> {
+    observed: &'a Observed,
+    cluster: &'a str,
+    existing: Existing,
+    quorum: &'a Remembered,
+    exclusion: &'a ExclusionPattern,
+}
+
+impl Reader<'_> {
+    fn read(&self, raw: &KafkaNodePool, scaler: &mut Scaler<'_>, findings: &mut Findings) -> Pool {
+        let name = raw.name_any();
+        let path = format!("KafkaNodePool {name}");
+        let mut warnings = Vec::new();
+        if raw.spec.roles.is_empty() {
+            findings.problem(
+                format!("{path} spec.roles"),
+                "is empty: write [broker], [controller] or [controller, broker]",
+            );
+        }
+        let facts = self.existing.pool(&name);
+        let (controller, broker) = self.roles(raw, &facts, findings);
+        let wish = Wish { controller, broker, ..wish(raw, &facts, &path, &mut warnings, findings) };
+        let (nodes, scaling) = scaler.scale(&wish);
+        let waits_for = say_scaling(&name, &scaling, findings);
+        let labels = self.exclusion.inherited(raw.metadata.labels.as_ref()).unwrap_or_else(|error| {
+            findings.problem(format!("{path} metadata.labels"), error.to_string());
+            BTreeMap::new()
+        });
+        let (volumes, jbod, storage_json) =
+            volumes(raw, self.observed, self.cluster, &path, &mut warnings, findings);
+        Pool {
+            uid: raw.uid().unwrap_or_default(),
+            generation: raw.metadata.generation,
+            labels,
+            controller,
+            broker,
+            nodes,
+            waits_for,
+            volumes,
+            jbod,
+            storage_json,
+            resources: raw.spec.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+            jvm: raw.spec.jvm_options.as_ref().map(jvm).unwrap_or_default(),
+            templates: templates(raw.spec.template.as_ref()),
+            warnings,
+            name,
+        }
+    }
+
+    /// Whether the nodes are controllers, and whether they are brokers.
+    fn roles(&self, raw: &KafkaNodePool, facts: &PoolFacts, findings: &mut Findings) -> (bool, bool) {
+        let name = raw.name_any();
+        let asks = |role| raw.spec.roles.contains(&role);
+        let broker = roles::broker(asks(ProcessRole::Broker), facts, Replicas::of(self.observed));
+        let controller = roles::controller(asks(ProcessRole::Controller), facts, self.quorum);
+        for (role, change) in [("broker", &broker), ("controller", &controller)] {
+            match change {
+                RoleChange::HeldBack(why) => findings.warn(
+                    reasons::SCALE_DOWN_PREVENTION_CHECK,
+                    format!("pool {name} keeps the {role} role: {why}"),
+                ),
+                RoleChange::Refused { voters } => findings.warn(
+                    reasons::STATIC_CONTROLLER_QUORUM,
+                    format!("pool {name} does not get the {role} role: {}", fixed_voters(voters)),
+                ),
+                RoleChange::Settled | RoleChange::Granted | RoleChange::Removable => {}
+            }
+        }
+        (controller.has(asks(ProcessRole::Controller)), broker.has(asks(ProcessRole::Broker)))
+    }
+}
+
+/// What a pool asks for, but its roles.
+fn wish(
+    raw: &KafkaNodePool,
+    facts: &PoolFacts,
+    path: &str,
+    warnings: &mut Vec<Warning>,
+    findings: &mut Findings,
+) -> Wish {
     let replicas = usize::try_from(raw.spec.replicas).unwrap_or_else(|_| {
         findings.problem(
             format!("{path} spec.replicas"),
             format!("{} is negative: write 0 or more", raw.spec.replicas),
         );
-        current.len()
+        facts.nodes.len()
     });
-    let mut wished = |key: &str| {
-        let text = raw.metadata.annotations.as_ref().and_then(|all| all.get(key));
-        text.map(|text| node_ids::parse_ranges(text)).transpose().unwrap_or_else(|message| {
-            let message = format!("annotation {key} is ignored: {message}");
-            warnings.push(Warning { reason: "InvalidNodeIds".to_owned(), message });
-            None
-        })
-    };
-    let next = wished(annotations::NEXT_NODE_IDS).unwrap_or_default();
-    let remove = wished(annotations::REMOVE_NODE_IDS).unwrap_or_default();
     // More nodes than ids of interest exist nowhere; a slip of the pen must not eat the memory.
     let replicas = if replicas > 10_000 {
         findings.problem(format!("{path} spec.replicas"), format!("{replicas} is more than 10000"));
-        current.len()
+        facts.nodes.len()
     } else {
         replicas
     };
-    let mut nodes = node_ids::assign(current, replicas, used, &next, &remove);
-    let removed: BTreeSet<i32> = current.difference(&nodes).copied().collect();
-    if let Some(message) = why_kept(observed, &removed, controller, broker) {
-        findings
-            .warn(reasons::SCALE_DOWN_PREVENTION_CHECK, format!("pool {name} is not scaled down: {message}"));
-        nodes.extend(&removed);
-    }
-    used.extend(&nodes);
-    let labels = exclusion.inherited(raw.metadata.labels.as_ref()).unwrap_or_else(|error| {
-        findings.problem(format!("{path} metadata.labels"), error.to_string());
-        BTreeMap::new()
-    });
-    let (volumes, jbod, storage_json) = volumes(raw, observed, cluster, &path, &mut warnings, findings);
-    Pool {
-        uid: raw.uid().unwrap_or_default(),
-        generation: raw.metadata.generation,
-        labels,
-        controller,
-        broker,
-        nodes,
-        volumes,
-        jbod,
-        storage_json,
-        resources: raw.spec.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
-        jvm: raw.spec.jvm_options.as_ref().map(jvm).unwrap_or_default(),
-        templates: templates(raw.spec.template.as_ref()),
-        warnings,
-        name,
-    }
+    let mut ids = |key: &str| {
+        let text = raw.metadata.annotations.as_ref().and_then(|all| all.get(key));
+        let parsed = text.map(|text| node_ids::parse_ranges(text)).transpose();
+        let ids = parsed.unwrap_or_else(|message| {
+            let message = format!("annotation {key} is ignored: {message}");
+            warnings.push(Warning { reason: "InvalidNodeIds".to_owned(), message });
+            None
+        });
+        ids.unwrap_or_default()
+    };
+    let next = ids(annotations::NEXT_NODE_IDS);
+    let remove = ids(annotations::REMOVE_NODE_IDS);
+    Wish { pool: raw.name_any(), replicas, next, remove, ..Wish::default() }
 }
 
-/// A role that is taken away while it is still needed stays.
-fn keep_roles(
-    raw: &KafkaNodePool,
-    observed: &Observed,
-    current: &BTreeSet<i32>,
-    (controller, broker): (&mut bool, &mut bool),
-    findings: &mut Findings,
-) {
-    let name = raw.name_any();
-    let had = raw.status.as_ref().and_then(|status| status.roles.as_ref());
-    let had = |role| had.is_some_and(|roles: &Vec<ProcessRole>| roles.contains(&role));
-    if current.is_empty() {
-        return;
-    }
-    if had(ProcessRole::Broker)
-        && !*broker
-        && let Some(message) = why_kept(observed, current, false, true)
-    {
-        findings.warn(
-            reasons::SCALE_DOWN_PREVENTION_CHECK,
-            format!("pool {name} keeps the broker role: {message}"),
-        );
-        *broker = true;
-    }
-    if had(ProcessRole::Controller) && !*controller {
-        findings.warn(
-            reasons::SCALE_DOWN_PREVENTION_CHECK,
-            format!("pool {name} keeps the controller role: controllers cannot be taken out of a running quorum yet"),
-        );
-        *controller = true;
-    }
-}
-
-/// Why nodes must stay; `None`: they may go.
-fn why_kept(observed: &Observed, nodes: &BTreeSet<i32>, controller: bool, broker: bool) -> Option<String> {
-    if nodes.is_empty() {
-        return None;
-    }
-    if controller {
-        return Some(format!(
-            "nodes {} are controllers, which cannot be taken out of a running quorum yet",
-            list(nodes)
-        ));
-    }
-    let skip = observed.kafka.as_ref().is_some_and(|kafka| {
-        annotations::is_true(kafka.metadata.annotations.as_ref(), annotations::SKIP_BROKER_SCALEDOWN_CHECK)
-    });
-    if !broker || skip {
-        return None;
-    }
-    match observed.view.as_ref().and_then(|view| view.brokers_with_replicas.as_ref()) {
-        None => Some(format!(
-            "whether brokers {} hold replicas is not known while Kafka does not answer",
-            list(nodes)
-        )),
-        Some(busy) => {
-            let holding: BTreeSet<i32> = nodes.intersection(busy).copied().collect();
-            (!holding.is_empty()).then(|| {
-                format!("brokers {} hold replicas: move them to other brokers first", list(&holding))
-            })
+/// Says what keeps a pool from the number of nodes that it asks for. The answer is what it waits for, if that comes by
+/// itself.
+fn say_scaling(pool: &str, scaling: &Scaling, findings: &mut Findings) -> Option<String> {
+    match scaling {
+        Scaling::Settled | Scaling::Growing { .. } | Scaling::Removable { .. } => None,
+        Scaling::HeldBack { why, .. } => {
+            findings
+                .warn(reasons::SCALE_DOWN_PREVENTION_CHECK, format!("pool {pool} is not scaled down: {why}"));
+            None
         }
+        Scaling::GrowthHeldBack { missing, why: GrowthHold::StaticQuorum { voters }, .. } => {
+            findings.warn(
+                reasons::STATIC_CONTROLLER_QUORUM,
+                format!("pool {pool} does not get {missing} more nodes: {}", fixed_voters(voters)),
+            );
+            None
+        }
+        Scaling::GrowthHeldBack { missing, why: GrowthHold::IdsUnknown, .. } => Some(format!(
+            "pool {pool} to get {missing} more nodes: Kafka has not said yet which node ids it knows; ids that the \
+             annotation {} of the pool names are taken at once",
+            annotations::NEXT_NODE_IDS
+        )),
     }
 }
 
-fn list(ids: &BTreeSet<i32>) -> String {
-    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    texts.join(", ")
+fn fixed_voters(voters: &BTreeSet<i32>) -> String {
+    format!(
+        "the cluster was formatted with controller.quorum.voters, a fixed list, and its controllers stay nodes {}; use \
+         other pools for more brokers",
+        list(voters)
+    )
 }
 
 /// The volumes to use: those of the resource, or those in use when the change cannot be made.

@@ -12,13 +12,14 @@ use api::{Kafka, annotations};
 use kube_core::ResourceExt;
 
 use super::pools::{jvm, templates};
-use super::{Findings, listeners, quorum, text};
+use super::{Findings, listeners, text};
 use crate::kafka::cluster::{
-    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Rack,
+    Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Quorum, Rack,
 };
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
 use crate::kafka::versions::{self, KafkaVersion};
+use crate::kafka::watched_namespace;
 use pki::Material;
 
 /// Material that becomes the cluster id.
@@ -42,6 +43,7 @@ pub fn validate(
     observed: &Observed,
     exclusion: &ExclusionPattern,
     mut pools: Vec<Pool>,
+    quorum: Quorum,
     findings: &mut Findings,
 ) -> Option<Cluster> {
     let spec = &kafka.spec.kafka;
@@ -78,7 +80,6 @@ pub fn validate(
     let maintenance_windows = windows(kafka, findings);
     let entity_operator = entity_operator(kafka, &namespace, observed, findings);
     not_yet(kafka, findings);
-    let quorum = quorum::of(observed, &pools);
     Some(Cluster {
         uid: kafka.uid().unwrap_or_default(),
         labels,
@@ -391,27 +392,23 @@ fn entity_operator(
 ) -> Option<EntityOperator> {
     let raw = kafka.spec.entity_operator.as_ref()?;
     let settings = &observed.settings;
-    let mut watched = |asked: Option<&String>, field: &str| -> String {
-        let asked = asked.filter(|asked| !asked.is_empty());
-        if let Some(other) =
-            asked.filter(|asked| *asked != namespace && !settings.entity_operator_watched_namespace)
-        {
-            findings.problem(
-                format!("{field}.watchedNamespace"),
-                format!(
-                    "{other:?} is not the namespace of the cluster: remove it, or set \
-                     STRIMZI_ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED=true on the operator"
-                ),
-            );
+    let mut watched = |asked: Option<&String>, grant: &str, field: &str| -> String {
+        let asked = asked.filter(|asked| !asked.is_empty()).cloned().unwrap_or_else(|| namespace.to_owned());
+        if let Some(why) = watched_namespace::refusal(observed, kafka, grant, &asked) {
+            findings.problem(format!("{field}.watchedNamespace"), why);
         }
-        asked.cloned().unwrap_or_else(|| namespace.to_owned())
+        asked
     };
     let topic_field = "spec.entityOperator.topicOperator";
     let user_field = "spec.entityOperator.userOperator";
-    let topic_namespace =
-        raw.topic_operator.as_ref().map(|raw| watched(raw.watched_namespace.as_ref(), topic_field));
-    let user_namespace =
-        raw.user_operator.as_ref().map(|raw| watched(raw.watched_namespace.as_ref(), user_field));
+    let topic_namespace = raw
+        .topic_operator
+        .as_ref()
+        .map(|raw| watched(raw.watched_namespace.as_ref(), api::watch_grant::TOPIC_OPERATOR, topic_field));
+    let user_namespace = raw
+        .user_operator
+        .as_ref()
+        .map(|raw| watched(raw.watched_namespace.as_ref(), api::watch_grant::USER_OPERATOR, user_field));
     let topic =
         raw.topic_operator.as_ref().zip(topic_namespace).map(|(raw, watched_namespace)| EntityContainer {
             image: raw

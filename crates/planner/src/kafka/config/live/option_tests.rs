@@ -37,9 +37,9 @@ fn short(steps: &Steps) -> Vec<String> {
 fn a_wanted_value_is_set_for_all_brokers_and_what_one_broker_was_told_goes() {
     let wanted = Goal::Value("zstd");
     let by_default = view(Some("producer"), [None, None, None]);
-    assert_eq!(short(&steps("compression.type", wanted, &[by_default.clone()])), ["*=zstd"]);
+    assert_eq!(short(&steps("compression.type", wanted, std::slice::from_ref(&by_default))), ["*=zstd"]);
     let stored = view(Some("zstd"), [None, Some("zstd"), Some("lz4")]);
-    assert_eq!(steps("compression.type", wanted, &[stored.clone()]), Steps::default());
+    assert_eq!(steps("compression.type", wanted, std::slice::from_ref(&stored)), Steps::default());
     let from_file = view(Some("zstd"), [None, None, Some("zstd")]);
     assert_eq!(steps("compression.type", wanted, &[from_file]), Steps::default());
     let told = view(Some("lz4"), [Some("lz4"), Some("zstd"), None]);
@@ -132,7 +132,7 @@ fn what_kafka_refuses_is_done_by_a_restart_once() {
 fn what_a_broker_does_not_take_up_is_done_by_a_restart_after_a_while() {
     let stored = view(Some("producer"), [None, Some("zstd"), None]);
     let goal = Goal::Value("zstd");
-    let at_once = steps("compression.type", goal, &[stored.clone()]);
+    let at_once = steps("compression.type", goal, std::slice::from_ref(&stored));
     assert!(at_once.not_taken_up && at_once.changes.is_empty() && at_once.restarts.is_empty());
     let later = steps_with(&OptionMemory::default(), "compression.type", goal, &[stored], true);
     assert_eq!(later.restarts.len(), 1);

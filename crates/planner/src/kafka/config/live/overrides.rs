@@ -37,8 +37,12 @@ pub fn find(
     let nodes = cluster.nodes();
     let mut everywhere = BTreeSet::new();
     for (id, options) in configs {
-        let in_files = nodes.iter().find(|node| node.id == *id).map(|node| names_in_file(cluster, *node));
         let changed = options.iter().filter(|(name, view)| view.is_changed() && !is_handled(name));
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
+            continue;
+        }
+        let in_files = nodes.iter().find(|node| node.id == *id).map(|node| names_in_file(cluster, *node));
         for (name, view) in changed {
             let is_set = in_files.as_ref().is_some_and(|names| names.contains(name.as_str()));
             for present in values(*id, name, view) {

@@ -4,45 +4,9 @@
 //! replicas and touches none that exists, shrinking only removes); replicas spread over racks; replicas of the
 //! topic spread evenly over brokers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// A broker that can take replicas.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
-    /// The node id.
-    pub id: i32,
-    /// The rack, if the broker has one.
-    pub rack: Option<String>,
-}
-
-/// How a partition's replicas stand, with a running reassignment taken into account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionState {
-    /// The partition.
-    pub index: i32,
-    /// The leader, or a negative number while there is none.
-    pub leader: i32,
-    /// All replicas in Kafka's order (the first is the preferred leader), those on their way included.
-    pub replicas: Vec<i32>,
-    /// Replicas in sync.
-    pub isr: Vec<i32>,
-    /// Replicas that a running reassignment adds.
-    pub adding: Vec<i32>,
-    /// Replicas that a running reassignment removes.
-    pub removing: Vec<i32>,
-}
-
-impl PartitionState {
-    /// The replicas once a running reassignment has ended.
-    pub fn target(&self) -> Vec<i32> {
-        self.replicas.iter().copied().filter(|r| !self.removing.contains(r)).collect()
-    }
-
-    /// True while Kafka moves this partition.
-    pub fn is_moving(&self) -> bool {
-        !self.adding.is_empty() || !self.removing.is_empty()
-    }
-}
+use crate::{Broker, PartitionState};
 
 /// A partition's new replica list, to be handed to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,47 +131,13 @@ fn count_racks<'a>(replicas: &[i32], racks: &BTreeMap<i32, &'a str>) -> BTreeMap
     out
 }
 
-/// The values of the two throttle keys of a topic, and the brokers that need a rate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Throttles {
-    /// `leader.replication.throttled.replicas`: `partition:broker` of every replica that may be copied from.
-    pub leaders: String,
-    /// `follower.replication.throttled.replicas`: `partition:broker` of every replica that is copied to.
-    pub followers: String,
-    /// Every broker named above.
-    pub brokers: BTreeSet<i32>,
-}
-
-/// The throttles for a set of moves: existing replicas as sources, new ones as destinations (KIP-73). Replicas that
-/// are merely removed copy nothing and need none.
-pub fn throttles(partitions: &[PartitionState], moves: &[Move]) -> Throttles {
-    let mut leaders = Vec::new();
-    let mut followers = Vec::new();
-    let mut brokers = BTreeSet::new();
-    for change in moves {
-        let Some(partition) = partitions.iter().find(|p| p.index == change.partition) else { continue };
-        let settled: Vec<i32> =
-            partition.replicas.iter().copied().filter(|r| !partition.adding.contains(r)).collect();
-        let added: Vec<i32> = change.replicas.iter().copied().filter(|r| !settled.contains(r)).collect();
-        if added.is_empty() {
-            continue;
-        }
-        for source in settled {
-            leaders.push(format!("{}:{source}", change.partition));
-            brokers.insert(source);
-        }
-        for destination in added {
-            followers.push(format!("{}:{destination}", change.partition));
-            brokers.insert(destination);
-        }
-    }
-    Throttles { leaders: leaders.join(","), followers: followers.join(","), brokers }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
+
+    use super::*;
 
     fn brokers(racks: &[(i32, Option<&str>)]) -> Vec<Broker> {
         racks.iter().map(|(id, rack)| Broker { id: *id, rack: rack.map(String::from) }).collect()
@@ -272,15 +202,6 @@ mod tests {
     fn more_replicas_than_brokers_is_refused() {
         let error = moves(&[at(0, &[0])], &brokers(&[(0, None), (1, None)]), 3).unwrap_err();
         assert_eq!(error, TooFewBrokers { wanted: 3, brokers: 2 });
-    }
-
-    #[test]
-    fn throttles_name_sources_and_destinations() {
-        let partitions = [at(0, &[0]), at(1, &[1, 0])];
-        let moves = [Move { partition: 0, replicas: vec![0, 2] }, Move { partition: 1, replicas: vec![1] }];
-        let t = throttles(&partitions, &moves);
-        assert_eq!((t.leaders.as_str(), t.followers.as_str()), ("0:0", "0:2"));
-        assert_eq!(t.brokers, BTreeSet::from([0, 2]));
     }
 
     fn clusters() -> impl Strategy<Value = (Vec<Broker>, Vec<PartitionState>, usize)> {

@@ -37,35 +37,36 @@ pub fn parse_ranges(text: &str) -> Result<Vec<i32>, String> {
     Ok(ids)
 }
 
-/// The ids of a pool that should have `replicas` nodes.
-///
-/// New ids come from `next` in order, then from the lowest that no pool uses. Ids to give up are those in `remove`
-/// in order, then the highest.
-pub fn assign(
-    current: &BTreeSet<i32>,
-    replicas: usize,
-    used: &BTreeSet<i32>,
-    next: &[i32],
-    remove: &[i32],
+/// That many free ids: first of the preferred ones, in order, then the lowest.
+pub fn free(
+    count: usize,
+    preferred: impl Iterator<Item = i32>,
+    is_free: impl Fn(i32) -> bool,
 ) -> BTreeSet<i32> {
-    let mut ids = current.clone();
-    let mut preferred = next.iter().copied();
-    let mut lowest = 0;
-    while ids.len() < replicas {
-        let id = preferred.find(|id| !used.contains(id) && !ids.contains(id)).unwrap_or_else(|| {
-            while used.contains(&lowest) || ids.contains(&lowest) {
-                lowest += 1;
-            }
-            lowest
-        });
-        ids.insert(id);
+    let mut found = BTreeSet::new();
+    for id in preferred.chain(0..) {
+        if found.len() == count {
+            break;
+        }
+        if is_free(id) {
+            found.insert(id);
+        }
     }
-    let mut doomed = remove.iter().copied();
-    while ids.len() > replicas {
-        let Some(id) = doomed.find(|id| ids.contains(id)).or_else(|| ids.last().copied()) else { break };
-        ids.remove(&id);
+    found
+}
+
+/// That many of the nodes: first of those named, in order, then the highest.
+pub fn doomed(nodes: &BTreeSet<i32>, count: usize, named: &[i32]) -> BTreeSet<i32> {
+    let mut found = BTreeSet::new();
+    for id in named.iter().chain(nodes.iter().rev()) {
+        if found.len() == count {
+            break;
+        }
+        if nodes.contains(id) {
+            found.insert(*id);
+        }
     }
-    ids
+    found
 }
 
 #[cfg(test)]
@@ -87,12 +88,17 @@ mod tests {
 
     #[test]
     fn new_nodes_fill_gaps_unless_ids_are_wished_for() {
-        assert_eq!(assign(&set(&[1]), 3, &set(&[0, 1]), &[], &[]), set(&[1, 2, 3]));
-        assert_eq!(assign(&set(&[]), 2, &set(&[100]), &[100, 101], &[]), set(&[0, 101]));
+        let but = |used: &'static [i32]| move |id: i32| !used.contains(&id);
+        assert_eq!(free(2, [].into_iter(), but(&[0, 1])), set(&[2, 3]));
+        assert_eq!(free(2, [100, 101].into_iter(), but(&[100])), set(&[0, 101]));
+        assert_eq!(free(1, [7, 7, 8].into_iter(), but(&[])), set(&[7]));
+        assert!(free(0, [7].into_iter(), but(&[])).is_empty());
     }
 
     #[test]
     fn the_highest_go_first_unless_others_are_named() {
-        assert_eq!(assign(&set(&[0, 1, 2, 3]), 2, &set(&[0, 1, 2, 3]), &[], &[7, 1]), set(&[0, 2]));
+        assert_eq!(doomed(&set(&[0, 1, 2]), 1, &[]), set(&[2]));
+        assert_eq!(doomed(&set(&[0, 1, 2]), 2, &[0, 9]), set(&[0, 2]));
+        assert_eq!(doomed(&set(&[0, 1]), 5, &[]), set(&[0, 1]));
     }
 }

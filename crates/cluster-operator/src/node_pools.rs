@@ -1,0 +1,135 @@
+//! Which pools belong to which cluster, out of the caches, and the pools that no Kafka resource looks after.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool, StrimziPodSet, names};
+use kube::ResourceExt;
+use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::clock;
+use operator_runtime::watch::ObjectRef;
+use planner::kafka::transitions::membership::{self, Membership, Surroundings};
+
+use crate::caches::{self, Caches};
+use crate::kafka::observe;
+
+/// The pools of one cluster.
+#[derive(Debug, Default)]
+pub struct Pools {
+    /// Its own, by name.
+    pub own: BTreeMap<String, Arc<KafkaNodePool>>,
+    /// Those that only carry its label, each with the cluster that it belongs to.
+    pub of_others: BTreeMap<String, String>,
+}
+
+/// The pools that belong to a cluster, or carry its label.
+pub fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
+    let kafka = caches.kafkas.get(key);
+    let cluster_id = kafka.as_ref().and_then(|kafka| kafka.status.as_ref()?.cluster_id.as_deref());
+    let mut found = Pools::default();
+    for pool in caches.pools.list_in(&key.namespace) {
+        let may_be_its_own = membership::label(&pool) == Some(&key.name)
+            || membership::is_home(&pool, cluster_id)
+            || has_nodes_in(caches, &pool, key);
+        if !may_be_its_own {
+            continue;
+        }
+        let home = match membership(caches, &pool) {
+            Membership::Labelled(home) | Membership::Moved { home, .. } => home,
+            Membership::Nobodys(nobodys) => match nobodys.missing() {
+                // The cache may be behind, or the pass is about what is left of the cluster.
+                Some(home) => home.to_owned(),
+                None => continue,
+            },
+        };
+        if home == key.name {
+            found.own.insert(pool.name_any(), pool);
+        } else if membership::label(&pool) == Some(&key.name) {
+            found.of_others.insert(pool.name_any(), home);
+        }
+    }
+    found
+}
+
+/// Whose a pool is.
+pub fn membership(caches: &Caches, pool: &KafkaNodePool) -> Membership {
+    let namespace = pool.namespace().unwrap_or_default();
+    let label = membership::label(pool).map(|name| ObjectRef::new(&namespace, name));
+    let exists = |key: &ObjectRef| caches.kafkas.get(key).is_some();
+    if let Some(label) = label.as_ref().filter(|label| has_nodes_in(caches, pool, label) && exists(label)) {
+        // As nearly always, without a look at all the others.
+        return Membership::Labelled(label.name.clone());
+    }
+    let homes = homes(caches, pool);
+    let named = homes.iter().cloned().chain(label.map(|label| label.name));
+    let kafkas = named.filter(|name| exists(&ObjectRef::new(&namespace, name))).collect();
+    membership::of(pool, &Surroundings { kafkas, homes })
+}
+
+/// Clusters whose queues a change of a pool concerns.
+pub fn concerned(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<ObjectRef> {
+    let namespace = pool.namespace().unwrap_or_default();
+    let label = membership::label(pool).map(ToOwned::to_owned);
+    let names = homes(caches, pool).into_iter().chain(label);
+    names.map(|name| ObjectRef::new(&namespace, name)).collect()
+}
+
+/// Clusters that a pool has nodes in.
+fn homes(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<String> {
+    let namespace = pool.namespace().unwrap_or_default();
+    let sets = caches.pod_sets.list_where(|key, set| key.namespace == namespace && is_of(set, pool));
+    let of_sets = sets.iter().filter_map(|set| caches::cluster_of(&**set).map(ToOwned::to_owned));
+    let mut homes: BTreeSet<String> = of_sets.collect();
+    let is_home = |kafka: &Kafka| {
+        membership::is_home(pool, kafka.status.as_ref().and_then(|status| status.cluster_id.as_deref()))
+    };
+    let kafkas = caches.kafkas.list_where(|key, kafka| key.namespace == namespace && is_home(kafka));
+    homes.extend(kafkas.iter().map(|kafka| kafka.name_any()));
+    homes
+}
+
+/// Whether a cluster runs nodes of a pool.
+fn has_nodes_in(caches: &Caches, pool: &KafkaNodePool, cluster: &ObjectRef) -> bool {
+    let key = ObjectRef::new(&cluster.namespace, names::pod_set(&cluster.name, &pool.name_any()));
+    caches
+        .pod_sets
+        .get(&key)
+        .is_some_and(|set| is_of(&set, pool) && caches::cluster_of(&*set) == Some(&cluster.name))
+}
+
+/// Whether a pod set holds nodes of a pool.
+fn is_of(set: &StrimziPodSet, pool: &KafkaNodePool) -> bool {
+    let owners = set.metadata.owner_references.iter().flatten();
+    !set.spec.pods.is_empty()
+        && owners.into_iter().any(|owner| Some(&owner.uid) == pool.metadata.uid.as_ref())
+}
+
+/// The pool that owns a pod set.
+pub fn owner(set: &StrimziPodSet) -> Option<ObjectRef> {
+    let owner = set.metadata.owner_references.iter().flatten().find(|owner| owner.kind == "KafkaNodePool")?;
+    Some(ObjectRef::new(set.namespace()?, &owner.name))
+}
+
+/// Tells a pool that no Kafka resource looks after what it lacks, and takes that back when one does.
+pub async fn reconcile(caches: &Caches, applier: &Applier, key: &ObjectRef) -> Result<(), ApplyError> {
+    let Some(pool) = caches.pools.get(key) else { return Ok(()) };
+    if pool.metadata.deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    let nobodys = match membership(caches, &pool) {
+        Membership::Nobodys(nobodys) => Some(nobodys),
+        Membership::Labelled(_) | Membership::Moved { .. } => None,
+    };
+    if let Some(missing) = nobodys.as_ref().and_then(|nobodys| nobodys.missing())
+        && observe::kafka_exists(applier, &ObjectRef::new(&key.namespace, missing)).await?
+    {
+        // Another operator looks after it, or this one will in a moment.
+        return Ok(());
+    }
+    let Some(status) = planner::node_pool::status(&pool, nobodys.as_ref(), clock::now()) else {
+        return Ok(());
+    };
+    let live = pool.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
+    applier.patch_status::<KafkaNodePool>(key, live.as_ref(), &status).await?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! What the objects of a cluster remember of its authorities, when the Secrets that should are lost or damaged.
+
+use std::collections::BTreeMap;
+
+use api::{annotations, labels, names};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use pki::{Certificate, CertificateChain};
+
+use super::authority::Role;
+use super::phase::running;
+use super::{generation, leaf_owners, text};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::objects::secret::LeafOwner;
+use crate::kafka::observed::Observed;
+
+/// Certificates by their thumbprints.
+pub type Certificates = BTreeMap<String, Certificate>;
+
+/// The cluster CAs that signed the leaves in the Secrets, or that the trust bundle tells pods to trust, and that have not
+/// ended. They are trusted as long as a leaf or a pod may need them.
+pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
+    let mut found = bundle(cluster, observed, names::keys::TRUST_BUNDLE_CLUSTER_CA);
+    for (owner, secret) in leaf_secrets(cluster, observed) {
+        let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| CertificateChain::parse(&pem).ok())
+        else {
+            continue;
+        };
+        let mut last = chain.first();
+        for next in chain.rest() {
+            if !next.info.is_ca || !next.info.may_have_issued(&last.info) {
+                break;
+            }
+            found.insert(next.info.sha256_thumbprint.clone(), next.clone());
+            last = next;
+        }
+    }
+    found.retain(|_, certificate| !certificate.info.is_expired(now));
+    found
+}
+
+/// The clients CAs that the trust bundle tells pods to trust, and that have not ended.
+pub fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
+    let mut found = bundle(cluster, observed, names::keys::TRUST_BUNDLE_CLIENTS_CA);
+    found.retain(|_, certificate| !certificate.info.is_expired(now));
+    found
+}
+
+fn bundle(cluster: &Cluster, observed: &Observed, key: &str) -> Certificates {
+    let secret = observed.secrets.get(&names::trust_bundle_secret(&cluster.name));
+    let chain =
+        secret.and_then(|secret| text(secret, key)).and_then(|pem| CertificateChain::parse(&pem).ok());
+    chain
+        .iter()
+        .flat_map(CertificateChain::iter)
+        .filter(|one| one.info.is_ca)
+        .map(|one| (one.info.sha256_thumbprint.clone(), one.clone()))
+        .collect()
+}
+
+/// Every Secret with a leaf of the cluster, those of nodes that are about to go included.
+fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner, &'a Secret)> {
+    let mut owners: Vec<LeafOwner> = leaf_owners(cluster).into_iter().map(|(owner, _)| owner).collect();
+    for (name, secret) in &observed.secrets {
+        let owner = LeafOwner::Node { pod: name.clone() };
+        let all = secret.metadata.labels.as_ref();
+        let is =
+            |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
+        if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, "Kafka") && !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    }
+    let secret_of = |owner: LeafOwner| {
+        let secret = observed.secrets.get(&owner.secret(&cluster.name))?;
+        Some((owner, secret.as_ref()))
+    };
+    owners.into_iter().filter_map(secret_of).collect()
+}
+
+/// Every number that was given to a key or a certificate of an authority. A new one gets the next, although nothing but
+/// a reader of the numbers depends on it.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// Numbers of keys anywhere but on the key's own Secret.
+    key: Option<i64>,
+    /// The number on the key's own Secret.
+    own_key: Option<i64>,
+    /// Numbers of certificates anywhere but on the certificate's own Secret.
+    certificate: Option<i64>,
+    /// The number on the certificate's own Secret.
+    own_certificate: Option<i64>,
+}
+
+impl Numbers {
+    /// Looks everywhere. `certificates` are those of the authority that are known, the present one included.
+    pub fn of<'a>(
+        role: Role,
+        cluster: &Cluster,
+        observed: &Observed,
+        certificates: impl Iterator<Item = &'a Certificate>,
+    ) -> Self {
+        let (cert_secret, key_secret) = role.names(&cluster.name);
+        let own =
+            |name: &str, key: &str| observed.secrets.get(name).and_then(|secret| generation(secret, key));
+        let on_others = match role {
+            Role::Cluster => annotations::CLUSTER_CA_CERT_GENERATION,
+            Role::Clients => annotations::CLIENTS_CA_CERT_GENERATION,
+        };
+        let mut key: Option<i64> = certificates.filter_map(|one| role.number_in(&one.info.common_name)).max();
+        let mut certificate = own(&names::trust_bundle_secret(&cluster.name), on_others);
+        for pod in running(cluster, observed) {
+            let all = pod.metadata.annotations.as_ref();
+            let number = |key: &str| all.and_then(|all| all.get(key)?.parse::<i64>().ok());
+            certificate = certificate.max(number(on_others));
+            if role == Role::Cluster {
+                key = key.max(number(annotations::CLUSTER_CA_KEY_GENERATION));
+            }
+        }
+        if role == Role::Cluster {
+            for (_, secret) in leaf_secrets(cluster, observed) {
+                certificate = certificate.max(generation(secret, on_others));
+            }
+        }
+        Self {
+            key,
+            own_key: own(&key_secret, annotations::CA_KEY_GENERATION),
+            certificate,
+            own_certificate: own(&cert_secret, annotations::CA_CERT_GENERATION),
+        }
+    }
+
+    /// The number of the key that is there.
+    pub fn present_key(&self) -> i64 {
+        self.own_key.or(self.key).unwrap_or(0)
+    }
+
+    /// The number of a new key.
+    pub fn next_key(&self) -> i64 {
+        next(self.own_key.max(self.key))
+    }
+
+    /// The number of a key that is there and whose certificate nobody has seen yet.
+    pub fn unseen_key(&self) -> i64 {
+        self.own_key.filter(|own| Some(*own) > self.key).unwrap_or_else(|| self.next_key())
+    }
+
+    /// The number of the certificate that is there.
+    pub fn present_certificate(&self) -> i64 {
+        self.own_certificate.or(self.certificate).unwrap_or(0)
+    }
+
+    /// The number of a new certificate.
+    pub fn next_certificate(&self) -> i64 {
+        next(self.own_certificate.max(self.certificate))
+    }
+}
+
+fn next(highest: Option<i64>) -> i64 {
+    highest.map_or(0, |highest| highest.saturating_add(1))
+}

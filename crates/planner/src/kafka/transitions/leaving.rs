@@ -1,0 +1,96 @@
+//! Whether nodes may leave the cluster or lose a role: the one place where something that exists is given up.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use api::annotations;
+
+use crate::kafka::observed::Observed;
+
+/// Why nodes must stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// They are controllers.
+    Controllers(BTreeSet<i32>),
+    /// Kafka did not say whether these brokers hold replicas.
+    Unanswered(BTreeSet<i32>),
+    /// These brokers hold replicas.
+    Replicas(BTreeSet<i32>),
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Controllers(nodes) => write!(
+                formatter,
+                "nodes {} are controllers, which cannot be taken out of a running quorum yet",
+                list(nodes)
+            ),
+            Self::Unanswered(nodes) => write!(
+                formatter,
+                "whether brokers {} hold replicas is not known while Kafka does not answer",
+                list(nodes)
+            ),
+            Self::Replicas(nodes) => {
+                write!(formatter, "brokers {} hold replicas: move them to other brokers first", list(nodes))
+            }
+        }
+    }
+}
+
+/// Node ids as a text.
+pub fn list(ids: &BTreeSet<i32>) -> String {
+    let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+/// What is known of the replicas of the brokers.
+#[derive(Debug, Clone, Copy)]
+pub struct Replicas<'a> {
+    /// Brokers that hold at least one; `None`: Kafka did not say.
+    holders: Option<&'a BTreeSet<i32>>,
+    /// The user takes the loss: `strimzi.io/skip-broker-scaledown-check`.
+    unchecked: bool,
+}
+
+impl<'a> Replicas<'a> {
+    /// Nothing is known.
+    pub fn unknown() -> Self {
+        Self { holders: None, unchecked: false }
+    }
+
+    /// Out of what was observed.
+    pub fn of(observed: &'a Observed) -> Self {
+        let unchecked = observed.kafka.as_ref().is_some_and(|kafka| {
+            annotations::is_true(
+                kafka.metadata.annotations.as_ref(),
+                annotations::SKIP_BROKER_SCALEDOWN_CHECK,
+            )
+        });
+        let holders = observed.view.as_ref().and_then(|view| view.brokers_with_replicas.as_ref());
+        Self { holders, unchecked }
+    }
+
+    /// Whether Kafka said where the replicas are, or nobody wants to know.
+    pub fn are_known(&self) -> bool {
+        self.unchecked || self.holders.is_some()
+    }
+
+    /// Those of the brokers that are known to hold replicas that matter.
+    pub fn on(&self, brokers: &BTreeSet<i32>) -> BTreeSet<i32> {
+        let holders = self.holders.filter(|_| !self.unchecked);
+        holders.map(|holders| brokers.intersection(holders).copied().collect()).unwrap_or_default()
+    }
+
+    /// Why these brokers must stay; `None`: they may go.
+    pub fn hold(&self, brokers: &BTreeSet<i32>) -> Option<Hold> {
+        if brokers.is_empty() {
+            return None;
+        }
+        if !self.are_known() {
+            return Some(Hold::Unanswered(brokers.clone()));
+        }
+        let holding = self.on(brokers);
+        (!holding.is_empty()).then_some(Hold::Replicas(holding))
+    }
+}

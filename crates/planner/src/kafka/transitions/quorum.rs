@@ -1,0 +1,116 @@
+//! How the controllers find each other: what the first format decided, out of the objects that remember it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{labels, names};
+
+use crate::kafka::cluster::{Pool, Quorum};
+use crate::kafka::objects::pod_set::{DIRECTORY_IDS, QUORUM_FORMED, STATIC_VOTERS};
+use crate::kafka::observed::Observed;
+
+/// Material that becomes the directory id of a first controller.
+pub fn directory_id_request(node: i32) -> String {
+    format!("directory-id-{node}")
+}
+
+/// What is remembered of the quorum.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Node ids in `controller.quorum.voters`, where the cluster was formatted with such a list.
+    pub static_voters: Option<BTreeSet<i32>>,
+    /// Directory ids of the first controllers of any other cluster.
+    directory_ids: BTreeMap<i32, String>,
+    /// Whether the quorum has existed.
+    pub formed: bool,
+    /// Voters, as Kafka says.
+    pub voters: BTreeSet<i32>,
+}
+
+impl Remembered {
+    /// Finds out.
+    pub fn of(observed: &Observed) -> Self {
+        let kafka = observed.kafka.as_ref();
+        let existed =
+            kafka.and_then(|kafka| kafka.status.as_ref()).is_some_and(|status| status.cluster_id.is_some());
+        let mut found = Self { formed: existed, ..Self::default() };
+        let pod_sets = observed.pod_sets.values().filter_map(|set| set.metadata.annotations.as_ref());
+        let config_maps = observed.config_maps.values().filter_map(|map| map.metadata.annotations.as_ref());
+        let mut has_directory_ids = false;
+        for annotations in pod_sets.chain(config_maps) {
+            found.formed |= annotations.get(QUORUM_FORMED).is_some_and(|value| value == "true");
+            let remembered = annotations.get(DIRECTORY_IDS).map(String::as_str).unwrap_or_default();
+            if let Ok(ids) = serde_json::from_str::<BTreeMap<i32, String>>(remembered) {
+                has_directory_ids = true;
+                found.directory_ids.extend(ids);
+            }
+        }
+        if let Some(quorum) = observed.view.as_ref().and_then(|view| view.quorum.as_ref()) {
+            found.formed |= quorum.leader >= 0;
+            found.voters = quorum.voters.keys().copied().collect();
+        }
+        found.static_voters = static_voters(observed, existed && !has_directory_ids);
+        found
+    }
+
+    /// The quorum of a cluster with these pools.
+    pub fn quorum(&self, observed: &Observed, pools: &[Pool]) -> Quorum {
+        if self.static_voters.is_some() {
+            return Quorum::Static;
+        }
+        let mut directory_ids = self.directory_ids.clone();
+        let mut initial: BTreeSet<i32> = directory_ids.keys().copied().collect();
+        if initial.is_empty() && !self.formed {
+            for pool in pools.iter().filter(|pool| pool.controller) {
+                initial.extend(&pool.nodes);
+            }
+        }
+        for id in &initial {
+            if let Some(pki::Material::Text(text)) = observed.made.get(&directory_id_request(*id)) {
+                directory_ids.entry(*id).or_insert_with(|| text.0.clone());
+            }
+        }
+        Quorum::Dynamic { directory_ids, initial, formed: self.formed }
+    }
+}
+
+/// The voters of a cluster that was formatted with a fixed list of them. `nothing_remembered`: the cluster exists and
+/// none of its objects has directory ids, as every object of any other cluster would.
+fn static_voters(observed: &Observed, nothing_remembered: bool) -> Option<BTreeSet<i32>> {
+    // Kafka knows best: the voters of a fixed list have no directory ids.
+    let quorum = observed.view.as_ref().and_then(|view| view.quorum.as_ref());
+    if let Some(quorum) = quorum.filter(|quorum| !quorum.voters.is_empty()) {
+        let fixed = quorum.voters.values().all(String::is_empty);
+        return fixed.then(|| quorum.voters.keys().copied().collect());
+    }
+    let mut voters = BTreeSet::new();
+    let mut fixed = false;
+    for map in observed.config_maps.values() {
+        let of_a_node = map.metadata.labels.as_ref().is_some_and(|all| all.contains_key(labels::POOL_NAME));
+        let config = map.data.as_ref().and_then(|data| data.get(names::keys::SERVER_CONFIG));
+        for line in config.iter().filter(|_| of_a_node).flat_map(|text| text.lines()) {
+            if let Some(list) = line.strip_prefix("controller.quorum.voters=") {
+                fixed = true;
+                voters.extend(
+                    list.split(',').filter_map(|voter| voter.split_once('@')?.0.trim().parse::<i32>().ok()),
+                );
+            }
+        }
+    }
+    for set in observed.pod_sets.values() {
+        let remembered = set.metadata.annotations.as_ref().and_then(|all| all.get(STATIC_VOTERS));
+        if let Some(Ok(ids)) = remembered.map(|text| serde_json::from_str::<BTreeSet<i32>>(text)) {
+            fixed = true;
+            voters.extend(ids);
+        }
+    }
+    if !fixed && nothing_remembered && !observed.pod_sets.is_empty() {
+        fixed = true;
+        let pods = observed.pod_sets.values().flat_map(|set| &set.spec.pods);
+        let controllers = pods.filter(|pod| pod["metadata"]["labels"][labels::CONTROLLER_ROLE] == "true");
+        voters.extend(
+            controllers
+                .filter_map(|pod| pod["metadata"]["name"].as_str()?.rsplit_once('-')?.1.parse::<i32>().ok()),
+        );
+    }
+    fixed.then_some(voters)
+}

@@ -1,0 +1,64 @@
+//! The roles of a pool: one that is taken away while it is needed stays.
+
+use std::collections::BTreeSet;
+
+use super::leaving::{Hold, Replicas};
+use super::quorum::Remembered;
+use crate::kafka::existing::PoolFacts;
+
+/// What becomes of one role of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleChange {
+    /// As it was.
+    Settled,
+    /// The nodes get it.
+    Granted,
+    /// The nodes lose it.
+    Removable,
+    /// It is no longer asked for and stays.
+    HeldBack(Hold),
+    /// It is asked for and cannot be given: the list of the voters of the quorum is fixed.
+    Refused {
+        /// Those voters.
+        voters: BTreeSet<i32>,
+    },
+}
+
+impl RoleChange {
+    /// Whether the nodes have the role, given that it is asked for or not.
+    pub fn has(&self, asked_for: bool) -> bool {
+        match self {
+            Self::Settled => asked_for,
+            Self::Granted | Self::HeldBack(_) => true,
+            Self::Removable | Self::Refused { .. } => false,
+        }
+    }
+}
+
+/// The role of a broker.
+pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> RoleChange {
+    let had = facts.broker.decided || facts.broker.running;
+    match (asked_for, had && !facts.nodes.is_empty()) {
+        (true, true) | (false, false) => RoleChange::Settled,
+        (true, false) => RoleChange::Granted,
+        (false, true) => {
+            let hold = replicas.hold(&facts.nodes);
+            // It was let go of before, and the restarts are under way: only what is known to be lost holds it back.
+            let hold = hold.filter(|hold| facts.broker.decided || matches!(hold, Hold::Replicas(_)));
+            hold.map_or(RoleChange::Removable, RoleChange::HeldBack)
+        }
+    }
+}
+
+/// The role of a controller.
+pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &Remembered) -> RoleChange {
+    let had = facts.controller.decided || facts.controller.running;
+    match (asked_for, had && !facts.nodes.is_empty()) {
+        (true, true) | (false, false) => RoleChange::Settled,
+        (false, true) => RoleChange::HeldBack(Hold::Controllers(facts.nodes.clone())),
+        (true, false) => match &quorum.static_voters {
+            Some(voters) if !facts.nodes.is_subset(voters) => RoleChange::Refused { voters: voters.clone() },
+            _ => RoleChange::Granted,
+        },
+    }
+}

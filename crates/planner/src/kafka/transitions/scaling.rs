@@ -1,0 +1,208 @@
+//! How many nodes a pool has, and which.
+
+use std::collections::BTreeSet;
+
+use super::leaving::{Hold, Replicas};
+use super::quorum::Remembered;
+use super::{node_ids, roles};
+use crate::kafka::existing::{Existing, PoolFacts};
+use crate::kafka::observed::Observed;
+use api::kafka_node_pool::ProcessRole;
+use api::labels;
+use kube_core::ResourceExt;
+
+/// What becomes of the number of nodes of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scaling {
+    /// It has as many as it asks for.
+    Settled,
+    /// It gets these.
+    Growing {
+        /// The new nodes.
+        added: BTreeSet<i32>,
+    },
+    /// It asks for more than it can get.
+    GrowthHeldBack {
+        /// The new nodes that it gets all the same.
+        added: BTreeSet<i32>,
+        /// How many it does not get.
+        missing: usize,
+        /// Why.
+        why: GrowthHold,
+    },
+    /// These leave.
+    Removable {
+        /// The nodes.
+        nodes: BTreeSet<i32>,
+    },
+    /// These are no longer asked for and stay.
+    HeldBack {
+        /// The nodes.
+        nodes: BTreeSet<i32>,
+        /// Why.
+        why: Hold,
+    },
+}
+
+/// Why a pool does not get the nodes that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrowthHold {
+    /// Kafka could say which node ids it knows, and has not done so yet.
+    IdsUnknown,
+    /// The list of the voters of the quorum is fixed.
+    StaticQuorum {
+        /// Those voters.
+        voters: BTreeSet<i32>,
+    },
+}
+
+/// What a pool asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Name of the pool.
+    pub pool: String,
+    /// Number of nodes.
+    pub replicas: usize,
+    /// Ids for new nodes, in order.
+    pub next: Vec<i32>,
+    /// Nodes that leave first, in order.
+    pub remove: Vec<i32>,
+    /// Whether its nodes are controllers.
+    pub controller: bool,
+    /// Whether its nodes are brokers.
+    pub broker: bool,
+}
+
+/// What the numbers of nodes of all pools depend on.
+pub struct Scaler<'a> {
+    existing: Existing,
+    replicas: Replicas<'a>,
+    quorum: &'a Remembered,
+    ids: IdsKnown,
+}
+
+/// Whether it is known which ids new nodes may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IdsKnown {
+    /// Kafka said which it knows, or there is no Kafka yet.
+    Yes,
+    /// Kafka will say so.
+    Soon,
+    /// Nobody is there who could say so.
+    Never,
+}
+
+impl<'a> Scaler<'a> {
+    /// For one pass.
+    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a Remembered) -> Self {
+        let ids = if observed.view.is_some() || !quorum.formed {
+            IdsKnown::Yes
+        } else if has_ready_broker(observed) {
+            IdsKnown::Soon
+        } else {
+            IdsKnown::Never
+        };
+        let mut scaler = Self { existing, replicas: Replicas::of(observed), quorum, ids };
+        if ids == IdsKnown::Never {
+            scaler.existing.reserve_volumes();
+        }
+        scaler
+    }
+
+    /// The nodes of a pool, and how they came about. The pools are asked for one after the other.
+    pub fn scale(&mut self, wish: &Wish) -> (BTreeSet<i32>, Scaling) {
+        let facts = self.existing.pool(&wish.pool);
+        let mut current = facts.nodes.clone();
+        current.extend(self.remnants_that_matter(&facts));
+        let (nodes, scaling) = if current.len() < wish.replicas {
+            self.grow(wish, &facts, current)
+        } else {
+            self.shrink(wish, &facts, current)
+        };
+        self.existing.take(&nodes, &wish.pool);
+        (nodes, scaling)
+    }
+
+    /// Nodes that only Kafka knows and that have something to lose.
+    fn remnants_that_matter(&self, facts: &PoolFacts) -> BTreeSet<i32> {
+        let voters = self.quorum.voters.intersection(&facts.remnants).copied();
+        self.replicas.on(&facts.remnants).into_iter().chain(voters).collect()
+    }
+
+    fn grow(&self, wish: &Wish, facts: &PoolFacts, mut nodes: BTreeSet<i32>) -> (BTreeSet<i32>, Scaling) {
+        let missing = wish.replicas - nodes.len();
+        let is_free = |id: i32| self.existing.is_free(id, &wish.pool);
+        // Whether they hold replicas decides whether the pool has them already.
+        let undecided = !self.replicas.are_known() && !facts.remnants.is_subset(&nodes);
+        let (added, why) = if let Some(voters) =
+            self.quorum.static_voters.as_ref().filter(|_| wish.controller)
+        {
+            let free = voters.iter().copied().filter(|id| is_free(*id) && !nodes.contains(id));
+            (free.take(missing).collect(), Some(GrowthHold::StaticQuorum { voters: voters.clone() }))
+        } else if self.ids == IdsKnown::Soon || undecided {
+            let named = wish.next.iter().copied().filter(|id| is_free(*id) && !nodes.contains(id));
+            (named.take(missing).collect(), Some(GrowthHold::IdsUnknown))
+        } else {
+            // A pool that was made anew takes up the volumes that it finds.
+            let own = facts.volumes.iter().copied().filter(|_| self.quorum.formed && facts.nodes.is_empty());
+            let preferred = wish.next.iter().copied().chain(own);
+            (node_ids::free(missing, preferred, |id| is_free(id) && !nodes.contains(&id)), None)
+        };
+        let added: BTreeSet<i32> = added;
+        nodes.extend(&added);
+        let missing = missing - added.len();
+        let scaling = match why.filter(|_| missing > 0) {
+            Some(why) => Scaling::GrowthHeldBack { added, missing, why },
+            None => Scaling::Growing { added },
+        };
+        (nodes, scaling)
+    }
+
+    fn shrink(&self, wish: &Wish, facts: &PoolFacts, current: BTreeSet<i32>) -> (BTreeSet<i32>, Scaling) {
+        let surplus = current.len() - wish.replicas;
+        let leaving = node_ids::doomed(&current, surplus, &wish.remove);
+        if leaving.is_empty() {
+            return (current, Scaling::Settled);
+        }
+        let is_broker = wish.broker || facts.broker.decided || facts.broker.running;
+        let hold = if wish.controller {
+            Some(Hold::Controllers(leaving.clone()))
+        } else if is_broker {
+            self.replicas.hold(&leaving)
+        } else {
+            None
+        };
+        if let Some(why) = hold {
+            return (current, Scaling::HeldBack { nodes: leaving, why });
+        }
+        let nodes = current.difference(&leaving).copied().collect();
+        (nodes, Scaling::Removable { nodes: leaving })
+    }
+}
+
+/// Whether a broker is ready, so that Kafka can be asked.
+fn has_ready_broker(observed: &Observed) -> bool {
+    observed.pods.values().any(|pod| {
+        pod.labels().get(labels::BROKER_ROLE).is_some_and(|role| role == "true")
+            && crate::pod_set::plan::is_ready(pod)
+    })
+}
+
+/// Whether it has to be known which brokers hold replicas: something is to leave, or Kafka knows a broker that no pool has.
+pub fn needs_replicas(observed: &Observed) -> bool {
+    let existing = Existing::of(observed);
+    let mut nodes = BTreeSet::new();
+    for pool in &observed.pools {
+        let facts = existing.pool(&pool.name_any());
+        let broker = pool.spec.roles.contains(&ProcessRole::Broker);
+        let loses_role = matches!(
+            roles::broker(broker, &facts, Replicas::unknown()),
+            roles::RoleChange::HeldBack(_) | roles::RoleChange::Removable
+        );
+        if loses_role || facts.nodes.len() > usize::try_from(pool.spec.replicas).unwrap_or(0) {
+            return true;
+        }
+        nodes.extend(facts.nodes);
+    }
+    observed.view.as_ref().is_some_and(|view| !view.registered_brokers.is_subset(&nodes))
+}

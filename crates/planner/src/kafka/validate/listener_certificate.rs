@@ -1,0 +1,106 @@
+//! `brokerCertChainAndKey` of a listener: a certificate of the user's own, with its key.
+//!
+//! What comes out of here was read as certificates and as the key that belongs to the first of them. Everything else of
+//! the Secret, and of the texts in it, stays where it is.
+
+use api::kafka::listeners::{Listener as Raw, ListenerConfiguration};
+use api::labels;
+use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
+
+use super::Findings;
+use crate::kafka::certificates::text;
+use crate::kafka::cluster::ListenerCertificate;
+use crate::kafka::observed::Observed;
+
+/// Reads the certificate, if the listener has one; what is wrong with it is a problem.
+pub fn read(
+    raw: &Raw,
+    configuration: &ListenerConfiguration,
+    field: &str,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Option<ListenerCertificate> {
+    let reference = configuration.broker_cert_chain_and_key.as_ref()?;
+    let path = format!("{field}.configuration.brokerCertChainAndKey");
+    if !raw.tls {
+        findings.problem(path, "needs an encrypted listener: set tls: true, or remove it");
+        return None;
+    }
+    let name = &reference.secret_name;
+    let Some(secret) = observed.secrets.get(name) else {
+        findings.problem(
+            format!("{path}.secretName"),
+            format!(
+                "Secret {name:?} does not exist in the namespace: create it, or correct the name; one with the label {} \
+                 belongs to an operator and does not count",
+                labels::KIND
+            ),
+        );
+        return None;
+    };
+    if let Some(kind) = secret.metadata.labels.as_ref().and_then(|all| all.get(labels::KIND)) {
+        findings.problem(
+            format!("{path}.secretName"),
+            format!(
+                "Secret {name:?} has the label {}: {kind}, so it belongs to an operator and cannot be used here: write \
+                 certificate and key into a Secret of your own without that label, and name it",
+                labels::KIND
+            ),
+        );
+        return None;
+    }
+    let mut part = |part: &str, key: &str| {
+        let found = text(secret, key);
+        if found.is_none() {
+            let present = secret.data.as_ref().is_some_and(|data| data.contains_key(key));
+            let what = if present { "no text under the key" } else { "no key" };
+            findings.problem(format!("{path}.{part}"), format!("Secret {name:?} has {what} {key:?}"));
+        }
+        found
+    };
+    let certificate = part("certificate", &reference.certificate);
+    let key = part("key", &reference.key);
+    let chain = certificate.and_then(|pem| {
+        let chain = CertificateChain::parse(&pem);
+        let refused = |error| {
+            let key = &reference.certificate;
+            let message = format!("the key {key:?} of Secret {name:?} cannot be used: {error}");
+            findings.problem(format!("{path}.certificate"), message);
+        };
+        chain.map_err(refused).ok()
+    });
+    let key = key.and_then(|pem| {
+        let refused = |error| {
+            let key = &reference.key;
+            let message = format!("the key {key:?} of Secret {name:?} cannot be used: {error}");
+            findings.problem(format!("{path}.key"), message);
+        };
+        PrivateKeyPem::new(pem).in_pkcs8().map_err(refused).ok()
+    });
+    let (chain, key) = (chain?, key?);
+    if key.fits(&chain.first().info) == KeyFit::Differs {
+        let owner = chain.rest().iter().find(|one| key.fits(&one.info) == KeyFit::Fits);
+        match owner {
+            Some(owner) => findings.problem(
+                format!("{path}.certificate"),
+                format!(
+                    "the certificates of the key {:?} of Secret {name:?} are in the wrong order: the one that belongs to the \
+                     private key, with the subject {:?}, has to be the first, behind it the one that signed it",
+                    reference.certificate, owner.info.subject
+                ),
+            ),
+            None => findings.problem(
+                format!("{path}.key"),
+                format!(
+                    "the private key {:?} of Secret {name:?} does not belong to the certificate with the subject {:?} under \
+                     {:?}: write a key and a certificate that belong together",
+                    reference.key,
+                    chain.first().info.subject,
+                    reference.certificate
+                ),
+            ),
+        }
+        return None;
+    }
+    Some(ListenerCertificate { chain, key: SecretPem(key.expose().to_owned()) })
+}

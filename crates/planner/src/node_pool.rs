@@ -1,0 +1,55 @@
+//! The status of a node pool that no Kafka resource looks after. Pure.
+
+use api::KafkaNodePool;
+use api::conditions::{Condition, merge, reasons, types};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::kafka::transitions::membership::Nobodys;
+
+/// The status to write; `None`: what is there stays. `nobodys`: why no Kafka resource looks after the pool, if so; one that
+/// does writes the status itself, but for what was said here before.
+pub fn status(pool: &KafkaNodePool, nobodys: Option<&Nobodys>, now: Timestamp) -> Option<Value> {
+    let old = pool.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    let said = |condition: &Condition| condition.reason.as_deref() == Some(reasons::NODE_POOL_OF_NO_CLUSTER);
+    let mut status = pool.status.clone().unwrap_or_default();
+    let conditions = match nobodys {
+        Some(why) => {
+            let mut conditions: Vec<Condition> =
+                old.iter().filter(|condition| !condition.is(types::NOT_READY)).cloned().collect();
+            conditions.push(Condition::not_ready(reasons::NODE_POOL_OF_NO_CLUSTER, why.to_string()));
+            status.observed_generation = pool.metadata.generation;
+            conditions
+        }
+        None if old.iter().any(said) => old.iter().filter(|condition| !said(condition)).cloned().collect(),
+        None => return None,
+    };
+    status.conditions = Some(merge(conditions, Some(old), now));
+    serde_json::to_value(status).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_missing_and_takes_back_only_what_it_said() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let mut pool: KafkaNodePool = serde_json::from_value(json!({
+            "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool", "metadata": {"name": "p", "generation": 3},
+            "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"}},
+            "status": {"nodeIds": [7], "conditions": [{"type": "Warning", "status": "True", "reason": "Any"}]},
+        }))
+        .unwrap();
+        assert_eq!(status(&pool, None, now), None);
+        let said = status(&pool, Some(&Nobodys::Unlabelled), now).unwrap();
+        assert_eq!((&said["nodeIds"], &said["observedGeneration"]), (&json!([7]), &json!(3)));
+        assert_eq!(said["conditions"][1]["type"], "NotReady");
+        pool.status = Some(serde_json::from_value(said).unwrap());
+        let taken_back = status(&pool, None, now).unwrap();
+        assert_eq!(taken_back["conditions"].as_array().unwrap().len(), 1);
+        assert_eq!(taken_back["conditions"][0]["reason"], "Any");
+    }
+}

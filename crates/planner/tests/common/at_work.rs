@@ -1,0 +1,223 @@
+//! A cluster on paper whose pods are processes: each trusts and shows what lay in its Secrets when it was started, and
+//! nothing else, however the Secrets change meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use objects::{DesiredObject, Precondition};
+use pki::CertificatePem;
+use planner::kafka::certificates::access::access;
+use planner::kafka::plan::Plan;
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::{World, condition};
+
+/// What the process of a pod was started with.
+#[derive(Clone)]
+pub struct Process {
+    /// Whom it trusts within the cluster, PEM.
+    pub trusted: String,
+    /// The chain that it shows, PEM.
+    pub shown: String,
+}
+
+/// A cluster on paper, at work.
+pub struct AtWork {
+    pub world: World,
+    /// The running processes, by pod.
+    pub processes: BTreeMap<String, Process>,
+    /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
+    pub lost_its_leaf: Option<String>,
+}
+
+pub fn text(secret: &Secret, key: &str) -> Option<String> {
+    Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
+}
+
+fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
+    CertificatePem::new(pem).ders().unwrap()
+}
+
+impl AtWork {
+    /// A cluster that has settled.
+    pub fn settled(world: World) -> Self {
+        let mut cluster = Self { world, processes: BTreeMap::new(), lost_its_leaf: None };
+        cluster.pass();
+        cluster.settle();
+        cluster
+    }
+
+    fn mounted(&self, pod: &str) -> Option<Process> {
+        let secrets = &self.world.observed.secrets;
+        Some(Process {
+            trusted: text(secrets.get("my-trustbundle")?, "cluster-ca.crt")?,
+            shown: text(secrets.get(pod)?, &format!("{pod}.crt"))?,
+        })
+    }
+
+    /// What the pod-set controller and the kubelet do: every listed pod that can mount its Secrets runs.
+    pub fn start_pods(&mut self) {
+        self.world.run_everything();
+        let pods: Vec<String> = self.world.observed.pods.keys().cloned().collect();
+        self.processes.retain(|name, _| pods.contains(name));
+        for pod in pods {
+            if !self.processes.contains_key(&pod)
+                && let Some(process) = self.mounted(&pod)
+            {
+                self.processes.insert(pod.clone(), process);
+            }
+            let ready = if self.processes.contains_key(&pod) { "True" } else { "False" };
+            let live = Arc::make_mut(self.world.observed.pods.get_mut(&pod).unwrap());
+            let condition = &mut live.status.as_mut().unwrap().conditions.as_mut().unwrap()[0];
+            ready.clone_into(&mut condition.status);
+        }
+    }
+
+    /// One pass, carried out whole, and what follows from it.
+    pub fn pass(&mut self) -> Plan {
+        let plan = self.world.plan();
+        self.world.apply(&plan);
+        self.start_pods();
+        self.check();
+        plan
+    }
+
+    /// One pass that ends after so many writes, in the order in which the operator writes.
+    pub fn interrupted_pass(&mut self, writes: usize) {
+        let plan = self.world.plan();
+        let last = |object: &&DesiredObject| {
+            matches!(object.reference.kind.as_str(), "StrimziPodSet" | "Deployment" | "RoleBinding")
+        };
+        let keys = plan.apply.iter().filter(|object| object.precondition != Precondition::None);
+        let plain = || plan.apply.iter().filter(|object| object.precondition == Precondition::None);
+        let order = keys.chain(plain().filter(|object| !last(object))).chain(plain().filter(last));
+        for object in order.take(writes) {
+            self.world.store(object);
+        }
+        self.start_pods();
+        self.check();
+    }
+
+    /// The pod is deleted and comes back as its pod set says.
+    pub fn restart(&mut self, pod: &str) {
+        self.processes.remove(pod);
+        self.world.observed.pods.remove(pod);
+        self.start_pods();
+        self.check();
+    }
+
+    /// The process ends and starts again in the same pod.
+    pub fn restart_container(&mut self, pod: &str) {
+        if let Some(process) = self.mounted(pod) {
+            self.processes.insert(pod.to_owned(), process);
+        }
+        self.check();
+    }
+
+    /// Passes and restarts, one at a time, until nothing is left to do. Returns how many restarts it took.
+    pub fn settle(&mut self) -> usize {
+        for restarts in 0..60 {
+            let plan = self.pass();
+            let Some(first) = plan.restarts.first() else {
+                // What follows from the last restart is seen by the next pass.
+                let plan = self.pass();
+                if !plan.restarts.is_empty() {
+                    continue;
+                }
+                assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
+                return restarts;
+            };
+            self.restart(&first.pod);
+        }
+        panic!("the roll has no end");
+    }
+
+    /// Whether who trusts `trusted` accepts who shows `shown`.
+    pub fn accepts(&self, trusted: &str, shown: &str) -> bool {
+        let mut roots = RootCertStore::empty();
+        for root in ders(trusted) {
+            roots.add(root).unwrap();
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        let chain = ders(shown);
+        let now = u64::try_from(self.world.now.as_second()).unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        verifier.verify_client_cert(&chain[0], &chain[1..], now).is_ok()
+    }
+
+    /// What must hold at every moment.
+    pub fn check(&self) {
+        let (trusts, shows) = self.operator();
+        for (pod, process) in &self.processes {
+            for (peer, other) in &self.processes {
+                if pod == peer {
+                    continue;
+                }
+                assert!(self.accepts(&process.trusted, &other.shown), "{pod} does not accept {peer}");
+                // The agent of the peer reads the new files; and its process may start again at any time.
+                if let Some(mounted) = self.mounted(peer) {
+                    assert!(self.accepts(&process.trusted, &mounted.shown), "{pod} would not accept {peer}");
+                    assert!(self.accepts(&mounted.trusted, &process.shown), "{peer} would not accept {pod}");
+                }
+            }
+            if self.lost_its_leaf.as_ref() != Some(pod)
+                && let Some(mounted) = self.mounted(pod)
+            {
+                assert!(self.accepts(&process.trusted, &mounted.shown), "{pod} does not accept its agent");
+            }
+            assert!(self.accepts(&trusts, &process.shown), "the operator does not accept {pod}");
+            assert!(self.accepts(&process.trusted, &shows), "{pod} does not accept the operator");
+        }
+    }
+
+    /// Whom the operator trusts, and what it shows.
+    fn operator(&self) -> (String, String) {
+        let access = access(&self.world.observed, self.world.now).expect("the operator has nothing to show");
+        (access.trusted, access.certificate)
+    }
+
+    /// How many authorities the pods are told to trust.
+    pub fn trusted_authorities(&self) -> usize {
+        let bundle = text(&self.world.observed.secrets["my-trustbundle"], "cluster-ca.crt").unwrap();
+        bundle.matches("BEGIN CERTIFICATE").count()
+    }
+
+    pub fn delete_secrets(&mut self, names: &[&str]) {
+        for name in names {
+            assert!(self.world.observed.secrets.remove(*name).is_some(), "there is no Secret {name}");
+        }
+    }
+
+    /// An annotation of a Secret, as a number.
+    pub fn generation(&self, secret: &str, annotation: &str) -> i64 {
+        let all = self.world.observed.secrets[secret].metadata.annotations.as_ref().unwrap();
+        all[annotation].parse().unwrap()
+    }
+
+    /// Asserts that every certificate of the cluster comes from the present authority, and that nothing else is trusted.
+    pub fn assert_only_the_present_authority(&self) {
+        let secrets = &self.world.observed.secrets;
+        let authority = text(&secrets["my-cluster-ca-cert"], "ca.crt").unwrap();
+        for process in self.processes.values() {
+            assert_eq!(process.trusted, authority);
+        }
+        for (secret, key) in [
+            ("my-dual-0", "my-dual-0.crt"),
+            ("my-dual-1", "my-dual-1.crt"),
+            ("my-dual-2", "my-dual-2.crt"),
+            ("my-cluster-operator-certs", "cluster-operator.crt"),
+            ("my-entity-topic-operator-certs", "entity-operator.crt"),
+            ("my-entity-user-operator-certs", "entity-operator.crt"),
+        ] {
+            let shown = text(&secrets[secret], key).unwrap();
+            assert!(self.accepts(&authority, &shown), "{secret} is not signed by the present authority");
+        }
+    }
+}

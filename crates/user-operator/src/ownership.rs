@@ -1,0 +1,106 @@
+//! Whose a Secret is, and which names the Secrets of users may have. Pure.
+
+use api::conditions::reasons;
+use api::kafka_user::KafkaUserAuthenticationType;
+use api::{KafkaUser, labels, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+
+use crate::plan::{Problem, authentication};
+use crate::secret::SecretView;
+
+/// Name of the Secret, for users that have one.
+pub fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
+    matches!(
+        authentication(user),
+        Some(KafkaUserAuthenticationType::Tls | KafkaUserAuthenticationType::ScramSha512)
+    )
+    .then(|| format!("{prefix}{}", user.name_any()))
+}
+
+/// Whether a user operator made a Secret for the user of this name.
+pub fn was_made_for(view: &SecretView, name: &str) -> bool {
+    view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
+}
+
+/// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
+/// of the Secret that exists under the name of the user's. One that lost its labels still names its owner.
+pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Problem> {
+    let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
+    let owners = metadata.owner_references.iter().flatten();
+    let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
+    let made_for_users = owned || kind.is_some_and(|kind| kind == "KafkaUser");
+    (!made_for_users).then(|| Problem {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: true,
+    })
+}
+
+/// Whether a Kafka cluster has, or may need, a Secret of this name beside those of its nodes.
+pub fn is_of_the_cluster(cluster: &str, secret: &str) -> bool {
+    names::secrets_of_kafka(cluster).iter().any(|name| name == secret)
+}
+
+/// Why a user cannot have a Secret of this name.
+pub fn of_the_cluster(secret: &str, cluster: &str) -> Problem {
+    Problem {
+        reason: reasons::RESOURCE_CONFLICT,
+        message: format!(
+            "Kafka {cluster} has or needs a Secret {secret} of its own: rename the user, or set STRIMZI_SECRET_PREFIX"
+        ),
+        retry: false,
+    }
+}
+
+/// The pod set of the node whose Secret would have this name: `<cluster>-<pool>` of `<cluster>-<pool>-<number>`.
+pub fn pod_set_of_node<'a>(cluster: &str, secret: &'a str) -> Option<&'a str> {
+    let (pod_set, number) = secret.rsplit_once('-')?;
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    let pool = pod_set.strip_prefix(cluster)?.strip_prefix('-')?;
+    (is_number && !pool.is_empty()).then_some(pod_set)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_was_made_for_something_else_is_not_taken_over() {
+        let bob: KafkaUser = serde_json::from_value(json!({
+            "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
+            "metadata": {"name": "bob", "uid": "of-bob"}, "spec": {"authentication": {"type": "tls"}},
+        }))
+        .unwrap();
+        let secret = |metadata| serde_json::from_value::<ObjectMeta>(metadata).unwrap();
+        let owner = |uid: &str| json!([{"apiVersion": "v", "kind": "KafkaUser", "name": "bob", "uid": uid}]);
+        for ours in
+            [json!({"labels": {"strimzi.io/kind": "KafkaUser"}}), json!({"ownerReferences": owner("of-bob")})]
+        {
+            assert_eq!(refuse_takeover("bob", &secret(ours), &bob), None);
+        }
+        let of_kafka = json!({"labels": {"strimzi.io/kind": "Kafka"}});
+        for strange in [json!({}), of_kafka, json!({"ownerReferences": owner("another")})] {
+            let problem = refuse_takeover("bob", &secret(strange), &bob).unwrap();
+            assert!(problem.message.contains("Secret bob") && problem.retry, "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_cluster_needs_are_known() {
+        for name in ["my-clients-ca", "my-trustbundle", "my-kafka-exporter-certs"] {
+            assert!(is_of_the_cluster("my", name), "{name}");
+            assert!(!is_of_the_cluster("other", name) && !is_of_the_cluster("my", &format!("user-{name}")));
+        }
+        assert_eq!(pod_set_of_node("my", "my-pool-5"), Some("my-pool"));
+        assert_eq!(pod_set_of_node("my", "my-a-b-12"), Some("my-a-b"));
+        for other in ["my-5", "my--5", "my-pool", "my-pool-", "my-pool-5x", "mypool-5", "your-pool-5"] {
+            assert_eq!(pod_set_of_node("my", other), None, "{other}");
+        }
+    }
+}
