@@ -258,3 +258,30 @@ fn a_value_that_only_the_pod_knows_needs_a_restart_and_nothing_at_run_time_hides
     assert_eq!(plan.restarts.len(), 3);
     assert_eq!(plan.admin, [call(None, "num.io.threads", None)]);
 }
+
+#[test]
+fn a_voter_counts_as_caught_up_by_the_time_that_the_resource_gives_it() {
+    let timeout = |world: &World| {
+        let (cluster, _) = planner::kafka::validate::validate(&world.observed).unwrap();
+        planner::kafka::config::server::quorum_fetch_timeout_ms(&cluster)
+    };
+    let mut world = settled();
+    assert_eq!(timeout(&world), 2000, "Kafka's default");
+    wish(&mut world, "controller.quorum.fetch.timeout.ms", Some("9000"));
+    assert_eq!(timeout(&world), 9000);
+}
+
+#[test]
+fn a_heap_that_is_a_share_of_the_memory_reaches_the_agent_without_a_size() {
+    let mut world = World::load("dual-role.input.yaml");
+    let share = json!({"-XX": {"MaxRAMPercentage": "50", "InitialRAMPercentage": "25"}});
+    world.pool(0, |pool| pool["spec"]["jvmOptions"] = share);
+    let plan = world.plan();
+    let text = object(&plan, "ConfigMap", "my-dual-0")["data"]["agent.config"].as_str().unwrap();
+    let agent: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(agent["heap"], Value::Null);
+    assert_eq!(
+        agent["jvmPerformanceOptions"],
+        json!(["-XX:InitialRAMPercentage=25", "-XX:MaxRAMPercentage=50"])
+    );
+}
