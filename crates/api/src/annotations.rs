@@ -96,6 +96,9 @@ pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
 /// Generation of the custom resource an object was made from.
 pub const GENERATION: &str = "strimzi.io/generation";
 
+/// On a node's ConfigMap: names of options that left the resource and that Kafka still has a trace of.
+pub const OPTIONS_TAKEN_OUT: &str = "kastellan.io/options-taken-out";
+
 /// Finalizer of the topic operator on KafkaTopics.
 pub const FINALIZER_TOPIC_OPERATOR: &str = "strimzi.io/topic-operator";
 /// Finalizer on KafkaRebalances made for added and removed brokers.

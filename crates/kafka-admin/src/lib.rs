@@ -25,6 +25,7 @@ pub const MAX_TEXT_BYTES: usize = 0x7fff;
 mod acls;
 mod batch;
 mod bounded;
+mod broker_options;
 mod client;
 mod cluster;
 mod codes;
@@ -46,6 +47,7 @@ mod values;
 mod wire;
 
 pub use acls::{AclBinding, AclFilter, AclOperation, PatternType, Permission, ResourceType};
+pub use broker_options::{BrokerOption, HIDDEN};
 pub use client::Admin;
 pub use cluster::{ClusterDescription, FeatureUpdate, FeatureUpdateKind, Features, Node};
 pub use codes::ErrorCode;

@@ -14,8 +14,6 @@ use std::collections::BTreeMap;
 use common::{World, condition, object};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
-use planner::kafka::observed::ConfigSource;
-use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;
 use serde_json::{Value, json};
@@ -78,6 +76,10 @@ fn an_idle_pass_changes_nothing() {
     assert_eq!(again.waiting_for, settled.waiting_for);
     assert_eq!(again.nodes, settled.nodes);
     assert_eq!(again.apply.len(), settled.apply.len());
+    assert_eq!(again.options, settled.options);
+    // Only whether the brokers still run with their options is looked at, in every round.
+    assert!(again.look_at_options && !settled.look_at_options);
+    let again = Plan { look_at_options: false, ..again };
     assert!(again == settled);
     assert!(again.restarts.is_empty() && again.admin.is_empty() && again.delete.is_empty());
 }
@@ -107,63 +109,6 @@ fn a_controller_without_a_volume_comes_back_as_the_voter_it_was() {
     let settled = world.settle();
     assert_eq!(before, 0);
     assert_eq!(agent(&settled, "my-dual-0")["initialControllers"].as_str().unwrap().split(',').count(), 3);
-}
-
-#[test]
-fn an_option_that_kafka_changes_live_restarts_nothing() {
-    let mut world = World::load("dual-role.input.yaml");
-    let before = world.settle();
-    world.kafka(|kafka| kafka["spec"]["kafka"]["config"]["num.io.threads"] = json!(12));
-    let view = world.observed.view.as_mut().unwrap();
-    for broker in 0..3 {
-        let now = ConfigView { value: Some("8".to_owned()), source: ConfigSource::Default };
-        view.broker_configs.insert(broker, BTreeMap::from([("num.io.threads".to_owned(), now)]));
-    }
-    let plan = world.plan();
-    assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
-    let changes = BTreeMap::from([("num.io.threads".to_owned(), Some("12".to_owned()))]);
-    assert_eq!(plan.admin, [AdminCall::AlterBrokerConfig { broker: None, changes }]);
-    assert_ne!(plan.live_config_fingerprint, before.live_config_fingerprint);
-    // Taken away again, it goes back to Kafka's default.
-    world.kafka(|kafka| {
-        drop(kafka["spec"]["kafka"]["config"].as_object_mut().unwrap().remove("num.io.threads"));
-    });
-    for options in world.observed.view.as_mut().unwrap().broker_configs.values_mut() {
-        let now = ConfigView { value: Some("12".to_owned()), source: ConfigSource::DynamicDefault };
-        options.insert("num.io.threads".to_owned(), now);
-    }
-    let changes = BTreeMap::from([("num.io.threads".to_owned(), Some("8".to_owned()))]);
-    assert_eq!(world.plan().admin, [AdminCall::AlterBrokerConfig { broker: None, changes }]);
-}
-
-#[test]
-fn a_change_at_run_time_is_done_when_the_brokers_run_with_it_and_not_before() {
-    let mut world = World::load("dual-role.input.yaml");
-    world.settle();
-    world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["config"]["num.io.threads"] = json!(12);
-        kafka["metadata"]["generation"] = json!(2);
-    });
-    let generation = |plan: &Plan| plan.status.kafka.as_ref().unwrap()["observedGeneration"].clone();
-    let run_with = |world: &mut World, threads: &str| {
-        for broker in 0..3 {
-            let now = ConfigView { value: Some(threads.to_owned()), source: ConfigSource::DynamicDefault };
-            let options = BTreeMap::from([("num.io.threads".to_owned(), now)]);
-            world.observed.view.as_mut().unwrap().broker_configs.insert(broker, options);
-        }
-    };
-    let unknown = world.plan();
-    assert!(condition(&unknown, "Ready").is_some(), "it serves on meanwhile");
-    assert_eq!((generation(&unknown), unknown.requeue_seconds.is_some()), (json!(1), true));
-    run_with(&mut world, "8");
-    let told = world.plan();
-    assert_eq!((generation(&told), told.requeue_seconds.is_some()), (json!(1), true));
-    run_with(&mut world, "12");
-    let done = world.plan();
-    assert_eq!((generation(&done), done.requeue_seconds), (json!(2), None));
-    // A Kafka that does not answer is not known to run with it.
-    world.observed.view = None;
-    assert_eq!(generation(&world.plan()), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Answers what a plan asks for: out of Kubernetes, of Kafka, and with keys made for it. No policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use operator_runtime::watch::ObjectRef;
 use super::admin_clients::{Clients, Nodes};
 use super::late_answers::Asking;
 use super::observe::Observer;
-use super::{dry_run, kafka_calls, key_making, roll_calls};
+use super::{dry_run, kafka_calls, key_making, option_calls, roll_calls};
 use planner::kafka::need::{Answer, Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
 use planner::kafka::pod_state;
@@ -32,7 +32,7 @@ pub struct Answers {
     /// Which brokers hold replicas.
     replicas: Asking<(), BTreeSet<i32>>,
     /// With which options the brokers run.
-    configs: Asking<BTreeSet<i32>, BrokerConfigs>,
+    configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
 }
@@ -104,10 +104,12 @@ impl Answers {
                 let question = async move { kafka_calls::brokers_with_replicas(&admin).await };
                 self.replicas.answer(key, (), question).await.map(Answer::BrokersWithReplicas)
             }
-            Need::BrokerConfigs(brokers) => {
-                let (admin, asked) = (self.brokers(key, observed)?, brokers.clone());
-                let question = async move { kafka_calls::broker_configs(&admin, &asked).await };
-                self.configs.answer(key, brokers.clone(), question).await.map(Answer::BrokerConfigs)
+            Need::BrokerConfigs(pods) => {
+                let admin = self.brokers(key, observed)?;
+                let brokers: BTreeSet<i32> = pods.keys().copied().collect();
+                let question =
+                    async move { Ok::<_, Silence>(option_calls::broker_options(&admin, &brokers).await) };
+                self.configs.answer(key, pods.clone(), question).await.map(Answer::BrokerConfigs)
             }
             Need::Roll(pods) => {
                 let of =

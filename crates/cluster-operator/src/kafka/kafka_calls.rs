@@ -3,17 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, FeatureUpdate, FeatureUpdateKind,
-    KafkaError, Outcomes, TopicDescription,
-};
+use kafka_admin::{Admin, AdminError, FeatureUpdate, FeatureUpdateKind, KafkaError, TopicDescription};
 use thiserror::Error;
 
+use super::option_calls;
 use planner::kafka::admin_call::AdminCall;
+use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::kafka::observed::BrokerConfigs;
-use planner::kafka::observed::ConfigSource;
-use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::QuorumView;
 
@@ -112,31 +108,6 @@ fn members(replicas: &[kafka_admin::QuorumReplica]) -> BTreeMap<i32, String> {
         .collect()
 }
 
-/// The configuration of each of these brokers; those that did not answer are left out.
-pub async fn broker_configs(admin: &Admin, brokers: &BTreeSet<i32>) -> Result<BrokerConfigs, Error> {
-    let resources: Vec<ConfigResource> = brokers.iter().map(|id| ConfigResource::Broker(*id)).collect();
-    let answers = admin
-        .describe_configs(resources, ConfigSelection::All)
-        .await
-        .map_err(call("read the configuration of the brokers"))?;
-    let mut found = BTreeMap::new();
-    for (resource, answer) in answers {
-        let (ConfigResource::Broker(id), Ok(entries)) = (resource, answer) else { continue };
-        let options = entries.into_iter().map(|(name, entry)| {
-            let source = match entry.source {
-                kafka_admin::ConfigSource::DynamicBroker => ConfigSource::DynamicBroker,
-                kafka_admin::ConfigSource::DynamicDefaultBroker => ConfigSource::DynamicDefault,
-                kafka_admin::ConfigSource::StaticBroker => ConfigSource::StaticFile,
-                kafka_admin::ConfigSource::Default => ConfigSource::Default,
-                _ => ConfigSource::Other,
-            };
-            (name, ConfigView { value: entry.value, source })
-        });
-        found.insert(id, options.collect());
-    }
-    Ok(found)
-}
-
 /// Brokers that hold at least one replica.
 pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error> {
     let topics: BTreeMap<String, TopicDescription> =
@@ -145,47 +116,32 @@ pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error
     Ok(partitions.flat_map(|partition| partition.replicas.iter().copied()).collect())
 }
 
-/// Makes one call.
-pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<(), Error> {
+/// Makes one call. The answer holds the changes of options that Kafka refused, and why: those are not errors, the next
+/// plan knows another way.
+pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionChange, String>, Error> {
     match wanted {
         AdminCall::AlterBrokerConfig { broker, changes } => {
-            let resource = broker.map_or(ConfigResource::ClusterDefault, ConfigResource::Broker);
-            let changes = changes.iter().map(|(name, value)| match value {
-                Some(value) => ConfigChange::set(name, value),
-                None => ConfigChange::delete(name),
-            });
-            let action = match broker {
-                Some(id) => format!("change the configuration of broker {id}"),
-                None => "change the configuration of all brokers".to_owned(),
-            };
-            let changes = BTreeMap::from([(resource, changes.collect())]);
-            let outcomes = admin.incremental_alter_configs(changes, false).await.map_err(call(&action))?;
-            refused(&action, outcomes)
+            return option_calls::alter(admin, *broker, changes).await;
         }
         AdminCall::UpdateMetadataVersion { version, level, downgrade } => {
             let kind = if *downgrade { FeatureUpdateKind::SafeDowngrade } else { FeatureUpdateKind::Upgrade };
             let update = FeatureUpdate { name: "metadata.version".to_owned(), level: *level, kind };
             let action = format!("set the metadata version to {version}");
-            admin.update_features(vec![update], false).await.map_err(call(&action))
+            admin.update_features(vec![update], false).await.map_err(call(&action))?;
         }
         AdminCall::UnregisterBroker { broker } => {
-            admin.unregister_broker(*broker).await.map_err(call(&format!("unregister broker {broker}")))
+            let action = format!("unregister broker {broker}");
+            admin.unregister_broker(*broker).await.map_err(call(&action))?;
         }
         AdminCall::RemoveVoter { controller, directory_id } => {
             let action = format!("remove controller {controller} from the quorum");
             let directory = uuid(&action, directory_id)?;
-            admin.remove_raft_voter(*controller, directory).await.map_err(call(&action))
+            admin.remove_raft_voter(*controller, directory).await.map_err(call(&action))?;
         }
     }
+    Ok(BTreeMap::new())
 }
 
 fn uuid(action: &str, id: &str) -> Result<kafka_admin::Uuid, Error> {
     kafka_admin::parse_uuid(id).ok_or_else(|| Error::NoUuid { action: action.to_owned(), id: id.to_owned() })
-}
-
-fn refused<K>(action: &str, outcomes: Outcomes<K>) -> Result<(), Error> {
-    for outcome in outcomes.into_values() {
-        outcome.map_err(|source| Error::Refused { action: action.to_owned(), source })?;
-    }
-    Ok(())
 }

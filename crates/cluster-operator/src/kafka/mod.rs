@@ -8,6 +8,7 @@ pub mod kafka_calls;
 pub mod key_making;
 pub mod late_answers;
 pub mod observe;
+pub mod option_calls;
 pub mod reconcile;
 pub mod restart_pods;
 pub mod roll_calls;

@@ -1,6 +1,6 @@
 //! One pass over one Kafka resource: `observe → complete the plan → carry it out → write`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,13 +19,15 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
-use super::{apply, kafka_calls, restart_pods};
+use super::{apply, kafka_calls, option_calls, restart_pods};
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
+use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::need::{Completion, Endless};
-use planner::kafka::observed::{Observed, RefusedCall};
+use planner::kafka::observed::Observed;
 use planner::kafka::plan::{Occasion, Plan, StatusPlan};
 use planner::kafka::status;
 
@@ -69,12 +71,10 @@ impl Error {
 /// What a process remembers of a cluster from pass to pass. Nothing that cannot be lost: a new process does without.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Fingerprint of the options that were last compared with the brokers.
-    compared: Option<String>,
+    /// What former passes found out about the options of brokers.
+    options: OptionMemory,
     /// UIDs of pods that were deleted and that the watch still shows.
     restarted: BTreeSet<String>,
-    /// What Kafka refused, and the fingerprint of the options that it was told at that time.
-    refused: (String, Vec<RefusedCall>),
     /// What was announced and lasts.
     announced: BTreeSet<(String, Timestamp)>,
 }
@@ -164,7 +164,6 @@ impl Reconciler {
         self.announce(key, &observed, &plan);
         match self.carry_out(key, &observed, &plan).await {
             Ok(()) => {
-                self.note_options(key, &observed, &plan);
                 apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in &plan.waiting_for {
                     tracing::debug!(cluster = %key, reason, "waiting");
@@ -188,10 +187,10 @@ impl Reconciler {
         observed.pod_errors = self.pod_errors.of_namespace(&key.namespace);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
-        (observed.compared, observed.restarted, observed.refused_calls) = self.memory(|memories| {
+        (observed.options, observed.restarted) = self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
             memory.restarted.retain(|uid| live.contains(uid));
-            (memory.compared.clone(), memory.restarted.clone(), memory.refused.1.clone())
+            (memory.options.clone(), memory.restarted.clone())
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok(observed)
@@ -224,42 +223,71 @@ impl Reconciler {
         if refused.is_empty() { Ok(()) } else { Err(Error::Kafka(refused.join("; "))) }
     }
 
-    /// Makes the calls of a plan, and returns what Kafka refused.
+    /// Makes the calls of a plan, and returns what failed. What Kafka refuses to change at run time is no failure: the next
+    /// plan knows another way.
     async fn tell_kafka(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Vec<String> {
-        let mut refused = Vec::new();
-        if plan.admin.is_empty() {
-            return refused;
-        }
-        let admin = match self.answers.brokers(key, observed) {
-            Ok(admin) => admin,
-            Err(silence) => return vec![format!("cannot change Kafka: {silence}")],
-        };
-        for call in &plan.admin {
-            tracing::info!(cluster = %key, ?call, "changing Kafka");
-            let outcome = kafka_calls::make(&admin, call).await.map_err(|error| error.to_string());
-            self.memory(|memories| {
-                let memory = memories.entry(key.clone()).or_default();
-                if memory.refused.0 != plan.live_config_fingerprint {
-                    memory.refused = (plan.live_config_fingerprint.clone(), Vec::new());
+        let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
+        if !plan.admin.is_empty() {
+            match self.answers.brokers(key, observed) {
+                Ok(admin) => {
+                    for call in &plan.admin {
+                        tracing::info!(cluster = %key, ?call, "changing Kafka");
+                        match kafka_calls::make(&admin, call).await {
+                            Ok(more) => refusals.extend(more),
+                            Err(error) => failed.push(error.to_string()),
+                        }
+                    }
                 }
-                memory.refused.1.retain(|known| !known.call.takes_the_place_of(call));
-                if let Err(why) = &outcome {
-                    memory.refused.1.push(RefusedCall { call: call.clone(), why: why.clone() });
-                }
-            });
-            refused.extend(outcome.err());
+                Err(silence) => failed.push(format!("cannot change Kafka: {silence}")),
+            }
         }
-        refused
+        if failed.is_empty() {
+            self.tell_what_was_undone(key, observed, plan, &refusals);
+        }
+        self.remember_options(key, plan, refusals, failed.is_empty());
+        failed
     }
 
-    /// After all that Kafka should be told was told: remembers that its options need no comparison until they change.
-    fn note_options(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) {
-        let Some(view) = observed.view.as_ref().filter(|_| !plan.nodes.is_empty()) else { return };
-        let mut brokers = plan.nodes.iter().filter(|node| node.broker);
-        // A broker that restarts may run with what its file said.
-        if plan.restarts.is_empty() && brokers.all(|node| view.broker_configs.contains_key(&node.id)) {
-            let fingerprint = plan.live_config_fingerprint.clone();
-            self.memory(|memories| memories.entry(key.clone()).or_default().compared = Some(fingerprint));
+    /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
+    /// that is wrong, knows nothing of them.
+    fn remember_options(
+        &self,
+        key: &ObjectRef,
+        plan: &Plan,
+        refusals: BTreeMap<OptionChange, String>,
+        told: bool,
+    ) {
+        if plan.nodes.is_empty() {
+            return;
+        }
+        for (change, why) in &refusals {
+            tracing::warn!(cluster = %key, ?change, why, "Kafka refused to change an option at run time");
+        }
+        let mut options = plan.options.clone();
+        options.refused.extend(refusals);
+        if !told {
+            options.settled = None;
+        }
+        self.memory(|memories| memories.entry(key.clone()).or_default().options = options);
+    }
+
+    /// Tells of the run-time values of other people's that were taken away.
+    fn tell_what_was_undone(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        plan: &Plan,
+        refusals: &BTreeMap<OptionChange, String>,
+    ) {
+        for value in &plan.undone {
+            let mut refused = refusals.keys();
+            if refused.any(|change| change.option == value.option && change.broker == value.broker) {
+                continue;
+            }
+            tracing::warn!(cluster = %key, %value, "undid what was set in Kafka itself");
+            if let Some(note) = option_calls::undone(observed, plan, value) {
+                self.events.publish(note);
+            }
         }
     }
 

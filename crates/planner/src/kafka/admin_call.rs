@@ -56,20 +56,3 @@ pub enum AdminCall {
         directory_id: String,
     },
 }
-
-impl AdminCall {
-    /// Whether this call changes the same thing as another one.
-    pub fn takes_the_place_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::AlterBrokerConfig { broker, .. }, Self::AlterBrokerConfig { broker: of, .. }) => {
-                broker == of
-            }
-            (Self::UpdateMetadataVersion { .. }, Self::UpdateMetadataVersion { .. }) => true,
-            (Self::UnregisterBroker { broker }, Self::UnregisterBroker { broker: other }) => broker == other,
-            (Self::RemoveVoter { controller, .. }, Self::RemoveVoter { controller: other, .. }) => {
-                controller == other
-            }
-            _ => false,
-        }
-    }
-}

@@ -30,8 +30,9 @@ pub enum Need {
     Kafka,
     /// Which brokers hold replicas. Answer: [`Answer::BrokersWithReplicas`].
     BrokersWithReplicas,
-    /// With which options these brokers run. Answer: [`Answer::BrokerConfigs`].
-    BrokerConfigs(BTreeSet<i32>),
+    /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
+    /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`].
+    BrokerConfigs(BTreeMap<i32, String>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`].
     Roll(Pods),

@@ -10,11 +10,12 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::admin_call::AdminCall;
 use super::need::{Admission, Need, Silence};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
 use pki::Material;
+
+use super::config::live::memory::OptionMemory;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -50,8 +51,8 @@ pub struct Observed {
     pub storage_classes: BTreeMap<String, Option<bool>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
-    /// Fingerprint of the options that change at run time with which the brokers were last seen to run.
-    pub compared: Option<String>,
+    /// What former passes found out about the options that change at run time.
+    pub options: OptionMemory,
     /// What was made for the material requests of this pass, by identifier.
     pub made: BTreeMap<String, Material>,
     /// What the safety of a restart depends on, as Kafka says it; `None`: it was not asked or did not answer.
@@ -64,8 +65,6 @@ pub struct Observed {
     pub restarted: BTreeSet<String>,
     /// Why pods of the cluster could not be created, by name.
     pub pod_errors: BTreeMap<String, String>,
-    /// What Kafka refused when it was told last.
-    pub refused_calls: Vec<RefusedCall>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
@@ -102,15 +101,6 @@ impl Other {
             owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
         }
     }
-}
-
-/// A call that Kafka refused. It is remembered until Kafka takes a call in its place, or nothing asks for it any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedCall {
-    /// The call.
-    pub call: AdminCall,
-    /// What Kafka said.
-    pub why: String,
 }
 
 /// The part of the operator's settings that plans depend on.
@@ -206,7 +196,8 @@ pub struct KafkaView {
     pub broker_configs: BrokerConfigs,
 }
 
-/// Options of brokers, by node id and name.
+/// Options of brokers, by node id and name: every option that can change at run time, and of the others those that were
+/// changed all the same.
 pub type BrokerConfigs = BTreeMap<i32, BTreeMap<String, ConfigView>>;
 
 /// The metadata quorum.
@@ -220,27 +211,23 @@ pub struct QuorumView {
     pub observers: BTreeMap<i32, String>,
 }
 
-/// One option of a broker as it is now.
+/// One option of a broker as it is now. The first of the layers that says something is in force, once the broker has
+/// applied it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigView {
-    /// `None` for secrets and unset options.
+    /// The value in force as Kafka writes it; `None` for secrets and unset options.
     pub value: Option<String>,
-    /// Where the value comes from.
-    pub source: ConfigSource,
+    /// Set at run time on this broker, as it was written.
+    pub on_broker: Option<String>,
+    /// Set at run time for all brokers, as it was written.
+    pub everywhere: Option<String>,
+    /// In the file that the broker was started with.
+    pub in_file: Option<String>,
 }
 
-/// Where the value of an option comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// Changed at run time on this broker.
-    DynamicBroker,
-    /// Changed at run time for all brokers.
-    DynamicDefault,
-    /// From `server.properties`.
-    StaticFile,
-    /// Kafka's default.
-    #[default]
-    Default,
-    /// Anything else.
-    Other,
+impl ConfigView {
+    /// Whether something was set at run time.
+    pub fn is_changed(&self) -> bool {
+        self.on_broker.is_some() || self.everywhere.is_some()
+    }
 }

@@ -13,6 +13,7 @@ use super::certificates::{self, Certificates, NodeCertificate};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live;
+use super::config::live::memory::{OptionMemory, Override};
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -68,9 +69,12 @@ pub struct Plan {
     pub waiting_for: Vec<String>,
     /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
     pub failure: Option<String>,
-    /// Fingerprint of every option that can change without a restart. While it is the one that was last compared
-    /// with Kafka, there is no need to ask the brokers for their configuration again.
-    pub live_config_fingerprint: String,
+    /// Whether the options of the brokers are to be looked at: it is time, and they are not known yet.
+    pub look_at_options: bool,
+    /// Run-time values set by other people that `admin` takes away, for events.
+    pub undone: Vec<Override>,
+    /// What the next pass should know about the options that change at run time: [`Observed::options`].
+    pub options: OptionMemory,
 }
 
 /// An event to publish. Its text never holds keys or passwords.
@@ -246,7 +250,10 @@ fn complete(
     now: Timestamp,
 ) -> Plan {
     let settings = observed.settings.as_ref();
-    let mut plan = Plan { live_config_fingerprint: live::live_fingerprint(cluster), ..Plan::default() };
+    let mut live = live::plan(cluster, observed, now);
+    let mut plan = Plan { look_at_options: live.look, ..Plan::default() };
+    plan.undone = std::mem::take(&mut live.undone);
+    warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
     if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
@@ -269,7 +276,7 @@ fn complete(
         for wanted in claim::of_node(cluster, node) {
             plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes));
         }
-        plan.apply.push(config_map::node(cluster, node));
+        plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
     plan.needs.extend(classes.into_iter().map(Need::StorageClass));
     let mut progress = Progress::default();
@@ -291,7 +298,9 @@ fn complete(
                     continue;
                 }
             }
-            look_at_pod(cluster, node, &desired, observed, &mut plan, &mut progress, now);
+            let options = live.restarts.get(id).map(Vec::as_slice).unwrap_or_default();
+            let restart = restart_of(cluster, node, &desired, options, observed);
+            look_at_pod(cluster, node, restart, observed, &mut plan, &mut progress, now);
             plan.nodes.push(planned(cluster, node));
             pods.push(desired);
         }
@@ -309,21 +318,27 @@ fn complete(
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = orphans::of(cluster, observed, &plan.apply);
     if let Some(view) = &observed.view {
-        plan.admin = admin_calls(cluster, view, observed, &plan);
-        let compared = observed.compared.as_ref() == Some(&plan.live_config_fingerprint);
-        if view.broker_configs.is_empty() && !view.active_brokers.is_empty() && !compared {
-            plan.needs.push(Need::BrokerConfigs(view.active_brokers.clone()));
+        plan.admin = std::mem::take(&mut live.calls);
+        plan.admin.extend(admin_calls(cluster, view, observed, &plan));
+        let brokers = broker_pods(&plan, view, observed);
+        if live.look && !brokers.is_empty() {
+            plan.needs.push(Need::BrokerConfigs(brokers));
         }
     } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
         && progress.waiting_for.is_empty()
     {
         progress.waiting_for.push("Kafka has not answered yet".to_owned());
     }
-    if progress.waiting_for.is_empty() && !runs_with_its_options(cluster, observed, &plan) {
+    if progress.waiting_for.is_empty() && !live.settled {
         progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
-        // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-        plan.requeue_seconds = observed.view.is_some().then_some(COMPARE_AGAIN_SECONDS);
     }
+    // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
+    plan.requeue_seconds = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
+    if !plan.restarts.is_empty() {
+        // A broker that restarts may run with something else than before.
+        live.memory.settled = None;
+    }
+    plan.options = live.memory;
     let outcome = roll::decide(cluster, &plan.restarts, &desired, observed, now);
     plan.needs.extend(outcome.needs);
     plan.needs.retain(|need| observed.silence(need).is_none());
@@ -343,14 +358,10 @@ fn complete(
     plan
 }
 
-/// Whether every broker is known to run with the wanted values of the options that change at run time.
-fn runs_with_its_options(cluster: &Cluster, observed: &Observed, plan: &Plan) -> bool {
-    if observed.compared.as_ref() == Some(&plan.live_config_fingerprint) {
-        return true;
-    }
-    let Some(view) = &observed.view else { return false };
-    cluster.broker_ids().iter().all(|broker| view.broker_configs.contains_key(broker))
-        && !plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }))
+/// The pods of the brokers that are up, by node id: what their options are is told of these alone.
+fn broker_pods(plan: &Plan, view: &KafkaView, observed: &Observed) -> BTreeMap<i32, String> {
+    let brokers = plan.nodes.iter().filter(|node| view.active_brokers.contains(&node.id));
+    brokers.filter_map(|node| Some((node.id, observed.pods.get(&node.pod)?.metadata.uid.clone()?))).collect()
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
@@ -365,6 +376,20 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
     }
 }
 
+/// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
+fn restart_of(
+    cluster: &Cluster,
+    node: Node<'_>,
+    desired: &Value,
+    options: &[String],
+    observed: &Observed,
+) -> Option<Restart> {
+    let name = cluster.pod_name(node);
+    let live = observed.pods.get(&name).filter(|pod| pod.metadata.deletion_timestamp.is_none())?;
+    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
+    restart_reasons::with_options(restart, node.id, &name, options)
+}
+
 /// Whether a pod is not there and was never asked for.
 fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
@@ -376,7 +401,7 @@ fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> boo
 fn look_at_pod(
     cluster: &Cluster,
     node: Node<'_>,
-    desired: &Value,
+    restart: Option<Restart>,
     observed: &Observed,
     plan: &mut Plan,
     progress: &mut Progress,
@@ -394,7 +419,6 @@ fn look_at_pod(
         progress.waiting_for.push(format!("pod {name} is stopping"));
         return;
     }
-    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
     if let Some(restart) = restart {
         progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
         plan.restarts.push(restart);
@@ -492,7 +516,7 @@ fn is_available(deployment: &Deployment) -> bool {
 }
 
 fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
-    let mut calls = live::calls(cluster, view);
+    let mut calls = Vec::new();
     let model = cluster.version.model();
     let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
     // The metadata version moves only when every node runs what it should.

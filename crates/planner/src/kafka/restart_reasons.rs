@@ -83,6 +83,18 @@ pub fn of_pod(
     (!reasons.is_empty()).then_some(Restart { node: node.id, pod, reasons, notes })
 }
 
+/// The restart with the options that need one, which the pod's annotations do not show: the broker itself tells.
+pub fn with_options(restart: Option<Restart>, node: i32, pod: &str, options: &[String]) -> Option<Restart> {
+    if options.is_empty() {
+        return restart;
+    }
+    let none = || Restart { node, pod: pod.to_owned(), reasons: BTreeSet::new(), notes: Vec::new() };
+    let mut restart = restart.unwrap_or_else(none);
+    restart.reasons.insert(RestartReason::ConfigChangeRequiresRestart);
+    restart.notes.extend(options.iter().cloned());
+    Some(restart)
+}
+
 /// Whether the annotation on the pod, or a former one on its pod set, asks for a restart of this very pod.
 fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observed) -> bool {
     if annotations::is_true(live.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {

@@ -9,12 +9,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::cluster::{Cluster, Warning};
+use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods, Silence, SilenceKind};
 use super::observed::Observed;
 use super::pod_state;
 use super::restart::Restart;
 use super::roll_order::{self, Decision, RollKafka, RollNode};
-use super::roll_rules::{DEFAULT_FETCH_TIMEOUT_MS, Rules};
+use super::roll_rules::Rules;
 
 /// A wait that is over sooner is a part of every roll and is not announced.
 const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
@@ -103,7 +104,7 @@ pub fn decide(
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, fetch_timeout(cluster)));
+    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -250,11 +251,6 @@ fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
         Some(silence) => Ok(RollKafka::silent(silence)),
         None => Err(need),
     }
-}
-
-fn fetch_timeout(cluster: &Cluster) -> i64 {
-    let configured = cluster.config.get("controller.quorum.fetch.timeout.ms");
-    configured.and_then(|text| text.trim().parse().ok()).unwrap_or(DEFAULT_FETCH_TIMEOUT_MS)
 }
 
 /// Since when the roll waits: what it waits for may change meanwhile.

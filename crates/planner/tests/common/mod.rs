@@ -18,7 +18,10 @@ use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
+use planner::kafka::config::live::memory::{OptionMemory, Settled};
+use planner::kafka::config::model::{self, Scope};
 use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind, complete};
+use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
@@ -165,7 +168,8 @@ impl World {
         }
         // What it told Kafka was done.
         if !plan.nodes.is_empty() {
-            self.observed.compared = Some(plan.live_config_fingerprint.clone());
+            let told = Settled { fingerprint: plan.options.about.clone(), at: self.now };
+            self.observed.options = OptionMemory { settled: Some(told), ..plan.options.clone() };
         }
         if let Some(status) = &plan.status.kafka {
             self.kafka(|kafka| kafka["status"] = status.clone());
@@ -253,6 +257,32 @@ impl World {
     pub fn restart(&mut self, name: &str) {
         self.observed.pods.remove(name);
         self.run_everything();
+    }
+
+    /// The brokers tell their options: what their ConfigMaps say, Kafka's defaults, and these.
+    pub fn tell_options(&mut self, changed: &[(&str, ConfigView)]) {
+        let view = self.observed.view.as_mut().unwrap();
+        view.broker_configs.clear();
+        for pod in self.observed.pods.values() {
+            let (name, labels) = (pod.metadata.name.as_ref().unwrap(), pod.metadata.labels.as_ref().unwrap());
+            if labels[api::labels::BROKER_ROLE] != "true" {
+                continue;
+            }
+            let map = &self.observed.config_maps[name];
+            let file = api::properties::parse(&map.data.as_ref().unwrap()["server.config"]);
+            let options = &model::of("4.3.1").options;
+            let live = options.iter().filter(|(_, option)| option.scope == Scope::ClusterWide);
+            let mut told: BTreeMap<String, ConfigView> = live
+                .map(|(option, known)| {
+                    let in_file = file.get(option).cloned();
+                    let value = in_file.clone().or_else(|| known.default.clone());
+                    (option.clone(), ConfigView { value, in_file, ..ConfigView::default() })
+                })
+                .collect();
+            told.extend(changed.iter().map(|(option, view)| ((*option).to_owned(), view.clone())));
+            let id = name.rsplit_once('-').unwrap().1.parse().unwrap();
+            view.broker_configs.insert(id, told);
+        }
     }
 
     /// One pass, all pods run; one more, so that the status says so. Returns the last plan.

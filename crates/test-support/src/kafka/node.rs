@@ -57,6 +57,18 @@ impl Blueprint {
     }
 }
 
+/// What follows in a node's file are the lines of a test's own; the last of equal names wins.
+const FURTHER: &str = "# further lines\n";
+
+fn text_of(lines: &[(String, String)]) -> String {
+    let mut text = String::new();
+    for (key, value) in lines {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{key}={value}");
+    }
+    text
+}
+
 /// A Kafka process. Killed when dropped.
 #[derive(Debug)]
 pub struct KafkaNode {
@@ -205,6 +217,14 @@ impl KafkaNode {
         Ok(())
     }
 
+    /// Puts other lines in the place of [`KafkaOptions::config`]. They count from the next start.
+    pub fn set_config(&self, lines: &[(String, String)]) -> anyhow::Result<()> {
+        let path = self.config_path();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let (usual, _) = text.split_once(FURTHER).context("the file has no further lines")?;
+        write(&path, &format!("{usual}{FURTHER}{}", text_of(lines)))
+    }
+
     /// Starts it again on the same ports and data, and waits until it serves.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let java = self.java.clone().context("a node that was never started cannot start again")?;
@@ -325,12 +345,7 @@ impl KafkaNode {
             lines.push(("authorizer.class.name".to_owned(), class));
             lines.push(("super.users".to_owned(), users.join(";")));
         }
-        lines.extend(plan.options.config.iter().cloned());
-        let mut text = String::new();
-        for (key, value) in lines {
-            let _ = writeln!(text, "{key}={value}");
-        }
-        text
+        format!("{}{FURTHER}{}", text_of(&lines), text_of(&plan.options.config))
     }
 
     fn tls_properties(&self) -> Vec<(String, String)> {

@@ -1,18 +1,66 @@
 //! Options that change at run time: what Kafka must be told so that it runs with what the resource says.
 
-use std::collections::BTreeMap;
+pub mod memory;
+mod option;
+mod overrides;
+pub mod taken_out;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fingerprint;
 use crate::kafka::admin_call::AdminCall;
-use crate::kafka::cluster::{Cluster, Node};
-use crate::kafka::observed::{ConfigSource, ConfigView, KafkaView};
+use crate::kafka::cluster::{Cluster, Node, Warning};
+use crate::kafka::observed::{BrokerConfigs, Observed};
 
+use self::memory::{OptionMemory, Override, Settled};
+use self::option::{Goal, Look, Steps};
 use super::model::Model;
 use super::server;
 
+/// How long a look at the brokers' options counts. A periodic pass comes later than that, so each of them looks.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+/// How long brokers may take to take up what Kafka has stored.
+const TIME_TO_TAKE_UP: SignedDuration = SignedDuration::from_secs(10);
+
+/// Everything about the options that change at run time.
+#[derive(Debug, Default)]
+pub struct LivePlan {
+    /// Fingerprint of the wanted ones.
+    pub fingerprint: String,
+    /// Whether the brokers' options should be looked at before this plan is carried out.
+    pub look: bool,
+    /// Changes at run time.
+    pub calls: Vec<AdminCall>,
+    /// Brokers that have to restart for an option, and why, in words.
+    pub restarts: BTreeMap<i32, Vec<String>>,
+    /// Options that left the resource and have not left Kafka yet.
+    pub taken_out: BTreeSet<String>,
+    /// Run-time values set by other people that the calls take away.
+    pub undone: Vec<Override>,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// Whether every broker runs with the wanted options.
+    pub settled: bool,
+    /// Whether something changes without an event that would tell.
+    pub look_again: bool,
+    /// What the next pass should know.
+    pub memory: OptionMemory,
+}
+
+/// Options that all nodes are to have with the same value and that Kafka can change at run time. A value that the pod
+/// resolves is known only to the pod, and what only some nodes are to have needs their files: both need a restart.
+fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
+    let mut options = server::shared_options(cluster);
+    options.retain(|name, value| model.is_live(name) && !value.contains("${"));
+    options
+}
+
 /// Fingerprint of everything in the configuration of a node that needs a restart to change.
 pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
-    let model = cluster.version.model();
+    let live = live_options(cluster, cluster.version.model());
     let mut text = String::new();
     for line in server::fixed(cluster, node).lines() {
         // Where a node first looks for the quorum; later it knows the voters. A controller more restarts nobody.
@@ -21,12 +69,9 @@ pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
             text.push('\n');
         }
     }
-    for (name, value) in server::user_options(cluster) {
-        if !model.is_live(name) {
-            text.push_str(name);
-            text.push('=');
-            text.push_str(value);
-            text.push('\n');
+    for (name, value) in server::options_of(cluster, node) {
+        if live.get(name) != Some(&value) {
+            add(&mut text, name, value);
         }
     }
     let agent = super::agent::config(cluster, node);
@@ -37,14 +82,10 @@ pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
 }
 
 /// Fingerprint of every option that can change at run time.
-pub fn live_fingerprint(cluster: &Cluster) -> String {
-    let model = cluster.version.model();
+fn live_fingerprint(cluster: &Cluster, live: &BTreeMap<&str, &str>) -> String {
     let mut text = String::new();
-    for (name, value) in server::user_options(cluster).into_iter().filter(|(name, _)| model.is_live(name)) {
-        text.push_str(name);
-        text.push('=');
-        text.push_str(value);
-        text.push('\n');
+    for (name, value) in live {
+        add(&mut text, name, value);
     }
     for id in cluster.broker_ids() {
         text.push_str(&id.to_string());
@@ -53,77 +94,163 @@ pub fn live_fingerprint(cluster: &Cluster) -> String {
     fingerprint::short(text.as_bytes())
 }
 
-/// The calls that make the brokers run with the wanted values of the options that can change at run time.
-///
-/// A wanted value that differs on any broker is set for the whole cluster; an override on a single broker is removed.
-/// An option that is wanted no more goes back to Kafka's default: it is set, because removing the run-time value
-/// would bring back what the file said when the broker started.
-pub fn calls(cluster: &Cluster, view: &KafkaView) -> Vec<AdminCall> {
+fn add(text: &mut String, name: &str, value: &str) {
+    for part in [name, "=", value, "\n"] {
+        text.push_str(part);
+    }
+}
+
+/// Plans what Kafka is told, as far as the brokers' options are known.
+pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> LivePlan {
     let model = cluster.version.model();
-    let wanted: BTreeMap<&str, &str> = server::user_options(cluster).into_iter().collect();
-    let mut everywhere = BTreeMap::new();
-    let mut calls = Vec::new();
-    for (broker, options) in &view.broker_configs {
-        let mut here = BTreeMap::new();
-        for (name, option) in options.iter().filter(|(name, _)| model.is_live(name)) {
-            let Some(target) = target(model, name, wanted.get(name.as_str()).copied(), option) else {
-                continue;
+    let live = live_options(cluster, model);
+    let fingerprint = live_fingerprint(cluster, &live);
+    let mut memory = observed.options.clone();
+    if memory.about != fingerprint {
+        (memory.refused, memory.not_taken_up) = (BTreeMap::new(), BTreeMap::new());
+        memory.about.clone_from(&fingerprint);
+    }
+    let wanted = server::shared_options(cluster);
+    let was_settled = memory.settled.as_ref().is_some_and(|settled| settled.fingerprint == fingerprint);
+    let all: BTreeSet<&str> =
+        cluster.nodes().into_iter().flat_map(|node| server::options_of(cluster, node).into_keys()).collect();
+    let mut plan = LivePlan {
+        taken_out: taken_out::candidates(cluster, observed, |name| all.contains(name)),
+        fingerprint,
+        settled: was_settled,
+        memory,
+        ..LivePlan::default()
+    };
+    if let Some(view) = &observed.view {
+        if view.broker_configs.is_empty() {
+            let is_fresh = |settled: &Settled| now.duration_since(settled.at).abs() < LOOK_AGAIN;
+            plan.look = !was_settled || !plan.memory.settled.as_ref().is_some_and(is_fresh);
+            plan.look_again = !was_settled;
+        } else {
+            let configs = &view.broker_configs;
+            let looking = Looking {
+                cluster,
+                model,
+                live: &live,
+                wanted: &wanted,
+                names: &all,
+                configs,
+                was_settled,
+                now,
             };
-            if !same(model, name, option.value.as_deref(), &target) {
-                everywhere.insert(name.clone(), Some(target));
-                if option.source == ConfigSource::DynamicBroker {
-                    here.insert(name.clone(), None);
-                }
+            looking.fill(&mut plan);
+        }
+    }
+    plan.warnings.extend(overrides::warning(&plan.memory.foreign));
+    plan
+}
+
+/// A look at the options of the brokers that answered.
+struct Looking<'a> {
+    cluster: &'a Cluster,
+    model: &'a Model,
+    live: &'a BTreeMap<&'a str, &'a str>,
+    /// Everything that a broker is to have.
+    wanted: &'a BTreeMap<&'a str, &'a str>,
+    /// The names of everything that some node is to have.
+    names: &'a BTreeSet<&'a str>,
+    configs: &'a BrokerConfigs,
+    was_settled: bool,
+    now: Timestamp,
+}
+
+impl Looking<'_> {
+    fn fill(&self, plan: &mut LivePlan) {
+        let (mut changes, mut hopeless) = (Vec::new(), Vec::new());
+        let waited = std::mem::take(&mut plan.memory.not_taken_up);
+        // Nobody but the operator writes the files. What it sets to cover a line must not be taken for somebody else's.
+        plan.taken_out.extend(self.in_files_only());
+        let removed = plan.taken_out.clone();
+        let goals = self.live.iter().map(|(name, value)| (*name, Goal::Value(value)));
+        for (name, goal) in goals.chain(removed.iter().map(|name| (name.as_str(), Goal::Unset))) {
+            let since = waited.get(name).copied().unwrap_or(self.now);
+            let steps = self.steps(name, goal, since, &plan.memory);
+            if steps.not_taken_up {
+                plan.memory.not_taken_up.insert(name.to_owned(), since);
+            }
+            self.note_set_by_hand(name, goal, &steps, plan);
+            changes.extend(steps.changes);
+            plan.undone.extend(steps.undone);
+            hopeless.extend(steps.hopeless);
+            for (id, why) in steps.restarts {
+                plan.restarts.entry(id).or_default().push(why);
             }
         }
-        if !here.is_empty() {
-            calls.push(AdminCall::AlterBrokerConfig { broker: Some(*broker), changes: here });
+        let is_handled = |name: &str| self.live.contains_key(name) || removed.contains(name);
+        let found = overrides::find(self.cluster, self.configs, &plan.memory, is_handled);
+        changes.extend(found.changes);
+        plan.undone.extend(found.undone);
+        // What a broker that does not answer runs with is not known to have changed.
+        plan.memory.foreign.retain(|old| old.broker.is_some_and(|id| !self.configs.contains_key(&id)));
+        plan.memory.foreign.extend(found.foreign);
+
+        let everybody = self.cluster.broker_ids().iter().all(|id| self.configs.contains_key(id));
+        if everybody {
+            plan.taken_out.retain(|name| self.has_trace(name));
         }
+        plan.look_again =
+            !changes.is_empty() || !plan.memory.not_taken_up.is_empty() || !everybody && !self.was_settled;
+        plan.settled = !plan.look_again
+            && plan.restarts.is_empty()
+            && hopeless.is_empty()
+            && (everybody || self.was_settled);
+        plan.warnings.extend(
+            hopeless
+                .into_iter()
+                .map(|message| Warning { reason: "ConfigurationNotInForce".to_owned(), message }),
+        );
+        plan.memory.settled =
+            plan.settled.then(|| Settled { fingerprint: plan.fingerprint.clone(), at: self.now });
+        plan.calls = calls(changes);
     }
-    if !everywhere.is_empty() {
-        // First the value for all, then the overrides go: no broker falls back to its file in between.
-        calls.insert(0, AdminCall::AlterBrokerConfig { broker: None, changes: everywhere });
+
+    /// Options in the file of some broker that are wanted no more.
+    fn in_files_only(&self) -> impl Iterator<Item = String> {
+        let all = self.configs.values().flatten();
+        let of_files = all.filter(|(name, view)| view.in_file.is_some() && self.model.is_live(name));
+        of_files.map(|(name, _)| name).filter(|name| !self.names.contains(name.as_str())).cloned()
     }
-    calls
+
+    fn steps(&self, name: &str, goal: Goal<'_>, since: Timestamp, memory: &OptionMemory) -> Steps {
+        let none = crate::kafka::observed::ConfigView::default();
+        let brokers = self.configs.iter().map(|(id, options)| (*id, options.get(name).unwrap_or(&none)));
+        let look = Look {
+            model: self.model,
+            wanted: self.wanted,
+            memory,
+            name,
+            brokers: brokers.collect(),
+            had_time: self.now.duration_since(since) >= TIME_TO_TAKE_UP,
+        };
+        look.steps(goal)
+    }
+
+    /// What was right when it was last looked at was changed by somebody else since.
+    fn note_set_by_hand(&self, name: &str, goal: Goal<'_>, steps: &Steps, plan: &mut LivePlan) {
+        let sets = steps.changes.iter().any(|change| change.broker.is_none());
+        if !(self.was_settled && sets && matches!(goal, Goal::Value(_))) {
+            return;
+        }
+        let stored = self.configs.values().find_map(|options| options.get(name)?.everywhere.clone());
+        plan.undone.extend(stored.map(|value| Override { broker: None, option: name.to_owned(), value }));
+    }
+
+    fn has_trace(&self, name: &str) -> bool {
+        let mut views = self.configs.values().filter_map(|options| options.get(name));
+        views.any(|view| view.is_changed() || view.in_file.is_some())
+    }
 }
 
-/// The value that a broker should have; `None`: leave it.
-fn target(model: &Model, name: &str, wanted: Option<&str>, now: &ConfigView) -> Option<String> {
-    if let Some(wanted) = wanted {
-        return Some(wanted.to_owned());
+/// The changes as calls: first those for all brokers.
+fn calls(changes: Vec<memory::OptionChange>) -> Vec<AdminCall> {
+    let mut calls: BTreeMap<Option<i32>, BTreeMap<String, Option<String>>> = BTreeMap::new();
+    for change in changes {
+        calls.entry(change.broker).or_default().insert(change.option, change.value);
     }
-    if matches!(now.source, ConfigSource::Default | ConfigSource::Other) {
-        return None;
-    }
-    model.options.get(name).and_then(|option| option.default.clone())
-}
-
-/// Whether two values mean the same: numbers by value, lists without blanks, switches without case.
-fn same(model: &Model, name: &str, now: Option<&str>, wanted: &str) -> bool {
-    use super::model::Kind;
-    // A value that the pod resolves, or that Kafka does not show, cannot be compared.
-    if wanted.contains("${") {
-        return true;
-    }
-    let Some(now) = now else { return wanted.is_empty() };
-    let (now, wanted) = (now.trim(), wanted.trim());
-    match model.options.get(name).map(|option| option.kind) {
-        Some(Kind::Double) => match (now.parse::<f64>(), wanted.parse::<f64>()) {
-            (Ok(now), Ok(wanted)) => now.to_bits() == wanted.to_bits(),
-            _ => now == wanted,
-        },
-        Some(Kind::Int | Kind::Long | Kind::Short) => match (now.parse::<i64>(), wanted.parse::<i64>()) {
-            (Ok(now), Ok(wanted)) => now == wanted,
-            _ => now == wanted,
-        },
-        Some(Kind::Boolean) => now.eq_ignore_ascii_case(wanted),
-        Some(Kind::List) => {
-            let items = |text: &str| -> Vec<String> {
-                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
-            };
-            items(now) == items(wanted)
-        }
-        Some(Kind::Password) => true,
-        _ => now == wanted,
-    }
+    calls.into_iter().map(|(broker, changes)| AdminCall::AlterBrokerConfig { broker, changes }).collect()
 }

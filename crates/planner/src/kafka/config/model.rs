@@ -95,9 +95,11 @@ impl Model {
     }
 
     /// Whether the option can change for all brokers at run time. Options that Kafka changes per broker only
-    /// (key stores, listeners) count as fixed: they hang together with the pod.
+    /// (key stores, listeners) count as fixed: they hang together with the pod. So do the providers, which resolve what
+    /// stands in the file when it is read.
     pub fn is_live(&self, name: &str) -> bool {
-        self.options.get(name).is_some_and(|option| option.scope == Scope::ClusterWide)
+        name != "config.providers"
+            && self.options.get(name).is_some_and(|option| option.scope == Scope::ClusterWide)
     }
 
     /// What is wrong with a value, in words; `None`: nothing, or the option is not known here.
@@ -245,6 +247,7 @@ mod tests {
         let model = of("4.3.1");
         assert!(model.is_live("num.io.threads"));
         assert!(!model.is_live("log.dirs"));
+        assert!(!model.is_live("config.providers"));
         assert!(!model.is_live("ssl.cipher.suites"));
         assert!(!model.is_live("my.own.plugin.option"));
     }

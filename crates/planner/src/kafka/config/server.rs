@@ -1,5 +1,6 @@
 //! `server.config`: the broker's and controller's properties, final but for the placeholders that the agent resolves.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use api::properties;
@@ -70,22 +71,32 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
 /// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
 pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines(fixed(cluster, node));
-    for (name, value) in user_options(cluster) {
+    for (name, value) in options_of(cluster, node) {
         lines.set(name, value);
     }
     lines.0
 }
 
-/// The user's options and the one default that the operator sets for them.
-pub fn user_options(cluster: &Cluster) -> Vec<(&str, &str)> {
-    let mut options: Vec<(&str, &str)> =
-        cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    if !cluster.config.contains_key("min.insync.replicas") {
-        // Kafka's own default, written down so that rolling can rely on it.
-        options.push(("min.insync.replicas", "1"));
-        options.sort_unstable();
-    }
+/// The options of a node that are not the operator's to decide.
+pub fn options_of<'a>(cluster: &'a Cluster, _node: Node<'_>) -> BTreeMap<&'a str, &'a str> {
+    shared_options(cluster)
+}
+
+/// Those that all nodes have with the same value, and the one default that the operator sets for them.
+pub fn shared_options(cluster: &Cluster) -> BTreeMap<&str, &str> {
+    let options = cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut options: BTreeMap<&str, &str> = options.collect();
+    // Kafka's own default, written down so that rolling can rely on it.
+    options.entry("min.insync.replicas").or_insert("1");
     options
+}
+
+/// `controller.quorum.fetch.timeout.ms`: how long a voter may lag behind and still counts as caught up.
+pub fn quorum_fetch_timeout_ms(cluster: &Cluster) -> i64 {
+    const NAME: &str = "controller.quorum.fetch.timeout.ms";
+    let configured = cluster.config.get(NAME).and_then(|value| value.trim().parse().ok());
+    let default = || cluster.version.model().options.get(NAME)?.default.as_deref()?.parse().ok();
+    configured.or_else(default).unwrap_or(2000)
 }
 
 fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {

@@ -1,16 +1,19 @@
 //! The ConfigMap of a node, and those with the logging of the entity operator.
 
+use std::collections::BTreeSet;
+
 use api::{annotations, labels, names};
 use serde_json::json;
 
 use super::meta::{Object, Owner, component_labels, pool_labels};
 use super::pod_set::DIRECTORY_IDS;
 use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
+use crate::kafka::config::live::taken_out;
 use crate::kafka::config::{agent, logging, server};
 use objects::DesiredObject;
 
-/// The ConfigMap of a node, named like its pod.
-pub fn node(cluster: &Cluster, node: Node<'_>) -> DesiredObject {
+/// The ConfigMap of a node, named like its pod. `taken_out` are options that have not left Kafka yet.
+pub fn node(cluster: &Cluster, node: Node<'_>, taken_out: &BTreeSet<String>) -> DesiredObject {
     let pod = cluster.pod_name(node);
     let data = json!({
         names::keys::SERVER_CONFIG: server::generate(cluster, node),
@@ -25,6 +28,9 @@ pub fn node(cluster: &Cluster, node: Node<'_>) -> DesiredObject {
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version);
     if let Quorum::Dynamic { directory_ids, .. } = &cluster.quorum {
         object = object.annotation(DIRECTORY_IDS, json!(directory_ids).to_string());
+    }
+    if let Some(names) = taken_out::annotation(taken_out) {
+        object = object.annotation(annotations::OPTIONS_TAKEN_OUT, names);
     }
     object.set("data", data).build()
 }

@@ -1,0 +1,109 @@
+//! Options of brokers: what Kafka says about them, and changes at run time. No policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Pod;
+use kafka_admin::{Admin, ConfigChange, ConfigResource, ErrorCode, KafkaError};
+use operator_runtime::events::{self, Note, Severity};
+use planner::kafka::config::live::memory::{OptionChange, Override};
+use planner::kafka::observed::{BrokerConfigs, ConfigView, Observed};
+use planner::kafka::plan::Plan;
+
+use super::kafka_calls::{Error, call};
+
+/// Reason of the event about a run-time value that was taken away.
+const UNDONE: &str = "ConfigurationOverrideUndone";
+/// Action of that event.
+const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+
+/// The options of each of these brokers that can change at run time or were changed; brokers that do not answer are left
+/// out.
+pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> BrokerConfigs {
+    let answers = admin.describe_broker_options(brokers.iter().copied()).await;
+    let mut found = BrokerConfigs::new();
+    for (id, answer) in answers {
+        let Ok(options) = answer else { continue };
+        let options = options.into_iter().filter_map(|(name, option)| {
+            let (value, in_file) = (option.value, option.in_file);
+            let view =
+                ConfigView { value, on_broker: option.on_broker, everywhere: option.everywhere, in_file };
+            (!option.read_only || view.is_changed()).then_some((name, view))
+        });
+        found.insert(id, options.collect());
+    }
+    found
+}
+
+/// Makes changes of one broker, or of the default of all, and returns those that Kafka refused, with its words. Kafka
+/// takes a request as a whole or not at all: one that it refuses is made again in halves.
+pub async fn alter(
+    admin: &Admin,
+    broker: Option<i32>,
+    changes: &BTreeMap<String, Option<String>>,
+) -> Result<BTreeMap<OptionChange, String>, Error> {
+    let mut open: Vec<Vec<(&String, &Option<String>)>> = vec![changes.iter().collect()];
+    let mut refused = Vec::new();
+    let mut progress = false;
+    while let Some(part) = open.pop() {
+        match alter_at_once(admin, broker, &part).await? {
+            None => progress = true,
+            Some(_) if part.len() > 1 => {
+                let (first, second) = part.split_at(part.len() / 2);
+                open.extend([second.to_vec(), first.to_vec()]);
+            }
+            Some(error) => refused.push((part[0], error)),
+        }
+        // What was refused may have been so because of what was not changed yet.
+        if open.is_empty() && progress && !refused.is_empty() {
+            progress = false;
+            open.extend(refused.drain(..).map(|(change, _)| vec![change]));
+        }
+    }
+    let words = |((name, value), error): ((&String, &Option<String>), KafkaError)| {
+        (OptionChange { broker, option: name.clone(), value: value.clone() }, error.to_string())
+    };
+    Ok(refused.into_iter().map(words).collect())
+}
+
+/// One request; the answer is Kafka's refusal, if it refused the values.
+async fn alter_at_once(
+    admin: &Admin,
+    broker: Option<i32>,
+    changes: &[(&String, &Option<String>)],
+) -> Result<Option<KafkaError>, Error> {
+    let resource = broker.map_or(ConfigResource::ClusterDefault, ConfigResource::Broker);
+    let changes = changes.iter().map(|(name, value)| match value {
+        Some(value) => ConfigChange::set(name.as_str(), value.as_str()),
+        None => ConfigChange::delete(name.as_str()),
+    });
+    let action = match broker {
+        Some(id) => format!("change the configuration of broker {id}"),
+        None => "change the configuration of all brokers".to_owned(),
+    };
+    let changes = BTreeMap::from([(resource, changes.collect())]);
+    let outcomes = admin.incremental_alter_configs(changes, false).await.map_err(call(&action))?;
+    for outcome in outcomes.into_values() {
+        let Err(source) = outcome else { continue };
+        return match source.code {
+            ErrorCode::INVALID_REQUEST | ErrorCode::INVALID_CONFIG | ErrorCode::POLICY_VIOLATION => {
+                Ok(Some(source))
+            }
+            _ => Err(Error::Refused { action, source }),
+        };
+    }
+    Ok(None)
+}
+
+/// The event about a run-time value that was taken away.
+pub fn undone(observed: &Observed, plan: &Plan, value: &Override) -> Option<Note> {
+    let node = plan.nodes.iter().find(|node| Some(node.id) == value.broker);
+    let pod: Option<&Pod> = node.and_then(|node| observed.pods.get(&node.pod)).map(|pod| &**pod);
+    Some(Note {
+        regarding: events::reference(&**observed.kafka.as_ref()?),
+        related: pod.map(events::reference),
+        reason: UNDONE.to_owned(),
+        action: CONFIGURATION_CHANGE.to_owned(),
+        text: format!("{value} was set in Kafka itself and is undone: the resource decides this option"),
+        severity: Severity::Warning,
+    })
+}

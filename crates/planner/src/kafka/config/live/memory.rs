@@ -1,0 +1,63 @@
+//! What one pass leaves for the next about the options that change at run time. Losing it, as a restart of the operator
+//! does, costs a look at the brokers and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What former passes found out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OptionMemory {
+    /// When the brokers were last seen to run with the wanted options.
+    pub settled: Option<Settled>,
+    /// Run-time values that neither the resource nor the operator sets.
+    pub foreign: BTreeSet<Override>,
+    /// Changes that Kafka refused, and why. They count while the wanted options stay as they are.
+    pub refused: BTreeMap<OptionChange, String>,
+    /// Options that Kafka has stored and a broker has not taken up, since when.
+    pub not_taken_up: BTreeMap<String, Timestamp>,
+    /// Fingerprint of the wanted options that `refused` and `not_taken_up` are about.
+    pub about: String,
+}
+
+/// That the brokers run with the wanted options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Fingerprint of the options.
+    pub fingerprint: String,
+    /// When that was seen.
+    pub at: Timestamp,
+}
+
+/// A run-time value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Override {
+    /// The broker; `None`: the default of all brokers.
+    pub broker: Option<i32>,
+    /// Name of the option.
+    pub option: String,
+    /// Its value, as far as Kafka shows it.
+    pub value: String,
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.broker {
+            Some(id) => write!(formatter, "{}={} on broker {id}", self.option, self.value),
+            None => write!(formatter, "{}={} on all brokers", self.option, self.value),
+        }
+    }
+}
+
+/// A change of one option.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct OptionChange {
+    /// The broker; `None`: the default of all brokers.
+    pub broker: Option<i32>,
+    /// Name of the option.
+    pub option: String,
+    /// The new value; `None`: the run-time value is deleted.
+    pub value: Option<String>,
+}

@@ -1,0 +1,96 @@
+//! Run-time values of options that do not belong there: of those that the files set, and of all others.
+
+use std::collections::BTreeSet;
+
+use super::memory::{OptionChange, OptionMemory, Override};
+use crate::kafka::cluster::{Cluster, Node, Warning};
+use crate::kafka::config::server;
+use crate::kafka::observed::{BrokerConfigs, ConfigView};
+
+/// Reason of the warning.
+const REASON: &str = "ForeignBrokerConfiguration";
+/// How many are named.
+const SHOWN: usize = 20;
+
+/// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
+const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Changes that take away what stands against the files.
+    pub changes: Vec<OptionChange>,
+    /// What they take away.
+    pub undone: Vec<Override>,
+    /// What is nobody's business but that of whoever set it.
+    pub foreign: BTreeSet<Override>,
+}
+
+/// Looks at every run-time value but those of the options that `is_handled` says are looked after elsewhere.
+pub fn find(
+    cluster: &Cluster,
+    configs: &BrokerConfigs,
+    memory: &OptionMemory,
+    is_handled: impl Fn(&str) -> bool,
+) -> Found {
+    let mut found = Found::default();
+    let nodes = cluster.nodes();
+    let mut everywhere = BTreeSet::new();
+    for (id, options) in configs {
+        let changed = options.iter().filter(|(name, view)| view.is_changed() && !is_handled(name));
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
+            continue;
+        }
+        let in_files = nodes.iter().find(|node| node.id == *id).map(|node| names_in_file(cluster, *node));
+        for (name, view) in changed {
+            let is_set = in_files.as_ref().is_some_and(|names| names.contains(name.as_str()));
+            for present in values(*id, name, view) {
+                if present.broker.is_none() && !everywhere.insert(present.option.clone()) {
+                    continue;
+                }
+                let change = OptionChange { broker: present.broker, option: name.clone(), value: None };
+                if is_set && !memory.refused.contains_key(&change) {
+                    found.changes.push(change);
+                    found.undone.push(present);
+                } else if cluster.entity_operator.as_ref().is_none_or(|entity| entity.topic.is_none())
+                    || !THROTTLES.contains(&name.as_str())
+                {
+                    found.foreign.insert(present);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {
+    let text = server::generate(cluster, node);
+    text.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect()
+}
+
+fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = Override> {
+    let layers = [(Some(broker), view.on_broker.clone()), (None, view.everywhere.clone())];
+    layers.into_iter().filter_map(move |(broker, value)| {
+        Some(Override { broker, option: option.to_owned(), value: value? })
+    })
+}
+
+/// Names them; `None`: there are none.
+pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
+    if foreign.is_empty() {
+        return None;
+    }
+    let mut shown: Vec<String> = foreign.iter().take(SHOWN).map(ToString::to_string).collect();
+    if foreign.len() > SHOWN {
+        shown.push(format!("and {} more", foreign.len() - SHOWN));
+    }
+    Some(Warning {
+        reason: REASON.to_owned(),
+        message: format!(
+            "Kafka runs with options that were set in Kafka itself and not in this resource: {}; write them into \
+             spec.kafka.config, or remove them from Kafka",
+            shown.join(", ")
+        ),
+    })
+}
