@@ -36,9 +36,6 @@ pub const STRIMZI_DOMAIN: &str = "strimzi.io/";
 /// Every label and annotation that Strimzi does not have starts with this.
 pub const KASTELLAN_DOMAIN: &str = "kastellan.io/";
 
-/// Every key of our own that Strimzi does not have starts with this.
-pub const KASTELLAN_DOMAIN: &str = "kastellan.io/";
-
 /// Value of [`CONTROLLER`].
 pub const CONTROLLER_POD_SET: &str = "strimzipodset";
 /// Value of [`KIND`] on the pods of the cluster operator, by which NetworkPolicies let it in.
