@@ -117,6 +117,26 @@ pub struct Heap {
     pub xmx: Option<String>,
 }
 
+impl Heap {
+    /// The same bounds in bytes, so that all spellings of a size (`1g`, `1024M`) are equal. What is no size stays as it is.
+    pub fn in_bytes(&self) -> Self {
+        let bytes = |text: &String| {
+            let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            let shift = match text.get(digits.len()..)? {
+                "" => 0,
+                "k" | "K" => 10,
+                "m" | "M" => 20,
+                "g" | "G" => 30,
+                "t" | "T" => 40,
+                _ => return None,
+            };
+            digits.parse::<u64>().ok()?.checked_mul(1 << shift).map(|bytes| bytes.to_string())
+        };
+        let all = |text: Option<&String>| text.map(|text| bytes(text).unwrap_or_else(|| text.clone()));
+        Self { xms: all(self.xms.as_ref()), xmx: all(self.xmx.as_ref()) }
+    }
+}
+
 /// A Java system property (`-Dname=value`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemProperty {

@@ -298,7 +298,7 @@ fn absence_covers(name: &str, wanted: &Value, own_is_known: bool, owned: bool) -
 /// Both ways: what stands in a list or map that the server stores as a whole is ours alone, except for what the server fills in.
 fn whole_equal<'a>(live: &Value, desired: &'a Value, path: &mut Vec<&'a str>) -> bool {
     match (live, desired) {
-        (Value::Object(live), Value::Object(desired)) if schema::is_label_map(path) => live == desired,
+        (Value::Object(live), Value::Object(desired)) if is_word_map(desired, path) => live == desired,
         (Value::Object(live), Value::Object(desired)) => {
             let added = live.iter().any(|(name, value)| {
                 desired.get(name).is_none_or(Value::is_null) && !schema::is_filled_in(name, value)
@@ -325,6 +325,11 @@ fn whole_equal<'a>(live: &Value, desired: &'a Value, path: &mut Vec<&'a str>) ->
         }
         (live, desired) => scalar_equal(live, desired, path),
     }
+}
+
+/// Whether the map holds words of the users'. The selector of a Service does, those of other kinds are structures.
+fn is_word_map(map: &Map<String, Value>, path: &[&str]) -> bool {
+    schema::is_word_map(path) || path == ["spec", "selector"] && map.values().all(Value::is_string)
 }
 
 fn scalar_equal(live: &Value, desired: &Value, path: &[&str]) -> bool {

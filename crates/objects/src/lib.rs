@@ -2,6 +2,7 @@
 //!
 //! Nothing here talks to an API server: [`DesiredObject`] is a value, and [`compare::differences`] compares two of them.
 
+pub mod canonical;
 pub mod compare;
 mod desired;
 pub mod quantity;

@@ -15,6 +15,10 @@ const QUANTITY_MAPS: &[&str] = &["limits", "requests", "capacity", "hard", "over
 /// Field names whose values are Kubernetes quantities.
 const QUANTITY_FIELDS: &[&str] = &["sizeLimit", "divisor"];
 
+/// Names of maps whose keys are no field names.
+const WORD_MAPS: &[&str] =
+    &["annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "stringData"];
+
 /// Optional fields where `false` or `0` differs from nothing; elsewhere the server drops such values.
 const ZERO_MATTERS: &[&str] = &[
     "allocateLoadBalancerNodePorts",
@@ -67,17 +71,22 @@ const ATOMIC_MAPS: &[&str] = &[
 ];
 
 /// The last name of a path and the one before.
-fn ends<'a>(path: &[&'a str]) -> (&'a str, &'a str) {
+pub(crate) fn ends<'a>(path: &[&'a str]) -> (&'a str, &'a str) {
     let from_end = |index: usize| {
         path.len().checked_sub(index).and_then(|index| path.get(index)).copied().unwrap_or_default()
     };
     (from_end(1), from_end(2))
 }
 
+/// Whether the map at the path holds words of the users': each key is theirs, and an empty value is a value.
+pub(crate) fn is_word_map(path: &[&str]) -> bool {
+    WORD_MAPS.contains(&ends(path).0)
+}
+
 /// Whether the value at the path is a Kubernetes quantity.
 pub(crate) fn is_quantity(path: &[&str]) -> bool {
     let (name, parent) = ends(path);
-    QUANTITY_MAPS.contains(&parent) || QUANTITY_FIELDS.contains(&name)
+    QUANTITY_MAPS.contains(&parent) || QUANTITY_FIELDS.contains(&name) && !WORD_MAPS.contains(&parent)
 }
 
 /// Whether `false` or `0` in a field of this name differs from nothing.
@@ -91,11 +100,6 @@ pub fn is_atomic_map(path: &[&str]) -> bool {
     ATOMIC_MAPS.contains(&name)
         // Where an Ingress leads to.
         || matches!((parent, name), ("service", "port") | ("backend" | "defaultBackend", "resource"))
-}
-
-/// Whether the map at the path holds labels: each of its keys is the users', and an empty value is a value.
-pub(crate) fn is_label_map(path: &[&str]) -> bool {
-    matches!(ends(path).0, "matchLabels" | "nodeSelector") || path == ["spec", "selector"]
 }
 
 /// Whether the server fills the value into members of lists and into maps that it stores as a whole.

@@ -6,7 +6,7 @@ pub mod templates;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::Deployment;
-use objects::{DesiredObject, Difference, compare};
+use objects::{DesiredObject, Difference, canonical, compare};
 use serde_json::{Map, Value, json};
 
 use crate::fingerprint;
@@ -220,19 +220,20 @@ pub fn keep_inherited_labels(
 }
 
 /// Takes the resources of all containers out of a pod and says what identifies both parts: the pod without
-/// resources, and the resources alone.
+/// resources, and the resources alone. Another spelling of the same pod has the same revisions.
 pub fn revisions(pod: &Value) -> (String, String) {
     let mut rest = pod.clone();
     let mut resources = Vec::new();
     for list in ["initContainers", "containers"] {
         for container in rest["spec"][list].as_array_mut().into_iter().flatten() {
             let taken = container.as_object_mut().and_then(|fields| fields.remove("resources"));
-            resources.push(taken.unwrap_or(Value::Null));
+            let path = ["spec", list, "resources"];
+            resources.push(canonical::text(&taken.unwrap_or(Value::Null), &path));
         }
     }
     (
-        fingerprint::short(rest.to_string().as_bytes()),
-        fingerprint::short(Value::Array(resources).to_string().as_bytes()),
+        fingerprint::short(canonical::text(&rest, &[]).as_bytes()),
+        fingerprint::short(resources.join("\n").as_bytes()),
     )
 }
 

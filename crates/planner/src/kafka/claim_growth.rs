@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::cluster::Warning;
 use super::observed::Observed;
-use super::validate::storage::quantity;
 use objects::DesiredObject;
+use objects::quantity::Quantity;
 
 /// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
 pub fn fitted(
@@ -23,7 +23,7 @@ pub fn fitted(
     let present = requested(live);
     let size = wanted.object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
     let (Some(present), Some(size)) = (present, size) else { return wanted };
-    let (Some(has), Some(wants)) = (quantity(&present), quantity(&size)) else { return wanted };
+    let (Some(has), Some(wants)) = (Quantity::parse(&present), Quantity::parse(&size)) else { return wanted };
     let keep = if wants < has {
         // A claim that is larger than asked for is as good.
         true

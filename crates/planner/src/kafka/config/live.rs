@@ -76,7 +76,8 @@ pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
     }
     let agent = super::agent::config(cluster, node);
     // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
-    let agent = api::agent::AgentConfig { initial_controllers: None, ..agent };
+    let heap = agent.heap.as_ref().map(api::agent::Heap::in_bytes);
+    let agent = api::agent::AgentConfig { initial_controllers: None, heap, ..agent };
     text.push_str(&serde_json::to_string(&agent).unwrap_or_default());
     fingerprint::short(text.as_bytes())
 }

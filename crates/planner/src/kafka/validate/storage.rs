@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use api::common::storage::{Storage, StorageType, Volume as RawVolume, VolumeType};
 
+use objects::quantity::Quantity;
+
 use super::Findings;
 use crate::kafka::cluster::{Volume, VolumeKind};
 
@@ -74,7 +76,7 @@ pub fn validate(storage: &Storage, field: &str, findings: &mut Findings) -> (Vec
 fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
     let kind = match raw.type_ {
         VolumeType::Ephemeral => {
-            if let Some(limit) = raw.size_limit.as_deref().filter(|limit| quantity(limit).is_none()) {
+            if let Some(limit) = raw.size_limit.as_deref().filter(|limit| Quantity::parse(limit).is_none()) {
                 findings.problem(
                     format!("{field}.sizeLimit"),
                     format!("{limit:?} is not a quantity: write for example 10Gi"),
@@ -90,7 +92,7 @@ fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -
                 );
                 return None;
             };
-            if quantity(&size).is_none_or(|bytes| bytes <= 0.0) {
+            if !Quantity::parse(&size).is_some_and(Quantity::is_positive) {
                 findings.problem(
                     format!("{field}.size"),
                     format!("{size:?} is not a quantity: write for example 100Gi"),
@@ -109,37 +111,6 @@ fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -
     Some(Volume { id, metadata: raw.kraft_metadata.is_some(), kind })
 }
 
-/// A quantity as a number, in its own unit.
-pub fn quantity(text: &str) -> Option<f64> {
-    const SUFFIXES: &[(&str, f64)] = &[
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("K", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let text = text.trim();
-    for (suffix, factor) in SUFFIXES {
-        if let Some(number) = text.strip_suffix(suffix) {
-            return number
-                .parse::<f64>()
-                .ok()
-                .filter(|number| number.is_finite())
-                .map(|number| number * factor);
-        }
-    }
-    text.parse::<f64>().ok().filter(|number| number.is_finite())
-}
-
 /// Why a change from one storage to another cannot be made; `None`: it can. What may change: whether claims are
 /// deleted, where the metadata log lies, attribute classes, volumes that come and go in a jbod, sizes that grow.
 pub fn forbidden_change(old: &[Volume], old_jbod: bool, new: &[Volume], new_jbod: bool) -> Option<String> {
@@ -155,7 +126,7 @@ pub fn forbidden_change(old: &[Volume], old_jbod: bool, new: &[Volume], new_jbod
                 VolumeKind::Claim { size: old_size, class: old_class, selector: old_selector, .. },
                 VolumeKind::Claim { size, class, selector, .. },
             ) => {
-                if quantity(size) < quantity(old_size) {
+                if Quantity::parse(size) < Quantity::parse(old_size) {
                     return Some(format!("{which} cannot shrink from {old_size} to {size}"));
                 }
                 if old_class != class {
@@ -180,16 +151,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-
-    #[test]
-    fn quantities_are_read_in_every_notation() {
-        assert_eq!(quantity("1Ki"), Some(1024.0));
-        assert_eq!(quantity("1.5G"), Some(1.5e9));
-        assert_eq!(quantity("100m"), Some(0.1));
-        assert_eq!(quantity("1e3"), Some(1000.0));
-        assert_eq!(quantity("7"), Some(7.0));
-        assert_eq!(quantity("ten"), None);
-    }
 
     #[test]
     fn volumes_grow_but_never_shrink() {

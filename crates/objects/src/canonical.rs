@@ -1,0 +1,195 @@
+//! One text for all spellings of a part of a pod: what fingerprints are made of.
+//!
+//! The order of fields does not show in it, nor that of lists whose order means nothing, nor the unit of a quantity, nor
+//! whether a default is written out. Texts that differ mean something else to Kubernetes.
+//!
+//! Every change of these rules changes the revision of every pod, and so restarts all of them once: the golden test of
+//! the planner holds them.
+
+use serde_json::Value;
+
+use crate::quantity;
+use crate::schema::{self, ListKind};
+
+/// What Kubernetes takes for granted in the fields of a pod that users can set, and in those that the operators write.
+fn is_default(path: &[&str], value: &Value) -> bool {
+    let (name, parent) = schema::ends(path);
+    match name {
+        "protocol" => value == "TCP",
+        "apiVersion" => value == "v1" && parent == "fieldRef",
+        "defaultMode" => value == 420,
+        "divisor" => value == "0",
+        "dnsPolicy" => value == "ClusterFirst",
+        "enableServiceLinks" | "hostUsers" => value == true,
+        "expirationSeconds" => value == 3600,
+        "nodeTaintsPolicy" => value == "Ignore",
+        "nodeAffinityPolicy" => value == "Honor",
+        "operator" => value == "Equal" && parent == "tolerations",
+        "optional" => value == false,
+        "schedulerName" => value == "default-scheduler",
+        _ => false,
+    }
+}
+
+/// Structures that say as little empty as absent. Elsewhere an empty one is a choice: `emptyDir: {}`.
+const EMPTY_STRUCTURES: &[&str] = &[
+    "affinity",
+    "annotations",
+    "capabilities",
+    "dnsConfig",
+    "labels",
+    "limits",
+    "metadata",
+    "nodeAffinity",
+    "podAffinity",
+    "podAntiAffinity",
+    "requests",
+    "resources",
+    "securityContext",
+];
+
+/// Lists whose order means nothing, beside those with keys.
+const UNORDERED: &[&str] =
+    &["add", "drop", "matchExpressions", "matchFields", "nodeSelectorTerms", "tolerations", "values"];
+
+/// The canonical text of an object or a part of one. `path` are the names of the fields from the root of the object to it.
+pub fn text(value: &Value, path: &[&str]) -> String {
+    let mut names = path.to_vec();
+    canonical(value, &mut names).unwrap_or_else(|| "null".to_owned())
+}
+
+/// `None`: the value says nothing.
+fn canonical<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
+    match value {
+        Value::Object(fields) => {
+            let words = schema::is_word_map(path);
+            let mut parts = Vec::with_capacity(fields.len());
+            for (name, value) in fields {
+                path.push(name);
+                let text = if words { Some(value.to_string()) } else { canonical(value, path) };
+                path.pop();
+                parts.extend(text.map(|text| (name, text)));
+            }
+            // A map keeps its keys sorted or as they were written, depending on how the program was built.
+            parts.sort();
+            let name = path.last().copied().unwrap_or_default();
+            if parts.is_empty() && EMPTY_STRUCTURES.contains(&name) {
+                return None;
+            }
+            let parts: Vec<String> = parts
+                .into_iter()
+                .map(|(name, text)| format!("{}:{text}", Value::from(name.as_str())))
+                .collect();
+            Some(format!("{{{}}}", parts.join(",")))
+        }
+        Value::Array(items) if items.is_empty() => None,
+        Value::Array(items) => {
+            let mut texts = Vec::with_capacity(items.len());
+            for item in items {
+                texts.push(canonical(item, path).unwrap_or_else(|| "null".to_owned()));
+            }
+            if !is_ordered(items, path) {
+                texts.sort();
+            }
+            Some(format!("[{}]", texts.join(",")))
+        }
+        scalar => scalar_text(scalar, path),
+    }
+}
+
+fn scalar_text(value: &Value, path: &[&str]) -> Option<String> {
+    let name = path.last().copied().unwrap_or_default();
+    let says_nothing = schema::is_empty(value) && !schema::zero_matters(name);
+    if value.is_null() || value == "" || says_nothing || is_default(path, value) {
+        return None;
+    }
+    Some(match value {
+        Value::String(text) if schema::is_quantity(path) => quantity::canonical(text),
+        Value::Number(number) if schema::is_quantity(path) => quantity::canonical(&number.to_string()),
+        other => other.to_string(),
+    })
+}
+
+/// Whether the order of a list means something.
+fn is_ordered(items: &[Value], path: &[&str]) -> bool {
+    let name = path.last().copied().unwrap_or_default();
+    match schema::list_kind(path) {
+        ListKind::Keyed(_) => match name {
+            // Init containers run one after the other.
+            "containers" | "initContainers" => true,
+            // A variable can refer to those before it.
+            "env" => items.iter().any(|item| item["value"].as_str().is_some_and(|text| text.contains("$("))),
+            _ => false,
+        },
+        ListKind::Words | ListKind::WholeWords => false,
+        ListKind::Whole => !UNORDERED.contains(&name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(value: &Value) -> String {
+        text(value, &["spec"])
+    }
+
+    #[test]
+    fn spellings_have_one_text_and_what_differs_has_another() {
+        let container = |value: &Value| spec(&json!({"containers": [value]}));
+        for (one, other) in [
+            (
+                json!({"name": "a", "image": "b"}),
+                json!({"image": "b", "name": "a", "tty": false, "args": []}),
+            ),
+            (
+                json!({"resources": {"limits": {"cpu": "1"}}}),
+                json!({"resources": {"limits": {"cpu": 1.0}, "requests": {}}}),
+            ),
+            (
+                json!({"ports": [{"containerPort": 1}, {"containerPort": 2}]}),
+                json!({"ports": [{"containerPort": 2, "protocol": "TCP"}, {"containerPort": 1}]}),
+            ),
+            (json!({"securityContext": {"capabilities": {}}}), json!({})),
+        ] {
+            assert_eq!(container(&one), container(&other), "{one} {other}");
+        }
+        for (one, other) in [
+            (json!({"args": ["a", "b"]}), json!({"args": ["b", "a"]})),
+            (json!({"args": ["a", ""]}), json!({"args": ["a"]})),
+            (json!({"securityContext": {"runAsUser": 0}}), json!({"securityContext": {}})),
+            (
+                json!({"ports": [{"containerPort": 1, "protocol": "UDP"}]}),
+                json!({"ports": [{"containerPort": 1}]}),
+            ),
+            (
+                json!({"env": [{"name": "A", "value": "$(B)"}, {"name": "B", "value": "1"}]}),
+                json!({"env": [{"name": "B", "value": "1"}, {"name": "A", "value": "$(B)"}]}),
+            ),
+        ] {
+            assert_ne!(container(&one), container(&other), "{one} {other}");
+        }
+        let volume = |source: Value| spec(&json!({"volumes": [source]}));
+        assert_ne!(volume(json!({"name": "a", "emptyDir": {}})), volume(json!({"name": "a"})));
+        assert_ne!(spec(&json!({"hostUsers": false})), spec(&json!({})));
+    }
+
+    #[test]
+    fn words_of_users_are_no_fields() {
+        let metadata = |value: Value| text(&value, &["metadata"]);
+        let annotations = |value: Value| metadata(json!({"annotations": value}));
+        assert_ne!(annotations(json!({"sizeLimit": "1Gi"})), annotations(json!({"sizeLimit": "1024Mi"})));
+        assert_ne!(annotations(json!({"a": ""})), annotations(json!({})));
+        assert_ne!(annotations(json!({"protocol": "TCP"})), annotations(json!({})));
+        assert_eq!(annotations(json!({})), metadata(json!({})));
+        assert_eq!(annotations(json!({"b": "1", "a": "2"})), annotations(json!({"a": "2", "b": "1"})));
+    }
+
+    #[test]
+    fn a_value_cannot_look_like_two_fields() {
+        let forged = json!({"hostname": "a\",\"subdomain\":\"b"});
+        assert_ne!(spec(&forged), spec(&json!({"hostname": "a", "subdomain": "b"})));
+    }
+}
