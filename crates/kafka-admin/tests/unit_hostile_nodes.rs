@@ -133,5 +133,5 @@ async fn an_answer_about_nodes_may_not_be_as_long_as_one_about_topics() {
     let long = Vec::leak(vec![0; 2 * 1024 * 1024]);
     let admin = Admin::new(client(node(DescribeClusterRequest::KEY, long).await)).unwrap();
     let error = admin.describe_cluster().await.unwrap_err().to_string();
-    assert!(error.contains("of which 1048576 are read at most"), "{error}");
+    assert!(error.contains("more than 1048576 bytes"), "{error}");
 }

@@ -5,10 +5,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::needless_pass_by_value,
     reason = "a test stops at the first surprise"
 )]
 
 mod common;
+
+use std::fmt::Write as _;
 
 use common::{World, object};
 use serde_json::{Value, json};
@@ -149,7 +152,10 @@ fn what_means_something_else_restarts_every_pod() {
 }
 
 /// A dozen clusters: from which file, and what is changed in it.
-const GOLDEN: &[(&str, &str, fn(&mut World))] = &[
+/// Name, input, and what is changed in it.
+type Golden = (&'static str, &'static str, fn(&mut World));
+
+const GOLDEN: &[Golden] = &[
     ("dual roles", "dual-role.input.yaml", |_| {}),
     ("brokers with a rack and two claims", "split-pools.input.yaml", |_| {}),
     ("controllers", "split-pools.input.yaml", |world| world.observed.pools.swap(0, 1)),
@@ -246,7 +252,7 @@ fn revisions_are_those_of_former_versions_of_the_operator() {
         let annotation = |key: &str| pod["metadata"]["annotations"][key].as_str().unwrap().to_owned();
         let (revision, resources) =
             (annotation("strimzi.io/revision"), annotation("strimzi.io/resource-revision"));
-        found.push_str(&format!("{revision} {resources} {name}\n"));
+        writeln!(found, "{revision} {resources} {name}").unwrap();
     }
     assert_eq!(found, common::reference("revisions.txt"), "found:\n{found}");
 }

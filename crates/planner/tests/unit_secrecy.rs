@@ -155,7 +155,7 @@ fn the_keys_of_the_clusters_own_secrets_stay_in_them() {
                 assert!(message.contains(name.as_str()) && message.contains("strimzi.io/kind"), "{message}");
                 let betrayals: Vec<String> = data
                     .iter()
-                    .filter(|(key, _)| !key.ends_with(".crt"))
+                    .filter(|(key, _)| !key.ends_with(".crt") && !key.ends_with(".pem"))
                     .map(|(_, text)| text.lines().nth(1).unwrap_or(text).to_owned())
                     .collect();
                 assert_hidden(name, &plan, &betrayals);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use api::KafkaUser;
+use jiff::Timestamp;
 use operator_runtime::apply::Applier;
 use operator_runtime::env::LabelSelector;
 use operator_runtime::watch::{Cache, ObjectRef};
@@ -47,6 +48,7 @@ pub struct Seen {
     pub secret: Option<Arc<SecretView>>,
     kafka: Option<UserInKafka>,
     authority: Option<Result<u64, String>>,
+    authority_ends: Option<Timestamp>,
     untrusted_yet: bool,
     desired_password: Option<Result<Password, Problem>>,
     acknowledged: Option<Password>,
@@ -68,12 +70,17 @@ impl Observer {
         };
         let current = self.authority.borrow().clone();
         let untrusted_yet = matches!(&current, Some(Ok(ca)) if !ca.trusted);
+        let authority_ends = match &current {
+            Some(Ok(ca)) => Some(ca.authority.info().not_after),
+            _ => None,
+        };
         let authority = current.map(|current| current.map(|ca| ca.hash));
         Seen {
             user,
             secret: self.secrets.of(name),
             kafka: self.snapshot.user(name),
             authority,
+            authority_ends,
             untrusted_yet,
             desired_password,
             acknowledged: self.snapshot.password(name),
@@ -111,6 +118,7 @@ impl Seen {
             secret: self.secret.as_deref(),
             kafka: self.kafka.clone(),
             authority: self.authority.clone(),
+            authority_ends: self.authority_ends,
             untrusted_yet: self.untrusted_yet,
             desired_password: self.desired_password.clone(),
             acknowledged: self.acknowledged.as_ref(),

@@ -62,6 +62,8 @@ pub struct Observed<'a> {
     pub kafka: Option<UserInKafka>,
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
     pub authority: Option<Result<u64, String>>,
+    /// When the clients CA ends: no certificate lasts longer, so one that ends with it cannot be prolonged.
+    pub authority_ends: Option<Timestamp>,
     /// Whether some node of the cluster does not trust the clients CA yet, as far as that is known.
     pub untrusted_yet: bool,
     /// The password that the resource refers to, or what is wrong with the reference.
@@ -358,7 +360,8 @@ fn certificate_step(
         Certificate::Valid(until) if until <= now => why.push(LeafReason::Expired),
         Certificate::Valid(until) => {
             let due = until.as_second() - now.as_second() <= i64::from(renewal_days) * 86_400;
-            if due && pki::in_maintenance_window(&rules.windows, now) {
+            let can_be_prolonged = observed.authority_ends.is_none_or(|ends| until < ends);
+            if due && can_be_prolonged && pki::in_maintenance_window(&rules.windows, now) {
                 why.push(LeafReason::Expiring);
             }
         }

@@ -102,6 +102,18 @@ fn a_new_tls_user_gets_a_certificate_rules_and_quotas_under_its_common_name() {
 }
 
 #[test]
+fn a_certificate_that_ends_with_its_authority_is_not_renewed_again_and_again() {
+    let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
+    let secret = view(&tls, Certificate::Valid(days(20)));
+    let is_issued = |ends| {
+        let seen = Observed { authority_ends: Some(days(ends)), ..seen(Some(&secret)) };
+        matches!(plan(&tls, &seen, &rules(), now()).secret, SecretStep::Issue { .. })
+    };
+    assert!(is_issued(300));
+    assert!(!is_issued(20));
+}
+
+#[test]
 fn certificates_are_renewed_for_each_reason_and_only_then() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let own_days =

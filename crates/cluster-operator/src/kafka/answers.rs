@@ -89,6 +89,10 @@ impl Answers {
                 Ok(may_grow) => Ok(Answer::StorageClass(may_grow)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
+            Need::HeldTopics => match self.observer.held_topics(key).await {
+                Ok(topics) => Ok(Answer::HeldTopics(topics)),
+                Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
+            },
             Need::Admission { object, .. } => {
                 dry_run::admission(self.applier.client(), &key.namespace, object).await.map(Answer::Admission)
             }

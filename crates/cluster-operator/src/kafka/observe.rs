@@ -170,10 +170,8 @@ impl Observer {
         }
         let mut others = self.caches.plain_of(key);
         others.extend(self.cluster_role_binding(key).await?);
-        let topics = match self.topics(key).await {
+        let topics = match self.held_topics(key).await {
             Ok(topics) => Some(topics),
-            // Without the kind there are no topics.
-            Err(error) if error.is_not_found() => Some(Vec::new()),
             Err(error) => {
                 tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a deleted cluster");
                 None
@@ -218,7 +216,15 @@ impl Observer {
     }
 
     /// The topics of a cluster that hold the topic operator's finalizer.
-    async fn topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+        match self.list_topics(key).await {
+            // Without the kind there are no topics.
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
+    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
         let selector = format!("{}={}", api::labels::CLUSTER, key.name);
         let bindings = self.caches.topic_bindings();
         let mut topics = Vec::new();

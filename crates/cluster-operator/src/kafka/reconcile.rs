@@ -216,6 +216,10 @@ impl Reconciler {
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
         apply::objects(&self.applier, &self.caches, plan).await?;
+        // Topics that are not released yet are seen again; they hold nothing else up.
+        if let Err(error) = apply::finalizers(&self.applier, plan).await {
+            tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
+        }
         let refused = self.tell_kafka(key, observed, plan).await;
         // What Kafka refuses must not hold up the restart that mends it.
         let deleted = restart_pods::restart(&self.applier, &self.events, key, observed, plan).await?;

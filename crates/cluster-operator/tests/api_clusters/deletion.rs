@@ -346,3 +346,27 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     let free = |topic: &DynamicObject| topic.finalizers().is_empty();
     wait::for_object(&there("KafkaTopic"), "orders", DEADLINE, "has no finalizer", free).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_topic_operator_that_is_taken_out_leaves_no_finalizer_behind() {
+    let world = World::start("without").await;
+    for (cluster, rest) in [
+        ("half", json!({"entityOperator": {"topicOperator": null}})),
+        ("whole", json!({"entityOperator": null})),
+    ] {
+        let name = format!("orders-of-{cluster}");
+        world.apply(&pool(cluster, &format!("pool-{cluster}"), 1)).await;
+        let mut small = kafka(cluster);
+        small["spec"]["kafka"]["config"] = json!({});
+        world.apply(&small).await;
+        world.deploying(cluster).await;
+        world.apply(&topic(cluster, &name)).await;
+        world.apply(&topic("another", &format!("others-{cluster}"))).await;
+        world.delete("KafkaTopic", &name).await;
+        world.patch("Kafka", cluster, json!({ "spec": rest })).await;
+        world.gone("KafkaTopic", &name).await;
+        world.gone("ConfigMap", &format!("{cluster}-entity-topic-operator-config")).await;
+        world.gone("RoleBinding", &format!("{cluster}-entity-topic-operator-role")).await;
+        assert_eq!(world.get("KafkaTopic", &format!("others-{cluster}")).await.finalizers(), [FINALIZER]);
+    }
+}

@@ -1,5 +1,6 @@
 //! How a wanted claim fits the one that is there: sizes only grow, and only where the storage class lets them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use api::conditions::reasons;
@@ -24,11 +25,11 @@ pub fn fitted(
     let size = wanted.object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
     let (Some(present), Some(size)) = (present, size) else { return wanted };
     let (Some(has), Some(wants)) = (Quantity::parse(&present), Quantity::parse(&size)) else { return wanted };
-    let keep = if wants < has {
+    let keep = match wants.cmp(&has) {
         // A claim that is larger than asked for is as good.
-        true
-    } else if wants > has {
-        match growth(live, observed) {
+        Ordering::Less => true,
+        Ordering::Equal => false,
+        Ordering::Greater => match growth(live, observed) {
             Growth::Possible => false,
             Growth::Later => true,
             Growth::Unknown(class) => {
@@ -42,9 +43,7 @@ pub fn fitted(
                 });
                 true
             }
-        }
-    } else {
-        false
+        },
     };
     if keep {
         wanted.object["spec"]["resources"]["requests"]["storage"] = Value::String(present);

@@ -57,7 +57,7 @@ pub struct Remains {
 }
 
 /// A KafkaTopic that carries the topic operator's finalizer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topic {
     /// Its namespace.
     pub namespace: String,
@@ -195,18 +195,26 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
                 continue;
             }
         }
-        let kept = topic.finalizers.iter().filter(|one| *one != annotations::FINALIZER_TOPIC_OPERATOR);
-        plan.finalizers.push(FinalizerRemoval {
-            object: ObjectId {
-                api_version: "kafka.strimzi.io/v1".to_owned(),
-                kind: "KafkaTopic".to_owned(),
-                namespace: Some(topic.namespace.clone()),
-                name: topic.name.clone(),
-            },
-            resource_version: topic.resource_version.clone(),
-            finalizers: kept.cloned().collect(),
-        });
+        plan.finalizers.extend(removal(topic));
     }
+}
+
+/// How the topic operator's finalizer is taken off a topic; `None`: it is not there.
+pub fn removal(topic: &Topic) -> Option<FinalizerRemoval> {
+    let is_ours = |one: &String| one == annotations::FINALIZER_TOPIC_OPERATOR;
+    if !topic.finalizers.iter().any(is_ours) {
+        return None;
+    }
+    Some(FinalizerRemoval {
+        object: ObjectId {
+            api_version: "kafka.strimzi.io/v1".to_owned(),
+            kind: "KafkaTopic".to_owned(),
+            namespace: Some(topic.namespace.clone()),
+            name: topic.name.clone(),
+        },
+        resource_version: topic.resource_version.clone(),
+        finalizers: topic.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect(),
+    })
 }
 
 /// Whether there was a Kafka resource of that name: only then its topics are ours to release. Secrets and ConfigMaps with

@@ -1,6 +1,7 @@
 //! Kafka clusters: from what was observed to a [`plan::Plan`].
 
 pub mod admin_call;
+mod admin_calls;
 pub mod certificates;
 pub mod claim_growth;
 pub mod cluster;
@@ -12,6 +13,7 @@ pub mod objects;
 pub mod observed;
 pub mod orphans;
 pub mod plan;
+mod planned_events;
 pub mod pod_state;
 pub mod references;
 pub mod restart;

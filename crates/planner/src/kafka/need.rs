@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::deleted_cluster::Topic;
 use super::observed::{BrokerConfigs, KafkaView, Observed};
 use super::plan::{self, Plan};
 use super::roll_order::{PodState, RollKafka};
@@ -26,6 +27,8 @@ pub enum Need {
     Material(Box<MaterialRequest>),
     /// Whether the volumes of the storage class with this name may grow. Answer: [`Answer::StorageClass`].
     StorageClass(String),
+    /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`].
+    HeldTopics,
     /// How Kafka describes itself. Answer: [`Answer::Kafka`].
     Kafka,
     /// Which brokers hold replicas. Answer: [`Answer::BrokersWithReplicas`].
@@ -55,6 +58,8 @@ pub enum Answer {
     Material(Material),
     /// Whether volumes of the class may grow; `None`: the operator has not the right to know.
     StorageClass(Option<bool>),
+    /// Topics that have the topic operator's finalizer.
+    HeldTopics(Vec<Topic>),
     /// What Kafka says of itself.
     Kafka(KafkaView),
     /// Brokers that hold at least one replica.
@@ -176,6 +181,7 @@ impl Completion {
             (Need::StorageClass(class), Answer::StorageClass(may_grow)) => {
                 observed.storage_classes.insert(class, may_grow);
             }
+            (Need::HeldTopics, Answer::HeldTopics(topics)) => observed.held_topics = Some(topics),
             (Need::Kafka, Answer::Kafka(view)) => observed.view = Some(view),
             (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {
                 if let Some(view) = &mut observed.view {

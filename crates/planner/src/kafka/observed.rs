@@ -10,6 +10,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::deleted_cluster::Topic;
 use super::need::{Admission, Need, Silence};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
@@ -49,6 +50,8 @@ pub struct Observed {
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
+    /// Topics that have the topic operator's finalizer; `None`: no plan asked for them, or they could not be listed.
+    pub held_topics: Option<Vec<Topic>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
     /// What former passes found out about the options that change at run time.

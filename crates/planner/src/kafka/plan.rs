@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{annotations, labels, names};
+use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
@@ -21,26 +21,28 @@ use super::objects::{
 };
 use super::observed::{KafkaView, Observed};
 use super::orphans;
+use super::planned_events;
 use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_order::PodState;
 use super::status::{self, Progress};
-use super::transitions::leaving::Replicas;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
+use super::transitions::topic_operator;
 use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, Problem};
-use crate::kafka::admin_call::AdminCall;
-use crate::kafka::admin_call::PlannedNode;
+use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
 use pki::MaterialRequest;
 
+pub use super::planned_events::{Occasion, PlannedEvent};
+
 /// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
 ///
 /// While it needs something it is not complete: what it needs is answered ([`super::need::Completion`]) and the cluster is
-/// planned again. A complete plan is carried out in this order: `apply`, `delete`, `admin`, `roll`, `status`, `events`.
+/// planned again. A complete plan is carried out in this order: `apply`, `delete`, `finalizers`, `admin`, `roll`, `status`, `events`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// What has to be known or made first.
@@ -75,31 +77,6 @@ pub struct Plan {
     pub undone: Vec<Override>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     pub options: OptionMemory,
-}
-
-/// An event to publish. Its text never holds keys or passwords.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedEvent {
-    /// PascalCase word.
-    pub reason: String,
-    /// The text.
-    pub text: String,
-    /// The pod that it is about; its Kafka resource is named anyway.
-    pub pod: Option<String>,
-    /// When it is published.
-    pub occasion: Occasion,
-}
-
-/// When an event is published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Occasion {
-    /// When its pod was deleted.
-    Restart,
-    /// Once while this lasts, as a warning.
-    Lasting {
-        /// Since when.
-        since: Timestamp,
-    },
 }
 
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
@@ -317,9 +294,10 @@ fn complete(
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     plan.delete = orphans::of(cluster, observed, &plan.apply);
+    topic_operator::plan(cluster, observed, &mut plan);
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
-        plan.admin.extend(admin_calls(cluster, view, observed, &plan));
+        plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
         let brokers = broker_pods(&plan, view, observed);
         if live.look && !brokers.is_empty() {
             plan.needs.push(Need::BrokerConfigs(brokers));
@@ -333,7 +311,8 @@ fn complete(
         progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
     }
     // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-    plan.requeue_seconds = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
+    let again = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
+    plan.requeue_seconds = again.into_iter().chain(plan.requeue_seconds).min();
     if !plan.restarts.is_empty() {
         // A broker that restarts may run with something else than before.
         live.memory.settled = None;
@@ -343,7 +322,7 @@ fn complete(
     plan.needs.extend(outcome.needs);
     plan.needs.retain(|need| observed.silence(need).is_none());
     plan.roll = outcome.roll;
-    plan.events = events(&plan, now);
+    plan.events = planned_events::of(&plan, now);
     warnings.extend(outcome.warnings);
     if let Some(waits) = &plan.roll.waits {
         let again = waits.look_again_seconds(now);
@@ -432,29 +411,6 @@ fn look_at_pod(
     }
 }
 
-/// What is worth an event.
-fn events(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
-    let mut events = Vec::new();
-    let going = plan.restarts.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
-    for restart in going {
-        events.extend(restart.reasons.iter().map(|reason| PlannedEvent {
-            reason: reason.as_str().to_owned(),
-            text: restart.notes.join("; "),
-            pod: Some(restart.pod.clone()),
-            occasion: Occasion::Restart,
-        }));
-    }
-    if let Some(waits) = plan.roll.waits.as_ref().filter(|waits| waits.is_announced(now)) {
-        events.push(PlannedEvent {
-            reason: api::conditions::reasons::ROLLING_UPDATE_WAITS.to_owned(),
-            text: waits.why.clone(),
-            pod: None,
-            occasion: Occasion::Lasting { since: waits.since },
-        });
-    }
-    events
-}
-
 /// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
 /// what no clock can confuse.
 fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<ManualUpdate> {
@@ -513,66 +469,4 @@ fn is_available(deployment: &Deployment) -> bool {
         && status.updated_replicas.unwrap_or(0) >= 1
         && status.available_replicas.unwrap_or(0) >= 1
         && status.unavailable_replicas.unwrap_or(0) == 0
-}
-
-fn admin_calls(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
-    let mut calls = Vec::new();
-    let model = cluster.version.model();
-    let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
-    // The metadata version moves only when every node runs what it should.
-    let all_current =
-        plan.restarts.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
-    if let (Some((name, level)), Some(present)) =
-        (model.metadata_level(&cluster.metadata_version), view.metadata_level)
-        && level != present
-        && all_current
-    {
-        calls.push(AdminCall::UpdateMetadataVersion {
-            version: name.to_owned(),
-            level,
-            downgrade: level < present,
-        });
-    }
-    calls.extend(unregistrations(cluster, view, observed));
-    let running: BTreeSet<i32> =
-        observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
-    if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
-        let gone: BTreeMap<&i32, &String> =
-            quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
-        // One at a time: each changes what a majority is.
-        if let Some((controller, directory_id)) = gone.first_key_value().filter(|_| quorum.leader >= 0) {
-            calls.push(AdminCall::RemoveVoter {
-                controller: **controller,
-                directory_id: (*directory_id).clone(),
-            });
-        }
-    }
-    calls
-}
-
-/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
-fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
-    let brokers = cluster.broker_ids();
-    let as_broker = |pod: &&Pod| {
-        pod.metadata
-            .labels
-            .as_ref()
-            .and_then(|all| all.get(labels::BROKER_ROLE))
-            .is_none_or(|role| role == "true")
-    };
-    let running: BTreeSet<i32> = observed
-        .pods
-        .values()
-        .map(AsRef::as_ref)
-        .filter(as_broker)
-        .filter_map(|pod| pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok())
-        .collect();
-    let replicas = Replicas::of(observed);
-    let gone = view.registered_brokers.iter().filter(|id| {
-        !brokers.contains(id)
-            && !running.contains(id)
-            && !view.active_brokers.contains(id)
-            && replicas.hold(&BTreeSet::from([**id])).is_none()
-    });
-    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cluster::{Cluster, Warning};
+use super::cluster::{Cluster, Node, Warning};
 use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods, Silence, SilenceKind};
 use super::observed::Observed;
@@ -205,7 +205,9 @@ fn nodes(
     now: Timestamp,
 ) -> Vec<RollNode> {
     let mut nodes = Vec::new();
-    for node in cluster.nodes() {
+    // A node that must not be started yet is not waited for.
+    let listed = |node: &Node<'_>| desired.contains_key(cluster.pod_name(*node).as_str());
+    for node in cluster.nodes().into_iter().filter(listed) {
         let pod = cluster.pod_name(node);
         let situation = pod_state::situation(observed, &pod, now);
         let live = observed.pods.get(&pod).zip(desired.get(pod.as_str()));

@@ -20,6 +20,7 @@ use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
+use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind, complete};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
@@ -44,6 +45,8 @@ pub struct World {
     pub refused_pods: BTreeMap<String, String>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
+    /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
+    pub held_topics: Option<Vec<Topic>>,
     version: u64,
 }
 
@@ -90,6 +93,7 @@ impl World {
             observed,
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
+            held_topics: None,
             roll: None,
             refused_pods: BTreeMap::new(),
             asked: Vec::new(),
@@ -125,6 +129,7 @@ impl World {
                 Some(why) => Admission::Refused(why.clone()),
                 None => Admission::Accepted,
             }),
+            Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
     }

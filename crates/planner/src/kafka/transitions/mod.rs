@@ -10,3 +10,4 @@ pub mod node_ids;
 pub mod quorum;
 pub mod roles;
 pub mod scaling;
+pub mod topic_operator;

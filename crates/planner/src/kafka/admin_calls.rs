@@ -1,0 +1,75 @@
+//! What Kafka itself is told: metadata version, registrations, voters. Options have `config/live`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::labels;
+use k8s_openapi::api::core::v1::Pod;
+
+use super::admin_call::AdminCall;
+use super::cluster::{Cluster, Quorum};
+use super::observed::{KafkaView, Observed};
+use super::plan::Plan;
+use super::transitions::leaving::Replicas;
+
+/// The calls of a plan but those about options.
+pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
+    let mut calls = Vec::new();
+    let model = cluster.version.model();
+    let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
+    // The metadata version moves only when every node runs what it should.
+    let all_current =
+        plan.restarts.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
+    if let (Some((name, level)), Some(present)) =
+        (model.metadata_level(&cluster.metadata_version), view.metadata_level)
+        && level != present
+        && all_current
+    {
+        calls.push(AdminCall::UpdateMetadataVersion {
+            version: name.to_owned(),
+            level,
+            downgrade: level < present,
+        });
+    }
+    calls.extend(unregistrations(cluster, view, observed));
+    let running: BTreeSet<i32> =
+        observed.pods.keys().filter_map(|pod| pod.rsplit_once('-')?.1.parse().ok()).collect();
+    if let (Some(quorum), Quorum::Dynamic { .. }) = (&view.quorum, &cluster.quorum) {
+        let gone: BTreeMap<&i32, &String> =
+            quorum.voters.iter().filter(|(id, _)| !desired.contains(id) && !running.contains(id)).collect();
+        // One at a time: each changes what a majority is.
+        if let Some((controller, directory_id)) = gone.first_key_value().filter(|_| quorum.leader >= 0) {
+            calls.push(AdminCall::RemoveVoter {
+                controller: **controller,
+                directory_id: (*directory_id).clone(),
+            });
+        }
+    }
+    calls
+}
+
+/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
+fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
+    let brokers = cluster.broker_ids();
+    let as_broker = |pod: &&Pod| {
+        pod.metadata
+            .labels
+            .as_ref()
+            .and_then(|all| all.get(labels::BROKER_ROLE))
+            .is_none_or(|role| role == "true")
+    };
+    let running: BTreeSet<i32> = observed
+        .pods
+        .values()
+        .map(AsRef::as_ref)
+        .filter(as_broker)
+        .filter_map(|pod| pod.metadata.name.as_deref()?.rsplit_once('-')?.1.parse().ok())
+        .collect();
+    let replicas = Replicas::of(observed);
+    let gone = view.registered_brokers.iter().filter(|id| {
+        !brokers.contains(id)
+            && !running.contains(id)
+            && !view.active_brokers.contains(id)
+            && replicas.hold(&BTreeSet::from([**id])).is_none()
+    });
+    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
+}

@@ -1,0 +1,54 @@
+//! What of a plan is worth an event.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::plan::Plan;
+
+/// An event to publish. Its text never holds keys or passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedEvent {
+    /// PascalCase word.
+    pub reason: String,
+    /// The text.
+    pub text: String,
+    /// The pod that it is about; its Kafka resource is named anyway.
+    pub pod: Option<String>,
+    /// When it is published.
+    pub occasion: Occasion,
+}
+
+/// When an event is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Occasion {
+    /// When its pod was deleted.
+    Restart,
+    /// Once while this lasts, as a warning.
+    Lasting {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// The events of a plan whose roll is decided.
+pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
+    let mut events = Vec::new();
+    let going = plan.restarts.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
+    for restart in going {
+        events.extend(restart.reasons.iter().map(|reason| PlannedEvent {
+            reason: reason.as_str().to_owned(),
+            text: restart.notes.join("; "),
+            pod: Some(restart.pod.clone()),
+            occasion: Occasion::Restart,
+        }));
+    }
+    if let Some(waits) = plan.roll.waits.as_ref().filter(|waits| waits.is_announced(now)) {
+        events.push(PlannedEvent {
+            reason: api::conditions::reasons::ROLLING_UPDATE_WAITS.to_owned(),
+            text: waits.why.clone(),
+            pod: None,
+            occasion: Occasion::Lasting { since: waits.since },
+        });
+    }
+    events
+}
