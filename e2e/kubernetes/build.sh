@@ -34,10 +34,11 @@ UP_TO_DATE=()
 need_go() {
   command -v go >/dev/null || die "go is missing: install Go 1.21 or newer (https://go.dev/dl), it fetches the exact version itself"
 }
-# go_program MODULE PACKAGE NAME [LDFLAGS]: a static program from the tool dependencies of tools/MODULE.
+# go_program PACKAGE NAME [LDFLAGS]: a static program out of the Go module in tools. All are of one module, so that what they have in
+# common is compiled once; what a debugger would want is not made.
 go_program() {
-  local folder=$HERE/tools/$1 package=$2 name=$3 ldflags="-s -w ${4:-}" key begun=$SECONDS
-  key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)"
+  local folder=$HERE/tools package=$1 name=$2 ldflags="-s -w ${3:-}" key begun=$SECONDS
+  key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" "$folder"/*/*.go | sha256sum | cut -c1-16)"
   if fresh "$name" "$key" "$BIN/$name"; then
     UP_TO_DATE+=("$name")
     return
@@ -46,14 +47,14 @@ go_program() {
   say "building $name $POSITION"
   mkdir -p "$BIN"
   quietly "$name" "building $name" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-    go build -trimpath -ldflags "$ldflags" -o "$BIN/$name.new" "$package" || exit 1
+    go build -trimpath -gcflags=all=-dwarf=false -ldflags "$ldflags" -o "$BIN/$name.new" "$package" || exit 1
   mv "$BIN/$name.new" "$BIN/$name"
   stamp "$name" "$key"
   say "built $name in $(minutes $((SECONDS - begun)))"
 }
 kubernetes_program() {
   local version=k8s.io/component-base/version minor=${KUBERNETES_VERSION#v1.}
-  go_program kubernetes "k8s.io/kubernetes/cmd/$1" "$1" \
+  go_program "k8s.io/kubernetes/cmd/$1" "$1" \
     "-X $version.gitVersion=$KUBERNETES_VERSION -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*}"
 }
 has_helm() { helm version --short 2>/dev/null | grep -q '^v4'; }
@@ -162,9 +163,9 @@ parts_of() {
 }
 make_part() {
   case $1 in
-    etcd) go_program etcd go.etcd.io/etcd/server/v3 etcd ;;
-    coredns) go_program coredns github.com/coredns/coredns coredns ;;
-    helm) go_program helm helm.sh/helm/v4/cmd/helm helm ;;
+    etcd) go_program go.etcd.io/etcd/server/v3 etcd ;;
+    coredns) go_program ./coredns coredns ;;
+    helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
     kafka) fetch_kafka ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;
