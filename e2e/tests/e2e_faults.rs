@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use api::{Kafka, KafkaNodePool};
+use api::{Kafka, KafkaNodePool, annotations};
 use e2e::{Scenario, has_condition};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::ResourceExt;
@@ -221,6 +221,7 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     let waits = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.uid() != old && !pod_ready(pod));
     scenario.until::<Pod>("a-d-1", "a pod that cannot mount", Duration::from_mins(2), waits).await?;
     patch_pool(&scenario, "d", &json!({"spec": {"template": null}})).await?;
+    until_pod_ready(&scenario, "a-d-1", old.as_ref()).await?;
     until_ready(&scenario, "a", Duration::from_mins(4)).await?;
     let counts = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(counts.values().sum::<i64>() == 1_000, "{counts:?}");
@@ -318,15 +319,26 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
             })
             .await?;
     }
+    for pod in before.keys() {
+        scenario
+            .until::<Pod>(
+                pod,
+                "a ready pod that trusts the new authority alone",
+                Duration::from_mins(8),
+                |pod| {
+                    pod.is_some_and(|pod| {
+                        let trusted = pod.annotations().get(annotations::TRUSTED_CLUSTER_CAS);
+                        pod_ready(pod) && trusted.is_some_and(|trusted| !trusted.contains(','))
+                    })
+                },
+            )
+            .await?;
+    }
     until_ready(&scenario, "q", Duration::from_mins(6)).await?;
     ensure!(
         certificate(&scenario, "q-cluster-ca-cert", "ca.crt").await? != old_ca,
         "the authority must be a new one"
     );
-    for pod in before.keys() {
-        let pod = scenario.api::<Pod>().get(pod).await?;
-        ensure!(pod_ready(&pod), "pod {} is not ready", pod.name_any());
-    }
     let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
     scenario.remove().await

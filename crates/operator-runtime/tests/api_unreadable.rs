@@ -163,6 +163,14 @@ async fn nesting_without_end_is_said_in_the_status_and_as_an_event_once() {
         all.sort();
         all
     };
+    let stored = api.list_metadata(&ListParams::default()).await.unwrap().items;
+    let mut stored: Vec<_> = stored
+        .into_iter()
+        .filter(|topic| topic.metadata.name.as_deref() != Some("good"))
+        .map(|topic| topic.metadata.resource_version)
+        .collect();
+    stored.sort();
+    until(&cache, "the statuses are seen", |cache| versions(cache) == stored).await;
     let before = versions(&cache);
     let touch = json!({"metadata": {"annotations": {"a": "b"}}});
     api.patch("good", &PatchParams::default(), &Patch::Merge(touch)).await.unwrap();
