@@ -163,12 +163,15 @@ async fn nesting_without_end_is_said_in_the_status_and_as_an_event_once() {
         all.sort();
         all
     };
-    let stored = api.list_metadata(&ListParams::default()).await.unwrap().items;
-    let mut stored: Vec<_> = stored
-        .into_iter()
-        .filter(|topic| topic.metadata.name.as_deref() != Some("good"))
-        .map(|topic| topic.metadata.resource_version)
-        .collect();
+    let mut stored = Vec::new();
+    applier
+        .each_metadata::<KafkaTopic>(&namespace, None, None, |meta| {
+            if meta.name.as_deref() != Some("good") {
+                stored.push(meta.resource_version);
+            }
+        })
+        .await
+        .unwrap();
     stored.sort();
     until(&cache, "the statuses are seen", |cache| versions(cache) == stored).await;
     let before = versions(&cache);
