@@ -308,3 +308,8 @@ pub mod user_operator {
     /// Regular expression of users whose ACLs, quotas and credentials are left alone.
     pub const IGNORED_USERS_PATTERN: &str = "STRIMZI_IGNORED_USERS_PATTERN";
 }
+
+/// Nodes that a cluster may grow to; the cluster operator's own.
+pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
+/// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for; the cluster operator's own.
+pub const MAX_WISHED_IDS: &str = "KASTELLAN_MAX_WISHED_IDS";

@@ -36,6 +36,8 @@ use crate::unreadable;
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // Names are resolved and keys are made on these: each is bounded, so that neither keeps the other waiting.
+        .max_blocking_threads(5)
         // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
         .thread_stack_size(16 << 20)
         .enable_all()

@@ -11,7 +11,7 @@ use operator_runtime::limits::Limits;
 use operator_runtime::telemetry;
 
 use crate::kafka::admin_clients as clients;
-use planner::kafka::observed::PlanSettings;
+use planner::kafka::observed::{MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings};
 use planner::kafka::versions;
 
 /// Image that carries all binaries of Kastellan, for the operands that run them.
@@ -119,6 +119,9 @@ fn plan_settings(env: &Env) -> PlanSettings {
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
+        max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
+        max_wished_ids: env.integer(env::MAX_WISHED_IDS, MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
+            as usize,
     }
 }
 

@@ -37,6 +37,11 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.roles", "[controller, broker]"],
     ),
     (
+        "more nodes than an operator plans",
+        |world| world.pool(0, |pool| pool["spec"]["replicas"] = json!(1000)),
+        &["KafkaNodePool dual spec.replicas", "1000", "300 nodes", "KASTELLAN_MAX_NODES"],
+    ),
+    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],

@@ -13,3 +13,4 @@ pub mod reconcile;
 pub mod restart_pods;
 pub mod roll_calls;
 pub mod roll_metric;
+mod room;

@@ -19,6 +19,7 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
+use super::room::Room;
 use super::{apply, kafka_calls, option_calls, restart_pods};
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
@@ -33,6 +34,9 @@ use planner::kafka::status;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
 const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
+
+/// Pause before a large cluster is looked at again while others are planned.
+const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// Action of events about a roll that waits.
 const ROLL: &str = "RollingUpdate";
@@ -88,6 +92,8 @@ pub struct Reconciler {
     events: Events,
     pod_errors: PodErrors,
     waiting: RollMetric,
+    /// How many large clusters are planned at a time.
+    room: Room,
     memories: Mutex<HashMap<ObjectRef, Memory>>,
     /// Every cluster that there is a resource of, or was until a pass cleared up after it.
     seen: Mutex<HashSet<ObjectRef>>,
@@ -114,6 +120,7 @@ impl Reconciler {
             events,
             pod_errors,
             waiting,
+            room: Room::default(),
             memories: Mutex::default(),
             seen: Mutex::default(),
             gone_since: Mutex::default(),
@@ -153,13 +160,15 @@ impl Reconciler {
             apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
             return Ok(Outcome::Done);
         }
-        let planned = match self.observe(key, &kafka).await {
-            Ok(observed) => self.complete(key, observed).await.map_err(Error::from),
-            Err(error) => Err(error.into()),
+        let observed = match self.observe(key, &kafka).await {
+            Ok(observed) => observed,
+            Err(error) => return self.fail(key, &kafka, None, error.into()).await,
         };
-        let (observed, plan) = match planned {
+        let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
+        let Some(_place) = self.room.enter(wished.fold(0, usize::saturating_add)) else { return Ok(BUSY) };
+        let (observed, plan) = match self.complete(key, observed).await {
             Ok(planned) => planned,
-            Err(error) => return self.fail(key, &kafka, None, error).await,
+            Err(error) => return self.fail(key, &kafka, None, error.into()).await,
         };
         self.announce(key, &observed, &plan);
         match self.carry_out(key, &observed, &plan).await {

@@ -151,7 +151,17 @@ pub struct PlanSettings {
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
     pub feature_gates: String,
+    /// Nodes that a cluster may grow to.
+    pub max_nodes: usize,
+    /// Ids that one annotation may wish for.
+    pub max_wished_ids: usize,
 }
+
+/// Default of `KASTELLAN_MAX_NODES`.
+pub const MAX_NODES_DEFAULT: usize = 300;
+
+/// Default of `KASTELLAN_MAX_WISHED_IDS`.
+pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
 
 impl Default for PlanSettings {
     fn default() -> Self {
@@ -176,6 +186,8 @@ impl Default for PlanSettings {
             custom_entity_operator_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
+            max_nodes: MAX_NODES_DEFAULT,
+            max_wished_ids: MAX_WISHED_IDS_DEFAULT,
         }
     }
 }

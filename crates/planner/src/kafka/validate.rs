@@ -1,5 +1,6 @@
 //! Turns the custom resources into a [`Cluster`] that cannot be wrong, or says everything that is wrong with them.
 
+mod bounds;
 mod listener_certificate;
 mod listeners;
 mod names;

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeSet;
 
-/// Reads a list of ids and ranges: `[0, 5, 10-20, 99-90]`; ranges may count down.
-pub fn parse_ranges(text: &str) -> Result<Vec<i32>, String> {
+/// Reads a list of ids and ranges: `[0, 5, 10-20, 99-90]`; ranges may count down. All together may have `most` ids.
+pub fn parse_ranges(text: &str, most: usize) -> Result<Vec<i32>, String> {
     let inner = text
         .trim()
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .ok_or_else(|| format!("{text:?} is not a list of ids in brackets, such as [0, 5, 10-20]"))?;
+    // Before anything is listed: a few bytes can stand for billions of ids.
+    let check = |known: usize, more: usize| {
+        if known + more > most {
+            return Err(format!("it lists more than {most} ids ({}): list fewer", api::env::MAX_WISHED_IDS));
+        }
+        Ok(())
+    };
     let mut ids = Vec::new();
     for item in inner.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         let number = |part: &str| {
@@ -19,13 +26,13 @@ pub fn parse_ranges(text: &str) -> Result<Vec<i32>, String> {
                 .ok_or_else(|| format!("{part:?} is not a node id"))
         };
         match item.split_once('-') {
-            None => ids.push(number(item)?),
+            None => {
+                check(ids.len(), 1)?;
+                ids.push(number(item)?);
+            }
             Some((first, last)) => {
                 let (first, last) = (number(first)?, number(last)?);
-                // A range of millions is a slip of the pen; ids beyond need no listing.
-                if first.abs_diff(last) > 100_000 {
-                    return Err(format!("{item:?} spans more than 100000 ids"));
-                }
+                check(ids.len(), first.abs_diff(last) as usize + 1)?;
                 if first <= last {
                     ids.extend(first..=last);
                 } else {
@@ -79,11 +86,20 @@ mod tests {
 
     #[test]
     fn ranges_count_up_and_down() {
-        assert_eq!(parse_ranges("[0, 5, 10-12, 9-7]").unwrap(), [0, 5, 10, 11, 12, 9, 8, 7]);
-        assert_eq!(parse_ranges("[]").unwrap(), Vec::<i32>::new());
-        assert!(parse_ranges("1-2").is_err());
-        assert!(parse_ranges("[-1]").is_err());
-        assert!(parse_ranges("[0-99999999]").is_err());
+        assert_eq!(parse_ranges("[0, 5, 10-12, 9-7]", 100).unwrap(), [0, 5, 10, 11, 12, 9, 8, 7]);
+        assert_eq!(parse_ranges("[]", 100).unwrap(), Vec::<i32>::new());
+        assert!(parse_ranges("1-2", 100).is_err());
+        assert!(parse_ranges("[-1]", 100).is_err());
+    }
+
+    #[test]
+    fn many_ranges_are_bounded_together_and_before_they_are_listed() {
+        assert_eq!(parse_ranges("[0-4, 9-5]", 10).unwrap().len(), 10);
+        let many = format!("[{}]", vec!["0-99999"; 700].join(","));
+        for wish in ["[0-10]", "[0-4, 9-5, 7]", "[0-2147483647]", "[2147483647-0]", &many] {
+            let refused = parse_ranges(wish, 10).unwrap_err();
+            assert!(refused.contains("more than 10 ids (KASTELLAN_MAX_WISHED_IDS)"), "{refused}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
 use serde_json::Value;
 
-use super::{Findings, storage};
+use super::{Findings, bounds, storage};
 use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, VolumeKind, Warning};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
@@ -36,12 +36,42 @@ pub fn validate(
         );
     }
     say_membership(observed, &cluster, findings);
-    let reader = Reader { observed, cluster: &cluster, existing: existing.clone(), quorum, exclusion };
+    let too_large = too_large(observed, &existing, findings);
+    let reader =
+        Reader { observed, cluster: &cluster, existing: existing.clone(), quorum, exclusion, too_large };
     let mut scaler = Scaler::new(observed, existing, quorum);
     let pools: Vec<Pool> = observed.pools.iter().map(|raw| reader.read(raw, &mut scaler, findings)).collect();
     without_a_pool(observed, &pools, findings);
     overall(&observed.pools, &pools, &cluster, findings);
     pools
+}
+
+/// The pools that would make the cluster larger than an operator plans; what is there stays.
+fn too_large(observed: &Observed, existing: &Existing, findings: &mut Findings) -> BTreeSet<String> {
+    let most = observed.settings.max_nodes;
+    let sizes: Vec<(usize, usize)> = observed
+        .pools
+        .iter()
+        .map(|raw| {
+            let has = existing.pool(&raw.name_any()).nodes.len();
+            (has, usize::try_from(raw.spec.replicas).unwrap_or(has))
+        })
+        .collect();
+    let mut refused = BTreeSet::new();
+    for (raw, too_large) in observed.pools.iter().zip(bounds::too_large(&sizes, most)) {
+        if too_large {
+            findings.problem(
+                format!("KafkaNodePool {} spec.replicas", raw.name_any()),
+                format!(
+                    "{} would make the cluster larger than {most} nodes ({} of the operator): write less",
+                    raw.spec.replicas,
+                    api::env::MAX_NODES
+                ),
+            );
+            refused.insert(raw.name_any());
+        }
+    }
+    refused
 }
 
 /// Names the pools whose label and nodes are of two clusters, and those whose pods another cluster has.
@@ -162,6 +192,8 @@ struct Reader<'a> {
     existing: Existing,
     quorum: &'a Remembered,
     exclusion: &'a ExclusionPattern,
+    /// Pools that would make the cluster too large.
+    too_large: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -177,7 +209,12 @@ impl Reader<'_> {
         }
         let facts = self.existing.pool(&name);
         let (controller, broker) = self.roles(raw, &facts, findings);
-        let wish = Wish { controller, broker, ..wish(raw, &facts, &path, &mut warnings, findings) };
+        let mut wish =
+            wish(raw, &facts, &path, self.observed.settings.max_wished_ids, &mut warnings, findings);
+        (wish.controller, wish.broker) = (controller, broker);
+        if self.too_large.contains(&name) {
+            wish.replicas = facts.nodes.len();
+        }
         let (nodes, scaling) = scaler.scale(&wish);
         let waits_for = say_scaling(&name, &scaling, findings);
         let labels = self.exclusion.inherited(raw.metadata.labels.as_ref()).unwrap_or_else(|error| {
@@ -233,6 +270,7 @@ fn wish(
     raw: &KafkaNodePool,
     facts: &PoolFacts,
     path: &str,
+    max_ids: usize,
     warnings: &mut Vec<Warning>,
     findings: &mut Findings,
 ) -> Wish {
@@ -243,16 +281,9 @@ fn wish(
         );
         facts.nodes.len()
     });
-    // More nodes than ids of interest exist nowhere; a slip of the pen must not eat the memory.
-    let replicas = if replicas > 10_000 {
-        findings.problem(format!("{path} spec.replicas"), format!("{replicas} is more than 10000"));
-        facts.nodes.len()
-    } else {
-        replicas
-    };
     let mut ids = |key: &str| {
         let text = raw.metadata.annotations.as_ref().and_then(|all| all.get(key));
-        let parsed = text.map(|text| node_ids::parse_ranges(text)).transpose();
+        let parsed = text.map(|text| node_ids::parse_ranges(text, max_ids)).transpose();
         let ids = parsed.unwrap_or_else(|message| {
             let message = format!("annotation {key} is ignored: {message}");
             warnings.push(Warning { reason: "InvalidNodeIds".to_owned(), message });
