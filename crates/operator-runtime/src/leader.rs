@@ -22,8 +22,8 @@ use crate::env::Env;
 /// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that nobody renews it.
 const LONG_DEAD: u32 = 4;
 
-/// Retry periods for which such a lease has to be seen unchanged: the clocks may differ, and a leader that lives renews
-/// it once in each.
+/// Retry periods for which such a lease has to be seen unchanged, but at least the renew deadline: the clocks may differ, and
+/// a leader that lives renews it once in each, or gives up.
 const LONG_DEAD_PERIODS: u32 = 2;
 
 /// Lower bound of that time, against clocks that differ.
@@ -148,7 +148,9 @@ fn decide(lease: &Lease, config: &LeaderConfig, unchanged: Duration, wall: Times
         let age = Duration::try_from(wall.duration_since(renewed.0)).unwrap_or_default();
         age > (duration * LONG_DEAD).max(LONG_DEAD_MINIMUM)
     });
-    let enough = if long_dead { duration.min(config.retry_period * LONG_DEAD_PERIODS) } else { duration };
+    // A leader that lives gives up after its renew deadline, whatever the clocks say.
+    let quick = (config.retry_period * LONG_DEAD_PERIODS).max(config.renew_deadline);
+    let enough = if long_dead { duration.min(quick) } else { duration };
     if unchanged >= enough { Decision::Take } else { Decision::Wait(enough.saturating_sub(unchanged)) }
 }
 

@@ -32,8 +32,12 @@ use planner::kafka::observed::Observed;
 use planner::kafka::plan::{Occasion, Plan, StatusPlan};
 use planner::kafka::status;
 
-/// The watch brings what changed, and with it the next pass; this is for the case that it brought it already.
-const OUTDATED: Outcome = Outcome::Again(Duration::from_millis(200));
+/// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
+/// row the pause is doubled: a watch that is broken must not have keys made in a loop.
+const OUTDATED: Duration = Duration::from_millis(200);
+
+/// How often that pause is doubled.
+const OUTDATED_DOUBLINGS: u32 = 6;
 
 /// Pause before a large cluster is looked at again while others are planned.
 const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
@@ -77,6 +81,8 @@ impl Error {
 struct Memory {
     /// What former passes found out about the options of brokers.
     options: OptionMemory,
+    /// Passes in a row that ended because the caches were behind.
+    outdated: u32,
     /// UIDs of pods that were deleted and that the watch still shows.
     restarted: BTreeSet<String>,
     /// What was announced and lasts.
@@ -173,6 +179,7 @@ impl Reconciler {
         self.announce(key, &observed, &plan);
         match self.carry_out(key, &observed, &plan).await {
             Ok(()) => {
+                self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
                 apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
                 for reason in &plan.waiting_for {
                     tracing::debug!(cluster = %key, reason, "waiting");
@@ -184,10 +191,20 @@ impl Reconciler {
             }
             Err(Error::Apply(apply::Error::Outdated { kind, name })) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
-                Ok(OUTDATED)
+                Ok(self.outdated(key))
             }
             Err(error) => self.fail(key, &kafka, Some(&plan), error).await,
         }
+    }
+
+    /// When to try again what the caches were behind for.
+    fn outdated(&self, key: &ObjectRef) -> Outcome {
+        let times = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.outdated = memory.outdated.saturating_add(1);
+            memory.outdated
+        });
+        Outcome::Again(OUTDATED * 2_u32.pow((times - 1).min(OUTDATED_DOUBLINGS)))
     }
 
     /// What is known without asking: the caches, and what this process remembers.
@@ -363,7 +380,7 @@ impl Reconciler {
         let released = apply::finalizers(&self.applier, &plan).await;
         apply::deletions(&self.applier, &plan).await?;
         match released {
-            Err(apply::Error::Outdated { .. }) => Ok(OUTDATED),
+            Err(apply::Error::Outdated { .. }) => Ok(self.outdated(key)),
             other => {
                 other?;
                 let outcome = again(&plan);
