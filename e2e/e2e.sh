@@ -18,5 +18,5 @@ step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 step "Running the tests"
-cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=1
+cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2
 summary

@@ -58,7 +58,7 @@ async fn topics_that_cannot_be_read_stop_nobody_and_are_taken_up_when_they_can()
         let said = &b.data["status"]["conditions"][0];
         said["type"] == "Ready"
             && said["status"] == "False"
-            && said["message"].as_str().unwrap().contains("spec.partitions")
+            && said["message"].as_str().is_some_and(|text| text.contains("spec.partitions"))
     })
     .await
     .unwrap();

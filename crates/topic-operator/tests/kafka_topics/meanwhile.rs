@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::world::{World, has_finalizer};
 
 const TOPICS: usize = 150;
+/// So many of them may go at once without a finalizer: of more the operator suspects that they were lost.
+const FEW: usize = 20;
 
 /// Many resources, so that a batch takes its time over them; the operator does not run yet.
 async fn crowd() -> (World, Vec<String>) {
@@ -61,8 +63,9 @@ async fn without_finalizers_a_resource_that_is_deleted_while_a_batch_runs_takes_
     w.start_operator().await;
     // Once the first status is written, the topics of many others exist whose statuses are still to be written.
     select_all(names.iter().map(|name| w.ready(name).boxed())).await;
-    join_all(names.iter().map(|name| w.delete(name))).await;
-    all_gone(&w, &names).await;
+    let few = &names[..FEW];
+    join_all(few.iter().map(|name| w.delete(name))).await;
+    all_gone(&w, few).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +77,8 @@ async fn without_finalizers_a_successor_keeps_only_the_topic_that_it_names() {
         w.ready(name).await;
         w.until_exists(&w.topic(name)).await;
     }
-    let (same, other) = names.split_at(TOPICS / 2);
+    let names = &names[..FEW];
+    let (same, other) = names.split_at(FEW / 2);
     let successor =
         |name: &str| if same.iter().any(|n| n == name) { name.to_owned() } else { format!("{name}-new") };
     join_all(names.iter().map(|name| async {
