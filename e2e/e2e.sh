@@ -17,6 +17,8 @@ load_images
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
+# The tests call kubectl: that of the machine, else the built one.
+export PATH=$PATH:$BIN
 step "Running the tests"
 cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2
 summary
