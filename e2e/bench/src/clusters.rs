@@ -121,7 +121,7 @@ async fn bare(world: &World) -> anyhow::Result<f64> {
         let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &resource);
         let found =
             api.list(&ListParams::default().labels("strimzi.io/cluster")).await.context("list objects")?;
-        objects.extend(found.items.into_iter().map(|object| (resource.clone(), stripped(object))));
+        objects.extend(found.items.into_iter().map(|object| (resource.clone(), stripped(object, &resource))));
     }
     let began = Instant::now();
     stream::iter(objects)
@@ -141,15 +141,14 @@ async fn bare(world: &World) -> anyhow::Result<f64> {
 }
 
 /// What was written, without what the server added.
-fn stripped(object: DynamicObject) -> Value {
+fn stripped(object: DynamicObject, resource: &ApiResource) -> Value {
     let mut body = object.data;
-    let types = object.types.unwrap_or_default();
     for field in ["status", "secrets"] {
         if let Some(fields) = body.as_object_mut() {
             fields.remove(field);
         }
     }
-    if types.kind == "Service"
+    if resource.kind == "Service"
         && let Some(spec) = body["spec"].as_object_mut()
     {
         for field in ["clusterIP", "clusterIPs"] {
@@ -158,8 +157,8 @@ fn stripped(object: DynamicObject) -> Value {
             }
         }
     }
-    body["apiVersion"] = types.api_version.into();
-    body["kind"] = types.kind.into();
+    body["apiVersion"] = resource.api_version.clone().into();
+    body["kind"] = resource.kind.clone().into();
     body["metadata"] = json!({
         "name": object.metadata.name,
         "labels": object.metadata.labels,

@@ -42,15 +42,16 @@ async fn kafka_may_be_away_and_come_back() {
     w.delete("goes").await;
     // What needs no Kafka is done at once.
     let made = wait::for_object(&w.secrets, "during", DEADLINE, "exists", |_| true).await.unwrap();
-    wait::until(DEADLINE, "the operator has failed with all three", || async {
-        (w.metric("strimzi_reconciliations_failed_total") >= 3.0).then_some(())
-    })
-    .await
-    .unwrap();
+    let failed = async |times: f64| {
+        let reached = || async { (w.metric("strimzi_reconciliations_failed_total") >= times).then_some(()) };
+        wait::until(DEADLINE, "the operator has failed so often", reached).await.unwrap();
+    };
+    // A busy machine may take so long over all three that the absence counts as a long one.
+    failed(1.0).await;
+    assert!(is_ready(&w.users.get("altered").await.unwrap()), "altered was Ready and is not called broken");
+    failed(3.0).await;
     assert!(w.metric("strimzi_resources").to_string() == "3");
-    for name in ["before", "altered"] {
-        assert!(is_ready(&w.users.get(name).await.unwrap()), "{name} was Ready and is not called broken");
-    }
+    assert!(is_ready(&w.users.get("before").await.unwrap()), "before was Ready and is not called broken");
     assert!(!is_ready(&w.users.get("during").await.unwrap()));
     // A longer absence is told, where something waits for Kafka.
     let told = |user: &KafkaUser| {
