@@ -45,7 +45,7 @@ pub mod reasons {
     pub const KAFKA_STORAGE: &str = "KafkaStorage";
     /// Brokers that hold replicas were not removed.
     pub const SCALE_DOWN_PREVENTION_CHECK: &str = "ScaleDownPreventionCheck";
-    /// A node pool carries the label of another cluster than the one that its nodes belong to.
+    /// A node pool carries the label of a cluster that its nodes do not belong to.
     pub const NODE_POOL_OF_ANOTHER_CLUSTER: &str = "NodePoolOfAnotherCluster";
     /// No Kafka resource looks after a node pool.
     pub const NODE_POOL_OF_NO_CLUSTER: &str = "NodePoolOfNoCluster";

@@ -1,6 +1,7 @@
 //! Nodes that answer to do harm: lengths that are not there, answers that do not end.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Sasl};
@@ -12,6 +13,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Encodable, Message, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// A length of 4,294,967,295 items, then nothing to speak of.
 const NEW_CLAIM: [u8; 9] = [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0];
@@ -97,8 +99,11 @@ async fn a_claim_of_many_items_is_an_error_of_the_node_that_made_it() {
 async fn an_answer_that_never_ends_keeps_the_room_for_the_others_only_for_a_moment() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let slow = listener.local_addr().unwrap().to_string();
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
+            let begins = Arc::clone(&begins);
             tokio::spawn(async move {
                 while let Ok(length) = stream.read_i32().await {
                     let mut request = vec![0; usize::try_from(length).unwrap()];
@@ -111,6 +116,9 @@ async fn an_answer_that_never_ends_keeps_the_room_for_the_others_only_for_a_mome
                         stream.write_i32(900_000).await.unwrap();
                     }
                     stream.write_all(&answer).await.unwrap();
+                    if i16::from_be_bytes([request[0], request[1]]) != ApiVersionsRequest::KEY {
+                        begins.notify_one();
+                    }
                 }
             });
         }
@@ -118,7 +126,7 @@ async fn an_answer_that_never_ends_keeps_the_room_for_the_others_only_for_a_mome
     let room = AnswerRoom::new(1024);
     let holds = Admin::new(client(slow).with_answer_room(room.clone())).unwrap();
     let held = tokio::spawn(async move { holds.list_topics().await.map(drop) });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    begun.notified().await;
 
     let long = bytes(&[&[0, 0, 0, 0, 0, 1, 1, 0xff, 0xff, 0xff, 0xff], &vec![0; 100_000]]);
     let other = client(node(MetadataRequest::KEY, long).await).with_answer_room(room);

@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(other_owner(&object("KafkaConnect", "c", "ns"), &ours).as_deref(), Some("KafkaConnect c"));
         let elsewhere = other_owner(&object("Kafka", "c", "there"), &ours);
         assert_eq!(elsewhere.as_deref(), Some("Kafka c of namespace there"));
-        // Somebody took the labels off: they are put back.
+        // The labels were taken off: they are put back.
         assert_eq!(other_owner(&json!({"metadata": {}}), &ours), None);
     }
 }

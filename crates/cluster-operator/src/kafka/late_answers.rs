@@ -26,8 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// How old an answer may be when a pass takes it.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// The same for one that is of use only together with the answer to another question. It outlasts that one's deadline,
-/// or a slow Kafka would never have answered both.
+/// How old an answer may be that is of use only together with the answer to another question. Longer than the deadline of
+/// that question, or a slow Kafka would never have answered both.
 const KEPT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 
 /// First and longest pause after failures.

@@ -35,7 +35,7 @@ pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> BrokerCon
 }
 
 /// Makes changes of one broker, or of the default of all, and returns those that Kafka refused, with its words. Kafka
-/// takes a request as a whole or not at all: one that it refuses is made again in halves.
+/// takes a request as a whole or not at all: a refused request is made again in halves.
 pub async fn alter(
     admin: &Admin,
     broker: Option<i32>,

@@ -1,4 +1,4 @@
-//! What somebody wrote to stop the operator stops nobody but himself. The definitions are those that an installation of
+//! A resource that is written to stop the operator stops only its own cluster. The definitions are those that an installation of
 //! Strimzi has left: they bound no number.
 
 use kube::ResourceExt;

@@ -97,7 +97,7 @@ async fn no_key_and_no_password_is_in_a_status_a_config_map_an_event_or_the_log(
     });
     world.apply(&changed).await;
     world.deploying("c").await;
-    // What somebody writes beside the certificates of the cluster's own Secrets stays there.
+    // Keys that users write beside the certificates of the cluster's own Secrets stay there.
     for (name, entry) in [("c-cluster-ca-cert", "ca.crt"), ("c-clients-ca-cert", "ca.crt")] {
         let present = world.get("Secret", name).await.data["data"][entry].as_str().unwrap().to_owned();
         let text = String::from_utf8(STANDARD.decode(present).unwrap()).unwrap();
