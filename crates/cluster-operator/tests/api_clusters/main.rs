@@ -8,6 +8,7 @@ mod bad_input;
 mod deletion;
 mod faults;
 mod hostile;
+mod kinds;
 mod lifecycle;
 mod pools;
 mod restarts;
