@@ -9,7 +9,9 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume, VolumeMount
 use objects::{DesiredObject, Pairs};
 
 use crate::fingerprint;
-use crate::kafka::cluster::{Authorization, Cluster, EntityContainer, EntityOperator, REPLICATION_PORT};
+use crate::kafka::cluster::{
+    Authorization, Cluster, EntityContainer, EntityOperator, Logging, REPLICATION_PORT,
+};
 use crate::kafka::observed::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
@@ -213,8 +215,8 @@ fn common_variables(
 /// The level of the root logger, for the operators' own environment; other loggers do not exist there.
 fn log_level(container: &EntityContainer) -> Option<String> {
     match &container.logging {
-        crate::kafka::cluster::Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
-        crate::kafka::cluster::Logging::External(text) => text
+        Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
+        Logging::External(text) => text
             .lines()
             .filter_map(|line| line.split_once('='))
             .find(|(key, _)| key.trim() == "rootLogger.level")

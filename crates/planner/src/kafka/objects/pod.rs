@@ -169,14 +169,12 @@ fn volumes(
             VolumeKind::Claim { .. } => volume::claim(&name, &names::persistent_volume_claim(data.id, pod)),
         });
     }
-    volumes.extend([
-        volume::tmp("strimzi-tmp", template),
-        volume::config_map("kafka-metrics-and-logging", pod),
-        volume::secret("node-certs", pod, CERTIFICATES_MODE),
-        volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE),
-        volume::memory("ready-files", SMALL),
-        volume::empty(AGENT, None),
-    ]);
+    volumes.push(volume::tmp("strimzi-tmp", template));
+    volumes.push(volume::config_map("kafka-metrics-and-logging", pod));
+    volumes.push(volume::secret("node-certs", pod, CERTIFICATES_MODE));
+    volumes.push(volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE));
+    volumes.push(volume::memory("ready-files", SMALL));
+    volumes.push(volume::empty(AGENT, None));
     if node.pool.broker && cluster.rack.is_some() {
         volumes.push(volume::memory("rack-volume", SMALL));
     }
