@@ -265,7 +265,7 @@ impl Start<'_> {
             .labels(labels)
             .within(self.limits)
             .largest(self.largest)
-            .start_trimmed(self.shutdown, trim);
+            .start_packed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
     }
