@@ -94,6 +94,8 @@ impl Deref for Caches {
 pub struct Watched {
     /// Where the operator works.
     pub namespaces: Namespaces,
+    /// What the objects of one cluster may take while they are read.
+    pub largest_cluster: Largest,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Node pools.
@@ -135,6 +137,7 @@ impl Caches {
         let small = Start { largest: limits.largest_secret, ..start };
         Self::of(Watched {
             namespaces: namespaces.clone(),
+            largest_cluster: limits.largest_cluster,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),

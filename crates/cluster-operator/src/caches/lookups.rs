@@ -99,6 +99,22 @@ impl Lookups {
 }
 
 impl Caches {
+    /// Bytes that the objects of a resource take when a pass reads them.
+    pub fn bytes_of(&self, owner: &OwnerRef) -> usize {
+        let found = &self.lookups;
+        let plain = found.plain.iter().map(|(_, index)| index.bytes_when_read(owner));
+        let bytes = [
+            found.pods.bytes_when_read(owner),
+            found.pod_sets.bytes_when_read(owner),
+            found.claims.bytes_when_read(owner),
+            found.secrets.bytes_when_read(owner),
+            found.config_maps.bytes_when_read(owner),
+            found.deployments.bytes_when_read(owner),
+            found.pools.bytes_when_read(&owner.object),
+        ];
+        bytes.into_iter().chain(plain).sum()
+    }
+
     /// Pods of a resource, by name.
     pub fn pods_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Pod>> {
         by_name(&self.lookups.pods, owner)

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use operator_runtime::apply::{Applier, Stored};
 use operator_runtime::client;
 use operator_runtime::env::Namespaces;
+use operator_runtime::limits::Largest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -85,6 +86,7 @@ fn caches(clusters: &[String]) -> Caches {
         clusters.iter().map(|cluster| plain_object(owner(cluster), &format!("topics-of-{cluster}"), "role"));
     Caches::of(Watched {
         namespaces: Namespaces::All,
+        largest_cluster: Largest::DEFAULT,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
