@@ -82,8 +82,6 @@ pub struct Cluster {
     pub entity_operator: Option<EntityOperator>,
     /// Templates of `spec.kafka.template`.
     pub templates: Templates,
-    /// Whether `strimzi.io/skip-broker-scaledown-check` is set.
-    pub skip_scale_down_check: bool,
 }
 
 /// How the controllers find each other.

@@ -21,6 +21,7 @@ pub mod restart_reasons;
 pub mod roll;
 pub mod roll_order;
 pub mod roll_rules;
+pub mod settled;
 pub mod status;
 pub mod transitions;
 pub mod validate;

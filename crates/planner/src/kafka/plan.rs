@@ -27,11 +27,14 @@ use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_order::PodState;
+use super::settled::{self, Settled};
 use super::status::{self, Progress};
+use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
 use super::transitions::topic_operator;
-use super::validate::{self, CLUSTER_ID_REQUEST, Invalid, Problem};
+use super::validate::{Invalid, Problem};
+use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
@@ -59,6 +62,9 @@ pub struct Plan {
     pub restarts: Vec<Restart>,
     /// Which of them go now, and what the others wait for.
     pub roll: Roll,
+    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
+    /// any of it, and the status says so.
+    pub held: Vec<Held>,
     /// Every Kafka node that should exist, in the order of node ids.
     pub nodes: Vec<PlannedNode>,
     /// What to write into the statuses.
@@ -109,10 +115,12 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     if !questions.is_empty() {
         return Plan::asking(questions);
     }
-    let (cluster, mut warnings) = match validate::validate(observed) {
-        Ok(validated) => validated,
+    let Settled { cluster, mut warnings, held } = match settled::settle(kafka, observed) {
+        Ok(settled) => settled,
         Err(invalid) => return refused(kafka, &invalid, observed, now),
     };
+    warnings.extend(held.iter().map(Held::warning));
+    warnings.sort();
     let mut requests = identifiers(&cluster);
     let certificates = match certificates::plan(&cluster, observed, now) {
         certificates::Outcome::Wrong(problems) => {
@@ -127,7 +135,8 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         certificates::Outcome::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
-        return complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
+        let plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
+        return Plan { held, ..plan };
     }
     let needs = needs_of(requests);
     let problems = unmakeable(&needs, observed);

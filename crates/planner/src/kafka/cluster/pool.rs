@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::process::JvmOptions;
-use super::storage::Volume;
+use super::storage::{Storage, Volume};
 use super::{Templates, Warning};
 
 /// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
@@ -76,6 +76,11 @@ impl Pool {
     /// The volume with the metadata log: the one that is marked, else the first.
     pub fn metadata_volume(&self) -> Option<&Volume> {
         self.volumes.iter().find(|volume| volume.metadata).or_else(|| self.volumes.first())
+    }
+
+    /// Gives the nodes a storage.
+    pub fn use_storage(&mut self, storage: Storage) {
+        (self.volumes, self.jbod, self.storage_json) = (storage.volumes, storage.jbod, storage.json);
     }
 
     /// `controller`, `broker`, in the order of the status of a pool.
