@@ -15,13 +15,14 @@ use std::net::IpAddr;
 use api::names;
 use serde_json::{Map, Value};
 
+use super::addresses::Addresses;
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
 
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
-pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
+pub use self::listener::{Advertised, Exposure, Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
 pub use self::process::{JvmOptions, Logging, Probe};
 pub use self::storage::{Storage, Volume, VolumeKind};
@@ -58,6 +59,8 @@ pub struct Cluster {
     pub pools: Vec<Pool>,
     /// Listeners for clients in the order of the resource.
     pub listeners: Vec<Listener>,
+    /// Under which addresses clients reach the listeners.
+    pub addresses: Addresses,
     /// Who may do what.
     pub authorization: Authorization,
     /// Options of the user, without forbidden ones, checked against the configuration model.

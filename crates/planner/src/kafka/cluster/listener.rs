@@ -17,14 +17,14 @@ pub struct Listener {
     pub authentication: ListenerAuthentication,
     /// Who may connect, as NetworkPolicy peers; `None`: everybody.
     pub peers: Option<Vec<Value>>,
-    /// Whether the advertised host name carries the DNS domain.
-    pub use_service_dns_domain: bool,
+    /// How clients reach it.
+    pub exposure: Exposure,
     /// Further DNS names and addresses of the bootstrap, for the certificates.
     pub alternative_names: Vec<String>,
     /// Host name template with `{nodeId}` and `{nodePodName}`.
     pub advertised_host_template: Option<String>,
     /// Advertised host and port of single brokers.
-    pub advertised: BTreeMap<i32, (Option<String>, Option<u16>)>,
+    pub advertised: BTreeMap<i32, Advertised>,
     /// `max.connections`.
     pub max_connections: Option<i64>,
     /// `max.connection.creation.rate`.
@@ -40,6 +40,26 @@ pub struct ListenerCertificate {
     pub chain: pki::CertificateChain,
     /// Its key in PKCS #8, PEM.
     pub key: pki::SecretPem,
+}
+
+/// How clients reach a listener; each kind carries what only it needs. [`addresses`](crate::kafka::addresses) says under which
+/// addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exposure {
+    /// Within the Kubernetes cluster, by the names of the pods.
+    Internal {
+        /// Whether the host names carry the DNS domain.
+        with_dns_domain: bool,
+    },
+}
+
+/// What a resource says of the address of a single broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advertised {
+    /// Host name or IP address.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
 }
 
 impl Listener {

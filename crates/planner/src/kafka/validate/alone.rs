@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Invalid, Specs, Validated, Wanted, Warning, check_whole, validate};
+use crate::kafka::addresses::Addresses;
 use crate::kafka::cluster::Cluster;
+use crate::kafka::exposed::Exposed;
 use crate::kafka::observed::PlanSettings;
 use crate::kafka::transitions::node_ids;
 use crate::kafka::transitions::size::{self, Size};
@@ -49,5 +51,6 @@ fn made_new(wanted: Wanted, sizes: &[Size]) -> Cluster {
         }
         cluster.pools.push(pool);
     }
+    cluster.addresses = Addresses::of(&cluster, &Exposed::default());
     cluster
 }

@@ -9,7 +9,7 @@ use api::ports;
 
 use super::wanted::CertificateReference;
 use super::{Findings, text};
-use crate::kafka::cluster::{Listener, ListenerAuthentication};
+use crate::kafka::cluster::{Advertised, Exposure, Listener, ListenerAuthentication};
 use crate::kafka::config::user;
 
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
@@ -68,16 +68,10 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
             ),
         );
     }
-    if raw.type_ != ListenerType::Internal {
-        findings.problem(
-            format!("{field}.type"),
-            format!("{:?} is not available yet: use \"internal\"", raw.type_.as_str()),
-        );
-    }
     let authentication = authentication(raw, field, findings);
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
-    inapplicable(configuration, field, findings);
+    let exposure = exposure(raw.type_, configuration, field, findings);
     if let Some(template) = &configuration.advertised_host_template {
         text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
     }
@@ -112,7 +106,8 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
                 ),
             );
         }
-        advertised.insert(broker.broker, (broker.advertised_host.clone(), own_port.and_then(Result::ok)));
+        let (host, port) = (broker.advertised_host.clone(), own_port.and_then(Result::ok));
+        advertised.insert(broker.broker, Advertised { host, port });
     }
     Some(Listener {
         name: raw.name.clone(),
@@ -124,7 +119,7 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
             .as_ref()
             .filter(|peers| !peers.is_empty())
             .map(|peers| peers.iter().filter_map(|peer| serde_json::to_value(peer).ok()).collect()),
-        use_service_dns_domain: configuration.use_service_dns_domain.unwrap_or(false),
+        exposure,
         alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),
         advertised,
@@ -185,6 +180,23 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
             ListenerAuthentication::Custom { sasl: authentication.sasl.unwrap_or(false), config }
         }
     }
+}
+
+/// How clients reach the listener; a kind that is not there yet is a problem, and an internal one in its place.
+fn exposure(
+    type_: ListenerType,
+    configuration: &ListenerConfiguration,
+    field: &str,
+    findings: &mut Findings,
+) -> Exposure {
+    if type_ != ListenerType::Internal {
+        findings.problem(
+            format!("{field}.type"),
+            format!("{:?} is not available yet: use \"internal\"", type_.as_str()),
+        );
+    }
+    inapplicable(configuration, field, findings);
+    Exposure::Internal { with_dns_domain: configuration.use_service_dns_domain.unwrap_or(false) }
 }
 
 /// Options that mean nothing on an internal listener.

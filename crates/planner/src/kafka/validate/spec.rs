@@ -12,6 +12,7 @@ use super::entity_operator::{self, probe};
 use super::pools::templates;
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{Findings, listeners, logging, security, text};
+use crate::kafka::addresses::Addresses;
 use crate::kafka::cluster::{Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::user;
 use crate::kafka::observed::PlanSettings;
@@ -63,6 +64,7 @@ pub fn read(
         quorum: Quorum::Static,
         pools: Vec::new(),
         listeners,
+        addresses: Addresses::default(),
         authorization,
         config,
         rack,
