@@ -11,6 +11,7 @@
 mod cache;
 mod index;
 pub(crate) mod json;
+mod owner;
 pub(crate) mod source;
 mod unreadable;
 
@@ -31,7 +32,8 @@ use crate::queue::Backoff;
 
 pub use self::cache::{Cache, Event, ObjectRef};
 use self::cache::{Storing, key_of};
-pub use self::index::Index;
+pub use self::index::{Index, UnreadableIndex};
+pub use self::owner::OwnerRef;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;

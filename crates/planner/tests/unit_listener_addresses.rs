@@ -22,7 +22,7 @@ fn cluster(world: &World) -> Cluster {
 
 fn line(cluster: &Cluster, id: i32, option: &str) -> String {
     let text = server::generate(cluster, Node { id, pool: &cluster.pools[0] });
-    api::properties::parse(&text)[option].clone()
+    api::properties::parse(&text).unwrap().get(option).unwrap().to_owned()
 }
 
 #[test]

@@ -12,19 +12,21 @@ mod storage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use api::names;
-use serde_json::{Map, Value};
+use api::kafka::template::KafkaClusterTemplate;
+use api::{Kafka, KafkaNodePool, names};
+use objects::Owner;
 
 use super::addresses::Addresses;
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
+pub use crate::workload::probe::Probe;
 
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::listener::{Advertised, Exposure, Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
-pub use self::process::{JvmOptions, Logging, Probe};
+pub use self::process::{JvmOptions, Logging};
 pub use self::storage::{Storage, Volume, VolumeKind};
 
 /// Port of the controller listener.
@@ -83,8 +85,8 @@ pub struct Cluster {
     pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
-    /// Templates of `spec.kafka.template`.
-    pub templates: Templates,
+    /// `spec.kafka.template`.
+    pub templates: KafkaClusterTemplate,
 }
 
 /// How the controllers find each other.
@@ -112,26 +114,6 @@ pub enum Rack {
     EnvironmentVariable(String),
 }
 
-/// The `template` section as JSON, by key (`pod`, `kafkaContainer`, `bootstrapService`, …).
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Templates(pub Map<String, Value>);
-
-impl Templates {
-    /// The template under the key, `null` when there is none.
-    pub fn get(&self, key: &str) -> &Value {
-        self.0.get(key).unwrap_or(&Value::Null)
-    }
-
-    /// The templates of `self` with whole keys replaced by those of `over`.
-    pub fn overlaid(&self, over: &Self) -> Self {
-        let mut merged = self.0.clone();
-        for (key, value) in &over.0 {
-            merged.insert(key.clone(), value.clone());
-        }
-        Self(merged)
-    }
-}
-
 /// A node of a pool.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
@@ -142,6 +124,16 @@ pub struct Node<'a> {
 }
 
 impl Cluster {
+    /// The Kafka resource, as what its objects belong to.
+    pub fn owner(&self) -> Owner {
+        Owner::new::<Kafka>(&self.name, &self.namespace, &self.uid, &self.labels)
+    }
+
+    /// A pool, as what its objects belong to.
+    pub fn owner_of_pool(&self, pool: &Pool) -> Owner {
+        Owner::new::<KafkaNodePool>(&pool.name, &self.namespace, &pool.uid, &pool.labels)
+    }
+
     /// All nodes in the order of the pools and ids.
     pub fn nodes(&self) -> Vec<Node<'_>> {
         let mut nodes = Vec::new();

@@ -7,8 +7,8 @@ use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate};
@@ -257,7 +257,7 @@ fn complete(
     let mut classes = BTreeSet::new();
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes));
+            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes).build());
         }
         plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
@@ -292,9 +292,9 @@ fn complete(
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
         sets.push(pods);
     }
-    let mut desired: BTreeMap<&str, &Value> = BTreeMap::new();
+    let mut desired: BTreeMap<&str, &Pod> = BTreeMap::new();
     for pod in sets.iter().flatten() {
-        desired.extend(pod["metadata"]["name"].as_str().map(|name| (name, pod)));
+        desired.extend(pod.metadata.name.as_deref().map(|name| (name, pod)));
     }
     plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
@@ -366,7 +366,7 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
 fn restart_of(
     cluster: &Cluster,
     node: Node<'_>,
-    desired: &Value,
+    desired: &Pod,
     options: &[String],
     observed: &Observed,
 ) -> Option<Restart> {

@@ -1,9 +1,10 @@
 //! The topic and user operators.
 
-use serde_json::Value;
+use api::kafka::entity_operator::EntityOperatorTemplate;
+use k8s_openapi::api::core::v1::ResourceRequirements;
 
-use super::Templates;
-use super::process::{Logging, Probe};
+use super::process::Logging;
+use crate::workload::probe::Probe;
 
 /// The topic and user operators.
 #[derive(Debug, Clone)]
@@ -15,7 +16,7 @@ pub struct EntityOperator {
     /// Prefix of the Secrets of users.
     pub secret_prefix: String,
     /// Templates of the entity operator.
-    pub templates: Templates,
+    pub templates: EntityOperatorTemplate,
 }
 
 /// One of the two containers.
@@ -27,8 +28,8 @@ pub struct EntityContainer {
     pub watched_namespace: String,
     /// Milliseconds between two full passes; `None`: its default.
     pub reconciliation_interval_ms: Option<i64>,
-    /// `resources` as JSON.
-    pub resources: Option<Value>,
+    /// CPU and memory.
+    pub resources: Option<ResourceRequirements>,
     /// Liveness probe.
     pub liveness: Probe,
     /// Readiness probe.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
 /// A listener for clients.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +15,8 @@ pub struct Listener {
     pub tls: bool,
     /// How clients prove who they are.
     pub authentication: ListenerAuthentication,
-    /// Who may connect, as NetworkPolicy peers; `None`: everybody.
-    pub peers: Option<Vec<Value>>,
+    /// Who may connect; `None`: everybody.
+    pub peers: Option<Vec<NetworkPolicyPeer>>,
     /// How clients reach it.
     pub exposure: Exposure,
     /// Further DNS names and addresses of the bootstrap, for the certificates.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use api::kafka::template::KafkaClusterTemplate;
+use k8s_openapi::api::core::v1::ResourceRequirements;
 
+use super::Warning;
 use super::process::JvmOptions;
 use super::storage::{Storage, Volume};
-use super::{Templates, Warning};
 
 /// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
 const DATA_MOUNT: &str = "/var/lib/kafka/data";
@@ -36,12 +37,12 @@ pub struct Pool {
     pub jbod: bool,
     /// The storage as JSON, as remembered in the annotation of the pod set.
     pub storage_json: String,
-    /// `resources` of the Kafka container as JSON.
-    pub resources: Option<Value>,
+    /// `resources` of the Kafka container.
+    pub resources: Option<ResourceRequirements>,
     /// Options of the JVM.
     pub jvm: JvmOptions,
-    /// Templates: the pool's over those of the Kafka resource, key by key.
-    pub templates: Templates,
+    /// Templates: the pool's over those of the Kafka resource, section by section.
+    pub templates: KafkaClusterTemplate,
     /// Warnings about the pool, for its status.
     pub warnings: Vec<Warning>,
 }

@@ -2,21 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// Timing of a probe; seconds and counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
-    /// Seconds before the first.
-    pub initial_delay: i32,
-    /// Seconds until one counts as failed.
-    pub timeout: i32,
-    /// Seconds between two.
-    pub period: i32,
-    /// Failures in a row that count.
-    pub failures: i32,
-    /// Successes in a row that count.
-    pub successes: i32,
-}
-
 /// Loggers and levels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Logging {

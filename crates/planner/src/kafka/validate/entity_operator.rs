@@ -5,7 +5,6 @@ use api::common::logging::Logging as RawLogging;
 use api::common::probe::Probe as RawProbe;
 use kube_core::ResourceExt;
 
-use super::pools::templates;
 use super::wanted::{LoggingOf, LoggingReference};
 use super::{Findings, logging};
 use crate::kafka::cluster::{EntityContainer, EntityOperator, Logging, Probe};
@@ -34,7 +33,7 @@ pub fn read(
         image: image(raw.image.as_ref(), settings.topic_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), TOPIC_OPERATOR),
         reconciliation_interval_ms: raw.reconciliation_interval_ms,
-        resources: raw.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+        resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),
         startup: raw.startup_probe.as_ref().map(|raw| probe(Some(raw), Probe { failures: 12, ..LIVENESS })),
@@ -44,7 +43,7 @@ pub fn read(
         image: image(raw.image.as_ref(), settings.user_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), USER_OPERATOR),
         reconciliation_interval_ms: raw.reconciliation_interval_ms,
-        resources: raw.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+        resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),
         startup: None,
@@ -55,7 +54,7 @@ pub fn read(
     }
     let secret_prefix =
         raw.user_operator.as_ref().and_then(|raw| raw.secret_prefix.clone()).unwrap_or_default();
-    Some(EntityOperator { topic, user, secret_prefix, templates: templates(raw.template.as_ref()) })
+    Some(EntityOperator { topic, user, secret_prefix, templates: raw.template.clone().unwrap_or_default() })
 }
 
 /// The image of the resource, else the one that the settings name for the container, else that of the operators.

@@ -114,11 +114,7 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
         port: port?,
         tls: raw.tls,
         authentication,
-        peers: raw
-            .network_policy_peers
-            .as_ref()
-            .filter(|peers| !peers.is_empty())
-            .map(|peers| peers.iter().filter_map(|peer| serde_json::to_value(peer).ok()).collect()),
+        peers: raw.network_policy_peers.clone().filter(|peers| !peers.is_empty()),
         exposure,
         alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),

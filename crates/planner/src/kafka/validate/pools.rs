@@ -7,11 +7,10 @@ use api::kafka_node_pool::ProcessRole;
 use api::labels::ExclusionPattern;
 use api::{KafkaNodePool, annotations};
 use kube_core::ResourceExt;
-use serde_json::Value;
 
 use super::wanted::WantedPool;
 use super::{Findings, storage, text};
-use crate::kafka::cluster::{JvmOptions, Pool, Templates, Warning};
+use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::transitions::node_ids;
 
 /// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
@@ -59,9 +58,9 @@ pub fn read(
         volumes: storage.volumes.clone(),
         jbod: storage.jbod,
         storage_json: storage.json.clone(),
-        resources: raw.spec.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+        resources: raw.spec.resources.clone(),
         jvm: jvm_options.map(jvm).unwrap_or_default(),
-        templates: templates(shared.template.as_ref()).overlaid(&templates(raw.spec.template.as_ref())),
+        templates: shared.template.clone().unwrap_or_default().overlaid(raw.spec.template.as_ref()),
         warnings,
         name,
     };
@@ -93,15 +92,5 @@ pub fn jvm(raw: &api::common::jvm::JvmOptions) -> JvmOptions {
             .filter_map(|property| Some((property.name.clone()?, property.value.clone().unwrap_or_default())))
             .collect(),
         gc_logging: raw.gc_logging_enabled.unwrap_or(false),
-    }
-}
-
-/// A template section as JSON by key.
-pub fn templates<T: serde::Serialize>(raw: Option<&T>) -> Templates {
-    match raw.and_then(|raw| serde_json::to_value(raw).ok()) {
-        Some(Value::Object(map)) => {
-            Templates(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        _ => Templates::default(),
     }
 }

@@ -9,7 +9,6 @@ use api::labels::ExclusionPattern;
 use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
-use super::pools::templates;
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{Findings, listeners, logging, security, text};
 use crate::kafka::addresses::Addresses;
@@ -76,7 +75,7 @@ pub fn read(
         maintenance_windows,
         maintenance_expressions: kafka.spec.maintenance_time_windows.clone().unwrap_or_default(),
         entity_operator,
-        templates: templates(spec.template.as_ref()),
+        templates: spec.template.clone().unwrap_or_default(),
         name: kafka.name_any(),
         namespace,
     };
