@@ -117,3 +117,17 @@ fn no_rust_file_has_more_lines_than_one_subject_needs() {
     }
     assert!(long.is_empty(), "at most {LINES} lines: {long:#?}");
 }
+
+#[test]
+fn validation_needs_no_live_cluster() {
+    let kafka = root().join("crates/planner/src/kafka");
+    let mut files = rust_files(&kafka.join("validate"));
+    files.push(kafka.join("validate.rs"));
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // What the operator was told at its start is no part of a live cluster.
+        assert!(!text.contains("Observed"), "{} looks at what was observed", file.display());
+        assert!(!text.contains(".status"), "{} looks at a status", file.display());
+    }
+}
