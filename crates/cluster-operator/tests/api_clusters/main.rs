@@ -5,11 +5,14 @@
 
 mod authors;
 mod bad_input;
+mod bounded_memory;
 mod deletion;
+mod extremes;
 mod faults;
 mod hostile;
 mod lifecycle;
 mod pools;
+mod process;
 mod restarts;
 mod rights;
 mod scaling;
