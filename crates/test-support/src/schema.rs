@@ -94,6 +94,70 @@ fn walk(schema: &Value, path: &mut Vec<Step>, found: &mut Vec<Property>) {
     }
 }
 
+/// The properties that refer to a Secret: texts with its name, objects with a `name`, lists of such.
+///
+/// # Errors
+/// When the name of a property speaks of a Secret and what it is cannot be told.
+pub fn secret_references(schema: &Value) -> anyhow::Result<Vec<Property>> {
+    let speaks = |property: &Property| {
+        let last_is_field = matches!(property.path.last(), Some(Step::Field(_)));
+        last_is_field && property.name().to_lowercase().contains("secret")
+    };
+    let mut found = Vec::new();
+    for property in properties(schema).into_iter().filter(speaks) {
+        let schema = &property.schema;
+        let fields = |name: &str| schema["properties"].get(name).is_some();
+        let refers = match schema["type"].as_str() {
+            // What the names of Secrets that the user operator makes begin with.
+            Some("string") => property.name() != "secretPrefix",
+            Some("boolean") => false,
+            Some("array") if schema["items"]["properties"].get("name").is_some() => true,
+            Some("object") if fields("name") => true,
+            // A volume, whose field `secretName` refers, and templates of Secrets that are made.
+            Some("object") if fields("secretName") || fields("metadata") => false,
+            _ => anyhow::bail!(
+                "does {property} refer to a Secret? Say it here, and see that the tests look at it"
+            ),
+        };
+        if refers {
+            found.push(property);
+        }
+    }
+    Ok(found)
+}
+
+/// Has a reference of [`secret_references`] point at an entry of a Secret, with all fields beside it that name an entry.
+pub fn point_at_secret(schema: &Value, object: &mut Value, reference: &Property, secret: &str, entry: &str) {
+    let to = |target: &Value| {
+        let mut value = json!({"name": secret});
+        if target["properties"].get("key").is_some() {
+            value["key"] = json!(entry);
+        }
+        value
+    };
+    let value = match reference.schema["type"].as_str() {
+        Some("string") => json!(secret),
+        Some("array") => json!([to(&reference.schema["items"])]),
+        _ => to(&reference.schema),
+    };
+    put(schema, object, &reference.path, value);
+    let Some((_, parent)) = reference.path.split_last() else { return };
+    let mut beside = schema;
+    for step in parent {
+        beside = match step {
+            Step::Field(name) => &beside["properties"][name],
+            Step::Item => &beside["items"],
+            Step::Value => &beside["additionalProperties"],
+        };
+    }
+    for name in ["certificate", "key", "password", "clientSecret"] {
+        if beside["properties"][name]["type"] == "string" {
+            let path = [parent, &[Step::Field(name.to_owned())]].concat();
+            put(schema, object, &path, json!(entry));
+        }
+    }
+}
+
 /// Sets a property of an object. What the way to it takes is made, each with the fields that its schema requires.
 pub fn put(schema: &Value, object: &mut Value, path: &[Step], value: Value) {
     let Some((step, rest)) = path.split_first() else {

@@ -28,8 +28,12 @@ use crate::rights;
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// For what an event brings: far less than any timer of the operator or its time limits for Kafka.
-pub const PROMPT: Duration = Duration::from_secs(6);
+/// For what an event brings, on a machine that is busy with other tests too: far less than the time between two rounds over
+/// everything, which would bring it as well.
+pub const PROMPT: Duration = Duration::from_secs(30);
+
+/// For what must not wait for Kafka or for the next look at a roll: less than their ten seconds.
+const AT_ONCE: Duration = Duration::from_secs(9);
 
 const SUCCEEDED: &str = "strimzi_reconciliations_successful_total";
 
@@ -259,6 +263,17 @@ impl World {
         condition: impl Fn(&DynamicObject) -> bool,
     ) -> DynamicObject {
         wait::for_object(&self.api(kind), name, PROMPT, what, condition).await.unwrap()
+    }
+
+    /// As [`Self::until`], but before Kafka's time to answer is over.
+    pub async fn at_once(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&DynamicObject) -> bool,
+    ) -> DynamicObject {
+        wait::for_object(&self.api(kind), name, AT_ONCE, what, condition).await.unwrap()
     }
 
     pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
