@@ -2,6 +2,7 @@
 //! [`lookups`].
 
 pub mod lookups;
+pub mod owners;
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -28,6 +29,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
+use self::owners::cluster_of;
 use planner::kafka::observed::Other;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
@@ -95,6 +97,8 @@ impl Deref for Caches {
 pub struct Watched {
     /// Where the operator works.
     pub namespaces: Namespaces,
+    /// What the objects of one cluster may take while they are read.
+    pub largest_cluster: Largest,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
@@ -139,6 +143,7 @@ impl Caches {
         let small = Start { largest: limits.largest_secret, ..start };
         Self::of(Watched {
             namespaces: namespaces.clone(),
+            largest_cluster: limits.largest_cluster,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             parents: vec![
                 ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
@@ -220,11 +225,6 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA, cluster.clone())
 }
 
-/// Value of the label `strimzi.io/cluster`.
-pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
-    object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
-}
-
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
 /// namespace `a-b` and cluster `b-c` of namespace `a` have the same.
 pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
@@ -273,7 +273,7 @@ impl Start<'_> {
             .labels(labels)
             .within(self.limits)
             .largest(self.largest)
-            .start_trimmed(self.shutdown, trim);
+            .start_packed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
     }

@@ -7,6 +7,7 @@ use api::conditions::Condition;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
+use operator_runtime::limits::Largest;
 use operator_runtime::report;
 use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,21 @@ pub fn feed(caches: &Caches, queues: &Queues) {
 pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
     let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
     words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
+        .or_else(|| too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster))
+}
+
+/// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
+fn too_much(bytes: usize, largest: Largest) -> Option<String> {
+    let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
+    (bytes > largest.bytes).then(|| {
+        format!(
+            "the objects with the labels of the cluster take {} MiB when they are read, more than {} MiB ({}), and what runs is \
+             left as it is: delete those that are not the cluster's own, or raise the limit",
+            mib(bytes),
+            mib(largest.bytes),
+            largest.variable
+        )
+    })
 }
 
 fn words(mut found: Vec<String>) -> Option<String> {
@@ -57,7 +73,18 @@ fn words(mut found: Vec<String>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use operator_runtime::limits::Limits;
+
     use super::*;
+
+    #[test]
+    fn a_cluster_of_300_nodes_may_be_read_and_no_heap_of_large_objects() {
+        // Pod, pod set, Secret, ConfigMap and claim of a node, as `memory::size_of` counts them.
+        let node = 39_000 + 43_000 + 11_000 + 13_000 + 10_000;
+        assert_eq!(too_much(300 * node, Limits::default().largest_cluster), None);
+        let text = too_much(1000 * 512 * 1024, Limits::default().largest_cluster).unwrap();
+        assert!(text.contains("take 500 MiB") && text.contains("KASTELLAN_MAX_CLUSTER_MIB"), "{text}");
+    }
 
     #[test]
     fn a_message_names_some_and_counts_the_others() {

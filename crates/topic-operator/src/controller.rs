@@ -21,11 +21,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apply::{self, Context, Item},
+    apply,
+    batch::{Context, Item},
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
     losses::Losses,
+    message::Message,
     metrics::TopicMetrics,
     plan::{self, Claim, Intent},
     queue::Queue,
@@ -36,7 +38,7 @@ use crate::{
     strays,
     topic::ResourceRef,
     vanished::Vanished,
-    watches::{self, Message},
+    watches,
 };
 
 mod outcomes;
@@ -74,7 +76,7 @@ impl Operator {
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
             admin: admin.clone(),
-            rules: settings.rules.clone(),
+            plan: settings.plan.clone(),
             throttle: settings.throttle,
             metrics: topic_metrics,
             deleted: Mutex::default(),
@@ -300,7 +302,7 @@ impl Controller {
             &known,
             owned && others.is_empty(),
             self.cluster_goes_away,
-            &self.context.rules,
+            &self.context.plan,
         );
         self.push_all(others);
         if looks {

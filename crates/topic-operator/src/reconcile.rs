@@ -8,80 +8,28 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ErrorCode, Halves, KafkaError, NewPartitions, NewTopic,
+    Admin, AdminError, ConfigChange, ConfigResource, Halves, KafkaError, NewPartitions, NewTopic,
     format_uuid, in_halves,
 };
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
-    apply::{
-        Context, Done, Item, Latest, Next, PATIENCE, Reach, Report, WRITES, settled, unreachable_all,
-        write_verdict, written,
-    },
+    batch::{Context, Done, Item, Latest, Next, PATIENCE, Reach, Report, WRITES, settled, written},
+    job::{Job, MOVE_INTERVAL, Missing},
     kubernetes::Written,
     metrics::Call,
     observe::{self, Observed},
-    plan::{self, Replicas, TopicPlan},
+    plan::{self, Plan, Replicas},
     replicas,
     resource::TopicResource,
-    status::Verdict,
-    topic::{Failure, Reason, ReplicasChange, ResourceRef},
+    topic::ResourceRef,
+    verdicts::{unreachable_all, write_verdict},
 };
 
 /// Until a broker has heard of what another one was just told.
 const PROPAGATION: Duration = Duration::from_millis(200);
-/// Between two looks at a running move of replicas: Kafka tells nobody when it is done.
-const MOVE_INTERVAL: Duration = Duration::from_secs(1);
-/// A resource on its way through a batch.
-#[derive(Debug)]
-pub struct Job {
-    /// What came in.
-    pub item: Item,
-    /// The resource as last written.
-    pub current: TopicResource,
-    /// What has to be done in Kafka.
-    pub plan: TopicPlan,
-    /// The topic's id, once it exists.
-    pub topic_id: Option<Box<str>>,
-    /// What cannot be done.
-    pub failures: Vec<Failure>,
-    /// What to say about moving replicas.
-    pub change: Option<ReplicasChange>,
-    /// Trouble that may pass; the status is not written for it at once.
-    pub passing: Option<String>,
-    /// When to look again.
-    pub next: Next,
-}
-
-impl Job {
-    /// Takes in Kafka's error about this topic.
-    pub fn fail(&mut self, error: &KafkaError) {
-        if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
-            // What refuses partitions for now; how long it takes, nobody tells.
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
-            self.next = Next::Again(MOVE_INTERVAL);
-            return;
-        }
-        if error.is_retriable() || error.code == ErrorCode::TOPIC_ALREADY_EXISTS {
-            // Elections and brokers that have not heard yet: the next look sees clearer.
-            self.passing = Some(error.to_string());
-        } else {
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
-        }
-        // Also where something goes on: what Kafka refuses is asked ever more seldom.
-        self.next = Next::Retry;
-    }
-
-    /// The verdict so far.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::Looked {
-            topic_id: self.topic_id.clone(),
-            failures: self.failures.clone(),
-            warnings: self.plan.warnings.clone(),
-            replicas_change: self.change.clone(),
-        }
-    }
-}
-
 /// Compares resources with their topics and makes the topics as the resources say.
 pub(crate) async fn reconcile_all(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
     let mut report = Report::default();
@@ -140,8 +88,8 @@ fn keep_written(done: &mut [Done], known: Vec<TopicResource>) {
 async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicResource)>, Vec<Done>) {
     let results: Vec<Result<(Item, TopicResource), Done>> = stream::iter(items)
         .map(|item| async move {
-            let wants = plan::wants_finalizer(&item.resource, &context.rules);
-            if !wants && !plan::sheds_finalizer(&item.resource, &context.rules) {
+            let wants = plan::wants_finalizer(&item.resource, &context.plan);
+            if !wants && !plan::sheds_finalizer(&item.resource, &context.plan) {
                 let current = (*item.resource).clone();
                 return Ok((item, current));
             }
@@ -170,9 +118,9 @@ async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicR
 fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mut Observed) -> Job {
     let seen = observed.topics.remove(&current.topic_name).unwrap_or(Ok(None));
     let mut job = Job {
-        plan: TopicPlan::default(),
+        plan: Plan::default(),
         topic_id: None,
-        failures: Vec::new(),
+        refusals: Vec::new(),
         change: current.status.replicas_change.as_deref().cloned(),
         passing: None,
         next: Next::Settled,
@@ -193,10 +141,10 @@ fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mu
         job.next = Next::Again(PROPAGATION);
         return job;
     }
-    job.plan = plan::plan(&job.current, topic.as_ref(), &observed.brokers, &context.rules);
+    job.plan = plan::plan(&job.current, topic.as_ref(), &observed.brokers, &context.plan);
     job.topic_id = topic.map(|t| t.id);
-    job.failures = std::mem::take(&mut job.plan.failures);
-    if job.failures.iter().any(|f| f.reason == Reason::KafkaError) {
+    job.refusals = std::mem::take(&mut job.plan.refusals);
+    if job.refusals.iter().any(|refusal| refusal.retry) {
         job.next = Next::Retry;
     }
     if let Some(remark) = &job.plan.remark {
@@ -288,24 +236,6 @@ async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Resu
     lost.map_or(Ok(()), Err)
 }
 
-impl Job {
-    fn fail_with(&mut self, error: Missing) {
-        match error {
-            Missing::Refused(error) => self.fail(&error),
-            Missing::Lost(why) => {
-                self.passing = Some(why);
-                self.next = Next::Retry;
-            }
-        }
-    }
-}
-
-/// Why an answer about a topic is not there.
-enum Missing {
-    Refused(KafkaError),
-    Lost(String),
-}
-
 fn open<K: Ord, T>(
     answer: Halves<K, T>,
     lost: &mut Option<AdminError>,
@@ -350,9 +280,9 @@ async fn finish(context: &Context, job: Job) -> Done {
     }
     let mut job = job;
     if let Some(why) = job.passing.take() {
-        job.failures.push(Failure::new(Reason::KafkaError, why));
+        job.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, why));
     }
-    let succeeded = job.failures.is_empty();
+    let succeeded = job.refusals.is_empty();
     let mut done = write_verdict(context, &job.item, &job.current, &job.verdict()).await;
     if matches!(done.latest, Latest::Same) {
         // The status was not written, but a finalizer may have been.

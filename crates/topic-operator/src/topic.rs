@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use api::conditions::reasons;
+use kafka_admin::{ErrorCode, KafkaError};
 
 /// The longest topic name Kafka accepts, in characters (`Topic.MAX_NAME_LENGTH`).
 pub const MAX_NAME_LENGTH: usize = 249;
@@ -70,48 +70,14 @@ pub fn is_kafkas_own(topic: &str) -> bool {
     KAFKAS_OWN.contains(&topic)
 }
 
-/// Why a topic is not as its resource says (Strimzi's reasons).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Another resource manages the same topic.
-    ResourceConflict,
-    /// Kafka cannot do what the resource asks (fewer partitions, another name).
-    NotSupported,
-    /// Kafka answered with an error, or did not answer.
-    KafkaError,
-    /// The resource contains a value that cannot be meant.
-    InvalidResource,
-    /// A fault of the operator itself.
-    InternalError,
-}
-
-impl Reason {
-    /// The text in the condition.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::ResourceConflict => reasons::RESOURCE_CONFLICT,
-            Self::NotSupported => reasons::NOT_SUPPORTED,
-            Self::KafkaError => reasons::KAFKA_ERROR,
-            Self::InvalidResource => reasons::INVALID_RESOURCE,
-            Self::InternalError => reasons::INTERNAL_ERROR,
-        }
-    }
-}
-
-/// One thing that stands between a topic and its resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The condition's reason.
-    pub reason: Reason,
-    /// The condition's message: field, value and what to write instead.
-    pub message: String,
-}
-
-impl Failure {
-    /// Puts a failure together.
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
+/// What Kafka says about something that concerns replicas. What it says about a missing right changes with every request.
+pub fn refusal(what: &str, operation: &str, error: &KafkaError) -> KafkaError {
+    let why = if error.code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED {
+        format!("the operator's user needs the operation {operation} on the cluster")
+    } else {
+        error.message.clone()
+    };
+    KafkaError::new(error.code, format!("{what}: {why}"))
 }
 
 /// A condition of a status; `lastTransitionTime` is RFC 3339.

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
-use super::{Caches, KAFKA, Plain, PlainKind, Watched, cluster_of, kafka};
-use crate::controller::pod_set_of;
-use crate::node_pools;
+use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
+use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::observed::Other;
 use planner::kafka::references::References;
@@ -21,6 +20,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
+const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -60,9 +60,9 @@ impl Lookups {
             pods: by_labels(&watched.pods),
             pods_of_sets: Index::of(&watched.pods, |_, pod| pod_set_of(pod)),
             pod_sets: by_labels(&watched.pod_sets),
-            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| node_pools::owner(set)),
+            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| pool_of(set)),
             pod_sets_with_pools: Index::of(&watched.pod_sets, |key, set: &StrimziPodSet| {
-                node_pools::owner(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
+                pool_of(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
             }),
             claims: by_labels(&watched.claims),
             secrets: by_labels(&watched.secrets),
@@ -99,6 +99,22 @@ impl Lookups {
 }
 
 impl Caches {
+    /// Bytes that the objects of a resource take when a pass reads them.
+    pub fn bytes_of(&self, owner: &OwnerRef) -> usize {
+        let found = &self.lookups;
+        let plain = found.plain.iter().map(|(_, index)| index.bytes_when_read(owner));
+        let bytes = [
+            found.pods.bytes_when_read(owner),
+            found.pod_sets.bytes_when_read(owner),
+            found.claims.bytes_when_read(owner),
+            found.secrets.bytes_when_read(owner),
+            found.config_maps.bytes_when_read(owner),
+            found.deployments.bytes_when_read(owner),
+            found.pools.bytes_when_read(&owner.object),
+        ];
+        bytes.into_iter().chain(plain).sum()
+    }
+
     /// Pods of a resource, by name.
     pub fn pods_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Pod>> {
         by_name(&self.lookups.pods, owner)
@@ -165,7 +181,7 @@ impl Caches {
             found.extend(by_name(&self.lookups.pools_of_ids, &ObjectRef::new(&cluster.namespace, id)));
         }
         for set in self.lookups.pod_sets_with_pools.owned_by(cluster).into_values() {
-            if let Some(pool) = node_pools::owner(&set).and_then(|pool| self.pools.get(&pool)) {
+            if let Some(pool) = pool_of(&set).and_then(|pool| self.pools.get(&pool)) {
                 found.insert(pool.name_any(), pool);
             }
         }
@@ -200,6 +216,14 @@ impl Caches {
             }
         }
         found
+    }
+
+    /// The bodies of the Services of a resource, by name. Few plans look into them, so that they are kept as text.
+    pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
+        let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
+        let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        found.into_iter().filter_map(body).collect()
     }
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
@@ -250,15 +274,6 @@ impl Caches {
             index.on_change(handler.clone());
         }
     }
-}
-
-/// The id of the cluster that a Kafka resource describes.
-pub fn cluster_id(kafka: &Kafka) -> Option<&str> {
-    kafka.status.as_ref()?.cluster_id.as_deref()
-}
-
-fn cluster_id_of_pool(pool: &KafkaNodePool) -> Option<&str> {
-    pool.status.as_ref()?.cluster_id.as_deref()
 }
 
 fn by_labels<K>(cache: &Cache<K>) -> Index<K, OwnerRef>

@@ -20,11 +20,13 @@ use operator_runtime::foreign::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
+use crate::caches::owners;
 use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
+use planner::kafka::exposed::Exposed;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
@@ -81,6 +83,7 @@ impl Observer {
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
+            exposed: Exposed { services: self.caches.services_of(&owner), ..Exposed::default() },
             watch_grants,
             settings: Arc::clone(&self.settings),
             ..Observed::default()
@@ -95,7 +98,7 @@ impl Observer {
             let Some(set) = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name)) else {
                 continue;
             };
-            let cluster = caches::cluster_of(&*set).unwrap_or_default();
+            let cluster = owners::cluster_of(&*set).unwrap_or_default();
             let kind = set.labels().get(api::labels::KIND).map_or("Kafka", String::as_str);
             if cluster != key.name || kind != "Kafka" {
                 found.insert(name, format!("{kind} {cluster}"));

@@ -98,7 +98,7 @@ impl World {
         for _ in 0..40 {
             let plan = self.pass().await;
             let changes = plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }));
-            if let Some(restart) = plan.restarts.first() {
+            if let Some(restart) = plan.roll.wanted.first() {
                 self.restarts.push(restart.reasons.iter().copied().collect());
                 self.restart(&plan).await;
             } else if !changes {
@@ -180,12 +180,14 @@ impl World {
 fn user_lines(plan: &Plan) -> Vec<(String, String)> {
     let map = paper::object(plan, "ConfigMap", POD);
     let text = map["data"]["server.config"].as_str().unwrap();
-    let lines = api::properties::parse(text).into_iter();
-    lines.filter(|(name, _)| !planner::kafka::config::user::is_forbidden(name)).collect()
+    let properties = api::properties::parse(text).unwrap();
+    let of_user = properties.iter().filter(|(name, _)| !planner::kafka::config::user::is_forbidden(name));
+    of_user.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The conditions of a planned status.
 pub fn warnings(plan: &Plan) -> Vec<Value> {
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = serde_json::to_value(&plan.status.kafka).unwrap();
+    let conditions = status["conditions"].as_array().unwrap();
     conditions.iter().filter(|condition| condition["type"] == "Warning").cloned().collect()
 }

@@ -11,12 +11,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::deleted_cluster::Topic;
+use super::exposed::Exposed;
 use super::need::{Admission, Need, Silence};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
 use pki::Material;
 
 use super::config::live::memory::OptionMemory;
+use crate::workload::Defaults;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +47,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
     pub others: BTreeMap<ObjectId, Other>,
+    /// The bodies of those among them through which clients reach listeners.
+    pub exposed: Exposed,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
@@ -165,6 +169,17 @@ pub const MAX_NODES_DEFAULT: usize = 300;
 
 /// Default of `KASTELLAN_MAX_WISHED_IDS`.
 pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
+
+impl PlanSettings {
+    /// What holds for the pods of every kind.
+    pub fn pod_defaults(&self) -> Defaults<'_> {
+        Defaults {
+            image_pull_policy: self.image_pull_policy.as_deref(),
+            image_pull_secrets: &self.image_pull_secrets,
+            environment: &self.shared_environment,
+        }
+    }
+}
 
 impl Default for PlanSettings {
     fn default() -> Self {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use api::conditions::reasons;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::cluster::{Cluster, Node, Warning};
 use super::config::server::quorum_fetch_timeout_ms;
@@ -26,10 +26,24 @@ const NAMED: usize = 10;
 /// The next step of a roll.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Roll {
+    /// Every pod that is to be restarted when it is safe, with all reasons.
+    pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
     pub waits: Option<Waiting>,
+}
+
+impl Roll {
+    /// What the restart of a pod waits for; `None`: it goes now, or none is wanted.
+    pub fn waits_for(&self, pod: &str) -> Option<String> {
+        let is_wanted = self.wanted.iter().any(|restart| restart.pod == pod);
+        if !is_wanted || self.now.iter().any(|going| going == pod) {
+            return None;
+        }
+        let others = || format!("the restart of {}", self.now.join(", "));
+        Some(self.waits.as_ref().map_or_else(others, |waits| waits.why.clone()))
+    }
 }
 
 /// A roll that does not go on.
@@ -79,7 +93,7 @@ pub struct Outcome {
 pub fn decide(
     cluster: &Cluster,
     restarts: &[Restart],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
 ) -> Outcome {
@@ -123,7 +137,7 @@ pub fn decide(
 fn step(
     decision: Decision,
     nodes: &[RollNode],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
     outcome: &mut Outcome,
@@ -175,7 +189,7 @@ enum Refusal {
 }
 
 /// Whether the API server would take the pod that is to take the place of this one: a pod that cannot come back is not deleted.
-fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) -> Result<(), Refusal> {
+fn admitted(pod: &str, desired: &BTreeMap<&str, &Pod>, observed: &Observed) -> Result<(), Refusal> {
     match observed.admissions.get(pod) {
         Some(Admission::Accepted | Admission::Unknown(_)) => return Ok(()),
         Some(Admission::Refused(why)) => {
@@ -186,7 +200,7 @@ fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) ->
         None => {}
     }
     let Some(object) = desired.get(pod) else { return Ok(()) };
-    let need = Need::Admission { pod: pod.to_owned(), object: (*object).clone() };
+    let need = Need::Admission { pod: pod.to_owned(), object: objects::json(object) };
     match observed.silence(&need) {
         None => Err(Refusal::Unasked(need)),
         Some(silence) => Err(Refusal::Silent(format!(
@@ -200,7 +214,7 @@ fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) ->
 fn nodes(
     cluster: &Cluster,
     restarts: &[Restart],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
 ) -> Vec<RollNode> {
