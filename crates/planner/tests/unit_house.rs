@@ -30,6 +30,14 @@ const FORBIDDEN: &[&str] = &[
     "tokio",
 ];
 
+/// What `make binaries` builds.
+const PROGRAMS: &[&str] =
+    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+
+/// What programs must not carry, because a first build waits for it: JSON schemas, which only the definitions need, a
+/// second way to serve HTTP, to watch, or to encrypt.
+const NEEDLESS: &[&str] = &["axum", "kube-runtime", "ring", "rsa", "schemars"];
+
 /// The most lines of a Rust file: a longer one has two subjects.
 const LINES: usize = 500;
 
@@ -52,30 +60,48 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The names of all crates that a crate is built of, itself among them.
+fn reached(package: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--package",
+            package,
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let reached: Vec<String> =
+        tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    assert!(reached.iter().any(|name| name == package), "{tree}");
+    reached
+}
+
 #[test]
 fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
     for package in PURE {
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "tree",
-                "--offline",
-                "--locked",
-                "--edges",
-                "normal",
-                "--prefix",
-                "none",
-                "--package",
-                package,
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let tree = String::from_utf8(output.stdout).unwrap();
-        let reached: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        assert!(reached.contains(package), "{tree}");
-        let forbidden: Vec<&&str> = reached.iter().filter(|name| FORBIDDEN.contains(name)).collect();
+        let reached = reached(package);
+        let forbidden: Vec<&String> =
+            reached.iter().filter(|name| FORBIDDEN.contains(&name.as_str())).collect();
         assert!(forbidden.is_empty(), "{package} reaches {forbidden:?}");
+    }
+}
+
+#[test]
+fn programs_are_built_of_nothing_that_they_do_not_need() {
+    for package in PROGRAMS {
+        let reached = reached(package);
+        let needless: Vec<&String> =
+            reached.iter().filter(|name| NEEDLESS.contains(&name.as_str())).collect();
+        assert!(needless.is_empty(), "{package} is built of {needless:?}");
     }
 }
 
