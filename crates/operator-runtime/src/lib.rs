@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod object_ref;
 pub mod process;
 pub mod queue;
+pub mod refusal;
 pub mod report;
 pub mod server;
 pub mod shutdown;

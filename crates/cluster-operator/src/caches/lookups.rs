@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
@@ -21,6 +21,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
+const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -207,6 +208,14 @@ impl Caches {
             }
         }
         found
+    }
+
+    /// The bodies of the Services of a resource, by name. Few plans look into them, so that they are kept as text.
+    pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
+        let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
+        let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        found.into_iter().filter_map(body).collect()
     }
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it

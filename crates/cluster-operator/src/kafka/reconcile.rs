@@ -204,7 +204,7 @@ impl Reconciler {
             memory.outdated = memory.outdated.saturating_add(1);
             memory.outdated
         });
-        Outcome::Again(OUTDATED * 2_u32.pow((times - 1).min(OUTDATED_DOUBLINGS)))
+        Outcome::Again(outdated_pause(times))
     }
 
     /// What is known without asking: the caches, and what this process remembers.
@@ -432,4 +432,23 @@ impl Reconciler {
 /// When to look again.
 fn again(plan: &Plan) -> Outcome {
     plan.requeue_seconds.map_or(Outcome::Done, |seconds| Outcome::Again(Duration::from_secs(seconds)))
+}
+
+/// The pause after the caches were behind for so many passes in a row.
+fn outdated_pause(times: u32) -> Duration {
+    OUTDATED * 2_u32.pow(times.saturating_sub(1).min(OUTDATED_DOUBLINGS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_that_stay_behind_are_asked_less_and_less_often() {
+        let pauses: Vec<Duration> = (1..=8).map(outdated_pause).collect();
+        assert_eq!(pauses[0], OUTDATED, "the first time it is likely to be over within moments");
+        assert!(pauses[..7].windows(2).all(|pair| pair[1] == pair[0] * 2), "{pauses:?}");
+        assert!(pauses[6] >= Duration::from_secs(10), "keys are made in each such pass: {pauses:?}");
+        assert_eq!((pauses[7], outdated_pause(u32::MAX)), (pauses[6], pauses[6]), "and it goes on trying");
+    }
 }
