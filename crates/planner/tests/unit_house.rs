@@ -44,10 +44,19 @@ const FLOORS: &[&[&str]] = &[
     &["planner"],
     &["issuer", "objects", "rebalance"],
     &["api", "kafka-admin", "pki"],
+    &["no-schema"],
 ];
 
 /// Tests and what they need: they may use every crate, and no crate on a floor uses them.
 const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
+
+/// What `make binaries` builds.
+const PROGRAMS: &[&str] =
+    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+
+/// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
+/// and a second way to serve HTTP, to watch, or to encrypt.
+const NEEDLESS: &[&str] = &["axum", "kube-runtime", "ring", "rsa", "schemars"];
 
 /// The most lines of a Rust file: a longer one has two subjects.
 const LINES: usize = 500;
@@ -140,6 +149,26 @@ fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
 /// The part of a file that ends up in a program, for files that keep their tests at the end.
 fn production(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn programs_are_built_of_nothing_that_they_do_not_need() {
+    for package in PROGRAMS {
+        // The metadata knows only the features that the whole workspace has together; these are a program's own.
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+            .args(["--package", package])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let reached: BTreeSet<&str> =
+            tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(reached.contains("tokio"), "the tree was not understood: {tree}");
+        let needless: Vec<&&str> = reached.iter().filter(|name| NEEDLESS.contains(name)).collect();
+        assert!(needless.is_empty(), "{package} is built of {needless:?}");
+    }
 }
 
 #[test]
