@@ -16,6 +16,7 @@ pub mod events;
 pub mod foreign;
 pub mod jaas;
 pub mod kafka;
+pub mod kind;
 pub mod leader;
 pub mod limits;
 pub mod list;

@@ -11,7 +11,7 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
-use super::{Caches, Plain, PlainKind, Watched, cluster_of, kafka};
+use super::{Caches, KAFKA, Plain, PlainKind, Watched, cluster_of, kafka};
 use crate::controller::pod_set_of;
 use crate::node_pools;
 use planner::kafka::deleted_cluster::TopicBinding;
@@ -119,6 +119,15 @@ impl Caches {
     /// Pods of a resource, by name.
     pub fn pods_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Pod>> {
         by_name(&self.lookups.pods, owner)
+    }
+
+    /// Whether this operator looks after a resource: it exists, and the selector accepts it. One that cannot be read does too.
+    pub fn looks_after(&self, resource: &OwnerRef) -> bool {
+        let OwnerRef { kind, object } = resource;
+        if kind == KAFKA {
+            return self.kafkas.get(object).is_some() || self.kafkas.unreadable(object).is_some();
+        }
+        self.parents.iter().any(|(parent, cache)| parent == kind && cache.get(object).is_some())
     }
 
     /// Pods that a pod set controls.

@@ -96,6 +96,7 @@ fn caches(clusters: &[String]) -> Caches {
         namespaces: Namespaces::All,
         largest_cluster: Largest::DEFAULT,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
+        parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
         pods: kind_of(each(&whole)),
@@ -197,4 +198,16 @@ fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
     };
     assert_eq!(near("a", "id-of-a"), ["a-pool", "known", "labelled"]);
     assert_eq!(near("b", "id-of-b"), ["a-pool", "other"]);
+}
+
+#[test]
+fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector() {
+    let watched = caches(&["c".to_owned()]).watched;
+    let parents = vec![("KafkaConnect", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
+    let caches = Caches::of(Watched { parents, ..watched });
+    let looks_after =
+        |kind: &str, name: &str| caches.looks_after(&OwnerRef::new(kind, ObjectRef::new("ns", name)));
+    assert!(looks_after("Kafka", "c") && looks_after("KafkaConnect", "d"));
+    assert!(!looks_after("Kafka", "d") && !looks_after("KafkaConnect", "c"));
+    assert!(!looks_after("KafkaBridge", "c"), "no pod set is made for that kind");
 }
