@@ -9,10 +9,10 @@ use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::queue::Queue;
 use operator_runtime::report;
-use operator_runtime::watch::{Cache, ObjectRef, Unreadable};
+use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::caches::Caches;
+use crate::caches::{self, Caches, KAFKA};
 
 /// Objects that a message names.
 const NAMED: usize = 3;
@@ -31,68 +31,18 @@ pub fn feed(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
-    feed_parts(&caches.pools, caches, queue);
-    feed_parts(&caches.pod_sets, caches, queue);
-    feed_parts(&caches.pods, caches, queue);
-    feed_parts(&caches.claims, caches, queue);
-    feed_parts(&caches.secrets, caches, queue);
-    feed_parts(&caches.config_maps, caches, queue);
-    feed_parts(&caches.deployments, caches, queue);
-    for kind in &caches.plain {
-        feed_parts(&kind.cache, caches, queue);
-    }
-}
-
-fn feed_parts<T: Send + Sync + 'static>(cache: &Cache<T>, caches: &Caches, queue: &Queue<ObjectRef>) {
-    let (add, kafkas) = (queue.clone(), caches.kafkas.clone());
-    cache.on_unreadable(move |key, unreadable| match unreadable {
-        Some(unreadable) => {
-            if let Some(cluster) = cluster_of(unreadable) {
-                add.add(ObjectRef::new(&key.namespace, cluster));
-            }
-        }
-        // Of which cluster it was is not known any more.
-        None => {
-            for cluster in kafkas.keys().into_iter().filter(|cluster| cluster.namespace == key.namespace) {
-                add.add(cluster);
-            }
+    let add = queue.clone();
+    caches.on_unreadable_part(move |owner| {
+        if owner.kind == KAFKA {
+            add.add(owner.object.clone());
         }
     });
 }
 
 /// What of a cluster cannot be read, in words; `None`: everything can.
 pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
-    let mut found = Vec::new();
-    collect(&mut found, "KafkaNodePool", &caches.pools, cluster);
-    collect(&mut found, "StrimziPodSet", &caches.pod_sets, cluster);
-    collect(&mut found, "Pod", &caches.pods, cluster);
-    collect(&mut found, "PersistentVolumeClaim", &caches.claims, cluster);
-    collect(&mut found, "Secret", &caches.secrets, cluster);
-    collect(&mut found, "ConfigMap", &caches.config_maps, cluster);
-    collect(&mut found, "Deployment", &caches.deployments, cluster);
-    for kind in &caches.plain {
-        collect(&mut found, &kind.kind, &kind.cache, cluster);
-    }
-    words(found)
-}
-
-fn collect<T: Send + Sync + 'static>(
-    found: &mut Vec<String>,
-    kind: &str,
-    cache: &Cache<T>,
-    cluster: &ObjectRef,
-) {
-    cache.each_unreadable(|key, unreadable| {
-        if key.namespace == cluster.namespace && cluster_of(unreadable) == Some(&cluster.name) {
-            found.push(format!("{kind} {}: {}", key.name, unreadable.why));
-        }
-    });
-}
-
-/// The cluster that an object belongs to. Pods and claims of Connect carry the name of another kind of cluster.
-fn cluster_of(unreadable: &Unreadable) -> Option<&str> {
-    let kind = unreadable.metadata.labels.as_ref()?.get(api::labels::KIND);
-    kind.is_none_or(|kind| kind == "Kafka").then(|| unreadable.cluster()).flatten()
+    let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
+    words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
 }
 
 fn words(mut found: Vec<String>) -> Option<String> {

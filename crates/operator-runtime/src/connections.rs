@@ -25,7 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Accepts and serves connections until `shutdown`. When there are too many, the oldest is closed: who holds connections
-/// keeps nobody else from getting one.
+/// keeps no other client from getting one.
 pub(crate) async fn serve(listener: TcpListener, router: axum::Router, shutdown: CancellationToken) {
     let mut running = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -72,6 +73,8 @@ struct Inner<T> {
     unreadable_handlers: RwLock<Vec<UnreadableHandler>>,
     /// Watches whose first list has not arrived.
     missing: state::Sender<usize>,
+    /// Objects that were looked at one after the other.
+    scanned: AtomicUsize,
 }
 
 /// How objects become what is stored.
@@ -110,6 +113,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             handlers: RwLock::default(),
             unreadable_handlers: RwLock::default(),
             missing: state::Sender::new(watches),
+            scanned: AtomicUsize::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -136,6 +140,14 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
+    /// Marks an object of a [`Cache::fixed`] as one that can be read again.
+    #[cfg(test)]
+    pub(super) fn set_readable(&self, key: &ObjectRef) {
+        if self.clear_unreadable(key) {
+            self.tell_unreadable(key, None);
+        }
+    }
+
     /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
     pub fn with_unreadable(self, key: &ObjectRef, unreadable: Unreadable) -> Self {
         self.set_unreadable(key, unreadable);
@@ -154,12 +166,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     /// All objects, in no order.
     pub fn list(&self) -> Vec<Arc<T>> {
-        self.read().values().map(|entry| Arc::clone(&entry.value)).collect()
+        self.scan().values().map(|entry| Arc::clone(&entry.value)).collect()
     }
 
     /// All objects with their keys, in no order.
     pub fn entries(&self) -> Vec<(ObjectRef, Arc<T>)> {
-        self.read().iter().map(|(key, entry)| (key.clone(), Arc::clone(&entry.value))).collect()
+        self.scan().iter().map(|(key, entry)| (key.clone(), Arc::clone(&entry.value))).collect()
     }
 
     /// Objects of one namespace, in no order.
@@ -169,14 +181,21 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     /// Objects that the test accepts, in no order. The test must not call this cache.
     pub fn list_where(&self, mut accept: impl FnMut(&ObjectRef, &T) -> bool) -> Vec<Arc<T>> {
-        let objects = self.read();
+        let objects = self.scan();
         let chosen = objects.iter().filter(|(key, entry)| accept(key, &entry.value));
         chosen.map(|(_, entry)| Arc::clone(&entry.value)).collect()
     }
 
     /// Keys of all objects, in no order.
     pub fn keys(&self) -> Vec<ObjectRef> {
-        self.read().keys().cloned().collect()
+        self.scan().keys().cloned().collect()
+    }
+
+    /// Objects that were looked at one after the other since the start. What a pass costs must not depend on how many other
+    /// owners there are, so a pass over one owner adds nothing to this number: it finds its objects with an
+    /// [`Index`](super::Index).
+    pub fn scanned(&self) -> usize {
+        self.inner.scanned.load(Ordering::Relaxed)
     }
 
     /// Number of objects.
@@ -197,13 +216,6 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Number of objects that are there and cannot be read.
     pub fn count_unreadable(&self) -> usize {
         self.read_unreadable().len()
-    }
-
-    /// Calls `look` with every object that is there and cannot be read, in no order. It must not call this cache.
-    pub fn each_unreadable(&self, mut look: impl FnMut(&ObjectRef, &Unreadable)) {
-        for (key, unreadable) in self.read_unreadable().iter() {
-            look(key, unreadable);
-        }
     }
 
     /// All objects that are there and cannot be read, in no order.
@@ -265,6 +277,13 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Entry<T>>> {
         self.inner.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The objects, for a look at every one of them.
+    fn scan(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Entry<T>>> {
+        let objects = self.read();
+        self.inner.scanned.fetch_add(objects.len(), Ordering::Relaxed);
+        objects
     }
 
     fn tell(&self, event: &Event<'_, T>) {

@@ -13,6 +13,7 @@ use crate::kafka::cluster::ListenerCertificate;
 use crate::kafka::observed::Observed;
 
 /// Reads the certificate, if the listener has one; what is wrong with it is a problem.
+#[allow(clippy::too_many_lines, reason = "it waits to be split")]
 pub fn read(
     raw: &Raw,
     configuration: &ListenerConfiguration,
