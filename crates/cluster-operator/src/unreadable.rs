@@ -7,12 +7,13 @@ use api::conditions::Condition;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
-use operator_runtime::queue::Queue;
+use operator_runtime::limits::Largest;
 use operator_runtime::report;
 use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::caches::{self, Caches, KAFKA};
+use crate::caches::{self, Caches};
+use crate::controller::Queues;
 
 /// Objects that a message names.
 const NAMED: usize = 3;
@@ -26,23 +27,34 @@ pub fn tell(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &
 }
 
 /// Leads every object that cannot be read, or can be again, to its cluster.
-pub fn feed(caches: &Caches, queue: &Queue<ObjectRef>) {
-    let add = queue.clone();
+pub fn feed(caches: &Caches, queues: &Queues) {
+    let add = queues.kafkas.clone();
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
-    let add = queue.clone();
-    caches.on_unreadable_part(move |owner| {
-        if owner.kind == KAFKA {
-            add.add(owner.object.clone());
-        }
-    });
+    let add = queues.clone();
+    caches.on_unreadable_part(move |owner| add.add(owner));
 }
 
 /// What of a cluster cannot be read, in words; `None`: everything can.
 pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
     let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
     words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
+        .or_else(|| too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster))
+}
+
+/// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
+fn too_much(bytes: usize, largest: Largest) -> Option<String> {
+    let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
+    (bytes > largest.bytes).then(|| {
+        format!(
+            "the objects with the labels of the cluster take {} MiB when they are read, more than {} MiB ({}), and what runs is \
+             left as it is: delete those that are not the cluster's own, or raise the limit",
+            mib(bytes),
+            mib(largest.bytes),
+            largest.variable
+        )
+    })
 }
 
 fn words(mut found: Vec<String>) -> Option<String> {
@@ -61,7 +73,18 @@ fn words(mut found: Vec<String>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use operator_runtime::limits::Limits;
+
     use super::*;
+
+    #[test]
+    fn a_cluster_of_300_nodes_may_be_read_and_no_heap_of_large_objects() {
+        // Pod, pod set, Secret, ConfigMap and claim of a node, as `memory::size_of` counts them.
+        let node = 39_000 + 43_000 + 11_000 + 13_000 + 10_000;
+        assert_eq!(too_much(300 * node, Limits::default().largest_cluster), None);
+        let text = too_much(1000 * 512 * 1024, Limits::default().largest_cluster).unwrap();
+        assert!(text.contains("take 500 MiB") && text.contains("KASTELLAN_MAX_CLUSTER_MIB"), "{text}");
+    }
 
     #[test]
     fn a_message_names_some_and_counts_the_others() {

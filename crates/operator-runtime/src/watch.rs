@@ -12,6 +12,7 @@ mod cache;
 mod index;
 pub(crate) mod json;
 mod owner;
+mod packed;
 pub(crate) mod source;
 mod unreadable;
 
@@ -34,6 +35,7 @@ pub use self::cache::{Cache, Event, ObjectRef};
 use self::cache::{Storing, key_of};
 pub use self::index::{Index, UnreadableIndex};
 pub use self::owner::OwnerRef;
+use self::packed::Packing;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;
@@ -115,8 +117,8 @@ where
         self
     }
 
-    /// Without the right to watch, the cache stays empty and unready, and the server is asked again now and then, without a
-    /// warning.
+    /// Without the right to watch, or without the kind, the cache stays empty and unready, and the server is asked again now
+    /// and then, without a warning.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -140,8 +142,18 @@ where
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
         weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
     ) -> Cache<T> {
+        self.start_with(None, shutdown, project, weigh)
+    }
+
+    fn start_with<T: Send + Sync + 'static>(
+        self,
+        packing: Option<Packing<T>>,
+        shutdown: &CancellationToken,
+        project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
+        weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
+    ) -> Cache<T> {
         let kind = K::plural(&K::DynamicType::default()).into_owned();
-        let cache = Cache::new(kind, self.namespaces.len());
+        let cache = Cache::new(kind, packing, self.namespaces.len());
         let storing =
             Storing { project: Box::new(project), weigh: Box::new(weigh), budget: self.budget.clone() };
         let storing = Arc::new(storing);
@@ -177,6 +189,23 @@ where
             Some(object)
         };
         self.start_weighed(shutdown, project, crate::memory::size_of)
+    }
+
+    /// As [`Watch::start_trimmed`], for large objects that are read now and then: they are kept as compressed text, and decoded
+    /// each time. The budget is charged for the text.
+    pub fn start_packed(
+        self,
+        shutdown: &CancellationToken,
+        trim: impl Fn(&mut K) + Send + Sync + 'static,
+    ) -> Cache<K>
+    where
+        K: Serialize + Sync,
+    {
+        let project = move |mut object: K| {
+            trim(&mut object);
+            Some(object)
+        };
+        self.start_with(Some(Packing::json()), shutdown, project, crate::memory::size_of)
     }
 }
 
@@ -271,8 +300,8 @@ where
     }
 
     async fn pause(&self, backoff: &mut Backoff, error: &SourceError) {
-        if self.optional && error.is_forbidden() {
-            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch");
+        if self.optional && (error.is_forbidden() || error.is_not_found()) {
+            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch, or no such kind");
             return tokio::time::sleep(WITHOUT_RIGHT).await;
         }
         let pause = backoff.pause();

@@ -6,7 +6,7 @@
 #[path = "house/imports.rs"]
 mod imports;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,6 +44,7 @@ const FLOORS: &[&[&str]] = &[
     &["planner"],
     &["issuer", "objects", "rebalance"],
     &["api", "kafka-admin", "pki"],
+    &["no-schema"],
 ];
 
 /// Tests and what they need: they may use every crate, and no crate on a floor uses them.
@@ -54,6 +55,14 @@ const CIRCULAR: &[&str] = &["cluster-operator", "planner"];
 
 /// What the images are made for. The packages of other platforms need not be on this machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+
+/// What `make binaries` builds.
+const PROGRAMS: &[&str] =
+    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+
+/// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
+/// and a second way to serve HTTP, to watch, or to encrypt.
+const NEEDLESS: &[&str] = &["axum", "kube-runtime", "ring", "rsa", "schemars"];
 
 /// The most lines of a Rust file: a longer one has two subjects.
 const LINES: usize = 500;
@@ -135,6 +144,21 @@ fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
 /// The part of a file that ends up in a program, for files that keep their tests at the end.
 fn production(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn programs_are_built_of_nothing_that_they_do_not_need() {
+    for package in PROGRAMS {
+        // The metadata knows only the features that the whole workspace has together; these are a program's own.
+        let arguments =
+            ["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", package];
+        let tree = cargo(&arguments);
+        let reached: BTreeSet<&str> =
+            tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(reached.contains("tokio"), "the tree was not understood: {tree}");
+        let needless: Vec<&&str> = reached.iter().filter(|name| NEEDLESS.contains(name)).collect();
+        assert!(needless.is_empty(), "{package} is built of {needless:?}");
+    }
 }
 
 #[test]

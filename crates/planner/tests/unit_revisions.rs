@@ -36,7 +36,7 @@ fn notes(before: &Value, after: &Value) -> Vec<String> {
             resource["spec"][key.as_str()] = value.clone();
         }
     });
-    world.plan().restarts.into_iter().flat_map(|restart| restart.notes).collect()
+    world.plan().roll.wanted.into_iter().flat_map(|restart| restart.notes).collect()
 }
 
 fn resources(requests: Value, limits: Value) -> Value {

@@ -72,7 +72,8 @@ fn certificates_are_renewed_whatever_is_wrong() {
         let before = leaf(&world, "my-dual-0", "my-dual-0.crt");
         let key = world.observed.secrets["my-cluster-ca"].data.clone();
         let plan = world.plan();
-        let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap();
+        let message = condition(&plan, "NotReady").unwrap()["message"].clone();
+        let message = message.as_str().unwrap();
         assert!(message.contains(field), "{message}");
         let expected = [
             "my-clients-ca-cert",
@@ -86,7 +87,7 @@ fn certificates_are_renewed_whatever_is_wrong() {
             "my-trustbundle",
         ];
         assert_eq!(written(&plan), expected.map(|name| format!("Secret {name}")).into(), "{field}");
-        assert!(plan.restarts.is_empty() && plan.delete.is_empty() && plan.admin.is_empty());
+        assert!(plan.roll.wanted.is_empty() && plan.delete.is_empty() && plan.admin.is_empty());
 
         world.apply(&plan);
         let after = leaf(&world, "my-dual-0", "my-dual-0.crt");
@@ -111,7 +112,7 @@ fn the_corrected_cluster_takes_the_new_certificates_up() {
     let renewed = leaf(&world, "my-dual-0", "my-dual-0.crt");
     world.observed.kafka = good;
     let plan = world.plan();
-    assert_eq!(plan.restarts.len(), 3, "{:?}", plan.restarts);
+    assert_eq!(plan.roll.wanted.len(), 3, "{:?}", plan.roll.wanted);
     world.apply(&plan);
     assert_eq!(leaf(&world, "my-dual-0", "my-dual-0.crt"), renewed, "nothing is made twice");
 }

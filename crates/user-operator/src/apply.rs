@@ -202,7 +202,7 @@ impl Context {
         let failed = tokio::join!(secrets, rules).1;
         self.fail(items, failed);
         // Planned before Kafka was read for the first time: there was nothing to tell it yet.
-        for item in items.iter_mut().filter(|item| !item.paused && !item.observed.kafka.is_some()) {
+        for item in items.iter_mut().filter(|item| !item.paused && item.observed.kafka.is_none()) {
             item.fail(Refusal {
                 reason: reasons::CREATING,
                 message: "what Kafka has was not read yet; trying again".to_owned(),

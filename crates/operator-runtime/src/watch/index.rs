@@ -73,6 +73,12 @@ where
         found.collect()
     }
 
+    /// Bytes that the objects of an owner take when all of them are read.
+    pub fn bytes_when_read(&self, owner: &O) -> usize {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(owner).into_iter().flatten().map(|key| self.cache.bytes_when_read(key)).sum()
+    }
+
     /// The cache that it follows.
     pub fn cache(&self) -> &Cache<T> {
         &self.cache

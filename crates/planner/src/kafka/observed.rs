@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::deleted_cluster::Topic;
+use super::exposed::Exposed;
 use super::need::{Admission, Need, Silence};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
@@ -46,6 +47,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
     pub others: BTreeMap<ObjectId, Other>,
+    /// The bodies of those among them through which clients reach listeners.
+    pub exposed: Exposed,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
@@ -78,6 +81,8 @@ pub struct Observed {
 pub struct Other {
     /// Its UID.
     pub uid: Option<String>,
+    /// The kind of the resource that its labels say it belongs to.
+    pub kind: Option<String>,
     /// The cluster that its label names.
     pub cluster: Option<String>,
     /// The component that it belongs to (`strimzi.io/name`).
@@ -97,6 +102,7 @@ impl Other {
         let owners = metadata.owner_references.as_deref().unwrap_or_default();
         Self {
             uid: metadata.uid.clone(),
+            kind: label(labels::KIND),
             cluster: label(labels::CLUSTER),
             component: label(labels::NAME),
             made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()

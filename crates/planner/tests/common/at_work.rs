@@ -123,10 +123,10 @@ impl AtWork {
     pub fn settle(&mut self) -> usize {
         for restarts in 0..60 {
             let plan = self.pass();
-            let Some(first) = plan.restarts.first() else {
+            let Some(first) = plan.roll.wanted.first() else {
                 // What follows from the last restart is seen by the next pass.
                 let plan = self.pass();
-                if !plan.restarts.is_empty() {
+                if !plan.roll.wanted.is_empty() {
                     continue;
                 }
                 assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
