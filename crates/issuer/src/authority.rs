@@ -133,7 +133,7 @@ impl Authority {
     /// Issues a certificate with a new key. It ends with the authority at the latest.
     ///
     /// It has no extended key usage: a node is server and client with one certificate, and a user's is signed by an
-    /// authority that nobody trusts for servers.
+    /// authority that no client trusts for servers.
     pub fn issue(&self, request: &LeafRequest, now: Timestamp) -> Result<IssuedCertificate, PkiError> {
         let key = keys::generate(request.algorithm)?;
         let key_pem = PrivateKeyPem::from_pkcs8_der(key.serialized_der());

@@ -16,7 +16,7 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::foreign::Remembered;
+use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
