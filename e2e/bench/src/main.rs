@@ -9,6 +9,7 @@ mod bare;
 mod clusters;
 mod idle;
 mod operator;
+mod plan;
 mod report;
 mod single;
 mod topics;
@@ -38,6 +39,8 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [50, 500])]
         counts: Vec<usize>,
     },
+    /// The planner alone: one plan of a large cluster that rolls.
+    Plan,
     /// KafkaTopics: some are there and Ready, more are new.
     Topics {
         /// The binary of the topic operator.
@@ -65,6 +68,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Clusters { operator, counts } => clusters::run(&operator, &counts).await,
+        What::Plan => plan::run(),
         What::Topics { operator, old, new } => topics::run(&operator, old, new).await,
         What::Users { operator, count } => users::run(&operator, count).await,
     }
