@@ -10,7 +10,9 @@ use std::ops::Deref;
 use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount, ServiceStatus,
+};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
@@ -50,8 +52,10 @@ pub struct Plain {
     pub facts: Other,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
-    /// The object, for comparison with the desired one.
+    /// The object, for comparison with the desired one, and without its status.
     pub object: Stored,
+    /// Under which addresses others reach it, if it is a Service that has some.
+    pub status: Option<Box<ServiceStatus>>,
 }
 
 /// A kind of object that planning does not look into.
@@ -232,6 +236,13 @@ pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
 }
 
+/// The status of a Service that others reach from elsewhere.
+fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
+    let status: ServiceStatus = serde_json::from_value(service["status"].clone()).ok()?;
+    let balancer = status.load_balancer.as_ref()?;
+    balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
+}
+
 fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
 where
     K: Resource,
@@ -305,7 +316,11 @@ impl Start<'_> {
                         namespace.clone_into(&mut owner.object.namespace);
                     }
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored })
+                let mut status = None;
+                if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
+                    status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
+                }
+                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
             },
             |plain| {
                 let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
@@ -338,7 +353,7 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object })
+            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
         }))
     }
 

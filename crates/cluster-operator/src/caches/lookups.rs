@@ -20,7 +20,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
-const SERVICE: &str = "Service";
+pub(super) const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -222,7 +222,11 @@ impl Caches {
     pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
-        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
+            let mut service: Service = plain.object.parse()?;
+            service.status = plain.status.as_deref().cloned();
+            Some((key.name, Arc::new(service)))
+        };
         found.into_iter().filter_map(body).collect()
     }
 

@@ -44,7 +44,10 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
         serde_json::from_value(json!({"metadata": {"name": name, "namespace": namespace}})).unwrap();
     let object = Stored::of(&whole).unwrap();
     let role = Some("role".to_owned());
-    (ObjectRef::new(namespace, name), Plain { owner, facts: Other::of(&whole.metadata), role, object })
+    (
+        ObjectRef::new(namespace, name),
+        Plain { owner, facts: Other::of(&whole.metadata), role, object, status: None },
+    )
 }
 
 /// The caches of an operator with these clusters, each with one pool, and a KafkaConnect of each name.
@@ -89,6 +92,7 @@ fn caches(clusters: &[String]) -> Caches {
         let (key, mut plain) = plain_object(owner(cluster), "ns", &name);
         let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
             "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
+        plain.status = crate::caches::service_status(&whole);
         plain.object = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
         (key, plain)
     });
@@ -162,7 +166,7 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
         assert_eq!(names, ["c42-p"]);
     }
     let others: Vec<&str> = observed.others.keys().map(|object| object.kind.as_str()).collect();
-    assert_eq!(others, [ROLE, ROLE_BINDING]);
+    assert_eq!(others, [ROLE, ROLE_BINDING, SERVICE]);
     assert_eq!(unreadable::parts_of(&caches, &key), None);
     let pool = &observed.pools[0];
     assert_eq!(node_pools::concerned(&caches, pool), [key.clone()].into());
