@@ -368,7 +368,7 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = foreign::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
         cache.gate_readiness(self.health);
         cache
     }
