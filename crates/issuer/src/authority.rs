@@ -140,17 +140,6 @@ impl Authority {
         self.sign(request, &key, key_pem, now)
     }
 
-    /// Issues a certificate for a key that exists.
-    pub fn issue_for_key(
-        &self,
-        request: &LeafRequest,
-        key: &PrivateKeyPem,
-        now: Timestamp,
-    ) -> Result<IssuedCertificate, PkiError> {
-        let pair = keys::load(key)?;
-        self.sign(request, &pair, key.clone(), now)
-    }
-
     fn sign(
         &self,
         request: &LeafRequest,

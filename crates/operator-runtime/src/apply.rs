@@ -130,16 +130,6 @@ impl ApplyError {
     pub fn is_invalid(&self) -> bool {
         matches!(self.code(), Some(400 | 422))
     }
-
-    /// The namespace is being deleted: nothing can be created in it, and nothing needs to be.
-    pub fn is_namespace_terminating(&self) -> bool {
-        let Self::Api { source, .. } = self else { return false };
-        let kube::Error::Api(status) = source.as_ref() else { return false };
-        status
-            .details
-            .as_ref()
-            .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
-    }
 }
 
 /// Keeps only our own entry of the managed fields, without the fields that no comparison reads. For `project` functions of watches this was done already.
@@ -222,12 +212,6 @@ impl Applier {
     /// With [`FIELD_MANAGER`] and [`REQUEST_DEADLINE`].
     pub fn new(client: Client) -> Self {
         Self { client, manager: FIELD_MANAGER.to_owned(), deadline: REQUEST_DEADLINE }
-    }
-
-    /// With another deadline for each request.
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
     }
 
     /// The client, for reads.

@@ -24,7 +24,7 @@ pub struct ClientsCa {
     pub authority: Authority,
     /// The text of its certificate, as users get it.
     pub text: String,
-    /// [`secret::hash`] of that text.
+    /// [`secret_view::hash`] of that text.
     pub hash: u64,
     /// Whether every node of the cluster trusts it, as far as the cluster operator tells.
     pub trusted: bool,

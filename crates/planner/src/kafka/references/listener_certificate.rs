@@ -14,7 +14,6 @@ use crate::kafka::observed::Observed;
 use crate::kafka::validate::CertificateReference;
 
 /// Reads the certificate; what is wrong with it is a problem.
-#[allow(clippy::too_many_lines, reason = "it waits to be split")]
 pub fn read(
     reference: &CertificateReference,
     observed: &Observed,
