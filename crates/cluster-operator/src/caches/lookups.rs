@@ -59,12 +59,12 @@ impl Lookups {
         Self {
             pods: by_labels(&watched.pods),
             pods_of_sets: Index::of(&watched.pods, |_, pod| pod_set_of(pod)),
-            pod_sets: by_labels(&watched.pod_sets),
+            pod_sets: by_labels_or_kafka(&watched.pod_sets),
             pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| pool_of(set)),
             pod_sets_with_pools: Index::of(&watched.pod_sets, |key, set: &StrimziPodSet| {
                 pool_of(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
             }),
-            claims: by_labels(&watched.claims),
+            claims: by_labels_or_kafka(&watched.claims),
             secrets: by_labels(&watched.secrets),
             config_maps: by_labels(&watched.config_maps),
             deployments: by_labels(&watched.deployments),
@@ -285,6 +285,23 @@ where
     K: Resource + Send + Sync + 'static,
 {
     Index::of(cache, |_, object: &K| OwnerRef::of_labels(object.meta()))
+}
+
+/// For kinds that are watched also without the label `strimzi.io/kind`. An object that lost it counts as a Kafka's: taken
+/// for gone, it would be made anew over what runs, or given up.
+fn by_labels_or_kafka<K>(cache: &Cache<K>) -> Index<K, OwnerRef>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    Index::of(cache, |key, object: &K| {
+        let labels = object.meta().labels.as_ref()?;
+        let cluster = ObjectRef::new(&key.namespace, labels.get(api::labels::CLUSTER)?);
+        Some(
+            labels
+                .get(api::labels::KIND)
+                .map_or_else(|| kafka(&cluster), |kind| OwnerRef::new(kind, cluster.clone())),
+        )
+    })
 }
 
 fn by_name<K, O>(index: &Index<K, O>, owner: &O) -> BTreeMap<String, Arc<K>>

@@ -215,3 +215,22 @@ fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector(
     assert!(!looks_after("Kafka", "d") && !looks_after("KafkaConnect", "c"));
     assert!(!looks_after("KafkaBridge", "c"), "no pod set is made for that kind");
 }
+
+#[tokio::test]
+async fn a_claim_or_a_pod_set_without_the_label_of_its_kind_is_still_the_clusters() {
+    let metadata =
+        |name: &str| json!({"name": name, "namespace": "ns", "labels": {"strimzi.io/cluster": "a"}});
+    let watched = Watched {
+        claims: kind_of(vec![json!({"metadata": metadata("data-a")})]),
+        pod_sets: kind_of(vec![
+            json!({"metadata": metadata("a-pool"), "spec": {"selector": {}, "pods": []}}),
+        ]),
+        ..caches(&[]).watched
+    };
+    let caches = Caches::of(watched);
+    let owner = kafka(&ObjectRef::new("ns", "a"));
+    assert!(caches.claims_of(&owner).contains_key("data-a"));
+    assert!(caches.pod_sets_of(&owner).contains_key("a-pool"));
+    let connect = OwnerRef::new("KafkaConnect", ObjectRef::new("ns", "a"));
+    assert!(caches.claims_of(&connect).is_empty() && caches.pod_sets_of(&connect).is_empty());
+}

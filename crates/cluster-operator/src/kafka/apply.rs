@@ -8,6 +8,7 @@ use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE, Stored};
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
@@ -28,6 +29,9 @@ pub enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Another process leads.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
     /// An object that holds new keys could not be made.
     #[error("cannot create {kind} {name}: {why}")]
     Create {
@@ -78,7 +82,12 @@ pub enum Error {
 /// Objects with new keys come first and one by one, because later ones are signed by earlier ones; what runs pods
 /// comes last, when all that the pods mount is there, and with it what binds roles, because the server wants to see
 /// a role before it lets anybody bind it; the rest has no order among itself.
-pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<(), Error> {
+pub async fn objects(
+    applier: &Applier,
+    caches: &Caches,
+    mandate: &Mandate,
+    plan: &Plan,
+) -> Result<(), Error> {
     for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
         create(applier, wanted).await?;
     }
@@ -94,12 +103,14 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
             future::try_join_all(writes).await?;
         }
     }
-    deletions(applier, plan).await
+    deletions(applier, mandate, plan).await
 }
 
-/// Deletes what a plan no longer wants.
-pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
+/// Deletes what a plan no longer wants. A process that was frozen may have lost the lead since it planned: what it deletes
+/// then is in use again under the next leader.
+pub async fn deletions(applier: &Applier, mandate: &Mandate, plan: &Plan) -> Result<(), Error> {
     for unwanted in &plan.delete {
+        mandate.check()?;
         let key = key_of(&unwanted.object);
         let (version, kind) = (&unwanted.object.api_version, &unwanted.object.kind);
         let (uid, background) = (unwanted.uid.as_deref(), PropagationPolicy::Background);
@@ -115,9 +126,10 @@ pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
 }
 
 /// Takes finalizers off. One that changed meanwhile does not keep the others waiting.
-pub async fn finalizers(applier: &Applier, plan: &Plan) -> Result<(), Error> {
+pub async fn finalizers(applier: &Applier, mandate: &Mandate, plan: &Plan) -> Result<(), Error> {
     let mut outdated = None;
     for some in plan.finalizers.chunks(CONCURRENCY) {
+        mandate.check()?;
         let mut writes = Vec::with_capacity(some.len());
         for removal in some {
             writes.push(take_off(applier, removal));
