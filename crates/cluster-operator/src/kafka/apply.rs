@@ -13,7 +13,7 @@ use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::caches::Caches;
+use crate::caches::{Caches, KAFKA};
 use objects::DesiredObject;
 use objects::FinalizerRemoval;
 use objects::Precondition;
@@ -172,6 +172,11 @@ fn key_of(reference: &ObjectId) -> ObjectRef {
 
 async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<(), Error> {
     let mut live = caches.live(&wanted.reference);
+    // Looked at after the live object: what took the reference to its owner away came after the deletion of that owner.
+    if owner_goes(caches, &wanted.object) {
+        let ObjectId { kind, name, .. } = wanted.reference.clone();
+        return Err(Error::Outdated { kind, name });
+    }
     if live.is_none() && wanted.reference.kind == "ClusterRoleBinding" {
         // Without the right to watch them the cache has none.
         let key = key_of(&wanted.reference);
@@ -187,6 +192,22 @@ async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Re
         tracing::info!(kind = wanted.reference.kind, object = %key_of(&wanted.reference), ?outcome, "written");
     }
     Ok(())
+}
+
+/// Whether the Kafka resource that is to own an object is being deleted, or is another one of its name by now. Where it is
+/// deleted with the wish to keep its objects, Kubernetes takes the references to it away: an object that got its own back
+/// from a pass that began before would be collected with it.
+fn owner_goes(caches: &Caches, wanted: &Value) -> bool {
+    let metadata = &wanted["metadata"];
+    let namespace = metadata["namespace"].as_str().unwrap_or_default();
+    let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+    owners.filter(|owner| owner["kind"] == KAFKA).any(|owner| {
+        let key = ObjectRef::new(namespace, owner["name"].as_str().unwrap_or_default());
+        caches.kafkas.get(&key).is_none_or(|kafka| {
+            kafka.metadata.deletion_timestamp.is_some()
+                || kafka.metadata.uid.as_deref() != owner["uid"].as_str()
+        })
+    })
 }
 
 /// Whose a live object is, if it is not that of the cluster that wants it. Labels that were taken off say nothing.
