@@ -40,7 +40,13 @@ pub fn feed(caches: &Caches, queues: &Queues) {
 pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
     let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
     words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
-        .or_else(|| too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster))
+        .or_else(|| too_much_of(caches, cluster))
+}
+
+/// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make
+/// Secrets can make them, also for a cluster that does not exist.
+pub fn too_much_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
+    too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster)
 }
 
 /// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.

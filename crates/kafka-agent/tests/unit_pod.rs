@@ -114,7 +114,7 @@ fn rack_and_addresses_come_from_the_node_object() {
     let rendered = container.read("var/opt/kafka/server.properties");
     assert_eq!(
         rendered,
-        "broker.rack=zone-b\nadvertised.listeners=E://198.51.100.7:30000\nx=a v\\u00e4\\nlue\\f\n"
+        "broker.rack=zone-b\nadvertised.listeners=E://198.51.100.7:30000\nx=a v\\u00E4\\nlue\\f\n"
     );
     let mode =
         std::fs::metadata(container.path("var/opt/kafka/server.properties")).unwrap().permissions().mode();

@@ -28,6 +28,7 @@ use super::room::Room;
 use super::{apply, option_calls, restart_pods};
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
+use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
@@ -44,6 +45,9 @@ const OUTDATED_DOUBLINGS: u32 = 6;
 
 /// Pause before a large cluster is looked at again while others are planned.
 const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
+
+/// Pause before it is looked again whether what is left of a deleted cluster can be read by now.
+const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 
 /// Action of events about a roll that waits.
 const ROLL: &str = "RollingUpdate";
@@ -287,6 +291,10 @@ impl Reconciler {
             let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
             *all.entry(key.clone()).or_insert_with(clock::now)
         });
+        if let Some(why) = unreadable::too_much_of(&self.caches, key) {
+            tracing::warn!(cluster = %key, why, "what is left of a cluster is not looked at");
+            return Ok(TOO_MUCH_LEFT);
+        }
         let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
             self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Outcome::Done);
