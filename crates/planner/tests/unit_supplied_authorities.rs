@@ -120,6 +120,13 @@ fn whatever_is_wrong_with_a_supplied_authority_is_said() {
     supply(&mut world, "my-cluster-ca-cert", &[("ca.crt", crt), ("old.crt", "hunter2")], "0");
     let message = refusal(&mut world);
     assert!(message.contains("\"old.crt\"") && !message.contains("hunter2"), "{message}");
+    // All that is wrong is said at once.
+    supply(&mut world, "my-cluster-ca-cert", &[("ca.crt", "hunter2"), ("old.crt", "hunter2")], "0");
+    supply(&mut world, "my-cluster-ca", &[("ca.key", "hunter2")], "0");
+    let message = refusal(&mut world);
+    for part in ["\"ca.crt\"", "\"old.crt\"", "\"ca.key\""] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ use super::observe::Observer;
 use super::roll_metric::RollMetric;
 use super::room::Room;
 use super::{apply, option_calls, restart_pods};
-use crate::caches::Caches;
+use crate::caches::{self, Caches};
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
@@ -295,6 +295,8 @@ impl Reconciler {
             tracing::warn!(cluster = %key, why, "what is left of a cluster is not looked at");
             return Ok(TOO_MUCH_LEFT);
         }
+        let bytes = self.caches.bytes_of(&caches::kafka(key));
+        let Some(_place) = self.room.enter_to_read(bytes) else { return Ok(BUSY) };
         let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
             self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Outcome::Done);

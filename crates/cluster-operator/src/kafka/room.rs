@@ -8,6 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Clusters of more nodes than this are large.
 const LARGE: usize = 30;
 
+/// What the objects of one node take while they are read, in bytes: pod, its copy in the pod set, Secret, ConfigMap, claim.
+const NODE: usize = 116_000;
+
 /// Large clusters that are planned and carried out at a time.
 const AT_A_TIME: usize = 2;
 
@@ -18,7 +21,7 @@ pub struct Room(Arc<Semaphore>);
 /// Room for one plan, until it is dropped.
 #[derive(Debug)]
 pub struct Place {
-    _large: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
 }
 
 impl Default for Room {
@@ -28,14 +31,24 @@ impl Default for Room {
 }
 
 impl Room {
+    /// Room to read objects that take so many bytes: as for a plan with the nodes that usually take as much.
+    pub fn enter_to_read(&self, bytes: usize) -> Option<Place> {
+        self.enter(bytes / NODE)
+    }
+
+    /// The same room, or more where a plan with so many nodes needs it; `None`: not now.
+    pub fn widen(&self, place: Place, nodes: usize) -> Option<Place> {
+        if place.large.is_some() { Some(place) } else { self.enter(nodes) }
+    }
+
     /// Room for a plan with so many nodes; `None`: not now. Nobody waits for it: whoever waited would keep a pass from
     /// another cluster.
     pub fn enter(&self, nodes: usize) -> Option<Place> {
         if nodes <= LARGE {
-            return Some(Place { _large: None });
+            return Some(Place { large: None });
         }
         let large = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Place { _large: Some(large) })
+        Some(Place { large: Some(large) })
     }
 }
 
@@ -49,6 +62,9 @@ mod tests {
         let (first, _second) = (room.enter(300).unwrap(), room.enter(31).unwrap());
         assert!(room.enter(300).is_none());
         assert!(room.enter(30).is_some());
+        assert!(room.enter_to_read(60 << 20).is_none(), "many objects count as many nodes");
+        let small = room.enter_to_read(1 << 20).unwrap();
+        assert!(room.widen(small, 300).is_none());
         drop(first);
         assert!(room.enter(300).is_some());
     }

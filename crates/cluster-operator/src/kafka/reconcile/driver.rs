@@ -12,7 +12,7 @@ use operator_runtime::kind::{Kind, Seen};
 use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::{BUSY, Error, Reconciler, again};
-use crate::caches::KAFKA;
+use crate::caches::{self, KAFKA};
 use crate::kafka::room::Place;
 use crate::kafka::{apply, kafka_calls, restart_pods};
 use crate::unreadable;
@@ -80,12 +80,14 @@ impl Kind for Reconciler {
             apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
             return settled(Outcome::Done);
         }
+        let bytes = self.caches.bytes_of(&caches::kafka(key));
+        let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
         let observed = match self.look(key, &kafka).await {
             Ok(observed) => observed,
             Err(error) => return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled),
         };
         let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
-        let Some(place) = self.room.enter(wished.fold(0, usize::saturating_add)) else {
+        let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
             return settled(BUSY);
         };
         let completion = Completion::new(observed, clock::now());

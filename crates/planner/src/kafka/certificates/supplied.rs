@@ -61,7 +61,8 @@ pub fn plan(
         Some(chain)
     });
     let key = key.map(PrivateKeyPem::new);
-    if let (Some(chain), Some(key)) = (&chain, &key) {
+    let readable = key.as_ref().is_some_and(|key| check_key(key, &key_name, &mut complaints));
+    if let (Some(chain), Some(key), true) = (&chain, &key, readable) {
         check_pair(chain, key, (&cert_name, &key_name), &mut complaints);
     }
     if let Some(chain) = &chain {
@@ -119,6 +120,17 @@ fn check_signing(chain: &CertificateChain, secret: &str, now: Timestamp, complai
     }
 }
 
+/// Whether the key can be read. It is said beside what is wrong with the certificates, so that all is mended at once.
+fn check_key(key: &PrivateKeyPem, secret: &str, complaints: &mut Complaints) -> bool {
+    let entry = names::keys::CA_KEY;
+    let read = key.der();
+    if let Err(error) = &read {
+        complaints
+            .add(format!("is false, but the key {entry:?} of the Secret {secret:?} cannot be used: {error}"));
+    }
+    read.is_ok()
+}
+
 /// Whether the key is that of the first certificate.
 fn check_pair(
     chain: &CertificateChain,
@@ -127,12 +139,6 @@ fn check_pair(
     complaints: &mut Complaints,
 ) {
     let (crt, entry) = (names::keys::CA_CRT, names::keys::CA_KEY);
-    if let Err(error) = key.der() {
-        complaints.add(format!(
-            "is false, but the key {entry:?} of the Secret {key_name:?} cannot be used: {error}"
-        ));
-        return;
-    }
     if key.fits(&chain.first().info) != KeyFit::Differs {
         return;
     }
