@@ -56,7 +56,8 @@ pub trait Kind: Send + Sync + 'static {
     /// All resources of the kind.
     fn resources(&self) -> &Cache<Self::Resource>;
 
-    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing of a resource that is live.
+    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing of a resource that is planned: what is
+    /// settled without a plan, a paused resource for instance, may get its status here.
     fn observe(
         &self,
         key: &ObjectRef,
@@ -146,7 +147,7 @@ impl<K: Kind> Driver<K> {
             Ok(plan) => plan,
             Err(error) => return self.kind.failed(key, &observed, None, error).await,
         };
-        // Whoever does not lead any more says nothing in statuses either.
+        // A process that does not lead any more carries out nothing, and writes no status of this plan.
         self.mandate.check()?;
         match self.carry_out(key, &observed, &plan).await {
             Ok(outcome) => Ok(outcome),

@@ -259,7 +259,7 @@ async fn create(applier: &Applier, wanted: &DesiredObject) -> Result<(), Error> 
             Ok(())
         }
         Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            // One that no cache has stays unseen for ever.
+            // An object without the labels of the cluster is in no cache: the next pass would not see it either.
             let cluster = wanted.object["metadata"]["labels"][labels::CLUSTER].as_str().unwrap_or_default();
             let found = tokio::time::timeout(REQUEST_DEADLINE, api.get_opt(&name)).await;
             let found = found.ok().and_then(Result::ok).flatten();
