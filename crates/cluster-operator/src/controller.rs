@@ -7,6 +7,7 @@ use api::KafkaNodePool;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, ResourceExt};
 use operator_runtime::queue::Queue;
+use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
@@ -79,13 +80,13 @@ pub fn feed_owners(caches: &Caches, queues: &Queues) {
 pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.kafkas.on_change(move |event| {
-        if is_relevant(event) {
+        if more_than_status_changed(event) {
             add.add(event.key().clone());
         }
     });
     let (add, known) = (queue.clone(), caches.clone());
     caches.pools.on_change(move |event| {
-        if is_relevant(event) {
+        if more_than_status_changed(event) {
             add_pool(&add, &known, event);
         }
     });
@@ -108,7 +109,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
 pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.pools.on_change(move |event| {
-        if is_relevant(event) {
+        if more_than_status_changed(event) {
             add.add(event.key().clone());
         }
     });
@@ -132,7 +133,7 @@ pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
 pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.pod_sets.on_change(move |event| {
-        if is_relevant(event) {
+        if more_than_status_changed(event) {
             add.add(event.key().clone());
         }
     });
@@ -214,17 +215,6 @@ fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef)
 /// Whether an object is new, another one of its name, or gone.
 fn comes_or_goes<K: Resource>(event: &Event<'_, K>) -> bool {
     !matches!(event, Event::Applied { old: Some(old), new, .. } if old.meta().uid == new.meta().uid)
-}
-
-/// Whether more than the status changed: our own status writes must not bring passes.
-fn is_relevant<K: Resource>(event: &Event<'_, K>) -> bool {
-    let Event::Applied { old: Some(old), new, .. } = event else { return true };
-    let (old, new) = (old.meta(), new.meta());
-    old.uid != new.uid
-        || old.generation != new.generation
-        || old.labels != new.labels
-        || old.annotations != new.annotations
-        || old.deletion_timestamp != new.deletion_timestamp
 }
 
 /// What of a pod a cluster depends on. A kubelet writes much more than that.

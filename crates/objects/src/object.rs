@@ -101,7 +101,7 @@ pub fn json(object: &impl Serialize) -> Value {
 }
 
 /// Adds the labels and annotations of a template to those of an object. A label of the template is closer to the object
-/// than one that is handed on from the custom resource; those that the operators set themselves stay.
+/// than a label handed on from the custom resource; labels that the operators set themselves stay.
 pub fn merge_metadata(template: Option<&MetadataTemplate>, labels: &mut Pairs, annotations: &mut Pairs) {
     let Some(template) = template else { return };
     add_labels(labels, template.labels.iter().flatten());
@@ -110,7 +110,7 @@ pub fn merge_metadata(template: Option<&MetadataTemplate>, labels: &mut Pairs, a
     }
 }
 
-/// Adds labels, over those of the same key except for the ones that the operators set themselves.
+/// Adds labels. They replace labels of the same key, but for the labels that the operators set themselves.
 pub fn add_labels<'a>(labels: &mut Pairs, more: impl IntoIterator<Item = (&'a String, &'a String)>) {
     for (key, value) in more {
         if !labels::is_set_by_operators(key) {

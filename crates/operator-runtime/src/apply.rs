@@ -423,8 +423,8 @@ impl Applier {
         self.request(action, subject, sent).await
     }
 
-    /// One request with the deadline, and with an error that says what was tried: the path of every request that the operators
-    /// make. `action` stands before the object in the error, as in `write the status of Kafka ns/name`.
+    /// One request with the deadline, and with an error that says what was tried: the path of the requests of this type and of
+    /// the writes of the topic and user operators. `action` stands before the object in the error, as in `write the status of Kafka ns/name`.
     pub async fn request<T>(
         &self,
         action: &'static str,

@@ -88,7 +88,7 @@ pub trait Kind: Send + Sync + 'static {
     /// The calls of a plan, in their order.
     fn calls(plan: &Self::Plan) -> Vec<Self::Call>;
 
-    /// Makes one call. One that fails does not keep the others from being made.
+    /// Makes one call. A call that fails does not keep the others from being made.
     fn call(
         &self,
         key: &ObjectRef,
@@ -145,9 +145,12 @@ impl<K: Kind> Driver<K> {
         };
         let plan = match self.complete(key, &mut observed).await {
             Ok(plan) => plan,
-            Err(error) => return self.kind.failed(key, &observed, None, error).await,
+            Err(error) => {
+                self.mandate.check()?;
+                return self.kind.failed(key, &observed, None, error).await;
+            }
         };
-        // A process that does not lead any more carries out nothing, and writes no status of this plan.
+        // A process that does not lead any more carries out nothing, and writes no status.
         self.mandate.check()?;
         match self.carry_out(key, &observed, &plan).await {
             Ok(outcome) => Ok(outcome),

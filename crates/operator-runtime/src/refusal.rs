@@ -14,7 +14,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// What stays refused until somebody changes the resource.
+    /// What stays refused until the resource changes.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), retry: false }
     }

@@ -184,11 +184,7 @@ where
     where
         K: Serialize + Sync,
     {
-        let project = move |mut object: K| {
-            trim(&mut object);
-            Some(object)
-        };
-        self.start_weighed(shutdown, project, crate::memory::size_of)
+        self.start_with(None, shutdown, trimmed(trim), crate::memory::size_of)
     }
 
     /// As [`Watch::start_trimmed`], for large objects that are read now and then: they are kept as compressed text, and decoded
@@ -201,11 +197,17 @@ where
     where
         K: Serialize + Sync,
     {
-        let project = move |mut object: K| {
-            trim(&mut object);
-            Some(object)
-        };
-        self.start_with(Some(Packing::json()), shutdown, project, crate::memory::size_of)
+        self.start_with(Some(Packing::json()), shutdown, trimmed(trim), crate::memory::size_of)
+    }
+}
+
+/// Keeps the object itself, after `trim`.
+fn trimmed<K>(
+    trim: impl Fn(&mut K) + Send + Sync + 'static,
+) -> impl Fn(K) -> Option<K> + Send + Sync + 'static {
+    move |mut object| {
+        trim(&mut object);
+        Some(object)
     }
 }
 

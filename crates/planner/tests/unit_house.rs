@@ -50,8 +50,8 @@ const FLOORS: &[&[&str]] = &[
 /// Tests and what they need: they may use every crate, and no crate on a floor uses them.
 const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
 
-/// Crates whose files still import each other in circles. No crate may be added.
-const CIRCULAR: &[&str] = &["cluster-operator", "planner"];
+/// Crates whose files still import each other in circles, and how many circles there are. No crate may be added, and no circle.
+const CIRCULAR: &[(&str, usize)] = &[("planner", 36)];
 
 /// What the images are made for. The packages of other platforms need not be on this machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
@@ -210,8 +210,12 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
         let folder = entry.unwrap().path();
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let circles = imports::circles(&folder.join("src"));
-        if CIRCULAR.contains(&name.as_str()) {
-            assert!(!circles.is_empty(), "the circles of {name} are open: take it out of CIRCULAR");
+        if let Some((_, known)) = CIRCULAR.iter().find(|(crate_name, _)| *crate_name == name) {
+            assert_eq!(
+                circles.len(),
+                *known,
+                "circles of {name}: open new ones, and write fewer into CIRCULAR: {circles:#?}"
+            );
             continue;
         }
         for circle in circles {

@@ -120,7 +120,8 @@ impl Caches {
         by_name(&self.lookups.pods, owner)
     }
 
-    /// Whether this operator looks after a resource: it exists, and the selector accepts it. One that cannot be read does too.
+    /// Whether this operator looks after a resource: it exists, and the selector accepts it. A resource
+    /// that cannot be read exists too.
     pub fn looks_after(&self, resource: &OwnerRef) -> bool {
         let OwnerRef { kind, object } = resource;
         if kind == KAFKA {
@@ -329,7 +330,8 @@ fn unreadable(watched: &Watched) -> Vec<(String, UnreadableIndex<OwnerRef>)> {
     all
 }
 
-/// Whose an object is that cannot be read. One that does not name a kind may be a Kafka's, as node pools are.
+/// Whose an object is that cannot be read. An object without the label of a kind may be a Kafka's, as
+/// node pools are.
 fn owner_of_unreadable(key: &ObjectRef, unreadable: &Unreadable) -> Option<OwnerRef> {
     let cluster = ObjectRef::new(&key.namespace, unreadable.cluster()?);
     let kind = unreadable.metadata.labels.as_ref().and_then(|labels| labels.get(api::labels::KIND));

@@ -3,6 +3,7 @@
 pub mod admin_clients;
 pub mod answers;
 pub mod apply;
+pub mod call_error;
 pub mod dry_run;
 pub mod kafka_calls;
 pub mod key_making;

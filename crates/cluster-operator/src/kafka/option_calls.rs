@@ -9,7 +9,7 @@ use planner::kafka::config::live::memory::{OptionChange, Override};
 use planner::kafka::observed::{BrokerConfigs, ConfigView, Observed};
 use planner::kafka::plan::Plan;
 
-use super::kafka_calls::{Error, call};
+use super::call_error::{Error, call};
 
 /// Reason of the event about a run-time value that was taken away.
 const UNDONE: &str = "ConfigurationOverrideUndone";

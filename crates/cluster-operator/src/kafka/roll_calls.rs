@@ -12,7 +12,7 @@ use kafka_admin::{
     TopicDescription,
 };
 
-use super::kafka_calls::{Error, call, kind_of};
+use super::call_error::{Error, call, kind_of};
 use planner::kafka::need::{Silence, SilenceKind};
 use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 

@@ -34,7 +34,7 @@ fn cluster_of(pool: &str) -> String {
     format!("of-{pool}")
 }
 
-/// A pod set that somebody made by hand.
+/// A pod set made by hand.
 fn pod_set(name: &str) -> Value {
     json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
         "metadata": {"name": name, "labels": {"strimzi.io/cluster": "sets", "strimzi.io/kind": "Kafka"}},

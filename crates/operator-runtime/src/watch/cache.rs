@@ -146,7 +146,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// Marks an object of a [`Cache::fixed`] as one that can be read again.
+    /// Says that an unreadable object of a [`Cache::fixed`] can be read again.
     #[cfg(test)]
     pub(super) fn set_readable(&self, key: &ObjectRef) {
         if self.clear_unreadable(key) {

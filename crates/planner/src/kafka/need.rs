@@ -153,11 +153,6 @@ impl Completion {
         &self.observed
     }
 
-    /// What was observed, with all answers.
-    pub fn into_observed(self) -> Observed {
-        self.observed
-    }
-
     /// The plan as far as the answers allow. It is complete when it needs nothing; else each of its needs is to be
     /// answered with [`Self::answer`] before the next call.
     ///

@@ -46,8 +46,9 @@ pub use super::planned_events::{Occasion, PlannedEvent};
 
 /// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
 ///
-/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion`]) and the cluster is
-/// planned again. A complete plan is carried out in this order: `apply`, `delete`, `finalizers`, `admin`, `roll`, `status`, `events`.
+/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion::answer`]) and the cluster is
+/// planned again. A complete plan is carried out in this order: lasting events, statuses of pools, `apply`, `delete`, `finalizers`,
+/// `admin`, `roll` with an event for each restart, the status of the Kafka resource.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// What has to be known or made first.

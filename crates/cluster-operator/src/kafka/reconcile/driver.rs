@@ -71,10 +71,12 @@ impl Kind for Reconciler {
         }
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
+            self.mandate.check()?;
             self.write_paused(key, &kafka).await?;
             return settled(Outcome::Done);
         }
         if let Some(why) = unreadable::parts_of(&self.caches, key) {
+            self.mandate.check()?;
             let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
             let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
             apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
@@ -84,7 +86,10 @@ impl Kind for Reconciler {
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
         let observed = match self.look(key, &kafka).await {
             Ok(observed) => observed,
-            Err(error) => return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled),
+            Err(error) => {
+                self.mandate.check()?;
+                return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
+            }
         };
         let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
         let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {

@@ -1,4 +1,4 @@
-//! The objects of a Kafka cluster, one file each. Every function is pure and yields the whole object as JSON, with
+//! The objects of a Kafka cluster, one file each. Every function is pure and yields a `DesiredObject`, or a typed part of one, with
 //! exactly the fields that we own.
 
 pub mod claim;

@@ -1,0 +1,70 @@
+//! What can go wrong with a call to Kafka, and what that says of it.
+
+use kafka_admin::{AdminError, KafkaError};
+use planner::kafka::need::{Silence, SilenceKind};
+use thiserror::Error;
+
+/// What can go wrong with a call to Kafka.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The call as a whole failed.
+    #[error("cannot {action}: {source}")]
+    Call {
+        /// What was tried.
+        action: String,
+        /// What happened.
+        source: AdminError,
+    },
+    /// Kafka refused one item.
+    #[error("cannot {action}: {source}")]
+    Refused {
+        /// What was tried.
+        action: String,
+        /// What Kafka said.
+        source: KafkaError,
+    },
+    /// An identifier of the plan is no Kafka uuid.
+    #[error("cannot {action}: {id} is not a Kafka uuid")]
+    NoUuid {
+        /// What was tried.
+        action: String,
+        /// The identifier.
+        id: String,
+    },
+}
+
+impl From<Error> for Silence {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Call { source, .. } => kind_of(source),
+            Error::Refused { .. } | Error::NoUuid { .. } => SilenceKind::Refused,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// What kind of silence a failed call is.
+pub fn kind_of(error: &AdminError) -> SilenceKind {
+    match error {
+        AdminError::Connect { .. } => SilenceKind::Unreachable,
+        AdminError::Tls { .. } => SilenceKind::Tls,
+        AdminError::Timeout { last: Some(last), .. } => match kind_of(last) {
+            SilenceKind::Refused => SilenceKind::Late,
+            kind => kind,
+        },
+        AdminError::Disconnected { .. } | AdminError::Timeout { last: None, .. } => SilenceKind::Late,
+        AdminError::Config(_)
+        | AdminError::Authentication { .. }
+        | AdminError::Protocol { .. }
+        | AdminError::TooLong { .. }
+        | AdminError::Unsupported { .. }
+        | AdminError::UnknownNode(_)
+        | AdminError::Api { .. } => SilenceKind::Refused,
+    }
+}
+
+/// The error of a call that failed as a whole while this was tried.
+pub(super) fn call(action: &str) -> impl FnOnce(AdminError) -> Error {
+    let action = action.to_owned();
+    move |source| Error::Call { action, source }
+}
