@@ -80,6 +80,28 @@ pub(crate) fn path_at(text: &str, position: usize) -> String {
     path
 }
 
+/// Where the first value begins that lies in so many lists and maps.
+pub(crate) fn first_at_depth(text: &str, levels: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+        if depth == levels {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// What a value takes in memory beside its text, once it is read: a place in a list or map that grows by doubling.
 const VALUE_BYTES: usize = 64;
 

@@ -14,6 +14,10 @@ use crate::limits::Largest;
 /// Longest reason in characters.
 const LONGEST_REASON: usize = 400;
 
+/// Lists and maps within each other that a member of an object may have. The reader takes 128 in all, and the managed
+/// fields have a few more than the object.
+const DEEPEST_NESTING: usize = 100;
+
 /// Bytes of labels, finalizers and owners that are kept of an unreadable object.
 const KEPT_METADATA: usize = 16 * 1024;
 
@@ -203,15 +207,27 @@ fn fitting<T: serde::Serialize>(value: T, room: &mut usize) -> Option<T> {
 fn explain(text: &str, error: &serde_json::Error, may_quote: bool) -> String {
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
+    if said.contains("recursion limit") {
+        let path = json::path_at(text, first_too_deep(text).unwrap_or_else(|| offset(text, error)));
+        return format!(
+            "{path} nests too deeply: write at most {DEEPEST_NESTING} lists or maps within each other"
+        );
+    }
     let path = json::path_at(text, offset(text, error).saturating_sub(1));
     let said: String = said.chars().take(LONGEST_REASON).collect();
-    if said.contains("recursion limit") {
-        return format!("{path} nests too deeply: write at most 100 lists or maps within each other");
-    }
     if !may_quote {
         return format!("{path} cannot be read; correct it");
     }
     format!("{path} cannot be read: {said}; correct it")
+}
+
+/// Where a user wrote more lists and maps within each other than can be read. The reader may stop earlier, at the managed
+/// fields, which nest as the object does; what is said of the object must not change with their order.
+fn first_too_deep(text: &str) -> Option<usize> {
+    let members = json::members(text).ok()?.map_while(Result::ok).filter(|part| part.name != "metadata");
+    members
+        .filter_map(|part| Some(part.start + json::first_at_depth(part.text, DEEPEST_NESTING)?))
+        .next()
 }
 
 /// Where in the text the reader stopped.
