@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::{AdminConfig, AnswerRoom, Room, Security, TlsConfig};
 use crate::connect::{Stream, connect, io_error};
+use crate::lookup::Lookups;
 use crate::wire::{Head, common_version, read_body, read_length};
 use crate::{AdminError, tls};
 
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     /// Counts the changes of `tls`: an older connection is replaced when nothing is under way on it.
     identity: AtomicU64,
     requests: AtomicU64,
+    pub lookups: Lookups,
 }
 
 impl Shared {
@@ -46,7 +48,13 @@ impl Shared {
             Security::Plaintext => None,
             Security::Tls(settings) => Some(tls::client_config(settings)?),
         };
-        Ok(Self { config, tls: RwLock::new(tls), identity: AtomicU64::new(0), requests: AtomicU64::new(0) })
+        Ok(Self {
+            config,
+            tls: RwLock::new(tls),
+            identity: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            lookups: Lookups::default(),
+        })
     }
 
     pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
