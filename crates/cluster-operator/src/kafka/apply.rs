@@ -1,5 +1,7 @@
 //! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
 
+use std::collections::BTreeSet;
+
 use api::{Kafka, KafkaNodePool, KafkaTopic, labels};
 use futures::future;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -77,8 +79,10 @@ pub enum Error {
 ///
 /// Objects with new keys come first and one by one, because later ones are signed by earlier ones; what runs pods
 /// comes last, when all that the pods mount is there, and with it what binds roles, because the server wants to see
-/// a role before it lets anybody bind it; the rest has no order among itself.
-pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<(), Error> {
+/// a role before it lets anybody bind it; the rest has no order among itself. Returns the names of the pod sets that were
+/// changed.
+pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<BTreeSet<String>, Error> {
+    let mut pod_sets = BTreeSet::new();
     for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
         create(applier, wanted).await?;
     }
@@ -91,10 +95,16 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
             for object in wanted {
                 writes.push(write(applier, caches, object));
             }
-            future::try_join_all(writes).await?;
+            let outcomes = future::try_join_all(writes).await?;
+            for (object, outcome) in wanted.iter().zip(outcomes) {
+                if object.reference.kind == "StrimziPodSet" && outcome != Applied::Unchanged {
+                    pod_sets.insert(object.reference.name.clone());
+                }
+            }
         }
     }
-    deletions(applier, plan).await
+    deletions(applier, plan).await?;
+    Ok(pod_sets)
 }
 
 /// Deletes what a plan no longer wants.
@@ -158,7 +168,7 @@ fn key_of(reference: &ObjectId) -> ObjectRef {
     ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
 }
 
-async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<(), Error> {
+async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<Applied, Error> {
     let mut live = caches.live(&wanted.reference);
     if live.is_none() && wanted.reference.kind == "ClusterRoleBinding" {
         // Without the right to watch them the cache has none.
@@ -174,7 +184,7 @@ async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Re
     if outcome != Applied::Unchanged {
         tracing::info!(kind = wanted.reference.kind, object = %key_of(&wanted.reference), ?outcome, "written");
     }
-    Ok(())
+    Ok(outcome)
 }
 
 /// Whose a live object is, if it is not that of the cluster that wants it. Labels that were taken off say nothing.

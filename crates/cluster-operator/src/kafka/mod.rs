@@ -4,6 +4,7 @@ pub mod admin_clients;
 pub mod answers;
 pub mod apply;
 pub mod dry_run;
+mod holders;
 pub mod kafka_calls;
 pub mod key_making;
 pub mod late_answers;

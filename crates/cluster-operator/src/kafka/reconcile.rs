@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::answers::Answers;
+use super::late_answers::Patience;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
 use super::room::Room;
@@ -160,12 +161,6 @@ impl Reconciler {
             self.write_paused(key, &kafka).await?;
             return Ok(Outcome::Done);
         }
-        if let Some(why) = unreadable::parts_of(&self.caches, key) {
-            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
-            return Ok(Outcome::Done);
-        }
         let observed = match self.observe(key, &kafka).await {
             Ok(observed) => observed,
             Err(error) => return self.fail(key, &kafka, None, error.into()).await,
@@ -211,6 +206,7 @@ impl Reconciler {
     async fn observe(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
         let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_namespace(&key.namespace);
+        observed.unreadable = unreadable::parts_of(&self.caches, key);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
         (observed.options, observed.restarted) = self.memory(|memories| {
@@ -225,12 +221,13 @@ impl Reconciler {
     /// Plans, answers what the plan asks for, and plans again until it is complete.
     async fn complete(&self, key: &ObjectRef, observed: Observed) -> Result<(Observed, Plan), Endless> {
         let mut completion = Completion::new(observed, clock::now());
+        let patience = Patience::default();
         loop {
             let plan = completion.plan()?;
             if plan.needs.is_empty() {
                 return Ok((completion.into_observed(), plan));
             }
-            let answers = self.answers.answer(key, completion.observed(), plan.needs).await;
+            let answers = self.answers.answer(key, completion.observed(), plan.needs, &patience).await;
             for (need, answer) in answers {
                 completion.answer(need, answer);
             }
@@ -241,14 +238,15 @@ impl Reconciler {
     async fn carry_out(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Result<(), Error> {
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        apply::objects(&self.applier, &self.caches, plan).await?;
+        let written = apply::objects(&self.applier, &self.caches, plan).await?;
         // Topics that are not released yet are seen again; they hold nothing else up.
         if let Err(error) = apply::finalizers(&self.applier, plan).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
         }
         let refused = self.tell_kafka(key, observed, plan).await;
         // What Kafka refuses must not hold up the restart that mends it.
-        let deleted = restart_pods::restart(&self.applier, &self.events, key, observed, plan).await?;
+        let deleted =
+            restart_pods::restart(&self.applier, &self.events, key, observed, plan, &written).await?;
         self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
         if refused.is_empty() { Ok(()) } else { Err(Error::Kafka(refused.join("; "))) }
     }

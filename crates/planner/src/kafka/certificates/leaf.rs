@@ -168,7 +168,7 @@ pub fn plan(
         }
         _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
     };
-    let algorithm = algorithm(cluster, wanted.node.is_some());
+    let algorithm = algorithm(cluster, matches!(wanted.owner, LeafOwner::Node { .. }));
     let state = LeafState {
         certificate: match (&found, present) {
             (Found::Missing, _) => CertificateState::Missing,

@@ -65,17 +65,20 @@ fn rule(port: i32, from: Option<Vec<Value>>) -> Value {
     rule
 }
 
-/// The cluster operator: in its own namespace when that is known and this one, else in any namespace, or in those
-/// with the configured labels.
+/// The cluster operator: in its own namespace when that is this one, else in namespaces with the configured labels, and
+/// without these in its own by the label with which Kubernetes names a namespace. Only an operator that does not know where
+/// it runs is let in from any namespace.
 fn operator_peer(cluster: &Cluster, settings: &PlanSettings) -> Value {
     let pods = json!({"matchLabels": {labels::KIND: labels::KIND_CLUSTER_OPERATOR}});
     if settings.operator_namespace.as_deref() == Some(cluster.namespace.as_str()) {
         return json!({"podSelector": pods});
     }
-    let namespaces = if settings.operator_namespace_labels.is_empty() {
-        json!({})
-    } else {
-        json!({"matchLabels": settings.operator_namespace_labels})
+    let namespaces = match &settings.operator_namespace {
+        _ if !settings.operator_namespace_labels.is_empty() => {
+            json!({"matchLabels": settings.operator_namespace_labels})
+        }
+        Some(namespace) => json!({"matchLabels": {labels::KUBERNETES_NAMESPACE_NAME: namespace}}),
+        None => json!({}),
     };
     json!({"podSelector": pods, "namespaceSelector": namespaces})
 }

@@ -15,6 +15,8 @@ use crate::workload::templates::Taken;
 
 /// Where the agent is copied to.
 const AGENT_FOLDER: &str = "/opt/kastellan";
+/// The container that brings the agent.
+const INSTALL_CONTAINER: &str = "kafka-agent";
 /// The user that Kafka's image runs as; its group owns the volumes.
 const KAFKA_USER: i64 = 1000;
 /// The section of a template with the container that brings the agent.
@@ -56,7 +58,7 @@ pub fn of_node(
         "spec": spec(cluster, node, settings),
     });
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = workload::revisions(&pod);
+    let (revision, resource_revision) = workload::revisions(&without_agent_image(&pod));
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
     pod["metadata"]["labels"] = json!(all_labels);
@@ -73,6 +75,20 @@ pub fn of_node(
         }
     }
     pod
+}
+
+/// The pod without the image that its agent comes from. A new version of the operator restarts nothing: a pod keeps its
+/// agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
+fn without_agent_image(pod: &Value) -> Value {
+    let mut rest = pod.clone();
+    for container in rest["spec"]["initContainers"].as_array_mut().into_iter().flatten() {
+        if container["name"] == INSTALL_CONTAINER
+            && let Some(fields) = container.as_object_mut()
+        {
+            fields.remove("image");
+        }
+    }
+    rest
 }
 
 /// What the pods of a pool have whatever the templates say.
@@ -170,7 +186,7 @@ fn volumes(cluster: &Cluster, node: Node<'_>, pod: &str, template: &Value, token
 /// Copies the agent into the pod.
 fn install(pool: &Pool, settings: &PlanSettings) -> Value {
     let mut container = json!({
-        "name": "kafka-agent",
+        "name": INSTALL_CONTAINER,
         "image": settings.operator_image,
         "command": ["/kafka-agent", "install", AGENT_FOLDER],
         "env": [],

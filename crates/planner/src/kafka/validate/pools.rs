@@ -10,6 +10,7 @@ use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
 use serde_json::Value;
 
+use super::bounds::MAX_CONTROLLERS;
 use super::{Findings, bounds, storage};
 use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, VolumeKind, Warning};
 use crate::kafka::existing::{Existing, PoolFacts};
@@ -46,6 +47,38 @@ pub fn validate(
     pools
 }
 
+/// The pools that would give the quorum more controllers than every node is to list in its configuration.
+fn too_many_controllers(
+    observed: &Observed,
+    existing: &Existing,
+    findings: &mut Findings,
+) -> BTreeSet<String> {
+    let pools: Vec<_> =
+        observed.pools.iter().filter(|raw| raw.spec.roles.contains(&ProcessRole::Controller)).collect();
+    let size = |raw: &&Arc<KafkaNodePool>| {
+        let facts = existing.pool(&raw.name_any());
+        let is_controller = facts.controller.decided || facts.controller.running;
+        let has = if is_controller { facts.nodes.len() } else { 0 };
+        (has, usize::try_from(raw.spec.replicas).unwrap_or(has))
+    };
+    let sizes: Vec<(usize, usize)> = pools.iter().map(size).collect();
+    let mut refused = BTreeSet::new();
+    for (raw, _) in
+        pools.iter().zip(bounds::too_large(&sizes, MAX_CONTROLLERS)).filter(|(_, refused)| *refused)
+    {
+        findings.problem(
+            format!("KafkaNodePool {} spec.replicas", raw.name_any()),
+            format!(
+                "{} would give the cluster more than {MAX_CONTROLLERS} controllers, of which every node lists each: a quorum \
+                 has 3 or 5; put the other nodes into a pool with roles: [broker]",
+                raw.spec.replicas
+            ),
+        );
+        refused.insert(raw.name_any());
+    }
+    refused
+}
+
 /// The pools that would make the cluster larger than an operator plans; what is there stays.
 fn too_large(observed: &Observed, existing: &Existing, findings: &mut Findings) -> BTreeSet<String> {
     let most = observed.settings.max_nodes;
@@ -57,7 +90,7 @@ fn too_large(observed: &Observed, existing: &Existing, findings: &mut Findings) 
             (has, usize::try_from(raw.spec.replicas).unwrap_or(has))
         })
         .collect();
-    let mut refused = BTreeSet::new();
+    let mut refused = too_many_controllers(observed, existing, findings);
     for (raw, too_large) in observed.pools.iter().zip(bounds::too_large(&sizes, most)) {
         if too_large {
             findings.problem(
