@@ -1,8 +1,10 @@
-//! The watches of the cluster operator: one per kind, shared by all that need it.
+//! The watches of the cluster operator: one per kind, shared by all that need it. What belongs to one resource is found with
+//! [`lookups`].
 
-use std::collections::BTreeMap;
+pub mod lookups;
+
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::ops::Deref;
 
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
@@ -11,21 +13,24 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, 
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
-use kube::{Client, Resource, ResourceExt};
+use kube::{Client, Resource};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::foreign;
 use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::server::Health;
-use operator_runtime::watch::{Cache, ObjectRef, Watch};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use planner::kafka::deleted_cluster::TopicBinding;
+use self::lookups::Lookups;
 use planner::kafka::observed::Other;
+
+/// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
+pub const KAFKA: &str = "Kafka";
 
 /// What belongs to Kafka clusters, and not to their topics and users.
 const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
@@ -36,10 +41,12 @@ const FOREIGN: &str = "!strimzi.io/kind";
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
 pub struct Plain {
-    /// The cluster that it belongs to.
-    pub cluster: ObjectRef,
+    /// The resource that it belongs to.
+    pub owner: OwnerRef,
     /// What planning knows of it.
     pub facts: Other,
+    /// The role that it refers to, if it is a binding.
+    pub role: Option<String>,
     /// The object, for comparison with the desired one.
     pub object: Stored,
 }
@@ -67,11 +74,28 @@ impl PlainKind {
     }
 }
 
-/// All caches. Cheap to clone.
+/// All caches, and what is found in them by what. Cheap to clone.
 #[derive(Clone)]
 pub struct Caches {
+    watched: Watched,
+    lookups: Lookups,
+}
+
+impl Deref for Caches {
+    type Target = Watched;
+
+    fn deref(&self) -> &Watched {
+        &self.watched
+    }
+}
+
+/// The caches alone. Cheap to clone.
+#[derive(Clone)]
+pub struct Watched {
     /// Where the operator works.
     pub namespaces: Namespaces,
+    /// What the objects of one cluster may take while they are read.
+    pub largest_cluster: Largest,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Node pools.
@@ -111,8 +135,9 @@ impl Caches {
     ) -> Self {
         let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
         let small = Start { largest: limits.largest_secret, ..start };
-        Self {
+        Self::of(Watched {
             namespaces: namespaces.clone(),
+            largest_cluster: limits.largest_cluster,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
@@ -135,7 +160,12 @@ impl Caches {
             cluster_role_bindings: start.cluster_role_bindings(),
             foreign_secrets: start.versions::<Secret>(),
             foreign_config_maps: start.versions::<ConfigMap>(),
-        }
+        })
+    }
+
+    /// With look-ups that follow the caches.
+    pub fn of(watched: Watched) -> Self {
+        Self { lookups: Lookups::of(&watched), watched }
     }
 
     /// Waits until the first list of every kind is in.
@@ -174,83 +204,15 @@ impl Caches {
     fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
         self.plain.iter().chain([&self.cluster_role_bindings])
     }
-
-    /// All objects of one cluster whose kind planning does not look into, also those in other namespaces that its entity
-    /// operator works in.
-    pub fn plain_of(&self, cluster: &ObjectRef) -> BTreeMap<ObjectId, Other> {
-        let mut found = BTreeMap::new();
-        for kind in self.all_plain() {
-            for (key, plain) in kind.cache.entries() {
-                if plain.cluster != *cluster {
-                    continue;
-                }
-                if kind.kind == "RoleBinding" && key.namespace != cluster.namespace {
-                    found.extend(self.role_of(cluster, &key.namespace, &plain));
-                }
-                found.insert(kind.reference(key), plain.facts.clone());
-            }
-        }
-        found
-    }
-
-    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
-    /// counts only while no cluster of another namespace refers to it too.
-    fn role_of(&self, cluster: &ObjectRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
-        let referred = |plain: &Plain| plain.object.value()["roleRef"]["name"].as_str().map(str::to_owned);
-        let role = ObjectRef::new(namespace, referred(binding)?);
-        let kind = |kind: &str| self.plain.iter().find(|plain| plain.kind == kind);
-        let roles = kind("Role")?;
-        let facts = roles.cache.get(&role)?.facts.clone();
-        let shared = kind("RoleBinding")?.cache.entries().iter().any(|(key, plain)| {
-            key.namespace == namespace
-                && plain.cluster != *cluster
-                && referred(plain).as_ref() == Some(&role.name)
-        });
-        (!shared).then(|| (roles.reference(role), facts))
-    }
-
-    /// Where the topic operators of all clusters work.
-    pub fn topic_bindings(&self) -> Vec<TopicBinding> {
-        let mut found = Vec::new();
-        for kind in self.plain.iter().filter(|plain| plain.kind == "RoleBinding") {
-            for (key, plain) in kind.cache.entries() {
-                let cluster = &plain.cluster;
-                if key.name == api::names::entity_operator::topic_operator_role_binding(&cluster.name) {
-                    found.push(TopicBinding {
-                        namespace: key.namespace,
-                        cluster_namespace: cluster.namespace.clone(),
-                        cluster: cluster.name.clone(),
-                    });
-                }
-            }
-        }
-        found
-    }
 }
 
 fn value<K: Serialize + Send + Sync + 'static>(cache: &Cache<K>, key: &ObjectRef) -> Option<Value> {
     serde_json::to_value(&*cache.get(key)?).ok()
 }
 
-/// Objects of one cluster by name.
-pub fn of_cluster<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
-where
-    K: Resource + Send + Sync + 'static,
-{
-    let found = cache.list_where(|key, object| {
-        key.namespace == cluster.namespace && cluster_of(object).is_some_and(|name| name == cluster.name)
-    });
-    found.into_iter().map(|object| (object.name_any(), object)).collect()
-}
-
-/// The same of a kind of which other resources of that name may have objects too: only those of Kafka.
-pub fn of_kafka<K>(cache: &Cache<K>, cluster: &ObjectRef) -> BTreeMap<String, Arc<K>>
-where
-    K: Resource + Send + Sync + 'static,
-{
-    let mut found = of_cluster(cache, cluster);
-    found.retain(|_, object| object.labels().get(api::labels::KIND).is_some_and(|kind| kind == "Kafka"));
-    found
+/// A Kafka resource as the owner of objects.
+pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA, cluster.clone())
 }
 
 /// Value of the label `strimzi.io/cluster`.
@@ -306,7 +268,7 @@ impl Start<'_> {
             .labels(labels)
             .within(self.limits)
             .largest(self.largest)
-            .start_trimmed(self.shutdown, trim);
+            .start_packed(self.shutdown, trim);
         cache.gate_readiness(self.health);
         cache
     }
@@ -327,19 +289,24 @@ impl Start<'_> {
         let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
-                let object_key = ObjectRef::of(&object);
-                let name = cluster_of(&object)?.to_owned();
+                let mut owner = OwnerRef::of_labels(object.meta())?;
                 let stored = Stored::of(&object).ok()?;
-                // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
-                let namespace = if K::kind(&K::DynamicType::default()) == "RoleBinding" {
-                    stored.value()["subjects"][0]["namespace"].as_str().map(str::to_owned)
-                } else {
-                    None
-                };
-                let cluster = ObjectRef::new(namespace.unwrap_or(object_key.namespace), name);
-                Some(Plain { cluster, facts: Other::of(object.meta()), object: stored })
+                let mut role = None;
+                if K::kind(&K::DynamicType::default()) == "RoleBinding" {
+                    let binding = stored.value();
+                    role = binding["roleRef"]["name"].as_str().map(str::to_owned);
+                    // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
+                    if let Some(namespace) = binding["subjects"][0]["namespace"].as_str() {
+                        namespace.clone_into(&mut owner.object.namespace);
+                    }
+                }
+                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored })
             },
-            |plain| plain.object.bytes() + plain.cluster.namespace.len() + plain.cluster.name.len(),
+            |plain| {
+                let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
+                let role = plain.role.as_ref().map_or(0, String::len);
+                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role
+            },
         );
         cache.gate_readiness(self.health);
         plain_kind::<K>(cache)
@@ -350,7 +317,8 @@ impl Start<'_> {
             Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
-            Some(Plain { cluster: cluster_of_binding(&binding)?, facts: Other::of(binding.meta()), object })
+            let owner = kafka(&cluster_of_binding(&binding)?);
+            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object })
         }))
     }
 

@@ -9,10 +9,9 @@ use kube::{Resource, ResourceExt};
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
-use crate::caches::{self, Caches};
+use crate::caches::lookups::cluster_id;
+use crate::caches::{self, Caches, KAFKA};
 use crate::node_pools;
-use planner::kafka::references::References;
-use planner::kafka::watched_namespace;
 
 /// The queues of the process.
 #[derive(Clone)]
@@ -78,7 +77,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
         let (add, namespaces) = (queue.clone(), caches.namespaces.clone());
         kind.cache.on_change(move |event| {
             // A binding may be that of a cluster that another operator looks after.
-            let cluster = &event.latest().cluster;
+            let cluster = &event.latest().owner.object;
             if namespaces.contains(&cluster.namespace) {
                 add.add(cluster.clone());
             }
@@ -101,7 +100,7 @@ pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     let (add, known) = (queue.clone(), caches.clone());
     caches.kafkas.on_change(move |event| {
         if comes_or_goes(event) {
-            for pool in known.pools.list_in(&event.key().namespace) {
+            for pool in known.pools_near(event.key(), cluster_id(event.latest())).into_values() {
                 add.add(ObjectRef::of(&*pool));
             }
         }
@@ -149,7 +148,7 @@ fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
     let meta = object.meta();
     // Pods and claims of Connect carry the name of another kind of cluster.
     let kind = meta.labels.as_ref().and_then(|labels| labels.get(api::labels::KIND));
-    if kind.is_some_and(|kind| kind != "Kafka") {
+    if kind.is_some_and(|kind| kind != KAFKA) {
         return;
     }
     if let (Some(namespace), Some(cluster)) = (meta.namespace.as_ref(), caches::cluster_of(object)) {
@@ -170,17 +169,12 @@ fn add_pool(queue: &Queue<ObjectRef>, caches: &Caches, event: &Event<'_, KafkaNo
 /// A Secret or ConfigMap that somebody else made concerns the clusters of its namespace that name it. The grant of a
 /// namespace concerns those whose entity operator is to work there.
 fn add_referring(queue: &Queue<ObjectRef>, caches: &Caches, changed: &ObjectRef) {
+    let mut concerned = caches.kafkas_referring_to(changed);
     if changed.name == api::watch_grant::NAME {
-        for kafka in caches.kafkas.list() {
-            if watched_namespace::others(&kafka).contains(&changed.namespace) {
-                queue.add(ObjectRef::of(&*kafka));
-            }
-        }
+        concerned.extend(caches.kafkas_watching(&changed.namespace));
     }
-    for kafka in caches.kafkas.list_in(&changed.namespace) {
-        if References::of(&kafka).contain(&changed.name) {
-            queue.add(ObjectRef::of(&*kafka));
-        }
+    for cluster in concerned {
+        queue.add(cluster);
     }
 }
 

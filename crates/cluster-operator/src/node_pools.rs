@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet, names};
+use api::{KafkaNodePool, StrimziPodSet, names};
 use kube::ResourceExt;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::transitions::membership::{self, Membership, Surroundings};
 
+use crate::caches::lookups::cluster_id;
 use crate::caches::{self, Caches};
 use crate::kafka::observe;
 
@@ -25,9 +26,9 @@ pub struct Pools {
 /// The pools that belong to a cluster, or carry its label.
 pub fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
     let kafka = caches.kafkas.get(key);
-    let cluster_id = kafka.as_ref().and_then(|kafka| kafka.status.as_ref()?.cluster_id.as_deref());
+    let cluster_id = kafka.as_deref().and_then(cluster_id);
     let mut found = Pools::default();
-    for pool in caches.pools.list_in(&key.namespace) {
+    for pool in caches.pools_near(key, cluster_id).into_values() {
         let may_be_its_own = membership::label(&pool) == Some(&key.name)
             || membership::is_home(&pool, cluster_id)
             || has_nodes_in(caches, &pool, key);
@@ -77,14 +78,15 @@ pub fn concerned(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<ObjectRef> {
 /// Clusters that a pool has nodes in.
 fn homes(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<String> {
     let namespace = pool.namespace().unwrap_or_default();
-    let sets = caches.pod_sets.list_where(|key, set| key.namespace == namespace && is_of(set, pool));
-    let of_sets = sets.iter().filter_map(|set| caches::cluster_of(&**set).map(ToOwned::to_owned));
+    let sets = caches.pod_sets_of_pool(&ObjectRef::of(pool));
+    let with_nodes = sets.iter().filter(|set| is_of(set, pool));
+    let of_sets = with_nodes.filter_map(|set| caches::cluster_of(&**set).map(ToOwned::to_owned));
     let mut homes: BTreeSet<String> = of_sets.collect();
-    let is_home = |kafka: &Kafka| {
-        membership::is_home(pool, kafka.status.as_ref().and_then(|status| status.cluster_id.as_deref()))
-    };
-    let kafkas = caches.kafkas.list_where(|key, kafka| key.namespace == namespace && is_home(kafka));
-    homes.extend(kafkas.iter().map(|kafka| kafka.name_any()));
+    if let Some(id) = pool.status.as_ref().and_then(|status| status.cluster_id.as_deref()) {
+        let kafkas = caches.kafkas_with_id(&namespace, id).into_iter();
+        let at_home = kafkas.filter(|kafka| membership::is_home(pool, cluster_id(kafka)));
+        homes.extend(at_home.map(|kafka| kafka.name_any()));
+    }
     homes
 }
 

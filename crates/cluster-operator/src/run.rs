@@ -17,7 +17,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools, pod_set_of};
+use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
@@ -287,7 +287,7 @@ async fn run_pod_sets(
                     sets.forget(&key);
                     return Ok::<_, PodSetError>(Outcome::Done);
                 };
-                let pods = caches.pods.list_where(|_, pod| pod_set_of(pod).as_ref() == Some(&key));
+                let pods = caches.pods_of_set(&key);
                 sets.reconcile(&set, &pods).await.map(|()| Outcome::Done)
             }
         })

@@ -7,12 +7,13 @@ use api::conditions::Condition;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
+use operator_runtime::limits::Largest;
 use operator_runtime::queue::Queue;
 use operator_runtime::report;
-use operator_runtime::watch::{Cache, ObjectRef, Unreadable};
+use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::caches::Caches;
+use crate::caches::{self, Caches, KAFKA};
 
 /// Objects that a message names.
 const NAMED: usize = 3;
@@ -31,68 +32,33 @@ pub fn feed(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
-    feed_parts(&caches.pools, caches, queue);
-    feed_parts(&caches.pod_sets, caches, queue);
-    feed_parts(&caches.pods, caches, queue);
-    feed_parts(&caches.claims, caches, queue);
-    feed_parts(&caches.secrets, caches, queue);
-    feed_parts(&caches.config_maps, caches, queue);
-    feed_parts(&caches.deployments, caches, queue);
-    for kind in &caches.plain {
-        feed_parts(&kind.cache, caches, queue);
-    }
-}
-
-fn feed_parts<T: Send + Sync + 'static>(cache: &Cache<T>, caches: &Caches, queue: &Queue<ObjectRef>) {
-    let (add, kafkas) = (queue.clone(), caches.kafkas.clone());
-    cache.on_unreadable(move |key, unreadable| match unreadable {
-        Some(unreadable) => {
-            if let Some(cluster) = cluster_of(unreadable) {
-                add.add(ObjectRef::new(&key.namespace, cluster));
-            }
-        }
-        // Of which cluster it was is not known any more.
-        None => {
-            for cluster in kafkas.keys().into_iter().filter(|cluster| cluster.namespace == key.namespace) {
-                add.add(cluster);
-            }
+    let add = queue.clone();
+    caches.on_unreadable_part(move |owner| {
+        if owner.kind == KAFKA {
+            add.add(owner.object.clone());
         }
     });
 }
 
 /// What of a cluster cannot be read, in words; `None`: everything can.
 pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
-    let mut found = Vec::new();
-    collect(&mut found, "KafkaNodePool", &caches.pools, cluster);
-    collect(&mut found, "StrimziPodSet", &caches.pod_sets, cluster);
-    collect(&mut found, "Pod", &caches.pods, cluster);
-    collect(&mut found, "PersistentVolumeClaim", &caches.claims, cluster);
-    collect(&mut found, "Secret", &caches.secrets, cluster);
-    collect(&mut found, "ConfigMap", &caches.config_maps, cluster);
-    collect(&mut found, "Deployment", &caches.deployments, cluster);
-    for kind in &caches.plain {
-        collect(&mut found, &kind.kind, &kind.cache, cluster);
-    }
-    words(found)
+    let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
+    words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
+        .or_else(|| too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster))
 }
 
-fn collect<T: Send + Sync + 'static>(
-    found: &mut Vec<String>,
-    kind: &str,
-    cache: &Cache<T>,
-    cluster: &ObjectRef,
-) {
-    cache.each_unreadable(|key, unreadable| {
-        if key.namespace == cluster.namespace && cluster_of(unreadable) == Some(&cluster.name) {
-            found.push(format!("{kind} {}: {}", key.name, unreadable.why));
-        }
-    });
-}
-
-/// The cluster that an object belongs to. Pods and claims of Connect carry the name of another kind of cluster.
-fn cluster_of(unreadable: &Unreadable) -> Option<&str> {
-    let kind = unreadable.metadata.labels.as_ref()?.get(api::labels::KIND);
-    kind.is_none_or(|kind| kind == "Kafka").then(|| unreadable.cluster()).flatten()
+/// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
+fn too_much(bytes: usize, largest: Largest) -> Option<String> {
+    let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
+    (bytes > largest.bytes).then(|| {
+        format!(
+            "the objects with the labels of the cluster take {} MiB when they are read, more than {} MiB ({}), and what runs is \
+             left as it is: delete those that are not the cluster's own, or raise the limit",
+            mib(bytes),
+            mib(largest.bytes),
+            largest.variable
+        )
+    })
 }
 
 fn words(mut found: Vec<String>) -> Option<String> {
@@ -111,7 +77,18 @@ fn words(mut found: Vec<String>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use operator_runtime::limits::Limits;
+
     use super::*;
+
+    #[test]
+    fn a_cluster_of_300_nodes_may_be_read_and_no_heap_of_large_objects() {
+        // Pod, pod set, Secret, ConfigMap and claim of a node, as `memory::size_of` counts them.
+        let node = 39_000 + 43_000 + 11_000 + 13_000 + 10_000;
+        assert_eq!(too_much(300 * node, Limits::default().largest_cluster), None);
+        let text = too_much(1000 * 512 * 1024, Limits::default().largest_cluster).unwrap();
+        assert!(text.contains("take 500 MiB") && text.contains("KASTELLAN_MAX_CLUSTER_MIB"), "{text}");
+    }
 
     #[test]
     fn a_message_names_some_and_counts_the_others() {

@@ -10,11 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch::{self, Limits, Weight};
-use crate::cluster::ClusterDescription;
 use crate::config::{AdminConfig, BootstrapKind, Security, TlsConfig};
 use crate::connect::split_address;
 use crate::error::check;
-use crate::node::{self, Answer, Command, Shared};
+use crate::node::{self, Answer, Command};
+use crate::nodes::ClusterDescription;
+use crate::shared::Shared;
 use crate::wire::{decode, encode, versions};
 use crate::{AdminError, ErrorCode, KafkaError};
 

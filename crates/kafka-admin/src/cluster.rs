@@ -1,53 +1,17 @@
-//! The cluster: its nodes, its feature levels, its registrations.
+//! Calls about the cluster as a whole: its nodes, its feature levels, its registrations.
 
 use std::collections::BTreeMap;
 
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, BrokerId, DescribeClusterResponse, UnregisterBrokerRequest, UpdateFeaturesRequest,
+    ApiVersionsRequest, BrokerId, UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 
 use crate::client::Route;
 use crate::error::check;
+use crate::nodes::ClusterDescription;
 use crate::values::{string, text};
 use crate::{Admin, AdminError};
-
-/// A cluster and its nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterDescription {
-    /// Id that storage was formatted with.
-    pub cluster_id: String,
-    /// From a controller: the active controller. From a broker: some broker, since brokers forward.
-    pub controller_id: Option<i32>,
-    /// From a controller: the controllers. From a broker: the registered brokers, fenced ones included.
-    pub nodes: BTreeMap<i32, Node>,
-}
-
-/// A broker or a controller.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// `node.id`.
-    pub id: i32,
-    /// Advertised host of the listener that was asked.
-    pub host: String,
-    /// Advertised port of the listener that was asked.
-    pub port: u16,
-    /// `broker.rack`.
-    pub rack: Option<String>,
-    /// Registered, but not running, or not caught up yet (KIP-1073).
-    pub fenced: bool,
-}
-
-impl Node {
-    /// `host:port`.
-    pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// Feature levels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,24 +44,6 @@ pub enum FeatureUpdateKind {
     SafeDowngrade,
     /// Down, even if metadata is lost.
     UnsafeDowngrade,
-}
-
-impl From<&DescribeClusterResponse> for ClusterDescription {
-    fn from(answer: &DescribeClusterResponse) -> Self {
-        let node =
-            |broker: &kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker| Node {
-                id: broker.broker_id.0,
-                host: string(&broker.host),
-                port: u16::try_from(broker.port).unwrap_or_default(),
-                rack: broker.rack.as_ref().map(string),
-                fenced: broker.is_fenced,
-            };
-        Self {
-            cluster_id: string(&answer.cluster_id),
-            controller_id: (answer.controller_id.0 >= 0).then_some(answer.controller_id.0),
-            nodes: answer.brokers.iter().map(|broker| (broker.broker_id.0, node(broker))).collect(),
-        }
-    }
 }
 
 impl Admin {

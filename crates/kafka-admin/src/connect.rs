@@ -16,8 +16,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::bounded::Bounded;
 use crate::config::Sasl;
-use crate::node::Shared;
 use crate::sasl::{Scram, ScramMechanism, plain};
+use crate::shared::Shared;
 use crate::wire::{Head, common_version, decode, encode, read_frame};
 use crate::{AdminError, ErrorCode, tls};
 

@@ -4,8 +4,7 @@
 //! the waiting call by its correlation id. Nobody else touches the connection, so that no lock is needed across I/O.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,68 +13,22 @@ use kafka_protocol::messages::{
     UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Request, VersionRange};
-use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use crate::config::{AdminConfig, AnswerRoom, Room, Security, TlsConfig};
+use crate::AdminError;
+use crate::config::{AnswerRoom, Room};
 use crate::connect::{Stream, connect, io_error};
-use crate::lookup::Lookups;
+use crate::shared::Shared;
 use crate::wire::{Head, common_version, read_body, read_length};
-use crate::{AdminError, tls};
 
 /// How long the number of an answer that is too long may be on its way.
 const NUMBER_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Longest time for a long answer to come once it has begun.
 const LONG_ANSWER_DEADLINE: Duration = Duration::from_secs(3);
-
-/// What all connections of a client have in common.
-pub(crate) struct Shared {
-    pub config: AdminConfig,
-    tls: RwLock<Option<Arc<ClientConfig>>>,
-    /// Counts the changes of `tls`: an older connection is replaced when nothing is under way on it.
-    identity: AtomicU64,
-    requests: AtomicU64,
-    pub lookups: Lookups,
-}
-
-impl Shared {
-    pub(crate) fn new(config: AdminConfig) -> Result<Self, AdminError> {
-        let tls = match &config.security {
-            Security::Plaintext => None,
-            Security::Tls(settings) => Some(tls::client_config(settings)?),
-        };
-        Ok(Self {
-            config,
-            tls: RwLock::new(tls),
-            identity: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            lookups: Lookups::default(),
-        })
-    }
-
-    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
-        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn update_tls(&self, settings: &TlsConfig) -> Result<(), AdminError> {
-        let fresh = tls::client_config(settings)?;
-        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
-        self.identity.fetch_add(1, Ordering::Release);
-        Ok(())
-    }
-
-    pub(crate) fn count_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-}
 
 /// Writes a request's frame once the version is known.
 pub(crate) type Encode = Box<dyn FnOnce(Head<'_>) -> Result<BytesMut, String> + Send>;
@@ -207,7 +160,7 @@ struct Link {
 
 impl Link {
     async fn open(address: &str, shared: &Shared) -> Result<Self, AdminError> {
-        let identity = shared.identity.load(Ordering::Acquire);
+        let identity = shared.identity();
         let ready = connect(address, shared).await?;
         let (read, writer) = tokio::io::split(ready.stream);
         let waiting = Arc::new(Waiting::default());
@@ -236,8 +189,7 @@ impl Link {
 
     /// Whether the login has ended or the identity was replaced, and nothing would be lost by connecting anew.
     fn is_stale(&self, shared: &Shared) -> bool {
-        let old = self.identity != shared.identity.load(Ordering::Acquire)
-            || self.expires.is_some_and(|end| end <= Instant::now());
+        let old = self.identity != shared.identity() || self.expires.is_some_and(|end| end <= Instant::now());
         old && self.waiting.lock().is_empty()
     }
 

@@ -16,7 +16,6 @@ pub mod listener;
 pub mod node_info;
 pub mod probe;
 pub mod process;
-pub mod properties;
 pub mod recovery;
 pub mod render;
 pub mod run;
@@ -28,3 +27,4 @@ pub mod tls;
 pub mod watch;
 
 pub use api::agent as config;
+pub use api::properties;

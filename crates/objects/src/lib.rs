@@ -5,8 +5,12 @@
 pub mod canonical;
 pub mod compare;
 mod desired;
+mod object;
+mod owner;
 pub mod quantity;
 pub mod schema;
 
 pub use compare::{Difference, covers, differences};
 pub use desired::{Deletion, DesiredObject, FinalizerRemoval, ObjectId, Precondition};
+pub use object::{Object, add_labels, json, merge_metadata};
+pub use owner::{Owner, Pairs};

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::watch::ObjectRef;
+use crate::object_ref::ObjectRef;
 use objects::covers;
 use objects::schema::SERVER_METADATA;
 

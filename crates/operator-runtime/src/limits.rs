@@ -19,6 +19,12 @@ pub const LARGEST_SECRET: &str = "KASTELLAN_MAX_SECRET_KIB";
 /// KiB. Anybody who may make Secrets can give them the labels of a cluster.
 pub const LARGEST_SECRET_DEFAULT: usize = 512 * 1024;
 
+/// Variable with what the objects of one cluster may take while a pass reads them, in MiB.
+pub const LARGEST_CLUSTER: &str = "KASTELLAN_MAX_CLUSTER_MIB";
+
+/// What the objects of one cluster may take while a pass reads them: nearly twice what those of 300 nodes do.
+pub const LARGEST_CLUSTER_DEFAULT: usize = 64 * MIB;
+
 /// Variable with what all watched objects may take, in MiB.
 pub const CACHE: &str = "KASTELLAN_MAX_CACHE_MIB";
 
@@ -57,21 +63,26 @@ pub struct Limits {
     pub largest_object: Largest,
     /// For Secrets and ConfigMaps of clusters.
     pub largest_secret: Largest,
+    /// For all objects of one cluster together.
+    pub largest_cluster: Largest,
     /// What all watched objects may take.
     pub budget: Budget,
 }
 
 impl Limits {
-    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512) and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the
-    /// container's memory limit, 1024 without one).
+    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512), `KASTELLAN_MAX_CLUSTER_MIB` (default 64)
+    /// and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the container's memory limit, 1024 without one).
     pub fn from_env(env: &Env) -> Self {
         let default = LARGEST_SECRET_DEFAULT / 1024;
         let secret = env.integer(LARGEST_SECRET, default as i64, 16..=1024 * 1024);
+        let default = LARGEST_CLUSTER_DEFAULT / MIB;
+        let cluster = env.integer(LARGEST_CLUSTER, default as i64, 1..=1024 * 1024);
         let default = default_cache(container_limit()) / MIB;
         let cache = env.integer(CACHE, default as i64, 1..=1024 * 1024);
         Self {
             largest_object: Largest::from_env(env, LARGEST_OBJECT_DEFAULT as i64 / 1024),
             largest_secret: Largest { bytes: secret as usize * 1024, variable: LARGEST_SECRET },
+            largest_cluster: Largest { bytes: cluster as usize * MIB, variable: LARGEST_CLUSTER },
             budget: Budget::new(cache as usize * MIB),
         }
     }
@@ -82,6 +93,7 @@ impl Default for Limits {
         Self {
             largest_object: Largest::DEFAULT,
             largest_secret: Largest { bytes: LARGEST_SECRET_DEFAULT, variable: LARGEST_SECRET },
+            largest_cluster: Largest { bytes: LARGEST_CLUSTER_DEFAULT, variable: LARGEST_CLUSTER },
             budget: Budget::new(default_cache(None)),
         }
     }

@@ -11,6 +11,8 @@
 mod cache;
 mod index;
 pub(crate) mod json;
+mod owner;
+mod packed;
 pub(crate) mod source;
 mod unreadable;
 
@@ -31,7 +33,9 @@ use crate::queue::Backoff;
 
 pub use self::cache::{Cache, Event, ObjectRef};
 use self::cache::{Storing, key_of};
-pub use self::index::Index;
+pub use self::index::{Index, UnreadableIndex};
+pub use self::owner::OwnerRef;
+use self::packed::Packing;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
 pub(crate) use self::unreadable::metadata;
@@ -138,8 +142,18 @@ where
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
         weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
     ) -> Cache<T> {
+        self.start_with(None, shutdown, project, weigh)
+    }
+
+    fn start_with<T: Send + Sync + 'static>(
+        self,
+        packing: Option<Packing<T>>,
+        shutdown: &CancellationToken,
+        project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
+        weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
+    ) -> Cache<T> {
         let kind = K::plural(&K::DynamicType::default()).into_owned();
-        let cache = Cache::new(kind, self.namespaces.len());
+        let cache = Cache::new(kind, packing, self.namespaces.len());
         let storing =
             Storing { project: Box::new(project), weigh: Box::new(weigh), budget: self.budget.clone() };
         let storing = Arc::new(storing);
@@ -175,6 +189,23 @@ where
             Some(object)
         };
         self.start_weighed(shutdown, project, crate::memory::size_of)
+    }
+
+    /// As [`Watch::start_trimmed`], for large objects that are read now and then: they are kept as compressed text, and decoded
+    /// each time. The budget is charged for the text.
+    pub fn start_packed(
+        self,
+        shutdown: &CancellationToken,
+        trim: impl Fn(&mut K) + Send + Sync + 'static,
+    ) -> Cache<K>
+    where
+        K: Serialize + Sync,
+    {
+        let project = move |mut object: K| {
+            trim(&mut object);
+            Some(object)
+        };
+        self.start_with(Some(Packing::json()), shutdown, project, crate::memory::size_of)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rules of the house that a compiler does not know: what decides stays pure, no long files.
+//! The rules of the house that a compiler does not know: what decides stays pure, objects are typed, no long files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -77,6 +77,31 @@ fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
         let forbidden: Vec<&&str> = reached.iter().filter(|name| FORBIDDEN.contains(name)).collect();
         assert!(forbidden.is_empty(), "{package} reaches {forbidden:?}");
     }
+}
+
+/// The part of a file that ends up in a program, for files that keep their tests at the end.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn generated_objects_are_typed() {
+    // Objects of a status without a schema.
+    const FREE: &[&str] = &["crates/planner/src/kafka/status.rs"];
+    let mut untyped = Vec::new();
+    for folder in ["crates/planner/src", "crates/objects/src"] {
+        for file in rust_files(&root().join(folder)) {
+            let name = file.strip_prefix(root()).unwrap().display().to_string();
+            let text = std::fs::read_to_string(&file).unwrap();
+            if !name.ends_with("_tests.rs")
+                && !FREE.contains(&name.as_str())
+                && production(&text).contains("json!(")
+            {
+                untyped.push(name);
+            }
+        }
+    }
+    assert!(untyped.is_empty(), "made with json! instead of the types of Kubernetes: {untyped:#?}");
 }
 
 #[test]

@@ -1,169 +1,21 @@
 //! Carries out a batch: writes to Kafka, many topics with one request, and then the statuses. No policy here.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
-use kafka_admin::{Admin, AdminError, ErrorCode, KafkaError};
+use kafka_admin::{ErrorCode, KafkaError};
 use operator_runtime::apart::apart;
-use tokio::sync::watch;
 
 use crate::{
-    kubernetes::{Kubernetes, WriteError, Written},
-    metrics::{Call, TopicMetrics},
-    plan::{self, Intent, Rules},
+    batch::{Context, Done, Item, Next, PATIENCE, Reach, Report, WRITES, each, retry, settled, written},
+    kubernetes::{WriteError, Written},
+    metrics::Call,
+    plan::{self, Intent},
     reconcile,
-    resource::TopicResource,
-    status::{Verdict, compose},
+    status::Verdict,
     topic::{Failure, Reason, ResourceRef},
+    verdicts::{say_all, unreachable_all, write_verdict},
 };
-
-/// How long a passing trouble (Kafka away, an election) may last before a status tells of it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a broker may still show a topic that was deleted.
-const AFTERIMAGE: Duration = Duration::from_mins(1);
-/// Writes to Kubernetes that one batch has in flight.
-pub(crate) const WRITES: usize = 32;
-
-/// Names of deleted topics, with the ids they had and when they went.
-pub type Deleted = HashMap<Box<str>, (Box<str>, Instant)>;
-
-/// What all batches share.
-#[derive(Debug)]
-pub struct Context {
-    /// Kubernetes.
-    pub kubernetes: Kubernetes,
-    /// Kafka, once its certificates are known.
-    pub admin: watch::Receiver<Option<Admin>>,
-    /// What planning has to know.
-    pub rules: Rules,
-    /// Bytes per second and broker for moves of replicas; none: unlimited.
-    pub throttle: Option<u64>,
-    /// Metrics.
-    pub metrics: TopicMetrics,
-    /// Topics deleted a moment ago, by name, with their ids.
-    pub deleted: Mutex<Deleted>,
-}
-
-impl Context {
-    pub(crate) fn admin(&self) -> Result<Admin, String> {
-        self.admin
-            .borrow()
-            .clone()
-            .ok_or_else(|| "the Secrets with the certificates for Kafka are not there yet".to_owned())
-    }
-
-    fn remember_deleted(&self, name: &str, id: Option<&str>) {
-        let Some(id) = id else { return };
-        let now = Instant::now();
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        deleted.retain(|_, (_, at)| now - *at < AFTERIMAGE);
-        deleted.insert(name.into(), (id.into(), now));
-    }
-
-    pub(crate) fn is_afterimage(&self, name: &str, id: &str) -> bool {
-        let deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        deleted.get(name).is_some_and(|(gone, at)| **gone == *id && at.elapsed() < AFTERIMAGE)
-    }
-}
-
-/// One resource of a batch, with what was decided about it.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// The resource.
-    pub resource: Arc<TopicResource>,
-    /// The topic that is locked for this batch.
-    pub topic: Arc<str>,
-    /// What it asks for.
-    pub intent: Intent,
-    /// How long it has been failing in a way that may pass.
-    pub failing: Duration,
-}
-
-/// The resource after the batch.
-#[derive(Debug)]
-pub enum Latest {
-    /// Not written.
-    Same,
-    /// As the API server returned it.
-    Now(Box<TopicResource>),
-    /// There is no such resource any more.
-    Gone,
-}
-
-/// When to look at a resource again, apart from events and the timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Not before something changes.
-    Settled,
-    /// After this time: something is going on.
-    Again(Duration),
-    /// Later, and ever more seldom: something failed.
-    Retry,
-}
-
-/// What became of one resource.
-#[derive(Debug)]
-pub struct Done {
-    /// Which resource.
-    pub reference: ResourceRef,
-    /// The topic to unlock.
-    pub topic: Arc<str>,
-    /// The resource now.
-    pub latest: Latest,
-    /// When to look again.
-    pub next: Next,
-    /// False when the topic is not as the resource says.
-    pub succeeded: bool,
-    /// Trouble that is not in the status.
-    pub trouble: Option<String>,
-}
-
-/// How the calls to Kafka went.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// None was needed.
-    #[default]
-    NotAsked,
-    /// Kafka answered.
-    Reached,
-    /// Kafka did not answer; why.
-    Failed(String),
-}
-
-impl Reach {
-    /// What a call that failed tells: a refusal is an answer too.
-    pub fn after(error: &AdminError) -> Self {
-        match error {
-            AdminError::Api { .. } => Self::Reached,
-            lost => Self::Failed(lost.to_string()),
-        }
-    }
-}
-
-/// What became of a batch.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Each resource.
-    pub done: Vec<Done>,
-    /// How the calls to Kafka went.
-    pub kafka: Reach,
-    /// True for a part of the timer's look at everything.
-    pub periodic: bool,
-}
-
-impl Report {
-    pub(crate) fn add(&mut self, other: Report) {
-        self.done.extend(other.done);
-        match (&self.kafka, other.kafka) {
-            (Reach::Failed(_), _) | (_, Reach::NotAsked) => {}
-            (_, reach) => self.kafka = reach,
-        }
-    }
-}
 
 /// Carries out a batch, as [`run`] does. What a fault of the operator interrupts is tried again later.
 pub async fn run_apart(context: &Arc<Context>, items: Vec<Item>, periodic: bool) -> Report {
@@ -214,33 +66,6 @@ pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report 
     report
 }
 
-pub(crate) fn settled(item: &Item) -> Done {
-    Done {
-        reference: item.resource.reference.clone(),
-        topic: item.topic.clone(),
-        latest: Latest::Same,
-        next: Next::Settled,
-        succeeded: true,
-        trouble: None,
-    }
-}
-
-pub(crate) fn retry(item: &Item, trouble: String) -> Done {
-    Done { next: Next::Retry, succeeded: false, trouble: Some(trouble), ..settled(item) }
-}
-
-pub(crate) fn written(item: &Item, result: Result<Written, WriteError>) -> Done {
-    match result {
-        Ok(Written::Now(now)) => Done { latest: Latest::Now(now), ..settled(item) },
-        Ok(Written::Gone) => Done { latest: Latest::Gone, ..settled(item) },
-        Err(error) => retry(item, error.to_string()),
-    }
-}
-
-async fn each<F: Future<Output = Done>>(items: Vec<Item>, work: impl Fn(Item) -> F) -> Vec<Done> {
-    stream::iter(items).map(work).buffer_unordered(WRITES).collect().await
-}
-
 async fn release_all(context: &Context, items: Vec<Item>) -> Report {
     let done = each(items, |item| async move {
         let done = written(&item, context.kubernetes.set_finalizer(&item.resource, false).await);
@@ -287,34 +112,6 @@ async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<
         Written::Now(now) => now.has_finalizer() && plan::is_heir(&now, topic),
         Written::Gone => false,
     })
-}
-
-async fn say_all(context: &Context, items: Vec<Item>) -> Report {
-    let done = each(items, |item| async move {
-        let verdict = match &item.intent {
-            Intent::ReportUnmanaged => Verdict::Unmanaged,
-            Intent::ReportPaused => Verdict::Paused,
-            Intent::Refuse(failure) => Verdict::Refused(failure.clone()),
-            _ => return settled(&item),
-        };
-        let succeeded = !matches!(verdict, Verdict::Refused(_));
-        let mut done = write_verdict(context, &item, &item.resource, &verdict).await;
-        done.succeeded &= succeeded;
-        done
-    })
-    .await;
-    Report { done, ..Report::default() }
-}
-
-pub(crate) async fn write_verdict(
-    context: &Context,
-    item: &Item,
-    current: &TopicResource,
-    verdict: &Verdict,
-) -> Done {
-    let now = api::conditions::format_time(jiff::Timestamp::now());
-    let status = compose(current, verdict, &now);
-    written(item, context.kubernetes.write_status(current, &status).await)
 }
 
 async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
@@ -417,32 +214,19 @@ async fn after_delete(
     }
 }
 
-/// Kafka did not answer: everything is tried again, and only what has been failing for a while says so in its status.
-pub(crate) async fn unreachable_all(
-    context: &Context,
-    items: Vec<Item>,
-    periodic: bool,
-    why: &str,
-) -> Report {
-    let done = each(items, |item| async move {
-        if periodic || item.failing < PATIENCE {
-            return Done { trouble: None, ..retry(&item, String::new()) };
-        }
-        let verdict =
-            Verdict::Refused(Failure::new(Reason::KafkaError, format!("Kafka cannot be reached: {why}")));
-        let mut done = write_verdict(context, &item, &item.resource, &verdict).await;
-        done.succeeded = false;
-        done.next = Next::Retry;
-        done
-    })
-    .await;
-    Report { done, kafka: Reach::Failed(why.to_owned()), periodic: false }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{sync::Mutex, time::Duration};
+
+    use tokio::sync::watch;
+
     use super::*;
-    use crate::{kubernetes::Projector, settings::Settings, test_resources::resource};
+    use crate::{
+        kubernetes::{Kubernetes, Projector},
+        metrics::TopicMetrics,
+        settings::Settings,
+        test_resources::resource,
+    };
 
     /// Neither the API server nor Kafka can be reached.
     fn context() -> Context {

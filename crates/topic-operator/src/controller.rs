@@ -21,11 +21,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    apply::{self, Context, Item},
+    apply,
+    batch::{Context, Item},
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
     losses::Losses,
+    message::Message,
     metrics::TopicMetrics,
     plan::{self, Claim, Intent},
     queue::Queue,
@@ -36,7 +38,7 @@ use crate::{
     strays,
     topic::ResourceRef,
     vanished::Vanished,
-    watches::{self, Message},
+    watches,
 };
 
 mod outcomes;

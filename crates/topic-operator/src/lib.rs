@@ -12,12 +12,15 @@
 //! same for what is left ([`finalizers_without`] is the rule).
 
 pub mod apply;
+pub mod batch;
 pub mod config;
 pub mod controller;
 pub mod grants;
 pub mod index;
+mod job;
 pub mod kubernetes;
 mod losses;
+mod message;
 pub mod metrics;
 pub mod observe;
 pub mod plan;
@@ -35,6 +38,7 @@ pub mod topic;
 mod unreadable;
 pub mod values;
 pub mod vanished;
+mod verdicts;
 pub mod watches;
 
 pub use controller::Operator;

@@ -16,8 +16,8 @@ use crate::{
     config::{Config, Kinds},
     metrics::{Call, TopicMetrics},
     plan::ObservedTopic,
-    replicas::refusal,
     resource::TopicResource,
+    topic::refusal,
 };
 
 /// What Kafka says about the topics that were asked for.

@@ -8,80 +8,25 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ErrorCode, Halves, KafkaError, NewPartitions, NewTopic,
+    Admin, AdminError, ConfigChange, ConfigResource, Halves, KafkaError, NewPartitions, NewTopic,
     format_uuid, in_halves,
 };
 
 use crate::{
-    apply::{
-        Context, Done, Item, Latest, Next, PATIENCE, Reach, Report, WRITES, settled, unreachable_all,
-        write_verdict, written,
-    },
+    batch::{Context, Done, Item, Latest, Next, PATIENCE, Reach, Report, WRITES, settled, written},
+    job::{Job, MOVE_INTERVAL, Missing},
     kubernetes::Written,
     metrics::Call,
     observe::{self, Observed},
     plan::{self, Replicas, TopicPlan},
     replicas,
     resource::TopicResource,
-    status::Verdict,
-    topic::{Failure, Reason, ReplicasChange, ResourceRef},
+    topic::{Failure, Reason, ResourceRef},
+    verdicts::{unreachable_all, write_verdict},
 };
 
 /// Until a broker has heard of what another one was just told.
 const PROPAGATION: Duration = Duration::from_millis(200);
-/// Between two looks at a running move of replicas: Kafka tells nobody when it is done.
-const MOVE_INTERVAL: Duration = Duration::from_secs(1);
-/// A resource on its way through a batch.
-#[derive(Debug)]
-pub struct Job {
-    /// What came in.
-    pub item: Item,
-    /// The resource as last written.
-    pub current: TopicResource,
-    /// What has to be done in Kafka.
-    pub plan: TopicPlan,
-    /// The topic's id, once it exists.
-    pub topic_id: Option<Box<str>>,
-    /// What cannot be done.
-    pub failures: Vec<Failure>,
-    /// What to say about moving replicas.
-    pub change: Option<ReplicasChange>,
-    /// Trouble that may pass; the status is not written for it at once.
-    pub passing: Option<String>,
-    /// When to look again.
-    pub next: Next,
-}
-
-impl Job {
-    /// Takes in Kafka's error about this topic.
-    pub fn fail(&mut self, error: &KafkaError) {
-        if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
-            // What refuses partitions for now; how long it takes, nobody tells.
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
-            self.next = Next::Again(MOVE_INTERVAL);
-            return;
-        }
-        if error.is_retriable() || error.code == ErrorCode::TOPIC_ALREADY_EXISTS {
-            // Elections and brokers that have not heard yet: the next look sees clearer.
-            self.passing = Some(error.to_string());
-        } else {
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
-        }
-        // Also where something goes on: what Kafka refuses is asked ever more seldom.
-        self.next = Next::Retry;
-    }
-
-    /// The verdict so far.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::Looked {
-            topic_id: self.topic_id.clone(),
-            failures: self.failures.clone(),
-            warnings: self.plan.warnings.clone(),
-            replicas_change: self.change.clone(),
-        }
-    }
-}
-
 /// Compares resources with their topics and makes the topics as the resources say.
 pub(crate) async fn reconcile_all(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
     let mut report = Report::default();
@@ -286,24 +231,6 @@ async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Resu
         return replicas::carry_out(context, admin, jobs).await;
     }
     lost.map_or(Ok(()), Err)
-}
-
-impl Job {
-    fn fail_with(&mut self, error: Missing) {
-        match error {
-            Missing::Refused(error) => self.fail(&error),
-            Missing::Lost(why) => {
-                self.passing = Some(why);
-                self.next = Next::Retry;
-            }
-        }
-    }
-}
-
-/// Why an answer about a topic is not there.
-enum Missing {
-    Refused(KafkaError),
-    Lost(String),
 }
 
 fn open<K: Ord, T>(

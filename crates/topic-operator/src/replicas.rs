@@ -12,21 +12,21 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{
-    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, ErrorCode, KafkaError,
+    Admin, AdminError, ConfigChange, ConfigResource, ConfigSelection, ConfigSource, KafkaError,
     TopicPartition,
 };
 
 use rebalance::throttle::BROKER_RATES;
 
 use crate::{
-    apply::{Context, Next},
+    batch::{Context, Next},
     config::THROTTLE_KEYS,
+    job::Job,
     kubernetes::Written,
     metrics::Call,
     plan::Replicas,
-    reconcile::Job,
     status::compose,
-    topic::ChangeState,
+    topic::{ChangeState, refusal},
 };
 
 /// How long the removal of rates may take: no batch begins meanwhile.
@@ -163,16 +163,6 @@ async fn start(admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
         }
     }
     Ok(())
-}
-
-/// What Kafka says about something that concerns replicas. What it says about a missing right changes with every request.
-pub fn refusal(what: &str, operation: &str, error: &KafkaError) -> KafkaError {
-    let why = if error.code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED {
-        format!("the operator's user needs the operation {operation} on the cluster")
-    } else {
-        error.message.clone()
-    };
-    KafkaError::new(error.code, format!("{what}: {why}"))
 }
 
 /// Rates set on brokers at run time, by broker.

@@ -20,7 +20,7 @@ use operator_runtime::{
     queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF},
 };
 
-use crate::{apply::Context, resource::TopicResource, topic::ResourceRef};
+use crate::{batch::Context, resource::TopicResource, topic::ResourceRef};
 
 /// An operator answers a deletion within seconds: a resource that names no cluster and waits for longer has nobody.
 const PATIENCE: Duration = Duration::from_mins(1);

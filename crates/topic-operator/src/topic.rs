@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use api::conditions::reasons;
+use kafka_admin::{ErrorCode, KafkaError};
 
 /// The longest topic name Kafka accepts, in characters (`Topic.MAX_NAME_LENGTH`).
 pub const MAX_NAME_LENGTH: usize = 249;
@@ -112,6 +113,16 @@ impl Failure {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
     }
+}
+
+/// What Kafka says about something that concerns replicas. What it says about a missing right changes with every request.
+pub fn refusal(what: &str, operation: &str, error: &KafkaError) -> KafkaError {
+    let why = if error.code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED {
+        format!("the operator's user needs the operation {operation} on the cluster")
+    } else {
+        error.message.clone()
+    };
+    KafkaError::new(error.code, format!("{what}: {why}"))
 }
 
 /// A condition of a status; `lastTransitionTime` is RFC 3339.

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::watches::{Message, reference_of};
+use crate::message::{Message, reference_of};
 
 /// Pause before a resource that changed meanwhile is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);

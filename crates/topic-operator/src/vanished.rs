@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
 
 use crate::{
-    apply::{Context, Item, Latest, Next, Report, run_apart},
+    apply::run_apart,
+    batch::{Context, Item, Latest, Next, Report},
     losses,
     resource::TopicResource,
 };

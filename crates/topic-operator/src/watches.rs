@@ -1,4 +1,4 @@
-//! What the controller is told: KafkaTopics, the Kafka resource, grants of other namespaces.
+//! The watches of the operator: KafkaTopics, the Kafka resource, grants of other namespaces.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,13 +12,16 @@ use operator_runtime::{
     apply::Applier,
     env::Namespaces,
     queue::Backoff,
-    watch::{Cache, Event, ObjectRef, Watch},
+    watch::{Cache, Event, Watch},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    grants, kubernetes::Projector, resource::TopicResource, settings::Settings, topic::ResourceRef,
+    grants,
+    kubernetes::Projector,
+    message::{Message, reference_of},
+    settings::Settings,
     unreadable,
 };
 
@@ -30,21 +33,6 @@ const GRANT_PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_RECHECK: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const LONGEST_RECHECK: Duration = Duration::from_mins(5);
-
-/// What the watches tell.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A KafkaTopic as it is.
-    Seen(Box<TopicResource>),
-    /// A KafkaTopic is gone, or its labels no longer select it.
-    Gone(ResourceRef),
-    /// Whether a KafkaTopic is there and cannot be read.
-    Unreadable { reference: ResourceRef, unreadable: bool },
-    /// Whether the Kafka resource is being deleted or was deleted.
-    ClusterGoesAway(bool),
-    /// Whether a namespace grants its topics.
-    Grant { namespace: String, granted: bool },
-}
 
 /// Starts all watches. They tell everything that is there before this returns; false when shutdown came first.
 pub(crate) async fn start(
@@ -190,8 +178,4 @@ fn watch_grants(
             }
         });
     }
-}
-
-pub(crate) fn reference_of(key: &ObjectRef) -> ResourceRef {
-    ResourceRef::new(&key.namespace, &key.name)
 }

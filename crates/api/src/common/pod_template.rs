@@ -178,6 +178,18 @@ pub struct TemplatedVolume {
     pub persistent_volume_claim: Option<PersistentVolumeClaimVolumeSource>,
 }
 
+impl From<TemplatedVolume> for Volume {
+    fn from(volume: TemplatedVolume) -> Self {
+        Self {
+            name: volume.name.unwrap_or_default(),
+            secret: volume.secret,
+            config_map: volume.config_map,
+            persistent_volume_claim: volume.persistent_volume_claim,
+            ..Self::default()
+        }
+    }
+}
+
 /// Stands in the schema for an `emptyDir`, whose values are checked more closely than Kubernetes does.
 #[derive(Debug)]
 pub struct EmptyDirSchema;

@@ -105,7 +105,10 @@ impl Clients {
 
     /// Ends the clients of a cluster that is gone.
     pub fn forget(&self, key: &ObjectRef) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != key);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for nodes in [Nodes::Brokers, Nodes::Controllers] {
+            all.remove(&(key.clone(), nodes));
+        }
     }
 }
 

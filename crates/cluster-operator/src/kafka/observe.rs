@@ -58,9 +58,10 @@ impl Observer {
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
         let pools = node_pools::of_cluster(&self.caches, key);
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
-        let pods = caches::of_kafka(&self.caches.pods, key);
-        let mut secrets = caches::of_cluster(&self.caches.secrets, key);
-        let mut config_maps = caches::of_cluster(&self.caches.config_maps, key);
+        let owner = caches::kafka(key);
+        let pods = self.caches.pods_of(&owner);
+        let mut secrets = self.caches.secrets_of(&owner);
+        let mut config_maps = self.caches.config_maps_of(&owner);
         let references = References::of(&kafka);
         let foreign = &self.caches.foreign_secrets;
         self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
@@ -73,13 +74,13 @@ impl Observer {
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
-            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
+            pod_sets: self.caches.pod_sets_of(&owner),
             pods,
-            claims: caches::of_kafka(&self.caches.claims, key),
+            claims: self.caches.claims_of(&owner),
             secrets,
             config_maps,
-            deployments: caches::of_cluster(&self.caches.deployments, key),
-            others: self.caches.plain_of(key),
+            deployments: self.caches.deployments_of(&owner),
+            others: self.caches.plain_of(&owner),
             watch_grants,
             settings: Arc::clone(&self.settings),
             ..Observed::default()
@@ -159,7 +160,8 @@ impl Observer {
         if !terminating && self.exists(key).await? {
             return Ok(None);
         }
-        let mut secrets = caches::of_cluster(&self.caches.secrets, key);
+        let owner = caches::kafka(key);
+        let mut secrets = self.caches.secrets_of(&owner);
         // Whether its owner was taken away decides about everything: the cache may be behind.
         let bundle = api::names::trust_bundle_secret(&key.name);
         if let std::collections::btree_map::Entry::Occupied(mut cached) = secrets.entry(bundle.clone()) {
@@ -168,7 +170,7 @@ impl Observer {
                 None => drop(cached.remove()),
             }
         }
-        let mut others = self.caches.plain_of(key);
+        let mut others = self.caches.plain_of(&owner);
         others.extend(self.cluster_role_binding(key).await?);
         let topics = match self.held_topics(key).await {
             Ok(topics) => Some(topics),
@@ -183,10 +185,10 @@ impl Observer {
             terminating,
             seen,
             gone_since,
-            pools: !caches::of_cluster(&self.caches.pools, key).is_empty(),
-            pod_sets: caches::of_kafka(&self.caches.pod_sets, key),
+            pools: self.caches.has_labelled_pools(key),
+            pod_sets: self.caches.pod_sets_of(&owner),
             secrets,
-            config_maps: caches::of_cluster(&self.caches.config_maps, key),
+            config_maps: self.caches.config_maps_of(&owner),
             others,
             topics,
         }))
@@ -226,7 +228,7 @@ impl Observer {
 
     async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
         let selector = format!("{}={}", api::labels::CLUSTER, key.name);
-        let bindings = self.caches.topic_bindings();
+        let bindings = self.caches.topic_bindings(key);
         let mut topics = Vec::new();
         for namespace in deleted_cluster::topic_namespaces(&key.namespace, &key.name, &bindings) {
             if self.serves_a_namesake(&namespace, key).await? {

@@ -205,7 +205,7 @@ impl Reconciler {
     /// What is known without asking: the caches, and what this process remembers.
     async fn observe(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
         let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
-        observed.pod_errors = self.pod_errors.of_namespace(&key.namespace);
+        observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         observed.unreadable = unreadable::parts_of(&self.caches, key);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();

@@ -24,11 +24,15 @@ impl PodErrors {
         true
     }
 
-    /// Those of a namespace, by name of the pod.
-    pub fn of_namespace(&self, namespace: &str) -> BTreeMap<String, String> {
+    /// Those of some pod sets of a namespace, by name of the pod.
+    pub fn of_sets<'a>(
+        &self,
+        namespace: &str,
+        sets: impl IntoIterator<Item = &'a String>,
+    ) -> BTreeMap<String, String> {
         let all = self.lock();
-        let mine = all.iter().filter(|(set, _)| set.namespace == namespace);
-        mine.flat_map(|(_, errors)| errors.clone()).collect()
+        let known = sets.into_iter().filter_map(|set| all.get(&ObjectRef::new(namespace, set)));
+        known.flat_map(Clone::clone).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, BTreeMap<String, String>>> {
@@ -48,8 +52,10 @@ mod tests {
         assert!(!errors.note(&set, BTreeMap::new()));
         assert!(errors.note(&set, one.clone()));
         assert!(!errors.note(&set, one.clone()));
-        assert_eq!((errors.of_namespace("ns"), errors.of_namespace("other")), (one, BTreeMap::new()));
+        let of = |namespace: &str, set: &str| errors.of_sets(namespace, [&set.to_owned()]);
+        assert_eq!(of("ns", "c-p"), one);
+        assert_eq!((of("other", "c-p"), of("ns", "d-p")), (BTreeMap::new(), BTreeMap::new()));
         assert!(errors.note(&set, BTreeMap::new()));
-        assert!(errors.of_namespace("ns").is_empty());
+        assert!(of("ns", "c-p").is_empty());
     }
 }

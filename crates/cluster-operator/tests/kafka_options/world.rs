@@ -180,8 +180,9 @@ impl World {
 fn user_lines(plan: &Plan) -> Vec<(String, String)> {
     let map = paper::object(plan, "ConfigMap", POD);
     let text = map["data"]["server.config"].as_str().unwrap();
-    let lines = api::properties::parse(text).into_iter();
-    lines.filter(|(name, _)| !planner::kafka::config::user::is_forbidden(name)).collect()
+    let properties = api::properties::parse(text).unwrap();
+    let of_user = properties.iter().filter(|(name, _)| !planner::kafka::config::user::is_forbidden(name));
+    of_user.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The conditions of a planned status.

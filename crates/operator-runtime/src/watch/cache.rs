@@ -3,46 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use tokio::sync::watch as state;
 
+use super::packed::{Held, Packing};
 use super::unreadable::{Seen, Unreadable};
 use crate::limits::Budget;
+pub use crate::object_ref::ObjectRef;
 use crate::server::Health;
-
-/// Namespace and name of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectRef {
-    /// Empty for cluster-wide objects.
-    pub namespace: String,
-    /// `metadata.name`.
-    pub name: String,
-}
-
-impl ObjectRef {
-    /// From both parts.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
-    }
-
-    /// Of an object.
-    pub fn of<K: Resource>(object: &K) -> Self {
-        Self::new(object.namespace().unwrap_or_default(), object.name_any())
-    }
-}
-
-impl fmt::Display for ObjectRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.namespace.is_empty() {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}/{}", self.namespace, self.name)
-        }
-    }
-}
 
 /// A change in a cache. The cache shows the new state already when a handler is called.
 #[derive(Debug)]
@@ -86,15 +58,19 @@ type Handler<T> = Arc<dyn Fn(&Event<'_, T>) + Send + Sync>;
 type UnreadableHandler = Arc<dyn Fn(&ObjectRef, Option<&Arc<Unreadable>>) + Send + Sync>;
 
 struct Entry<T> {
-    value: Arc<T>,
+    held: Held<T>,
     /// Hash of uid and resource version: a list read again reports only what changed.
     version: u64,
     /// What the budget was charged for it.
     bytes: usize,
+    /// What the value takes while it is read.
+    unpacked: usize,
 }
 
 struct Inner<T> {
     kind: String,
+    /// How values are kept; `None`: as they are.
+    packing: Option<Packing<T>>,
     objects: RwLock<HashMap<ObjectRef, Entry<T>>>,
     /// What is there and cannot be read. The last state that could be read, if there was one, stays among the objects.
     unreadable: RwLock<HashMap<ObjectRef, Arc<Unreadable>>>,
@@ -102,6 +78,8 @@ struct Inner<T> {
     unreadable_handlers: RwLock<Vec<UnreadableHandler>>,
     /// Watches whose first list has not arrived.
     missing: state::Sender<usize>,
+    /// Objects that were looked at one after the other.
+    scanned: AtomicUsize,
 }
 
 /// How objects become what is stored.
@@ -132,23 +110,25 @@ impl<T> fmt::Debug for Cache<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(super) fn new(kind: String, watches: usize) -> Self {
+    pub(super) fn new(kind: String, packing: Option<Packing<T>>, watches: usize) -> Self {
         let inner = Inner {
             kind,
+            packing,
             objects: RwLock::default(),
             unreadable: RwLock::default(),
             handlers: RwLock::default(),
             unreadable_handlers: RwLock::default(),
             missing: state::Sender::new(watches),
+            scanned: AtomicUsize::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// A cache without a watch that holds these objects, for tests and for kinds that a server does not have.
     pub fn fixed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self {
-        let cache = Self::new("fixed".to_owned(), 0);
+        let cache = Self::new("fixed".to_owned(), None, 0);
         for (key, value) in objects {
-            cache.put(&key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+            cache.put_fixed(&key, value);
         }
         cache
     }
@@ -157,13 +137,27 @@ impl<T: Send + Sync + 'static> Cache<T> {
     #[cfg(test)]
     pub(super) fn set_fixed(&self, key: &ObjectRef, value: Option<T>) {
         if let Some(value) = value {
-            self.put(key, Entry { value: Arc::new(value), version: 0, bytes: 0 });
+            self.put_fixed(key, value);
             return;
         }
         let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-        if let Some(old) = old {
-            self.tell(&Event::Deleted { key, old: &old.value });
+        if let Some(old) = old.and_then(|old| self.value(key, &old.held)) {
+            self.tell(&Event::Deleted { key, old: &old });
         }
+    }
+
+    /// Marks an object of a [`Cache::fixed`] as one that can be read again.
+    #[cfg(test)]
+    pub(super) fn set_readable(&self, key: &ObjectRef) {
+        if self.clear_unreadable(key) {
+            self.tell_unreadable(key, None);
+        }
+    }
+
+    fn put_fixed(&self, key: &ObjectRef, value: T) {
+        let value = Arc::new(value);
+        let held = Held::Whole(Arc::clone(&value));
+        self.put(key, &value, Entry { held, version: 0, bytes: 0, unpacked: 0 });
     }
 
     /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
@@ -177,36 +171,56 @@ impl<T: Send + Sync + 'static> Cache<T> {
         &self.inner.kind
     }
 
-    /// The object, if there is one.
+    /// The object, if there is one. In a cache that packs its objects each call decodes it: keep what is needed twice.
     pub fn get(&self, key: &ObjectRef) -> Option<Arc<T>> {
-        self.read().get(key).map(|entry| Arc::clone(&entry.value))
+        let held = self.read().get(key).map(|entry| entry.held.clone())?;
+        self.value(key, &held)
+    }
+
+    /// Whether there is such an object.
+    pub fn contains(&self, key: &ObjectRef) -> bool {
+        self.read().contains_key(key)
+    }
+
+    /// Bytes that the object takes while it is read; 0 when there is none, or when nobody weighs objects of the kind.
+    pub fn bytes_when_read(&self, key: &ObjectRef) -> usize {
+        self.read().get(key).map_or(0, |entry| entry.unpacked)
     }
 
     /// All objects, in no order.
     pub fn list(&self) -> Vec<Arc<T>> {
-        self.read().values().map(|entry| Arc::clone(&entry.value)).collect()
+        self.list_where(|_, _| true)
     }
 
     /// All objects with their keys, in no order.
     pub fn entries(&self) -> Vec<(ObjectRef, Arc<T>)> {
-        self.read().iter().map(|(key, entry)| (key.clone(), Arc::clone(&entry.value))).collect()
+        self.keys().into_iter().filter_map(|key| self.get(&key).map(|value| (key, value))).collect()
     }
 
     /// Objects of one namespace, in no order.
     pub fn list_in(&self, namespace: &str) -> Vec<Arc<T>> {
-        self.list_where(|key, _| key.namespace == namespace)
+        let mut keys = self.keys();
+        keys.retain(|key| key.namespace == namespace);
+        keys.iter().filter_map(|key| self.get(key)).collect()
     }
 
-    /// Objects that the test accepts, in no order. The test must not call this cache.
+    /// Objects that the test accepts, in no order.
     pub fn list_where(&self, mut accept: impl FnMut(&ObjectRef, &T) -> bool) -> Vec<Arc<T>> {
-        let objects = self.read();
-        let chosen = objects.iter().filter(|(key, entry)| accept(key, &entry.value));
-        chosen.map(|(_, entry)| Arc::clone(&entry.value)).collect()
+        let keys = self.keys();
+        let all = keys.iter().filter_map(|key| self.get(key).map(|value| (key, value)));
+        all.filter(|(key, value)| accept(key, value)).map(|(_, value)| value).collect()
     }
 
     /// Keys of all objects, in no order.
     pub fn keys(&self) -> Vec<ObjectRef> {
-        self.read().keys().cloned().collect()
+        self.scan().keys().cloned().collect()
+    }
+
+    /// Objects that were looked at one after the other since the start. What a pass costs must not depend on how many other
+    /// owners there are, so a pass over one owner adds nothing to this number: it finds its objects with an
+    /// [`Index`](super::Index).
+    pub fn scanned(&self) -> usize {
+        self.inner.scanned.load(Ordering::Relaxed)
     }
 
     /// Number of objects.
@@ -227,13 +241,6 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Number of objects that are there and cannot be read.
     pub fn count_unreadable(&self) -> usize {
         self.read_unreadable().len()
-    }
-
-    /// Calls `look` with every object that is there and cannot be read, in no order. It must not call this cache.
-    pub fn each_unreadable(&self, mut look: impl FnMut(&ObjectRef, &Unreadable)) {
-        for (key, unreadable) in self.read_unreadable().iter() {
-            look(key, unreadable);
-        }
     }
 
     /// All objects that are there and cannot be read, in no order.
@@ -270,8 +277,10 @@ impl<T: Send + Sync + 'static> Cache<T> {
     pub fn on_change(&self, handler: impl Fn(&Event<'_, T>) + Send + Sync + 'static) {
         let handler: Handler<T> = Arc::new(handler);
         self.inner.handlers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&handler));
-        for (key, value) in self.entries() {
-            handler(&Event::Applied { key: &key, old: None, new: &value });
+        for key in self.keys() {
+            if let Some(value) = self.get(&key) {
+                handler(&Event::Applied { key: &key, old: None, new: &value });
+            }
         }
     }
 
@@ -297,6 +306,13 @@ impl<T: Send + Sync + 'static> Cache<T> {
         self.inner.objects.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The objects, for a look at every one of them.
+    fn scan(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Entry<T>>> {
+        let objects = self.read();
+        self.inner.scanned.fetch_add(objects.len(), Ordering::Relaxed);
+        objects
+    }
+
     fn tell(&self, event: &Event<'_, T>) {
         let handlers = self.inner.handlers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for handler in handlers {
@@ -311,11 +327,25 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    fn put(&self, key: &ObjectRef, entry: Entry<T>) {
-        let new = Arc::clone(&entry.value);
+    fn put(&self, key: &ObjectRef, new: &Arc<T>, entry: Entry<T>) {
         let old =
             self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), entry);
-        self.tell(&Event::Applied { key, old: old.as_ref().map(|entry| &entry.value), new: &new });
+        let old = old.and_then(|entry| self.value(key, &entry.held));
+        self.tell(&Event::Applied { key, old: old.as_ref(), new });
+    }
+
+    /// The value that an entry holds.
+    fn value(&self, key: &ObjectRef, held: &Held<T>) -> Option<Arc<T>> {
+        let packed = match held {
+            Held::Whole(value) => return Some(Arc::clone(value)),
+            Held::Packed(packed) => packed,
+        };
+        let value = self.inner.packing.as_ref().and_then(|packing| packing.unpack(packed));
+        if value.is_none() {
+            // The text was made from such a value. Should that ever fail, the object must not count as gone.
+            self.set_unreadable(key, Unreadable::with_broken_copy(metadata_of(key)));
+        }
+        value.map(Arc::new)
     }
 
     fn set_unreadable(&self, key: &ObjectRef, unreadable: Unreadable) {
@@ -354,7 +384,9 @@ impl<T: Send + Sync + 'static> Cache<T> {
         if let Some(budget) = &storing.budget {
             budget.give_back(&key.namespace, old.bytes);
         }
-        self.tell(&Event::Deleted { key, old: &old.value });
+        if let Some(old) = self.value(key, &old.held) {
+            self.tell(&Event::Deleted { key, old: &old });
+        }
     }
 
     /// Takes in the state of an object.
@@ -381,7 +413,16 @@ impl<T: Send + Sync + 'static> Cache<T> {
         let metadata = object.meta().clone();
         match (storing.project)(object) {
             Some(value) => {
-                let (bytes, before) = ((storing.weigh)(&value), known.map_or(0, |(_, bytes)| bytes));
+                let value = Arc::new(value);
+                let packing = self.inner.packing.as_ref();
+                let held =
+                    packing.map_or_else(|| Held::Whole(Arc::clone(&value)), |packing| packing.hold(&value));
+                let unpacked = (storing.weigh)(&value);
+                let bytes = match &held {
+                    Held::Whole(_) => unpacked,
+                    Held::Packed(packed) => packed.bytes(),
+                };
+                let before = known.map_or(0, |(_, bytes)| bytes);
                 let charged =
                     storing.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
                 if let Some(Err(why)) = charged {
@@ -389,7 +430,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
                     return key;
                 }
                 let was_unreadable = self.clear_unreadable(&key);
-                self.put(&key, Entry { value: Arc::new(value), version, bytes });
+                self.put(&key, &value, Entry { held, version, bytes, unpacked });
                 if was_unreadable {
                     self.tell_unreadable(&key, None);
                 }
@@ -426,6 +467,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
 /// Key of an object of which nothing else is known.
 pub(super) fn key_of(metadata: &ObjectMeta) -> ObjectRef {
     ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
+}
+
+/// The metadata of an object of which nothing else is known.
+fn metadata_of(key: &ObjectRef) -> ObjectMeta {
+    let namespace = Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty());
+    ObjectMeta { name: Some(key.name.clone()), namespace, ..ObjectMeta::default() }
 }
 
 fn version_of<K: Resource>(object: &K) -> u64 {

@@ -58,6 +58,13 @@ impl Unreadable {
         }
     }
 
+    /// An object whose kept text cannot be decoded any more; its next change mends that.
+    pub(super) fn with_broken_copy(metadata: ObjectMeta) -> Self {
+        let why =
+            "what the operator kept of it cannot be decoded: change it, or restart the operator".to_owned();
+        Self { for_want_of_room: false, ..Self::for_want_of_room(metadata, why) }
+    }
+
     /// Whether the object is being deleted.
     pub fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()

@@ -5,25 +5,24 @@ use std::collections::BTreeSet;
 
 use api::conditions::reasons;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::api::resource;
+use objects::Object;
+use objects::quantity::Quantity;
 
 use super::cluster::Warning;
+use super::objects::claim::STORAGE;
 use super::observed::Observed;
-use objects::DesiredObject;
-use objects::quantity::Quantity;
 
 /// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
 pub fn fitted(
-    mut wanted: DesiredObject,
+    mut wanted: Object<PersistentVolumeClaim>,
     observed: &Observed,
     warnings: &mut Vec<Warning>,
     unknown: &mut BTreeSet<String>,
-) -> DesiredObject {
-    let name = wanted.reference.name.clone();
+) -> Object<PersistentVolumeClaim> {
+    let name = wanted.body.metadata.name.clone().unwrap_or_default();
     let Some(live) = observed.claims.get(&name) else { return wanted };
-    let present = requested(live);
-    let size = wanted.object["spec"]["resources"]["requests"]["storage"].as_str().map(str::to_owned);
-    let (Some(present), Some(size)) = (present, size) else { return wanted };
+    let (Some(present), Some(size)) = (requested(live), requested(&wanted.body)) else { return wanted };
     let (Some(has), Some(wants)) = (Quantity::parse(&present), Quantity::parse(&size)) else { return wanted };
     let keep = match wants.cmp(&has) {
         // A claim that is larger than asked for is as good.
@@ -46,7 +45,9 @@ pub fn fitted(
         },
     };
     if keep {
-        wanted.object["spec"]["resources"]["requests"]["storage"] = Value::String(present);
+        let resources = wanted.body.spec.get_or_insert_default().resources.get_or_insert_default();
+        let requests = resources.requests.get_or_insert_default();
+        requests.insert(STORAGE.to_owned(), resource::Quantity(present));
     }
     wanted
 }
@@ -82,5 +83,5 @@ fn growth(claim: &PersistentVolumeClaim, observed: &Observed) -> Growth {
 
 fn requested(claim: &PersistentVolumeClaim) -> Option<String> {
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
-    requests.get("storage").map(|quantity| quantity.0.clone())
+    requests.get(STORAGE).map(|quantity| quantity.0.clone())
 }

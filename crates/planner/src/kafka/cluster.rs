@@ -4,11 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use api::names;
-use serde_json::{Map, Value};
+use api::kafka::entity_operator::EntityOperatorTemplate;
+use api::kafka::template::KafkaClusterTemplate;
+use api::{Kafka, KafkaNodePool, names};
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use objects::Owner;
 
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
+pub use crate::workload::probe::Probe;
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
@@ -67,8 +72,8 @@ pub struct Cluster {
     pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
-    /// Templates of `spec.kafka.template`.
-    pub templates: Templates,
+    /// `spec.kafka.template`.
+    pub templates: KafkaClusterTemplate,
     /// Whether `strimzi.io/skip-broker-scaledown-check` is set.
     pub skip_scale_down_check: bool,
 }
@@ -114,12 +119,12 @@ pub struct Pool {
     pub jbod: bool,
     /// The storage as JSON, as remembered in the annotation of the pod set.
     pub storage_json: String,
-    /// `resources` of the Kafka container as JSON.
-    pub resources: Option<Value>,
+    /// `resources` of the Kafka container.
+    pub resources: Option<ResourceRequirements>,
     /// Options of the JVM.
     pub jvm: JvmOptions,
-    /// Templates: the pool's over those of the Kafka resource, key by key.
-    pub templates: Templates,
+    /// Templates: the pool's over those of the Kafka resource, section by section.
+    pub templates: KafkaClusterTemplate,
     /// Warnings about the pool, for its status.
     pub warnings: Vec<Warning>,
 }
@@ -169,8 +174,8 @@ pub struct Listener {
     pub tls: bool,
     /// How clients prove who they are.
     pub authentication: ListenerAuthentication,
-    /// Who may connect, as NetworkPolicy peers; `None`: everybody.
-    pub peers: Option<Vec<Value>>,
+    /// Who may connect; `None`: everybody.
+    pub peers: Option<Vec<NetworkPolicyPeer>>,
     /// Whether the advertised host name carries the DNS domain.
     pub use_service_dns_domain: bool,
     /// Further DNS names and addresses of the bootstrap, for the certificates.
@@ -261,21 +266,6 @@ pub enum Rack {
     EnvironmentVariable(String),
 }
 
-/// Timing of a probe; seconds and counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Probe {
-    /// Seconds before the first.
-    pub initial_delay: i32,
-    /// Seconds until one counts as failed.
-    pub timeout: i32,
-    /// Seconds between two.
-    pub period: i32,
-    /// Failures in a row that count.
-    pub failures: i32,
-    /// Successes in a row that count.
-    pub successes: i32,
-}
-
 /// Loggers and levels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Logging {
@@ -325,7 +315,7 @@ pub struct EntityOperator {
     /// Prefix of the Secrets of users.
     pub secret_prefix: String,
     /// Templates of the entity operator.
-    pub templates: Templates,
+    pub templates: EntityOperatorTemplate,
 }
 
 /// One of the two containers.
@@ -337,8 +327,8 @@ pub struct EntityContainer {
     pub watched_namespace: String,
     /// Milliseconds between two full passes; `None`: its default.
     pub reconciliation_interval_ms: Option<i64>,
-    /// `resources` as JSON.
-    pub resources: Option<Value>,
+    /// CPU and memory.
+    pub resources: Option<ResourceRequirements>,
     /// Liveness probe.
     pub liveness: Probe,
     /// Readiness probe.
@@ -347,26 +337,6 @@ pub struct EntityContainer {
     pub startup: Option<Probe>,
     /// Loggers and levels.
     pub logging: Logging,
-}
-
-/// The `template` section as JSON, by key (`pod`, `kafkaContainer`, `bootstrapService`, …).
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Templates(pub Map<String, Value>);
-
-impl Templates {
-    /// The template under the key, `null` when there is none.
-    pub fn get(&self, key: &str) -> &Value {
-        self.0.get(key).unwrap_or(&Value::Null)
-    }
-
-    /// The templates of `self` with whole keys replaced by those of `over`.
-    pub fn overlaid(&self, over: &Self) -> Self {
-        let mut merged = self.0.clone();
-        for (key, value) in &over.0 {
-            merged.insert(key.clone(), value.clone());
-        }
-        Self(merged)
-    }
 }
 
 /// A node of a pool.
@@ -379,6 +349,16 @@ pub struct Node<'a> {
 }
 
 impl Cluster {
+    /// The Kafka resource, as what its objects belong to.
+    pub fn owner(&self) -> Owner {
+        Owner::new::<Kafka>(&self.name, &self.namespace, &self.uid, &self.labels)
+    }
+
+    /// A pool, as what its objects belong to.
+    pub fn owner_of_pool(&self, pool: &Pool) -> Owner {
+        Owner::new::<KafkaNodePool>(&pool.name, &self.namespace, &pool.uid, &pool.labels)
+    }
+
     /// All nodes in the order of the pools and ids.
     pub fn nodes(&self) -> Vec<Node<'_>> {
         let mut nodes = Vec::new();

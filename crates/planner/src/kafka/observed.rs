@@ -18,6 +18,7 @@ use objects::ObjectId;
 use pki::Material;
 
 use super::config::live::memory::OptionMemory;
+use crate::workload::Defaults;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -171,6 +172,17 @@ pub const MAX_NODES_DEFAULT: usize = 300;
 
 /// Default of `KASTELLAN_MAX_WISHED_IDS`.
 pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
+
+impl PlanSettings {
+    /// What holds for the pods of every kind.
+    pub fn pod_defaults(&self) -> Defaults<'_> {
+        Defaults {
+            image_pull_policy: self.image_pull_policy.as_deref(),
+            image_pull_secrets: &self.image_pull_secrets,
+            environment: &self.shared_environment,
+        }
+    }
+}
 
 impl Default for PlanSettings {
     fn default() -> Self {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -225,7 +226,7 @@ fn complete(
     let mut classes = BTreeSet::new();
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes));
+            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes).build());
         }
         plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
@@ -260,9 +261,9 @@ fn complete(
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
         sets.push(pods);
     }
-    let mut desired: BTreeMap<&str, &Value> = BTreeMap::new();
+    let mut desired: BTreeMap<&str, &Pod> = BTreeMap::new();
     for pod in sets.iter().flatten() {
-        desired.extend(pod["metadata"]["name"].as_str().map(|name| (name, pod)));
+        desired.extend(pod.metadata.name.as_deref().map(|name| (name, pod)));
     }
     plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
@@ -341,7 +342,7 @@ fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
 fn restart_of(
     cluster: &Cluster,
     node: Node<'_>,
-    desired: &Value,
+    desired: &Pod,
     options: &[String],
     observed: &Observed,
 ) -> Option<Restart> {

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, Volume};
-use serde_json::Value;
 
 use super::cluster::Pool;
 use super::observed::Observed;
@@ -192,20 +191,23 @@ fn was_ready(pod: &Pod) -> bool {
 
 /// Whether a restart destroys records of a pod: one of the volumes with Kafka's logs ends with the pod, or the pod that takes
 /// its place does not have it. `desired` is the pod as it stands in the pod set.
-pub fn loses_storage(live: &Pod, desired: &Value) -> bool {
+pub fn loses_storage(live: &Pod, desired: &Pod) -> bool {
     let Some(spec) = &live.spec else { return false };
+    let wanted = desired.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
     let kafka = spec.containers.iter().filter(|container| container.name == KAFKA_CONTAINER);
     let mounts = kafka.flat_map(|container| container.volume_mounts.iter().flatten());
     let of_data = mounts.filter(|mount| Pool::is_data_mount(&mount.mount_path)).map(|mount| &mount.name);
     let kept = |volume: &Volume| {
-        let Some(claim) = &volume.persistent_volume_claim else { return false };
-        let mut wanted = desired["spec"]["volumes"].as_array().into_iter().flatten();
-        wanted.any(|volume| {
-            volume["persistentVolumeClaim"]["claimName"].as_str() == Some(claim.claim_name.as_str())
-        })
+        let claim = claim_of(volume);
+        claim.is_some() && wanted.iter().any(|volume| claim_of(volume) == claim)
     };
     let mut volumes = of_data.filter_map(|name| spec.volumes.iter().flatten().find(|one| one.name == *name));
     volumes.any(|volume| !kept(volume))
+}
+
+/// The claim that a volume is made of.
+fn claim_of(volume: &Volume) -> Option<&str> {
+    Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str())
 }
 
 /// Why a pod is not ready, as the scheduler, the kubelet and the containers themselves tell it. A container's own words are

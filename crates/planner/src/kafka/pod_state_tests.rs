@@ -1,6 +1,6 @@
 //! What pods say about a restart.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -60,9 +60,9 @@ fn a_restart_destroys_what_ends_with_the_pod_and_what_the_next_pod_lacks() {
     let claim = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-1-c-p-0"}});
     let ephemeral = json!({"name": "data-1", "emptyDir": {}});
     let other = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-2-c-p-0"}});
-    assert!(!loses_storage(&pod(&claim), &spec(&claim)));
-    assert!(loses_storage(&pod(&ephemeral), &spec(&ephemeral)));
-    assert!(loses_storage(&pod(&claim), &spec(&other)));
+    assert!(!loses_storage(&pod(&claim), &pod(&claim)));
+    assert!(loses_storage(&pod(&ephemeral), &pod(&ephemeral)));
+    assert!(loses_storage(&pod(&claim), &pod(&other)));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use api::annotations;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use serde_json::Value;
 
 use super::certificates::TRUST_HASH;
 use super::cluster::{Cluster, Node};
@@ -55,15 +54,14 @@ pub fn of_pod(
     cluster: &Cluster,
     node: Node<'_>,
     live: &Pod,
-    desired: &Value,
+    desired: &Pod,
     observed: &Observed,
 ) -> Option<Restart> {
     let mut reasons = BTreeSet::new();
     let mut notes = Vec::new();
-    let carried = live.metadata.annotations.as_ref();
+    let annotation_of = |pod: &Pod, key: &str| pod.metadata.annotations.as_ref()?.get(key).cloned();
     for (annotation, reason, note) in STARTED_WITH {
-        let wanted = desired["metadata"]["annotations"][*annotation].as_str();
-        if carried.and_then(|all| all.get(*annotation)).map(String::as_str) != wanted {
+        if annotation_of(live, annotation) != annotation_of(desired, annotation) {
             reasons.insert(*reason);
             notes.push((*note).to_owned());
         }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use api::conditions::reasons;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::cluster::{Cluster, Node, Warning};
 use super::config::server::quorum_fetch_timeout_ms;
@@ -94,7 +94,7 @@ impl Outcome {
 pub fn decide(
     cluster: &Cluster,
     restarts: &[Restart],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
 ) -> Outcome {
@@ -138,7 +138,7 @@ pub fn decide(
 fn step(
     decision: Decision,
     nodes: &[RollNode],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
     outcome: &mut Outcome,
@@ -190,7 +190,7 @@ enum Refusal {
 }
 
 /// Whether the API server would take the pod that is to take the place of this one: a pod that cannot come back is not deleted.
-fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) -> Result<(), Refusal> {
+fn admitted(pod: &str, desired: &BTreeMap<&str, &Pod>, observed: &Observed) -> Result<(), Refusal> {
     match observed.admissions.get(pod) {
         Some(Admission::Accepted | Admission::Unknown(_)) => return Ok(()),
         Some(Admission::Refused(why)) => {
@@ -201,7 +201,7 @@ fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) ->
         None => {}
     }
     let Some(object) = desired.get(pod) else { return Ok(()) };
-    let need = Need::Admission { pod: pod.to_owned(), object: (*object).clone() };
+    let need = Need::Admission { pod: pod.to_owned(), object: objects::json(object) };
     match observed.silence(&need) {
         None => Err(Refusal::Unasked(need)),
         Some(silence) => Err(Refusal::Silent(format!(
@@ -215,7 +215,7 @@ fn admitted(pod: &str, desired: &BTreeMap<&str, &Value>, observed: &Observed) ->
 fn nodes(
     cluster: &Cluster,
     restarts: &[Restart],
-    desired: &BTreeMap<&str, &Value>,
+    desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
 ) -> Vec<RollNode> {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use api::StrimziPodSet;
 use api::strimzi_pod_set::StrimziPodSetStatus;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::ResourceExt;
-use serde_json::{Value, json};
+use objects::{Owner, json};
+use serde_json::Value;
 
 /// What a pass over a pod set wants done.
 #[derive(Debug, Default, PartialEq)]
@@ -25,15 +27,8 @@ pub struct Plan {
 }
 
 /// The owner reference of every pod of a set.
-pub fn owner_reference(set: &StrimziPodSet) -> Value {
-    json!({
-        "apiVersion": "core.strimzi.io/v1",
-        "kind": "StrimziPodSet",
-        "name": set.name_any(),
-        "uid": set.uid().unwrap_or_default(),
-        "controller": true,
-        "blockOwnerDeletion": false,
-    })
+pub fn owner_reference(set: &StrimziPodSet) -> OwnerReference {
+    OwnerReference { controller: Some(true), block_owner_deletion: Some(false), ..Owner::of(set).reference() }
 }
 
 /// Plans one set. `pods` are all pods of the namespace that match the selector of the set, or that the set owns.
@@ -86,7 +81,7 @@ fn complete(set: &StrimziPodSet, desired: &Value) -> Value {
     let mut pod = desired.clone();
     if let Some(metadata) = pod.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("namespace".to_owned(), set.namespace().unwrap_or_default().into());
-        metadata.insert("ownerReferences".to_owned(), json!([owner_reference(set)]));
+        metadata.insert("ownerReferences".to_owned(), json(&[owner_reference(set)]));
     }
     pod
 }
@@ -123,6 +118,8 @@ pub fn is_ready(pod: &Pod) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn set(names: &[&str]) -> StrimziPodSet {

@@ -285,12 +285,12 @@ impl World {
                 continue;
             }
             let map = &self.observed.config_maps[name];
-            let file = api::properties::parse(&map.data.as_ref().unwrap()["server.config"]);
+            let file = api::properties::parse(&map.data.as_ref().unwrap()["server.config"]).unwrap();
             let options = &model::of("4.3.1").options;
             let live = options.iter().filter(|(_, option)| option.scope == Scope::ClusterWide);
             let mut told: BTreeMap<String, ConfigView> = live
                 .map(|(option, known)| {
-                    let in_file = file.get(option).cloned();
+                    let in_file = file.get(option).map(str::to_owned);
                     let value = in_file.clone().or_else(|| known.default.clone());
                     (option.clone(), ConfigView { value, in_file, ..ConfigView::default() })
                 })

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    apply::{Done, Item, Latest, Next, Reach, Report},
+    batch::{Done, Item, Latest, Next, Reach, Report},
+    message::Message,
     plan::{self, Intent},
     vanished::{self, Found, Vanished},
 };
 
-use super::{Controller, Message};
+use super::Controller;
 
 /// Between two attempts to remove throttle rates.
 const RATES_INTERVAL: Duration = Duration::from_mins(1);

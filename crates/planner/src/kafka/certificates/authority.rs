@@ -13,7 +13,7 @@ use crate::kafka::cluster::{CaSettings, Cluster};
 use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::Problem;
-use objects::{DesiredObject, Precondition};
+use objects::{DesiredObject, Pairs, Precondition};
 
 /// On the Secret with the certificates: thumbprints of those that its PKCS #12 store holds.
 const STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
@@ -266,38 +266,38 @@ impl Authority {
             certificates.insert(names::keys::CA_PASSWORD.to_owned(), password.clone().into_bytes());
         }
         let keys = Data::from([(names::keys::CA_KEY.to_owned(), self.key.0.clone().into_bytes())]);
-        let cert_generation = (annotations::CA_CERT_GENERATION, self.cert_generation);
-        let key_generation = (annotations::CA_KEY_GENERATION, self.key_generation);
-        let mut key_object = secret::authority(
-            cluster,
-            settings,
-            &key_name,
-            &keys,
-            key_generation,
-            self.key_precondition.clone(),
-        );
-        let mut cert_object = secret::authority(
-            cluster,
-            settings,
-            &cert_name,
-            &certificates,
-            cert_generation,
-            self.cert_precondition.clone(),
-        );
+        let secret = |name: &str, data: &Data, annotated: Pairs, precondition: &Precondition| {
+            secret::authority(cluster, settings, name, data, annotated, precondition.clone())
+        };
+        vec![
+            secret(&key_name, &keys, self.key_annotations(), &self.key_precondition),
+            secret(&cert_name, &certificates, self.cert_annotations(), &self.cert_precondition),
+        ]
+    }
+
+    fn key_annotations(&self) -> Pairs {
+        let mut all =
+            Pairs::from([(annotations::CA_KEY_GENERATION.to_owned(), self.key_generation.to_string())]);
         // The annotation belongs to the user: it cannot be taken away by not applying it, only overwritten.
-        if self.clear_force_renew {
-            cert_object.object["metadata"]["annotations"][annotations::FORCE_RENEW] = "false".into();
-        }
         if self.clear_force_replace {
-            key_object.object["metadata"]["annotations"][annotations::FORCE_REPLACE] = "false".into();
+            all.insert(annotations::FORCE_REPLACE.to_owned(), "false".to_owned());
+        }
+        all
+    }
+
+    fn cert_annotations(&self) -> Pairs {
+        let mut all =
+            Pairs::from([(annotations::CA_CERT_GENERATION.to_owned(), self.cert_generation.to_string())]);
+        // As with the key.
+        if self.clear_force_renew {
+            all.insert(annotations::FORCE_RENEW.to_owned(), "false".to_owned());
         }
         if self.store.is_some() {
-            cert_object.object["metadata"]["annotations"][STORE_HOLDS] = self.store_holds().into();
+            all.insert(STORE_HOLDS.to_owned(), self.store_holds());
         }
         if let Some(thumbprint) = &self.trusted_by_all {
-            cert_object.object["metadata"]["annotations"][annotations::TRUSTED_BY_ALL_PODS] =
-                thumbprint.as_str().into();
+            all.insert(annotations::TRUSTED_BY_ALL_PODS.to_owned(), thumbprint.clone());
         }
-        vec![key_object, cert_object]
+        all
     }
 }

@@ -1,43 +1,50 @@
 //! The claims of a node's persistent volumes.
 
 use api::{annotations, names};
-use serde_json::json;
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use objects::Object;
 
-use super::meta::{Object, Owner, pool_labels};
+use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Node, VolumeKind};
-use objects::DesiredObject;
+
+/// The request of a claim that says how large it is.
+pub const STORAGE: &str = "storage";
 
 /// One claim for each persistent volume of the node. It goes with the pool only when the user said so.
-pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<DesiredObject> {
+pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolumeClaim>> {
     let pod = cluster.pod_name(node);
+    let owner = cluster.owner_of_pool(node.pool);
+    let template = node.pool.templates.persistent_volume_claim.as_ref();
     let mut claims = Vec::new();
     for volume in &node.pool.volumes {
         let VolumeKind::Claim { size, class, selector, delete_claim, attributes_class } = &volume.kind else {
             continue;
         };
-        let mut spec = json!({
-            "accessModes": ["ReadWriteOnce"],
-            "volumeMode": "Filesystem",
-            "resources": {"requests": {"storage": size}},
-        });
-        if let Some(class) = class {
-            spec["storageClassName"] = json!(class);
-        }
-        if !selector.is_empty() {
-            spec["selector"] = json!({"matchLabels": selector});
-        }
-        if let Some(class) = attributes_class {
-            spec["volumeAttributesClassName"] = json!(class);
-        }
+        let match_labels = Some(selector.clone()).filter(|selector| !selector.is_empty());
+        let spec = PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            volume_mode: Some("Filesystem".to_owned()),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some([(STORAGE.to_owned(), Quantity(size.clone()))].into()),
+                ..VolumeResourceRequirements::default()
+            }),
+            storage_class_name: class.clone(),
+            selector: match_labels
+                .map(|labels| LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }),
+            volume_attributes_class_name: attributes_class.clone(),
+            ..PersistentVolumeClaimSpec::default()
+        };
+        let body = PersistentVolumeClaim { spec: Some(spec), ..PersistentVolumeClaim::default() };
         let name = names::persistent_volume_claim(volume.id, &pod);
-        let owner = if *delete_claim { Owner::Pool(node.pool) } else { Owner::Nobody };
-        let claim =
-            Object::new(cluster, "v1", "PersistentVolumeClaim", name, pool_labels(cluster, node.pool))
-                .owner(owner)
-                .annotation(annotations::DELETE_CLAIM, delete_claim.to_string())
-                .template(node.pool.templates.get("persistentVolumeClaim"))
-                .set("spec", spec);
-        claims.push(claim.build());
+        let claim = Object::new(&owner, name, pool_labels(cluster, node.pool), body)
+            .stays(!delete_claim)
+            .annotation(annotations::DELETE_CLAIM, delete_claim.to_string())
+            .template(template.and_then(|template| template.metadata.as_ref()));
+        claims.push(claim);
     }
     claims
 }

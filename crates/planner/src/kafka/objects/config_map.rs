@@ -3,36 +3,36 @@
 use std::collections::BTreeSet;
 
 use api::{annotations, labels, names};
-use serde_json::json;
+use k8s_openapi::api::core::v1::ConfigMap;
+use objects::{DesiredObject, Object, Pairs};
 
-use super::meta::{Object, Owner, component_labels, pool_labels};
+use super::meta::{component_labels, pool_labels};
 use super::pod_set::DIRECTORY_IDS;
 use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::config::{agent, logging, server};
-use objects::DesiredObject;
 
 /// The ConfigMap of a node, named like its pod. `taken_out` are options that have not left Kafka yet.
 pub fn node(cluster: &Cluster, node: Node<'_>, taken_out: &BTreeSet<String>) -> DesiredObject {
     let pod = cluster.pod_name(node);
-    let data = json!({
-        names::keys::SERVER_CONFIG: server::generate(cluster, node),
-        names::keys::AGENT_CONFIG: agent::generate(cluster, node),
-        names::keys::LOG4J2_PROPERTIES: logging::kafka(&cluster.logging),
-        names::keys::CLUSTER_ID: cluster.cluster_id.clone().unwrap_or_default(),
-        names::keys::METADATA_VERSION: cluster.metadata_version,
-    });
-    let mut object = Object::new(cluster, "v1", "ConfigMap", pod.clone(), pool_labels(cluster, node.pool))
-        .owner(Owner::Pool(node.pool))
-        .label(labels::POD_NAME, pod)
-        .annotation(annotations::KAFKA_VERSION, &cluster.version.version);
-    if let Quorum::Dynamic { directory_ids, .. } = &cluster.quorum {
-        object = object.annotation(DIRECTORY_IDS, json!(directory_ids).to_string());
-    }
-    if let Some(names) = taken_out::annotation(taken_out) {
-        object = object.annotation(annotations::OPTIONS_TAKEN_OUT, names);
-    }
-    object.set("data", data).build()
+    let data = [
+        (names::keys::SERVER_CONFIG, server::generate(cluster, node)),
+        (names::keys::AGENT_CONFIG, agent::generate(cluster, node)),
+        (names::keys::LOG4J2_PROPERTIES, logging::kafka(&cluster.logging)),
+        (names::keys::CLUSTER_ID, cluster.cluster_id.clone().unwrap_or_default()),
+        (names::keys::METADATA_VERSION, cluster.metadata_version.clone()),
+    ];
+    let directory_ids = match &cluster.quorum {
+        Quorum::Dynamic { directory_ids, .. } => Some(objects::json(directory_ids).to_string()),
+        Quorum::Static => None,
+    };
+    let owner = cluster.owner_of_pool(node.pool);
+    Object::new(&owner, &pod, pool_labels(cluster, node.pool), with(data))
+        .label(labels::POD_NAME, &pod)
+        .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
+        .maybe_annotation(DIRECTORY_IDS, directory_ids)
+        .maybe_annotation(annotations::OPTIONS_TAKEN_OUT, taken_out::annotation(taken_out))
+        .build()
 }
 
 /// Logging of the topic operator.
@@ -49,14 +49,12 @@ pub fn user_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredO
     entity(cluster, names::entity_operator::user_operator_config_map(&cluster.name), labels, container)
 }
 
-fn entity(
-    cluster: &Cluster,
-    name: String,
-    labels: super::meta::Pairs,
-    container: &EntityContainer,
-) -> DesiredObject {
+fn entity(cluster: &Cluster, name: String, labels: Pairs, container: &EntityContainer) -> DesiredObject {
     let text = logging::entity_operator(&container.logging);
-    Object::new(cluster, "v1", "ConfigMap", name, labels)
-        .set("data", json!({names::keys::LOG4J2_PROPERTIES: text}))
-        .build()
+    Object::new(&cluster.owner(), name, labels, with([(names::keys::LOG4J2_PROPERTIES, text)])).build()
+}
+
+fn with<const N: usize>(data: [(&str, String); N]) -> ConfigMap {
+    let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    ConfigMap { data: Some(data), ..ConfigMap::default() }
 }

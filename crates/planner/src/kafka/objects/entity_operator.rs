@@ -1,24 +1,33 @@
 //! The Deployment with the topic operator and the user operator.
 
-use std::collections::BTreeMap;
-
+use api::common::pod_template::{ContainerTemplate, PodTemplate};
+use api::common::template::DeploymentStrategy;
 use api::env::{self, topic_operator as topic_env, user_operator as user_env};
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::apps::v1::Deployment;
-use serde_json::{Map, Value, json};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume, VolumeMount};
+use objects::{DesiredObject, Pairs};
 
-use super::meta::{Object, Pairs, add_labels, component_labels, merge_metadata, own_component_labels};
 use crate::fingerprint;
 use crate::kafka::cluster::{
-    Authorization, Cluster, EntityContainer, EntityOperator, Probe, REPLICATION_PORT,
+    Authorization, Cluster, EntityContainer, EntityOperator, Logging, REPLICATION_PORT,
 };
 use crate::kafka::observed::PlanSettings;
-use crate::workload;
 use crate::workload::templates::Taken;
-use objects::DesiredObject;
+use crate::workload::{container, deployment, pod, volume};
 
 /// The user the containers run as; the images are made from nothing, so any will do.
 const USER: i64 = 1001;
+/// Seconds the operators get to stop, unless the template says otherwise.
+const GRACE_SECONDS: i64 = 30;
+/// `/tmp` of the topic operator.
+const TOPIC_TMP: &str = "strimzi-to-tmp";
+/// `/tmp` of the user operator.
+const USER_TMP: &str = "strimzi-uo-tmp";
+/// The logging of the topic operator.
+const TOPIC_CONFIG: &str = "entity-topic-operator-metrics-and-logging";
+/// The logging of the user operator.
+const USER_CONFIG: &str = "entity-user-operator-metrics-and-logging";
 
 /// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `live` is the Deployment that
 /// is there.
@@ -30,90 +39,81 @@ pub fn deployment(
     live: Option<&Deployment>,
 ) -> DesiredObject {
     let name = names::entity_operator::deployment(&cluster.name);
-    let all = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    let selector = labels::selector(&all);
-    let template = entity.templates.get("pod");
-    let mut own_labels = own_component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    let mut pod_annotations = started_with.clone();
-    merge_metadata(template, &mut own_labels, &mut pod_annotations);
-    add_labels(&mut own_labels, &settings.custom_entity_operator_labels);
-    let mut pod_labels = all.clone();
-    pod_labels.extend(own_labels.clone());
-
+    let template = entity.templates.pod.as_ref();
     let mut containers = Vec::new();
-    for (section, mut container) in containers_of(cluster, entity, settings) {
-        workload::apply_container_template(&mut container, entity.templates.get(section));
+    for section in sections(cluster, entity, settings) {
+        let mut container = section.container;
+        container::apply_template(&mut container, section.template);
         containers.push(container);
     }
-    let volumes = volumes_of(cluster, entity, template);
-    let mut spec = Map::new();
-    spec.insert("serviceAccountName".to_owned(), json!(name));
-    spec.insert("automountServiceAccountToken".to_owned(), json!(false));
-    spec.insert("terminationGracePeriodSeconds".to_owned(), json!(30));
-    spec.insert("securityContext".to_owned(), workload::pod_security(USER, None));
-    if !settings.image_pull_secrets.is_empty() {
-        let secrets: Vec<Value> =
-            settings.image_pull_secrets.iter().map(|name| json!({"name": name})).collect();
-        spec.insert("imagePullSecrets".to_owned(), Value::Array(secrets));
-    }
-    spec.insert("containers".to_owned(), Value::Array(containers));
-    spec.insert("volumes".to_owned(), Value::Array(volumes));
-    workload::apply_pod_template(&mut spec, template, &[]);
-
-    let deployment = Object::new(cluster, "apps/v1", "Deployment", name, all)
-        .template(entity.templates.get("deployment"))
-        .set(
-            "spec",
-            json!({
-                "replicas": 1,
-                // Two of them at a time would undo each other's work.
-                "strategy": {"type": "Recreate"},
-                "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": pod_labels, "annotations": pod_annotations}, "spec": spec},
-            }),
-        )
-        .build();
-    workload::keep_inherited_labels(deployment, &own_labels, live)
+    let mut spec = PodSpec {
+        service_account_name: Some(name.clone()),
+        automount_service_account_token: Some(false),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(pod::security(USER, None)),
+        image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
+        containers,
+        volumes: Some(volumes_of(cluster, entity, template)),
+        ..PodSpec::default()
+    };
+    pod::apply_template(&mut spec, template, &[]);
+    deployment::deployment(deployment::Parts {
+        owner: &cluster.owner(),
+        name: &name,
+        component_type: labels::component::ENTITY_OPERATOR,
+        // Two of them at a time would undo each other's work.
+        strategy: DeploymentStrategy::Recreate,
+        template: entity.templates.deployment.as_ref().and_then(|template| template.metadata.as_ref()),
+        pod_template: template,
+        custom_labels: &settings.custom_entity_operator_labels,
+        started_with: started_with.clone(),
+        pod: spec,
+        live,
+    })
 }
 
 /// What the pod has whatever the templates say.
 pub fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
-    let mut taken =
-        Taken { volumes: workload::names_in(&volumes_of(cluster, entity, &Value::Null)), ..Taken::default() };
-    for (section, container) in containers_of(cluster, entity, settings) {
-        let variables = container["env"].as_array().map(|all| workload::names_in(all));
-        taken.variables.insert(section, variables.unwrap_or_default());
+    let mut taken = Taken { volumes: volume::names(&volumes_of(cluster, entity, None)), ..Taken::default() };
+    for section in sections(cluster, entity, settings) {
+        taken.variables.insert(section.name, container::variable_names(&section.container));
     }
     taken
 }
 
-/// The containers without their templates, by the sections of these.
-fn containers_of(
-    cluster: &Cluster,
-    entity: &EntityOperator,
-    settings: &PlanSettings,
-) -> Vec<(&'static str, Value)> {
-    let mut containers = Vec::new();
-    if let Some(topic) = &entity.topic {
-        containers.push(("topicOperatorContainer", topic_operator(cluster, topic, settings)));
-    }
-    if let Some(user) = &entity.user {
-        containers.push(("userOperatorContainer", user_operator(cluster, user, entity, settings)));
-    }
-    containers
+/// A container with the template that it does not have yet.
+struct Section<'a> {
+    /// Name of the template.
+    name: &'static str,
+    container: Container,
+    template: Option<&'a ContainerTemplate>,
 }
 
-fn volumes_of(cluster: &Cluster, entity: &EntityOperator, template: &Value) -> Vec<Value> {
-    let mut volumes = vec![workload::token_volume()];
+fn sections<'a>(cluster: &Cluster, entity: &'a EntityOperator, settings: &PlanSettings) -> Vec<Section<'a>> {
+    let topic = entity.topic.as_ref().map(|topic| Section {
+        name: "topicOperatorContainer",
+        container: topic_operator(cluster, topic, settings),
+        template: entity.templates.topic_operator_container.as_ref(),
+    });
+    let user = entity.user.as_ref().map(|user| Section {
+        name: "userOperatorContainer",
+        container: user_operator(cluster, user, entity, settings),
+        template: entity.templates.user_operator_container.as_ref(),
+    });
+    topic.into_iter().chain(user).collect()
+}
+
+fn volumes_of(cluster: &Cluster, entity: &EntityOperator, template: Option<&PodTemplate>) -> Vec<Volume> {
+    let mut volumes = vec![volume::token()];
     if entity.topic.is_some() {
-        volumes.push(workload::tmp_volume("strimzi-to-tmp", template));
+        volumes.push(volume::tmp(TOPIC_TMP, template));
         let config = names::entity_operator::topic_operator_config_map(&cluster.name);
-        volumes.push(config_volume("entity-topic-operator-metrics-and-logging", &config));
+        volumes.push(volume::config_map(TOPIC_CONFIG, &config));
     }
     if entity.user.is_some() {
         let config = names::entity_operator::user_operator_config_map(&cluster.name);
-        volumes.push(config_volume("entity-user-operator-metrics-and-logging", &config));
-        volumes.push(workload::tmp_volume("strimzi-uo-tmp", template));
+        volumes.push(volume::config_map(USER_CONFIG, &config));
+        volumes.push(volume::tmp(USER_TMP, template));
     }
     volumes
 }
@@ -131,15 +131,11 @@ pub fn started_with(certificates: &[&str], cert_generation: i64, key_generation:
     ])
 }
 
-fn config_volume(name: &str, config_map: &str) -> Value {
-    json!({"name": name, "configMap": {"name": config_map, "defaultMode": 420}})
-}
-
 fn bootstrap(cluster: &Cluster) -> String {
     format!("{}:{REPLICATION_PORT}", names::bootstrap_service(&cluster.name))
 }
 
-fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &PlanSettings) -> Value {
+fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &PlanSettings) -> Container {
     let mut variables = vec![
         (topic_env::RESOURCE_LABELS, format!("{}={}", labels::CLUSTER, cluster.name)),
         (env::KAFKA_BOOTSTRAP_SERVERS, bootstrap(cluster)),
@@ -152,23 +148,13 @@ fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &Pla
         (topic_env::TLS_CERT_NAME, names::keys::ENTITY_OPERATOR_CRT.to_owned()),
     ];
     common_variables(container, settings, &mut variables);
-    let mounts = json!([
-        workload::token_mount(),
-        {"name": "strimzi-to-tmp", "mountPath": "/tmp"},
-        {"name": "entity-topic-operator-metrics-and-logging", "mountPath": "/opt/topic-operator/custom-config/"},
-    ]);
-    let mut finished = operator(
-        "topic-operator",
-        container,
-        &variables,
-        &mounts,
-        (ports::TOPIC_OPERATOR_HTTP_NAME, ports::TOPIC_OPERATOR_HTTP),
-        settings,
-    );
-    if let Some(startup) = container.startup {
-        finished["startupProbe"] = probe("/healthy", ports::TOPIC_OPERATOR_HTTP_NAME, startup);
-    }
-    finished
+    let mounts = vec![
+        volume::token_mount(),
+        volume::mount(TOPIC_TMP, "/tmp"),
+        volume::mount(TOPIC_CONFIG, "/opt/topic-operator/custom-config/"),
+    ];
+    let port = (ports::TOPIC_OPERATOR_HTTP_NAME, ports::TOPIC_OPERATOR_HTTP);
+    operator("topic-operator", container, variables, mounts, port, settings)
 }
 
 fn user_operator(
@@ -176,7 +162,7 @@ fn user_operator(
     container: &EntityContainer,
     entity: &EntityOperator,
     settings: &PlanSettings,
-) -> Value {
+) -> Container {
     let supports_acls = match &cluster.authorization {
         Authorization::None => false,
         Authorization::Simple { .. } => true,
@@ -201,19 +187,13 @@ fn user_operator(
         variables.push((user_env::MAINTENANCE_TIME_WINDOWS, cluster.maintenance_expressions.join(";")));
     }
     common_variables(container, settings, &mut variables);
-    let mounts = json!([
-        workload::token_mount(),
-        {"name": "strimzi-uo-tmp", "mountPath": "/tmp"},
-        {"name": "entity-user-operator-metrics-and-logging", "mountPath": "/opt/user-operator/custom-config/"},
-    ]);
-    operator(
-        "user-operator",
-        container,
-        &variables,
-        &mounts,
-        (ports::USER_OPERATOR_HTTP_NAME, ports::USER_OPERATOR_HTTP),
-        settings,
-    )
+    let mounts = vec![
+        volume::token_mount(),
+        volume::mount(USER_TMP, "/tmp"),
+        volume::mount(USER_CONFIG, "/opt/user-operator/custom-config/"),
+    ];
+    let port = (ports::USER_OPERATOR_HTTP_NAME, ports::USER_OPERATOR_HTTP);
+    operator("user-operator", container, variables, mounts, port, settings)
 }
 
 fn common_variables(
@@ -235,8 +215,8 @@ fn common_variables(
 /// The level of the root logger, for the operators' own environment; other loggers do not exist there.
 fn log_level(container: &EntityContainer) -> Option<String> {
     match &container.logging {
-        crate::kafka::cluster::Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
-        crate::kafka::cluster::Logging::External(text) => text
+        Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
+        Logging::External(text) => text
             .lines()
             .filter_map(|line| line.split_once('='))
             .find(|(key, _)| key.trim() == "rootLogger.level")
@@ -246,46 +226,26 @@ fn log_level(container: &EntityContainer) -> Option<String> {
 
 fn operator(
     name: &str,
-    container: &EntityContainer,
-    variables: &[(&str, String)],
-    mounts: &Value,
+    wanted: &EntityContainer,
+    variables: Vec<(&str, String)>,
+    mounts: Vec<VolumeMount>,
     port: (&str, i32),
     settings: &PlanSettings,
-) -> Value {
-    let environment: Vec<Value> =
-        variables.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-    let mut finished = json!({
-        "name": name,
-        "image": container.image,
-        "command": [format!("/{name}")],
-        "env": environment,
-        "ports": [{"name": port.0, "containerPort": port.1, "protocol": "TCP"}],
-        "livenessProbe": probe("/healthy", port.0, container.liveness),
-        "readinessProbe": probe("/ready", port.0, container.readiness),
-        "volumeMounts": mounts,
-        "securityContext": workload::container_security(),
-    });
-    if let Some(resources) = &container.resources {
-        finished["resources"] = resources.clone();
-    }
-    if let Some(policy) = &settings.image_pull_policy {
-        finished["imagePullPolicy"] = json!(policy);
-    }
-    let mut shared = BTreeMap::new();
-    for (key, value) in &settings.shared_environment {
-        shared.insert(key.clone(), value.clone());
-    }
-    workload::add_environment(&mut finished, &shared);
-    finished
-}
-
-fn probe(path: &str, port: &str, timing: Probe) -> Value {
-    json!({
-        "httpGet": {"path": path, "port": port, "scheme": "HTTP"},
-        "initialDelaySeconds": timing.initial_delay,
-        "timeoutSeconds": timing.timeout,
-        "periodSeconds": timing.period,
-        "failureThreshold": timing.failures,
-        "successThreshold": timing.successes,
-    })
+) -> Container {
+    let environment: Vec<EnvVar> =
+        variables.into_iter().map(|(name, value)| container::variable(name, value)).collect();
+    let operator = Container {
+        name: name.to_owned(),
+        image: Some(wanted.image.clone()),
+        command: Some(vec![format!("/{name}")]),
+        env: Some(environment),
+        ports: Some(vec![container::port(port.0, port.1)]),
+        startup_probe: wanted.startup.map(|timing| timing.http("/healthy", port.0)),
+        liveness_probe: Some(wanted.liveness.http("/healthy", port.0)),
+        readiness_probe: Some(wanted.readiness.http("/ready", port.0)),
+        volume_mounts: Some(mounts),
+        security_context: Some(container::security()),
+        ..Container::default()
+    };
+    container::completed(operator, wanted.resources.as_ref(), &settings.pod_defaults())
 }

@@ -1,18 +1,22 @@
 //! Who may connect to the pods of Kafka and of the entity operator.
 
 use api::{labels, names, ports};
-use serde_json::{Value, json};
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use objects::{DesiredObject, Object, Pairs};
 
-use super::meta::{Object, component_labels, kafka_labels, kafka_selector};
+use super::meta::{component_labels, kafka_labels, kafka_selector};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::observed::PlanSettings;
-use objects::DesiredObject;
 
 /// The policy of the Kafka pods.
 pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
-    let kafka = json!({"podSelector": {"matchLabels": kafka_selector(cluster)}});
+    let kafka = pods(kafka_selector(cluster));
     let operator = operator_peer(cluster, settings);
-    let named = |name: String| json!({"podSelector": {"matchLabels": {labels::NAME: name}}});
+    let named = |name: String| pods([(labels::NAME.to_owned(), name)].into());
     let mut ingress = vec![
         rule(ports::CONTROL_PLANE, Some(vec![kafka.clone(), operator.clone()])),
         rule(
@@ -30,7 +34,7 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
     for listener in &cluster.listeners {
         ingress.push(rule(i32::from(listener.port), listener.peers.clone()));
     }
-    policy(cluster, names::kafka_network_policy(&cluster.name), kafka_labels(cluster), &ingress)
+    policy(cluster, names::kafka_network_policy(&cluster.name), kafka_labels(cluster), ingress)
 }
 
 /// The policy of the entity operator: only its probes and metrics are there to connect to.
@@ -44,41 +48,60 @@ pub fn entity_operator(cluster: &Cluster, topic: bool, user: bool) -> DesiredObj
         ingress.push(rule(ports::USER_OPERATOR_HTTP, None));
     }
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    policy(cluster, name, labels, &ingress)
+    policy(cluster, name, labels, ingress)
 }
 
-fn policy(cluster: &Cluster, name: String, labels: super::meta::Pairs, ingress: &[Value]) -> DesiredObject {
-    let selector = labels::selector(&labels);
-    Object::new(cluster, "networking.k8s.io/v1", "NetworkPolicy", name, labels)
-        .set(
-            "spec",
-            json!({"podSelector": {"matchLabels": selector}, "ingress": ingress, "policyTypes": ["Ingress"]}),
-        )
-        .build()
+fn policy(
+    cluster: &Cluster,
+    name: String,
+    labels: Pairs,
+    ingress: Vec<NetworkPolicyIngressRule>,
+) -> DesiredObject {
+    let spec = NetworkPolicySpec {
+        pod_selector: Some(selector(labels::selector(&labels))),
+        ingress: Some(ingress),
+        policy_types: Some(vec!["Ingress".to_owned()]),
+        ..NetworkPolicySpec::default()
+    };
+    let body = NetworkPolicy { spec: Some(spec), ..NetworkPolicy::default() };
+    Object::new(&cluster.owner(), name, labels, body).build()
 }
 
-fn rule(port: i32, from: Option<Vec<Value>>) -> Value {
-    let mut rule = json!({"ports": [{"port": port, "protocol": "TCP"}]});
-    if let Some(from) = from {
-        rule["from"] = Value::Array(from);
-    }
-    rule
+fn rule(port: i32, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
+    let port = NetworkPolicyPort {
+        port: Some(IntOrString::Int(port)),
+        protocol: Some("TCP".to_owned()),
+        ..NetworkPolicyPort::default()
+    };
+    NetworkPolicyIngressRule { ports: Some(vec![port]), from }
+}
+
+fn selector(labels: Pairs) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+}
+
+/// The pods of the namespace with these labels.
+fn pods(labels: Pairs) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
 /// The cluster operator: in its own namespace when that is this one, else in namespaces with the configured labels, and
 /// without these in its own by the label with which Kubernetes names a namespace. Only an operator that does not know where
 /// it runs is let in from any namespace.
-fn operator_peer(cluster: &Cluster, settings: &PlanSettings) -> Value {
-    let pods = json!({"matchLabels": {labels::KIND: labels::KIND_CLUSTER_OPERATOR}});
+fn operator_peer(cluster: &Cluster, settings: &PlanSettings) -> NetworkPolicyPeer {
+    let operator = pods([(labels::KIND.to_owned(), labels::KIND_CLUSTER_OPERATOR.to_owned())].into());
     if settings.operator_namespace.as_deref() == Some(cluster.namespace.as_str()) {
-        return json!({"podSelector": pods});
+        return operator;
     }
     let namespaces = match &settings.operator_namespace {
         _ if !settings.operator_namespace_labels.is_empty() => {
-            json!({"matchLabels": settings.operator_namespace_labels})
+            selector(settings.operator_namespace_labels.clone())
         }
-        Some(namespace) => json!({"matchLabels": {labels::KUBERNETES_NAMESPACE_NAME: namespace}}),
-        None => json!({}),
+        Some(namespace) => {
+            selector([(labels::KUBERNETES_NAMESPACE_NAME.to_owned(), namespace.clone())].into())
+        }
+        // A selector without labels selects every namespace.
+        None => LabelSelector::default(),
     };
-    json!({"podSelector": pods, "namespaceSelector": namespaces})
+    NetworkPolicyPeer { namespace_selector: Some(namespaces), ..operator }
 }

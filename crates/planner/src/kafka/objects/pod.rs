@@ -1,22 +1,28 @@
 //! The pod of a Kafka node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use api::common::pod_template::PodTemplate;
 use api::{annotations, labels, names, ports};
-use serde_json::{Map, Value, json};
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, ContainerPort, EnvVar, EnvVarSource, NodeAffinity, NodeSelector,
+    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Probe, Volume,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use objects::{Pairs, add_labels, merge_metadata};
 
-use super::meta::{Pairs, add_labels, merge_metadata, own_pool_labels, pool_labels};
+use super::meta::{own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
-use crate::kafka::cluster::{Cluster, Node, Pool, Probe, Rack, VolumeKind};
+use crate::kafka::cluster::{Cluster, Node, Pool, Rack, VolumeKind};
 use crate::kafka::config::live;
 use crate::kafka::observed::PlanSettings;
-use crate::workload;
 use crate::workload::templates::Taken;
+use crate::workload::{container, pod, probe, revision, volume};
 
 /// Where the agent is copied to.
 const AGENT_FOLDER: &str = "/opt/kastellan";
-/// The container that brings the agent.
-const INSTALL_CONTAINER: &str = "kafka-agent";
+/// The volume with the agent, and the container that brings it.
+const AGENT: &str = "kafka-agent";
 /// The user that Kafka's image runs as; its group owns the volumes.
 const KAFKA_USER: i64 = 1000;
 /// The section of a template with the container that brings the agent.
@@ -25,6 +31,14 @@ const INIT_TEMPLATE: &str = "initContainer";
 const KAFKA_TEMPLATE: &str = "kafkaContainer";
 /// Seconds a node gets to stop, unless the template says otherwise.
 const GRACE_SECONDS: i64 = 30;
+/// Size of the volumes in memory that hold a few words.
+const SMALL: &str = "1Mi";
+/// Permissions of the files with the node's certificates and keys.
+const CERTIFICATES_MODE: i32 = 0o440;
+/// Permissions of the files with the trusted certificates.
+const TRUST_MODE: i32 = 0o444;
+/// Times that the start may fail to be over, one a second: a long recovery of logs is not cut short.
+const START_FAILURES: i32 = 1_000_000;
 
 /// The complete Pod object, as it stands in the pod set. `annotations` carries what the pod was started with.
 pub fn of_node(
@@ -32,10 +46,10 @@ pub fn of_node(
     node: Node<'_>,
     certificate: &NodeCertificate,
     settings: &PlanSettings,
-) -> Value {
+) -> Pod {
     let pool = node.pool;
     let name = cluster.pod_name(node);
-    let template = pool.templates.get("pod");
+    let template = pool.templates.pod.as_ref();
     let mut users = Pairs::new();
     let mut own_labels = own_pool_labels(cluster, pool);
     own_labels.insert(labels::POD_NAME.to_owned(), name.clone());
@@ -43,50 +57,45 @@ pub fn of_node(
     own_labels.insert(labels::CONTROLLER_NAME.to_owned(), cluster.pod_set_name(pool));
     own_labels.insert(labels::BROKER_ROLE.to_owned(), pool.broker.to_string());
     own_labels.insert(labels::CONTROLLER_ROLE.to_owned(), pool.controller.to_string());
-    merge_metadata(template, &mut own_labels, &mut users);
+    let metadata = template.and_then(|template| template.metadata.as_ref());
+    merge_metadata(metadata, &mut own_labels, &mut users);
     add_labels(&mut own_labels, &settings.custom_kafka_labels);
 
-    let mut pod = json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": cluster.namespace,
-            "labels": own_labels,
-            "annotations": users,
+    let mut pod = Pod {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(cluster.namespace.clone()),
+            labels: Some(own_labels.clone()),
+            annotations: Some(users.clone()),
+            ..ObjectMeta::default()
         },
-        "spec": spec(cluster, node, settings),
-    });
+        spec: Some(spec(cluster, node, settings)),
+        ..Pod::default()
+    };
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = workload::revisions(&without_agent_image(&pod));
+    let (revision, resource_revision) = revision::revisions(&without_agent_image(&pod));
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
-    pod["metadata"]["labels"] = json!(all_labels);
-    let mut started_with = Pairs::from([
+    let mut annotations = users;
+    annotations.extend([
         (annotations::REVISION.to_owned(), revision),
         (annotations::RESOURCE_REVISION.to_owned(), resource_revision),
         (annotations::KAFKA_VERSION.to_owned(), cluster.version.version.clone()),
         (annotations::CONFIGURATION_HASH.to_owned(), live::restart_fingerprint(cluster, node)),
     ]);
-    started_with.extend(certificate.pod_annotations.clone());
-    if let Some(known) = pod["metadata"]["annotations"].as_object_mut() {
-        for (key, value) in started_with {
-            known.insert(key, Value::String(value));
-        }
-    }
+    annotations.extend(certificate.pod_annotations.clone());
+    pod.metadata.labels = Some(all_labels);
+    pod.metadata.annotations = Some(annotations);
     pod
 }
 
 /// The pod without the image that its agent comes from. A new version of the operator restarts nothing: a pod keeps its
 /// agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
-fn without_agent_image(pod: &Value) -> Value {
+fn without_agent_image(pod: &Pod) -> Pod {
     let mut rest = pod.clone();
-    for container in rest["spec"]["initContainers"].as_array_mut().into_iter().flatten() {
-        if container["name"] == INSTALL_CONTAINER
-            && let Some(fields) = container.as_object_mut()
-        {
-            fields.remove("image");
-        }
+    let containers = rest.spec.iter_mut().flat_map(|spec| spec.init_containers.iter_mut().flatten());
+    for container in containers.filter(|container| container.name == AGENT) {
+        container.image = None;
     }
     rest
 }
@@ -95,16 +104,11 @@ fn without_agent_image(pod: &Value) -> Value {
 pub fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
     let node = Node { id: pool.nodes.first().copied().unwrap_or_default(), pool };
     let token = looks_up_rack(cluster, pool);
-    let volumes = volumes(cluster, node, &cluster.pod_name(node), &Value::Null, token);
-    let variables = |container: &Value| match container["env"].as_array() {
-        Some(all) => workload::names_in(all),
-        None => BTreeSet::new(),
-    };
     Taken {
-        volumes: workload::names_in(&volumes),
+        volumes: volume::names(&volumes(cluster, node, &cluster.pod_name(node), None, token)),
         variables: BTreeMap::from([
-            (INIT_TEMPLATE, variables(&install(pool, settings))),
-            (KAFKA_TEMPLATE, variables(&kafka(cluster, node, settings, token))),
+            (INIT_TEMPLATE, container::variable_names(&install(pool, settings))),
+            (KAFKA_TEMPLATE, container::variable_names(&kafka(cluster, node, settings, token))),
         ]),
     }
 }
@@ -114,169 +118,158 @@ fn looks_up_rack(cluster: &Cluster, pool: &Pool) -> bool {
     pool.broker && matches!(cluster.rack, Some(Rack::TopologyLabel(_)))
 }
 
-fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> Value {
+fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> PodSpec {
     let pool = node.pool;
     let name = cluster.pod_name(node);
-    let template = pool.templates.get("pod");
+    let template = pool.templates.pod.as_ref();
     let looks_up_rack = looks_up_rack(cluster, pool);
-    let mut spec = Map::new();
-    spec.insert("hostname".to_owned(), json!(name));
-    spec.insert("subdomain".to_owned(), json!(names::brokers_service(&cluster.name)));
-    spec.insert("serviceAccountName".to_owned(), json!(names::kafka(&cluster.name)));
-    spec.insert("automountServiceAccountToken".to_owned(), json!(false));
-    spec.insert("restartPolicy".to_owned(), json!("Always"));
-    spec.insert("terminationGracePeriodSeconds".to_owned(), json!(GRACE_SECONDS));
-    spec.insert("securityContext".to_owned(), workload::pod_security(KAFKA_USER, Some(KAFKA_USER)));
-    if !settings.image_pull_secrets.is_empty() {
-        let secrets: Vec<Value> =
-            settings.image_pull_secrets.iter().map(|name| json!({"name": name})).collect();
-        spec.insert("imagePullSecrets".to_owned(), Value::Array(secrets));
-    }
-    if let Some(Rack::TopologyLabel(key)) = cluster.rack.as_ref().filter(|_| pool.broker) {
-        let term = json!({"matchExpressions": [{"key": key, "operator": "Exists"}]});
-        let required = json!({"nodeSelectorTerms": [term]});
-        let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
-        spec.insert("affinity".to_owned(), affinity);
-    }
-    let volumes = volumes(cluster, node, &name, template, looks_up_rack);
-    spec.insert("volumes".to_owned(), Value::Array(volumes));
     let mut install = install(pool, settings);
-    workload::apply_container_template(&mut install, pool.templates.get(INIT_TEMPLATE));
+    container::apply_template(&mut install, pool.templates.init_container.as_ref());
     let mut kafka = kafka(cluster, node, settings, looks_up_rack);
-    workload::apply_container_template(&mut kafka, pool.templates.get(KAFKA_TEMPLATE));
-    spec.insert("initContainers".to_owned(), json!([install]));
-    spec.insert("containers".to_owned(), json!([kafka]));
+    container::apply_template(&mut kafka, pool.templates.kafka_container.as_ref());
+    let mut spec = PodSpec {
+        hostname: Some(name.clone()),
+        subdomain: Some(names::brokers_service(&cluster.name)),
+        service_account_name: Some(names::kafka(&cluster.name)),
+        automount_service_account_token: Some(false),
+        restart_policy: Some("Always".to_owned()),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(pod::security(KAFKA_USER, Some(KAFKA_USER))),
+        image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
+        affinity: affinity(cluster, pool),
+        volumes: Some(volumes(cluster, node, &name, template, looks_up_rack)),
+        init_containers: Some(vec![install]),
+        containers: vec![kafka],
+        ..PodSpec::default()
+    };
     let placeholders = [("{nodeId}", node.id.to_string()), ("{nodePodName}", name)];
-    workload::apply_pod_template(&mut spec, template, &placeholders);
-    Value::Object(spec)
+    pod::apply_template(&mut spec, template, &placeholders);
+    spec
 }
 
-fn volumes(cluster: &Cluster, node: Node<'_>, pod: &str, template: &Value, token: bool) -> Vec<Value> {
+/// A broker whose rack is a label runs only where there is such a label.
+fn affinity(cluster: &Cluster, pool: &Pool) -> Option<Affinity> {
+    let Some(Rack::TopologyLabel(key)) = cluster.rack.as_ref().filter(|_| pool.broker) else { return None };
+    let has_label = NodeSelectorRequirement {
+        key: key.clone(),
+        operator: "Exists".to_owned(),
+        ..NodeSelectorRequirement::default()
+    };
+    let term = NodeSelectorTerm { match_expressions: Some(vec![has_label]), ..NodeSelectorTerm::default() };
+    let node_affinity = NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+            node_selector_terms: vec![term],
+        }),
+        ..NodeAffinity::default()
+    };
+    Some(Affinity { node_affinity: Some(node_affinity), ..Affinity::default() })
+}
+
+fn volumes(
+    cluster: &Cluster,
+    node: Node<'_>,
+    pod: &str,
+    template: Option<&PodTemplate>,
+    token: bool,
+) -> Vec<Volume> {
     let mut volumes = Vec::new();
-    for volume in &node.pool.volumes {
-        let name = Pool::volume_name(volume);
-        volumes.push(match &volume.kind {
-            VolumeKind::Ephemeral { size_limit: Some(limit) } => {
-                json!({"name": name, "emptyDir": {"sizeLimit": limit}})
-            }
-            VolumeKind::Ephemeral { size_limit: None } => json!({"name": name, "emptyDir": {}}),
-            VolumeKind::Claim { .. } => {
-                let claim = names::persistent_volume_claim(volume.id, pod);
-                json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
-            }
+    for data in &node.pool.volumes {
+        let name = Pool::volume_name(data);
+        volumes.push(match &data.kind {
+            VolumeKind::Ephemeral { size_limit } => volume::empty(&name, size_limit.as_deref()),
+            VolumeKind::Claim { .. } => volume::claim(&name, &names::persistent_volume_claim(data.id, pod)),
         });
     }
-    volumes.push(workload::tmp_volume("strimzi-tmp", template));
-    volumes
-        .push(json!({"name": "kafka-metrics-and-logging", "configMap": {"name": pod, "defaultMode": 420}}));
-    volumes.push(json!({"name": "node-certs", "secret": {"secretName": pod, "defaultMode": 288}}));
-    let trust = names::trust_bundle_secret(&cluster.name);
-    volumes.push(json!({"name": "trust-bundle", "secret": {"secretName": trust, "defaultMode": 292}}));
-    volumes.push(workload::memory_volume("ready-files", "1Mi"));
-    volumes.push(json!({"name": "kafka-agent", "emptyDir": {}}));
+    volumes.push(volume::tmp("strimzi-tmp", template));
+    volumes.push(volume::config_map("kafka-metrics-and-logging", pod));
+    volumes.push(volume::secret("node-certs", pod, CERTIFICATES_MODE));
+    volumes.push(volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE));
+    volumes.push(volume::memory("ready-files", SMALL));
+    volumes.push(volume::empty(AGENT, None));
     if node.pool.broker && cluster.rack.is_some() {
-        volumes.push(workload::memory_volume("rack-volume", "1Mi"));
+        volumes.push(volume::memory("rack-volume", SMALL));
     }
     if token {
-        volumes.push(workload::token_volume());
+        volumes.push(volume::token());
     }
     volumes
 }
 
 /// Copies the agent into the pod.
-fn install(pool: &Pool, settings: &PlanSettings) -> Value {
-    let mut container = json!({
-        "name": INSTALL_CONTAINER,
-        "image": settings.operator_image,
-        "command": ["/kafka-agent", "install", AGENT_FOLDER],
-        "env": [],
-        "volumeMounts": [{"name": "kafka-agent", "mountPath": AGENT_FOLDER}],
-        "securityContext": workload::container_security(),
-    });
-    finish(&mut container, pool, settings);
-    container
+fn install(pool: &Pool, settings: &PlanSettings) -> Container {
+    let command = ["/kafka-agent", "install", AGENT_FOLDER];
+    let install = Container {
+        name: AGENT.to_owned(),
+        image: Some(settings.operator_image.clone()),
+        command: Some(command.map(str::to_owned).to_vec()),
+        volume_mounts: Some(vec![volume::mount(AGENT, AGENT_FOLDER)]),
+        security_context: Some(container::security()),
+        ..Container::default()
+    };
+    container::completed(install, pool.resources.as_ref(), &settings.pod_defaults())
 }
 
-fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool) -> Value {
+fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool) -> Container {
     let pool = node.pool;
     let agent = format!("{AGENT_FOLDER}/kafka-agent");
-    let mut mounts: Vec<Value> = pool
-        .volumes
-        .iter()
-        .map(|volume| json!({"name": Pool::volume_name(volume), "mountPath": Pool::mount_path(volume)}))
-        .collect();
+    let data = pool.volumes.iter();
+    let mut mounts: Vec<_> =
+        data.map(|data| volume::mount(&Pool::volume_name(data), &Pool::mount_path(data))).collect();
     mounts.extend([
-        json!({"name": "strimzi-tmp", "mountPath": "/tmp"}),
-        json!({"name": "kafka-metrics-and-logging", "mountPath": "/opt/kafka/custom-config/"}),
-        json!({"name": "node-certs", "mountPath": "/opt/kafka/node-certs/", "readOnly": true}),
-        json!({"name": "trust-bundle", "mountPath": "/opt/kafka/trust-bundle/", "readOnly": true}),
-        json!({"name": "ready-files", "mountPath": "/var/opt/kafka"}),
-        json!({"name": "kafka-agent", "mountPath": AGENT_FOLDER, "readOnly": true}),
+        volume::mount("strimzi-tmp", "/tmp"),
+        volume::mount("kafka-metrics-and-logging", "/opt/kafka/custom-config/"),
+        volume::read_only("node-certs", "/opt/kafka/node-certs/"),
+        volume::read_only("trust-bundle", "/opt/kafka/trust-bundle/"),
+        volume::mount("ready-files", "/var/opt/kafka"),
+        volume::read_only(AGENT, AGENT_FOLDER),
     ]);
     if pool.broker && cluster.rack.is_some() {
-        mounts.push(json!({"name": "rack-volume", "mountPath": "/opt/kafka/init"}));
+        mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
     }
-    let mut environment = vec![json!({"name": "KAFKA_CLUSTER_NAME", "value": cluster.name})];
+    let mut environment = vec![container::variable("KAFKA_CLUSTER_NAME", &cluster.name)];
     if token {
-        mounts.push(workload::token_mount());
-        environment.push(json!({
-            "name": "NODE_NAME",
-            "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "spec.nodeName"}},
-        }));
+        mounts.push(volume::token_mount());
+        environment.push(EnvVar {
+            name: "NODE_NAME".to_owned(),
+            value_from: Some(EnvVarSource {
+                field_ref: Some(volume::field_of_pod("spec.nodeName")),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        });
     }
-    let mut container = json!({
-        "name": "kafka",
-        "image": cluster.image,
-        "command": [agent, "run"],
-        "env": environment,
-        "ports": container_ports(cluster, pool),
-        "volumeMounts": mounts,
-        // Fast until the node is up, then in the user's rhythm; a long recovery of logs is not cut short.
-        "startupProbe": {
-            "exec": {"command": [agent, "probe", "readiness"]},
-            "periodSeconds": 1,
-            "timeoutSeconds": 5,
-            "failureThreshold": 1_000_000,
-        },
-        "readinessProbe": probe(&[&agent, "probe", "readiness"], cluster.readiness),
-        "livenessProbe": probe(&[&agent, "probe", "liveness"], cluster.liveness),
-        "securityContext": workload::container_security(),
-    });
-    finish(&mut container, pool, settings);
-    container
+    let kafka = Container {
+        name: "kafka".to_owned(),
+        image: Some(cluster.image.clone()),
+        command: Some(vec![agent.clone(), "run".to_owned()]),
+        env: Some(environment),
+        ports: Some(container_ports(cluster, pool)),
+        volume_mounts: Some(mounts),
+        // Fast until the node is up, then in the user's rhythm.
+        startup_probe: Some(Probe {
+            exec: Some(probe::exec(&[&agent, "probe", "readiness"])),
+            period_seconds: Some(1),
+            timeout_seconds: Some(5),
+            failure_threshold: Some(START_FAILURES),
+            ..Probe::default()
+        }),
+        readiness_probe: Some(cluster.readiness.exec(&[&agent, "probe", "readiness"])),
+        liveness_probe: Some(cluster.liveness.exec(&[&agent, "probe", "liveness"])),
+        security_context: Some(container::security()),
+        ..Container::default()
+    };
+    container::completed(kafka, pool.resources.as_ref(), &settings.pod_defaults())
 }
 
-fn finish(container: &mut Value, pool: &Pool, settings: &PlanSettings) {
-    if let Some(resources) = &pool.resources {
-        container["resources"] = resources.clone();
-    }
-    if let Some(policy) = &settings.image_pull_policy {
-        container["imagePullPolicy"] = json!(policy);
-    }
-    workload::add_environment(container, &settings.shared_environment);
-}
-
-fn probe(command: &[&str], timing: Probe) -> Value {
-    json!({
-        "exec": {"command": command},
-        "initialDelaySeconds": timing.initial_delay,
-        "timeoutSeconds": timing.timeout,
-        "periodSeconds": timing.period,
-        "failureThreshold": timing.failures,
-        "successThreshold": timing.successes,
-    })
-}
-
-fn container_ports(cluster: &Cluster, pool: &Pool) -> Vec<Value> {
-    let port = |name: &str, number: i32| json!({"name": name, "containerPort": number, "protocol": "TCP"});
-    let mut all = vec![port(ports::KAFKA_AGENT_NAME, ports::KAFKA_AGENT)];
+fn container_ports(cluster: &Cluster, pool: &Pool) -> Vec<ContainerPort> {
+    let mut all = vec![container::port(ports::KAFKA_AGENT_NAME, ports::KAFKA_AGENT)];
     if pool.controller {
-        all.push(port(ports::CONTROL_PLANE_NAME, ports::CONTROL_PLANE));
+        all.push(container::port(ports::CONTROL_PLANE_NAME, ports::CONTROL_PLANE));
     }
     if pool.broker {
-        all.push(port(ports::REPLICATION_NAME, ports::REPLICATION));
+        all.push(container::port(ports::REPLICATION_NAME, ports::REPLICATION));
         for listener in &cluster.listeners {
-            all.push(port(&listener.port_name(), i32::from(listener.port)));
+            all.push(container::port(&listener.port_name(), i32::from(listener.port)));
         }
     }
     all

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use api::{StrimziPodSet, annotations, labels};
-use serde_json::{Value, json};
+use api::{StrimziPodSet, StrimziPodSetSpec, annotations, labels};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use objects::{DesiredObject, Object, json};
 
-use super::meta::{Object, Owner, pool_labels};
+use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
-use objects::DesiredObject;
 
 /// On pod sets and on the ConfigMaps of nodes: directory ids of the first controllers, as JSON by node id. Each
 /// object carries all of them, so that losing some loses nothing.
@@ -22,41 +23,38 @@ pub const STATIC_VOTERS: &str = "kastellan.io/static-controllers";
 pub const MANUAL_PODS: &str = "kastellan.io/manual-rolling-update-pods";
 
 /// The pod set of a pool with these pods. `manual` says which of the live ones are to be restarted because that was asked for.
-pub fn of_pool(
-    cluster: &Cluster,
-    pool: &Pool,
-    pods: &[Value],
-    manual: Option<&ManualUpdate>,
-) -> DesiredObject {
+pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
     let all = pool_labels(cluster, pool);
-    let selector = labels::selector(&all);
-    let mut object =
-        Object::new(cluster, "core.strimzi.io/v1", "StrimziPodSet", cluster.pod_set_name(pool), all)
-            .owner(Owner::Pool(pool))
-            .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
-            .annotation(annotations::STORAGE, &pool.storage_json);
+    let match_labels = Some(labels::selector(&all));
+    let spec = StrimziPodSetSpec {
+        selector: LabelSelector { match_labels, ..LabelSelector::default() },
+        pods: pods.iter().map(json).collect(),
+    };
+    let name = cluster.pod_set_name(pool);
+    let body = StrimziPodSet::new(&name, spec);
+    let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
+        .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
+        .annotation(annotations::STORAGE, &pool.storage_json);
     object = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, formed, .. } => object
-            .annotation(DIRECTORY_IDS, json!(directory_ids).to_string())
+            .annotation(DIRECTORY_IDS, json(directory_ids).to_string())
             .annotation(QUORUM_FORMED, formed.to_string()),
         Quorum::Static => {
             let voters: Vec<i32> = cluster.controllers().into_iter().map(|node| node.id).collect();
-            object.annotation(STATIC_VOTERS, json!(voters).to_string())
+            object.annotation(STATIC_VOTERS, json(&voters).to_string())
         }
     };
     if let Some(manual) = manual {
         if !manual.pods.is_empty() {
-            object = object.annotation(MANUAL_PODS, json!(manual.pods).to_string());
+            object = object.annotation(MANUAL_PODS, json(&manual.pods).to_string());
         }
         if manual.is_new {
             // The annotation is the user's: it can only be overwritten.
             object = object.annotation(annotations::MANUAL_ROLLING_UPDATE, "false");
         }
     }
-    object
-        .template(pool.templates.get("podSet"))
-        .set("spec", json!({"selector": {"matchLabels": selector}, "pods": pods}))
-        .build()
+    let template = pool.templates.pod_set.as_ref();
+    object.template(template.and_then(|template| template.metadata.as_ref())).build()
 }
 
 /// A restart of all pods that was asked for with an annotation.

@@ -1,58 +1,83 @@
 //! ServiceAccounts and what they may do. Kafka's own pods need no right at all, unless they must read a label of
 //! their Kubernetes node.
 
-use api::{labels, names};
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-use super::meta::{Object, component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityOperator};
-use objects::DesiredObject;
+use api::common::template::ResourceTemplate;
+use api::{labels, names};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use objects::{DesiredObject, Object, Pairs};
+
+use super::meta::{component_labels, kafka_labels};
+use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator};
 
 /// The ClusterRole that lets a pod read the Kubernetes nodes.
 const BROKER_CLUSTER_ROLE: &str = "strimzi-kafka-broker";
-const RBAC: &str = "rbac.authorization.k8s.io/v1";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
 /// `<c>-kafka`.
 pub fn kafka_service_account(cluster: &Cluster) -> DesiredObject {
-    Object::new(cluster, "v1", "ServiceAccount", names::kafka(&cluster.name), kafka_labels(cluster))
-        .template(cluster.templates.get("serviceAccount"))
+    let template = cluster.templates.service_account.as_ref();
+    service_account(cluster, names::kafka(&cluster.name), kafka_labels(cluster), template)
+}
+
+fn service_account(
+    cluster: &Cluster,
+    name: String,
+    labels: Pairs,
+    template: Option<&ResourceTemplate>,
+) -> DesiredObject {
+    Object::new(&cluster.owner(), name, labels, ServiceAccount::default())
+        .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
 }
 
 /// Lets the pods read the Kubernetes nodes, for the rack.
 pub fn kafka_cluster_role_binding(cluster: &Cluster) -> DesiredObject {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
-    Object::new(cluster, RBAC, "ClusterRoleBinding", name, kafka_labels(cluster))
+    let template = cluster.templates.cluster_role_binding.as_ref();
+    let body = ClusterRoleBinding {
+        role_ref: role_ref("ClusterRole", BROKER_CLUSTER_ROLE),
+        subjects: Some(vec![subject(cluster, names::kafka(&cluster.name))]),
+        ..ClusterRoleBinding::default()
+    };
+    Object::new(&cluster.owner(), name, kafka_labels(cluster), body)
         .namespace(None)
-        .template(cluster.templates.get("clusterRoleBinding"))
-        .set("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": BROKER_CLUSTER_ROLE}))
-        .set("subjects", json!([subject(cluster, &names::kafka(&cluster.name))]))
+        .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
 }
 
-fn subject(cluster: &Cluster, name: &str) -> Value {
-    json!({"kind": "ServiceAccount", "name": name, "namespace": cluster.namespace})
+fn role_ref(kind: &str, name: &str) -> RoleRef {
+    RoleRef { api_group: RBAC_GROUP.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+}
+
+fn subject(cluster: &Cluster, account: String) -> Subject {
+    Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: account,
+        namespace: Some(cluster.namespace.clone()),
+        ..Subject::default()
+    }
 }
 
 /// `<c>-entity-operator`.
 pub fn entity_operator_service_account(cluster: &Cluster, entity: &EntityOperator) -> DesiredObject {
     let name = names::entity_operator::deployment(&cluster.name);
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    Object::new(cluster, "v1", "ServiceAccount", name, labels)
-        .template(entity.templates.get("serviceAccount"))
-        .build()
+    service_account(cluster, name, labels, entity.templates.service_account.as_ref())
 }
 
 /// The Roles of the entity operator, one in each namespace that it works in, each with only what is needed there.
 pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<DesiredObject> {
-    let mut namespaces = std::collections::BTreeSet::from([cluster.namespace.clone()]);
+    let mut namespaces = BTreeSet::from([cluster.namespace.clone()]);
     for container in [&entity.topic, &entity.user].into_iter().flatten() {
         namespaces.insert(container.watched_namespace.clone());
     }
+    let template = entity.templates.entity_operator_role.as_ref();
     let mut roles = Vec::new();
     for namespace in namespaces {
-        let watches = |container: &Option<crate::kafka::cluster::EntityContainer>| {
+        let watches = |container: &Option<EntityContainer>| {
             container.as_ref().is_some_and(|container| container.watched_namespace == namespace)
         };
         let own = namespace == cluster.namespace;
@@ -62,42 +87,59 @@ pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<
         }
         let name = names::entity_operator::deployment(&cluster.name);
         let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-        let role = Object::new(cluster, RBAC, "Role", name, labels)
-            .template(entity.templates.get("entityOperatorRole"))
-            .set("rules", Value::Array(rules))
-            .namespace(Some(namespace));
+        let role =
+            Object::new(&cluster.owner(), name, labels, Role { rules: Some(rules), ..Role::default() })
+                .template(template.and_then(|template| template.metadata.as_ref()))
+                .namespace(Some(namespace));
         roles.push(role.build());
     }
     roles
 }
 
 /// A topic's finalizer must not hold up its namespace: the topic operator looks whether that is being deleted.
-fn namespace_rule(namespace: &str) -> Value {
-    json!({"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get"]})
+fn namespace_rule(namespace: &str) -> PolicyRule {
+    only(&[namespace.to_owned()], rule("", "namespaces", &["get"]))
 }
 
-fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &EntityOperator) -> Vec<Value> {
-    let resource = |resources: &[&str], verbs: &[&str]| json!({"apiGroups": ["kafka.strimzi.io"], "resources": resources, "verbs": verbs});
+/// The right to do this with all resources of a kind.
+fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    }
+}
+
+/// The right for the resources with these names alone.
+fn only(names: &[String], rule: PolicyRule) -> PolicyRule {
+    PolicyRule { resource_names: Some(names.to_vec()), ..rule }
+}
+
+fn rules(
+    cluster: &Cluster,
+    topics: bool,
+    users: bool,
+    own: bool,
+    entity: &EntityOperator,
+) -> Vec<PolicyRule> {
     let mut rules = Vec::new();
     if topics {
-        rules.push(resource(&["kafkatopics"], &["get", "list", "watch", "patch"]));
-        rules.push(resource(&["kafkatopics/status"], &["update"]));
+        rules.push(rule(api::GROUP, "kafkatopics", &["get", "list", "watch", "patch"]));
+        rules.push(rule(api::GROUP, "kafkatopics/status", &["update"]));
     }
     if users {
-        rules.push(resource(&["kafkausers"], &["list", "watch"]));
-        rules.push(resource(&["kafkausers/status"], &["patch"]));
+        rules.push(rule(api::GROUP, "kafkausers", &["list", "watch"]));
+        rules.push(rule(api::GROUP, "kafkausers/status", &["patch"]));
         // The Secrets of users have names of the users' choosing.
-        let verbs = ["get", "list", "watch", "create", "patch", "delete"];
-        rules.push(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}));
+        rules.push(rule("", "secrets", &["get", "list", "watch", "create", "patch", "delete"]));
     }
     if own && entity.topic.is_some() {
         // A topic's finalizer must not outlive the cluster: the topic operator watches the one Kafka resource.
-        rules.push(json!({
-            "apiGroups": ["kafka.strimzi.io"],
-            "resources": ["kafkas"],
-            "resourceNames": [cluster.name],
-            "verbs": ["get", "list", "watch"],
-        }));
+        rules.push(only(
+            std::slice::from_ref(&cluster.name),
+            rule(api::GROUP, "kafkas", &["get", "list", "watch"]),
+        ));
     }
     if own && !users {
         // Only the operators' own certificates and the authorities that they trust or sign with.
@@ -110,10 +152,7 @@ fn rules(cluster: &Cluster, topics: bool, users: bool, own: bool, entity: &Entit
             secrets.push(names::clients_ca_cert_secret(&cluster.name));
             secrets.push(names::clients_ca_key_secret(&cluster.name));
         }
-        let verbs = ["get", "list", "watch"];
-        rules.push(
-            json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": verbs}),
-        );
+        rules.push(only(&secrets, rule("", "secrets", &["get", "list", "watch"])));
     }
     rules
 }
@@ -126,27 +165,30 @@ pub fn entity_operator_role_bindings(cluster: &Cluster, entity: &EntityOperator)
             names::entity_operator::topic_operator(&cluster.name),
             names::entity_operator::topic_operator_role_binding(&cluster.name),
             labels::component::ENTITY_TOPIC_OPERATOR,
-            "topicOperatorRoleBinding",
+            &entity.templates.topic_operator_role_binding,
         ),
         (
             &entity.user,
             names::entity_operator::user_operator(&cluster.name),
             names::entity_operator::user_operator_role_binding(&cluster.name),
             labels::component::ENTITY_USER_OPERATOR,
-            "userOperatorRoleBinding",
+            &entity.templates.user_operator_role_binding,
         ),
     ];
     let role = names::entity_operator::deployment(&cluster.name);
     let mut bindings = Vec::new();
     for (container, component, binding, component_type, template) in operators {
         let Some(container) = container else { continue };
-        let namespaces = std::collections::BTreeSet::from([&cluster.namespace, &container.watched_namespace]);
+        let namespaces = BTreeSet::from([&cluster.namespace, &container.watched_namespace]);
         for namespace in namespaces {
             let labels = component_labels(cluster, &component, component_type);
-            let object = Object::new(cluster, RBAC, "RoleBinding", binding.clone(), labels)
-                .template(entity.templates.get(template))
-                .set("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "Role", "name": role}))
-                .set("subjects", json!([subject(cluster, &role)]))
+            let body = RoleBinding {
+                role_ref: role_ref("Role", &role),
+                subjects: Some(vec![subject(cluster, role.clone())]),
+                ..RoleBinding::default()
+            };
+            let object = Object::new(&cluster.owner(), &binding, labels, body)
+                .template(template.as_ref().and_then(|template| template.metadata.as_ref()))
                 .namespace(Some(namespace.clone()));
             bindings.push(object.build());
         }

@@ -3,60 +3,51 @@
 use std::collections::BTreeMap;
 
 use api::{annotations, labels, names};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use objects::{DesiredObject, Object, Pairs, Precondition};
 
-use super::meta::{Object, Owner, component_labels, kafka_labels};
+use super::meta::{component_labels, kafka_labels};
 use crate::kafka::cluster::{CaSettings, Cluster};
-use objects::DesiredObject;
-use objects::Precondition;
 
 /// Content of a Secret before it is encoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
-fn encoded(data: &Data) -> Value {
-    let mut map = Map::new();
-    for (key, value) in data {
-        map.insert(key.clone(), Value::String(STANDARD.encode(value)));
-    }
-    Value::Object(map)
+fn with(data: &Data) -> Secret {
+    let data = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect();
+    Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
 }
 
-/// The Secret with the certificates, or the one with the key, of an authority.
+/// The Secret with the certificates, or the one with the key, of an authority. `annotated` are annotations of it beside
+/// those of the user's template.
 pub fn authority(
     cluster: &Cluster,
     settings: &CaSettings,
     name: &str,
     data: &Data,
-    generation: (&str, i64),
+    annotated: Pairs,
     precondition: Precondition,
 ) -> DesiredObject {
     let labels =
         component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::CERTIFICATE_AUTHORITY);
-    let mut object = Object::new(cluster, "v1", "Secret", name.to_owned(), labels);
-    if !settings.owner_reference {
-        object = object.owner(Owner::Nobody);
+    let template = cluster.templates.cluster_ca_cert.as_ref();
+    let template = template.filter(|_| name == names::cluster_ca_cert_secret(&cluster.name));
+    let mut object = Object::new(&cluster.owner(), name, labels, with(data))
+        .stays(!settings.owner_reference)
+        .template(template.and_then(|template| template.metadata.as_ref()))
+        .precondition(precondition);
+    for (key, value) in annotated {
+        object = object.annotation(&key, value);
     }
-    if name == names::cluster_ca_cert_secret(&cluster.name) {
-        object = object.template(cluster.templates.get("clusterCaCert"));
-    }
-    object
-        .annotation(generation.0, generation.1.to_string())
-        .precondition(precondition)
-        .set("type", json!("Opaque"))
-        .set("data", encoded(data))
-        .build()
+    object.build()
 }
 
 /// `<c>-trustbundle`: whom the nodes trust.
 pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
     let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
-    Object::new(cluster, "v1", "Secret", names::trust_bundle_secret(&cluster.name), labels)
+    Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, with(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
         .annotation(annotations::CLIENTS_CA_CERT_GENERATION, clients_ca.to_string())
-        .set("type", json!("Opaque"))
-        .set("data", encoded(data))
         .build()
 }
 
@@ -95,11 +86,9 @@ pub fn leaf(
             ),
         ),
     };
-    Object::new(cluster, "v1", "Secret", name, labels)
+    Object::new(&cluster.owner(), name, labels, with(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, ca_generation.to_string())
         .precondition(precondition)
-        .set("type", json!("Opaque"))
-        .set("data", encoded(data))
         .build()
 }
 

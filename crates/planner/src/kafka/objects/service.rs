@@ -1,11 +1,13 @@
 //! The Services: one for clients to begin with, one without an address that names every pod.
 
+use api::common::template::InternalServiceTemplate;
 use api::{annotations, labels, names, ports};
-use serde_json::{Value, json};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use objects::{DesiredObject, Object, Pairs};
 
-use super::meta::{Object, kafka_labels, kafka_selector};
+use super::meta::{kafka_labels, kafka_selector};
 use crate::kafka::cluster::{Cluster, Listener, ListenerAuthentication};
-use objects::DesiredObject;
 
 /// `<c>-kafka-bootstrap`: brokers only.
 pub fn bootstrap(cluster: &Cluster) -> DesiredObject {
@@ -13,14 +15,12 @@ pub fn bootstrap(cluster: &Cluster) -> DesiredObject {
     service_ports.extend(listener_ports(cluster));
     let mut selector = kafka_selector(cluster);
     selector.insert(labels::BROKER_ROLE.to_owned(), "true".to_owned());
-    let template = cluster.templates.get("bootstrapService");
-    let mut spec = json!({"type": "ClusterIP", "selector": selector, "ports": service_ports});
-    ip_families(template, &mut spec);
-    Object::new(cluster, "v1", "Service", names::bootstrap_service(&cluster.name), kafka_labels(cluster))
+    let template = cluster.templates.bootstrap_service.as_ref();
+    let spec = spec(template, selector, service_ports);
+    service(cluster, names::bootstrap_service(&cluster.name), spec)
         .label(labels::DISCOVERY, "true")
         .annotation(annotations::DISCOVERY, discovery(cluster))
-        .template(template)
-        .set("spec", spec)
+        .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
 }
 
@@ -32,35 +32,48 @@ pub fn brokers(cluster: &Cluster) -> DesiredObject {
         port(ports::KAFKA_AGENT_NAME, ports::KAFKA_AGENT),
     ];
     service_ports.extend(listener_ports(cluster));
-    let template = cluster.templates.get("brokersService");
-    let mut spec = json!({
-        "type": "ClusterIP",
-        "clusterIP": "None",
-        "publishNotReadyAddresses": true,
-        "selector": kafka_selector(cluster),
-        "ports": service_ports,
-    });
-    ip_families(template, &mut spec);
-    Object::new(cluster, "v1", "Service", names::brokers_service(&cluster.name), kafka_labels(cluster))
-        .template(template)
-        .set("spec", spec)
+    let template = cluster.templates.brokers_service.as_ref();
+    let spec = ServiceSpec {
+        cluster_ip: Some("None".to_owned()),
+        publish_not_ready_addresses: Some(true),
+        ..spec(template, kafka_selector(cluster), service_ports)
+    };
+    service(cluster, names::brokers_service(&cluster.name), spec)
+        .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
 }
 
-fn port(name: &str, number: i32) -> Value {
-    json!({"name": name, "port": number, "targetPort": name, "protocol": "TCP"})
+fn service(cluster: &Cluster, name: String, spec: ServiceSpec) -> Object<Service> {
+    let body = Service { spec: Some(spec), ..Service::default() };
+    Object::new(&cluster.owner(), name, kafka_labels(cluster), body)
 }
 
-fn listener_ports(cluster: &Cluster) -> Vec<Value> {
-    cluster.listeners.iter().map(|listener| port(&listener.port_name(), i32::from(listener.port))).collect()
-}
-
-fn ip_families(template: &Value, spec: &mut Value) {
-    for field in ["ipFamilyPolicy", "ipFamilies"] {
-        if !template[field].is_null() {
-            spec[field] = template[field].clone();
-        }
+fn spec(template: Option<&InternalServiceTemplate>, selector: Pairs, ports: Vec<ServicePort>) -> ServiceSpec {
+    let families = template.and_then(|template| template.ip_families.as_ref());
+    ServiceSpec {
+        type_: Some("ClusterIP".to_owned()),
+        selector: Some(selector),
+        ports: Some(ports),
+        ip_family_policy: template
+            .and_then(|template| template.ip_family_policy)
+            .map(|policy| policy.to_string()),
+        ip_families: families.map(|families| families.iter().map(ToString::to_string).collect()),
+        ..ServiceSpec::default()
     }
+}
+
+fn port(name: &str, number: i32) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: number,
+        target_port: Some(IntOrString::String(name.to_owned())),
+        protocol: Some("TCP".to_owned()),
+        ..ServicePort::default()
+    }
+}
+
+fn listener_ports(cluster: &Cluster) -> Vec<ServicePort> {
+    cluster.listeners.iter().map(|listener| port(&listener.port_name(), i32::from(listener.port))).collect()
 }
 
 /// What applications can connect to, as JSON in the form that tools read.

@@ -119,11 +119,7 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
         port: port?,
         tls: raw.tls,
         authentication,
-        peers: raw
-            .network_policy_peers
-            .as_ref()
-            .filter(|peers| !peers.is_empty())
-            .map(|peers| peers.iter().filter_map(|peer| serde_json::to_value(peer).ok()).collect()),
+        peers: raw.network_policy_peers.clone().filter(|peers| !peers.is_empty()),
         use_service_dns_domain: configuration.use_service_dns_domain.unwrap_or(false),
         alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::conditions::reasons;
+use api::kafka::template::KafkaClusterTemplate;
 use api::kafka_node_pool::ProcessRole;
 use api::labels::ExclusionPattern;
 use api::{KafkaNodePool, annotations, names};
 use kube_core::ResourceExt;
-use serde_json::Value;
 
 use super::bounds::MAX_CONTROLLERS;
 use super::{Findings, bounds, storage};
-use crate::kafka::cluster::{JvmOptions, Pool, Templates, Volume, VolumeKind, Warning};
+use crate::kafka::cluster::{JvmOptions, Pool, Volume, VolumeKind, Warning};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
 use crate::kafka::transitions::leaving::{Replicas, list};
@@ -267,9 +267,9 @@ impl Reader<'_> {
             volumes,
             jbod,
             storage_json,
-            resources: raw.spec.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+            resources: raw.spec.resources.clone(),
             jvm: raw.spec.jvm_options.as_ref().map(jvm).unwrap_or_default(),
-            templates: templates(raw.spec.template.as_ref()),
+            templates: KafkaClusterTemplate::default().overlaid(raw.spec.template.as_ref()),
             warnings,
             name,
         }
@@ -411,15 +411,5 @@ pub fn jvm(raw: &api::common::jvm::JvmOptions) -> JvmOptions {
             .filter_map(|property| Some((property.name.clone()?, property.value.clone().unwrap_or_default())))
             .collect(),
         gc_logging: raw.gc_logging_enabled.unwrap_or(false),
-    }
-}
-
-/// A template section as JSON by key.
-pub fn templates<T: serde::Serialize>(raw: Option<&T>) -> Templates {
-    match raw.and_then(|raw| serde_json::to_value(raw).ok()) {
-        Some(Value::Object(map)) => {
-            Templates(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        _ => Templates::default(),
     }
 }

@@ -11,7 +11,7 @@ use api::labels::ExclusionPattern;
 use api::{Kafka, annotations};
 use kube_core::ResourceExt;
 
-use super::pools::{jvm, templates};
+use super::pools::jvm;
 use super::{Findings, listeners, text};
 use crate::kafka::cluster::{
     Authorization, CaSettings, Cluster, EntityContainer, EntityOperator, Logging, Pool, Probe, Quorum, Rack,
@@ -59,13 +59,13 @@ pub fn validate(
         findings.problem("metadata.labels", error.to_string());
         BTreeMap::new()
     });
-    let kafka_templates = templates(spec.template.as_ref());
+    let kafka_templates = spec.template.clone().unwrap_or_default();
     let kafka_jvm = spec.jvm_options.as_ref().map(jvm);
     text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
     for (pool, raw) in pools.iter_mut().zip(&observed.pools) {
         let field = format!("KafkaNodePool {} spec.jvmOptions", pool.name);
         text::jvm(raw.spec.jvm_options.as_ref(), &field, findings);
-        pool.templates = kafka_templates.overlaid(&pool.templates);
+        pool.templates = kafka_templates.overlaid(raw.spec.template.as_ref());
         if raw.spec.jvm_options.is_none()
             && let Some(jvm) = &kafka_jvm
         {
@@ -418,7 +418,7 @@ fn entity_operator(
                 .unwrap_or_else(|| settings.operator_image.clone()),
             watched_namespace,
             reconciliation_interval_ms: raw.reconciliation_interval_ms,
-            resources: raw.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+            resources: raw.resources.clone(),
             liveness: probe(raw.liveness_probe.as_ref(), ENTITY_LIVENESS),
             readiness: probe(raw.readiness_probe.as_ref(), ENTITY_READINESS),
             startup: raw
@@ -436,7 +436,7 @@ fn entity_operator(
                 .unwrap_or_else(|| settings.operator_image.clone()),
             watched_namespace,
             reconciliation_interval_ms: raw.reconciliation_interval_ms,
-            resources: raw.resources.as_ref().and_then(|resources| serde_json::to_value(resources).ok()),
+            resources: raw.resources.clone(),
             liveness: probe(raw.liveness_probe.as_ref(), ENTITY_LIVENESS),
             readiness: probe(raw.readiness_probe.as_ref(), ENTITY_READINESS),
             startup: None,
@@ -447,7 +447,7 @@ fn entity_operator(
     }
     let secret_prefix =
         raw.user_operator.as_ref().and_then(|raw| raw.secret_prefix.clone()).unwrap_or_default();
-    Some(EntityOperator { topic, user, secret_prefix, templates: templates(raw.template.as_ref()) })
+    Some(EntityOperator { topic, user, secret_prefix, templates: raw.template.clone().unwrap_or_default() })
 }
 
 fn probe(raw: Option<&RawProbe>, default: Probe) -> Probe {

@@ -1,0 +1,312 @@
+//! Finds in the caches what belongs to one resource. What a look-up costs does not depend on how many other resources there
+//! are, so passes use these and no lists.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use kube::{Resource, ResourceExt};
+use objects::ObjectId;
+use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
+
+use super::{Caches, Plain, PlainKind, Watched, cluster_of, kafka};
+use crate::controller::pod_set_of;
+use crate::node_pools;
+use planner::kafka::deleted_cluster::TopicBinding;
+use planner::kafka::observed::Other;
+use planner::kafka::references::References;
+use planner::kafka::watched_namespace;
+
+const ROLE: &str = "Role";
+const ROLE_BINDING: &str = "RoleBinding";
+
+/// What is found by what.
+#[derive(Clone)]
+pub struct Lookups {
+    pods: Index<Pod, OwnerRef>,
+    pods_of_sets: Index<Pod>,
+    pod_sets: Index<StrimziPodSet, OwnerRef>,
+    /// By the node pool that owns them.
+    pod_sets_of_pools: Index<StrimziPodSet>,
+    /// Those that a node pool owns, by the value of the label `strimzi.io/cluster`.
+    pod_sets_with_pools: Index<StrimziPodSet>,
+    claims: Index<PersistentVolumeClaim, OwnerRef>,
+    secrets: Index<Secret, OwnerRef>,
+    config_maps: Index<ConfigMap, OwnerRef>,
+    deployments: Index<Deployment, OwnerRef>,
+    plain: Vec<(PlainKind, Index<Plain, OwnerRef>)>,
+    role_bindings_of_roles: Option<Index<Plain>>,
+    /// By the value of the label `strimzi.io/cluster`.
+    pools: Index<KafkaNodePool>,
+    /// By namespace and the id of the cluster that their status says they have nodes in.
+    pools_of_ids: Index<KafkaNodePool>,
+    /// By namespace and cluster id.
+    kafkas_of_ids: Index<Kafka>,
+    /// By the Secrets and `ConfigMaps` that they refer to.
+    kafkas_of_references: Index<Kafka>,
+    /// By the other namespaces that their entity operators are to work in.
+    kafkas_of_watched_namespaces: Index<Kafka, String>,
+    unreadable: Vec<(String, UnreadableIndex<OwnerRef>)>,
+}
+
+impl Lookups {
+    /// Follows the caches.
+    pub(super) fn of(watched: &Watched) -> Self {
+        let plain = watched.plain.iter().chain([&watched.cluster_role_bindings]);
+        let role_bindings = watched.plain.iter().find(|plain| plain.kind == ROLE_BINDING);
+        Self {
+            pods: by_labels(&watched.pods),
+            pods_of_sets: Index::of(&watched.pods, |_, pod| pod_set_of(pod)),
+            pod_sets: by_labels(&watched.pod_sets),
+            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| node_pools::owner(set)),
+            pod_sets_with_pools: Index::of(&watched.pod_sets, |key, set: &StrimziPodSet| {
+                node_pools::owner(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
+            }),
+            claims: by_labels(&watched.claims),
+            secrets: by_labels(&watched.secrets),
+            config_maps: by_labels(&watched.config_maps),
+            deployments: by_labels(&watched.deployments),
+            plain: plain
+                .map(|kind| (kind.clone(), Index::of(&kind.cache, |_, plain| [plain.owner.clone()])))
+                .collect(),
+            role_bindings_of_roles: role_bindings.map(|kind| {
+                Index::of(&kind.cache, |key, plain| {
+                    plain.role.as_ref().map(|role| ObjectRef::new(&key.namespace, role))
+                })
+            }),
+            pools: Index::of(&watched.pools, |key, pool: &KafkaNodePool| {
+                cluster_of(pool).map(|cluster| ObjectRef::new(&key.namespace, cluster))
+            }),
+            pools_of_ids: Index::of(&watched.pools, |key, pool: &KafkaNodePool| {
+                cluster_id_of_pool(pool).map(|id| ObjectRef::new(&key.namespace, id))
+            }),
+            kafkas_of_ids: Index::of(&watched.kafkas, |key, kafka| {
+                cluster_id(kafka).map(|id| ObjectRef::new(&key.namespace, id))
+            }),
+            kafkas_of_references: Index::of(&watched.kafkas, |key, kafka| {
+                let References { secrets, config_maps } = References::of(kafka);
+                let names = secrets.into_iter().chain(config_maps);
+                names.map(|name| ObjectRef::new(&key.namespace, name)).collect::<Vec<_>>()
+            }),
+            kafkas_of_watched_namespaces: Index::of(&watched.kafkas, |_, kafka| {
+                watched_namespace::others(kafka)
+            }),
+            unreadable: unreadable(watched),
+        }
+    }
+}
+
+impl Caches {
+    /// Bytes that the objects of a resource take when a pass reads them.
+    pub fn bytes_of(&self, owner: &OwnerRef) -> usize {
+        let found = &self.lookups;
+        let plain = found.plain.iter().map(|(_, index)| index.bytes_when_read(owner));
+        let bytes = [
+            found.pods.bytes_when_read(owner),
+            found.pod_sets.bytes_when_read(owner),
+            found.claims.bytes_when_read(owner),
+            found.secrets.bytes_when_read(owner),
+            found.config_maps.bytes_when_read(owner),
+            found.deployments.bytes_when_read(owner),
+            found.pools.bytes_when_read(&owner.object),
+        ];
+        bytes.into_iter().chain(plain).sum()
+    }
+
+    /// Pods of a resource, by name.
+    pub fn pods_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Pod>> {
+        by_name(&self.lookups.pods, owner)
+    }
+
+    /// Pods that a pod set controls.
+    pub fn pods_of_set(&self, set: &ObjectRef) -> Vec<Arc<Pod>> {
+        self.lookups.pods_of_sets.owned_by(set).into_values().collect()
+    }
+
+    /// Pod sets of a resource, by name.
+    pub fn pod_sets_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<StrimziPodSet>> {
+        by_name(&self.lookups.pod_sets, owner)
+    }
+
+    /// Pod sets that a node pool owns.
+    pub fn pod_sets_of_pool(&self, pool: &ObjectRef) -> Vec<Arc<StrimziPodSet>> {
+        self.lookups.pod_sets_of_pools.owned_by(pool).into_values().collect()
+    }
+
+    /// Volume claims of a resource, by name.
+    pub fn claims_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<PersistentVolumeClaim>> {
+        by_name(&self.lookups.claims, owner)
+    }
+
+    /// Secrets that were made for a resource, by name.
+    pub fn secrets_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Secret>> {
+        by_name(&self.lookups.secrets, owner)
+    }
+
+    /// `ConfigMaps` that were made for a resource, by name.
+    pub fn config_maps_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<ConfigMap>> {
+        by_name(&self.lookups.config_maps, owner)
+    }
+
+    /// Deployments of a resource, by name.
+    pub fn deployments_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Deployment>> {
+        by_name(&self.lookups.deployments, owner)
+    }
+
+    /// Whether a node pool carries the label of a cluster.
+    pub fn has_labelled_pools(&self, cluster: &ObjectRef) -> bool {
+        !self.lookups.pools.owned_by(cluster).is_empty()
+    }
+
+    /// Every node pool that may belong to a cluster, by name: those with its label, those whose status names its id, and
+    /// those that own pod sets of it.
+    pub fn pools_near(
+        &self,
+        cluster: &ObjectRef,
+        cluster_id: Option<&str>,
+    ) -> BTreeMap<String, Arc<KafkaNodePool>> {
+        let mut found = by_name(&self.lookups.pools, cluster);
+        if let Some(id) = cluster_id {
+            found.extend(by_name(&self.lookups.pools_of_ids, &ObjectRef::new(&cluster.namespace, id)));
+        }
+        for set in self.lookups.pod_sets_with_pools.owned_by(cluster).into_values() {
+            if let Some(pool) = node_pools::owner(&set).and_then(|pool| self.pools.get(&pool)) {
+                found.insert(pool.name_any(), pool);
+            }
+        }
+        found
+    }
+
+    /// Kafka resources of a namespace with a cluster id.
+    pub fn kafkas_with_id(&self, namespace: &str, cluster_id: &str) -> Vec<Arc<Kafka>> {
+        self.lookups.kafkas_of_ids.owned_by(&ObjectRef::new(namespace, cluster_id)).into_values().collect()
+    }
+
+    /// Kafka resources that refer to a Secret or `ConfigMap` of this name.
+    pub fn kafkas_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
+        self.lookups.kafkas_of_references.owned_by(object).into_keys().collect()
+    }
+
+    /// Kafka resources of other namespaces whose entity operator is to work in this one.
+    pub fn kafkas_watching(&self, namespace: &str) -> Vec<ObjectRef> {
+        self.lookups.kafkas_of_watched_namespaces.owned_by(&namespace.to_owned()).into_keys().collect()
+    }
+
+    /// All objects of a resource whose kind planning does not look into, also those in other namespaces that its entity
+    /// operator works in.
+    pub fn plain_of(&self, owner: &OwnerRef) -> BTreeMap<ObjectId, Other> {
+        let mut found = BTreeMap::new();
+        for (kind, index) in &self.lookups.plain {
+            for (key, plain) in index.owned_by(owner) {
+                if kind.kind == ROLE_BINDING && key.namespace != owner.object.namespace {
+                    found.extend(self.role_of(owner, &key.namespace, &plain));
+                }
+                found.insert(kind.reference(key), plain.facts.clone());
+            }
+        }
+        found
+    }
+
+    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
+    /// counts only while no cluster of another namespace refers to it too.
+    fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
+        let role = ObjectRef::new(namespace, binding.role.as_ref()?);
+        let roles = self.plain.iter().find(|plain| plain.kind == ROLE)?;
+        let facts = roles.cache.get(&role)?.facts.clone();
+        let bindings = self.lookups.role_bindings_of_roles.as_ref()?.owned_by(&role);
+        let shared = bindings.values().any(|plain| plain.owner != *owner);
+        (!shared).then(|| (roles.reference(role), facts))
+    }
+
+    /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the
+    /// namespace of this one.
+    pub fn topic_bindings(&self, cluster: &ObjectRef) -> Vec<TopicBinding> {
+        let name = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
+        let Some((kind, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING)
+        else {
+            return Vec::new();
+        };
+        let mut bindings = index.owned_by(&kafka(cluster));
+        bindings.retain(|key, _| key.name == name);
+        let here = ObjectRef::new(&cluster.namespace, name);
+        let at_home = kind.cache.get(&here).map(|plain| (here, plain));
+        bindings.extend(at_home.filter(|(_, plain)| plain.owner.object.name == cluster.name));
+        let binding = |(key, plain): (ObjectRef, Arc<Plain>)| TopicBinding {
+            namespace: key.namespace,
+            cluster_namespace: plain.owner.object.namespace.clone(),
+            cluster: plain.owner.object.name.clone(),
+        };
+        bindings.into_iter().map(binding).collect()
+    }
+
+    /// What of a resource cannot be read, each with its kind.
+    pub fn unreadable_of(&self, owner: &OwnerRef) -> Vec<(&str, ObjectRef, Arc<Unreadable>)> {
+        let kinds = self.lookups.unreadable.iter();
+        kinds
+            .flat_map(|(kind, index)| {
+                index.owned_by(owner).into_iter().map(|(key, found)| (kind.as_str(), key, found))
+            })
+            .collect()
+    }
+
+    /// Adds a handler that is told whose an object is that cannot be read, or can be again.
+    pub fn on_unreadable_part(&self, handler: impl Fn(&OwnerRef) + Clone + Send + Sync + 'static) {
+        for (_, index) in &self.lookups.unreadable {
+            index.on_change(handler.clone());
+        }
+    }
+}
+
+/// The id of the cluster that a Kafka resource describes.
+pub fn cluster_id(kafka: &Kafka) -> Option<&str> {
+    kafka.status.as_ref()?.cluster_id.as_deref()
+}
+
+fn cluster_id_of_pool(pool: &KafkaNodePool) -> Option<&str> {
+    pool.status.as_ref()?.cluster_id.as_deref()
+}
+
+fn by_labels<K>(cache: &Cache<K>) -> Index<K, OwnerRef>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    Index::of(cache, |_, object: &K| OwnerRef::of_labels(object.meta()))
+}
+
+fn by_name<K, O>(index: &Index<K, O>, owner: &O) -> BTreeMap<String, Arc<K>>
+where
+    K: Send + Sync + 'static,
+    O: Clone + Eq + std::hash::Hash + Send + Sync + 'static,
+{
+    index.owned_by(owner).into_iter().map(|(key, object)| (key.name, object)).collect()
+}
+
+fn unreadable(watched: &Watched) -> Vec<(String, UnreadableIndex<OwnerRef>)> {
+    fn of<T: Send + Sync + 'static>(kind: &str, cache: &Cache<T>) -> (String, UnreadableIndex<OwnerRef>) {
+        (kind.to_owned(), UnreadableIndex::of(cache, owner_of_unreadable))
+    }
+    let mut all = vec![
+        of("KafkaNodePool", &watched.pools),
+        of("StrimziPodSet", &watched.pod_sets),
+        of("Pod", &watched.pods),
+        of("PersistentVolumeClaim", &watched.claims),
+        of("Secret", &watched.secrets),
+        of("ConfigMap", &watched.config_maps),
+        of("Deployment", &watched.deployments),
+    ];
+    all.extend(watched.plain.iter().map(|kind| of(&kind.kind, &kind.cache)));
+    all
+}
+
+/// Whose an object is that cannot be read. One that does not name a kind may be a Kafka's, as node pools are.
+fn owner_of_unreadable(key: &ObjectRef, unreadable: &Unreadable) -> Option<OwnerRef> {
+    let cluster = ObjectRef::new(&key.namespace, unreadable.cluster()?);
+    let kind = unreadable.metadata.labels.as_ref().and_then(|labels| labels.get(api::labels::KIND));
+    Some(kind.map_or_else(|| kafka(&cluster), |kind| OwnerRef::new(kind, cluster.clone())))
+}
+
+#[cfg(test)]
+#[path = "lookups_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+use std::sync::Arc;
+
+use operator_runtime::apply::{Applier, Stored};
+use operator_runtime::client;
+use operator_runtime::env::Namespaces;
+use operator_runtime::limits::Largest;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kafka::observe::Observer;
+use crate::unreadable;
+use planner::kafka::observed::PlanSettings;
+
+fn object<K: Resource + DeserializeOwned>(value: Value) -> (ObjectRef, K)
+where
+    K::DynamicType: Default,
+{
+    let object: K = serde_json::from_value(value).unwrap();
+    (ObjectRef::of(&object), object)
+}
+
+/// Metadata of an object of a resource.
+fn made_for(kind: &str, cluster: &str, name: &str) -> Value {
+    json!({"name": name, "namespace": "ns", "labels": {
+        "strimzi.io/cluster": cluster, "strimzi.io/kind": kind,
+        "strimzi.io/controller": "strimzipodset", "strimzi.io/controller-name": format!("{cluster}-p"),
+    }})
+}
+
+fn kind_of<K: Resource + DeserializeOwned + Send + Sync + 'static>(values: Vec<Value>) -> Cache<K>
+where
+    K::DynamicType: Default,
+{
+    Cache::fixed(values.into_iter().map(object))
+}
+
+fn plain(kind: &str, objects: Vec<(ObjectRef, Plain)>) -> PlainKind {
+    PlainKind { api_version: "v1".to_owned(), kind: kind.to_owned(), cache: Cache::fixed(objects) }
+}
+
+fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Plain) {
+    let whole: ConfigMap =
+        serde_json::from_value(json!({"metadata": {"name": name, "namespace": namespace}})).unwrap();
+    let object = Stored::of(&whole).unwrap();
+    let role = Some("role".to_owned());
+    (ObjectRef::new(namespace, name), Plain { owner, facts: Other::of(&whole.metadata), role, object })
+}
+
+/// The caches of an operator with these clusters, each with one pool, and a KafkaConnect of each name.
+fn caches(clusters: &[String]) -> Caches {
+    let owners = || ["Kafka", "KafkaConnect"].into_iter();
+    let each = |make: &dyn Fn(&str, &str) -> Value| -> Vec<Value> {
+        clusters.iter().flat_map(|cluster| owners().map(|kind| make(kind, cluster))).collect()
+    };
+    let infix = |kind: &str| if kind == "Kafka" { "p" } else { "connect" };
+    let whole = |kind: &str, cluster: &str| {
+        let name = format!("{cluster}-{}", infix(kind));
+        json!({"metadata": made_for(kind, cluster, &name)})
+    };
+    let pod_set = |kind: &str, cluster: &str| {
+        let name = format!("{cluster}-{}", infix(kind));
+        let mut metadata = made_for(kind, cluster, &name);
+        let pool = json!({"apiVersion": "v1", "kind": "KafkaNodePool", "name": format!("{cluster}-pool"),
+            "uid": format!("{cluster}-pool-uid")});
+        metadata["ownerReferences"] = if kind == "Kafka" { json!([pool]) } else { json!([]) };
+        json!({"metadata": metadata, "spec": {"selector": {}, "pods": [{}]}})
+    };
+    let kafka_of = |cluster: &String| {
+        json!({"metadata": {"name": cluster, "namespace": "ns"}, "spec": {"kafka": {"listeners": []},
+            "entityOperator": {"topicOperator": {"watchedNamespace": format!("topics-of-{cluster}")}}},
+            "status": {"clusterId": format!("id-of-{cluster}")}})
+    };
+    let pool_of = |cluster: &String| {
+        json!({"metadata": {"name": format!("{cluster}-pool"), "namespace": "ns",
+                "uid": format!("{cluster}-pool-uid"), "labels": {"strimzi.io/cluster": cluster}},
+            "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"}},
+            "status": {"clusterId": format!("id-of-{cluster}"), "nodeIds": [0]}})
+    };
+    let owner = |cluster: &String| kafka(&ObjectRef::new("ns", cluster));
+    let bindings = clusters.iter().map(|cluster| {
+        let name = api::names::entity_operator::topic_operator_role_binding(cluster);
+        plain_object(owner(cluster), &format!("topics-of-{cluster}"), &name)
+    });
+    let roles =
+        clusters.iter().map(|cluster| plain_object(owner(cluster), &format!("topics-of-{cluster}"), "role"));
+    Caches::of(Watched {
+        namespaces: Namespaces::All,
+        largest_cluster: Largest::DEFAULT,
+        kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
+        pools: kind_of(clusters.iter().map(pool_of).collect()),
+        pod_sets: kind_of(each(&pod_set)),
+        pods: kind_of(each(&whole)),
+        claims: kind_of(each(&whole)),
+        secrets: kind_of(each(&whole)),
+        config_maps: kind_of(each(&whole)),
+        deployments: kind_of(each(&whole)),
+        plain: vec![plain(ROLE, roles.collect()), plain(ROLE_BINDING, bindings.collect())],
+        cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
+        foreign_secrets: Cache::fixed([]),
+        foreign_config_maps: Cache::fixed([]),
+    })
+}
+
+fn scanned(caches: &Caches) -> usize {
+    let plain = caches.plain.iter().map(|kind| kind.cache.scanned()).sum::<usize>();
+    caches.kafkas.scanned()
+        + caches.pools.scanned()
+        + caches.pod_sets.scanned()
+        + caches.pods.scanned()
+        + caches.claims.scanned()
+        + caches.secrets.scanned()
+        + caches.config_maps.scanned()
+        + caches.deployments.scanned()
+        + caches.foreign_secrets.scanned()
+        + caches.foreign_config_maps.scanned()
+        + caches.cluster_role_bindings.cache.scanned()
+        + plain
+}
+
+#[tokio::test]
+async fn a_pass_looks_at_no_object_of_another_resource() {
+    client::install_crypto_provider();
+    let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+    let applier = Applier::new(kube::Client::try_from(config).unwrap());
+    let clusters: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
+    let caches = caches(&clusters);
+    let observer = Observer::new(caches.clone(), applier, Arc::new(PlanSettings::default()));
+    let key = ObjectRef::new("ns", "c42");
+    let before = scanned(&caches);
+    let kafka = caches.kafkas.get(&key).unwrap();
+    let observed = observer.observe(&key, kafka).await.unwrap();
+    let sets: Vec<&String> = observed.pod_sets.keys().collect();
+    assert_eq!(sets, ["c42-p"], "and not that of the KafkaConnect");
+    assert_eq!(observed.pools.len(), 1);
+    for names in [
+        observed.pods.keys().collect::<Vec<_>>(),
+        observed.claims.keys().collect(),
+        observed.secrets.keys().collect(),
+        observed.config_maps.keys().collect(),
+        observed.deployments.keys().collect(),
+    ] {
+        assert_eq!(names, ["c42-p"]);
+    }
+    let others: Vec<&str> = observed.others.keys().map(|object| object.kind.as_str()).collect();
+    assert_eq!(others, [ROLE, ROLE_BINDING]);
+    assert_eq!(unreadable::parts_of(&caches, &key), None);
+    let pool = &observed.pools[0];
+    assert_eq!(node_pools::concerned(&caches, pool), [key.clone()].into());
+    node_pools::membership(&caches, pool);
+    let bindings = caches.topic_bindings(&key);
+    assert_eq!((bindings.len(), bindings[0].namespace.as_str()), (1, "topics-of-c42"));
+    assert_eq!(caches.kafkas_watching("topics-of-c42"), std::slice::from_ref(&key));
+    // Both pods carry the name of this pod set.
+    assert_eq!(caches.pods_of_set(&ObjectRef::new("ns", "c42-p")).len(), 2);
+    assert_eq!(scanned(&caches), before, "a list of everything was read");
+}
+
+#[test]
+fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
+    let clusters: Vec<String> = ["a", "b"].map(str::to_owned).into();
+    let watched = caches(&clusters).watched;
+    let pool = |name: &str, uid: &str, cluster: Option<&str>, id: Option<&str>| {
+        let labels = cluster.map(|cluster| json!({"strimzi.io/cluster": cluster}));
+        json!({"metadata": {"name": name, "namespace": "ns", "uid": uid, "labels": labels},
+            "spec": {"replicas": 1, "roles": ["broker"], "storage": {"type": "ephemeral"}},
+            "status": {"clusterId": id, "nodeIds": [0]}})
+    };
+    let pools = vec![
+        pool("labelled", "1", Some("a"), None),
+        pool("known", "2", None, Some("id-of-a")),
+        // The pod set of cluster a says that this one owns it.
+        pool("a-pool", "a-pool-uid", Some("b"), None),
+        pool("other", "4", Some("b"), Some("id-of-b")),
+    ];
+    let caches = Caches::of(Watched { pools: kind_of(pools), ..watched });
+    let near = |cluster: &str, id: &str| -> Vec<String> {
+        caches.pools_near(&ObjectRef::new("ns", cluster), Some(id)).into_keys().collect()
+    };
+    assert_eq!(near("a", "id-of-a"), ["a-pool", "known", "labelled"]);
+    assert_eq!(near("b", "id-of-b"), ["a-pool", "other"]);
+}
