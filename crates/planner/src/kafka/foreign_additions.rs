@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use api::conditions::reasons;
 use k8s_openapi::api::apps::v1::Deployment;
 use objects::DesiredObject;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::cluster::Warning;
 use super::observed::Observed;
@@ -106,7 +106,7 @@ fn owns(own: &Value, list: &str, by: &str, name: &str) -> bool {
 
 /// A member of a list in managed fields.
 fn key(by: &str, name: &str) -> String {
-    format!("k:{}", serde_json::json!({by: name}))
+    format!("k:{}", Value::Object(Map::from_iter([(by.to_owned(), Value::from(name))])))
 }
 
 fn members(list: &Value) -> impl Iterator<Item = &Value> {
