@@ -6,13 +6,14 @@ pub mod lookups;
 use std::fmt::Debug;
 use std::ops::Deref;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
+use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
@@ -98,6 +99,9 @@ pub struct Watched {
     pub largest_cluster: Largest,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
+    /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
+    /// them: an installation may lack the kinds, or the right to watch them.
+    pub parents: Vec<(&'static str, Cache<()>)>,
     /// Node pools.
     pub pools: Cache<KafkaNodePool>,
     /// Pod sets.
@@ -139,6 +143,10 @@ impl Caches {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
+            parents: vec![
+                ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
+                ("KafkaMirrorMaker2", start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref())),
+            ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
             pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
@@ -310,6 +318,21 @@ impl Start<'_> {
         );
         cache.gate_readiness(self.health);
         plain_kind::<K>(cache)
+    }
+
+    fn parents<K>(&self, labels: Option<&str>) -> Cache<()>
+    where
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+        K::DynamicType: Default,
+    {
+        let watch = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces).labels(labels);
+        watch.within(self.limits).optional().start(self.shutdown, |_| Some(()))
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {

@@ -54,13 +54,11 @@ impl Lookups {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        match timeout(self.deadline, self.on_a_thread(host, port)).await {
-            Ok(found) => found,
-            Err(_) => {
-                let why = format!("no answer within {} ms", self.deadline.as_millis());
-                Err(io::Error::new(io::ErrorKind::TimedOut, why))
-            }
+        if let Ok(found) = timeout(self.deadline, self.on_a_thread(host, port)).await {
+            return found;
         }
+        let why = format!("no answer within {} ms", self.deadline.as_millis());
+        Err(io::Error::new(io::ErrorKind::TimedOut, why))
     }
 
     /// The permits are the thread's: it cannot be stopped, and counts until it ends by itself.

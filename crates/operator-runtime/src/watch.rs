@@ -117,8 +117,8 @@ where
         self
     }
 
-    /// Without the right to watch, the cache stays empty and unready, and the server is asked again now and then, without a
-    /// warning.
+    /// Without the right to watch, or without the kind, the cache stays empty and unready, and the server is asked again now
+    /// and then, without a warning.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -300,8 +300,8 @@ where
     }
 
     async fn pause(&self, backoff: &mut Backoff, error: &SourceError) {
-        if self.optional && error.is_forbidden() {
-            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch");
+        if self.optional && (error.is_forbidden() || error.is_not_found()) {
+            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch, or no such kind");
             return tokio::time::sleep(WITHOUT_RIGHT).await;
         }
         let pause = backoff.pause();

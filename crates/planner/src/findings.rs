@@ -1,6 +1,9 @@
-//! What is found while resources are looked at: problems, for which they are refused, and warnings.
+//! What is found while resources are looked at: problems, for which they are refused, warnings, and parts that are held back.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use serde::Serialize;
 
 /// Something that is wrong with a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +29,66 @@ pub struct Warning {
     pub message: String,
 }
 
+/// A part of what the resources ask for that a plan does not carry out: what is there stays as it is until the obstacle is
+/// gone, or a user approves the loss.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// What is held back.
+    pub part: HeldPart,
+    /// CamelCase reason of the condition that says so.
+    pub reason: String,
+    /// Why it is held back, and what to do.
+    pub message: String,
+    /// The annotation of the Kafka resource with which a user approves it, set to `true`; `None`: nothing but the removal of
+    /// the obstacle lets it go on.
+    pub approval: Option<&'static str>,
+}
+
+impl Held {
+    /// The warning that says so in the status.
+    pub fn warning(&self) -> Warning {
+        Warning { reason: self.reason.clone(), message: self.message.clone() }
+    }
+}
+
+/// What is held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum HeldPart {
+    /// The removal of nodes from a pool.
+    NodeRemoval {
+        /// The pool.
+        pool: String,
+        /// The nodes.
+        nodes: BTreeSet<i32>,
+    },
+    /// New nodes of a pool.
+    NewNodes {
+        /// The pool.
+        pool: String,
+        /// How many.
+        count: usize,
+    },
+    /// The removal of a role from the nodes of a pool.
+    RoleRemoval {
+        /// The pool.
+        pool: String,
+        /// The role.
+        role: String,
+    },
+    /// A new role of the nodes of a pool.
+    Role {
+        /// The pool.
+        pool: String,
+        /// The role.
+        role: String,
+    },
+    /// A change of the storage of a pool.
+    Storage {
+        /// The pool.
+        pool: String,
+    },
+}
+
 /// Everything found while looking at the resources.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -33,6 +96,8 @@ pub struct Findings {
     pub problems: Vec<Problem>,
     /// What works but deserves a look.
     pub warnings: Vec<Warning>,
+    /// What is asked for and not carried out.
+    pub held: Vec<Held>,
 }
 
 impl Findings {
@@ -47,5 +112,10 @@ impl Findings {
     /// Notes something that deserves a look.
     pub fn warn(&mut self, reason: &str, message: impl Into<String>) {
         self.warnings.push(Warning { reason: reason.to_owned(), message: message.into() });
+    }
+
+    /// Holds a part back.
+    pub fn hold(&mut self, held: Held) {
+        self.held.push(held);
     }
 }

@@ -44,7 +44,7 @@ fn a_lost_key_is_replaced_and_every_pod_trusts_the_new_one_before_anything_is_si
     let leaf = text(&cluster.world.observed.secrets["my-dual-0"], "my-dual-0.crt");
     cluster.delete_secrets(&["my-cluster-ca"]);
     let plan = cluster.pass();
-    assert_eq!(plan.restarts.len(), 3, "all have to trust the new key");
+    assert_eq!(plan.roll.wanted.len(), 3, "all have to trust the new key");
     assert_eq!(text(&cluster.world.observed.secrets["my-dual-0"], "my-dual-0.crt"), leaf);
     assert_eq!(cluster.trusted_authorities(), 2);
     assert_eq!(cluster.settle(), 9, "to trust, to be signed anew, to forget the lost authority");
@@ -213,7 +213,7 @@ impl Event {
             Self::InterruptedPass(writes) => cluster.interrupted_pass(*writes),
             Self::RestartOne(index) => {
                 let plan = cluster.pass();
-                if let Some(restart) = plan.restarts.get(*index % plan.restarts.len().max(1)) {
+                if let Some(restart) = plan.roll.wanted.get(*index % plan.roll.wanted.len().max(1)) {
                     cluster.restart(&restart.pod);
                 }
             }
@@ -272,7 +272,7 @@ fn a_node_whose_leaf_is_lost_with_the_key_goes_last() {
     let mut order = Vec::new();
     for _ in 0..3 {
         let plan = cluster.pass();
-        order.push(plan.restarts[0].pod.clone());
+        order.push(plan.roll.wanted[0].pod.clone());
         cluster.restart(order.last().unwrap());
     }
     assert_eq!(order, ["my-dual-1", "my-dual-2", "my-dual-0"]);
@@ -289,7 +289,7 @@ fn when_every_secret_is_lost_all_are_made_anew_at_once() {
     cluster.world.apply(&plan);
     let made: Vec<String> = cluster.world.observed.secrets.keys().cloned().collect();
     assert_eq!(made, names);
-    assert_eq!(plan.restarts.len(), 3);
+    assert_eq!(plan.roll.wanted.len(), 3);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn users_are_told_when_every_pod_trusts_the_clients_ca() {
         let plan = cluster.pass();
         assert_ne!(present(&cluster), former);
         assert_eq!(told(&cluster), former, "some pod does not trust the new one yet");
-        let pod = plan.restarts[0].pod.clone();
+        let pod = plan.roll.wanted[0].pod.clone();
         cluster.restart(&pod);
     }
     cluster.pass();
@@ -386,10 +386,10 @@ fn an_authority_that_ended_is_forgotten_in_a_maintenance_window_only() {
     };
     assert_eq!(bundle(&cluster), 2);
     cluster.world.now = "2026-08-01T12:00:00Z".parse().unwrap();
-    assert!(cluster.pass().restarts.is_empty(), "outside of the window");
+    assert!(cluster.pass().roll.wanted.is_empty(), "outside of the window");
     assert_eq!(bundle(&cluster), 2);
     cluster.world.now = "2026-08-02T00:30:00Z".parse().unwrap();
-    assert_eq!(cluster.pass().restarts.len(), 3);
+    assert_eq!(cluster.pass().roll.wanted.len(), 3);
     assert_eq!(bundle(&cluster), 1);
 }
 
@@ -407,7 +407,7 @@ fn a_leaf_that_ends_with_its_authority_is_not_made_again_and_again() {
     cluster.pass();
     cluster.restart("my-dual-0");
     let leaf = text(&cluster.world.observed.secrets["my-dual-0"], "my-dual-0.crt");
-    assert!(cluster.pass().restarts.is_empty());
+    assert!(cluster.pass().roll.wanted.is_empty());
     assert_eq!(text(&cluster.world.observed.secrets["my-dual-0"], "my-dual-0.crt"), leaf);
 }
 

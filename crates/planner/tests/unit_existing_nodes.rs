@@ -13,7 +13,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::{World, condition, object};
+use common::{World, condition, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::observed::{KafkaView, QuorumView};
 use planner::kafka::plan::Plan;
@@ -69,7 +69,8 @@ fn deleted_claims(plan: &Plan) -> Vec<&str> {
 
 /// The message of the warning that something is not scaled down.
 fn held_back(plan: &Plan) -> String {
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array().unwrap();
     let found = conditions.iter().find(|condition| condition["reason"] == "ScaleDownPreventionCheck");
     found.unwrap_or_else(|| panic!("{conditions:?}"))["message"].as_str().unwrap().to_owned()
 }
@@ -85,7 +86,7 @@ fn brokers_that_the_status_never_learned_of_leave_only_without_replicas() {
     let plan = world.plan();
     assert_eq!(listed(&plan, "brokers"), ids(&[0, 1, 2, 6, 7]));
     assert!(held_back(&plan).contains("brokers 7 hold replicas"), "{}", held_back(&plan));
-    assert_eq!(plan.status.pools["brokers"]["nodeIds"], json!([0, 1, 2, 6, 7]));
+    assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2, 6, 7]));
     assert!(plan.delete.is_empty() && plan.admin.is_empty(), "{:?} {:?}", plan.delete, plan.admin);
     replicas_on(&mut world, &[0, 1, 2]);
     assert_eq!(listed(&world.plan(), "brokers"), ids(&[0, 1, 2]));
@@ -282,14 +283,14 @@ fn a_role_that_the_status_never_learned_of_is_taken_away_only_without_replicas()
         world.restart(&format!("shop-controllers-{node}"));
     }
     world.pool(CONTROLLERS, |pool| pool["spec"]["roles"] = json!(["controller"]));
-    let roles = |world: &mut World| world.plan().status.pools["controllers"]["roles"].clone();
+    let roles = |world: &mut World| pool_status(&world.plan(), "controllers")["roles"].clone();
     assert_eq!(roles(&mut world), json!(["controller", "broker"]), "Kafka was not asked for replicas");
     replicas_on(&mut world, &[0, 4]);
     assert!(held_back(&world.plan()).contains("brokers 4 hold replicas"), "{}", held_back(&world.plan()));
     assert_eq!(roles(&mut world), json!(["controller", "broker"]));
     replicas_on(&mut world, &[0]);
     let plan = world.plan();
-    assert_eq!(plan.status.pools["controllers"]["roles"], json!(["controller"]));
+    assert_eq!(pool_status(&plan, "controllers")["roles"], json!(["controller"]));
     // The pods are restarted one by one meanwhile; an answer that does not come gives the role back to none of them.
     world.apply(&plan);
     let answer = world.observed.view.take();
@@ -398,7 +399,8 @@ fn a_fixed_list_of_voters_is_remembered_by_more_than_the_config_maps() {
 }
 
 fn warning(plan: &Plan, reason: &str) -> Option<String> {
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array().unwrap();
     let found = conditions.iter().find(|condition| condition["reason"] == reason)?;
     assert_eq!(found["type"], "Warning");
     Some(found["message"].as_str().unwrap().to_owned())
@@ -419,7 +421,7 @@ fn controllers_cannot_be_added_to_a_fixed_list_of_voters() {
     scale(&mut world, BROKERS, 4);
     let plan = world.plan();
     assert!(refused(&plan).contains("pool brokers"), "{}", refused(&plan));
-    assert_eq!(plan.status.pools["brokers"]["roles"], json!(["broker"]));
+    assert_eq!(pool_status(&plan, "brokers")["roles"], json!(["broker"]));
     assert_eq!(listed(&plan, "brokers"), ids(&[0, 1, 2, 6]));
     // A pool that is made anew is not more controllers.
     let mut world = with_static_quorum();

@@ -1,9 +1,16 @@
-//! The rules of the house that a compiler does not know: what decides stays pure, objects are typed, no long files.
+//! The rules of the house that a compiler does not know: what decides stays pure, objects are typed, arrows point down, no
+//! circles, no long files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "house/imports.rs"]
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 /// The crates that must stay pure.
 const PURE: &[&str] = &["objects", "pki", "planner", "rebalance"];
@@ -30,6 +37,27 @@ const FORBIDDEN: &[&str] = &[
     "tokio",
 ];
 
+/// The crates from the top floor down, as in docs/architecture.md: each uses only what stands on a lower floor.
+const FLOORS: &[&[&str]] = &[
+    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent"],
+    &["operator-runtime"],
+    &["planner"],
+    &["issuer", "objects", "rebalance"],
+    &["api", "kafka-admin", "pki"],
+    &["no-schema"],
+];
+
+/// Tests and what they need: they may use every crate, and no crate on a floor uses them.
+const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
+
+/// What `make binaries` builds.
+const PROGRAMS: &[&str] =
+    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+
+/// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
+/// and a second way to serve HTTP, to watch, or to encrypt.
+const NEEDLESS: &[&str] = &["axum", "kube-runtime", "ring", "rsa", "schemars"];
+
 /// The most lines of a Rust file: a longer one has two subjects.
 const LINES: usize = 500;
 
@@ -52,28 +80,67 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[test]
-fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
-    for package in PURE {
+/// Every package that Cargo knows, with the packages that its library or binary is made of, tests and build scripts not
+/// counted.
+struct Packages {
+    /// Name by id.
+    names: BTreeMap<String, String>,
+    /// Ids by id.
+    needs: BTreeMap<String, Vec<String>>,
+    /// Ids of the crates of this workspace.
+    members: Vec<String>,
+}
+
+impl Packages {
+    fn read() -> Self {
         let output = Command::new(env!("CARGO"))
-            .args([
-                "tree",
-                "--offline",
-                "--locked",
-                "--edges",
-                "normal",
-                "--prefix",
-                "none",
-                "--package",
-                package,
-            ])
+            .args(["metadata", "--offline", "--locked", "--format-version", "1"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let tree = String::from_utf8(output.stdout).unwrap();
-        let reached: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        assert!(reached.contains(package), "{tree}");
+        let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let names = metadata["packages"].as_array().unwrap().iter();
+        let needs = metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| {
+            let normal = |need: &&Value| {
+                need["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+            };
+            let needs = node["deps"].as_array().unwrap().iter().filter(normal);
+            (text(&node["id"]), needs.map(|need| text(&need["pkg"])).collect())
+        });
+        Self {
+            names: names.map(|package| (text(&package["id"]), text(&package["name"]))).collect(),
+            needs: needs.collect(),
+            members: metadata["workspace_members"].as_array().unwrap().iter().map(text).collect(),
+        }
+    }
+
+    fn member(&self, name: &str) -> &str {
+        self.members.iter().find(|id| self.names[*id] == name).unwrap()
+    }
+
+    /// The names of everything that a crate of this workspace reaches.
+    fn reached(&self, name: &str) -> BTreeSet<&str> {
+        let mut reached = BTreeSet::new();
+        let mut next = vec![self.member(name)];
+        while let Some(id) = next.pop() {
+            for need in &self.needs[id] {
+                if reached.insert(need.as_str()) {
+                    next.push(need);
+                }
+            }
+        }
+        reached.into_iter().map(|id| self.names[id].as_str()).collect()
+    }
+}
+
+#[test]
+fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
+    let packages = Packages::read();
+    assert!(packages.reached("operator-runtime").contains("tokio"), "the metadata was not understood");
+    for package in PURE {
+        let reached = packages.reached(package);
         let forbidden: Vec<&&str> = reached.iter().filter(|name| FORBIDDEN.contains(name)).collect();
         assert!(forbidden.is_empty(), "{package} reaches {forbidden:?}");
     }
@@ -82,6 +149,26 @@ fn what_decides_reaches_no_network_no_chance_and_no_key_making() {
 /// The part of a file that ends up in a program, for files that keep their tests at the end.
 fn production(text: &str) -> &str {
     text.split("#[cfg(test)]").next().unwrap()
+}
+
+#[test]
+fn programs_are_built_of_nothing_that_they_do_not_need() {
+    for package in PROGRAMS {
+        // The metadata knows only the features that the whole workspace has together; these are a program's own.
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+            .args(["--package", package])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let reached: BTreeSet<&str> =
+            tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(reached.contains("tokio"), "the tree was not understood: {tree}");
+        let needless: Vec<&&str> = reached.iter().filter(|name| NEEDLESS.contains(name)).collect();
+        assert!(needless.is_empty(), "{package} is built of {needless:?}");
+    }
 }
 
 #[test]
@@ -105,6 +192,63 @@ fn generated_objects_are_typed() {
 }
 
 #[test]
+fn no_crate_uses_one_of_its_own_floor_or_of_a_higher_one() {
+    let packages = Packages::read();
+    let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));
+    let mut upwards = Vec::new();
+    for id in &packages.members {
+        let name = packages.names[id].as_str();
+        let Some(own) = floor(name) else {
+            assert!(BESIDE.contains(&name), "{name} stands on no floor: give it one in FLOORS");
+            continue;
+        };
+        for need in packages.needs[id].iter().map(|need| packages.names[need].as_str()) {
+            let is_below = floor(need).is_some_and(|floor| floor > own);
+            let is_ours = floor(need).is_some() || BESIDE.contains(&need);
+            if is_ours && !is_below {
+                upwards.push(format!("{name} uses {need}"));
+            }
+        }
+    }
+    assert!(upwards.is_empty(), "arrows that do not point down: {upwards:?}");
+}
+
+#[test]
+fn no_files_of_a_crate_import_each_other_in_a_circle() {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let src = entry.unwrap().path().join("src");
+        for circle in imports::circles(&src) {
+            let files = circle.iter().map(|file| file.strip_prefix(root()).unwrap().display().to_string());
+            found.push(files.collect::<Vec<_>>().join(" -> "));
+        }
+    }
+    assert!(found.is_empty(), "import circles: {found:#?}");
+}
+
+#[test]
+fn a_circle_of_imports_is_found_and_what_is_none_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("lib.rs", "mod a;\nmod b;\nmod c;\npub use b::Thing;\n");
+    write("a.rs", "use crate::{Thing, c::{self, C}};\nmod inner;\npub struct A;\n");
+    write("a/inner.rs", "use super::A;\n");
+    write(
+        "b.rs",
+        "// use crate::c::C;\npub struct Thing;\nfn text() -> impl Fn() + use<> { \"use crate::c;\" }\n",
+    );
+    write("c.rs", "pub struct C;\n#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n");
+    assert_eq!(imports::circles(folder.path()), Vec::<Vec<PathBuf>>::new());
+    write("b.rs", "pub struct Thing(crate::a::A);\n");
+    let circles = imports::circles(folder.path());
+    assert_eq!(circles, [vec![folder.path().join("a.rs"), folder.path().join("b.rs")]]);
+}
+
+#[test]
 fn no_rust_file_has_more_lines_than_one_subject_needs() {
     let mut long = Vec::new();
     for folder in ["crates", "e2e"] {
@@ -116,4 +260,18 @@ fn no_rust_file_has_more_lines_than_one_subject_needs() {
         }
     }
     assert!(long.is_empty(), "at most {LINES} lines: {long:#?}");
+}
+
+#[test]
+fn validation_needs_no_live_cluster() {
+    let kafka = root().join("crates/planner/src/kafka");
+    let mut files = rust_files(&kafka.join("validate"));
+    files.push(kafka.join("validate.rs"));
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // What the operator was told at its start is no part of a live cluster.
+        assert!(!text.contains("Observed"), "{} looks at what was observed", file.display());
+        assert!(!text.contains(".status"), "{} looks at a status", file.display());
+    }
 }

@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition, object};
+use common::{World, condition, kafka_status, object};
 use issuer::{Authority, AuthorityRequest, KeyAlgorithm, LeafRequest};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -62,7 +62,7 @@ fn with(chain: &str, key: &str, labels: &[(&str, &str)]) -> World {
 fn refusal(chain: &str, key: &str, labels: &[(&str, &str)]) -> String {
     let plan = with(chain, key, labels).plan();
     let not_ready = condition(&plan, "NotReady").unwrap_or_else(|| panic!("accepted: {chain} {key}"));
-    assert!(plan.apply.is_empty() && plan.restarts.is_empty(), "what runs is left as it is");
+    assert!(plan.apply.is_empty() && plan.roll.wanted.is_empty(), "what runs is left as it is");
     not_ready["message"].as_str().unwrap().to_owned()
 }
 
@@ -76,14 +76,14 @@ fn a_listener_shows_the_certificate_that_it_refers_to_and_nothing_of_the_text_ar
         let mut world = with(&text, &format!("Bag Attributes\n{key}"), &[]);
         let plan = world.plan();
         assert!(condition(&plan, "NotReady").is_none(), "{:?}", plan.waiting_for);
-        let status = plan.status.kafka.as_ref().unwrap();
+        let status = kafka_status(&plan);
         assert_eq!(status["listeners"][1]["certificates"], json!([chain]));
         world.apply(&plan);
         let data = world.observed.secrets["my-dual-0"].data.as_ref().unwrap();
         let copied = |entry: &str| String::from_utf8(data[entry].0.clone()).unwrap();
         assert_eq!(copied("tls-9093.crt"), chain);
         assert_eq!(copied("tls-9093.key"), key);
-        assert_eq!(plan.restarts.len(), 3, "the nodes have to read it");
+        assert_eq!(plan.roll.wanted.len(), 3, "the nodes have to read it");
         assert!(object(&plan, "ConfigMap", "my-dual-0").to_string().contains("tls-9093"));
     }
 }

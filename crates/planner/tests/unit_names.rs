@@ -111,7 +111,8 @@ fn a_bad_name_stands_beside_every_other_mistake() {
 fn a_digit_at_the_beginning_is_said_because_old_servers_refuse_it() {
     let mut world = world("27", "p", BOTH);
     let plan = world.plan();
-    let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap();
+    let message = condition(&plan, "Warning").unwrap()["message"].clone();
+    let message = message.as_str().unwrap();
     assert!(message.contains("metadata.name") && message.contains("1.36"), "{message}");
 }
 

@@ -12,10 +12,11 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{World, condition, object};
+use common::{World, condition, kafka_status, object};
 use jiff::SignedDuration;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::need::Need;
 use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;
@@ -57,7 +58,8 @@ fn settled() -> World {
 }
 
 fn warning(plan: &Plan, reason: &str) -> Option<String> {
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array().unwrap();
     let found =
         conditions.iter().find(|condition| condition["type"] == "Warning" && condition["reason"] == reason);
     found.map(|condition| condition["message"].as_str().unwrap().to_owned())
@@ -68,12 +70,17 @@ fn remembered(plan: &Plan) -> Value {
         .clone()
 }
 
+/// Whether the last plan asked for the options of the brokers.
+fn looks_at_options(world: &World) -> bool {
+    world.asked.iter().any(|need| matches!(need, Need::BrokerConfigs(_)))
+}
+
 #[test]
 fn an_option_that_kafka_changes_live_restarts_nothing() {
     let mut world = settled();
     wish(&mut world, "num.io.threads", Some("12"));
     let plan = world.plan();
-    assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+    assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
     assert_eq!(plan.admin, [call(None, "num.io.threads", Some("12"))]);
     assert!(plan.undone.is_empty(), "nobody did that by hand: {:?}", plan.undone);
     world.apply(&plan);
@@ -82,7 +89,7 @@ fn an_option_that_kafka_changes_live_restarts_nothing() {
     world.tell_options(&[("num.io.threads", everywhere("12"))]);
     let plan = world.plan();
     assert_eq!(plan.admin, [call(None, "num.io.threads", None)]);
-    assert!(plan.restarts.is_empty());
+    assert!(plan.roll.wanted.is_empty());
 }
 
 #[test]
@@ -91,11 +98,11 @@ fn a_change_at_run_time_is_done_when_the_brokers_run_with_it_and_not_before() {
     world.settle();
     wish(&mut world, "num.io.threads", Some("12"));
     world.kafka(|kafka| kafka["metadata"]["generation"] = json!(2));
-    let generation = |plan: &Plan| plan.status.kafka.as_ref().unwrap()["observedGeneration"].clone();
+    let generation = |plan: &Plan| kafka_status(plan)["observedGeneration"].clone();
     let unknown = world.plan();
     assert!(condition(&unknown, "Ready").is_some(), "it serves on meanwhile");
     assert_eq!((generation(&unknown), unknown.requeue_seconds.is_some()), (json!(1), true));
-    assert!(unknown.look_at_options);
+    assert!(looks_at_options(&world));
     world.tell_options(&[]);
     let told = world.plan();
     assert_eq!((generation(&told), told.requeue_seconds.is_some()), (json!(1), true));
@@ -131,7 +138,7 @@ fn an_option_that_left_the_resource_is_remembered_until_no_broker_has_a_trace_of
     world.apply(&removes);
     world.tell_options(&[]);
     let done = world.plan();
-    assert!(done.admin.is_empty() && done.restarts.is_empty());
+    assert!(done.admin.is_empty() && done.roll.wanted.is_empty());
     assert_eq!(remembered(&done), Value::Null);
     world.apply(&done);
     // From now on the option is whose ever sets it.
@@ -156,13 +163,17 @@ fn a_line_in_a_brokers_file_that_is_wanted_no_more_restarts_it_once() {
     world.tell_options(&[("log.retention.ms", started)]);
     let plan = world.plan();
     assert_eq!(plan.admin, [call(None, "log.retention.ms", Some("604800000"))]);
-    assert_eq!(plan.restarts.len(), 3);
-    assert!(plan.restarts[0].reasons.contains(&RestartReason::ConfigChangeRequiresRestart));
-    assert!(plan.restarts[0].notes[0].contains("log.retention.ms left the resource"), "{:?}", plan.restarts);
+    assert_eq!(plan.roll.wanted.len(), 3);
+    assert!(plan.roll.wanted[0].reasons.contains(&RestartReason::ConfigChangeRequiresRestart));
+    assert!(
+        plan.roll.wanted[0].notes[0].contains("log.retention.ms left the resource"),
+        "{:?}",
+        plan.roll.wanted
+    );
     world.apply(&plan);
     world.tell_options(&[("log.retention.ms", everywhere("604800000"))]);
     let restarted = world.plan();
-    assert!(restarted.restarts.is_empty());
+    assert!(restarted.roll.wanted.is_empty());
     assert_eq!(restarted.admin, [call(None, "log.retention.ms", None)]);
     assert!(warning(&restarted, "ForeignBrokerConfiguration").is_none());
 }
@@ -192,13 +203,13 @@ fn what_kafka_refuses_holds_nothing_else_up_and_becomes_a_restart() {
     }
     let plan = world.plan();
     assert!(plan.admin.is_empty());
-    assert_eq!(plan.restarts.len(), 3);
-    assert!(plan.restarts[0].notes[0].contains("not today"), "{:?}", plan.restarts);
+    assert_eq!(plan.roll.wanted.len(), 3);
+    assert!(plan.roll.wanted[0].notes[0].contains("not today"), "{:?}", plan.roll.wanted);
     assert!(condition(&plan, "Ready").is_some(), "it serves on meanwhile");
     world.apply(&plan);
     world.tell_options(&[("compression.type", everywhere("zstd"))]);
     let done = world.plan();
-    assert!(done.restarts.is_empty() && done.admin.is_empty());
+    assert!(done.roll.wanted.is_empty() && done.admin.is_empty());
     // Another wish is a new one.
     wish(&mut world, "compression.type", None);
     wish(&mut world, "background.threads", Some("16"));
@@ -210,7 +221,8 @@ fn what_somebody_set_in_kafka_is_undone_where_the_resource_says_otherwise_and_to
     let mut world = settled();
     world.now += SignedDuration::from_secs(120);
     world.observed.view.as_mut().unwrap().broker_configs.clear();
-    assert!(world.plan().look_at_options, "in every round");
+    world.plan();
+    assert!(looks_at_options(&world), "in every round");
     world.tell_options(&[("min.insync.replicas", everywhere("3"))]);
     let told = world.observed.view.as_mut().unwrap().broker_configs.get_mut(&0).unwrap();
     told.insert("compression.type".to_owned(), on_broker("zstd"));
@@ -229,7 +241,7 @@ fn what_somebody_set_in_kafka_is_undone_where_the_resource_says_otherwise_and_to
     // The warning stays in the passes that do not look, and goes with its cause.
     world.observed.view.as_mut().unwrap().broker_configs.clear();
     let between = world.plan();
-    assert!(!between.look_at_options);
+    assert!(!looks_at_options(&world));
     assert_eq!(warning(&between, "ForeignBrokerConfiguration").as_deref(), Some(message.as_str()));
     world.tell_options(&[]);
     let after = world.plan();
@@ -255,14 +267,15 @@ fn a_value_that_only_the_pod_knows_needs_a_restart_and_nothing_at_run_time_hides
     wish(&mut world, "num.io.threads", Some("${strimzienv:THREADS}"));
     world.tell_options(&[("num.io.threads", everywhere("12"))]);
     let plan = world.plan();
-    assert_eq!(plan.restarts.len(), 3);
+    assert_eq!(plan.roll.wanted.len(), 3);
     assert_eq!(plan.admin, [call(None, "num.io.threads", None)]);
 }
 
 #[test]
 fn a_voter_counts_as_caught_up_by_the_time_that_the_resource_gives_it() {
     let timeout = |world: &World| {
-        let (cluster, _) = planner::kafka::validate::validate(&world.observed).unwrap();
+        let kafka = world.observed.kafka.as_deref().unwrap();
+        let cluster = planner::kafka::settled::settle(kafka, &world.observed).unwrap().cluster;
         planner::kafka::config::server::quorum_fetch_timeout_ms(&cluster)
     };
     let mut world = settled();

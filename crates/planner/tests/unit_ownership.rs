@@ -91,7 +91,7 @@ fn a_running_cluster_goes_on_and_restarts_nothing_until_the_object_is_its_own() 
     world.kafka(|kafka| kafka["spec"]["kafka"]["config"]["queued.max.requests"] = json!(400));
     let plan = world.plan();
     assert!(plan.delete.is_empty(), "what waits is no orphan: {:?}", plan.delete);
-    assert!(!plan.restarts.is_empty() && plan.roll.now.is_empty());
+    assert!(!plan.roll.wanted.is_empty() && plan.roll.now.is_empty());
     assert!(warning_with(&plan, "RollingUpdateWaits").unwrap().contains("belong to somebody else"));
     world.strangers.clear();
     assert_eq!(world.plan().roll.now.len(), 1);

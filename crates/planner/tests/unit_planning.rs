@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{World, condition, object};
+use common::{World, condition, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
@@ -19,7 +19,8 @@ use planner::kafka::restart::RestartReason;
 use serde_json::{Value, json};
 
 fn reasons(plan: &Plan) -> BTreeMap<String, Vec<RestartReason>> {
-    plan.restarts
+    plan.roll
+        .wanted
         .iter()
         .map(|restart| (restart.pod.clone(), restart.reasons.iter().copied().collect()))
         .collect()
@@ -34,7 +35,7 @@ fn roll(world: &mut World) -> usize {
     for restarts in 0..40 {
         let plan = world.plan();
         world.apply(&plan);
-        let Some(first) = plan.restarts.first() else { return restarts };
+        let Some(first) = plan.roll.wanted.first() else { return restarts };
         world.restart(&first.pod);
     }
     panic!("the roll has no end");
@@ -49,13 +50,13 @@ fn a_new_cluster_is_planned_whole_and_becomes_ready() {
     let last = world.settle();
     assert!(condition(&last, "Ready").is_some(), "{:?}", last.waiting_for);
     assert!(condition(&last, "NotReady").is_none());
-    let status = last.status.kafka.as_ref().unwrap();
+    let status = kafka_status(&last);
     assert_eq!(status["kafkaVersion"], "4.3.1");
     assert_eq!(status["kafkaMetadataVersion"], "4.3-IV0");
     assert_eq!(status["listeners"][1]["bootstrapServers"], "my-kafka-bootstrap.s1.svc:9093");
     assert!(status["listeners"][1]["certificates"][0].as_str().unwrap().contains("BEGIN CERTIFICATE"));
     assert!(status["listeners"][0].get("certificates").is_none());
-    assert_eq!(last.status.pools["dual"]["nodeIds"], json!([0, 1, 2]));
+    assert_eq!(pool_status(&last, "dual")["nodeIds"], json!([0, 1, 2]));
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn an_idle_pass_changes_nothing() {
         assert_eq!(one, other);
     }
     assert_eq!(again.status, settled.status);
-    assert_eq!(again.restarts, settled.restarts);
+    assert_eq!(again.roll.wanted, settled.roll.wanted);
     assert_eq!(again.delete, settled.delete);
     assert_eq!(again.admin, settled.admin);
     assert_eq!(again.waiting_for, settled.waiting_for);
@@ -78,10 +79,9 @@ fn an_idle_pass_changes_nothing() {
     assert_eq!(again.apply.len(), settled.apply.len());
     assert_eq!(again.options, settled.options);
     // Only whether the brokers still run with their options is looked at, in every round.
-    assert!(again.look_at_options && !settled.look_at_options);
-    let again = Plan { look_at_options: false, ..again };
+    assert!(world.asked.iter().any(|need| matches!(need, Need::BrokerConfigs(_))), "{:?}", world.asked);
     assert!(again == settled);
-    assert!(again.restarts.is_empty() && again.admin.is_empty() && again.delete.is_empty());
+    assert!(again.roll.wanted.is_empty() && again.admin.is_empty() && again.delete.is_empty());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn the_first_controllers_found_the_quorum_with_ids_that_never_change() {
     // Once the quorum has existed, a controller with an empty claim joins it.
     let settled = world.settle();
     assert_eq!(agent(&settled, "shop-controllers-3")["initialControllers"], Value::Null);
-    assert!(settled.restarts.is_empty(), "that restarts nothing: {:?}", settled.restarts);
+    assert!(settled.roll.wanted.is_empty(), "that restarts nothing: {:?}", settled.roll.wanted);
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn an_option_that_is_read_at_start_restarts_every_node_and_says_why() {
     assert_eq!(found["my-dual-1"], [RestartReason::ConfigChangeRequiresRestart]);
     // It serves on meanwhile, and the generation tells that the change is not done.
     assert!(condition(&plan, "Ready").is_some());
-    assert_eq!(plan.status.kafka.as_ref().unwrap()["observedGeneration"], 1);
+    assert_eq!(kafka_status(&plan)["observedGeneration"], 1);
     assert_eq!(roll(&mut world), 3);
-    assert_eq!(world.plan().status.kafka.unwrap()["observedGeneration"], 2);
+    assert_eq!(kafka_status(&world.plan())["observedGeneration"], 2);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_asked_for_roll_restarts_every_pod_once() {
     let plan = world.plan();
     assert_eq!(reasons(&plan)["my-dual-2"], [RestartReason::ManualRollingUpdate]);
     assert_eq!(roll(&mut world), 3);
-    assert!(world.plan().restarts.is_empty());
+    assert!(world.plan().roll.wanted.is_empty());
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_renewed_authority_keeps_its_key_and_rolls_once() {
     world.settle();
     let key = world.observed.secrets["my-cluster-ca"].data.clone();
     days(&mut world, 365);
-    assert!(world.plan().restarts.is_empty(), "a longer validity alone renews nothing");
+    assert!(world.plan().roll.wanted.is_empty(), "a longer validity alone renews nothing");
     world.now += jiff::SignedDuration::from_hours(24 * 15);
     assert_eq!(roll(&mut world), 3, "certificates are reissued within 30 days of their end");
     let generation = |name: &str, key: &str, world: &World| {
@@ -191,9 +191,9 @@ fn a_maintenance_window_holds_renewal_back() {
     let late = (world.now + jiff::SignedDuration::from_hours(24 * 185)).to_zoned(jiff::tz::TimeZone::UTC);
     let wednesday = late.nth_weekday(1, jiff::civil::Weekday::Wednesday).unwrap().start_of_day().unwrap();
     world.now = wednesday.timestamp() + jiff::SignedDuration::from_hours(12);
-    assert!(world.plan().restarts.is_empty());
+    assert!(world.plan().roll.wanted.is_empty());
     world.now = wednesday.timestamp() + jiff::SignedDuration::from_mins(30);
-    assert_eq!(world.plan().restarts.len(), 6);
+    assert_eq!(world.plan().roll.wanted.len(), 6);
 }
 
 #[test]
@@ -228,11 +228,11 @@ fn a_pool_grows_with_the_lowest_free_ids_or_those_wished_for() {
     world.settle();
     world.pool(0, |pool| pool["spec"]["replicas"] = json!(4));
     let plan = world.plan();
-    assert_eq!(plan.status.pools["brokers"]["nodeIds"], json!([0, 1, 2, 6]));
-    assert!(plan.restarts.is_empty(), "nothing that runs is touched: {:?}", plan.restarts);
+    assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2, 6]));
+    assert!(plan.roll.wanted.is_empty(), "nothing that runs is touched: {:?}", plan.roll.wanted);
     object(&plan, "PersistentVolumeClaim", "data-1-shop-brokers-6");
     world.pool(0, |pool| pool["metadata"]["annotations"] = json!({"strimzi.io/next-node-ids": "[100-110]"}));
-    assert_eq!(world.plan().status.pools["brokers"]["nodeIds"], json!([0, 1, 2, 100]));
+    assert_eq!(pool_status(&world.plan(), "brokers")["nodeIds"], json!([0, 1, 2, 100]));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_controller_more_joins_and_restarts_nobody() {
     world.settle();
     world.pool(0, |pool| pool["spec"]["replicas"] = json!(5));
     let plan = world.plan();
-    assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+    assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
     assert_eq!(agent(&plan, "my-dual-3")["initialControllers"], Value::Null);
     let config = object(&plan, "ConfigMap", "my-dual-3")["data"]["server.config"].as_str().unwrap();
     assert!(config.contains("controller.quorum.auto.join.enable=true"));
@@ -259,10 +259,10 @@ fn a_broker_with_replicas_is_never_removed() {
     });
     let plan = world.plan();
     assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "ScaleDownPreventionCheck");
-    assert_eq!(plan.status.pools["brokers"]["nodeIds"], json!([0, 1, 2]));
+    assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2]));
     world.observed.view.as_mut().unwrap().brokers_with_replicas = Some([0, 1].into());
     let plan = world.plan();
-    assert_eq!(plan.status.pools["brokers"]["nodeIds"], json!([0, 1]));
+    assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1]));
     world.apply(&plan);
     world.run_everything();
     let plan = world.plan();
@@ -304,7 +304,7 @@ fn a_storage_change_that_cannot_be_made_leaves_the_storage_as_it_is() {
     let plan = world.plan();
     let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("KafkaNodePool brokers spec.storage") && message.contains("10Gi"), "{message}");
-    assert!(plan.restarts.is_empty());
+    assert!(plan.roll.wanted.is_empty());
 }
 
 #[test]
@@ -384,7 +384,8 @@ fn a_rack_without_the_right_to_bind_says_what_to_bind() {
     std::sync::Arc::make_mut(&mut world.observed.settings).cluster_role_bindings = false;
     let plan = world.plan();
     assert!(!binding(&plan));
-    let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap();
+    let message = condition(&plan, "Warning").unwrap()["message"].clone();
+    let message = message.as_str().unwrap();
     for part in ["my-kafka of the namespace s1", "strimzi-s1-my-kafka-init", "spec.kafka.rack.topologyKey"] {
         assert!(message.contains(part), "{message}");
     }
@@ -400,7 +401,7 @@ fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     assert!(settled.admin.is_empty(), "{:?}", settled.admin);
     world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("4.3.1"));
     let plan = world.plan();
-    assert_eq!(plan.restarts.len(), 3);
+    assert_eq!(plan.roll.wanted.len(), 3);
     assert!(plan.admin.is_empty());
     assert_eq!(object(&plan, "ConfigMap", "my-dual-0")["data"]["metadata.version"], "4.2-IV1");
     roll(&mut world);

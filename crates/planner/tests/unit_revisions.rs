@@ -37,7 +37,7 @@ fn notes(before: &Value, after: &Value) -> Vec<String> {
             resource["spec"][key.as_str()] = value.clone();
         }
     });
-    world.plan().restarts.into_iter().flat_map(|restart| restart.notes).collect()
+    world.plan().roll.wanted.into_iter().flat_map(|restart| restart.notes).collect()
 }
 
 fn resources(requests: Value, limits: Value) -> Value {
@@ -265,12 +265,12 @@ fn another_image_of_the_operator_restarts_no_pod_of_kafka() {
     let settings = std::sync::Arc::make_mut(&mut world.observed.settings);
     settings.operator_image = "kastellan/operator:next".to_owned();
     let plan = world.plan();
-    assert_eq!(plan.restarts, []);
+    assert_eq!(plan.roll.wanted, []);
     let image = |plan: &Plan| {
         let set = object(plan, "StrimziPodSet", "my-dual");
         set["spec"]["pods"][0]["spec"]["initContainers"][0]["image"].as_str().unwrap().to_owned()
     };
     assert_eq!(image(&plan), "kastellan/operator:next", "the next restart brings the new agent");
     world.kafka(|kafka| kafka["spec"]["kafka"]["image"] = json!("example.com/kafka:1"));
-    assert_eq!(world.plan().restarts.len(), 3, "Kafka's own image does");
+    assert_eq!(world.plan().roll.wanted.len(), 3, "Kafka's own image does");
 }

@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition};
+use common::{World, condition, kafka_status};
 use jiff::SignedDuration;
 use planner::kafka::need::{Answer, Completion, Need, Silence, SilenceKind, complete};
 use planner::kafka::plan::{Occasion, Plan};
@@ -22,9 +22,10 @@ use serde_json::{Value, json};
 
 const WAITS: &str = "RollingUpdateWaits";
 
-fn warning<'a>(plan: &'a Plan, reason: &str) -> Option<&'a Value> {
-    let conditions = plan.status.kafka.as_ref()?["conditions"].as_array()?;
-    conditions.iter().find(|found| found["type"] == "Warning" && found["reason"] == reason)
+fn warning(plan: &Plan, reason: &str) -> Option<Value> {
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
+    conditions.iter().find(|found| found["type"] == "Warning" && found["reason"] == reason).cloned()
 }
 
 fn partition(name: &str, replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
@@ -108,7 +109,7 @@ fn a_roll_that_waits_says_so_at_once_and_is_a_failure_after_five_minutes() {
     plan = world.plan();
     let failure = condition(&plan, "NotReady").unwrap();
     assert!(failure["message"].as_str().unwrap().contains("orders-0"), "{failure}");
-    assert_eq!(plan.status.kafka.as_ref().unwrap()["observedGeneration"], 2);
+    assert_eq!(kafka_status(&plan)["observedGeneration"], 2);
     assert_eq!(warning(&plan, WAITS).unwrap()["lastTransitionTime"], began);
     world.apply(&plan);
 
@@ -161,7 +162,8 @@ fn copies_that_nothing_keeps_are_named_before_any_pod_restarts() {
     }
     world.roll = Some(world.all_is_well(partitions));
     let plan = world.plan();
-    let named = warning(&plan, "SingleReplicaOnEphemeralStorage").unwrap()["message"].as_str().unwrap();
+    let named = warning(&plan, "SingleReplicaOnEphemeralStorage").unwrap()["message"].clone();
+    let named = named.as_str().unwrap();
     assert!(named.contains("single-0 (broker 0)") && named.contains("and 2 more"), "{named}");
     assert!(!named.contains("pairs"), "{named}");
     assert!(condition(&plan, "Ready").is_some());
@@ -203,7 +205,8 @@ fn a_pod_that_the_api_server_would_refuse_stays() {
     world.refused_pods.insert("my-dual-1".to_owned(), why.to_owned());
     let plan = world.plan();
     assert!(plan.roll.now.is_empty(), "{:?}", plan.roll);
-    let failure = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap();
+    let failure = condition(&plan, "NotReady").unwrap()["message"].clone();
+    let failure = failure.as_str().unwrap();
     assert!(failure.contains("my-dual-1") && failure.contains("memory limit"), "{failure}");
     let Some(Need::Admission { object, .. }) =
         world.asked.iter().find(|need| matches!(need, Need::Admission { .. }))
@@ -252,7 +255,7 @@ fn an_asked_for_roll_ends_whatever_the_clocks_say() {
         let plan = world.plan();
         world.apply(&plan);
         let Some(pod) = plan.roll.now.first().cloned() else { break };
-        let reasons = &plan.restarts.iter().find(|restart| restart.pod == pod).unwrap().reasons;
+        let reasons = &plan.roll.wanted.iter().find(|restart| restart.pod == pod).unwrap().reasons;
         assert!(reasons.contains(&RestartReason::ManualRollingUpdate));
         restarts += 1;
         assert!(restarts <= 3, "the roll has no end");
@@ -306,7 +309,8 @@ fn what_a_pod_says_before_it_ends_stands_in_the_status_at_once() {
     let container = json!({"restartCount": 1, "state": {"running": {}}, "lastState": last});
     set_container(&mut world, "my-dual-1", "Running", &container);
     let plan = world.plan();
-    let said = warning(&plan, "PodNotReady").unwrap()["message"].as_str().unwrap();
+    let said = warning(&plan, "PodNotReady").unwrap()["message"].clone();
+    let said = said.as_str().unwrap();
     assert!(said.contains("my-dual-1") && said.contains("belongs to another cluster"), "{said}");
 }
 
@@ -324,7 +328,8 @@ fn a_pod_that_is_refused_stands_in_the_status_at_once() {
     let plan = world.plan();
     assert!(plan.roll.now.is_empty());
     for reason in ["PodNotReady", WAITS] {
-        let said = warning(&plan, reason).unwrap()["message"].as_str().unwrap();
+        let said = warning(&plan, reason).unwrap()["message"].clone();
+        let said = said.as_str().unwrap();
         assert!(said.contains("my-dual-1") && said.contains("PriorityClass"), "{said}");
     }
 }

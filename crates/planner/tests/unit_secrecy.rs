@@ -222,6 +222,6 @@ fn a_template_refers_to_secrets_and_copies_nothing_of_them() {
         });
     });
     let plan = world.plan();
-    assert!(!plan.restarts.is_empty(), "{:?}", plan.waiting_for);
+    assert!(!plan.roll.wanted.is_empty(), "{:?}", plan.waiting_for);
     assert_hidden("a template", &plan, &[MARK.to_owned()]);
 }

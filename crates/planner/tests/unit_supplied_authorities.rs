@@ -159,7 +159,7 @@ fn the_other_order_of_what_is_trusted_restarts_nobody() {
     let before = text(&cluster.world.observed.secrets["my-trustbundle"], "cluster-ca.crt");
     others(&mut cluster.world, ["b.crt", "a.crt"]);
     let plan = cluster.pass();
-    assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+    assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
     assert_ne!(text(&cluster.world.observed.secrets["my-trustbundle"], "cluster-ca.crt"), before);
 }
 

@@ -253,7 +253,7 @@ fn a_mistake_in_a_template_of_a_running_cluster_leaves_it_as_it_is() {
         kafka["spec"]["kafka"]["template"] = json!({"pod": {"metadata": {"labels": {"strimzi.io/a": "b"}}}});
     });
     let plan = world.plan();
-    assert!(plan.apply.is_empty() && plan.restarts.is_empty() && plan.delete.is_empty());
+    assert!(plan.apply.is_empty() && plan.roll.wanted.is_empty() && plan.delete.is_empty());
 }
 
 fn container<'a>(pod: &'a Value, name: &str) -> &'a Value {
@@ -355,7 +355,7 @@ fn a_label_of_a_resource_restarts_nothing_and_reaches_pods_with_their_next_resta
         world.kafka(|kafka| label(kafka, "team", &team));
         world.pool(0, |pool| label(pool, "team", &team));
         let plan = world.plan();
-        assert!(plan.restarts.is_empty(), "{:?}", plan.restarts);
+        assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
         let deployment = entity_operator(&plan);
         assert_eq!(
             deployment["spec"],
@@ -397,7 +397,7 @@ fn a_label_of_a_template_restarts_the_pods_because_it_was_asked_for() {
         kafka["spec"]["entityOperator"]["template"] = labels;
     });
     let plan = world.plan();
-    assert_eq!(plan.restarts.len(), 3);
+    assert_eq!(plan.roll.wanted.len(), 3);
     assert_ne!(entity_operator(&plan)["spec"]["template"], entity_operator(&first)["spec"]["template"]);
 }
 

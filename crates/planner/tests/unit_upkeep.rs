@@ -72,7 +72,8 @@ fn certificates_are_renewed_whatever_is_wrong() {
         let before = leaf(&world, "my-dual-0", "my-dual-0.crt");
         let key = world.observed.secrets["my-cluster-ca"].data.clone();
         let plan = world.plan();
-        let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap();
+        let message = condition(&plan, "NotReady").unwrap()["message"].clone();
+        let message = message.as_str().unwrap();
         assert!(message.contains(field), "{message}");
         let expected = [
             "my-clients-ca-cert",
@@ -86,7 +87,7 @@ fn certificates_are_renewed_whatever_is_wrong() {
             "my-trustbundle",
         ];
         assert_eq!(written(&plan), expected.map(|name| format!("Secret {name}")).into(), "{field}");
-        assert!(plan.restarts.is_empty() && plan.delete.is_empty() && plan.admin.is_empty());
+        assert!(plan.roll.wanted.is_empty() && plan.delete.is_empty() && plan.admin.is_empty());
 
         world.apply(&plan);
         let after = leaf(&world, "my-dual-0", "my-dual-0.crt");
@@ -111,7 +112,7 @@ fn the_corrected_cluster_takes_the_new_certificates_up() {
     let renewed = leaf(&world, "my-dual-0", "my-dual-0.crt");
     world.observed.kafka = good;
     let plan = world.plan();
-    assert_eq!(plan.restarts.len(), 3, "{:?}", plan.restarts);
+    assert_eq!(plan.roll.wanted.len(), 3, "{:?}", plan.roll.wanted);
     world.apply(&plan);
     assert_eq!(leaf(&world, "my-dual-0", "my-dual-0.crt"), renewed, "nothing is made twice");
 }
@@ -192,8 +193,8 @@ fn certificates_are_renewed_while_objects_of_the_cluster_cannot_be_read() {
                 assert_eq!(object.reference.kind, "Secret", "{what}: nothing else is decided");
                 written.insert(object.reference.name.clone());
             }
-            assert!(plan.delete.is_empty() && plan.restarts.is_empty() && plan.admin.is_empty(), "{what}");
-            let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap();
+            assert!(plan.delete.is_empty() && plan.roll.wanted.is_empty() && plan.admin.is_empty(), "{what}");
+            let message = condition(&plan, "NotReady").unwrap()["message"].to_string();
             assert!(message.contains("cannot be read"), "{what}: {message}");
             world.apply(&plan);
         }
@@ -252,7 +253,7 @@ fn a_certificate_that_ends_in_a_pod_while_the_restart_waits_is_named() {
             world.refused_pods.insert("my-dual-2".to_owned(), "no room".to_owned());
         }
         let plan = renewed(&mut world);
-        assert!(refused || !plan.restarts.is_empty() && plan.roll.now.is_empty());
+        assert!(refused || !plan.roll.wanted.is_empty() && plan.roll.now.is_empty());
         assert!(leaf(&world, "my-dual-1", "my-dual-1.crt").not_after > ends, "the Secret has another one");
         assert_eq!(warning_with(&plan, "CertificateEnds"), None, "25 days are left");
         world.now += SignedDuration::from_hours(24 * 16);

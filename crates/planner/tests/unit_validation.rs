@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{World, condition};
+use common::{World, condition, kafka_status};
 use serde_json::{Value, json};
 
 type Change = fn(&mut World);
@@ -320,15 +320,11 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
         assert!(
             plan.apply.is_empty()
                 && plan.delete.is_empty()
-                && plan.restarts.is_empty()
+                && plan.roll.wanted.is_empty()
                 && plan.admin.is_empty()
         );
         assert!(condition(&plan, "Ready").is_none());
-        assert_eq!(
-            plan.status.kafka.as_ref().unwrap()["clusterId"],
-            "the-cluster",
-            "what was known stays known"
-        );
+        assert_eq!(kafka_status(&plan)["clusterId"], "the-cluster", "what was known stays known");
         world.apply(&plan);
         (world.observed.kafka, world.observed.pools) = (
             kafka.map(|kafka| {
@@ -340,7 +336,7 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
         );
         let healed = world.plan();
         assert!(condition(&healed, "Ready").is_some(), "{what}: {:?}", healed.waiting_for);
-        assert!(healed.restarts.is_empty(), "{what}: {:?}", healed.restarts);
+        assert!(healed.roll.wanted.is_empty(), "{what}: {:?}", healed.roll.wanted);
     }
 }
 
@@ -403,7 +399,8 @@ fn a_listener_for_an_empty_list_of_peers_is_open_and_warned_about() {
     let mut world = World::load("dual-role.input.yaml");
     kafka_section(&mut world, |kafka| kafka["listeners"][0]["networkPolicyPeers"] = json!([]));
     let plan = world.plan();
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = kafka_status(&plan);
+    let conditions = status["conditions"].as_array().unwrap();
     let warned = conditions.iter().any(|condition| {
         let message = condition["message"].as_str().unwrap_or_default();
         condition["type"] == "Warning"

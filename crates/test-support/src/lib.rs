@@ -4,8 +4,10 @@ pub mod api_server;
 pub mod binaries;
 pub mod certificates;
 pub mod child;
+pub mod extremes;
 pub mod kafka;
 pub mod log;
+pub mod schema;
 pub mod stand_in;
 pub mod wait;
 

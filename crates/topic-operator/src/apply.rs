@@ -6,6 +6,9 @@ use futures::{StreamExt, stream};
 use kafka_admin::{ErrorCode, KafkaError};
 use operator_runtime::apart::apart;
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
     batch::{Context, Done, Item, Next, PATIENCE, Reach, Report, WRITES, each, retry, settled, written},
     kubernetes::{WriteError, Written},
@@ -13,7 +16,7 @@ use crate::{
     plan::{self, Intent},
     reconcile,
     status::Verdict,
-    topic::{Failure, Reason, ResourceRef},
+    topic::ResourceRef,
     verdicts::{say_all, unreachable_all, write_verdict},
 };
 
@@ -105,7 +108,7 @@ async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<
     if !plan::is_heir(&now, topic) {
         return Ok(false);
     }
-    if !context.rules.use_finalizers {
+    if !context.plan.use_finalizers {
         return Ok(true);
     }
     Ok(match context.kubernetes.set_finalizer(&now, true).await? {
@@ -129,7 +132,7 @@ async fn delete_all(context: &Context, items: Vec<Item>) -> Report {
     }
     let lets_go = |item: &Item, kafka_answers| {
         let ends = ending.contains(&item.resource.reference.namespace);
-        plan::lets_go(&item.resource, ends, kafka_answers, &context.rules)
+        plan::lets_go(&item.resource, ends, kafka_answers, &context.plan)
     };
     let (going, rest): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|i| lets_go(i, true));
     report.add(release_all(context, going).await);
@@ -200,7 +203,7 @@ async fn after_delete(
             } else {
                 error.to_string()
             };
-            let verdict = Verdict::Refused(Failure::new(Reason::KafkaError, message));
+            let verdict = Verdict::Refused(Refusal::passing(reasons::KAFKA_ERROR, message));
             let mut done = write_verdict(context, &item, &item.resource, &verdict).await;
             done.succeeded = false;
             done.next = Next::Retry;
@@ -240,7 +243,7 @@ mod tests {
         Context {
             kubernetes: Kubernetes::new(client, projector, metrics.clone()),
             admin: watch::channel(None).1,
-            rules: settings.rules,
+            plan: settings.plan,
             throttle: None,
             metrics,
             deleted: Mutex::default(),

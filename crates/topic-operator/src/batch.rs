@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     kubernetes::{Kubernetes, WriteError, Written},
     metrics::TopicMetrics,
-    plan::{Intent, Rules},
+    plan::{Intent, PlanSettings},
     resource::TopicResource,
     topic::ResourceRef,
 };
@@ -36,7 +36,7 @@ pub struct Context {
     /// Kafka, once its certificates are known.
     pub admin: watch::Receiver<Option<Admin>>,
     /// What planning has to know.
-    pub rules: Rules,
+    pub plan: PlanSettings,
     /// Bytes per second and broker for moves of replicas; none: unlimited.
     pub throttle: Option<u64>,
     /// Metrics.

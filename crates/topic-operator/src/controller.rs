@@ -76,7 +76,7 @@ impl Operator {
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
             admin: admin.clone(),
-            rules: settings.rules.clone(),
+            plan: settings.plan.clone(),
             throttle: settings.throttle,
             metrics: topic_metrics,
             deleted: Mutex::default(),
@@ -302,7 +302,7 @@ impl Controller {
             &known,
             owned && others.is_empty(),
             self.cluster_goes_away,
-            &self.context.rules,
+            &self.context.plan,
         );
         self.push_all(others);
         if looks {

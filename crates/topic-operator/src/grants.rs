@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use api::topic_grant;
 
-use crate::{
-    plan::Intent,
-    resource::TopicResource,
-    topic::{Failure, Reason},
-};
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
+use crate::{plan::Intent, resource::TopicResource};
 
 pub use topic_grant::{KEY as GRANT_KEY, NAME as GRANT_NAME};
 
@@ -112,7 +111,7 @@ impl Grants {
             None => Intent::Nothing,
             Some(Ok(())) => intent,
             Some(Err(_)) if resource.deleting => Intent::Release,
-            Some(Err(why)) => Intent::Refuse(Failure::new(Reason::NotSupported, why)),
+            Some(Err(why)) => Intent::Refuse(Refusal::new(reasons::NOT_SUPPORTED, why)),
         }
     }
 }
@@ -166,11 +165,11 @@ mod tests {
         assert_eq!(grants.permitted(&r, Intent::Reconcile), Intent::Reconcile);
         assert_eq!(grants.permitted(&r, delete()), delete());
         grants.set("ns", false);
-        let conflict = || Intent::Refuse(Failure::new(Reason::ResourceConflict, "taken"));
+        let conflict = || Intent::Refuse(Refusal::new(reasons::RESOURCE_CONFLICT, "taken"));
         for intent in [Intent::Reconcile, conflict()] {
             assert!(matches!(
                 grants.permitted(&r, intent),
-                Intent::Refuse(f) if f.reason == Reason::NotSupported
+                Intent::Refuse(f) if f.reason == reasons::NOT_SUPPORTED
             ));
         }
         assert!(!grants.counts(&r));

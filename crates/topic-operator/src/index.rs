@@ -157,11 +157,13 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
+    use api::conditions::reasons;
+    use operator_runtime::refusal::Refusal;
+
     use super::*;
     use crate::{
         status::{Verdict, compose},
         test_resources::resource,
-        topic::{Failure, Reason},
     };
     use proptest::prelude::*;
 
@@ -175,7 +177,7 @@ mod tests {
     fn ready(mut r: TopicResource) -> TopicResource {
         let verdict = Verdict::Looked {
             topic_id: Some("id".into()),
-            failures: vec![],
+            refusals: vec![],
             warnings: vec![],
             replicas_change: None,
         };
@@ -210,7 +212,7 @@ mod tests {
         let mut index = Index::default();
         index.upsert(named("old", "t", 100));
         let mut young = ready(named("young", "t", 200));
-        let lost = Verdict::Refused(Failure::new(Reason::KafkaError, "Kafka cannot be reached"));
+        let lost = Verdict::Refused(Refusal::new(reasons::KAFKA_ERROR, "Kafka cannot be reached"));
         young.status = compose(&young, &lost, "now");
         index.upsert(young);
         assert_eq!(owner_of(&index, "old"), Claim::TakenBy(ResourceRef::new("ns", "young")));

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use kafka_admin::{ErrorCode, KafkaError};
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
     batch::{Item, Next},
-    plan::TopicPlan,
+    plan::Plan,
     resource::TopicResource,
     status::Verdict,
-    topic::{Failure, Reason, ReplicasChange},
+    topic::ReplicasChange,
 };
 
 /// Between two looks at a running move of replicas: Kafka tells nobody when it is done.
@@ -23,11 +26,11 @@ pub struct Job {
     /// The resource as last written.
     pub current: TopicResource,
     /// What has to be done in Kafka.
-    pub plan: TopicPlan,
+    pub plan: Plan,
     /// The topic's id, once it exists.
     pub topic_id: Option<Box<str>>,
     /// What cannot be done.
-    pub failures: Vec<Failure>,
+    pub refusals: Vec<Refusal>,
     /// What to say about moving replicas.
     pub change: Option<ReplicasChange>,
     /// Trouble that may pass; the status is not written for it at once.
@@ -41,7 +44,7 @@ impl Job {
     pub fn fail(&mut self, error: &KafkaError) {
         if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
             // What refuses partitions for now; how long it takes, nobody tells.
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
+            self.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, error.to_string()));
             self.next = Next::Again(MOVE_INTERVAL);
             return;
         }
@@ -49,7 +52,7 @@ impl Job {
             // Elections and brokers that have not heard yet: the next look sees clearer.
             self.passing = Some(error.to_string());
         } else {
-            self.failures.push(Failure::new(Reason::KafkaError, error.to_string()));
+            self.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, error.to_string()));
         }
         // Also where something goes on: what Kafka refuses is asked ever more seldom.
         self.next = Next::Retry;
@@ -59,7 +62,7 @@ impl Job {
     pub fn verdict(&self) -> Verdict {
         Verdict::Looked {
             topic_id: self.topic_id.clone(),
-            failures: self.failures.clone(),
+            refusals: self.refusals.clone(),
             warnings: self.plan.warnings.clone(),
             replicas_change: self.change.clone(),
         }

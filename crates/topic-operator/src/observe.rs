@@ -15,7 +15,6 @@ use rebalance::{Broker, PartitionState};
 use crate::{
     config::{Config, Kinds},
     metrics::{Call, TopicMetrics},
-    plan::ObservedTopic,
     resource::TopicResource,
     topic::refusal,
 };
@@ -27,6 +26,26 @@ pub struct Observed {
     pub topics: HashMap<Box<str>, Result<Option<ObservedTopic>, KafkaError>>,
     /// Brokers that can take replicas; filled only when a replication factor differs.
     pub brokers: Vec<Broker>,
+}
+
+/// A topic as Kafka has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedTopic {
+    /// Kafka's id, in its own 22-character form.
+    pub id: Box<str>,
+    /// The partitions, by number.
+    pub partitions: Vec<PartitionState>,
+    /// The configuration set on the topic itself.
+    pub config: Config,
+    /// How Kafka reads its values.
+    pub kinds: Kinds,
+}
+
+impl ObservedTopic {
+    /// True when a partition has another number of replicas than wanted, a running move not yet considered.
+    pub fn replicas_differ(&self, wanted: Option<i32>) -> bool {
+        wanted.is_some_and(|n| self.partitions.iter().any(|p| p.replicas.len() as i32 != n))
+    }
 }
 
 /// Looks at the topics of these resources.

@@ -2,15 +2,19 @@
 
 use rebalance::{Broker, Move, PartitionState, Throttles};
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
-    config::{self, Alterable, Config, ConfigDiff, Kinds, THROTTLE_KEYS},
+    config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
+    observe::ObservedTopic,
     resource::TopicResource,
-    topic::{ChangeState, Failure, Reason, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
+    topic::{ChangeState, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
 };
 
 /// What the operator's settings say about planning.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct PlanSettings {
     /// Whether resources get a finalizer (`STRIMZI_USE_FINALIZERS`).
     pub use_finalizers: bool,
     /// Which keys may be altered (`STRIMZI_ALTERABLE_TOPIC_CONFIG`).
@@ -49,7 +53,7 @@ pub enum Intent {
     /// Say that reconciliation is paused.
     ReportPaused,
     /// Say why nothing can be done.
-    Refuse(Failure),
+    Refuse(Refusal),
     /// Compare with Kafka.
     Reconcile,
 }
@@ -79,7 +83,7 @@ pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) 
         return Intent::ReportPaused;
     }
     if let Claim::TakenBy(other) = claim {
-        return Intent::Refuse(Failure::new(Reason::ResourceConflict, other.conflict_text()));
+        return Intent::Refuse(Refusal::new(reasons::RESOURCE_CONFLICT, other.conflict_text()));
     }
     if let Some(failure) = invalid(resource) {
         return Intent::Refuse(failure);
@@ -98,16 +102,26 @@ pub fn is_heir(resource: &TopicResource, topic: &str) -> bool {
 }
 
 /// True when a resource whose topic should be deleted is let go without that, because its namespace ends.
-pub fn lets_go(resource: &TopicResource, namespace_ends: bool, kafka_answers: bool, rules: &Rules) -> bool {
+pub fn lets_go(
+    resource: &TopicResource,
+    namespace_ends: bool,
+    kafka_answers: bool,
+    settings: &PlanSettings,
+) -> bool {
     // The cluster goes with its own namespace: nothing to delete, and nothing to wait for. Another namespace, be it
     // the watched one, has its topics deleted, but does not wait for a Kafka that is away.
-    namespace_ends && (*resource.reference.namespace == *rules.cluster_namespace || !kafka_answers)
+    namespace_ends && (*resource.reference.namespace == *settings.cluster_namespace || !kafka_answers)
 }
 
 /// True when a resource that left the watch has to be looked up: it may have been deleted, or only have lost its
 /// labels. `sole_owner`: it managed its topic, and nobody else wants it.
-pub fn wants_lookup(known: &TopicResource, sole_owner: bool, cluster_goes_away: bool, rules: &Rules) -> bool {
-    let may_delete = known.managed && sole_owner && !rules.use_finalizers && !cluster_goes_away;
+pub fn wants_lookup(
+    known: &TopicResource,
+    sole_owner: bool,
+    cluster_goes_away: bool,
+    settings: &PlanSettings,
+) -> bool {
+    let may_delete = known.managed && sole_owner && !settings.use_finalizers && !cluster_goes_away;
     known.has_finalizer() || may_delete
 }
 
@@ -117,7 +131,7 @@ pub fn intent_of_vanished(
     known: &TopicResource,
     now: Option<&TopicResource>,
     topic_stays: bool,
-    rules: &Rules,
+    settings: &PlanSettings,
 ) -> Option<Intent> {
     let successor_wants_it =
         now.is_some_and(|now| now.uid != known.uid && now.claimed_topic() == known.claimed_topic());
@@ -132,19 +146,19 @@ pub fn intent_of_vanished(
         }
         // The label left: the topic is no longer ours, and must not be held up by us.
         Some(now) if !now.selected && now.has_finalizer() => Some(Intent::Release),
-        None if !rules.use_finalizers && !topic_stays && !successor_wants_it => {
+        None if !settings.use_finalizers && !topic_stays && !successor_wants_it => {
             deletion(known.claimed_topic())
         }
         _ => None,
     }
 }
 
-fn invalid(resource: &TopicResource) -> Option<Failure> {
+fn invalid(resource: &TopicResource) -> Option<Refusal> {
     if let Some(managed) = resource.status.topic_name.as_deref()
         && managed != &*resource.topic_name
     {
-        return Some(Failure::new(
-            Reason::NotSupported,
+        return Some(Refusal::new(
+            reasons::NOT_SUPPORTED,
             format!(
                 "changing spec.topicName is not supported: this resource manages topic '{managed}'; write that name \
                  again, or make another KafkaTopic for '{}'",
@@ -153,58 +167,38 @@ fn invalid(resource: &TopicResource) -> Option<Failure> {
         ));
     }
     if let Some(problem) = name_problem(&resource.topic_name) {
-        return Some(Failure::new(Reason::KafkaError, problem));
+        return Some(Refusal::new(reasons::KAFKA_ERROR, problem));
     }
     if let Some(partitions) = resource.partitions.filter(|p| *p < 1) {
-        return Some(Failure::new(
-            Reason::InvalidResource,
+        return Some(Refusal::new(
+            reasons::INVALID_RESOURCE,
             format!(
                 "spec.partitions is {partitions}: write 1 or more, or leave it out for the broker's default"
             ),
         ));
     }
     if let Some(replicas) = resource.replicas.filter(|r| !(1..=i32::from(i16::MAX)).contains(r)) {
-        return Some(Failure::new(
-            Reason::InvalidResource,
+        return Some(Refusal::new(
+            reasons::INVALID_RESOURCE,
             format!(
                 "spec.replicas is {replicas}: write 1 to 32767, or leave it out for the broker's default"
             ),
         ));
     }
     match &resource.config {
-        Ok(config) => config.too_long().map(|problem| Failure::new(Reason::InvalidResource, problem)),
-        Err(problem) => Some(Failure::new(Reason::InvalidResource, problem.to_string())),
+        Ok(config) => config.too_long().map(|problem| Refusal::new(reasons::INVALID_RESOURCE, problem)),
+        Err(problem) => Some(Refusal::new(reasons::INVALID_RESOURCE, problem.to_string())),
     }
 }
 
 /// True when the finalizer has to be put on before anything is made in Kafka.
-pub fn wants_finalizer(resource: &TopicResource, rules: &Rules) -> bool {
-    rules.use_finalizers && !resource.has_finalizer() && !resource.deleting
+pub fn wants_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
+    settings.use_finalizers && !resource.has_finalizer() && !resource.deleting
 }
 
 /// True when a finalizer of an earlier setting has to be taken off.
-pub fn sheds_finalizer(resource: &TopicResource, rules: &Rules) -> bool {
-    !rules.use_finalizers && resource.has_finalizer()
-}
-
-/// A topic as Kafka has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObservedTopic {
-    /// Kafka's id, in its own 22-character form.
-    pub id: Box<str>,
-    /// The partitions, by number.
-    pub partitions: Vec<PartitionState>,
-    /// The configuration set on the topic itself.
-    pub config: Config,
-    /// How Kafka reads its values.
-    pub kinds: Kinds,
-}
-
-impl ObservedTopic {
-    /// True when a partition has another number of replicas than wanted, a running move not yet considered.
-    pub fn replicas_differ(&self, wanted: Option<i32>) -> bool {
-        wanted.is_some_and(|n| self.partitions.iter().any(|p| p.replicas.len() as i32 != n))
-    }
+pub fn sheds_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
+    !settings.use_finalizers && resource.has_finalizer()
 }
 
 /// A topic to be made; none means the broker's default.
@@ -260,7 +254,7 @@ impl Replicas {
 
 /// Everything that has to be done about one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopicPlan {
+pub struct Plan {
     /// Make the topic.
     pub create: Option<Creation>,
     /// Keys to set and to remove.
@@ -270,22 +264,11 @@ pub struct TopicPlan {
     /// Move replicas.
     pub replicas: Replicas,
     /// What cannot be done; the rest is done all the same.
-    pub failures: Vec<Failure>,
+    pub refusals: Vec<Refusal>,
     /// Messages of Warning conditions (reason `InvalidConfig`).
     pub warnings: Vec<String>,
     /// A remark for the log.
     pub remark: Option<String>,
-}
-
-impl TopicPlan {
-    /// True when nothing has to be written to Kafka.
-    pub fn is_quiet(&self) -> bool {
-        self.create.is_none()
-            && self.config.set.is_empty()
-            && self.config.remove.is_empty()
-            && self.grow_to.is_none()
-            && !matches!(self.replicas, Replicas::Ended | Replicas::Start { .. })
-    }
 }
 
 /// Compares a managed, valid resource with its topic. `brokers` are needed only where
@@ -294,12 +277,12 @@ pub fn plan(
     resource: &TopicResource,
     observed: Option<&ObservedTopic>,
     brokers: &[Broker],
-    rules: &Rules,
-) -> TopicPlan {
-    let mut out = TopicPlan::default();
+    settings: &PlanSettings,
+) -> Plan {
+    let mut out = Plan::default();
     let empty = Config::default();
     let desired = resource.config.as_ref().unwrap_or(&empty);
-    warn_of_throttles(desired, rules, &mut out);
+    warn_of_throttles(desired, settings, &mut out);
     let Some(topic) = observed else {
         out.create = Some(Creation {
             partitions: resource.partitions,
@@ -312,9 +295,9 @@ pub fn plan(
     plan_replicas(resource, topic, brokers, desired, &mut out);
     let moving = matches!(out.replicas, Replicas::Moving { .. } | Replicas::Start { .. } | Replicas::Wait);
     // With Cruise Control the throttles may be its own, unless this operator reports a change of its own.
-    let foreign = rules.cruise_control && !matches!(out.replicas, Replicas::Ended);
+    let foreign = settings.cruise_control && !matches!(out.replicas, Replicas::Ended);
     let keep: &[&str] = if moving || foreign { &THROTTLE_KEYS } else { &[] };
-    out.config = config::diff(desired, &topic.config, &topic.kinds, &rules.alterable, keep);
+    out.config = config::diff(desired, &topic.config, &topic.kinds, &settings.alterable, keep);
     if matches!(out.replicas, Replicas::Ended) {
         // Set by this operator, so the alterable policy does not protect them.
         for key in THROTTLE_KEYS {
@@ -335,8 +318,8 @@ pub fn plan(
     out
 }
 
-fn warn_of_throttles(desired: &Config, rules: &Rules, out: &mut TopicPlan) {
-    if !rules.cruise_control {
+fn warn_of_throttles(desired: &Config, settings: &PlanSettings, out: &mut Plan) {
+    if !settings.cruise_control {
         return;
     }
     for key in THROTTLE_KEYS {
@@ -349,20 +332,20 @@ fn warn_of_throttles(desired: &Config, rules: &Rules, out: &mut TopicPlan) {
     }
 }
 
-fn plan_partitions(resource: &TopicResource, topic: &ObservedTopic, out: &mut TopicPlan) {
+fn plan_partitions(resource: &TopicResource, topic: &ObservedTopic, out: &mut Plan) {
     let Some(wanted) = resource.partitions else { return };
     let have = topic.partitions.len() as i32;
     if wanted < have {
-        out.failures.push(Failure::new(
-            Reason::NotSupported,
+        out.refusals.push(Refusal::new(
+            reasons::NOT_SUPPORTED,
             format!(
                 "decreasing partitions is not supported: spec.partitions is {wanted}, the topic has {have}; write \
                  {have} or more"
             ),
         ));
     } else if wanted > have && topic.partitions.iter().any(PartitionState::is_moving) {
-        out.failures.push(Failure::new(
-            Reason::KafkaError,
+        out.refusals.push(Refusal::passing(
+            reasons::KAFKA_ERROR,
             format!(
                 "spec.partitions is {wanted}, the topic has {have}: Kafka adds partitions once the running move of its \
                  replicas has ended"
@@ -378,7 +361,7 @@ fn plan_replicas(
     topic: &ObservedTopic,
     brokers: &[Broker],
     desired: &Config,
-    out: &mut TopicPlan,
+    out: &mut Plan,
 ) {
     let reported = resource.status.replicas_change.is_some();
     let ended = if reported { Replicas::Ended } else { Replicas::AsWanted };
@@ -408,8 +391,8 @@ fn plan_replicas(
     }
     match rebalance::moves(&topic.partitions, brokers, wanted as usize) {
         Err(too_few) => {
-            out.failures.push(Failure::new(
-                Reason::KafkaError,
+            out.refusals.push(Refusal::passing(
+                reasons::KAFKA_ERROR,
                 format!(
                     "spec.replicas is {} but only {} brokers are available: write {} or less, or add brokers",
                     too_few.wanted, too_few.brokers, too_few.brokers

@@ -1,9 +1,19 @@
 use super::*;
+use crate::config::Kinds;
 use crate::test_resources::{partition, resource};
 use proptest::prelude::*;
 
-fn rules() -> Rules {
-    Rules {
+/// Whether nothing has to be written to Kafka.
+fn is_quiet(plan: &Plan) -> bool {
+    plan.create.is_none()
+        && plan.config.set.is_empty()
+        && plan.config.remove.is_empty()
+        && plan.grow_to.is_none()
+        && !matches!(plan.replicas, Replicas::Ended | Replicas::Start { .. })
+}
+
+fn settings() -> PlanSettings {
+    PlanSettings {
         use_finalizers: true,
         alterable: Alterable::All,
         cruise_control: false,
@@ -75,7 +85,7 @@ fn only_a_resource_that_stays_inherits_a_topic() {
 
 #[test]
 fn kafkas_own_topics_outlive_their_resources() {
-    let without = Rules { use_finalizers: false, ..rules() };
+    let without = PlanSettings { use_finalizers: false, ..settings() };
     for topic in ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"] {
         let mut r = with_finalizer("t");
         r.topic_name = topic.into();
@@ -110,7 +120,7 @@ fn a_cluster_that_goes_away_takes_the_finalizers_with_it() {
 #[test]
 fn a_namespace_that_ends_is_not_held_up() {
     let mut r = with_finalizer("t");
-    let lets_go = |r: &TopicResource, ends, kafka_answers| lets_go(r, ends, kafka_answers, &rules());
+    let lets_go = |r: &TopicResource, ends, kafka_answers| lets_go(r, ends, kafka_answers, &settings());
     assert!(!lets_go(&r, false, true) && !lets_go(&r, false, false));
     assert!(lets_go(&r, true, true), "the cluster ends with its own namespace");
     // Watched or granted: what counts is where the cluster is.
@@ -124,8 +134,8 @@ fn a_namespace_that_ends_is_not_held_up() {
 
 #[test]
 fn a_resource_that_left_the_watch_is_deleted_only_when_it_is_really_gone() {
-    let kept = rules();
-    let without = Rules { use_finalizers: false, ..rules() };
+    let kept = settings();
+    let without = PlanSettings { use_finalizers: false, ..settings() };
     let (plain, held) = (resource("t"), with_finalizer("t"));
     assert!(wants_lookup(&held, false, false, &kept) && !wants_lookup(&plain, true, false, &kept));
     assert!(wants_lookup(&plain, true, false, &without) && !wants_lookup(&plain, false, false, &without));
@@ -166,7 +176,7 @@ fn unmanaged_comes_before_paused_and_paused_before_everything_else() {
     assert_eq!(decide(&r, &owner()), Intent::ReportPaused);
 }
 
-fn refusal(r: &TopicResource) -> Failure {
+fn refusal(r: &TopicResource) -> Refusal {
     match decide(r, &owner()) {
         Intent::Refuse(failure) => failure,
         other => panic!("{other:?}"),
@@ -177,7 +187,7 @@ fn refusal(r: &TopicResource) -> Failure {
 fn bad_input_is_refused_with_the_field_and_the_value() {
     let mut r = resource("t");
     r.topic_name = "a b".into();
-    assert_eq!(refusal(&r).reason, Reason::KafkaError);
+    assert_eq!(refusal(&r).reason, reasons::KAFKA_ERROR);
     let mut r = resource("t");
     r.partitions = Some(0);
     assert!(refusal(&r).message.contains("spec.partitions is 0"));
@@ -186,10 +196,10 @@ fn bad_input_is_refused_with_the_field_and_the_value() {
     assert!(refusal(&r).message.contains("spec.replicas is 40000"));
     let mut r = resource("t");
     r.config = Err("spec.config.x is null".into());
-    assert_eq!(refusal(&r), Failure::new(Reason::InvalidResource, "spec.config.x is null"));
+    assert_eq!(refusal(&r), Refusal::new(reasons::INVALID_RESOURCE, "spec.config.x is null"));
     let mut r = resource("t");
     r.status.topic_name = Some("before".into());
-    assert_eq!(refusal(&r).reason, Reason::NotSupported);
+    assert_eq!(refusal(&r).reason, reasons::NOT_SUPPORTED);
     assert!(refusal(&r).message.contains("manages topic 'before'"));
 }
 
@@ -197,7 +207,7 @@ fn bad_input_is_refused_with_the_field_and_the_value() {
 fn a_topic_that_another_resource_manages_is_a_conflict() {
     match decide(&resource("t"), &Claim::TakenBy(ResourceRef::new("ns", "other"))) {
         Intent::Refuse(f) => {
-            assert_eq!(f.reason, Reason::ResourceConflict);
+            assert_eq!(f.reason, reasons::RESOURCE_CONFLICT);
             assert_eq!(f.message, "Managed by Ref{namespace='ns', name='other'}");
         }
         other => panic!("{other:?}"),
@@ -208,7 +218,7 @@ fn a_topic_that_another_resource_manages_is_a_conflict() {
 fn a_missing_topic_is_created_with_the_brokers_defaults_where_nothing_is_said() {
     let mut r = resource("t");
     r.partitions = Some(6);
-    let p = plan(&r, None, &[], &rules());
+    let p = plan(&r, None, &[], &settings());
     assert_eq!(p.create, Some(Creation { partitions: Some(6), replicas: None, config: Config::default() }));
 }
 
@@ -216,14 +226,14 @@ fn a_missing_topic_is_created_with_the_brokers_defaults_where_nothing_is_said() 
 fn partitions_grow_and_never_shrink() {
     let mut r = resource("t");
     r.partitions = Some(3);
-    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &[], &rules());
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &[], &settings());
     assert_eq!(p.grow_to, Some(3));
     r.partitions = Some(1);
     let topic = observed(vec![partition(0, &[0]), partition(1, &[0])]);
-    let p = plan(&r, Some(&topic), &[], &rules());
+    let p = plan(&r, Some(&topic), &[], &settings());
     assert_eq!(p.grow_to, None);
-    assert_eq!(p.failures[0].reason, Reason::NotSupported);
-    assert!(p.failures[0].message.contains("spec.partitions is 1, the topic has 2"));
+    assert_eq!(p.refusals[0].reason, reasons::NOT_SUPPORTED);
+    assert!(p.refusals[0].message.contains("spec.partitions is 1, the topic has 2"));
 }
 
 #[test]
@@ -232,10 +242,10 @@ fn partitions_that_wait_for_the_end_of_a_move_are_told_of() {
     (r.partitions, r.replicas) = (Some(2), Some(1));
     let mut moving = partition(0, &[0, 1]);
     (moving.adding, moving.removing) = (vec![1], vec![0]);
-    let p = plan(&r, Some(&observed(vec![moving])), &brokers(2), &rules());
-    assert_eq!((p.grow_to, p.failures.len()), (None, 1));
-    assert_eq!(p.failures[0].reason, Reason::KafkaError);
-    let why = &p.failures[0].message;
+    let p = plan(&r, Some(&observed(vec![moving])), &brokers(2), &settings());
+    assert_eq!((p.grow_to, p.refusals.len()), (None, 1));
+    assert_eq!(p.refusals[0].reason, reasons::KAFKA_ERROR);
+    let why = &p.refusals[0].message;
     assert!(why.contains("spec.partitions is 2, the topic has 1") && why.contains("move"), "{why}");
 }
 
@@ -245,8 +255,8 @@ fn a_refused_partition_count_does_not_hold_up_the_configuration() {
     r.partitions = Some(1);
     r.config = Ok(Config::from_pairs([("retention.ms", "1")]));
     let topic = observed(vec![partition(0, &[0]), partition(1, &[0])]);
-    let p = plan(&r, Some(&topic), &[], &rules());
-    assert_eq!(p.failures.len(), 1);
+    let p = plan(&r, Some(&topic), &[], &settings());
+    assert_eq!(p.refusals.len(), 1);
     assert_eq!(p.config.set.len(), 1);
 }
 
@@ -255,7 +265,8 @@ fn a_replication_factor_change_starts_runs_and_ends() {
     let mut r = resource("t");
     r.replicas = Some(2);
     let before = observed(vec![partition(0, &[0]), partition(1, &[1])]);
-    let Replicas::Start { moves, throttles } = plan(&r, Some(&before), &brokers(3), &rules()).replicas else {
+    let Replicas::Start { moves, throttles } = plan(&r, Some(&before), &brokers(3), &settings()).replicas
+    else {
         panic!("no moves");
     };
     assert_eq!(moves.len(), 2);
@@ -267,7 +278,7 @@ fn a_replication_factor_change_starts_runs_and_ends() {
         p.replicas.clone_from(&m.replicas);
         p.adding = vec![m.replicas[1]];
     }
-    let p = plan(&r, Some(&during), &brokers(3), &rules());
+    let p = plan(&r, Some(&during), &brokers(3), &settings());
     assert_eq!(p.replicas, Replicas::Moving { left: 2 });
 
     r.status.replicas_change = Some(Box::new(ReplicasChange {
@@ -282,13 +293,13 @@ fn a_replication_factor_change_starts_runs_and_ends() {
     }
     after.config = Config::from_pairs([(THROTTLE_KEYS[0], "0:0"), (THROTTLE_KEYS[1], "0:1")]);
     for cruise_control in [false, true] {
-        let p = plan(&r, Some(&after), &brokers(3), &Rules { cruise_control, ..rules() });
+        let p = plan(&r, Some(&after), &brokers(3), &PlanSettings { cruise_control, ..settings() });
         assert_eq!(p.replicas, Replicas::Ended);
         assert_eq!(p.config.remove.len(), 2, "throttles are removed");
     }
     r.status.replicas_change = None;
     after.config = Config::default();
-    assert!(plan(&r, Some(&after), &brokers(3), &rules()).is_quiet());
+    assert!(is_quiet(&plan(&r, Some(&after), &brokers(3), &settings())));
 }
 
 #[test]
@@ -308,9 +319,9 @@ fn a_change_is_reported_with_its_target_until_it_ends() {
 fn more_replicas_than_brokers_is_told_apart_from_a_move() {
     let mut r = resource("t");
     r.replicas = Some(3);
-    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &rules());
-    assert_eq!(p.failures[0].reason, Reason::KafkaError);
-    assert!(p.failures[0].message.contains("spec.replicas is 3 but only 2 brokers"));
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &settings());
+    assert_eq!(p.refusals[0].reason, reasons::KAFKA_ERROR);
+    assert!(p.refusals[0].message.contains("spec.replicas is 3 but only 2 brokers"));
     assert_eq!(p.replicas, Replicas::AsWanted);
 }
 
@@ -319,7 +330,7 @@ fn new_partitions_come_before_new_replicas() {
     let mut r = resource("t");
     r.replicas = Some(2);
     r.partitions = Some(2);
-    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &rules());
+    let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &brokers(2), &settings());
     assert_eq!(p.grow_to, Some(2));
     assert_eq!(p.replicas, Replicas::Wait);
 }
@@ -329,9 +340,9 @@ fn cruise_controls_throttles_are_left_alone_and_the_resources_own_are_warned_abo
     let mut topic = observed(vec![partition(0, &[0])]);
     topic.config = Config::from_pairs([(THROTTLE_KEYS[0], "*")]);
     let mut r = resource("t");
-    let cc = Rules { cruise_control: true, ..rules() };
-    assert!(plan(&r, Some(&topic), &[], &cc).is_quiet());
-    assert_eq!(plan(&r, Some(&topic), &[], &rules()).config.remove, [THROTTLE_KEYS[0]]);
+    let cc = PlanSettings { cruise_control: true, ..settings() };
+    assert!(is_quiet(&plan(&r, Some(&topic), &[], &cc)));
+    assert_eq!(plan(&r, Some(&topic), &[], &settings()).config.remove, [THROTTLE_KEYS[0]]);
     r.config = Ok(Config::from_pairs([(THROTTLE_KEYS[1], "*")]));
     let p = plan(&r, Some(&topic), &[], &cc);
     assert_eq!(p.config.set.len(), 1);
@@ -342,9 +353,9 @@ fn cruise_controls_throttles_are_left_alone_and_the_resources_own_are_warned_abo
 fn a_key_that_is_not_alterable_is_a_warning() {
     let mut r = resource("t");
     r.config = Ok(Config::from_pairs([("retention.ms", "1")]));
-    let strict = Rules { alterable: Alterable::None, ..rules() };
+    let strict = PlanSettings { alterable: Alterable::None, ..settings() };
     let p = plan(&r, Some(&observed(vec![partition(0, &[0])])), &[], &strict);
-    assert!(p.is_quiet());
+    assert!(is_quiet(&p));
     assert!(p.warnings[0].contains("spec.config.retention.ms"));
 }
 
@@ -367,8 +378,8 @@ proptest! {
         topic.config = Config::from_pairs(actual);
         let mut refused = false;
         for _ in 0..3 {
-            let p = plan(&r, Some(&topic), &brokers(3), &rules());
-            refused |= !p.failures.is_empty();
+            let p = plan(&r, Some(&topic), &brokers(3), &settings());
+            refused |= !p.refusals.is_empty();
             if let Some(count) = p.grow_to {
                 for i in topic.partitions.len() as i32..count {
                     topic.partitions.push(partition(i, &ids));
@@ -381,8 +392,8 @@ proptest! {
             }
             topic.config = r.config.clone().unwrap();
         }
-        let last = plan(&r, Some(&topic), &brokers(3), &rules());
-        prop_assert!(last.is_quiet(), "{:?}", last);
+        let last = plan(&r, Some(&topic), &brokers(3), &settings());
+        prop_assert!(is_quiet(&last), "{:?}", last);
         prop_assert_eq!(refused, partitions.is_some_and(|n| n < have));
         if let Some(n) = replicas {
             prop_assert!(topic.partitions.iter().all(|p| p.replicas.len() as i32 == n));

@@ -138,7 +138,7 @@ impl Queue {
         }
     }
 
-    /// Forgets earlier failures of a resource, and the attempt that was still to come.
+    /// Forgets earlier refusals of a resource, and the attempt that was still to come.
     pub fn succeeded(&mut self, reference: &ResourceRef) {
         self.attempts.remove(reference);
         self.cancel(reference);

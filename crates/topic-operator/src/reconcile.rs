@@ -12,16 +12,19 @@ use kafka_admin::{
     format_uuid, in_halves,
 };
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
     batch::{Context, Done, Item, Latest, Next, PATIENCE, Reach, Report, WRITES, settled, written},
     job::{Job, MOVE_INTERVAL, Missing},
     kubernetes::Written,
     metrics::Call,
     observe::{self, Observed},
-    plan::{self, Replicas, TopicPlan},
+    plan::{self, Plan, Replicas},
     replicas,
     resource::TopicResource,
-    topic::{Failure, Reason, ResourceRef},
+    topic::ResourceRef,
     verdicts::{unreachable_all, write_verdict},
 };
 
@@ -85,8 +88,8 @@ fn keep_written(done: &mut [Done], known: Vec<TopicResource>) {
 async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicResource)>, Vec<Done>) {
     let results: Vec<Result<(Item, TopicResource), Done>> = stream::iter(items)
         .map(|item| async move {
-            let wants = plan::wants_finalizer(&item.resource, &context.rules);
-            if !wants && !plan::sheds_finalizer(&item.resource, &context.rules) {
+            let wants = plan::wants_finalizer(&item.resource, &context.plan);
+            if !wants && !plan::sheds_finalizer(&item.resource, &context.plan) {
                 let current = (*item.resource).clone();
                 return Ok((item, current));
             }
@@ -115,9 +118,9 @@ async fn finalize_all(context: &Context, items: Vec<Item>) -> (Vec<(Item, TopicR
 fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mut Observed) -> Job {
     let seen = observed.topics.remove(&current.topic_name).unwrap_or(Ok(None));
     let mut job = Job {
-        plan: TopicPlan::default(),
+        plan: Plan::default(),
         topic_id: None,
-        failures: Vec::new(),
+        refusals: Vec::new(),
         change: current.status.replicas_change.as_deref().cloned(),
         passing: None,
         next: Next::Settled,
@@ -138,10 +141,10 @@ fn plan_one(context: &Context, item: Item, current: TopicResource, observed: &mu
         job.next = Next::Again(PROPAGATION);
         return job;
     }
-    job.plan = plan::plan(&job.current, topic.as_ref(), &observed.brokers, &context.rules);
+    job.plan = plan::plan(&job.current, topic.as_ref(), &observed.brokers, &context.plan);
     job.topic_id = topic.map(|t| t.id);
-    job.failures = std::mem::take(&mut job.plan.failures);
-    if job.failures.iter().any(|f| f.reason == Reason::KafkaError) {
+    job.refusals = std::mem::take(&mut job.plan.refusals);
+    if job.refusals.iter().any(|refusal| refusal.retry) {
         job.next = Next::Retry;
     }
     if let Some(remark) = &job.plan.remark {
@@ -277,9 +280,9 @@ async fn finish(context: &Context, job: Job) -> Done {
     }
     let mut job = job;
     if let Some(why) = job.passing.take() {
-        job.failures.push(Failure::new(Reason::KafkaError, why));
+        job.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, why));
     }
-    let succeeded = job.failures.is_empty();
+    let succeeded = job.refusals.is_empty();
     let mut done = write_verdict(context, &job.item, &job.current, &job.verdict()).await;
     if matches!(done.latest, Latest::Same) {
         // The status was not written, but a finalizer may have been.

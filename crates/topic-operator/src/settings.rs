@@ -12,7 +12,7 @@ use operator_runtime::{
 
 use api::env::{self, topic_operator as names};
 
-use crate::{config::Alterable, grants::Guest, plan::Rules};
+use crate::{config::Alterable, grants::Guest, plan::PlanSettings};
 
 /// Memory that the values of one KafkaTopic may take, in KiB: far more than all options of a topic.
 const LARGEST_TOPIC_KIB: i64 = 1024;
@@ -43,7 +43,7 @@ pub struct Settings {
     /// Time between two looks at everything.
     pub interval: Duration,
     /// What planning has to know.
-    pub rules: Rules,
+    pub plan: PlanSettings,
     /// The most resources in a batch caused by events.
     pub max_batch: usize,
     /// Batches in flight.
@@ -91,7 +91,7 @@ impl Settings {
             selector: from.label_selector(names::RESOURCE_LABELS),
             largest: Largest::from_env(from, LARGEST_TOPIC_KIB),
             interval: from.duration_ms(env::FULL_RECONCILIATION_INTERVAL_MS, Duration::from_mins(2)),
-            rules: Rules {
+            plan: PlanSettings {
                 use_finalizers: from.bool(names::USE_FINALIZERS, names::USE_FINALIZERS_DEFAULT),
                 alterable: Alterable::parse(
                     &from.string(names::ALTERABLE_TOPIC_CONFIG, names::ALTERABLE_TOPIC_CONFIG_DEFAULT),
@@ -288,12 +288,12 @@ mod tests {
         assert_eq!(s.interval, Duration::from_mins(2));
         assert!(s.kafka.client_id.starts_with("strimzi-topic-operator-"));
         assert!(
-            s.rules.use_finalizers
-                && !s.rules.cruise_control
+            s.plan.use_finalizers
+                && !s.plan.cruise_control
                 && s.kafka.tls.is_none()
                 && s.kafka.sasl.is_none()
         );
-        assert_eq!((s.max_batch, s.batches, s.rules.alterable.clone()), (100, 4, Alterable::All));
+        assert_eq!((s.max_batch, s.batches, s.plan.alterable.clone()), (100, 4, Alterable::All));
         assert!(!s.additional_metrics && !s.skip_review);
         assert_eq!(s.throttle, Some(52_428_800));
     }

@@ -4,9 +4,12 @@ use api::KafkaTopic;
 use kube::Resource;
 use serde_json::{Value, json};
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
     resource::TopicResource,
-    topic::{ChangeState, Condition, Failure, Reason, ReplicasChange, TopicStatus},
+    topic::{ChangeState, Condition, ReplicasChange, TopicStatus},
 };
 
 /// What a pass found out about a topic.
@@ -17,13 +20,13 @@ pub enum Verdict {
     /// The resource is paused.
     Paused,
     /// The resource could not be looked into further.
-    Refused(Failure),
+    Refused(Refusal),
     /// Kafka was asked.
     Looked {
         /// The topic's id, when it exists.
         topic_id: Option<Box<str>>,
         /// What could not be done; empty when the topic is as the resource says.
-        failures: Vec<Failure>,
+        refusals: Vec<Refusal>,
         /// Messages of warnings.
         warnings: Vec<String>,
         /// A replication factor change in progress.
@@ -54,7 +57,7 @@ pub fn compose(resource: &TopicResource, verdict: &Verdict, now: &str) -> TopicS
             conditions.push(condition("ReconciliationPaused", "True", None, None));
         }
         Verdict::Refused(failure) => {
-            if failure.reason == Reason::ResourceConflict {
+            if failure.reason == reasons::RESOURCE_CONFLICT {
                 status.topic_name = None;
                 status.topic_id = None;
             } else {
@@ -62,16 +65,16 @@ pub fn compose(resource: &TopicResource, verdict: &Verdict, now: &str) -> TopicS
             }
             conditions.push(not_ready(std::slice::from_ref(failure)));
         }
-        Verdict::Looked { topic_id, failures, warnings, replicas_change } => {
+        Verdict::Looked { topic_id, refusals, warnings, replicas_change } => {
             if topic_id.is_some() {
                 status.topic_name = Some(resource.topic_name.clone());
                 status.topic_id.clone_from(topic_id);
             }
             status.replicas_change = replicas_change.clone().map(Box::new);
-            conditions.push(if failures.is_empty() {
+            conditions.push(if refusals.is_empty() {
                 condition("Ready", "True", None, None)
             } else {
-                not_ready(failures)
+                not_ready(refusals)
             });
             for warning in warnings {
                 conditions.push(condition("Warning", "True", Some("InvalidConfig"), Some(warning)));
@@ -96,10 +99,12 @@ fn condition(kind: &str, status: &str, reason: Option<&str>, message: Option<&st
     }
 }
 
-fn not_ready(failures: &[Failure]) -> Condition {
-    let reason = failures.first().map_or(Reason::InternalError, |f| f.reason);
-    let message = failures.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
-    condition("Ready", "False", Some(reason.text()), Some(&message))
+fn not_ready(refusals: &[Refusal]) -> Condition {
+    let all = Refusal::joined(refusals);
+    let (reason, message) = all
+        .as_ref()
+        .map_or((reasons::INTERNAL_ERROR, ""), |refusal| (refusal.reason, refusal.message.as_str()));
+    condition("Ready", "False", Some(reason), Some(message))
 }
 
 /// The body of a request that replaces the status of a resource by this one: neither a resource that changed meanwhile, nor
@@ -155,10 +160,10 @@ mod tests {
     use super::*;
     use crate::test_resources::resource;
 
-    fn looked(failures: Vec<Failure>) -> Verdict {
+    fn looked(refusals: Vec<Refusal>) -> Verdict {
         Verdict::Looked {
             topic_id: Some("id".into()),
-            failures,
+            refusals,
             warnings: vec!["odd".into()],
             replicas_change: None,
         }
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_ready_false_with_its_reason() {
-        let s = compose(&resource("t"), &looked(vec![Failure::new(Reason::NotSupported, "no")]), "now");
+        let s = compose(&resource("t"), &looked(vec![Refusal::new(reasons::NOT_SUPPORTED, "no")]), "now");
         assert_eq!((&*s.conditions[0].kind, &*s.conditions[0].status), ("Ready", "False"));
         assert_eq!(s.conditions[0].reason.as_deref(), Some("NotSupported"));
         assert_eq!(s.conditions[0].message.as_deref(), Some("no"));

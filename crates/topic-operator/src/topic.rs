@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use api::conditions::reasons;
 use kafka_admin::{ErrorCode, KafkaError};
 
 /// The longest topic name Kafka accepts, in characters (`Topic.MAX_NAME_LENGTH`).
@@ -69,50 +68,6 @@ const KAFKAS_OWN: [&str; 5] = [
 /// True for a topic in which Kafka keeps its own state. It is never deleted.
 pub fn is_kafkas_own(topic: &str) -> bool {
     KAFKAS_OWN.contains(&topic)
-}
-
-/// Why a topic is not as its resource says (Strimzi's reasons).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Another resource manages the same topic.
-    ResourceConflict,
-    /// Kafka cannot do what the resource asks (fewer partitions, another name).
-    NotSupported,
-    /// Kafka answered with an error, or did not answer.
-    KafkaError,
-    /// The resource contains a value that cannot be meant.
-    InvalidResource,
-    /// A fault of the operator itself.
-    InternalError,
-}
-
-impl Reason {
-    /// The text in the condition.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::ResourceConflict => reasons::RESOURCE_CONFLICT,
-            Self::NotSupported => reasons::NOT_SUPPORTED,
-            Self::KafkaError => reasons::KAFKA_ERROR,
-            Self::InvalidResource => reasons::INVALID_RESOURCE,
-            Self::InternalError => reasons::INTERNAL_ERROR,
-        }
-    }
-}
-
-/// One thing that stands between a topic and its resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// The condition's reason.
-    pub reason: Reason,
-    /// The condition's message: field, value and what to write instead.
-    pub message: String,
-}
-
-impl Failure {
-    /// Puts a failure together.
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
-    }
 }
 
 /// What Kafka says about something that concerns replicas. What it says about a missing right changes with every request.

@@ -1,11 +1,13 @@
 //! Writes what was found out about resources into their statuses.
 
+use api::conditions::reasons;
+use operator_runtime::refusal::Refusal;
+
 use crate::{
     batch::{Context, Done, Item, Next, PATIENCE, Reach, Report, each, retry, settled, written},
     plan::Intent,
     resource::TopicResource,
     status::{Verdict, compose},
-    topic::{Failure, Reason},
 };
 
 pub(crate) async fn say_all(context: &Context, items: Vec<Item>) -> Report {
@@ -47,8 +49,10 @@ pub(crate) async fn unreachable_all(
         if periodic || item.failing < PATIENCE {
             return Done { trouble: None, ..retry(&item, String::new()) };
         }
-        let verdict =
-            Verdict::Refused(Failure::new(Reason::KafkaError, format!("Kafka cannot be reached: {why}")));
+        let verdict = Verdict::Refused(Refusal::passing(
+            reasons::KAFKA_ERROR,
+            format!("Kafka cannot be reached: {why}"),
+        ));
         let mut done = write_verdict(context, &item, &item.resource, &verdict).await;
         done.succeeded = false;
         done.next = Next::Retry;

@@ -17,6 +17,7 @@ use kube::ResourceExt;
 use operator_runtime::apply::Applier;
 use operator_runtime::clock;
 use operator_runtime::metrics::ReconcileMetrics;
+use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::ObjectRef;
 use pki::Password;
 use serde_json::Value;
@@ -24,9 +25,9 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::apply::kafka::{Failures, Gathered, PasswordChange};
 use crate::apply::secrets::{SecretWriter, Target};
-use crate::observe::{Observer, Seen};
+use crate::observe::{Observed, Observer, Whereabouts};
 use crate::ownership;
-use crate::plan::{self, Plan, Problem, SecretStep, Whereabouts};
+use crate::plan::{self, Plan, SecretStep};
 use crate::secret::SecretView;
 use crate::settings::Settings;
 use crate::status;
@@ -65,10 +66,10 @@ impl std::fmt::Debug for Context {
 /// One user of a batch, on its way.
 struct Item {
     name: String,
-    seen: Seen,
+    observed: Observed,
     plan: Plan,
     /// What happened, beside what the plan knows.
-    troubles: Vec<Problem>,
+    troubles: Vec<Refusal>,
     /// Whether the Secret was not written as planned.
     secret_failed: bool,
     /// A password that was made or taken over in this pass.
@@ -77,21 +78,21 @@ struct Item {
 }
 
 impl Item {
-    fn fail(&mut self, problem: Problem) {
+    fn fail(&mut self, problem: Refusal) {
         self.troubles.push(problem);
     }
 
-    fn fail_secret(&mut self, problem: Problem) {
+    fn fail_secret(&mut self, problem: Refusal) {
         self.secret_failed = true;
         self.fail(problem);
     }
 
-    fn problems(&self) -> impl Iterator<Item = &Problem> {
-        self.plan.problems.iter().chain(&self.troubles)
+    fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        self.plan.refusals.iter().chain(&self.troubles)
     }
 
-    fn problem(&self) -> Option<Problem> {
-        Problem::joined(self.problems())
+    fn problem(&self) -> Option<Refusal> {
+        Refusal::joined(self.refusals())
     }
 }
 
@@ -154,21 +155,21 @@ impl Context {
     }
 
     async fn plan(&self, name: String, now: Timestamp) -> Item {
-        let seen = self.observer.observe(&name).await;
-        let rules = &self.settings.rules;
-        let plan = if let Some(user) = &seen.user {
-            plan::plan(user, &seen.observed(), rules, now)
+        let observed = self.observer.observe(&name).await;
+        let settings = &self.settings.plan;
+        let plan = if let Some(user) = &observed.user {
+            plan::plan(user, &observed, settings, now)
         } else {
-            let gone = plan::plan_absent(&name, &seen.observed(), rules, &Whereabouts::Gone);
+            let gone = plan::plan_absent(&name, &observed, settings, &Whereabouts::Gone);
             if gone.is_empty() {
                 gone
             } else {
                 let resource = self.observer.whereabouts(&name).await;
-                plan::plan_absent(&name, &seen.observed(), rules, &resource)
+                plan::plan_absent(&name, &observed, settings, &resource)
             }
         };
-        let paused = seen.user.as_ref().is_some_and(|user| plan::is_paused(user));
-        Item { name, seen, plan, troubles: Vec::new(), secret_failed: false, password: None, paused }
+        let paused = observed.user.as_ref().is_some_and(|user| crate::user::is_paused(user));
+        Item { name, observed, plan, troubles: Vec::new(), secret_failed: false, password: None, paused }
     }
 
     async fn write(&self, items: &mut [Item], now: Timestamp) {
@@ -189,7 +190,7 @@ impl Context {
             secrets.await;
             self.kafka_failed();
             for item in items.iter_mut().filter(|item| !item.paused) {
-                item.fail(Problem {
+                item.fail(Refusal {
                     reason: reasons::KAFKA_ERROR,
                     message: "Kafka cannot be reached; trying again".to_owned(),
                     retry: true,
@@ -201,8 +202,8 @@ impl Context {
         let failed = tokio::join!(secrets, rules).1;
         self.fail(items, failed);
         // Planned before Kafka was read for the first time: there was nothing to tell it yet.
-        for item in items.iter_mut().filter(|item| !item.paused && !item.seen.knows_kafka()) {
-            item.fail(Problem {
+        for item in items.iter_mut().filter(|item| !item.paused && item.observed.kafka.is_none()) {
+            item.fail(Refusal {
                 reason: reasons::CREATING,
                 message: "what Kafka has was not read yet; trying again".to_owned(),
                 retry: true,
@@ -225,7 +226,7 @@ impl Context {
     }
 
     async fn write_secret(&self, item: &mut Item, now: Timestamp) {
-        if let (None, Some(user)) = (&item.seen.secret, item.seen.user.clone()) {
+        if let (None, Some(user)) = (&item.observed.secret, item.observed.user.clone()) {
             match self.secrets.find(&user).await {
                 Ok(None) => {}
                 Ok(Some(found)) => self.plan_again(item, found, now),
@@ -237,8 +238,8 @@ impl Context {
         }
         let target = Target {
             name: &item.name,
-            user: item.seen.user.as_deref(),
-            live: item.seen.secret.as_deref(),
+            user: item.observed.user.as_deref(),
+            live: item.observed.secret.as_deref(),
             plan: &item.plan,
         };
         match self.secrets.write(&target, now).await {
@@ -249,20 +250,20 @@ impl Context {
 
     /// Plans once more with a Secret that was found. What Kafka has is as it was seen before: its rules stay as gathered.
     fn plan_again(&self, item: &mut Item, found: Arc<SecretView>, now: Timestamp) {
-        let Some(user) = item.seen.user.clone() else { return };
-        item.seen.secret = Some(found);
-        item.plan = plan::plan(&user, &item.seen.observed(), &self.settings.rules, now);
+        let Some(user) = item.observed.user.clone() else { return };
+        item.observed.secret = Some(found);
+        item.plan = plan::plan(&user, &item.observed, &self.settings.plan, now);
     }
 
     async fn write_status(&self, item: &mut Item, now: Timestamp) {
-        let Some(user) = &item.seen.user else {
+        let Some(user) = &item.observed.user else {
             self.complained().remove(&item.name);
             return;
         };
         let lost = *self.kafka_lost.lock().unwrap_or_else(PoisonError::into_inner);
         let away = lost.map(|since| since.elapsed());
         let problem = item.problem();
-        if problem.is_some() && item.problems().all(|problem| status::is_passing(problem, away)) {
+        if problem.is_some() && item.refusals().all(|problem| status::is_passing(problem, away)) {
             return;
         }
         let wanted = status::of(user, self.own_secret(user), problem.as_ref(), now);
@@ -280,7 +281,7 @@ impl Context {
             self.complained().insert(item.name.clone());
         }
         if let Err(error) = self.applier.patch_status::<KafkaUser>(&key, live.as_ref(), &wanted).await {
-            item.fail(Problem { reason: reasons::INTERNAL_ERROR, message: error.to_string(), retry: true });
+            item.fail(Refusal { reason: reasons::INTERNAL_ERROR, message: error.to_string(), retry: true });
         } else if problem.is_none() {
             self.complained().remove(&item.name);
         }
@@ -288,7 +289,7 @@ impl Context {
 
     /// The name of a user's Secret, when there is one that is the user's.
     fn own_secret(&self, user: &KafkaUser) -> Option<String> {
-        let name = ownership::secret_name(user, &self.settings.rules.secret_prefix)?;
+        let name = ownership::secret_name(user, &self.settings.plan.secret_prefix)?;
         let view = self.observer.secrets.of(&user.name_any())?;
         let (_, owner) = view.owner.as_ref()?;
         (Some(owner) == user.metadata.uid.as_ref()).then_some(name)
@@ -303,13 +304,13 @@ impl Context {
 /// as planned; what is wrong with its rights is no reason to wait.
 fn password_changes(items: &[Item]) -> Vec<PasswordChange> {
     let mut changes = Vec::new();
-    let ready = |item: &Item| item.seen.user.is_none() || !item.secret_failed;
+    let ready = |item: &Item| item.observed.user.is_none() || !item.secret_failed;
     for (index, item) in items.iter().enumerate().filter(|(_, item)| ready(item)) {
         let user = item.name.clone();
         if item.plan.kafka.delete_password {
             changes.push(PasswordChange { index, user, password: None });
         } else if item.plan.kafka.set_password {
-            let known = item.seen.secret.as_ref().and_then(|view| view.password.as_ref());
+            let known = item.observed.secret.as_ref().and_then(|view| view.password.as_ref());
             if let Some(password) = item.password.as_ref().or(known) {
                 changes.push(PasswordChange { index, user, password: Some(password.clone()) });
             }

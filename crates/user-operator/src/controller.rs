@@ -29,7 +29,7 @@ use crate::passwords::Passwords;
 use crate::secret::SecretView;
 use crate::settings::Settings;
 use crate::user_secrets::UserSecrets;
-use crate::{authority, kafka, plan};
+use crate::{authority, kafka, user};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
@@ -69,7 +69,7 @@ impl Operator {
             .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
         let applier = Applier::new(client.clone());
         report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
-        let prefix = settings.rules.secret_prefix.clone();
+        let prefix = settings.plan.secret_prefix.clone();
         let views = prefix.clone();
         let secrets = Watch::<Secret>::namespaced(client, &namespaces)
             .labels(Some(&secret_selector(&settings)))
@@ -299,7 +299,7 @@ impl Controller {
     fn show(&self) {
         let metrics = &self.context.metrics;
         metrics.resources.set(self.users.len() as f64);
-        metrics.paused.set(self.users.list_where(|_, user| plan::is_paused(user)).len() as f64);
+        metrics.paused.set(self.users.list_where(|_, user| user::is_paused(user)).len() as f64);
     }
 }
 
@@ -335,7 +335,7 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
             let admin = context.admin.borrow().clone();
             if let Some(admin) = admin {
                 let begun = Instant::now();
-                match kafka::read(&admin, context.settings.rules.acls_supported, usernames).await {
+                match kafka::read(&admin, context.settings.plan.acls_supported, usernames).await {
                     Ok(reading) => {
                         if reading.user_by_user {
                             // So many requests must not be all that the brokers do.

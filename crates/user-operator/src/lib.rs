@@ -18,6 +18,7 @@ pub mod rights;
 pub mod secret;
 pub mod settings;
 pub mod status;
+pub mod user;
 pub mod user_secrets;
 
 pub use controller::Operator;

@@ -7,6 +7,7 @@ use api::KafkaUser;
 use jiff::Timestamp;
 use operator_runtime::apply::Applier;
 use operator_runtime::env::LabelSelector;
+use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, ObjectRef};
 use pki::Password;
 use tokio::sync::{Semaphore, watch};
@@ -14,8 +15,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::authority::Current;
 use crate::kafka::{Snapshot, UserInKafka};
 use crate::passwords::Passwords;
-use crate::plan::{self, Observed, Problem, Whereabouts};
 use crate::secret::SecretView;
+use crate::user;
 use crate::user_secrets::UserSecrets;
 
 /// Observes users. One for the whole process.
@@ -41,17 +42,37 @@ pub struct Observer {
 }
 
 /// What was seen of one user.
-pub struct Seen {
-    /// Its resource; `None`: there is none any more.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// The resource; `None`: there is none any more.
     pub user: Option<Arc<KafkaUser>>,
-    /// Its Secret.
+    /// The user's Secret.
     pub secret: Option<Arc<SecretView>>,
-    kafka: Option<UserInKafka>,
-    authority: Option<Result<u64, String>>,
-    authority_ends: Option<Timestamp>,
-    untrusted_yet: bool,
-    desired_password: Option<Result<Password, Problem>>,
-    acknowledged: Option<Password>,
+    /// What Kafka has; `None` while Kafka was never reached.
+    pub kafka: Option<UserInKafka>,
+    /// Hash of the clients CA's certificate, or what is wrong with the CA.
+    pub authority: Option<Result<u64, String>>,
+    /// When the clients CA ends: no certificate lasts longer, so one that ends with it cannot be prolonged.
+    pub authority_ends: Option<Timestamp>,
+    /// Whether some node of the cluster does not trust the clients CA yet, as far as that is known.
+    pub untrusted_yet: bool,
+    /// The password that the resource refers to, or what is wrong with the reference.
+    pub desired_password: Option<Result<Password, Refusal>>,
+    /// The password that Kafka is known to have.
+    pub acknowledged: Option<Password>,
+}
+
+/// What became of a resource that the watch does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// There is none, or it is being deleted.
+    Gone,
+    /// It is there, and its labels are not those that this operator serves.
+    Relabelled,
+    /// It is there with the labels that this operator serves: the watch is about to show it, or cannot read it.
+    Ours,
+    /// The API server does not tell.
+    Unknown(String),
 }
 
 impl Observer {
@@ -61,11 +82,11 @@ impl Observer {
     }
 
     /// Looks at the user of this name.
-    pub async fn observe(&self, name: &str) -> Seen {
+    pub async fn observe(&self, name: &str) -> Observed {
         let key = ObjectRef::new(self.namespace.as_str(), name);
         let user = self.users.get(&key).filter(|user| user.metadata.deletion_timestamp.is_none());
         let desired_password = match &user {
-            Some(user) if !plan::is_paused(user) => self.passwords.desired(user).await,
+            Some(user) if !user::is_paused(user) => self.passwords.desired(user).await,
             _ => None,
         };
         let current = self.authority.borrow().clone();
@@ -75,7 +96,7 @@ impl Observer {
             _ => None,
         };
         let authority = current.map(|current| current.map(|ca| ca.hash));
-        Seen {
+        Observed {
             user,
             secret: self.secrets.of(name),
             kafka: self.snapshot.user(name),
@@ -102,26 +123,6 @@ impl Observer {
         match look.await {
             Ok(()) => found,
             Err(error) => Whereabouts::Unknown(error.to_string()),
-        }
-    }
-}
-
-impl Seen {
-    /// Whether it was seen what Kafka has.
-    pub fn knows_kafka(&self) -> bool {
-        self.kafka.is_some()
-    }
-
-    /// In the form that planning takes.
-    pub fn observed(&self) -> Observed<'_> {
-        Observed {
-            secret: self.secret.as_deref(),
-            kafka: self.kafka.clone(),
-            authority: self.authority.clone(),
-            authority_ends: self.authority_ends,
-            untrusted_yet: self.untrusted_yet,
-            desired_password: self.desired_password.clone(),
-            acknowledged: self.acknowledged.as_ref(),
         }
     }
 }

@@ -5,9 +5,10 @@ use api::kafka_user::KafkaUserAuthenticationType;
 use api::{KafkaUser, labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
+use operator_runtime::refusal::Refusal;
 
-use crate::plan::{Problem, authentication};
 use crate::secret::SecretView;
+use crate::user::authentication;
 
 /// Name of the Secret, for users that have one.
 pub fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
@@ -25,12 +26,12 @@ pub fn was_made_for(view: &SecretView, name: &str) -> bool {
 
 /// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
 /// of the Secret that exists under the name of the user's. One that lost its labels still names its owner.
-pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Problem> {
+pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
     let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
     let owners = metadata.owner_references.iter().flatten();
     let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
     let made_for_users = owned || kind.is_some_and(|kind| kind == "KafkaUser");
-    (!made_for_users).then(|| Problem {
+    (!made_for_users).then(|| Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
             "the Secret {secret} exists and was not made for a KafkaUser: delete it, rename the user, or set STRIMZI_SECRET_PREFIX"
@@ -45,8 +46,8 @@ pub fn is_of_the_cluster(cluster: &str, secret: &str) -> bool {
 }
 
 /// Why a user cannot have a Secret of this name.
-pub fn of_the_cluster(secret: &str, cluster: &str) -> Problem {
-    Problem {
+pub fn of_the_cluster(secret: &str, cluster: &str) -> Refusal {
+    Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
             "Kafka {cluster} has or needs a Secret {secret} of its own: rename the user, or set STRIMZI_SECRET_PREFIX"

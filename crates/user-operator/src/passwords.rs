@@ -12,12 +12,12 @@ use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
 use operator_runtime::foreign::{self, Remembered};
+use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 use pki::Password;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::Problem;
 use crate::settings::Settings;
 
 /// What a Secret says under the keys that are referred to.
@@ -101,7 +101,7 @@ impl References {
 }
 
 /// Where a resource says its password is; `None` when it leaves the choice to the operator.
-fn reference_of(user: &KafkaUser) -> Option<Result<SecretKeySelector, Problem>> {
+fn reference_of(user: &KafkaUser) -> Option<Result<SecretKeySelector, Refusal>> {
     let authentication = user.spec.authentication.as_ref()?;
     if authentication.type_ != KafkaUserAuthenticationType::ScramSha512 {
         return None;
@@ -109,7 +109,7 @@ fn reference_of(user: &KafkaUser) -> Option<Result<SecretKeySelector, Problem>> 
     let reference = authentication.password.as_ref()?.value_from.secret_key_ref.clone();
     let complete = reference.filter(|reference| !reference.name.is_empty() && !reference.key.is_empty());
     Some(complete.ok_or_else(|| {
-        Problem::invalid(
+        Refusal::invalid(
             "spec.authentication.password.valueFrom.secretKeyRef is incomplete: name the Secret and its key",
         )
     }))
@@ -129,7 +129,7 @@ impl Passwords {
         let identity = settings.kafka.tls.as_ref().and_then(|tls| tls.identity.as_ref());
         let own = identity.map(|identity| &identity.secret).into_iter().chain([&settings.ca_key_secret]);
         Self {
-            prefix: settings.rules.secret_prefix.clone(),
+            prefix: settings.plan.secret_prefix.clone(),
             operators_own: own.filter(|_| settings.ca_namespace == *namespace).cloned().collect(),
             namespace: namespace.clone(),
             versions: foreign::versions::<Secret>(client, &namespaces, &selector, shutdown),
@@ -169,33 +169,33 @@ impl Passwords {
     }
 
     /// The password that a resource refers to, or what is wrong with the reference; `None` when it refers to none.
-    pub async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Problem>> {
+    pub async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Refusal>> {
         Some(match reference_of(user)? {
             Ok(reference) => self.read(user, &reference).await,
             Err(problem) => Err(problem),
         })
     }
 
-    async fn read(&self, user: &KafkaUser, reference: &SecretKeySelector) -> Result<Password, Problem> {
+    async fn read(&self, user: &KafkaUser, reference: &SecretKeySelector) -> Result<Password, Refusal> {
         let SecretKeySelector { name, key, .. } = reference;
-        let entry = self.entry(user, name, key).await.map_err(|error| Problem {
+        let entry = self.entry(user, name, key).await.map_err(|error| Refusal {
             reason: reasons::INTERNAL_ERROR,
             message: format!("the Secret with the password cannot be read: {error}"),
             retry: true,
         })?;
         match entry {
-            None => Err(Problem::invalid(format!("the Secret {name} with the password does not exist"))),
+            None => Err(Refusal::invalid(format!("the Secret {name} with the password does not exist"))),
             Some(Ok(password)) => Ok(password),
             Some(Err(Flaw::Missing)) => {
-                Err(Problem::invalid(format!("the Secret {name} with the password has no key {key}")))
+                Err(Refusal::invalid(format!("the Secret {name} with the password has no key {key}")))
             }
             Some(Err(Flaw::NotText)) => {
-                Err(Problem::invalid(format!("the key {key} of Secret {name} is not text in UTF-8")))
+                Err(Refusal::invalid(format!("the key {key} of Secret {name} is not text in UTF-8")))
             }
             Some(Err(Flaw::Empty)) => {
-                Err(Problem::invalid(format!("the key {key} of Secret {name} is empty")))
+                Err(Refusal::invalid(format!("the key {key} of Secret {name} is empty")))
             }
-            Some(Err(Flaw::OtherUse)) => Err(Problem::invalid(format!(
+            Some(Err(Flaw::OtherUse)) => Err(Refusal::invalid(format!(
                 "the Secret {name} was not made for passwords of users: nothing of it is taken; put the password into a Secret of type \
                  Opaque without the label {}",
                 labels::KIND

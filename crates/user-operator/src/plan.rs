@@ -2,75 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use api::KafkaUser;
 use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::names::keys;
-use api::{KafkaUser, annotations};
 use jiff::Timestamp;
 use kafka_admin::{AclBinding, QuotaEntity};
 use kube::ResourceExt;
+use operator_runtime::refusal::Refusal;
 use pki::{LeafReason, Password};
 
 use crate::kafka::{Held, SCRAM_ITERATIONS, UserInKafka};
+use crate::observe::{Observed, Whereabouts};
 use crate::ownership::was_made_for;
 use crate::rights::{self, Rights};
-use crate::secret::{Certificate, Metadata, SecretView};
-use crate::settings::Rules;
+use crate::secret::{Certificate, Metadata};
+use crate::settings::PlanSettings;
+use crate::user::{authentication, by_certificate, is_paused};
 
 /// The longest common name of a certificate (X.520).
 const MAX_COMMON_NAME: usize = 64;
-
-/// Why a user cannot be as asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Reason of the condition.
-    pub reason: &'static str,
-    /// What is wrong and what to do.
-    pub message: String,
-    /// Whether trying again may help without a change of the resource.
-    pub retry: bool,
-}
-
-impl Problem {
-    /// Something that its author has to correct.
-    pub fn invalid(message: impl Into<String>) -> Self {
-        Self { reason: reasons::INVALID_RESOURCE, message: message.into(), retry: false }
-    }
-
-    /// Several problems of one user as one: with the reason of the first, and all messages.
-    pub fn joined<'a>(problems: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
-        let mut all = problems.into_iter();
-        let mut joined = all.next()?.clone();
-        let mut messages = vec![joined.message.clone()];
-        for problem in all {
-            joined.retry |= problem.retry;
-            if !messages.contains(&problem.message) {
-                messages.push(problem.message.clone());
-            }
-        }
-        joined.message = messages.join("; ");
-        Some(joined)
-    }
-}
-
-/// What was seen of one user.
-#[derive(Debug, Clone, Default)]
-pub struct Observed<'a> {
-    /// Its Secret.
-    pub secret: Option<&'a SecretView>,
-    /// What Kafka has; `None` while Kafka was never reached.
-    pub kafka: Option<UserInKafka>,
-    /// Hash of the clients CA's certificate, or what is wrong with the CA.
-    pub authority: Option<Result<u64, String>>,
-    /// When the clients CA ends: no certificate lasts longer, so one that ends with it cannot be prolonged.
-    pub authority_ends: Option<Timestamp>,
-    /// Whether some node of the cluster does not trust the clients CA yet, as far as that is known.
-    pub untrusted_yet: bool,
-    /// The password that the resource refers to, or what is wrong with the reference.
-    pub desired_password: Option<Result<Password, Problem>>,
-    /// The password that Kafka is known to have.
-    pub acknowledged: Option<&'a Password>,
-}
 
 /// What happens to the user's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,19 +65,6 @@ impl KafkaChanges {
     }
 }
 
-/// What became of a resource that the watch does not show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereabouts {
-    /// There is none, or it is being deleted.
-    Gone,
-    /// It is there, and its labels are not those that this operator serves.
-    Relabelled,
-    /// It is there with the labels that this operator serves: the watch is about to show it, or cannot read it.
-    Ours,
-    /// The API server does not tell.
-    Unknown(String),
-}
-
 /// What has to be done about one user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
@@ -135,7 +73,7 @@ pub struct Plan {
     /// Kafka.
     pub kafka: KafkaChanges,
     /// What stands in the way of a part of it; the other parts are done.
-    pub problems: Vec<Problem>,
+    pub refusals: Vec<Refusal>,
     /// Labels and annotations of the Secret.
     pub metadata: Option<Metadata>,
 }
@@ -146,7 +84,7 @@ impl Plan {
         Self {
             secret: SecretStep::Keep,
             kafka: KafkaChanges::default(),
-            problems: Vec::new(),
+            refusals: Vec::new(),
             metadata: None,
         }
     }
@@ -157,36 +95,14 @@ impl Plan {
     }
 }
 
-/// How the user authenticates; `None`: by other means, under the resource's name.
-pub fn authentication(user: &KafkaUser) -> Option<KafkaUserAuthenticationType> {
-    user.spec.authentication.as_ref().map(|authentication| authentication.type_)
-}
-
-/// The user's name in Kafka.
-pub fn username(user: &KafkaUser) -> String {
-    if by_certificate(user) { format!("CN={}", user.name_any()) } else { user.name_any() }
-}
-
-fn by_certificate(user: &KafkaUser) -> bool {
-    matches!(
-        authentication(user),
-        Some(KafkaUserAuthenticationType::Tls | KafkaUserAuthenticationType::TlsExternal)
-    )
-}
-
-/// Whether reconciliation is paused by annotation.
-pub fn is_paused(user: &KafkaUser) -> bool {
-    annotations::is_true(user.metadata.annotations.as_ref(), annotations::PAUSE_RECONCILIATION)
-}
-
 /// What has to be done so that a user is as its resource says.
-pub fn plan(user: &KafkaUser, observed: &Observed<'_>, rules: &Rules, now: Timestamp) -> Plan {
+pub fn plan(user: &KafkaUser, observed: &Observed, settings: &PlanSettings, now: Timestamp) -> Plan {
     if is_paused(user) {
         return Plan::nothing();
     }
-    match try_plan(user, observed, rules, now) {
+    match try_plan(user, observed, settings, now) {
         Ok(plan) => plan,
-        Err(problem) => Plan { problems: vec![problem], ..Plan::nothing() },
+        Err(problem) => Plan { refusals: vec![problem], ..Plan::nothing() },
     }
 }
 
@@ -194,21 +110,21 @@ pub fn plan(user: &KafkaUser, observed: &Observed<'_>, rules: &Rules, now: Times
 /// refused, and rights are taken away while no certificate can be made. An error stops all parts.
 fn try_plan(
     user: &KafkaUser,
-    observed: &Observed<'_>,
-    rules: &Rules,
+    observed: &Observed,
+    settings: &PlanSettings,
     now: Timestamp,
-) -> Result<Plan, Problem> {
+) -> Result<Plan, Refusal> {
     let name = user.name_any();
     if authentication(user) == Some(KafkaUserAuthenticationType::Tls)
         && name.chars().count() > MAX_COMMON_NAME
     {
-        return Err(Problem::invalid(format!(
+        return Err(Refusal::invalid(format!(
             "the name of a user with authentication.type tls has at most {MAX_COMMON_NAME} characters, this one has {}",
             name.chars().count()
         )));
     }
-    let metadata = Metadata::of(user).map_err(|error| Problem::invalid(error.to_string()));
-    let rights = rights::wanted(user, rules, observed);
+    let metadata = Metadata::of(user).map_err(|error| Refusal::invalid(error.to_string()));
+    let rights = rights::wanted(user, settings, observed.kafka.as_ref());
     // A user that was never as asked for gets nothing before its resource is in order.
     if observed.secret.is_none() {
         rights.as_ref().map_err(Clone::clone)?;
@@ -216,7 +132,7 @@ fn try_plan(
     }
     let mut plan = Plan::nothing();
     let secret = metadata.and_then(|metadata| {
-        let step = secret_step(user, observed, rules, &metadata, now)?;
+        let step = secret_step(user, observed, settings, &metadata, now)?;
         plan.metadata = Some(metadata);
         Ok(step)
     });
@@ -239,7 +155,7 @@ fn try_plan(
         }
     }
     for problem in [secret.as_ref().err(), rights.as_ref().err()].into_iter().flatten() {
-        plan.problems.push(problem.clone());
+        plan.refusals.push(problem.clone());
     }
     plan.secret = secret.unwrap_or(SecretStep::Keep);
     Ok(plan)
@@ -247,15 +163,15 @@ fn try_plan(
 
 fn secret_step(
     user: &KafkaUser,
-    observed: &Observed<'_>,
-    rules: &Rules,
+    observed: &Observed,
+    settings: &PlanSettings,
     metadata: &Metadata,
     now: Timestamp,
-) -> Result<SecretStep, Problem> {
+) -> Result<SecretStep, Refusal> {
     match authentication(user) {
-        Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, rules, metadata, now),
+        Some(KafkaUserAuthenticationType::Tls) => certificate_step(user, observed, settings, metadata, now),
         Some(KafkaUserAuthenticationType::ScramSha512) => password_step(user, observed, metadata),
-        Some(KafkaUserAuthenticationType::TlsExternal) | None => Ok(match observed.secret {
+        Some(KafkaUserAuthenticationType::TlsExternal) | None => Ok(match observed.secret.as_deref() {
             Some(view) if was_made_for(view, &user.name_any()) => SecretStep::Delete,
             _ => SecretStep::Keep,
         }),
@@ -265,16 +181,16 @@ fn secret_step(
 fn password_changes(
     user: &KafkaUser,
     secret: &SecretStep,
-    observed: &Observed<'_>,
+    observed: &Observed,
     kafka: &UserInKafka,
     changes: &mut KafkaChanges,
 ) {
     if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
-        let known = observed.secret.and_then(|view| view.password.as_ref());
+        let known = observed.secret.as_deref().and_then(|view| view.password.as_ref());
         // A password that somebody else set shows only when it has other rounds than ours.
         changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
             || matches!(secret, SecretStep::Password(_)) && known.is_none()
-            || wanted_password(secret, observed) != observed.acknowledged;
+            || wanted_password(secret, observed) != observed.acknowledged.as_ref();
     } else {
         changes.delete_password = kafka.plain.scram.is_some();
     }
@@ -284,18 +200,18 @@ fn password_changes(
 ///
 /// Who takes the label off a user, or has it name another cluster, takes the rights in this one away. The Secret stays: it
 /// may be the other cluster's by now, or the label may come back, and nothing brings a password or a key back.
-pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource: &Whereabouts) -> Plan {
+pub fn plan_absent(name: &str, observed: &Observed, settings: &PlanSettings, resource: &Whereabouts) -> Plan {
     let mut plan = Plan::nothing();
     match resource {
         Whereabouts::Gone => {
-            if observed.secret.is_some_and(|view| was_made_for(view, name)) {
+            if observed.secret.as_deref().is_some_and(|view| was_made_for(view, name)) {
                 plan.secret = SecretStep::Delete;
             }
         }
         Whereabouts::Relabelled => {}
         Whereabouts::Ours => return plan,
         Whereabouts::Unknown(why) => {
-            plan.problems.push(Problem {
+            plan.refusals.push(Refusal {
                 reason: reasons::INTERNAL_ERROR,
                 message: format!("cannot tell whether KafkaUser {name} is gone: {why}"),
                 retry: true,
@@ -303,7 +219,7 @@ pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource:
             return plan;
         }
     }
-    let ignored = rules.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
+    let ignored = settings.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
     if let (Some(kafka), false) = (&observed.kafka, ignored) {
         let (changes, nothing) = (&mut plan.kafka, Rights::default());
         difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
@@ -313,10 +229,10 @@ pub fn plan_absent(name: &str, observed: &Observed<'_>, rules: &Rules, resource:
     plan
 }
 
-fn wanted_password<'a>(step: &'a SecretStep, observed: &Observed<'a>) -> Option<&'a Password> {
+fn wanted_password<'a>(step: &'a SecretStep, observed: &'a Observed) -> Option<&'a Password> {
     match step {
         SecretStep::Password(Some(password)) => Some(password),
-        _ => observed.secret.and_then(|view| view.password.as_ref()),
+        _ => observed.secret.as_deref().and_then(|view| view.password.as_ref()),
     }
 }
 
@@ -347,28 +263,28 @@ fn difference(
 
 fn certificate_step(
     user: &KafkaUser,
-    observed: &Observed<'_>,
-    rules: &Rules,
+    observed: &Observed,
+    settings: &PlanSettings,
     metadata: &Metadata,
     now: Timestamp,
-) -> Result<SecretStep, Problem> {
-    let (validity_days, renewal_days) = validity(user, rules)?;
+) -> Result<SecretStep, Refusal> {
+    let (validity_days, renewal_days) = validity(user, settings)?;
     let mut why = Vec::new();
-    match observed.secret.map_or(Certificate::Missing, |view| view.certificate) {
+    match observed.secret.as_deref().map_or(Certificate::Missing, |view| view.certificate) {
         Certificate::Missing => why.push(LeafReason::Missing),
         Certificate::Broken => why.push(LeafReason::Broken),
         Certificate::Valid(until) if until <= now => why.push(LeafReason::Expired),
         Certificate::Valid(until) => {
             let due = until.as_second() - now.as_second() <= i64::from(renewal_days) * 86_400;
             let can_be_prolonged = observed.authority_ends.is_none_or(|ends| until < ends);
-            if due && can_be_prolonged && pki::in_maintenance_window(&rules.windows, now) {
+            if due && can_be_prolonged && pki::in_maintenance_window(&settings.windows, now) {
                 why.push(LeafReason::Expiring);
             }
         }
     }
     match &observed.authority {
         Some(Ok(authority)) => {
-            let changed = observed.secret.is_some_and(|view| view.authority != Some(*authority));
+            let changed = observed.secret.as_deref().is_some_and(|view| view.authority != Some(*authority));
             if why.is_empty() && changed {
                 why.push(LeafReason::AuthorityChanged);
             }
@@ -377,14 +293,16 @@ fn certificate_step(
         Some(Err(_)) if why.is_empty() => {}
         Some(Err(message)) => {
             let message = format!("no certificate can be issued: {message}");
-            return Err(Problem { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
+            return Err(Refusal { reason: reasons::INVALID_CONFIGURATION, message, retry: false });
         }
         None => {
             let message = "the clients CA was not read yet".to_owned();
-            return Err(Problem { reason: reasons::CREATING, message, retry: true });
+            return Err(Refusal { reason: reasons::CREATING, message, retry: true });
         }
     }
-    let Some(view) = observed.secret else { return Ok(SecretStep::Issue { validity_days, reasons: why }) };
+    let Some(view) = observed.secret.as_deref() else {
+        return Ok(SecretStep::Issue { validity_days, reasons: why });
+    };
     if view.force_renew() && matches!(observed.authority, Some(Ok(_))) {
         why.push(LeafReason::Forced);
     }
@@ -396,35 +314,32 @@ fn certificate_step(
         return Ok(SecretStep::Issue { validity_days, reasons: why });
     }
     let stale = view.has(keys::PASSWORD) || view.has(keys::SASL_JAAS_CONFIG);
-    let store = view.has(keys::USER_P12) == rules.pkcs12 && view.has(keys::USER_PASSWORD) == rules.pkcs12;
+    let store =
+        view.has(keys::USER_P12) == settings.pkcs12 && view.has(keys::USER_PASSWORD) == settings.pkcs12;
     if store && !stale && metadata.is_on(view, user) { Ok(SecretStep::Keep) } else { Ok(SecretStep::Refresh) }
 }
 
-fn validity(user: &KafkaUser, rules: &Rules) -> Result<(u32, u32), Problem> {
+fn validity(user: &KafkaUser, settings: &PlanSettings) -> Result<(u32, u32), Refusal> {
     let days =
         |value: Option<i32>, default: u32| value.and_then(|days| u32::try_from(days).ok()).unwrap_or(default);
     let authentication = user.spec.authentication.as_ref();
-    let validity = days(authentication.and_then(|a| a.validity_days), rules.validity_days);
-    let renewal = days(authentication.and_then(|a| a.renewal_days), rules.renewal_days);
+    let validity = days(authentication.and_then(|a| a.validity_days), settings.validity_days);
+    let renewal = days(authentication.and_then(|a| a.renewal_days), settings.renewal_days);
     if renewal >= validity {
-        return Err(Problem::invalid(format!(
+        return Err(Refusal::invalid(format!(
             "spec.authentication.renewalDays ({renewal}) has to be less than validityDays ({validity})"
         )));
     }
     Ok((validity, renewal))
 }
 
-fn password_step(
-    user: &KafkaUser,
-    observed: &Observed<'_>,
-    metadata: &Metadata,
-) -> Result<SecretStep, Problem> {
+fn password_step(user: &KafkaUser, observed: &Observed, metadata: &Metadata) -> Result<SecretStep, Refusal> {
     let desired = match &observed.desired_password {
         None => None,
         Some(Ok(password)) => Some(password),
         Some(Err(problem)) => return Err(problem.clone()),
     };
-    let Some(view) = observed.secret else { return Ok(SecretStep::Password(desired.cloned())) };
+    let Some(view) = observed.secret.as_deref() else { return Ok(SecretStep::Password(desired.cloned())) };
     let stale = [keys::CA_CRT, keys::USER_CRT, keys::USER_KEY, keys::USER_P12, keys::USER_PASSWORD]
         .iter()
         .any(|key| view.has(key));
@@ -437,8 +352,8 @@ fn password_step(
 
 /// The rules of tests.
 #[cfg(test)]
-pub(crate) fn test_rules() -> Rules {
-    Rules {
+pub(crate) fn test_settings() -> PlanSettings {
+    PlanSettings {
         secret_prefix: String::new(),
         validity_days: 365,
         renewal_days: 30,

@@ -3,11 +3,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kafka_admin::PatternType;
 
 use super::*;
 use crate::kafka::{Held, Rule};
+use crate::secret::SecretView;
 
 fn user(name: &str, spec: &Value) -> KafkaUser {
     serde_json::from_value(json!({
@@ -18,13 +20,13 @@ fn user(name: &str, spec: &Value) -> KafkaUser {
     .unwrap()
 }
 
-fn rules() -> Rules {
-    test_rules()
+fn settings() -> PlanSettings {
+    test_settings()
 }
 
 /// What stands in the way, in one.
-fn problem(plan: &Plan) -> Option<Problem> {
-    Problem::joined(&plan.problems)
+fn problem(plan: &Plan) -> Option<Refusal> {
+    Refusal::joined(&plan.refusals)
 }
 
 fn now() -> Timestamp {
@@ -66,7 +68,8 @@ fn kafka() -> UserInKafka {
     UserInKafka { acls_supported: true, ..UserInKafka::default() }
 }
 
-fn seen(secret: Option<&SecretView>) -> Observed<'_> {
+fn seen(secret: Option<&SecretView>) -> Observed {
+    let secret = secret.cloned().map(Arc::new);
     Observed { secret, kafka: Some(kafka()), authority: Some(Ok(7)), ..Observed::default() }
 }
 
@@ -84,7 +87,7 @@ fn a_new_tls_user_gets_a_certificate_rules_and_quotas_under_its_common_name() {
             "quotas": {"producerByteRate": 1000, "controllerMutationRate": 0.5},
         }),
     );
-    let plan = plan(&user, &seen(None), &rules(), now());
+    let plan = plan(&user, &seen(None), &settings(), now());
     assert_eq!(problem(&plan), None);
     assert_eq!(plan.secret, SecretStep::Issue { validity_days: 365, reasons: vec![LeafReason::Missing] });
     assert_eq!(plan.kafka.create.len(), 2);
@@ -107,7 +110,7 @@ fn a_certificate_that_ends_with_its_authority_is_not_renewed_again_and_again() {
     let secret = view(&tls, Certificate::Valid(days(20)));
     let is_issued = |ends| {
         let seen = Observed { authority_ends: Some(days(ends)), ..seen(Some(&secret)) };
-        matches!(plan(&tls, &seen, &rules(), now()).secret, SecretStep::Issue { .. })
+        matches!(plan(&tls, &seen, &settings(), now()).secret, SecretStep::Issue { .. })
     };
     assert!(is_issued(300));
     assert!(!is_issued(20));
@@ -118,11 +121,12 @@ fn certificates_are_renewed_for_each_reason_and_only_then() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let own_days =
         user("bob", &json!({"authentication": {"type": "tls", "validityDays": 100, "renewalDays": 50}}));
-    let closed = Rules { windows: vec![pki::MaintenanceWindow::parse("* * 3 * * ?").unwrap()], ..rules() };
-    let reasons = |user: &KafkaUser, view: &SecretView, rules: &Rules| match plan(
+    let closed =
+        PlanSettings { windows: vec![pki::MaintenanceWindow::parse("* * 3 * * ?").unwrap()], ..settings() };
+    let reasons = |user: &KafkaUser, view: &SecretView, settings: &PlanSettings| match plan(
         user,
         &seen(Some(view)),
-        rules,
+        settings,
         now(),
     )
     .secret
@@ -132,12 +136,12 @@ fn certificates_are_renewed_for_each_reason_and_only_then() {
         other => panic!("{other:?}"),
     };
     let valid = |left: i64| view(&tls, Certificate::Valid(days(left)));
-    assert_eq!(reasons(&tls, &valid(31), &rules()), []);
-    assert_eq!(reasons(&tls, &valid(30), &rules()), [LeafReason::Expiring]);
-    assert_eq!(reasons(&own_days, &valid(49), &rules()), [LeafReason::Expiring]);
+    assert_eq!(reasons(&tls, &valid(31), &settings()), []);
+    assert_eq!(reasons(&tls, &valid(30), &settings()), [LeafReason::Expiring]);
+    assert_eq!(reasons(&own_days, &valid(49), &settings()), [LeafReason::Expiring]);
     assert_eq!(reasons(&tls, &valid(30), &closed), []);
     assert_eq!(reasons(&tls, &valid(-1), &closed), [LeafReason::Expired]);
-    assert_eq!(reasons(&tls, &view(&tls, Certificate::Broken), &rules()), [LeafReason::Broken]);
+    assert_eq!(reasons(&tls, &view(&tls, Certificate::Broken), &settings()), [LeafReason::Broken]);
     let other_ca = SecretView { authority: Some(8), ..valid(300) };
     assert_eq!(reasons(&tls, &other_ca, &closed), [LeafReason::AuthorityChanged]);
     let mut forced = valid(300);
@@ -151,7 +155,7 @@ fn a_broken_authority_stands_only_in_the_way_of_new_certificates() {
     let planned = |view: &SecretView| {
         let mut observed = seen(Some(view));
         observed.authority = Some(Err("Secret ca has no key ca.key".into()));
-        plan(&tls, &observed, &rules(), now())
+        plan(&tls, &observed, &settings(), now())
     };
     let mut valid = view(&tls, Certificate::Valid(days(300)));
     let kept = planned(&valid);
@@ -169,36 +173,35 @@ fn lost_labels_and_stores_are_put_back_without_a_new_key() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let mut bare = view(&tls, Certificate::Valid(days(300)));
     bare.labels.remove("team");
-    assert_eq!(plan(&tls, &seen(Some(&bare)), &rules(), now()).secret, SecretStep::Refresh);
+    assert_eq!(plan(&tls, &seen(Some(&bare)), &settings(), now()).secret, SecretStep::Refresh);
     let mut without_store = view(&tls, Certificate::Valid(days(300)));
     without_store.keys &= 0b0_0111;
-    assert_eq!(plan(&tls, &seen(Some(&without_store)), &rules(), now()).secret, SecretStep::Refresh);
-    let off = Rules { pkcs12: false, ..rules() };
+    assert_eq!(plan(&tls, &seen(Some(&without_store)), &settings(), now()).secret, SecretStep::Refresh);
+    let off = PlanSettings { pkcs12: false, ..settings() };
     assert_eq!(plan(&tls, &seen(Some(&without_store)), &off, now()).secret, SecretStep::Keep);
 }
 
 #[test]
 fn passwords_are_kept_and_told_to_kafka_when_it_may_not_know_them() {
     let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}}));
-    let fresh = plan(&scram, &seen(None), &rules(), now());
+    let fresh = plan(&scram, &seen(None), &settings(), now());
     assert_eq!(fresh.secret, SecretStep::Password(None));
     assert!(fresh.kafka.set_password);
     let secret = password_view(&scram, "old");
     let mut observed = seen(Some(&secret));
     observed.kafka =
         Some(UserInKafka { plain: Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() }, ..kafka() });
-    let after_a_start = plan(&scram, &observed, &rules(), now());
+    let after_a_start = plan(&scram, &observed, &settings(), now());
     assert_eq!(after_a_start.secret, SecretStep::Keep);
     assert!(after_a_start.kafka.set_password);
-    let known = Password::new("old");
-    observed.acknowledged = Some(&known);
-    assert_eq!(plan(&scram, &observed, &rules(), now()).kafka, KafkaChanges::default());
+    observed.acknowledged = Some(Password::new("old"));
+    assert_eq!(plan(&scram, &observed, &settings(), now()).kafka, KafkaChanges::default());
     let mut foreign = observed.clone();
     let other_rounds = Held { scram: Some(8192), ..Held::default() };
     foreign.kafka = Some(UserInKafka { plain: other_rounds, ..kafka() });
-    assert!(plan(&scram, &foreign, &rules(), now()).kafka.set_password, "somebody else set a password");
+    assert!(plan(&scram, &foreign, &settings(), now()).kafka.set_password, "somebody else set a password");
     observed.desired_password = Some(Ok(Password::new("new")));
-    let changed = plan(&scram, &observed, &rules(), now());
+    let changed = plan(&scram, &observed, &settings(), now());
     assert_eq!(changed.secret, SecretStep::Password(Some(Password::new("new"))));
     assert!(changed.kafka.set_password);
 }
@@ -208,8 +211,8 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let held = Held {
         rules: rights::wanted(
             &user("bob", &json!({"authorization": acl(&json!({"type": "group", "name": "g"}), &["Read"])})),
-            &rules(),
-            &Observed::default(),
+            &settings(),
+            None,
         )
         .unwrap()
         .rules,
@@ -220,7 +223,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let secret = password_view(&external, "old");
     let mut observed = seen(Some(&secret));
     observed.kafka = Some(UserInKafka { plain: held.clone(), ..kafka() });
-    let to_certificate = plan(&external, &observed, &rules(), now());
+    let to_certificate = plan(&external, &observed, &settings(), now());
     assert_eq!(to_certificate.secret, SecretStep::Delete);
     assert!(to_certificate.kafka.delete_password);
     assert_eq!(to_certificate.kafka.delete[0].principal, "User:bob");
@@ -230,7 +233,7 @@ fn changing_the_kind_of_authentication_clears_what_the_other_left() {
     let secret = view(&scram, Certificate::Valid(days(300)));
     let mut observed = seen(Some(&secret));
     observed.kafka = Some(UserInKafka { certificate: Held { scram: None, ..held }, ..kafka() });
-    let to_password = plan(&scram, &observed, &rules(), now());
+    let to_password = plan(&scram, &observed, &settings(), now());
     assert_eq!(to_password.secret, SecretStep::Password(None));
     assert_eq!(to_password.kafka.delete[0].principal, "User:CN=bob");
 }
@@ -242,7 +245,7 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
     broken_ca.authority = Some(Err("Secret ca has no key ca.crt".into()));
     let mut no_password = seen(None);
     no_password.desired_password =
-        Some(Err(Problem::invalid("the Secret p with the password does not exist")));
+        Some(Err(Refusal::invalid("the Secret p with the password does not exist")));
     let mut no_acls = seen(None);
     no_acls.kafka = Some(UserInKafka::default());
     let nameless = json!({"authorization": acl(&json!({"type": "topic"}), &["Read"])});
@@ -261,15 +264,15 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
     ];
     // Whoever issues certificates elsewhere has limits of its own.
     let external = user(&long, &json!({"authentication": {"type": "tls-external"}}));
-    assert!(plan(&external, &seen(None), &rules(), now()).problems.is_empty());
+    assert!(plan(&external, &seen(None), &settings(), now()).refusals.is_empty());
     for (user, observed, expected) in cases {
-        let plan = plan(&user, &observed, &rules(), now());
+        let plan = plan(&user, &observed, &settings(), now());
         let problem = problem(&plan).unwrap();
         assert!(problem.message.contains(expected), "{problem:?}");
         assert_eq!((plan.secret, plan.kafka), (SecretStep::Keep, KafkaChanges::default()));
     }
     let scram = user(&long, &json!({"authentication": {"type": "scram-sha-512"}}));
-    assert!(plan(&scram, &seen(None), &rules(), now()).problems.is_empty());
+    assert!(plan(&scram, &seen(None), &settings(), now()).refusals.is_empty());
 }
 
 #[test]
@@ -277,14 +280,14 @@ fn a_users_credentials_are_looked_after_while_its_rights_are_refused() {
     let nameless = acl(&json!({"type": "topic"}), &["Read"]);
     let scram = user("bob", &json!({"authentication": {"type": "scram-sha-512"}, "authorization": nameless}));
     let secret = password_view(&scram, "p");
-    let told = plan(&scram, &seen(Some(&secret)), &rules(), now());
+    let told = plan(&scram, &seen(Some(&secret)), &settings(), now());
     assert!(told.kafka.set_password && told.kafka.create.is_empty());
     assert!(problem(&told).unwrap().message.contains("resource.name"));
 
     let tls = user("bob", &json!({"authentication": {"type": "tls"}, "authorization": nameless}));
     let due = view(&tls, Certificate::Valid(days(20)));
-    assert!(matches!(plan(&tls, &seen(Some(&due)), &rules(), now()).secret, SecretStep::Issue { .. }));
-    assert!(plan(&tls, &seen(None), &rules(), now()).is_empty(), "a new user gets nothing yet");
+    assert!(matches!(plan(&tls, &seen(Some(&due)), &settings(), now()).secret, SecretStep::Issue { .. }));
+    assert!(plan(&tls, &seen(None), &settings(), now()).is_empty(), "a new user gets nothing yet");
 }
 
 #[test]
@@ -292,8 +295,8 @@ fn rights_are_taken_away_while_no_certificate_can_be_made() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}, "quotas": {"consumerByteRate": 7}}));
     let rule = rights::wanted(
         &user("bob", &json!({"authorization": acl(&json!({"type": "group", "name": "g"}), &["Read"])})),
-        &rules(),
-        &Observed::default(),
+        &settings(),
+        None,
     );
     let held = Held { rules: rule.unwrap().rules, ..Held::default() };
     let due = view(&tls, Certificate::Valid(days(20)));
@@ -305,7 +308,7 @@ fn rights_are_taken_away_while_no_certificate_can_be_made() {
         plain: Held { scram: Some(SCRAM_ITERATIONS), ..held },
         acls_supported: true,
     });
-    let plan = plan(&tls, &observed, &rules(), now());
+    let plan = plan(&tls, &observed, &settings(), now());
     assert_eq!(plan.secret, SecretStep::Keep);
     assert!(problem(&plan).unwrap().message.contains("ca.key"));
     let principals: BTreeSet<&str> = plan.kafka.delete.iter().map(|rule| rule.principal.as_str()).collect();
@@ -317,7 +320,7 @@ fn rights_are_taken_away_while_no_certificate_can_be_made() {
 fn a_new_certificate_waits_until_all_nodes_trust_its_authority() {
     let tls = user("bob", &json!({"authentication": {"type": "tls"}}));
     let step = |view: Option<&SecretView>, untrusted_yet| {
-        plan(&tls, &Observed { untrusted_yet, ..seen(view) }, &rules(), now()).secret
+        plan(&tls, &Observed { untrusted_yet, ..seen(view) }, &settings(), now()).secret
     };
     let mut old = SecretView { authority: Some(8), ..view(&tls, Certificate::Valid(days(300))) };
     assert_eq!(step(Some(&old), true), SecretStep::Keep);
@@ -333,12 +336,12 @@ fn a_new_certificate_waits_until_all_nodes_trust_its_authority() {
 
 #[test]
 fn several_problems_are_told_together() {
-    let passing = Problem { reason: reasons::KAFKA_ERROR, message: "no answer".into(), retry: true };
-    let all = [Problem::invalid("a"), passing.clone(), passing, Problem::invalid("b")];
-    let joined = Problem::joined(&all).unwrap();
+    let passing = Refusal { reason: reasons::KAFKA_ERROR, message: "no answer".into(), retry: true };
+    let all = [Refusal::invalid("a"), passing.clone(), passing, Refusal::invalid("b")];
+    let joined = Refusal::joined(&all).unwrap();
     assert_eq!((joined.reason, joined.message.as_str()), (reasons::INVALID_RESOURCE, "a; no answer; b"));
     assert!(joined.retry);
-    assert_eq!(Problem::joined(&[]), None);
+    assert_eq!(Refusal::joined(&[]), None);
 }
 
 #[test]
@@ -350,13 +353,13 @@ fn a_name_without_a_resource_loses_everything() {
     };
     let kafka = UserInKafka { certificate: held.clone(), plain: held, acls_supported: true };
     let observed = Observed { kafka: Some(kafka), ..Observed::default() };
-    let changes = plan_absent("bob", &observed, &rules(), &Whereabouts::Gone).kafka;
+    let changes = plan_absent("bob", &observed, &settings(), &Whereabouts::Gone).kafka;
     assert!(changes.delete_password);
     assert_eq!(changes.quotas.len(), 2);
-    let ignored = Rules { ignored_users: Some(regex::Regex::new("^(?:b.*)$").unwrap()), ..rules() };
+    let ignored = PlanSettings { ignored_users: Some(regex::Regex::new("^(?:b.*)$").unwrap()), ..settings() };
     assert_eq!(plan_absent("bob", &observed, &ignored, &Whereabouts::Gone).kafka, KafkaChanges::default());
     // Before Kafka was read, nothing is known to be there.
-    let unread = plan_absent("bob", &Observed::default(), &rules(), &Whereabouts::Gone);
+    let unread = plan_absent("bob", &Observed::default(), &settings(), &Whereabouts::Gone);
     assert_eq!((unread.kafka, unread.secret), (KafkaChanges::default(), SecretStep::Keep));
 }
 
@@ -367,7 +370,7 @@ fn a_user_that_only_lost_its_label_loses_its_rights_and_keeps_its_secret() {
     let held = Held { scram: Some(SCRAM_ITERATIONS), ..Held::default() };
     let mut observed = seen(Some(&secret));
     observed.kafka = Some(UserInKafka { plain: held, ..kafka() });
-    let absent = |resource: &Whereabouts| plan_absent("bob", &observed, &rules(), resource);
+    let absent = |resource: &Whereabouts| plan_absent("bob", &observed, &settings(), resource);
     let gone = absent(&Whereabouts::Gone);
     assert!(gone.secret == SecretStep::Delete && gone.kafka.delete_password);
     let relabelled = absent(&Whereabouts::Relabelled);
@@ -380,7 +383,8 @@ fn a_user_that_only_lost_its_label_loses_its_rights_and_keeps_its_secret() {
 #[test]
 fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
     let bob = user("bob", &json!({}));
-    let step = |view: &SecretView| plan_absent("bob", &seen(Some(view)), &rules(), &Whereabouts::Gone).secret;
+    let step =
+        |view: &SecretView| plan_absent("bob", &seen(Some(view)), &settings(), &Whereabouts::Gone).secret;
     let made = password_view(&bob, "p");
     assert_eq!(step(&made), SecretStep::Delete);
     let of_another = SecretView { owner: Some(("alice".into(), "u".into())), ..made.clone() };
@@ -396,8 +400,8 @@ fn only_a_secret_that_was_made_for_a_user_goes_with_it() {
 fn a_paused_user_is_left_alone_even_if_it_could_not_be() {
     let mut paused = user("bob", &json!({"quotas": {"producerByteRate": -1}}));
     paused.annotations_mut().insert("strimzi.io/pause-reconciliation".into(), "true".into());
-    let plan = plan(&paused, &seen(None), &rules(), now());
-    assert!(plan.is_empty() && plan.problems.is_empty());
+    let plan = plan(&paused, &seen(None), &settings(), now());
+    assert!(plan.is_empty() && plan.refusals.is_empty());
 }
 
 /// Carries a plan out on what Kafka holds.
@@ -477,17 +481,17 @@ proptest! {
                 _ => None,
             };
             let mut observed = seen(secret);
-            observed.acknowledged = Some(&known);
+            observed.acknowledged = Some(known.clone());
             observed.kafka = Some(kafka.clone());
-            let first = plan(&user, &observed, &rules(), now());
+            let first = plan(&user, &observed, &settings(), now());
             carry_out(&first.kafka, "bob", &mut kafka);
             observed.kafka = Some(kafka.clone());
-            let second = plan(&user, &observed, &rules(), now());
+            let second = plan(&user, &observed, &settings(), now());
             prop_assert_eq!(second.kafka, KafkaChanges::default());
             prop_assert_eq!(second.secret, SecretStep::Keep);
         }
         let observed = Observed { kafka: Some(kafka.clone()), ..Observed::default() };
-        let gone = plan_absent("bob", &observed, &rules(), &Whereabouts::Gone).kafka;
+        let gone = plan_absent("bob", &observed, &settings(), &Whereabouts::Gone).kafka;
         carry_out(&gone, "bob", &mut kafka);
         prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
     }

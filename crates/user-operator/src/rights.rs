@@ -8,10 +8,10 @@ use api::kafka_user::{
     AclOperation as WantedOperation, AclPatternType, AclResourceType, AclRule, AclRuleType, KafkaUserQuotas,
 };
 use kafka_admin::{AclOperation, MAX_TEXT_BYTES, PatternType, Permission, ResourceType};
+use operator_runtime::refusal::Refusal;
 
-use crate::kafka::{Quotas, Rule};
-use crate::plan::{Observed, Problem};
-use crate::settings::Rules;
+use crate::kafka::{Quotas, Rule, UserInKafka};
+use crate::settings::PlanSettings;
 
 /// The only name that Kafka knows for the cluster as a resource.
 const CLUSTER_RESOURCE: &str = "kafka-cluster";
@@ -29,20 +29,28 @@ pub struct Rights {
     pub quotas: Quotas,
 }
 
-/// What a resource asks for.
-pub fn wanted(user: &KafkaUser, rules: &Rules, observed: &Observed<'_>) -> Result<Rights, Problem> {
+/// What a resource asks for; `kafka`: what Kafka has of the user, once that was read.
+pub fn wanted(
+    user: &KafkaUser,
+    settings: &PlanSettings,
+    kafka: Option<&UserInKafka>,
+) -> Result<Rights, Refusal> {
     Ok(Rights {
-        rules: wanted_rules(user, rules, observed)?,
+        rules: wanted_rules(user, settings, kafka)?,
         quotas: user.spec.quotas.as_ref().map(wanted_quotas).transpose()?.unwrap_or_default(),
     })
 }
 
-fn wanted_rules(user: &KafkaUser, rules: &Rules, observed: &Observed<'_>) -> Result<BTreeSet<Rule>, Problem> {
+fn wanted_rules(
+    user: &KafkaUser,
+    settings: &PlanSettings,
+    kafka: Option<&UserInKafka>,
+) -> Result<BTreeSet<Rule>, Refusal> {
     let mut wanted = BTreeSet::new();
     let Some(authorization) = &user.spec.authorization else { return Ok(wanted) };
-    let supported = rules.acls_supported && observed.kafka.as_ref().is_none_or(|kafka| kafka.acls_supported);
+    let supported = settings.acls_supported && kafka.is_none_or(|kafka| kafka.acls_supported);
     if !supported {
-        return Err(Problem::invalid(
+        return Err(Refusal::invalid(
             "spec.authorization cannot be applied: the Kafka cluster does not manage ACLs; set authorization type simple in the Kafka \
              resource, or remove spec.authorization",
         ));
@@ -73,10 +81,10 @@ fn wanted_rules(user: &KafkaUser, rules: &Rules, observed: &Observed<'_>) -> Res
 }
 
 /// Refuses more rules than all users of a cluster could have.
-fn bound(acls: &[AclRule]) -> Result<(), Problem> {
+fn bound(acls: &[AclRule]) -> Result<(), Refusal> {
     let count: usize = acls.iter().map(|acl| acl.operations.len()).sum();
     if count > MAX_RULES {
-        return Err(Problem::invalid(format!(
+        return Err(Refusal::invalid(format!(
             "spec.authorization.acls makes {count} rules, one for each operation: a user has at most {MAX_RULES}; use prefixes \
              (patternType: prefix) or the operation All, or make several users"
         )));
@@ -85,7 +93,7 @@ fn bound(acls: &[AclRule]) -> Result<(), Problem> {
     let bytes: usize =
         acls.iter().map(|acl| acl.operations.len() * (length(&acl.resource.name) + length(&acl.host))).sum();
     if bytes > MAX_RULE_BYTES {
-        return Err(Problem::invalid(format!(
+        return Err(Refusal::invalid(format!(
             "the names and hosts in spec.authorization.acls take {bytes} bytes, counted for each operation: at most {MAX_RULE_BYTES}; \
              use shorter names or prefixes (patternType: prefix), or make several users"
         )));
@@ -94,17 +102,17 @@ fn bound(acls: &[AclRule]) -> Result<(), Problem> {
 }
 
 /// Refuses a text that no broker can read.
-fn check_length(text: &str, index: usize, field: &str) -> Result<(), Problem> {
+fn check_length(text: &str, index: usize, field: &str) -> Result<(), Refusal> {
     if text.len() <= MAX_TEXT_BYTES {
         return Ok(());
     }
-    Err(Problem::invalid(format!(
+    Err(Refusal::invalid(format!(
         "spec.authorization.acls[{index}].{field} has {} bytes: Kafka takes at most {MAX_TEXT_BYTES}, write a shorter one",
         text.len()
     )))
 }
 
-fn wanted_resource(acl: &AclRule, index: usize) -> Result<(ResourceType, &str, PatternType), Problem> {
+fn wanted_resource(acl: &AclRule, index: usize) -> Result<(ResourceType, &str, PatternType), Refusal> {
     let resource_type = match acl.resource.type_ {
         AclResourceType::Topic => ResourceType::Topic,
         AclResourceType::Group => ResourceType::Group,
@@ -119,7 +127,7 @@ fn wanted_resource(acl: &AclRule, index: usize) -> Result<(ResourceType, &str, P
     };
     match acl.resource.name.as_deref() {
         Some(name) if !name.is_empty() => Ok((resource_type, name, pattern)),
-        _ => Err(Problem::invalid(format!(
+        _ => Err(Refusal::invalid(format!(
             "spec.authorization.acls[{index}].resource.name is missing: name the resource, or write \"*\" for every one"
         ))),
     }
@@ -141,7 +149,7 @@ fn operation_of(operation: WantedOperation) -> AclOperation {
     }
 }
 
-fn wanted_quotas(quotas: &KafkaUserQuotas) -> Result<Quotas, Problem> {
+fn wanted_quotas(quotas: &KafkaUserQuotas) -> Result<Quotas, Refusal> {
     let mut wanted = Quotas::new();
     let entries = [
         ("producer_byte_rate", "producerByteRate", quotas.producer_byte_rate.map(|rate| rate as f64)),
@@ -152,7 +160,7 @@ fn wanted_quotas(quotas: &KafkaUserQuotas) -> Result<Quotas, Problem> {
     for (key, field, value) in entries {
         let Some(value) = value else { continue };
         if !value.is_finite() || value < 0.0 {
-            return Err(Problem::invalid(format!("spec.quotas.{field} is {value}: it has to be 0 or more")));
+            return Err(Refusal::invalid(format!("spec.quotas.{field} is {value}: it has to be 0 or more")));
         }
         wanted.insert(key.to_owned(), value);
     }
@@ -166,13 +174,13 @@ mod tests {
 
     use super::*;
 
-    fn rules_of(acls: &Value) -> Result<BTreeSet<Rule>, Problem> {
+    fn rules_of(acls: &Value) -> Result<BTreeSet<Rule>, Refusal> {
         let user: KafkaUser = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser", "metadata": {"name": "bob"},
             "spec": {"authorization": {"type": "simple", "acls": acls}},
         }))
         .unwrap();
-        wanted_rules(&user, &crate::plan::test_rules(), &Observed::default())
+        wanted_rules(&user, &crate::plan::test_settings(), None)
     }
 
     fn topic(name: &str, operations: usize) -> Value {

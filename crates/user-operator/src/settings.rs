@@ -63,7 +63,7 @@ pub const KEY_ALGORITHM_VARIABLE: &str = "KASTELLAN_USER_KEY_ALGORITHM";
 
 /// What planning has to know.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct PlanSettings {
     /// Put before the names of the users' Secrets.
     pub secret_prefix: String,
     /// Days a certificate is valid.
@@ -100,7 +100,7 @@ pub struct Settings {
     /// Secret with the clients CA's key.
     pub ca_key_secret: String,
     /// What planning has to know.
-    pub rules: Rules,
+    pub plan: PlanSettings,
     /// How the keys of new certificates are made.
     pub algorithm: issuer::KeyAlgorithm,
     /// Length of generated passwords.
@@ -158,7 +158,7 @@ impl Settings {
             ca_namespace,
             ca_cert_secret: from.required(names::CA_CERT_NAME),
             ca_key_secret: from.required(names::CA_KEY_NAME),
-            rules: Rules {
+            plan: PlanSettings {
                 secret_prefix: from.string(names::SECRET_PREFIX, ""),
                 validity_days: from.integer(names::CA_VALIDITY, names::CA_VALIDITY_DEFAULT, 1..=36_500)
                     as u32,
@@ -321,11 +321,11 @@ mod tests {
     fn defaults_are_those_of_strimzi() {
         let settings = Settings::from_env(&Env::from_map(minimal())).unwrap();
         assert_eq!(settings.kafka.bootstrap, ["localhost:9091"]);
-        assert_eq!((settings.rules.validity_days, settings.rules.renewal_days), (365, 30));
+        assert_eq!((settings.plan.validity_days, settings.plan.renewal_days), (365, 30));
         assert_eq!(settings.password_length, 32);
         assert_eq!(settings.interval, Duration::from_mins(2));
         assert_eq!(settings.refresh, Duration::from_secs(15));
-        assert!(settings.rules.pkcs12 && settings.rules.acls_supported && settings.kafka.tls.is_none());
+        assert!(settings.plan.pkcs12 && settings.plan.acls_supported && settings.kafka.tls.is_none());
         assert_eq!(settings.ca_namespace, "ns");
     }
 

@@ -1,4 +1,5 @@
-//! Kafka clusters: how long, how much processor time and memory until the pods of many new ones exist.
+//! Kafka clusters: how long, how much processor time and memory until the pods of many new ones exist, and what follows
+//! ([`crate::settled`]).
 
 use std::{path::Path, time::Instant};
 
@@ -14,15 +15,18 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    hosts::Hosts,
+    kafka_stand_in,
     operator::Operator,
     report::{number, progress, row},
+    settled,
     world::{self, IN_FLIGHT, World},
 };
 
 /// Nodes of each cluster, all controllers and brokers.
-const NODES: usize = 3;
+pub const NODES: usize = 3;
 /// Where the operator serves its metrics.
-const PORT: u16 = 18_080;
+pub const PORT: u16 = 18_080;
 /// What a cluster consists of: group, version, kind.
 const KINDS: &[(&str, &str, &str)] = &[
     ("", "v1", "Secret"),
@@ -42,15 +46,20 @@ struct Limits {
     cpu: &'static str,
     megabytes: &'static str,
     threads: &'static str,
+    settled: settled::Limits,
 }
 
 /// Measures and prints.
 pub async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
     for count in counts {
+        let none = settled::Limits { resident: "-", peak: "-", pass: "-" };
         let limits = match count {
-            50 => Limits { seconds: "10", cpu: "2", megabytes: "40", threads: "-" },
-            500 => Limits { seconds: "80", cpu: "-", megabytes: "120", threads: "8" },
-            _ => Limits { seconds: "-", cpu: "-", megabytes: "-", threads: "-" },
+            50 => Limits { seconds: "10", cpu: "2", megabytes: "40", threads: "-", settled: none },
+            500 => {
+                let settled = settled::Limits { resident: "100", peak: "120", pass: "5" };
+                Limits { seconds: "80", cpu: "-", megabytes: "120", threads: "8", settled }
+            }
+            _ => Limits { seconds: "-", cpu: "-", megabytes: "-", threads: "-", settled: none },
         };
         new_clusters(binary, *count, &limits).await?;
     }
@@ -65,16 +74,22 @@ async fn new_clusters(binary: &Path, count: usize, limits: &Limits) -> anyhow::R
         ("STRIMZI_NAMESPACE", world.namespace.clone()),
         ("KASTELLAN_OPERATOR_IMAGE", "kastellan/operator:bench".to_owned()),
         ("KASTELLAN_HTTP_PORT", PORT.to_string()),
+        // No pass of the timer among those that are measured.
+        ("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000".to_owned()),
     ];
+    let hosts = Hosts::of(settled::host_names(&world.namespace, count), kafka_stand_in::ADDRESS);
     let (kafkas, pools): (Api<Kafka>, Api<KafkaNodePool>) = (world.api(), world.api());
     world::create_all(&pools, (0..count).map(pool).collect::<anyhow::Result<_>>()?).await?;
     world::create_all(&kafkas, (0..count).map(kafka).collect::<anyhow::Result<_>>()?).await?;
     let began = Instant::now();
-    let operator = Operator::start(binary, PORT, &variables)?;
+    let operator = match &hosts {
+        Ok(hosts) => Operator::start_command(hosts.command(binary), PORT, &variables)?,
+        Err(_) => Operator::start(binary, PORT, &variables)?,
+    };
     let threads = until_pods_exist(&world, &operator, count * NODES).await?;
     let took = began.elapsed().as_secs_f64();
     let usage = operator.usage()?;
-    drop(operator);
+    // The others are written while the operator has nothing to do.
     let bare = bare(&world).await?;
     let what = format!("{count} new clusters of {NODES} nodes until all pods exist, s");
     let strimzi = if count == 50 { " (Strimzi: 155)" } else { "" };
@@ -88,7 +103,17 @@ async fn new_clusters(binary: &Path, count: usize, limits: &Limits) -> anyhow::R
     let strimzi = if count == 50 { " (Strimzi: 342)" } else { "" };
     row(format!("  MB resident at most{strimzi}"), number(usage.peak, 1), limits.megabytes);
     row("  threads at most", threads, limits.threads);
-    Ok(())
+    match &hosts {
+        Ok(hosts) => {
+            let begun = settled::Begun { world: &world, binary, variables: &variables, hosts, count };
+            begun.measure(operator, &limits.settled).await
+        }
+        Err(error) => {
+            row(format!("  until all {count} clusters are Ready, and a periodic pass"), "-", "-");
+            row(format!("    not measured: {error:#}"), "-", "-");
+            Ok(())
+        }
+    }
 }
 
 /// Waits until so many pods exist; the most threads that the operator was seen with.
@@ -167,10 +192,21 @@ fn stripped(object: DynamicObject, resource: &ApiResource) -> Value {
     body
 }
 
-fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
+/// Name of a cluster.
+pub fn name(at: usize) -> String {
+    format!("cluster-{at}")
+}
+
+/// Name of its only pool.
+pub fn pool_name(at: usize) -> String {
+    format!("dual-{at}")
+}
+
+/// The pool of a cluster.
+pub fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
     let pool = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
-        "metadata": {"name": format!("dual-{at}"), "labels": {"strimzi.io/cluster": format!("cluster-{at}")}},
+        "metadata": {"name": pool_name(at), "labels": {"strimzi.io/cluster": name(at)}},
         "spec": {
             "replicas": NODES, "roles": ["controller", "broker"],
             "storage": {"type": "jbod", "volumes": [
@@ -180,10 +216,11 @@ fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
     serde_json::from_value(pool).context("make a KafkaNodePool")
 }
 
-fn kafka(at: usize) -> anyhow::Result<Kafka> {
-    let kafka = json!({
+/// A cluster; the first one knows racks.
+pub fn kafka(at: usize) -> anyhow::Result<Kafka> {
+    let mut kafka = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
-        "metadata": {"name": format!("cluster-{at}")},
+        "metadata": {"name": name(at)},
         "spec": {"kafka": {
             "version": "4.3.1",
             "listeners": [
@@ -193,5 +230,8 @@ fn kafka(at: usize) -> anyhow::Result<Kafka> {
             "config": {"default.replication.factor": 3, "min.insync.replicas": 2},
         }},
     });
+    if at == 0 {
+        kafka["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+    }
     serde_json::from_value(kafka).context("make a Kafka")
 }

@@ -7,9 +7,12 @@
 
 mod bare;
 mod clusters;
+mod hosts;
 mod idle;
+mod kafka_stand_in;
 mod operator;
 mod report;
+mod settled;
 mod single;
 mod topics;
 mod users;

@@ -46,14 +46,23 @@ pub struct Usage {
 impl Operator {
     /// Starts a binary with these variables; `port` is where it serves its metrics.
     pub fn start(binary: &Path, port: u16, variables: &[(&str, String)]) -> anyhow::Result<Self> {
+        Self::start_command(Command::new(binary), port, variables)
+    }
+
+    /// As [`Self::start`], with a command that runs the binary.
+    pub fn start_command(
+        mut command: Command,
+        port: u16,
+        variables: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let process = Command::new(binary)
+        let process = command
             .env("STRIMZI_LOG_LEVEL", "WARN")
             .envs(variables.iter().map(|(name, value)| (*name, value.as_str())))
             // Its log would stand between the rows.
             .stdout(Stdio::null())
             .spawn()
-            .with_context(|| format!("start {}", binary.display()))?;
+            .with_context(|| format!("start {}", command.get_program().display()))?;
         Ok(Self { process, port, began })
     }
 
@@ -86,7 +95,8 @@ impl Operator {
         Ok(std::fs::read_dir(&path).with_context(|| format!("read {path}"))?.count())
     }
 
-    /// A metric, summed over its labels; 0 while the operator does not serve yet.
+    /// A metric, summed over its labels; 0 while the operator does not serve yet. The name may be followed by a label that
+    /// has to be there: `name{kind="Kafka"}`.
     pub async fn metric(&self, name: &str) -> f64 {
         let ask = async {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
@@ -96,10 +106,20 @@ impl Operator {
             std::io::Result::Ok(text)
         };
         let text = ask.await.unwrap_or_default();
+        let (name, label) = name.trim_end_matches('}').split_once('{').unwrap_or((name, ""));
         let of_name = |line: &&str| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
+            let rest = line.strip_prefix(name).filter(|rest| rest.starts_with(['{', ' ']));
+            rest.is_some_and(|rest| rest.contains(label))
         };
         text.lines().filter(of_name).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Fails when the process has ended.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        match self.process.try_wait().context("look at the operator")? {
+            Some(status) => bail!("the operator ended with {status}"),
+            None => Ok(()),
+        }
     }
 
     /// Waits until a metric reaches a value; the answer is when it did. Asking for metrics costs the operator next to
@@ -107,9 +127,7 @@ impl Operator {
     pub async fn until(&mut self, name: &str, value: f64) -> anyhow::Result<Instant> {
         loop {
             // Before the metric: another process may serve on the port of one that ended.
-            if let Some(status) = self.process.try_wait().context("look at the operator")? {
-                bail!("the operator ended with {status}");
-            }
+            self.check()?;
             let now = self.metric(name).await;
             if now >= value {
                 return Ok(Instant::now());

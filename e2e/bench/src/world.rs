@@ -55,13 +55,20 @@ impl World {
 
     /// Writes of these resources (plural) so far, by anybody, as the API server counts them.
     pub async fn writes(&self, resources: &[&str]) -> anyhow::Result<f64> {
+        self.requests(resources, &["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]).await
+    }
+
+    /// Reads of these resources so far, by anybody, without watches.
+    pub async fn reads(&self, resources: &[&str]) -> anyhow::Result<f64> {
+        self.requests(resources, &["GET", "LIST"]).await
+    }
+
+    async fn requests(&self, resources: &[&str], verbs: &[&str]) -> anyhow::Result<f64> {
         let text = self.client.request_text(http_get("/metrics")?).await.context("ask the API server")?;
         let counts = |line: &&str| {
             line.starts_with("apiserver_request_total{")
                 && resources.iter().any(|name| line.contains(&format!("resource=\"{name}\"")))
-                && ["POST", "PUT", "PATCH", "APPLY", "DELETE"]
-                    .iter()
-                    .any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+                && verbs.iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
         };
         Ok(text.lines().filter(counts).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }

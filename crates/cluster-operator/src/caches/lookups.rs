@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
-use super::{Caches, Plain, PlainKind, Watched, cluster_of, kafka};
+use super::{Caches, KAFKA, Plain, PlainKind, Watched, cluster_of, kafka};
 use crate::controller::pod_set_of;
 use crate::node_pools;
 use planner::kafka::deleted_cluster::TopicBinding;
@@ -21,6 +21,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
+const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -120,6 +121,15 @@ impl Caches {
         by_name(&self.lookups.pods, owner)
     }
 
+    /// Whether this operator looks after a resource: it exists, and the selector accepts it. One that cannot be read does too.
+    pub fn looks_after(&self, resource: &OwnerRef) -> bool {
+        let OwnerRef { kind, object } = resource;
+        if kind == KAFKA {
+            return self.kafkas.get(object).is_some() || self.kafkas.unreadable(object).is_some();
+        }
+        self.parents.iter().any(|(parent, cache)| parent == kind && cache.get(object).is_some())
+    }
+
     /// Pods that a pod set controls.
     pub fn pods_of_set(&self, set: &ObjectRef) -> Vec<Arc<Pod>> {
         self.lookups.pods_of_sets.owned_by(set).into_values().collect()
@@ -207,6 +217,14 @@ impl Caches {
             }
         }
         found
+    }
+
+    /// The bodies of the Services of a resource, by name. Few plans look into them, so that they are kept as text.
+    pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
+        let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
+        let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        found.into_iter().filter_map(body).collect()
     }
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it

@@ -84,10 +84,19 @@ fn caches(clusters: &[String]) -> Caches {
     });
     let roles =
         clusters.iter().map(|cluster| plain_object(owner(cluster), &format!("topics-of-{cluster}"), "role"));
+    let services = clusters.iter().map(|cluster| {
+        let name = format!("{cluster}-kafka-bootstrap");
+        let (key, mut plain) = plain_object(owner(cluster), "ns", &name);
+        let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
+            "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
+        plain.object = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
+        (key, plain)
+    });
     Caches::of(Watched {
         namespaces: Namespaces::All,
         largest_cluster: Largest::DEFAULT,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
+        parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
         pods: kind_of(each(&whole)),
@@ -95,7 +104,11 @@ fn caches(clusters: &[String]) -> Caches {
         secrets: kind_of(each(&whole)),
         config_maps: kind_of(each(&whole)),
         deployments: kind_of(each(&whole)),
-        plain: vec![plain(ROLE, roles.collect()), plain(ROLE_BINDING, bindings.collect())],
+        plain: vec![
+            plain(ROLE, roles.collect()),
+            plain(ROLE_BINDING, bindings.collect()),
+            plain(SERVICE, services.collect()),
+        ],
         cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
         foreign_secrets: Cache::fixed([]),
         foreign_config_maps: Cache::fixed([]),
@@ -133,6 +146,12 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     let sets: Vec<&String> = observed.pod_sets.keys().collect();
     assert_eq!(sets, ["c42-p"], "and not that of the KafkaConnect");
     assert_eq!(observed.pools.len(), 1);
+    let [(name, service)] = &observed.exposed.services.iter().collect::<Vec<_>>()[..] else {
+        panic!("{:?}", observed.exposed)
+    };
+    let balancer = service.status.as_ref().unwrap().load_balancer.as_ref().unwrap();
+    let hosts = balancer.ingress.iter().flatten().filter_map(|ingress| ingress.hostname.as_deref());
+    assert_eq!((name.as_str(), hosts.collect::<Vec<_>>()), ("c42-kafka-bootstrap", vec!["c42.example.org"]));
     for names in [
         observed.pods.keys().collect::<Vec<_>>(),
         observed.claims.keys().collect(),
@@ -179,4 +198,16 @@ fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
     };
     assert_eq!(near("a", "id-of-a"), ["a-pool", "known", "labelled"]);
     assert_eq!(near("b", "id-of-b"), ["a-pool", "other"]);
+}
+
+#[test]
+fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector() {
+    let watched = caches(&["c".to_owned()]).watched;
+    let parents = vec![("KafkaConnect", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
+    let caches = Caches::of(Watched { parents, ..watched });
+    let looks_after =
+        |kind: &str, name: &str| caches.looks_after(&OwnerRef::new(kind, ObjectRef::new("ns", name)));
+    assert!(looks_after("Kafka", "c") && looks_after("KafkaConnect", "d"));
+    assert!(!looks_after("Kafka", "d") && !looks_after("KafkaConnect", "c"));
+    assert!(!looks_after("KafkaBridge", "c"), "no pod set is made for that kind");
 }

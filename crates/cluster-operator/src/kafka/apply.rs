@@ -289,10 +289,11 @@ pub async fn pool_statuses(
     status: &StatusPlan,
 ) -> Result<(), ApplyError> {
     for (name, wanted) in &status.pools {
+        let wanted = serde_json::to_value(wanted).unwrap_or_default();
         let pool = ObjectRef::new(&key.namespace, name);
         let live = caches.pools.get(&pool).and_then(|pool| serde_json::to_value(&pool.status).ok());
         applier
-            .patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), wanted)
+            .patch_status::<KafkaNodePool>(&pool, live.as_ref().filter(|live| !live.is_null()), &wanted)
             .await?;
     }
     Ok(())
@@ -306,8 +307,9 @@ pub async fn kafka_status(
     status: &StatusPlan,
 ) -> Result<(), ApplyError> {
     if let Some(wanted) = &status.kafka {
+        let wanted = serde_json::to_value(wanted).unwrap_or_default();
         let live = caches.kafkas.get(key).and_then(|kafka| serde_json::to_value(&kafka.status).ok());
-        applier.patch_status::<Kafka>(key, live.as_ref().filter(|live| !live.is_null()), wanted).await?;
+        applier.patch_status::<Kafka>(key, live.as_ref().filter(|live| !live.is_null()), &wanted).await?;
     }
     Ok(())
 }

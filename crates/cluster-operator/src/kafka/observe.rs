@@ -25,6 +25,7 @@ use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::deleted_cluster::Topic;
+use planner::kafka::exposed::Exposed;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
@@ -81,6 +82,7 @@ impl Observer {
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
+            exposed: Exposed { services: self.caches.services_of(&owner), ..Exposed::default() },
             watch_grants,
             settings: Arc::clone(&self.settings),
             ..Observed::default()

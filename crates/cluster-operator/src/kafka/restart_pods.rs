@@ -7,43 +7,58 @@ use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
+use thiserror::Error;
 
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::{Occasion, Plan};
 
-/// Deletes the pods. Returns the UIDs of those that were deleted. A pod whose set was changed in this pass (`written`) goes
-/// with the next one, which the watch brings: the pod-set controller works from the same cache, and would make the pod once
-/// more as the set was before, to be restarted again.
+/// Why a pod could not be deleted.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Kubernetes refused it.
+    #[error(transparent)]
+    Kubernetes(#[from] ApplyError),
+    /// Another process may lead.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+}
+
+/// Deletes these pods, while this process leads. Returns the UIDs of those that were deleted.
 pub async fn restart(
     applier: &Applier,
     events: &Events,
+    mandate: &Mandate,
     key: &ObjectRef,
     observed: &Observed,
     plan: &Plan,
-    written: &BTreeSet<String>,
-) -> Result<Vec<String>, ApplyError> {
+    go: &[String],
+) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
-    for name in may_go(plan, written) {
+    for name in go {
         let Some(pod) = observed.pods.get(name) else { continue };
+        mandate.check()?;
         let pod_key = ObjectRef::new(&key.namespace, name);
         match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
             Ok(true) => announce(events, key, observed, plan, pod),
             // It went meanwhile, or another one has its name: its watch event is on its way.
             Ok(false) => {}
             Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         deleted.extend(pod.uid());
     }
     Ok(deleted)
 }
 
-/// The pods whose set is in the caches as it was planned.
-fn may_go<'a>(plan: &'a Plan, written: &BTreeSet<String>) -> Vec<&'a String> {
+/// The pods that go now. One whose set was changed in this pass (`written`) goes with the next one, which the watch brings: the
+/// pod-set controller works from the same cache, and would make the pod once more as the set was before, to be restarted
+/// again.
+pub fn may_go(plan: &Plan, written: &BTreeSet<String>) -> Vec<String> {
     let set = |pod: &str| plan.nodes.iter().find(|node| node.pod == pod).map(|node| &node.pod_set);
     let is_known = |pod: &&String| set(pod).is_none_or(|set| !written.contains(set));
-    plan.roll.now.iter().filter(is_known).collect()
+    plan.roll.now.iter().filter(is_known).cloned().collect()
 }
 
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {
@@ -88,7 +103,7 @@ mod tests {
             broker: true,
             host: String::new(),
         };
-        let roll = Roll { now: vec!["c-a-0".to_owned(), "c-b-1".to_owned()], waits: None };
+        let roll = Roll { now: vec!["c-a-0".to_owned(), "c-b-1".to_owned()], ..Roll::default() };
         let nodes = vec![node(0, "c-a-0", "c-a"), node(1, "c-b-1", "c-b")];
         let plan = Plan { roll, nodes, ..Plan::default() };
         assert_eq!(may_go(&plan, &BTreeSet::new()), ["c-a-0", "c-b-1"]);

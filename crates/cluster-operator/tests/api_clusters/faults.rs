@@ -133,20 +133,20 @@ async fn healing_does_not_wait_for_a_kafka_that_does_not_answer() {
         for (kind, name) in [("Service", "c-kafka-brokers"), ("Pod", "c-dual-1")] {
             let before = world.get(kind, name).await.uid();
             world.delete(kind, name).await;
-            world.promptly(kind, name, "is made again", |object| object.uid() != before).await;
+            world.at_once(kind, name, "is made again", |object| object.uid() != before).await;
         }
     }
     let labels = json!({"template": {"bootstrapService": {"metadata": {"labels": {"team": "blue"}}}}});
     world.patch("Kafka", "c", json!({"spec": {"kafka": labels}})).await;
     let labelled =
         |object: &kube::core::DynamicObject| object.labels().get("team").is_some_and(|team| team == "blue");
-    world.promptly("Service", "c-kafka-bootstrap", "has the label", labelled).await;
+    world.at_once("Service", "c-kafka-bootstrap", "has the label", labelled).await;
 
     world.apply(&pool("other", "spare", 1)).await;
     let mut other = kafka("other");
     other["spec"]["kafka"]["config"] = json!({});
     world.apply(&other).await;
-    world.promptly("Pod", "other-spare-0", "exists", |_| true).await;
+    world.at_once("Pod", "other-spare-0", "exists", |_| true).await;
 }
 
 #[tokio::test]

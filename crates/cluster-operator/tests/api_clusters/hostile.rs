@@ -8,21 +8,29 @@ use serde_json::{Value, json};
 use test_support::{ApiServer, api_server};
 use tokio::sync::OnceCell;
 
-use crate::world::{World, condition, is_current, kafka, pool};
+use crate::world::{World, condition, install, is_current, kafka, pool};
 
 static SERVER: OnceCell<ApiServer> = OnceCell::const_new();
 
+/// A server whose definitions bound nothing.
+pub async fn unbounded_server() -> &'static ApiServer {
+    let start = || async {
+        let server = ApiServer::start().await.unwrap();
+        let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
+        install(&server, api_server::without_bounds(crds).unwrap()).await;
+        server
+    };
+    SERVER.get_or_init(start).await
+}
+
 async fn world(prefix: &str) -> World {
-    let server = SERVER.get_or_init(|| async { ApiServer::start().await.unwrap() }).await;
-    let mut world = World::without_operator(server, prefix).await;
-    let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-    server.install_crds(&api_server::without_bounds(crds).unwrap()).await.unwrap();
+    let mut world = World::without_operator(unbounded_server().await, prefix).await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
     world
 }
 
 /// Lists in lists: more than a reader of JSON takes, and nothing that the API server minds.
-fn deep() -> Value {
+pub fn deep() -> Value {
     (0..140).fold(json!(1), |inner, _| json!([inner]))
 }
 
@@ -41,7 +49,7 @@ async fn change(world: &World, kind: &str, name: &str, patch: Value) {
     world.client.request_text(request).await.unwrap();
 }
 
-async fn create(world: &World, object: &Value) {
+pub async fn create(world: &World, object: &Value) {
     let api = world.api(object["kind"].as_str().unwrap());
     let request = Request::new(api.resource_url());
     let request = request.create(&kube::api::PostParams::default(), object.to_string().into_bytes()).unwrap();

@@ -5,13 +5,19 @@
 
 mod authors;
 mod bad_input;
+mod bounded_memory;
 mod deletion;
+mod extremes;
 mod faults;
 mod hostile;
+mod kinds;
 mod lifecycle;
 mod pools;
+mod process;
+mod refusals;
 mod restarts;
 mod rights;
 mod scaling;
 mod secrecy;
+mod secret_references;
 mod world;

@@ -80,7 +80,7 @@ async fn a_roll_that_waits_stands_in_the_status_an_event_and_a_metric() {
     let (world, before) = changed("waits", |_| Fate::Ready).await;
     let waits =
         |kafka: &DynamicObject| says(kafka, "Warning", "RollingUpdateWaits", &["c-dual-0", "not known"]);
-    let waiting = world.promptly("Kafka", "c", "says what the roll waits for", waits).await;
+    let waiting = world.at_once("Kafka", "c", "says what the roll waits for", waits).await;
     let since = |kafka: &DynamicObject| {
         condition(kafka, "Warning", "RollingUpdateWaits").unwrap()["lastTransitionTime"].clone()
     };

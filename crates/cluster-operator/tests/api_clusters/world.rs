@@ -1,10 +1,11 @@
 //! A namespace in an API server, a stand-in for the kubelet, and an operator under the chart's rights.
 
 use std::collections::BTreeMap;
-use std::sync::Once;
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use cluster_operator::settings::Settings;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::Client;
 use kube::ResourceExt;
@@ -19,6 +20,7 @@ use test_support::log::Log;
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, PodReadyStandIn, wait};
 use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::rights;
@@ -26,12 +28,25 @@ use crate::rights;
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// For what an event brings: far less than any timer of the operator or its time limits for Kafka.
-pub const PROMPT: Duration = Duration::from_secs(6);
+/// For what an event brings, on a machine that is busy with other tests too: far less than the time between two rounds over
+/// everything, which would bring it as well.
+pub const PROMPT: Duration = Duration::from_secs(30);
+
+/// For what must not wait for Kafka or for the next look at a roll: less than their ten seconds.
+const AT_ONCE: Duration = Duration::from_secs(9);
 
 const SUCCEEDED: &str = "strimzi_reconciliations_successful_total";
 
 static LOG: Once = Once::new();
+
+/// Servers that have their definitions, by address.
+static FURNISHED: Mutex<BTreeMap<String, Arc<OnceCell<()>>>> = Mutex::new(BTreeMap::new());
+
+/// Gives a server its definitions, unless it has some.
+pub async fn install(server: &ApiServer, crds: Vec<CustomResourceDefinition>) {
+    let furnished = Arc::clone(FURNISHED.lock().unwrap().entry(server.url()).or_default());
+    furnished.get_or_init(|| async { server.install_crds(&crds).await.unwrap() }).await;
+}
 
 /// Kinds of which a cluster has objects.
 pub const OWNED: [&str; 12] = [
@@ -56,6 +71,8 @@ pub struct World {
     pub variables: BTreeMap<String, String>,
     /// Where the operator's log goes, for a test that reads it.
     pub log: Option<Log>,
+    /// How much the operator says there.
+    pub level: &'static str,
     operators: Vec<Operator>,
     _pods: PodReadyStandIn,
 }
@@ -126,8 +143,7 @@ impl World {
         values: &[&str],
         fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
     ) -> Self {
-        let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-        server.install_crds(&crds).await.unwrap();
+        install(server, api::crds::all().unwrap().into_iter().map(|file| file.crd).collect()).await;
         let client = server.client().await.unwrap();
         let namespace = server.create_namespace(prefix).await.unwrap();
         rights::grant(&client, &namespace, values).await;
@@ -142,7 +158,16 @@ impl World {
             ("STRIMZI_LEADER_ELECTION_ENABLED", "false"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { server, namespace, client, variables, log: None, operators: Vec::new(), _pods: pods }
+        Self {
+            server,
+            namespace,
+            client,
+            variables,
+            log: None,
+            level: "TRACE",
+            operators: Vec::new(),
+            _pods: pods,
+        }
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -157,8 +182,8 @@ impl World {
         }
         let runtime = match &self.log {
             Some(log) => {
-                let loudest = Env::from_map([("STRIMZI_LOG_LEVEL", "TRACE")]);
-                log.runtime(&telemetry::Settings::from_env(&loudest).filter).unwrap()
+                let level = Env::from_map([("STRIMZI_LOG_LEVEL", self.level)]);
+                log.runtime(&telemetry::Settings::from_env(&level).filter).unwrap()
             }
             None => cluster_operator::runtime().unwrap(),
         };
@@ -238,6 +263,17 @@ impl World {
         condition: impl Fn(&DynamicObject) -> bool,
     ) -> DynamicObject {
         wait::for_object(&self.api(kind), name, PROMPT, what, condition).await.unwrap()
+    }
+
+    /// As [`Self::until`], but before Kafka's time to answer is over.
+    pub async fn at_once(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        condition: impl Fn(&DynamicObject) -> bool,
+    ) -> DynamicObject {
+        wait::for_object(&self.api(kind), name, AT_ONCE, what, condition).await.unwrap()
     }
 
     pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {

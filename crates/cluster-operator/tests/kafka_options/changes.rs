@@ -82,9 +82,9 @@ async fn what_kafka_refuses_waits_for_the_restart_and_holds_nothing_else_up() {
     let plan = world.pass().await;
     world.runs_with("compression.type", Some("zstd")).await;
     assert_eq!(world.paper.observed.options.refused.len(), 1, "{:?}", world.paper.observed.options.refused);
-    assert_eq!(plan.restarts.len(), 1, "the hours need one anyway");
+    assert_eq!(plan.roll.wanted.len(), 1, "the hours need one anyway");
     let plan = world.pass().await;
-    let notes = &plan.restarts[0].notes;
+    let notes = &plan.roll.wanted[0].notes;
     assert!(
         notes.iter().any(|note| note.contains("log.local.retention.ms=36000000: Kafka refuses")),
         "{notes:?}"

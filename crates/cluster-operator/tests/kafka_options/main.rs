@@ -8,4 +8,5 @@ mod paper;
 
 mod changes;
 mod removal;
+mod roll;
 mod world;

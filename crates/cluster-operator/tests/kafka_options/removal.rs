@@ -112,11 +112,11 @@ async fn what_the_broker_was_started_with_goes_too() {
         world.wish(name, None);
     }
     let first = world.pass().await;
-    assert_eq!(first.restarts.len(), 1);
+    assert_eq!(first.roll.wanted.len(), 1);
     assert!(
-        first.restarts[0].notes.iter().any(|note| note.contains("log.retention.ms")),
+        first.roll.wanted[0].notes.iter().any(|note| note.contains("log.retention.ms")),
         "{:?}",
-        first.restarts
+        first.roll.wanted
     );
     world.settle().await;
     assert_eq!(world.restarts, [vec![RestartReason::ConfigChangeRequiresRestart]]);
@@ -129,7 +129,7 @@ async fn retention_is_back_before_the_restart_that_takes_the_line_out() {
     world.settle().await;
     world.wish("log.retention.ms", None);
     let plan = world.pass().await;
-    assert_eq!(plan.restarts.len(), 1);
+    assert_eq!(plan.roll.wanted.len(), 1);
     world.runs_with("log.retention.ms", Some(&(720_i64 * 3_600_000).to_string())).await;
     world.settle().await;
     assert_eq!(world.values().await["log.retention.ms"], None);

@@ -98,7 +98,7 @@ impl World {
         for _ in 0..40 {
             let plan = self.pass().await;
             let changes = plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }));
-            if let Some(restart) = plan.restarts.first() {
+            if let Some(restart) = plan.roll.wanted.first() {
                 self.restarts.push(restart.reasons.iter().copied().collect());
                 self.restart(&plan).await;
             } else if !changes {
@@ -187,6 +187,7 @@ fn user_lines(plan: &Plan) -> Vec<(String, String)> {
 
 /// The conditions of a planned status.
 pub fn warnings(plan: &Plan) -> Vec<Value> {
-    let conditions = plan.status.kafka.as_ref().unwrap()["conditions"].as_array().unwrap();
+    let status = serde_json::to_value(&plan.status.kafka).unwrap();
+    let conditions = status["conditions"].as_array().unwrap();
     conditions.iter().filter(|condition| condition["type"] == "Warning").cloned().collect()
 }

@@ -77,6 +77,11 @@ impl SourceError {
         self.code() == Some(403)
     }
 
+    /// Whether the server does not have the kind.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code),

@@ -18,7 +18,7 @@ pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan)
     let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
     // The metadata version moves only when every node runs what it should.
     let all_current =
-        plan.restarts.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
+        plan.roll.wanted.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
     if let (Some((name, level)), Some(present)) =
         (model.metadata_level(&cluster.metadata_version), view.metadata_level)
         && level != present

@@ -1,5 +1,6 @@
 //! Kafka clusters: from what was observed to a [`plan::Plan`].
 
+pub mod addresses;
 pub mod admin_call;
 mod admin_calls;
 pub mod certificates;
@@ -8,6 +9,7 @@ pub mod cluster;
 pub mod config;
 pub mod deleted_cluster;
 pub mod existing;
+pub mod exposed;
 mod foreign_additions;
 pub mod need;
 pub mod objects;
@@ -23,6 +25,7 @@ pub mod restart_reasons;
 pub mod roll;
 pub mod roll_order;
 pub mod roll_rules;
+pub mod settled;
 pub mod status;
 pub mod transitions;
 mod upkeep_plan;

@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::deleted_cluster::Topic;
+use super::exposed::Exposed;
 use super::need::{Admission, Need, Silence};
 use super::ownership::{Holder, NamedOwner};
 use super::roll_order::RollKafka;
@@ -47,6 +48,8 @@ pub struct Observed {
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
     pub others: BTreeMap<ObjectId, Other>,
+    /// The bodies of those among them through which clients reach listeners.
+    pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.
     pub holders: BTreeMap<ObjectId, Option<Holder>>,
@@ -84,6 +87,8 @@ pub struct Observed {
 pub struct Other {
     /// Its UID.
     pub uid: Option<String>,
+    /// The kind of the resource that its labels say it belongs to.
+    pub kind: Option<String>,
     /// The cluster that its label names.
     pub cluster: Option<String>,
     /// The component that it belongs to (`strimzi.io/name`).
@@ -105,6 +110,7 @@ impl Other {
         let owners = metadata.owner_references.as_deref().unwrap_or_default();
         Self {
             uid: metadata.uid.clone(),
+            kind: label(labels::KIND),
             cluster: label(labels::CLUSTER),
             component: label(labels::NAME),
             made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::kafka::status::KafkaStatus;
+use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
@@ -30,12 +31,15 @@ use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_order::PodState;
+use super::settled::{self, Settled};
 use super::status::{self, Progress};
+use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
 use super::transitions::topic_operator;
 use super::upkeep_plan::{self, needs_of, refused, unmakeable};
-use super::validate::{self, CLUSTER_ID_REQUEST, Invalid};
+use super::validate::Invalid;
+use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
 use objects::{Deletion, DesiredObject, FinalizerRemoval};
@@ -59,10 +63,11 @@ pub struct Plan {
     pub finalizers: Vec<FinalizerRemoval>,
     /// Calls to Kafka itself.
     pub admin: Vec<AdminCall>,
-    /// Pods that should be restarted, when it is safe, and why.
-    pub restarts: Vec<Restart>,
-    /// Which of them go now, and what the others wait for.
+    /// Which pods are to be restarted and why, which of them go now, and what the others wait for.
     pub roll: Roll,
+    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
+    /// any of it, and the status says so.
+    pub held: Vec<Held>,
     /// Every Kafka node that should exist, in the order of node ids.
     pub nodes: Vec<PlannedNode>,
     /// What to write into the statuses.
@@ -75,8 +80,6 @@ pub struct Plan {
     pub waiting_for: Vec<String>,
     /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
     pub failure: Option<String>,
-    /// Whether the options of the brokers are to be looked at: it is time, and they are not known yet.
-    pub look_at_options: bool,
     /// Run-time values set by other people that `admin` takes away, for events.
     pub undone: Vec<Override>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
@@ -86,10 +89,10 @@ pub struct Plan {
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct StatusPlan {
-    /// The complete `status` of the Kafka resource as JSON; `None` writes nothing.
-    pub kafka: Option<Value>,
+    /// The complete `status` of the Kafka resource; `None` writes nothing.
+    pub kafka: Option<KafkaStatus>,
     /// The complete `status` of each pool, by name.
-    pub pools: BTreeMap<String, Value>,
+    pub pools: BTreeMap<String, KafkaNodePoolStatus>,
 }
 
 /// Seconds until brokers that were told an option are asked for it again.
@@ -116,10 +119,12 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     if !questions.is_empty() {
         return Plan::asking(questions);
     }
-    let (cluster, mut warnings) = match validate::validate(observed) {
-        Ok(validated) => validated,
+    let Settled { cluster, mut warnings, held } = match settled::settle(kafka, observed) {
+        Ok(settled) => settled,
         Err(invalid) => return refused(kafka, &invalid, observed, now),
     };
+    warnings.extend(held.iter().map(Held::warning));
+    warnings.sort();
     let mut requests = identifiers(&cluster);
     let certificates = match certificates::plan(&cluster, observed, now) {
         certificates::Outcome::Wrong(problems) => {
@@ -134,7 +139,8 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         certificates::Outcome::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
-        return complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
+        let plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
+        return Plan { held, ..plan };
     }
     let needs = needs_of(requests);
     let problems = unmakeable(&needs, observed);
@@ -203,8 +209,7 @@ fn complete(
 ) -> Plan {
     let settings = observed.settings.as_ref();
     let mut live = live::plan(cluster, observed, now);
-    let mut plan = Plan { look_at_options: live.look, ..Plan::default() };
-    plan.undone = std::mem::take(&mut live.undone);
+    let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
@@ -265,7 +270,7 @@ fn complete(
     for pod in sets.iter().flatten() {
         desired.extend(pod.metadata.name.as_deref().map(|name| (name, pod)));
     }
-    plan.restarts.retain(|restart| !certificates.held.contains(&restart.node));
+    plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     warnings.extend(foreign_additions::of(observed, &plan.apply));
@@ -290,18 +295,19 @@ fn complete(
     // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
     let again = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
     plan.requeue_seconds = again.into_iter().chain(plan.requeue_seconds).min();
-    if !plan.restarts.is_empty() {
+    if !plan.roll.wanted.is_empty() {
         // A broker that restarts may run with something else than before.
         live.memory.settled = None;
     }
     plan.options = live.memory;
-    let mut outcome = roll::decide(cluster, &plan.restarts, &desired, observed, now);
+    let wanted = std::mem::take(&mut plan.roll.wanted);
+    let mut outcome = roll::decide(cluster, &wanted, &desired, observed, now);
     if pods_stay {
         outcome.stop("objects that pods need belong to somebody else", observed, now);
     }
     plan.needs.extend(outcome.needs);
     plan.needs.retain(|need| observed.silence(need).is_none());
-    plan.roll = outcome.roll;
+    plan.roll = Roll { wanted, ..outcome.roll };
     plan.events = planned_events::of(&plan, now);
     warnings.extend(outcome.warnings);
     if let Some(waits) = &plan.roll.waits {
@@ -309,8 +315,9 @@ fn complete(
         plan.requeue_seconds = Some(plan.requeue_seconds.map_or(again, |planned| planned.min(again)));
         progress.roll_waits(waits, now);
         let why = Some(&waits.why).filter(|_| !waits.usual);
-        warnings
-            .extend(why.and_then(|why| ending::while_waiting(cluster, observed, &plan.restarts, why, now)));
+        warnings.extend(
+            why.and_then(|why| ending::while_waiting(cluster, observed, &plan.roll.wanted, why, now)),
+        );
     }
     warnings.append(&mut progress.warnings);
     warnings.sort();
@@ -383,7 +390,7 @@ fn look_at_pod(
     }
     if let Some(restart) = restart {
         progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
-        plan.restarts.push(restart);
+        plan.roll.wanted.push(restart);
     }
     if !is_ready(live) {
         match pod_state::words(live) {

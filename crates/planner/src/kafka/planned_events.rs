@@ -33,7 +33,7 @@ pub enum Occasion {
 /// The events of a plan whose roll is decided.
 pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
     let mut events = Vec::new();
-    let going = plan.restarts.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
+    let going = plan.roll.wanted.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
     for restart in going {
         events.extend(restart.reasons.iter().map(|reason| PlannedEvent {
             reason: reason.as_str().to_owned(),

@@ -1,9 +1,18 @@
 //! Which objects of the user's own a cluster refers to: those, and no others, are read.
 
+mod listener_certificate;
+
 use std::collections::BTreeSet;
 
 use api::Kafka;
 use api::common::logging::{Logging, LoggingType};
+
+use super::cluster::{self, Cluster, EntityContainer};
+use super::observed::Observed;
+use super::validate::entity_operator::{TOPIC_OPERATOR, USER_OPERATOR};
+use super::validate::{CertificateReference, LoggingOf, LoggingReference};
+use super::watched_namespace;
+use crate::findings::Findings;
 
 /// Names of the Secrets and ConfigMaps that planning a cluster looks into. What a template mounts or passes on is between
 /// Kubernetes and the pod.
@@ -43,4 +52,75 @@ impl References {
         let reference = logging.value_from.as_ref().and_then(|from| from.config_map_key_ref.as_ref());
         self.config_maps.extend(reference.map(|reference| reference.name.clone()));
     }
+}
+
+/// Puts what the resources refer to into the cluster: logging texts and certificates; and asks the grants of the namespaces that
+/// its entity operator is to work in. What is missing or cannot be read is a problem.
+pub fn resolve(
+    cluster: &mut Cluster,
+    logging: &[LoggingReference],
+    certificates: &[CertificateReference],
+    observed: &Observed,
+    findings: &mut Findings,
+) {
+    for reference in certificates {
+        let read = listener_certificate::read(reference, observed, findings);
+        let listener = cluster.listeners.iter_mut().find(|listener| listener.name == reference.listener);
+        if let Some(listener) = listener {
+            listener.certificate = read;
+        }
+    }
+    for reference in logging {
+        if let (Some(text), Some(place)) =
+            (logging_text(reference, observed, findings), logging_of(cluster, reference.of))
+        {
+            *place = cluster::Logging::External(text);
+        }
+    }
+    grants(cluster, observed, findings);
+}
+
+/// The text of an external logging section.
+fn logging_text(
+    reference: &LoggingReference,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Option<String> {
+    let LoggingReference { field, name, key, .. } = reference;
+    let Some(map) = observed.config_maps.get(name) else {
+        findings.problem(
+            format!("{field}.name"),
+            format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
+        );
+        return None;
+    };
+    let text = map.data.as_ref().and_then(|data| data.get(key)).cloned();
+    if text.is_none() {
+        findings.problem(format!("{field}.key"), format!("ConfigMap {name:?} has no key {key:?}"));
+    }
+    text
+}
+
+/// Where the logging of a part of the cluster stands.
+fn logging_of(cluster: &mut Cluster, of: LoggingOf) -> Option<&mut cluster::Logging> {
+    let entity = cluster.entity_operator.as_mut();
+    match of {
+        LoggingOf::Kafka => Some(&mut cluster.logging),
+        LoggingOf::TopicOperator => Some(&mut entity?.topic.as_mut()?.logging),
+        LoggingOf::UserOperator => Some(&mut entity?.user.as_mut()?.logging),
+    }
+}
+
+/// Asks the owners of the namespaces that the entity operator is to work in.
+fn grants(cluster: &Cluster, observed: &Observed, findings: &mut Findings) {
+    let Some(entity) = &cluster.entity_operator else { return };
+    let mut ask = |container: Option<&EntityContainer>, grant: &str, field: &str| {
+        let Some(container) = container else { return };
+        let other = &container.watched_namespace;
+        if let Some(why) = watched_namespace::refused_by_grant(observed, cluster, grant, other) {
+            findings.problem(format!("{field}.watchedNamespace"), why);
+        }
+    };
+    ask(entity.topic.as_ref(), api::watch_grant::TOPIC_OPERATOR, TOPIC_OPERATOR);
+    ask(entity.user.as_ref(), api::watch_grant::USER_OPERATOR, USER_OPERATOR);
 }

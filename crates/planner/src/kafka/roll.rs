@@ -26,10 +26,24 @@ const NAMED: usize = 10;
 /// The next step of a roll.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Roll {
+    /// Every pod that is to be restarted when it is safe, with all reasons.
+    pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
     pub waits: Option<Waiting>,
+}
+
+impl Roll {
+    /// What the restart of a pod waits for; `None`: it goes now, or none is wanted.
+    pub fn waits_for(&self, pod: &str) -> Option<String> {
+        let is_wanted = self.wanted.iter().any(|restart| restart.pod == pod);
+        if !is_wanted || self.now.iter().any(|going| going == pod) {
+            return None;
+        }
+        let others = || format!("the restart of {}", self.now.join(", "));
+        Some(self.waits.as_ref().map_or_else(others, |waits| waits.why.clone()))
+    }
 }
 
 /// A roll that does not go on.

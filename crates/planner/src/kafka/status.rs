@@ -22,34 +22,33 @@ use super::validate::Invalid;
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
-pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> Value {
+pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
     let old = kafka.status.as_ref();
     let mut conditions = vec![Condition::not_ready(invalid.reason, invalid.message())];
     conditions.extend(warnings.iter().map(warning));
     let mut status = old.cloned().unwrap_or_default();
     status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
     status.observed_generation = kafka.metadata.generation;
-    to_json(&status)
+    status
 }
 
 /// The status of a resource whose pass failed. What was known of the cluster stays, and so do the warnings of the plan, as far
 /// as there was one.
 pub fn failed(
     kafka: &Kafka,
-    planned: Option<&Value>,
+    planned: Option<&KafkaStatus>,
     reason: &str,
     message: impl Into<String>,
     now: Timestamp,
-) -> Value {
+) -> KafkaStatus {
     let old = kafka.status.as_ref();
-    let planned = planned.and_then(|status| serde_json::from_value::<KafkaStatus>(status.clone()).ok());
-    let mut conditions = planned.and_then(|status| status.conditions).unwrap_or_default();
+    let mut conditions = planned.and_then(|status| status.conditions.clone()).unwrap_or_default();
     conditions.retain(|condition| condition.is(types::WARNING));
     conditions.push(Condition::not_ready(reason, message));
     let mut status = old.cloned().unwrap_or_default();
     status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
     status.observed_generation = kafka.metadata.generation;
-    to_json(&status)
+    status
 }
 
 /// How far the cluster is.
@@ -99,7 +98,7 @@ pub fn kafka(
     warnings: &[Warning],
     progress: &Progress,
     now: Timestamp,
-) -> Value {
+) -> KafkaStatus {
     let old = kafka.status.as_ref();
     let old_conditions = old.and_then(|old| old.conditions.as_deref());
     let was_ready = old_conditions.into_iter().flatten().any(|condition| condition.is(types::READY));
@@ -159,7 +158,7 @@ pub fn kafka(
         }
     }
     status.conditions = Some(conditions);
-    to_json(&status)
+    status
 }
 
 /// The first few of a long list.
@@ -182,19 +181,29 @@ fn internal_security() -> BTreeMap<String, Value> {
 }
 
 fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certificates) -> ListenerStatus {
-    let host = cluster.bootstrap_host();
+    let addresses = cluster.addresses.bootstrap(listener);
+    let servers: Vec<String> =
+        addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();
     let own = listener.certificate.as_ref().map(|own| own.chain.pem());
     let trusted = own.unwrap_or_else(|| certificates.cluster_ca.trusted());
     ListenerStatus {
         name: Some(listener.name.clone()),
-        bootstrap_servers: Some(format!("{host}:{}", listener.port)),
-        addresses: Some(vec![ListenerAddress { host: Some(host), port: Some(i32::from(listener.port)) }]),
+        bootstrap_servers: Some(servers.join(",")),
+        addresses: Some(
+            addresses
+                .iter()
+                .map(|address| ListenerAddress {
+                    host: Some(address.host.clone()),
+                    port: Some(i32::from(address.port)),
+                })
+                .collect(),
+        ),
         certificates: listener.tls.then(|| vec![trusted]),
     }
 }
 
 /// The status of a pool.
-pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> Value {
+pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> KafkaNodePoolStatus {
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
@@ -206,7 +215,7 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
     if pool.broker {
         roles.push(ProcessRole::Broker);
     }
-    to_json(&KafkaNodePoolStatus {
+    KafkaNodePoolStatus {
         conditions: Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now)),
         observed_generation: pool.generation,
         node_ids: Some(pool.nodes.iter().copied().collect()),
@@ -214,7 +223,7 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
         roles: Some(roles),
         replicas: i32::try_from(pool.nodes.len()).ok(),
         label_selector: Some(labels::selector_text(&pool_labels(cluster, pool))),
-    })
+    }
 }
 
 /// Says that a pool with nodes in the cluster carries the label of another one.
@@ -232,9 +241,4 @@ fn moved(raw: &KafkaNodePool, cluster: &str) -> Option<Condition> {
 
 fn warning(warning: &Warning) -> Condition {
     Condition::warning(&warning.reason, warning.message.clone())
-}
-
-/// Statuses are plain data: this cannot fail.
-fn to_json<T: serde::Serialize>(status: &T) -> Value {
-    serde_json::to_value(status).unwrap_or_default()
 }

@@ -13,8 +13,9 @@ use super::cluster::Cluster;
 use super::need::Need;
 use super::observed::Observed;
 use super::plan::Plan;
+use super::settled::{self, Settled};
 use super::status;
-use super::validate::{self, Invalid, Problem};
+use super::validate::{Invalid, Problem};
 
 /// The plan of a resource that is wrong.
 pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
@@ -36,8 +37,8 @@ pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: 
 /// The plan of a cluster of which objects cannot be read: `why` names them. Nothing else is decided, because what is missing
 /// would be taken for gone.
 pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
-    let cluster = match validate::validate(observed) {
-        Ok((cluster, _)) => Some(Box::new(cluster)),
+    let cluster = match settled::settle(kafka, observed) {
+        Ok(Settled { cluster, .. }) => Some(Box::new(cluster)),
         Err(invalid) => invalid.cluster,
     };
     let mut plan = match cluster.as_deref() {

@@ -1,25 +1,44 @@
-//! Turns the custom resources into a [`Cluster`] that cannot be wrong, or says everything that is wrong with them.
+//! What the custom resources say, and everything that is wrong with them. Needs no live cluster: it serves plans, and
+//! whoever looks at resources that were not applied yet. What depends on what exists is decided in
+//! [`transitions`](super::transitions).
 
-mod bounds;
-mod listener_certificate;
+mod alone;
+pub mod entity_operator;
 mod listeners;
+mod logging;
 mod names;
 mod pools;
+mod security;
 mod spec;
 pub mod storage;
 mod templates;
 mod text;
+mod wanted;
+mod whole;
 
-pub use spec::CLUSTER_ID_REQUEST;
+use std::sync::Arc;
 
 use api::conditions::reasons;
 use api::labels::ExclusionPattern;
+use api::{Kafka, KafkaNodePool};
+use kube_core::ResourceExt;
 
 use super::cluster::Cluster;
-use super::observed::Observed;
-use super::transitions::quorum::Remembered;
+use super::observed::PlanSettings;
 
+pub use self::alone::alone;
+pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
+pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};
+
+/// The resources of one cluster. Their statuses are not looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Specs<'a> {
+    /// The Kafka resource.
+    pub kafka: &'a Kafka,
+    /// Its node pools, sorted by name.
+    pub pools: &'a [Arc<KafkaNodePool>],
+}
 
 /// Why there is no [`Cluster`].
 #[derive(Debug)]
@@ -40,44 +59,52 @@ impl Invalid {
         let texts: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
         texts.join("; ")
     }
+
+    /// Out of what was found.
+    pub fn of(findings: Findings, cluster: Option<Cluster>) -> Self {
+        let Findings { mut problems, mut warnings, held } = findings;
+        let only_about_pools = problems.iter().all(|problem| problem.field.starts_with("KafkaNodePool"));
+        let reason =
+            if only_about_pools { reasons::INVALID_CONFIGURATION } else { reasons::INVALID_RESOURCE };
+        if problems.is_empty() {
+            problems.push(Problem { field: "spec".to_owned(), message: "cannot be understood".to_owned() });
+        }
+        problems.dedup();
+        warnings.extend(held.iter().map(super::super::findings::Held::warning));
+        Self { reason, problems, warnings, cluster: cluster.map(Box::new) }
+    }
+}
+
+/// What validation yields.
+#[derive(Debug)]
+pub struct Validated {
+    /// What the resources ask for, with a default for everything that is wrong; `None`: they cannot be understood.
+    pub wanted: Option<Wanted>,
+    /// Everything that is wrong or deserves a look.
+    pub findings: Findings,
 }
 
 /// Validates a Kafka resource with its pools. Collects every problem instead of stopping at the first.
-pub fn validate(observed: &Observed) -> Result<(Cluster, Vec<Warning>), Invalid> {
+pub fn validate(specs: Specs<'_>, settings: &PlanSettings) -> Validated {
     let mut findings = Findings::default();
-    let Some(kafka) = observed.kafka.as_ref() else {
-        findings.problem("metadata.name", "there is no Kafka resource");
-        return Err(invalid(reasons::INVALID_RESOURCE, findings, None));
-    };
-    let exclusion = match &observed.settings.labels_exclusion_pattern {
+    let exclusion = match &settings.labels_exclusion_pattern {
         None => ExclusionPattern::default(),
         Some(pattern) => ExclusionPattern::parse(pattern).unwrap_or_default(),
     };
-    let quorum = Remembered::of(observed);
-    let pools = pools::validate(observed, &quorum, &exclusion, &mut findings);
-    let quorum = quorum.quorum(observed, &pools);
-    let cluster = spec::validate(kafka, observed, &exclusion, pools, quorum, &mut findings);
-    if let Some(cluster) = &cluster {
-        names::validate(cluster, &mut findings);
-        templates::validate(kafka, &observed.pools, cluster, &observed.settings, &mut findings);
+    if specs.pools.is_empty() {
+        findings.problem(
+            "KafkaNodePool",
+            format!(
+                "no KafkaNodePool has the label strimzi.io/cluster: {}: create one in the namespace of the Kafka resource \
+                 with roles, replicas and storage",
+                specs.kafka.name_any()
+            ),
+        );
     }
-    let cluster = match cluster {
-        Some(cluster) if findings.problems.is_empty() => {
-            findings.warnings.sort();
-            return Ok((cluster, findings.warnings));
-        }
-        other => other,
+    let read = |raw: &Arc<KafkaNodePool>| {
+        pools::read(raw, &specs.kafka.spec.kafka, &exclusion, settings.max_wished_ids, &mut findings)
     };
-    let only_about_pools = findings.problems.iter().all(|problem| problem.field.starts_with("KafkaNodePool"));
-    let reason = if only_about_pools { reasons::INVALID_CONFIGURATION } else { reasons::INVALID_RESOURCE };
-    Err(invalid(reason, findings, cluster))
-}
-
-fn invalid(reason: &'static str, findings: Findings, cluster: Option<Cluster>) -> Invalid {
-    let mut problems = findings.problems;
-    if problems.is_empty() {
-        problems.push(Problem { field: "spec".to_owned(), message: "cannot be understood".to_owned() });
-    }
-    problems.dedup();
-    Invalid { reason, problems, warnings: findings.warnings, cluster: cluster.map(Box::new) }
+    let pools: Vec<WantedPool> = specs.pools.iter().map(read).collect();
+    let wanted = spec::read(specs.kafka, settings, &exclusion, pools, &mut findings);
+    Validated { wanted, findings }
 }

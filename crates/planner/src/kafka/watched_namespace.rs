@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use api::{Kafka, watch_grant};
 
-use super::observed::Observed;
+use super::cluster::Cluster;
+use super::observed::{Observed, PlanSettings};
 
 /// The namespaces that a Kafka resource wants its entity operator to work in, apart from its own.
 pub fn others(kafka: &Kafka) -> BTreeSet<String> {
@@ -16,18 +17,23 @@ pub fn others(kafka: &Kafka) -> BTreeSet<String> {
     [topics, users].into_iter().flatten().filter(|asked| !asked.is_empty() && Some(asked) != own).collect()
 }
 
-/// Why the operator that `key` of the grant is about may not work in the namespace `other`; `None`: it may.
-pub fn refusal(observed: &Observed, kafka: &Kafka, key: &str, other: &str) -> Option<String> {
-    let own = kafka.metadata.namespace.as_deref().unwrap_or_default();
-    let name = kafka.metadata.name.as_deref().unwrap_or_default();
-    if other == own {
-        return None;
-    }
-    if !observed.settings.entity_operator_watched_namespace {
-        return Some(format!(
+/// Why the settings of the operator keep an entity operator from working in the namespace `other`; `own` is that of its cluster.
+/// `None`: they do not.
+pub fn refused_by_settings(settings: &PlanSettings, own: &str, other: &str) -> Option<String> {
+    (other != own && !settings.entity_operator_watched_namespace).then(|| {
+        format!(
             "{other:?} is not the namespace of the cluster: remove it, or set {}=true on the operator",
             api::env::ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED
-        ));
+        )
+    })
+}
+
+/// Why the owner of the namespace `other` keeps the operator that `key` of the grant is about from working there; `None`: the
+/// grant lets it in, or none is needed.
+pub fn refused_by_grant(observed: &Observed, cluster: &Cluster, key: &str, other: &str) -> Option<String> {
+    let (own, name) = (cluster.namespace.as_str(), cluster.name.as_str());
+    if other == own || !observed.settings.entity_operator_watched_namespace {
+        return None;
     }
     let granted =
         observed.watch_grants.get(other).is_some_and(|data| watch_grant::lets_in(data, key, own, name));

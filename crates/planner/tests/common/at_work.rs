@@ -137,7 +137,7 @@ impl AtWork {
             assert!(plan.roll.now.is_empty(), "one at a time: {:?}", plan.roll.now);
             // What follows from the last restart, or from time, is seen by a later pass.
             idle += 1;
-            if plan.restarts.is_empty() && idle > 1 {
+            if plan.roll.wanted.is_empty() && idle > 1 {
                 assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
                 return self.restarted.len();
             }

@@ -188,12 +188,13 @@ impl World {
             self.observed.options = OptionMemory { settled: Some(told), ..plan.options.clone() };
         }
         if let Some(status) = &plan.status.kafka {
-            self.kafka(|kafka| kafka["status"] = status.clone());
+            let status = serde_json::to_value(status).unwrap();
+            self.kafka(|kafka| kafka["status"] = status);
         }
         for pool in &mut self.observed.pools {
             let name = pool.metadata.name.clone().unwrap();
             if let Some(status) = plan.status.pools.get(&name) {
-                Arc::make_mut(pool).status = Some(serde_json::from_value(status.clone()).unwrap());
+                Arc::make_mut(pool).status = Some(status.clone());
             }
         }
     }
@@ -336,10 +337,21 @@ fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
     Arc::new(serde_json::from_value(object).unwrap())
 }
 
+/// The planned status of the Kafka resource, as it is written.
+pub fn kafka_status(plan: &Plan) -> Value {
+    serde_json::to_value(&plan.status.kafka).unwrap()
+}
+
+/// The planned status of a pool, as it is written.
+pub fn pool_status(plan: &Plan, pool: &str) -> Value {
+    serde_json::to_value(&plan.status.pools[pool]).unwrap()
+}
+
 /// The condition of a type in a planned status.
-pub fn condition<'a>(plan: &'a Plan, type_: &str) -> Option<&'a Value> {
-    let conditions = plan.status.kafka.as_ref()?["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == type_)
+pub fn condition(plan: &Plan, type_: &str) -> Option<Value> {
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == type_).cloned()
 }
 
 /// A planned object.
@@ -351,7 +363,8 @@ pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
 
 /// The message of the warning with a reason in the planned status.
 pub fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
-    let conditions = plan.status.kafka.as_ref()?["conditions"].as_array()?;
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
     let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
     found["message"].as_str().map(str::to_owned)
 }

@@ -104,7 +104,7 @@ impl Controller {
                 // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
                 changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
-                let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.rules);
+                let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.plan);
                 let others = self.index.upsert(*resource).others;
                 self.push_all(others);
                 let known = self.index.get(&done.reference);
@@ -174,8 +174,8 @@ impl Controller {
         }
         let topic = known.topic_key();
         let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
-        let rules = &self.context.rules;
-        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, rules) else { return };
+        let settings = &self.context.plan;
+        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, settings) else { return };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
             self.look_up(vanished.held_back());

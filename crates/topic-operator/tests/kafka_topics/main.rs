@@ -5,6 +5,7 @@
 
 mod basics;
 mod endings;
+mod extremes;
 mod faults;
 mod guests;
 mod hostile;

@@ -9,8 +9,10 @@ use kafka_admin::{
 };
 use pki::Password;
 
+use operator_runtime::refusal::Refusal;
+
 use crate::kafka::{Rule, SCRAM_ITERATIONS, Snapshot};
-use crate::plan::{KafkaChanges, Problem};
+use crate::plan::KafkaChanges;
 
 /// Changes of a batch, each with the place in the batch of the user it belongs to.
 #[derive(Default)]
@@ -45,7 +47,7 @@ pub struct PasswordChange {
 #[derive(Default)]
 pub struct Failures {
     /// Place in the batch, and why.
-    pub of_users: Vec<(usize, Problem)>,
+    pub of_users: Vec<(usize, Refusal)>,
     /// Whether Kafka could not be asked at all.
     pub unanswered: bool,
 }
@@ -69,7 +71,7 @@ impl Failures {
     }
 
     fn add(&mut self, index: usize, message: String) {
-        self.of_users.push((index, Problem { reason: reasons::KAFKA_ERROR, message, retry: true }));
+        self.of_users.push((index, Refusal { reason: reasons::KAFKA_ERROR, message, retry: true }));
     }
 }
 

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use operator_runtime::apply::{Applier, FIELD_MANAGER, REQUEST_DEADLINE};
+use operator_runtime::refusal::Refusal;
 use pki::Password;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -18,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::authority::Current;
 use crate::credentials::{self, Data, Order};
 use crate::ownership;
-use crate::plan::{Plan, Problem, SecretStep};
+use crate::plan::{Plan, SecretStep};
 use crate::secret::{ALL_KEYS, Metadata, SecretView, owner_reference};
 use crate::settings::Settings;
 use crate::user_secrets::UserSecrets;
@@ -49,8 +50,8 @@ pub struct Target<'a> {
     pub plan: &'a Plan,
 }
 
-fn internal(message: impl Into<String>) -> Problem {
-    Problem { reason: reasons::INTERNAL_ERROR, message: message.into(), retry: true }
+fn internal(message: impl Into<String>) -> Refusal {
+    Refusal::passing(reasons::INTERNAL_ERROR, message)
 }
 
 impl SecretWriter {
@@ -66,7 +67,7 @@ impl SecretWriter {
     }
 
     /// Carries out what the plan says about the Secret; gives back the password that it holds from now on, if that is new.
-    pub async fn write(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Problem> {
+    pub async fn write(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Refusal> {
         self.secrets.begin(target.name);
         let done = self.carry_out(target, now).await;
         self.secrets.end(target.name);
@@ -75,7 +76,7 @@ impl SecretWriter {
 
     /// Looks past the watch for a Secret that it does not show, such as one that lost its labels: clients use what is
     /// in it. Refuses one that was made for something else.
-    pub async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Problem> {
+    pub async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Refusal> {
         let name = user.name_any();
         self.secrets.begin(&name);
         let found = self.read(&name, user).await;
@@ -87,7 +88,7 @@ impl SecretWriter {
         found.map(|view| view.map(Arc::new))
     }
 
-    async fn read(&self, user_name: &str, user: &KafkaUser) -> Result<Option<SecretView>, Problem> {
+    async fn read(&self, user_name: &str, user: &KafkaUser) -> Result<Option<SecretView>, Refusal> {
         let name = &self.secrets.key(user_name).name;
         let failed = |error: String| internal(format!("cannot read Secret {name}: {error}"));
         let _permit = self.requests.acquire().await;
@@ -99,13 +100,13 @@ impl SecretWriter {
             return Err(problem);
         }
         let found = within(self.api().get_opt(name)).await.map_err(failed)?;
-        Ok(found.map(|secret| SecretView::of(&secret, &self.settings.rules.secret_prefix)))
+        Ok(found.map(|secret| SecretView::of(&secret, &self.settings.plan.secret_prefix)))
     }
 
     /// A new Secret must not have the name of one that the cluster needs: the cluster operator would find it taken. Nodes
     /// have the name of their pool and a number; which pools there are, the Secrets of their nodes tell.
-    async fn refuse_name_of_cluster(&self, name: &str) -> Result<(), Problem> {
-        let Some(cluster) = &self.settings.rules.cluster else { return Ok(()) };
+    async fn refuse_name_of_cluster(&self, name: &str) -> Result<(), Refusal> {
+        let Some(cluster) = &self.settings.plan.cluster else { return Ok(()) };
         let mut taken = ownership::is_of_the_cluster(cluster, name);
         if let (false, Some(pod_set)) = (taken, ownership::pod_set_of_node(cluster, name)) {
             let selector = format!("{}={cluster},{}=Kafka", labels::CLUSTER, labels::KIND);
@@ -124,7 +125,7 @@ impl SecretWriter {
         Api::namespaced(self.applier.client().clone(), &self.settings.namespace)
     }
 
-    async fn carry_out(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Problem> {
+    async fn carry_out(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Refusal> {
         match (&target.plan.secret, target.user) {
             (SecretStep::Keep, _) => Ok(None),
             (SecretStep::Delete, _) | (_, None) => self.delete(target).await.map(|()| None),
@@ -158,7 +159,7 @@ impl SecretWriter {
             user: user.to_owned(),
             validity_days,
             algorithm: self.settings.algorithm,
-            pkcs12: self.settings.rules.pkcs12,
+            pkcs12: self.settings.plan.pkcs12,
         }
     }
 
@@ -166,7 +167,7 @@ impl SecretWriter {
     async fn make(
         &self,
         work: impl FnOnce() -> Result<Data, pki::PkiError> + Send + 'static,
-    ) -> Result<Data, Problem> {
+    ) -> Result<Data, Refusal> {
         let _permit = self.keys.acquire().await;
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(data)) => Ok(data),
@@ -176,7 +177,7 @@ impl SecretWriter {
     }
 
     /// Brings metadata and key store up to date; key and certificate stay.
-    async fn refresh(&self, target: &Target<'_>, user: &KafkaUser) -> Result<(), Problem> {
+    async fn refresh(&self, target: &Target<'_>, user: &KafkaUser) -> Result<(), Refusal> {
         let key = self.secrets.key(target.name);
         let live = {
             let _permit = self.requests.acquire().await;
@@ -186,14 +187,14 @@ impl SecretWriter {
             self.secrets.deleted(target.name);
             return Err(internal(format!("Secret {key} is gone; making it anew")));
         };
-        let order = self.order(target.name, self.settings.rules.validity_days);
+        let order = self.order(target.name, self.settings.plan.validity_days);
         let live = live.data.unwrap_or_default();
         let data = self.make(move || credentials::refresh(&order, &live)).await?;
         self.apply(target, user, data).await
     }
 
     /// Writes a Secret, and takes out of it what an earlier kind of authentication or another tool left.
-    async fn apply(&self, target: &Target<'_>, user: &KafkaUser, data: Data) -> Result<(), Problem> {
+    async fn apply(&self, target: &Target<'_>, user: &KafkaUser, data: Data) -> Result<(), Refusal> {
         let name = self.secrets.key(target.name).name;
         let api = self.api();
         let failed = |error: String| internal(format!("cannot write Secret {name}: {error}"));
@@ -226,13 +227,13 @@ impl SecretWriter {
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
             written = within(api.patch(&name, &params, &Patch::Merge(&patch))).await.map_err(&failed)?;
         }
-        let view = SecretView::of(&written, &self.settings.rules.secret_prefix);
+        let view = SecretView::of(&written, &self.settings.plan.secret_prefix);
         self.secrets.note(target.name, view);
         Ok(())
     }
 
     /// Deletes a Secret as it was seen: one that somebody wrote since, such as the operator of another cluster, may be in use.
-    async fn delete(&self, target: &Target<'_>) -> Result<(), Problem> {
+    async fn delete(&self, target: &Target<'_>) -> Result<(), Refusal> {
         let Some(view) = target.live else { return Ok(()) };
         let _permit = self.requests.acquire().await;
         let name = self.secrets.key(target.name).name;

@@ -73,9 +73,9 @@ async fn a_problem_that_was_told_is_taken_back_though_the_watch_does_not_show_it
     let context = context();
     let now = Timestamp::UNIX_EPOCH;
     let mut item = context.plan("a".to_owned(), now).await;
-    let mut user = (*item.seen.user.clone().unwrap()).clone();
+    let mut user = (*item.observed.user.clone().unwrap()).clone();
     user.status = Some(crate::status::of(&user, None, None, now));
-    item.seen.user = Some(Arc::new(user));
+    item.observed.user = Some(Arc::new(user));
     context.write_status(&mut item, now).await;
     assert!(item.problem().is_none(), "nothing to write");
     context.complained().insert("a".to_owned());

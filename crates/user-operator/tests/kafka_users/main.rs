@@ -5,6 +5,7 @@
 
 mod clients;
 mod credentials;
+mod extremes;
 mod faults;
 mod handover;
 mod hostile;

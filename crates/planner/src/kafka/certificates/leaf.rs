@@ -168,7 +168,10 @@ pub fn plan(
         }
         _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
     };
-    let algorithm = algorithm(cluster, matches!(wanted.owner, LeafOwner::Node { .. }));
+    let algorithm = match present {
+        Some(present) if wanted.prolong && present.chain.first().info.has_rsa_key => KeyAlgorithm::Rsa2048,
+        _ => algorithm(cluster, wanted.node),
+    };
     let state = LeafState {
         certificate: match (&found, present) {
             (Found::Missing, _) => CertificateState::Missing,
@@ -237,12 +240,13 @@ pub fn plan(
 
 /// Which key a leaf needs. A list of cipher suites whose TLS 1.2 ones all want an RSA key leaves a node with another key
 /// without any for clients that do not speak TLS 1.3.
-fn algorithm(cluster: &Cluster, of_a_node: bool) -> KeyAlgorithm {
-    let suites = cluster.config.get("ssl.cipher.suites").map(String::as_str).unwrap_or_default();
+fn algorithm(cluster: &Cluster, node: Option<Node<'_>>) -> KeyAlgorithm {
+    let Some(node) = node else { return KeyAlgorithm::default() };
+    let suites = server::options_of(cluster, node).get("ssl.cipher.suites").copied().unwrap_or_default();
     // The names of TLS 1.3 name no key.
     let mut with_key = suites.split(',').map(str::trim).filter(|suite| suite.contains("_WITH_")).peekable();
     let only_rsa = with_key.peek().is_some() && with_key.all(|suite| !suite.contains("_ECDSA_"));
-    if of_a_node && only_rsa { KeyAlgorithm::Rsa2048 } else { KeyAlgorithm::default() }
+    if only_rsa { KeyAlgorithm::Rsa2048 } else { KeyAlgorithm::default() }
 }
 
 /// Copies of the user's own listener certificates.
@@ -274,7 +278,8 @@ fn node_names(cluster: &Cluster, node: Node<'_>) -> (BTreeSet<String>, BTreeSet<
     if node.pool.broker {
         for listener in cluster.listeners.iter().filter(|listener| listener.tls) {
             all.extend(listener.alternative_names.iter().cloned());
-            all.insert(server::advertised_address(cluster, node, listener).0);
+            let address = cluster.addresses.of_broker(node.id, listener);
+            all.extend(address.map(|address| address.host.clone()));
         }
     }
     let mut dns_names = BTreeSet::new();

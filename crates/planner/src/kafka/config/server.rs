@@ -1,7 +1,6 @@
 //! `server.config`: the broker's and controller's properties, final but for the placeholders that the agent resolves.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use api::properties;
 
@@ -91,12 +90,15 @@ pub fn shared_options(cluster: &Cluster) -> BTreeMap<&str, &str> {
     options
 }
 
-/// `controller.quorum.fetch.timeout.ms`: how long a voter may lag behind and still counts as caught up.
+/// `controller.quorum.fetch.timeout.ms`: how long a voter may lag behind and still counts as caught up, for every controller.
 pub fn quorum_fetch_timeout_ms(cluster: &Cluster) -> i64 {
     const NAME: &str = "controller.quorum.fetch.timeout.ms";
-    let configured = cluster.config.get(NAME).and_then(|value| value.trim().parse().ok());
-    let default = || cluster.version.model().options.get(NAME)?.default.as_deref()?.parse().ok();
-    configured.or_else(default).unwrap_or(2000)
+    let default = cluster.version.model().options.get(NAME).and_then(|option| option.default.as_deref());
+    let of_node = |node| {
+        let options = options_of(cluster, node);
+        options.get(NAME).and_then(|value| value.trim().parse().ok()).or_else(|| default?.parse().ok())
+    };
+    cluster.controllers().into_iter().filter_map(of_node).min().unwrap_or(2000)
 }
 
 fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
@@ -199,11 +201,12 @@ fn listener_lists(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
         listeners.push(format!("{REPLICATION_LISTENER}://0.0.0.0:{REPLICATION_PORT}"));
         advertised.push(format!("{REPLICATION_LISTENER}://{host}:{REPLICATION_PORT}"));
         for listener in &cluster.listeners {
+            // A listener whose address is not known yet is left out: a broker that has it must tell where it is.
+            let Some(address) = cluster.addresses.of_broker(node.id, listener) else { continue };
             let identifier = listener.identifier();
             protocols.push(format!("{identifier}:{}", protocol(listener)));
             listeners.push(format!("{identifier}://0.0.0.0:{}", listener.port));
-            let (host, port) = advertised_address(cluster, node, listener);
-            advertised.push(format!("{identifier}://{host}:{port}"));
+            advertised.push(format!("{identifier}://{}:{}", address.host, address.port));
         }
     }
     lines.set("listener.security.protocol.map", protocols.join(","));
@@ -225,26 +228,6 @@ fn protocol(listener: &Listener) -> &'static str {
         (false, true) => "SSL",
         (false, false) => "PLAINTEXT",
     }
-}
-
-/// Under which host and port a node tells clients to reach a listener.
-pub fn advertised_address(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> (String, u16) {
-    let own = listener.advertised.get(&node.id);
-    let port = own.and_then(|(_, port)| *port).unwrap_or(listener.port);
-    if let Some(host) = own.and_then(|(host, _)| host.clone()) {
-        return (host, port);
-    }
-    if let Some(template) = &listener.advertised_host_template {
-        let host = template
-            .replace("{nodeId}", &node.id.to_string())
-            .replace("{nodePodName}", &cluster.pod_name(node));
-        return (host, port);
-    }
-    let mut host = cluster.pod_host(node);
-    if listener.use_service_dns_domain {
-        let _ = write!(host, ".{}", cluster.dns_domain);
-    }
-    (host, port)
 }
 
 fn authorization(cluster: &Cluster, lines: &mut Lines) {

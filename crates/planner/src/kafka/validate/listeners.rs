@@ -7,16 +7,16 @@ use api::kafka::listeners::{
 };
 use api::ports;
 
-use super::{Findings, listener_certificate, text};
-use crate::kafka::cluster::{Listener, ListenerAuthentication};
+use super::wanted::CertificateReference;
+use super::{Findings, text};
+use crate::kafka::cluster::{Advertised, Exposure, Listener, ListenerAuthentication};
 use crate::kafka::config::user;
-use crate::kafka::observed::Observed;
 
-/// Checks every listener and the list as a whole.
-pub fn validate(raw: &[Raw], observed: &Observed, findings: &mut Findings) -> Vec<Listener> {
+/// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
+pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
     let mut names = BTreeSet::new();
     let mut used = BTreeMap::new();
-    let mut listeners = Vec::new();
+    let (mut listeners, mut certificates) = (Vec::new(), Vec::new());
     if raw.is_empty() {
         findings.problem(
             "spec.kafka.listeners",
@@ -49,12 +49,13 @@ pub fn validate(raw: &[Raw], observed: &Observed, findings: &mut Findings) -> Ve
                 ),
             );
         }
-        listeners.extend(one(listener, &field, observed, findings));
+        certificates.extend(certificate(listener, &field, findings));
+        listeners.extend(one(listener, &field, findings));
     }
-    listeners
+    (listeners, certificates)
 }
 
-fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> Option<Listener> {
+fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
     let in_range = raw.port >= ports::LISTENER_MIN && !ports::FORBIDDEN_LISTENER_PORTS.contains(&raw.port);
     let port = u16::try_from(raw.port).ok().filter(|_| in_range);
     if port.is_none() {
@@ -67,17 +68,10 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
             ),
         );
     }
-    if raw.type_ != ListenerType::Internal {
-        findings.problem(
-            format!("{field}.type"),
-            format!("{:?} is not available yet: use \"internal\"", raw.type_.as_str()),
-        );
-    }
     let authentication = authentication(raw, field, findings);
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
-    inapplicable(configuration, field, findings);
-    let certificate = listener_certificate::read(raw, configuration, field, observed, findings);
+    let exposure = exposure(raw.type_, configuration, field, findings);
     if let Some(template) = &configuration.advertised_host_template {
         text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
     }
@@ -112,7 +106,8 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
                 ),
             );
         }
-        advertised.insert(broker.broker, (broker.advertised_host.clone(), own_port.and_then(Result::ok)));
+        let (host, port) = (broker.advertised_host.clone(), own_port.and_then(Result::ok));
+        advertised.insert(broker.broker, Advertised { host, port });
     }
     Some(Listener {
         name: raw.name.clone(),
@@ -120,13 +115,30 @@ fn one(raw: &Raw, field: &str, observed: &Observed, findings: &mut Findings) -> 
         tls: raw.tls,
         authentication,
         peers: raw.network_policy_peers.clone().filter(|peers| !peers.is_empty()),
-        use_service_dns_domain: configuration.use_service_dns_domain.unwrap_or(false),
+        exposure,
         alternative_names,
         advertised_host_template: configuration.advertised_host_template.clone(),
         advertised,
         max_connections: configuration.max_connections.map(i64::from),
         max_connection_creation_rate: configuration.max_connection_creation_rate.map(i64::from),
-        certificate,
+        certificate: None,
+    })
+}
+
+/// The certificate of the user's own that a listener refers to.
+fn certificate(raw: &Raw, field: &str, findings: &mut Findings) -> Option<CertificateReference> {
+    let reference = raw.configuration.as_ref()?.broker_cert_chain_and_key.as_ref()?;
+    let field = format!("{field}.configuration.brokerCertChainAndKey");
+    if !raw.tls {
+        findings.problem(field, "needs an encrypted listener: set tls: true, or remove it");
+        return None;
+    }
+    Some(CertificateReference {
+        listener: raw.name.clone(),
+        field,
+        secret: reference.secret_name.clone(),
+        certificate: reference.certificate.clone(),
+        key: reference.key.clone(),
     })
 }
 
@@ -164,6 +176,23 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
             ListenerAuthentication::Custom { sasl: authentication.sasl.unwrap_or(false), config }
         }
     }
+}
+
+/// How clients reach the listener; a kind that is not there yet is a problem, and an internal one in its place.
+fn exposure(
+    type_: ListenerType,
+    configuration: &ListenerConfiguration,
+    field: &str,
+    findings: &mut Findings,
+) -> Exposure {
+    if type_ != ListenerType::Internal {
+        findings.problem(
+            format!("{field}.type"),
+            format!("{:?} is not available yet: use \"internal\"", type_.as_str()),
+        );
+    }
+    inapplicable(configuration, field, findings);
+    Exposure::Internal { with_dns_domain: configuration.use_service_dns_domain.unwrap_or(false) }
 }
 
 /// Options that mean nothing on an internal listener.

@@ -1,16 +1,16 @@
-//! `spec.storage` of a pool, and which changes of it are possible.
+//! `spec.storage` of a pool.
 
 use std::collections::BTreeSet;
 
-use api::common::storage::{Storage, StorageType, Volume as RawVolume, VolumeType};
+use api::common::storage::{Storage as RawStorage, StorageType, Volume as RawVolume, VolumeType};
 
 use objects::quantity::Quantity;
 
 use super::Findings;
-use crate::kafka::cluster::{Volume, VolumeKind};
+use crate::kafka::cluster::{Storage, Volume, VolumeKind};
 
 /// Reads a storage. `field` is the path for messages.
-pub fn validate(storage: &Storage, field: &str, findings: &mut Findings) -> (Vec<Volume>, bool) {
+pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Storage {
     let before = findings.problems.len();
     let mut volumes = Vec::new();
     let jbod = storage.type_ == StorageType::Jbod;
@@ -70,7 +70,7 @@ pub fn validate(storage: &Storage, field: &str, findings: &mut Findings) -> (Vec
     if volumes.is_empty() && findings.problems.len() == before {
         findings.problem(field, "has no volume");
     }
-    (volumes, jbod)
+    Storage { volumes, jbod, json: serde_json::to_string(storage).unwrap_or_default() }
 }
 
 fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
@@ -109,67 +109,4 @@ fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -
         }
     };
     Some(Volume { id, metadata: raw.kraft_metadata.is_some(), kind })
-}
-
-/// Why a change from one storage to another cannot be made; `None`: it can. What may change: whether claims are
-/// deleted, where the metadata log lies, attribute classes, volumes that come and go in a jbod, sizes that grow.
-pub fn forbidden_change(old: &[Volume], old_jbod: bool, new: &[Volume], new_jbod: bool) -> Option<String> {
-    if old_jbod != new_jbod {
-        return Some("the storage type cannot change between jbod and a single volume".to_owned());
-    }
-    for volume in new {
-        let Some(before) = old.iter().find(|before| before.id == volume.id) else { continue };
-        let which = volume.id.map_or_else(|| "the volume".to_owned(), |id| format!("volume {id}"));
-        match (&before.kind, &volume.kind) {
-            (VolumeKind::Ephemeral { .. }, VolumeKind::Ephemeral { .. }) => {}
-            (
-                VolumeKind::Claim { size: old_size, class: old_class, selector: old_selector, .. },
-                VolumeKind::Claim { size, class, selector, .. },
-            ) => {
-                if Quantity::parse(size) < Quantity::parse(old_size) {
-                    return Some(format!("{which} cannot shrink from {old_size} to {size}"));
-                }
-                if old_class != class {
-                    return Some(format!("the storage class of {which} cannot change"));
-                }
-                if old_selector != selector {
-                    return Some(format!("the selector of {which} cannot change"));
-                }
-            }
-            _ => {
-                return Some(format!(
-                    "the type of {which} cannot change between ephemeral and persistent-claim"
-                ));
-            }
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn volumes_grow_but_never_shrink() {
-        let claim = |size: &str, class: Option<&str>| Volume {
-            id: Some(0),
-            metadata: false,
-            kind: VolumeKind::Claim {
-                size: size.to_owned(),
-                class: class.map(str::to_owned),
-                selector: BTreeMap::new(),
-                delete_claim: false,
-                attributes_class: None,
-            },
-        };
-        let old = [claim("10Gi", None)];
-        assert_eq!(forbidden_change(&old, true, &[claim("20Gi", None)], true), None);
-        assert_eq!(forbidden_change(&old, true, &[claim("10240Mi", None)], true), None);
-        assert!(forbidden_change(&old, true, &[claim("5Gi", None)], true).unwrap().contains("shrink"));
-        assert!(forbidden_change(&old, true, &[claim("10Gi", Some("fast"))], true).is_some());
-        assert!(forbidden_change(&old, true, &[claim("10Gi", None)], false).is_some());
-    }
 }

@@ -3,52 +3,25 @@
 //! What comes out of here was read as certificates and as the key that belongs to the first of them. Everything else of
 //! the Secret, and of the texts in it, stays where it is.
 
-use api::kafka::listeners::{Listener as Raw, ListenerConfiguration};
 use api::labels;
+use k8s_openapi::api::core::v1::Secret;
 use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::kafka::certificates::text;
 use crate::kafka::cluster::ListenerCertificate;
 use crate::kafka::observed::Observed;
+use crate::kafka::validate::CertificateReference;
 
-/// Reads the certificate, if the listener has one; what is wrong with it is a problem.
+/// Reads the certificate; what is wrong with it is a problem.
 pub fn read(
-    raw: &Raw,
-    configuration: &ListenerConfiguration,
-    field: &str,
+    reference: &CertificateReference,
     observed: &Observed,
     findings: &mut Findings,
 ) -> Option<ListenerCertificate> {
-    let reference = configuration.broker_cert_chain_and_key.as_ref()?;
-    let path = format!("{field}.configuration.brokerCertChainAndKey");
-    if !raw.tls {
-        findings.problem(path, "needs an encrypted listener: set tls: true, or remove it");
-        return None;
-    }
-    let name = &reference.secret_name;
-    let Some(secret) = observed.secrets.get(name) else {
-        findings.problem(
-            format!("{path}.secretName"),
-            format!(
-                "Secret {name:?} does not exist in the namespace: create it, or correct the name; one with the label {} \
-                 belongs to an operator and does not count",
-                labels::KIND
-            ),
-        );
-        return None;
-    };
-    if let Some(kind) = secret.metadata.labels.as_ref().and_then(|all| all.get(labels::KIND)) {
-        findings.problem(
-            format!("{path}.secretName"),
-            format!(
-                "Secret {name:?} has the label {}: {kind}, so it belongs to an operator and cannot be used here: write \
-                 certificate and key into a Secret of your own without that label, and name it",
-                labels::KIND
-            ),
-        );
-        return None;
-    }
+    let path = &reference.field;
+    let secret = secret(reference, observed, findings)?;
+    let name = &reference.secret;
     let mut part = |part: &str, key: &str| {
         let found = text(secret, key);
         if found.is_none() {
@@ -79,8 +52,55 @@ pub fn read(
     });
     let (chain, key) = (chain?, key?);
     if key.fits(&chain.first().info) == KeyFit::Differs {
-        let owner = chain.rest().iter().find(|one| key.fits(&one.info) == KeyFit::Fits);
-        match owner {
+        say_mismatch(reference, &chain, &key, findings);
+        return None;
+    }
+    Some(ListenerCertificate { chain, key: SecretPem(key.expose().to_owned()) })
+}
+
+/// The Secret, if it is the user's own.
+fn secret<'a>(
+    reference: &CertificateReference,
+    observed: &'a Observed,
+    findings: &mut Findings,
+) -> Option<&'a Secret> {
+    let path = &reference.field;
+    let name = &reference.secret;
+    let Some(secret) = observed.secrets.get(name) else {
+        findings.problem(
+            format!("{path}.secretName"),
+            format!(
+                "Secret {name:?} does not exist in the namespace: create it, or correct the name; one with the label {} \
+                 belongs to an operator and does not count",
+                labels::KIND
+            ),
+        );
+        return None;
+    };
+    if let Some(kind) = secret.metadata.labels.as_ref().and_then(|all| all.get(labels::KIND)) {
+        findings.problem(
+            format!("{path}.secretName"),
+            format!(
+                "Secret {name:?} has the label {}: {kind}, so it belongs to an operator and cannot be used here: write \
+                 certificate and key into a Secret of your own without that label, and name it",
+                labels::KIND
+            ),
+        );
+        return None;
+    }
+    Some(secret)
+}
+
+/// Says which of the two is wrong: the order of the certificates, or the key.
+fn say_mismatch(
+    reference: &CertificateReference,
+    chain: &CertificateChain,
+    key: &PrivateKeyPem,
+    findings: &mut Findings,
+) {
+    let (path, name) = (&reference.field, &reference.secret);
+    let owner = chain.rest().iter().find(|one| key.fits(&one.info) == KeyFit::Fits);
+    match owner {
             Some(owner) => findings.problem(
                 format!("{path}.certificate"),
                 format!(
@@ -100,7 +120,4 @@ pub fn read(
                 ),
             ),
         }
-        return None;
-    }
-    Some(ListenerCertificate { chain, key: SecretPem(key.expose().to_owned()) })
 }

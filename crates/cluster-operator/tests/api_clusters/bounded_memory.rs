@@ -1,0 +1,176 @@
+//! With the memory that the chart gives it, the operator survives what a tenant may write, and serves the others meanwhile.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kube::api::GetParams;
+use kube::core::Request;
+use serde_json::{Value, json};
+use test_support::stand_in::Fate;
+use test_support::wait;
+
+use crate::hostile::{create, deep, unbounded_server};
+use crate::process::Process;
+use crate::world::{DEADLINE, World, kafka, pool};
+
+/// How long the pods of a new cluster may take.
+const SERVED: Duration = Duration::from_secs(30);
+
+/// Nearly what the API server stores of one object.
+const LARGE: usize = 1_000_000;
+
+/// Two namespaces that one operator watches: a tenant's, and the one of everybody else.
+struct Tenants {
+    hostile: World,
+    others: World,
+    clusters: u32,
+}
+
+impl Tenants {
+    /// Sees that the operator is well, and that a new cluster of the others has its pods in time.
+    async fn others_are_served(&mut self, operator: &Process, after: &str) {
+        self.clusters += 1;
+        let cluster = format!("good-{}", self.clusters);
+        let pool_name = format!("pool-{}", self.clusters);
+        self.others.apply(&pool(&cluster, &pool_name, 3)).await;
+        self.others.apply(&kafka(&cluster)).await;
+        for node in 0..3 {
+            let name = format!("{cluster}-{pool_name}-{node}");
+            wait::for_object(&self.others.api("Pod"), &name, SERVED, "exists", |_| true).await.unwrap();
+        }
+        operator.is_well(after);
+    }
+
+    /// Waits until the status of a resource has these words. The client of this test could not read all of them.
+    async fn says(&self, kind: &str, name: &str, words: &[&str]) {
+        let api = self.hostile.api(kind);
+        let seen = Mutex::new(String::new());
+        let status = || async {
+            let request = Request::new(api.resource_url()).get(name, &GetParams::default()).unwrap();
+            let text = self.hostile.client.request_text(request).await.unwrap();
+            let status = text.rfind("\"status\":{\"").map_or("", |start| &text[start..]);
+            status.clone_into(&mut seen.lock().unwrap());
+            words.iter().all(|word| status.contains(word)).then_some(())
+        };
+        let said = wait::until(DEADLINE, "its status has these words", status).await;
+        let seen = seen.into_inner().unwrap();
+        said.unwrap_or_else(|error| panic!("{kind} {name}, {words:?}: {error}; it is {seen:?}"));
+    }
+
+    async fn create_all(&self, objects: &[Value]) {
+        for some in objects.chunks(8) {
+            join_all(some.iter().map(|object| create(&self.hostile, object))).await;
+        }
+    }
+}
+
+fn labelled(kind: &str, name: &str, cluster: &str, data: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": kind, "data": data, "metadata": {"name": name,
+        "labels": {"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"}}})
+}
+
+/// Lists without anything in them: each takes many times the memory of its text.
+fn lists() -> Value {
+    Value::Array(vec![json!([]); LARGE / 3])
+}
+
+/// Base64 without any pattern.
+fn noise(seed: u32) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let digits = (0..480_000).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(DIGITS[(state >> 7) as usize % 64])
+    });
+    digits.collect()
+}
+
+/// A cluster of one node.
+fn cluster(name: &str) -> Value {
+    let mut cluster = kafka(name);
+    cluster["spec"]["kafka"]["config"] = json!({});
+    cluster
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
+    let server = unbounded_server().await;
+    let hostile = World::with(server, "hostile", Fate::Running).await;
+    let others = World::with(server, "others", Fate::Running).await;
+    let watched = format!("watchNamespaces={{{}}}", others.namespace);
+    let values = [watched.as_str()];
+    let logs = tempfile::tempdir().unwrap();
+    let log = logs.path().join("operator.log");
+    let mut tenants = Tenants { hostile, others, clusters: 0 };
+    let operator = Process::start(&tenants.hostile, &values, &log).await;
+    tenants.others_are_served(&operator, "nothing").await;
+
+    let mut wishes = pool("wishes", "wishes", 1);
+    let ranges = vec!["0-100000"; 25_000].join(",");
+    wishes["metadata"]["annotations"] = json!({"strimzi.io/next-node-ids": format!("[{ranges}]")});
+    tenants.create_all(&[wishes, cluster("wishes")]).await;
+    tenants
+        .says("KafkaNodePool", "wishes", &["strimzi.io/next-node-ids is ignored", "KASTELLAN_MAX_WISHED_IDS"])
+        .await;
+    tenants.others_are_served(&operator, "wishes for very many node ids").await;
+
+    tenants.create_all(&[pool("many", "many", 1000), cluster("many")]).await;
+    tenants.says("Kafka", "many", &["KafkaNodePool many spec.replicas", "1000", "KASTELLAN_MAX_NODES"]).await;
+    let pools: Vec<Value> = (0..50).map(|number| pool("pools", &format!("of-many-{number}"), 250)).collect();
+    tenants.create_all(&pools).await;
+    tenants.create_all(&[cluster("pools")]).await;
+    tenants.says("Kafka", "pools", &["spec.replicas", "250", "KASTELLAN_MAX_NODES"]).await;
+    tenants.others_are_served(&operator, "pools of very many nodes").await;
+
+    let text = "eHh4".repeat(LARGE / 4);
+    let secrets = (0..60).map(|n| labelled("Secret", &format!("large-{n}"), "stuffed", &json!({"a": text})));
+    let maps = (0..30).map(|n| labelled("ConfigMap", &format!("large-{n}"), "stuffed", &json!({"a": text})));
+    tenants.create_all(&secrets.chain(maps).collect::<Vec<_>>()).await;
+    tenants.create_all(&[pool("stuffed", "stuffed", 1), cluster("stuffed")]).await;
+    tenants.says("Kafka", "stuffed", &["large-", "too large", "KASTELLAN_MAX_SECRET_KIB"]).await;
+    tenants.others_are_served(&operator, "Secrets and ConfigMaps with the labels of a cluster").await;
+
+    // Each within its own bound; all of them are more than a pass may unpack.
+    let text = "eHh4".repeat(100_000);
+    let small = (0..220).map(|n| labelled("Secret", &format!("small-{n}"), "filled", &json!({"a": text})));
+    tenants.create_all(&small.collect::<Vec<_>>()).await;
+    tenants.create_all(&[pool("filled", "filled", 1), cluster("filled")]).await;
+    tenants.says("Kafka", "filled", &["KASTELLAN_MAX_CLUSTER_MIB"]).await;
+    // Scattered over many clusters, and such that nothing makes them smaller.
+    let scattered = (0..330_u32).map(|n| {
+        labelled("Secret", &format!("noise-{n}"), &format!("scattered-{}", n % 10), &json!({"a": noise(n)}))
+    });
+    tenants.create_all(&scattered.collect::<Vec<_>>()).await;
+    tenants.create_all(&[pool("scattered-9", "scattered", 1), cluster("scattered-9")]).await;
+    tenants.says("Kafka", "scattered-9", &["KASTELLAN_MAX_CACHE_MIB"]).await;
+    tenants.others_are_served(&operator, "more Secrets than there is room for").await;
+
+    let mut values_of = Vec::new();
+    for number in 0..4 {
+        let mut huge = cluster(&format!("huge-{number}"));
+        huge["spec"]["kafka"]["config"]["a"] = lists();
+        let mut of_pool = pool(&format!("huge-{number}"), &format!("huge-{number}"), 1);
+        let variables =
+            (0..10_000).map(|n| json!({"name": format!("VARIABLE_{n}"), "value": "x".repeat(40)}));
+        of_pool["spec"]["template"] = json!({"kafkaContainer": {"env": variables.collect::<Vec<_>>()}});
+        let topic = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+            "metadata": {"name": format!("huge-{number}"), "labels": {"strimzi.io/cluster": "huge-0"}},
+            "spec": {"config": {"a": lists()}}});
+        values_of.extend([huge, of_pool, topic]);
+    }
+    let mut nested = cluster("nested");
+    nested["spec"]["kafka"]["config"]["a"] = deep();
+    values_of.push(nested);
+    tenants.create_all(&values_of).await;
+    tenants.says("Kafka", "nested", &["nests too deeply"]).await;
+    tenants.says("Kafka", "huge-3", &["InvalidResourceException"]).await;
+    tenants.others_are_served(&operator, "huge values").await;
+
+    // An operator that comes back finds all of it at once.
+    drop(operator);
+    let operator = Process::start(&tenants.hostile, &values, &log).await;
+    tenants.others_are_served(&operator, "a start in the middle of all that").await;
+}

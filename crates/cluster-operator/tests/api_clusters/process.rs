@@ -1,0 +1,100 @@
+//! The operator's own binary with the chart's settings, and how much memory it takes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use test_support::child::Child;
+
+use crate::rights;
+use crate::world::World;
+
+/// How often the memory is read.
+const SAMPLE: Duration = Duration::from_millis(10);
+
+pub struct Process {
+    child: Child,
+    limit_kib: u64,
+    peak_kib: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Process {
+    /// Starts the operator in the namespace of the world with these values of the chart, which give it its rights too.
+    pub async fn start(world: &World, values: &[&str], log: &Path) -> Self {
+        rights::grant(&world.client, &world.namespace, values).await;
+        let objects = rights::template("deployment", &world.namespace, values);
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let limit_kib = kibibytes(container["resources"]["limits"]["memory"].as_str().unwrap());
+
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let env = container["env"].as_array().unwrap().iter();
+        let mut arguments = vec!["-i".to_owned()];
+        arguments.extend(
+            env.filter_map(|entry| Some(format!("{}={}", text(&entry["name"])?, text(&entry["value"])?))),
+        );
+        let account = rights::ACCOUNT;
+        let kubeconfig =
+            world.server.service_account_kubeconfig_file(&world.namespace, account).await.unwrap();
+        // What the kubelet gives to the container, its memory limit included, which sets the size of the caches.
+        arguments.extend([
+            format!("STRIMZI_OPERATOR_NAMESPACE={}", world.namespace),
+            format!("STRIMZI_LEADER_ELECTION_LEASE_NAMESPACE={}", world.namespace),
+            "STRIMZI_LEADER_ELECTION_IDENTITY=process".to_owned(),
+            format!("KASTELLAN_MAX_CACHE_MIB={}", limit_kib / 1024 * 2 / 5),
+            "KASTELLAN_HTTP_PORT=0".to_owned(),
+            format!("KUBECONFIG={}", kubeconfig.display()),
+        ]);
+        arguments.push(env!("CARGO_BIN_EXE_cluster-operator").to_owned());
+        let child = Child::start(Path::new("/usr/bin/env"), &arguments, log).unwrap();
+        let (peak_kib, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (pid, peak, end) = (child.id(), Arc::clone(&peak_kib), Arc::clone(&ended));
+        std::thread::spawn(move || {
+            while !end.load(Ordering::Relaxed) {
+                peak.fetch_max(own_memory_kib(pid).unwrap_or(0), Ordering::Relaxed);
+                std::thread::sleep(SAMPLE);
+            }
+        });
+        Self { child, limit_kib, peak_kib, ended }
+    }
+
+    /// Fails when the operator has ended, or took more memory than the chart gives it.
+    pub fn is_well(&self, after: &str) {
+        assert!(self.child.is_running(), "the operator ended after {after}:\n{}", self.child.log_tail());
+        let peak = self.peak_kib.load(Ordering::Relaxed);
+        assert!(peak > 0, "the memory of the operator was never read");
+        assert!(
+            peak < self.limit_kib,
+            "after {after} the operator has taken {} MiB; the chart gives it {} MiB",
+            peak / 1024,
+            self.limit_kib / 1024
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What a process holds in memory that is not a part of a file. Pages of its program, which is many times larger here than
+/// in an image, can be read again: no limit kills a process for these.
+fn own_memory_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    // The most that the kernel has seen between two looks, of which at least this much was not of files.
+    let between = field("VmHWM:")?.saturating_sub(field("RssFile:")?);
+    Some(between.max(field("RssAnon:")?))
+}
+
+fn kibibytes(quantity: &str) -> u64 {
+    let mebibytes: u64 = quantity.strip_suffix("Mi").unwrap().parse().unwrap();
+    mebibytes * 1024
+}

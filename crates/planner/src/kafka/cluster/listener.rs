@@ -1,0 +1,98 @@
+//! The listeners for clients.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+
+/// A listener for clients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Name in the resource.
+    pub name: String,
+    /// Port in the container and the Service.
+    pub port: u16,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// How clients prove who they are.
+    pub authentication: ListenerAuthentication,
+    /// Who may connect; `None`: everybody.
+    pub peers: Option<Vec<NetworkPolicyPeer>>,
+    /// How clients reach it.
+    pub exposure: Exposure,
+    /// Further DNS names and addresses of the bootstrap, for the certificates.
+    pub alternative_names: Vec<String>,
+    /// Host name template with `{nodeId}` and `{nodePodName}`.
+    pub advertised_host_template: Option<String>,
+    /// Advertised host and port of single brokers.
+    pub advertised: BTreeMap<i32, Advertised>,
+    /// `max.connections`.
+    pub max_connections: Option<i64>,
+    /// `max.connection.creation.rate`.
+    pub max_connection_creation_rate: Option<i64>,
+    /// A certificate of the user's own.
+    pub certificate: Option<ListenerCertificate>,
+}
+
+/// A certificate of the user's own, as it was read out of its Secret, with the key that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerCertificate {
+    /// The certificate and its chain.
+    pub chain: pki::CertificateChain,
+    /// Its key in PKCS #8, PEM.
+    pub key: pki::SecretPem,
+}
+
+/// How clients reach a listener; each kind carries what only it needs. [`addresses`](crate::kafka::addresses) says under which
+/// addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exposure {
+    /// Within the Kubernetes cluster, by the names of the pods.
+    Internal {
+        /// Whether the host names carry the DNS domain.
+        with_dns_domain: bool,
+    },
+}
+
+/// What a resource says of the address of a single broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advertised {
+    /// Host name or IP address.
+    pub host: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+}
+
+impl Listener {
+    /// `PLAIN-9092`: the name in Kafka's configuration.
+    pub fn identifier(&self) -> String {
+        api::ports::listener_identifier(&self.name, i32::from(self.port))
+    }
+
+    /// `listener.name.plain-9092.`: the prefix of its own options.
+    pub fn prefix(&self) -> String {
+        api::ports::listener_property_prefix(&self.name, i32::from(self.port))
+    }
+
+    /// Name of the port in pods and Services.
+    pub fn port_name(&self) -> String {
+        api::ports::listener_port_name(&self.name, i32::from(self.port))
+    }
+}
+
+/// How clients of a listener prove who they are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ListenerAuthentication {
+    /// Not at all.
+    None,
+    /// With a certificate of the clients CA.
+    Tls,
+    /// With a user name and a password.
+    ScramSha512,
+    /// With what the user configured.
+    Custom {
+        /// Whether the protocol is a SASL one.
+        sasl: bool,
+        /// Options without the listener's prefix.
+        config: BTreeMap<String, String>,
+    },
+}

@@ -1,0 +1,98 @@
+//! A node pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::kafka::template::KafkaClusterTemplate;
+use k8s_openapi::api::core::v1::ResourceRequirements;
+
+use super::Warning;
+use super::process::JvmOptions;
+use super::storage::{Storage, Volume};
+
+/// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
+const DATA_MOUNT: &str = "/var/lib/kafka/data";
+
+/// A node pool.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Name of the KafkaNodePool.
+    pub name: String,
+    /// Its UID, for owner references.
+    pub uid: String,
+    /// `metadata.generation`, for the status.
+    pub generation: Option<i64>,
+    /// Its labels, without those that are not passed on.
+    pub labels: BTreeMap<String, String>,
+    /// Whether its nodes are controllers.
+    pub controller: bool,
+    /// Whether its nodes are brokers.
+    pub broker: bool,
+    /// Node ids, ascending. They include nodes whose removal is held back.
+    pub nodes: BTreeSet<i32>,
+    /// What has to come before the pool gets all the nodes that it asks for; it comes by itself.
+    pub waits_for: Option<String>,
+    /// Volumes of every node, in the order of their ids; at least one.
+    pub volumes: Vec<Volume>,
+    /// Whether the storage is of type `jbod` (then mounts carry the volume id).
+    pub jbod: bool,
+    /// The storage as JSON, as remembered in the annotation of the pod set.
+    pub storage_json: String,
+    /// `resources` of the Kafka container.
+    pub resources: Option<ResourceRequirements>,
+    /// Options of the JVM.
+    pub jvm: JvmOptions,
+    /// Templates: the pool's over those of the Kafka resource, section by section.
+    pub templates: KafkaClusterTemplate,
+    /// Warnings about the pool, for its status.
+    pub warnings: Vec<Warning>,
+}
+
+impl Pool {
+    /// `/var/lib/kafka/data` or `/var/lib/kafka/data-<id>`.
+    pub fn mount_path(volume: &Volume) -> String {
+        match volume.id {
+            Some(id) => format!("{DATA_MOUNT}-{id}"),
+            None => DATA_MOUNT.to_owned(),
+        }
+    }
+
+    /// Whether Kafka's logs lie on what is mounted at this path: [`Self::mount_path`] of some volume.
+    pub fn is_data_mount(path: &str) -> bool {
+        path.strip_prefix(DATA_MOUNT).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
+    /// `data` or `data-<id>`.
+    pub fn volume_name(volume: &Volume) -> String {
+        match volume.id {
+            Some(id) => format!("data-{id}"),
+            None => "data".to_owned(),
+        }
+    }
+
+    /// The log directory of a node on a volume.
+    pub fn log_dir(volume: &Volume, node: i32) -> String {
+        format!("{}/kafka-log{node}", Self::mount_path(volume))
+    }
+
+    /// The volume with the metadata log: the one that is marked, else the first.
+    pub fn metadata_volume(&self) -> Option<&Volume> {
+        self.volumes.iter().find(|volume| volume.metadata).or_else(|| self.volumes.first())
+    }
+
+    /// Gives the nodes a storage.
+    pub fn use_storage(&mut self, storage: Storage) {
+        (self.volumes, self.jbod, self.storage_json) = (storage.volumes, storage.jbod, storage.json);
+    }
+
+    /// `controller`, `broker`, in the order of the status of a pool.
+    pub fn roles(&self) -> Vec<&'static str> {
+        let mut roles = Vec::new();
+        if self.controller {
+            roles.push("controller");
+        }
+        if self.broker {
+            roles.push("broker");
+        }
+        roles
+    }
+}

@@ -1,0 +1,48 @@
+//! The volumes of a node.
+
+use std::collections::BTreeMap;
+
+/// A volume of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Id within a `jbod` storage; `None` for the only volume of any other type.
+    pub id: Option<i32>,
+    /// Whether it holds the metadata log.
+    pub metadata: bool,
+    /// What kind of volume.
+    pub kind: VolumeKind,
+}
+
+/// What kind of volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeKind {
+    /// Gone with the pod.
+    Ephemeral {
+        /// Upper bound as a quantity.
+        size_limit: Option<String>,
+    },
+    /// A claim that outlives the pod.
+    Claim {
+        /// Size as a quantity.
+        size: String,
+        /// Storage class; `None`: the default one.
+        class: Option<String>,
+        /// Labels that the volume must have.
+        selector: BTreeMap<String, String>,
+        /// Whether the claim goes with the node.
+        delete_claim: bool,
+        /// Volume attributes class.
+        attributes_class: Option<String>,
+    },
+}
+
+/// The storage of every node of a pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Volumes in the order of their ids; at least one.
+    pub volumes: Vec<Volume>,
+    /// Whether it is of type `jbod` (then mounts carry the volume id).
+    pub jbod: bool,
+    /// The section as JSON, as remembered in the annotation of the pod set.
+    pub json: String,
+}

@@ -1,0 +1,60 @@
+//! The cluster that is planned: what the resources ask for, as far as it can be had with what exists.
+
+use api::Kafka;
+
+use super::addresses::Addresses;
+use super::cluster::Cluster;
+use super::observed::Observed;
+use super::references;
+use super::transitions::cluster_id::ClusterId;
+use super::transitions::pools;
+use super::transitions::quorum::Remembered;
+use super::transitions::upgrade::Upgrade;
+use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, validate};
+use crate::findings::{Findings, Held, Warning};
+
+/// A cluster that can be planned.
+#[derive(Debug)]
+pub struct Settled {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// What is asked for and not carried out.
+    pub held: Vec<Held>,
+}
+
+/// Leads from the resources and from what exists to the cluster.
+///
+/// # Errors
+/// When something is wrong with the resources, by themselves or with what exists.
+pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
+    let specs = Specs { kafka, pools: &observed.pools };
+    let Validated { wanted, mut findings } = validate(specs, &observed.settings);
+    let cluster = wanted.map(|wanted| {
+        let knows_options = wanted.knows_options;
+        let cluster = with_what_exists(wanted, observed, &mut findings);
+        check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
+        cluster
+    });
+    match cluster {
+        Some(cluster) if findings.problems.is_empty() => {
+            Ok(Settled { cluster, warnings: findings.warnings, held: findings.held })
+        }
+        cluster => Err(Invalid::of(findings, cluster)),
+    }
+}
+
+fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
+    let Wanted { mut cluster, pools, logging, certificates, .. } = wanted;
+    let quorum = Remembered::of(observed);
+    cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
+    cluster.quorum = quorum.quorum(observed, &cluster.pools);
+    cluster.cluster_id = ClusterId::of(observed).into_id();
+    let upgrade = Upgrade::of(&cluster.name, &cluster.version, observed);
+    upgrade.say(&cluster.version, findings);
+    cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);
+    cluster.addresses = Addresses::of(&cluster, &observed.exposed);
+    references::resolve(&mut cluster, &logging, &certificates, observed, findings);
+    cluster
+}

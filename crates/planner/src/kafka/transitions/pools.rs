@@ -1,0 +1,263 @@
+//! The node pools as they become: what each asks for, and what of it can be had with what exists.
+
+use std::collections::BTreeSet;
+
+use api::conditions::reasons;
+use api::{KafkaNodePool, annotations, names};
+use kube_core::ResourceExt;
+
+use super::leaving::{Hold, Replicas, list};
+use super::membership;
+use super::quorum::Remembered;
+use super::roles::{self, RoleChange};
+use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
+use super::size::{self, MAX_CONTROLLERS, Size};
+use super::volumes::{self, Volumes};
+use crate::findings::{Findings, Held, HeldPart};
+use crate::kafka::cluster::Pool;
+use crate::kafka::existing::{Existing, PoolFacts};
+use crate::kafka::observed::Observed;
+use crate::kafka::validate::WantedPool;
+
+/// The pools of a cluster, in the order of their names.
+pub fn settle(
+    cluster: &str,
+    wanted: &[WantedPool],
+    observed: &Observed,
+    quorum: &Remembered,
+    findings: &mut Findings,
+) -> Vec<Pool> {
+    let existing = Existing::of(observed);
+    for (pool, id) in existing.conflicts() {
+        findings.problem(
+            format!("KafkaNodePool {pool} status.nodeIds"),
+            format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
+        );
+    }
+    for raw in &observed.pools {
+        say_membership(raw, cluster, observed, findings);
+    }
+    say_pools_of_others(cluster, observed, findings);
+    let settler = Settler {
+        observed,
+        cluster,
+        quorum,
+        too_large: too_large(wanted, &existing, observed.settings.max_nodes, findings),
+        existing: existing.clone(),
+    };
+    let mut scaler = Scaler::new(observed, existing, quorum);
+    let pools: Vec<Pool> = wanted.iter().map(|pool| settler.settle(pool, &mut scaler, findings)).collect();
+    without_a_pool(observed, &pools, findings);
+    pools
+}
+
+/// The pools that would make the cluster larger than an operator plans, or its quorum larger than nodes list; what is there stays.
+fn too_large(
+    wanted: &[WantedPool],
+    existing: &Existing,
+    most: usize,
+    findings: &mut Findings,
+) -> BTreeSet<String> {
+    let size = |wanted: &WantedPool| {
+        let has = existing.pool(&wanted.pool.name).nodes.len();
+        (has, wanted.replicas.unwrap_or(has))
+    };
+    let sizes: Vec<(usize, usize)> = wanted.iter().map(size).collect();
+    let mut refused = BTreeSet::new();
+    let controllers: Vec<&WantedPool> = wanted.iter().filter(|wanted| wanted.pool.controller).collect();
+    let of_quorum = |wanted: &&WantedPool| {
+        let facts = existing.pool(&wanted.pool.name);
+        let is_controller = facts.controller.decided || facts.controller.running;
+        let has = if is_controller { facts.nodes.len() } else { 0 };
+        (has, wanted.replicas.unwrap_or(has))
+    };
+    let quorum: Vec<(usize, usize)> = controllers.iter().map(of_quorum).collect();
+    for (pool, size) in controllers.into_iter().zip(size::of(&quorum, MAX_CONTROLLERS)) {
+        if size == Size::TooLarge {
+            pool.say_too_many_controllers(MAX_CONTROLLERS, findings);
+            refused.insert(pool.pool.name.clone());
+        }
+    }
+    for (pool, size) in wanted.iter().zip(size::of(&sizes, most)) {
+        if size == Size::TooLarge {
+            pool.say_too_large(most, findings);
+            refused.insert(pool.pool.name.clone());
+        }
+    }
+    refused
+}
+
+/// Says when the label and the nodes of a pool are of two clusters, and when another cluster has its pods.
+fn say_membership(pool: &KafkaNodePool, cluster: &str, observed: &Observed, findings: &mut Findings) {
+    let (name, label) = (pool.name_any(), membership::label(pool));
+    if label != Some(cluster) {
+        findings.warn(
+            reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+            format!(
+                "KafkaNodePool {name} metadata.labels {}: its nodes belong to this cluster and stay: write \
+                 strimzi.io/cluster: {cluster}",
+                membership::labelled(label)
+            ),
+        );
+    }
+    let set = names::pod_set(cluster, &name);
+    if let Some(other) = observed.pod_sets_of_others.get(&set) {
+        findings.problem(
+            format!("KafkaNodePool {name} metadata.name"),
+            format!("its StrimziPodSet would be called {set}, which is that of {other}: give the pool another name"),
+        );
+    }
+}
+
+/// Names the pools that carry the label of the cluster and have their nodes in another one.
+fn say_pools_of_others(cluster: &str, observed: &Observed, findings: &mut Findings) {
+    for (pool, home) in &observed.pools_of_others {
+        findings.warn(
+            reasons::NODE_POOL_OF_ANOTHER_CLUSTER,
+            format!(
+                "KafkaNodePool {pool} metadata.labels strimzi.io/cluster: {cluster}: its nodes belong to cluster {home}, \
+                 so it is left out here: write strimzi.io/cluster: {home}, and create another KafkaNodePool for this cluster"
+            ),
+        );
+    }
+}
+
+/// Brokers that hold replicas and that no pool has: nobody can start them, and Kafka waits for them.
+fn without_a_pool(observed: &Observed, pools: &[Pool], findings: &mut Findings) {
+    let Some(view) = &observed.view else { return };
+    let planned: BTreeSet<i32> = pools.iter().flat_map(|pool| pool.nodes.iter().copied()).collect();
+    let others: BTreeSet<i32> = view.registered_brokers.difference(&planned).copied().collect();
+    for broker in Replicas::of(observed).on(&others) {
+        findings.warn(
+            reasons::SCALE_DOWN_PREVENTION_CHECK,
+            format!(
+                "broker {broker} holds replicas and no KafkaNodePool has it: it stays registered in Kafka until they \
+                 are moved to other brokers"
+            ),
+        );
+    }
+}
+
+/// What the settling of every pool depends on.
+struct Settler<'a> {
+    observed: &'a Observed,
+    cluster: &'a str,
+    existing: Existing,
+    quorum: &'a Remembered,
+    /// Pools that would make the cluster too large.
+    too_large: BTreeSet<String>,
+}
+
+impl Settler<'_> {
+    fn settle(&self, wanted: &WantedPool, scaler: &mut Scaler<'_>, findings: &mut Findings) -> Pool {
+        let mut pool = wanted.pool.clone();
+        let facts = self.existing.pool(&pool.name);
+        (pool.controller, pool.broker) = self.roles(&wanted.pool, &facts, findings);
+        let replicas = wanted.replicas.filter(|_| !self.too_large.contains(&pool.name));
+        let (nodes, scaling) = scaler.scale(&Wish {
+            pool: pool.name.clone(),
+            replicas: replicas.unwrap_or(facts.nodes.len()),
+            next: wanted.next.clone(),
+            remove: wanted.remove.clone(),
+            controller: pool.controller,
+            broker: pool.broker,
+        });
+        pool.nodes = nodes;
+        pool.waits_for = say_scaling(&pool.name, &scaling, findings);
+        self.volumes(wanted, &mut pool, findings);
+        pool
+    }
+
+    /// Whether the nodes are controllers, and whether they are brokers.
+    fn roles(&self, asked: &Pool, facts: &PoolFacts, findings: &mut Findings) -> (bool, bool) {
+        let broker = roles::broker(asked.broker, facts, Replicas::of(self.observed));
+        let controller = roles::controller(asked.controller, facts, self.quorum);
+        for (role, change) in [("broker", &broker), ("controller", &controller)] {
+            let (pool, role) = (asked.name.clone(), role.to_owned());
+            match change {
+                RoleChange::HeldBack(why) => findings.hold(Held {
+                    reason: reasons::SCALE_DOWN_PREVENTION_CHECK.to_owned(),
+                    message: format!("pool {pool} keeps the {role} role: {why}"),
+                    approval: approval(why),
+                    part: HeldPart::RoleRemoval { pool, role },
+                }),
+                RoleChange::Refused { voters } => findings.hold(Held {
+                    reason: reasons::STATIC_CONTROLLER_QUORUM.to_owned(),
+                    message: format!("pool {pool} does not get the {role} role: {}", fixed_voters(voters)),
+                    approval: None,
+                    part: HeldPart::Role { pool, role },
+                }),
+                RoleChange::Settled | RoleChange::Granted | RoleChange::Removable => {}
+            }
+        }
+        (controller.has(asked.controller), broker.has(asked.broker))
+    }
+
+    /// The volumes: those of the resource, or those in use when the change cannot be made.
+    fn volumes(&self, wanted: &WantedPool, pool: &mut Pool, findings: &mut Findings) {
+        let asked = &wanted.storage;
+        let set = self.observed.pod_sets.get(&names::pod_set(self.cluster, &pool.name));
+        let volumes = volumes::of(asked, set.map(AsRef::as_ref));
+        if let Volumes::Kept { why, .. } = &volumes {
+            let held = Held {
+                reason: reasons::KAFKA_STORAGE.to_owned(),
+                message: format!(
+                    "KafkaNodePool {} spec.storage: {why}; the storage in use is kept, write it as it was",
+                    pool.name
+                ),
+                approval: None,
+                part: HeldPart::Storage { pool: pool.name.clone() },
+            };
+            pool.warnings.push(held.warning());
+            findings.hold(held);
+        }
+        pool.use_storage(volumes.storage(asked));
+    }
+}
+
+/// Says what keeps a pool from the number of nodes that it asks for. The answer is what it waits for, if that comes by
+/// itself.
+fn say_scaling(pool: &str, scaling: &Scaling, findings: &mut Findings) -> Option<String> {
+    match scaling {
+        Scaling::Settled | Scaling::Growing { .. } | Scaling::Removable { .. } => None,
+        Scaling::HeldBack { why, nodes } => {
+            findings.hold(Held {
+                reason: reasons::SCALE_DOWN_PREVENTION_CHECK.to_owned(),
+                message: format!("pool {pool} is not scaled down: {why}"),
+                approval: approval(why),
+                part: HeldPart::NodeRemoval { pool: pool.to_owned(), nodes: nodes.clone() },
+            });
+            None
+        }
+        Scaling::GrowthHeldBack { missing, why: GrowthHold::StaticQuorum { voters }, .. } => {
+            findings.hold(Held {
+                reason: reasons::STATIC_CONTROLLER_QUORUM.to_owned(),
+                message: format!("pool {pool} does not get {missing} more nodes: {}", fixed_voters(voters)),
+                approval: None,
+                part: HeldPart::NewNodes { pool: pool.to_owned(), count: *missing },
+            });
+            None
+        }
+        Scaling::GrowthHeldBack { missing, why: GrowthHold::IdsUnknown, .. } => Some(format!(
+            "pool {pool} to get {missing} more nodes: Kafka has not said yet which node ids it knows; ids that the \
+             annotation {} of the pool names are taken at once",
+            annotations::NEXT_NODE_IDS
+        )),
+    }
+}
+
+/// The annotation of the Kafka resource with which a user takes the loss.
+fn approval(hold: &Hold) -> Option<&'static str> {
+    match hold {
+        Hold::Controllers(_) => None,
+        Hold::Unanswered(_) | Hold::Replicas(_) => Some(annotations::SKIP_BROKER_SCALEDOWN_CHECK),
+    }
+}
+
+fn fixed_voters(voters: &BTreeSet<i32>) -> String {
+    format!(
+        "the cluster was formatted with controller.quorum.voters, a fixed list, and its controllers stay nodes {}; use \
+         other pools for more brokers",
+        list(voters)
+    )
+}

@@ -1,0 +1,157 @@
+//! The volumes of the nodes of a pool: sizes grow, volumes of a `jbod` storage come and go; any other change would lose what
+//! lies on them.
+
+use std::collections::BTreeSet;
+
+use api::{StrimziPodSet, annotations};
+use objects::quantity::Quantity;
+
+use crate::findings::Findings;
+use crate::kafka::cluster::{Storage, Volume, VolumeKind};
+use crate::kafka::validate::storage;
+
+/// What becomes of the volumes of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Volumes {
+    /// As they were, or there was no node yet.
+    Settled,
+    /// They become what is asked for.
+    Changing {
+        /// Ids of the volumes that every node gets.
+        added: BTreeSet<i32>,
+        /// Ids of the volumes that every node loses.
+        removed: BTreeSet<i32>,
+    },
+    /// What is asked for cannot be had with what there is: the storage in use stays.
+    Kept {
+        /// The storage in use.
+        in_use: Storage,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Volumes {
+    /// The storage that the nodes have, given the one that is asked for.
+    pub fn storage(self, asked: &Storage) -> Storage {
+        match self {
+            Self::Settled | Self::Changing { .. } => asked.clone(),
+            Self::Kept { in_use, .. } => in_use,
+        }
+    }
+}
+
+/// Decides; the pod set of a pool remembers with which storage its nodes were made.
+pub fn of(asked: &Storage, pod_set: Option<&StrimziPodSet>) -> Volumes {
+    let remembered = pod_set.and_then(|set| set.metadata.annotations.as_ref()?.get(annotations::STORAGE));
+    let Some(in_use) = remembered.and_then(|text| in_use(text)) else { return Volumes::Settled };
+    if asked.volumes.is_empty() || in_use.volumes == asked.volumes && in_use.jbod == asked.jbod {
+        return Volumes::Settled;
+    }
+    if let Some(why) = forbidden(&in_use, asked) {
+        return Volumes::Kept { in_use, why };
+    }
+    let (had, wanted) = (ids(&in_use.volumes), ids(&asked.volumes));
+    Volumes::Changing { added: &wanted - &had, removed: &had - &wanted }
+}
+
+fn ids(volumes: &[Volume]) -> BTreeSet<i32> {
+    volumes.iter().filter_map(|volume| volume.id).collect()
+}
+
+/// A storage as the annotation remembers it; `None`: it cannot be read.
+fn in_use(text: &str) -> Option<Storage> {
+    let raw = serde_json::from_str(text).ok()?;
+    let mut unheard = Findings::default();
+    let read = storage::read(&raw, "", &mut unheard);
+    unheard.problems.is_empty().then(|| Storage { json: text.to_owned(), ..read })
+}
+
+/// Why a change from one storage to another cannot be made; `None`: it can. What may change: whether claims are
+/// deleted, where the metadata log lies, attribute classes, volumes that come and go in a jbod, sizes that grow.
+fn forbidden(old: &Storage, new: &Storage) -> Option<String> {
+    if old.jbod != new.jbod {
+        return Some("the storage type cannot change between jbod and a single volume".to_owned());
+    }
+    for volume in &new.volumes {
+        let Some(before) = old.volumes.iter().find(|before| before.id == volume.id) else { continue };
+        let which = volume.id.map_or_else(|| "the volume".to_owned(), |id| format!("volume {id}"));
+        match (&before.kind, &volume.kind) {
+            (VolumeKind::Ephemeral { .. }, VolumeKind::Ephemeral { .. }) => {}
+            (
+                VolumeKind::Claim { size: old_size, class: old_class, selector: old_selector, .. },
+                VolumeKind::Claim { size, class, selector, .. },
+            ) => {
+                if Quantity::parse(size) < Quantity::parse(old_size) {
+                    return Some(format!("{which} cannot shrink from {old_size} to {size}"));
+                }
+                if old_class != class {
+                    return Some(format!("the storage class of {which} cannot change"));
+                }
+                if old_selector != selector {
+                    return Some(format!("the selector of {which} cannot change"));
+                }
+            }
+            _ => {
+                return Some(format!(
+                    "the type of {which} cannot change between ephemeral and persistent-claim"
+                ));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn storage(raw: &Value) -> Storage {
+        in_use(&raw.to_string()).unwrap()
+    }
+
+    fn jbod(volumes: &[(i32, &str, Option<&str>)]) -> Value {
+        let volume = |(id, size, class): &(i32, &str, Option<&str>)| json!({"id": id, "type": "persistent-claim", "size": size, "class": class});
+        json!({"type": "jbod", "volumes": volumes.iter().map(volume).collect::<Vec<_>>()})
+    }
+
+    fn change(from: &Value, to: &Value) -> Volumes {
+        let set = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet",
+            "metadata": {"annotations": {"strimzi.io/storage": from.to_string()}},
+            "spec": {"selector": {}, "pods": []}});
+        of(&storage(to), Some(&serde_json::from_value(set).unwrap()))
+    }
+
+    #[test]
+    fn volumes_grow_but_never_shrink() {
+        let old = jbod(&[(0, "10Gi", None)]);
+        let none = BTreeSet::new;
+        assert_eq!(change(&old, &old), Volumes::Settled);
+        let grown = Volumes::Changing { added: none(), removed: none() };
+        assert_eq!(change(&old, &jbod(&[(0, "20Gi", None)])), grown);
+        let refused = |to: &Value| match change(&old, to) {
+            Volumes::Kept { in_use, why } => {
+                assert_eq!(in_use, storage(&old));
+                why
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!(refused(&jbod(&[(0, "5Gi", None)])).contains("shrink"));
+        assert!(refused(&jbod(&[(0, "10Gi", Some("fast"))])).contains("storage class"));
+        assert!(refused(&json!({"type": "persistent-claim", "size": "10Gi"})).contains("jbod"));
+        assert!(
+            refused(&json!({"type": "jbod", "volumes": [{"id": 0, "type": "ephemeral"}]})).contains("type")
+        );
+    }
+
+    #[test]
+    fn volumes_of_a_jbod_come_and_go() {
+        let (old, new) =
+            (jbod(&[(0, "1Gi", None), (1, "1Gi", None)]), jbod(&[(1, "1Gi", None), (2, "1Gi", None)]));
+        let expected = Volumes::Changing { added: BTreeSet::from([2]), removed: BTreeSet::from([0]) };
+        assert_eq!(change(&old, &new), expected);
+        assert_eq!(of(&storage(&new), None), Volumes::Settled);
+    }
+}

@@ -1,0 +1,75 @@
+//! Authorities, maintenance windows, authorization.
+
+use api::Kafka;
+use api::kafka::{AuthorizationType, CertificateAuthority, CertificateExpirationPolicy, KafkaClusterSpec};
+
+use super::{Findings, text};
+use crate::kafka::cluster::{Authorization, CaSettings};
+
+/// Days of validity of an authority.
+const DEFAULT_VALIDITY_DAYS: u32 = 365;
+/// Days before the end of an authority at which it is renewed.
+const DEFAULT_RENEWAL_DAYS: u32 = 30;
+
+/// Who may do what.
+pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorization {
+    let Some(raw) = &spec.authorization else { return Authorization::None };
+    let super_users = raw.super_users.clone().unwrap_or_default();
+    text::super_users(&super_users, findings);
+    match raw.type_ {
+        AuthorizationType::Simple => Authorization::Simple { super_users },
+        AuthorizationType::Custom => {
+            let class = raw.authorizer_class.clone().unwrap_or_default();
+            if class.is_empty() {
+                findings.problem(
+                    "spec.kafka.authorization.authorizerClass",
+                    "is missing: name the Java class of the authorizer",
+                );
+            }
+            text::class(&class, "spec.kafka.authorization.authorizerClass", findings);
+            Authorization::Custom {
+                class,
+                super_users,
+                supports_admin_api: raw.supports_admin_api.unwrap_or(false),
+            }
+        }
+    }
+}
+
+/// The settings of an authority.
+pub fn authority(raw: Option<&CertificateAuthority>, field: &str, findings: &mut Findings) -> CaSettings {
+    let default = CertificateAuthority::default();
+    let raw = raw.unwrap_or(&default);
+    let days =
+        |value: Option<i32>, default: u32| value.and_then(|days| u32::try_from(days).ok()).unwrap_or(default);
+    let mut validity_days = days(raw.validity_days, DEFAULT_VALIDITY_DAYS);
+    let mut renewal_days = days(raw.renewal_days, DEFAULT_RENEWAL_DAYS);
+    if renewal_days >= validity_days {
+        findings.problem(
+            format!("{field}.renewalDays"),
+            format!("{renewal_days} must be less than the {validity_days} validityDays"),
+        );
+        (validity_days, renewal_days) = (DEFAULT_VALIDITY_DAYS, DEFAULT_RENEWAL_DAYS);
+    }
+    CaSettings {
+        generate: raw.generate_certificate_authority.unwrap_or(true),
+        owner_reference: raw.generate_secret_owner_reference.unwrap_or(true),
+        validity_days,
+        renewal_days,
+        replace_key: raw.certificate_expiration_policy == Some(CertificateExpirationPolicy::ReplaceKey),
+    }
+}
+
+/// The windows in which certificates may be renewed.
+pub fn windows(kafka: &Kafka, findings: &mut Findings) -> Vec<pki::MaintenanceWindow> {
+    let mut windows = Vec::new();
+    for (index, text) in kafka.spec.maintenance_time_windows.iter().flatten().enumerate() {
+        match pki::MaintenanceWindow::parse(text) {
+            Ok(window) => windows.push(window),
+            Err(error) => {
+                findings.problem(format!("spec.maintenanceTimeWindows[{index}]"), error.to_string());
+            }
+        }
+    }
+    windows
+}

@@ -1,0 +1,102 @@
+//! What has to hold for a cluster as a whole, whatever nodes it has.
+
+use api::conditions::reasons;
+
+use super::{Findings, Specs, names, templates};
+use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind};
+use crate::kafka::observed::PlanSettings;
+
+/// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
+pub fn check(
+    cluster: &Cluster,
+    specs: Specs<'_>,
+    settings: &PlanSettings,
+    knows_options: bool,
+    findings: &mut Findings,
+) {
+    // A pool with a problem of its own should not be blamed for more.
+    if !findings.problems.iter().any(|problem| problem.field.starts_with("KafkaNodePool")) {
+        roles(&cluster.pools, findings);
+    }
+    if knows_options {
+        replication(cluster, findings);
+    }
+    names::validate(cluster, findings);
+    templates::validate(specs.kafka, specs.pools, cluster, settings, findings);
+}
+
+fn roles(pools: &[Pool], findings: &mut Findings) {
+    for (role, of_role) in [
+        ("controller", pools.iter().filter(|pool| pool.controller).collect::<Vec<_>>()),
+        ("broker", pools.iter().filter(|pool| pool.broker).collect::<Vec<_>>()),
+    ] {
+        if of_role.iter().any(|pool| !pool.nodes.is_empty()) {
+            continue;
+        }
+        let waiting = of_role.iter().find_map(|pool| pool.waits_for.clone());
+        let message = waiting.map_or_else(
+            || format!("no pool with at least one replica has the role {role}: add it to a pool"),
+            |waiting| format!("there is no {role} yet; the cluster waits for {waiting}"),
+        );
+        findings.problem("KafkaNodePool spec.roles", message);
+    }
+    let controllers: usize = pools.iter().filter(|pool| pool.controller).map(|pool| pool.nodes.len()).sum();
+    ephemeral_controllers(pools, findings);
+    if controllers > 0 && controllers.is_multiple_of(2) {
+        findings.warn(
+            reasons::KAFKA_KRAFT_CONTROLLER_NODE_COUNT,
+            format!("there are {controllers} controllers: an odd number survives as many failures with fewer nodes"),
+        );
+    }
+}
+
+/// Fewer brokers than replicas, and defaults that lose records.
+fn replication(cluster: &Cluster, findings: &mut Findings) {
+    let brokers = cluster.broker_ids().len();
+    for name in [
+        "default.replication.factor",
+        "offsets.topic.replication.factor",
+        "transaction.state.log.replication.factor",
+        "transaction.state.log.min.isr",
+    ] {
+        let value = cluster.config.get(name).and_then(|value| value.parse::<usize>().ok());
+        if let Some(value) = value.filter(|value| brokers > 0 && *value > brokers) {
+            findings.problem(
+                format!("spec.kafka.config.{name}"),
+                format!(
+                    "{value} is more than the {brokers} brokers: write at most {brokers}, or add brokers"
+                ),
+            );
+        }
+    }
+    if brokers > 1 {
+        for (name, reason) in [
+            ("default.replication.factor", reasons::KAFKA_DEFAULT_REPLICATION_FACTOR),
+            ("min.insync.replicas", reasons::KAFKA_MIN_INSYNC_REPLICAS),
+        ] {
+            if !cluster.config.contains_key(name) {
+                findings.warn(reason, format!("spec.kafka.config.{name} is not set: its default of 1 loses records when a broker fails"));
+            }
+        }
+    }
+}
+
+/// Controllers that forget while brokers remember: a quorum that starts anew has no topics, and the brokers give their
+/// logs up for it.
+fn ephemeral_controllers(pools: &[Pool], findings: &mut Findings) {
+    let is_ephemeral = |volume: &Volume| matches!(volume.kind, VolumeKind::Ephemeral { .. });
+    let forgets = |pool: &&Pool| pool.controller && pool.metadata_volume().is_some_and(is_ephemeral);
+    let keeps = pools.iter().any(|pool| pool.broker && !pool.volumes.iter().all(is_ephemeral));
+    for pool in pools.iter().filter(forgets).filter(|_| keeps) {
+        findings.warn(
+            reasons::EPHEMERAL_CONTROLLERS,
+            format!(
+                "KafkaNodePool {name} spec.storage: the controllers keep the metadata on ephemeral storage while brokers \
+                 have persistent volumes: when most controllers lose their pods at once, all topics are forgotten, and \
+                 the brokers set aside the records on their volumes; write type: persistent-claim in a new pool of \
+                 controllers before records matter",
+                name = pool.name
+            ),
+        );
+    }
+}
