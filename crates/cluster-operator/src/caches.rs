@@ -2,6 +2,7 @@
 //! [`lookups`].
 
 pub mod lookups;
+pub mod owners;
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -9,7 +10,9 @@ use std::ops::Deref;
 use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount, ServiceStatus,
+};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
@@ -18,8 +21,8 @@ use kube::{Client, Resource};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
-use operator_runtime::foreign;
 use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::referenced_objects;
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
 use serde::Serialize;
@@ -28,6 +31,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
+use self::owners::cluster_of;
 use planner::kafka::observed::Other;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
@@ -48,8 +52,10 @@ pub struct Plain {
     pub facts: Other,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
-    /// The object, for comparison with the desired one.
+    /// The object, for comparison with the desired one, and without its status.
     pub object: Stored,
+    /// Under which addresses others reach it, if it is a Service that has some.
+    pub status: Option<Box<ServiceStatus>>,
 }
 
 /// A kind of object that planning does not look into.
@@ -223,16 +229,18 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA, cluster.clone())
 }
 
-/// Value of the label `strimzi.io/cluster`.
-pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
-    object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
-}
-
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
 /// namespace `a-b` and cluster `b-c` of namespace `a` have the same.
 pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     let subject = binding.subjects.as_ref()?.first()?;
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+/// The status of a Service that others reach from elsewhere.
+fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
+    let status: ServiceStatus = serde_json::from_value(service["status"].clone()).ok()?;
+    let balancer = status.load_balancer.as_ref()?;
+    balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
 }
 
 fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
@@ -308,7 +316,11 @@ impl Start<'_> {
                         namespace.clone_into(&mut owner.object.namespace);
                     }
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored })
+                let mut status = None;
+                if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
+                    status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
+                }
+                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
             },
             |plain| {
                 let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
@@ -341,7 +353,7 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object })
+            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
         }))
     }
 
@@ -356,7 +368,7 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = foreign::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
         cache.gate_readiness(self.health);
         cache
     }

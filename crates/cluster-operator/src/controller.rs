@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt};
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
-use crate::caches::lookups::cluster_id;
+use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
 use crate::caches::{self, Caches, KAFKA};
 use crate::node_pools;
 
@@ -93,7 +93,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.pod_sets.on_change(move |event| {
         // A pool may follow its label once it has nodes nowhere else.
         if comes_or_goes(event)
-            && let Some(pool) = node_pools::owner(event.latest()).and_then(|pool| known.pools.get(&pool))
+            && let Some(pool) = pool_of(event.latest()).and_then(|pool| known.pools.get(&pool))
         {
             add_cluster(&add, &*pool);
         }
@@ -122,7 +122,7 @@ pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     });
     let add = queue.clone();
     caches.pod_sets.on_change(move |event| {
-        if let Some(pool) = node_pools::owner(event.latest()).filter(|_| comes_or_goes(event)) {
+        if let Some(pool) = pool_of(event.latest()).filter(|_| comes_or_goes(event)) {
             add.add(pool);
         }
     });
@@ -165,13 +165,6 @@ fn add_pod_sets(queue: &Queue<ObjectRef>, caches: &Caches, owner: &OwnerRef) {
     }
 }
 
-/// The pod set that controls a pod, by its labels: they outlive the owner reference.
-pub fn pod_set_of(pod: &Pod) -> Option<ObjectRef> {
-    let labels = pod.metadata.labels.as_ref()?;
-    (labels.get(api::labels::CONTROLLER)? == "strimzipodset").then_some(())?;
-    Some(ObjectRef::new(pod.namespace()?, labels.get(api::labels::CONTROLLER_NAME)?))
-}
-
 fn feed_by_labels<K>(cache: &Cache<K>, queues: &Queues)
 where
     K: Resource + Send + Sync + 'static,
@@ -191,7 +184,7 @@ fn add_owner<K: Resource>(queues: &Queues, object: &K) {
 
 /// Leads to the Kafka resource that the label `strimzi.io/cluster` names.
 fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
-    if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), caches::cluster_of(object)) {
+    if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), owners::cluster_of(object)) {
         queue.add(ObjectRef::new(namespace, cluster));
     }
 }
@@ -286,10 +279,5 @@ mod tests {
         assert_eq!(before, situation(&pod(&json!({"/metadata/resourceVersion": "2"}))));
         assert_ne!(before, situation(&pod(&json!({"/status/conditions/0/status": "True"}))));
         assert_ne!(before, situation(&pod(&json!({"/metadata/uid": "2"}))));
-    }
-
-    #[test]
-    fn a_pod_leads_to_its_pod_set() {
-        assert_eq!(pod_set_of(&pod(&json!({}))), Some(ObjectRef::new("ns", "c-p")));
     }
 }

@@ -25,7 +25,7 @@ use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
-use crate::node_pools::NodePools;
+use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;

@@ -30,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Accepts and serves connections until `shutdown`. When there are too many, the oldest is closed: who holds connections
-/// keeps nobody else from getting one.
+/// keeps no other client from getting one.
 pub(crate) async fn serve<Answer>(listener: TcpListener, answer: Answer, shutdown: CancellationToken)
 where
     Answer: Fn(Request<Incoming>) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,

@@ -22,7 +22,7 @@ pub use self::mandate::{Lapsed, Mandate};
 use crate::clock;
 use crate::env::Env;
 
-/// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that nobody renews it.
+/// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that its holder does not renew it.
 const LONG_DEAD: u32 = 4;
 
 /// Retry periods for which such a lease has to be seen unchanged, but at least the renew deadline: the clocks may differ, and
@@ -132,7 +132,7 @@ pub enum LeaderError {
 enum Decision {
     /// It is free, or ours already: write our name.
     Take,
-    /// Somebody leads; look again when it changes, at the latest after this time.
+    /// Another process leads; look again when it changes, at the latest after this time.
     Wait(Duration),
 }
 
@@ -216,7 +216,7 @@ pub struct Leadership {
 }
 
 impl Leadership {
-    /// Cancelled when the lease could not be renewed in time or somebody else holds it: stop all work and exit with code 1.
+    /// Cancelled when the lease could not be renewed in time or another process holds it: stop all work and exit with code 1.
     pub fn lost(&self) -> CancellationToken {
         self.lost.clone()
     }
@@ -330,7 +330,7 @@ impl LeaderElector {
             let Some(stream) = changes.as_mut() else { return Ok(None) };
             match timeout(wait, stream.try_next()).await {
                 Ok(Ok(Some(WatchEvent::Added(new) | WatchEvent::Modified(new)))) => lease = new,
-                // Nobody renewed it in time, or nothing new: decide again.
+                // Its holder did not renew it in time, or nothing is new: decide again.
                 Err(_) | Ok(Ok(Some(WatchEvent::Bookmark(_)))) => {}
                 Ok(Ok(Some(WatchEvent::Deleted(_)))) => return Ok(None),
                 Ok(Ok(Some(WatchEvent::Error(_)) | None) | Err(_)) => {

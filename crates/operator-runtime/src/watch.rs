@@ -5,7 +5,7 @@
 //! vanished meanwhile are reported as deleted. Lists are read in pages, consistently (a streamed list may be older than the last write,
 //! which a restarted operator must not act on).
 //!
-//! Each object is read by itself. One that cannot be read is known to be there ([`Cache::unreadable`]) and holds up nothing: not the
+//! Each object is read by itself. An object that cannot be read is known to be there ([`Cache::unreadable`]) and holds up nothing: not the
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
@@ -175,7 +175,7 @@ where
         cache
     }
 
-    /// Stores the objects themselves, after `trim` dropped what nobody reads.
+    /// Stores the objects themselves, after `trim` dropped the fields that the operator does not read.
     pub fn start_trimmed(
         self,
         shutdown: &CancellationToken,

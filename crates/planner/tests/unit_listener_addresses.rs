@@ -10,8 +10,7 @@
 mod common;
 
 use common::{World, kafka_status};
-use planner::kafka::addresses::Addresses;
-use planner::kafka::cluster::{Cluster, Node};
+use planner::kafka::cluster::{Addresses, Cluster, Node};
 use planner::kafka::config::server;
 use planner::kafka::settled::settle;
 use serde_json::json;

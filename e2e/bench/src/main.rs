@@ -11,6 +11,7 @@ mod hosts;
 mod idle;
 mod kafka_stand_in;
 mod operator;
+mod plan;
 mod report;
 mod settled;
 mod single;
@@ -41,6 +42,8 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [50, 500])]
         counts: Vec<usize>,
     },
+    /// The planner alone: one plan of a large cluster that rolls.
+    Plan,
     /// KafkaTopics: some are there and Ready, more are new.
     Topics {
         /// The binary of the topic operator.
@@ -68,6 +71,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
         What::Clusters { operator, counts } => clusters::run(&operator, &counts).await,
+        What::Plan => plan::run(),
         What::Topics { operator, old, new } => topics::run(&operator, old, new).await,
         What::Users { operator, count } => users::run(&operator, count).await,
     }

@@ -11,9 +11,8 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
-use super::{Caches, KAFKA, Plain, PlainKind, Watched, cluster_of, kafka};
-use crate::controller::pod_set_of;
-use crate::node_pools;
+use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
+use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::observed::Other;
 use planner::kafka::references::References;
@@ -21,7 +20,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
-const SERVICE: &str = "Service";
+pub(super) const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -60,12 +59,12 @@ impl Lookups {
         Self {
             pods: by_labels(&watched.pods),
             pods_of_sets: Index::of(&watched.pods, |_, pod| pod_set_of(pod)),
-            pod_sets: by_labels(&watched.pod_sets),
-            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| node_pools::owner(set)),
+            pod_sets: by_labels_or_kafka(&watched.pod_sets),
+            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| pool_of(set)),
             pod_sets_with_pools: Index::of(&watched.pod_sets, |key, set: &StrimziPodSet| {
-                node_pools::owner(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
+                pool_of(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
             }),
-            claims: by_labels(&watched.claims),
+            claims: by_labels_or_kafka(&watched.claims),
             secrets: by_labels(&watched.secrets),
             config_maps: by_labels(&watched.config_maps),
             deployments: by_labels(&watched.deployments),
@@ -182,7 +181,7 @@ impl Caches {
             found.extend(by_name(&self.lookups.pools_of_ids, &ObjectRef::new(&cluster.namespace, id)));
         }
         for set in self.lookups.pod_sets_with_pools.owned_by(cluster).into_values() {
-            if let Some(pool) = node_pools::owner(&set).and_then(|pool| self.pools.get(&pool)) {
+            if let Some(pool) = pool_of(&set).and_then(|pool| self.pools.get(&pool)) {
                 found.insert(pool.name_any(), pool);
             }
         }
@@ -223,7 +222,11 @@ impl Caches {
     pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
-        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
+            let mut service: Service = plain.object.parse()?;
+            service.status = plain.status.as_deref().cloned();
+            Some((key.name, Arc::new(service)))
+        };
         found.into_iter().filter_map(body).collect()
     }
 
@@ -277,20 +280,28 @@ impl Caches {
     }
 }
 
-/// The id of the cluster that a Kafka resource describes.
-pub fn cluster_id(kafka: &Kafka) -> Option<&str> {
-    kafka.status.as_ref()?.cluster_id.as_deref()
-}
-
-fn cluster_id_of_pool(pool: &KafkaNodePool) -> Option<&str> {
-    pool.status.as_ref()?.cluster_id.as_deref()
-}
-
 fn by_labels<K>(cache: &Cache<K>) -> Index<K, OwnerRef>
 where
     K: Resource + Send + Sync + 'static,
 {
     Index::of(cache, |_, object: &K| OwnerRef::of_labels(object.meta()))
+}
+
+/// For kinds that are watched also without the label `strimzi.io/kind`. An object that lost it counts as a Kafka's: taken
+/// for gone, it would be made anew over what runs, or given up.
+fn by_labels_or_kafka<K>(cache: &Cache<K>) -> Index<K, OwnerRef>
+where
+    K: Resource + Send + Sync + 'static,
+{
+    Index::of(cache, |key, object: &K| {
+        let labels = object.meta().labels.as_ref()?;
+        let cluster = ObjectRef::new(&key.namespace, labels.get(api::labels::CLUSTER)?);
+        Some(
+            labels
+                .get(api::labels::KIND)
+                .map_or_else(|| kafka(&cluster), |kind| OwnerRef::new(kind, cluster.clone())),
+        )
+    })
 }
 
 fn by_name<K, O>(index: &Index<K, O>, owner: &O) -> BTreeMap<String, Arc<K>>

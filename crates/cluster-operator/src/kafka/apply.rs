@@ -10,6 +10,7 @@ use kube::api::{Api, DynamicObject, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{Applied, Applier, ApplyError, REQUEST_DEADLINE, Stored};
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use serde_json::Value;
 use thiserror::Error;
@@ -30,6 +31,9 @@ pub enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Another process leads.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
     /// An object that holds new keys could not be made.
     #[error("cannot create {kind} {name}: {why}")]
     Create {
@@ -81,7 +85,12 @@ pub enum Error {
 /// comes last, when all that the pods mount is there, and with it what binds roles, because the server wants to see
 /// a role before it lets anybody bind it; the rest has no order among itself. Returns the names of the pod sets that were
 /// changed.
-pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<BTreeSet<String>, Error> {
+pub async fn objects(
+    applier: &Applier,
+    caches: &Caches,
+    mandate: &Mandate,
+    plan: &Plan,
+) -> Result<BTreeSet<String>, Error> {
     let mut pod_sets = BTreeSet::new();
     for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
         create(applier, wanted).await?;
@@ -103,13 +112,15 @@ pub async fn objects(applier: &Applier, caches: &Caches, plan: &Plan) -> Result<
             }
         }
     }
-    deletions(applier, plan).await?;
+    deletions(applier, mandate, plan).await?;
     Ok(pod_sets)
 }
 
-/// Deletes what a plan no longer wants.
-pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
+/// Deletes what a plan no longer wants. A process that was frozen may have lost the lead since it planned: what it deletes
+/// then is in use again under the next leader.
+pub async fn deletions(applier: &Applier, mandate: &Mandate, plan: &Plan) -> Result<(), Error> {
     for unwanted in &plan.delete {
+        mandate.check()?;
         let key = key_of(&unwanted.object);
         let (version, kind) = (&unwanted.object.api_version, &unwanted.object.kind);
         let (uid, background) = (unwanted.uid.as_deref(), PropagationPolicy::Background);
@@ -125,9 +136,10 @@ pub async fn deletions(applier: &Applier, plan: &Plan) -> Result<(), Error> {
 }
 
 /// Takes finalizers off. One that changed meanwhile does not keep the others waiting.
-pub async fn finalizers(applier: &Applier, plan: &Plan) -> Result<(), Error> {
+pub async fn finalizers(applier: &Applier, mandate: &Mandate, plan: &Plan) -> Result<(), Error> {
     let mut outdated = None;
     for some in plan.finalizers.chunks(CONCURRENCY) {
+        mandate.check()?;
         let mut writes = Vec::with_capacity(some.len());
         for removal in some {
             writes.push(take_off(applier, removal));

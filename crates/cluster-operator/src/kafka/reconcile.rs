@@ -294,8 +294,8 @@ impl Reconciler {
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
-        let released = apply::finalizers(&self.applier, &plan).await;
-        apply::deletions(&self.applier, &plan).await?;
+        let released = apply::finalizers(&self.applier, &self.mandate, &plan).await;
+        apply::deletions(&self.applier, &self.mandate, &plan).await?;
         match released {
             Err(apply::Error::Outdated { .. }) => Ok(self.outdated(key)),
             other => {

@@ -72,9 +72,11 @@ impl<T> Packing<T> {
         Self { pack: Packed::pack, unpack: Packed::unpack }
     }
 
-    /// What is kept of a value: the value itself where it has no text.
+    /// What is kept of a value: the value itself where it has no text that can be read back, so that no object is ever
+    /// missing because of how it is kept.
     pub fn hold(&self, value: &Arc<T>) -> Held<T> {
-        (self.pack)(value).map_or_else(|| Held::Whole(Arc::clone(value)), Held::Packed)
+        let packed = (self.pack)(value).filter(|packed| self.unpack(packed).is_some());
+        packed.map_or_else(|| Held::Whole(Arc::clone(value)), Held::Packed)
     }
 
     /// `None` for a text that is not that of a value of the type: it was made from one, so there is none.

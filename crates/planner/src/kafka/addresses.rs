@@ -1,56 +1,25 @@
 //! Under which addresses clients reach the listeners: out of how a listener is exposed, and of what Kubernetes gave the objects
 //! that expose it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::cluster::{Advertised, Cluster, Exposure, Listener, Node};
+use super::cluster::{Address, Addresses, Advertised, Cluster, Exposure, Listener, Node};
 use super::exposed::Exposed;
 
-/// Host and port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// Host name or IP address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-}
-
-/// The addresses of all listeners, as far as they are known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Addresses {
-    /// What each broker tells clients, by node id and name of the listener.
-    of_brokers: BTreeMap<i32, BTreeMap<String, Address>>,
-    /// Where clients begin, by name of the listener.
-    bootstrap: BTreeMap<String, Vec<Address>>,
-}
-
-impl Addresses {
-    /// Of a cluster with its nodes.
-    pub fn of(cluster: &Cluster, exposed: &Exposed) -> Self {
-        let mut found = Self::default();
-        for listener in &cluster.listeners {
-            let bootstrap = bootstrap_addresses(cluster, listener, exposed);
-            found.bootstrap.insert(listener.name.clone(), bootstrap);
-        }
-        for node in cluster.nodes().into_iter().filter(|node| node.pool.broker) {
-            let known = cluster.listeners.iter().filter_map(|listener| {
-                Some((listener.name.clone(), advertised_address(cluster, node, listener, exposed)?))
-            });
-            found.of_brokers.insert(node.id, known.collect());
-        }
-        found
+/// The addresses of a cluster with its nodes.
+pub fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
+    let mut found = Addresses::default();
+    for listener in &cluster.listeners {
+        let bootstrap = bootstrap_addresses(cluster, listener, exposed);
+        found.bootstrap.insert(listener.name.clone(), bootstrap);
     }
-
-    /// What a broker tells clients; `None`: it is not known yet.
-    pub fn of_broker(&self, id: i32, listener: &Listener) -> Option<&Address> {
-        self.of_brokers.get(&id)?.get(&listener.name)
+    for node in cluster.nodes().into_iter().filter(|node| node.pool.broker) {
+        let known = cluster.listeners.iter().filter_map(|listener| {
+            Some((listener.name.clone(), advertised_address(cluster, node, listener, exposed)?))
+        });
+        found.of_brokers.insert(node.id, known.collect());
     }
-
-    /// Where clients begin.
-    pub fn bootstrap(&self, listener: &Listener) -> &[Address] {
-        self.bootstrap.get(&listener.name).map(Vec::as_slice).unwrap_or_default()
-    }
+    found
 }
 
 /// Under which host and port a node tells clients to reach a listener: what the resource says of it, over what its exposure

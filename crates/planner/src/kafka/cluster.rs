@@ -1,6 +1,7 @@
 //! The validated cluster: what cannot be wrong any more. Made by [`validate`](super::validate), read by everything
 //! that makes objects; nothing below looks at the raw resources again.
 
+mod addresses;
 mod authority;
 mod authorization;
 mod entity_operator;
@@ -16,11 +17,11 @@ use api::kafka::template::KafkaClusterTemplate;
 use api::{Kafka, KafkaNodePool, names};
 use objects::Owner;
 
-use super::addresses::Addresses;
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
 pub use crate::workload::probe::Probe;
 
+pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};

@@ -2,7 +2,7 @@
 
 use api::Kafka;
 
-use super::addresses::Addresses;
+use super::addresses;
 use super::cluster::Cluster;
 use super::observed::Observed;
 use super::references;
@@ -54,7 +54,7 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     let upgrade = Upgrade::of(&cluster.name, &cluster.version, observed);
     upgrade.say(&cluster.version, findings);
     cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);
-    cluster.addresses = Addresses::of(&cluster, &observed.exposed);
+    cluster.addresses = addresses::of(&cluster, &observed.exposed);
     references::resolve(&mut cluster, &logging, &certificates, observed, findings);
     cluster
 }

@@ -114,10 +114,10 @@ impl Kind for Reconciler {
         self.announce(key, live.observed(), plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        let written = apply::objects(&self.applier, &self.caches, plan).await?;
+        let written = apply::objects(&self.applier, &self.caches, &self.mandate, plan).await?;
         *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
         // Topics that are not released yet are seen again; they hold nothing else up.
-        if let Err(error) = apply::finalizers(&self.applier, plan).await {
+        if let Err(error) = apply::finalizers(&self.applier, &self.mandate, plan).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
         }
         Ok(())
@@ -196,7 +196,7 @@ impl Kind for Reconciler {
                 Ok(self.outdated(key))
             }
             // The status says so already, or another process writes it.
-            Error::Unmade(_) | Error::Lapsed(_) => Err(error),
+            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(apply::Error::Lapsed(_)) => Err(error),
             error => self.fail(key, &live.kafka, plan, error).await,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Invalid, Specs, Validated, Wanted, Warning, check_whole, validate};
-use crate::kafka::addresses::Addresses;
+use crate::kafka::addresses;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::exposed::Exposed;
 use crate::kafka::observed::PlanSettings;
@@ -51,6 +51,6 @@ fn made_new(wanted: Wanted, sizes: &[Size]) -> Cluster {
         }
         cluster.pools.push(pool);
     }
-    cluster.addresses = Addresses::of(&cluster, &Exposed::default());
+    cluster.addresses = addresses::of(&cluster, &Exposed::default());
     cluster
 }
