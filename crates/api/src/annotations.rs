@@ -49,6 +49,8 @@ pub const MANAGED: &str = "strimzi.io/managed";
 
 /// On pods: hash of the configuration that only a restart applies.
 pub const CONFIGURATION_HASH: &str = "strimzi.io/configuration-hash";
+/// On pods: when the server certificate ends that the pod started with.
+pub const SERVER_CERT_ENDS: &str = "kastellan.io/server-cert-ends";
 /// On pods: hash of the server certificate the pod started with.
 pub const SERVER_CERT_HASH: &str = "strimzi.io/server-cert-hash";
 /// On pods: hash of the credentials a client uses towards Kafka.

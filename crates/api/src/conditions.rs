@@ -70,6 +70,12 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// An object that the cluster needs exists and belongs to somebody else.
+    pub const FOREIGN_OBJECT: &str = "ForeignObject";
+    /// Somebody else added parts to a Deployment of the operator's.
+    pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
+    /// A pod shows a certificate that ends soon, and its restart waits.
+    pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.
     pub const KUBERNETES_ERROR: &str = "KubernetesError";
     /// A volume could not be made larger.

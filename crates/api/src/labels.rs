@@ -50,6 +50,8 @@ pub const KUBERNETES_PART_OF: &str = "app.kubernetes.io/part-of";
 /// Kubernetes' recommended label for the tool that manages an object.
 pub const KUBERNETES_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
+/// On namespaces, set by Kubernetes itself: the name of the namespace.
+pub const KUBERNETES_NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Value of [`KUBERNETES_MANAGED_BY`] on objects of the cluster operator.
 pub const MANAGED_BY_CLUSTER_OPERATOR: &str = "strimzi-cluster-operator";
 /// Value of [`KUBERNETES_MANAGED_BY`] and of [`KUBERNETES_NAME`] on Secrets of the user operator.

@@ -38,7 +38,8 @@ use crate::unreadable;
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        // Names are resolved and keys are made on these: each is bounded, so that neither keeps the other waiting.
+        // Names of the API server and of proxies are resolved, and keys made, on these. Names of brokers have threads of
+        // their own (kafka-admin), so that a name server that does not answer keeps no keys waiting.
         .max_blocking_threads(5)
         // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
         .thread_stack_size(16 << 20)

@@ -10,6 +10,7 @@ use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
 use operator_runtime::report;
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::observed::Observed;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::{self, Caches};
@@ -36,11 +37,15 @@ pub fn feed(caches: &Caches, queues: &Queues) {
     caches.on_unreadable_part(move |owner| add.add(owner));
 }
 
-/// What of a cluster cannot be read, in words; `None`: everything can.
-pub fn parts_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
-    let parts = caches.unreadable_of(&caches::kafka(cluster)).into_iter();
-    words(parts.map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why)).collect())
-        .or_else(|| too_much_of(caches, cluster))
+/// Notes what of a cluster cannot be read. The Secrets among it are taken out of what was seen: the caches know them as they
+/// were, and a certificate that is renewed in an old copy would never be written.
+pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed) {
+    let parts = caches.unreadable_of(&caches::kafka(cluster));
+    for (_, key, _) in parts.iter().filter(|(kind, _, _)| *kind == "Secret") {
+        observed.secrets.remove(&key.name);
+    }
+    let said = parts.iter().map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why));
+    observed.unreadable = words(said.collect());
 }
 
 /// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make

@@ -1,7 +1,6 @@
 //! Makes a connection ready for use: TCP, TLS, version exchange, login.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +51,7 @@ pub(crate) async fn connect(address: &str, shared: &Shared) -> Result<Ready, Adm
 
 async fn attempt(address: &str, shared: &Shared) -> Result<Ready, AdminError> {
     let (host, port) = split_address(address)?;
-    let tcp = tcp(address, host, port, shared.config.connect_timeout).await?;
+    let tcp = tcp(address, host, port, shared).await?;
     let stream: Box<dyn Stream> = match shared.tls() {
         None => Box::new(tcp),
         Some(config) => {
@@ -84,13 +83,14 @@ pub(crate) fn split_address(address: &str) -> Result<(&str, u16), AdminError> {
 }
 
 /// Tries every address that the host name stands for.
-async fn tcp(address: &str, host: &str, port: u16, limit: Duration) -> Result<TcpStream, AdminError> {
+async fn tcp(address: &str, host: &str, port: u16, shared: &Shared) -> Result<TcpStream, AdminError> {
     let failed = |reason: String| AdminError::Connect { address: address.to_owned(), reason };
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+    let found = shared
+        .lookups
+        .addresses(host, port)
         .await
-        .map_err(|error| failed(format!("host name not resolved: {error}")))?
-        .collect();
-    let share = limit / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
+        .map_err(|error| failed(format!("host name not resolved: {error}")))?;
+    let share = shared.config.connect_timeout / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
     let mut last = "the host name has no address".to_owned();
     for candidate in found {
         match timeout(share, TcpStream::connect(candidate)).await {

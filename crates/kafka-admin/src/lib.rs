@@ -35,6 +35,7 @@ mod connect;
 mod error;
 mod halves;
 mod log_dirs;
+mod lookup;
 mod node;
 mod nodes;
 mod partitions;

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustls::ClientConfig;
 
 use crate::config::{AdminConfig, Security, TlsConfig};
+use crate::lookup::Lookups;
 use crate::{AdminError, tls};
 
 /// What all connections of a client have in common.
@@ -15,6 +16,8 @@ pub(crate) struct Shared {
     /// Counts the changes of `tls`: an older connection is replaced when nothing is under way on it.
     identity: AtomicU64,
     requests: AtomicU64,
+    /// Its look-ups of host names.
+    pub lookups: Lookups,
 }
 
 impl Shared {
@@ -23,7 +26,13 @@ impl Shared {
             Security::Plaintext => None,
             Security::Tls(settings) => Some(tls::client_config(settings)?),
         };
-        Ok(Self { config, tls: RwLock::new(tls), identity: AtomicU64::new(0), requests: AtomicU64::new(0) })
+        Ok(Self {
+            config,
+            tls: RwLock::new(tls),
+            identity: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            lookups: Lookups::default(),
+        })
     }
 
     pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {

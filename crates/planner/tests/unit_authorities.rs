@@ -48,6 +48,8 @@ fn a_lost_key_is_replaced_and_every_pod_trusts_the_new_one_before_anything_is_si
     assert_eq!(text(&cluster.world.observed.secrets["my-dual-0"], "my-dual-0.crt"), leaf);
     assert_eq!(cluster.trusted_authorities(), 2);
     assert_eq!(cluster.settle(), 9, "to trust, to be signed anew, to forget the lost authority");
+    let twice = cluster.restarted.windows(2).find(|two| two[0] == two[1]);
+    assert_eq!(twice, None, "no pod restarts twice in a row: {:?}", cluster.restarted);
     cluster.assert_only_the_present_authority();
     assert_eq!(cluster.generation("my-cluster-ca", KEY), 1, "a new key has a number of its own");
     assert_eq!(cluster.generation("my-cluster-ca-cert", CERT), 1);
@@ -130,6 +132,7 @@ fn a_node_that_is_added_while_a_new_key_spreads_waits_for_it() {
     cluster.world.pool(0, |pool| pool["spec"]["replicas"] = json!(4));
     cluster.settle();
     assert!(cluster.processes.contains_key("my-dual-3"), "it came in the end");
+    assert_eq!(cluster.restarted.len(), 9 + 1, "the new pod only has to forget: {:?}", cluster.restarted);
     cluster.assert_only_the_present_authority();
 }
 
@@ -141,8 +144,7 @@ fn a_key_that_is_lost_again_in_the_middle_of_a_replacement_changes_nothing_for_t
         cluster.pass();
         for _ in 0..restarts {
             let plan = cluster.pass();
-            let pod = plan.roll.wanted[0].pod.clone();
-            cluster.restart(&pod);
+            cluster.restart(&plan.roll.now[0]);
         }
         cluster.delete_secrets(&["my-cluster-ca"]);
         cluster.settle();

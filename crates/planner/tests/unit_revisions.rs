@@ -14,6 +14,7 @@ mod common;
 use std::fmt::Write as _;
 
 use common::{World, object};
+use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
 /// A cluster with these resources, template and options of the virtual machine in its pool.
@@ -255,4 +256,21 @@ fn revisions_are_those_of_former_versions_of_the_operator() {
         writeln!(found, "{revision} {resources} {name}").unwrap();
     }
     assert_eq!(found, common::reference("revisions.txt"), "found:\n{found}");
+}
+
+#[test]
+fn another_image_of_the_operator_restarts_no_pod_of_kafka() {
+    let mut world = world(&json!({}));
+    world.settle();
+    let settings = std::sync::Arc::make_mut(&mut world.observed.settings);
+    settings.operator_image = "kastellan/operator:next".to_owned();
+    let plan = world.plan();
+    assert_eq!(plan.roll.wanted, []);
+    let image = |plan: &Plan| {
+        let set = object(plan, "StrimziPodSet", "my-dual");
+        set["spec"]["pods"][0]["spec"]["initContainers"][0]["image"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(image(&plan), "kastellan/operator:next", "the next restart brings the new agent");
+    world.kafka(|kafka| kafka["spec"]["kafka"]["image"] = json!("example.com/kafka:1"));
+    assert_eq!(world.plan().roll.wanted.len(), 3, "Kafka's own image does");
 }

@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{World, condition};
+use common::{World, condition, warning_with};
 use jiff::SignedDuration;
 use pki::{CertificateInfo, CertificatePem};
 use planner::kafka::plan::Plan;
@@ -163,4 +163,112 @@ fn nothing_is_made_for_a_cluster_that_never_was() {
     let mut world = World::load("dual-role.input.yaml");
     world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("9.9.9"));
     assert_eq!(written(&world.plan()), BTreeSet::new());
+}
+
+#[test]
+fn certificates_are_renewed_while_objects_of_the_cluster_cannot_be_read() {
+    type Loss = fn(&mut World);
+    let losses: [(&str, Loss); 5] = [
+        ("Pod", |world| drop(world.observed.pods.remove("my-dual-1"))),
+        ("StrimziPodSet", |world| world.observed.pod_sets.clear()),
+        ("KafkaNodePool", |world| world.observed.pools.clear()),
+        ("pools, sets and pods", |world| {
+            world.observed.pools.clear();
+            world.observed.pod_sets.clear();
+            world.observed.pods.clear();
+        }),
+        ("ConfigMap", |world| drop(world.observed.config_maps.remove("my-dual-0"))),
+    ];
+    for (what, lose) in losses {
+        let mut world = aging(|_| {});
+        world.now += SignedDuration::from_hours(24 * 15);
+        let before = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;
+        world.observed.unreadable = Some(format!("{what} cannot be read"));
+        lose(&mut world);
+        let mut written = BTreeSet::new();
+        // The authorities first, and what they sign with the next passes.
+        for _ in 0..4 {
+            let plan = world.plan();
+            for object in &plan.apply {
+                assert_eq!(object.reference.kind, "Secret", "{what}: nothing else is decided");
+                written.insert(object.reference.name.clone());
+            }
+            assert!(plan.delete.is_empty() && plan.roll.wanted.is_empty() && plan.admin.is_empty(), "{what}");
+            let message = condition(&plan, "NotReady").unwrap()["message"].to_string();
+            assert!(message.contains("cannot be read"), "{what}: {message}");
+            world.apply(&plan);
+        }
+        for secret in [
+            "my-cluster-ca-cert",
+            "my-clients-ca-cert",
+            "my-dual-0",
+            "my-dual-1",
+            "my-cluster-operator-certs",
+        ] {
+            assert!(written.contains(secret), "{what}: {secret} is not renewed: {written:?}");
+        }
+        let after = leaf(&world, "my-dual-1", "my-dual-1.crt");
+        assert!(after.not_after > before, "{what}");
+        assert!(after.dns_names.contains("my-dual-1.my-kafka-brokers.s1.svc"), "{what}: under its names");
+        assert!(world.plan().apply.is_empty(), "{what}: and that was all");
+    }
+}
+
+#[test]
+fn while_a_pod_cannot_be_read_nothing_is_signed_by_an_authority_that_it_may_not_trust() {
+    let mut world = aging(|_| {});
+    world.observed.secrets.remove("my-cluster-ca");
+    let spreading = world.plan();
+    world.apply(&spreading);
+    world.now += SignedDuration::from_hours(24 * 15);
+    let before = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;
+    world.observed.pods.clear();
+    world.observed.unreadable = Some("Pod my-dual-0 cannot be read".to_owned());
+    for _ in 0..3 {
+        let plan = world.plan();
+        world.apply(&plan);
+    }
+    assert_eq!(leaf(&world, "my-dual-1", "my-dual-1.crt").not_after, before);
+}
+
+#[test]
+fn a_certificate_that_ends_in_a_pod_while_the_restart_waits_is_named() {
+    let renewed = |world: &mut World| {
+        world.now += SignedDuration::from_hours(24 * 15);
+        let mut plan = world.plan();
+        for _ in 0..3 {
+            world.apply(&plan);
+            plan = world.plan();
+        }
+        plan
+    };
+    for refused in [false, true] {
+        let mut world = aging(|_| {});
+        let ends = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;
+        if refused {
+            world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("9.9.9"));
+        } else {
+            world.refused_pods.insert("my-dual-0".to_owned(), "no room".to_owned());
+            world.refused_pods.insert("my-dual-1".to_owned(), "no room".to_owned());
+            world.refused_pods.insert("my-dual-2".to_owned(), "no room".to_owned());
+        }
+        let plan = renewed(&mut world);
+        assert!(refused || !plan.roll.wanted.is_empty() && plan.roll.now.is_empty());
+        assert!(leaf(&world, "my-dual-1", "my-dual-1.crt").not_after > ends, "the Secret has another one");
+        assert_eq!(warning_with(&plan, "CertificateEnds"), None, "25 days are left");
+        world.now += SignedDuration::from_hours(24 * 16);
+        let message = warning_with(&world.plan(), "CertificateEnds").unwrap();
+        for word in ["my-dual-0", "my-dual-1.crt", "my-dual-2", &ends.to_string()] {
+            assert!(message.contains(word), "{word}: {message}");
+        }
+        if refused {
+            continue;
+        }
+        // With the restart it is over.
+        for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+            world.refused_pods.clear();
+            world.restart(pod);
+        }
+        assert_eq!(warning_with(&world.plan(), "CertificateEnds"), None);
+    }
 }

@@ -42,6 +42,11 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.replicas", "1000", "300 nodes", "KASTELLAN_MAX_NODES"],
     ),
     (
+        "more controllers than a quorum makes sense with",
+        |world| world.pool(0, |pool| pool["spec"]["replicas"] = json!(51)),
+        &["KafkaNodePool dual spec.replicas", "51", "50 controllers", "roles: [broker]"],
+    ),
+    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],

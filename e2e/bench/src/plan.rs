@@ -131,6 +131,9 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
             Err(error) => unknown(&error.to_string()),
         },
         Need::StorageClass(_) => Answer::StorageClass(Some(true)),
+        Need::Holders(objects) => {
+            Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
+        }
         Need::HeldTopics => Answer::HeldTopics(Vec::new()),
         Need::Kafka => Answer::Kafka(view(observed)),
         Need::BrokersWithReplicas => Answer::BrokersWithReplicas(ids(observed, labels::BROKER_ROLE)),

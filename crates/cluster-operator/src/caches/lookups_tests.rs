@@ -167,7 +167,9 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     }
     let others: Vec<&str> = observed.others.keys().map(|object| object.kind.as_str()).collect();
     assert_eq!(others, [ROLE, ROLE_BINDING, SERVICE]);
-    assert_eq!(unreadable::parts_of(&caches, &key), None);
+    let mut noted = observed.clone();
+    unreadable::note_parts(&caches, &key, &mut noted);
+    assert_eq!(noted.unreadable, None);
     let pool = &observed.pools[0];
     assert_eq!(node_pools::concerned(&caches, pool), [key.clone()].into());
     node_pools::membership(&caches, pool);

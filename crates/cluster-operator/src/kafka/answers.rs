@@ -11,9 +11,9 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 
 use super::admin_clients::{Clients, Nodes};
-use super::late_answers::Asking;
+use super::late_answers::{Asking, Patience};
 use super::observe::Observer;
-use super::{dry_run, kafka_calls, key_making, option_calls, roll_calls};
+use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
 use planner::kafka::need::{Answer, Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
 use planner::kafka::pod_state;
@@ -62,6 +62,7 @@ impl Answers {
         key: &ObjectRef,
         observed: &Observed,
         needs: Vec<Need>,
+        patience: &Patience,
     ) -> Vec<(Need, Answer)> {
         let mut answers = Vec::with_capacity(needs.len());
         let (mut materials, mut others) = (Vec::new(), Vec::new());
@@ -76,19 +77,26 @@ impl Answers {
             answers.push((Need::Material(Box::new(request)), answer));
         }
         let asked = others.into_iter().map(|need| async move {
-            let answer = self.ask(key, observed, &need).await.unwrap_or_else(Answer::Unknown);
+            let answer = self.ask(key, observed, &need, patience).await.unwrap_or_else(Answer::Unknown);
             (need, answer)
         });
         answers.extend(future::join_all(asked).await);
         answers
     }
 
-    async fn ask(&self, key: &ObjectRef, observed: &Observed, need: &Need) -> Result<Answer, Silence> {
+    async fn ask(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        need: &Need,
+        patience: &Patience,
+    ) -> Result<Answer, Silence> {
         match need {
             Need::StorageClass(class) => match self.observer.may_grow(class).await {
                 Ok(may_grow) => Ok(Answer::StorageClass(may_grow)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
+            Need::Holders(objects) => holders::of(self.applier.client(), objects).await.map(Answer::Holders),
             Need::HeldTopics => match self.observer.held_topics(key).await {
                 Ok(topics) => Ok(Answer::HeldTopics(topics)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
@@ -99,21 +107,21 @@ impl Answers {
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;
                 self.views
-                    .answer(key, (), async move { kafka_calls::view(&admin).await })
+                    .answer(key, (), patience, async move { kafka_calls::view(&admin).await })
                     .await
                     .map(Answer::Kafka)
             }
             Need::BrokersWithReplicas => {
                 let admin = self.brokers(key, observed)?;
                 let question = async move { kafka_calls::brokers_with_replicas(&admin).await };
-                self.replicas.answer(key, (), question).await.map(Answer::BrokersWithReplicas)
+                self.replicas.answer(key, (), patience, question).await.map(Answer::BrokersWithReplicas)
             }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
                 let brokers: BTreeSet<i32> = pods.keys().copied().collect();
                 let question =
                     async move { Ok::<_, Silence>(option_calls::broker_options(&admin, &brokers).await) };
-                self.configs.answer(key, pods.clone(), question).await.map(Answer::BrokerConfigs)
+                self.configs.answer(key, pods.clone(), patience, question).await.map(Answer::BrokerConfigs)
             }
             Need::Roll(pods) => {
                 let of =
@@ -121,7 +129,7 @@ impl Answers {
                 let (brokers, controllers) = (of(Nodes::Brokers)?, of(Nodes::Controllers)?);
                 let question =
                     async move { Ok::<_, Silence>(roll_calls::roll_view(brokers, controllers).await) };
-                self.rolls.answer(key, pods.clone(), question).await.map(Answer::Roll)
+                self.rolls.answer(key, pods.clone(), patience, question).await.map(Answer::Roll)
             }
             Need::Material(request) => {
                 let why = format!("{} was not made", request.id());

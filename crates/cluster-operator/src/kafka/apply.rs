@@ -1,5 +1,7 @@
 //! Carries out the Kubernetes part of a plan: objects, deletions, statuses. No policy.
 
+use std::collections::BTreeSet;
+
 use api::{Kafka, KafkaNodePool, KafkaTopic, labels};
 use futures::future;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -81,13 +83,15 @@ pub enum Error {
 ///
 /// Objects with new keys come first and one by one, because later ones are signed by earlier ones; what runs pods
 /// comes last, when all that the pods mount is there, and with it what binds roles, because the server wants to see
-/// a role before it lets anybody bind it; the rest has no order among itself.
+/// a role before it lets anybody bind it; the rest has no order among itself. Returns the names of the pod sets that were
+/// changed.
 pub async fn objects(
     applier: &Applier,
     caches: &Caches,
     mandate: &Mandate,
     plan: &Plan,
-) -> Result<(), Error> {
+) -> Result<BTreeSet<String>, Error> {
+    let mut pod_sets = BTreeSet::new();
     for wanted in plan.apply.iter().filter(|wanted| wanted.precondition != Precondition::None) {
         create(applier, wanted).await?;
     }
@@ -100,10 +104,16 @@ pub async fn objects(
             for object in wanted {
                 writes.push(write(applier, caches, object));
             }
-            future::try_join_all(writes).await?;
+            let outcomes = future::try_join_all(writes).await?;
+            for (object, outcome) in wanted.iter().zip(outcomes) {
+                if object.reference.kind == "StrimziPodSet" && outcome != Applied::Unchanged {
+                    pod_sets.insert(object.reference.name.clone());
+                }
+            }
         }
     }
-    deletions(applier, mandate, plan).await
+    deletions(applier, mandate, plan).await?;
+    Ok(pod_sets)
 }
 
 /// Deletes what a plan no longer wants. A process that was frozen may have lost the lead since it planned: what it deletes
@@ -170,7 +180,7 @@ fn key_of(reference: &ObjectId) -> ObjectRef {
     ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
 }
 
-async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<(), Error> {
+async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Result<Applied, Error> {
     let mut live = caches.live(&wanted.reference);
     // Looked at after the live object: what took the reference to its owner away came after the deletion of that owner.
     if owner_goes(caches, &wanted.object) {
@@ -191,7 +201,7 @@ async fn write(applier: &Applier, caches: &Caches, wanted: &DesiredObject) -> Re
     if outcome != Applied::Unchanged {
         tracing::info!(kind = wanted.reference.kind, object = %key_of(&wanted.reference), ?outcome, "written");
     }
-    Ok(())
+    Ok(outcome)
 }
 
 /// Whether the Kafka resource that is to own an object is being deleted, or is another one of its name by now. Where it is

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// How long a pass waits for the answer.
+/// How long a pass waits for answers, all of them together.
 const WAIT: Duration = Duration::from_millis(500);
 
 /// Longest time for an answer.
@@ -32,6 +32,28 @@ const KEPT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 
 /// First and longest pause after failures.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// How long one pass still waits for Kafka: one that does not answer costs it this time once, however much is asked.
+#[derive(Debug)]
+pub struct Patience(Mutex<Duration>);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Mutex::new(WAIT))
+    }
+}
+
+impl Patience {
+    fn left(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a wait. Of waits at the same time each counts.
+    fn spend(&self, waited: Duration) {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = left.saturating_sub(waited);
+    }
+}
 
 /// The questions of all clusters. `Q` is what is asked, as far as questions differ: an answer or a failure counts only for the
 /// question that it belongs to. `V` is an answer. Cheap to clone.
@@ -91,7 +113,13 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
 
     /// The answer, if there is one within the time that a pass may wait; else why there is none. `question` is asked unless
     /// the same one is under way or failed a moment ago.
-    pub async fn answer<E, F>(&self, key: &ObjectRef, about: Q, question: F) -> Result<V, Silence>
+    pub async fn answer<E, F>(
+        &self,
+        key: &ObjectRef,
+        about: Q,
+        patience: &Patience,
+        question: F,
+    ) -> Result<V, Silence>
     where
         E: Into<Silence> + Send,
         F: Future<Output = Result<V, E>> + Send + 'static,
@@ -130,7 +158,10 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
             state.question = Some((about.clone(), task.abort_handle()));
             receiver
         };
-        if let Ok(Ok(outcome)) = tokio::time::timeout(WAIT, &mut receiver).await {
+        let began = Instant::now();
+        let answered = tokio::time::timeout(patience.left(), &mut receiver).await;
+        patience.spend(began.elapsed());
+        if let Ok(Ok(outcome)) = answered {
             return outcome;
         }
         // It may have come this very moment.

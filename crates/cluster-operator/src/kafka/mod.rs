@@ -5,6 +5,7 @@ pub mod answers;
 pub mod apply;
 pub mod call_error;
 pub mod dry_run;
+mod holders;
 pub mod kafka_calls;
 pub mod key_making;
 pub mod late_answers;

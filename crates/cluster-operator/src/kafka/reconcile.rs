@@ -186,6 +186,7 @@ impl Reconciler {
     async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
         let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
+        unreadable::note_parts(&self.caches, key, &mut observed);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
         (observed.options, observed.restarted) = self.memory(|memories| {

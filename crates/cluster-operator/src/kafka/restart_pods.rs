@@ -1,5 +1,7 @@
 //! Deletes the pods that a plan wants restarted now, and says why. No policy.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::PropagationPolicy;
@@ -23,7 +25,7 @@ pub enum Error {
     Lapsed(#[from] Lapsed),
 }
 
-/// Deletes the pods, while this process leads. Returns the UIDs of those that were deleted.
+/// Deletes these pods, while this process leads. Returns the UIDs of those that were deleted.
 pub async fn restart(
     applier: &Applier,
     events: &Events,
@@ -31,9 +33,10 @@ pub async fn restart(
     key: &ObjectRef,
     observed: &Observed,
     plan: &Plan,
+    go: &[String],
 ) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
-    for name in &plan.roll.now {
+    for name in go {
         let Some(pod) = observed.pods.get(name) else { continue };
         mandate.check()?;
         let pod_key = ObjectRef::new(&key.namespace, name);
@@ -47,6 +50,15 @@ pub async fn restart(
         deleted.extend(pod.uid());
     }
     Ok(deleted)
+}
+
+/// The pods that go now. One whose set was changed in this pass (`written`) goes with the next one, which the watch brings: the
+/// pod-set controller works from the same cache, and would make the pod once more as the set was before, to be restarted
+/// again.
+pub fn may_go(plan: &Plan, written: &BTreeSet<String>) -> Vec<String> {
+    let set = |pod: &str| plan.nodes.iter().find(|node| node.pod == pod).map(|node| &node.pod_set);
+    let is_known = |pod: &&String| set(pod).is_none_or(|set| !written.contains(set));
+    plan.roll.now.iter().filter(is_known).cloned().collect()
 }
 
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {
@@ -71,4 +83,30 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
         });
     }
     tracing::info!(cluster = %key, pod = name, reasons = reasons.join(","), notes, "pod restarts");
+}
+
+#[cfg(test)]
+mod tests {
+    use planner::kafka::admin_call::PlannedNode;
+    use planner::kafka::roll::Roll;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_waits_until_the_caches_have_its_set_as_it_was_written() {
+        let node = |id: i32, pod: &str, pod_set: &str| PlannedNode {
+            id,
+            pod: pod.to_owned(),
+            pool: String::new(),
+            pod_set: pod_set.to_owned(),
+            controller: true,
+            broker: true,
+            host: String::new(),
+        };
+        let roll = Roll { now: vec!["c-a-0".to_owned(), "c-b-1".to_owned()], ..Roll::default() };
+        let nodes = vec![node(0, "c-a-0", "c-a"), node(1, "c-b-1", "c-b")];
+        let plan = Plan { roll, nodes, ..Plan::default() };
+        assert_eq!(may_go(&plan, &BTreeSet::new()), ["c-a-0", "c-b-1"]);
+        assert_eq!(may_go(&plan, &BTreeSet::from(["c-a".to_owned()])), ["c-b-1"]);
+    }
 }

@@ -37,16 +37,49 @@ async fn an_operator_goes_on_after_the_api_server_restarted_and_works_in_any_nam
 }
 
 #[tokio::test]
-async fn an_object_that_somebody_made_before_is_taken_over() {
+async fn objects_of_other_people_are_left_alone_and_named_and_the_rest_of_the_cluster_is_made() {
     let world = World::start("foreign").await;
+    let objects = [
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c-kafka-bootstrap"},
+            "spec": {"ports": [{"name": "web", "port": 80}], "selector": {"a": "b"}}}),
+        // Nothing of it stands against what the operator would write.
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "c-entity-operator"}}),
+        json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "c-kafka",
+            "labels": {"strimzi.io/cluster": "other", "strimzi.io/kind": "Kafka"}}, "spec": {"maxUnavailable": 0}}),
+    ];
+    let mut versions = Vec::new();
+    for object in &objects {
+        versions.push(world.apply(object).await.resource_version());
+    }
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&kafka("c")).await;
+    let words = [
+        "Service c-kafka-bootstrap (made by user)",
+        "ServiceAccount c-entity-operator",
+        "PodDisruptionBudget c-kafka belongs to Kafka other",
+    ];
+    world.refused("c", &words).await;
+    for node in 0..3 {
+        world.exists("Pod", &format!("c-dual-{node}")).await;
+    }
+    for (object, version) in objects.iter().zip(versions) {
+        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        assert_eq!(world.get(kind, name).await.resource_version(), version, "{kind} {name}");
+    }
+    assert!(world.api("Deployment").get_opt("c-entity-operator").await.unwrap().is_none());
+    // As the message says: one is given to the cluster, the others go.
+    let labels = json!({"strimzi.io/cluster": "c", "strimzi.io/kind": "Kafka"});
+    world.patch("Service", "c-kafka-bootstrap", json!({"metadata": {"labels": labels}})).await;
+    world.delete("ServiceAccount", "c-entity-operator").await;
+    world.delete("PodDisruptionBudget", "c-kafka").await;
+    world.exists("Deployment", "c-entity-operator").await;
+    world.exists("PodDisruptionBudget", "c-kafka").await;
     world
-        .apply(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c-kafka-bootstrap"},
-            "spec": {"ports": [{"name": "tcp-replication", "port": 9091, "targetPort": 1}], "selector": {"a": "b"}}}))
+        .until("Service", "c-kafka-bootstrap", "is set right", |service| {
+            service.data["spec"]["ports"].as_array().unwrap().iter().any(|port| port["port"] == 9092)
+        })
         .await;
-    world.usual("c").await;
-    let service = world.get("Service", "c-kafka-bootstrap").await;
-    assert_eq!(service.labels()["strimzi.io/cluster"], "c");
-    assert!(service.data["spec"]["ports"].as_array().unwrap().iter().any(|port| port["port"] == 9092));
+    world.running("c", 3).await;
 }
 
 #[tokio::test]

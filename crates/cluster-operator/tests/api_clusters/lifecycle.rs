@@ -137,7 +137,7 @@ async fn a_label_of_a_resource_reaches_its_objects_and_restarts_nothing() {
     {
         world.until(kind, name, "has the label", is_labelled).await;
     }
-    world.operator().passes(2).await;
+    world.has_it_looked_at(&world.api("Service"), "c-kafka-brokers").await;
     let after = world.get("Deployment", "c-entity-operator").await;
     assert_eq!(after.data["spec"]["template"], before.data["spec"]["template"]);
     assert_eq!(after.metadata.generation, before.metadata.generation);

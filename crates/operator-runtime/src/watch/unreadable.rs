@@ -224,10 +224,8 @@ fn explain(text: &str, error: &serde_json::Error, may_quote: bool) -> String {
 /// Where a user wrote more lists and maps within each other than can be read. The reader may stop earlier, at the managed
 /// fields, which nest as the object does; what is said of the object must not change with their order.
 fn first_too_deep(text: &str) -> Option<usize> {
-    let members = json::members(text).ok()?.map_while(Result::ok).filter(|part| part.name != "metadata");
-    members
-        .filter_map(|part| Some(part.start + json::first_at_depth(part.text, DEEPEST_NESTING)?))
-        .next()
+    let mut members = json::members(text).ok()?.map_while(Result::ok).filter(|part| part.name != "metadata");
+    members.find_map(|part| Some(part.start + json::first_at_depth(part.text, DEEPEST_NESTING)?))
 }
 
 /// Where in the text the reader stopped.

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod authority;
+pub mod ending;
 mod generated;
 pub mod leaf;
 pub mod phase;
@@ -242,6 +243,10 @@ fn assemble(
                 if let Some(leaf) = leaf {
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
+                    if let Ok(chain) = pki::CertificateChain::parse(&leaf.certificate) {
+                        let ends = chain.first().info.not_after.to_string();
+                        pod_annotations.insert(annotations::SERVER_CERT_ENDS.to_owned(), ends);
+                    }
                 }
                 nodes.insert(node.id, NodeCertificate { pod_annotations });
             }

@@ -13,8 +13,10 @@ use serde_json::Value;
 
 use super::deleted_cluster::Topic;
 use super::observed::{BrokerConfigs, KafkaView, Observed};
+use super::ownership::Holder;
 use super::plan::{self, Plan};
 use super::roll_order::{PodState, RollKafka};
+use objects::ObjectId;
 use pki::{Material, MaterialRequest};
 
 /// Rounds after which a plan has to be complete.
@@ -27,6 +29,8 @@ pub enum Need {
     Material(Box<MaterialRequest>),
     /// Whether the volumes of the storage class with this name may grow. Answer: [`Answer::StorageClass`].
     StorageClass(String),
+    /// Whose the objects are that have these names, if there are any. Answer: [`Answer::Holders`].
+    Holders(Vec<ObjectId>),
     /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`].
     HeldTopics,
     /// How Kafka describes itself. Answer: [`Answer::Kafka`].
@@ -58,6 +62,8 @@ pub enum Answer {
     Material(Material),
     /// Whether volumes of the class may grow; `None`: the operator has not the right to know.
     StorageClass(Option<bool>),
+    /// What each of the objects says of whose it is; `None`: there is no such object.
+    Holders(BTreeMap<ObjectId, Option<Holder>>),
     /// Topics that have the topic operator's finalizer.
     HeldTopics(Vec<Topic>),
     /// What Kafka says of itself.
@@ -176,6 +182,7 @@ impl Completion {
             (Need::StorageClass(class), Answer::StorageClass(may_grow)) => {
                 observed.storage_classes.insert(class, may_grow);
             }
+            (Need::Holders(_), Answer::Holders(holders)) => observed.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => observed.held_topics = Some(topics),
             (Need::Kafka, Answer::Kafka(view)) => observed.view = Some(view),
             (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {

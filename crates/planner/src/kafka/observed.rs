@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::deleted_cluster::Topic;
 use super::exposed::Exposed;
 use super::need::{Admission, Need, Silence};
+use super::ownership::{Holder, NamedOwner};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
 use pki::Material;
@@ -49,6 +50,9 @@ pub struct Observed {
     pub others: BTreeMap<ObjectId, Other>,
     /// The bodies of those among them through which clients reach listeners.
     pub exposed: Exposed,
+    /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
+    /// for in this pass; `None`: there is no such object.
+    pub holders: BTreeMap<ObjectId, Option<Holder>>,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
@@ -72,6 +76,8 @@ pub struct Observed {
     pub restarted: BTreeSet<String>,
     /// Why pods of the cluster could not be created, by name.
     pub pod_errors: BTreeMap<String, String>,
+    /// What of the cluster is there and cannot be read, in words: then nothing is decided but which certificates to renew.
+    pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
 }
@@ -93,6 +99,8 @@ pub struct Other {
     pub of_a_pod: bool,
     /// Whether a Kafka resource or a node pool owns it.
     pub owned: bool,
+    /// The owner that controls it.
+    pub controller: Option<NamedOwner>,
 }
 
 impl Other {
@@ -109,6 +117,7 @@ impl Other {
                 == Some(labels::MANAGED_BY_CLUSTER_OPERATOR),
             of_a_pod: label(labels::POD_NAME).is_some(),
             owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
+            controller: NamedOwner::controller(metadata),
         }
     }
 }

@@ -11,11 +11,12 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use super::admin_calls;
-use super::certificates::{self, Certificates, NodeCertificate};
+use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live;
 use super::config::live::memory::{OptionMemory, Override};
+use super::foreign_additions;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -23,6 +24,7 @@ use super::objects::{
 };
 use super::observed::{KafkaView, Observed};
 use super::orphans;
+use super::ownership;
 use super::planned_events;
 use super::pod_state;
 use super::restart::Restart;
@@ -35,7 +37,8 @@ use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
 use super::transitions::topic_operator;
-use super::validate::{Invalid, Problem};
+use super::upkeep_plan::{self, needs_of, refused, unmakeable};
+use super::validate::Invalid;
 use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
@@ -98,7 +101,7 @@ const COMPARE_AGAIN_SECONDS: u64 = 2;
 
 impl Plan {
     /// A plan that needs answers first.
-    fn asking(needs: Vec<Need>) -> Self {
+    pub(super) fn asking(needs: Vec<Need>) -> Self {
         Self { needs, ..Self::default() }
     }
 }
@@ -110,6 +113,9 @@ impl Plan {
 /// - Else the plan is complete, and carrying it out again changes nothing.
 pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
+    if let Some(why) = &observed.unreadable {
+        return upkeep_plan::unreadable(kafka, why, observed, now);
+    }
     let questions = about_kafka(observed);
     if !questions.is_empty() {
         return Plan::asking(questions);
@@ -163,38 +169,6 @@ fn about_kafka(observed: &Observed) -> Vec<Need> {
     }
     needs.retain(|need| observed.silence(need).is_none());
     needs
-}
-
-fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
-    requests.into_iter().map(|request| Need::Material(Box::new(request))).collect()
-}
-
-/// What could not be made, and why.
-fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
-    let problem = |need: &Need| {
-        let (Need::Material(request), Some(silence)) = (need, observed.silence(need)) else { return None };
-        Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })
-    };
-    needs.iter().filter_map(problem).collect()
-}
-
-/// Says what is wrong, and keeps what runs from running out of certificates.
-fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
-    let mut plan = Plan::default();
-    if let Some(cluster) = &invalid.cluster {
-        match certificates::upkeep::plan(cluster, observed, now) {
-            Ok(objects) => plan.apply = objects,
-            Err(requests) => {
-                let needs = needs_of(requests);
-                if unmakeable(&needs, observed).is_empty() {
-                    return Plan::asking(needs);
-                }
-            }
-        }
-    }
-    plan.status.kafka = Some(status::invalid(kafka, invalid, now));
-    plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
-    plan
 }
 
 /// Identifiers that must be made first.
@@ -301,8 +275,10 @@ fn complete(
     plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
+    warnings.extend(foreign_additions::of(observed, &plan.apply));
     plan.delete = orphans::of(cluster, observed, &plan.apply);
     topic_operator::plan(cluster, observed, &mut plan);
+    let pods_stay = ownership::leave_to_others(cluster, observed, &mut plan, &mut progress);
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
         plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
@@ -327,7 +303,15 @@ fn complete(
     }
     plan.options = live.memory;
     let wanted = std::mem::take(&mut plan.roll.wanted);
-    let outcome = roll::decide(cluster, &wanted, &desired, observed, now);
+    let mut outcome = roll::decide(cluster, &wanted, &desired, observed, now);
+    if pods_stay {
+        // The pods of nodes that leave run on: nothing is taken from under them.
+        plan.delete.clear();
+        plan.admin.retain(|call| {
+            !matches!(call, AdminCall::UnregisterBroker { .. } | AdminCall::RemoveVoter { .. })
+        });
+        outcome.stop("objects that pods need belong to somebody else", observed, now);
+    }
     plan.needs.extend(outcome.needs);
     plan.needs.retain(|need| observed.silence(need).is_none());
     plan.roll = Roll { wanted, ..outcome.roll };
@@ -337,6 +321,10 @@ fn complete(
         let again = waits.look_again_seconds(now);
         plan.requeue_seconds = Some(plan.requeue_seconds.map_or(again, |planned| planned.min(again)));
         progress.roll_waits(waits, now);
+        let why = Some(&waits.why).filter(|_| !waits.usual);
+        warnings.extend(
+            why.and_then(|why| ending::while_waiting(cluster, observed, &plan.roll.wanted, why, now)),
+        );
     }
     warnings.append(&mut progress.warnings);
     warnings.sort();

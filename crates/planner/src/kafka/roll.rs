@@ -89,6 +89,21 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
 }
 
+impl Outcome {
+    /// Lets no pod go: first the user has to act.
+    pub fn stop(&mut self, why: &str, observed: &Observed, now: Timestamp) {
+        if self.roll.now.is_empty() {
+            return;
+        }
+        let why = format!("restart of pod {} waits: {why}", self.roll.now.join(", "));
+        self.roll.now.clear();
+        let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
+        self.warnings.push(Warning { reason, message: why.clone() });
+        self.roll.waits =
+            Some(Waiting { why, since: waiting_since(observed, now), usual: false, refused: true });
+    }
+}
+
 /// Decides about the next step. `desired` are the pods as they stand in the pod sets, by name.
 pub fn decide(
     cluster: &Cluster,

@@ -22,10 +22,10 @@ use super::validate::Invalid;
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
-pub fn invalid(kafka: &Kafka, invalid: &Invalid, now: Timestamp) -> KafkaStatus {
+pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
     let old = kafka.status.as_ref();
     let mut conditions = vec![Condition::not_ready(invalid.reason, invalid.message())];
-    conditions.extend(invalid.warnings.iter().map(warning));
+    conditions.extend(warnings.iter().map(warning));
     let mut status = old.cloned().unwrap_or_default();
     status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
     status.observed_generation = kafka.metadata.generation;

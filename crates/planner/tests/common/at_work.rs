@@ -31,6 +31,8 @@ pub struct AtWork {
     pub world: World,
     /// The running processes, by pod.
     pub processes: BTreeMap<String, Process>,
+    /// Which pods [`Self::settle`] restarted, in order.
+    pub restarted: Vec<String>,
     /// A pod whose agent may be refused by its own process for a while: its leaf was lost.
     pub lost_its_leaf: Option<String>,
 }
@@ -46,7 +48,8 @@ fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
 impl AtWork {
     /// A cluster that has settled.
     pub fn settled(world: World) -> Self {
-        let mut cluster = Self { world, processes: BTreeMap::new(), lost_its_leaf: None };
+        let mut cluster =
+            Self { world, processes: BTreeMap::new(), restarted: Vec::new(), lost_its_leaf: None };
         cluster.pass();
         cluster.settle();
         cluster
@@ -121,20 +124,29 @@ impl AtWork {
 
     /// Passes and restarts, one at a time, until nothing is left to do. Returns how many restarts it took.
     pub fn settle(&mut self) -> usize {
-        for restarts in 0..60 {
+        self.restarted.clear();
+        let mut idle = 0;
+        for _ in 0..200 {
             let plan = self.pass();
-            let Some(first) = plan.roll.wanted.first() else {
-                // What follows from the last restart is seen by the next pass.
-                let plan = self.pass();
-                if !plan.roll.wanted.is_empty() {
-                    continue;
-                }
+            if let [pod] = plan.roll.now.as_slice() {
+                idle = 0;
+                self.restarted.push(pod.clone());
+                self.restart(pod);
+                continue;
+            }
+            assert!(plan.roll.now.is_empty(), "one at a time: {:?}", plan.roll.now);
+            // What follows from the last restart, or from time, is seen by a later pass.
+            idle += 1;
+            if plan.roll.wanted.is_empty() && idle > 1 {
                 assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
-                return restarts;
-            };
-            self.restart(&first.pod);
+                return self.restarted.len();
+            }
+            if let Some(waits) = &plan.roll.waits {
+                let seconds = i64::try_from(waits.look_again_seconds(self.world.now)).unwrap();
+                self.world.now += jiff::SignedDuration::from_secs(seconds);
+            }
         }
-        panic!("the roll has no end");
+        panic!("the roll has no end: {:?}", self.restarted);
     }
 
     /// Whether who trusts `trusted` accepts who shows `shown`.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use objects::DesiredObject;
+use objects::{DesiredObject, ObjectId};
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
 use planner::kafka::deleted_cluster::Topic;
@@ -28,6 +28,7 @@ use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
+use planner::kafka::ownership::Holder;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use serde_json::{Value, json};
@@ -43,6 +44,8 @@ pub struct World {
     pub roll: Option<RollKafka>,
     /// Pods that the API server would not create, and why.
     pub refused_pods: BTreeMap<String, String>,
+    /// Objects that do not carry the labels of the cluster.
+    pub strangers: BTreeMap<(&'static str, &'static str), Value>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
@@ -96,6 +99,7 @@ impl World {
             held_topics: None,
             roll: None,
             refused_pods: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             asked: Vec::new(),
             version: 1,
         }
@@ -129,6 +133,13 @@ impl World {
                 Some(why) => Admission::Refused(why.clone()),
                 None => Admission::Accepted,
             }),
+            Need::Holders(objects) => {
+                let holder = |id: &ObjectId| {
+                    let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
+                    Some(Holder::of(&serde_json::from_value(found.clone()).unwrap()))
+                };
+                Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
+            }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
@@ -348,4 +359,12 @@ pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
     let found =
         plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
     &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
+}
+
+/// The message of the warning with a reason in the planned status.
+pub fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
+    let status = kafka_status(plan);
+    let conditions = status["conditions"].as_array()?;
+    let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;
+    found["message"].as_str().map(str::to_owned)
 }

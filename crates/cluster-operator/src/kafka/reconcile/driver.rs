@@ -1,7 +1,7 @@
 //! What the steps of a pass (see [`operator_runtime::kind`]) mean for a Kafka resource.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Kafka;
 use api::conditions::reasons;
@@ -13,6 +13,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::{BUSY, Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
+use crate::kafka::late_answers::Patience;
 use crate::kafka::room::Place;
 use crate::kafka::{apply, kafka_calls, restart_pods};
 use crate::unreadable;
@@ -27,6 +28,10 @@ use planner::kafka::status;
 pub struct LiveCluster {
     kafka: Arc<Kafka>,
     completion: Completion,
+    /// How long the pass still waits for Kafka.
+    patience: Patience,
+    /// Pod sets that the pass changed.
+    written: Mutex<BTreeSet<String>>,
     _place: Place,
 }
 
@@ -75,7 +80,7 @@ impl Kind for Reconciler {
             self.write_paused(key, &kafka).await?;
             return settled(Outcome::Done);
         }
-        if let Some(why) = unreadable::parts_of(&self.caches, key) {
+        if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             self.mandate.check()?;
             let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
             let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
@@ -96,7 +101,13 @@ impl Kind for Reconciler {
             return settled(BUSY);
         };
         let completion = Completion::new(observed, clock::now());
-        Ok(Seen::Live(LiveCluster { kafka, completion, _place: place }))
+        Ok(Seen::Live(LiveCluster {
+            kafka,
+            completion,
+            patience: Patience::default(),
+            written: Mutex::default(),
+            _place: place,
+        }))
     }
 
     fn plan(live: &LiveCluster, now: Timestamp) -> Plan {
@@ -108,7 +119,7 @@ impl Kind for Reconciler {
     }
 
     async fn answer(&self, key: &ObjectRef, live: &mut LiveCluster, needs: Vec<Need>) -> Result<(), Error> {
-        let answers = self.answers.answer(key, live.observed(), needs).await;
+        let answers = self.answers.answer(key, live.observed(), needs, &live.patience).await;
         for (need, answer) in answers {
             live.completion.answer(need, answer);
         }
@@ -119,7 +130,8 @@ impl Kind for Reconciler {
         self.announce(key, live.observed(), plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        apply::objects(&self.applier, &self.caches, &self.mandate, plan).await?;
+        let written = apply::objects(&self.applier, &self.caches, &self.mandate, plan).await?;
+        *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
         // Topics that are not released yet are seen again; they hold nothing else up.
         if let Err(error) = apply::finalizers(&self.applier, &self.mandate, plan).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
@@ -165,8 +177,13 @@ impl Kind for Reconciler {
         }
         self.remember_options(key, plan, refusals, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
-        let deleted =
-            restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan).await?;
+        let go = {
+            let written = live.written.lock().unwrap_or_else(PoisonError::into_inner);
+            restart_pods::may_go(plan, &written)
+        };
+        let restarts =
+            restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
+        let deleted = restarts.await?;
         self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));

@@ -168,7 +168,10 @@ pub fn plan(
         }
         _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
     };
-    let algorithm = algorithm(cluster, wanted.node);
+    let algorithm = match present {
+        Some(present) if wanted.prolong && present.chain.first().info.has_rsa_key => KeyAlgorithm::Rsa2048,
+        _ => algorithm(cluster, wanted.node),
+    };
     let state = LeafState {
         certificate: match (&found, present) {
             (Found::Missing, _) => CertificateState::Missing,
@@ -195,7 +198,6 @@ pub fn plan(
         Signing::OnlyWithoutLeaf => usable.is_none(),
         Signing::Nothing => false,
     };
-    let (cert_key, key_key) = wanted.owner.keys();
     let (certificate, key, generation, condition) = match (due && allowed, usable) {
         (false, Some(usable)) => {
             let generation = secret
@@ -224,7 +226,20 @@ pub fn plan(
             }
         },
     };
-    let mut data = Data::from([(cert_key, certificate.clone().into_bytes()), (key_key, key.into_bytes())]);
+    let data = data(wanted, cluster, secret, &certificate, key);
+    Step::Ready(Leaf { data, certificate, generation, precondition: condition })
+}
+
+/// What the Secret of a leaf holds.
+fn data(
+    wanted: &Wanted<'_>,
+    cluster: &Cluster,
+    secret: Option<&Secret>,
+    certificate: &str,
+    key: String,
+) -> Data {
+    let (cert_key, key_key) = wanted.owner.keys();
+    let mut data = Data::from([(cert_key, certificate.as_bytes().to_vec()), (key_key, key.into_bytes())]);
     if wanted.prolong {
         for (key, value) in secret.and_then(|secret| secret.data.as_ref()).into_iter().flatten() {
             data.entry(key.clone()).or_insert_with(|| value.0.clone());
@@ -232,7 +247,7 @@ pub fn plan(
     } else if wanted.node.is_some_and(|node| node.pool.broker) {
         listener_certificates(cluster, &mut data);
     }
-    Step::Ready(Leaf { data, certificate, generation, precondition: condition })
+    data
 }
 
 /// Which key a leaf needs. A list of cipher suites whose TLS 1.2 ones all want an RSA key leaves a node with another key

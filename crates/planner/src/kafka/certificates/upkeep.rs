@@ -4,7 +4,7 @@
 //! leaf a new certificate with the names it has. Nothing restarts because of it; whatever takes a restart, such as a new
 //! key, waits for the correction of the resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::annotations;
@@ -12,10 +12,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
 use super::authority::{self, Authority, Role};
+use super::leaf::Signing;
 use super::{generated, leaf, leaf_owners, phase, signing, traces, trust_bundle};
 use crate::kafka::cluster::Cluster;
-use crate::kafka::objects::secret;
+use crate::kafka::objects::secret::{self, LeafOwner};
 use crate::kafka::observed::Observed;
+use crate::kafka::upkeep_plan::secrets_of_nodes;
 use objects::DesiredObject;
 use objects::Precondition;
 use pki::MaterialRequest;
@@ -77,11 +79,26 @@ fn leaves(
 ) -> Vec<DesiredObject> {
     let mut objects = Vec::new();
     let hand_over = phase::hand_over(cluster, observed, authority, now);
-    for (owner, node) in leaf_owners(cluster) {
+    let mut owners = leaf_owners(cluster);
+    if observed.unreadable.is_some() {
+        // Of some nodes nothing but their Secret may be readable.
+        let known: BTreeSet<LeafOwner> = owners.iter().map(|(owner, _)| owner.clone()).collect();
+        let nodes = secrets_of_nodes(cluster, observed).into_iter().map(|pod| LeafOwner::Node { pod });
+        owners.extend(nodes.filter(|owner| !known.contains(owner)).map(|owner| (owner, None)));
+    }
+    for (owner, node) in owners {
         if !observed.secrets.contains_key(&owner.secret(&cluster.name)) {
             continue;
         }
-        let signing = signing(&hand_over, node.is_some());
+        let signing = if observed.unreadable.is_none() {
+            signing(&hand_over, node.is_some())
+        } else {
+            // Whom a pod trusts that cannot be read is not known: whoever accepts a certificate accepts another one of
+            // the same authority.
+            let issuers = leaf::look(&owner, cluster, observed).issuers();
+            let same = !issuers.is_empty() && issuers.is_subset(&authority.certificate.authority_ids());
+            if same { Signing::All } else { Signing::Nothing }
+        };
         let wanted = leaf::Wanted { owner: &owner, node, may_renew, signing, prolong: true };
         match leaf::plan(&wanted, cluster, authority, observed, now) {
             leaf::Step::Ready(leaf) => {

@@ -85,18 +85,23 @@ fn pods(labels: Pairs) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
-/// The cluster operator: in its own namespace when that is known and this one, else in any namespace, or in those
-/// with the configured labels.
+/// The cluster operator: in its own namespace when that is this one, else in namespaces with the configured labels, and
+/// without these in its own by the label with which Kubernetes names a namespace. Only an operator that does not know where
+/// it runs is let in from any namespace.
 fn operator_peer(cluster: &Cluster, settings: &PlanSettings) -> NetworkPolicyPeer {
     let operator = pods([(labels::KIND.to_owned(), labels::KIND_CLUSTER_OPERATOR.to_owned())].into());
     if settings.operator_namespace.as_deref() == Some(cluster.namespace.as_str()) {
         return operator;
     }
-    // A selector without labels selects every namespace.
-    let namespaces = if settings.operator_namespace_labels.is_empty() {
-        LabelSelector::default()
-    } else {
-        selector(settings.operator_namespace_labels.clone())
+    let namespaces = match &settings.operator_namespace {
+        _ if !settings.operator_namespace_labels.is_empty() => {
+            selector(settings.operator_namespace_labels.clone())
+        }
+        Some(namespace) => {
+            selector([(labels::KUBERNETES_NAMESPACE_NAME.to_owned(), namespace.clone())].into())
+        }
+        // A selector without labels selects every namespace.
+        None => LabelSelector::default(),
     };
     NetworkPolicyPeer { namespace_selector: Some(namespaces), ..operator }
 }

@@ -73,7 +73,7 @@ pub fn of_node(
         ..Pod::default()
     };
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = revision::revisions(&pod);
+    let (revision, resource_revision) = revision::revisions(&without_agent_image(&pod));
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
     let mut annotations = users;
@@ -87,6 +87,17 @@ pub fn of_node(
     pod.metadata.labels = Some(all_labels);
     pod.metadata.annotations = Some(annotations);
     pod
+}
+
+/// The pod without the image that its agent comes from. A new version of the operator restarts nothing: a pod keeps its
+/// agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
+fn without_agent_image(pod: &Pod) -> Pod {
+    let mut rest = pod.clone();
+    let containers = rest.spec.iter_mut().flat_map(|spec| spec.init_containers.iter_mut().flatten());
+    for container in containers.filter(|container| container.name == AGENT) {
+        container.image = None;
+    }
+    rest
 }
 
 /// What the pods of a pool have whatever the templates say.

@@ -93,7 +93,7 @@ pub fn leaf(
 }
 
 /// Whose certificate it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeafOwner {
     /// A Kafka node's.
     Node {

@@ -11,7 +11,7 @@ use super::membership;
 use super::quorum::Remembered;
 use super::roles::{self, RoleChange};
 use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
-use super::size::{self, Size};
+use super::size::{self, MAX_CONTROLLERS, Size};
 use super::volumes::{self, Volumes};
 use crate::findings::{Findings, Held, HeldPart};
 use crate::kafka::cluster::Pool;
@@ -51,7 +51,7 @@ pub fn settle(
     pools
 }
 
-/// The pools that would make the cluster larger than an operator plans; what is there stays.
+/// The pools that would make the cluster larger than an operator plans, or its quorum larger than nodes list; what is there stays.
 fn too_large(
     wanted: &[WantedPool],
     existing: &Existing,
@@ -64,6 +64,20 @@ fn too_large(
     };
     let sizes: Vec<(usize, usize)> = wanted.iter().map(size).collect();
     let mut refused = BTreeSet::new();
+    let controllers: Vec<&WantedPool> = wanted.iter().filter(|wanted| wanted.pool.controller).collect();
+    let of_quorum = |wanted: &&WantedPool| {
+        let facts = existing.pool(&wanted.pool.name);
+        let is_controller = facts.controller.decided || facts.controller.running;
+        let has = if is_controller { facts.nodes.len() } else { 0 };
+        (has, wanted.replicas.unwrap_or(has))
+    };
+    let quorum: Vec<(usize, usize)> = controllers.iter().map(of_quorum).collect();
+    for (pool, size) in controllers.into_iter().zip(size::of(&quorum, MAX_CONTROLLERS)) {
+        if size == Size::TooLarge {
+            pool.say_too_many_controllers(MAX_CONTROLLERS, findings);
+            refused.insert(pool.pool.name.clone());
+        }
+    }
     for (pool, size) in wanted.iter().zip(size::of(&sizes, most)) {
         if size == Size::TooLarge {
             pool.say_too_large(most, findings);

@@ -1,5 +1,9 @@
 //! How large a cluster may become: one operator plans the clusters of all tenants in one memory.
 
+/// Most controllers of a cluster. Each node lists all of them in its configuration, which so stays within some kilobytes however
+/// many nodes there are; and a quorum waits for a majority of its voters at every write, so nobody is helped by more.
+pub const MAX_CONTROLLERS: usize = 50;
+
 /// What the number of nodes that a pool asks for means for the size of its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {

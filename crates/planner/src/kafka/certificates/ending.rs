@@ -1,0 +1,112 @@
+//! Certificates that running pods show and that end while the restart that would replace them waits.
+
+use std::fmt::Write as _;
+
+use api::annotations;
+use api::conditions::reasons;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
+use super::fingerprint;
+use super::leaf;
+use super::phase;
+use crate::kafka::cluster::{Cluster, Warning};
+use crate::kafka::objects::secret::LeafOwner;
+use crate::kafka::observed::Observed;
+use crate::kafka::restart::Restart;
+
+/// A part of the renewal window: when less than one third of it is left, it is said. The first two thirds, 20 of the usual
+/// 30 days, are for rolls that wait for a maintenance window, a machine or replicas; the last third, 10 days, is what people
+/// need to act.
+const PART: i64 = 3;
+
+/// Pods that a warning names.
+const NAMED: usize = 10;
+
+/// Says which pods are to restart and show a certificate that ends soon, while the roll waits.
+pub fn while_waiting(
+    cluster: &Cluster,
+    observed: &Observed,
+    restarts: &[Restart],
+    why: &str,
+    now: Timestamp,
+) -> Option<Warning> {
+    let renews = |pod: &str| {
+        let restart = restarts.iter().find(|restart| restart.pod == pod);
+        restart.is_some_and(|restart| restart.reasons.iter().any(|reason| reason.is_about_certificates()))
+    };
+    warning(cluster, observed, renews, why, now)
+}
+
+/// The same while the resource is refused, for pods that do not show the certificate that their Secret holds.
+pub fn while_refused(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Option<Warning> {
+    let renewed = |pod: &str| {
+        let shown = observed.pods.get(pod).and_then(|pod| annotation(pod, annotations::SERVER_CERT_HASH));
+        shown.is_some() && shown.map(str::to_owned) != mounted(observed, pod)
+    };
+    warning(cluster, observed, renewed, "the resource is refused", now)
+}
+
+fn warning(
+    cluster: &Cluster,
+    observed: &Observed,
+    renews: impl Fn(&str) -> bool,
+    why: &str,
+    now: Timestamp,
+) -> Option<Warning> {
+    let soon = i64::from(cluster.cluster_ca.renewal_days) * 86_400 / PART;
+    let mut found = Vec::new();
+    for pod in phase::running(cluster, observed) {
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let Some(ends) = ends(cluster, observed, pod) else { continue };
+        if renews(name) && ends.as_second() - now.as_second() < soon {
+            found.push((ends, name));
+        }
+    }
+    if found.is_empty() {
+        return None;
+    }
+    found.sort_unstable();
+    let mut named = String::new();
+    for (index, (ends, pod)) in found.iter().take(NAMED).enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let ended = if *ends <= now { "ended" } else { "ends" };
+        // Writing into a String cannot fail.
+        let _ = write!(named, "{comma}pod {pod} (certificate {pod}.crt {ended} {ends})");
+    }
+    if found.len() > NAMED {
+        let _ = write!(named, " and {} more", found.len() - NAMED);
+    }
+    Some(Warning {
+        reason: reasons::CERTIFICATE_ENDS.to_owned(),
+        message: format!(
+            "pods run with certificates that nobody accepts after their end, and only a restart, which waits, renews them \
+             there: {named}; {why}"
+        ),
+    })
+}
+
+/// When the certificate ends that a pod was started with; `None`: a pod of a former operator does not say.
+fn ends(cluster: &Cluster, observed: &Observed, pod: &Pod) -> Option<Timestamp> {
+    if let Some(said) = annotation(pod, annotations::SERVER_CERT_ENDS) {
+        return said.parse().ok();
+    }
+    let name = pod.metadata.name.clone()?;
+    if annotation(pod, annotations::SERVER_CERT_HASH).map(str::to_owned) != mounted(observed, &name) {
+        return None;
+    }
+    match leaf::look(&LeafOwner::Node { pod: name }, cluster, observed) {
+        leaf::Found::Present(present) => Some(present.chain.first().info.not_after),
+        _ => None,
+    }
+}
+
+/// The fingerprint of what the Secret of a node holds now.
+fn mounted(observed: &Observed, pod: &str) -> Option<String> {
+    let data = observed.secrets.get(pod)?.data.as_ref()?;
+    Some(fingerprint(data.iter().map(|(key, value)| (key, value.0.as_slice()))))
+}
+
+fn annotation<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
+    pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}

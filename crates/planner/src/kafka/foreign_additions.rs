@@ -1,0 +1,118 @@
+//! What other people added to the pod of a Deployment that the operator makes. Server-side apply leaves it there: an injector
+//! may be meant. But a container beside the entity operator may read what that may read, so the status names it.
+
+use std::collections::BTreeSet;
+
+use api::conditions::reasons;
+use k8s_openapi::api::apps::v1::Deployment;
+use objects::DesiredObject;
+use serde_json::{Map, Value};
+
+use super::cluster::Warning;
+use super::observed::Observed;
+
+/// Lists of a pod whose members have names.
+const LISTS: [&str; 4] = ["initContainers", "containers", "ephemeralContainers", "volumes"];
+
+/// Lists of a container whose members have a key, and that key.
+const CONTAINER_LISTS: [(&str, &str, &str); 3] = [
+    ("env", "name", "variable"),
+    ("volumeMounts", "mountPath", "mount"),
+    ("volumeDevices", "devicePath", "device"),
+];
+
+/// What lets a pod out of its own name spaces.
+const SWITCHES: [&str; 4] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"];
+
+/// Additions that a warning names.
+const NAMED: usize = 10;
+
+/// A warning for each Deployment of the plan that has additions.
+pub fn of(observed: &Observed, wanted: &[DesiredObject]) -> Vec<Warning> {
+    let deployments = wanted.iter().filter(|object| object.reference.kind == "Deployment");
+    deployments
+        .filter_map(|wanted| {
+            let live = observed.deployments.get(&wanted.reference.name)?;
+            let found = additions(live, &wanted.object);
+            (!found.is_empty()).then(|| warning(&wanted.reference.name, &found))
+        })
+        .collect()
+}
+
+fn warning(name: &str, found: &[String]) -> Warning {
+    let more = found.len().saturating_sub(NAMED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
+    Warning {
+        reason: reasons::FOREIGN_ADDITIONS.to_owned(),
+        message: format!(
+            "Deployment {name} has parts that somebody else added and that the operator leaves as they are: {}{rest}; what \
+             is meant belongs into spec.entityOperator.template, everything else is to be taken out of the Deployment",
+            named.join(", ")
+        ),
+    }
+}
+
+/// What the pod of a live Deployment has, the desired one has not, and the operator never wrote.
+fn additions(live: &Deployment, wanted: &Value) -> Vec<String> {
+    let own = own_fields(live);
+    // A Deployment is plain data: this cannot fail.
+    let live = serde_json::to_value(live).unwrap_or_default();
+    let pod = |object: &Value| object["spec"]["template"]["spec"].clone();
+    let (live, wanted, own) = (pod(&live), pod(wanted), own["f:spec"]["f:template"]["f:spec"].clone());
+    let mut found = Vec::new();
+    for list in LISTS {
+        let kind = list.trim_end_matches('s');
+        let ours = names(&wanted[list], "name");
+        for member in members(&live[list]) {
+            let Some(name) = member["name"].as_str() else { continue };
+            if !ours.contains(name) {
+                if !owns(&own, list, "name", name) {
+                    found.push(format!("{kind} {name}"));
+                }
+                continue;
+            }
+            let same = members(&wanted[list]).find(|wanted| wanted["name"] == name).unwrap_or(&Value::Null);
+            let own = &own[format!("f:{list}")][key("name", name)];
+            for (part, by, word) in CONTAINER_LISTS {
+                let ours = names(&same[part], by);
+                let more = members(&member[part]).filter_map(|one| one[by].as_str());
+                let more = more.filter(|one| !ours.contains(*one) && !owns(own, part, by, one));
+                found.extend(more.map(|one| format!("{word} {one} of {kind} {name}")));
+            }
+            if members(&member["envFrom"]).count() > members(&same["envFrom"]).count() {
+                found.push(format!("envFrom of {kind} {name}"));
+            }
+        }
+    }
+    let switched = SWITCHES.into_iter().filter(|name| live[*name] == true && wanted[*name] != true);
+    found.extend(switched.map(|name| format!("{name}: true")));
+    found
+}
+
+/// What the operator applied, as the managed fields say it.
+fn own_fields(live: &Deployment) -> Value {
+    let entries = live.metadata.managed_fields.iter().flatten();
+    let mut own = entries.filter(|entry| {
+        entry.manager.as_deref() == Some(api::FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
+    });
+    own.find_map(|entry| entry.fields_v1.as_ref().map(|fields| fields.0.clone())).unwrap_or_default()
+}
+
+/// Whether the operator wrote a member of a list, which then leaves with its next write.
+fn owns(own: &Value, list: &str, by: &str, name: &str) -> bool {
+    own[format!("f:{list}")].get(key(by, name)).is_some()
+}
+
+/// A member of a list in managed fields.
+fn key(by: &str, name: &str) -> String {
+    format!("k:{}", Value::Object(Map::from_iter([(by.to_owned(), Value::from(name))])))
+}
+
+fn members(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn names<'a>(list: &'a Value, by: &str) -> BTreeSet<&'a str> {
+    members(list).filter_map(|member| member[by].as_str()).collect()
+}

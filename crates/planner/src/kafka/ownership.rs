@@ -1,0 +1,295 @@
+//! Whose an object is that has a name which the cluster needs. What belongs to somebody else is neither written nor adopted:
+//! the status names it, and only what cannot do without it waits.
+//!
+//! Ours is what carries the labels of the cluster, whoever made it (another operator of these resources, an earlier
+//! incarnation of the Kafka resource, a user with an authority of his own), what the Kafka resource or one of its pools owns
+//! although the labels are gone, and what the field manager of the operators applied. A controller that is not ours
+//! (`ownerReferences[].controller`) outweighs all of these: two would write the object in turn.
+
+use api::conditions::reasons;
+use api::{labels, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use objects::{DesiredObject, ObjectId};
+
+use super::cluster::{Cluster, Warning};
+use super::need::Need;
+use super::observed::{Observed, Other};
+use super::plan::Plan;
+use super::status::Progress;
+
+/// Kinds that are looked at. A claim holds data and may be made by hand for the node that is to find it; pod sets are
+/// compared while the pools are validated, and pods are the pod sets' business. Cluster-wide bindings tell by their subject.
+const KINDS: [&str; 9] = [
+    "ConfigMap",
+    "Deployment",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+];
+
+/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+const AGAIN_SECONDS: u64 = 15;
+
+/// An owner of an object, as the object names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedOwner {
+    /// API group without its version.
+    pub group: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl NamedOwner {
+    /// The owner that controls an object, if there is one.
+    pub fn controller(metadata: &ObjectMeta) -> Option<Self> {
+        let owners = metadata.owner_references.iter().flatten();
+        owners.filter(|owner| owner.controller == Some(true)).map(Self::of).next()
+    }
+
+    fn of(owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference) -> Self {
+        let group = owner.api_version.split_once('/').map(|(group, _)| group).unwrap_or_default();
+        Self { group: group.to_owned(), kind: owner.kind.clone(), name: owner.name.clone() }
+    }
+
+    /// Whether it is the Kafka resource of the cluster or one of its pools.
+    fn is_ours(&self, cluster: &Cluster) -> bool {
+        let is_pool = || cluster.pools.iter().any(|pool| pool.name == self.name);
+        self.group == api::GROUP
+            && match self.kind.as_str() {
+                "Kafka" => self.name == cluster.name,
+                "KafkaNodePool" => is_pool(),
+                _ => false,
+            }
+    }
+
+    fn words(&self) -> String {
+        format!("{} {}", self.kind, self.name)
+    }
+}
+
+/// What a live object says about whose it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// Label `strimzi.io/cluster`.
+    cluster: Option<String>,
+    /// Label `strimzi.io/kind`.
+    kind: Option<String>,
+    /// The owner that controls it.
+    controller: Option<NamedOwner>,
+    /// All owners.
+    owners: Vec<NamedOwner>,
+    /// Whether the field manager of the operators applied it.
+    applied: bool,
+    /// Who made it, for people: the label `app.kubernetes.io/managed-by`, else the first field manager.
+    maker: Option<String>,
+}
+
+impl Holder {
+    /// Out of the metadata of an object.
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
+        let managers = || metadata.managed_fields.iter().flatten();
+        Self {
+            cluster: label(labels::CLUSTER),
+            kind: label(labels::KIND),
+            controller: NamedOwner::controller(metadata),
+            owners: metadata.owner_references.iter().flatten().map(NamedOwner::of).collect(),
+            applied: managers().any(|entry| {
+                entry.manager.as_deref() == Some(api::FIELD_MANAGER)
+                    && entry.operation.as_deref() == Some("Apply")
+            }),
+            maker: label(labels::KUBERNETES_MANAGED_BY)
+                .or_else(|| managers().find_map(|entry| entry.manager.clone())),
+        }
+    }
+
+    /// Out of what planning keeps of objects that carry the labels of the cluster.
+    fn labelled(cluster: &Cluster, facts: &Other) -> Self {
+        Self {
+            cluster: Some(cluster.name.clone()),
+            kind: Some("Kafka".to_owned()),
+            controller: facts.controller.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Whose it is; `None`: the cluster's.
+    fn other(&self, cluster: &Cluster) -> Option<Whose> {
+        if let Some(controller) = self.controller.as_ref().filter(|one| !one.is_ours(cluster)) {
+            return Some(Whose::Of(controller.words()));
+        }
+        let is_labelled =
+            self.cluster.as_ref() == Some(&cluster.name) && self.kind.as_deref() == Some("Kafka");
+        if is_labelled || self.owners.iter().any(|owner| owner.is_ours(cluster)) {
+            return None;
+        }
+        if let Some(owner) = self.owners.first() {
+            return Some(Whose::Of(owner.words()));
+        }
+        match (&self.cluster, &self.kind) {
+            (Some(name), kind) if *name != cluster.name || kind.is_some() => {
+                Some(Whose::Of(format!("{} {name}", kind.as_deref().unwrap_or("cluster"))))
+            }
+            (None, None) if self.applied => None,
+            _ => Some(Whose::Unlabelled(self.maker.clone())),
+        }
+    }
+}
+
+/// Whose an object is that is not the cluster's.
+enum Whose {
+    /// Of this object, in words.
+    Of(String),
+    /// Nothing tells but, perhaps, who made it.
+    Unlabelled(Option<String>),
+    /// That could not be found out, and why.
+    Unknown(String),
+}
+
+/// Takes out of the plan what belongs to somebody else, and what cannot do without it; asks for what is not known. Returns
+/// whether the pods of Kafka have to stay as they are.
+pub fn leave_to_others(
+    cluster: &Cluster,
+    observed: &Observed,
+    plan: &mut Plan,
+    progress: &mut Progress,
+) -> bool {
+    let (mut unknown, mut strangers) = (Vec::new(), Vec::new());
+    for wanted in plan.apply.iter().map(|object| &object.reference).filter(|object| is_looked_at(object)) {
+        match holder(cluster, observed, wanted) {
+            Some(holder) => {
+                strangers.extend(holder.other(cluster).map(|whose| (wanted.clone(), whose)));
+            }
+            None if observed.holders.contains_key(wanted) => {}
+            None => unknown.push(wanted.clone()),
+        }
+    }
+    if !unknown.is_empty() {
+        let need = Need::Holders(unknown.clone());
+        let Some(silence) = observed.silence(&need) else {
+            plan.needs.push(need);
+            return false;
+        };
+        strangers.extend(unknown.into_iter().map(|object| (object, Whose::Unknown(silence.to_string()))));
+    }
+    if strangers.is_empty() {
+        return false;
+    }
+    let again = plan.requeue_seconds.map_or(AGAIN_SECONDS, |planned| planned.min(AGAIN_SECONDS));
+    plan.requeue_seconds = Some(again);
+    progress.stuck = true;
+    let mut messages = Vec::new();
+    for (object, whose) in &strangers {
+        let message = words(cluster, object, whose);
+        let reason = reasons::FOREIGN_OBJECT.to_owned();
+        progress.warnings.push(Warning { reason, message: message.clone() });
+        messages.push(message);
+    }
+    let objects: Vec<&ObjectId> = strangers.iter().map(|(object, _)| object).collect();
+    let waits = Waits::of(cluster, &objects);
+    if waits.pods {
+        messages.push("the pods of Kafka stay as they are until then".to_owned());
+    }
+    progress.waiting_for.splice(0..0, messages);
+    plan.apply.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
+    waits.pods
+}
+
+fn is_looked_at(object: &ObjectId) -> bool {
+    KINDS.contains(&object.kind.as_str())
+}
+
+/// What is known of the object that has a name; `None`: nothing.
+fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<Holder> {
+    let name = &object.name;
+    if object.namespace.as_ref() == Some(&cluster.namespace) {
+        let metadata = match object.kind.as_str() {
+            "Secret" => observed.secrets.get(name).map(|found| &found.metadata),
+            "ConfigMap" => observed.config_maps.get(name).map(|found| &found.metadata),
+            "Deployment" => observed.deployments.get(name).map(|found| &found.metadata),
+            _ => None,
+        };
+        if let Some(metadata) = metadata {
+            return Some(Holder::of(metadata));
+        }
+    }
+    let labelled = observed.others.get(object).map(|facts| Holder::labelled(cluster, facts));
+    labelled.or_else(|| observed.holders.get(object).cloned().flatten())
+}
+
+/// What cannot do without objects of somebody else's.
+#[derive(Debug, Default)]
+struct Waits {
+    /// The pods of Kafka.
+    pods: bool,
+    /// The entity operator.
+    entity_operator: bool,
+    /// Everything that is signed.
+    secrets: bool,
+}
+
+impl Waits {
+    fn of(cluster: &Cluster, strangers: &[&ObjectId]) -> Self {
+        let authorities = [
+            names::cluster_ca_key_secret(&cluster.name),
+            names::cluster_ca_cert_secret(&cluster.name),
+            names::clients_ca_key_secret(&cluster.name),
+            names::clients_ca_cert_secret(&cluster.name),
+        ];
+        let own = names::cluster_operator_certs_secret(&cluster.name);
+        let mut waits = Self::default();
+        for object in strangers {
+            let is = |kinds: &[&str]| kinds.contains(&object.kind.as_str());
+            let is_authority = is(&["Secret"]) && authorities.contains(&object.name);
+            let of_entity_operator = object.name.starts_with(&format!("{}-entity-", cluster.name));
+            waits.secrets |= is_authority;
+            if is_authority || of_entity_operator {
+                waits.entity_operator |= !is(&["PodDisruptionBudget", "Service"]);
+            }
+            // What pods mount or run as, and what keeps others away from them or gives them their names.
+            let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
+                || object.name == names::brokers_service(&cluster.name);
+            waits.pods |= is_of_pods && !of_entity_operator && object.name != own;
+        }
+        waits
+    }
+
+    fn concerns(&self, wanted: &DesiredObject) -> bool {
+        match wanted.reference.kind.as_str() {
+            "StrimziPodSet" => self.pods,
+            "Deployment" => self.entity_operator,
+            "Secret" => self.secrets,
+            _ => false,
+        }
+    }
+}
+
+fn words(cluster: &Cluster, object: &ObjectId, whose: &Whose) -> String {
+    let (kind, name) = (&object.kind, &object.name);
+    let elsewhere = object.namespace.as_ref().filter(|namespace| **namespace != cluster.namespace);
+    let of_namespace = elsewhere.map(|namespace| format!(" of namespace {namespace}")).unwrap_or_default();
+    match whose {
+        Whose::Of(owner) => format!(
+            "{kind} {name}{of_namespace} belongs to {owner} and is left as it is, though the cluster needs an object of \
+             this name: give {owner} another name, or the Kafka resource"
+        ),
+        Whose::Unlabelled(maker) => {
+            let made = maker.as_ref().map(|maker| format!(" (made by {maker})")).unwrap_or_default();
+            format!(
+                "{kind} {name}{of_namespace}{made} exists without the labels strimzi.io/kind: Kafka and strimzi.io/cluster: \
+                 {} and is left as it is: add them if it belongs to the cluster, which then sets it right, else delete it \
+                 or give the Kafka resource another name",
+                cluster.name
+            )
+        }
+        Whose::Unknown(why) => {
+            format!("whether {kind} {name}{of_namespace} belongs to somebody else is not known: {why}")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Plans of a cluster that cannot be carried out: its status says why, what runs is left as it is, and certificates that are
+//! there are renewed all the same.
+
+use std::collections::BTreeSet;
+
+use api::conditions::reasons;
+use jiff::Timestamp;
+use kube_core::ResourceExt;
+use pki::MaterialRequest;
+
+use super::certificates::{ending, upkeep};
+use super::cluster::Cluster;
+use super::need::Need;
+use super::observed::Observed;
+use super::plan::Plan;
+use super::settled::{self, Settled};
+use super::status;
+use super::validate::{Invalid, Problem};
+
+/// The plan of a resource that is wrong.
+pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
+    let mut plan = match invalid.cluster.as_deref() {
+        Some(cluster) => certificates(cluster, observed, now),
+        None => Plan::default(),
+    };
+    if !plan.needs.is_empty() {
+        return plan;
+    }
+    let ending = invalid.cluster.as_deref().and_then(|cluster| ending::while_refused(cluster, observed, now));
+    let mut warnings = invalid.warnings.clone();
+    warnings.extend(ending);
+    plan.status.kafka = Some(status::invalid(kafka, invalid, &warnings, now));
+    plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
+    plan
+}
+
+/// The plan of a cluster of which objects cannot be read: `why` names them. Nothing else is decided, because what is missing
+/// would be taken for gone.
+pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
+    let cluster = match settled::settle(kafka, observed) {
+        Ok(Settled { cluster, .. }) => Some(Box::new(cluster)),
+        Err(invalid) => invalid.cluster,
+    };
+    let mut plan = match cluster.as_deref() {
+        Some(cluster) => certificates(cluster, observed, now),
+        None => Plan::default(),
+    };
+    if plan.needs.is_empty() {
+        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, now);
+        plan.status.kafka = Some(status);
+        plan.waiting_for.push(why.to_owned());
+    }
+    plan
+}
+
+/// What has to be made, or else the Secrets to write. What cannot be made is left.
+fn certificates(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Plan {
+    match upkeep::plan(cluster, observed, now) {
+        Ok(apply) => Plan { apply, ..Plan::default() },
+        Err(requests) => {
+            let needs = needs_of(requests);
+            if unmakeable(&needs, observed).is_empty() { Plan::asking(needs) } else { Plan::default() }
+        }
+    }
+}
+
+/// Requests as needs.
+pub fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
+    requests.into_iter().map(|request| Need::Material(Box::new(request))).collect()
+}
+
+/// What could not be made, and why.
+pub fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
+    let problem = |need: &Need| {
+        let (Need::Material(request), Some(silence)) = (need, observed.silence(need)) else { return None };
+        Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })
+    };
+    needs.iter().filter_map(problem).collect()
+}
+
+/// Names of the Secrets of nodes of which nothing else may be readable: they hold a certificate under their own name.
+pub fn secrets_of_nodes(cluster: &Cluster, observed: &Observed) -> BTreeSet<String> {
+    let is_of_a_node = |name: &&String| {
+        observed.secrets.get(*name).is_some_and(|secret| {
+            let has = |key: String| secret.data.as_ref().is_some_and(|data| data.contains_key(&key));
+            let component = secret.labels().get(api::labels::NAME);
+            component == Some(&api::names::kafka(&cluster.name))
+                && has(format!("{name}.crt"))
+                && has(format!("{name}.key"))
+        })
+    };
+    observed.secrets.keys().filter(is_of_a_node).cloned().collect()
+}
