@@ -6,6 +6,7 @@ pub mod owners;
 
 use std::fmt::Debug;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
@@ -18,8 +19,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
-use objects::ObjectId;
-use operator_runtime::apply::Stored;
+use objects::{ObjectId, Stored};
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::referenced_objects;
@@ -48,12 +48,10 @@ const FOREIGN: &str = "!strimzi.io/kind";
 pub struct Plain {
     /// The resource that it belongs to.
     pub owner: OwnerRef,
-    /// What planning knows of it.
+    /// What planning knows of it. Its body is there, for comparison with the desired object, and without its status.
     pub facts: Other,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
-    /// The object, for comparison with the desired one, and without its status.
-    pub object: Stored,
     /// Under which addresses others reach it, if it is a Service that has some.
     pub status: Option<Box<ServiceStatus>>,
 }
@@ -199,29 +197,6 @@ impl Caches {
         self.foreign_config_maps.ready().await;
     }
 
-    /// The live object in the form that [`operator_runtime::apply::Applier`] compares with.
-    pub fn live(&self, reference: &ObjectId) -> Option<Value> {
-        let key = ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name);
-        match reference.kind.as_str() {
-            "StrimziPodSet" => value(&self.pod_sets, &key),
-            "PersistentVolumeClaim" => value(&self.claims, &key),
-            "Secret" => value(&self.secrets, &key),
-            "ConfigMap" => value(&self.config_maps, &key),
-            "Deployment" => value(&self.deployments, &key),
-            kind => {
-                let known = self.all_plain().find(|plain| plain.kind == kind)?;
-                known.cache.get(&key).map(|plain| plain.object.value())
-            }
-        }
-    }
-
-    fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
-        self.plain.iter().chain([&self.cluster_role_bindings])
-    }
-}
-
-fn value<K: Serialize + Send + Sync + 'static>(cache: &Cache<K>, key: &ObjectRef) -> Option<Value> {
-    serde_json::to_value(&*cache.get(key)?).ok()
 }
 
 /// A Kafka resource as the owner of objects.
@@ -320,12 +295,14 @@ impl Start<'_> {
                 if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
                     status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
+                let facts = Other { body: Some(Arc::new(stored)), ..Other::of(object.meta()) };
+                Some(Plain { owner, facts, role, status })
             },
             |plain| {
                 let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
                 let role = plain.role.as_ref().map_or(0, String::len);
-                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role
+                let body = plain.facts.body.as_ref().map_or(0, |body| body.bytes());
+                body + kind.len() + namespace.len() + name.len() + role
             },
         );
         cache.gate_readiness(self.health);
@@ -353,7 +330,8 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
+            let facts = Other { body: Some(Arc::new(object)), ..Other::of(binding.meta()) };
+            Some(Plain { owner, facts, role: None, status: None })
         }))
     }
 

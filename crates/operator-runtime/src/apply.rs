@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
 use kube::{Api, Client, Resource};
@@ -12,8 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::object_ref::ObjectRef;
-use objects::covers;
-use objects::schema::SERVER_METADATA;
+use objects::{clean, covers};
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;
@@ -146,58 +145,6 @@ pub fn own_entry(entries: Vec<ManagedFieldsEntry>) -> Option<Vec<ManagedFieldsEn
     }
     // An empty list still says that the managed fields were looked at and none is ours.
     Some(own)
-}
-
-/// An object in the form that [`Applier`] compares with, at a fraction of the memory of a JSON tree: its text.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    uid: Box<str>,
-    terminating: bool,
-    json: Box<[u8]>,
-}
-
-impl Stored {
-    /// From a live object. Its status is left out.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn of<K: Resource + Serialize>(object: &K) -> Result<Self, serde_json::Error> {
-        let mut value = serde_json::to_value(object)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("status");
-        }
-        let meta: &ObjectMeta = object.meta();
-        Ok(Self {
-            uid: meta.uid.clone().unwrap_or_default().into_boxed_str(),
-            terminating: meta.deletion_timestamp.is_some(),
-            json: serde_json::to_vec(&value)?.into_boxed_slice(),
-        })
-    }
-
-    /// `metadata.uid`.
-    pub fn uid(&self) -> &str {
-        &self.uid
-    }
-
-    /// Whether the object is being deleted.
-    pub fn is_terminating(&self) -> bool {
-        self.terminating
-    }
-
-    /// About how many bytes of memory it takes.
-    pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.uid.len() + self.json.len()
-    }
-
-    /// The object as JSON.
-    pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.json).unwrap_or(Value::Null)
-    }
-
-    /// The object as its type; `None` when it is of another type.
-    pub fn parse<K: DeserializeOwned>(&self) -> Option<K> {
-        serde_json::from_slice(&self.json).ok()
-    }
 }
 
 /// Writes and deletes objects.
@@ -385,9 +332,28 @@ impl Applier {
         K: Resource,
         K::DynamicType: Default,
     {
-        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        self.merge_resource(&ApiResource::erase::<K>(&K::DynamicType::default()), key, patch).await
+    }
+
+    /// As [`Applier::merge`], for `apiVersion` and `kind` given as text.
+    pub async fn merge_kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+        key: &ObjectRef,
+        patch: &Value,
+    ) -> Result<bool, ApplyError> {
+        self.merge_resource(&api_resource(api_version, kind), key, patch).await
+    }
+
+    async fn merge_resource(
+        &self,
+        resource: &ApiResource,
+        key: &ObjectRef,
+        patch: &Value,
+    ) -> Result<bool, ApplyError> {
         let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
-        let api = self.api(&resource, &key.namespace);
+        let api = self.api(resource, &key.namespace);
         let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
         let request = Request::new(api.resource_url()).patch(&key.name, &params, &Patch::Merge(patch));
         match self.send("change", &subject, request).await {
@@ -450,41 +416,18 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn subject_of(value: &Value) -> Subject {
+pub(crate) fn subject_of(value: &Value) -> Subject {
     let key = ObjectRef::new(text(value, "/metadata/namespace"), text(value, "/metadata/name"));
     Subject { kind: text(value, "/kind").to_owned(), key }
 }
 
-fn resource_of(value: &Value) -> Option<ApiResource> {
+pub(crate) fn resource_of(value: &Value) -> Option<ApiResource> {
     let (api_version, kind) = (text(value, "/apiVersion"), text(value, "/kind"));
     (!api_version.is_empty() && !kind.is_empty()).then(|| api_resource(api_version, kind))
 }
 
 /// Group, version, kind and plural (made by the English rules, which hold for every kind that the operators write).
-fn api_resource(api_version: &str, kind: &str) -> ApiResource {
+pub(crate) fn api_resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
-}
-
-/// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
-fn clean(desired: &mut Value) {
-    drop_nulls(desired);
-    let Some(fields) = desired.as_object_mut() else { return };
-    fields.remove("status");
-    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        for name in SERVER_METADATA {
-            metadata.remove(*name);
-        }
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }

@@ -22,6 +22,7 @@ pub mod list;
 pub mod memory;
 pub mod metrics;
 pub mod object_ref;
+mod planned_write;
 pub mod process;
 pub mod queue;
 pub mod referenced_objects;

@@ -224,22 +224,22 @@ impl Caches {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
         let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
-            let mut service: Service = plain.object.parse()?;
+            let mut service: Service = plain.facts.body.as_ref()?.parse()?;
             service.status = plain.status.as_deref().cloned();
             Some((key.name, Arc::new(service)))
         };
         found.into_iter().filter_map(body).collect()
     }
 
-    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
-    /// counts only while no cluster of another namespace refers to it too.
+    /// The Role that a binding in another namespace refers to, and whether a cluster of another namespace refers to it too:
+    /// it says of itself only the name of the cluster.
     fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
         let role = ObjectRef::new(namespace, binding.role.as_ref()?);
         let roles = self.plain.iter().find(|plain| plain.kind == ROLE)?;
         let facts = roles.cache.get(&role)?.facts.clone();
         let bindings = self.lookups.role_bindings_of_roles.as_ref()?.owned_by(&role);
         let shared = bindings.values().any(|plain| plain.owner != *owner);
-        (!shared).then(|| (roles.reference(role), facts))
+        Some((roles.reference(role), Other { shared, ..facts }))
     }
 
     /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the

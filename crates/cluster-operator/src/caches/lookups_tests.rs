@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use operator_runtime::apply::{Applier, Stored};
+use objects::Stored;
+use operator_runtime::apply::Applier;
 use operator_runtime::client;
 use operator_runtime::env::Namespaces;
 use operator_runtime::limits::Largest;
@@ -42,11 +43,11 @@ fn plain(kind: &str, objects: Vec<(ObjectRef, Plain)>) -> PlainKind {
 fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Plain) {
     let whole: ConfigMap =
         serde_json::from_value(json!({"metadata": {"name": name, "namespace": namespace}})).unwrap();
-    let object = Stored::of(&whole).unwrap();
+    let body = Some(Arc::new(Stored::of(&whole).unwrap()));
     let role = Some("role".to_owned());
     (
         ObjectRef::new(namespace, name),
-        Plain { owner, facts: Other::of(&whole.metadata), role, object, status: None },
+        Plain { owner, facts: Other { body, ..Other::of(&whole.metadata) }, role, status: None },
     )
 }
 
@@ -93,7 +94,8 @@ fn caches(clusters: &[String]) -> Caches {
         let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
             "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
         plain.status = crate::caches::service_status(&whole);
-        plain.object = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
+        let whole = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
+        plain.facts.body = Some(Arc::new(whole));
         (key, plain)
     });
     Caches::of(Watched {

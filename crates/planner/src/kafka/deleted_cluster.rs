@@ -252,8 +252,10 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
     for map in remains.config_maps.values().filter(|map| is_of_pool(&***map)) {
         found.push(deletion("v1", "ConfigMap", &map.metadata));
     }
-    let outside =
-        remains.others.iter().filter(|(other, _)| other.namespace.as_ref() != Some(&remains.namespace));
+    let outside = remains
+        .others
+        .iter()
+        .filter(|(other, facts)| other.namespace.as_ref() != Some(&remains.namespace) && !facts.shared);
     found.extend(outside.map(|(other, facts)| Deletion { object: other.clone(), uid: facts.uid.clone() }));
     found
 }

@@ -11,6 +11,7 @@ pub mod deleted_cluster;
 pub mod existing;
 pub mod exposed;
 mod foreign_additions;
+mod live_objects;
 pub mod need;
 pub mod objects;
 pub mod observed;

@@ -15,7 +15,7 @@ use super::exposed::Exposed;
 use super::need::{Admission, Need, Silence};
 use super::ownership::{Holder, NamedOwner};
 use super::roll_order::RollKafka;
-use objects::ObjectId;
+use objects::{ObjectId, Stored};
 use pki::Material;
 
 use super::config::live::memory::OptionMemory;
@@ -82,7 +82,7 @@ pub struct Observed {
     pub settings: Arc<PlanSettings>,
 }
 
-/// What is known of a live object of which planning does not read the body.
+/// What is known of a live object of which planning does not read the body, but to compare it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Other {
     /// Its UID.
@@ -101,6 +101,10 @@ pub struct Other {
     pub owned: bool,
     /// The owner that controls it.
     pub controller: Option<NamedOwner>,
+    /// Whether something of another resource refers to it too: a Role of a watched namespace.
+    pub shared: bool,
+    /// The whole object without its status, for comparison with the desired one; `None`: where it is kept by its type.
+    pub body: Option<Arc<Stored>>,
 }
 
 impl Other {
@@ -118,6 +122,8 @@ impl Other {
             of_a_pod: label(labels::POD_NAME).is_some(),
             owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
             controller: NamedOwner::controller(metadata),
+            shared: false,
+            body: None,
         }
     }
 }

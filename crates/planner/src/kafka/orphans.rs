@@ -63,6 +63,9 @@ fn is_ours(cluster: &Cluster, facts: &Other) -> bool {
 fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Other) -> bool {
     let name = &object.name;
     let of_kafka = facts.component.as_ref() == Some(&names::kafka(&cluster.name));
+    if facts.shared {
+        return true;
+    }
     match object.kind.as_str() {
         // What belongs to a node goes after its pod. Kafka's component has others from other operators.
         "ConfigMap" => of_kafka && (!facts.of_a_pod || observed.pods.contains_key(name)),

@@ -17,12 +17,13 @@ use super::observed::{Observed, Other};
 use super::plan::Plan;
 use super::status::Progress;
 
-/// Kinds that are looked at. A claim holds data and may be made by hand for the node that is to find it; pod sets are
-/// compared while the pools are validated, and pods are the pod sets' business. Cluster-wide bindings tell by their subject.
-const KINDS: [&str; 9] = [
+/// Kinds that are looked at. Pod sets are compared while the pools are validated, and pods are the pod sets' business.
+const KINDS: [&str; 11] = [
+    CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",
     "NetworkPolicy",
+    CLAIM,
     "PodDisruptionBudget",
     "Role",
     "RoleBinding",
@@ -30,6 +31,11 @@ const KINDS: [&str; 9] = [
     "Service",
     "ServiceAccount",
 ];
+
+/// It holds data, and may be made by hand for the node that is to find it.
+const CLAIM: &str = "PersistentVolumeClaim";
+
+const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 const AGAIN_SECONDS: u64 = 15;
@@ -88,6 +94,10 @@ pub struct Holder {
     applied: bool,
     /// Who made it, for people: the label `app.kubernetes.io/managed-by`, else the first field manager.
     maker: Option<String>,
+    /// The namespace of its first subject, if it is a binding.
+    serves: Option<String>,
+    /// The whole object without its status, for comparison with the desired one, where it was read.
+    pub body: Option<Arc<Stored>>,
 }
 
 impl Holder {
@@ -106,7 +116,15 @@ impl Holder {
             }),
             maker: label(labels::KUBERNETES_MANAGED_BY)
                 .or_else(|| managers().find_map(|entry| entry.manager.clone())),
+            serves: None,
+            body: None,
         }
+    }
+
+    /// With the whole object, of which our entry of the managed fields is left.
+    pub fn with_body(self, object: &Value) -> Self {
+        let serves = object.pointer("/subjects/0/namespace").and_then(Value::as_str).map(str::to_owned);
+        Self { serves, body: Stored::of(object).ok().map(Arc::new), ..self }
     }
 
     /// Out of what planning keeps of objects that carry the labels of the cluster.
