@@ -196,7 +196,6 @@ impl Caches {
         self.foreign_secrets.ready().await;
         self.foreign_config_maps.ready().await;
     }
-
 }
 
 /// A Kafka resource as the owner of objects.

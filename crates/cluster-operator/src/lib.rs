@@ -5,6 +5,7 @@
 //! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom.
 
 pub mod caches;
+pub mod carry_out;
 pub mod controller;
 pub mod kafka;
 pub mod node_pools;

@@ -131,7 +131,8 @@ async fn work(
         running.push((NodePools::NAME, pools));
         let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
         let clients = Clients::new(settings.longest_answer);
-        let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
+        let answers =
+            Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),

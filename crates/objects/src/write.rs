@@ -163,7 +163,8 @@ mod tests {
     fn what_a_write_does_follows_from_the_live_object() {
         let change = |live: Live| Write::of(desired("ConfigMap", "m", Precondition::None), &live).change;
         assert_eq!((change(Live::Absent), change(Live::Unseen)), (Change::Create, Change::Put));
-        let live = |value: &str| Live::Object(json!({"metadata": {"resourceVersion": "7"}, "data": {"k": value}}));
+        let live =
+            |value: &str| Live::Object(json!({"metadata": {"resourceVersion": "7"}, "data": {"k": value}}));
         let Change::Update { differences, version } = change(live("w")) else { panic!("it differs") };
         assert_eq!(version.as_deref(), Some("7"));
         let paths: Vec<&str> = differences.iter().map(|one| one.path.as_str()).collect();

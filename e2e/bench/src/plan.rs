@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use objects::DesiredObject;
+use objects::{DesiredObject, Stored};
 use planner::kafka::{
     config::model::{self, Scope},
     need::{Admission, Answer, Need, Silence, SilenceKind, complete},
@@ -244,7 +244,9 @@ fn store(observed: &mut Observed, desired: &DesiredObject) -> anyhow::Result<()>
         "StrimziPodSet" => drop(observed.pod_sets.insert(name, typed(object)?)),
         _ => {
             let metadata = serde_json::from_value(object["metadata"].clone())?;
-            observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+            let body = Some(Arc::new(Stored::of(&object)?));
+            let other = Other { body, ..Other::of(&metadata) };
+            observed.others.insert(desired.reference.clone(), other);
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use super::admin_clients::{Clients, Nodes};
 use super::late_answers::{Asking, Patience};
 use super::observe::Observer;
 use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
+use crate::caches::Caches;
 use planner::kafka::need::{Answer, Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
 use planner::kafka::pod_state;
@@ -24,6 +25,7 @@ const ROLL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Answers the plans of all clusters. One for the whole process.
 pub struct Answers {
+    caches: Caches,
     applier: Applier,
     observer: Arc<Observer>,
     clients: Clients,
@@ -40,12 +42,14 @@ pub struct Answers {
 impl Answers {
     /// From the parts that all passes share.
     pub fn new(
+        caches: Caches,
         applier: Applier,
         observer: Arc<Observer>,
         clients: Clients,
         queue: &Queue<ObjectRef>,
     ) -> Self {
         Self {
+            caches,
             applier,
             observer,
             clients,
@@ -96,7 +100,9 @@ impl Answers {
                 Ok(may_grow) => Ok(Answer::StorageClass(may_grow)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
-            Need::Holders(objects) => holders::of(self.applier.client(), objects).await.map(Answer::Holders),
+            Need::Holders(objects) => {
+                holders::of(self.applier.client(), &self.caches, objects).await.map(Answer::Holders)
+            }
             Need::HeldTopics => match self.observer.held_topics(key).await {
                 Ok(topics) => Ok(Answer::HeldTopics(topics)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),

@@ -2,7 +2,6 @@
 
 pub mod admin_clients;
 pub mod answers;
-pub mod apply;
 pub mod call_error;
 pub mod dry_run;
 mod holders;

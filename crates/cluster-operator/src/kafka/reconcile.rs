@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
+use api::kafka::status::KafkaStatus;
 use jiff::Timestamp;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
@@ -25,15 +26,16 @@ use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
 use super::room::Room;
-use super::{apply, option_calls, restart_pods};
+use super::{option_calls, restart_pods};
 use crate::caches::{self, Caches};
+use crate::carry_out;
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{Occasion, Plan, StatusPlan};
+use planner::kafka::plan::{Occasion, Plan};
 use planner::kafka::status;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
@@ -60,7 +62,7 @@ pub enum Error {
     Kubernetes(#[from] ApplyError),
     /// A plan could not be carried out.
     #[error(transparent)]
-    Apply(#[from] apply::Error),
+    Apply(#[from] carry_out::Error),
     /// What the plan needs could not be made.
     #[error("{0}")]
     Unmade(String),
@@ -303,10 +305,10 @@ impl Reconciler {
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
-        let released = apply::finalizers(&self.applier, &self.mandate, &plan).await;
-        apply::deletions(&self.applier, &self.mandate, &plan).await?;
+        let released = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await;
+        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
         match released {
-            Err(apply::Error::Outdated { .. }) => Ok(self.outdated(key)),
+            Err(carry_out::Error::Outdated { .. }) => Ok(self.outdated(key)),
             other => {
                 other?;
                 let outcome = again(&plan);
@@ -325,6 +327,11 @@ impl Reconciler {
     pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
         let named = self.observer.clusters_of_topics(namespaces).await?;
         Ok(named.into_iter().filter(|key| self.caches.kafkas.get(key).is_none()).collect())
+    }
+
+    /// Writes the status of the Kafka resource if it differs.
+    async fn write_status(&self, key: &ObjectRef, status: &KafkaStatus) -> Result<(), ApplyError> {
+        carry_out::status(&self.applier, &self.caches.kafkas, key, status).await
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {
@@ -346,9 +353,8 @@ impl Reconciler {
         error: Error,
     ) -> Result<Outcome, Error> {
         let planned = plan.and_then(|plan| plan.status.kafka.as_ref());
-        let kafka = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
-        let statuses = StatusPlan { kafka: Some(kafka), ..StatusPlan::default() };
-        if let Err(unwritten) = apply::kafka_status(&self.applier, &self.caches, key, &statuses).await {
+        let status = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
+        if let Err(unwritten) = self.write_status(key, &status).await {
             tracing::warn!(cluster = %key, error = %unwritten, "cannot say in the status why the pass failed");
         }
         Err(error)

@@ -15,12 +15,12 @@ fn live(observed: &Observed, desired: &DesiredObject) -> Live {
     let own = observed.kafka.as_ref().and_then(|kafka| kafka.metadata.namespace.as_ref());
     let found = match id.kind.as_str() {
         _ if id.namespace.as_ref() != own => None,
-        "ConfigMap" => observed.config_maps.get(name).map(json),
-        "Deployment" => observed.deployments.get(name).map(json),
-        "PersistentVolumeClaim" => observed.claims.get(name).map(json),
-        "Secret" => observed.secrets.get(name).map(json),
-        "Service" => observed.exposed.services.get(name).map(json),
-        "StrimziPodSet" => observed.pod_sets.get(name).map(json),
+        "ConfigMap" => observed.config_maps.get(name).map(|found| json(&**found)),
+        "Deployment" => observed.deployments.get(name).map(|found| json(&**found)),
+        "PersistentVolumeClaim" => observed.claims.get(name).map(|found| json(&**found)),
+        "Secret" => observed.secrets.get(name).map(|found| json(&**found)),
+        "Service" => observed.exposed.services.get(name).map(|found| json(&**found)),
+        "StrimziPodSet" => observed.pod_sets.get(name).map(|found| json(&**found)),
         _ => None,
     };
     let other = || observed.others.get(id)?.body.as_ref().map(|body| body.value());

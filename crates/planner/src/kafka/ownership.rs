@@ -6,15 +6,18 @@
 //! although the labels are gone, and what the field manager of the operators applied. A controller that is not ours
 //! (`ownerReferences[].controller`) outweighs all of these: two would write the object in turn.
 
+use std::sync::Arc;
+
 use api::conditions::reasons;
 use api::{labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use objects::{DesiredObject, ObjectId};
+use objects::{DesiredObject, ObjectId, Stored};
+use serde_json::Value;
 
 use super::cluster::{Cluster, Warning};
 use super::need::Need;
 use super::observed::{Observed, Other};
-use super::plan::Plan;
+use super::planned::Plan;
 use super::status::Progress;
 
 /// Kinds that are looked at. Pod sets are compared while the pools are validated, and pods are the pod sets' business.
@@ -137,24 +140,41 @@ impl Holder {
         }
     }
 
-    /// Whose it is; `None`: the cluster's.
-    fn other(&self, cluster: &Cluster) -> Option<Whose> {
+    /// Whose it is, of the objects with the name that the cluster needs; `None`: the cluster's.
+    fn other(&self, cluster: &Cluster, object: &ObjectId) -> Option<Whose> {
+        let is_labelled =
+            self.cluster.as_ref() == Some(&cluster.name) && self.kind.as_deref() == Some("Kafka");
+        let label = self.cluster.as_ref().map(|name| (name, self.kind.as_deref().unwrap_or("cluster")));
+        let of_another = label.filter(|(name, _)| **name != cluster.name || self.kind.is_some());
+        if object.kind == CLAIM {
+            let of_another = of_another.filter(|_| !is_labelled);
+            return of_another.map(|(name, kind)| Whose::Of(format!("{kind} {name}")));
+        }
+        // Nothing in the namespace of the cluster can own it, and its name may be needed by clusters of two namespaces: the
+        // subject tells.
+        let serves = self.serves.as_ref().filter(|_| object.namespace.as_ref() != Some(&cluster.namespace));
+        match (serves, label) {
+            (Some(namespace), Some((name, kind))) if *namespace != cluster.namespace => {
+                return Some(Whose::Of(format!("{kind} {name} of namespace {namespace}")));
+            }
+            // An administrator made it for an operator that may not.
+            (Some(namespace), None) if *namespace == cluster.namespace && object.namespace.is_none() => {
+                return None;
+            }
+            _ => {}
+        }
         if let Some(controller) = self.controller.as_ref().filter(|one| !one.is_ours(cluster)) {
             return Some(Whose::Of(controller.words()));
         }
-        let is_labelled =
-            self.cluster.as_ref() == Some(&cluster.name) && self.kind.as_deref() == Some("Kafka");
         if is_labelled || self.owners.iter().any(|owner| owner.is_ours(cluster)) {
             return None;
         }
         if let Some(owner) = self.owners.first() {
             return Some(Whose::Of(owner.words()));
         }
-        match (&self.cluster, &self.kind) {
-            (Some(name), kind) if *name != cluster.name || kind.is_some() => {
-                Some(Whose::Of(format!("{} {name}", kind.as_deref().unwrap_or("cluster"))))
-            }
-            (None, None) if self.applied => None,
+        match (of_another, self.kind.is_none()) {
+            (Some((name, kind)), _) => Some(Whose::Of(format!("{kind} {name}"))),
+            (None, true) if self.cluster.is_none() && self.applied => None,
             _ => Some(Whose::Unlabelled(self.maker.clone())),
         }
     }
@@ -170,19 +190,20 @@ enum Whose {
     Unknown(String),
 }
 
-/// Takes out of the plan what belongs to somebody else, and what cannot do without it; asks for what is not known. Returns
-/// whether the pods of Kafka have to stay as they are.
+/// Takes out of what is wanted what belongs to somebody else, and what cannot do without it; asks for what is not known.
+/// Returns whether the pods of Kafka have to stay as they are.
 pub fn leave_to_others(
     cluster: &Cluster,
     observed: &Observed,
+    desired: &mut Vec<DesiredObject>,
     plan: &mut Plan,
     progress: &mut Progress,
 ) -> bool {
     let (mut unknown, mut strangers) = (Vec::new(), Vec::new());
-    for wanted in plan.apply.iter().map(|object| &object.reference).filter(|object| is_looked_at(object)) {
+    for wanted in desired.iter().map(|object| &object.reference).filter(|object| is_looked_at(object)) {
         match holder(cluster, observed, wanted) {
             Some(holder) => {
-                strangers.extend(holder.other(cluster).map(|whose| (wanted.clone(), whose)));
+                strangers.extend(holder.other(cluster, wanted).map(|whose| (wanted.clone(), whose)));
             }
             None if observed.holders.contains_key(wanted) => {}
             None => unknown.push(wanted.clone()),
@@ -215,7 +236,7 @@ pub fn leave_to_others(
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    plan.apply.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
+    desired.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
     waits.pods
 }
 
@@ -231,6 +252,7 @@ fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<H
             "Secret" => observed.secrets.get(name).map(|found| &found.metadata),
             "ConfigMap" => observed.config_maps.get(name).map(|found| &found.metadata),
             "Deployment" => observed.deployments.get(name).map(|found| &found.metadata),
+            CLAIM => observed.claims.get(name).map(|found| &found.metadata),
             _ => None,
         };
         if let Some(metadata) = metadata {
@@ -272,6 +294,7 @@ impl Waits {
             }
             // What pods mount or run as, and what keeps others away from them or gives them their names.
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
+                || is(&[CLAIM, CLUSTER_ROLE_BINDING])
                 || object.name == names::brokers_service(&cluster.name);
             waits.pods |= is_of_pods && !of_entity_operator && object.name != own;
         }

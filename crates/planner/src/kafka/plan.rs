@@ -2,21 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::kafka::status::KafkaStatus;
-use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use serde::Serialize;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live;
-use super::config::live::memory::{OptionMemory, Override};
 use super::foreign_additions;
+use super::live_objects;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -42,69 +39,13 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
-use objects::{Deletion, DesiredObject, FinalizerRemoval};
+use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned_events::{Occasion, PlannedEvent};
-
-/// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
-///
-/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion::answer`]) and the cluster is
-/// planned again. A complete plan is carried out in this order: lasting events, statuses of pools, `apply`, `delete`, `finalizers`,
-/// `admin`, `roll` with an event for each restart, the status of the Kafka resource.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Plan {
-    /// What has to be known or made first.
-    pub needs: Vec<Need>,
-    /// Objects to write. An object equal to the live one is still listed: apply compares.
-    pub apply: Vec<DesiredObject>,
-    /// Objects to delete.
-    pub delete: Vec<Deletion>,
-    /// Finalizers to take off.
-    pub finalizers: Vec<FinalizerRemoval>,
-    /// Calls to Kafka itself.
-    pub admin: Vec<AdminCall>,
-    /// Which pods are to be restarted and why, which of them go now, and what the others wait for.
-    pub roll: Roll,
-    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
-    /// any of it, and the status says so.
-    pub held: Vec<Held>,
-    /// Every Kafka node that should exist, in the order of node ids.
-    pub nodes: Vec<PlannedNode>,
-    /// What to write into the statuses.
-    pub status: StatusPlan,
-    /// What to publish.
-    pub events: Vec<PlannedEvent>,
-    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
-    pub requeue_seconds: Option<u64>,
-    /// What the cluster still waits for, in words ("pod my-dual-0 is not ready").
-    pub waiting_for: Vec<String>,
-    /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
-    pub failure: Option<String>,
-    /// Run-time values set by other people that `admin` takes away, for events.
-    pub undone: Vec<Override>,
-    /// What the next pass should know about the options that change at run time: [`Observed::options`].
-    pub options: OptionMemory,
-}
-
-/// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct StatusPlan {
-    /// The complete `status` of the Kafka resource; `None` writes nothing.
-    pub kafka: Option<KafkaStatus>,
-    /// The complete `status` of each pool, by name.
-    pub pools: BTreeMap<String, KafkaNodePoolStatus>,
-}
+pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
-
-impl Plan {
-    /// A plan that needs answers first.
-    pub(super) fn asking(needs: Vec<Need>) -> Self {
-        Self { needs, ..Self::default() }
-    }
-}
 
 /// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.
 ///
@@ -213,29 +154,29 @@ fn complete(
     let mut live = live::plan(cluster, observed, now);
     let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
-    plan.apply.extend(certificates.objects.iter().cloned());
-    plan.apply.push(rbac::kafka_service_account(cluster));
+    let mut desired: Vec<DesiredObject> = certificates.objects.clone();
+    desired.push(rbac::kafka_service_account(cluster));
     if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
         if settings.cluster_role_bindings {
-            plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
+            desired.push(rbac::kafka_cluster_role_binding(cluster));
         } else {
             warnings.push(rack_needs_a_binding(cluster));
         }
     }
     if settings.network_policies {
-        plan.apply.push(network_policy::kafka(cluster, settings));
+        desired.push(network_policy::kafka(cluster, settings));
     }
-    plan.apply.push(service::bootstrap(cluster));
-    plan.apply.push(service::brokers(cluster));
+    desired.push(service::bootstrap(cluster));
+    desired.push(service::brokers(cluster));
     if settings.pod_disruption_budgets {
-        plan.apply.push(pod_disruption_budget::kafka(cluster));
+        desired.push(pod_disruption_budget::kafka(cluster));
     }
     let mut classes = BTreeSet::new();
     for node in cluster.nodes() {
         for wanted in claim::of_node(cluster, node) {
-            plan.apply.push(claim_growth::fitted(wanted, observed, warnings, &mut classes).build());
+            desired.push(claim_growth::fitted(wanted, observed, warnings, &mut classes).build());
         }
-        plan.apply.push(config_map::node(cluster, node, &live.taken_out));
+        desired.push(config_map::node(cluster, node, &live.taken_out));
     }
     plan.needs.extend(classes.into_iter().map(Need::StorageClass));
     let mut progress = Progress::default();
@@ -247,7 +188,7 @@ fn complete(
             let node = Node { id: *id, pool };
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
-            let desired = pod::of_node(cluster, node, certificate, settings);
+            let pod = pod::of_node(cluster, node, certificate, settings);
             if certificates.held.contains(id) {
                 let name = cluster.pod_name(node);
                 progress.waiting_for.push(format!(
@@ -258,27 +199,27 @@ fn complete(
                 }
             }
             let options = live.restarts.get(id).map(Vec::as_slice).unwrap_or_default();
-            let restart = restart_of(cluster, node, &desired, options, observed);
+            let restart = restart_of(cluster, node, &pod, options, observed);
             look_at_pod(cluster, node, restart, observed, &mut plan, &mut progress, now);
             plan.nodes.push(planned(cluster, node));
-            pods.push(desired);
+            pods.push(pod);
         }
         let manual = manual_update(cluster, pool, observed);
-        plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+        desired.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
         plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
         sets.push(pods);
     }
-    let mut desired: BTreeMap<&str, &Pod> = BTreeMap::new();
+    let mut pods: BTreeMap<&str, &Pod> = BTreeMap::new();
     for pod in sets.iter().flatten() {
-        desired.extend(pod.metadata.name.as_deref().map(|name| (name, pod)));
+        pods.extend(pod.metadata.name.as_deref().map(|name| (name, pod)));
     }
     plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
-    entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
-    warnings.extend(foreign_additions::of(observed, &plan.apply));
-    plan.delete = orphans::of(cluster, observed, &plan.apply);
+    entity(cluster, certificates, observed, &mut desired, &mut progress);
+    warnings.extend(foreign_additions::of(observed, &desired));
+    plan.delete = orphans::of(cluster, observed, &desired);
     topic_operator::plan(cluster, observed, &mut plan);
-    let pods_stay = ownership::leave_to_others(cluster, observed, &mut plan, &mut progress);
+    let pods_stay = ownership::leave_to_others(cluster, observed, &mut desired, &mut plan, &mut progress);
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
         plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
@@ -303,7 +244,7 @@ fn complete(
     }
     plan.options = live.memory;
     let wanted = std::mem::take(&mut plan.roll.wanted);
-    let mut outcome = roll::decide(cluster, &wanted, &desired, observed, now);
+    let mut outcome = roll::decide(cluster, &wanted, &pods, observed, now);
     if pods_stay {
         // The pods of nodes that leave run on: nothing is taken from under them.
         plan.delete.clear();
@@ -331,6 +272,9 @@ fn complete(
     warnings.dedup();
     plan.status.kafka = Some(status::kafka(kafka, cluster, certificates, observed, warnings, &progress, now));
     plan.waiting_for = progress.waiting_for;
+    if plan.needs.is_empty() {
+        plan.apply = live_objects::writes(observed, desired);
+    }
     plan
 }
 

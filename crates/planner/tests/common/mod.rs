@@ -17,11 +17,12 @@ use std::sync::Arc;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use objects::{DesiredObject, ObjectId};
+use objects::{DesiredObject, ObjectId, Stored};
+use planner::kafka::completion::complete;
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
 use planner::kafka::deleted_cluster::Topic;
-use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind, complete};
+use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
@@ -136,7 +137,8 @@ impl World {
             Need::Holders(objects) => {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
-                    Some(Holder::of(&serde_json::from_value(found.clone()).unwrap()))
+                    let holder = Holder::of(&serde_json::from_value(found.clone()).unwrap());
+                    Some(if found.get("subjects").is_some() { holder.with_body(found) } else { holder })
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
             }
@@ -213,7 +215,9 @@ impl World {
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
             _ => {
                 let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
-                self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+                let body = Some(Arc::new(Stored::of(&object).unwrap()));
+                let other = Other { body, ..Other::of(&metadata) };
+                self.observed.others.insert(desired.reference.clone(), other);
             }
         }
     }

@@ -13,15 +13,18 @@ use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::{BUSY, Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
+use crate::carry_out::{self, PlannedFor};
 use crate::kafka::late_answers::Patience;
 use crate::kafka::room::Place;
-use crate::kafka::{apply, kafka_calls, restart_pods};
+use crate::kafka::{kafka_calls, restart_pods};
+use crate::pod_set::apply::PodSets;
 use crate::unreadable;
 use planner::kafka::admin_call::AdminCall;
+use planner::kafka::completion::Completion;
 use planner::kafka::config::live::memory::OptionChange;
-use planner::kafka::need::{Completion, Need};
+use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{self, Plan, StatusPlan};
+use planner::kafka::plan::{self, Plan};
 use planner::kafka::status;
 
 /// A cluster that is looked after.
@@ -83,8 +86,7 @@ impl Kind for Reconciler {
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             self.mandate.check()?;
             let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
+            self.write_status(key, &status).await?;
             return settled(Outcome::Done);
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
@@ -129,11 +131,18 @@ impl Kind for Reconciler {
     async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &Plan) -> Result<(), Error> {
         self.announce(key, live.observed(), plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
-        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        let written = apply::objects(&self.applier, &self.caches, &self.mandate, plan).await?;
-        *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
+        for (name, status) in &plan.status.pools {
+            let pool = ObjectRef::new(&key.namespace, name);
+            carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
+        }
+        let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
+        let written = carry_out::writes(&self.applier, owner, &plan.apply).await?;
+        let pod_sets = written.into_iter().filter(|object| object.kind == PodSets::NAME);
+        *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
+            pod_sets.map(|object| object.name).collect();
+        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
         // Topics that are not released yet are seen again; they hold nothing else up.
-        if let Err(error) = apply::finalizers(&self.applier, &self.mandate, plan).await {
+        if let Err(error) = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
         }
         Ok(())
@@ -189,7 +198,9 @@ impl Kind for Reconciler {
             return Err(Error::Kafka(failed.join("; ")));
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-        apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
+        if let Some(status) = &plan.status.kafka {
+            self.write_status(key, status).await?;
+        }
         for reason in &plan.waiting_for {
             tracing::debug!(cluster = %key, reason, "waiting");
         }
@@ -207,12 +218,12 @@ impl Kind for Reconciler {
         error: Error,
     ) -> Result<Outcome, Error> {
         match error {
-            Error::Apply(apply::Error::Outdated { kind, name }) => {
+            Error::Apply(carry_out::Error::Outdated { kind, name }) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
                 Ok(self.outdated(key))
             }
             // The status says so already, or another process writes it.
-            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(apply::Error::Lapsed(_)) => Err(error),
+            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(carry_out::Error::Lapsed(_)) => Err(error),
             error => self.fail(key, &live.kafka, plan, error).await,
         }
     }
