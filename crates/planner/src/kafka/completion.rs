@@ -8,10 +8,12 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::need::{Answer, Need, Silence, SilenceKind};
+use super::answer::Answer;
+use super::need::Need;
 use super::observed::Observed;
 use super::plan;
 use super::planned::Plan;
+use super::silence::{Silence, SilenceKind};
 
 /// Rounds after which a plan has to be complete.
 const ROUNDS: usize = 12;
