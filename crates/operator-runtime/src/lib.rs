@@ -15,7 +15,6 @@ pub mod env;
 pub mod events;
 pub mod jaas;
 pub mod kafka;
-pub mod kind;
 pub mod leader;
 pub mod limits;
 pub mod list;

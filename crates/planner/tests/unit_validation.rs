@@ -321,7 +321,7 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
             plan.apply.is_empty()
                 && plan.delete.is_empty()
                 && plan.roll.wanted.is_empty()
-                && plan.admin.is_empty()
+                && plan.calls.is_empty()
         );
         assert!(condition(&plan, "Ready").is_none());
         assert_eq!(kafka_status(&plan)["clusterId"], "the-cluster", "what was known stays known");

@@ -12,9 +12,9 @@ use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::{DesiredObject, Stored};
+use planner::completion::complete;
 use planner::kafka::{
     answer::Answer,
-    completion::complete,
     config::model::{self, Scope},
     need::{Admission, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, Other, PlanSettings, QuorumView},

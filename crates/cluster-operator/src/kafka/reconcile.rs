@@ -16,7 +16,6 @@ use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::kind::Endless;
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
@@ -31,12 +30,14 @@ use crate::caches::{self, Caches};
 use crate::carry_out;
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
+use planner::completion::Endless;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{Occasion, Plan};
+use planner::kafka::plan::Plan;
 use planner::kafka::status;
+use planner::plan::Occasion;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
 /// row the pause is doubled: a watch that is broken must not have keys made in a loop.

@@ -12,7 +12,8 @@ use operator_runtime::watch::ObjectRef;
 use thiserror::Error;
 
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{Occasion, Plan};
+use planner::kafka::plan::Plan;
+use planner::plan::Occasion;
 
 /// Why a pod could not be deleted.
 #[derive(Debug, Error)]

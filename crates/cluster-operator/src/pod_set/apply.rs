@@ -13,7 +13,6 @@ use operator_runtime::apply::{Applier, ApplyError, REQUEST_DEADLINE};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::kind::{Endless, Kind, Seen};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use serde_json::{Value, json};
@@ -22,8 +21,9 @@ use thiserror::Error;
 use super::errors::PodErrors;
 use crate::caches::Caches;
 use crate::controller::Queues;
-use planner::pod_set::plan;
-use planner::pod_set::plan::Plan;
+use crate::kind::{AnswersOf, Kind, Seen};
+use planner::completion::{Endless, Observation};
+use planner::pod_set::plan::{self, Plan, PodCall};
 
 /// What can go wrong with a pod set.
 #[derive(Debug, Error)]
@@ -51,17 +51,17 @@ pub struct LiveSet {
     pods: Vec<Arc<Pod>>,
 }
 
-/// What is done to one pod.
-#[derive(Debug)]
-pub enum PodCall {
-    /// It is made.
-    Create(Value),
-    /// It goes, if it still has the UID.
-    Delete(String, Option<String>),
-    /// It gets the reference to its set.
-    Adopt(String),
-    /// It gets these labels.
-    Relabel(String, BTreeMap<String, String>),
+impl Observation for LiveSet {
+    type Plan = Plan;
+    type Answer = Infallible;
+
+    fn plan(&self, _: Timestamp) -> Plan {
+        plan::plan(&self.set, &self.pods)
+    }
+
+    fn answer(&mut self, need: Infallible, _: Infallible) {
+        match need {}
+    }
 }
 
 /// Why a pod could not be made, by its name.
@@ -84,9 +84,6 @@ impl Kind for PodSets {
     const CALLS_AT_A_TIME: usize = 32;
     type Resource = StrimziPodSet;
     type Observed = LiveSet;
-    type Plan = Plan;
-    type Need = Infallible;
-    type Call = PodCall;
     type Said = Option<Refusal>;
     type Error = Error;
 
@@ -109,28 +106,12 @@ impl Kind for PodSets {
         Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key) }))
     }
 
-    fn plan(observed: &LiveSet, _: Timestamp) -> Plan {
-        plan::plan(&observed.set, &observed.pods)
-    }
-
-    fn needs(_: &mut Plan) -> Vec<Infallible> {
-        Vec::new()
-    }
-
-    async fn answer(&self, _: &ObjectRef, _: &mut LiveSet, _: Vec<Infallible>) -> Result<(), Error> {
-        Ok(())
+    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
+        Ok(Vec::new())
     }
 
     async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &Plan) -> Result<(), Error> {
         Ok(())
-    }
-
-    fn calls(plan: &Plan) -> Vec<PodCall> {
-        let deletions = plan.delete.iter().cloned().map(|(name, uid)| PodCall::Delete(name, uid));
-        let creations = plan.create.iter().cloned().map(PodCall::Create);
-        let adoptions = plan.adopt.iter().cloned().map(PodCall::Adopt);
-        let labels = plan.relabel.iter().cloned().map(|(name, labels)| PodCall::Relabel(name, labels));
-        creations.chain(deletions).chain(adoptions).chain(labels).collect()
     }
 
     async fn call(

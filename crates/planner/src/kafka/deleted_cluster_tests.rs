@@ -55,7 +55,7 @@ fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
     remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
     let plan = plan(&remains, now());
     assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
-    assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
+    assert!(plan.apply.is_empty() && plan.calls.is_empty() && plan.status.kafka.is_none());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
 //! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
-//! ([`super::completion::Completion`]).
+//! ([`crate::completion::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

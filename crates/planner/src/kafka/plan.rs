@@ -42,7 +42,7 @@ use crate::pod_set::plan::is_ready;
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
+pub use super::planned::{Plan, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
@@ -81,8 +81,9 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         certificates::Outcome::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
-        let plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
-        return Plan { held, ..plan };
+        let mut plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
+        plan.held = held;
+        return plan;
     }
     let needs = needs_of(requests);
     let problems = unmakeable(&needs, observed);
@@ -91,7 +92,9 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     }
     let reason = api::conditions::reasons::INTERNAL_ERROR;
     let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
-    Plan { failure: Some(invalid.message()), ..refused(kafka, &invalid, observed, now) }
+    let mut plan = refused(kafka, &invalid, observed, now);
+    plan.failure = Some(invalid.message());
+    plan
 }
 
 /// What has to be asked of Kafka before anything is decided. Only a broker that is ready is asked: before that there is
@@ -221,8 +224,9 @@ fn complete(
     topic_operator::plan(cluster, observed, &mut plan);
     let pods_stay = ownership::leave_to_others(cluster, observed, &mut desired, &mut plan, &mut progress);
     if let Some(view) = &observed.view {
-        plan.admin = std::mem::take(&mut live.calls);
-        plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
+        plan.calls = std::mem::take(&mut live.calls);
+        let calls = admin_calls::of(cluster, view, observed, &plan);
+        plan.calls.extend(calls);
         let brokers = broker_pods(&plan, view, observed);
         if live.look && !brokers.is_empty() {
             plan.needs.push(Need::BrokerConfigs(brokers));
@@ -248,7 +252,7 @@ fn complete(
     if pods_stay {
         // The pods of nodes that leave run on: nothing is taken from under them.
         plan.delete.clear();
-        plan.admin.retain(|call| {
+        plan.calls.retain(|call| {
             !matches!(call, AdminCall::UnregisterBroker { .. } | AdminCall::RemoveVoter { .. })
         });
         outcome.stop("objects that pods need belong to somebody else", observed, now);

@@ -8,7 +8,6 @@ use api::conditions::reasons;
 use jiff::Timestamp;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
-use operator_runtime::kind::{Kind, Seen};
 use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::{BUSY, Error, Reconciler, again};
@@ -17,20 +16,22 @@ use crate::carry_out::{self, PlannedFor};
 use crate::kafka::late_answers::Patience;
 use crate::kafka::room::Place;
 use crate::kafka::{kafka_calls, restart_pods};
+use crate::kind::{AnswersOf, Kind, Seen};
 use crate::pod_set::apply::PodSets;
 use crate::unreadable;
+use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::completion::Completion;
+use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{self, Plan};
+use planner::kafka::plan::Plan;
 use planner::kafka::status;
 
 /// A cluster that is looked after.
 pub struct LiveCluster {
     kafka: Arc<Kafka>,
-    completion: Completion,
+    observed: Observed,
     /// How long the pass still waits for Kafka.
     patience: Patience,
     /// Pod sets that the pass changed.
@@ -38,9 +39,16 @@ pub struct LiveCluster {
     _place: Place,
 }
 
-impl LiveCluster {
-    fn observed(&self) -> &Observed {
-        self.completion.observed()
+impl Observation for LiveCluster {
+    type Plan = Plan;
+    type Answer = Answer;
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        self.observed.plan(now)
+    }
+
+    fn answer(&mut self, need: Need, answer: Answer) {
+        self.observed.answer(need, answer);
     }
 }
 
@@ -48,9 +56,6 @@ impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
     type Observed = LiveCluster;
-    type Plan = Plan;
-    type Need = Need;
-    type Call = AdminCall;
     /// Options that Kafka refused to change at run time, and why.
     type Said = BTreeMap<OptionChange, String>;
     type Error = Error;
@@ -102,34 +107,26 @@ impl Kind for Reconciler {
         let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
             return settled(BUSY);
         };
-        let completion = Completion::new(observed, clock::now());
         Ok(Seen::Live(LiveCluster {
             kafka,
-            completion,
+            observed,
             patience: Patience::default(),
             written: Mutex::default(),
             _place: place,
         }))
     }
 
-    fn plan(live: &LiveCluster, now: Timestamp) -> Plan {
-        plan::plan(live.observed(), now)
-    }
-
-    fn needs(plan: &mut Plan) -> Vec<Need> {
-        std::mem::take(&mut plan.needs)
-    }
-
-    async fn answer(&self, key: &ObjectRef, live: &mut LiveCluster, needs: Vec<Need>) -> Result<(), Error> {
-        let answers = self.answers.answer(key, live.observed(), needs, &live.patience).await;
-        for (need, answer) in answers {
-            live.completion.answer(need, answer);
-        }
-        Ok(())
+    async fn answer(
+        &self,
+        key: &ObjectRef,
+        live: &LiveCluster,
+        needs: Vec<Need>,
+    ) -> Result<AnswersOf<Self>, Error> {
+        Ok(self.answers.answer(key, &live.observed, needs, &live.patience).await)
     }
 
     async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &Plan) -> Result<(), Error> {
-        self.announce(key, live.observed(), plan);
+        self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
             let pool = ObjectRef::new(&key.namespace, name);
@@ -148,17 +145,13 @@ impl Kind for Reconciler {
         Ok(())
     }
 
-    fn calls(plan: &Plan) -> Vec<AdminCall> {
-        plan.admin.clone()
-    }
-
     async fn call(
         &self,
         key: &ObjectRef,
         live: &LiveCluster,
         call: &AdminCall,
     ) -> Result<BTreeMap<OptionChange, String>, Error> {
-        let admin = self.answers.brokers(key, live.observed());
+        let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
         kafka_calls::make(&admin, call).await.map_err(|error| Error::Kafka(error.to_string()))
@@ -172,7 +165,7 @@ impl Kind for Reconciler {
         plan: &Plan,
         said: Vec<Result<BTreeMap<OptionChange, String>, Error>>,
     ) -> Result<Outcome, Error> {
-        let observed = live.observed();
+        let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
         for said in said {
             match said {
