@@ -95,14 +95,10 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
     let unwanted = deletions(remains);
     let gone_for = remains.gone_since.map_or(0, |since| now.as_second() - since.as_second());
     match u64::try_from(GRACE_SECONDS - gone_for).ok().filter(|left| *left > 0) {
-        Some(left) if !unwanted.is_empty() => look_again(&mut plan, left),
+        Some(left) if !unwanted.is_empty() => plan.look_again_in(left),
         _ => plan.delete = unwanted,
     }
     plan
-}
-
-fn look_again(plan: &mut Plan, seconds: u64) {
-    plan.requeue_seconds = Some(plan.requeue_seconds.map_or(seconds, |before| before.min(seconds)));
 }
 
 /// What the ConfigMap of a namespace with topics says about whom they may belong to: clusters of this name other than
@@ -176,7 +172,7 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
             let Some(deleted_at) = topic.deleted_at else { continue };
             let left = PATIENCE_SECONDS - (now.as_second() - deleted_at.as_second());
             if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-                look_again(plan, left);
+                plan.look_again_in(left);
                 continue;
             }
         }

@@ -63,8 +63,7 @@ pub fn leave_to_others(
     if strangers.is_empty() {
         return false;
     }
-    let again = plan.requeue_seconds.map_or(AGAIN_SECONDS, |planned| planned.min(AGAIN_SECONDS));
-    plan.requeue_seconds = Some(again);
+    plan.look_again_in(AGAIN_SECONDS);
     progress.stuck = true;
     let mut messages = Vec::new();
     for (object, whose) in &strangers {

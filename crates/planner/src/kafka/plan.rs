@@ -263,8 +263,7 @@ fn complete(
     plan.events = planned_events::of(&plan, now);
     warnings.extend(outcome.warnings);
     if let Some(waits) = &plan.roll.waits {
-        let again = waits.look_again_seconds(now);
-        plan.requeue_seconds = Some(plan.requeue_seconds.map_or(again, |planned| planned.min(again)));
+        plan.common.look_again_in(waits.look_again_seconds(now));
         progress.roll_waits(waits, now);
         let why = Some(&waits.why).filter(|_| !waits.usual);
         warnings.extend(

@@ -1,4 +1,4 @@
-//! What the steps of a pass (see [`operator_runtime::kind`]) mean for a Kafka resource.
+//! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -35,5 +35,5 @@ pub fn plan(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
         None => plan.needs.push(Need::HeldTopics),
     }
     plan.delete.retain(|deletion| !last.contains(&deletion.object.name));
-    plan.requeue_seconds = Some(plan.requeue_seconds.map_or(AGAIN_SECONDS, |other| other.min(AGAIN_SECONDS)));
+    plan.look_again_in(AGAIN_SECONDS);
 }
