@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
 use self::owners::cluster_of;
-use planner::kafka::observed::Other;
+use planner::live_object::LiveObject;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
@@ -49,7 +49,7 @@ pub struct Plain {
     /// The resource that it belongs to.
     pub owner: OwnerRef,
     /// What planning knows of it. Its body is there, for comparison with the desired object, and without its status.
-    pub facts: Other,
+    pub facts: LiveObject,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
     /// Under which addresses others reach it, if it is a Service that has some.
@@ -294,7 +294,7 @@ impl Start<'_> {
                 if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
                     status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
                 }
-                let facts = Other { body: Some(Arc::new(stored)), ..Other::of(object.meta()) };
+                let facts = LiveObject { body: Some(Arc::new(stored)), ..LiveObject::of(object.meta()) };
                 Some(Plain { owner, facts, role, status })
             },
             |plain| {
@@ -329,7 +329,7 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            let facts = Other { body: Some(Arc::new(object)), ..Other::of(binding.meta()) };
+            let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
             Some(Plain { owner, facts, role: None, status: None })
         }))
     }

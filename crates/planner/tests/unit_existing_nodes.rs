@@ -469,7 +469,7 @@ fn the_binding_for_a_rack_goes_with_the_rack_and_a_users_copy_stays() {
         world.observed.others.iter().find(|(object, _)| object.name == "shop-kafka-bootstrap").unwrap();
     let mut copy = service.clone();
     copy.name = "mine".to_owned();
-    let facts = planner::kafka::observed::Other { owned: false, ..facts.clone() };
+    let facts = planner::live_object::LiveObject { owned: false, ..facts.clone() };
     world.observed.others.insert(copy, facts);
     world.kafka(|kafka| drop(kafka["spec"]["kafka"].as_object_mut().unwrap().remove("rack")));
     let plan = world.plan();

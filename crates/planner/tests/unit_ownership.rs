@@ -125,7 +125,7 @@ fn whose_it_is_stands_in_the_message() {
     let gateway = json!({"ownerReferences": [
         {"apiVersion": "example.com/v1", "kind": "Gateway", "name": "edge", "uid": "1", "controller": true}]});
     let metadata = serde_json::from_value(gateway).unwrap();
-    service.controller = planner::kafka::observed::Other::of(&metadata).controller;
+    service.controller = planner::live_object::LiveObject::of(&metadata).controller;
     assert!(not_ready(&world.plan()).contains("Service my-kafka-bootstrap belongs to Gateway edge"));
 }
 

@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::{DesiredObject, Stored};
 use planner::completion::complete;
+use planner::live_object::LiveObject;
 use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
     need::{Admission, Need, Silence, SilenceKind},
-    observed::{ConfigView, KafkaView, Observed, Other, PlanSettings, QuorumView},
+    observed::{ConfigView, KafkaView, Observed, PlanSettings, QuorumView},
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
@@ -247,7 +248,7 @@ fn store(observed: &mut Observed, desired: &DesiredObject) -> anyhow::Result<()>
         _ => {
             let metadata = serde_json::from_value(object["metadata"].clone())?;
             let body = Some(Arc::new(Stored::of(&object)?));
-            let other = Other { body, ..Other::of(&metadata) };
+            let other = LiveObject { body, ..LiveObject::of(&metadata) };
             observed.others.insert(desired.reference.clone(), other);
         }
     }

@@ -14,7 +14,7 @@ use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, Unr
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
 use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
-use planner::kafka::observed::Other;
+use planner::live_object::{LiveObject, LiveObjects};
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 
@@ -206,7 +206,7 @@ impl Caches {
 
     /// All objects of a resource whose kind planning does not look into, also those in other namespaces that its entity
     /// operator works in.
-    pub fn plain_of(&self, owner: &OwnerRef) -> BTreeMap<ObjectId, Other> {
+    pub fn plain_of(&self, owner: &OwnerRef) -> LiveObjects {
         let mut found = BTreeMap::new();
         for (kind, index) in &self.lookups.plain {
             for (key, plain) in index.owned_by(owner) {
@@ -233,13 +233,13 @@ impl Caches {
 
     /// The Role that a binding in another namespace refers to, and whether a cluster of another namespace refers to it too:
     /// it says of itself only the name of the cluster.
-    fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
+    fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, LiveObject)> {
         let role = ObjectRef::new(namespace, binding.role.as_ref()?);
         let roles = self.plain.iter().find(|plain| plain.kind == ROLE)?;
         let facts = roles.cache.get(&role)?.facts.clone();
         let bindings = self.lookups.role_bindings_of_roles.as_ref()?.owned_by(&role);
         let shared = bindings.values().any(|plain| plain.owner != *owner);
-        Some((roles.reference(role), Other { shared, ..facts }))
+        Some((roles.reference(role), LiveObject { shared, ..facts }))
     }
 
     /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the

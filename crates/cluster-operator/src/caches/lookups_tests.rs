@@ -47,7 +47,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
     let role = Some("role".to_owned());
     (
         ObjectRef::new(namespace, name),
-        Plain { owner, facts: Other { body, ..Other::of(&whole.metadata) }, role, status: None },
+        Plain { owner, facts: LiveObject { body, ..LiveObject::of(&whole.metadata) }, role, status: None },
     )
 }
 

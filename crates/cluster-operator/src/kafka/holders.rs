@@ -10,7 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{REQUEST_DEADLINE, own_entry};
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::holder::Holder;
+use planner::ownership::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
 
 use crate::caches::Caches;

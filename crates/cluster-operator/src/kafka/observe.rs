@@ -28,7 +28,7 @@ use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::exposed::Exposed;
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::Other;
+use planner::live_object::LiveObject;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
@@ -203,7 +203,7 @@ impl Observer {
 
     /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
     /// the right to read it, and then never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, Other)>, ApplyError> {
+    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
         if self.caches.cluster_role_bindings.cache.is_ready() {
             return Ok(None);
         }
@@ -212,7 +212,7 @@ impl Observer {
         match self.applier.get::<ClusterRoleBinding>(&name).await {
             Ok(Some(found)) if caches::cluster_of_binding(&found).as_ref() == Some(key) => {
                 let object = self.caches.cluster_role_bindings.reference(name);
-                Ok(Some((object, Other::of(&found.metadata))))
+                Ok(Some((object, LiveObject::of(&found.metadata))))
             }
             Ok(_) => Ok(None),
             Err(error) if error.is_forbidden() => Ok(None),

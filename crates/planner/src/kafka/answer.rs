@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::held_topic::HeldTopic;
-use super::holder::Holder;
+use crate::ownership::Holder;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::roll_view::RollKafka;

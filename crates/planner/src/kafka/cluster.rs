@@ -18,6 +18,7 @@ use api::{Kafka, KafkaNodePool, names};
 use objects::Owner;
 
 use super::versions::KafkaVersion;
+use crate::ownership::Claimant;
 pub use crate::findings::Warning;
 pub use crate::workload::probe::Probe;
 
@@ -125,6 +126,13 @@ pub struct Node<'a> {
 }
 
 impl Cluster {
+    /// The Kafka resource as the one that needs the objects of the cluster.
+    pub fn claimant(&self) -> Claimant<'_> {
+        let parts = self.pools.iter().map(|pool| ("KafkaNodePool", pool.name.as_str()));
+        let (namespace, name) = (self.namespace.as_str(), self.name.as_str());
+        Claimant { kind: "Kafka", namespace, name, parts: parts.collect() }
+    }
+
     /// The Kafka resource, as what its objects belong to.
     pub fn owner(&self) -> Owner {
         Owner::new::<Kafka>(&self.name, &self.namespace, &self.uid, &self.labels)

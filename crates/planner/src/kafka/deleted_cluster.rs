@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 use crate::kafka::held_topic::{self, HeldTopic};
-use crate::kafka::observed::Other;
+use crate::live_object::{LiveObject, LiveObjects};
 use crate::kafka::planned::Plan;
 use objects::Deletion;
 use objects::ObjectId;
@@ -51,7 +51,7 @@ pub struct Remains {
     /// ConfigMaps, by name.
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Further objects, also those in other namespaces.
-    pub others: BTreeMap<ObjectId, Other>,
+    pub others: LiveObjects,
     /// Topics with the topic operator's finalizer; `None`: they could not be listed.
     pub topics: Option<Vec<HeldTopic>>,
 }
@@ -146,7 +146,7 @@ fn is_orphaned(remains: &Remains) -> bool {
     let config_maps =
         config_maps.iter().filter_map(|name| remains.config_maps.get(name).map(|map| map.meta()));
     let mut owned =
-        secrets.chain(config_maps).map(Other::of).chain(of_others.map(|(_, facts)| facts.clone()));
+        secrets.chain(config_maps).map(LiveObject::of).chain(of_others.map(|(_, facts)| facts.clone()));
     owned.any(|facts| facts.made_by_operator && !facts.owned)
 }
 

@@ -81,7 +81,7 @@ fn what_lies_outside_the_namespace_goes_and_what_lies_in_it_has_an_owner() {
         name: "it".to_owned(),
     };
     let mut remains = remains();
-    let facts = |uid: &str| Other { uid: Some(uid.to_owned()), owned: true, ..Other::default() };
+    let facts = |uid: &str| LiveObject { uid: Some(uid.to_owned()), owned: true, ..LiveObject::default() };
     remains.others = BTreeMap::from([
         (object("Role", Some("ns")), facts("1")),
         (object("RoleBinding", Some("elsewhere")), facts("2")),
@@ -146,7 +146,7 @@ fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
     remains.topics = Some(vec![topic("alive", None)]);
     remains.secrets = named(&copied("c-cluster-ca-cert"));
     remains.config_maps = named(&copied("c-p-0"));
-    remains.others = BTreeMap::from([(service(), Other::default())]);
+    remains.others = BTreeMap::from([(service(), LiveObject::default())]);
     // A set of pods that is of Connect.
     remains.pod_sets = named(&json!({"name": "c-connect", "labels": {"strimzi.io/kind": "KafkaConnect"}}));
     assert!(plan(&remains, now()).finalizers.is_empty());
@@ -175,7 +175,7 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     // Somebody cleared away the Secret: the others of the objects that had an owner tell.
     remains.secrets.clear();
     let service_with =
-        |owned| BTreeMap::from([(service(), Other { made_by_operator: true, owned, ..Other::default() })]);
+        |owned| BTreeMap::from([(service(), LiveObject { made_by_operator: true, owned, ..LiveObject::default() })]);
     remains.others = service_with(false);
     assert!(plan(&remains, now()).delete.is_empty());
     remains.others = service_with(true);

@@ -14,7 +14,6 @@ pub mod existing;
 pub mod exposed;
 mod foreign_additions;
 pub mod held_topic;
-pub mod holder;
 mod live_objects;
 pub mod need;
 pub mod objects;

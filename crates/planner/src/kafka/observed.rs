@@ -5,21 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet, labels};
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
-use super::holder::{Holder, NamedOwner};
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
-use objects::{ObjectId, Stored};
+use objects::ObjectId;
 use pki::Material;
 
 use super::config::live::memory::OptionMemory;
+use crate::live_object::LiveObjects;
+use crate::ownership::Holder;
 use crate::workload::Defaults;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
@@ -48,7 +48,7 @@ pub struct Observed {
     pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
-    pub others: BTreeMap<ObjectId, Other>,
+    pub others: LiveObjects,
     /// The bodies of those among them through which clients reach listeners.
     pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
@@ -87,53 +87,6 @@ impl Observed {
     /// Why a need has no answer; `None`: it was not asked for yet, or has one.
     pub fn silence(&self, need: &Need) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
-    }
-}
-
-/// What is known of a live object of which planning does not read the body, but to compare it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact that the object tells by itself")]
-pub struct Other {
-    /// Its UID.
-    pub uid: Option<String>,
-    /// The kind of the resource that its labels say it belongs to.
-    pub kind: Option<String>,
-    /// The cluster that its label names.
-    pub cluster: Option<String>,
-    /// The component that it belongs to (`strimzi.io/name`).
-    pub component: Option<String>,
-    /// Whether it says that a cluster operator made it.
-    pub made_by_operator: bool,
-    /// Whether it belongs to a single pod.
-    pub of_a_pod: bool,
-    /// Whether a Kafka resource or a node pool owns it.
-    pub owned: bool,
-    /// The owner that controls it.
-    pub controller: Option<NamedOwner>,
-    /// Whether something of another resource refers to it too: a Role of a watched namespace.
-    pub shared: bool,
-    /// The whole object without its status, for comparison with the desired one; `None`: where it is kept by its type.
-    pub body: Option<Arc<Stored>>,
-}
-
-impl Other {
-    /// Out of the metadata of an object.
-    pub fn of(metadata: &ObjectMeta) -> Self {
-        let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
-        let owners = metadata.owner_references.as_deref().unwrap_or_default();
-        Self {
-            uid: metadata.uid.clone(),
-            kind: label(labels::KIND),
-            cluster: label(labels::CLUSTER),
-            component: label(labels::NAME),
-            made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()
-                == Some(labels::MANAGED_BY_CLUSTER_OPERATOR),
-            of_a_pod: label(labels::POD_NAME).is_some(),
-            owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
-            controller: NamedOwner::controller(metadata),
-            shared: false,
-            body: None,
-        }
     }
 }
 

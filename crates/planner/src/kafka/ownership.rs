@@ -1,34 +1,17 @@
 //! Whose an object is that has a name which the cluster needs. What belongs to somebody else is neither written nor adopted:
 //! the status names it, and only what cannot do without it waits.
-//! [`super::holder`] tells whose an object is.
+//! [`crate::ownership`] tells whose an object is.
 
 use api::conditions::reasons;
 use api::names;
 use objects::{DesiredObject, ObjectId};
 
 use super::cluster::{Cluster, Warning};
-use super::holder::{CLAIM, Holder, Whose};
 use super::need::Need;
 use super::observed::Observed;
 use super::planned::Plan;
 use super::status::Progress;
-
-/// Kinds that are looked at. Pod sets are compared while the pools are validated, and pods are the pod sets' business.
-const KINDS: [&str; 11] = [
-    CLUSTER_ROLE_BINDING,
-    "ConfigMap",
-    "Deployment",
-    "NetworkPolicy",
-    CLAIM,
-    "PodDisruptionBudget",
-    "Role",
-    "RoleBinding",
-    "Secret",
-    "Service",
-    "ServiceAccount",
-];
-
-const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
+use crate::ownership::{self, CLAIM, CLUSTER_ROLE_BINDING, Holder, Holding, Stranger, Whose};
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 const AGAIN_SECONDS: u64 = 15;
@@ -42,23 +25,18 @@ pub fn leave_to_others(
     plan: &mut Plan,
     progress: &mut Progress,
 ) -> bool {
-    let (mut unknown, mut strangers) = (Vec::new(), Vec::new());
-    for wanted in desired.iter().map(|object| &object.reference).filter(|object| is_looked_at(object)) {
-        match holder(cluster, observed, wanted) {
-            Some(holder) => {
-                strangers.extend(holder.other(cluster, wanted).map(|whose| (wanted.clone(), whose)));
-            }
-            None if observed.holders.contains_key(wanted) => {}
-            None => unknown.push(wanted.clone()),
-        }
-    }
+    let claimant = cluster.claimant();
+    let wanted = desired.iter().map(|object| &object.reference);
+    let (mut strangers, unknown) =
+        ownership::look(&claimant, wanted, |object| holding(cluster, observed, object));
     if !unknown.is_empty() {
         let need = Need::Holders(unknown.clone());
         let Some(silence) = observed.silence(&need) else {
             plan.needs.push(need);
             return false;
         };
-        strangers.extend(unknown.into_iter().map(|object| (object, Whose::Unknown(silence.to_string()))));
+        let unknown = unknown.into_iter();
+        strangers.extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
     }
     if strangers.is_empty() {
         return false;
@@ -66,13 +44,13 @@ pub fn leave_to_others(
     plan.look_again_in(AGAIN_SECONDS);
     progress.stuck = true;
     let mut messages = Vec::new();
-    for (object, whose) in &strangers {
-        let message = words(cluster, object, whose);
+    for stranger in &strangers {
+        let message = stranger.words(&claimant);
         let reason = reasons::FOREIGN_OBJECT.to_owned();
         progress.warnings.push(Warning { reason, message: message.clone() });
         messages.push(message);
     }
-    let objects: Vec<&ObjectId> = strangers.iter().map(|(object, _)| object).collect();
+    let objects: Vec<&ObjectId> = strangers.iter().map(|stranger| &stranger.object).collect();
     let waits = Waits::of(cluster, &objects);
     if waits.pods {
         messages.push("the pods of Kafka stay as they are until then".to_owned());
@@ -82,12 +60,8 @@ pub fn leave_to_others(
     waits.pods
 }
 
-fn is_looked_at(object: &ObjectId) -> bool {
-    KINDS.contains(&object.kind.as_str())
-}
-
-/// What is known of the object that has a name; `None`: nothing.
-fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<Holder> {
+/// What is known of the object that has a name.
+fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding {
     let name = &object.name;
     if object.namespace.as_ref() == Some(&cluster.namespace) {
         let metadata = match object.kind.as_str() {
@@ -98,12 +72,17 @@ fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<H
             _ => None,
         };
         if let Some(metadata) = metadata {
-            return Some(Holder::of(metadata));
+            return Holding::Held(Holder::of(metadata));
         }
     }
-    let labelled =
-        observed.others.get(object).map(|facts| Holder::labelled(cluster, facts.controller.clone()));
-    labelled.or_else(|| observed.holders.get(object).cloned().flatten())
+    if let Some(facts) = observed.others.get(object) {
+        return Holding::Held(Holder::labelled(&cluster.claimant(), facts.controller.clone()));
+    }
+    match observed.holders.get(object) {
+        Some(Some(holder)) => Holding::Held(holder.clone()),
+        Some(None) => Holding::Free,
+        None => Holding::Unknown,
+    }
 }
 
 /// What cannot do without objects of somebody else's.
@@ -150,30 +129,6 @@ impl Waits {
             "Deployment" => self.entity_operator,
             "Secret" => self.secrets,
             _ => false,
-        }
-    }
-}
-
-fn words(cluster: &Cluster, object: &ObjectId, whose: &Whose) -> String {
-    let (kind, name) = (&object.kind, &object.name);
-    let elsewhere = object.namespace.as_ref().filter(|namespace| **namespace != cluster.namespace);
-    let of_namespace = elsewhere.map(|namespace| format!(" of namespace {namespace}")).unwrap_or_default();
-    match whose {
-        Whose::Of(owner) => format!(
-            "{kind} {name}{of_namespace} belongs to {owner} and is left as it is, though the cluster needs an object of \
-             this name: give {owner} another name, or the Kafka resource"
-        ),
-        Whose::Unlabelled(maker) => {
-            let made = maker.as_ref().map(|maker| format!(" (made by {maker})")).unwrap_or_default();
-            format!(
-                "{kind} {name}{of_namespace}{made} exists without the labels strimzi.io/kind: Kafka and strimzi.io/cluster: \
-                 {} and is left as it is: add them if it belongs to the cluster, which then sets it right, else delete it \
-                 or give the Kafka resource another name",
-                cluster.name
-            )
-        }
-        Whose::Unknown(why) => {
-            format!("whether {kind} {name}{of_namespace} belongs to somebody else is not known: {why}")
         }
     }
 }

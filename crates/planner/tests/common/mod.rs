@@ -23,12 +23,12 @@ use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
 use planner::kafka::held_topic::HeldTopic;
-use planner::kafka::holder::Holder;
+use planner::ownership::Holder;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::Other;
+use planner::live_object::LiveObject;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::plan::Plan;
@@ -217,7 +217,7 @@ impl World {
             _ => {
                 let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
                 let body = Some(Arc::new(Stored::of(&object).unwrap()));
-                let other = Other { body, ..Other::of(&metadata) };
+                let other = LiveObject { body, ..LiveObject::of(&metadata) };
                 self.observed.others.insert(desired.reference.clone(), other);
             }
         }
