@@ -73,15 +73,22 @@ mod tests {
         let live = LiveObjects::from([
             (object("Service", "old"), of_connect("c-connect")),
             (object("Service", "of-another-component"), of_connect("c-build")),
-            (object("Service", "kafkas"), LiveObject { kind: Some("Kafka".to_owned()), ..of_connect("c-connect") }),
-            (object("Service", "others"), LiveObject { cluster: Some("d".to_owned()), ..of_connect("c-connect") }),
+            (
+                object("Service", "kafkas"),
+                LiveObject { kind: Some("Kafka".to_owned()), ..of_connect("c-connect") },
+            ),
+            (
+                object("Service", "others"),
+                LiveObject { cluster: Some("d".to_owned()), ..of_connect("c-connect") },
+            ),
             (object("Service", "copy"), LiveObject { owned: false, ..of_connect("c-connect") }),
             (object("Service", "by-hand"), LiveObject { made_by_operator: false, ..of_connect("c-connect") }),
             (object("Role", "shared"), LiveObject { shared: true, ..of_connect("c-connect") }),
             (object("Secret", "excepted"), of_connect("c-connect")),
             (elsewhere, LiveObject { owned: false, ..of_connect("c-connect") }),
         ]);
-        let gone = of(&connect, &components, live, &[], |object, _| (object.kind == "Secret").then_some(true));
+        let gone =
+            of(&connect, &components, live, &[], |object, _| (object.kind == "Secret").then_some(true));
         let names: Vec<&str> = gone.iter().map(|gone| gone.object.name.as_str()).collect();
         assert_eq!(names, ["wide", "old"]);
         assert_eq!(gone[1].uid.as_deref(), Some("u"), "what was made in its place meanwhile stays");

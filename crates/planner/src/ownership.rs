@@ -209,28 +209,29 @@ pub enum Whose {
 impl Stranger {
     /// What it is, and what can be done.
     pub fn words(&self, claimant: &Claimant<'_>) -> String {
-    let Self { object, whose } = self;
+        let Self { object, whose } = self;
         let (kind, name) = (&object.kind, &object.name);
-    let elsewhere = object.namespace.as_ref().filter(|namespace| *namespace != claimant.namespace);
-    let of_namespace = elsewhere.map(|namespace| format!(" of namespace {namespace}")).unwrap_or_default();
-    match whose {
-        Whose::Of(owner) => format!(
-            "{kind} {name}{of_namespace} belongs to {owner} and is left as it is, though the cluster needs an object of \
+        let elsewhere = object.namespace.as_ref().filter(|namespace| *namespace != claimant.namespace);
+        let of_namespace =
+            elsewhere.map(|namespace| format!(" of namespace {namespace}")).unwrap_or_default();
+        match whose {
+            Whose::Of(owner) => format!(
+                "{kind} {name}{of_namespace} belongs to {owner} and is left as it is, though the cluster needs an object of \
              this name: give {owner} another name, or the {} resource",
-            claimant.kind
-        ),
-        Whose::Unlabelled(maker) => {
-            let made = maker.as_ref().map(|maker| format!(" (made by {maker})")).unwrap_or_default();
-            format!(
-                "{kind} {name}{of_namespace}{made} exists without the labels strimzi.io/kind: {0} and strimzi.io/cluster: \
+                claimant.kind
+            ),
+            Whose::Unlabelled(maker) => {
+                let made = maker.as_ref().map(|maker| format!(" (made by {maker})")).unwrap_or_default();
+                format!(
+                    "{kind} {name}{of_namespace}{made} exists without the labels strimzi.io/kind: {0} and strimzi.io/cluster: \
                  {1} and is left as it is: add them if it belongs to the cluster, which then sets it right, else delete it \
                  or give the {0} resource another name",
-                claimant.kind, claimant.name
-            )
-        }
-        Whose::Unknown(why) => {
-            format!("whether {kind} {name}{of_namespace} belongs to somebody else is not known: {why}")
+                    claimant.kind, claimant.name
+                )
+            }
+            Whose::Unknown(why) => {
+                format!("whether {kind} {name}{of_namespace} belongs to somebody else is not known: {why}")
+            }
         }
     }
-}
 }

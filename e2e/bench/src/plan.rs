@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::{DesiredObject, Stored};
 use planner::completion::complete;
-use planner::live_object::LiveObject;
 use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
@@ -22,6 +21,7 @@ use planner::kafka::{
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
+use planner::live_object::LiveObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -14,9 +14,9 @@ use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, Unr
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
 use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
-use planner::live_object::{LiveObject, LiveObjects};
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
+use planner::live_object::{LiveObject, LiveObjects};
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";

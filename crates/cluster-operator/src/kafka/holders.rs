@@ -10,8 +10,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{REQUEST_DEADLINE, own_entry};
 use operator_runtime::watch::ObjectRef;
-use planner::ownership::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
+use planner::ownership::Holder;
 
 use crate::caches::Caches;
 

@@ -28,10 +28,10 @@ use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::exposed::Exposed;
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::Observed;
-use planner::live_object::LiveObject;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
+use planner::live_object::LiveObject;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -203,7 +203,10 @@ impl Observer {
 
     /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
     /// the right to read it, and then never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
+    async fn cluster_role_binding(
+        &self,
+        key: &ObjectRef,
+    ) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
         if self.caches.cluster_role_bindings.cache.is_ready() {
             return Ok(None);
         }

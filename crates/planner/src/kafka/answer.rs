@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::held_topic::HeldTopic;
-use crate::ownership::Holder;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
+use crate::ownership::Holder;
 use objects::ObjectId;
 use pki::Material;
 

@@ -18,8 +18,8 @@ use api::{Kafka, KafkaNodePool, names};
 use objects::Owner;
 
 use super::versions::KafkaVersion;
-use crate::ownership::Claimant;
 pub use crate::findings::Warning;
+use crate::ownership::Claimant;
 pub use crate::workload::probe::Probe;
 
 pub use self::addresses::{Address, Addresses};

@@ -14,8 +14,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 use crate::kafka::held_topic::{self, HeldTopic};
-use crate::live_object::{LiveObject, LiveObjects};
 use crate::kafka::planned::Plan;
+use crate::live_object::{LiveObject, LiveObjects};
 use objects::Deletion;
 use objects::ObjectId;
 

@@ -174,8 +174,9 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     assert_eq!(names_of(&plan(&remains, now())), ["StrimziPodSet c-p"]);
     // Somebody cleared away the Secret: the others of the objects that had an owner tell.
     remains.secrets.clear();
-    let service_with =
-        |owned| BTreeMap::from([(service(), LiveObject { made_by_operator: true, owned, ..LiveObject::default() })]);
+    let service_with = |owned| {
+        BTreeMap::from([(service(), LiveObject { made_by_operator: true, owned, ..LiveObject::default() })])
+    };
     remains.others = service_with(false);
     assert!(plan(&remains, now()).delete.is_empty());
     remains.others = service_with(true);

@@ -36,7 +36,8 @@ pub fn leave_to_others(
             return false;
         };
         let unknown = unknown.into_iter();
-        strangers.extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
+        strangers
+            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
     }
     if strangers.is_empty() {
         return false;
