@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet, labels};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
@@ -36,12 +36,6 @@ use planner::live_object::LiveObject;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
-
-/// What belongs to Kafka clusters, and not to their topics and users.
-const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
-
-/// What a user made, to which resources may refer.
-const FOREIGN: &str = "!strimzi.io/kind";
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -153,14 +147,14 @@ impl Caches {
             ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
-            pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
+            pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
+            pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
-            claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: small.typed(Some(OWN), |_| {}),
-            config_maps: small.typed(Some(OWN), |_| {}),
-            deployments: start.typed(Some(OWN), |_| {}),
+            claims: start.typed(Some(labels::CLUSTER), |_| {}),
+            secrets: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            config_maps: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
                 start.plain::<ServiceAccount>(),
@@ -275,7 +269,8 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
+        let watch =
+            Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(labels::SELECTOR_OF_KAFKA));
         let cache = watch.within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
@@ -324,8 +319,10 @@ impl Start<'_> {
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {
-        let watch =
-            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
+        let watch = Watch::<ClusterRoleBinding>::all(self.client)
+            .labels(Some(labels::SELECTOR_OF_KAFKA))
+            .within(self.limits)
+            .optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
@@ -345,7 +342,12 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(
+            self.client,
+            self.namespaces,
+            labels::SELECTOR_OF_NO_KIND,
+            self.shutdown,
+        );
         cache.gate_readiness(self.health);
         cache
     }

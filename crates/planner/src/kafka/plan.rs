@@ -134,7 +134,7 @@ fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
     let account = names::kafka(&cluster.name);
     Warning {
-        reason: "ClusterRoleBindingNotMade".to_owned(),
+        reason: api::conditions::reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
             "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
              ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \

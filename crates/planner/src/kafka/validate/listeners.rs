@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::conditions::reasons;
 use api::kafka::listeners::{
     Listener as Raw, ListenerAuthenticationType, ListenerConfiguration, ListenerType,
 };
@@ -77,7 +78,7 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
     }
     if raw.network_policy_peers.as_ref().is_some_and(Vec::is_empty) {
         findings.warn(
-            "EmptyNetworkPolicyPeers",
+            reasons::EMPTY_NETWORK_POLICY_PEERS,
             format!(
                 "{field}.networkPolicyPeers is an empty list, which lets everybody connect: remove it if that is meant, \
                  or name who may connect"
