@@ -111,7 +111,9 @@ async fn one_write(applier: &Applier, write: &Write) -> Result<Applied, Error> {
             }
             Ok(outcome)
         }
-        Err(error) if error.is_conflict() => Err(Error::Outdated { kind: kind.clone(), name: name.clone() }),
+        Err(error) if error.is_conflict() && write.is_conditional() => {
+            Err(Error::Outdated { kind: kind.clone(), name: name.clone() })
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -99,6 +99,11 @@ impl Write {
         all
     }
 
+    /// Whether it is right only while the object is as it was seen.
+    pub fn is_conditional(&self) -> bool {
+        self.change == Change::Create || self.precondition != Precondition::None
+    }
+
     /// Whether anything is written.
     pub fn is_change(&self) -> bool {
         self.change != Change::Keep
