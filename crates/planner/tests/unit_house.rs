@@ -51,7 +51,7 @@ const FLOORS: &[&[&str]] = &[
 const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
 
 /// Crates whose files still import each other in circles, and how many circles there are. No crate may be added, and no circle.
-const CIRCULAR: &[(&str, usize)] = &[("planner", 41)];
+const CIRCULAR: &[(&str, usize)] = &[("planner", 16)];
 
 /// What the images are made for. The packages of other platforms need not be on this machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use common::{World, condition, kafka_status};
 use jiff::SignedDuration;
-use planner::kafka::need::{Answer, Completion, Need, Silence, SilenceKind, complete};
+use planner::kafka::completion::{Completion, complete};
+use planner::kafka::need::{Answer, Need, Silence, SilenceKind};
 use planner::kafka::plan::{Occasion, Plan};
 use planner::kafka::restart::RestartReason;
 use planner::kafka::roll_order::{RollKafka, RollPartition};

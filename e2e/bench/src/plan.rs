@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
 use planner::kafka::{
+    completion::complete,
     config::model::{self, Scope},
-    need::{Admission, Answer, Need, Silence, SilenceKind, complete},
+    need::{Admission, Answer, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, Other, PlanSettings, QuorumView},
     plan::{Plan, plan},
     roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},

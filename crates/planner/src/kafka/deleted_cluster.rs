@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 use crate::kafka::observed::Other;
-use crate::kafka::plan::Plan;
+use crate::kafka::planned::Plan;
 use objects::Deletion;
 use objects::FinalizerRemoval;
 use objects::ObjectId;

@@ -1,26 +1,19 @@
 //! What a plan has to know, or to have made, before it is complete: each thing is asked for by name, and each question
 //! is answered, also by "it is not known, because …".
-//!
-//! [`Completion`] leads from one to the other and is as pure as the plan: who answers, and from where, is up to the caller.
-//! The operator asks Kubernetes and Kafka and makes keys; tests and command lines answer out of what they have.
+//! [`super::completion::Completion`] leads from one to the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::deleted_cluster::Topic;
-use super::observed::{BrokerConfigs, KafkaView, Observed};
+use super::observed::{BrokerConfigs, KafkaView};
 use super::ownership::Holder;
-use super::plan::{self, Plan};
 use super::roll_order::{PodState, RollKafka};
 use objects::ObjectId;
 use pki::{Material, MaterialRequest};
-
-/// Rounds after which a plan has to be complete.
-const ROUNDS: usize = 12;
 
 /// Something that a plan asks for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -125,113 +118,5 @@ impl Silence {
 impl fmt::Display for Silence {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.why)
-    }
-}
-
-/// The plan asks again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endless;
-
-impl fmt::Display for Endless {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the plan is not complete after {ROUNDS} rounds of answers")
-    }
-}
-
-impl std::error::Error for Endless {}
-
-/// A plan on its way from what was observed to being complete.
-#[derive(Debug)]
-pub struct Completion {
-    observed: Observed,
-    now: Timestamp,
-    rounds: usize,
-}
-
-impl Completion {
-    /// Begins with what was observed.
-    pub fn new(observed: Observed, now: Timestamp) -> Self {
-        Self { observed, now, rounds: 0 }
-    }
-
-    /// What was observed, with the answers so far.
-    pub fn observed(&self) -> &Observed {
-        &self.observed
-    }
-
-    /// The plan as far as the answers allow. It is complete when it needs nothing; else each of its needs is to be
-    /// answered with [`Self::answer`] before the next call.
-    ///
-    /// # Errors
-    /// When it has asked too often.
-    pub fn plan(&mut self) -> Result<Plan, Endless> {
-        if self.rounds == ROUNDS {
-            return Err(Endless);
-        }
-        self.rounds += 1;
-        Ok(plan::plan(&self.observed, self.now))
-    }
-
-    /// Takes an answer in.
-    pub fn answer(&mut self, need: Need, answer: Answer) {
-        let observed = &mut self.observed;
-        match (need, answer) {
-            (Need::Material(request), Answer::Material(material)) => {
-                observed.made.insert(request.id().to_owned(), material);
-            }
-            (Need::StorageClass(class), Answer::StorageClass(may_grow)) => {
-                observed.storage_classes.insert(class, may_grow);
-            }
-            (Need::Holders(_), Answer::Holders(holders)) => observed.holders.extend(holders),
-            (Need::HeldTopics, Answer::HeldTopics(topics)) => observed.held_topics = Some(topics),
-            (Need::Kafka, Answer::Kafka(view)) => observed.view = Some(view),
-            (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {
-                if let Some(view) = &mut observed.view {
-                    view.brokers_with_replicas = Some(brokers);
-                }
-            }
-            (need @ Need::BrokerConfigs(_), Answer::BrokerConfigs(configs)) => match &mut observed.view {
-                Some(view) if !configs.is_empty() => view.broker_configs = configs,
-                _ => observed.unanswered.push((need, Silence::new(SilenceKind::Late, "no broker answered"))),
-            },
-            (Need::Roll(_), Answer::Roll(view)) => observed.roll = Some(view),
-            (Need::Admission { pod, .. }, Answer::Admission(admission)) => {
-                observed.admissions.insert(pod, admission);
-            }
-            (need, Answer::Unknown(silence)) => observed.unanswered.push((need, silence)),
-            (need, _) => {
-                let silence = Silence::new(SilenceKind::Refused, "the answer is to another question");
-                observed.unanswered.push((need, silence));
-            }
-        }
-    }
-}
-
-/// Plans until nothing is asked any more. Returns what was observed, answers included, and the complete plan.
-///
-/// # Errors
-/// When the plan asks again and again.
-pub fn complete(
-    observed: Observed,
-    now: Timestamp,
-    mut answer: impl FnMut(&Need) -> Answer,
-) -> Result<(Observed, Plan), Endless> {
-    let mut completion = Completion::new(observed, now);
-    loop {
-        let plan = completion.plan()?;
-        if plan.needs.is_empty() {
-            return Ok((completion.observed, plan));
-        }
-        for need in plan.needs {
-            let answer = answer(&need);
-            completion.answer(need, answer);
-        }
-    }
-}
-
-impl Observed {
-    /// Why a need has no answer; `None`: it was not asked for yet, or has one.
-    pub fn silence(&self, need: &Need) -> Option<&Silence> {
-        self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
     }
 }

@@ -1,6 +1,6 @@
 //! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
 //! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
-//! ([`super::need::Completion`]).
+//! ([`super::completion::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -80,6 +80,13 @@ pub struct Observed {
     pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+}
+
+impl Observed {
+    /// Why a need has no answer; `None`: it was not asked for yet, or has one.
+    pub fn silence(&self, need: &Need) -> Option<&Silence> {
+        self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
+    }
 }
 
 /// What is known of a live object of which planning does not read the body.

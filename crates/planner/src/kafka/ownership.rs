@@ -14,7 +14,7 @@ use objects::{DesiredObject, ObjectId};
 use super::cluster::{Cluster, Warning};
 use super::need::Need;
 use super::observed::{Observed, Other};
-use super::plan::Plan;
+use super::planned::Plan;
 use super::status::Progress;
 
 /// Kinds that are looked at. A claim holds data and may be made by hand for the node that is to find it; pod sets are

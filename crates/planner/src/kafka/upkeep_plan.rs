@@ -12,7 +12,7 @@ use super::certificates::{ending, upkeep};
 use super::cluster::Cluster;
 use super::need::Need;
 use super::observed::Observed;
-use super::plan::Plan;
+use super::planned::Plan;
 use super::settled::{self, Settled};
 use super::status;
 use super::validate::{Invalid, Problem};

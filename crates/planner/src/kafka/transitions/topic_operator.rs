@@ -13,7 +13,7 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::deleted_cluster;
 use crate::kafka::need::Need;
 use crate::kafka::observed::Observed;
-use crate::kafka::plan::Plan;
+use crate::kafka::planned::Plan;
 
 /// Seconds until it is seen that no topic has the finalizer any more, or topics that could not be listed are asked for again.
 const AGAIN_SECONDS: u64 = 5;
