@@ -12,6 +12,7 @@ pub mod deleted_cluster;
 pub mod existing;
 pub mod exposed;
 mod foreign_additions;
+mod last_advertised;
 pub mod need;
 pub mod objects;
 pub mod observed;

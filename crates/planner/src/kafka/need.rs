@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::deleted_cluster::Topic;
+use super::exposed::NodeAddresses;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::ownership::Holder;
 use super::roll_order::{PodState, RollKafka};
@@ -22,6 +23,8 @@ pub enum Need {
     Material(Box<MaterialRequest>),
     /// Whether the volumes of the storage class with this name may grow. Answer: [`Answer::StorageClass`].
     StorageClass(String),
+    /// Under which addresses these Kubernetes nodes are reached. Answer: [`Answer::NodeAddresses`].
+    NodeAddresses(BTreeSet<String>),
     /// Whose the objects are that have these names, if there are any. Answer: [`Answer::Holders`].
     Holders(Vec<ObjectId>),
     /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`].
@@ -55,6 +58,8 @@ pub enum Answer {
     Material(Material),
     /// Whether volumes of the class may grow; `None`: the operator has not the right to know.
     StorageClass(Option<bool>),
+    /// The addresses of those nodes that there are, by name.
+    NodeAddresses(BTreeMap<String, NodeAddresses>),
     /// What each of the objects says of whose it is; `None`: there is no such object.
     Holders(BTreeMap<ObjectId, Option<Holder>>),
     /// Topics that have the topic operator's finalizer.

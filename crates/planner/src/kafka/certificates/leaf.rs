@@ -166,7 +166,18 @@ pub fn plan(
             let own = &present.chain.first().info;
             (own.dns_names.clone(), own.ip_addresses.clone())
         }
-        _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
+        _ => {
+            let (mut dns, mut ips) = wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default();
+            // An address that is not known for a while, such as that of a load balancer that is made anew, stays in the
+            // certificate: without it there would be two new ones.
+            let is_known = wanted.node.is_none_or(|node| cluster.addresses.are_known(node.id));
+            if let Some(present) = present.filter(|_| !is_known) {
+                let own = &present.chain.first().info;
+                dns.extend(own.dns_names.iter().cloned());
+                ips.extend(own.ip_addresses.iter().copied());
+            }
+            (dns, ips)
+        }
     };
     let algorithm = match present {
         Some(present) if wanted.prolong && present.chain.first().info.has_rsa_key => KeyAlgorithm::Rsa2048,
@@ -288,10 +299,14 @@ fn node_names(cluster: &Cluster, node: Node<'_>) -> (BTreeSet<String>, BTreeSet<
     all.insert(format!("{host}.{domain}"));
     all.insert(host);
     if node.pool.broker {
+        all.extend(cluster.addresses.names_of_brokers.get(&node.id).into_iter().flatten().cloned());
         for listener in cluster.listeners.iter().filter(|listener| listener.tls) {
             all.extend(listener.alternative_names.iter().cloned());
+            all.extend(cluster.addresses.names.get(&listener.name).into_iter().flatten().cloned());
             let address = cluster.addresses.of_broker(node.id, listener);
-            all.extend(address.map(|address| address.host.clone()));
+            // The address of a Kubernetes node is known to the pod alone.
+            let host = address.map(|address| address.host.clone()).filter(|host| !host.contains("${"));
+            all.extend(host);
         }
     }
     let mut dns_names = BTreeSet::new();
