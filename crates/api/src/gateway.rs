@@ -14,6 +14,7 @@ use crate::kafka::listeners::ParentRef;
     kind = "TLSRoute",
     root = "TlsRoute",
     namespaced,
+    status = "TlsRouteStatus",
     schema = "disabled",
     derive = "PartialEq",
     crates(kube_core = "::kube_core")
@@ -26,6 +27,22 @@ pub struct TlsRouteSpec {
     pub hostnames: Vec<String>,
     /// Where it leads.
     pub rules: Vec<TlsRouteRule>,
+}
+
+/// What the Gateways say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TlsRouteStatus {
+    /// Those that took it.
+    #[serde(default)]
+    pub parents: Vec<TlsRouteParent>,
+}
+
+/// What a Gateway says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsRouteParent {
+    /// The Gateway.
+    pub parent_ref: ParentRef,
 }
 
 /// Where a TLSRoute leads.

@@ -13,6 +13,7 @@ use serde_with::skip_serializing_none;
     version = "v1",
     kind = "Route",
     namespaced,
+    status = "RouteStatus",
     schema = "disabled",
     derive = "PartialEq",
     crates(kube_core = "::kube_core")
@@ -27,6 +28,22 @@ pub struct RouteSpec {
     pub port: Option<RoutePort>,
     /// What becomes of TLS.
     pub tls: Option<RouteTls>,
+}
+
+/// What the routers say.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// The routers that took it.
+    pub ingress: Option<Vec<RouteIngress>>,
+}
+
+/// What a router says.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteIngress {
+    /// The host under which it took the Route.
+    pub host: Option<String>,
 }
 
 /// Where a Route leads.

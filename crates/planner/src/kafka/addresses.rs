@@ -153,11 +153,12 @@ fn bootstrap_addresses(
             let host = route_host(exposed, &route).ok_or_else(|| format!("Route {route} has no host yet"))?;
             one(host, TLS_PORT)
         }
-        Way::Ingress { .. } => one(services.bootstrap.host.clone().unwrap_or_default(), TLS_PORT),
         Way::TlsRoute { .. } if !is_routed(exposed, &route) => {
             Err(format!("TLSRoute {route} has been taken by no Gateway yet"))
         }
-        Way::TlsRoute { .. } => one(services.bootstrap.host.clone().unwrap_or_default(), TLS_PORT),
+        Way::Ingress { .. } | Way::TlsRoute { .. } => {
+            one(services.bootstrap.host.clone().unwrap_or_default(), TLS_PORT)
+        }
     }
 }
 
@@ -258,7 +259,7 @@ impl NodeAddresses {
     pub fn preferred(&self, kind: Option<NodeAddressType>) -> Option<String> {
         use NodeAddressType::{ExternalDns, ExternalIp, Hostname, InternalDns, InternalIp};
         let all: &BTreeMap<String, String> = &self.0;
-        let order = kind.into_iter().chain([ExternalDns, ExternalIp, InternalDns, InternalIp, Hostname]);
-        order.filter_map(|kind| all.get(kind.as_str()).cloned()).next()
+        let mut order = kind.into_iter().chain([ExternalDns, ExternalIp, InternalDns, InternalIp, Hostname]);
+        order.find_map(|kind| all.get(kind.as_str()).cloned())
     }
 }

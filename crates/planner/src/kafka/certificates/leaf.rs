@@ -161,24 +161,7 @@ pub fn plan(
         _ => None,
     };
     let usable = found.usable(now);
-    let (dns_names, ip_addresses) = match present {
-        Some(present) if wanted.prolong => {
-            let own = &present.chain.first().info;
-            (own.dns_names.clone(), own.ip_addresses.clone())
-        }
-        _ => {
-            let (mut dns, mut ips) = wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default();
-            // An address that is not known for a while, such as that of a load balancer that is made anew, stays in the
-            // certificate: without it there would be two new ones.
-            let is_known = wanted.node.is_none_or(|node| cluster.addresses.are_known(node.id));
-            if let Some(present) = present.filter(|_| !is_known) {
-                let own = &present.chain.first().info;
-                dns.extend(own.dns_names.iter().cloned());
-                ips.extend(own.ip_addresses.iter().copied());
-            }
-            (dns, ips)
-        }
-    };
+    let (dns_names, ip_addresses) = names(wanted, cluster, present);
     let algorithm = match present {
         Some(present) if wanted.prolong && present.chain.first().info.has_rsa_key => KeyAlgorithm::Rsa2048,
         _ => algorithm(cluster, wanted.node),
@@ -239,6 +222,27 @@ pub fn plan(
     };
     let data = data(wanted, cluster, secret, &certificate, key);
     Step::Ready(Leaf { data, certificate, generation, precondition: condition })
+}
+
+/// The names and addresses that a leaf is to have.
+fn names(
+    wanted: &Wanted<'_>,
+    cluster: &Cluster,
+    present: Option<&Present>,
+) -> (BTreeSet<String>, BTreeSet<IpAddr>) {
+    let own = present.map(|present| &present.chain.first().info);
+    if let Some(own) = own.filter(|_| wanted.prolong) {
+        return (own.dns_names.clone(), own.ip_addresses.clone());
+    }
+    let Some(node) = wanted.node else { return Default::default() };
+    let (mut dns_names, mut ip_addresses) = node_names(cluster, node);
+    // An address that is not known for a while, such as that of a load balancer that is made anew, stays in the certificate:
+    // without it there would be two new ones.
+    if let Some(own) = own.filter(|_| !cluster.addresses.are_known(node.id)) {
+        dns_names.extend(own.dns_names.iter().cloned());
+        ip_addresses.extend(own.ip_addresses.iter().copied());
+    }
+    (dns_names, ip_addresses)
 }
 
 /// What the Secret of a leaf holds.
