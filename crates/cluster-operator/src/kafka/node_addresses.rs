@@ -13,7 +13,7 @@ use planner::kafka::need::{Silence, SilenceKind};
 use tokio::time::Instant;
 
 /// How long the addresses of a node are taken for unchanged.
-const FRESH: Duration = Duration::from_secs(600);
+const FRESH: Duration = Duration::from_mins(10);
 
 /// Nodes that are remembered; with more, the memory begins anew.
 const REMEMBERED: usize = 10_000;

@@ -8,11 +8,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::answer::Answer;
 use super::exposed::NodeAddresses;
-use super::need::{Answer, Need, Silence, SilenceKind};
+use super::need::Need;
 use super::observed::Observed;
 use super::plan;
 use super::planned::Plan;
+use super::silence::{Silence, SilenceKind};
 
 /// Rounds after which a plan has to be complete.
 const ROUNDS: usize = 12;

@@ -27,7 +27,7 @@ use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
-use super::roll_order::PodState;
+use super::roll_view::PodState;
 use super::settled::{self, Settled};
 use super::status::{self, Progress};
 use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
