@@ -239,6 +239,15 @@ fn ingresses_routes_and_tls_routes_lead_to_the_services_by_host_names() {
 }
 
 #[test]
+fn names_that_no_service_can_have_are_refused_before_anything_is_made() {
+    let mut world = world("cluster-ip", false, &json!({}));
+    world.pool(0, |pool| pool["metadata"]["name"] = json!("p".repeat(56)));
+    let plan = world.plan();
+    assert!(plan.apply.is_empty());
+    assert!(not_ready(&plan).contains("the name of a Service"), "{}", not_ready(&plan));
+}
+
+#[test]
 fn the_old_listener_called_external_keeps_its_names() {
     let mut world = world("nodeport", false, &json!({}));
     world.kafka(|kafka| kafka["spec"]["kafka"]["listeners"][0]["name"] = json!("external"));
