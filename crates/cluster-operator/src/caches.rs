@@ -9,7 +9,7 @@ use std::ops::Deref;
 
 use api::gateway::TlsRoute;
 use api::openshift::Route;
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet, labels};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
@@ -38,12 +38,6 @@ use planner::kafka::observed::Other;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
-
-/// What belongs to Kafka clusters, and not to their topics and users.
-const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
-
-/// What a user made, to which resources may refer.
-const FOREIGN: &str = "!strimzi.io/kind";
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -188,14 +182,14 @@ impl Caches {
             ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
-            pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
+            pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
+            pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
-            claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: small.typed(Some(OWN), |_| {}),
-            config_maps: small.typed(Some(OWN), |_| {}),
-            deployments: start.typed(Some(OWN), |_| {}),
+            claims: start.typed(Some(labels::CLUSTER), |_| {}),
+            secrets: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            config_maps: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
                 start.plain::<ServiceAccount>(),
@@ -364,7 +358,7 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = watch.labels(Some(OWN)).within(self.limits).start_weighed(
+        let cache = watch.labels(Some(labels::SELECTOR_OF_KAFKA)).within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
@@ -418,8 +412,10 @@ impl Start<'_> {
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {
-        let watch =
-            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
+        let watch = Watch::<ClusterRoleBinding>::all(self.client)
+            .labels(Some(labels::SELECTOR_OF_KAFKA))
+            .within(self.limits)
+            .optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
@@ -445,7 +441,12 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(
+            self.client,
+            self.namespaces,
+            labels::SELECTOR_OF_NO_KIND,
+            self.shutdown,
+        );
         cache.gate_readiness(self.health);
         cache
     }

@@ -257,7 +257,7 @@ fn the_old_listener_called_external_keeps_its_names() {
 }
 
 #[test]
-fn what_a_type_does_not_know_or_cannot_do_without_is_named_all_at_once() {
+fn what_a_type_does_not_know_is_named_all_at_once() {
     let all = json!({"class": "a", "externalTrafficPolicy": "Local", "loadBalancerSourceRanges": ["::/0"],
         "ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "createBootstrapService": true, "finalizers": ["a.b/c"],
         "preferredNodePortAddressType": "Hostname", "publishNotReadyAddresses": true, "perBrokerAnnotationsTemplate": {},
@@ -300,6 +300,10 @@ fn what_a_type_does_not_know_or_cannot_do_without_is_named_all_at_once() {
         refusal("nodeport", false, &json!({"useServiceDnsDomain": true}))
             .contains("only to internal, cluster-ip")
     );
+}
+
+#[test]
+fn what_a_type_cannot_do_without_and_what_no_template_can_say_is_named() {
     for (type_, tls, configuration, said) in [
         ("route", false, json!({}), "listeners[0].tls: a listener of type \"route\""),
         ("ingress", false, json!({"bootstrap": {"host": "a"}}), "listeners[0].tls"),
@@ -351,4 +355,21 @@ fn what_a_type_does_not_know_or_cannot_do_without_is_named_all_at_once() {
         let message = refusal(type_, tls, &configuration);
         assert!(message.contains(said), "{said}: {message}");
     }
+}
+
+#[test]
+fn the_example_becomes_ready() {
+    let path = format!("{}/../../examples/listeners.yaml", env!("CARGO_MANIFEST_DIR"));
+    let mut documents = common::documents(&std::fs::read_to_string(path).unwrap());
+    for document in &mut documents {
+        document["metadata"]["namespace"] = json!("s1");
+        document["metadata"]["uid"] = json!("u");
+    }
+    let mut world = World::new(documents);
+    let plan = world.plan();
+    assert_eq!(condition(&plan, "NotReady").unwrap()["reason"], "Creating");
+    world.apply(&plan);
+    let plan = world.settle();
+    assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
+    assert_eq!(kafka_status(&plan)["listeners"].as_array().unwrap().len(), 4);
 }

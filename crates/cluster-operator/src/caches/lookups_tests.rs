@@ -52,7 +52,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
             role,
             object,
             status: None,
-            taken: Taken::default(),
+            taken: crate::caches::Taken::default(),
         },
     )
 }

@@ -145,7 +145,7 @@ fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     let account = names::kafka(&cluster.name);
     let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
     Warning {
-        reason: "ClusterRoleBindingNotMade".to_owned(),
+        reason: api::conditions::reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
             "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
              ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \

@@ -150,7 +150,7 @@ pub fn kafka(
         status.observed_generation = old.and_then(|old| old.observed_generation);
     } else {
         let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
-            ("NotReady", "Kafka cluster is not ready")
+            (reasons::NOT_READY, "Kafka cluster is not ready")
         } else {
             (reasons::CREATING, "Kafka cluster is being deployed")
         };

@@ -239,7 +239,7 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         });
     }
     let kafka = Container {
-        name: "kafka".to_owned(),
+        name: names::containers::KAFKA.to_owned(),
         image: Some(cluster.image.clone()),
         command: Some(vec![agent.clone(), "run".to_owned()]),
         env: Some(environment),

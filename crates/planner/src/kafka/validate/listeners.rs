@@ -4,6 +4,7 @@ mod exposure;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::conditions::reasons;
 use api::kafka::listeners::{Listener as Raw, ListenerAuthenticationType, ListenerConfiguration};
 use api::ports;
 
@@ -74,7 +75,7 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
     let exposure = exposure::read(raw, configuration, field, findings);
     if raw.network_policy_peers.as_ref().is_some_and(Vec::is_empty) {
         findings.warn(
-            "EmptyNetworkPolicyPeers",
+            reasons::EMPTY_NETWORK_POLICY_PEERS,
             format!(
                 "{field}.networkPolicyPeers is an empty list, which lets everybody connect: remove it if that is meant, \
                  or name who may connect"

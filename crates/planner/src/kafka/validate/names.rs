@@ -3,6 +3,7 @@
 //! The API server judges object by object, and the names of a cluster have limits of their own: a Service refuses what a
 //! Secret accepts. Without a look at all of them, half a cluster is made.
 
+use api::conditions::reasons;
 use api::limits::{COMMON_NAME, DNS_LABEL, LABEL_VALUE};
 use api::names::{self, cruise_control, entity_operator, kafka_exporter};
 use api::{labels, principals};
@@ -58,7 +59,7 @@ pub fn validate(cluster: &Cluster, findings: &mut Findings) {
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         findings.warn(
-            "ServiceNameBeginsWithDigit",
+            reasons::SERVICE_NAME_BEGINS_WITH_DIGIT,
             format!(
                 "{field}: {name:?} begins with a digit: before version 1.36, Kubernetes accepts no Service with such a name"
             ),
