@@ -18,6 +18,13 @@ bench_of() {
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
+# bench_of_plans: the rows of the planner alone.
+bench_of_plans() {
+  local rows
+  rows=$(target/x86_64-unknown-linux-gnu/release/bench plan)
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
 # resident POD PORT: megabytes that the operator in the pod says it holds.
 resident() {
   local ip
@@ -25,11 +32,13 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=9
+STEP_TOTAL=10
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
+step "Plans"
+bench_of_plans
 step "Clusters"
 bench_of cluster
 step "Topics"

@@ -30,6 +30,7 @@ async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one story")]
 async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<()> {
     let scenario = Scenario::new("e2e-quickstart").await?;
 

@@ -1,9 +1,10 @@
 //! The conditions of all statuses, and how a new list replaces an old one.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
+
+use crate::schema::JsonSchema;
 
 /// Condition types.
 pub mod types {

@@ -9,11 +9,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, CustomResourceValidation, JSONSchemaProps,
 };
 use kube_core::CustomResourceExt;
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::labels;
+use crate::schema::JsonSchema;
 
 /// What can go wrong when definitions are made.
 #[derive(Debug, thiserror::Error)]

@@ -10,10 +10,10 @@ pub mod status;
 pub mod template;
 
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::schema::JsonSchema;
 pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
 pub use cluster::{
     Authorization, AuthorizationType, KafkaClusterSpec, Quotas, QuotasType, RemoteStorageManager,

@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -18,7 +17,7 @@ use crate::common::template::{
     DeploymentTemplate, InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
 use crate::conditions::Condition;
-use crate::schema::{Free, FreeMap, Resources};
+use crate::schema::{Free, FreeMap, JsonSchema, Resources};
 
 /// What an HTTP bridge should be.
 #[skip_serializing_none]

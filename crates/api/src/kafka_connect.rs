@@ -5,7 +5,6 @@ pub mod template;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -20,7 +19,7 @@ use crate::common::metrics::{MetricsConfig, Tracing};
 use crate::common::probe::Probe;
 use crate::common::rack::Rack;
 use crate::conditions::Condition;
-use crate::schema::{Free, FreeMap, Resources};
+use crate::schema::{Free, FreeMap, JsonSchema, Resources};
 
 /// What a Kafka Connect cluster should be.
 #[skip_serializing_none]

@@ -1,13 +1,12 @@
 //! KafkaConnector: a connector of a Kafka Connect cluster.
 
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::connector::{AlterOffsets, AutoRestart, AutoRestartStatus, ConnectorState, ListOffsets};
 use crate::conditions::Condition;
-use crate::schema::{Free, FreeMap};
+use crate::schema::{Free, FreeMap, JsonSchema};
 
 /// What a connector should be.
 #[skip_serializing_none]

@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -17,7 +16,7 @@ use crate::common::probe::Probe;
 use crate::common::rack::Rack;
 use crate::conditions::Condition;
 use crate::kafka_connect::KafkaConnectTemplate;
-use crate::schema::{Free, FreeMap, Resources};
+use crate::schema::{Free, FreeMap, JsonSchema, Resources};
 
 /// What is mirrored, and by what.
 #[skip_serializing_none]

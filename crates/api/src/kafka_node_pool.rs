@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -12,7 +11,7 @@ use crate::common::sections::sections;
 use crate::common::storage::Storage;
 use crate::common::template::ResourceTemplate;
 use crate::conditions::Condition;
-use crate::schema::{Resources, string_enum};
+use crate::schema::{JsonSchema, Resources, string_enum};
 
 /// What the nodes of a pool should be.
 #[skip_serializing_none]

@@ -1,12 +1,11 @@
 //! KafkaRebalance: one rebalance of a cluster, from the proposal to its end.
 
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::conditions::Condition;
-use crate::schema::{Free, FreeMap, string_enum};
+use crate::schema::{Free, FreeMap, JsonSchema, string_enum};
 
 /// What a rebalance should do.
 #[skip_serializing_none]

@@ -1,14 +1,13 @@
 //! KafkaUser: a user of a Kafka cluster with its credentials, rights and quotas.
 
 use kube_derive::CustomResource;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::refs::SecretSource;
 use crate::common::template::ResourceTemplate;
 use crate::conditions::Condition;
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// What a user should be.
 #[skip_serializing_none]

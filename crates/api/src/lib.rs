@@ -8,17 +8,19 @@
 //! - [`agent`] is the file by which the cluster operator tells the agent about its node.
 //! - [`conditions`] holds the condition type of all statuses and the rule by which a new list replaces an old one.
 //! - [`properties`] writes and reads the files that Kafka and Log4j take their settings from.
-//! - [`crds`] makes the `CustomResourceDefinition`s out of the types.
+//! - `crds` makes the `CustomResourceDefinition`s out of the types; it and the schemas are there with the feature `schema`.
 //!
 //! Reading never fails on a property this version does not know: it is ignored, as the API server prunes it.
 //! Optional properties are `Option<T>` (lists and maps too), required ones are plain `T`.
 
+#![cfg_attr(not(feature = "schema"), allow(unused_imports, reason = "types that only the schemas name"))]
 #![allow(clippy::duplicated_attributes, reason = "several printer columns of one kind repeat their keys")]
 
 pub mod agent;
 pub mod annotations;
 pub mod common;
 pub mod conditions;
+#[cfg(feature = "schema")]
 pub mod crds;
 pub mod env;
 pub mod kafka;

@@ -1,12 +1,21 @@
 //! Schemas that derives cannot express: string enumerations, free-form objects and embedded Kubernetes types.
+//!
+//! Without the feature `schema` the types have none: only the definitions and the tests need schemas, and the code that
+//! makes them, for every type of Kubernetes too, is long to build. The derive `JsonSchema` then
+//! makes nothing, so that the types read the same either way.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Map, Value, json};
+#[cfg(not(feature = "schema"))]
+pub(crate) use no_schema::JsonSchema;
+#[cfg(feature = "schema")]
+pub use schemars::JsonSchema;
+use serde_json::Value;
+
+#[cfg(feature = "schema")]
+mod written;
 
 /// Values of any type by name, as `config` sections hold them.
 pub type FreeMap = BTreeMap<String, Value>;
@@ -15,78 +24,11 @@ pub type FreeMap = BTreeMap<String, Value>;
 #[derive(Debug)]
 pub struct Free;
 
-impl JsonSchema for Free {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Free".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
-    }
-}
-
 /// Stands in the schema for a type of the Kubernetes API: its structure without descriptions, required
 /// properties and list keys, so that a definition stays small and the API server accepts what Kubernetes
 /// itself will check later.
 #[derive(Debug)]
 pub struct Embedded<T>(PhantomData<T>);
-
-impl<T: JsonSchema> JsonSchema for Embedded<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        format!("Embedded_{}", T::schema_name()).into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = T::json_schema(generator);
-        bare(&mut schema);
-        schema
-    }
-}
-
-/// What embedded schemas keep of the original. The format says how large a number may be: [`crate::crds`] makes bounds out
-/// of it.
-const KEPT: [&str; 7] = [
-    "type",
-    "format",
-    "properties",
-    "items",
-    "additionalProperties",
-    "x-kubernetes-int-or-string",
-    "x-kubernetes-validations",
-];
-
-fn bare(schema: &mut Schema) {
-    if let Some(object) = schema.as_object_mut() {
-        bare_object(object);
-    }
-}
-
-fn bare_object(object: &mut Map<String, Value>) {
-    object.retain(|key, _| KEPT.contains(&key.as_str()));
-    if object.contains_key("x-kubernetes-int-or-string") {
-        object.insert("pattern".to_owned(), QUANTITY_PATTERN.into());
-        object.insert("anyOf".to_owned(), json!([{ "type": "integer" }, { "type": "string" }]));
-    }
-    if let Some(Value::Object(properties)) = object.get_mut("properties") {
-        for property in properties.values_mut() {
-            if let Value::Object(property) = property {
-                bare_object(property);
-            }
-        }
-    }
-    for key in ["items", "additionalProperties"] {
-        if let Some(Value::Object(inner)) = object.get_mut(key) {
-            bare_object(inner);
-        }
-    }
-}
-
-/// Kubernetes' quantities, such as `500m` or `2Gi`.
-const QUANTITY_PATTERN: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 
 /// CPU and memory of a container. Quantities may be written as numbers.
 pub type Resources = Embedded<ResourceRequirements>;
@@ -118,6 +60,7 @@ macro_rules! string_enum {
             }
         }
 
+        #[cfg(feature = "schema")]
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true

@@ -106,6 +106,7 @@ struct Refused {
     says: &'static str,
 }
 
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn refused() -> Vec<Refused> {
     let case = |manifest, pointer, value, says| Refused { manifest, pointer, value, says };
     let volume = json!({ "name": "two", "emptyDir": {}, "secret": { "secretName": "x" } });

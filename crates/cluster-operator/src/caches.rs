@@ -2,23 +2,27 @@
 //! [`lookups`].
 
 pub mod lookups;
+pub mod owners;
 
 use std::fmt::Debug;
 use std::ops::Deref;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount, ServiceStatus,
+};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
+use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
-use operator_runtime::foreign;
 use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::referenced_objects;
 use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
 use serde::Serialize;
@@ -27,6 +31,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
+use self::owners::cluster_of;
 use planner::kafka::observed::Other;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
@@ -47,8 +52,10 @@ pub struct Plain {
     pub facts: Other,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
-    /// The object, for comparison with the desired one.
+    /// The object, for comparison with the desired one, and without its status.
     pub object: Stored,
+    /// Under which addresses others reach it, if it is a Service that has some.
+    pub status: Option<Box<ServiceStatus>>,
 }
 
 /// A kind of object that planning does not look into.
@@ -98,6 +105,9 @@ pub struct Watched {
     pub largest_cluster: Largest,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
+    /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
+    /// them: an installation may lack the kinds, or the right to watch them.
+    pub parents: Vec<(&'static str, Cache<()>)>,
     /// Node pools.
     pub pools: Cache<KafkaNodePool>,
     /// Pod sets.
@@ -139,6 +149,10 @@ impl Caches {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
+            parents: vec![
+                ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
+                ("KafkaMirrorMaker2", start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref())),
+            ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
             pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
@@ -215,16 +229,18 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA, cluster.clone())
 }
 
-/// Value of the label `strimzi.io/cluster`.
-pub fn cluster_of<K: Resource>(object: &K) -> Option<&str> {
-    object.meta().labels.as_ref()?.get(api::labels::CLUSTER).map(String::as_str)
-}
-
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
 /// namespace `a-b` and cluster `b-c` of namespace `a` have the same.
 pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     let subject = binding.subjects.as_ref()?.first()?;
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+/// The status of a Service that others reach from elsewhere.
+fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
+    let status: ServiceStatus = serde_json::from_value(service["status"].clone()).ok()?;
+    let balancer = status.load_balancer.as_ref()?;
+    balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
 }
 
 fn plain_kind<K>(cache: Cache<Plain>) -> PlainKind
@@ -300,7 +316,11 @@ impl Start<'_> {
                         namespace.clone_into(&mut owner.object.namespace);
                     }
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored })
+                let mut status = None;
+                if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
+                    status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
+                }
+                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
             },
             |plain| {
                 let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
@@ -312,13 +332,28 @@ impl Start<'_> {
         plain_kind::<K>(cache)
     }
 
+    fn parents<K>(&self, labels: Option<&str>) -> Cache<()>
+    where
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+        K::DynamicType: Default,
+    {
+        let watch = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces).labels(labels);
+        watch.within(self.limits).optional().start(self.shutdown, |_| Some(()))
+    }
+
     fn cluster_role_bindings(&self) -> PlainKind {
         let watch =
             Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object })
+            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
         }))
     }
 
@@ -333,7 +368,7 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = foreign::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
         cache.gate_readiness(self.health);
         cache
     }

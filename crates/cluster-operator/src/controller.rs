@@ -7,9 +7,9 @@ use api::KafkaNodePool;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, ResourceExt};
 use operator_runtime::queue::Queue;
-use operator_runtime::watch::{Cache, Event, ObjectRef};
+use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
-use crate::caches::lookups::cluster_id;
+use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
 use crate::caches::{self, Caches, KAFKA};
 use crate::node_pools;
 
@@ -29,6 +29,17 @@ impl Queues {
     pub fn new() -> Self {
         Self { kafkas: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
     }
+
+    /// Leads what happened to an object to the resource that it belongs to. Those of a kind that has no driver are left to
+    /// whoever looks after them.
+    pub fn add(&self, owner: &OwnerRef) {
+        match owner.kind.as_str() {
+            KAFKA => {
+                self.kafkas.add(owner.object.clone());
+            }
+            kind => tracing::trace!(kind, owner = %owner.object, "no driver for the kind"),
+        }
+    }
 }
 
 impl Default for Queues {
@@ -37,7 +48,34 @@ impl Default for Queues {
     }
 }
 
-/// Leads every change that can matter to a Kafka resource into its queue.
+/// Leads every change of what resources own into the queue of the owner's kind.
+pub fn feed_owners(caches: &Caches, queues: &Queues) {
+    let add = queues.clone();
+    caches.pods.on_change(move |event| {
+        let unchanged =
+            matches!(event, Event::Applied { old: Some(old), new, .. } if situation(old) == situation(new));
+        if !unchanged {
+            add_owner(&add, &**event.latest());
+        }
+    });
+    feed_by_labels(&caches.pod_sets, queues);
+    feed_by_labels(&caches.claims, queues);
+    feed_by_labels(&caches.secrets, queues);
+    feed_by_labels(&caches.config_maps, queues);
+    feed_by_labels(&caches.deployments, queues);
+    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
+        let (add, namespaces) = (queues.clone(), caches.namespaces.clone());
+        kind.cache.on_change(move |event| {
+            // A binding may be that of a cluster that another operator looks after.
+            let owner = &event.latest().owner;
+            if namespaces.contains(&owner.object.namespace) {
+                add.add(owner);
+            }
+        });
+    }
+}
+
+/// Leads every other change that can matter to a Kafka resource into its queue.
 pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.kafkas.on_change(move |event| {
@@ -55,34 +93,11 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.pod_sets.on_change(move |event| {
         // A pool may follow its label once it has nodes nowhere else.
         if comes_or_goes(event)
-            && let Some(pool) = node_pools::owner(event.latest()).and_then(|pool| known.pools.get(&pool))
+            && let Some(pool) = pool_of(event.latest()).and_then(|pool| known.pools.get(&pool))
         {
             add_cluster(&add, &*pool);
         }
     });
-    let add = queue.clone();
-    caches.pods.on_change(move |event| {
-        let unchanged =
-            matches!(event, Event::Applied { old: Some(old), new, .. } if situation(old) == situation(new));
-        if !unchanged {
-            add_cluster(&add, &**event.latest());
-        }
-    });
-    feed_by_label(&caches.pod_sets, queue);
-    feed_by_label(&caches.claims, queue);
-    feed_by_label(&caches.secrets, queue);
-    feed_by_label(&caches.config_maps, queue);
-    feed_by_label(&caches.deployments, queue);
-    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
-        let (add, namespaces) = (queue.clone(), caches.namespaces.clone());
-        kind.cache.on_change(move |event| {
-            // A binding may be that of a cluster that another operator looks after.
-            let cluster = &event.latest().owner.object;
-            if namespaces.contains(&cluster.namespace) {
-                add.add(cluster.clone());
-            }
-        });
-    }
     for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
         let (add, known) = (queue.clone(), caches.clone());
         foreign.on_change(move |event| add_referring(&add, &known, event.key()));
@@ -107,13 +122,13 @@ pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     });
     let add = queue.clone();
     caches.pod_sets.on_change(move |event| {
-        if let Some(pool) = node_pools::owner(event.latest()).filter(|_| comes_or_goes(event)) {
+        if let Some(pool) = pool_of(event.latest()).filter(|_| comes_or_goes(event)) {
             add.add(pool);
         }
     });
 }
 
-/// Leads every change of pod sets and their pods into the queue of pod sets.
+/// Leads every change of pod sets, of their pods and of what they were made for into the queue of pod sets.
 pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.pod_sets.on_change(move |event| {
@@ -127,31 +142,49 @@ pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
             add.add(set);
         }
     });
+    // Without a resource that this operator looks after, pod sets are left alone.
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.kafkas.on_change(move |event| {
+        if comes_or_goes(event) {
+            add_pod_sets(&add, &known, &caches::kafka(event.key()));
+        }
+    });
+    for (kind, cache) in &caches.parents {
+        let (add, known, kind) = (queue.clone(), caches.clone(), *kind);
+        cache.on_change(move |event| {
+            if matches!(event, Event::Applied { old: None, .. }) {
+                add_pod_sets(&add, &known, &OwnerRef::new(kind, event.key().clone()));
+            }
+        });
+    }
 }
 
-/// The pod set that controls a pod, by its labels: they outlive the owner reference.
-pub fn pod_set_of(pod: &Pod) -> Option<ObjectRef> {
-    let labels = pod.metadata.labels.as_ref()?;
-    (labels.get(api::labels::CONTROLLER)? == "strimzipodset").then_some(())?;
-    Some(ObjectRef::new(pod.namespace()?, labels.get(api::labels::CONTROLLER_NAME)?))
+fn add_pod_sets(queue: &Queue<ObjectRef>, caches: &Caches, owner: &OwnerRef) {
+    for name in caches.pod_sets_of(owner).into_keys() {
+        queue.add(ObjectRef::new(&owner.object.namespace, name));
+    }
 }
 
-fn feed_by_label<K>(cache: &Cache<K>, queue: &Queue<ObjectRef>)
+fn feed_by_labels<K>(cache: &Cache<K>, queues: &Queues)
 where
     K: Resource + Send + Sync + 'static,
 {
-    let queue = queue.clone();
-    cache.on_change(move |event| add_cluster(&queue, &**event.latest()));
+    let queues = queues.clone();
+    cache.on_change(move |event| add_owner(&queues, &**event.latest()));
 }
 
-fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
-    let meta = object.meta();
-    // Pods and claims of Connect carry the name of another kind of cluster.
-    let kind = meta.labels.as_ref().and_then(|labels| labels.get(api::labels::KIND));
-    if kind.is_some_and(|kind| kind != KAFKA) {
-        return;
+/// What lost the label of its kind may be a Kafka's, which puts it back.
+fn add_owner<K: Resource>(queues: &Queues, object: &K) {
+    if let Some(owner) = OwnerRef::of_labels(object.meta()) {
+        queues.add(&owner);
+    } else if object.meta().labels.as_ref().is_some_and(|labels| !labels.contains_key(api::labels::KIND)) {
+        add_cluster(&queues.kafkas, object);
     }
-    if let (Some(namespace), Some(cluster)) = (meta.namespace.as_ref(), caches::cluster_of(object)) {
+}
+
+/// Leads to the Kafka resource that the label `strimzi.io/cluster` names.
+fn add_cluster<K: Resource>(queue: &Queue<ObjectRef>, object: &K) {
+    if let (Some(namespace), Some(cluster)) = (object.meta().namespace.as_ref(), owners::cluster_of(object)) {
         queue.add(ObjectRef::new(namespace, cluster));
     }
 }
@@ -246,10 +279,5 @@ mod tests {
         assert_eq!(before, situation(&pod(&json!({"/metadata/resourceVersion": "2"}))));
         assert_ne!(before, situation(&pod(&json!({"/status/conditions/0/status": "True"}))));
         assert_ne!(before, situation(&pod(&json!({"/metadata/uid": "2"}))));
-    }
-
-    #[test]
-    fn a_pod_leads_to_its_pod_set() {
-        assert_eq!(pod_set_of(&pod(&json!({}))), Some(ObjectRef::new("ns", "c-p")));
     }
 }

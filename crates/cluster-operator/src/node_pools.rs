@@ -1,18 +1,17 @@
-//! Which pools belong to which cluster, out of the caches, and the pools that no Kafka resource looks after.
+//! Which pools belong to which cluster, out of the caches.
+
+pub mod driver;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{KafkaNodePool, StrimziPodSet, names};
 use kube::ResourceExt;
-use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::transitions::membership::{self, Membership, Surroundings};
 
-use crate::caches::lookups::cluster_id;
-use crate::caches::{self, Caches};
-use crate::kafka::observe;
+use crate::caches::Caches;
+use crate::caches::owners::{self, cluster_id};
 
 /// The pools of one cluster.
 #[derive(Debug, Default)]
@@ -80,7 +79,7 @@ fn homes(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<String> {
     let namespace = pool.namespace().unwrap_or_default();
     let sets = caches.pod_sets_of_pool(&ObjectRef::of(pool));
     let with_nodes = sets.iter().filter(|set| is_of(set, pool));
-    let of_sets = with_nodes.filter_map(|set| caches::cluster_of(&**set).map(ToOwned::to_owned));
+    let of_sets = with_nodes.filter_map(|set| owners::cluster_of(&**set).map(ToOwned::to_owned));
     let mut homes: BTreeSet<String> = of_sets.collect();
     if let Some(id) = pool.status.as_ref().and_then(|status| status.cluster_id.as_deref()) {
         let kafkas = caches.kafkas_with_id(&namespace, id).into_iter();
@@ -96,7 +95,7 @@ fn has_nodes_in(caches: &Caches, pool: &KafkaNodePool, cluster: &ObjectRef) -> b
     caches
         .pod_sets
         .get(&key)
-        .is_some_and(|set| is_of(&set, pool) && caches::cluster_of(&*set) == Some(&cluster.name))
+        .is_some_and(|set| is_of(&set, pool) && owners::cluster_of(&*set) == Some(&cluster.name))
 }
 
 /// Whether a pod set holds nodes of a pool.
@@ -104,34 +103,4 @@ fn is_of(set: &StrimziPodSet, pool: &KafkaNodePool) -> bool {
     let owners = set.metadata.owner_references.iter().flatten();
     !set.spec.pods.is_empty()
         && owners.into_iter().any(|owner| Some(&owner.uid) == pool.metadata.uid.as_ref())
-}
-
-/// The pool that owns a pod set.
-pub fn owner(set: &StrimziPodSet) -> Option<ObjectRef> {
-    let owner = set.metadata.owner_references.iter().flatten().find(|owner| owner.kind == "KafkaNodePool")?;
-    Some(ObjectRef::new(set.namespace()?, &owner.name))
-}
-
-/// Tells a pool that no Kafka resource looks after what it lacks, and takes that back when one does.
-pub async fn reconcile(caches: &Caches, applier: &Applier, key: &ObjectRef) -> Result<(), ApplyError> {
-    let Some(pool) = caches.pools.get(key) else { return Ok(()) };
-    if pool.metadata.deletion_timestamp.is_some() {
-        return Ok(());
-    }
-    let nobodys = match membership(caches, &pool) {
-        Membership::Nobodys(nobodys) => Some(nobodys),
-        Membership::Labelled(_) | Membership::Moved { .. } => None,
-    };
-    if let Some(missing) = nobodys.as_ref().and_then(|nobodys| nobodys.missing())
-        && observe::kafka_exists(applier, &ObjectRef::new(&key.namespace, missing)).await?
-    {
-        // Another operator looks after it, or this one will in a moment.
-        return Ok(());
-    }
-    let Some(status) = planner::node_pool::status(&pool, nobodys.as_ref(), clock::now()) else {
-        return Ok(());
-    };
-    let live = pool.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-    applier.patch_status::<KafkaNodePool>(key, live.as_ref(), &status).await?;
-    Ok(())
 }

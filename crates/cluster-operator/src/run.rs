@@ -5,26 +5,28 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use operator_runtime::apply::Applier;
 use operator_runtime::client;
-use operator_runtime::controller::{Controller, Outcome};
+use operator_runtime::controller::Controller;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::events::{self, Events};
-use operator_runtime::leader::{LeaderElector, Leadership};
+use operator_runtime::kind::{Driver, Kind};
+use operator_runtime::leader::{LeaderElector, Leadership, Mandate};
 use operator_runtime::metrics::Metrics;
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
 use operator_runtime::server::{Health, Server, Style};
 use operator_runtime::shutdown;
 use operator_runtime::watch::{Cache, ObjectRef};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_pod_sets, feed_pools};
+use crate::controller::{Queues, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
-use crate::kafka::reconcile::Reconciler;
+use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
-use crate::node_pools;
-use crate::pod_set::apply::{Error as PodSetError, PodSets};
+use crate::node_pools::driver::NodePools;
+use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;
 use crate::unreadable;
@@ -106,42 +108,45 @@ async fn work(
     let applier = Applier::new(kubernetes.clone());
     let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
     let pod_errors = PodErrors::default();
-    let pod_sets = tokio::spawn(run_pod_sets(
-        tuning(settings, metrics, "StrimziPodSet"),
+    let mandate = leadership.map_or_else(Mandate::unlimited, Leadership::mandate);
+    let start = Start { settings, metrics, caches: &caches, health, mandate: &mandate, stop };
+    let pod_sets = PodSets::new(
         caches.clone(),
+        applier.clone(),
+        events.clone(),
+        pod_errors.clone(),
         queues.clone(),
-        PodSets::new(applier.clone(), events.clone(), pod_errors.clone(), queues.kafkas.clone()),
-        health.clone(),
-        stop.clone(),
-    ));
+        mandate.clone(),
+    );
+    let (_, pod_sets) = start.kind(pod_sets, &queues.pod_sets);
     unreadable::tell(&caches, &applier, Some(&events), stop);
-    let kafkas = if settings.pod_sets_only {
-        None
-    } else {
+    let mut running = vec![(PodSets::NAME, pod_sets)];
+    if !settings.pod_sets_only {
+        feed_owners(&caches, &queues);
         feed_kafkas(&caches, &queues.kafkas);
-        unreadable::feed(&caches, &queues.kafkas);
+        unreadable::feed(&caches, &queues);
         feed_pools(&caches, &queues.pools);
-        let pools = tokio::spawn(run_pools(
-            tuning(settings, metrics, "KafkaNodePool"),
-            caches.clone(),
-            queues.clone(),
-            applier.clone(),
-            health.clone(),
-            stop.clone(),
-        ));
+        let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
+        running.push((NodePools::NAME, pools));
         let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
         let clients = Clients::new(settings.longest_answer);
         let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
-        let reconciler =
-            Reconciler::new(caches.clone(), applier, observer, answers, events, pod_errors, waiting);
-        let reconciler = Arc::new(reconciler);
-        let tuning = tuning(settings, metrics, "Kafka");
+        let kafkas = Reconciler::new(Parts {
+            caches: caches.clone(),
+            applier,
+            observer,
+            answers,
+            events,
+            pod_errors,
+            waiting,
+            mandate: mandate.clone(),
+        });
+        let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
+        running.push((Reconciler::NAME, kafkas));
         let namespaces = settings.namespaces.clone();
-        tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), Arc::clone(&reconciler), stop.clone()));
-        let kafkas = run_kafkas(tuning, caches, queues, reconciler, health.clone(), stop.clone());
-        Some((tokio::spawn(kafkas), pools))
-    };
+        tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), driver, stop.clone()));
+    }
     let lost = leadership.map(Leadership::lost);
     let lost = async {
         match lost {
@@ -153,12 +158,30 @@ async fn work(
         () = stop.cancelled() => {}
         () = lost => bail!("another process leads now"),
     }
-    pod_sets.await.context("the pod-set controller failed")?;
-    if let Some((kafkas, pools)) = kafkas {
-        kafkas.await.context("the Kafka controller failed")?;
-        pools.await.context("the node-pool controller failed")?;
+    for (kind, controller) in running {
+        controller.await.with_context(|| format!("the controller of {kind} failed"))?;
     }
     Ok(())
+}
+
+/// What all kinds are started with.
+struct Start<'a> {
+    settings: &'a Settings,
+    metrics: &'a Metrics,
+    caches: &'a Caches,
+    health: &'a Health,
+    mandate: &'a Mandate,
+    stop: &'a CancellationToken,
+}
+
+impl Start<'_> {
+    fn kind<K: Kind>(&self, kind: K, queue: &Queue<ObjectRef>) -> (Arc<Driver<K>>, JoinHandle<()>) {
+        let driver = Arc::new(Driver::new(kind, self.mandate.clone()));
+        let tuning = tuning(self.settings, self.metrics, K::NAME);
+        let (caches, health, stop) = (self.caches.clone(), self.health.clone(), self.stop.clone());
+        let running = run_kind(Arc::clone(&driver), queue.clone(), tuning, caches, health, stop);
+        (driver, tokio::spawn(running))
+    }
 }
 
 /// What a controller takes from the settings.
@@ -195,9 +218,10 @@ fn resync<K: Send + Sync + 'static>(
 async fn find_strays(
     namespaces: Namespaces,
     queue: Queue<ObjectRef>,
-    reconciler: Arc<Reconciler>,
+    driver: Arc<Driver<Reconciler>>,
     stop: CancellationToken,
 ) {
+    let reconciler = driver.kind();
     let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
     let find = async {
         reconciler.ready().await;
@@ -214,11 +238,12 @@ async fn find_strays(
     }
 }
 
-async fn run_kafkas(
+/// Makes the passes over all resources of a kind, until `stop`.
+async fn run_kind<K: Kind>(
+    driver: Arc<Driver<K>>,
+    queue: Queue<ObjectRef>,
     tuning: Tuning,
     caches: Caches,
-    queues: Queues,
-    reconciler: Arc<Reconciler>,
     health: Health,
     stop: CancellationToken,
 ) {
@@ -226,69 +251,14 @@ async fn run_kafkas(
     if stop.run_until_cancelled(caches.ready()).await.is_none() {
         return;
     }
-    resync(&queues.kafkas, &caches.kafkas, &tuning, &stop);
-    Controller::new("Kafka", queues.kafkas)
+    resync(&queue, driver.kind().resources(), &tuning, &stop);
+    Controller::new(K::NAME, queue)
         .deadline(tuning.deadline)
         .metrics(tuning.metrics)
-        .heartbeat(health.heartbeat("Kafka"))
+        .heartbeat(health.heartbeat(K::NAME))
         .run(stop, move |key| {
-            let reconciler = Arc::clone(&reconciler);
-            async move { reconciler.pass(&key).await }
-        })
-        .await;
-}
-
-async fn run_pools(
-    tuning: Tuning,
-    caches: Caches,
-    queues: Queues,
-    applier: Applier,
-    health: Health,
-    stop: CancellationToken,
-) {
-    if stop.run_until_cancelled(caches.ready()).await.is_none() {
-        return;
-    }
-    resync(&queues.pools, &caches.pools, &tuning, &stop);
-    Controller::new("KafkaNodePool", queues.pools)
-        .deadline(tuning.deadline)
-        .metrics(tuning.metrics)
-        .heartbeat(health.heartbeat("KafkaNodePool"))
-        .run(stop, move |key| {
-            let (caches, applier) = (caches.clone(), applier.clone());
-            async move { node_pools::reconcile(&caches, &applier, &key).await.map(|()| Outcome::Done) }
-        })
-        .await;
-}
-
-async fn run_pod_sets(
-    tuning: Tuning,
-    caches: Caches,
-    queues: Queues,
-    sets: PodSets,
-    health: Health,
-    stop: CancellationToken,
-) {
-    if stop.run_until_cancelled(caches.ready()).await.is_none() {
-        return;
-    }
-    resync(&queues.pod_sets, &caches.pod_sets, &tuning, &stop);
-    Controller::new("StrimziPodSet", queues.pod_sets)
-        .deadline(tuning.deadline)
-        .metrics(tuning.metrics)
-        .heartbeat(health.heartbeat("StrimziPodSet"))
-        .run(stop, move |key| {
-            let (caches, sets) = (caches.clone(), sets.clone());
-            async move {
-                // Its last readable state is not what is wished any more.
-                let unreadable = caches.pod_sets.unreadable(&key).is_some();
-                let Some(set) = caches.pod_sets.get(&key).filter(|_| !unreadable) else {
-                    sets.forget(&key);
-                    return Ok::<_, PodSetError>(Outcome::Done);
-                };
-                let pods = caches.pods_of_set(&key);
-                sets.reconcile(&set, &pods).await.map(|()| Outcome::Done)
-            }
+            let driver = Arc::clone(&driver);
+            async move { driver.pass(&key).await }
         })
         .await;
 }

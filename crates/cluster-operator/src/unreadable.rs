@@ -8,12 +8,12 @@ use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
-use operator_runtime::queue::Queue;
 use operator_runtime::report;
 use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::caches::{self, Caches, KAFKA};
+use crate::caches::{self, Caches};
+use crate::controller::Queues;
 
 /// Objects that a message names.
 const NAMED: usize = 3;
@@ -27,17 +27,13 @@ pub fn tell(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &
 }
 
 /// Leads every object that cannot be read, or can be again, to its cluster.
-pub fn feed(caches: &Caches, queue: &Queue<ObjectRef>) {
-    let add = queue.clone();
+pub fn feed(caches: &Caches, queues: &Queues) {
+    let add = queues.kafkas.clone();
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
-    let add = queue.clone();
-    caches.on_unreadable_part(move |owner| {
-        if owner.kind == KAFKA {
-            add.add(owner.object.clone());
-        }
-    });
+    let add = queues.clone();
+    caches.on_unreadable_part(move |owner| add.add(owner));
 }
 
 /// What of a cluster cannot be read, in words; `None`: everything can.

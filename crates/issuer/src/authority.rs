@@ -133,22 +133,11 @@ impl Authority {
     /// Issues a certificate with a new key. It ends with the authority at the latest.
     ///
     /// It has no extended key usage: a node is server and client with one certificate, and a user's is signed by an
-    /// authority that nobody trusts for servers.
+    /// authority that no client trusts for servers.
     pub fn issue(&self, request: &LeafRequest, now: Timestamp) -> Result<IssuedCertificate, PkiError> {
         let key = keys::generate(request.algorithm)?;
         let key_pem = PrivateKeyPem::from_pkcs8_der(key.serialized_der());
         self.sign(request, &key, key_pem, now)
-    }
-
-    /// Issues a certificate for a key that exists.
-    pub fn issue_for_key(
-        &self,
-        request: &LeafRequest,
-        key: &PrivateKeyPem,
-        now: Timestamp,
-    ) -> Result<IssuedCertificate, PkiError> {
-        let pair = keys::load(key)?;
-        self.sign(request, &pair, key.clone(), now)
     }
 
     fn sign(

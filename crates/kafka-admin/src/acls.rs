@@ -217,7 +217,7 @@ impl Admin {
         Ok(found)
     }
 
-    /// Adds rules. One that exists already is a success.
+    /// Adds rules. A rule that exists already is a success.
     pub async fn create_acls(
         &self,
         acls: impl IntoIterator<Item = AclBinding>,

@@ -34,7 +34,7 @@ pub struct BrokerOption {
 }
 
 impl Admin {
-    /// Describes all options of these brokers. Each is asked for its own; one that does not answer fails its own item only.
+    /// Describes all options of these brokers. Each broker is asked for its own; a broker that does not answer fails its own item only.
     pub async fn describe_broker_options(
         &self,
         brokers: impl IntoIterator<Item = i32>,

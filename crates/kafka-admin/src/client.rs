@@ -181,7 +181,7 @@ impl Admin {
             }
             if !error.is_retriable() {
                 if error.is_of_one_node() {
-                    // The address may belong to somebody else by now.
+                    // The address may belong to another server by now.
                     self.routes().cluster = None;
                 }
                 return Err(error);
@@ -343,7 +343,7 @@ impl Admin {
         good.find(|address| !unusable.contains_key(*address)).unwrap_or(&routes.current).clone()
     }
 
-    /// After a failure: ask another node if it was the usual one that failed, and forget addresses that may be old.
+    /// After a failure: ask another node if the usual node failed, and forget addresses that may be old.
     fn look_elsewhere(&self, asked: Option<&str>) {
         let asked = asked.map_or_else(|| self.routes().current.clone(), str::to_owned);
         self.move_on(&asked);

@@ -252,6 +252,16 @@ pub enum Sasl {
 }
 
 impl Sasl {
+    /// By the name of the mechanism, whatever its case; `None` when it is not supported.
+    pub fn of(mechanism: &str, username: String, password: String) -> Option<Self> {
+        match mechanism.to_ascii_uppercase().as_str() {
+            "PLAIN" => Some(Self::Plain { username, password }),
+            "SCRAM-SHA-256" => Some(Self::ScramSha256 { username, password }),
+            "SCRAM-SHA-512" => Some(Self::ScramSha512 { username, password }),
+            _ => None,
+        }
+    }
+
     /// The mechanism's registered name.
     pub fn mechanism(&self) -> &'static str {
         match self {

@@ -374,7 +374,7 @@ impl Admin {
     }
 }
 
-/// Groups items by who has to get them.
+/// Groups items by the node that has to get them.
 fn by_route<T>(items: impl IntoIterator<Item = T>, route: impl Fn(&T) -> Route) -> Vec<(Route, Vec<T>)> {
     let mut groups: Vec<(Route, Vec<T>)> = Vec::new();
     for item in items {

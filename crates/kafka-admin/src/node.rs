@@ -1,7 +1,7 @@
 //! One task for each node: it owns the connection, writes requests and hands out the answers.
 //!
 //! Requests are written one after another without waiting for answers; a second task reads the answers and finds
-//! the waiting call by its correlation id. Nobody else touches the connection, so that no lock is needed across I/O.
+//! the waiting call by its correlation id. No other task touches the connection, so that no lock is needed across I/O.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -87,7 +87,7 @@ async fn serve(address: String, shared: Arc<Shared>, mut commands: mpsc::Receive
                     match Link::open(&address, &shared).await {
                         Ok(fresh) => link = Some(fresh),
                         Err(error) => {
-                            // Everybody who queued up meanwhile learns it too, instead of one attempt each.
+                            // The calls that queued up meanwhile get the same error, instead of one attempt each.
                             let _ = reply.send(Err(error.clone()));
                             refuse_queued(&mut commands, &error);
                             continue;
@@ -308,7 +308,7 @@ impl Answers {
             Some(room) => room.take(length).await,
             None => None,
         };
-        // Who holds room that others wait for must not be slow.
+        // A connection that holds room which others wait for must not be slow.
         let deadline = if room.is_some() { LONG_ANSWER_DEADLINE.min(self.deadline) } else { self.deadline };
         let body = timeout(deadline, read_body(read, id, length)).await;
         let frame = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;

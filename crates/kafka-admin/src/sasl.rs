@@ -52,7 +52,7 @@ impl ScramMechanism {
 }
 
 /// Fewest iterations that a server may ask for, as in Kafka's own client; Kafka stores no credentials with fewer. From an
-/// answer to fewer, somebody between us and the server could find the password by trying.
+/// answer to fewer, an attacker between client and server could find the password by trying.
 const FEWEST_ITERATIONS: u32 = 4_096;
 
 /// Random bytes for salts and nonces.
@@ -104,7 +104,7 @@ impl Scram {
                 Some(("s", value)) => salt = STANDARD.decode(value).ok(),
                 Some(("i", value)) => iterations = value.parse::<u32>().ok().and_then(NonZeroU32::new),
                 Some(("e", value)) => return Err(value.to_owned()),
-                // RFC 5802, 5.1: who does not know what it stands for must not go on.
+                // RFC 5802, 5.1: a client that does not know the extension must not go on.
                 Some(("m", value)) => {
                     return Err(format!(
                         "the challenge asks for the extension m={value}, which is not known"

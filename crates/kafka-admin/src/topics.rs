@@ -106,7 +106,7 @@ pub struct NewPartitions {
     pub assignments: Vec<Vec<i32>>,
 }
 
-/// A partition's records when nobody said how many there will be.
+/// Partitions that a new topic is counted with when their number is left to the broker.
 const USUAL_PARTITIONS: usize = 10;
 
 fn describe(topic: &MetadataResponseTopic) -> TopicDescription {
@@ -167,7 +167,7 @@ impl Admin {
         Ok(found.map(|topic| (topic.name.clone(), topic)).collect())
     }
 
-    /// The topics with these names; one that does not exist has the error `UNKNOWN_TOPIC_OR_PARTITION`.
+    /// The topics with these names; a topic that does not exist has the error `UNKNOWN_TOPIC_OR_PARTITION`.
     pub async fn describe_topics(
         &self,
         names: impl IntoIterator<Item = String>,

@@ -97,7 +97,7 @@ where
             Ok(_) => {}
         }
         let mut target = target;
-        // If nobody reads the agent's output any more, Kafka goes on without.
+        // When the reader of the agent's output is gone, Kafka goes on without.
         let _ = target.write_all(&line).and_then(|()| target.flush());
         read_along(&String::from_utf8_lossy(&line));
     }
@@ -145,7 +145,7 @@ fn bury_orphans(jvm: Pid) {
     }
 }
 
-/// Own children that have ended. (Waiting for any child would take the JVM's status from whoever waits for that.)
+/// Own children that have ended. (Waiting for any child would take the JVM's status from the task that waits for the JVM.)
 fn dead_children() -> Vec<Pid> {
     let own = std::process::id().to_string();
     let mut dead = Vec::new();

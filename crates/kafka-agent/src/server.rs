@@ -31,7 +31,7 @@ const CONNECTION_LIFETIME: Duration = Duration::from_secs(30);
 const MAX_CLIENTS: usize = 64;
 
 /// The connections of a listener. They share the container's memory with Kafka, so there are few: one too many ends the
-/// oldest, because whoever really asks is done in a moment, and whoever only holds a connection open keeps nobody out.
+/// oldest, because a client that asks is done in a moment, and a client that only holds a connection open keeps no other out.
 #[derive(Debug, Default)]
 struct Clients(VecDeque<AbortHandle>);
 
@@ -44,7 +44,7 @@ impl Clients {
             oldest.abort();
         }
         let bounded = async {
-            // At the end of its time there is nobody to tell.
+            // At the end of its time the connection has no reader any more.
             let _ = tokio::time::timeout(CONNECTION_LIFETIME, client).await;
         };
         self.0.push_back(tokio::spawn(bounded).abort_handle());

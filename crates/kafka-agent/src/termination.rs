@@ -10,7 +10,7 @@ const MAX_MESSAGE: usize = 2048;
 /// Stands for what was left out.
 const ELLIPSIS: &str = "…";
 
-/// Writes why the container ends. `message` must hold nothing of a Secret: whoever may read the pod reads it.
+/// Writes why the container ends. `message` must hold nothing of a Secret: every account that may read the pod reads it.
 pub fn leave_message(layout: &Layout, message: &str) {
     match write(layout, message) {
         // Outside Kubernetes there is no such file, and then none is made.

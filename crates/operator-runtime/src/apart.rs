@@ -1,4 +1,20 @@
-//! Work on batches that one member of a batch cannot spoil for the others.
+//! Work on batches that one member of a batch cannot spoil for the others, and its end.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+/// How long work that has begun may go on after the shutdown.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+/// Lets work that has begun come to its end after the shutdown, so that nothing is left half written. `what` is worked on,
+/// for the log.
+pub async fn drain<T: 'static>(tasks: &mut JoinSet<T>, what: &str) {
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, rest).await.is_err() {
+        tracing::warn!("some {what} were still being worked on; the next start goes on with them");
+    }
+}
 
 /// Runs `work` on a batch, in a task of its own. When that panics, `work` is run again on each member alone, so that a
 /// fault of the operator which one of them brings out keeps no other from being worked on. The answer has the results, and

@@ -103,7 +103,7 @@ impl ApplyError {
         }
     }
 
-    /// Somebody else changed the object first, or a precondition did not hold.
+    /// Another client changed the object first, or a precondition did not hold.
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409)
     }
@@ -111,6 +111,14 @@ impl ApplyError {
     /// There is no such object, kind or namespace.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
+    }
+
+    /// The object that was named is gone. A 404 that names no object speaks of the kind: an API server that has just started,
+    /// or whose definition was deleted, does not serve it, and that tells nothing of the object.
+    pub fn is_gone(&self) -> bool {
+        let Self::Api { source, .. } = self else { return false };
+        let kube::Error::Api(status) = source.as_ref() else { return false };
+        status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
     }
 
     /// The service account may not do this (a namespace that is being deleted counts too).
@@ -122,19 +130,9 @@ impl ApplyError {
     pub fn is_invalid(&self) -> bool {
         matches!(self.code(), Some(400 | 422))
     }
-
-    /// The namespace is being deleted: nothing can be created in it, and nothing needs to be.
-    pub fn is_namespace_terminating(&self) -> bool {
-        let Self::Api { source, .. } = self else { return false };
-        let kube::Error::Api(status) = source.as_ref() else { return false };
-        status
-            .details
-            .as_ref()
-            .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
-    }
 }
 
-/// Keeps only our own entry of the managed fields, without what nobody reads. For `project` functions of watches this was done already.
+/// Keeps only our own entry of the managed fields, without the fields that no comparison reads. For `project` functions of watches this was done already.
 pub fn own_entry(entries: Vec<ManagedFieldsEntry>) -> Option<Vec<ManagedFieldsEntry>> {
     let mine = |entry: &ManagedFieldsEntry| {
         entry.manager.as_deref() == Some(FIELD_MANAGER)
@@ -216,12 +214,6 @@ impl Applier {
         Self { client, manager: FIELD_MANAGER.to_owned(), deadline: REQUEST_DEADLINE }
     }
 
-    /// With another deadline for each request.
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
     /// The client, for reads.
     pub fn client(&self) -> &Client {
         &self.client
@@ -283,8 +275,8 @@ impl Applier {
         let mut result = self.request(ACTION, &subject, api.patch(&subject.key.name, &params, &patch)).await;
         if result.as_ref().is_err_and(ApplyError::is_conflict) {
             if live.is_none() {
-                // Our caches did not know it: it was somebody else's.
-                tracing::warn!(object = %subject, "somebody else made it, taking it over");
+                // The caches did not know it: another client made it.
+                tracing::warn!(object = %subject, "another client made it, taking it over");
             } else {
                 tracing::debug!(object = %subject, "fields belong to another manager, taking them over");
             }
@@ -313,8 +305,28 @@ impl Applier {
         K: Resource,
         K::DynamicType: Default,
     {
-        self.delete_resource(&ApiResource::erase::<K>(&K::DynamicType::default()), key, uid, propagation)
-            .await
+        self.delete_resource(
+            &ApiResource::erase::<K>(&K::DynamicType::default()),
+            key,
+            uid.map(only),
+            propagation,
+        )
+        .await
+    }
+
+    /// Deletes an object as it was seen: an object that was written since, or another object of its name, gives a conflict.
+    pub async fn delete_under<K>(
+        &self,
+        key: &ObjectRef,
+        preconditions: Preconditions,
+        propagation: PropagationPolicy,
+    ) -> Result<bool, ApplyError>
+    where
+        K: Resource,
+        K::DynamicType: Default,
+    {
+        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        self.delete_resource(&resource, key, Some(preconditions), propagation).await
     }
 
     /// As [`Applier::delete`], for `apiVersion` and `kind` given as text.
@@ -326,19 +338,17 @@ impl Applier {
         uid: Option<&str>,
         propagation: PropagationPolicy,
     ) -> Result<bool, ApplyError> {
-        self.delete_resource(&api_resource(api_version, kind), key, uid, propagation).await
+        self.delete_resource(&api_resource(api_version, kind), key, uid.map(only), propagation).await
     }
 
     async fn delete_resource(
         &self,
         resource: &ApiResource,
         key: &ObjectRef,
-        uid: Option<&str>,
+        preconditions: Option<Preconditions>,
         propagation: PropagationPolicy,
     ) -> Result<bool, ApplyError> {
         let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
-        let preconditions =
-            uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
         let params =
             DeleteParams { propagation_policy: Some(propagation), preconditions, ..DeleteParams::default() };
         let api = self.api(resource, &key.namespace);
@@ -399,7 +409,7 @@ impl Applier {
         }
     }
 
-    /// Sends a request whose answer, the object, nobody looks at: it may be one that cannot be read.
+    /// Sends a request and does not look at its answer, the object: that may be one of those that cannot be read.
     pub(crate) async fn send(
         &self,
         action: &'static str,
@@ -413,8 +423,9 @@ impl Applier {
         self.request(action, subject, sent).await
     }
 
-    /// One request with the deadline, and with an error that says what was tried.
-    pub(crate) async fn request<T>(
+    /// One request with the deadline, and with an error that says what was tried: the path of every request that the operators
+    /// make. `action` stands before the object in the error, as in `write the status of Kafka ns/name`.
+    pub async fn request<T>(
         &self,
         action: &'static str,
         subject: &Subject,
@@ -428,6 +439,11 @@ impl Applier {
             Err(_) => Err(ApplyError::Timeout { action, subject: subject.clone(), deadline: self.deadline }),
         }
     }
+}
+
+/// Only the object with this UID.
+fn only(uid: &str) -> Preconditions {
+    Preconditions { uid: Some(uid.to_owned()), resource_version: None }
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

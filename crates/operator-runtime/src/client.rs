@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header::USER_AGENT};
+use http::{HeaderValue, header::USER_AGENT};
 use kube::{Client, Config};
 
 /// Why there is no client.

@@ -1,10 +1,15 @@
 //! The connections of a small HTTP server: so many at a time, and none for long. Anybody who reaches the pod may connect.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +30,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Accepts and serves connections until `shutdown`. When there are too many, the oldest is closed: who holds connections
-/// keeps nobody else from getting one.
-pub(crate) async fn serve(listener: TcpListener, router: axum::Router, shutdown: CancellationToken) {
+/// keeps no other client from getting one.
+pub(crate) async fn serve<Answer>(listener: TcpListener, answer: Answer, shutdown: CancellationToken)
+where
+    Answer: Fn(Request<Incoming>) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
+{
     let mut running = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {
@@ -46,19 +54,23 @@ pub(crate) async fn serve(listener: TcpListener, router: axum::Router, shutdown:
         {
             oldest.abort();
         }
-        oldest_first.push_back(running.spawn(one(stream, router.clone(), shutdown.clone())));
+        oldest_first.push_back(running.spawn(one(stream, answer.clone(), shutdown.clone())));
     }
     let rest = async { while running.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(GRACE, rest).await;
 }
 
-async fn one(stream: TcpStream, router: axum::Router, shutdown: CancellationToken) {
+async fn one<Answer>(stream: TcpStream, answer: Answer, shutdown: CancellationToken)
+where
+    Answer: Fn(Request<Incoming>) -> Response<Full<Bytes>>,
+{
+    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(request))));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
         // A request has a path and some headers.
         .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let served = async {
         tokio::select! {

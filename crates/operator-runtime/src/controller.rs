@@ -1,12 +1,12 @@
 //! The loop that empties a queue: so many passes at a time, each on its own, with a deadline.
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::apart::GRACE;
 use crate::metrics::ReconcileMetrics;
 use crate::queue::{Key, Queue};
 use crate::server::Heartbeat;
@@ -28,9 +28,6 @@ pub const DEFAULT_PASS_DEADLINE: Duration = Duration::from_mins(5);
 
 /// How often an idle loop gives a sign of life.
 const BEAT: Duration = Duration::from_secs(15);
-
-/// How long running passes may go on after the shutdown began.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs a function for every key of a queue.
 #[derive(Debug)]
@@ -171,19 +168,9 @@ struct Passes<K, E> {
     keys: std::collections::HashMap<Id, (K, Instant)>,
 }
 
-/// A handler that puts the key of every changed object into a queue, for the plain case.
-pub fn enqueue<T>(
-    queue: &Queue<crate::watch::ObjectRef>,
-) -> impl Fn(&crate::watch::Event<'_, T>) + Send + Sync + 'static + use<T> {
-    let queue = Arc::new(queue.clone());
-    move |event| {
-        queue.add(event.key().clone());
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 

@@ -2,7 +2,9 @@
 
 use std::{fmt::Display, io::Write, process::ExitCode};
 
+use kafka_admin::Admin;
 use kube::Client;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,6 +41,38 @@ pub struct Parts {
     pub shutdown: CancellationToken,
 }
 
+/// A running topic or user operator.
+#[derive(Debug)]
+pub struct Operator {
+    /// The kind that it looks after, in the plural.
+    kind: &'static str,
+    admin: watch::Receiver<Option<Admin>>,
+    task: JoinHandle<()>,
+}
+
+impl Operator {
+    /// Begins the work of a controller that ends with the shutdown.
+    pub fn run(
+        kind: &'static str,
+        admin: watch::Receiver<Option<Admin>>,
+        controller: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self { kind, admin, task: tokio::spawn(controller) }
+    }
+
+    /// The connection to Kafka, once there is one.
+    pub fn admin(&self) -> Option<Admin> {
+        self.admin.borrow().clone()
+    }
+
+    /// Waits for the end, after the shutdown. Batches in flight are finished first.
+    pub async fn ended(self) {
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the controller of {} ended unexpectedly", self.kind);
+        }
+    }
+}
+
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
 enum EntityError {
@@ -58,12 +92,11 @@ enum EntityError {
     Serving(#[from] tokio::task::JoinError),
 }
 
-/// The whole of `main`. `read` reads the settings; `start` starts the operator and gives what to wait for after the
-/// shutdown.
-pub fn main<S, E: Future<Output = ()>>(
+/// The whole of `main`. `read` reads the settings; `start` starts the operator.
+pub fn main<S>(
     program: &Program,
     read: impl FnOnce(&Env) -> Result<S, EnvErrors>,
-    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<Operator>,
 ) -> ExitCode {
     if let Some(argument) = std::env::args().nth(1) {
         return answer(program, &argument);
@@ -97,10 +130,10 @@ fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn work<S, E: Future<Output = ()>>(
+fn work<S>(
     program: &Program,
     read: impl FnOnce(&Env) -> Result<S, EnvErrors>,
-    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<Operator>,
 ) -> Result<(), EntityError> {
     let env = Env::from_process();
     telemetry::init(&telemetry::Settings::from_env(&env));
@@ -115,10 +148,10 @@ fn work<S, E: Future<Output = ()>>(
     runtime.block_on(serve(program, settings, start))
 }
 
-async fn serve<S, E: Future<Output = ()>>(
+async fn serve<S>(
     program: &Program,
     settings: S,
-    start: impl FnOnce(S, &Parts) -> prometheus::Result<E>,
+    start: impl FnOnce(S, &Parts) -> prometheus::Result<Operator>,
 ) -> Result<(), EntityError> {
     let shutdown = shutdown::on_signals().map_err(EntityError::Signals)?;
     let (metrics, health) = (Metrics::new()?, Health::new());
@@ -126,9 +159,9 @@ async fn serve<S, E: Future<Output = ()>>(
     let client = client::connect(&format!("kastellan-{}/{}", program.name, program.version)).await?;
     tracing::info!(version = program.version, "{} starts", program.name);
     let parts = Parts { client, metrics, health, shutdown: shutdown.clone() };
-    let ended = start(settings, &parts)?;
+    let operator = start(settings, &parts)?;
     let serving = tokio::spawn(server.run(shutdown.clone()));
-    ended.await;
+    operator.ended().await;
     shutdown.cancel();
     serving.await??;
     Ok(())

@@ -36,7 +36,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub enum Severity {
     /// Something happened as planned.
     Normal,
-    /// Somebody should look.
+    /// A person should look.
     Warning,
 }
 

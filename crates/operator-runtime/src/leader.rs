@@ -3,6 +3,8 @@
 //! Time is judged by the own clock only: a foreign lease is taken over when it has not changed for its whole duration *since it was
 //! seen*, so that clocks that differ cannot make two leaders. Writes carry the resource version that was read.
 
+mod mandate;
+
 use std::time::Duration;
 
 use api::env as names;
@@ -16,10 +18,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub use self::mandate::{Lapsed, Mandate};
 use crate::clock;
 use crate::env::Env;
 
-/// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that nobody renews it.
+/// A lease whose `renewTime` is this many lease durations ago is taken over as soon as it is seen that its holder does not renew it.
 const LONG_DEAD: u32 = 4;
 
 /// Retry periods for which such a lease has to be seen unchanged, but at least the renew deadline: the clocks may differ, and
@@ -129,7 +132,7 @@ pub enum LeaderError {
 enum Decision {
     /// It is free, or ours already: write our name.
     Take,
-    /// Somebody leads; look again when it changes, at the latest after this time.
+    /// Another process leads; look again when it changes, at the latest after this time.
     Wait(Duration),
 }
 
@@ -209,12 +212,18 @@ pub struct Leadership {
     lost: CancellationToken,
     stop: CancellationToken,
     renewal: JoinHandle<()>,
+    mandate: Mandate,
 }
 
 impl Leadership {
-    /// Cancelled when the lease could not be renewed in time or somebody else holds it: stop all work and exit with code 1.
+    /// Cancelled when the lease could not be renewed in time or another process holds it: stop all work and exit with code 1.
     pub fn lost(&self) -> CancellationToken {
         self.lost.clone()
+    }
+
+    /// Whether this process leads still, for work that must not be done by two.
+    pub fn mandate(&self) -> Mandate {
+        self.mandate.clone()
     }
 
     /// Stops renewing and frees the Lease. Call it after all work has ended.
@@ -240,8 +249,10 @@ impl LeaderElector {
         tracing::info!(lease = %self.config.lease_name, namespace = %self.config.lease_namespace, identity = %self.config.identity, "leading");
         let lost = CancellationToken::new();
         let stop = CancellationToken::new();
-        let renewal = tokio::spawn(self.clone().renew(lease, lost.clone(), stop.clone()));
-        Ok(Some(Leadership { lost, stop, renewal }))
+        let mandate = Mandate::for_a_lease(self.config.renew_deadline, lost.clone());
+        let renewal = self.clone().renew(lease, mandate.clone(), lost.clone(), stop.clone());
+        let renewal = tokio::spawn(renewal);
+        Ok(Some(Leadership { lost, stop, renewal, mandate }))
     }
 
     async fn campaign(&self) -> Result<Lease, LeaderError> {
@@ -319,7 +330,7 @@ impl LeaderElector {
             let Some(stream) = changes.as_mut() else { return Ok(None) };
             match timeout(wait, stream.try_next()).await {
                 Ok(Ok(Some(WatchEvent::Added(new) | WatchEvent::Modified(new)))) => lease = new,
-                // Nobody renewed it in time, or nothing new: decide again.
+                // Its holder did not renew it in time, or nothing is new: decide again.
                 Err(_) | Ok(Ok(Some(WatchEvent::Bookmark(_)))) => {}
                 Ok(Ok(Some(WatchEvent::Deleted(_)))) => return Ok(None),
                 Ok(Ok(Some(WatchEvent::Error(_)) | None) | Err(_)) => {
@@ -330,7 +341,13 @@ impl LeaderElector {
         }
     }
 
-    async fn renew(self, mut lease: Lease, lost: CancellationToken, stop: CancellationToken) {
+    async fn renew(
+        self,
+        mut lease: Lease,
+        mandate: Mandate,
+        lost: CancellationToken,
+        stop: CancellationToken,
+    ) {
         let mut deadline = Instant::now() + self.config.renew_deadline;
         loop {
             let next = (Instant::now() + self.config.retry_period).min(deadline);
@@ -343,10 +360,12 @@ impl LeaderElector {
             }
             // Others count from the moment the server wrote the lease, which is not before this one.
             let asked = Instant::now();
+            let renewed = mandate.begin_renewal();
             let renewal = timeout_at(deadline, self.renew_once(&lease)).await;
             let reason = match renewal {
                 Ok(Renewal::Done(new)) => {
                     lease = new;
+                    renewed();
                     deadline = asked + self.config.renew_deadline;
                     continue;
                 }

@@ -16,7 +16,7 @@ pub const LARGEST_OBJECT_DEFAULT: usize = 16 * 1024 * 1024;
 pub const LARGEST_SECRET: &str = "KASTELLAN_MAX_SECRET_KIB";
 
 /// Largest Secret or ConfigMap of a cluster that is read: keys, certificates and configuration files take some tens of
-/// KiB. Anybody who may make Secrets can give them the labels of a cluster.
+/// KiB. Every account that may make Secrets can give them the labels of a cluster.
 pub const LARGEST_SECRET_DEFAULT: usize = 512 * 1024;
 
 /// Variable with what the objects of one cluster may take while a pass reads them, in MiB.

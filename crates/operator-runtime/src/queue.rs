@@ -307,7 +307,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
     }
 }
 
-/// Keys of a batch that is not complete yet; they go back into the queue when nobody waits for it any more.
+/// Keys of a batch that is not complete yet; they go back into the queue when the caller that waits for the batch gives up.
 struct Taken<'a, K: Clone + Eq + Hash + Send + 'static> {
     queue: &'a Queue<K>,
     keys: Vec<K>,

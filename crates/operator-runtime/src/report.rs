@@ -102,7 +102,7 @@ impl<T: Send + Sync + 'static> Teller<T> {
         Ok(Outcome::Done)
     }
 
-    /// Writes the status. The answer, which nobody could read, is not looked at.
+    /// Writes the status. The answer, an object that cannot be read, is not looked at.
     async fn write(&self, key: &ObjectRef, found: &Unreadable, wanted: Condition) -> Result<(), ApplyError> {
         let conditions = merge(vec![wanted], Some(&found.conditions), clock::now());
         let patch = json!({"status": {

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -150,7 +149,7 @@ impl Health {
     }
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Served {
     style: Style,
     health: Health,
@@ -161,7 +160,7 @@ struct Served {
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    router: Router,
+    served: Served,
 }
 
 impl Server {
@@ -179,12 +178,7 @@ impl Server {
                 .await
                 .map_err(|source| ServerError::Bind { port, source })?,
         };
-        let router = Router::new()
-            .route("/healthy", get(healthy))
-            .route("/ready", get(ready))
-            .route("/metrics", get(metrics_text))
-            .with_state(Served { style, health, metrics });
-        Ok(Self { listener, router })
+        Ok(Self { listener, served: Served { style, health, metrics } })
     }
 
     /// The port that was bound; 0 when it cannot be told.
@@ -194,41 +188,62 @@ impl Server {
 
     /// Serves until the token is cancelled.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServerError> {
-        connections::serve(self.listener, self.router, shutdown).await;
+        let served = self.served;
+        connections::serve(self.listener, move |request| served.answer(&request), shutdown).await;
         Ok(())
     }
 }
 
-fn answer(style: Style, state: Result<(), String>) -> Response {
-    match (style, state) {
-        (Style::NoContent, Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        (Style::NoContent, Err(why)) => (StatusCode::INTERNAL_SERVER_ERROR, why).into_response(),
-        (Style::Json, Ok(())) => json(StatusCode::OK, &serde_json::json!({"status": "ok"})),
-        (Style::Json, Err(why)) => {
-            json(StatusCode::INTERNAL_SERVER_ERROR, &serde_json::json!({"status": "not-ok", "reason": why}))
+impl Served {
+    /// The answer to one request; its body, if it has any, is not read.
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let read = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/healthy" | "/ready" | "/metrics" if !read => {
+                with(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, "GET,HEAD", String::new())
+            }
+            "/healthy" => self.state(self.health.alive()),
+            "/ready" => self.state(self.health.ready()),
+            "/metrics" => match self.metrics.render() {
+                Ok(text) => with(StatusCode::OK, header::CONTENT_TYPE, CONTENT_TYPE, text),
+                Err(error) => failed(format!("collect metrics: {error}")),
+            },
+            _ => empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn state(&self, state: Result<(), String>) -> Response<Full<Bytes>> {
+        match (self.style, state) {
+            (Style::NoContent, Ok(())) => empty(StatusCode::NO_CONTENT),
+            (Style::NoContent, Err(why)) => failed(why),
+            (Style::Json, Ok(())) => json(StatusCode::OK, &serde_json::json!({"status": "ok"})),
+            (Style::Json, Err(why)) => json(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &serde_json::json!({"status": "not-ok", "reason": why}),
+            ),
         }
     }
 }
 
-fn json(code: StatusCode, body: &serde_json::Value) -> Response {
-    (code, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+fn empty(code: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = code;
+    response
 }
 
-async fn healthy(State(served): State<Served>) -> Response {
-    answer(served.style, served.health.alive())
+fn with(code: StatusCode, name: HeaderName, value: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
 }
 
-async fn ready(State(served): State<Served>) -> Response {
-    answer(served.style, served.health.ready())
+fn failed(why: String) -> Response<Full<Bytes>> {
+    with(StatusCode::INTERNAL_SERVER_ERROR, header::CONTENT_TYPE, "text/plain; charset=utf-8", why)
 }
 
-async fn metrics_text(State(served): State<Served>) -> Response {
-    match served.metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("collect metrics: {error}")).into_response()
-        }
-    }
+fn json(code: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    with(code, header::CONTENT_TYPE, "application/json", body.to_string())
 }
 
 #[cfg(test)]
@@ -243,9 +258,13 @@ mod tests {
     }
 
     async fn get_at(address: &str, port: u16, path: &str) -> String {
+        request("GET", address, port, path).await
+    }
+
+    async fn request(method: &str, address: &str, port: u16, path: &str) -> String {
         let mut stream = TcpStream::connect((address, port)).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
@@ -327,6 +346,18 @@ mod tests {
         let mut answer = Vec::new();
         let ended = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
         assert!(ended.is_ok(), "the connection is still there");
+    }
+
+    #[tokio::test]
+    async fn only_reading_what_is_there_is_answered() {
+        let (port, _token) = serve(Style::Json, &Health::new()).await;
+        assert!(get(port, "/").await.starts_with("HTTP/1.1 404"));
+        assert!(get(port, "/healthy/").await.starts_with("HTTP/1.1 404"));
+        assert!(get(port, "/healthy?verbose").await.starts_with("HTTP/1.1 200"));
+        let refused = request("POST", "127.0.0.1", port, "/healthy").await;
+        assert!(refused.starts_with("HTTP/1.1 405") && refused.contains("allow: GET,HEAD"), "{refused}");
+        let head = request("HEAD", "127.0.0.1", port, "/healthy").await;
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::apply::{Applier, ApplyError, Subject};
-use crate::watch::ObjectRef;
+use crate::watch::{Event, ObjectRef};
 
 /// Whether two statuses say the same, `lastTransitionTime` of conditions aside.
 pub fn same_status(one: &Value, other: &Value) -> bool {
@@ -23,6 +23,17 @@ pub fn same_status(one: &Value, other: &Value) -> bool {
         }
         _ => one == other,
     }
+}
+
+/// Whether an event is more than a write of the status: an operator's own status writes must not bring passes.
+pub fn more_than_status_changed<K: Resource>(event: &Event<'_, K>) -> bool {
+    let Event::Applied { old: Some(old), new, .. } = event else { return true };
+    let (old, new) = (old.meta(), new.meta());
+    old.uid != new.uid
+        || old.generation != new.generation
+        || old.labels != new.labels
+        || old.annotations != new.annotations
+        || old.deletion_timestamp != new.deletion_timestamp
 }
 
 /// The JSON merge patch that turns `live` into `desired`: changed fields, and `null` for fields that left. Lists are sent whole.

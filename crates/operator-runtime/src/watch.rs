@@ -5,7 +5,7 @@
 //! vanished meanwhile are reported as deleted. Lists are read in pages, consistently (a streamed list may be older than the last write,
 //! which a restarted operator must not act on).
 //!
-//! Each object is read by itself. One that cannot be read is known to be there ([`Cache::unreadable`]) and holds up nothing: not the
+//! Each object is read by itself. An object that cannot be read is known to be there ([`Cache::unreadable`]) and holds up nothing: not the
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
@@ -117,8 +117,8 @@ where
         self
     }
 
-    /// Without the right to watch, the cache stays empty and unready, and the server is asked again now and then, without a
-    /// warning.
+    /// Without the right to watch, or without the kind, the cache stays empty and unready, and the server is asked again now
+    /// and then, without a warning.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -175,7 +175,7 @@ where
         cache
     }
 
-    /// Stores the objects themselves, after `trim` dropped what nobody reads.
+    /// Stores the objects themselves, after `trim` dropped the fields that the operator does not read.
     pub fn start_trimmed(
         self,
         shutdown: &CancellationToken,
@@ -300,8 +300,8 @@ where
     }
 
     async fn pause(&self, backoff: &mut Backoff, error: &SourceError) {
-        if self.optional && error.is_forbidden() {
-            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch");
+        if self.optional && (error.is_forbidden() || error.is_not_found()) {
+            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch, or no such kind");
             return tokio::time::sleep(WITHOUT_RIGHT).await;
         }
         let pause = backoff.pause();

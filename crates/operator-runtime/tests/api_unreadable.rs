@@ -107,6 +107,7 @@ async fn an_object_with_too_large_a_number_is_left_out_and_counts_as_there() {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 async fn nesting_without_end_is_said_in_the_status_and_as_an_event_once() {
     let (client, namespace) = setup("deep").await;
     let api = raw::<KafkaTopic>(&client, &namespace);

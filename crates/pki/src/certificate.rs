@@ -91,12 +91,6 @@ impl CertificateInfo {
     pub fn expires_within(&self, days: u32, now: Timestamp) -> bool {
         self.not_after.as_second() - now.as_second() <= i64::from(days) * 86_400
     }
-
-    /// The time at which [`Self::expires_within`] becomes true.
-    pub fn renewal_time(&self, renewal_days: u32) -> Timestamp {
-        let second = self.not_after.as_second() - i64::from(renewal_days) * 86_400;
-        Timestamp::from_second(second).unwrap_or(Timestamp::MIN)
-    }
 }
 
 /// Reads the first certificate of a PEM text.

@@ -20,7 +20,7 @@ pub enum KeyFit {
     Fits,
     /// It is another one's, or it cannot be read.
     Differs,
-    /// The key does not tell its public half: whoever signs with it finds out.
+    /// The key does not tell its public half: it shows when something is signed with it.
     Unknown,
 }
 

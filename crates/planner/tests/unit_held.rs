@@ -23,12 +23,12 @@ fn pools_of(plan: &Plan) -> Vec<&str> {
 #[test]
 fn the_removal_of_a_broker_with_replicas_waits_for_an_approval() {
     let mut world = World::load("split-pools.input.yaml");
-    assert!(world.settle().held.is_empty());
-    world.observed.view.as_mut().unwrap().brokers_with_replicas = Some([0, 1, 2].into());
-    world.pool(0, |pool| pool["spec"]["replicas"] = json!(2));
     world.kafka(|kafka| {
         kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
     });
+    assert!(world.settle().held.is_empty());
+    world.observed.view.as_mut().unwrap().brokers_with_replicas = Some([0, 1, 2].into());
+    world.pool(0, |pool| pool["spec"]["replicas"] = json!(2));
     let plan = world.plan();
     let [held] = plan.held.as_slice() else { panic!("{:?}", plan.held) };
     assert_eq!(held.part, HeldPart::NodeRemoval { pool: "brokers".to_owned(), nodes: [2].into() });

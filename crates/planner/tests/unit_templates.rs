@@ -48,6 +48,7 @@ fn mount(name: &str, path: &str) -> Value {
 }
 
 /// Templates of the Kafka, of the pool and of the entity operator, and what the refusal must say.
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn refused() -> Vec<(Value, Value, Value, Vec<&'static str>)> {
     let mut cases = vec![
         // Mounts outside the users' folder.

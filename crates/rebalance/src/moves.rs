@@ -63,7 +63,7 @@ pub fn moves(
                 *count -= 1;
             }
         }
-        // A replica that stays and leads goes before one that leads only in name when the preferred leader went.
+        // When the preferred leader is no longer among the replicas, the replica that leads now becomes the preferred one.
         if !partition.replicas.first().is_some_and(|first| replicas.contains(first))
             && let Some(at) = replicas.iter().position(|r| *r == partition.leader)
         {

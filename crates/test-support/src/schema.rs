@@ -29,10 +29,9 @@ pub struct Property {
 impl Property {
     /// The name of the field, or of the field that holds the list or the map.
     pub fn name(&self) -> &str {
-        let fields = self.path.iter().rev();
-        fields
-            .filter_map(|step| if let Step::Field(name) = step { Some(name.as_str()) } else { None })
-            .next()
+        let mut inner_first = self.path.iter().rev();
+        inner_first
+            .find_map(|step| if let Step::Field(name) = step { Some(name.as_str()) } else { None })
             .unwrap_or("")
     }
 

@@ -101,7 +101,7 @@ async fn keep_pod(
     let api: Api<Pod> = Api::namespaced(client, &namespace);
     let name = pod.name_any();
     if pod.metadata.deletion_timestamp.is_some() {
-        // This pod only: what is told late may be about one that has a successor of its name.
+        // This pod only: a late event may be about a pod that has a successor of its name.
         let this = Preconditions { uid: pod.uid(), resource_version: None };
         api.delete(&name, &DeleteParams::default().grace_period(0).preconditions(this)).await?;
         return Ok(());

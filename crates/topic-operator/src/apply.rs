@@ -5,13 +5,14 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 use futures::{StreamExt, stream};
 use kafka_admin::{ErrorCode, KafkaError};
 use operator_runtime::apart::apart;
+use operator_runtime::apply::ApplyError;
 
 use api::conditions::reasons;
 use operator_runtime::refusal::Refusal;
 
 use crate::{
     batch::{Context, Done, Item, Next, PATIENCE, Reach, Report, WRITES, each, retry, settled, written},
-    kubernetes::{WriteError, Written},
+    kubernetes::Written,
     metrics::Call,
     plan::{self, Intent},
     reconcile,
@@ -81,7 +82,7 @@ async fn release_all(context: &Context, items: Vec<Item>) -> Report {
     Report { done, ..Report::default() }
 }
 
-/// Leaves topics to their heirs. An heir that is about to go as well would leave the topic to nobody: only one that holds
+/// Leaves topics to their heirs. An heir that is about to go as well would leave the topic without a manager: only an heir that holds
 /// it with its finalizer lets the former manager go.
 async fn hand_over_all(context: &Context, items: Vec<Item>) -> Report {
     let done = each(items, |item| async move {
@@ -103,7 +104,7 @@ async fn hand_over_all(context: &Context, items: Vec<Item>) -> Report {
 }
 
 /// Whether a resource, as it is now, holds a topic that is left to it.
-async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<bool, WriteError> {
+async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<bool, ApplyError> {
     let Some(now) = context.kubernetes.get(heir).await? else { return Ok(false) };
     if !plan::is_heir(&now, topic) {
         return Ok(false);

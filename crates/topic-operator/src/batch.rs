@@ -8,13 +8,15 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kafka_admin::{Admin, AdminError};
+use operator_runtime::apply::ApplyError;
 use tokio::sync::watch;
 
 use crate::{
-    kubernetes::{Kubernetes, WriteError, Written},
+    kubernetes::{Kubernetes, Written},
     metrics::TopicMetrics,
-    plan::{Intent, PlanSettings},
+    plan::Intent,
     resource::TopicResource,
+    settings::PlanSettings,
     topic::ResourceRef,
 };
 
@@ -177,7 +179,7 @@ pub(crate) fn retry(item: &Item, trouble: String) -> Done {
     Done { next: Next::Retry, succeeded: false, trouble: Some(trouble), ..settled(item) }
 }
 
-pub(crate) fn written(item: &Item, result: Result<Written, WriteError>) -> Done {
+pub(crate) fn written(item: &Item, result: Result<Written, ApplyError>) -> Done {
     match result {
         Ok(Written::Now(now)) => Done { latest: Latest::Now(now), ..settled(item) },
         Ok(Written::Gone) => Done { latest: Latest::Gone, ..settled(item) },

@@ -6,18 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kafka_admin::Admin;
 use kube::Client;
 use operator_runtime::{
+    apart::drain,
     apply::Applier,
+    entity::{Operator, Parts},
     kafka,
-    metrics::Metrics,
-    server::{Gate, Health, Heartbeat},
+    server::{Gate, Heartbeat},
 };
-use tokio::{
-    sync::{mpsc, watch},
-    task::{JoinHandle, JoinSet},
-};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,6 +23,7 @@ use crate::{
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
+    left_watch::LeftWatch,
     losses::Losses,
     message::Message,
     metrics::TopicMetrics,
@@ -33,11 +31,9 @@ use crate::{
     queue::Queue,
     replicas,
     resource::TopicResource,
-    review,
     settings::Settings,
-    strays,
+    startup_check, strays,
     topic::ResourceRef,
-    vanished::Vanished,
     watches,
 };
 
@@ -50,78 +46,55 @@ const SWEEP: usize = 2000;
 /// The loop goes round at least this often, as a sign of life.
 const PULSE: Duration = Duration::from_secs(10);
 
-/// A running topic operator.
-#[derive(Debug)]
-pub struct Operator {
-    admin: watch::Receiver<Option<Admin>>,
-    task: JoinHandle<()>,
-}
-
-impl Operator {
-    /// Starts the watches and the controller; everything ends with `shutdown`.
-    pub fn start(
-        client: &Client,
-        settings: Settings,
-        metrics: &Metrics,
-        health: &Health,
-        shutdown: &CancellationToken,
-    ) -> prometheus::Result<Self> {
-        let topic_metrics = TopicMetrics::new(metrics, &settings)?;
-        let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
-        let projector = Projector::new(
-            &settings.namespace,
-            settings.guests.iter().map(|g| g.namespace.clone()),
-            settings.selector.clone(),
-        );
-        let context = Arc::new(Context {
-            kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
-            admin: admin.clone(),
-            plan: settings.plan.clone(),
-            throttle: settings.throttle,
-            metrics: topic_metrics,
-            deleted: Mutex::default(),
-        });
-        let grants = Grants::new(settings.guests.clone(), settings.cluster());
-        let rates_due = settings.throttle.map(|_| Instant::now());
-        let controller = Controller {
-            gate: health.gate("the first look at all KafkaTopics"),
-            heartbeat: health.heartbeat("the controller of KafkaTopics"),
-            context,
-            settings,
-            index: Index::default(),
-            queue: Queue::default(),
-            held: HashMap::new(),
-            in_batch: HashSet::new(),
-            unreadable: HashSet::new(),
-            tasks: JoinSet::new(),
-            batches: 0,
-            sweep: VecDeque::new(),
-            sweeping: false,
-            // An earlier life may have left some.
-            rates_due,
-            clearing_rates: false,
-            next_sweep: Instant::now(),
-            cluster_goes_away: false,
-            grants,
-            losses: Losses::default(),
-            kafka_lost: None,
-            shutdown: shutdown.clone(),
-        };
-        let task = tokio::spawn(controller.run(client.clone(), projector, shutdown.clone()));
-        Ok(Self { admin, task })
-    }
-
-    /// The connection to Kafka, once there is one.
-    pub fn admin(&self) -> Option<Admin> {
-        self.admin.borrow().clone()
-    }
-
-    /// Waits for the end, after `shutdown`. Batches in flight are finished first.
-    pub async fn ended(self) {
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the controller of KafkaTopics ended unexpectedly");
-        }
-    }
+/// Starts the watches and the controller; everything ends with the shutdown. What runs has begun when this returns.
+///
+/// # Errors
+/// When a metric cannot be registered.
+pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> {
+    let Parts { client, metrics, health, shutdown } = parts;
+    let topic_metrics = TopicMetrics::new(metrics, &settings)?;
+    let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
+    let projector = Projector::new(
+        &settings.namespace,
+        settings.guests.iter().map(|g| g.namespace.clone()),
+        settings.selector.clone(),
+    );
+    let context = Arc::new(Context {
+        kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
+        admin: admin.clone(),
+        plan: settings.plan.clone(),
+        throttle: settings.throttle,
+        metrics: topic_metrics,
+        deleted: Mutex::default(),
+    });
+    let grants = Grants::new(settings.guests.clone(), settings.cluster());
+    let rates_due = settings.throttle.map(|_| Instant::now());
+    let controller = Controller {
+        gate: health.gate("the first look at all KafkaTopics"),
+        heartbeat: health.heartbeat("the controller of KafkaTopics"),
+        context,
+        settings,
+        index: Index::default(),
+        queue: Queue::default(),
+        held: HashMap::new(),
+        in_batch: HashSet::new(),
+        unreadable: HashSet::new(),
+        tasks: JoinSet::new(),
+        batches: 0,
+        sweep: VecDeque::new(),
+        sweeping: false,
+        // An earlier process may have left rates.
+        rates_due,
+        clearing_rates: false,
+        next_sweep: Instant::now(),
+        cluster_goes_away: false,
+        grants,
+        losses: Losses::default(),
+        kafka_lost: None,
+        shutdown: shutdown.clone(),
+    };
+    let work = controller.run(client.clone(), projector, shutdown.clone());
+    Ok(Operator::run("KafkaTopics", admin, work))
 }
 
 struct Controller {
@@ -132,7 +105,7 @@ struct Controller {
     /// Events about resources in a batch: compared with the batch's own writes when it is done.
     held: HashMap<ResourceRef, Message>,
     in_batch: HashSet<ResourceRef>,
-    /// Resources that are there and cannot be read. What was known of them stays in the index, so that nobody takes
+    /// Resources that are there and cannot be read. What was known of them stays in the index, so that no other resource takes
     /// their topics over, and is not worked on.
     unreadable: HashSet<ResourceRef>,
     tasks: JoinSet<Outcome>,
@@ -165,7 +138,7 @@ impl Controller {
             let mut admin = self.context.admin.clone();
             let shutdown = shutdown.clone();
             self.tasks.spawn(async move {
-                shutdown.run_until_cancelled(review::review(&mut admin)).await;
+                shutdown.run_until_cancelled(startup_check::warn_of_topic_creation(&mut admin)).await;
                 Outcome::Quiet
             });
         }
@@ -207,10 +180,7 @@ impl Controller {
             }
         }
         // Writes that have begun are brought to their end, so that no topic is left without its status.
-        let rest = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
-            tracing::warn!("some topics were still being worked on; the next start goes on with them");
-        }
+        drain(&mut self.tasks, "topics").await;
     }
 
     fn search(&self, client: &Client) -> strays::Search {
@@ -234,7 +204,7 @@ impl Controller {
             Message::Seen(resource) => {
                 let reference = resource.reference.clone();
                 if self.index.get(&reference).is_some_and(|known| known.uid != resource.uid) {
-                    // Made again: the one that had the name before is gone.
+                    // Made again: the resource that had the name before is gone.
                     self.take_in(Message::Gone(reference.clone()));
                 }
                 let changed = self.index.upsert(*resource);
@@ -247,7 +217,7 @@ impl Controller {
                 let (known, others) = self.index.remove(&reference);
                 self.queue.succeeded(&reference);
                 if let Some(known) = known {
-                    self.vanished(known, others);
+                    self.left_watch(known, others);
                 }
             }
             Message::Unreadable { reference, unreadable: true } => {
@@ -296,7 +266,7 @@ impl Controller {
 
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
-    fn vanished(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
+    fn left_watch(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
         let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
         let looks = plan::wants_lookup(
             &known,
@@ -306,15 +276,15 @@ impl Controller {
         );
         self.push_all(others);
         if looks {
-            self.look_up(Vanished::new(known));
+            self.look_up(LeftWatch::new(known));
         }
     }
 
-    fn look_up(&mut self, vanished: Vanished) {
+    fn look_up(&mut self, left_watch: LeftWatch) {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
-            let found = shutdown.run_until_cancelled(vanished.look_up(&context)).await;
-            found.map_or(Outcome::Quiet, |found| Outcome::LookedUp { vanished, found })
+            let found = shutdown.run_until_cancelled(left_watch.look_up(&context)).await;
+            found.map_or(Outcome::Quiet, |found| Outcome::LookedUp { left_watch, found })
         });
     }
 
@@ -375,7 +345,7 @@ impl Controller {
         }
     }
 
-    /// When throttle rates are to be removed, unless something is being moved or about to be: then the end of that leads on.
+    /// When throttle rates are to be removed; none while replicas are being moved or about to be: the end of the move asks again.
     fn rates_due(&self) -> Option<Instant> {
         let busy = self.batches > 0 || self.sweeping || self.clearing_rates || self.index.a_change_runs();
         self.rates_due.filter(|_| !busy)

@@ -7,31 +7,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use api::topic_grant;
-
-use api::conditions::reasons;
+use api::{conditions::reasons, topic_grant};
 use operator_runtime::refusal::Refusal;
 
-use crate::{plan::Intent, resource::TopicResource};
+use crate::{plan::Intent, resource::TopicResource, settings::Guest};
 
 pub use topic_grant::{KEY as GRANT_KEY, NAME as GRANT_NAME};
-
-/// A namespace that may be served, from the cluster's side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guest {
-    /// The namespace.
-    pub namespace: String,
-    /// What its topics' names have to start with; empty: any name.
-    pub prefix: String,
-}
-
-impl Guest {
-    /// Reads `namespace` or `namespace=prefix`.
-    pub fn parse(text: &str) -> Self {
-        let (namespace, prefix) = text.split_once('=').unwrap_or((text, ""));
-        Self { namespace: namespace.trim().into(), prefix: prefix.trim().into() }
-    }
-}
 
 /// True when the data of a namespace's grant names this cluster.
 pub fn names_cluster(data: &BTreeMap<String, String>, namespace: &str, cluster: &str) -> bool {
@@ -68,7 +49,7 @@ pub struct Grants {
     guests: Vec<Guest>,
     /// The cluster's namespace and name.
     cluster: (String, String),
-    /// Whether each namespace grants its topics; nothing about one that has not said yet.
+    /// Whether each namespace grants its topics; no entry for a namespace whose ConfigMap was not read yet.
     granted: HashMap<String, bool>,
 }
 

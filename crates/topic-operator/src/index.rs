@@ -32,6 +32,7 @@ impl Index {
         self.resources.len()
     }
 
+    #[cfg(test)]
     /// True without resources.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()
@@ -52,6 +53,7 @@ impl Index {
         self.resources.keys()
     }
 
+    #[cfg(test)]
     /// Every resource.
     pub fn all(&self) -> impl Iterator<Item = &Arc<TopicResource>> {
         self.resources.values()

@@ -15,7 +15,7 @@ use crate::{
     topic::ReplicasChange,
 };
 
-/// Between two looks at a running move of replicas: Kafka tells nobody when it is done.
+/// Between two looks at a running move of replicas: Kafka does not announce its end.
 pub(crate) const MOVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A resource on its way through a batch.
@@ -43,7 +43,7 @@ impl Job {
     /// Takes in Kafka's error about this topic.
     pub fn fail(&mut self, error: &KafkaError) {
         if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
-            // What refuses partitions for now; how long it takes, nobody tells.
+            // A running move of replicas, which refuses new partitions; Kafka does not announce its end.
             self.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, error.to_string()));
             self.next = Next::Again(MOVE_INTERVAL);
             return;

@@ -1,15 +1,19 @@
 //! The Kubernetes side: resources as they are stored, and the two writes the operator makes to them.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use api::{KafkaTopic, annotations, kafka_topic::ReplicasChangeState};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
-    core::{Request, Status},
+    core::Request,
 };
-use operator_runtime::env::LabelSelector;
+use operator_runtime::{
+    apply::{Applier, ApplyError, Subject},
+    env::LabelSelector,
+    watch::ObjectRef,
+};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -21,58 +25,8 @@ use crate::{
     topic::{ChangeState, Condition, ReplicasChange, ResourceRef, TopicStatus},
 };
 
-/// How long one request may take.
-const DEADLINE: Duration = Duration::from_secs(15);
 /// Requests in flight, over all batches.
 const IN_FLIGHT: usize = 32;
-
-/// A write that did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The API server refused it, or could not be reached.
-    #[error("{action} of KafkaTopic {resource}: {source}")]
-    Request {
-        /// What was tried.
-        action: &'static str,
-        /// On which resource.
-        resource: ResourceRef,
-        /// Why it failed.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// The API server did not answer in time.
-    #[error("{action} of KafkaTopic {resource}: no answer within {} s", DEADLINE.as_secs())]
-    Timeout {
-        /// What was tried.
-        action: &'static str,
-        /// On which resource.
-        resource: ResourceRef,
-    },
-}
-
-impl WriteError {
-    fn answer(&self) -> Option<&Status> {
-        match self {
-            Self::Request { source, .. } => match &**source {
-                kube::Error::Api(status) => Some(status),
-                _ => None,
-            },
-            Self::Timeout { .. } => None,
-        }
-    }
-
-    fn is_conflict(&self) -> bool {
-        self.answer().is_some_and(|status| status.code == 409)
-    }
-
-    /// Whether the resource is gone. A 404 that names no object speaks of the kind: an API server that has just started, or
-    /// whose definition was deleted, does not serve it, and that tells nothing of the resource.
-    fn is_gone(&self) -> bool {
-        self.answer().is_some_and(|status| {
-            status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
-        })
-    }
-}
 
 /// What a resource is after a write.
 #[derive(Debug)]
@@ -173,7 +127,7 @@ fn status_of(status: api::KafkaTopicStatus) -> TopicStatus {
 /// Reads and writes KafkaTopics. Cheap to clone.
 #[derive(Clone)]
 pub struct Kubernetes {
-    client: Client,
+    applier: Applier,
     projector: Projector,
     metrics: TopicMetrics,
     limit: Arc<Semaphore>,
@@ -188,11 +142,12 @@ impl std::fmt::Debug for Kubernetes {
 impl Kubernetes {
     /// Uses this client.
     pub fn new(client: Client, projector: Projector, metrics: TopicMetrics) -> Self {
-        Self { client, projector, metrics, limit: Arc::new(Semaphore::new(IN_FLIGHT)) }
+        let applier = Applier::new(client);
+        Self { applier, projector, metrics, limit: Arc::new(Semaphore::new(IN_FLIGHT)) }
     }
 
     fn api(&self, resource: &ResourceRef) -> Api<KafkaTopic> {
-        Api::namespaced(self.client.clone(), &resource.namespace)
+        Api::namespaced(self.applier.client().clone(), &resource.namespace)
     }
 
     /// Puts our finalizer on a resource, or takes it off, and leaves the others alone.
@@ -200,12 +155,12 @@ impl Kubernetes {
         &self,
         resource: &TopicResource,
         present: bool,
-    ) -> Result<Written, WriteError> {
+    ) -> Result<Written, ApplyError> {
         let ours = annotations::FINALIZER_TOPIC_OPERATOR;
         let (call, action) = if present {
-            (Call::AddFinalizer, "add the finalizer")
+            (Call::AddFinalizer, "add the finalizer to")
         } else {
-            (Call::RemoveFinalizer, "remove the finalizer")
+            (Call::RemoveFinalizer, "take the finalizer off")
         };
         let mut current = resource.clone();
         loop {
@@ -217,7 +172,7 @@ impl Kubernetes {
             if present {
                 finalizers.push(ours);
             }
-            // The list is replaced as a whole: the version makes sure that nobody's entry is lost.
+            // The list is replaced as a whole: the version makes sure that no entry of another controller is lost.
             let patch = json!({"metadata": {
                 "uid": &*current.uid, "resourceVersion": &*current.resource_version, "finalizers": finalizers,
             }});
@@ -236,7 +191,7 @@ impl Kubernetes {
         &self,
         resource: &TopicResource,
         new: &TopicStatus,
-    ) -> Result<Written, WriteError> {
+    ) -> Result<Written, ApplyError> {
         let mut current = Cow::Borrowed(resource);
         loop {
             if current.status.says_the_same(new) {
@@ -253,13 +208,13 @@ impl Kubernetes {
         }
     }
 
-    /// What to go on with after a write that failed: the resource as it is now when somebody changed it meanwhile, none when
+    /// What to go on with after a write that failed: the resource as it is now when another client changed it meanwhile, none when
     /// it is gone. Each time needs another writer, so a loop over this ends.
     async fn after(
         &self,
-        error: WriteError,
+        error: ApplyError,
         resource: &TopicResource,
-    ) -> Result<Option<TopicResource>, WriteError> {
+    ) -> Result<Option<TopicResource>, ApplyError> {
         if error.is_gone() {
             return Ok(None);
         }
@@ -268,7 +223,7 @@ impl Kubernetes {
         }
         let now = self.get(&resource.reference).await?.filter(|now| now.uid == resource.uid);
         match now {
-            // Nobody changed it: the conflict is somebody's word, such as an admission webhook's.
+            // The resource did not change: an admission webhook, or the like, refused the write with this code.
             Some(now) if now.resource_version == resource.resource_version => Err(error),
             now => Ok(now),
         }
@@ -279,13 +234,15 @@ impl Kubernetes {
         reference: &ResourceRef,
         patch: &Value,
         action: &'static str,
-    ) -> Result<KafkaTopic, WriteError> {
+    ) -> Result<KafkaTopic, ApplyError> {
         // The semaphore is never closed.
         let _permit = self.limit.acquire().await;
         let params =
             PatchParams { field_manager: Some(api::FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.api(reference);
-        within(action, reference, api.patch(&reference.name, &params, &Patch::Merge(patch))).await
+        self.applier
+            .request(action, &subject(reference), api.patch(&reference.name, &params, &Patch::Merge(patch)))
+            .await
     }
 
     /// A replacement, where a patch would do: the API server need not merge and read the whole resource once more.
@@ -293,7 +250,7 @@ impl Kubernetes {
         &self,
         resource: &TopicResource,
         new: &TopicStatus,
-    ) -> Result<KafkaTopic, WriteError> {
+    ) -> Result<KafkaTopic, ApplyError> {
         let _permit = self.limit.acquire().await;
         let reference = &resource.reference;
         let body = status::replacement(resource, new).to_string().into_bytes();
@@ -302,14 +259,15 @@ impl Kubernetes {
         let url = KafkaTopic::url_path(&(), Some(&reference.namespace));
         // Not through `Api`, which would have the spec along.
         let request = Request::new(url).replace_subresource("status", &reference.name, &params, body);
-        let answer = async { self.client.request(request.map_err(kube::Error::BuildRequest)?).await };
-        within("status update", reference, answer).await
+        let answer =
+            async { self.applier.client().request(request.map_err(kube::Error::BuildRequest)?).await };
+        self.applier.request("write the status of", &subject(reference), answer).await
     }
 
     /// The resource as it is now, past all caches.
-    pub async fn get(&self, reference: &ResourceRef) -> Result<Option<TopicResource>, WriteError> {
+    pub async fn get(&self, reference: &ResourceRef) -> Result<Option<TopicResource>, ApplyError> {
         let api = self.api(reference);
-        match within("read", reference, api.get(&reference.name)).await {
+        match self.applier.request("read", &subject(reference), api.get(&reference.name)).await {
             Ok(topic) => Ok(Some(self.projector.project(topic))),
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
@@ -318,31 +276,22 @@ impl Kubernetes {
 
     /// True when the namespace is being deleted. A missing right to read it counts as no.
     pub async fn namespace_terminates(&self, namespace: &str) -> bool {
-        let api: Api<Namespace> = Api::all(self.client.clone());
-        match tokio::time::timeout(DEADLINE, api.get_metadata_opt(namespace)).await {
-            Ok(Ok(Some(found))) => found.metadata.deletion_timestamp.is_some(),
-            Ok(Ok(None)) => true,
-            Ok(Err(error)) => {
+        let api: Api<Namespace> = Api::all(self.applier.client().clone());
+        let subject = Subject { kind: "Namespace".to_owned(), key: ObjectRef::new("", namespace) };
+        match self.applier.request("read", &subject, api.get_metadata_opt(namespace)).await {
+            Ok(Some(found)) => found.metadata.deletion_timestamp.is_some(),
+            Ok(None) => true,
+            Err(error) => {
                 tracing::warn!(namespace, %error, "cannot tell whether the namespace is being deleted: a deletion of topics in it waits for Kafka");
                 false
             }
-            Err(_) => false,
         }
     }
 }
 
-async fn within<T>(
-    action: &'static str,
-    reference: &ResourceRef,
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, WriteError> {
-    match tokio::time::timeout(DEADLINE, request).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(source)) => {
-            Err(WriteError::Request { action, resource: reference.clone(), source: Box::new(source) })
-        }
-        Err(_) => Err(WriteError::Timeout { action, resource: reference.clone() }),
-    }
+/// A KafkaTopic in an error.
+fn subject(reference: &ResourceRef) -> Subject {
+    Subject { kind: "KafkaTopic".to_owned(), key: ObjectRef::new(&*reference.namespace, &*reference.name) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use operator_runtime::entity::{self, Program};
-use topic_operator::{Operator, Settings, settings::HELP};
+use topic_operator::{Settings, settings::HELP};
 
 const PROGRAM: Program = Program {
     name: "topic-operator",
@@ -13,8 +13,5 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    entity::main(&PROGRAM, Settings::from_env, |settings, parts| {
-        Operator::start(&parts.client, settings, &parts.metrics, &parts.health, &parts.shutdown)
-            .map(Operator::ended)
-    })
+    entity::main(&PROGRAM, Settings::from_env, topic_operator::start)
 }

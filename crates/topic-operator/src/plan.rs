@@ -6,24 +6,12 @@ use api::conditions::reasons;
 use operator_runtime::refusal::Refusal;
 
 use crate::{
-    config::{self, Alterable, Config, ConfigDiff, THROTTLE_KEYS},
+    config::{self, Config, ConfigDiff, THROTTLE_KEYS},
     observe::ObservedTopic,
     resource::TopicResource,
+    settings::PlanSettings,
     topic::{ChangeState, ReplicasChange, ResourceRef, is_kafkas_own, name_problem},
 };
-
-/// What the operator's settings say about planning.
-#[derive(Clone, Debug)]
-pub struct PlanSettings {
-    /// Whether resources get a finalizer (`STRIMZI_USE_FINALIZERS`).
-    pub use_finalizers: bool,
-    /// Which keys may be altered (`STRIMZI_ALTERABLE_TOPIC_CONFIG`).
-    pub alterable: Alterable,
-    /// Whether Cruise Control is there and sets throttles of its own (`STRIMZI_CRUISE_CONTROL_ENABLED`).
-    pub cruise_control: bool,
-    /// The namespace that the cluster ends with (`STRIMZI_CLUSTER_NAMESPACE`).
-    pub cluster_namespace: Box<str>,
-}
 
 /// Who else wants the topic of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +102,7 @@ pub fn lets_go(
 }
 
 /// True when a resource that left the watch has to be looked up: it may have been deleted, or only have lost its
-/// labels. `sole_owner`: it managed its topic, and nobody else wants it.
+/// labels. `sole_owner`: it managed its topic, and no other resource wants it.
 pub fn wants_lookup(
     known: &TopicResource,
     sole_owner: bool,
@@ -127,7 +115,7 @@ pub fn wants_lookup(
 
 /// What a resource asks for that left the watch, once it was looked up; `now` may be a successor of the same name.
 /// `topic_stays`: another resource wants its topic, or the cluster goes away with all topics.
-pub fn intent_of_vanished(
+pub fn intent_of_unwatched(
     known: &TopicResource,
     now: Option<&TopicResource>,
     topic_stays: bool,
@@ -372,7 +360,7 @@ fn plan_replicas(
         return;
     };
     if topic.partitions.iter().all(|p| p.target().len() as i32 == wanted) {
-        // A move that keeps the factor is somebody's rebalance, not a change of the factor.
+        // A move that keeps the factor is a rebalance by a user or a tool, not a change of the factor.
         let changes = |p: &PartitionState| p.replicas.len() - p.adding.len() != wanted as usize;
         let ours = reported || topic.partitions.iter().any(|p| p.is_moving() && changes(p));
         out.replicas = if left > 0 && ours {

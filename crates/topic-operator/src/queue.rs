@@ -50,6 +50,7 @@ impl Queue {
         self.queued.contains(reference)
     }
 
+    #[cfg(test)]
     /// How many resources wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

@@ -3,7 +3,7 @@
 //! Level-triggered: what runs is read from Kafka at every look, and `status.replicasChange` is written *before* the
 //! first throttle is set. So an operator that was killed at any point finds what it has to go on with. The throttles of a
 //! topic go before its status says that the change has ended; the rates of brokers go after that, once nothing moves any
-//! more, and an operator that starts looks for those of an earlier life.
+//! more, and an operator that starts looks for rates that an earlier process left.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +54,7 @@ async fn announce(context: &Context, jobs: &mut [Job]) {
             async move {
                 match context.kubernetes.write_status(&job.current, &status).await {
                     Ok(Written::Now(written)) => job.current = *written,
-                    // Without the announcement nothing starts: a crash would leave throttles that nobody knows of.
+                    // Without the announcement nothing starts: a crash would leave throttles that no status tells of.
                     Ok(Written::Gone) => postpone(job, "the resource is gone".into()),
                     Err(error) => postpone(job, error.to_string()),
                 }
@@ -92,7 +92,7 @@ async fn throttle(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<
         return Ok(());
     }
     for (broker, has) in rates_of(admin, brokers).await? {
-        // A rate that somebody set stays as it is.
+        // A rate that a user or a tool set stays as it is.
         let missing: Vec<ConfigChange> = BROKER_RATES
             .iter()
             .filter(|name| !has.contains_key(**name))
@@ -175,7 +175,7 @@ async fn rates_of(
     let mut out = BTreeMap::new();
     for (resource, entries) in admin.describe_configs(resources, names).await? {
         let ConfigResource::Broker(id) = resource else { continue };
-        // A broker that is down is throttled by nobody; it copies nothing either.
+        // A broker that is down has no rate that could be read; it copies nothing either.
         let Ok(entries) = entries else { continue };
         let set = entries
             .into_iter()
@@ -186,7 +186,7 @@ async fn rates_of(
     Ok(out)
 }
 
-/// Removes the rates that this operator set, unless replicas are being moved by whomever: those rates may hold for them.
+/// Removes the rates that this operator set, unless replicas are being moved, by this operator or by a tool: the rates may be meant for these moves.
 /// Only a rate equal to its own setting counts as its own. True when that is done; false when it has to wait.
 pub async fn clear_rates(context: &Context) -> bool {
     let Some(rate) = context.throttle.map(|r| r.to_string()) else { return true };
@@ -214,7 +214,7 @@ pub async fn clear_rates(context: &Context) -> bool {
     };
     match tokio::time::timeout(CLEARING, work).await {
         Ok(Ok(done)) => done,
-        // Who may not move replicas has set no rates either.
+        // An operator without the right to move replicas has set no rates either.
         Ok(Err(AdminError::Api { .. })) => true,
         Ok(Err(error)) => {
             tracing::debug!(%error, "cannot remove the brokers' replication throttle rates now");

@@ -70,7 +70,7 @@ impl TopicResource {
             || !self.status.says_the_same(&other.status)
     }
 
-    /// True when somebody asks for something else: what differs is not only what this operator writes itself.
+    /// True when a user asks for something else: what differs is not only what this operator writes itself.
     pub fn asks_for_else_than(&self, other: &Self) -> bool {
         self.uid != other.uid
             || self.generation != other.generation
@@ -86,7 +86,7 @@ impl TopicResource {
     }
 
     /// True when this state is older than `other`. Resource versions of one kind are ordered numbers (KEP-5504);
-    /// one that is no number is never called older.
+    /// a state whose version is no number is never called older.
     pub fn is_older_than(&self, other: &Self) -> bool {
         match (self.resource_version.parse::<u64>(), other.resource_version.parse::<u64>()) {
             (Ok(mine), Ok(theirs)) => mine < theirs,

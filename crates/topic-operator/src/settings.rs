@@ -12,7 +12,7 @@ use operator_runtime::{
 
 use api::env::{self, topic_operator as names};
 
-use crate::{config::Alterable, grants::Guest, plan::PlanSettings};
+use crate::config::Alterable;
 
 /// Memory that the values of one KafkaTopic may take, in KiB: far more than all options of a topic.
 const LARGEST_TOPIC_KIB: i64 = 1024;
@@ -24,6 +24,36 @@ pub const THROTTLE_VARIABLE: &str = "KASTELLAN_REASSIGNMENT_THROTTLE_BYTES_PER_S
 pub const NAMESPACES_VARIABLE: &str = "KASTELLAN_TOPIC_NAMESPACES";
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
+
+/// A namespace that may be served, from the cluster's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// The namespace.
+    pub namespace: String,
+    /// What its topics' names have to start with; empty: any name.
+    pub prefix: String,
+}
+
+impl Guest {
+    /// Reads `namespace` or `namespace=prefix`.
+    pub fn parse(text: &str) -> Self {
+        let (namespace, prefix) = text.split_once('=').unwrap_or((text, ""));
+        Self { namespace: namespace.trim().into(), prefix: prefix.trim().into() }
+    }
+}
+
+/// What the operator's settings say about planning.
+#[derive(Clone, Debug)]
+pub struct PlanSettings {
+    /// Whether resources get a finalizer (`STRIMZI_USE_FINALIZERS`).
+    pub use_finalizers: bool,
+    /// Which keys may be altered (`STRIMZI_ALTERABLE_TOPIC_CONFIG`).
+    pub alterable: Alterable,
+    /// Whether Cruise Control is there and sets throttles of its own (`STRIMZI_CRUISE_CONTROL_ENABLED`).
+    pub cruise_control: bool,
+    /// The namespace that the cluster ends with (`STRIMZI_CLUSTER_NAMESPACE`).
+    pub cluster_namespace: Box<str>,
+}
 
 /// Everything the operator is told at its start.
 #[derive(Clone, Debug)]
@@ -183,15 +213,12 @@ fn sasl(from: &Env, protocol: &str) -> Option<Sasl> {
     if password.is_empty() {
         from.error(names::SASL_PASSWORD, None, "SASL is on: write the user's password");
     }
-    match mechanism.to_ascii_lowercase().as_str() {
-        "plain" => Some(Sasl::Plain { username, password }),
-        "scram-sha-256" => Some(Sasl::ScramSha256 { username, password }),
-        "scram-sha-512" => Some(Sasl::ScramSha512 { username, password }),
-        other => {
-            from.error(names::SASL_MECHANISM, Some(other), "write plain, scram-sha-256 or scram-sha-512");
-            None
-        }
+    let sasl = Sasl::of(&mechanism, username, password);
+    if sasl.is_none() {
+        let instead = "write plain, scram-sha-256 or scram-sha-512";
+        from.error(names::SASL_MECHANISM, Some(&mechanism), instead);
     }
+    sasl
 }
 
 #[derive(Default)]

@@ -22,7 +22,7 @@ use operator_runtime::{
 
 use crate::{batch::Context, resource::TopicResource, topic::ResourceRef};
 
-/// An operator answers a deletion within seconds: a resource that names no cluster and waits for longer has nobody.
+/// An operator answers a deletion within seconds: a resource that names no cluster and waits for longer has no operator.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Resources that are read at the same time.
 const READS: usize = 8;
@@ -43,7 +43,7 @@ pub struct Stray {
 pub enum Verdict {
     /// It is taken off, as it is when the label goes while the operator runs.
     Release,
-    /// Perhaps it has nobody: that is known after this time.
+    /// Whether it has an operator is known after this time.
     Wait(Duration),
     /// It may be another operator's.
     Leave,
@@ -108,7 +108,7 @@ async fn look(context: &Context, search: &Search, everything: bool) -> Result<Op
     }
     let references = found.keys().cloned();
     let read = stream::iter(references).map(|reference| async move {
-        // One that cannot be read is left as it is; it is found again.
+        // A resource that cannot be read is left as it is; the next search finds it again.
         context.kubernetes.get(&reference).await.ok().flatten()
     });
     let strays: Vec<TopicResource> = read.buffer_unordered(READS).filter_map(async |one| one).collect().await;

@@ -154,7 +154,7 @@ fn watch_grants(
             });
         let (sender, shutdown) = (sender.clone(), shutdown.clone());
         tokio::spawn(async move {
-            // Before the list is there, "no grant" is not known to be true. Who may not read it must not hold up deletions.
+            // Before the list is there, "no grant" is not known to be true. An operator without the right to read the ConfigMap must not hold up deletions.
             let listed = async {
                 if tokio::time::timeout(GRANT_PATIENCE, cache.ready()).await.is_err() {
                     let _ = sender.send(Message::Grant { namespace: namespace.clone(), granted: false });

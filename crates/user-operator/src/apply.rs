@@ -1,7 +1,7 @@
 //! Carries plans out, for many users at once: Secrets and statuses concurrently, Kafka's side in few large requests.
 
 mod kafka;
-mod secrets;
+mod secret_writer;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,11 +24,11 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use crate::apply::kafka::{Failures, Gathered, PasswordChange};
-use crate::apply::secrets::{SecretWriter, Target};
+use crate::apply::secret_writer::{SecretWriter, Target};
 use crate::observe::{Observed, Observer, Whereabouts};
 use crate::ownership;
 use crate::plan::{self, Plan, SecretStep};
-use crate::secret::SecretView;
+use crate::secret_view::SecretView;
 use crate::settings::Settings;
 use crate::status;
 
@@ -133,7 +133,7 @@ impl Context {
     pub async fn run(&self, names: Vec<String>) -> Vec<(String, bool)> {
         let begun = Instant::now();
         let now = clock::now();
-        // Whose resource is there and cannot be read is left as he is: nothing is known to be wished otherwise.
+        // A user whose resource cannot be read stays as it is: what the resource asks for is not known.
         let (unreadable, names): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| self.observer.is_unreadable(name));
         let observed = stream::iter(names).map(|name| self.plan(name, now)).buffered(OBSERVED_AT_ONCE);
@@ -202,7 +202,7 @@ impl Context {
         let failed = tokio::join!(secrets, rules).1;
         self.fail(items, failed);
         // Planned before Kafka was read for the first time: there was nothing to tell it yet.
-        for item in items.iter_mut().filter(|item| !item.paused && !item.observed.kafka.is_some()) {
+        for item in items.iter_mut().filter(|item| !item.paused && item.observed.kafka.is_none()) {
             item.fail(Refusal {
                 reason: reasons::CREATING,
                 message: "what Kafka has was not read yet; trying again".to_owned(),
@@ -287,7 +287,7 @@ impl Context {
         }
     }
 
-    /// The name of a user's Secret, when there is one that is the user's.
+    /// The name of a user's Secret, when there is a Secret that is the user's.
     fn own_secret(&self, user: &KafkaUser) -> Option<String> {
         let name = ownership::secret_name(user, &self.settings.plan.secret_prefix)?;
         let view = self.observer.secrets.of(&user.name_any())?;

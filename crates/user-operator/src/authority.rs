@@ -15,7 +15,7 @@ use pki::{CertificatePem, PrivateKeyPem};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{secret, settings::Settings};
+use crate::{secret_view, settings::Settings};
 
 /// The clients CA, ready to sign.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct ClientsCa {
     pub authority: Authority,
     /// The text of its certificate, as users get it.
     pub text: String,
-    /// [`secret::hash`] of that text.
+    /// [`secret_view::hash`] of that text.
     pub hash: u64,
     /// Whether every node of the cluster trusts it, as far as the cluster operator tells.
     pub trusted: bool,
@@ -101,7 +101,7 @@ fn load(certificate: (&str, &Entry), key: (&str, &Entry)) -> Current {
     let authority = Authority::load(&CertificatePem::new(text.as_str()), &key_pem)
         .map_err(|error| format!("Secrets {} and {}: {error}", certificate.0, key.0))?;
     let told = certificate.1.list().into_iter().next().and_then(|part| part.trusted_by_all.clone());
-    // Where nobody tells, as with an operator that runs alone, nobody waits.
+    // Where no annotation tells, as beside an operator that runs alone, no certificate waits.
     let trusted = told.is_none_or(|thumbprint| thumbprint == authority.info().sha256_thumbprint);
-    Ok(Arc::new(ClientsCa { authority, hash: secret::hash(&text), text, trusted }))
+    Ok(Arc::new(ClientsCa { authority, hash: secret_view::hash(&text), text, trusted }))
 }

@@ -6,30 +6,29 @@ use std::time::{Duration, Instant};
 use api::labels;
 use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
-use kafka_admin::Admin;
-use kube::Client;
 use operator_runtime::{
-    apart::apart,
+    apart::{apart, drain},
     apply::Applier,
+    entity::{Operator, Parts},
     env::Namespaces,
     kafka as kafka_connection,
-    metrics::Metrics,
     queue::Queue,
     report,
-    server::{Gate, Health, Heartbeat},
-    watch::{Cache, Event, Watch},
+    server::{Gate, Heartbeat},
+    status::more_than_status_changed,
+    watch::{Cache, Watch},
 };
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Context, IN_FLIGHT};
 use crate::observe::Observer;
-use crate::passwords::Passwords;
-use crate::secret::SecretView;
+use crate::referenced_passwords::Passwords;
+use crate::secret_store::SecretStore;
+use crate::secret_view::SecretView;
 use crate::settings::Settings;
-use crate::user_secrets::UserSecrets;
-use crate::{authority, kafka, user};
+use crate::{authority, snapshot, user};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
@@ -42,83 +41,60 @@ const SLOWER: u32 = 10;
 /// Pause between attempts to read Kafka's side for the first time.
 const FIRST_READ_PAUSE: Duration = Duration::from_secs(1);
 
-/// A running user operator.
-#[derive(Debug)]
-pub struct Operator {
-    admin: watch::Receiver<Option<Admin>>,
-    task: JoinHandle<()>,
-}
-
-impl Operator {
-    /// Starts the watches and the controller; everything ends with `shutdown`.
-    pub fn start(
-        client: &Client,
-        settings: Settings,
-        metrics: &Metrics,
-        health: &Health,
-        shutdown: &CancellationToken,
-    ) -> Self {
-        if !settings.ignored_properties.is_empty() {
-            let keys = settings.ignored_properties.join(", ");
-            tracing::warn!(%keys, "not supported in STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION, and ignored");
-        }
-        let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
-        let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
-            .labels(settings.selector.to_query().as_deref())
-            .within(&settings.limits)
-            .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
-        let applier = Applier::new(client.clone());
-        report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
-        let prefix = settings.plan.secret_prefix.clone();
-        let views = prefix.clone();
-        let secrets = Watch::<Secret>::namespaced(client, &namespaces)
-            .labels(Some(&secret_selector(&settings)))
-            .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
-        let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
-        let requests = Arc::new(Semaphore::new(IN_FLIGHT));
-        let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
-        let observer = Observer {
-            namespace: settings.namespace.clone(),
-            selector: settings.selector.clone(),
-            users: users.clone(),
-            secrets: Arc::new(UserSecrets::new(secrets.clone(), &settings.namespace, &prefix)),
-            passwords: Arc::new(passwords),
-            snapshot: Arc::default(),
-            authority: authority::follow(client, &settings, shutdown),
-            applier: Applier::new(client.clone()),
-            requests: Arc::clone(&requests),
-        };
-        let context = Arc::new(Context::new(
-            applier,
-            admin.clone(),
-            metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
-            observer,
-            requests,
-            settings,
-        ));
-        let controller = Controller {
-            context,
-            users,
-            secrets,
-            queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
-            gate: health.gate("the list of KafkaUsers and their Secrets"),
-            heartbeat: health.heartbeat("the controller of KafkaUsers"),
-            shutdown: shutdown.clone(),
-        };
-        Self { admin, task: tokio::spawn(controller.run()) }
+/// Starts the watches and the controller; everything ends with the shutdown. What runs has begun when this returns.
+///
+/// # Errors
+/// None today; the topic operator's start can fail.
+pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> {
+    let Parts { client, metrics, health, shutdown } = parts;
+    if !settings.ignored_properties.is_empty() {
+        let keys = settings.ignored_properties.join(", ");
+        tracing::warn!(%keys, "not supported in STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION, and ignored");
     }
-
-    /// The connection to Kafka, once there is one.
-    pub fn admin(&self) -> Option<Admin> {
-        self.admin.borrow().clone()
-    }
-
-    /// Waits for the end, after `shutdown`. Batches in flight are finished first.
-    pub async fn ended(self) {
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the controller of KafkaUsers ended unexpectedly");
-        }
-    }
+    let namespaces = Namespaces::Some(vec![settings.namespace.clone()]);
+    let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
+        .labels(settings.selector.to_query().as_deref())
+        .within(&settings.limits)
+        .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
+    let applier = Applier::new(client.clone());
+    report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
+    let prefix = settings.plan.secret_prefix.clone();
+    let views = prefix.clone();
+    let secrets = Watch::<Secret>::namespaced(client, &namespaces)
+        .labels(Some(&secret_selector(&settings)))
+        .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
+    let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
+    let requests = Arc::new(Semaphore::new(IN_FLIGHT));
+    let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
+    let observer = Observer {
+        namespace: settings.namespace.clone(),
+        selector: settings.selector.clone(),
+        users: users.clone(),
+        secrets: Arc::new(SecretStore::new(secrets.clone(), &settings.namespace, &prefix)),
+        passwords: Arc::new(passwords),
+        snapshot: Arc::default(),
+        authority: authority::follow(client, &settings, shutdown),
+        applier: Applier::new(client.clone()),
+        requests: Arc::clone(&requests),
+    };
+    let context = Arc::new(Context::new(
+        applier,
+        admin.clone(),
+        metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
+        observer,
+        requests,
+        settings,
+    ));
+    let controller = Controller {
+        context,
+        users,
+        secrets,
+        queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
+        gate: health.gate("the list of KafkaUsers and their Secrets"),
+        heartbeat: health.heartbeat("the controller of KafkaUsers"),
+        shutdown: shutdown.clone(),
+    };
+    Ok(Operator::run("KafkaUsers", admin, controller.run()))
 }
 
 /// The users' Secrets carry the labels of the users and their kind.
@@ -188,7 +164,7 @@ impl Controller {
         let (enqueue, passwords) = (self.enqueue(), Arc::clone(&self.context.observer.passwords));
         self.users.on_change(move |event| {
             passwords.note(event);
-            if concerns_us(event) {
+            if more_than_status_changed(event) {
                 enqueue(event.key().name.clone());
             }
         });
@@ -290,10 +266,7 @@ impl Controller {
                 drop(slot);
             });
         }
-        let rest = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(10), rest).await.is_err() {
-            tracing::warn!("some users were still being worked on; the next start goes on with them");
-        }
+        drain(&mut running, "users").await;
     }
 
     fn show(&self) {
@@ -303,26 +276,13 @@ impl Controller {
     }
 }
 
-/// Whether an event is more than a write of the status.
-fn concerns_us(event: &Event<'_, KafkaUser>) -> bool {
-    match event {
-        Event::Applied { old: Some(old), new, .. } => {
-            old.metadata.generation != new.metadata.generation
-                || old.metadata.uid != new.metadata.uid
-                || old.metadata.labels != new.metadata.labels
-                || old.metadata.annotations != new.metadata.annotations
-        }
-        _ => true,
-    }
-}
-
 /// Reads Kafka's side again and again, and has users looked at that are otherwise than they were.
 async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: CancellationToken) {
     let (mut complained, mut slow) = (false, false);
-    let snapshot = &context.observer.snapshot;
+    let of_kafka = &context.observer.snapshot;
     // Under both names that a user may have.
     let usernames = || {
-        let mut all = snapshot.usernames();
+        let mut all = of_kafka.usernames();
         for key in context.observer.users.keys() {
             all.insert(format!("CN={}", key.name));
             all.insert(key.name);
@@ -331,11 +291,11 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
     };
     let work = async {
         loop {
-            let mut pause = if snapshot.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
+            let mut pause = if of_kafka.is_loaded() { context.settings.refresh } else { FIRST_READ_PAUSE };
             let admin = context.admin.borrow().clone();
             if let Some(admin) = admin {
                 let begun = Instant::now();
-                match kafka::read(&admin, context.settings.plan.acls_supported, usernames).await {
+                match snapshot::read(&admin, context.settings.plan.acls_supported, usernames).await {
                     Ok(reading) => {
                         if reading.user_by_user {
                             // So many requests must not be all that the brokers do.
@@ -346,8 +306,8 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
                                 );
                             }
                         }
-                        let first = !snapshot.is_loaded();
-                        let changed = snapshot.replace(reading, begun);
+                        let first = !of_kafka.is_loaded();
+                        let changed = of_kafka.replace(reading, begun);
                         context.kafka_answered();
                         complained = false;
                         if first {

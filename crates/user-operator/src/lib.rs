@@ -1,25 +1,26 @@
 //! Keeps Kafka users, ACLs and quotas as KafkaUser resources say.
 //!
-//! From the top floor down: [`controller`] (which event leads to a look at which user), [`apply`] (carries plans out, many users
-//! at once), [`observe`] (gathers what is known of one user), [`plan`], [`rights`] and [`ownership`] (what has to be done, pure), [`kafka`] (the snapshot of
-//! Kafka's side), [`user_secrets`] and [`secret`] (what is kept of users' Secrets), [`passwords`] (those that users refer to),
-//! [`authority`] (the clients CA out of its Secrets), [`settings`].
+//! From the top floor down: `controller` (which event leads to a look at which user), `apply` (carries plans out, many users
+//! at once), `plan`, `rights` and `ownership` (what has to be done, pure), `observe` (gathers what is known of one user),
+//! `snapshot` (Kafka's side), `secret_store` (the users' Secrets as they are), `secret_view` (what is kept of one) and
+//! `secret_content` (what goes into one), `referenced_passwords` (those that users refer to), `authority` (the clients CA
+//! out of its Secrets), `user` (what a resource says in short), `settings`.
 
-pub mod apply;
-pub mod authority;
-pub mod controller;
-pub mod credentials;
-pub mod kafka;
-pub mod observe;
-pub mod ownership;
-pub mod passwords;
-pub mod plan;
-pub mod rights;
-pub mod secret;
+mod apply;
+mod authority;
+mod controller;
+mod observe;
+mod ownership;
+mod plan;
+mod referenced_passwords;
+mod rights;
+mod secret_content;
+mod secret_store;
+mod secret_view;
 pub mod settings;
-pub mod status;
-pub mod user;
-pub mod user_secrets;
+pub mod snapshot;
+mod status;
+mod user;
 
-pub use controller::Operator;
+pub use controller::start;
 pub use settings::Settings;

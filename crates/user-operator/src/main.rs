@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use operator_runtime::entity::{self, Program};
-use user_operator::{Operator, Settings, settings::HELP};
+use user_operator::{Settings, settings::HELP};
 
 const PROGRAM: Program = Program {
     name: "user-operator",
@@ -13,7 +13,5 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    entity::main(&PROGRAM, Settings::from_env, |settings, parts| {
-        Ok(Operator::start(&parts.client, settings, &parts.metrics, &parts.health, &parts.shutdown).ended())
-    })
+    entity::main(&PROGRAM, Settings::from_env, user_operator::start)
 }

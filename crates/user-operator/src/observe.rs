@@ -13,11 +13,11 @@ use pki::Password;
 use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
-use crate::kafka::{Snapshot, UserInKafka};
-use crate::passwords::Passwords;
-use crate::secret::SecretView;
+use crate::referenced_passwords::Passwords;
+use crate::secret_store::SecretStore;
+use crate::secret_view::SecretView;
+use crate::snapshot::{Snapshot, UserInKafka};
 use crate::user;
-use crate::user_secrets::UserSecrets;
 
 /// Observes users. One for the whole process.
 pub struct Observer {
@@ -28,7 +28,7 @@ pub struct Observer {
     /// The KafkaUsers that carry them.
     pub users: Cache<KafkaUser>,
     /// Their Secrets.
-    pub secrets: Arc<UserSecrets>,
+    pub secrets: Arc<SecretStore>,
     /// Passwords that they refer to.
     pub passwords: Arc<Passwords>,
     /// Kafka's side.
@@ -52,7 +52,7 @@ pub struct Observed {
     pub kafka: Option<UserInKafka>,
     /// Hash of the clients CA's certificate, or what is wrong with the CA.
     pub authority: Option<Result<u64, String>>,
-    /// When the clients CA ends: no certificate lasts longer, so one that ends with it cannot be prolonged.
+    /// When the clients CA ends: no certificate lasts longer, so a certificate that ends with it cannot be prolonged.
     pub authority_ends: Option<Timestamp>,
     /// Whether some node of the cluster does not trust the clients CA yet, as far as that is known.
     pub untrusted_yet: bool,

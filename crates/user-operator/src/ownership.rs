@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use operator_runtime::refusal::Refusal;
 
-use crate::secret::SecretView;
+use crate::secret_view::SecretView;
 use crate::user::authentication;
 
 /// Name of the Secret, for users that have one.
@@ -25,7 +25,7 @@ pub fn was_made_for(view: &SecretView, name: &str) -> bool {
 }
 
 /// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
-/// of the Secret that exists under the name of the user's. One that lost its labels still names its owner.
+/// of the Secret that exists under the name of the user's. A Secret that lost its labels still names its owner.
 pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
     let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
     let owners = metadata.owner_references.iter().flatten();

@@ -12,12 +12,12 @@ use kube::ResourceExt;
 use operator_runtime::refusal::Refusal;
 use pki::{LeafReason, Password};
 
-use crate::kafka::{Held, SCRAM_ITERATIONS, UserInKafka};
 use crate::observe::{Observed, Whereabouts};
 use crate::ownership::was_made_for;
 use crate::rights::{self, Rights};
-use crate::secret::{Certificate, Metadata};
+use crate::secret_view::{Certificate, Metadata};
 use crate::settings::PlanSettings;
+use crate::snapshot::{Held, SCRAM_ITERATIONS, UserInKafka};
 use crate::user::{authentication, by_certificate, is_paused};
 
 /// The longest common name of a certificate (X.520).
@@ -187,7 +187,7 @@ fn password_changes(
 ) {
     if authentication(user) == Some(KafkaUserAuthenticationType::ScramSha512) {
         let known = observed.secret.as_deref().and_then(|view| view.password.as_ref());
-        // A password that somebody else set shows only when it has other rounds than ours.
+        // A password that was set with a tool shows only when it has other rounds than ours.
         changes.set_password = kafka.plain.scram != Some(SCRAM_ITERATIONS)
             || matches!(secret, SecretStep::Password(_)) && known.is_none()
             || wanted_password(secret, observed) != observed.acknowledged.as_ref();
@@ -198,7 +198,7 @@ fn password_changes(
 
 /// What has to be removed for a name for which the watch shows no resource.
 ///
-/// Who takes the label off a user, or has it name another cluster, takes the rights in this one away. The Secret stays: it
+/// Taking the label off a user, or having it name another cluster, takes the rights in this cluster away. The Secret stays: it
 /// may be the other cluster's by now, or the label may come back, and nothing brings a password or a key back.
 pub fn plan_absent(name: &str, observed: &Observed, settings: &PlanSettings, resource: &Whereabouts) -> Plan {
     let mut plan = Plan::nothing();
@@ -289,7 +289,7 @@ fn certificate_step(
                 why.push(LeafReason::AuthorityChanged);
             }
         }
-        // Who has a certificate that is in order needs no authority.
+        // A user whose certificate is in order needs no authority.
         Some(Err(_)) if why.is_empty() => {}
         Some(Err(message)) => {
             let message = format!("no certificate can be issued: {message}");

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use kafka_admin::PatternType;
 
 use super::*;
-use crate::kafka::{Held, Rule};
-use crate::secret::SecretView;
+use crate::secret_view::SecretView;
+use crate::snapshot::{Held, Rule};
 
 fn user(name: &str, spec: &Value) -> KafkaUser {
     serde_json::from_value(json!({
@@ -262,7 +262,7 @@ fn what_cannot_be_done_is_refused_by_name_and_nothing_is_done() {
             "renewalDays (30) has to be less than validityDays (20)",
         ),
     ];
-    // Whoever issues certificates elsewhere has limits of its own.
+    // An authority outside the cluster has limits of its own.
     let external = user(&long, &json!({"authentication": {"type": "tls-external"}}));
     assert!(plan(&external, &seen(None), &settings(), now()).refusals.is_empty());
     for (user, observed, expected) in cases {

@@ -10,8 +10,8 @@ use api::kafka_user::{
 use kafka_admin::{AclOperation, MAX_TEXT_BYTES, PatternType, Permission, ResourceType};
 use operator_runtime::refusal::Refusal;
 
-use crate::kafka::{Quotas, Rule, UserInKafka};
 use crate::settings::PlanSettings;
+use crate::snapshot::{Quotas, Rule, UserInKafka};
 
 /// The only name that Kafka knows for the cluster as a resource.
 const CLUSTER_RESOURCE: &str = "kafka-cluster";

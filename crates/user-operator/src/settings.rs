@@ -297,15 +297,11 @@ fn sasl(from: &Env, properties: &[(String, String)], tls: bool) -> Option<Sasl> 
         wrong("a sasl.jaas.config with username=\"...\" and password=\"...\" beside sasl.mechanism");
         return None;
     };
-    match mechanism {
-        "PLAIN" => Some(Sasl::Plain { username, password }),
-        "SCRAM-SHA-256" => Some(Sasl::ScramSha256 { username, password }),
-        "SCRAM-SHA-512" => Some(Sasl::ScramSha512 { username, password }),
-        _ => {
-            wrong("sasl.mechanism PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
-            None
-        }
+    let sasl = Sasl::of(mechanism, username, password);
+    if sasl.is_none() {
+        wrong("sasl.mechanism PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
     }
+    sasl
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub fn is_passing(problem: &Refusal, away: Option<Duration>) -> bool {
     problem.retry && (problem.reason == reasons::CREATING || problem.reason == reasons::KAFKA_ERROR && away)
 }
 
-/// The status that a user should have now; `secret`: the name of its Secret, when there is one that is the user's.
+/// The status that a user should have now; `secret`: the name of its Secret, when there is a Secret that is the user's.
 pub fn of(
     user: &KafkaUser,
     secret: Option<String>,

@@ -14,6 +14,7 @@ mod operator;
 #[path = "../../../crates/planner/tests/common/mod.rs"]
 mod paper;
 mod pass;
+mod plan;
 mod report;
 mod settled;
 mod single;
@@ -48,6 +49,8 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [50, 2_000])]
         cached: Vec<usize>,
     },
+    /// The planner alone: one plan of a large cluster that rolls.
+    Plan,
     /// KafkaTopics: some are there and Ready, more are new.
     Topics {
         /// The binary of the topic operator.
@@ -86,5 +89,6 @@ async fn main() -> anyhow::Result<()> {
             topics_at_scale::run(&operator, &scale).await
         }
         What::Users { operator, counts } => users::run(&operator, &counts).await,
+        What::Plan => plan::run(),
     }
 }

@@ -1,11 +1,10 @@
 //! How Kafka Connect, MirrorMaker 2 and the bridge connect to Kafka.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::refs::{CertAndKeyRef, PasswordRef};
-use crate::schema::{Free, FreeMap, string_enum};
+use crate::schema::{Free, FreeMap, JsonSchema, string_enum};
 
 /// TLS towards Kafka.
 #[skip_serializing_none]

@@ -1,11 +1,10 @@
 //! Connectors, as KafkaConnector and KafkaMirrorMaker2 share them.
 
 use k8s_openapi::api::core::v1::LocalObjectReference;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::{Embedded, string_enum};
+use crate::schema::{Embedded, JsonSchema, string_enum};
 
 string_enum! {
     /// What a connector should be doing.

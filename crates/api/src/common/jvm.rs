@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// Options of a Java virtual machine.
 #[skip_serializing_none]

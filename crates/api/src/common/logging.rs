@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::refs::ConfigMapSource;
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// What is logged.
 #[skip_serializing_none]

@@ -1,11 +1,10 @@
 //! Metrics and traces of the operands.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::refs::ConfigMapSource;
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// Which metrics are offered to Prometheus on port 9404.
 #[skip_serializing_none]

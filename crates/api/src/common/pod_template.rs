@@ -1,20 +1,17 @@
 //! What users can add to generated pods and containers.
 
-use std::borrow::Cow;
-
 use k8s_openapi::api::core::v1::{
     Affinity, CSIVolumeSource, ConfigMapVolumeSource, EmptyDirVolumeSource, EnvVar, EnvVarSource, HostAlias,
     ImageVolumeSource, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodDNSConfig,
     PodSecurityContext, SecretVolumeSource, SecurityContext, Toleration, TopologySpreadConstraint, Volume,
     VolumeMount,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::refs::{ConfigMapKeyRef, SecretKeyRef};
 use super::template::MetadataTemplate;
-use crate::schema::{Embedded, string_enum};
+use crate::schema::{Embedded, JsonSchema, string_enum};
 
 /// A generated pod.
 #[skip_serializing_none]
@@ -72,24 +69,6 @@ pub struct PodTemplate {
 /// `templatedVolumes`.
 #[derive(Debug)]
 pub struct DeploymentPodTemplate;
-
-impl JsonSchema for DeploymentPodTemplate {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "DeploymentPodTemplate".into()
-    }
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = PodTemplate::json_schema(generator);
-        if let Some(properties) =
-            schema.get_mut("properties").and_then(|properties| properties.as_object_mut())
-        {
-            properties.remove("templatedVolumes");
-        }
-        schema
-    }
-}
 
 string_enum! {
     /// DNS policies of pods.
@@ -193,24 +172,6 @@ impl From<TemplatedVolume> for Volume {
 /// Stands in the schema for an `emptyDir`, whose values are checked more closely than Kubernetes does.
 #[derive(Debug)]
 pub struct EmptyDirSchema;
-
-impl JsonSchema for EmptyDirSchema {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "EmptyDirSchema".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "object",
-            "properties": {
-                "medium": { "type": "string", "enum": ["Memory"] },
-                "sizeLimit": { "type": "string", "pattern": r"^([0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$" },
-            },
-        })
-    }
-}
 
 /// A generated container.
 #[skip_serializing_none]

@@ -1,8 +1,9 @@
 //! Health probes of containers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
+
+use crate::schema::JsonSchema;
 
 /// When and how often a container's health is looked at. What is looked at cannot be changed.
 #[skip_serializing_none]

@@ -1,10 +1,9 @@
 //! Rack awareness.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// Where a pod learns its rack from: brokers spread replicas over racks, clients read from their own.
 #[skip_serializing_none]

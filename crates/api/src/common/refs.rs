@@ -1,11 +1,10 @@
 //! References to keys of Secrets and ConfigMaps.
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, SecretKeySelector};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::Embedded;
+use crate::schema::{Embedded, JsonSchema};
 
 /// A key of a Secret: `name`, `key` and `optional`. A name or key that is left out reads as empty.
 pub type SecretKeyRef = SecretKeySelector;

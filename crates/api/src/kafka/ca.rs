@@ -1,10 +1,9 @@
 //! The certificate authorities of a cluster.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::string_enum;
+use crate::schema::{JsonSchema, string_enum};
 
 /// A certificate authority.
 #[skip_serializing_none]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -13,7 +12,7 @@ use crate::common::logging::Logging;
 use crate::common::metrics::MetricsConfig;
 use crate::common::probe::Probe;
 use crate::common::rack::Rack;
-use crate::schema::{Free, FreeMap, string_enum};
+use crate::schema::{Free, FreeMap, JsonSchema, string_enum};
 
 /// The Kafka nodes of a cluster.
 #[skip_serializing_none]

@@ -1,7 +1,6 @@
 //! Rebalancing of a cluster.
 
 use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -15,7 +14,7 @@ use crate::common::sections::sections;
 use crate::common::template::{
     DeploymentTemplate, InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
-use crate::schema::{Embedded, Free, FreeMap, Resources, string_enum};
+use crate::schema::{Embedded, Free, FreeMap, JsonSchema, Resources, string_enum};
 
 /// Rebalancing of a cluster.
 #[skip_serializing_none]

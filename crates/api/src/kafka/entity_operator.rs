@@ -1,7 +1,6 @@
 //! The operators of a cluster's topics and users.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -11,7 +10,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::probe::Probe;
 use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
-use crate::schema::Resources;
+use crate::schema::{JsonSchema, Resources};
 
 /// The operators of a cluster's topics and users; they run in one pod.
 #[skip_serializing_none]

@@ -1,7 +1,6 @@
 //! Export of consumer lag and offsets.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -9,7 +8,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::probe::Probe;
 use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
-use crate::schema::Resources;
+use crate::schema::{JsonSchema, Resources};
 
 /// Export of consumer lag and offsets as metrics for Prometheus.
 #[skip_serializing_none]

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::refs::CertAndKeyRef;
 use crate::common::template::{IpFamily, IpFamilyPolicy};
-use crate::schema::{Embedded, Free, FreeMap, string_enum};
+use crate::schema::{Embedded, Free, FreeMap, JsonSchema, string_enum};
 
 /// A port that clients connect to.
 #[skip_serializing_none]

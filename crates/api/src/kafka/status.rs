@@ -1,12 +1,11 @@
 //! What was observed of a cluster.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::cruise_control::AutoRebalanceMode;
 use crate::conditions::Condition;
-use crate::schema::{Free, FreeMap, string_enum};
+use crate::schema::{Free, FreeMap, JsonSchema, string_enum};
 
 /// What was observed of a cluster.
 #[skip_serializing_none]

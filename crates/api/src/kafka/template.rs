@@ -1,6 +1,5 @@
 //! Additions to the objects generated for a cluster's nodes.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -8,6 +7,7 @@ use crate::common::pod_template::{ContainerTemplate, PodTemplate};
 use crate::common::sections::sections;
 use crate::common::template::{InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
 use crate::kafka_node_pool::KafkaNodePoolTemplate;
+use crate::schema::JsonSchema;
 
 /// Additions to the objects generated for a cluster's nodes. Sections of a node pool replace these.
 #[skip_serializing_none]

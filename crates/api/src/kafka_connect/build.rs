@@ -1,11 +1,10 @@
 //! Connectors for a Kafka Connect cluster: built into an image, or mounted from images.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::schema::{Resources, string_enum};
+use crate::schema::{JsonSchema, Resources, string_enum};
 
 /// How an image with connectors is built.
 #[skip_serializing_none]

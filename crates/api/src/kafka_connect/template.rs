@@ -1,6 +1,5 @@
 //! Additions to the objects generated for Kafka Connect and MirrorMaker 2.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -8,6 +7,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::template::{
     InternalServiceTemplate, MetadataTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
+use crate::schema::JsonSchema;
 
 /// Additions to the objects generated for Kafka Connect and MirrorMaker 2.
 #[skip_serializing_none]

@@ -11,9 +11,8 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
-use super::{Caches, Plain, PlainKind, Watched, cluster_of, kafka};
-use crate::controller::pod_set_of;
-use crate::node_pools;
+use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
+use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::observed::Other;
 use planner::kafka::references::References;
@@ -21,7 +20,7 @@ use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
-const SERVICE: &str = "Service";
+pub(super) const SERVICE: &str = "Service";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -61,9 +60,9 @@ impl Lookups {
             pods: by_labels(&watched.pods),
             pods_of_sets: Index::of(&watched.pods, |_, pod| pod_set_of(pod)),
             pod_sets: by_labels(&watched.pod_sets),
-            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| node_pools::owner(set)),
+            pod_sets_of_pools: Index::of(&watched.pod_sets, |_, set| pool_of(set)),
             pod_sets_with_pools: Index::of(&watched.pod_sets, |key, set: &StrimziPodSet| {
-                node_pools::owner(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
+                pool_of(set).and_then(|_| Some(ObjectRef::new(&key.namespace, cluster_of(set)?)))
             }),
             claims: by_labels(&watched.claims),
             secrets: by_labels(&watched.secrets),
@@ -121,6 +120,15 @@ impl Caches {
         by_name(&self.lookups.pods, owner)
     }
 
+    /// Whether this operator looks after a resource: it exists, and the selector accepts it. One that cannot be read does too.
+    pub fn looks_after(&self, resource: &OwnerRef) -> bool {
+        let OwnerRef { kind, object } = resource;
+        if kind == KAFKA {
+            return self.kafkas.get(object).is_some() || self.kafkas.unreadable(object).is_some();
+        }
+        self.parents.iter().any(|(parent, cache)| parent == kind && cache.get(object).is_some())
+    }
+
     /// Pods that a pod set controls.
     pub fn pods_of_set(&self, set: &ObjectRef) -> Vec<Arc<Pod>> {
         self.lookups.pods_of_sets.owned_by(set).into_values().collect()
@@ -173,7 +181,7 @@ impl Caches {
             found.extend(by_name(&self.lookups.pools_of_ids, &ObjectRef::new(&cluster.namespace, id)));
         }
         for set in self.lookups.pod_sets_with_pools.owned_by(cluster).into_values() {
-            if let Some(pool) = node_pools::owner(&set).and_then(|pool| self.pools.get(&pool)) {
+            if let Some(pool) = pool_of(&set).and_then(|pool| self.pools.get(&pool)) {
                 found.insert(pool.name_any(), pool);
             }
         }
@@ -214,7 +222,11 @@ impl Caches {
     pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
-        let body = |(key, plain): (ObjectRef, Arc<Plain>)| Some((key.name, Arc::new(plain.object.parse()?)));
+        let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
+            let mut service: Service = plain.object.parse()?;
+            service.status = plain.status.as_deref().cloned();
+            Some((key.name, Arc::new(service)))
+        };
         found.into_iter().filter_map(body).collect()
     }
 
@@ -266,15 +278,6 @@ impl Caches {
             index.on_change(handler.clone());
         }
     }
-}
-
-/// The id of the cluster that a Kafka resource describes.
-pub fn cluster_id(kafka: &Kafka) -> Option<&str> {
-    kafka.status.as_ref()?.cluster_id.as_deref()
-}
-
-fn cluster_id_of_pool(pool: &KafkaNodePool) -> Option<&str> {
-    pool.status.as_ref()?.cluster_id.as_deref()
 }
 
 fn by_labels<K>(cache: &Cache<K>) -> Index<K, OwnerRef>

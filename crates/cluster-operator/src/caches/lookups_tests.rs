@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kafka::observe::Observer;
-use crate::unreadable;
+use crate::{node_pools, unreadable};
 use planner::kafka::observed::PlanSettings;
 
 fn object<K: Resource + DeserializeOwned>(value: Value) -> (ObjectRef, K)
@@ -44,7 +44,10 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
         serde_json::from_value(json!({"metadata": {"name": name, "namespace": namespace}})).unwrap();
     let object = Stored::of(&whole).unwrap();
     let role = Some("role".to_owned());
-    (ObjectRef::new(namespace, name), Plain { owner, facts: Other::of(&whole.metadata), role, object })
+    (
+        ObjectRef::new(namespace, name),
+        Plain { owner, facts: Other::of(&whole.metadata), role, object, status: None },
+    )
 }
 
 /// The caches of an operator with these clusters, each with one pool, and a KafkaConnect of each name.
@@ -89,6 +92,7 @@ fn caches(clusters: &[String]) -> Caches {
         let (key, mut plain) = plain_object(owner(cluster), "ns", &name);
         let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
             "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
+        plain.status = crate::caches::service_status(&whole);
         plain.object = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
         (key, plain)
     });
@@ -96,6 +100,7 @@ fn caches(clusters: &[String]) -> Caches {
         namespaces: Namespaces::All,
         largest_cluster: Largest::DEFAULT,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
+        parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
         pods: kind_of(each(&whole)),
@@ -161,7 +166,7 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
         assert_eq!(names, ["c42-p"]);
     }
     let others: Vec<&str> = observed.others.keys().map(|object| object.kind.as_str()).collect();
-    assert_eq!(others, [ROLE, ROLE_BINDING]);
+    assert_eq!(others, [ROLE, ROLE_BINDING, SERVICE]);
     assert_eq!(unreadable::parts_of(&caches, &key), None);
     let pool = &observed.pools[0];
     assert_eq!(node_pools::concerned(&caches, pool), [key.clone()].into());
@@ -197,4 +202,16 @@ fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
     };
     assert_eq!(near("a", "id-of-a"), ["a-pool", "known", "labelled"]);
     assert_eq!(near("b", "id-of-b"), ["a-pool", "other"]);
+}
+
+#[test]
+fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector() {
+    let watched = caches(&["c".to_owned()]).watched;
+    let parents = vec![("KafkaConnect", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
+    let caches = Caches::of(Watched { parents, ..watched });
+    let looks_after =
+        |kind: &str, name: &str| caches.looks_after(&OwnerRef::new(kind, ObjectRef::new("ns", name)));
+    assert!(looks_after("Kafka", "c") && looks_after("KafkaConnect", "d"));
+    assert!(!looks_after("Kafka", "d") && !looks_after("KafkaConnect", "c"));
+    assert!(!looks_after("KafkaBridge", "c"), "no pod set is made for that kind");
 }

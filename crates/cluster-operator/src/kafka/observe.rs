@@ -16,10 +16,11 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::foreign::Remembered;
+use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
+use crate::caches::owners;
 use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::deleted_cluster;
@@ -97,7 +98,7 @@ impl Observer {
             let Some(set) = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name)) else {
                 continue;
             };
-            let cluster = caches::cluster_of(&*set).unwrap_or_default();
+            let cluster = owners::cluster_of(&*set).unwrap_or_default();
             let kind = set.labels().get(api::labels::KIND).map_or("Kafka", String::as_str);
             if cluster != key.name || kind != "Kafka" {
                 found.insert(name, format!("{kind} {cluster}"));

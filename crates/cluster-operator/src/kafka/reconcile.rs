@@ -1,4 +1,7 @@
-//! One pass over one Kafka resource: `observe → complete the plan → carry it out → write`.
+//! Looks after Kafka resources: what a process remembers of each, and what the steps of a pass share. The steps themselves
+//! are in [`driver`].
+
+mod driver;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +15,8 @@ use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::kind::Endless;
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -20,14 +25,12 @@ use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
 use super::room::Room;
-use super::{apply, kafka_calls, option_calls, restart_pods};
+use super::{apply, option_calls, restart_pods};
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
-use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
-use planner::kafka::need::{Completion, Endless};
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::{Occasion, Plan, StatusPlan};
 use planner::kafka::status;
@@ -63,6 +66,18 @@ pub enum Error {
     /// The plan asks again and again.
     #[error(transparent)]
     Endless(#[from] Endless),
+    /// Another process may lead.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+}
+
+impl From<restart_pods::Error> for Error {
+    fn from(error: restart_pods::Error) -> Self {
+        match error {
+            restart_pods::Error::Kubernetes(error) => Self::Kubernetes(error),
+            restart_pods::Error::Lapsed(lapsed) => Self::Lapsed(lapsed),
+        }
+    }
 }
 
 impl Error {
@@ -71,7 +86,7 @@ impl Error {
         match self {
             Self::Kubernetes(_) | Self::Apply(_) => reasons::KUBERNETES_ERROR,
             Self::Kafka(_) => reasons::KAFKA_ERROR,
-            Self::Unmade(_) | Self::Endless(_) => reasons::INTERNAL_ERROR,
+            Self::Unmade(_) | Self::Endless(_) | Self::Lapsed(_) => reasons::INTERNAL_ERROR,
         }
     }
 }
@@ -89,6 +104,26 @@ struct Memory {
     announced: BTreeSet<(String, Timestamp)>,
 }
 
+/// What the passes over all clusters share with other parts of the process.
+pub struct Parts {
+    /// What is watched.
+    pub caches: Caches,
+    /// Writes to Kubernetes.
+    pub applier: Applier,
+    /// Reads what plans depend on.
+    pub observer: Arc<Observer>,
+    /// Answers what plans ask for.
+    pub answers: Answers,
+    /// Publishes events.
+    pub events: Events,
+    /// Why pods could not be made.
+    pub pod_errors: PodErrors,
+    /// How long rolls have been waiting.
+    pub waiting: RollMetric,
+    /// Whether this process leads.
+    pub mandate: Mandate,
+}
+
 /// Reconciles Kafka resources. One for the whole process.
 pub struct Reconciler {
     caches: Caches,
@@ -98,6 +133,7 @@ pub struct Reconciler {
     events: Events,
     pod_errors: PodErrors,
     waiting: RollMetric,
+    mandate: Mandate,
     /// How many large clusters are planned at a time.
     room: Room,
     memories: Mutex<HashMap<ObjectRef, Memory>>,
@@ -109,15 +145,8 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// From the parts that all passes share.
-    pub fn new(
-        caches: Caches,
-        applier: Applier,
-        observer: Arc<Observer>,
-        answers: Answers,
-        events: Events,
-        pod_errors: PodErrors,
-        waiting: RollMetric,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { caches, applier, observer, answers, events, pod_errors, waiting, mandate } = parts;
         Self {
             caches,
             applier,
@@ -126,6 +155,7 @@ impl Reconciler {
             events,
             pod_errors,
             waiting,
+            mandate,
             room: Room::default(),
             memories: Mutex::default(),
             seen: Mutex::default(),
@@ -138,65 +168,6 @@ impl Reconciler {
         self.caches.ready().await;
     }
 
-    /// One pass.
-    pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, Error> {
-        if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
-            // It is there. What runs is left as it is; its status says so already.
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-            return if unreadable.is_terminating() { self.gone(key, true).await } else { Ok(Outcome::Done) };
-        }
-        let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.gone(key, false).await;
-        };
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        if kafka.metadata.deletion_timestamp.is_some() {
-            return self.gone(key, true).await;
-        }
-        if api::annotations::is_true(
-            kafka.metadata.annotations.as_ref(),
-            api::annotations::PAUSE_RECONCILIATION,
-        ) {
-            self.write_paused(key, &kafka).await?;
-            return Ok(Outcome::Done);
-        }
-        if let Some(why) = unreadable::parts_of(&self.caches, key) {
-            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
-            return Ok(Outcome::Done);
-        }
-        let observed = match self.observe(key, &kafka).await {
-            Ok(observed) => observed,
-            Err(error) => return self.fail(key, &kafka, None, error.into()).await,
-        };
-        let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
-        let Some(_place) = self.room.enter(wished.fold(0, usize::saturating_add)) else { return Ok(BUSY) };
-        let (observed, plan) = match self.complete(key, observed).await {
-            Ok(planned) => planned,
-            Err(error) => return self.fail(key, &kafka, None, error.into()).await,
-        };
-        self.announce(key, &observed, &plan);
-        match self.carry_out(key, &observed, &plan).await {
-            Ok(()) => {
-                self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-                apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
-                for reason in &plan.waiting_for {
-                    tracing::debug!(cluster = %key, reason, "waiting");
-                }
-                match plan.failure {
-                    Some(failure) => Err(Error::Unmade(failure)),
-                    None => Ok(again(&plan)),
-                }
-            }
-            Err(Error::Apply(apply::Error::Outdated { kind, name })) => {
-                tracing::debug!(cluster = %key, kind, name, "the caches are behind");
-                Ok(self.outdated(key))
-            }
-            Err(error) => self.fail(key, &kafka, Some(&plan), error).await,
-        }
-    }
-
     /// When to try again what the caches were behind for.
     fn outdated(&self, key: &ObjectRef) -> Outcome {
         let times = self.memory(|memories| {
@@ -207,8 +178,8 @@ impl Reconciler {
         Outcome::Again(outdated_pause(times))
     }
 
-    /// What is known without asking: the caches, and what this process remembers.
-    async fn observe(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
+    /// What is known of a live cluster without asking: the caches, and what this process remembers.
+    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
         let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         let live: BTreeSet<&String> =
@@ -220,62 +191,6 @@ impl Reconciler {
         });
         self.answers.forget_unless_ready(key, &observed);
         Ok(observed)
-    }
-
-    /// Plans, answers what the plan asks for, and plans again until it is complete.
-    async fn complete(&self, key: &ObjectRef, observed: Observed) -> Result<(Observed, Plan), Endless> {
-        let mut completion = Completion::new(observed, clock::now());
-        loop {
-            let plan = completion.plan()?;
-            if plan.needs.is_empty() {
-                return Ok((completion.into_observed(), plan));
-            }
-            let answers = self.answers.answer(key, completion.observed(), plan.needs).await;
-            for (need, answer) in answers {
-                completion.answer(need, answer);
-            }
-        }
-    }
-
-    /// Everything of a plan but the statuses.
-    async fn carry_out(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Result<(), Error> {
-        // Before the pod sets, and whatever fails: the statuses say which nodes there are.
-        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        apply::objects(&self.applier, &self.caches, plan).await?;
-        // Topics that are not released yet are seen again; they hold nothing else up.
-        if let Err(error) = apply::finalizers(&self.applier, plan).await {
-            tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
-        }
-        let refused = self.tell_kafka(key, observed, plan).await;
-        // What Kafka refuses must not hold up the restart that mends it.
-        let deleted = restart_pods::restart(&self.applier, &self.events, key, observed, plan).await?;
-        self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
-        if refused.is_empty() { Ok(()) } else { Err(Error::Kafka(refused.join("; "))) }
-    }
-
-    /// Makes the calls of a plan, and returns what failed. What Kafka refuses to change at run time is no failure: the next
-    /// plan knows another way.
-    async fn tell_kafka(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) -> Vec<String> {
-        let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
-        if !plan.admin.is_empty() {
-            match self.answers.brokers(key, observed) {
-                Ok(admin) => {
-                    for call in &plan.admin {
-                        tracing::info!(cluster = %key, ?call, "changing Kafka");
-                        match kafka_calls::make(&admin, call).await {
-                            Ok(more) => refusals.extend(more),
-                            Err(error) => failed.push(error.to_string()),
-                        }
-                    }
-                }
-                Err(silence) => failed.push(format!("cannot change Kafka: {silence}")),
-            }
-        }
-        if failed.is_empty() {
-            self.tell_what_was_undone(key, observed, plan, &refusals);
-        }
-        self.remember_options(key, plan, refusals, failed.is_empty());
-        failed
     }
 
     /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
@@ -411,7 +326,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Says in the statuses why a pass failed; what was known of the cluster stays.
+    /// Says in the status why a pass failed; what was known of the cluster stays.
     async fn fail(
         &self,
         key: &ObjectRef,

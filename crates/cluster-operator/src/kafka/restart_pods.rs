@@ -5,29 +5,44 @@ use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
+use thiserror::Error;
 
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::{Occasion, Plan};
 
-/// Deletes the pods. Returns the UIDs of those that were deleted.
+/// Why a pod could not be deleted.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Kubernetes refused it.
+    #[error(transparent)]
+    Kubernetes(#[from] ApplyError),
+    /// Another process may lead.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+}
+
+/// Deletes the pods, while this process leads. Returns the UIDs of those that were deleted.
 pub async fn restart(
     applier: &Applier,
     events: &Events,
+    mandate: &Mandate,
     key: &ObjectRef,
     observed: &Observed,
     plan: &Plan,
-) -> Result<Vec<String>, ApplyError> {
+) -> Result<Vec<String>, Error> {
     let mut deleted = Vec::new();
     for name in &plan.roll.now {
         let Some(pod) = observed.pods.get(name) else { continue };
+        mandate.check()?;
         let pod_key = ObjectRef::new(&key.namespace, name);
         match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
             Ok(true) => announce(events, key, observed, plan, pod),
             // It went meanwhile, or another one has its name: its watch event is on its way.
             Ok(false) => {}
             Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         deleted.extend(pod.uid());
     }

@@ -1,22 +1,27 @@
-//! Carries out what [`super::plan`] wants. No policy.
+//! The pass over a pod set: what a plan depends on, and how it is carried out. No policy.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
 use api::conditions::{Condition, merge, reasons};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams, PropagationPolicy};
 use operator_runtime::apply::{Applier, ApplyError, REQUEST_DEADLINE};
 use operator_runtime::clock;
+use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::queue::Queue;
-use operator_runtime::watch::ObjectRef;
+use operator_runtime::kind::{Endless, Kind, Seen};
+use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::errors::PodErrors;
-use crate::caches;
+use crate::caches::Caches;
+use crate::controller::Queues;
 use planner::pod_set::plan;
 use planner::pod_set::plan::Plan;
 
@@ -29,84 +34,187 @@ pub enum Error {
     /// Pods could not be created.
     #[error("cannot create pods: {0}")]
     Create(String),
+    /// Another process may lead.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+    /// The plan asks again and again.
+    #[error(transparent)]
+    Endless(#[from] Endless),
 }
+
+/// A pod set that is looked after.
+#[derive(Debug)]
+pub struct LiveSet {
+    set: Arc<StrimziPodSet>,
+    /// Whose it is.
+    parent: OwnerRef,
+    pods: Vec<Arc<Pod>>,
+}
+
+/// What is done to one pod.
+#[derive(Debug)]
+pub enum PodCall {
+    /// It is made.
+    Create(Value),
+    /// It goes, if it still has the UID.
+    Delete(String, Option<String>),
+    /// It gets the reference to its set.
+    Adopt(String),
+    /// It gets these labels.
+    Relabel(String, BTreeMap<String, String>),
+}
+
+/// Why a pod could not be made, by its name.
+type Refusal = (String, String);
 
 /// What the passes over all pod sets share.
 #[derive(Clone)]
 pub struct PodSets {
+    caches: Caches,
     applier: Applier,
     events: Events,
     errors: PodErrors,
-    /// The passes over clusters: they say in the status what keeps pods from being made.
-    clusters: Queue<ObjectRef>,
+    /// The passes over what the sets were made for: they say in the status what keeps pods from being made.
+    queues: Queues,
+    mandate: Mandate,
+}
+
+impl Kind for PodSets {
+    const NAME: &'static str = "StrimziPodSet";
+    const CALLS_AT_A_TIME: usize = 32;
+    type Resource = StrimziPodSet;
+    type Observed = LiveSet;
+    type Plan = Plan;
+    type Need = Infallible;
+    type Call = PodCall;
+    type Said = Option<Refusal>;
+    type Error = Error;
+
+    fn resources(&self) -> &Cache<StrimziPodSet> {
+        &self.caches.pod_sets
+    }
+
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<LiveSet>, Error> {
+        // The last readable state of a set that cannot be read is not what is wished any more.
+        let readable = self.caches.pod_sets.unreadable(key).is_none();
+        let set = self.caches.pod_sets.get(key).filter(|_| readable);
+        // Garbage collection removes the pods of a set that is deleted, or leaves them when the deletion was asked to orphan
+        // them.
+        let set = set.filter(|set| set.metadata.deletion_timestamp.is_none());
+        let parent = set.as_ref().and_then(|set| OwnerRef::of_labels(&set.metadata));
+        let Some((set, parent)) = set.zip(parent.filter(|parent| self.caches.looks_after(parent))) else {
+            self.errors.note(key, BTreeMap::new());
+            return Ok(Seen::Settled(Outcome::Done));
+        };
+        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key) }))
+    }
+
+    fn plan(observed: &LiveSet, _: Timestamp) -> Plan {
+        plan::plan(&observed.set, &observed.pods)
+    }
+
+    fn needs(_: &mut Plan) -> Vec<Infallible> {
+        Vec::new()
+    }
+
+    async fn answer(&self, _: &ObjectRef, _: &mut LiveSet, _: Vec<Infallible>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &Plan) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn calls(plan: &Plan) -> Vec<PodCall> {
+        let deletions = plan.delete.iter().cloned().map(|(name, uid)| PodCall::Delete(name, uid));
+        let creations = plan.create.iter().cloned().map(PodCall::Create);
+        let adoptions = plan.adopt.iter().cloned().map(PodCall::Adopt);
+        let labels = plan.relabel.iter().cloned().map(|(name, labels)| PodCall::Relabel(name, labels));
+        creations.chain(deletions).chain(adoptions).chain(labels).collect()
+    }
+
+    async fn call(
+        &self,
+        key: &ObjectRef,
+        observed: &LiveSet,
+        call: &PodCall,
+    ) -> Result<Option<Refusal>, Error> {
+        match call {
+            PodCall::Create(pod) => {
+                let api: Api<Pod> = Api::namespaced(self.applier.client().clone(), &key.namespace);
+                return Ok(create(&api, pod).await.err());
+            }
+            PodCall::Delete(name, uid) => {
+                self.mandate.check()?;
+                let pod = ObjectRef::new(&key.namespace, name);
+                match self.applier.delete::<Pod>(&pod, uid.as_deref(), PropagationPolicy::Background).await {
+                    Ok(_) => tracing::info!(%pod, set = key.name, "pod deleted"),
+                    // Another pod has the name by now: the watch brings it.
+                    Err(error) if error.is_conflict() => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            PodCall::Adopt(name) => {
+                let owner = plan::owner_reference(&observed.set);
+                let patch = json!({"metadata": {"ownerReferences": [owner]}});
+                self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
+            }
+            PodCall::Relabel(name, labels) => {
+                let patch = json!({"metadata": {"labels": labels}});
+                self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn finish(
+        &self,
+        key: &ObjectRef,
+        observed: &LiveSet,
+        plan: &Plan,
+        said: Vec<Result<Option<Refusal>, Error>>,
+    ) -> Result<Outcome, Error> {
+        let said = said.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let refused: BTreeMap<String, String> = said.into_iter().flatten().collect();
+        let words: Vec<String> = refused.iter().map(|(pod, why)| format!("{pod}: {why}")).collect();
+        let words = words.join("; ");
+        let mut status = plan.status.clone();
+        let live = observed.set.status.as_ref();
+        if !refused.is_empty() {
+            let failed =
+                Condition::not_ready(reasons::KUBERNETES_ERROR, format!("cannot create pods: {words}"));
+            let old = live.and_then(|status| status.conditions.as_deref());
+            status.conditions = Some(merge(vec![failed], old, clock::now()));
+        }
+        self.say(observed, key, refused, &words);
+        let live = live.and_then(|status| serde_json::to_value(status).ok());
+        self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
+        if words.is_empty() { Ok(Outcome::Done) } else { Err(Error::Create(words)) }
+    }
 }
 
 impl PodSets {
     /// From its parts.
-    pub fn new(applier: Applier, events: Events, errors: PodErrors, clusters: Queue<ObjectRef>) -> Self {
-        Self { applier, events, errors, clusters }
-    }
-
-    /// The set is gone.
-    pub fn forget(&self, key: &ObjectRef) {
-        self.errors.note(key, BTreeMap::new());
-    }
-
-    /// Makes, adopts and removes the pods of a set and writes its status.
-    pub async fn reconcile(&self, set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Result<(), Error> {
-        let key = ObjectRef::of(set);
-        if set.metadata.deletion_timestamp.is_some() {
-            // Garbage collection removes the pods, or leaves them when the deletion was asked to orphan them.
-            self.forget(&key);
-            return Ok(());
-        }
-        let mut wanted: Plan = plan::plan(set, pods);
-        let api: Api<Pod> = Api::namespaced(self.applier.client().clone(), &key.namespace);
-        let creations = wanted.create.iter().map(|pod| create(&api, pod));
-        let refused: BTreeMap<String, String> =
-            futures::future::join_all(creations).await.into_iter().filter_map(Result::err).collect();
-        for (name, uid) in &wanted.delete {
-            let pod = ObjectRef::new(&key.namespace, name);
-            match self.applier.delete::<Pod>(&pod, uid.as_deref(), PropagationPolicy::Background).await {
-                Ok(_) => tracing::info!(%pod, set = key.name, "pod deleted"),
-                // Another pod has the name by now: the watch brings it.
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        for name in &wanted.adopt {
-            let patch = json!({"metadata": {"ownerReferences": [plan::owner_reference(set)]}});
-            self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
-        }
-        for (name, labels) in &wanted.relabel {
-            let patch = json!({"metadata": {"labels": labels}});
-            self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
-        }
-        let words: Vec<String> = refused.iter().map(|(pod, why)| format!("{pod}: {why}")).collect();
-        let words = words.join("; ");
-        if !refused.is_empty() {
-            let failed =
-                Condition::not_ready(reasons::KUBERNETES_ERROR, format!("cannot create pods: {words}"));
-            let old = set.status.as_ref().and_then(|status| status.conditions.as_deref());
-            wanted.status.conditions = Some(merge(vec![failed], old, clock::now()));
-        }
-        self.say(set, &key, refused, &words);
-        let live = set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-        self.applier.patch_status::<StrimziPodSet>(&key, live.as_ref(), &wanted.status).await?;
-        if words.is_empty() { Ok(()) } else { Err(Error::Create(words)) }
+    pub fn new(
+        caches: Caches,
+        applier: Applier,
+        events: Events,
+        errors: PodErrors,
+        queues: Queues,
+        mandate: Mandate,
+    ) -> Self {
+        Self { caches, applier, events, errors, queues, mandate }
     }
 
     /// Tells the cluster, and whoever looks at events, what keeps pods from being made, when that is news.
-    fn say(&self, set: &StrimziPodSet, key: &ObjectRef, refused: BTreeMap<String, String>, words: &str) {
+    fn say(&self, observed: &LiveSet, key: &ObjectRef, refused: BTreeMap<String, String>, words: &str) {
         if !self.errors.note(key, refused) {
             return;
         }
-        if let Some(cluster) = caches::cluster_of(set) {
-            self.clusters.add(ObjectRef::new(&key.namespace, cluster));
-        }
+        self.queues.add(&observed.parent);
         if !words.is_empty() {
             self.events.publish(Note {
-                regarding: events::reference(set),
+                regarding: events::reference(&*observed.set),
                 related: None,
                 reason: "FailedCreate".to_owned(),
                 action: "CreatePod".to_owned(),

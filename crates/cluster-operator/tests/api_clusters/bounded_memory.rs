@@ -75,6 +75,19 @@ fn lists() -> Value {
     Value::Array(vec![json!([]); LARGE / 3])
 }
 
+/// Base64 without any pattern.
+fn noise(seed: u32) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let digits = (0..480_000).map(|_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        char::from(DIGITS[(state >> 7) as usize % 64])
+    });
+    digits.collect()
+}
+
 /// A cluster of one node.
 fn cluster(name: &str) -> Value {
     let mut cluster = kafka(name);
@@ -120,13 +133,19 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     tenants.says("Kafka", "stuffed", &["large-", "too large", "KASTELLAN_MAX_SECRET_KIB"]).await;
     tenants.others_are_served(&operator, "Secrets and ConfigMaps with the labels of a cluster").await;
 
-    let mut small = Vec::new();
-    // Each within its own bound.
+    // Each within its own bound; all of them are more than a pass may unpack.
     let text = "eHh4".repeat(100_000);
-    small.extend((0..340).map(|n| labelled("Secret", &format!("small-{n}"), "filled", &json!({"a": text}))));
-    tenants.create_all(&small).await;
+    let small = (0..220).map(|n| labelled("Secret", &format!("small-{n}"), "filled", &json!({"a": text})));
+    tenants.create_all(&small.collect::<Vec<_>>()).await;
     tenants.create_all(&[pool("filled", "filled", 1), cluster("filled")]).await;
-    tenants.says("Kafka", "filled", &["small-", "KASTELLAN_MAX_CACHE_MIB"]).await;
+    tenants.says("Kafka", "filled", &["KASTELLAN_MAX_CLUSTER_MIB"]).await;
+    // Scattered over many clusters, and such that nothing makes them smaller.
+    let scattered = (0..330_u32).map(|n| {
+        labelled("Secret", &format!("noise-{n}"), &format!("scattered-{}", n % 10), &json!({"a": noise(n)}))
+    });
+    tenants.create_all(&scattered.collect::<Vec<_>>()).await;
+    tenants.create_all(&[pool("scattered-9", "scattered", 1), cluster("scattered-9")]).await;
+    tenants.says("Kafka", "scattered-9", &["KASTELLAN_MAX_CACHE_MIB"]).await;
     tenants.others_are_served(&operator, "more Secrets than there is room for").await;
 
     let mut values_of = Vec::new();

@@ -17,7 +17,7 @@ use crate::world::{DEADLINE, OWNED, World, kafka, pool, resource};
 const FINALIZER: &str = "strimzi.io/topic-operator";
 
 /// The garbage collector of the shared server.
-fn collect(world: &World) {
+pub fn collect(world: &World) {
     static COLLECTOR: OnceLock<Child> = OnceLock::new();
     COLLECTOR.get_or_init(|| world.server.start_controllers(&["garbage-collector-controller"]).unwrap());
 }
@@ -273,6 +273,35 @@ async fn a_cluster_that_the_selector_leaves_out_is_not_gone() {
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(world.versions("c").await, before);
     assert_eq!(world.get("KafkaTopic", "orders").await.finalizers(), [FINALIZER]);
+}
+
+/// Another operator may look after them: two that make and delete pods of one set never agree.
+#[tokio::test]
+async fn pods_of_a_cluster_that_the_selector_leaves_out_are_left_alone() {
+    let mut world = World::start("sharded").await;
+    world.usual("c").await;
+    world.kill_operator();
+    world.set("STRIMZI_CUSTOM_RESOURCE_SELECTOR", "team=blue");
+    world.start_operator();
+    world.apply(&pool("mine", "spare", 1)).await;
+    let mut mine = kafka("mine");
+    mine["metadata"]["labels"] = json!({"team": "blue"});
+    mine["spec"]["kafka"]["config"] = json!({});
+    world.apply(&mine).await;
+    world.exists("Pod", "mine-spare-0").await;
+    let before = world.get("StrimziPodSet", "c-dual").await.resource_version();
+    world.delete("Pod", "c-dual-0").await;
+    world.gone("Pod", "c-dual-0").await;
+    for _ in 0..3 {
+        let uid = world.get("Pod", "mine-spare-0").await.uid();
+        world.delete("Pod", "mine-spare-0").await;
+        world.until("Pod", "mine-spare-0", "was made anew", |pod| pod.uid() != uid).await;
+    }
+    assert!(world.api("Pod").get_opt("c-dual-0").await.unwrap().is_none());
+    assert_eq!(world.get("StrimziPodSet", "c-dual").await.resource_version(), before);
+    // The cluster comes over to this operator.
+    world.patch("Kafka", "c", json!({"metadata": {"labels": {"team": "blue"}}})).await;
+    world.exists("Pod", "c-dual-0").await;
 }
 
 #[tokio::test]

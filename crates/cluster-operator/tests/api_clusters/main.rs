@@ -10,6 +10,7 @@ mod deletion;
 mod extremes;
 mod faults;
 mod hostile;
+mod kinds;
 mod lifecycle;
 mod pools;
 mod process;

@@ -13,6 +13,9 @@ use test_support::wait;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// How long one call may take: longer than the brokers are asked alone.
+const CALL: Duration = Duration::from_secs(5);
+
 /// More than any node of a cluster that is well lags behind, on a busy machine too.
 const FAR_MS: i64 = 4_000;
 
@@ -44,8 +47,9 @@ async fn the_quorum_and_the_partitions_are_told_by_whoever_can_and_a_node_that_i
     let options = KafkaOptions { tls: false, authorizer: false, ..KafkaOptions::default() };
     let mut cluster = KafkaCluster::start(3, options).await.unwrap();
     cluster.add(Roles::Broker).await.unwrap();
-    let brokers = Admin::new(AdminConfig::brokers(cluster.bootstrap())).unwrap();
-    let controllers = Admin::new(AdminConfig::controllers(cluster.controller_bootstrap())).unwrap();
+    let asking = |config: AdminConfig| Admin::new(config.with_request_timeout(CALL)).unwrap();
+    let brokers = asking(AdminConfig::brokers(cluster.bootstrap()));
+    let controllers = asking(AdminConfig::controllers(cluster.controller_bootstrap()));
     let mut spread = NewTopic { assignments: [(0, vec![0, 1, 2])].into(), ..NewTopic::new("spread") };
     spread.configs.insert("min.insync.replicas".to_owned(), "2".to_owned());
     let alone = NewTopic { assignments: [(0, vec![3])].into(), ..NewTopic::new("alone") };
@@ -73,7 +77,7 @@ async fn the_quorum_and_the_partitions_are_told_by_whoever_can_and_a_node_that_i
     assert_eq!(partition("alone-0"), (vec![3], 1, 1));
 
     // Where no way leads to a broker, the controllers tell of the quorum, and nobody of the partitions.
-    let nowhere = Admin::new(AdminConfig::brokers(["127.0.0.1:1"])).unwrap();
+    let nowhere = asking(AdminConfig::brokers(["127.0.0.1:1"]));
     let view =
         until("the controllers tell of the quorum", &nowhere, &controllers, |view| quorum(view).is_some())
             .await;

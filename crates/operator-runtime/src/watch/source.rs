@@ -28,7 +28,7 @@ const SHORT: usize = 16 * 1024;
 
 const MIB: usize = 1024 * 1024;
 
-/// Memory for long texts, in MiB. Who holds some asks for more only after giving it back, so that nobody waits for ever.
+/// Memory for long texts, in MiB. A watch that holds some asks for more only after giving it back, so that no watch waits for ever.
 static ROOM: Semaphore = Semaphore::const_new(LONGEST / MIB);
 
 /// Longest time for one page.
@@ -77,6 +77,11 @@ impl SourceError {
         self.code() == Some(403)
     }
 
+    /// Whether the server does not have the kind.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Status(status) => Some(status.code),
@@ -88,7 +93,7 @@ impl SourceError {
         }
     }
 
-    /// The error of a request, for those who know only these; `None`: nobody refused anything.
+    /// The error of the request, for callers that report only such errors; the error itself when it is of another kind.
     pub fn into_request(self) -> Result<Box<kube::Error>, Self> {
         match self {
             Self::Request(error) => Ok(error),

@@ -1,4 +1,4 @@
-//! Reads each object by itself: one that an operator cannot read is known to be there, and stands in nobody's way.
+//! Reads each object by itself: an object that the operator cannot read is known to be there, and holds up no other.
 
 use std::collections::BTreeMap;
 

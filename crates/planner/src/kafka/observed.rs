@@ -81,6 +81,8 @@ pub struct Observed {
 pub struct Other {
     /// Its UID.
     pub uid: Option<String>,
+    /// The kind of the resource that its labels say it belongs to.
+    pub kind: Option<String>,
     /// The cluster that its label names.
     pub cluster: Option<String>,
     /// The component that it belongs to (`strimzi.io/name`).
@@ -100,6 +102,7 @@ impl Other {
         let owners = metadata.owner_references.as_deref().unwrap_or_default();
         Self {
             uid: metadata.uid.clone(),
+            kind: label(labels::KIND),
             cluster: label(labels::CLUSTER),
             component: label(labels::NAME),
             made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()

@@ -54,6 +54,7 @@ fn is_ours(cluster: &Cluster, facts: &Other) -> bool {
         names::entity_operator::user_operator(&cluster.name),
     ];
     facts.made_by_operator
+        && facts.kind.as_deref() == Some("Kafka")
         && facts.cluster.as_ref() == Some(&cluster.name)
         && facts.component.as_ref().is_some_and(|component| components.contains(component))
 }

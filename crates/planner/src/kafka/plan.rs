@@ -225,6 +225,7 @@ fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "it waits to be split")]
 fn complete(
     kafka: &api::Kafka,
     cluster: &Cluster,

@@ -147,12 +147,8 @@ fn code_of(file: &Path) -> String {
             end_of_text(rest)
         } else if rest.starts_with("'\"'") {
             3
-        } else if rest.starts_with("'\\") {
-            rest[2..]
-                .char_indices()
-                .skip(1)
-                .find(|(_, c)| *c == '\'')
-                .map_or(rest.len(), |(at, _)| 2 + at + 1)
+        } else if let Some(escaped) = rest.strip_prefix("'\\") {
+            escaped.char_indices().skip(1).find(|(_, c)| *c == '\'').map_or(rest.len(), |(at, _)| 2 + at + 1)
         } else {
             code.push(c);
             c.len_utf8()

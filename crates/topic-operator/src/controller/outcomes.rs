@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::{
     batch::{Done, Item, Latest, Next, Reach, Report},
+    left_watch::{self, Found, LeftWatch},
     message::Message,
     plan::{self, Intent},
-    vanished::{self, Found, Vanished},
 };
 
 use super::Controller;
@@ -20,12 +20,12 @@ pub(super) enum Outcome {
     Batch(Report),
     /// A resource left the watch; this is what is really there.
     LookedUp {
-        vanished: Vanished,
+        left_watch: LeftWatch,
         found: Found,
     },
     /// The topic of a resource that is gone was deleted, or has to be tried `again`.
     Deleted {
-        vanished: Vanished,
+        left_watch: LeftWatch,
         report: Report,
         again: bool,
     },
@@ -38,15 +38,15 @@ impl Controller {
     pub(super) fn finish(&mut self, outcome: Result<Outcome, tokio::task::JoinError>) {
         match outcome {
             Ok(Outcome::Batch(report)) => self.batch_done(report),
-            Ok(Outcome::LookedUp { vanished, found }) => self.looked_up(vanished, found),
-            Ok(Outcome::Deleted { vanished, report, again }) => {
+            Ok(Outcome::LookedUp { left_watch, found }) => self.looked_up(left_watch, found),
+            Ok(Outcome::Deleted { left_watch, report, again }) => {
                 // The resource is not in the index any more, and a successor may be.
                 self.batches -= 1;
                 self.tell(&report);
-                self.queue.done(&vanished.known.topic_key());
+                self.queue.done(&left_watch.known.topic_key());
                 self.queue.unpark();
                 if again {
-                    self.look_up(vanished.failed());
+                    self.look_up(left_watch.failed());
                 }
             }
             Ok(Outcome::RatesCleared(done)) => {
@@ -101,7 +101,7 @@ impl Controller {
         match done.latest {
             Latest::Same => {}
             Latest::Now(resource) => {
-                // The answer to a write may tell of a change by somebody else, whose event then tells nothing new.
+                // The answer to a write may hold a change by a user, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
                 changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
                 let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.plan);
@@ -113,14 +113,14 @@ impl Controller {
             Latest::Gone => {
                 let (known, others) = self.index.remove(&done.reference);
                 match known {
-                    Some(known) => self.vanished(known, others),
+                    Some(known) => self.left_watch(known, others),
                     None => self.push_all(others),
                 }
             }
         }
         match done.next {
-            // Somebody else took the finalizer off in the same moment, such as the operator of a cluster that the resource
-            // came from. Who does it again and again is not raced.
+            // Another client took the finalizer off in the same moment, such as the operator of a cluster that the resource
+            // came from. The back-off keeps the two from racing each other.
             Next::Settled if bare => {
                 changed_meanwhile |= self.queue.retry(&done.reference, now).is_zero();
             }
@@ -154,12 +154,12 @@ impl Controller {
         }
     }
 
-    fn looked_up(&mut self, vanished: Vanished, found: Found) {
+    fn looked_up(&mut self, left_watch: LeftWatch, found: Found) {
         let Found::Now(now) = found else {
-            self.look_up(vanished.failed());
+            self.look_up(left_watch.failed());
             return;
         };
-        let known = vanished.known.clone();
+        let known = left_watch.known.clone();
         if self.index.get(&known.reference).is_some_and(|now| now.uid == known.uid) {
             // Back in the watch, whose events lead on.
             return;
@@ -175,10 +175,10 @@ impl Controller {
         let topic = known.topic_key();
         let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
         let settings = &self.context.plan;
-        let Some(intent) = plan::intent_of_vanished(&known, now.as_deref(), stays, settings) else { return };
+        let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, settings) else { return };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
-            self.look_up(vanished.held_back());
+            self.look_up(left_watch.held_back());
             return;
         }
         let context = self.context.clone();
@@ -186,20 +186,20 @@ impl Controller {
             // Needs no hold on the topic, which another resource may have taken by now.
             let Some(now) = now else { return };
             self.tasks.spawn(async move {
-                if vanished.release(&context, &now).await {
+                if left_watch.release(&context, &now).await {
                     return Outcome::Quiet;
                 }
-                Outcome::LookedUp { vanished, found: Found::Unknown }
+                Outcome::LookedUp { left_watch, found: Found::Unknown }
             });
         } else if self.queue.begin(topic.clone()) {
             let item = Item { resource: known, topic, intent, failing: Duration::ZERO };
             self.batches += 1;
             self.tasks.spawn(async move {
-                let (report, again) = vanished::delete(&context, item).await;
-                Outcome::Deleted { vanished, report, again }
+                let (report, again) = left_watch::delete(&context, item).await;
+                Outcome::Deleted { left_watch, report, again }
             });
         } else {
-            self.look_up(vanished.failed());
+            self.look_up(left_watch.failed());
         }
     }
 }

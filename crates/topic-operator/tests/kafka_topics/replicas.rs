@@ -29,6 +29,7 @@ async fn until_no_rates(w: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one story")]
 async fn the_replication_factor_changes_both_ways_and_survives_a_killed_operator() {
     // The broker that stands still below has to stay a member meanwhile, on a busy machine too.
     let options = KafkaOptions { tls: false, ..KafkaOptions::default() }

@@ -12,7 +12,7 @@ use kube::{
 use planner::kafka::{
     objects::rbac,
     observed::{Observed, PlanSettings},
-    validate::validate,
+    settled::settle,
 };
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
@@ -74,7 +74,7 @@ fn generated(home: &str, watched: &str) -> (Vec<Value>, Vec<Value>) {
         .into(),
         ..Observed::default()
     };
-    let (cluster, _) = validate(&observed).unwrap();
+    let cluster = settle(observed.kafka.as_ref().unwrap(), &observed).unwrap().cluster;
     let entity = cluster.entity_operator.clone().unwrap();
     let objects = |desired: Vec<objects::DesiredObject>| {
         let without_owner = |mut object: Value| {

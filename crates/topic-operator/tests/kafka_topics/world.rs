@@ -11,12 +11,17 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use operator_runtime::{env::Env, metrics::Metrics, server::Health};
+use operator_runtime::{
+    entity::{Operator, Parts},
+    env::Env,
+    metrics::Metrics,
+    server::Health,
+};
 use serde_json::{Value, json};
 use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
 use tokio::{runtime::Runtime, sync::OnceCell};
 use tokio_util::sync::CancellationToken;
-use topic_operator::{Operator, Settings};
+use topic_operator::Settings;
 
 /// Generous, because the machine may be compiling.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -141,7 +146,8 @@ impl World {
                     server.client_for_service_account(&namespace, &name).await.unwrap()
                 }
             };
-            Operator::start(&client, settings, &metrics, &Health::new(), &token).unwrap()
+            let parts = Parts { client, metrics, health: Health::new(), shutdown: token };
+            topic_operator::start(settings, &parts).unwrap()
         });
         let operator = start.await.unwrap();
         self.running = Some(Running { runtime, shutdown, operator });

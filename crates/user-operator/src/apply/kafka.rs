@@ -11,8 +11,8 @@ use pki::Password;
 
 use operator_runtime::refusal::Refusal;
 
-use crate::kafka::{Rule, SCRAM_ITERATIONS, Snapshot};
 use crate::plan::KafkaChanges;
+use crate::snapshot::{Rule, SCRAM_ITERATIONS, Snapshot};
 
 /// Changes of a batch, each with the place in the batch of the user it belongs to.
 #[derive(Default)]
@@ -92,7 +92,7 @@ pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Fa
             None => failed.left_out(*index, "an ACL", created.failed.as_ref()),
         }
     }
-    // Old rules go after the new ones are there, so that a change of rules interrupts nobody.
+    // Old rules go after the new ones are there, so that a change of rules interrupts no client.
     keep_old_rules(&mut delete, &failed);
     for (entity, (index, change)) in &quotas {
         match altered.outcomes.remove(entity) {
@@ -174,7 +174,7 @@ pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<Pas
     for PasswordChange { index, user, password } in wanted {
         match outcomes.remove(&user) {
             Some(Ok(())) => snapshot.told(&user, password),
-            // Removed already, by this request's first attempt or by somebody else.
+            // Removed already, by this request's first attempt or by another client.
             Some(Err(error)) if password.is_none() && error.code == ErrorCode::RESOURCE_NOT_FOUND => {
                 snapshot.told(&user, None);
             }

@@ -16,11 +16,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use crate::kafka::Reading;
 use crate::observe::Observer;
-use crate::passwords::Passwords;
+use crate::referenced_passwords::Passwords;
+use crate::secret_store::SecretStore;
 use crate::settings::Settings;
-use crate::user_secrets::UserSecrets;
+use crate::snapshot::Reading;
 
 /// Of one user `a` with a quota. Neither Kubernetes nor Kafka is there.
 fn context() -> Context {
@@ -44,7 +44,7 @@ fn context() -> Context {
         namespace: "ns".to_owned(),
         selector: settings.selector.clone(),
         users: Cache::fixed([(ObjectRef::new("ns", "a"), user)]),
-        secrets: Arc::new(UserSecrets::new(Cache::fixed([]), "ns", "")),
+        secrets: Arc::new(SecretStore::new(Cache::fixed([]), "ns", "")),
         passwords: Arc::new(Passwords::follow(&client, &settings, Arc::clone(&requests), &ended)),
         snapshot: Arc::default(),
         authority: watch::channel(None).1,

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use operator_runtime::{env::Env, metrics::Metrics, server::Health, telemetry};
+use operator_runtime::{
+    entity::{Operator, Parts},
+    env::Env,
+    metrics::Metrics,
+    server::Health,
+    telemetry,
+};
 use test_support::{ApiServer, Log};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use user_operator::{Operator, Settings};
+use user_operator::Settings;
 
 pub struct Running {
     runtime: Runtime,
@@ -29,7 +35,8 @@ impl Running {
         let (token, of_operator) = (shutdown.clone(), metrics.clone());
         let start = runtime.spawn(async move {
             let client = server.client().await.unwrap();
-            Operator::start(&client, settings, &of_operator, &Health::new(), &token)
+            let parts = Parts { client, metrics: of_operator, health: Health::new(), shutdown: token };
+            user_operator::start(settings, &parts).unwrap()
         });
         let operator = start.await.unwrap();
         Self { runtime, shutdown, operator, metrics, log }

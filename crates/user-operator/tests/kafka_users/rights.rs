@@ -196,12 +196,12 @@ async fn rules_that_are_too_many_for_one_answer_are_read_user_by_user() {
     })
     .await
     .unwrap();
-    let reading = user_operator::kafka::read(&narrow, true, known).await.unwrap();
+    let reading = user_operator::snapshot::read(&narrow, true, known).await.unwrap();
     assert!(reading.user_by_user);
     for username in ["first", "CN=second"] {
         assert_eq!(reading.held(username).unwrap().rules.len(), 20, "{username}");
     }
     assert!(reading.held("unknown").is_none());
-    let whole = user_operator::kafka::read(&w.admin, true, known).await.unwrap();
+    let whole = user_operator::snapshot::read(&w.admin, true, known).await.unwrap();
     assert!(!whole.user_by_user && whole.held("unknown").is_some());
 }

@@ -64,6 +64,7 @@ pub fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
 }
 
 /// Looks at an authority.
+#[allow(clippy::too_many_lines, reason = "it waits to be split")]
 pub fn plan(
     role: Role,
     cluster: &Cluster,

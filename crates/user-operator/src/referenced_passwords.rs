@@ -1,4 +1,4 @@
-//! Passwords that somebody else put into Secrets and that KafkaUsers refer to. A change of such a Secret is known at
+//! Passwords that people or tools put into Secrets and that KafkaUsers refer to. A change of such a Secret is known at
 //! once; a look at its users that finds it unchanged costs no request.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
 use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::foreign::{self, Remembered};
+use operator_runtime::referenced_objects::{self, Remembered};
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 use pki::Password;
@@ -59,7 +59,7 @@ pub struct Passwords {
     operators_own: Vec<String>,
 }
 
-/// Who refers to what.
+/// Which user refers to which Secret.
 #[derive(Debug, Default)]
 struct References {
     /// Secret and key, by user.
@@ -69,7 +69,7 @@ struct References {
 }
 
 impl References {
-    /// Takes note of what a user refers to now; says which Secret nobody refers to any more.
+    /// Takes note of what a user refers to now; says which Secret no user refers to any more.
     fn note(&mut self, user: &str, reference: Option<(String, String)>) -> Option<String> {
         let old = match reference.clone() {
             Some(reference) => self.of_users.insert(user.to_owned(), reference),
@@ -132,7 +132,7 @@ impl Passwords {
             prefix: settings.plan.secret_prefix.clone(),
             operators_own: own.filter(|_| settings.ca_namespace == *namespace).cloned().collect(),
             namespace: namespace.clone(),
-            versions: foreign::versions::<Secret>(client, &namespaces, &selector, shutdown),
+            versions: referenced_objects::versions::<Secret>(client, &namespaces, &selector, shutdown),
             applier: Applier::new(client.clone()),
             requests,
             copies: Remembered::default(),
@@ -223,7 +223,7 @@ impl Passwords {
         };
         let object = ObjectRef::new(self.namespace.as_str(), secret);
         let Some(version) = self.versions.get(&object) else {
-            // There is none; or it is a user's, whose changes nobody announces: then it is read every time.
+            // There is no such Secret; or it is that of a KafkaUser, whose changes this watch does not show: then it is read every time.
             let _permit = self.requests.acquire().await;
             let found = self.applier.get::<Secret>(&object).await?;
             return Ok(found.map(|found| taken(&found, key)));
@@ -241,15 +241,15 @@ impl Passwords {
             if let Some(entry) = copy.get(key) {
                 return Ok(Some(entry.clone()));
             }
-            // Nobody referred to this key when the Secret was read.
+            // No user referred to this key when the Secret was read.
             self.copies.forget(&object);
         }
         Ok(None)
     }
 }
 
-/// Whether a Secret may hold a password that somebody chose for a user. Those of operators hold the keys of authorities and
-/// nodes, and the credentials of other users: who may write KafkaUsers would get them into a Secret that it can read.
+/// Whether a Secret may hold a password that was chosen for a user. Those of operators hold the keys of authorities and
+/// nodes, and the credentials of other users: an account that may write KafkaUsers would get them into a Secret that it can read.
 fn is_for_passwords(secret: &Secret) -> bool {
     let of_operators = secret.labels().contains_key(labels::KIND);
     !of_operators && secret.type_.as_deref().is_none_or(|kind| !OTHER_TYPES.contains(&kind))

@@ -233,7 +233,7 @@ impl Reading {
 }
 
 /// Reads ACLs, quotas and credentials: three requests, however many users there are. PlanSettings that are too many for one answer
-/// are read user by user, for the names that `usernames` has: what belongs to nobody is not seen then.
+/// are read user by user, for the names that `usernames` has: the rules of users without a KafkaUser are not seen then.
 pub async fn read(
     admin: &Admin,
     acls: bool,

@@ -8,21 +8,21 @@ use api::{KafkaUser, annotations, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::api::{Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::{Api, ResourceExt};
-use operator_runtime::apply::{Applier, FIELD_MANAGER, REQUEST_DEADLINE};
+use operator_runtime::apply::{Applier, ApplyError, FIELD_MANAGER, Subject};
 use operator_runtime::refusal::Refusal;
 use pki::Password;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 use crate::authority::Current;
-use crate::credentials::{self, Data, Order};
 use crate::ownership;
 use crate::plan::{Plan, SecretStep};
-use crate::secret::{ALL_KEYS, Metadata, SecretView, owner_reference};
+use crate::secret_content::{self, Data, Order};
+use crate::secret_store::SecretStore;
+use crate::secret_view::{ALL_KEYS, Metadata, SecretView, owner_reference};
 use crate::settings::Settings;
-use crate::user_secrets::UserSecrets;
 
 /// Keys made at the same time: each takes a processor.
 const KEYS_AT_ONCE: usize = 2;
@@ -32,7 +32,7 @@ pub struct SecretWriter {
     settings: Arc<Settings>,
     applier: Applier,
     authority: watch::Receiver<Option<Current>>,
-    secrets: Arc<UserSecrets>,
+    secrets: Arc<SecretStore>,
     /// Requests to Kubernetes in flight.
     requests: Arc<Semaphore>,
     keys: Semaphore,
@@ -60,7 +60,7 @@ impl SecretWriter {
         settings: Arc<Settings>,
         applier: Applier,
         authority: watch::Receiver<Option<Current>>,
-        secrets: Arc<UserSecrets>,
+        secrets: Arc<SecretStore>,
         requests: Arc<Semaphore>,
     ) -> Self {
         Self { settings, applier, authority, secrets, requests, keys: Semaphore::new(KEYS_AT_ONCE) }
@@ -74,8 +74,8 @@ impl SecretWriter {
         done
     }
 
-    /// Looks past the watch for a Secret that it does not show, such as one that lost its labels: clients use what is
-    /// in it. Refuses one that was made for something else.
+    /// Looks past the watch for a Secret that the watch does not show, such as a Secret that lost its labels: clients use what is
+    /// in it. Refuses a Secret that was made for something else.
     pub async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Refusal> {
         let name = user.name_any();
         self.secrets.begin(&name);
@@ -90,16 +90,22 @@ impl SecretWriter {
 
     async fn read(&self, user_name: &str, user: &KafkaUser) -> Result<Option<SecretView>, Refusal> {
         let name = &self.secrets.key(user_name).name;
-        let failed = |error: String| internal(format!("cannot read Secret {name}: {error}"));
+        let subject = self.subject(user_name);
+        let failed = |error: ApplyError| internal(format!("cannot {error}"));
         let _permit = self.requests.acquire().await;
-        let Some(found) = within(self.api().get_metadata_opt(name)).await.map_err(failed)? else {
+        let Some(found) = self
+            .applier
+            .request("read", &subject, self.api().get_metadata_opt(name))
+            .await
+            .map_err(failed)?
+        else {
             return self.refuse_name_of_cluster(name).await.map(|()| None);
         };
         // The contents of a Secret that is not a user's are none of our business.
         if let Some(problem) = ownership::refuse_takeover(name, &found.metadata, user) {
             return Err(problem);
         }
-        let found = within(self.api().get_opt(name)).await.map_err(failed)?;
+        let found = self.applier.request("read", &subject, self.api().get_opt(name)).await.map_err(failed)?;
         Ok(found.map(|secret| SecretView::of(&secret, &self.settings.plan.secret_prefix)))
     }
 
@@ -125,6 +131,11 @@ impl SecretWriter {
         Api::namespaced(self.applier.client().clone(), &self.settings.namespace)
     }
 
+    /// The Secret of a user in an error.
+    fn subject(&self, user: &str) -> Subject {
+        Subject { kind: "Secret".to_owned(), key: self.secrets.key(user) }
+    }
+
     async fn carry_out(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Refusal> {
         match (&target.plan.secret, target.user) {
             (SecretStep::Keep, _) => Ok(None),
@@ -138,7 +149,7 @@ impl SecretWriter {
                     return Err(internal("the clients CA cannot be used"));
                 };
                 let order = self.order(target.name, *validity_days);
-                let data = self.make(move || credentials::issue(&order, &ca, now)).await?;
+                let data = self.make(move || secret_content::issue(&order, &ca, now)).await?;
                 self.apply(target, user, data).await.map(|()| None)
             }
             (SecretStep::Refresh, Some(user)) => self.refresh(target, user).await.map(|()| None),
@@ -148,7 +159,7 @@ impl SecretWriter {
                     None => issuer::password(self.settings.password_length)
                         .map_err(|error| internal(error.to_string()))?,
                 };
-                self.apply(target, user, credentials::password(target.name, &password)).await?;
+                self.apply(target, user, secret_content::password(target.name, &password)).await?;
                 Ok(Some(password))
             }
         }
@@ -189,7 +200,7 @@ impl SecretWriter {
         };
         let order = self.order(target.name, self.settings.plan.validity_days);
         let live = live.data.unwrap_or_default();
-        let data = self.make(move || credentials::refresh(&order, &live)).await?;
+        let data = self.make(move || secret_content::refresh(&order, &live)).await?;
         self.apply(target, user, data).await
     }
 
@@ -197,7 +208,8 @@ impl SecretWriter {
     async fn apply(&self, target: &Target<'_>, user: &KafkaUser, data: Data) -> Result<(), Refusal> {
         let name = self.secrets.key(target.name).name;
         let api = self.api();
-        let failed = |error: String| internal(format!("cannot write Secret {name}: {error}"));
+        let subject = self.subject(target.name);
+        let failed = |error: ApplyError| internal(format!("cannot {error}"));
         let _permit = self.requests.acquire().await;
         let Metadata { labels, annotations } = target
             .plan
@@ -219,45 +231,44 @@ impl SecretWriter {
             ..Secret::default()
         };
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let mut written = within(api.patch(&name, &params, &Patch::Apply(&secret))).await.map_err(&failed)?;
+        let mut written = self
+            .applier
+            .request("write", &subject, api.patch(&name, &params, &Patch::Apply(&secret)))
+            .await
+            .map_err(failed)?;
         // Only what is new fulfils the request for it.
         let issued = matches!(target.plan.secret, SecretStep::Issue { .. });
         if let Some(patch) = leftovers(&written, &wanted_keys, issued) {
             let params =
                 PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            written = within(api.patch(&name, &params, &Patch::Merge(&patch))).await.map_err(&failed)?;
+            written = self
+                .applier
+                .request("write", &subject, api.patch(&name, &params, &Patch::Merge(&patch)))
+                .await
+                .map_err(failed)?;
         }
         let view = SecretView::of(&written, &self.settings.plan.secret_prefix);
         self.secrets.note(target.name, view);
         Ok(())
     }
 
-    /// Deletes a Secret as it was seen: one that somebody wrote since, such as the operator of another cluster, may be in use.
+    /// Deletes a Secret as it was seen: a Secret that was written since, for example by the operator of another cluster, may be in use.
     async fn delete(&self, target: &Target<'_>) -> Result<(), Refusal> {
         let Some(view) = target.live else { return Ok(()) };
         let _permit = self.requests.acquire().await;
-        let name = self.secrets.key(target.name).name;
-        let params = DeleteParams {
-            preconditions: Some(Preconditions {
-                uid: Some(view.uid.clone()),
-                resource_version: (view.version > 0).then(|| view.version.to_string()),
-            }),
-            propagation_policy: Some(PropagationPolicy::Background),
-            ..DeleteParams::default()
+        let preconditions = Preconditions {
+            uid: Some(view.uid.clone()),
+            resource_version: (view.version > 0).then(|| view.version.to_string()),
         };
-        let gone = async {
-            match self.api().delete(&name, &params).await {
-                Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                answer => answer.map(|_| ()),
-            }
-        };
-        within(gone).await.map_err(|error| internal(format!("cannot delete Secret {name}: {error}")))?;
+        let key = self.secrets.key(target.name);
+        let deleted = self.applier.delete_under::<Secret>(&key, preconditions, PropagationPolicy::Background);
+        deleted.await.map_err(|error| internal(format!("cannot {error}")))?;
         self.secrets.deleted(target.name);
         Ok(())
     }
 }
 
-/// The patch that removes entries nobody wants any more, and the request for a new certificate that was fulfilled.
+/// The patch that removes entries that the user does not need any more, and the request for a new certificate that was fulfilled.
 fn leftovers(secret: &Secret, wanted: &[String], issued: bool) -> Option<Value> {
     let mut data = serde_json::Map::new();
     for key in ALL_KEYS {
@@ -273,15 +284,6 @@ fn leftovers(secret: &Secret, wanted: &[String], issued: bool) -> Option<Value> 
         (_, true) => {
             Some(json!({ "metadata": { "annotations": { annotations::FORCE_RENEW: null } }, "data": data }))
         }
-    }
-}
-
-async fn within<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
-    match tokio::time::timeout(REQUEST_DEADLINE, request).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(kube::Error::Api(status))) => Err(format!("{} (HTTP {})", status.message, status.code)),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer from the API server within {} s", REQUEST_DEADLINE.as_secs())),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Objects that somebody else made and that resources refer to by name, such as the Secret with a listener's
-//! certificate: their versions are watched, and one that is needed is read once per version.
+//! Objects that users made and that resources refer to by name, such as the Secret with a listener's
+//! certificate: their versions are watched, and an object that is needed is read once per version.
 
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
@@ -73,13 +73,14 @@ impl<T> Remembered<T> {
             self.forget(key);
             return Ok(None);
         };
-        // A version that is newer than the watch told yet is read once more when it does: a word too much, none too few.
+        // The object may be newer than the version that the watch told of. It is read again when the watch tells of that version:
+        // one read too many, and never one too few.
         let copy = Arc::new(project(object));
         self.lock().insert(key.clone(), (version.to_owned(), Arc::clone(&copy)));
         Ok(Some(copy))
     }
 
-    /// Nobody refers to an object any more, or more of it is wanted than was kept.
+    /// Drops what is kept of an object: no resource refers to it any more, or more of it is wanted than was kept.
     pub fn forget(&self, key: &ObjectRef) {
         self.lock().remove(key);
     }

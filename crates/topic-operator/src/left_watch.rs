@@ -15,7 +15,7 @@ use crate::{
 
 /// A resource that left the watch.
 #[derive(Debug)]
-pub(crate) struct Vanished {
+pub(crate) struct LeftWatch {
     /// As it was last seen.
     pub known: Arc<TopicResource>,
     backoff: Backoff,
@@ -31,7 +31,7 @@ pub(crate) enum Found {
     Unknown,
 }
 
-impl Vanished {
+impl LeftWatch {
     /// Has just left the watch.
     pub fn new(known: Arc<TopicResource>) -> Self {
         let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);

@@ -30,7 +30,7 @@ pub enum Certificate {
     Missing,
     /// It or its key cannot be read, they do not belong together, or it is another user's.
     Broken,
-    /// There is one that is over at this time.
+    /// The Secret has a certificate that ends at this time.
     Valid(Timestamp),
 }
 
@@ -152,7 +152,7 @@ fn escape(c: char, out: &mut String) {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
-        // Always three digits: one that follows is not taken for a part.
+        // Always three digits: a digit that follows is not taken for a part of the escape.
         '\0'..='\x1f' | '\x7f' => {
             let code = u32::from(c);
             let digit = |place: u32| char::from_digit(code >> (3 * place) & 7, 8).unwrap_or('0');

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use pki::{CertificatePem, Password, PkiError, PrivateKeyPem};
 
 use crate::authority::ClientsCa;
-use crate::secret::jaas_config;
+use crate::secret_view::jaas_config;
 
 /// Length of the password of a PKCS #12 store.
 const STORE_PASSWORD_LENGTH: usize = 12;

@@ -15,7 +15,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Warns when brokers create topics by themselves: those would come into being with other settings than their
 /// resources', or come back after their deletion. Asks until a broker answers: operator and brokers often start together.
-pub(crate) async fn review(admin: &mut watch::Receiver<Option<Admin>>) {
+pub(crate) async fn warn_of_topic_creation(admin: &mut watch::Receiver<Option<Admin>>) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let Ok(Some(admin)) = admin.wait_for(Option::is_some).await.map(|a| a.clone()) else { return };

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 
-use crate::secret::SecretView;
+use crate::secret_view::SecretView;
 
 /// The users' Secrets. One for the whole process.
 #[derive(Debug)]
-pub struct UserSecrets {
+pub struct SecretStore {
     cache: Cache<SecretView>,
     namespace: String,
     prefix: String,
@@ -25,7 +25,7 @@ struct Own {
     writing: HashMap<String, Option<String>>,
 }
 
-impl UserSecrets {
+impl SecretStore {
     /// From the watch of the Secrets in `namespace`, whose names begin with `prefix`.
     pub fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str) -> Self {
         Self { cache, namespace: namespace.to_owned(), prefix: prefix.to_owned(), own: Mutex::default() }
@@ -105,7 +105,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::secret::Certificate;
+    use crate::secret_view::Certificate;
 
     fn view(version: u64) -> SecretView {
         SecretView {
@@ -123,14 +123,14 @@ mod tests {
         }
     }
 
-    fn deleted(secrets: &UserSecrets) -> Option<String> {
+    fn deleted(secrets: &SecretStore) -> Option<String> {
         let (key, old) = (secrets.key("a"), Arc::new(view(5)));
         secrets.changed(&Event::Deleted { key: &key, old: &old })
     }
 
     #[test]
     fn a_secret_that_goes_before_the_answer_to_its_write_arrives_is_not_known() {
-        let secrets = UserSecrets::new(Cache::fixed([]), "ns", "");
+        let secrets = SecretStore::new(Cache::fixed([]), "ns", "");
         secrets.begin("a");
         assert_eq!(deleted(&secrets).as_deref(), Some("a"));
         secrets.note("a", view(5));

@@ -1,0 +1,141 @@
+use std::convert::Infallible;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+#[derive(Debug, PartialEq, Error)]
+enum Error {
+    #[error(transparent)]
+    Endless(#[from] Endless),
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+    #[error("{0}")]
+    Word(&'static str),
+}
+
+/// Counts up to a number: asks for it, and calls each number below it.
+struct Counting {
+    cache: Cache<Infallible>,
+    log: Mutex<Vec<String>>,
+    limit: Option<usize>,
+}
+
+impl Counting {
+    fn to(limit: Option<usize>) -> Self {
+        Self { cache: Cache::fixed([]), log: Mutex::default(), limit }
+    }
+
+    fn note(&self, line: impl Into<String>) {
+        self.log.lock().unwrap().push(line.into());
+    }
+}
+
+impl Kind for Counting {
+    const NAME: &'static str = "Counting";
+    type Resource = Infallible;
+    type Observed = Option<usize>;
+    type Plan = Option<usize>;
+    type Need = ();
+    type Call = usize;
+    type Said = usize;
+    type Error = Error;
+
+    fn resources(&self) -> &Cache<Infallible> {
+        &self.cache
+    }
+
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Option<usize>>, Error> {
+        if key.name == "gone" { Ok(Seen::Settled(Outcome::Done)) } else { Ok(Seen::Live(None)) }
+    }
+
+    fn plan(observed: &Option<usize>, _: Timestamp) -> Option<usize> {
+        *observed
+    }
+
+    fn needs(plan: &mut Option<usize>) -> Vec<()> {
+        plan.is_none().then_some(()).into_iter().collect()
+    }
+
+    async fn answer(&self, _: &ObjectRef, observed: &mut Option<usize>, _: Vec<()>) -> Result<(), Error> {
+        self.note("answer");
+        *observed = self.limit;
+        Ok(())
+    }
+
+    async fn write(&self, _: &ObjectRef, _: &Option<usize>, _: &Option<usize>) -> Result<(), Error> {
+        self.note("write");
+        Ok(())
+    }
+
+    fn calls(plan: &Option<usize>) -> Vec<usize> {
+        (0..plan.unwrap_or_default()).collect()
+    }
+
+    async fn call(&self, _: &ObjectRef, _: &Option<usize>, call: &usize) -> Result<usize, Error> {
+        self.note(format!("call {call}"));
+        if *call == 0 { Err(Error::Word("zero")) } else { Ok(*call) }
+    }
+
+    async fn finish(
+        &self,
+        _: &ObjectRef,
+        _: &Option<usize>,
+        _: &Option<usize>,
+        said: Vec<Result<usize, Error>>,
+    ) -> Result<Outcome, Error> {
+        self.note(format!("finish {said:?}"));
+        said.into_iter().collect::<Result<Vec<_>, _>>().map(|_| Outcome::Done)
+    }
+
+    async fn failed(
+        &self,
+        _: &ObjectRef,
+        _: &Option<usize>,
+        plan: Option<&Option<usize>>,
+        error: Error,
+    ) -> Result<Outcome, Error> {
+        self.note(format!("failed {}", plan.is_some()));
+        Err(error)
+    }
+}
+
+async fn pass(limit: Option<usize>, name: &str, mandate: Mandate) -> (Result<Outcome, Error>, Vec<String>) {
+    let driver = Driver::new(Counting::to(limit), mandate);
+    let outcome = driver.pass(&ObjectRef::new("ns", name)).await;
+    let log = driver.kind().log.lock().unwrap().clone();
+    (outcome, log)
+}
+
+#[tokio::test]
+async fn a_call_that_fails_keeps_no_other_from_being_made_and_fails_the_pass() {
+    let (outcome, log) = pass(Some(2), "a", Mandate::unlimited()).await;
+    assert_eq!(outcome, Err(Error::Word("zero")));
+    let expected =
+        ["answer", "write", "call 0", "call 1", "finish [Err(Word(\"zero\")), Ok(1)]", "failed true"];
+    assert_eq!(log, expected);
+}
+
+#[tokio::test]
+async fn a_resource_that_is_settled_is_not_planned() {
+    let (outcome, log) = pass(Some(2), "gone", Mandate::unlimited()).await;
+    assert_eq!((outcome, log), (Ok(Outcome::Done), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_plan_that_asks_for_ever_is_given_up() {
+    let (outcome, log) = pass(None, "a", Mandate::unlimited()).await;
+    assert_eq!(outcome, Err(Error::Endless(Endless)));
+    assert_eq!(log.len(), ROUNDS + 1);
+    assert_eq!(log.last().unwrap(), "failed false");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_carried_out_by_a_leader_that_could_not_renew_its_lease() {
+    let mandate = Mandate::for_a_lease(Duration::from_secs(10), CancellationToken::new());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let (outcome, log) = pass(Some(2), "a", mandate).await;
+    assert_eq!((outcome, log), (Err(Error::Lapsed(Lapsed)), vec!["answer".to_owned()]));
+}
