@@ -133,6 +133,18 @@ impl<T: Send + Sync + 'static> Cache<T> {
         cache
     }
 
+    /// As [`Self::fixed`]; the objects are kept as text, as the caches of an operator keep them.
+    pub fn fixed_packed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let cache = Self::new("fixed".to_owned(), Some(Packing::json()), 0);
+        for (key, value) in objects {
+            cache.put_fixed(&key, value);
+        }
+        cache
+    }
+
     /// Changes an object of a [`Cache::fixed`], or takes it out, and tells the handlers.
     #[cfg(test)]
     pub(super) fn set_fixed(&self, key: &ObjectRef, value: Option<T>) {
@@ -156,7 +168,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     fn put_fixed(&self, key: &ObjectRef, value: T) {
         let value = Arc::new(value);
-        let held = Held::Whole(Arc::clone(&value));
+        let whole = || Held::Whole(Arc::clone(&value));
+        let held = self.inner.packing.as_ref().map_or_else(whole, |packing| packing.hold(&value));
         self.put(key, &value, Entry { held, version: 0, bytes: 0, unpacked: 0 });
     }
 
