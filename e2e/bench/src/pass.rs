@@ -16,6 +16,7 @@ use operator_runtime::{
     apply::{Applier, Stored},
     client,
     env::Namespaces,
+    leader::Mandate,
     limits::Largest,
     watch::{Cache, ObjectRef},
 };
@@ -127,10 +128,10 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
         let planned = cpu_ms()?;
-        if !plan.delete.is_empty() || !plan.admin.is_empty() || !plan.restarts.is_empty() {
-            bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.admin, plan.restarts);
+        if !plan.delete.is_empty() || !plan.admin.is_empty() || !plan.roll.wanted.is_empty() {
+            bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.admin, plan.roll.wanted);
         }
-        apply::objects(&applier, &caches, &plan).await.context("the cluster is not settled")?;
+        apply::objects(&applier, &caches, &Mandate::unlimited(), &plan).await.context("the cluster is not settled")?;
         let compared = cpu_ms()?;
         costs.push(Cost { observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }
@@ -182,6 +183,7 @@ impl Settled {
             namespaces: Namespaces::All,
             largest_cluster: Largest::DEFAULT,
             kafkas: copies.cache([kafka])?,
+            parents: Vec::new(),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
             pod_sets: copies.cache(observed.pod_sets.values().map(|set| &**set))?,
             pods: copies.cache(observed.pods.values().map(|pod| &**pod))?,
@@ -205,7 +207,7 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let object: DynamicObject = serde_json::from_value(value.clone())?;
     let object = Stored::of(&object)?;
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
-    Ok((key, Plain { owner, facts: Other::of(&metadata), role, object }))
+    Ok((key, Plain { owner, facts: Other::of(&metadata), role, object, status: None }))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.
