@@ -16,7 +16,7 @@ use super::need::{Admission, Need, Silence};
 use super::ownership::{Holder, NamedOwner};
 use super::roll_order::RollKafka;
 use objects::ObjectId;
-use pki::Material;
+use pki::{Material, ReadChains};
 
 use super::config::live::memory::OptionMemory;
 use crate::workload::Defaults;
@@ -80,6 +80,8 @@ pub struct Observed {
     pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+    /// Certificates that were read in this pass.
+    pub read_chains: ReadChains,
 }
 
 /// What is known of a live object of which planning does not read the body.
