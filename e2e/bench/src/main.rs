@@ -7,6 +7,7 @@
 
 mod bare;
 mod clusters;
+mod cpu;
 mod hosts;
 mod idle;
 mod kafka_stand_in;

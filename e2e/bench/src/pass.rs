@@ -1,6 +1,6 @@
 //! One settled pass over one cluster, in memory: what it costs must not depend on how many other clusters are cached.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use api::Kafka;
@@ -29,7 +29,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    clusters, paper,
+    clusters, cpu, paper,
     report::{median, number, progress, row},
 };
 
@@ -120,30 +120,25 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
     let key = ObjectRef::new(NAMESPACE, clusters::name(0));
     let mut costs = Vec::new();
     for _ in 0..WARM_UP + PASSES {
-        let begun = cpu_ms()?;
+        let begun = cpu::ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
         let mut observed = observer.observe(&key, kafka).await?;
         observed.options = settled.options();
-        let seen = cpu_ms()?;
+        let seen = cpu::ms();
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
-        let planned = cpu_ms()?;
+        let planned = cpu::ms();
         if !plan.delete.is_empty() || !plan.admin.is_empty() || !plan.roll.wanted.is_empty() {
             bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.admin, plan.roll.wanted);
         }
-        apply::objects(&applier, &caches, &Mandate::unlimited(), &plan).await.context("the cluster is not settled")?;
-        let compared = cpu_ms()?;
+        apply::objects(&applier, &caches, &Mandate::unlimited(), &plan)
+            .await
+            .context("the cluster is not settled")?;
+        let compared = cpu::ms();
         costs.push(Cost { observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }
     let of = |part: fn(&Cost) -> f64| median(costs.iter().skip(WARM_UP).map(part).collect());
     Ok(Cost { observe: of(|c| c.observe), plan: of(|c| c.plan), compare: of(|c| c.compare) })
-}
-
-/// Processor time of this thread so far, ms.
-fn cpu_ms() -> anyhow::Result<f64> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat").context("read the time of the thread")?;
-    let nanoseconds = text.split_whitespace().next().and_then(|first| first.parse::<f64>().ok());
-    Ok(nanoseconds.context("no time of the thread")? / 1_000_000.0)
 }
 
 impl Settled {
