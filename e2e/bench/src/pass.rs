@@ -21,8 +21,10 @@ use operator_runtime::{
     watch::{Cache, ObjectRef},
 };
 use planner::kafka::{
+    answer::Answer,
+    completion::complete,
     config::live::memory::OptionMemory,
-    need::{Answer, Need, Silence, SilenceKind, complete},
+    need::{Need, Silence, SilenceKind},
     observed::{BrokerConfigs, KafkaView, Observed, Other},
 };
 use serde::{Serialize, de::DeserializeOwned};
