@@ -133,9 +133,9 @@ impl Caches {
     pub fn looks_after(&self, resource: &OwnerRef) -> bool {
         let OwnerRef { kind, object } = resource;
         if kind == KAFKA {
-            return self.kafkas.get(object).is_some() || self.kafkas.unreadable(object).is_some();
+            return self.kafkas.contains(object) || self.kafkas.unreadable(object).is_some();
         }
-        self.parents.iter().any(|(parent, cache)| parent == kind && cache.get(object).is_some())
+        self.parents.iter().any(|(parent, cache)| parent == kind && cache.contains(object))
     }
 
     /// Pods that a pod set controls.

@@ -58,9 +58,11 @@ impl Observer {
 
     /// Everything but Kafka's own state.
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
+        let owner = caches::kafka(key);
+        // Whose a pool is depends on them too: held from here on, each is decoded once.
+        let pod_sets = self.caches.pod_sets_of(&owner);
         let pools = node_pools::of_cluster(&self.caches, key);
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
-        let owner = caches::kafka(key);
         let pods = self.caches.pods_of(&owner);
         let mut secrets = self.caches.secrets_of(&owner);
         let mut config_maps = self.caches.config_maps_of(&owner);
@@ -77,7 +79,7 @@ impl Observer {
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
-            pod_sets: self.caches.pod_sets_of(&owner),
+            pod_sets,
             pods,
             claims: self.caches.claims_of(&owner),
             secrets,

@@ -11,7 +11,7 @@ use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
-use super::config::live;
+use super::config::live::{self, LivePlan};
 use super::foreign_additions;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
@@ -19,7 +19,7 @@ use super::objects::{
     claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
     pod_set, rbac, service,
 };
-use super::observed::{KafkaView, Observed};
+use super::observed::Observed;
 use super::orphans;
 use super::ownership;
 use super::planned_events;
@@ -173,6 +173,10 @@ fn complete(
 ) -> Plan {
     let settings = observed.settings.as_ref();
     let mut live = live::plan(cluster, observed, now);
+    if let Some(need) = options_of_brokers(cluster, &live, observed) {
+        // Before all that follows is made: each plan over a cluster that has settled asks for them.
+        return Plan::asking(vec![need]);
+    }
     let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
@@ -255,10 +259,6 @@ fn complete(
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
         plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
-        let brokers = broker_pods(&plan, view, observed);
-        if live.look && !brokers.is_empty() {
-            plan.needs.push(Need::BrokerConfigs(brokers));
-        }
     } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
         && progress.waiting_for.is_empty()
     {
@@ -307,10 +307,15 @@ fn complete(
     plan
 }
 
-/// The pods of the brokers that are up, by node id: what their options are is told of these alone.
-fn broker_pods(plan: &Plan, view: &KafkaView, observed: &Observed) -> BTreeMap<i32, String> {
-    let brokers = plan.nodes.iter().filter(|node| view.active_brokers.contains(&node.id));
-    brokers.filter_map(|node| Some((node.id, observed.pods.get(&node.pod)?.metadata.uid.clone()?))).collect()
+/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
+fn options_of_brokers(cluster: &Cluster, live: &LivePlan, observed: &Observed) -> Option<Need> {
+    let view = observed.view.as_ref().filter(|_| live.look)?;
+    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
+    let pods: BTreeMap<i32, String> = nodes
+        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
+        .collect();
+    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
+    observed.silence(&need).is_none().then_some(need)
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {

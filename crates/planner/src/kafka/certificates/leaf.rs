@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{
     CertificateChain, CertificateState, KeyAlgorithm, KeyFit, LeafState, LeafWanted, Material,
-    MaterialRequest, PrivateKeyPem,
+    MaterialRequest, PrivateKeyPem, ReadChains,
 };
 
 use super::authority::{Authority, precondition};
@@ -100,17 +100,17 @@ impl Present {
 /// Looks into the Secret of a leaf.
 pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(Found::Missing, |secret| look_into(owner, secret))
+    secret.map_or(Found::Missing, |secret| look_into(owner, secret, &observed.read_chains))
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn look_into(owner: &LeafOwner, secret: &Secret) -> Found {
+pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return Found::Missing;
     };
     let key = PrivateKeyPem::new(key);
-    let Ok(chain) = CertificateChain::parse(&certificate) else { return Found::Broken };
+    let Ok(chain) = read.parse(&certificate) else { return Found::Broken };
     let own = &chain.first().info;
     let signer_fits = chain.rest().first().is_none_or(|signer| signer.info.may_have_issued(own));
     if !signer_fits || !key.is_readable() || key.fits(own) == KeyFit::Differs {

@@ -73,7 +73,7 @@ pub fn of_node(
         ..Pod::default()
     };
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = revision::revisions(&without_agent_image(&pod));
+    let (revision, resource_revision) = revision::revisions(without_agent_image(&pod));
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
     let mut annotations = users;
