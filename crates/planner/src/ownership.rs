@@ -21,18 +21,21 @@ pub const CLAIM: &str = "PersistentVolumeClaim";
 pub const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
 /// Kinds that are looked at. Pod sets are compared while resources are validated, and pods are the pod sets' business.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 14] = [
     CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",
+    "Ingress",
     "NetworkPolicy",
     CLAIM,
     "PodDisruptionBudget",
     "Role",
     "RoleBinding",
+    "Route",
     "Secret",
     "Service",
     "ServiceAccount",
+    "TLSRoute",
 ];
 
 /// The resource that needs objects.

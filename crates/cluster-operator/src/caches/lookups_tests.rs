@@ -47,7 +47,13 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
     let role = Some("role".to_owned());
     (
         ObjectRef::new(namespace, name),
-        Plain { owner, facts: LiveObject { body, ..LiveObject::of(&whole.metadata) }, role, status: None },
+        Plain {
+            owner,
+            facts: LiveObject { body, ..LiveObject::of(&whole.metadata) },
+            role,
+            status: None,
+            taken: crate::caches::Taken::default(),
+        },
     )
 }
 
@@ -116,6 +122,7 @@ fn caches(clusters: &[String]) -> Caches {
             plain(SERVICE, services.collect()),
         ],
         cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
+        routes: Vec::new(),
         foreign_secrets: Cache::fixed([]),
         foreign_config_maps: Cache::fixed([]),
     })

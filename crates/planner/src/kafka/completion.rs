@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::answer::Answer;
+use super::exposed::NodeAddresses;
 use super::need::Need;
 use super::observed::Observed;
 use super::plan;
@@ -25,6 +26,12 @@ impl Observation for Observed {
             }
             (Need::StorageClass(class), Answer::StorageClass(may_grow)) => {
                 self.storage_classes.insert(class, may_grow);
+            }
+            (Need::NodeAddresses(names), Answer::NodeAddresses(found)) => {
+                // A node that is gone has none.
+                let missing = names.into_iter().filter(|name| !found.contains_key(name));
+                let missing = missing.map(|name| (name, NodeAddresses::default())).collect::<Vec<_>>();
+                self.exposed.node_addresses.extend(found.into_iter().chain(missing));
             }
             (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => self.held_topics = Some(topics),

@@ -14,6 +14,7 @@ pub mod existing;
 pub mod exposed;
 mod foreign_additions;
 pub mod held_topic;
+mod last_advertised;
 mod live_objects;
 pub mod need;
 pub mod objects;
