@@ -162,7 +162,7 @@ impl Holder {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Holding {
     /// It is there.
-    Held(Holder),
+    Held(Box<Holder>),
     /// There is none.
     Free,
     /// That is not known.

@@ -73,14 +73,15 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
             _ => None,
         };
         if let Some(metadata) = metadata {
-            return Holding::Held(Holder::of(metadata));
+            return Holding::Held(Box::new(Holder::of(metadata)));
         }
     }
     if let Some(facts) = observed.others.get(object) {
-        return Holding::Held(Holder::labelled(&cluster.claimant(), facts.controller.clone()));
+        let holder = Holder::labelled(&cluster.claimant(), facts.controller.clone());
+        return Holding::Held(Box::new(holder));
     }
     match observed.holders.get(object) {
-        Some(Some(holder)) => Holding::Held(holder.clone()),
+        Some(Some(holder)) => Holding::Held(Box::new(holder.clone())),
         Some(None) => Holding::Free,
         None => Holding::Unknown,
     }
