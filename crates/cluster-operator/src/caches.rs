@@ -22,9 +22,10 @@ use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::memory;
 use operator_runtime::referenced_objects;
 use operator_runtime::server::Health;
-use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch, Weight};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -56,6 +57,8 @@ pub struct Plain {
     pub object: Stored,
     /// Under which addresses others reach it, if it is a Service that has some.
     pub status: Option<Box<ServiceStatus>>,
+    /// What it takes.
+    pub weight: Weight,
 }
 
 /// A kind of object that planning does not look into.
@@ -103,6 +106,8 @@ pub struct Watched {
     pub namespaces: Namespaces,
     /// What the objects of one cluster may take while they are read.
     pub largest_cluster: Largest,
+    /// Secrets and ConfigMaps of the user's own that are read for one cluster.
+    pub most_references: usize,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
@@ -148,6 +153,7 @@ impl Caches {
         Self::of(Watched {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
+            most_references: limits.references,
             kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
             parents: vec![
                 ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
@@ -236,6 +242,14 @@ pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
 }
 
+/// Bytes that the facts take, themselves included.
+fn memory_of(facts: &Other) -> usize {
+    let Other { uid, kind, cluster, component, controller, .. } = facts;
+    let of_controller = controller.iter().flat_map(|owner| [&owner.group, &owner.kind, &owner.name]);
+    let texts = [uid, kind, cluster, component].into_iter().flatten().chain(of_controller);
+    size_of::<Other>() + texts.map(|text| text.len() + 32).sum::<usize>()
+}
+
 /// The status of a Service that others reach from elsewhere.
 fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
     let status: ServiceStatus = serde_json::from_value(service["status"].clone()).ok()?;
@@ -320,13 +334,23 @@ impl Start<'_> {
                 if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
                     status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
+                let facts = Other::of(object.meta());
+                // A pass reads Services as their type, and of other kinds the facts alone.
+                let is_read = K::kind(&K::DynamicType::default()) == lookups::SERVICE;
+                let of_facts = memory_of(&facts);
+                let read = of_facts + if is_read { memory::size_of(&object) } else { 0 };
+                let names = [
+                    Some(&owner.kind),
+                    Some(&owner.object.namespace),
+                    Some(&owner.object.name),
+                    role.as_ref(),
+                ];
+                let names: usize = names.into_iter().flatten().map(String::len).sum();
+                let kept = stored.bytes() + of_facts + names + status.as_ref().map_or(0, memory::size_of);
+                let weight = Weight { kept, read };
+                Some(Plain { owner, facts, role, object: stored, status, weight })
             },
-            |plain| {
-                let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
-                let role = plain.role.as_ref().map_or(0, String::len);
-                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role
-            },
+            |plain| plain.weight,
         );
         cache.gate_readiness(self.health);
         plain_kind::<K>(cache)
@@ -353,7 +377,8 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
+            let (facts, weight) = (Other::of(binding.meta()), Weight::from(0));
+            Some(Plain { owner, facts, role: None, object, status: None, weight })
         }))
     }
 

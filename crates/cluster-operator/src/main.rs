@@ -28,6 +28,7 @@ use operator_runtime::telemetry;
 ///   KASTELLAN_MAX_OBJECT_KIB                 one object (default 16384)
 ///   KASTELLAN_MAX_SECRET_KIB                 one Secret or ConfigMap of a cluster (default 512)
 ///   KASTELLAN_MAX_CLUSTER_MIB                all objects with the labels of one cluster, while a pass reads them (default 64)
+///   KASTELLAN_MAX_REFERENCES                 Secrets and ConfigMaps of the user's own that one cluster refers to (default 100)
 ///   KASTELLAN_MAX_NODES                      nodes that one cluster may grow to (default 300)
 ///   KASTELLAN_MAX_WISHED_IDS                 node ids in one annotation for node ids (default 10000)
 ///   KASTELLAN_MAX_ANSWER_MIB                 one answer of a broker (default 16); it may take three times as much once it

@@ -129,7 +129,9 @@ async fn work(
         feed_pools(&caches, &queues.pools);
         let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
         running.push((NodePools::NAME, pools));
-        let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
+        let plan_settings = Arc::clone(&settings.plan);
+        let observer = Observer::new(caches.clone(), applier.clone(), plan_settings, &settings.limits);
+        let observer = Arc::new(observer);
         let clients = Clients::new(settings.longest_answer);
         let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;

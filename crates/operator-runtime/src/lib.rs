@@ -21,6 +21,7 @@ pub mod limits;
 pub mod list;
 pub mod memory;
 pub mod metrics;
+pub mod named_object;
 pub mod object_ref;
 pub mod process;
 pub mod queue;

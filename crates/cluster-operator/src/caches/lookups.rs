@@ -55,6 +55,7 @@ impl Lookups {
     /// Follows the caches.
     pub(super) fn of(watched: &Watched) -> Self {
         let plain = watched.plain.iter().chain([&watched.cluster_role_bindings]);
+        let most_references = watched.most_references;
         let role_bindings = watched.plain.iter().find(|plain| plain.kind == ROLE_BINDING);
         Self {
             pods: by_labels(&watched.pods),
@@ -85,8 +86,11 @@ impl Lookups {
             kafkas_of_ids: Index::of(&watched.kafkas, |key, kafka| {
                 cluster_id(kafka).map(|id| ObjectRef::new(&key.namespace, id))
             }),
-            kafkas_of_references: Index::of(&watched.kafkas, |key, kafka| {
-                let References { secrets, config_maps } = References::of(kafka);
+            kafkas_of_references: Index::of(&watched.kafkas, move |key, kafka| {
+                let mut references = References::of(kafka);
+                // What is beyond is not read.
+                references.split_off(most_references);
+                let References { secrets, config_maps } = references;
                 let names = secrets.into_iter().chain(config_maps);
                 names.map(|name| ObjectRef::new(&key.namespace, name)).collect::<Vec<_>>()
             }),

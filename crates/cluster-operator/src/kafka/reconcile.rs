@@ -182,9 +182,10 @@ impl Reconciler {
         Outcome::Again(outdated_pause(times))
     }
 
-    /// What is known of a live cluster without asking: the caches, and what this process remembers.
-    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
-        let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
+    /// What is known of a live cluster without asking: the caches, and what this process remembers; and how many bytes of memory
+    /// take what the resource refers to.
+    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+        let (mut observed, referred) = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live: BTreeSet<&String> =
@@ -195,7 +196,7 @@ impl Reconciler {
             (memory.options.clone(), memory.restarted.clone())
         });
         self.answers.forget_unless_ready(key, &observed);
-        Ok(observed)
+        Ok((observed, referred))
     }
 
     /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource

@@ -36,9 +36,9 @@ impl Room {
         self.enter(bytes / NODE)
     }
 
-    /// The same room, or more where a plan with so many nodes needs it; `None`: not now.
-    pub fn widen(&self, place: Place, nodes: usize) -> Option<Place> {
-        if place.large.is_some() { Some(place) } else { self.enter(nodes) }
+    /// The same room, or more where a plan with so many nodes, or of so many bytes, needs it; `None`: not now.
+    pub fn widen(&self, place: Place, nodes: usize, bytes: usize) -> Option<Place> {
+        if place.large.is_some() { Some(place) } else { self.enter(nodes.max(bytes / NODE)) }
     }
 
     /// Room for a plan with so many nodes; `None`: not now. Nobody waits for it: whoever waited would keep a pass from
@@ -64,7 +64,9 @@ mod tests {
         assert!(room.enter(30).is_some());
         assert!(room.enter_to_read(60 << 20).is_none(), "many objects count as many nodes");
         let small = room.enter_to_read(1 << 20).unwrap();
-        assert!(room.widen(small, 300).is_none());
+        assert!(room.widen(small, 300, 0).is_none());
+        let small = room.enter_to_read(1 << 20).unwrap();
+        assert!(room.widen(small, 1, 60 << 20).is_none(), "what nodes repeat counts as nodes");
         drop(first);
         assert!(room.enter(300).is_some());
     }

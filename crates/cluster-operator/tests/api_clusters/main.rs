@@ -14,6 +14,7 @@ mod kinds;
 mod lifecycle;
 mod pools;
 mod process;
+mod references;
 mod refusals;
 mod restarts;
 mod rights;

@@ -55,6 +55,8 @@ pub struct Observed {
     pub holders: BTreeMap<ObjectId, Option<Holder>>,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the resource refers to that is there and was not read.
+    pub not_read: NotRead,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -80,6 +82,18 @@ pub struct Observed {
     pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+}
+
+/// Objects that the resource refers to and that are there, but take more memory than the cluster may have: why each was not read,
+/// as part of a sentence about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotRead {
+    /// Secrets, by name.
+    pub secrets: BTreeMap<String, String>,
+    /// ConfigMaps, by name.
+    pub config_maps: BTreeMap<String, String>,
+    /// Grants in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, String>,
 }
 
 /// What is known of a live object of which planning does not read the body.

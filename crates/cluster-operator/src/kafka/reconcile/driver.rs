@@ -14,6 +14,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use super::{BUSY, Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
 use crate::kafka::late_answers::Patience;
+use crate::kafka::plan_size::PlanSize;
 use crate::kafka::room::Place;
 use crate::kafka::{apply, kafka_calls, restart_pods};
 use crate::unreadable;
@@ -38,6 +39,17 @@ pub struct LiveCluster {
 impl LiveCluster {
     fn observed(&self) -> &Observed {
         self.completion.observed()
+    }
+}
+
+impl Reconciler {
+    /// Says that a cluster takes too much memory to be looked at. What runs is left as it is.
+    async fn too_much(&self, key: &ObjectRef, kafka: &Kafka, why: String) -> Result<Outcome, Error> {
+        self.mandate.check()?;
+        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
+        let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
+        apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
+        Ok(Outcome::Done)
     }
 }
 
@@ -81,23 +93,22 @@ impl Kind for Reconciler {
             return settled(Outcome::Done);
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            self.mandate.check()?;
-            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
-            return settled(Outcome::Done);
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
-        let observed = match self.look(key, &kafka).await {
-            Ok(observed) => observed,
+        let (observed, referred) = match self.look(key, &kafka).await {
+            Ok(seen) => seen,
             Err(error) => {
                 self.mandate.check()?;
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
-        let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
-        let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
+        let size = PlanSize::of(&self.caches, key, &observed, referred);
+        if let Some(why) = size.too_much(self.caches.largest_cluster) {
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
+        }
+        let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return settled(BUSY);
         };
         let completion = Completion::new(observed, clock::now());
