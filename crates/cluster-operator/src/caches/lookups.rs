@@ -119,6 +119,11 @@ impl Caches {
         bytes.into_iter().chain(plain).sum()
     }
 
+    /// Bytes that a pod set and the pods with its labels take when a pass reads them.
+    pub fn bytes_of_set(&self, set: &ObjectRef) -> usize {
+        self.pod_sets.bytes_when_read(set) + self.lookups.pods_of_sets.bytes_when_read(set)
+    }
+
     /// Pods of a resource, by name.
     pub fn pods_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Pod>> {
         by_name(&self.lookups.pods, owner)

@@ -2,7 +2,9 @@
 //! one memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use operator_runtime::controller::Outcome;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Clusters of more nodes than this are large.
@@ -13,6 +15,9 @@ const NODE: usize = 116_000;
 
 /// Large clusters that are planned and carried out at a time.
 const AT_A_TIME: usize = 2;
+
+/// Pause before what is large is looked at again while others are.
+pub const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// The room for plans of the whole process.
 #[derive(Debug)]

@@ -295,7 +295,7 @@ fn complete(
         progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
     }
     // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-    let again = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
+    let again = (live.look_again || admin_calls::may_have_more(&plan.admin)).then_some(COMPARE_AGAIN_SECONDS);
     plan.requeue_seconds = again.into_iter().chain(plan.requeue_seconds).min();
     if !plan.roll.wanted.is_empty() {
         // A broker that restarts may run with something else than before.

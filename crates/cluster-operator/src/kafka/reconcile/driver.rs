@@ -11,11 +11,12 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::kind::{Kind, Seen};
 use operator_runtime::watch::{Cache, ObjectRef};
 
-use super::{BUSY, Error, Reconciler, again};
+use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
+use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
 use crate::kafka::plan_size::PlanSize;
-use crate::kafka::room::Place;
+use crate::kafka::room::{BUSY, Place};
 use crate::kafka::{apply, kafka_calls, restart_pods};
 use crate::unreadable;
 use planner::kafka::admin_call::AdminCall;
@@ -31,6 +32,8 @@ pub struct LiveCluster {
     completion: Completion,
     /// How long the pass still waits for Kafka.
     patience: Patience,
+    /// How long the pass has for changes of Kafka.
+    call_time: CallTime,
     /// Pod sets that the pass changed.
     written: Mutex<BTreeSet<String>>,
     _place: Place,
@@ -116,6 +119,7 @@ impl Kind for Reconciler {
             kafka,
             completion,
             patience: Patience::default(),
+            call_time: CallTime::default(),
             written: Mutex::default(),
             _place: place,
         }))
@@ -163,7 +167,7 @@ impl Kind for Reconciler {
         let admin = self.answers.brokers(key, live.observed());
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        kafka_calls::make(&admin, call).await.map_err(|error| Error::Kafka(error.to_string()))
+        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::Kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
@@ -194,8 +198,13 @@ impl Kind for Reconciler {
         };
         let restarts =
             restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
-        let deleted = restarts.await?;
-        self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
+        let (deleted, ended) = restarts.await;
+        self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.restarted.extend(deleted.known);
+            memory.perhaps_deleted.extend(deleted.unknown);
+        });
+        ended?;
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
         }

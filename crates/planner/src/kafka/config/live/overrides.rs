@@ -12,6 +12,9 @@ const REASON: &str = "ForeignBrokerConfiguration";
 /// How many are named.
 const SHOWN: usize = 20;
 
+/// How many are kept from pass to pass.
+const KEPT: usize = 200;
+
 /// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
 const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
@@ -56,7 +59,9 @@ pub fn find(
                 } else if cluster.entity_operator.as_ref().is_none_or(|entity| entity.topic.is_none())
                     || !THROTTLES.contains(&name.as_str())
                 {
-                    found.foreign.insert(present);
+                    if found.foreign.len() < KEPT {
+                        found.foreign.insert(present.shortened());
+                    }
                 }
             }
         }
