@@ -241,6 +241,12 @@ pub mod entity_operator {
         format!("{c}-entity-user-operator-role")
     }
 
+    /// Role or RoleBinding in another namespace than the cluster's, which clusters of one name and of several namespaces may have
+    /// theirs in: `own` is its name in the cluster's namespace. No namespace has a dot in its name.
+    pub fn elsewhere(cluster_namespace: &str, own: &str) -> String {
+        format!("{cluster_namespace}.{own}")
+    }
+
     /// Certificate Secret of the topic operator.
     pub fn topic_operator_certs_secret(c: &str) -> String {
         format!("{c}-entity-topic-operator-certs")

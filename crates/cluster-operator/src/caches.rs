@@ -150,6 +150,7 @@ impl Caches {
     ) -> Self {
         let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
         let small = Start { largest: limits.largest_secret, ..start };
+        let pod_sets = Start { largest: limits.largest_pod_set(), ..start };
         Self::of(Watched {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
@@ -161,7 +162,7 @@ impl Caches {
             ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
-            pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
+            pod_sets: pod_sets.typed(Some("strimzi.io/cluster"), |_| {}),
             pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
@@ -322,12 +323,15 @@ impl Start<'_> {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
                 let stored = Stored::of(&object).ok()?;
                 let mut role = None;
-                if K::kind(&K::DynamicType::default()) == "RoleBinding" {
-                    let binding = stored.value();
-                    role = binding["roleRef"]["name"].as_str().map(str::to_owned);
-                    // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
-                    if let Some(namespace) = binding["subjects"][0]["namespace"].as_str() {
-                        namespace.clone_into(&mut owner.object.namespace);
+                let kind = K::kind(&K::DynamicType::default());
+                if [lookups::ROLE, lookups::ROLE_BINDING].contains(&&*kind) {
+                    let (value, meta) = (stored.value(), object.meta());
+                    role = value["roleRef"]["name"].as_str().map(str::to_owned);
+                    let (namespace, name) = (meta.namespace.as_deref()?, meta.name.as_deref()?);
+                    // What gives rights in a namespace that an entity operator works in belongs to the cluster of that.
+                    let cluster = &owner.object.name;
+                    if let Some(elsewhere) = owners::elsewhere(&kind, namespace, name, cluster, &value) {
+                        owner.object.namespace = elsewhere;
                     }
                 }
                 let mut status = None;

@@ -114,7 +114,7 @@ mod tests {
     #[allow(clippy::unnecessary_wraps, reason = "it stands for the system's resolver")]
     fn slow_resolver(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if host.starts_with("never") {
-            std::thread::park_timeout(Duration::from_secs(60));
+            std::thread::park_timeout(Duration::from_mins(1));
         }
         Ok(vec![SocketAddr::new(IpAddr::from([10, 0, 0, 1]), port)])
     }

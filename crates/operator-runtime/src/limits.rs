@@ -99,6 +99,15 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// For pod sets, which hold all pods of a pool: five quarters of what other objects may take, so that nothing which the API
+    /// server stores of the operator's own making is beyond it.
+    pub fn largest_pod_set(&self) -> Largest {
+        let Largest { bytes, variable } = self.largest_object;
+        Largest { bytes: bytes / 4 * 5, variable }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -18,8 +18,8 @@ use planner::kafka::observed::Other;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 
-const ROLE: &str = "Role";
-const ROLE_BINDING: &str = "RoleBinding";
+pub(super) const ROLE: &str = "Role";
+pub(super) const ROLE_BINDING: &str = "RoleBinding";
 pub(super) const SERVICE: &str = "Service";
 
 /// What is found by what.
@@ -38,6 +38,8 @@ pub struct Lookups {
     deployments: Index<Deployment, OwnerRef>,
     plain: Vec<(PlainKind, Index<Plain, OwnerRef>)>,
     role_bindings_of_roles: Option<Index<Plain>>,
+    /// By their own namespace and the name of the cluster that they belong to, whatever its namespace.
+    role_bindings_by_name: Option<Index<Plain>>,
     /// By the value of the label `strimzi.io/cluster`.
     pools: Index<KafkaNodePool>,
     /// By namespace and the id of the cluster that their status says they have nodes in.
@@ -75,6 +77,11 @@ impl Lookups {
             role_bindings_of_roles: role_bindings.map(|kind| {
                 Index::of(&kind.cache, |key, plain| {
                     plain.role.as_ref().map(|role| ObjectRef::new(&key.namespace, role))
+                })
+            }),
+            role_bindings_by_name: role_bindings.map(|kind| {
+                Index::of(&kind.cache, |key, plain| {
+                    Some(ObjectRef::new(&key.namespace, &plain.owner.object.name))
                 })
             }),
             pools: Index::of(&watched.pools, |key, pool: &KafkaNodePool| {
@@ -240,12 +247,12 @@ impl Caches {
         found.into_iter().filter_map(body).collect()
     }
 
-    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
-    /// counts only while no cluster of another namespace refers to it too.
+    /// The Role of an older name that a binding in another namespace refers to. It says of itself only the name of the cluster,
+    /// so it counts only while nobody owns it and no cluster of another namespace refers to it too.
     fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
         let role = ObjectRef::new(namespace, binding.role.as_ref()?);
         let roles = self.plain.iter().find(|plain| plain.kind == ROLE)?;
-        let facts = roles.cache.get(&role)?.facts.clone();
+        let facts = roles.cache.get(&role).map(|role| role.facts.clone()).filter(|facts| !facts.owned)?;
         let bindings = self.lookups.role_bindings_of_roles.as_ref()?.owned_by(&role);
         let shared = bindings.values().any(|plain| plain.owner != *owner);
         (!shared).then(|| (roles.reference(role), facts))
@@ -254,16 +261,17 @@ impl Caches {
     /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the
     /// namespace of this one.
     pub fn topic_bindings(&self, cluster: &ObjectRef) -> Vec<TopicBinding> {
-        let name = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
-        let Some((kind, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING)
-        else {
+        let own = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
+        let Some((_, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING) else {
             return Vec::new();
         };
         let mut bindings = index.owned_by(&kafka(cluster));
-        bindings.retain(|key, _| key.name == name);
-        let here = ObjectRef::new(&cluster.namespace, name);
-        let at_home = kind.cache.get(&here).map(|plain| (here, plain));
-        bindings.extend(at_home.filter(|(_, plain)| plain.owner.object.name == cluster.name));
+        // That of a namesake may be here, too.
+        bindings.extend(self.lookups.role_bindings_by_name.iter().flat_map(|index| index.owned_by(cluster)));
+        bindings.retain(|key, plain| {
+            let elsewhere = api::names::entity_operator::elsewhere(&plain.owner.object.namespace, &own);
+            key.name == own || key.name == elsewhere
+        });
         let binding = |(key, plain): (ObjectRef, Arc<Plain>)| TopicBinding {
             namespace: key.namespace,
             cluster_namespace: plain.owner.object.namespace.clone(),

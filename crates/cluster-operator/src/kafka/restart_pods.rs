@@ -116,6 +116,9 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use operator_runtime::client;
     use planner::kafka::admin_call::PlannedNode;
     use planner::kafka::roll::Roll;
 
@@ -137,5 +140,25 @@ mod tests {
         let plan = Plan { roll, nodes, ..Plan::default() };
         assert_eq!(may_go(&plan, &BTreeSet::new()), ["c-a-0", "c-b-1"]);
         assert_eq!(may_go(&plan, &BTreeSet::from(["c-a".to_owned()])), ["c-b-1"]);
+    }
+
+    #[tokio::test]
+    async fn a_pod_whose_deletion_was_not_answered_counts_as_going() {
+        client::install_crypto_provider();
+        // Nobody answers there.
+        let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let events = Events::start(client.clone(), events::CLUSTER_OPERATOR, "test");
+        let pod: Pod =
+            serde_json::from_value(serde_json::json!({"metadata": {"name": "c-p-0", "uid": "u"}})).unwrap();
+        let mut observed = Observed::default();
+        observed.pods.insert("c-p-0".to_owned(), Arc::new(pod));
+        let (key, plan) = (ObjectRef::new("ns", "c"), Plan::default());
+        let (applier, mandate) = (Applier::new(client), Mandate::unlimited());
+        let go = ["c-p-0".to_owned()];
+        let (deleted, ended) = restart(&applier, &events, &mandate, &key, &observed, &plan, &go).await;
+        assert!(ended.is_err());
+        let unknown = vec![("u".to_owned(), "c-p-0".to_owned())];
+        assert_eq!(deleted, Deleted { known: Vec::new(), unknown });
     }
 }

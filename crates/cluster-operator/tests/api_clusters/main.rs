@@ -21,4 +21,5 @@ mod rights;
 mod scaling;
 mod secrecy;
 mod secret_references;
+mod taken_names;
 mod world;

@@ -14,6 +14,7 @@ mod foreign_additions;
 pub mod need;
 pub mod objects;
 pub mod observed;
+pub mod orphaned_pools;
 pub mod orphans;
 pub mod ownership;
 pub mod plan;

@@ -23,6 +23,7 @@ use super::objects::{
     claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
 use super::observed::{KafkaView, Observed};
+use super::orphaned_pools;
 use super::orphans;
 use super::ownership;
 use super::planned_events;
@@ -276,6 +277,7 @@ fn complete(
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     warnings.extend(foreign_additions::of(observed, &plan.apply));
+    warnings.extend(orphaned_pools::warnings(cluster, observed));
     plan.delete = orphans::of(cluster, observed, &plan.apply);
     topic_operator::plan(cluster, observed, &mut plan);
     let pods_stay = ownership::leave_to_others(cluster, observed, &mut plan, &mut progress);
