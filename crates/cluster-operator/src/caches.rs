@@ -323,8 +323,8 @@ impl Start<'_> {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
                 let stored = Stored::of(&object).ok()?;
                 let mut role = None;
-                let kind = K::kind(&K::DynamicType::default());
-                if [lookups::ROLE, lookups::ROLE_BINDING].contains(&&*kind) {
+                let kind = K::kind(&K::DynamicType::default()).into_owned();
+                if [lookups::ROLE, lookups::ROLE_BINDING].contains(&kind.as_str()) {
                     let (value, meta) = (stored.value(), object.meta());
                     role = value["roleRef"]["name"].as_str().map(str::to_owned);
                     let (namespace, name) = (meta.namespace.as_deref()?, meta.name.as_deref()?);
@@ -335,12 +335,12 @@ impl Start<'_> {
                     }
                 }
                 let mut status = None;
-                if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
+                if kind == lookups::SERVICE {
                     status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
                 }
                 let facts = Other::of(object.meta());
                 // A pass reads Services as their type, and of other kinds the facts alone.
-                let is_read = K::kind(&K::DynamicType::default()) == lookups::SERVICE;
+                let is_read = kind == lookups::SERVICE;
                 let of_facts = memory_of(&facts);
                 let read = of_facts + if is_read { memory::size_of(&object) } else { 0 };
                 let names = [

@@ -56,17 +56,19 @@ pub fn find(
                 if is_set && !memory.refused.contains_key(&change) {
                     found.changes.push(change);
                     found.undone.push(present);
-                } else if cluster.entity_operator.as_ref().is_none_or(|entity| entity.topic.is_none())
-                    || !THROTTLES.contains(&name.as_str())
-                {
-                    if found.foreign.len() < KEPT {
-                        found.foreign.insert(present.shortened());
-                    }
+                } else if found.foreign.len() < KEPT && !is_topic_operators(cluster, name) {
+                    found.foreign.insert(present.shortened());
                 }
             }
         }
     }
     found
+}
+
+/// Whether the topic operator may have set an option.
+fn is_topic_operators(cluster: &Cluster, option: &str) -> bool {
+    THROTTLES.contains(&option)
+        && cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some())
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {
