@@ -9,6 +9,8 @@
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
+mod decoded;
+mod event;
 mod index;
 pub(crate) mod json;
 mod kept_unreadable;
@@ -32,8 +34,9 @@ use crate::env::Namespaces;
 use crate::limits::{Budget, Largest, Limits};
 use crate::queue::Backoff;
 
-pub use self::cache::{Cache, Event, ObjectRef, Weight};
+pub use self::cache::{Cache, ObjectRef, Weight};
 use self::cache::{Storing, key_of};
+pub use self::event::Event;
 pub use self::index::{Index, UnreadableIndex};
 pub use self::owner::OwnerRef;
 use self::packed::Packing;

@@ -8,8 +8,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::Applier;
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::holder::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::kafka::ownership::Holder;
 
 /// Questions under way at a time.
 const CONCURRENCY: usize = 8;

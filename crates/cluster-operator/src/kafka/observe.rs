@@ -29,8 +29,8 @@ use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
-use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::exposed::Exposed;
+use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
@@ -67,9 +67,11 @@ impl Observer {
 
     /// Everything but Kafka's own state; and how many bytes of memory take what the resource refers to.
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+        let owner = caches::kafka(key);
+        // Whose a pool is depends on them too: held from here on, each is decoded once.
+        let pod_sets = self.caches.pod_sets_of(&owner);
         let pools = node_pools::of_cluster(&self.caches, key);
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
-        let owner = caches::kafka(key);
         let pods = self.caches.pods_of(&owner);
         let mut secrets = self.caches.secrets_of(&owner);
         let mut config_maps = self.caches.config_maps_of(&owner);
@@ -92,19 +94,25 @@ impl Observer {
         let read = self.fetch(key, names, &self.caches.foreign_secrets, &self.secrets, &mut room, found);
         not_read.secrets.extend(read.await?);
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
+        let (routes, tls_routes) = self.caches.routes_of(&owner);
         let observed = Observed {
             kafka: Some(kafka),
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
-            pod_sets: self.caches.pod_sets_of(&owner),
+            pod_sets,
             pods,
             claims: self.caches.claims_of(&owner),
             secrets,
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
-            exposed: Exposed { services: self.caches.services_of(&owner), ..Exposed::default() },
+            exposed: Exposed {
+                services: self.caches.services_of(&owner),
+                routes,
+                tls_routes,
+                ..Exposed::default()
+            },
             watch_grants,
             not_read,
             settings: Arc::clone(&self.settings),
@@ -255,7 +263,7 @@ impl Observer {
     }
 
     /// The topics of a cluster that hold the topic operator's finalizer.
-    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
         match self.list_topics(key).await {
             // Without the kind there are no topics.
             Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -263,7 +271,7 @@ impl Observer {
         }
     }
 
-    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
         let selector = format!("{}={}", api::labels::CLUSTER, key.name);
         let bindings = self.caches.topic_bindings(key);
         let mut topics = Vec::new();
@@ -381,12 +389,12 @@ pub async fn kafka_exists(applier: &Applier, key: &ObjectRef) -> Result<bool, Ap
 }
 
 /// A topic, if it holds the topic operator's finalizer.
-fn topic(meta: ObjectMeta) -> Option<Topic> {
+fn topic(meta: ObjectMeta) -> Option<HeldTopic> {
     let finalizers = meta.finalizers?;
     if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
         return None;
     }
-    Some(Topic {
+    Some(HeldTopic {
         namespace: meta.namespace?,
         name: meta.name?,
         resource_version: meta.resource_version,

@@ -2,27 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::kafka::status::KafkaStatus;
-use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use serde::Serialize;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
-use super::config::live;
-use super::config::live::memory::{OptionMemory, Override};
+use super::config::live::{self, LivePlan};
 use super::foreign_additions;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
-    claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
+    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
+    pod_set, rbac, service,
 };
-use super::observed::{KafkaView, Observed};
+use super::observed::Observed;
 use super::orphaned_pools;
 use super::orphans;
 use super::ownership;
@@ -31,7 +28,7 @@ use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
-use super::roll_order::PodState;
+use super::roll_view::PodState;
 use super::settled::{self, Settled};
 use super::status::{self, Progress};
 use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
@@ -43,69 +40,13 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
-use objects::{Deletion, DesiredObject, FinalizerRemoval};
+use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned_events::{Occasion, PlannedEvent};
-
-/// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
-///
-/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion::answer`]) and the cluster is
-/// planned again. A complete plan is carried out in this order: lasting events, statuses of pools, `apply`, `delete`, `finalizers`,
-/// `admin`, `roll` with an event for each restart, the status of the Kafka resource.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Plan {
-    /// What has to be known or made first.
-    pub needs: Vec<Need>,
-    /// Objects to write. An object equal to the live one is still listed: apply compares.
-    pub apply: Vec<DesiredObject>,
-    /// Objects to delete.
-    pub delete: Vec<Deletion>,
-    /// Finalizers to take off.
-    pub finalizers: Vec<FinalizerRemoval>,
-    /// Calls to Kafka itself.
-    pub admin: Vec<AdminCall>,
-    /// Which pods are to be restarted and why, which of them go now, and what the others wait for.
-    pub roll: Roll,
-    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
-    /// any of it, and the status says so.
-    pub held: Vec<Held>,
-    /// Every Kafka node that should exist, in the order of node ids.
-    pub nodes: Vec<PlannedNode>,
-    /// What to write into the statuses.
-    pub status: StatusPlan,
-    /// What to publish.
-    pub events: Vec<PlannedEvent>,
-    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
-    pub requeue_seconds: Option<u64>,
-    /// What the cluster still waits for, in words ("pod my-dual-0 is not ready").
-    pub waiting_for: Vec<String>,
-    /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
-    pub failure: Option<String>,
-    /// Run-time values set by other people that `admin` takes away, for events.
-    pub undone: Vec<Override>,
-    /// What the next pass should know about the options that change at run time: [`Observed::options`].
-    pub options: OptionMemory,
-}
-
-/// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct StatusPlan {
-    /// The complete `status` of the Kafka resource; `None` writes nothing.
-    pub kafka: Option<KafkaStatus>,
-    /// The complete `status` of each pool, by name.
-    pub pools: BTreeMap<String, KafkaNodePoolStatus>,
-}
+pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
-
-impl Plan {
-    /// A plan that needs answers first.
-    pub(super) fn asking(needs: Vec<Need>) -> Self {
-        Self { needs, ..Self::default() }
-    }
-}
 
 /// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.
 ///
@@ -186,17 +127,38 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// The Kubernetes nodes that run brokers: clients begin at their addresses where a listener has node ports.
+fn kubernetes_nodes(cluster: &Cluster, observed: &Observed) -> Option<Need> {
+    if !cluster.has_node_ports() {
+        return None;
+    }
+    let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
+    let pods = brokers.filter_map(|node| observed.pods.get(&cluster.pod_name(node)));
+    let names: BTreeSet<String> =
+        pods.filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
+    let is_known = names.iter().all(|name| observed.exposed.node_addresses.contains_key(name));
+    (!is_known).then_some(Need::NodeAddresses(names))
+}
+
 /// What an administrator has to do where the operator may not.
-fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
     let account = names::kafka(&cluster.name);
+    let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
     Warning {
-        reason: "ClusterRoleBindingNotMade".to_owned(),
+        reason: api::conditions::reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
-            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
-             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
-             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
-            cluster.namespace
+            "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
+             ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \
+             example as ClusterRoleBinding {name}, or use {}",
+            if of_rack { "spec.kafka.rack.topologyKey" } else { "spec.kafka.listeners" },
+            if of_rack { "the label" } else { "the address" },
+            cluster.namespace,
+            if of_rack {
+                "spec.kafka.rack.type: environment-variable"
+            } else {
+                "listeners of another type than nodeport"
+            },
         ),
     }
 }
@@ -212,15 +174,19 @@ fn complete(
 ) -> Plan {
     let settings = observed.settings.as_ref();
     let mut live = live::plan(cluster, observed, now);
+    if let Some(need) = options_of_brokers(cluster, &live, observed) {
+        // Before all that follows is made: each plan over a cluster that has settled asks for them.
+        return Plan::asking(vec![need]);
+    }
     let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
-    if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
+    if cluster.asks_about_nodes() {
         if settings.cluster_role_bindings {
             plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
         } else {
-            warnings.push(rack_needs_a_binding(cluster));
+            warnings.push(nodes_need_a_binding(cluster));
         }
     }
     if settings.network_policies {
@@ -228,6 +194,7 @@ fn complete(
     }
     plan.apply.push(service::bootstrap(cluster));
     plan.apply.push(service::brokers(cluster));
+    plan.apply.extend(listener_services::all(cluster));
     if settings.pod_disruption_budgets {
         plan.apply.push(pod_disruption_budget::kafka(cluster));
     }
@@ -239,7 +206,9 @@ fn complete(
         plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
     plan.needs.extend(classes.into_iter().map(Need::StorageClass));
+    plan.needs.extend(kubernetes_nodes(cluster, observed));
     let mut progress = Progress::default();
+    progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
     let mut sets = Vec::new();
     for pool in &cluster.pools {
         progress.waiting_for.extend(pool.waits_for.clone());
@@ -249,6 +218,14 @@ fn complete(
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(id) {
+                progress.addresses_unknown(unknown);
+                let knows_all =
+                    cluster.listeners.iter().all(|one| cluster.addresses.of_broker(*id, one).is_some());
+                if !knows_all && is_new(&cluster.pod_name(node), cluster, pool, observed) {
+                    continue;
+                }
+            }
             if certificates.held.contains(id) {
                 let name = cluster.pod_name(node);
                 progress.waiting_for.push(format!(
@@ -284,10 +261,6 @@ fn complete(
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
         plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
-        let brokers = broker_pods(&plan, view, observed);
-        if live.look && !brokers.is_empty() {
-            plan.needs.push(Need::BrokerConfigs(brokers));
-        }
     } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
         && progress.waiting_for.is_empty()
     {
@@ -336,10 +309,15 @@ fn complete(
     plan
 }
 
-/// The pods of the brokers that are up, by node id: what their options are is told of these alone.
-fn broker_pods(plan: &Plan, view: &KafkaView, observed: &Observed) -> BTreeMap<i32, String> {
-    let brokers = plan.nodes.iter().filter(|node| view.active_brokers.contains(&node.id));
-    brokers.filter_map(|node| Some((node.id, observed.pods.get(&node.pod)?.metadata.uid.clone()?))).collect()
+/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
+fn options_of_brokers(cluster: &Cluster, live: &LivePlan, observed: &Observed) -> Option<Need> {
+    let view = observed.view.as_ref().filter(|_| live.look)?;
+    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
+    let pods: BTreeMap<i32, String> = nodes
+        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
+        .collect();
+    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
+    observed.silence(&need).is_none().then_some(need)
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {

@@ -7,19 +7,17 @@ use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::pod_state::PATIENCE;
 use super::roll::Waiting;
 use super::transitions::membership;
 use super::validate::Invalid;
-
-/// How long a pod may be unready, or a roll may wait, before that counts as a failure.
-pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -77,6 +75,15 @@ impl Progress {
         let reason = reasons::POD_NOT_READY.to_owned();
         self.warnings.push(Warning { reason, message: words.clone() });
         self.waiting_for.push(words);
+    }
+
+    /// Notes addresses of listeners that are not known, in words.
+    pub fn addresses_unknown(&mut self, words: &[String]) {
+        for words in words {
+            let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
+            self.warnings.push(Warning { reason, message: words.clone() });
+            self.waiting_for.push(words.clone());
+        }
     }
 
     /// Notes that a roll waits.
@@ -143,7 +150,7 @@ pub fn kafka(
         status.observed_generation = old.and_then(|old| old.observed_generation);
     } else {
         let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
-            ("NotReady", "Kafka cluster is not ready")
+            (reasons::NOT_READY, "Kafka cluster is not ready")
         } else {
             (reasons::CREATING, "Kafka cluster is being deployed")
         };

@@ -1,67 +1,18 @@
-//! One of the two authorities of a cluster: what it is and which Secrets hold it.
+//! One of the two authorities of a cluster: what it is and what its Secrets hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use pki::{CertificateChain, Material, MaterialRequest, SecretPem};
+use pki::{Certificate, CertificateChain, Material, MaterialRequest, SecretPem};
 
-use super::traces::Certificates;
-use super::{generated, supplied, text};
-use crate::kafka::cluster::{CaSettings, Cluster};
+use super::role::Role;
+use super::text;
+use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
-use crate::kafka::validate::Problem;
 use objects::{DesiredObject, Pairs, Precondition};
-
-/// On the Secret with the certificates: thumbprints of those that its PKCS #12 store holds.
-const STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
-
-/// Which authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Of the cluster's own components.
-    Cluster,
-    /// Of the users.
-    Clients,
-}
-
-impl Role {
-    /// For instance `cluster-ca`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster-ca",
-            Self::Clients => "clients-ca",
-        }
-    }
-
-    /// Names of the Secrets with the certificate and with the key.
-    pub fn names(self, cluster: &str) -> (String, String) {
-        match self {
-            Self::Cluster => (names::cluster_ca_cert_secret(cluster), names::cluster_ca_key_secret(cluster)),
-            Self::Clients => (names::clients_ca_cert_secret(cluster), names::clients_ca_key_secret(cluster)),
-        }
-    }
-
-    /// For instance `cluster-ca v0`.
-    pub fn common_name(self, key_generation: i64) -> String {
-        format!("{} v{key_generation}", self.name())
-    }
-
-    /// The number of the key in such a common name.
-    pub fn number_in(self, common_name: &str) -> Option<i64> {
-        common_name.strip_prefix(self.name())?.strip_prefix(" v")?.parse().ok()
-    }
-
-    /// Its section of the resource.
-    pub fn settings(self, cluster: &Cluster) -> &CaSettings {
-        match self {
-            Self::Cluster => &cluster.cluster_ca,
-            Self::Clients => &cluster.clients_ca,
-        }
-    }
-}
 
 /// An authority that is there.
 #[derive(Debug, Clone)]
@@ -104,22 +55,6 @@ pub enum Step {
     Ready(Box<Authority>),
 }
 
-/// Looks at an authority. `traces` are certificates of it that other objects remember.
-pub fn plan(
-    role: Role,
-    cluster: &Cluster,
-    observed: &Observed,
-    traces: &Certificates,
-    now: Timestamp,
-    may_renew: bool,
-) -> Result<Step, Vec<Problem>> {
-    if role.settings(cluster).generate {
-        Ok(generated::plan(role, cluster, observed, traces, now, may_renew))
-    } else {
-        supplied::plan(role, cluster, observed, now).map(|authority| Step::Ready(Box::new(authority)))
-    }
-}
-
 /// What must hold when freshly made keys are written into a Secret.
 pub fn precondition(present: Option<&Secret>) -> Precondition {
     match present {
@@ -155,7 +90,7 @@ impl Authority {
     pub fn trusted(&self) -> String {
         let mut seen = BTreeSet::new();
         let all = self.certificate.iter().chain(self.old.values().flat_map(CertificateChain::iter));
-        all.filter(|one| seen.insert(&one.info.sha256_thumbprint)).map(pki::Certificate::pem).collect()
+        all.filter(|one| seen.insert(&one.info.sha256_thumbprint)).map(Certificate::pem).collect()
     }
 
     /// What is trusted, by [`pki::CertificateInfo::authority_id`].
@@ -172,8 +107,8 @@ impl Authority {
     }
 
     /// Trusts these as well, where nothing of the same subject and key is trusted yet.
-    pub fn also_trust(&mut self, certificates: &Certificates) {
-        for certificate in certificates.values() {
+    pub fn also_trust<'a>(&mut self, certificates: impl IntoIterator<Item = &'a Certificate>) {
+        for certificate in certificates {
             if !self.trusted_ids().contains(&certificate.info.authority_id())
                 && let Ok(chain) = CertificateChain::parse(certificate.pem())
             {
@@ -184,7 +119,7 @@ impl Authority {
 
     /// Keeps a certificate trusted under the time of its end. Two that end in the same second get seconds of their own.
     pub fn keep(&mut self, certificate: CertificateChain) {
-        let mut info = certificate.first().info.clone();
+        let mut info = pki::CertificateInfo::clone(&certificate.first().info);
         loop {
             let key = pki::dated_certificate_key(&info);
             match self.old.get(&key) {
@@ -219,7 +154,8 @@ impl Authority {
             let store = secret.data.as_ref()?.get(names::keys::CA_P12)?.0.clone();
             Some((store, text(secret, names::keys::CA_PASSWORD)?))
         });
-        let noted = secret.and_then(|secret| secret.metadata.annotations.as_ref()?.get(STORE_HOLDS));
+        let noted = secret
+            .and_then(|secret| secret.metadata.annotations.as_ref()?.get(annotations::TRUST_STORE_HOLDS));
         // One that says nothing was made with the certificate that stood beside it.
         let holds_all = match noted {
             Some(noted) => *noted == self.store_holds(),
@@ -246,7 +182,7 @@ impl Authority {
     }
 
     fn store_holds(&self) -> String {
-        super::phase::joined(&self.trusted_thumbprints())
+        super::joined(&self.trusted_thumbprints())
     }
 
     /// The Secrets of the authority; none when the user supplies it.
@@ -293,7 +229,7 @@ impl Authority {
             all.insert(annotations::FORCE_RENEW.to_owned(), "false".to_owned());
         }
         if self.store.is_some() {
-            all.insert(STORE_HOLDS.to_owned(), self.store_holds());
+            all.insert(annotations::TRUST_STORE_HOLDS.to_owned(), self.store_holds());
         }
         if let Some(thumbprint) = &self.trusted_by_all {
             all.insert(annotations::TRUSTED_BY_ALL_PODS.to_owned(), thumbprint.clone());
