@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use api::Kafka;
 use cluster_operator::{
-    caches::{self, Caches, Plain, PlainKind, Watched},
+    caches::{self, Caches, Plain, PlainKind, Taken, Watched},
     kafka::{apply, observe::Observer},
 };
 use jiff::Timestamp;
@@ -195,6 +195,7 @@ impl Settled {
             deployments: copies.cache(observed.deployments.values().map(|deployment| &**deployment))?,
             plain,
             cluster_role_bindings,
+            routes: Vec::new(),
             foreign_secrets: Cache::fixed([]),
             foreign_config_maps: Cache::fixed([]),
         }))
@@ -209,7 +210,10 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let object: DynamicObject = serde_json::from_value(value.clone())?;
     let object = Stored::of(&object)?;
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
-    Ok((key, Plain { owner, facts: Other::of(&metadata), role, object, status: None }))
+    Ok((
+        key,
+        Plain { owner, facts: Other::of(&metadata), role, object, status: None, taken: Taken::default() },
+    ))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

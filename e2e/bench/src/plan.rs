@@ -135,6 +135,7 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
             Err(error) => unknown(&error.to_string()),
         },
         Need::StorageClass(_) => Answer::StorageClass(Some(true)),
+        Need::NodeAddresses(_) => Answer::NodeAddresses(BTreeMap::new()),
         Need::Holders(objects) => {
             Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
         }

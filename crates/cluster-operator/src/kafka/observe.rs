@@ -73,6 +73,7 @@ impl Observer {
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let watch_grants = self.watch_grants(&kafka).await?;
+        let (routes, tls_routes) = self.caches.routes_of(&owner);
         Ok(Observed {
             kafka: Some(kafka),
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
@@ -85,7 +86,12 @@ impl Observer {
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
-            exposed: Exposed { services: self.caches.services_of(&owner), ..Exposed::default() },
+            exposed: Exposed {
+                services: self.caches.services_of(&owner),
+                routes,
+                tls_routes,
+                ..Exposed::default()
+            },
             watch_grants,
             settings: Arc::clone(&self.settings),
             ..Observed::default()

@@ -16,7 +16,8 @@ use super::foreign_additions;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
-    claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
+    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
+    pod_set, rbac, service,
 };
 use super::observed::Observed;
 use super::orphans;
@@ -125,17 +126,38 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// The Kubernetes nodes that run brokers: clients begin at their addresses where a listener has node ports.
+fn kubernetes_nodes(cluster: &Cluster, observed: &Observed) -> Option<Need> {
+    if !cluster.has_node_ports() {
+        return None;
+    }
+    let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
+    let pods = brokers.filter_map(|node| observed.pods.get(&cluster.pod_name(node)));
+    let names: BTreeSet<String> =
+        pods.filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
+    let is_known = names.iter().all(|name| observed.exposed.node_addresses.contains_key(name));
+    (!is_known).then_some(Need::NodeAddresses(names))
+}
+
 /// What an administrator has to do where the operator may not.
-fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
     let account = names::kafka(&cluster.name);
+    let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
     Warning {
-        reason: "ClusterRoleBindingNotMade".to_owned(),
+        reason: api::conditions::reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
-            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
-             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
-             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
-            cluster.namespace
+            "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
+             ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \
+             example as ClusterRoleBinding {name}, or use {}",
+            if of_rack { "spec.kafka.rack.topologyKey" } else { "spec.kafka.listeners" },
+            if of_rack { "the label" } else { "the address" },
+            cluster.namespace,
+            if of_rack {
+                "spec.kafka.rack.type: environment-variable"
+            } else {
+                "listeners of another type than nodeport"
+            },
         ),
     }
 }
@@ -159,11 +181,11 @@ fn complete(
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
-    if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
+    if cluster.asks_about_nodes() {
         if settings.cluster_role_bindings {
             plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
         } else {
-            warnings.push(rack_needs_a_binding(cluster));
+            warnings.push(nodes_need_a_binding(cluster));
         }
     }
     if settings.network_policies {
@@ -171,6 +193,7 @@ fn complete(
     }
     plan.apply.push(service::bootstrap(cluster));
     plan.apply.push(service::brokers(cluster));
+    plan.apply.extend(listener_services::all(cluster));
     if settings.pod_disruption_budgets {
         plan.apply.push(pod_disruption_budget::kafka(cluster));
     }
@@ -182,7 +205,9 @@ fn complete(
         plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
     plan.needs.extend(classes.into_iter().map(Need::StorageClass));
+    plan.needs.extend(kubernetes_nodes(cluster, observed));
     let mut progress = Progress::default();
+    progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
     let mut sets = Vec::new();
     for pool in &cluster.pools {
         progress.waiting_for.extend(pool.waits_for.clone());
@@ -192,6 +217,14 @@ fn complete(
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(id) {
+                progress.addresses_unknown(unknown);
+                let knows_all =
+                    cluster.listeners.iter().all(|one| cluster.addresses.of_broker(*id, one).is_some());
+                if !knows_all && is_new(&cluster.pod_name(node), cluster, pool, observed) {
+                    continue;
+                }
+            }
             if certificates.held.contains(id) {
                 let name = cluster.pod_name(node);
                 progress.waiting_for.push(format!(
