@@ -6,6 +6,7 @@ pub mod cruise_control;
 pub mod entity_operator;
 pub mod exporter;
 pub mod listeners;
+pub mod older;
 pub mod status;
 pub mod template;
 
@@ -28,6 +29,7 @@ pub use listeners::{
     Listener, ListenerAuthentication, ListenerAuthenticationType, ListenerBootstrap, ListenerBroker,
     ListenerConfiguration, ListenerType,
 };
+pub use older::{Zookeeper, ZookeeperTemplate};
 pub use status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 pub use template::KafkaClusterTemplate;
 
@@ -88,4 +90,7 @@ pub struct KafkaSpec {
     /// When certificates may be renewed: cron expressions in UTC of windows that last one minute per match. The
     /// default is always.
     pub maintenance_time_windows: Option<Vec<String>>,
+    /// ZooKeeper, in a resource of an older version: its replicas, storage and resources become the KRaft controllers of
+    /// the cluster.
+    pub zookeeper: Option<Box<Zookeeper>>,
 }

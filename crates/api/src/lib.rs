@@ -59,7 +59,7 @@ pub use strimzi_pod_set::{StrimziPodSet, StrimziPodSetSpec, StrimziPodSetStatus}
 pub const GROUP: &str = "kafka.strimzi.io";
 /// The API group of [`StrimziPodSet`].
 pub const CORE_GROUP: &str = "core.strimzi.io";
-/// The version that is served and stored.
+/// The version that is stored, and that operators read and write. Older ones are served beside it.
 pub const VERSION: &str = "v1";
 /// The field manager of every server-side apply, and so the owner of the fields in a takeover from Strimzi.
 pub const FIELD_MANAGER: &str = "strimzi-kafka-operator";

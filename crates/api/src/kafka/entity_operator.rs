@@ -38,6 +38,9 @@ pub struct EntityTopicOperatorSpec {
     /// Milliseconds between two passes over all topics. The default is 120000.
     #[schemars(range(min = 0))]
     pub reconciliation_interval_ms: Option<i64>,
+    /// The same in seconds, in a resource of an older version.
+    #[schemars(range(min = 0))]
+    pub reconciliation_interval_seconds: Option<i64>,
     /// When and how often it is looked whether the operator has started. The default is every 10 seconds, 12 times.
     pub startup_probe: Option<Probe>,
     /// When and how often it is looked whether the operator lives.
@@ -66,6 +69,9 @@ pub struct EntityUserOperatorSpec {
     /// Milliseconds between two passes over all users. The default is 120000.
     #[schemars(range(min = 0))]
     pub reconciliation_interval_ms: Option<i64>,
+    /// The same in seconds, in a resource of an older version.
+    #[schemars(range(min = 0))]
+    pub reconciliation_interval_seconds: Option<i64>,
     /// What the names of the users' Secrets start with. The default is nothing.
     pub secret_prefix: Option<String>,
     /// When and how often it is looked whether the operator lives.

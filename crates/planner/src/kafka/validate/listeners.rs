@@ -8,7 +8,7 @@ use api::kafka::listeners::{
 use api::ports;
 
 use super::wanted::CertificateReference;
-use super::{Findings, text};
+use super::{Findings, older, text};
 use crate::kafka::cluster::{Advertised, Exposure, Listener, ListenerAuthentication};
 use crate::kafka::config::user;
 
@@ -157,7 +157,14 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
             ListenerAuthentication::Tls
         }
         ListenerAuthenticationType::ScramSha512 => ListenerAuthentication::ScramSha512,
+        ListenerAuthenticationType::Oauth => {
+            findings.problem(format!("{field}.authentication.type"), older::OAUTH_LISTENER);
+            ListenerAuthentication::None
+        }
         ListenerAuthenticationType::Custom => {
+            if authentication.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
+                findings.problem(format!("{field}.authentication.secrets"), older::CUSTOM_SECRETS);
+            }
             let mut config = BTreeMap::new();
             for (name, value) in authentication.listener_config.iter().flatten() {
                 let path = format!("{field}.authentication.listenerConfig");

@@ -3,7 +3,7 @@
 use api::Kafka;
 use api::kafka::{AuthorizationType, CertificateAuthority, CertificateExpirationPolicy, KafkaClusterSpec};
 
-use super::{Findings, text};
+use super::{Findings, older, text};
 use crate::kafka::cluster::{Authorization, CaSettings};
 
 /// Days of validity of an authority.
@@ -18,6 +18,10 @@ pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Author
     text::super_users(&super_users, findings);
     match raw.type_ {
         AuthorizationType::Simple => Authorization::Simple { super_users },
+        AuthorizationType::Opa | AuthorizationType::Keycloak => {
+            findings.problem("spec.kafka.authorization.type", older::authorization(raw.type_));
+            Authorization::None
+        }
         AuthorizationType::Custom => {
             let class = raw.authorizer_class.clone().unwrap_or_default();
             if class.is_empty() {
