@@ -34,11 +34,11 @@ impl Contract {
         let mut rows = BTreeMap::new();
         for line in lines("v1beta2.tsv") {
             if let Some(line) = line.strip_prefix(&format!("{kind}\t")) {
-                rows.extend(row(line));
+                rows.extend([row(line)]);
             }
         }
         for line in lines(&format!("{kind}.tsv")) {
-            rows.extend(row(&line));
+            rows.extend([row(&line)]);
         }
         let mut items = BTreeMap::new();
         for line in lines("items.tsv") {
@@ -144,7 +144,7 @@ fn choose(item: &Map<String, Value>, names: &[&str]) -> Vec<Map<String, Value>> 
         item.retain(|name, _| name == chosen || !names.contains(&name.as_str()));
         item
     };
-    present.into_iter().map(|chosen| only(chosen)).collect()
+    present.into_iter().map(only).collect()
 }
 
 fn lines(file: &str) -> Vec<String> {
@@ -152,7 +152,7 @@ fn lines(file: &str) -> Vec<String> {
     std::fs::read_to_string(path).unwrap().lines().skip(1).map(ToOwned::to_owned).collect()
 }
 
-fn row(line: &str) -> Option<(String, Row)> {
+fn row(line: &str) -> (String, Row) {
     let cells: Vec<&str> = line.split('\t').collect();
     let cell = |index: usize| cells.get(index).copied().unwrap_or_default();
     let row = Row {
@@ -161,7 +161,7 @@ fn row(line: &str) -> Option<(String, Row)> {
         least: cell(4).parse().ok(),
         pattern: cell(9).to_owned(),
     };
-    Some((cell(0).to_owned(), row))
+    (cell(0).to_owned(), row)
 }
 
 /// A text of a pattern.
