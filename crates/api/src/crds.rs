@@ -3,6 +3,7 @@
 //! A definition has a list of versions, each with a schema of its own: `v1`, which is stored, and the [`older`] ones
 //! that are served beside it.
 
+mod bounds;
 mod dropped;
 pub mod older;
 
@@ -17,6 +18,7 @@ use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+pub use self::bounds::LARGEST_INTEGER;
 use crate::labels;
 use crate::schema::JsonSchema;
 
@@ -208,9 +210,6 @@ fn make_structural(object: &mut Map<String, Value>) {
         }
     }
 }
-
-/// The largest floating-point number that is an integer of 64 bits.
-pub const LARGEST_INTEGER: i64 = i64::MAX - 1023;
 
 /// Has the API server refuse numbers that the operators cannot read: one such object would end the watch of all.
 fn bound_integers(object: &mut Map<String, Value>) {

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::LARGEST_INTEGER;
+use super::bounds::LARGEST_INTEGER;
 use super::dropped::{DROPPED, Shape};
 use crate::VERSION;
 
