@@ -78,6 +78,14 @@ pub mod reasons {
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.
     pub const KUBERNETES_ERROR: &str = "KubernetesError";
+    /// A Kafka that no operator of today runs is asked for; another one runs.
+    pub const UNSUPPORTED_KAFKA_VERSION: &str = "UnsupportedKafkaVersion";
+    /// `inter.broker.protocol.version` is set.
+    pub const KAFKA_INTER_BROKER_PROTOCOL_VERSION_IN_KRAFT: &str = "KafkaInterBrokerProtocolVersionInKRaft";
+    /// `log.message.format.version` is set.
+    pub const KAFKA_LOG_MESSAGE_FORMAT_VERSION_IN_KRAFT: &str = "KafkaLogMessageFormatVersionInKRaft";
+    /// Volumes of a ZooKeeper that is no more are still there.
+    pub const ZOOKEEPER_REMAINS: &str = "ZooKeeperRemains";
     /// A volume could not be made larger.
     pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
 }

@@ -71,6 +71,24 @@ pub struct Volume {
     pub overrides: Option<Vec<StorageOverride>>,
 }
 
+impl Volume {
+    /// A volume of a kind of which nothing else is said.
+    pub fn new(type_: VolumeType) -> Self {
+        Self {
+            type_,
+            id: None,
+            size: None,
+            class: None,
+            selector: None,
+            delete_claim: None,
+            volume_attributes_class: None,
+            size_limit: None,
+            kraft_metadata: None,
+            overrides: None,
+        }
+    }
+}
+
 /// The storage class of one node, in a resource of an older version.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

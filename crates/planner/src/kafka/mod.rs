@@ -18,6 +18,7 @@ pub mod holder;
 pub mod need;
 pub mod objects;
 pub mod observed;
+pub mod older;
 pub mod orphans;
 pub mod ownership;
 pub mod plan;

@@ -7,7 +7,6 @@ pub mod entity_operator;
 mod listeners;
 mod logging;
 mod names;
-mod older;
 mod pools;
 mod security;
 mod spec;

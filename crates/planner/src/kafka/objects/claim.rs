@@ -42,10 +42,13 @@ pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolume
         };
         let body = PersistentVolumeClaim { spec: Some(spec), ..PersistentVolumeClaim::default() };
         let name = names::persistent_volume_claim(volume.id, &pod);
-        let claim = Object::new(&owner, name, pool_labels(cluster, node.pool), body)
+        let mut claim = Object::new(&owner, name, pool_labels(cluster, node.pool), body)
             .stays(!delete_claim)
             .annotation(annotations::DELETE_CLAIM, delete_claim.to_string())
             .template(template.and_then(|template| template.metadata.as_ref()));
+        if node.pool.implied {
+            claim = claim.annotation(annotations::IMPLIED_POOL, "true");
+        }
         claims.push(claim);
     }
     claims

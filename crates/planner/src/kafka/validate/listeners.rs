@@ -8,9 +8,10 @@ use api::kafka::listeners::{
 use api::ports;
 
 use super::wanted::CertificateReference;
-use super::{Findings, older, text};
+use super::{Findings, text};
 use crate::kafka::cluster::{Advertised, Exposure, Listener, ListenerAuthentication};
 use crate::kafka::config::user;
+use crate::kafka::older::no_longer;
 
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
 pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
@@ -158,12 +159,12 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
         }
         ListenerAuthenticationType::ScramSha512 => ListenerAuthentication::ScramSha512,
         ListenerAuthenticationType::Oauth => {
-            findings.problem(format!("{field}.authentication.type"), older::OAUTH_LISTENER);
+            findings.problem(format!("{field}.authentication.type"), no_longer::OAUTH_LISTENER);
             ListenerAuthentication::None
         }
         ListenerAuthenticationType::Custom => {
             if authentication.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
-                findings.problem(format!("{field}.authentication.secrets"), older::CUSTOM_SECRETS);
+                findings.problem(format!("{field}.authentication.secrets"), no_longer::CUSTOM_SECRETS);
             }
             let mut config = BTreeMap::new();
             for (name, value) in authentication.listener_config.iter().flatten() {

@@ -11,6 +11,7 @@ use kube_core::ResourceExt;
 use super::wanted::WantedPool;
 use super::{Findings, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
+use crate::kafka::older::implied;
 use crate::kafka::transitions::node_ids;
 
 /// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
@@ -49,6 +50,7 @@ pub fn read(
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {
         uid: raw.uid().unwrap_or_default(),
+        implied: implied::is_implied(raw),
         generation: raw.metadata.generation,
         labels,
         controller: asks(ProcessRole::Controller),
@@ -58,7 +60,11 @@ pub fn read(
         volumes: storage.volumes.clone(),
         jbod: storage.jbod,
         storage_json: storage.json.clone(),
-        resources: raw.spec.resources.clone(),
+        resources: raw
+            .spec
+            .resources
+            .clone()
+            .or_else(|| shared.resources.clone().filter(|_| asks(ProcessRole::Broker))),
         jvm: jvm_options.map(jvm).unwrap_or_default(),
         templates: shared.template.clone().unwrap_or_default().overlaid(raw.spec.template.as_ref()),
         warnings,

@@ -3,8 +3,9 @@
 use api::Kafka;
 use api::kafka::{AuthorizationType, CertificateAuthority, CertificateExpirationPolicy, KafkaClusterSpec};
 
-use super::{Findings, older, text};
+use super::{Findings, text};
 use crate::kafka::cluster::{Authorization, CaSettings};
+use crate::kafka::older::no_longer;
 
 /// Days of validity of an authority.
 const DEFAULT_VALIDITY_DAYS: u32 = 365;
@@ -19,7 +20,7 @@ pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Author
     match raw.type_ {
         AuthorizationType::Simple => Authorization::Simple { super_users },
         AuthorizationType::Opa | AuthorizationType::Keycloak => {
-            findings.problem("spec.kafka.authorization.type", older::authorization(raw.type_));
+            findings.problem("spec.kafka.authorization.type", no_longer::authorization(raw.type_));
             Authorization::None
         }
         AuthorizationType::Custom => {

@@ -1,6 +1,37 @@
 //! What resources of older versions ask for and no operator carries out any more: what to write instead.
 
+use std::collections::BTreeMap;
+
+use api::conditions::reasons;
 use api::kafka::AuthorizationType;
+
+use crate::findings::Findings;
+
+/// Options that Kafka does not know without ZooKeeper: what stands in their place, and the reason of the warning.
+const OPTIONS: [(&str, &str, &str); 2] = [
+    (
+        "inter.broker.protocol.version",
+        "spec.kafka.metadataVersion says what it said",
+        reasons::KAFKA_INTER_BROKER_PROTOCOL_VERSION_IN_KRAFT,
+    ),
+    (
+        "log.message.format.version",
+        "brokers write the newest format",
+        reasons::KAFKA_LOG_MESSAGE_FORMAT_VERSION_IN_KRAFT,
+    ),
+];
+
+/// Takes options out that Kafka does not know any more.
+pub fn take_options_out(options: &mut BTreeMap<String, String>, findings: &mut Findings) {
+    for (name, instead, reason) in OPTIONS {
+        if options.remove(name).is_some() {
+            findings.warn(
+                reason,
+                format!("spec.kafka.config.{name} means nothing any more: {instead}; remove it"),
+            );
+        }
+    }
+}
 
 /// A listener with `oauth`.
 pub const OAUTH_LISTENER: &str = "\"oauth\" is no type of its own any more: write type: custom with sasl: true and, in \
