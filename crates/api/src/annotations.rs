@@ -101,6 +101,10 @@ pub const CONNECT_BUILD_REVISION: &str = "strimzi.io/connect-build-revision";
 pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
 /// On pod sets and claims: `true` when the Kafka resource says what is in their pool, and no KafkaNodePool.
 pub const IMPLIED_POOL: &str = "kastellan.io/implied-pool";
+/// In caches alone: what the API server dropped of a resource because it does not know it, as [`crate::last_applied`] found out.
+pub const UNKNOWN_FIELDS: &str = "kastellan.io/unknown-fields";
+/// What `kubectl apply` was given.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Generation of the custom resource an object was made from.
 pub const GENERATION: &str = "strimzi.io/generation";
 

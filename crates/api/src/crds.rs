@@ -4,7 +4,6 @@
 //! that are served beside it.
 
 mod bounds;
-mod dropped;
 pub mod older;
 
 use std::collections::BTreeMap;

@@ -14,6 +14,7 @@ use kube_derive::CustomResource;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::present::Present;
 use crate::schema::JsonSchema;
 pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
 pub use cluster::{
@@ -93,4 +94,7 @@ pub struct KafkaSpec {
     /// ZooKeeper, in a resource of an older version: its replicas, storage and resources become the KRaft controllers of
     /// the cluster.
     pub zookeeper: Option<Box<Zookeeper>>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub jmx_trans: Option<Present>,
 }

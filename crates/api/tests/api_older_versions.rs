@@ -184,7 +184,7 @@ async fn v1_refuses_what_it_dropped() {
     for (file, says) in [
         ("kafka-everything.yaml", "spec.kafka.authorization.type: Unsupported value: \"keycloak\""),
         ("kafka-connect.yaml", "spec.groupId: Required value"),
-        ("kafka-mirror-maker2.yaml", "spec.target: Required value"),
+        ("kafka-mirror-maker2.yaml", "spec.mirrors[0].source: Required value"),
         ("kafka-bridge.yaml", "spec.replicas: Required value"),
         ("kafka-user-v1beta2.yaml", "spec.authorization.acls[0].operations: Required value"),
     ] {

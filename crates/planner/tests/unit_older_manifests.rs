@@ -374,3 +374,52 @@ fn a_manifest_that_was_not_applied_is_understood_too() {
     assert_eq!(cluster.pools.len(), 2);
     assert!(warnings.iter().any(|warning| warning.message.starts_with("spec.zookeeper")), "{warnings:?}");
 }
+
+#[test]
+fn fields_without_effect_and_unknown_ones_are_named() {
+    let mut world = world();
+    world.kafka(|kafka| {
+        kafka["metadata"]["annotations"] = json!({"kastellan.io/unknown-fields": "spec.kafka.sotrage"});
+        kafka["spec"]["jmxTrans"] = json!({"any": "thing"});
+        kafka["spec"]["zookeeper"]["config"] = json!({"tickTime": 2000});
+        kafka["spec"]["kafka"]["template"] = json!({"statefulset": {"metadata": {}}});
+        let entity = &mut kafka["spec"]["entityOperator"];
+        entity["tlsSidecar"] = json!({});
+        entity["topicOperator"] =
+            json!({"reconciliationIntervalSeconds": 60, "zookeeperSessionTimeoutSeconds": 20});
+    });
+    let plan = world.settle();
+    let text = warnings(&plan).join("\n");
+    for part in [
+        "spec.jmxTrans, spec.kafka.template.statefulset, spec.zookeeper.config, spec.entityOperator.tlsSidecar, \
+         spec.entityOperator.topicOperator.zookeeperSessionTimeoutSeconds: without effect",
+        "spec.entityOperator.topicOperator.reconciliationIntervalSeconds: write reconciliationIntervalMs",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(
+        warning_with(&plan, "UnknownFields")
+            .unwrap()
+            .starts_with("spec.kafka.sotrage: not known to this version")
+    );
+    let deployment = object(&plan, "Deployment", "my-cluster-entity-operator").to_string();
+    assert!(
+        deployment.contains(r#"{"name":"STRIMZI_FULL_RECONCILIATION_INTERVAL_MS","value":"60000"}"#),
+        "{deployment}"
+    );
+}
+
+#[test]
+fn a_pool_names_its_deprecated_and_unknown_fields_itself() {
+    let storage =
+        json!({"type": "persistent-claim", "size": "1Gi", "overrides": [{"broker": 0, "class": "a"}]});
+    let mut kafka = manifest();
+    kafka["spec"] = json!({"kafka": {"listeners": kafka["spec"]["kafka"]["listeners"]}});
+    let mut pool = real_pool("dual", &["controller", "broker"], 1, &storage);
+    pool["metadata"]["annotations"] = json!({"kastellan.io/unknown-fields": "spec.replicass"});
+    let mut world = World::new(vec![kafka, pool]);
+    let status = common::pool_status(&world.settle(), "dual");
+    let reasons: Vec<_> =
+        status["conditions"].as_array().unwrap().iter().map(|one| one["reason"].clone()).collect();
+    assert_eq!(reasons, ["UnknownFields", "DeprecatedFields"], "{status:#}");
+}

@@ -8,8 +8,9 @@
 use serde_json::{Map, Value, json};
 
 use super::bounds::LARGEST_INTEGER;
-use super::dropped::{DROPPED, Shape};
 use crate::VERSION;
+pub use crate::dropped::unread;
+use crate::dropped::{DROPPED, Shape};
 
 /// The versions of a kind that are served beside `v1`, newest first.
 pub fn versions(kind: &str) -> &'static [&'static str] {
@@ -78,14 +79,6 @@ pub(super) fn schemas(kind: &str, types: Value) -> Result<(Value, Value), NoSuch
         }
     }
     Ok((v1, older))
-}
-
-/// Paths of the properties that are kept and that no type reads, for instance `spec.jmxTrans`.
-pub fn unread(kind: &str) -> Vec<String> {
-    let of_kind = DROPPED.iter().filter(|dropped| dropped.kind == kind);
-    of_kind
-        .flat_map(|dropped| dropped.properties.iter().map(|(name, _)| format!("{}.{name}", dropped.parent)))
-        .collect()
 }
 
 /// The schema at a path such as `spec.kafka.listeners[].name`; the empty path is the whole.

@@ -8,9 +8,10 @@ use crate::common::jvm::JvmOptions;
 use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
 use crate::common::storage::Volume;
 use crate::common::template::ResourceTemplate;
+use crate::present::Present;
 use crate::schema::{JsonSchema, Resources};
 
-/// ZooKeeper of a cluster. What is not here of it is kept by the API server and not read.
+/// ZooKeeper of a cluster.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +28,27 @@ pub struct Zookeeper {
     pub jvm_options: Option<JvmOptions>,
     /// Additions to the objects generated for the controllers.
     pub template: Option<ZookeeperTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub config: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub image: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub jmx_options: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub liveness_probe: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub logging: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub metrics_config: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub readiness_probe: Option<Present>,
 }
 
 /// Additions to the objects of ZooKeeper, as far as controllers have such objects.
@@ -43,4 +65,22 @@ pub struct ZookeeperTemplate {
     pub persistent_volume_claim: Option<ResourceTemplate>,
     /// The container.
     pub zookeeper_container: Option<ContainerTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub client_service: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub jmx_secret: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub nodes_service: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub pod_disruption_budget: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub service_account: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub statefulset: Option<Present>,
 }

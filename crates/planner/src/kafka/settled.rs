@@ -6,7 +6,7 @@ use kube_core::ResourceExt;
 use super::addresses;
 use super::cluster::Cluster;
 use super::observed::Observed;
-use super::older::{implied, words, zookeeper};
+use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
@@ -33,6 +33,7 @@ pub struct Settled {
 pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let specs = Specs { kafka, pools: &observed.pools };
     let Validated { wanted, mut findings } = validate(specs, &observed.settings);
+    fields::say(kafka, &mut findings);
     implied::say(kafka, &observed.pools, &mut findings);
     zookeeper::say(&kafka.name_any(), observed, &mut findings);
     let cluster = wanted.map(|wanted| {

@@ -10,7 +10,7 @@ use crate::kafka::addresses;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::exposed::Exposed;
 use crate::kafka::observed::PlanSettings;
-use crate::kafka::older::{implied, words};
+use crate::kafka::older::{fields, implied, words};
 use crate::kafka::transitions::node_ids;
 use crate::kafka::transitions::size::{self, Size};
 
@@ -24,6 +24,7 @@ pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<
     pools.sort_by_key(|pool| pool.name_any());
     let specs = Specs { pools: &pools, ..specs };
     let Validated { wanted, mut findings } = validate(specs, settings);
+    fields::say(specs.kafka, &mut findings);
     implied::say(specs.kafka, specs.pools, &mut findings);
     let cluster = wanted.map(|wanted| {
         let wishes: Vec<(usize, usize)> =

@@ -32,7 +32,10 @@ pub fn read(
     let topic = raw.topic_operator.as_ref().map(|raw| EntityContainer {
         image: image(raw.image.as_ref(), settings.topic_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), TOPIC_OPERATOR),
-        reconciliation_interval_ms: interval(raw.reconciliation_interval_ms, raw.reconciliation_interval_seconds),
+        reconciliation_interval_ms: interval(
+            raw.reconciliation_interval_ms,
+            raw.reconciliation_interval_seconds,
+        ),
         resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),
@@ -42,7 +45,10 @@ pub fn read(
     let user = raw.user_operator.as_ref().map(|raw| EntityContainer {
         image: image(raw.image.as_ref(), settings.user_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), USER_OPERATOR),
-        reconciliation_interval_ms: interval(raw.reconciliation_interval_ms, raw.reconciliation_interval_seconds),
+        reconciliation_interval_ms: interval(
+            raw.reconciliation_interval_ms,
+            raw.reconciliation_interval_seconds,
+        ),
         resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),

@@ -11,7 +11,7 @@ use kube_core::ResourceExt;
 use super::wanted::WantedPool;
 use super::{Findings, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
-use crate::kafka::older::implied;
+use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
 
 /// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
@@ -24,7 +24,7 @@ pub fn read(
 ) -> WantedPool {
     let name = raw.name_any();
     let path = format!("KafkaNodePool {name}");
-    let mut warnings = Vec::new();
+    let mut warnings = fields::of_pool(raw);
     if raw.spec.roles.is_empty() {
         findings.problem(
             format!("{path} spec.roles"),

@@ -238,3 +238,11 @@ pub const DROPPED: &[Dropped] = &[
     of("KafkaMirrorMaker2", "spec.mirrors[].sourceConnector", &[("pause", Switch)]),
     of("KafkaMirrorMaker2", "spec.mirrors[].source.authentication", OAUTH_CLIENT),
 ];
+
+/// Paths of the properties that are kept and not read, for instance `spec.jmxTrans`.
+pub fn unread(kind: &str) -> Vec<String> {
+    let of_kind = DROPPED.iter().filter(|dropped| dropped.kind == kind);
+    of_kind
+        .flat_map(|dropped| dropped.properties.iter().map(|(name, _)| format!("{}.{name}", dropped.parent)))
+        .collect()
+}
