@@ -219,7 +219,7 @@ fn not_yet(kafka: &Kafka, findings: &mut Findings) {
     for (field, present) in sections {
         if present {
             findings.warn(
-                "UnsupportedFields",
+                reasons::UNSUPPORTED_FIELDS,
                 format!("{field} is not carried out by this version; remove it to clear this warning"),
             );
         }
