@@ -148,12 +148,12 @@ pub fn own_entry(entries: Vec<ManagedFieldsEntry>) -> Option<Vec<ManagedFieldsEn
     Some(own)
 }
 
-/// An object in the form that [`Applier`] compares with, at a fraction of the memory of a JSON tree: its text.
+/// An object in the form that [`Applier`] compares with, at a fraction of the memory of a JSON tree: its text, compressed.
 #[derive(Debug, Clone)]
 pub struct Stored {
     uid: Box<str>,
     terminating: bool,
-    json: Box<[u8]>,
+    packed: Box<[u8]>,
 }
 
 impl Stored {
@@ -170,7 +170,7 @@ impl Stored {
         Ok(Self {
             uid: meta.uid.clone().unwrap_or_default().into_boxed_str(),
             terminating: meta.deletion_timestamp.is_some(),
-            json: serde_json::to_vec(&value)?.into_boxed_slice(),
+            packed: lz4_flex::compress_prepend_size(&serde_json::to_vec(&value)?).into_boxed_slice(),
         })
     }
 
@@ -186,17 +186,18 @@ impl Stored {
 
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.uid.len() + self.json.len()
+        size_of::<Self>() + self.uid.len() + self.packed.len()
     }
 
     /// The object as JSON.
     pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.json).unwrap_or(Value::Null)
+        self.parse().unwrap_or(Value::Null)
     }
 
     /// The object as its type; `None` when it is of another type.
     pub fn parse<K: DeserializeOwned>(&self) -> Option<K> {
-        serde_json::from_slice(&self.json).ok()
+        let text = lz4_flex::decompress_size_prepended(&self.packed).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 }
 

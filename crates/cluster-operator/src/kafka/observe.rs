@@ -35,6 +35,7 @@ use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
+use planner::kafka::older::implied;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 
@@ -96,8 +97,8 @@ impl Observer {
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let (routes, tls_routes) = self.caches.routes_of(&owner);
         let observed = Observed {
+            pod_sets_of_others: self.pod_sets_of_others(key, &kafka, &pools),
             kafka: Some(kafka),
-            pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
             pod_sets,
@@ -122,10 +123,16 @@ impl Observer {
     }
 
     /// Pod sets of other clusters that have the names of those that the pools need, each with whose it is.
-    fn pod_sets_of_others(&self, key: &ObjectRef, pools: &[Arc<KafkaNodePool>]) -> BTreeMap<String, String> {
+    fn pod_sets_of_others(
+        &self,
+        key: &ObjectRef,
+        kafka: &Kafka,
+        pools: &[Arc<KafkaNodePool>],
+    ) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        for pool in pools {
-            let name = api::names::pod_set(&key.name, &pool.name_any());
+        let implied = implied::pool_names(kafka).map(str::to_owned);
+        for pool in pools.iter().map(|pool| pool.name_any()).chain(implied) {
+            let name = api::names::pod_set(&key.name, &pool);
             let Some(set) = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name)) else {
                 continue;
             };

@@ -108,14 +108,14 @@ impl Kind for Reconciler {
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
-        let size = PlanSize::of(&self.caches, key, &observed, referred);
+        let completion = Completion::new(observed, clock::now());
+        let size = PlanSize::of(&self.caches, key, completion.observed(), referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             return self.too_much(key, &kafka, why).await.map(Seen::Settled);
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return settled(BUSY);
         };
-        let completion = Completion::new(observed, clock::now());
         Ok(Seen::Live(LiveCluster {
             kafka,
             completion,

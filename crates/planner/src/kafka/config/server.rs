@@ -25,8 +25,8 @@ pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 struct Lines(String);
 
 impl Lines {
-    fn set(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.0.push_str(&properties::line(name, &value.to_string()));
+    fn set(&mut self, name: &str, value: impl AsRef<str>) {
+        properties::add_line(&mut self.0, name, value.as_ref());
     }
 }
 
@@ -34,7 +34,7 @@ impl Lines {
 pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines::default();
     let pool = node.pool;
-    lines.set("node.id", node.id);
+    lines.set("node.id", node.id.to_string());
     if pool.broker {
         match &cluster.rack {
             Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
@@ -172,10 +172,10 @@ fn client_listener(lines: &mut Lines, listener: &Listener) {
         }
     }
     if let Some(limit) = listener.max_connections {
-        lines.set(&format!("{prefix}max.connections"), limit);
+        lines.set(&format!("{prefix}max.connections"), limit.to_string());
     }
     if let Some(limit) = listener.max_connection_creation_rate {
-        lines.set(&format!("{prefix}max.connection.creation.rate"), limit);
+        lines.set(&format!("{prefix}max.connection.creation.rate"), limit.to_string());
     }
     if listener.tls {
         let path = match listener.certificate {
