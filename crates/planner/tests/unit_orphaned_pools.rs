@@ -15,10 +15,9 @@ use common::{World, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::json;
 
-/// A settled cluster of controllers and brokers in pools of their own.
+/// A settled cluster with a pool of both roles and one of brokers.
 fn settled() -> World {
     let mut world = World::load("dual-role.input.yaml");
-    world.pool(0, |pool| pool["spec"]["roles"] = json!(["controller"]));
     let mut brokers = serde_json::to_value(world.observed.pools[0].as_ref()).unwrap();
     brokers["metadata"]["name"] = json!("brokers");
     brokers["metadata"]["uid"] = json!("uid-of-brokers");
