@@ -126,11 +126,6 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.kafka.logging.valueFrom.configMapKeyRef.name", "\"logs\""],
     ),
     (
-        "a listener type that is not there yet",
-        |world| kafka_section(world, |kafka| kafka["listeners"][0]["type"] = json!("nodeport")),
-        &["spec.kafka.listeners[0].type", "nodeport", "internal"],
-    ),
-    (
         "a client certificate without encryption",
         |world| kafka_section(world, |kafka| kafka["listeners"][1]["tls"] = json!(false)),
         &["spec.kafka.listeners[1].authentication.type", "tls: true"],
