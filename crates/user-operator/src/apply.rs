@@ -4,6 +4,7 @@ mod kafka;
 mod secret_writer;
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use kafka_admin::Admin;
 use kube::ResourceExt;
 use operator_runtime::apply::Applier;
 use operator_runtime::clock;
+use operator_runtime::controller::Outcome;
 use operator_runtime::metrics::ReconcileMetrics;
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::ObjectRef;
@@ -129,8 +131,8 @@ impl Context {
         lost.get_or_insert_with(Instant::now);
     }
 
-    /// Brings users to where their resources say; for each, whether it has to be tried again.
-    pub async fn run(&self, names: Vec<String>) -> Vec<(String, bool)> {
+    /// Brings users to where their resources say. What is wrong with one is told here, and in its status.
+    pub async fn run(&self, names: Vec<String>) -> Vec<(String, Result<Outcome, Infallible>)> {
         let begun = Instant::now();
         let now = clock::now();
         // A user whose resource cannot be read stays as it is: what the resource asks for is not known.
@@ -142,14 +144,15 @@ impl Context {
         let statuses: Vec<_> = items.iter_mut().map(|item| self.write_status(item, now)).collect();
         stream::iter(statuses).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
         tell(&items);
-        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, false)).collect();
+        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, Ok(Outcome::Done))).collect();
         for item in items {
             self.metrics.reconciliations.inc();
             self.metrics.observe(begun.elapsed());
             let problem = item.problem();
-            let outcome = if problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
-            outcome.inc();
-            results.push((item.name, problem.is_some_and(|problem| problem.retry)));
+            let counter = if problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
+            counter.inc();
+            let again = problem.is_some_and(|problem| problem.retry);
+            results.push((item.name, Ok(if again { Outcome::Retry } else { Outcome::Done })));
         }
         results
     }

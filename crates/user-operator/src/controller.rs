@@ -7,11 +7,13 @@ use api::labels;
 use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
 use operator_runtime::{
-    apart::{apart, drain},
     apply::Applier,
-    entity::{Operator, Parts},
+    batches::BATCH_DEADLINE,
+    controller,
+    entity::Operator,
     env::Namespaces,
     kafka as kafka_connection,
+    program::Parts,
     queue::Queue,
     report,
     server::{Gate, Heartbeat},
@@ -19,7 +21,6 @@ use operator_runtime::{
     watch::{Cache, Watch},
 };
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Context, IN_FLIGHT};
@@ -32,8 +33,6 @@ use crate::{authority, snapshot, user};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
-/// The loops go round at least this often, as a sign of life.
-const PULSE: Duration = Duration::from_secs(10);
 /// How long the first look waits for Kafka, before users are told that it cannot be reached.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
 /// Reading Kafka's side user by user takes at most one part in so many of the time.
@@ -133,12 +132,6 @@ impl Controller {
         for name in self.context.observer.snapshot.names() {
             self.queue.add(name);
         }
-        let closing = self.queue.clone();
-        let stop = shutdown.clone();
-        tokio::spawn(async move {
-            stop.cancelled().await;
-            closing.close();
-        });
         self.batches().await;
         let _ = tokio::join!(refresh, resync);
     }
@@ -222,57 +215,25 @@ impl Controller {
         }
     }
 
-    /// Takes users out of the queue and works on them, several batches at a time, until the queue is closed.
-    async fn batches(&self) {
+    /// Takes users out of the queue and works on them, several batches at a time, until the shutdown.
+    async fn batches(self) {
         let settings = &self.context.settings;
-        let slots = Arc::new(Semaphore::new(settings.batches));
-        let mut running = JoinSet::new();
-        loop {
-            self.heartbeat.beat();
-            self.show();
-            while running.try_join_next().is_some() {}
-            // Making RSA keys for whole batches takes minutes.
-            let slot = tokio::select! {
-                slot = Arc::clone(&slots).acquire_owned() => slot,
-                () = tokio::time::sleep(PULSE) => continue,
-            };
-            let Ok(slot) = slot else { break };
-            let batch = tokio::select! {
-                batch = self.queue.take_batch(settings.max_batch, LINGER) => batch,
-                () = tokio::time::sleep(PULSE) => continue,
-            };
-            if batch.is_empty() {
-                break;
-            }
-            let (context, queue) = (Arc::clone(&self.context), self.queue.clone());
-            running.spawn(async move {
-                let work = |names| {
-                    let context = Arc::clone(&context);
-                    async move { context.run(names).await }
-                };
-                // What a fault of the operator interrupts must not be kept for ever.
-                let (results, interrupted) = apart(batch, work).await;
-                let interrupted = interrupted.into_iter().map(|user| {
-                    tracing::error!(%user, "work on a user was interrupted by a fault of the operator");
-                    (user, true)
-                });
-                for (name, again) in results.into_iter().flatten().chain(interrupted) {
-                    if again {
-                        queue.failed(&name);
-                    } else {
-                        queue.done(&name);
-                    }
-                }
-                drop(slot);
+        let (users, metrics) = (self.users.clone(), self.context.metrics.clone());
+        let batches = controller::Controller::new("KafkaUser", self.queue.clone())
+            .concurrency(settings.batches)
+            .gather(settings.max_batch, LINGER)
+            .deadline(BATCH_DEADLINE)
+            .heartbeat(self.heartbeat)
+            .each_round(move || {
+                metrics.resources.set(users.len() as f64);
+                metrics.paused.set(users.list_where(|_, user| user::is_paused(user)).len() as f64);
             });
-        }
-        drain(&mut running, "users").await;
-    }
-
-    fn show(&self) {
-        let metrics = &self.context.metrics;
-        metrics.resources.set(self.users.len() as f64);
-        metrics.paused.set(self.users.list_where(|_, user| user::is_paused(user)).len() as f64);
+        let context = Arc::clone(&self.context);
+        let work = move |names| {
+            let context = Arc::clone(&context);
+            async move { context.run(names).await }
+        };
+        batches.run_batches(self.shutdown, work).await;
     }
 }
 

@@ -178,14 +178,14 @@ impl World {
         let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
         // One log for all operators of the process, for whoever looks for the reason of a failure.
         if std::env::var_os("STRIMZI_LOG_LEVEL").is_some() {
-            LOG.call_once(|| telemetry::init(&settings.telemetry));
+            LOG.call_once(|| telemetry::init(&telemetry::Settings::from_env(&Env::from_process())));
         }
         let runtime = match &self.log {
             Some(log) => {
                 let level = Env::from_map([("STRIMZI_LOG_LEVEL", self.level)]);
                 log.runtime(&telemetry::Settings::from_env(&level).filter).unwrap()
             }
-            None => cluster_operator::runtime().unwrap(),
+            None => operator_runtime::program::runtime().unwrap(),
         };
         let metrics = Metrics::new().unwrap();
         let (server, namespace, counted) = (self.server, self.namespace.clone(), metrics.clone());

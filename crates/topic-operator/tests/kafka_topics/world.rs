@@ -11,12 +11,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
 };
-use operator_runtime::{
-    entity::{Operator, Parts},
-    env::Env,
-    metrics::Metrics,
-    server::Health,
-};
+use operator_runtime::{entity::Operator, env::Env, metrics::Metrics, program::Parts, server::Health};
 use serde_json::{Value, json};
 use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
 use tokio::{runtime::Runtime, sync::OnceCell};

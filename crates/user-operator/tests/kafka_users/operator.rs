@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use operator_runtime::{
-    entity::{Operator, Parts},
-    env::Env,
-    metrics::Metrics,
-    server::Health,
-    telemetry,
+    entity::Operator, env::Env, metrics::Metrics, program::Parts, server::Health, telemetry,
 };
 use test_support::{ApiServer, Log};
 use tokio::runtime::Runtime;
