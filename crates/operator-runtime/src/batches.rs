@@ -15,6 +15,9 @@ pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// that never comes. Making many RSA keys takes minutes.
 pub const BATCH_DEADLINE: Duration = Duration::from_mins(10);
 
+/// Before interrupted work begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Members of an interrupted batch that are worked on at the same time, each alone.
 const ALONE_AT_ONCE: usize = 16;
 
@@ -100,6 +103,17 @@ pub async fn drain<T: 'static>(tasks: &mut JoinSet<T>, what: &str) {
     let rest = async { while tasks.join_next().await.is_some() {} };
     if timeout(GRACE, rest).await.is_err() {
         tracing::warn!("some {what} were still being worked on; the next start goes on with them");
+    }
+}
+
+/// Does work that goes on until the shutdown. When it panics, it is begun anew: what only this work does must not be left undone.
+pub async fn in_spite_of_faults<F>(what: &str, work: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = AbortOnDropHandle::new(tokio::spawn(work())).await {
+        tracing::error!(%error, "{what} was interrupted by a fault of the operator and begins anew");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -204,5 +218,18 @@ mod tests {
         let begun = tokio::time::Instant::now();
         batches.drain("numbers").await;
         assert_eq!((batches.running(), begun.elapsed().as_secs()), (1, GRACE.as_secs()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_a_fault_interrupts_begins_anew() {
+        let times = std::sync::Mutex::new(0);
+        let work = || {
+            let mut times = times.lock().unwrap();
+            *times += 1;
+            let fault = *times < 3;
+            async move { assert!(!fault, "a fault") }
+        };
+        in_spite_of_faults("a test", work).await;
+        assert_eq!(*times.lock().unwrap(), 3);
     }
 }

@@ -13,7 +13,7 @@ use operator_runtime::{
     entity::Operator,
     kafka,
     program::Parts,
-    server::{Gate, Heartbeat},
+    server::{Gate, Health},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -72,7 +72,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let rates_due = settings.throttle.map(|_| Instant::now());
     let controller = Controller {
         gate: health.gate("the first look at all KafkaTopics"),
-        heartbeat: health.heartbeat("the controller of KafkaTopics"),
+        health: health.clone(),
         context,
         index: Index::default(),
         queue: Queue::default(),
@@ -127,7 +127,7 @@ struct Controller {
     losses: Losses,
     kafka_lost: Option<Instant>,
     gate: Gate,
-    heartbeat: Heartbeat,
+    health: Health,
     shutdown: CancellationToken,
 }
 
@@ -161,8 +161,10 @@ impl Controller {
         }
         self.next_sweep = Instant::now() + self.settings.interval;
         let mut opened = false;
+        // Not before the lists are there: a restart would not bring them sooner.
+        let heartbeat = self.health.heartbeat("the controller of KafkaTopics");
         loop {
-            self.heartbeat.beat();
+            heartbeat.beat();
             self.queue.promote(Instant::now());
             self.begin_batches();
             self.clear_rates();
@@ -415,5 +417,36 @@ impl Controller {
         metrics.reconcile.resources.set(self.index.len() as f64);
         metrics.reconcile.paused.set(self.index.paused() as f64);
         metrics.max_queue_size.set(self.queue.largest() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_runtime::{env::Env, metrics::Metrics};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_takes_long_is_waited_for_and_is_no_reason_for_a_restart() {
+        const SILENCE: Duration = Duration::from_millis(20);
+        // It takes connections, and answers nothing.
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", server.local_addr().unwrap());
+        let client = Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
+        let health = Health::with_silence(SILENCE);
+        let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
+        let parts = Parts { client, metrics, health: health.clone(), shutdown: shutdown.clone() };
+        let settings = Settings::from_env(&Env::from_map([
+            ("STRIMZI_NAMESPACE", "ns"),
+            ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+        ]))
+        .unwrap();
+        let operator = start(settings, &parts).unwrap();
+        tokio::time::sleep(SILENCE * 10).await;
+        assert_eq!(health.alive(), Ok(()));
+        assert!(health.ready().is_err());
+        shutdown.cancel();
+        operator.ended().await;
     }
 }

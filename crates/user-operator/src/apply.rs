@@ -96,6 +96,16 @@ impl Item {
     fn problem(&self) -> Option<Refusal> {
         Refusal::joined(self.refusals())
     }
+
+    /// The name under which the user works once its Secret is written; `None`: it needs nothing that is not there yet.
+    fn coming_name(&self) -> Option<String> {
+        let user = self.observed.user.as_deref()?;
+        let waits = matches!(
+            self.plan.secret,
+            SecretStep::Issue { .. } | SecretStep::Password(_) | SecretStep::Refresh
+        );
+        waits.then(|| crate::user::username(user))
+    }
 }
 
 impl Context {
@@ -178,9 +188,12 @@ impl Context {
     async fn write(&self, items: &mut [Item], now: Timestamp) {
         let admin = self.admin.borrow().clone();
         // Kafka's side is gathered first, so that it can be written while Secrets are made.
+        let coming: Vec<Option<String>> = items.iter().map(Item::coming_name).collect();
         let mut gathered = Gathered::default();
-        for (index, item) in items.iter().enumerate() {
-            gathered.add(index, &item.plan.kafka);
+        for (index, (item, coming)) in items.iter().zip(&coming).enumerate() {
+            // Until a user can log in under its new name, it works under the old one.
+            let now = |name: &str| coming.as_ref().is_none_or(|coming| coming == name);
+            gathered.add(index, &item.plan.kafka, now);
         }
         let secrets: Vec<_> = items
             .iter_mut()
@@ -203,6 +216,14 @@ impl Context {
         };
         let rules = kafka::write(admin, &self.observer.snapshot, gathered);
         let failed = tokio::join!(secrets, rules).1;
+        self.fail(items, failed);
+        let mut old_names = Gathered::default();
+        for (index, (item, coming)) in items.iter().zip(&coming).enumerate() {
+            if let (Some(coming), true) = (coming, item.troubles.is_empty()) {
+                old_names.add(index, &item.plan.kafka, |name| name != coming);
+            }
+        }
+        let failed = kafka::write(admin, &self.observer.snapshot, old_names).await;
         self.fail(items, failed);
         // Planned before Kafka was read for the first time: there was nothing to tell it yet.
         for item in items.iter_mut().filter(|item| !item.paused && item.observed.kafka.is_none()) {

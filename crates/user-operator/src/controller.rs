@@ -8,7 +8,7 @@ use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
 use operator_runtime::{
     apply::Applier,
-    batches::BATCH_DEADLINE,
+    batches::{BATCH_DEADLINE, in_spite_of_faults},
     controller,
     entity::Operator,
     env::Namespaces,
@@ -16,7 +16,7 @@ use operator_runtime::{
     program::Parts,
     queue::Queue,
     report,
-    server::{Gate, Heartbeat},
+    server::{Gate, Health},
     status::more_than_status_changed,
     watch::{Cache, Watch},
 };
@@ -61,7 +61,12 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let views = prefix.clone();
     let secrets = Watch::<Secret>::namespaced(client, &namespaces)
         .labels(Some(&secret_selector(&settings)))
-        .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
+        .within(&settings.limits)
+        .start_weighed(
+            shutdown,
+            move |secret: Secret| Some(SecretView::of(&secret, &views)),
+            SecretView::bytes,
+        );
     let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
     let requests = Arc::new(Semaphore::new(IN_FLIGHT));
     let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
@@ -90,7 +95,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         secrets,
         queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
         gate: health.gate("the list of KafkaUsers and their Secrets"),
-        heartbeat: health.heartbeat("the controller of KafkaUsers"),
+        health: health.clone(),
         shutdown: shutdown.clone(),
     };
     Ok(Operator::run("KafkaUsers", admin, controller.run()))
@@ -111,7 +116,7 @@ struct Controller {
     secrets: Cache<SecretView>,
     queue: Queue<String>,
     gate: Gate,
-    heartbeat: Heartbeat,
+    health: Health,
     shutdown: CancellationToken,
 }
 
@@ -122,7 +127,9 @@ impl Controller {
             return;
         }
         self.gate.open();
-        let refresh = tokio::spawn(refresh(Arc::clone(&self.context), self.queue.clone(), shutdown.clone()));
+        let (context, queue, stop) = (Arc::clone(&self.context), self.queue.clone(), shutdown.clone());
+        let reading = move || refresh(Arc::clone(&context), queue.clone(), stop.clone());
+        let refresh = tokio::spawn(async move { in_spite_of_faults("reading Kafka's users", reading).await });
         if shutdown.run_until_cancelled(self.wait_for_kafka()).await.is_none() {
             return;
         }
@@ -148,7 +155,6 @@ impl Controller {
     async fn wait_for_kafka(&self) {
         let begun = Instant::now();
         while !self.context.observer.snapshot.is_loaded() && begun.elapsed() < KAFKA_PATIENCE {
-            self.heartbeat.beat();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -223,7 +229,8 @@ impl Controller {
             .concurrency(settings.batches)
             .gather(settings.max_batch, LINGER)
             .deadline(BATCH_DEADLINE)
-            .heartbeat(self.heartbeat)
+            // Not before the lists are there: a restart would not bring them sooner.
+            .heartbeat(self.health.heartbeat("the controller of KafkaUsers"))
             .each_round(move || {
                 metrics.resources.set(users.len() as f64);
                 metrics.paused.set(users.list_where(|_, user| user::is_paused(user)).len() as f64);
@@ -295,4 +302,36 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
         }
     };
     shutdown.run_until_cancelled(work).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_runtime::{env::Env, metrics::Metrics};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_takes_long_is_waited_for_and_is_no_reason_for_a_restart() {
+        const SILENCE: Duration = Duration::from_millis(20);
+        // It takes connections, and answers nothing.
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", server.local_addr().unwrap());
+        let client = kube::Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
+        let health = Health::with_silence(SILENCE);
+        let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
+        let parts = Parts { client, metrics, health: health.clone(), shutdown: shutdown.clone() };
+        let settings = Settings::from_env(&Env::from_map([
+            ("STRIMZI_NAMESPACE", "ns"),
+            ("STRIMZI_CA_CERT_NAME", "ca"),
+            ("STRIMZI_CA_KEY_NAME", "key"),
+        ]))
+        .unwrap();
+        let operator = start(settings, &parts).unwrap();
+        tokio::time::sleep(SILENCE * 10).await;
+        assert_eq!(health.alive(), Ok(()));
+        assert!(health.ready().is_err());
+        shutdown.cancel();
+        operator.ended().await;
+    }
 }

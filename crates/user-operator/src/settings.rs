@@ -48,7 +48,7 @@ Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
   KASTELLAN_MAX_OBJECT_KIB                  memory that one KafkaUser may take; a larger one is left alone (16384)
-  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers may take; what does not fit is left alone
+  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers and their Secrets may take; what does not fit is left alone
                                             (two fifths of the container's memory limit, 1024 without one)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
   KASTELLAN_LOG_FORMAT                      text or json (text)
@@ -410,7 +410,7 @@ mod tests {
         ] {
             match with_properties(text.clone().leak(), false).map(|settings| settings.kafka.sasl) {
                 Ok(Some(Sasl::Plain { username, password })) => {
-                    assert_eq!((&*username, &*password), ("u", "p"))
+                    assert_eq!((&*username, &*password), ("u", "p"));
                 }
                 other => panic!("{text}: {other:?}"),
             }
