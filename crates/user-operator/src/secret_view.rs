@@ -278,6 +278,7 @@ pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::ByteString;
     use proptest::prelude::*;
 
     use super::*;

@@ -9,8 +9,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, Subject};
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::holder::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::kafka::ownership::Holder;
 
 /// Questions under way at a time. The metadata of an object may take a megabyte.
 const CONCURRENCY: usize = 8;
