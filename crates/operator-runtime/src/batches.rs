@@ -170,7 +170,7 @@ async fn run<R: Send + 'static>(
 mod tests {
     use super::*;
 
-    const SHORT: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_mins(1);
 
     async fn double(numbers: Vec<u32>) -> Vec<u32> {
         assert!(!numbers.contains(&13), "a fault");

@@ -280,6 +280,7 @@ pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
 mod tests {
     use k8s_openapi::ByteString;
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -320,16 +321,15 @@ mod tests {
     #[test]
     fn what_a_secret_has_the_operator_keep_is_counted() {
         let long = "x".repeat(100_000);
-        let secret = |value: serde_json::Value| {
+        let secret = |value: Value| {
             let secret: Secret = serde_json::from_value(value).unwrap();
             SecretView::of(&secret, "").bytes()
         };
         let name = "u";
-        let small = secret(serde_json::json!({"metadata": {"name": name}}));
-        let annotated = secret(serde_json::json!({"metadata": {"name": name, "annotations": {"a": long}}}));
+        let small = secret(json!({"metadata": {"name": name}}));
+        let annotated = secret(json!({"metadata": {"name": name, "annotations": {"a": long}}}));
         let password = ByteString(long.clone().into_bytes());
-        let with_password =
-            secret(serde_json::json!({"metadata": {"name": name}, "data": {"password": password}}));
+        let with_password = secret(json!({"metadata": {"name": name}, "data": {"password": password}}));
         assert!(small < 1000 && annotated > 100_000 && with_password > 100_000);
     }
 
