@@ -31,8 +31,9 @@ use crate::env::Namespaces;
 use crate::limits::{Budget, Largest, Limits};
 use crate::queue::Backoff;
 
+use self::cache::key_of;
+use self::cache::storing::Storing;
 pub use self::cache::{Cache, Event, ObjectRef};
-use self::cache::{Storing, key_of};
 pub use self::index::{Index, UnreadableIndex};
 pub use self::owner::OwnerRef;
 use self::packed::Packing;

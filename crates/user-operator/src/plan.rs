@@ -368,3 +368,7 @@ pub(crate) fn test_settings() -> PlanSettings {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_laws.rs"]
+mod laws;

@@ -1,18 +1,17 @@
 //! What a watch has seen, read without awaiting.
 
-use std::collections::{HashMap, HashSet};
+pub(super) mod storing;
+
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use tokio::sync::watch as state;
 
 use super::packed::{Held, Packing};
-use super::unreadable::{Seen, Unreadable};
-use crate::limits::Budget;
+use super::unreadable::Unreadable;
 pub use crate::object_ref::ObjectRef;
 use crate::server::Health;
 
@@ -80,16 +79,6 @@ struct Inner<T> {
     missing: state::Sender<usize>,
     /// Objects that were looked at one after the other.
     scanned: AtomicUsize,
-}
-
-/// How objects become what is stored.
-pub(super) struct Storing<K, T> {
-    /// What is kept of an object; `None` leaves it out.
-    pub project: Box<dyn Fn(K) -> Option<T> + Send + Sync>,
-    /// Bytes that it takes.
-    pub weigh: Box<dyn Fn(&T) -> usize + Send + Sync>,
-    /// What all caches together may take.
-    pub budget: Option<Budget>,
 }
 
 /// Objects of one kind. Cheap to clone; all clones show the same.
@@ -369,89 +358,6 @@ impl<T: Send + Sync + 'static> Cache<T> {
         self.inner.unreadable.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some()
     }
 
-    /// Takes in an object that is gone.
-    pub(super) fn remove<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
-        let was_unreadable = self.clear_unreadable(key);
-        self.take_out(key, storing);
-        if was_unreadable {
-            self.tell_unreadable(key, None);
-        }
-    }
-
-    fn take_out<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
-        let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-        let Some(old) = old else { return };
-        if let Some(budget) = &storing.budget {
-            budget.give_back(&key.namespace, old.bytes);
-        }
-        if let Some(old) = self.value(key, &old.held) {
-            self.tell(&Event::Deleted { key, old: &old });
-        }
-    }
-
-    /// Takes in the state of an object.
-    pub(super) fn apply<K: Resource>(&self, seen: Seen<K>, storing: &Storing<K, T>) -> ObjectRef {
-        let mut object = match seen {
-            Seen::Readable(object) => *object,
-            Seen::Unreadable(unreadable) => {
-                let key = key_of(&unreadable.metadata);
-                self.set_unreadable(&key, *unreadable);
-                return key;
-            }
-        };
-        let key = ObjectRef::of(&object);
-        let version = version_of(&object);
-        let known = self.read().get(&key).map(|entry| (entry.version, entry.bytes));
-        if known.is_some_and(|(known, _)| known == version) {
-            if self.clear_unreadable(&key) {
-                self.tell_unreadable(&key, None);
-            }
-            return key;
-        }
-        object.meta_mut().managed_fields =
-            object.meta_mut().managed_fields.take().and_then(crate::apply::own_entry);
-        let metadata = object.meta().clone();
-        match (storing.project)(object) {
-            Some(value) => {
-                let value = Arc::new(value);
-                let packing = self.inner.packing.as_ref();
-                let held =
-                    packing.map_or_else(|| Held::Whole(Arc::clone(&value)), |packing| packing.hold(&value));
-                let unpacked = (storing.weigh)(&value);
-                let bytes = match &held {
-                    Held::Whole(_) => unpacked,
-                    Held::Packed(packed) => packed.bytes(),
-                };
-                let before = known.map_or(0, |(_, bytes)| bytes);
-                let charged =
-                    storing.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
-                if let Some(Err(why)) = charged {
-                    self.set_unreadable(&key, Unreadable::for_want_of_room(metadata, why));
-                    return key;
-                }
-                let was_unreadable = self.clear_unreadable(&key);
-                self.put(&key, &value, Entry { held, version, bytes, unpacked });
-                if was_unreadable {
-                    self.tell_unreadable(&key, None);
-                }
-            }
-            None => self.remove(&key, storing),
-        }
-        key
-    }
-
-    /// Takes in that a list is complete: what is not in it is gone.
-    pub(super) fn retain<K>(&self, namespace: &str, listed: &HashSet<ObjectRef>, storing: &Storing<K, T>) {
-        let mut keys = self.keys();
-        keys.extend(self.read_unreadable().keys().cloned());
-        for key in keys {
-            let ours = namespace.is_empty() || key.namespace == namespace;
-            if ours && !listed.contains(&key) {
-                self.remove(&key, storing);
-            }
-        }
-    }
-
     /// Takes in that the first list of one watch is complete.
     pub(super) fn listed_first(&self) {
         self.inner.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
@@ -473,11 +379,4 @@ pub(super) fn key_of(metadata: &ObjectMeta) -> ObjectRef {
 fn metadata_of(key: &ObjectRef) -> ObjectMeta {
     let namespace = Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty());
     ObjectMeta { name: Some(key.name.clone()), namespace, ..ObjectMeta::default() }
-}
-
-fn version_of<K: Resource>(object: &K) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    object.meta().uid.hash(&mut hasher);
-    object.meta().resource_version.hash(&mut hasher);
-    hasher.finish()
 }

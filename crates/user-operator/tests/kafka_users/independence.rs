@@ -40,7 +40,7 @@ async fn a_status_names_a_secret_only_when_it_is_the_users() {
     w.create("secretless", password).await;
     w.refused("secretless").await;
     for name in ["my-clients-ca-cert", "secretless"] {
-        assert_eq!(w.users.get(name).await.unwrap().status.unwrap().secret, None, "{name}");
+        assert_eq!(w.resources.get(name).await.unwrap().status.unwrap().secret, None, "{name}");
     }
     w.make_secret("not-there", &[("pass", b"here-it-is")]).await;
     assert_eq!(w.ready("secretless").await.status.unwrap().secret.as_deref(), Some("secretless"));
@@ -50,7 +50,7 @@ async fn a_status_names_a_secret_only_when_it_is_the_users() {
     let wrong = json!({"secret": {"metadata": {"labels": {"strimzi.io/name": "x"}}}});
     w.patch("secretful", json!({"spec": {"template": wrong}})).await;
     w.refused("secretful").await;
-    let status = w.users.get("secretful").await.unwrap().status.unwrap();
+    let status = w.resources.get("secretful").await.unwrap().status.unwrap();
     assert_eq!(status.secret.as_deref(), Some("secretful"));
     w.delete("my-clients-ca-cert").await;
 }
