@@ -4,6 +4,7 @@
 //! [`program`] reads a binary's settings with [`env`] and starts [`telemetry`] and [`server`]. The binary elects a [`leader`] (the cluster operator),
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
 
+mod allocator;
 pub mod apply;
 pub mod batches;
 pub mod client;
