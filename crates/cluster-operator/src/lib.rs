@@ -1,7 +1,7 @@
 //! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
 //! crate `planner` decides.
 //!
-//! From the top floor down: [`run`] wires, [`controller`] says which watch event leads to which pass, and each kind
+//! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
 //! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom.
 
 pub mod caches;
@@ -13,4 +13,4 @@ mod run;
 pub mod settings;
 pub mod unreadable;
 
-pub use run::{operate, run, runtime};
+pub use run::operate;
