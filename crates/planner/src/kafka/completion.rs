@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::exposed::NodeAddresses;
 use super::need::Need;
 use super::observed::Observed;
+use super::older::implied;
 use super::plan;
 use super::planned::Plan;
 use super::silence::{Silence, SilenceKind};
@@ -41,7 +42,8 @@ pub struct Completion {
 
 impl Completion {
     /// Begins with what was observed.
-    pub fn new(observed: Observed, now: Timestamp) -> Self {
+    pub fn new(mut observed: Observed, now: Timestamp) -> Self {
+        implied::add(&mut observed, now);
         Self { observed, now, rounds: 0 }
     }
 

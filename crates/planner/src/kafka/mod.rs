@@ -19,6 +19,7 @@ mod last_advertised;
 pub mod need;
 pub mod objects;
 pub mod observed;
+pub mod older;
 pub mod orphans;
 pub mod ownership;
 pub mod plan;

@@ -20,6 +20,7 @@ use super::objects::{
     pod_set, rbac, service,
 };
 use super::observed::Observed;
+use super::older::implied;
 use super::orphans;
 use super::ownership;
 use super::planned_events;
@@ -56,6 +57,10 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
     if let Some(why) = &observed.unreadable {
         return upkeep_plan::unreadable(kafka, why, observed, now);
+    }
+    if implied::are_awaited(observed) {
+        let seconds = implied::wait_seconds(observed, now).unwrap_or(1);
+        return upkeep_plan::waiting_for_pools(kafka, seconds, now);
     }
     let questions = about_kafka(observed);
     if !questions.is_empty() {
@@ -242,7 +247,11 @@ fn complete(
         }
         let manual = manual_update(cluster, pool, observed);
         plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
-        plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
+        if pool.implied {
+            warnings.extend(pool.warnings.clone());
+        } else {
+            plan.status.pools.insert(pool.name.clone(), status::pool(cluster, pool, observed, now));
+        }
         sets.push(pods);
     }
     let mut desired: BTreeMap<&str, &Pod> = BTreeMap::new();

@@ -1,11 +1,13 @@
 //! The cluster that is planned: what the resources ask for, as far as it can be had with what exists.
 
 use api::Kafka;
+use kube_core::ResourceExt;
 
 use super::addresses;
 use super::cluster::Cluster;
 use super::last_advertised;
 use super::observed::Observed;
+use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
@@ -32,12 +34,16 @@ pub struct Settled {
 pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let specs = Specs { kafka, pools: &observed.pools };
     let Validated { wanted, mut findings } = validate(specs, &observed.settings);
+    fields::say(kafka, &mut findings);
+    implied::say(kafka, &observed.pools, &mut findings);
+    zookeeper::say(&kafka.name_any(), observed, &mut findings);
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
         let cluster = with_what_exists(wanted, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
     });
+    words::of_the_resource(&observed.pools, &mut findings);
     match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             Ok(Settled { cluster, warnings: findings.warnings, held: findings.held })

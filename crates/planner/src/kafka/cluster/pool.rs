@@ -15,10 +15,12 @@ const DATA_MOUNT: &str = "/var/lib/kafka/data";
 /// A node pool.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    /// Name of the KafkaNodePool.
+    /// Name of the pool, which is that of the KafkaNodePool.
     pub name: String,
     /// Its UID, for owner references.
     pub uid: String,
+    /// Whether the Kafka resource says what is in the pool, and no KafkaNodePool.
+    pub implied: bool,
     /// `metadata.generation`, for the status.
     pub generation: Option<i64>,
     /// Its labels, without those that are not passed on.

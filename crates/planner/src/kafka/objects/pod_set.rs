@@ -23,6 +23,9 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    if pool.implied {
+        object = object.annotation(annotations::IMPLIED_POOL, "true");
+    }
     object = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, formed, .. } => object
             .annotation(annotations::CONTROLLER_DIRECTORY_IDS, json(directory_ids).to_string())

@@ -64,6 +64,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
             volume_attributes_class: storage.volume_attributes_class.clone(),
             size_limit: storage.size_limit.clone(),
             kraft_metadata: storage.kraft_metadata,
+            overrides: storage.overrides.clone(),
         };
         volumes.extend(one(&only, None, field, findings));
     }
@@ -102,6 +103,12 @@ fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -
             VolumeKind::Claim {
                 size,
                 class: raw.class.clone(),
+                classes_of_nodes: raw
+                    .overrides
+                    .iter()
+                    .flatten()
+                    .filter_map(|one| Some((one.broker?, one.class.clone()?)))
+                    .collect(),
                 selector: raw.selector.clone().unwrap_or_default(),
                 delete_claim: raw.delete_claim.unwrap_or(false),
                 attributes_class: raw.volume_attributes_class.clone(),
