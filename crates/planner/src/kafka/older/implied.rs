@@ -18,9 +18,9 @@ use crate::findings::Findings;
 use crate::kafka::observed::Observed;
 
 /// The pool of the brokers. Its pods and claims have the names that those of a cluster with ZooKeeper had.
-pub const BROKERS: &str = "kafka";
+pub const BROKERS: &str = names::IMPLIED_BROKER_POOL;
 /// The pool of the controllers.
-pub const CONTROLLERS: &str = "controller";
+pub const CONTROLLERS: &str = names::IMPLIED_CONTROLLER_POOL;
 /// The ids that controllers take: brokers count from 0 and can grow.
 const CONTROLLER_IDS: &str = "[1000-1099]";
 /// The UID of what is no object: the API server gives no such one.
