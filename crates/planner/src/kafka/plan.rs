@@ -36,12 +36,12 @@ use super::transitions::topic_operator;
 use super::upkeep_plan::{self, needs_of, refused, unmakeable};
 use super::validate::Invalid;
 use crate::findings::Held;
-use crate::kafka::admin_call::{AdminCall, PlannedNode};
+use crate::kafka::admin_call::AdminCall;
 use crate::pod_set::plan::is_ready;
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
+pub use super::planned::{Occasion, Plan, PlannedEvent, PlannedNode, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
@@ -68,16 +68,16 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     warnings.sort();
     let mut requests = identifiers(&cluster);
     let certificates = match certificates::plan(&cluster, observed, now) {
-        certificates::Outcome::Wrong(problems) => {
+        certificates::CertificatePlan::Wrong(problems) => {
             let reason = api::conditions::reasons::INVALID_RESOURCE;
             let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
             return refused(kafka, &invalid, observed, now);
         }
-        certificates::Outcome::Missing(missing) => {
+        certificates::CertificatePlan::Missing(missing) => {
             requests.extend(missing);
             None
         }
-        certificates::Outcome::Ready(certificates) => Some(certificates),
+        certificates::CertificatePlan::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
         let plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
@@ -150,7 +150,7 @@ fn complete(
     now: Timestamp,
 ) -> Plan {
     let settings = observed.settings.as_ref();
-    let mut live = live::plan(cluster, observed, now);
+    let mut live = live::plan_options(cluster, observed, now);
     let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
@@ -217,7 +217,7 @@ fn complete(
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
     warnings.extend(foreign_additions::of(observed, &plan.apply));
     plan.delete = orphans::of(cluster, observed, &plan.apply);
-    topic_operator::plan(cluster, observed, &mut plan);
+    topic_operator::release_topics(cluster, observed, &mut plan);
     let pods_stay = ownership::leave_to_others(cluster, observed, &mut plan, &mut progress);
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
@@ -281,15 +281,7 @@ fn broker_pods(plan: &Plan, view: &KafkaView, observed: &Observed) -> BTreeMap<i
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
-    PlannedNode {
-        id: node.id,
-        pod: cluster.pod_name(node),
-        pool: node.pool.name.clone(),
-        pod_set: cluster.pod_set_name(node.pool),
-        controller: node.pool.controller,
-        broker: node.pool.broker,
-        host: cluster.pod_host(node),
-    }
+    PlannedNode { id: node.id, pod: cluster.pod_name(node), pod_set: cluster.pod_set_name(node.pool) }
 }
 
 /// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.

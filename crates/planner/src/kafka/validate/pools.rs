@@ -14,7 +14,7 @@ use super::{Findings, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::transitions::node_ids;
 
-/// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
+/// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub fn read(
     raw: &KafkaNodePool,
     shared: &KafkaClusterSpec,

@@ -39,7 +39,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
                 }
                 Some(_) => {}
             }
-            volumes.extend(one(volume, volume.id, &path, findings));
+            volumes.extend(read_volume(volume, volume.id, &path, findings));
         }
         if raw.iter().filter(|volume| volume.kraft_metadata.is_some()).count() > 1 {
             findings.problem(
@@ -65,7 +65,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
             size_limit: storage.size_limit.clone(),
             kraft_metadata: storage.kraft_metadata,
         };
-        volumes.extend(one(&only, None, field, findings));
+        volumes.extend(read_volume(&only, None, field, findings));
     }
     if volumes.is_empty() && findings.problems.len() == before {
         findings.problem(field, "has no volume");
@@ -73,7 +73,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
     Storage { volumes, jbod, json: serde_json::to_string(storage).unwrap_or_default() }
 }
 
-fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
+fn read_volume(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
     let kind = match raw.type_ {
         VolumeType::Ephemeral => {
             if let Some(limit) = raw.size_limit.as_deref().filter(|limit| Quantity::parse(limit).is_none()) {
