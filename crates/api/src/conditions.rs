@@ -70,6 +70,8 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// Kubernetes has not said yet under which address clients reach a listener.
+    pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to somebody else.
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
     /// Somebody else added parts to a Deployment of the operator's.

@@ -9,6 +9,7 @@ mod holders;
 pub mod kafka_calls;
 pub(crate) mod key_making;
 pub(crate) mod late_answers;
+pub(crate) mod node_addresses;
 pub(crate) mod observe;
 pub mod option_calls;
 pub(crate) mod reconcile;

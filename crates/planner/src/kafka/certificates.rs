@@ -259,7 +259,7 @@ fn assemble(
                 if let Some(leaf) = leaf {
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
-                    if let Ok(chain) = pki::CertificateChain::parse(&leaf.certificate) {
+                    if let Ok(chain) = observed.read_chains.parse(&leaf.certificate) {
                         let ends = chain.first().info.not_after.to_string();
                         pod_annotations.insert(annotations::SERVER_CERT_ENDS.to_owned(), ends);
                     }

@@ -119,7 +119,7 @@ impl Authority {
 
     /// Keeps a certificate trusted under the time of its end. Two that end in the same second get seconds of their own.
     pub fn keep(&mut self, certificate: CertificateChain) {
-        let mut info = certificate.first().info.clone();
+        let mut info = pki::CertificateInfo::clone(&certificate.first().info);
         loop {
             let key = pki::dated_certificate_key(&info);
             match self.old.get(&key) {

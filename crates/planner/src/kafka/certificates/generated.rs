@@ -42,7 +42,7 @@ impl<'a> FoundAuthority<'a> {
             key_secret,
             has_text: certificate.is_some(),
             certificate: certificate
-                .and_then(|pem| CertificateChain::parse(&pem).ok())
+                .and_then(|pem| observed.read_chains.parse(&pem).ok())
                 .filter(|chain| chain.first().info.is_ca),
             key: key.map(PrivateKeyPem::new).filter(PrivateKeyPem::is_readable),
         }

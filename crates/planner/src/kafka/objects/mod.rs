@@ -4,11 +4,16 @@
 pub(crate) mod claim;
 pub(crate) mod config_map;
 pub(crate) mod entity_operator;
+mod ingress;
+pub(crate) mod listener_services;
+mod listener_target;
 pub(crate) mod meta;
 pub(crate) mod network_policy;
 pub(crate) mod pod;
 pub(crate) mod pod_disruption_budget;
 pub(crate) mod pod_set;
 pub mod rbac;
+mod route;
 pub(crate) mod secret;
 pub(crate) mod service;
+mod tls_route;
