@@ -5,12 +5,12 @@
 //! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom.
 
 pub mod caches;
-pub mod controller;
+mod controller;
 pub mod kafka;
-pub mod node_pools;
-pub mod pod_set;
+mod node_pools;
+mod pod_set;
 mod run;
 pub mod settings;
-pub mod unreadable;
+mod unreadable;
 
 pub use run::operate;
