@@ -109,7 +109,7 @@ impl Answers {
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
             Need::Admission { object, .. } => {
-                dry_run::admission(self.applier.client(), &key.namespace, object).await.map(Answer::Admission)
+                dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;

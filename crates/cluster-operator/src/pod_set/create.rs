@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{Api, PostParams};
 use kube::core::ApiResource;
-use operator_runtime::apply::{Applier, REQUEST_DEADLINE};
+use operator_runtime::apply::Applier;
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 
@@ -23,22 +22,19 @@ pub async fn create(
         Ok(pod) => pod,
         Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
     };
-    let api: Api<Pod> = Api::namespaced(applier.client().clone(), namespace);
-    let why = match tokio::time::timeout(REQUEST_DEADLINE, api.create(&PostParams::default(), &pod)).await {
-        Ok(Ok(_)) => {
+    let why = match applier.create(namespace, &pod).await {
+        Ok(()) => {
             tracing::info!(pod = name, "pod created");
             return Ok(());
         }
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+        Err(error) if error.is_conflict() => {
             let key = ObjectRef::new(namespace, &name);
             match name_is_taken(applier, &key, set_uid, &pod).await {
                 Ok(()) => return Ok(()),
                 Err(why) => why,
             }
         }
-        Ok(Err(kube::Error::Api(status))) => status.message,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer in time".to_owned(),
+        Err(error) => error.why(),
     };
     Err((name, why))
 }

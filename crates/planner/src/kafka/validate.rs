@@ -3,14 +3,14 @@
 //! [`transitions`](super::transitions).
 
 mod alone;
-pub mod entity_operator;
+pub(crate) mod entity_operator;
 mod listeners;
 mod logging;
 mod names;
 mod pools;
 mod security;
 mod spec;
-pub mod storage;
+pub(crate) mod storage;
 mod templates;
 mod text;
 mod wanted;

@@ -17,7 +17,7 @@ const SHOWN: usize = 5;
 
 /// Says what is there of a cluster with ZooKeeper. While any of it would be formatted or run, that is a problem.
 pub fn say(cluster: &str, observed: &Observed, findings: &mut Findings) {
-    let component = format!("{cluster}-zookeeper");
+    let component = api::names::zookeeper(cluster);
     let is_zookeepers = |metadata: &ObjectMeta| {
         let labels = metadata.labels.as_ref();
         labels.and_then(|all| all.get(labels::NAME)) == Some(&component)
