@@ -1,6 +1,6 @@
 //! The process of an entity operator: the topic and the user operator differ only in what they start.
 
-use std::{fmt::Display, io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use kafka_admin::Admin;
 use kube::Client;
@@ -11,22 +11,10 @@ use crate::{
     client::{self, ClientError},
     env::{Env, EnvErrors},
     metrics::Metrics,
+    program::Program,
     server::{Health, Server, ServerError, Style},
     shutdown, telemetry,
 };
-
-/// What a binary says about itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Program {
-    /// Name of the binary.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-    /// What `--help` prints.
-    pub help: &'static str,
-    /// Port of health checks and metrics.
-    pub port: u16,
-}
 
 /// What an operator gets to work with.
 #[allow(missing_debug_implementations, reason = "the client has none")]
@@ -98,36 +86,7 @@ pub fn main<S>(
     read: impl FnOnce(&Env) -> Result<S, EnvErrors>,
     start: impl FnOnce(S, &Parts) -> prometheus::Result<Operator>,
 ) -> ExitCode {
-    if let Some(argument) = std::env::args().nth(1) {
-        return answer(program, &argument);
-    }
-    match work(program, read, start) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("{}: {error}", program.name));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn answer(program: &Program, argument: &str) -> ExitCode {
-    let text = match argument {
-        "--help" | "-h" => program.help.to_owned(),
-        "--version" | "-V" => format!("{} {}\n", program.name, program.version),
-        other => {
-            complain(format_args!(
-                "unknown argument '{other}': settings are environment variables, see --help"
-            ));
-            return ExitCode::from(2);
-        }
-    };
-    // A closed pipe (`--help | head`) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
-}
-
-fn complain(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    program.main(|| work(program, read, start))
 }
 
 fn work<S>(

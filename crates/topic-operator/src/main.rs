@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use operator_runtime::entity::{self, Program};
+use operator_runtime::entity;
+use operator_runtime::program::Program;
 use topic_operator::{Settings, settings::HELP};
 
 const PROGRAM: Program = Program {
