@@ -354,6 +354,8 @@ pub mod kafka_exporter {
     pub const DEADLINE_MS: &str = "KASTELLAN_EXPORTER_DEADLINE_MS";
     /// Default of [`DEADLINE_MS`].
     pub const DEADLINE_MS_DEFAULT: u64 = 15_000;
+    /// Port of metrics and health. Our own; the default is [`crate::ports::METRICS`].
+    pub const PORT: &str = "KASTELLAN_EXPORTER_PORT";
     /// Memory for what Kafka says, in MiB. Our own.
     pub const MAX_MIB: &str = "KASTELLAN_EXPORTER_MAX_MIB";
 }

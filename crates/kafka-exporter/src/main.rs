@@ -50,7 +50,7 @@ fn work() -> Result<(), MainError> {
 async fn serve(settings: Settings) -> Result<(), MainError> {
     let shutdown = shutdown::on_signals().map_err(MainError::Signals)?;
     let (metrics, health) = (Metrics::new()?, Health::new());
-    let server = Server::bind(PROGRAM.port, Style::Text, health.clone(), metrics.clone()).await?;
+    let server = Server::bind(settings.port, Style::Text, health.clone(), metrics.clone()).await?;
     tracing::info!(version = PROGRAM.version, "{} starts", PROGRAM.name);
     let serving = tokio::spawn(server.run(shutdown.clone()));
     kafka_exporter::run(settings, metrics, health, shutdown.clone()).await?;

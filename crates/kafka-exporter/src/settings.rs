@@ -44,7 +44,7 @@ Log
 
 Accepted, and without a meaning here: KAFKA_EXPORTER_KAFKA_VERSION. The protocol is agreed on with each broker.
 
-Metrics (/metrics) and health (/healthz) are on port 9404.
+Metrics (/metrics) and health (/healthz) are on port 9404; KASTELLAN_EXPORTER_PORT names another one.
 ";
 
 /// Memory that a compiled expression may take. Bytes.
@@ -122,6 +122,8 @@ pub struct Settings {
     pub deadline: Duration,
     /// Memory.
     pub bounds: Bounds,
+    /// Port of metrics and health.
+    pub port: u16,
 }
 
 impl Settings {
@@ -137,6 +139,7 @@ impl Settings {
         let time = |name, default| from.duration_ms(name, Duration::from_millis(default));
         let interval = time(names::INTERVAL_MS, names::INTERVAL_MS_DEFAULT);
         let deadline = time(names::DEADLINE_MS, names::DEADLINE_MS_DEFAULT);
+        let port = from.integer(names::PORT, api::ports::METRICS.into(), 1..=65_535) as u16;
         from.finish()?;
         // Where one is missing, its mistake has been reported.
         let (Some(groups), Some(topics)) = (groups, topics) else { return Err(EnvErrors(Vec::new())) };
@@ -149,6 +152,7 @@ impl Settings {
             interval,
             deadline,
             bounds: Bounds::of(mib as usize * MIB),
+            port,
         })
     }
 }
