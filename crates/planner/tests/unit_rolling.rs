@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use common::{World, condition, kafka_status};
 use jiff::SignedDuration;
-use planner::kafka::need::{Answer, Completion, Need, Silence, SilenceKind, complete};
+use planner::kafka::answer::Answer;
+use planner::kafka::completion::{Completion, complete};
+use planner::kafka::need::{Need, Silence, SilenceKind};
 use planner::kafka::plan::{Occasion, Plan};
 use planner::kafka::restart::RestartReason;
-use planner::kafka::roll_order::{RollKafka, RollPartition};
+use planner::kafka::roll_view::{RollKafka, RollPartition};
 use serde_json::{Value, json};
 
 const WAITS: &str = "RollingUpdateWaits";

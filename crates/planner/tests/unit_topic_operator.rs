@@ -10,7 +10,7 @@
 mod common;
 
 use common::World;
-use planner::kafka::deleted_cluster::Topic;
+use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use serde_json::json;
@@ -34,7 +34,7 @@ fn its_finalizers_go_before_the_last_of_its_objects() {
         assert!(blind.requeue_seconds.is_some());
 
         let held = ["example.com/other".to_owned(), "strimzi.io/topic-operator".to_owned()];
-        world.held_topics = Some(vec![Topic {
+        world.held_topics = Some(vec![HeldTopic {
             namespace: "elsewhere".to_owned(),
             name: "orders".to_owned(),
             resource_version: Some("7".to_owned()),

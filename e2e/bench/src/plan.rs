@@ -13,11 +13,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::DesiredObject;
 use planner::kafka::{
+    answer::Answer,
+    completion::complete,
     config::model::{self, Scope},
-    need::{Admission, Answer, Need, Silence, SilenceKind, complete},
+    need::{Admission, Need, Silence, SilenceKind},
     observed::{ConfigView, KafkaView, Observed, Other, PlanSettings, QuorumView},
     plan::{Plan, plan},
-    roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
+    roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -14,10 +14,11 @@ use super::admin_clients::{Clients, Nodes};
 use super::late_answers::{Asking, Patience};
 use super::observe::Observer;
 use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
-use planner::kafka::need::{Answer, Need, Pods, Silence, SilenceKind};
+use planner::kafka::answer::Answer;
+use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
 use planner::kafka::pod_state;
-use planner::kafka::roll_order::RollKafka;
+use planner::kafka::roll_view::RollKafka;
 
 /// Longest time for the questions before a restart: brokers and controllers are asked one after the other.
 const ROLL_DEADLINE: Duration = Duration::from_secs(30);

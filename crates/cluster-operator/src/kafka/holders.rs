@@ -9,8 +9,8 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::REQUEST_DEADLINE;
+use planner::kafka::holder::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::kafka::ownership::Holder;
 
 /// Questions under way at a time. The metadata of an object may take a megabyte.
 const CONCURRENCY: usize = 8;

@@ -25,8 +25,8 @@ use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
-use planner::kafka::deleted_cluster::Topic;
 use planner::kafka::exposed::Exposed;
+use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
@@ -221,7 +221,7 @@ impl Observer {
     }
 
     /// The topics of a cluster that hold the topic operator's finalizer.
-    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
         match self.list_topics(key).await {
             // Without the kind there are no topics.
             Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -229,7 +229,7 @@ impl Observer {
         }
     }
 
-    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<Topic>, ApplyError> {
+    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
         let selector = format!("{}={}", api::labels::CLUSTER, key.name);
         let bindings = self.caches.topic_bindings(key);
         let mut topics = Vec::new();
@@ -331,12 +331,12 @@ pub async fn kafka_exists(applier: &Applier, key: &ObjectRef) -> Result<bool, Ap
 }
 
 /// A topic, if it holds the topic operator's finalizer.
-fn topic(meta: ObjectMeta) -> Option<Topic> {
+fn topic(meta: ObjectMeta) -> Option<HeldTopic> {
     let finalizers = meta.finalizers?;
     if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
         return None;
     }
-    Some(Topic {
+    Some(HeldTopic {
         namespace: meta.namespace?,
         name: meta.name?,
         resource_version: meta.resource_version,

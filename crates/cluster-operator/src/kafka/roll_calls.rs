@@ -14,7 +14,7 @@ use kafka_admin::{
 
 use super::call_error::{Error, call, kind_of};
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 
 /// Name of the option that bounds the in-sync replicas from below.
 const MIN_ISR: &str = "min.insync.replicas";

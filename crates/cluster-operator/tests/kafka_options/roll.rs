@@ -7,7 +7,7 @@ use cluster_operator::kafka::{kafka_calls, roll_calls};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::SilenceKind;
-use planner::kafka::roll_order::{RollKafka, RollQuorum, RollVoter};
+use planner::kafka::roll_view::{RollKafka, RollQuorum, RollVoter};
 use test_support::kafka::{KafkaCluster, KafkaOptions, Roles};
 use test_support::wait;
 

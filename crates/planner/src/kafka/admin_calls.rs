@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::admin_call::AdminCall;
 use super::cluster::{Cluster, Quorum};
 use super::observed::{KafkaView, Observed};
-use super::plan::Plan;
+use super::planned::Plan;
 use super::transitions::leaving::Replicas;
 
 /// The calls of a plan but those about options.

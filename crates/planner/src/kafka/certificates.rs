@@ -11,6 +11,7 @@ pub mod ending;
 mod generated;
 pub mod leaf;
 pub mod phase;
+pub mod role;
 mod supplied;
 pub mod traces;
 pub mod upkeep;
@@ -21,9 +22,10 @@ use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use self::authority::{Authority, Role};
+use self::authority::{Authority, Step};
 use self::leaf::Signing;
 use self::phase::HandOver;
+use self::role::Role;
 use super::cluster::{Cluster, Node};
 use super::objects::meta::Pairs;
 use super::objects::secret::{self, Data, LeafOwner};
@@ -83,9 +85,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     let of_cluster_ca = traces::of_cluster_ca(cluster, observed, now);
     let of_clients_ca = traces::of_clients_ca(cluster, observed, now);
     for (role, traces) in [(Role::Cluster, &of_cluster_ca), (Role::Clients, &of_clients_ca)] {
-        match authority::plan(role, cluster, observed, traces, now, may_renew) {
-            Ok(authority::Step::Ready(authority)) => authorities.push(*authority),
-            Ok(authority::Step::Missing(request)) => requests.push(request),
+        match look_at_authority(role, cluster, observed, traces, now, may_renew) {
+            Ok(Step::Ready(authority)) => authorities.push(*authority),
+            Ok(Step::Missing(request)) => requests.push(request),
             Err(found) => problems.extend(found),
         }
     }
@@ -99,7 +101,7 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     if hand_over.phase.is_over() {
         cluster_ca.retire_old();
     } else {
-        cluster_ca.also_trust(&of_cluster_ca);
+        cluster_ca.also_trust(of_cluster_ca.values());
     }
     clients_ca.trusted_by_all = Some(trusted_by_all(cluster, observed, &clients_ca));
     requests.extend(cluster_ca.take_store(cluster, observed));
@@ -122,6 +124,22 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
         return Outcome::Missing(requests);
     }
     Outcome::Ready(Box::new(assemble(cluster, observed, cluster_ca, clients_ca, leaves, held)))
+}
+
+/// Looks at an authority. `traces` are certificates of it that other objects remember.
+fn look_at_authority(
+    role: Role,
+    cluster: &Cluster,
+    observed: &Observed,
+    traces: &traces::Certificates,
+    now: Timestamp,
+    may_renew: bool,
+) -> Result<Step, Vec<Problem>> {
+    if role.settings(cluster).generate {
+        Ok(generated::plan(role, cluster, observed, traces, now, may_renew))
+    } else {
+        supplied::plan(role, cluster, observed, now).map(|authority| Step::Ready(Box::new(authority)))
+    }
 }
 
 /// What the cluster CA may sign for a node, or for an operator.
@@ -194,7 +212,7 @@ fn trust_bundle(
         (names::keys::TRUST_BUNDLE_CLUSTER_CA.to_owned(), cluster_ca.trusted().into_bytes()),
         (names::keys::TRUST_BUNDLE_CLIENTS_CA.to_owned(), clients_ca.trusted().into_bytes()),
     ]);
-    let parts = [cluster_ca, clients_ca].map(|authority| phase::joined(&authority.trusted_thumbprints()));
+    let parts = [cluster_ca, clients_ca].map(|authority| joined(&authority.trusted_thumbprints()));
     let object =
         secret::trust_bundle(cluster, &trust, cluster_ca.cert_generation, clients_ca.cert_generation);
     (object, fingerprint::short(parts.join(";").as_bytes()))
@@ -217,8 +235,8 @@ fn assemble(
         (annotations::CLUSTER_CA_CERT_GENERATION.to_owned(), cluster_ca.cert_generation.to_string()),
         (annotations::CLUSTER_CA_KEY_GENERATION.to_owned(), cluster_ca.key_generation.to_string()),
         (annotations::CLIENTS_CA_CERT_GENERATION.to_owned(), clients_ca.cert_generation.to_string()),
-        (annotations::TRUSTED_CLUSTER_CAS.to_owned(), phase::joined(&cluster_ca.trusted_ids())),
-        (annotations::TRUSTED_CLIENTS_CAS.to_owned(), phase::joined(&clients_ca.trusted_ids())),
+        (annotations::TRUSTED_CLUSTER_CAS.to_owned(), joined(&cluster_ca.trusted_ids())),
+        (annotations::TRUSTED_CLIENTS_CAS.to_owned(), joined(&clients_ca.trusted_ids())),
         (TRUST_HASH.to_owned(), trust_hash),
     ]);
     let mut nodes = BTreeMap::new();
@@ -283,4 +301,14 @@ pub fn text(secret: &Secret, key: &str) -> Option<String> {
 /// A generation from an annotation of a Secret.
 pub fn generation(secret: &Secret, annotation: &str) -> Option<i64> {
     secret.metadata.annotations.as_ref()?.get(annotation)?.parse().ok()
+}
+
+/// The form in which pods carry identifiers.
+fn joined(ids: &BTreeSet<String>) -> String {
+    ids.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// The identifiers in such a list.
+fn split(list: &str) -> BTreeSet<String> {
+    list.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }

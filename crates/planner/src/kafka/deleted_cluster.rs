@@ -13,10 +13,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
+use crate::kafka::held_topic::{self, HeldTopic};
 use crate::kafka::observed::Other;
-use crate::kafka::plan::Plan;
+use crate::kafka::planned::Plan;
 use objects::Deletion;
-use objects::FinalizerRemoval;
 use objects::ObjectId;
 
 /// How long a Kafka resource must be gone before what its pools own goes: `kubectl replace --force` deletes a resource and
@@ -53,22 +53,7 @@ pub struct Remains {
     /// Further objects, also those in other namespaces.
     pub others: BTreeMap<ObjectId, Other>,
     /// Topics with the topic operator's finalizer; `None`: they could not be listed.
-    pub topics: Option<Vec<Topic>>,
-}
-
-/// A KafkaTopic that carries the topic operator's finalizer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Topic {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Version that was seen.
-    pub resource_version: Option<String>,
-    /// All finalizers.
-    pub finalizers: Vec<String>,
-    /// Since when it is being deleted.
-    pub deleted_at: Option<Timestamp>,
+    pub topics: Option<Vec<HeldTopic>>,
 }
 
 /// Where a topic operator works.
@@ -195,26 +180,8 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
                 continue;
             }
         }
-        plan.finalizers.extend(removal(topic));
+        plan.finalizers.extend(held_topic::removal(topic));
     }
-}
-
-/// How the topic operator's finalizer is taken off a topic; `None`: it is not there.
-pub fn removal(topic: &Topic) -> Option<FinalizerRemoval> {
-    let is_ours = |one: &String| one == annotations::FINALIZER_TOPIC_OPERATOR;
-    if !topic.finalizers.iter().any(is_ours) {
-        return None;
-    }
-    Some(FinalizerRemoval {
-        object: ObjectId {
-            api_version: "kafka.strimzi.io/v1".to_owned(),
-            kind: "KafkaTopic".to_owned(),
-            namespace: Some(topic.namespace.clone()),
-            name: topic.name.clone(),
-        },
-        resource_version: topic.resource_version.clone(),
-        finalizers: topic.finalizers.iter().filter(|one| !is_ours(one)).cloned().collect(),
-    })
 }
 
 /// Whether there was a Kafka resource of that name: only then its topics are ours to release. Secrets and ConfigMaps with

@@ -27,8 +27,8 @@ fn remains() -> Remains {
     }
 }
 
-fn topic(name: &str, deleted_at: Option<Timestamp>) -> Topic {
-    Topic {
+fn topic(name: &str, deleted_at: Option<Timestamp>) -> HeldTopic {
+    HeldTopic {
         namespace: "ns".to_owned(),
         name: name.to_owned(),
         resource_version: Some("7".to_owned()),

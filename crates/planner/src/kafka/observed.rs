@@ -1,6 +1,6 @@
 //! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
 //! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
-//! ([`super::need::Completion`]).
+//! ([`super::completion::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +10,12 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::deleted_cluster::Topic;
 use super::exposed::Exposed;
-use super::need::{Admission, Need, Silence};
-use super::ownership::{Holder, NamedOwner};
-use super::roll_order::RollKafka;
+use super::held_topic::HeldTopic;
+use super::holder::{Holder, NamedOwner};
+use super::need::{Admission, Need};
+use super::roll_view::RollKafka;
+use super::silence::Silence;
 use objects::ObjectId;
 use pki::Material;
 
@@ -59,7 +60,7 @@ pub struct Observed {
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
     /// Topics that have the topic operator's finalizer; `None`: no plan asked for them, or they could not be listed.
-    pub held_topics: Option<Vec<Topic>>,
+    pub held_topics: Option<Vec<HeldTopic>>,
     /// What Kafka said; `None`: it was not asked or did not answer.
     pub view: Option<KafkaView>,
     /// What former passes found out about the options that change at run time.
@@ -80,6 +81,13 @@ pub struct Observed {
     pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+}
+
+impl Observed {
+    /// Why a need has no answer; `None`: it was not asked for yet, or has one.
+    pub fn silence(&self, need: &Need) -> Option<&Silence> {
+        self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
+    }
 }
 
 /// What is known of a live object of which planning does not read the body.

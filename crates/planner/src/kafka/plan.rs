@@ -2,20 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::kafka::status::KafkaStatus;
-use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use serde::Serialize;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live;
-use super::config::live::memory::{OptionMemory, Override};
 use super::foreign_additions;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
@@ -30,7 +26,7 @@ use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
-use super::roll_order::PodState;
+use super::roll_view::PodState;
 use super::settled::{self, Settled};
 use super::status::{self, Progress};
 use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
@@ -42,69 +38,13 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use crate::kafka::admin_call::{AdminCall, PlannedNode};
 use crate::pod_set::plan::is_ready;
-use objects::{Deletion, DesiredObject, FinalizerRemoval};
+use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned_events::{Occasion, PlannedEvent};
-
-/// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
-///
-/// While it needs something it is not complete: what it needs is answered ([`super::need::Completion::answer`]) and the cluster is
-/// planned again. A complete plan is carried out in this order: lasting events, statuses of pools, `apply`, `delete`, `finalizers`,
-/// `admin`, `roll` with an event for each restart, the status of the Kafka resource.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Plan {
-    /// What has to be known or made first.
-    pub needs: Vec<Need>,
-    /// Objects to write. An object equal to the live one is still listed: apply compares.
-    pub apply: Vec<DesiredObject>,
-    /// Objects to delete.
-    pub delete: Vec<Deletion>,
-    /// Finalizers to take off.
-    pub finalizers: Vec<FinalizerRemoval>,
-    /// Calls to Kafka itself.
-    pub admin: Vec<AdminCall>,
-    /// Which pods are to be restarted and why, which of them go now, and what the others wait for.
-    pub roll: Roll,
-    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
-    /// any of it, and the status says so.
-    pub held: Vec<Held>,
-    /// Every Kafka node that should exist, in the order of node ids.
-    pub nodes: Vec<PlannedNode>,
-    /// What to write into the statuses.
-    pub status: StatusPlan,
-    /// What to publish.
-    pub events: Vec<PlannedEvent>,
-    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
-    pub requeue_seconds: Option<u64>,
-    /// What the cluster still waits for, in words ("pod my-dual-0 is not ready").
-    pub waiting_for: Vec<String>,
-    /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
-    pub failure: Option<String>,
-    /// Run-time values set by other people that `admin` takes away, for events.
-    pub undone: Vec<Override>,
-    /// What the next pass should know about the options that change at run time: [`Observed::options`].
-    pub options: OptionMemory,
-}
-
-/// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct StatusPlan {
-    /// The complete `status` of the Kafka resource; `None` writes nothing.
-    pub kafka: Option<KafkaStatus>,
-    /// The complete `status` of each pool, by name.
-    pub pools: BTreeMap<String, KafkaNodePoolStatus>,
-}
+pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
-
-impl Plan {
-    /// A plan that needs answers first.
-    pub(super) fn asking(needs: Vec<Need>) -> Self {
-        Self { needs, ..Self::default() }
-    }
-}
 
 /// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.
 ///

@@ -1,34 +1,8 @@
 //! What of a plan is worth an event.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::plan::Plan;
-
-/// An event to publish. Its text never holds keys or passwords.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedEvent {
-    /// PascalCase word.
-    pub reason: String,
-    /// The text.
-    pub text: String,
-    /// The pod that it is about; its Kafka resource is named anyway.
-    pub pod: Option<String>,
-    /// When it is published.
-    pub occasion: Occasion,
-}
-
-/// When an event is published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Occasion {
-    /// When its pod was deleted.
-    Restart,
-    /// Once while this lasts, as a warning.
-    Lasting {
-        /// Since when.
-        since: Timestamp,
-    },
-}
+use super::planned::{Occasion, Plan, PlannedEvent};
 
 /// The events of a plan whose roll is decided.
 pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {

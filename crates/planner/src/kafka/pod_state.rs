@@ -5,12 +5,14 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, Volume};
 
 use super::cluster::Pool;
 use super::observed::Observed;
-use super::roll_order::PodState;
-use super::status::PATIENCE;
+use super::roll_view::PodState;
 use crate::pod_set::plan::is_ready;
 
 /// Name of Kafka's container.
 const KAFKA_CONTAINER: &str = "kafka";
+
+/// How long a pod may be unready, or a roll may wait, before that counts as a failure.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Longest time from the binding of a pod to a machine until its first status. A pod that became unready later than that
 /// was ready before.

@@ -10,12 +10,14 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Node, Warning};
 use super::config::server::quorum_fetch_timeout_ms;
-use super::need::{Admission, Need, Pods, Silence, SilenceKind};
+use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
 use super::restart::Restart;
-use super::roll_order::{self, Decision, RollKafka, RollNode};
+use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
+use super::roll_view::{RollKafka, RollNode};
+use super::silence::{Silence, SilenceKind};
 
 /// A wait that is over sooner is a part of every roll and is not announced.
 const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);

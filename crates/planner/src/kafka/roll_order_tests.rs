@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::need::SilenceKind;
 use super::*;
+use crate::kafka::restart::RestartReason;
+use crate::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use crate::kafka::silence::{Silence, SilenceKind};
 
 const FETCH_TIMEOUT_MS: i64 = 2000;
 

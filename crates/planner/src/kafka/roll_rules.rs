@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::need::{Silence, SilenceKind};
-use super::roll_order::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
+use super::roll_view::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
+use super::silence::{Silence, SilenceKind};
 use crate::kafka::restart::RestartReason;
 
 /// `controller.quorum.fetch.timeout.ms` unless configured.

@@ -7,19 +7,17 @@ use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::certificates::Certificates;
 use super::cluster::{Cluster, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::pod_state::PATIENCE;
 use super::roll::Waiting;
 use super::transitions::membership;
 use super::validate::Invalid;
-
-/// How long a pod may be unready, or a roll may wait, before that counts as a failure.
-pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {

@@ -1,18 +1,15 @@
 //! Plans of a cluster that cannot be carried out: its status says why, what runs is left as it is, and certificates that are
 //! there are renewed all the same.
 
-use std::collections::BTreeSet;
-
 use api::conditions::reasons;
 use jiff::Timestamp;
-use kube_core::ResourceExt;
 use pki::MaterialRequest;
 
 use super::certificates::{ending, upkeep};
 use super::cluster::Cluster;
 use super::need::Need;
 use super::observed::Observed;
-use super::plan::Plan;
+use super::planned::Plan;
 use super::settled::{self, Settled};
 use super::status;
 use super::validate::{Invalid, Problem};
@@ -76,18 +73,4 @@ pub fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
         Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })
     };
     needs.iter().filter_map(problem).collect()
-}
-
-/// Names of the Secrets of nodes of which nothing else may be readable: they hold a certificate under their own name.
-pub fn secrets_of_nodes(cluster: &Cluster, observed: &Observed) -> BTreeSet<String> {
-    let is_of_a_node = |name: &&String| {
-        observed.secrets.get(*name).is_some_and(|secret| {
-            let has = |key: String| secret.data.as_ref().is_some_and(|data| data.contains_key(&key));
-            let component = secret.labels().get(api::labels::NAME);
-            component == Some(&api::names::kafka(&cluster.name))
-                && has(format!("{name}.crt"))
-                && has(format!("{name}.key"))
-        })
-    };
-    observed.secrets.keys().filter(is_of_a_node).cloned().collect()
 }

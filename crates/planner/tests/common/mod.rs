@@ -18,19 +18,21 @@ use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use objects::{DesiredObject, ObjectId};
+use planner::kafka::answer::Answer;
+use planner::kafka::completion::complete;
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
-use planner::kafka::deleted_cluster::Topic;
-use planner::kafka::need::{Admission, Answer, Need, Silence, SilenceKind, complete};
+use planner::kafka::held_topic::HeldTopic;
+use planner::kafka::holder::Holder;
+use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
-use planner::kafka::ownership::Holder;
 use planner::kafka::plan::Plan;
-use planner::kafka::roll_order::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use serde_json::{Value, json};
 
 /// A cluster on paper.
@@ -49,7 +51,7 @@ pub struct World {
     /// What the last plan asked for.
     pub asked: Vec<Need>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
-    pub held_topics: Option<Vec<Topic>>,
+    pub held_topics: Option<Vec<HeldTopic>>,
     version: u64,
 }
 

@@ -1,67 +1,21 @@
-//! One of the two authorities of a cluster: what it is and which Secrets hold it.
+//! One of the two authorities of a cluster: what it is and what its Secrets hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use pki::{CertificateChain, Material, MaterialRequest, SecretPem};
+use pki::{Certificate, CertificateChain, Material, MaterialRequest, SecretPem};
 
-use super::traces::Certificates;
-use super::{generated, supplied, text};
-use crate::kafka::cluster::{CaSettings, Cluster};
+use super::role::Role;
+use super::text;
+use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
-use crate::kafka::validate::Problem;
 use objects::{DesiredObject, Pairs, Precondition};
 
 /// On the Secret with the certificates: thumbprints of those that its PKCS #12 store holds.
 const STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
-
-/// Which authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Of the cluster's own components.
-    Cluster,
-    /// Of the users.
-    Clients,
-}
-
-impl Role {
-    /// For instance `cluster-ca`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster-ca",
-            Self::Clients => "clients-ca",
-        }
-    }
-
-    /// Names of the Secrets with the certificate and with the key.
-    pub fn names(self, cluster: &str) -> (String, String) {
-        match self {
-            Self::Cluster => (names::cluster_ca_cert_secret(cluster), names::cluster_ca_key_secret(cluster)),
-            Self::Clients => (names::clients_ca_cert_secret(cluster), names::clients_ca_key_secret(cluster)),
-        }
-    }
-
-    /// For instance `cluster-ca v0`.
-    pub fn common_name(self, key_generation: i64) -> String {
-        format!("{} v{key_generation}", self.name())
-    }
-
-    /// The number of the key in such a common name.
-    pub fn number_in(self, common_name: &str) -> Option<i64> {
-        common_name.strip_prefix(self.name())?.strip_prefix(" v")?.parse().ok()
-    }
-
-    /// Its section of the resource.
-    pub fn settings(self, cluster: &Cluster) -> &CaSettings {
-        match self {
-            Self::Cluster => &cluster.cluster_ca,
-            Self::Clients => &cluster.clients_ca,
-        }
-    }
-}
 
 /// An authority that is there.
 #[derive(Debug, Clone)]
@@ -104,22 +58,6 @@ pub enum Step {
     Ready(Box<Authority>),
 }
 
-/// Looks at an authority. `traces` are certificates of it that other objects remember.
-pub fn plan(
-    role: Role,
-    cluster: &Cluster,
-    observed: &Observed,
-    traces: &Certificates,
-    now: Timestamp,
-    may_renew: bool,
-) -> Result<Step, Vec<Problem>> {
-    if role.settings(cluster).generate {
-        Ok(generated::plan(role, cluster, observed, traces, now, may_renew))
-    } else {
-        supplied::plan(role, cluster, observed, now).map(|authority| Step::Ready(Box::new(authority)))
-    }
-}
-
 /// What must hold when freshly made keys are written into a Secret.
 pub fn precondition(present: Option<&Secret>) -> Precondition {
     match present {
@@ -155,7 +93,7 @@ impl Authority {
     pub fn trusted(&self) -> String {
         let mut seen = BTreeSet::new();
         let all = self.certificate.iter().chain(self.old.values().flat_map(CertificateChain::iter));
-        all.filter(|one| seen.insert(&one.info.sha256_thumbprint)).map(pki::Certificate::pem).collect()
+        all.filter(|one| seen.insert(&one.info.sha256_thumbprint)).map(Certificate::pem).collect()
     }
 
     /// What is trusted, by [`pki::CertificateInfo::authority_id`].
@@ -172,8 +110,8 @@ impl Authority {
     }
 
     /// Trusts these as well, where nothing of the same subject and key is trusted yet.
-    pub fn also_trust(&mut self, certificates: &Certificates) {
-        for certificate in certificates.values() {
+    pub fn also_trust<'a>(&mut self, certificates: impl IntoIterator<Item = &'a Certificate>) {
+        for certificate in certificates {
             if !self.trusted_ids().contains(&certificate.info.authority_id())
                 && let Ok(chain) = CertificateChain::parse(certificate.pem())
             {
@@ -246,7 +184,7 @@ impl Authority {
     }
 
     fn store_holds(&self) -> String {
-        super::phase::joined(&self.trusted_thumbprints())
+        super::joined(&self.trusted_thumbprints())
     }
 
     /// The Secrets of the authority; none when the user supplies it.

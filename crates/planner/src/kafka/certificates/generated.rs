@@ -11,7 +11,8 @@ use pki::{
     MaterialRequest, PrivateKeyPem, RenewalPolicy, SecretPem,
 };
 
-use super::authority::{Authority, Role, Step, precondition};
+use super::authority::{Authority, Step, precondition};
+use super::role::Role;
 use super::text;
 use super::traces::{Certificates, Numbers};
 use crate::kafka::cluster::Cluster;
@@ -162,7 +163,7 @@ pub fn plan(
     }
     if found.certificate.is_none() && role == Role::Clients {
         // Certificates of users that it signed are good until the users have new ones.
-        authority.also_trust(traces);
+        authority.also_trust(traces.values());
     }
     Step::Ready(Box::new(authority))
 }

@@ -14,7 +14,7 @@ use pki::CertificateChain;
 
 use super::authority::Authority;
 use super::leaf::{self, Found};
-use super::{fingerprint, leaf_owners, text};
+use super::{fingerprint, leaf_owners, split, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
@@ -127,13 +127,4 @@ pub fn trusted_clients(pod: &Pod, present: &CertificateChain, secret: Option<&Se
 
 fn annotation<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
     pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
-}
-
-/// The form in which pods carry identifiers.
-pub fn joined(ids: &BTreeSet<String>) -> String {
-    ids.iter().map(String::as_str).collect::<Vec<_>>().join(",")
-}
-
-fn split(list: &str) -> BTreeSet<String> {
-    list.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect()
 }

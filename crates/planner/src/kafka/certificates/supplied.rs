@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
 
-use super::authority::{Authority, Role};
+use super::authority::Authority;
+use super::role::Role;
 use super::{generation, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::observed::Observed;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{Certificate, CertificateChain};
 
-use super::authority::Role;
 use super::phase::running;
+use super::role::Role;
 use super::{generation, leaf_owners, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;

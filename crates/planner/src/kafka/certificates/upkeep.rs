@@ -7,17 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::annotations;
+use api::{annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use kube_core::ResourceExt;
 
-use super::authority::{self, Authority, Role};
+use super::authority::{Authority, Step};
 use super::leaf::Signing;
-use super::{generated, leaf, leaf_owners, phase, signing, traces, trust_bundle};
+use super::role::Role;
+use super::{generated, leaf, leaf_owners, look_at_authority, phase, signing, traces, trust_bundle};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, LeafOwner};
 use crate::kafka::observed::Observed;
-use crate::kafka::upkeep_plan::secrets_of_nodes;
 use objects::DesiredObject;
 use objects::Precondition;
 use pki::MaterialRequest;
@@ -42,15 +43,15 @@ pub fn plan(
         if role.settings(&cluster).generate && !generated::is_whole(role, &cluster, &observed) {
             continue;
         }
-        match authority::plan(role, &cluster, &observed, &of_cluster_ca, now, may_renew) {
-            Ok(authority::Step::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
-            Ok(authority::Step::Missing(request)) => requests.push(request),
+        match look_at_authority(role, &cluster, &observed, &of_cluster_ca, now, may_renew) {
+            Ok(Step::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
+            Ok(Step::Missing(request)) => requests.push(request),
             // One that the user supplies, and that is not complete.
             Err(_) => {}
         }
     }
     if let Some(cluster_ca) = authorities.get_mut(Role::Cluster.name()) {
-        cluster_ca.also_trust(&of_cluster_ca);
+        cluster_ca.also_trust(of_cluster_ca.values());
     }
     for authority in authorities.values_mut() {
         requests.extend(authority.take_store(&cluster, &observed));
@@ -110,6 +111,20 @@ fn leaves(
         }
     }
     objects
+}
+
+/// Names of the Secrets of nodes of which nothing else may be readable: they hold a certificate under their own name.
+fn secrets_of_nodes(cluster: &Cluster, observed: &Observed) -> BTreeSet<String> {
+    let is_of_a_node = |name: &&String| {
+        observed.secrets.get(*name).is_some_and(|secret| {
+            let has = |key: String| secret.data.as_ref().is_some_and(|data| data.contains_key(&key));
+            let component = secret.labels().get(labels::NAME);
+            component == Some(&names::kafka(&cluster.name))
+                && has(format!("{name}.crt"))
+                && has(format!("{name}.key"))
+        })
+    };
+    observed.secrets.keys().filter(is_of_a_node).cloned().collect()
 }
 
 /// Whether an object holds something newly made.

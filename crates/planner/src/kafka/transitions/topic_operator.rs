@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use api::names::entity_operator as names;
 
 use crate::kafka::cluster::Cluster;
-use crate::kafka::deleted_cluster;
+use crate::kafka::held_topic;
 use crate::kafka::need::Need;
 use crate::kafka::observed::Observed;
-use crate::kafka::plan::Plan;
+use crate::kafka::planned::Plan;
 
 /// Seconds until it is seen that no topic has the finalizer any more, or topics that could not be listed are asked for again.
 const AGAIN_SECONDS: u64 = 5;
@@ -31,7 +31,7 @@ pub fn plan(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
     }
     match &observed.held_topics {
         Some(topics) if topics.is_empty() => return,
-        Some(topics) => plan.finalizers.extend(topics.iter().filter_map(deleted_cluster::removal)),
+        Some(topics) => plan.finalizers.extend(topics.iter().filter_map(held_topic::removal)),
         None => plan.needs.push(Need::HeldTopics),
     }
     plan.delete.retain(|deletion| !last.contains(&deletion.object.name));

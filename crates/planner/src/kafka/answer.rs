@@ -1,0 +1,37 @@
+//! What is answered to a [`Need`](super::need::Need).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::held_topic::HeldTopic;
+use super::holder::Holder;
+use super::need::Admission;
+use super::observed::{BrokerConfigs, KafkaView};
+use super::roll_view::RollKafka;
+use super::silence::Silence;
+use objects::ObjectId;
+use pki::Material;
+
+/// The answer to a [`Need`](super::need::Need).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// What was made.
+    Material(Material),
+    /// Whether volumes of the class may grow; `None`: the operator has not the right to know.
+    StorageClass(Option<bool>),
+    /// What each of the objects says of whose it is; `None`: there is no such object.
+    Holders(BTreeMap<ObjectId, Option<Holder>>),
+    /// Topics that have the topic operator's finalizer.
+    HeldTopics(Vec<HeldTopic>),
+    /// What Kafka says of itself.
+    Kafka(KafkaView),
+    /// Brokers that hold at least one replica.
+    BrokersWithReplicas(BTreeSet<i32>),
+    /// Options of those brokers that answered.
+    BrokerConfigs(BrokerConfigs),
+    /// What the safety of a restart depends on.
+    Roll(RollKafka),
+    /// Whether the API server takes the pod.
+    Admission(Admission),
+    /// It is not known, or could not be made.
+    Unknown(Silence),
+}

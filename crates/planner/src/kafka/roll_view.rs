@@ -1,0 +1,123 @@
+//! What deciding about a roll knows: the nodes with their pods, and what Kafka says of its quorum and its partitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::restart::RestartReason;
+use super::silence::Silence;
+
+/// What Kubernetes says of a node's pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum PodState {
+    /// There is no pod, or it is being deleted: the pod-set controller brings the new one.
+    Missing,
+    /// It never ran, or cannot start as it is (crash loop, image that cannot be pulled): it serves nobody.
+    Stuck,
+    /// It runs or starts, and is not ready.
+    Unready,
+    /// It is ready.
+    #[default]
+    Ready,
+}
+
+/// One node as the roll sees it.
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct RollNode {
+    /// Kafka's node id.
+    pub id: i32,
+    /// Name of the pod.
+    pub pod: String,
+    /// It is a voter of the quorum or shall become one.
+    pub controller: bool,
+    /// It is a broker.
+    pub broker: bool,
+    /// Its rack, where Kafka knows it.
+    pub rack: Option<String>,
+    /// State of its pod.
+    pub state: PodState,
+    /// It has been in a state other than ready for longer than anybody should have to wait.
+    pub long: bool,
+    /// This very pod was ready at some time.
+    pub served: bool,
+    /// The pod waits for a machine.
+    pub unscheduled: bool,
+    /// A restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
+    pub loses_storage: bool,
+    /// Why it has to restart; empty when it need not.
+    pub reasons: BTreeSet<RestartReason>,
+}
+
+impl RollNode {
+    /// Whether a restart may destroy records: it loses storage, and the pod was ready and so may have some.
+    pub fn may_lose_records(&self) -> bool {
+        self.loses_storage && self.served
+    }
+
+    /// Whether nothing is taken away when the pod is replaced.
+    pub fn serves_nobody(&self) -> bool {
+        self.state == PodState::Stuck && !self.may_lose_records()
+    }
+}
+
+/// One partition of any topic, internal ones too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollPartition {
+    /// `topic-partition`, for messages.
+    pub name: String,
+    /// Node ids that hold a replica.
+    pub replicas: Vec<i32>,
+    /// Node ids that are in sync.
+    pub isr: Vec<i32>,
+    /// `min.insync.replicas` in force for the topic.
+    pub min_isr: usize,
+}
+
+/// One node that follows the metadata log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollVoter {
+    /// Kafka's node id.
+    pub id: i32,
+    /// Milliseconds between the leader's newest caught-up time and this node's; `None` when it never caught up.
+    pub lag_ms: Option<i64>,
+}
+
+/// The controller quorum as its leader describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollQuorum {
+    /// The active controller.
+    pub leader: i32,
+    /// All voters.
+    pub voters: Vec<RollVoter>,
+    /// Nodes that follow without a vote: the brokers, and controllers that have not joined.
+    pub observers: Vec<RollVoter>,
+    /// Whether controllers join and leave at run time; else the voters stand in the configuration.
+    pub dynamic: bool,
+}
+
+/// What the brokers say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollBrokers {
+    /// Every partition of the cluster.
+    pub partitions: Vec<RollPartition>,
+    /// Brokers that are registered, those that are down included, and their racks: replicas on others do not come back by
+    /// themselves.
+    pub registered: BTreeMap<i32, Option<String>>,
+}
+
+/// Kafka's own view of what a restart would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollKafka {
+    /// The quorum; `None`: it has no leader.
+    pub quorum: Result<Option<RollQuorum>, Silence>,
+    /// The partitions.
+    pub brokers: Result<RollBrokers, Silence>,
+}
+
+impl RollKafka {
+    /// Nothing is known, for one reason.
+    pub fn silent(silence: &Silence) -> Self {
+        Self { quorum: Err(silence.clone()), brokers: Err(silence.clone()) }
+    }
+}
