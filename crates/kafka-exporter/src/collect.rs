@@ -41,6 +41,8 @@ pub struct Collection {
     pub snapshot: Snapshot,
     /// What it did not.
     pub missing: Missing,
+    /// Brokers that did not answer, and what was the matter.
+    pub silent: BTreeMap<i32, String>,
 }
 
 /// Asks Kafka.
@@ -48,7 +50,7 @@ struct Asker<'a> {
     admin: &'a Admin,
     until: Instant,
     /// Brokers that did not answer.
-    silent: Mutex<BTreeSet<i32>>,
+    silent: Mutex<BTreeMap<i32, String>>,
 }
 
 impl Asker<'_> {
@@ -71,15 +73,15 @@ impl Asker<'_> {
         answer: impl Future<Output = Result<T, AdminError>>,
     ) -> Option<T> {
         let silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        if silent().contains(&broker) {
+        if silent().contains_key(&broker) {
             return None;
         }
         let error = match self.any(call, answer).await {
             Ok(answer) => return Some(answer),
             Err(error) => error,
         };
-        if error.kafka_error().is_none() && silent().insert(broker) {
-            tracing::warn!(broker, %error, "a broker does not answer; what only it knows is missing in this collection");
+        if error.kafka_error().is_none() {
+            silent().entry(broker).or_insert_with(|| error.to_string());
         }
         None
     }
@@ -118,7 +120,8 @@ pub async fn collect(
         ask(&asker, &snapshot.topics, questions, timelines, now).await;
     }
     timelines.fill(&mut snapshot, now);
-    Ok(Collection { snapshot, missing })
+    let silent = asker.silent.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Collection { snapshot, missing, silent })
 }
 
 /// The groups to export, by coordinator.

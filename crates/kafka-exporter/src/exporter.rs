@@ -1,5 +1,6 @@
 //! Collects in the background and publishes what was found: a scrape never waits for Kafka.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -164,12 +165,13 @@ pub async fn run(
     let mut ticks = interval(exporter.settings.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let work = async {
-        let (mut connection, mut timelines, mut complaint) = (None, Timelines::default(), String::new());
+        let (mut connection, mut timelines) = (None, Timelines::default());
+        let (mut complaint, mut silent) = (String::new(), BTreeMap::new());
         loop {
             ticks.tick().await;
             alive.beat();
             exporter.metrics.appendix().forget_previous();
-            let result = exporter.once(&mut connection, &mut timelines).await;
+            let result = exporter.once(&mut connection, &mut timelines, &mut silent).await;
             exporter.told(result.err(), &mut complaint);
         }
     };
@@ -189,17 +191,29 @@ impl Exporter {
         &self,
         connection: &mut Option<Connection>,
         timelines: &mut Timelines,
+        silent: &mut BTreeMap<i32, String>,
     ) -> Result<(), ExporterError> {
         let began = Instant::now();
         let connected = Connection::renewed(connection.take(), &self.settings)?;
         let collection = collect(&connected.admin, &self.settings, timelines).await;
         *connection = Some(connected);
         self.own.duration.set(began.elapsed().as_secs_f64());
-        self.publish(collection?);
+        self.publish(collection?, silent);
         Ok(())
     }
 
-    fn publish(&self, Collection { snapshot, missing }: Collection) {
+    fn publish(
+        &self,
+        Collection { snapshot, missing, silent }: Collection,
+        before: &mut BTreeMap<i32, String>,
+    ) {
+        for (broker, error) in silent.iter().filter(|(broker, _)| !before.contains_key(broker)) {
+            tracing::warn!(broker, %error, "a broker does not answer; what only it knows is missing");
+        }
+        for broker in before.keys().filter(|broker| !silent.contains_key(broker)) {
+            tracing::info!(broker, "the broker answers again");
+        }
+        *before = silent;
         let text = self.metrics.appendix();
         let room = text.len() + text.len() / 8 + 4096;
         let rendered = render(&snapshot, self.settings.bounds.text, room);

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::env::kafka_exporter as names;
+use api::kafka::exporter::name_expression;
 use operator_runtime::env::{Env, EnvErrors};
 use operator_runtime::{limits, telemetry};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::certificates::Files;
 
@@ -47,9 +48,6 @@ Accepted, and without a meaning here: KAFKA_EXPORTER_KAFKA_VERSION. The protocol
 Metrics (/metrics) and health (/healthz) are on port 9404; KASTELLAN_EXPORTER_PORT names another one.
 ";
 
-/// Memory that a compiled expression may take. Bytes.
-const EXPRESSION_ROOM: usize = 1024 * 1024;
-
 const MIB: usize = 1024 * 1024;
 
 /// Memory for what Kafka says where the container has no limit. MiB.
@@ -68,17 +66,13 @@ pub struct Filter {
 impl Filter {
     /// From the two expressions.
     pub fn new(include: &str, exclude: &str) -> Result<Self, regex::Error> {
-        Ok(Self { include: expression(include)?, exclude: expression(exclude)? })
+        Ok(Self { include: name_expression(include)?, exclude: name_expression(exclude)? })
     }
 
     /// Whether this name is exported.
     pub fn takes(&self, name: &str) -> bool {
         self.include.is_match(name) && !self.exclude.is_match(name)
     }
-}
-
-fn expression(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).size_limit(EXPRESSION_ROOM).dfa_size_limit(EXPRESSION_ROOM).build()
 }
 
 /// Bounds for what Kafka may have the exporter hold in memory.
@@ -193,7 +187,7 @@ fn files(from: &Env) -> Option<Files> {
 fn filter(from: &Env, include: &str, exclude: &str) -> Option<Filter> {
     let one = |name: &str, default: &str| {
         let text = from.string(name, default);
-        let read = expression(&text).ok();
+        let read = name_expression(&text).ok();
         if read.is_none() {
             let instead = "write a regular expression such as orders-.*, not larger than 1 MiB compiled";
             from.error(name, Some(&text), instead);

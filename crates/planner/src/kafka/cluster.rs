@@ -5,6 +5,7 @@ mod addresses;
 mod authority;
 mod authorization;
 mod entity_operator;
+mod kafka_exporter;
 mod listener;
 mod pool;
 mod process;
@@ -25,6 +26,7 @@ pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
+pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Advertised, Exposure, Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
 pub use self::process::{JvmOptions, Logging};
@@ -86,6 +88,8 @@ pub struct Cluster {
     pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
+    /// The exporter of lag and offsets.
+    pub kafka_exporter: Option<KafkaExporter>,
     /// `spec.kafka.template`.
     pub templates: KafkaClusterTemplate,
 }

@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod config_map;
 pub mod entity_operator;
+pub mod kafka_exporter;
 pub mod meta;
 pub mod network_policy;
 pub mod pod;
