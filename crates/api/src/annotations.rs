@@ -65,9 +65,9 @@ pub const KAFKA_VERSION: &str = "strimzi.io/kafka-version";
 pub const STORAGE: &str = "strimzi.io/storage";
 /// On claims: whether the claim goes when its node does.
 pub const DELETE_CLAIM: &str = "strimzi.io/delete-claim";
-/// On pods: first 8 hex digits of the SHA-1 of the pod's JSON without resources.
+/// On pods: first 8 hex digits of the SHA-256 of the pod in a canonical form, without resources.
 pub const REVISION: &str = "strimzi.io/revision";
-/// On pods: first 8 hex digits of the SHA-1 of the pod's resources.
+/// On pods: the same of the pod's resources alone.
 pub const RESOURCE_REVISION: &str = "strimzi.io/resource-revision";
 /// On pods: why an in-place resize failed.
 pub const IN_PLACE_RESIZING_ERROR: &str = "strimzi.io/in-place-resizing-error";
@@ -89,6 +89,19 @@ pub const TRUSTED_BY_ALL_PODS: &str = "kastellan.io/trusted-by-all-pods";
 pub const TRUSTED_CLUSTER_CAS: &str = "kastellan.io/trusted-cluster-cas";
 /// On pods: the clients CAs that the pod was started to trust, in the same form.
 pub const TRUSTED_CLIENTS_CAS: &str = "kastellan.io/trusted-clients-cas";
+/// On pods: fingerprint of the certificates that the pod was started to trust.
+pub const TRUST_BUNDLE_HASH: &str = "kastellan.io/trust-bundle-hash";
+/// On CA certificate Secrets: thumbprints of the certificates that the PKCS #12 store beside them holds.
+pub const TRUST_STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
+/// On pod sets and on the ConfigMaps of nodes: directory ids of the first controllers, as JSON by node id. Each object carries
+/// all of them, so that losing some loses nothing.
+pub const CONTROLLER_DIRECTORY_IDS: &str = "kastellan.io/controller-directory-ids";
+/// On pod sets: `true` once the metadata quorum has existed.
+pub const QUORUM_FORMED: &str = "kastellan.io/quorum-formed";
+/// On pod sets of clusters that were formatted with `controller.quorum.voters`: those voters, as a JSON list of node ids.
+pub const STATIC_CONTROLLERS: &str = "kastellan.io/static-controllers";
+/// On pod sets: UIDs of the pods that have yet to be restarted because [`MANUAL_ROLLING_UPDATE`] asked for it, as a JSON list.
+pub const MANUAL_ROLLING_UPDATE_PODS: &str = "kastellan.io/manual-rolling-update-pods";
 /// On Services: JSON list of what applications can connect to; goes with the label of the same key.
 pub const DISCOVERY: &str = "strimzi.io/discovery";
 /// On StrimziPodSets of KafkaConnect: revision of the image build.

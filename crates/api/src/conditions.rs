@@ -70,6 +70,8 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// Kubernetes has not said yet under which address clients reach a listener.
+    pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to somebody else.
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
     /// Somebody else added parts to a Deployment of the operator's.
@@ -78,6 +80,26 @@ pub mod reasons {
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.
     pub const KUBERNETES_ERROR: &str = "KubernetesError";
+    /// Something that was ready, or may have been, is not ready.
+    pub const NOT_READY: &str = "NotReady";
+    /// Pods need a ClusterRoleBinding, which the operator may not make.
+    pub const CLUSTER_ROLE_BINDING_NOT_MADE: &str = "ClusterRoleBindingNotMade";
+    /// An annotation wishes for node ids and cannot be understood.
+    pub const INVALID_NODE_IDS: &str = "InvalidNodeIds";
+    /// Brokers do not run with an option of the resource.
+    pub const CONFIGURATION_NOT_IN_FORCE: &str = "ConfigurationNotInForce";
+    /// Somebody else set options of brokers at run time.
+    pub const FOREIGN_BROKER_CONFIGURATION: &str = "ForeignBrokerConfiguration";
+    /// An empty list of a listener's `networkPolicyPeers` lets everybody connect.
+    pub const EMPTY_NETWORK_POLICY_PEERS: &str = "EmptyNetworkPolicyPeers";
+    /// A Service gets a name that begins with a digit.
+    pub const SERVICE_NAME_BEGINS_WITH_DIGIT: &str = "ServiceNameBeginsWithDigit";
+    /// A template sets a label that the operator sets itself.
+    pub const TEMPLATE_LABEL_IGNORED: &str = "TemplateLabelIgnored";
+    /// The resource has sections that are not carried out.
+    pub const UNSUPPORTED_FIELDS: &str = "UnsupportedFields";
+    /// The resource asks for a Kafka version that is not supported.
+    pub const UNSUPPORTED_KAFKA_VERSION: &str = "UnsupportedKafkaVersion";
     /// A volume could not be made larger.
     pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
 }

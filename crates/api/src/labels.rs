@@ -41,6 +41,13 @@ pub const CONTROLLER_POD_SET: &str = "strimzipodset";
 /// Value of [`KIND`] on the pods of the cluster operator, by which NetworkPolicies let it in.
 pub const KIND_CLUSTER_OPERATOR: &str = "cluster-operator";
 
+/// Selector of what belongs to Kafka clusters, and not to their topics and users: [`CLUSTER`] and [`KIND`].
+pub const SELECTOR_OF_KAFKA: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
+/// Selector of what belongs to any resource that has pods: [`CLUSTER`] and [`KIND`].
+pub const SELECTOR_OF_ANY_KIND: &str = "strimzi.io/cluster,strimzi.io/kind";
+/// Selector of what belongs to no resource: [`KIND`] is not there.
+pub const SELECTOR_OF_NO_KIND: &str = "!strimzi.io/kind";
+
 /// Kubernetes' recommended label for the kind of application.
 pub const KUBERNETES_NAME: &str = "app.kubernetes.io/name";
 /// Kubernetes' recommended label for the instance of an application.

@@ -23,6 +23,7 @@ pub mod conditions;
 #[cfg(feature = "schema")]
 pub mod crds;
 pub mod env;
+pub mod gateway;
 pub mod kafka;
 pub mod kafka_bridge;
 pub mod kafka_connect;
@@ -35,6 +36,7 @@ pub mod kafka_user;
 pub mod labels;
 pub mod limits;
 pub mod names;
+pub mod openshift;
 pub mod ports;
 pub mod principals;
 pub mod properties;

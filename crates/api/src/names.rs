@@ -79,6 +79,14 @@ pub fn persistent_volume_claim(volume_id: Option<i32>, pod: &str) -> String {
     }
 }
 
+/// The names of pods of which [`persistent_volume_claim`] may make the name of a claim: the name of a cluster may look like a
+/// volume id.
+pub fn pods_of_claim(claim: &str) -> impl Iterator<Item = &str> {
+    let pod = claim.strip_prefix("data-");
+    let behind_id = pod.and_then(|pod| pod.split_once('-')).filter(|(id, _)| id.parse::<u32>().is_ok());
+    pod.into_iter().chain(behind_id.map(|(_, pod)| pod))
+}
+
 /// RoleBinding of the Kafka nodes.
 pub fn kafka_role_binding(c: &str) -> String {
     format!("{c}-kafka-role")
@@ -88,6 +96,9 @@ pub fn kafka_role_binding(c: &str) -> String {
 pub fn kafka_init_cluster_role_binding(namespace: &str, c: &str) -> String {
     format!("strimzi-{namespace}-{c}-kafka-init")
 }
+
+/// ClusterRole that lets pods read their Kubernetes node; the chart makes it.
+pub const BROKER_CLUSTER_ROLE: &str = "strimzi-kafka-broker";
 
 /// NetworkPolicy of the Kafka nodes.
 pub fn kafka_network_policy(c: &str) -> String {
@@ -156,6 +167,16 @@ pub fn secrets_of_kafka(c: &str) -> [String; 13] {
 /// KafkaRebalance that is made when brokers were added or removed; `mode` is `add-brokers` or `remove-brokers`.
 pub fn auto_rebalance(c: &str, mode: &str) -> String {
     format!("{c}-auto-rebalancing-{mode}")
+}
+
+/// Containers.
+pub mod containers {
+    /// Kafka, in the pods of a Kafka cluster.
+    pub const KAFKA: &str = "kafka";
+    /// The topic operator, in the pod of the entity operator.
+    pub const TOPIC_OPERATOR: &str = "topic-operator";
+    /// The user operator, in the pod of the entity operator.
+    pub const USER_OPERATOR: &str = "user-operator";
 }
 
 /// Keys of the Secrets and ConfigMaps.
@@ -448,5 +469,9 @@ mod tests {
     fn claims_carry_the_volume_id_only_with_jbod() {
         assert_eq!(persistent_volume_claim(Some(1), "shop-brokers-2"), "data-1-shop-brokers-2");
         assert_eq!(persistent_volume_claim(None, "shop-brokers-2"), "data-shop-brokers-2");
+        let pods = |claim| pods_of_claim(claim).collect::<Vec<_>>();
+        assert_eq!(pods("data-1-shop-brokers-2"), ["1-shop-brokers-2", "shop-brokers-2"]);
+        assert_eq!(pods("data-shop-brokers-2"), ["shop-brokers-2"]);
+        assert_eq!(pods("shop-brokers-2"), [""; 0]);
     }
 }

@@ -14,6 +14,12 @@ pub fn kafka_common_name(c: &str) -> String {
 /// Common name of the cluster operator.
 pub const CLUSTER_OPERATOR_COMMON_NAME: &str = "cluster-operator";
 
+/// Beginning of the common name of the cluster CA; the number of its key follows: `cluster-ca v0`.
+pub const CLUSTER_CA: &str = "cluster-ca";
+
+/// Beginning of the common name of the clients CA; the number of its key follows: `clients-ca v0`.
+pub const CLIENTS_CA: &str = "clients-ca";
+
 /// Kafka principal of an internal certificate: `User:CN=<common name>,O=io.strimzi`.
 pub fn internal(common_name: &str) -> String {
     format!("User:CN={common_name},O={ORGANIZATION}")

@@ -7,13 +7,15 @@ pub mod owners;
 use std::fmt::Debug;
 use std::ops::Deref;
 
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::gateway::TlsRoute;
+use api::openshift::Route;
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet, labels};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
     ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount, ServiceStatus,
 };
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::core::PartialObjectMeta;
@@ -37,12 +39,6 @@ use planner::kafka::observed::Other;
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
 
-/// What belongs to Kafka clusters, and not to their topics and users.
-const OWN: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
-
-/// What a user made, to which resources may refer.
-const FOREIGN: &str = "!strimzi.io/kind";
-
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
 pub struct Plain {
@@ -56,6 +52,28 @@ pub struct Plain {
     pub object: Stored,
     /// Under which addresses others reach it, if it is a Service that has some.
     pub status: Option<Box<ServiceStatus>>,
+    /// Who leads to it from elsewhere, if it is a Route or TLSRoute.
+    pub taken: Taken,
+}
+
+/// Who leads from elsewhere to a Route or TLSRoute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Host names that routers gave it.
+    pub hosts: Vec<String>,
+    /// How many Gateways took it.
+    pub gateways: usize,
+}
+
+impl Taken {
+    fn of(object: &Value) -> Self {
+        let list = |name: &str| object["status"][name].as_array().map(Vec::as_slice).unwrap_or_default();
+        let hosts = list("ingress").iter().filter_map(|router| router["host"].as_str());
+        Self {
+            hosts: hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect(),
+            gateways: list("parents").len(),
+        }
+    }
 }
 
 /// A kind of object that planning does not look into.
@@ -127,10 +145,19 @@ pub struct Watched {
     /// The bindings by which brokers read their rack. They are cluster-wide: an installation may lack the right to watch
     /// them, and works without, so nothing waits for this cache.
     pub cluster_role_bindings: PlainKind,
+    /// Routes and TLSRoutes. Few installations know these kinds, so nothing waits for these caches.
+    pub routes: Vec<PlainKind>,
     /// Resource versions of Secrets that somebody else made.
     pub foreign_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
     pub foreign_config_maps: Cache<String>,
+}
+
+impl Watched {
+    /// The kinds that planning does not look into, those that an installation may lack included.
+    pub fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
+        self.plain.iter().chain([&self.cluster_role_bindings]).chain(&self.routes)
+    }
 }
 
 impl Caches {
@@ -155,14 +182,14 @@ impl Caches {
             ],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |_| {}),
-            pod_sets: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            pods: start.typed(Some("strimzi.io/cluster,strimzi.io/kind"), |pod: &mut Pod| {
+            pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
+            pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
-            claims: start.typed(Some("strimzi.io/cluster"), |_| {}),
-            secrets: small.typed(Some(OWN), |_| {}),
-            config_maps: small.typed(Some(OWN), |_| {}),
-            deployments: start.typed(Some(OWN), |_| {}),
+            claims: start.typed(Some(labels::CLUSTER), |_| {}),
+            secrets: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            config_maps: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
                 start.plain::<ServiceAccount>(),
@@ -170,7 +197,9 @@ impl Caches {
                 start.plain::<RoleBinding>(),
                 start.plain::<NetworkPolicy>(),
                 start.plain::<PodDisruptionBudget>(),
+                start.plain::<Ingress>(),
             ],
+            routes: vec![start.optional::<Route>(), start.optional::<TlsRoute>()],
             cluster_role_bindings: start.cluster_role_bindings(),
             foreign_secrets: start.versions::<Secret>(),
             foreign_config_maps: start.versions::<ConfigMap>(),
@@ -213,10 +242,6 @@ impl Caches {
                 known.cache.get(&key).map(|plain| plain.object.value())
             }
         }
-    }
-
-    fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
-        self.plain.iter().chain([&self.cluster_role_bindings])
     }
 }
 
@@ -301,8 +326,39 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let watch = Watch::<K>::namespaced(self.client, self.namespaces).labels(Some(OWN));
-        let cache = watch.within(self.limits).start_weighed(
+        let kind = self.plain_from::<K>(Watch::<K>::namespaced(self.client, self.namespaces));
+        kind.cache.gate_readiness(self.health);
+        kind
+    }
+
+    fn optional<K>(&self) -> PlainKind
+    where
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Serialize
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+        K::DynamicType: Default,
+    {
+        self.plain_from::<K>(Watch::<K>::namespaced(self.client, self.namespaces).optional())
+    }
+
+    fn plain_from<K>(&self, watch: Watch<K>) -> PlainKind
+    where
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Serialize
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+        K::DynamicType: Default,
+    {
+        let cache = watch.labels(Some(labels::SELECTOR_OF_KAFKA)).within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
@@ -316,19 +372,27 @@ impl Start<'_> {
                         namespace.clone_into(&mut owner.object.namespace);
                     }
                 }
-                let mut status = None;
-                if K::kind(&K::DynamicType::default()) == lookups::SERVICE {
-                    status = serde_json::to_value(&object).ok().and_then(|service| service_status(&service));
+                let (mut status, mut taken) = (None, Taken::default());
+                match &*K::kind(&K::DynamicType::default()) {
+                    lookups::SERVICE => {
+                        let service = serde_json::to_value(&object).ok();
+                        status = service.and_then(|service| service_status(&service));
+                    }
+                    lookups::ROUTE | lookups::TLS_ROUTE => {
+                        taken =
+                            serde_json::to_value(&object).ok().as_ref().map(Taken::of).unwrap_or_default();
+                    }
+                    _ => {}
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status })
+                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status, taken })
             },
             |plain| {
                 let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
                 let role = plain.role.as_ref().map_or(0, String::len);
-                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role
+                let hosts: usize = plain.taken.hosts.iter().map(String::len).sum();
+                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role + hosts
             },
         );
-        cache.gate_readiness(self.health);
         plain_kind::<K>(cache)
     }
 
@@ -348,12 +412,21 @@ impl Start<'_> {
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {
-        let watch =
-            Watch::<ClusterRoleBinding>::all(self.client).labels(Some(OWN)).within(self.limits).optional();
+        let watch = Watch::<ClusterRoleBinding>::all(self.client)
+            .labels(Some(labels::SELECTOR_OF_KAFKA))
+            .within(self.limits)
+            .optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain { owner, facts: Other::of(binding.meta()), role: None, object, status: None })
+            Some(Plain {
+                owner,
+                facts: Other::of(binding.meta()),
+                role: None,
+                object,
+                status: None,
+                taken: Taken::default(),
+            })
         }))
     }
 
@@ -368,7 +441,12 @@ impl Start<'_> {
             + 'static,
         K::DynamicType: Default,
     {
-        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, FOREIGN, self.shutdown);
+        let cache = referenced_objects::versions::<K>(
+            self.client,
+            self.namespaces,
+            labels::SELECTOR_OF_NO_KIND,
+            self.shutdown,
+        );
         cache.gate_readiness(self.health);
         cache
     }

@@ -64,7 +64,7 @@ pub fn feed_owners(caches: &Caches, queues: &Queues) {
     feed_by_labels(&caches.secrets, queues);
     feed_by_labels(&caches.config_maps, queues);
     feed_by_labels(&caches.deployments, queues);
-    for kind in caches.plain.iter().chain([&caches.cluster_role_bindings]) {
+    for kind in caches.all_plain() {
         let (add, namespaces) = (queues.clone(), caches.namespaces.clone());
         kind.cache.on_change(move |event| {
             // A binding may be that of a cluster that another operator looks after.

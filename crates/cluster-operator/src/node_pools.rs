@@ -55,7 +55,7 @@ pub fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
 pub fn membership(caches: &Caches, pool: &KafkaNodePool) -> Membership {
     let namespace = pool.namespace().unwrap_or_default();
     let label = membership::label(pool).map(|name| ObjectRef::new(&namespace, name));
-    let exists = |key: &ObjectRef| caches.kafkas.get(key).is_some();
+    let exists = |key: &ObjectRef| caches.kafkas.contains(key);
     if let Some(label) = label.as_ref().filter(|label| has_nodes_in(caches, pool, label) && exists(label)) {
         // As nearly always, without a look at all the others.
         return Membership::Labelled(label.name.clone());

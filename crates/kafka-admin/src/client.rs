@@ -109,7 +109,7 @@ impl Admin {
         self.inner.shared.requests()
     }
 
-    /// The client's settings, as given at the start.
+    /// The client's settings, as given at the start, but without the certificates and the key.
     pub fn config(&self) -> &AdminConfig {
         &self.inner.shared.config
     }

@@ -63,6 +63,7 @@ fn listing(group: &ListedGroup) -> GroupListing {
     }
 }
 
+#[allow(clippy::ptr_arg, reason = "it is handed to where items are strings")]
 fn weigh(id: &String) -> Weight {
     Weight { bytes: id.len() + 20, records: GROUP_WEIGHT }
 }

@@ -30,6 +30,10 @@ const NUMBER_DEADLINE: Duration = Duration::from_secs(1);
 /// Longest time for a long answer to come once it has begun.
 const LONG_ANSWER_DEADLINE: Duration = Duration::from_secs(3);
 
+/// Bytes that are read ahead of an answer: its length, its number and short answers. An idle connection keeps the room for
+/// them, and the rest of an answer is read to where it stays.
+const READ_AHEAD: usize = 512;
+
 /// Writes a request's frame once the version is known.
 pub(crate) type Encode = Box<dyn FnOnce(Head<'_>) -> Result<BytesMut, String> + Send>;
 type Reply = oneshot::Sender<Result<Answer, AdminError>>;
@@ -270,7 +274,7 @@ struct Answers {
 
 impl Answers {
     async fn read(self, read: ReadHalf<Box<dyn Stream>>) {
-        let mut read = BufReader::with_capacity(16 * 1024, read);
+        let mut read = BufReader::with_capacity(READ_AHEAD, read);
         loop {
             let Err(error) = self.next(&mut read).await else { continue };
             if error.kind() == std::io::ErrorKind::FileTooLarge

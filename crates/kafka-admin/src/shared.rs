@@ -21,10 +21,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: AdminConfig) -> Result<Self, AdminError> {
-        let tls = match &config.security {
+    pub(crate) fn new(mut config: AdminConfig) -> Result<Self, AdminError> {
+        let tls = match &mut config.security {
             Security::Plaintext => None,
-            Security::Tls(settings) => Some(tls::client_config(settings)?),
+            Security::Tls(settings) => {
+                let tls = tls::client_config(settings)?;
+                // They were read; a client for each of hundreds of clusters keeps no texts.
+                settings.trusted_certificates_pem = String::new();
+                settings.identity = None;
+                Some(tls)
+            }
         };
         Ok(Self {
             config,

@@ -1,9 +1,9 @@
 //! From PEM texts to what rustls needs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
@@ -14,14 +14,14 @@ use crate::config::TlsConfig;
 
 /// Builds the settings of TLS connections; checks every PEM text.
 pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = verifier(tls, &provider)?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let provider = provider();
+    let verifier = verifier(tls, provider)?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| AdminError::Config(format!("tls versions: {error}")))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match &tls.identity {
+    let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
             let chain = certificates("client certificate", &identity.certificate_chain_pem)?;
@@ -36,7 +36,15 @@ pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminE
             })?
         }
     };
+    // Connections stay open. Sessions that could be resumed would take more memory than the connections themselves.
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// Cipher suites and algorithms, once for all clients.
+fn provider() -> &'static Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
 }
 
 fn verifier(tls: &TlsConfig, provider: &Arc<CryptoProvider>) -> Result<ServerVerifier, AdminError> {

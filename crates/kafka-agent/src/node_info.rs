@@ -77,21 +77,21 @@ pub fn rack(name: &str, node: &Node, key: &str) -> Result<String, NodeError> {
 }
 
 /// Content of `external.address`: one line `nodeport.TYPE.address=ADDRESS` for each type of address, in lower case, and
-/// `nodeport.default.address=` with the most preferred one.
+/// `nodeport.default.address=` with the most preferred one, which also stands for a type that the node has no address of.
 pub fn external_addresses(name: &str, node: &Node) -> Result<String, NodeError> {
-    let mut lines = String::new();
-    let mut default = None;
+    let of_kind = |kind: &str| {
+        let found = node.status.addresses.iter().find(|address| address.kind == kind);
+        found.map(|address| address.address.as_str())
+    };
+    let default = PREFERENCE.into_iter().find_map(of_kind);
+    let default = default.ok_or_else(|| NodeError::NoAddress { node: name.to_owned() })?;
+    let mut lines = format!("nodeport.default.address={default}\n");
     for kind in PREFERENCE {
-        if let Some(address) = node.status.addresses.iter().find(|address| address.kind == kind) {
-            default = default.or(Some(address.address.as_str()));
-            // Writing to a string cannot fail.
-            let _ = writeln!(lines, "nodeport.{}.address={}", kind.to_lowercase(), address.address);
-        }
+        // Writing to a string cannot fail.
+        let _ =
+            writeln!(lines, "nodeport.{}.address={}", kind.to_lowercase(), of_kind(kind).unwrap_or(default));
     }
-    match default {
-        Some(address) => Ok(format!("nodeport.default.address={address}\n{lines}")),
-        None => Err(NodeError::NoAddress { node: name.to_owned() }),
-    }
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -110,7 +110,9 @@ mod tests {
     fn the_preferred_address_is_the_default() {
         assert_eq!(
             external_addresses("n", &node()).unwrap(),
-            "nodeport.default.address=10.0.0.7\nnodeport.internalip.address=10.0.0.7\nnodeport.hostname.address=n.local\n"
+            "nodeport.default.address=10.0.0.7\nnodeport.externaldns.address=10.0.0.7\n\
+             nodeport.externalip.address=10.0.0.7\nnodeport.internaldns.address=10.0.0.7\n\
+             nodeport.internalip.address=10.0.0.7\nnodeport.hostname.address=n.local\n"
         );
         assert_eq!(external_addresses("n", &Node::default()), Err(NodeError::NoAddress { node: "n".into() }));
     }

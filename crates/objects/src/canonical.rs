@@ -6,7 +6,7 @@
 //! Every change of these rules changes the revision of every pod, and so restarts all of them once: the golden test of
 //! the planner holds them.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::quantity;
 use crate::schema::{self, ListKind};
@@ -54,60 +54,111 @@ const UNORDERED: &[&str] =
 
 /// The canonical text of an object or a part of one. `path` are the names of the fields from the root of the object to it.
 pub fn text(value: &Value, path: &[&str]) -> String {
-    let mut names = path.to_vec();
-    canonical(value, &mut names).unwrap_or_else(|| "null".to_owned())
+    let mut text = String::new();
+    if !canonical(value, &mut path.to_vec(), &mut text) {
+        text.push_str("null");
+    }
+    text
 }
 
-/// `None`: the value says nothing.
-fn canonical<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> Option<String> {
+/// Adds the text of a value; `false`: the value says nothing, and nothing was added.
+fn canonical<'a>(value: &'a Value, path: &mut Vec<&'a str>, text: &mut String) -> bool {
     match value {
-        Value::Object(fields) => {
-            let words = schema::is_word_map(path);
-            let mut parts = Vec::with_capacity(fields.len());
-            for (name, value) in fields {
-                path.push(name);
-                let text = if words { Some(value.to_string()) } else { canonical(value, path) };
-                path.pop();
-                parts.extend(text.map(|text| (name, text)));
-            }
-            // A map keeps its keys sorted or as they were written, depending on how the program was built.
-            parts.sort();
-            let name = path.last().copied().unwrap_or_default();
-            if parts.is_empty() && EMPTY_STRUCTURES.contains(&name) {
-                return None;
-            }
-            let parts: Vec<String> = parts
-                .into_iter()
-                .map(|(name, text)| format!("{}:{text}", Value::from(name.as_str())))
-                .collect();
-            Some(format!("{{{}}}", parts.join(",")))
-        }
-        Value::Array(items) if items.is_empty() => None,
+        Value::Object(fields) => object(fields, path, text),
+        Value::Array(items) if items.is_empty() => false,
         Value::Array(items) => {
-            let mut texts = Vec::with_capacity(items.len());
-            for item in items {
-                texts.push(canonical(item, path).unwrap_or_else(|| "null".to_owned()));
-            }
-            if !is_ordered(items, path) {
-                texts.sort();
-            }
-            Some(format!("[{}]", texts.join(",")))
+            list(items, path, text);
+            true
         }
-        scalar => scalar_text(scalar, path),
+        scalar => add_scalar(scalar, path, text),
     }
 }
 
-fn scalar_text(value: &Value, path: &[&str]) -> Option<String> {
+fn object<'a>(fields: &'a Map<String, Value>, path: &mut Vec<&'a str>, text: &mut String) -> bool {
+    let words = schema::is_word_map(path);
+    let begin = text.len();
+    // A map keeps its keys sorted or as they were written, depending on how the program was built.
+    let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+    fields.sort_unstable_by_key(|(name, _)| *name);
+    text.push('{');
+    let mut is_empty = true;
+    for (name, value) in fields {
+        let before = text.len();
+        if !is_empty {
+            text.push(',');
+        }
+        quote(name, text);
+        text.push(':');
+        path.push(name);
+        let says_something = if words {
+            text.push_str(&value.to_string());
+            true
+        } else {
+            canonical(value, path, text)
+        };
+        path.pop();
+        if says_something {
+            is_empty = false;
+        } else {
+            text.truncate(before);
+        }
+    }
+    if is_empty && EMPTY_STRUCTURES.contains(&path.last().copied().unwrap_or_default()) {
+        text.truncate(begin);
+        return false;
+    }
+    text.push('}');
+    true
+}
+
+fn list<'a>(items: &'a [Value], path: &mut Vec<&'a str>, text: &mut String) {
+    let mut texts = Vec::with_capacity(items.len());
+    for item in items {
+        let mut text = String::new();
+        if !canonical(item, path, &mut text) {
+            text.push_str("null");
+        }
+        texts.push(text);
+    }
+    if !is_ordered(items, path) {
+        texts.sort_unstable();
+    }
+    text.push('[');
+    for (index, item) in texts.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(item);
+    }
+    text.push(']');
+}
+
+/// Adds a text in quotes, as JSON has it.
+fn quote(word: &str, text: &mut String) {
+    if word.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        text.push_str(&Value::from(word).to_string());
+        return;
+    }
+    text.push('"');
+    text.push_str(word);
+    text.push('"');
+}
+
+fn add_scalar(value: &Value, path: &[&str], text: &mut String) -> bool {
     let name = path.last().copied().unwrap_or_default();
     let says_nothing = schema::is_empty(value) && !schema::zero_matters(name);
     if value.is_null() || value == "" || says_nothing || is_default(path, value) {
-        return None;
+        return false;
     }
-    Some(match value {
-        Value::String(text) if schema::is_quantity(path) => quantity::canonical(text),
-        Value::Number(number) if schema::is_quantity(path) => quantity::canonical(&number.to_string()),
-        other => other.to_string(),
-    })
+    match value {
+        Value::String(word) if schema::is_quantity(path) => text.push_str(&quantity::canonical(word)),
+        Value::String(word) => quote(word, text),
+        Value::Number(number) if schema::is_quantity(path) => {
+            text.push_str(&quantity::canonical(&number.to_string()));
+        }
+        other => text.push_str(&other.to_string()),
+    }
+    true
 }
 
 /// Whether the order of a list means something.

@@ -4,6 +4,7 @@
 //! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
 
+mod allocator;
 pub mod apart;
 pub mod apply;
 pub mod client;

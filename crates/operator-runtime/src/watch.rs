@@ -9,6 +9,8 @@
 //! readiness of the process, not the other objects, and it is never taken for a deleted one.
 
 mod cache;
+mod decoded;
+mod event;
 mod index;
 pub(crate) mod json;
 mod owner;
@@ -31,8 +33,9 @@ use crate::env::Namespaces;
 use crate::limits::{Budget, Largest, Limits};
 use crate::queue::Backoff;
 
-pub use self::cache::{Cache, Event, ObjectRef};
+pub use self::cache::{Cache, ObjectRef};
 use self::cache::{Storing, key_of};
+pub use self::event::Event;
 pub use self::index::{Index, UnreadableIndex};
 pub use self::owner::OwnerRef;
 use self::packed::Packing;

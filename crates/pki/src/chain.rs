@@ -1,16 +1,17 @@
 //! Certificates that were read, and nothing else of the text in which they stood.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{CertificateInfo, CertificatePem, PkiError, parse_der};
 
-/// One certificate that was read.
+/// One certificate that was read. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     /// What it says.
-    pub info: CertificateInfo,
-    pem: String,
+    pub info: Arc<CertificateInfo>,
+    pem: Arc<str>,
 }
 
 impl Certificate {
@@ -40,8 +41,8 @@ impl CertificateChain {
     pub fn parse(text: &str) -> Result<Self, PkiError> {
         let mut all = Vec::new();
         for der in CertificatePem::new(text).ders()? {
-            let pem = CertificatePem::from_der(&der).as_str().to_owned();
-            all.push(Certificate { info: parse_der(&der)?, pem });
+            let pem = CertificatePem::from_der(&der).as_str().into();
+            all.push(Certificate { info: Arc::new(parse_der(&der)?), pem });
         }
         let mut all = all.into_iter();
         match all.next() {
@@ -88,5 +89,30 @@ impl CertificateChain {
             .zip(&self.rest)
             .find(|(one, next)| !next.info.may_have_issued(&one.info))
             .map(|(one, _)| one)
+    }
+}
+
+/// Chains that were read, by their texts: a text that is asked for again is not read again. It keeps every text that it is
+/// asked for, so it lives no longer than one look at one cluster. Cheap to clone; all clones share what was read.
+#[derive(Clone, Default)]
+pub struct ReadChains(Arc<Mutex<BTreeMap<String, CertificateChain>>>);
+
+impl ReadChains {
+    /// As [`CertificateChain::parse`].
+    pub fn parse(&self, text: &str) -> Result<CertificateChain, PkiError> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
+        if let Some(chain) = known {
+            return Ok(chain);
+        }
+        let chain = CertificateChain::parse(text)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), chain.clone());
+        Ok(chain)
+    }
+}
+
+impl fmt::Debug for ReadChains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        write!(f, "ReadChains({known})")
     }
 }

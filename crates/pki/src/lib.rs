@@ -13,7 +13,7 @@ mod public_key;
 mod window;
 
 pub use certificate::{CertificateInfo, parse_certificate, parse_certificates, parse_der, without_expired};
-pub use chain::{Certificate, CertificateChain};
+pub use chain::{Certificate, CertificateChain, ReadChains};
 pub use decision::{
     AuthorityAction, AuthorityDecision, AuthorityReason, AuthorityState, CertificateState, LeafDecision,
     LeafReason, LeafState, LeafWanted, RenewalPolicy, authority_decision, dated_certificate_key,

@@ -7,15 +7,20 @@
 
 mod bare;
 mod clusters;
+mod cpu;
 mod hosts;
 mod idle;
 mod kafka_stand_in;
 mod operator;
+#[path = "../../../crates/planner/tests/common/mod.rs"]
+mod paper;
+mod pass;
 mod plan;
 mod report;
 mod settled;
 mod single;
 mod topics;
+mod topics_at_scale;
 mod users;
 mod world;
 
@@ -41,6 +46,9 @@ enum What {
         /// How many clusters; each number is a run of its own.
         #[arg(long, value_delimiter = ',', default_values_t = [50, 500])]
         counts: Vec<usize>,
+        /// How many clusters are cached while passes over one of them are measured in memory.
+        #[arg(long, value_delimiter = ',', default_values_t = [50, 2_000])]
+        cached: Vec<usize>,
     },
     /// The planner alone: one plan of a large cluster that rolls.
     Plan,
@@ -55,24 +63,33 @@ enum What {
         /// Topics that are new.
         #[arg(long, default_value_t = 5000)]
         new: usize,
+        /// Numbers of topics, all new, on four brokers; the cost of each is compared with that of the first number.
+        #[arg(long, value_delimiter = ',', default_values_t = [6_000, 40_000])]
+        scale: Vec<usize>,
     },
     /// KafkaUsers with certificates, two rules and a quota each.
     Users {
         /// The binary of the user operator.
         #[arg(long)]
         operator: PathBuf,
-        /// How many.
-        #[arg(long, default_value_t = 2000)]
-        count: usize,
+        /// How many; each number is a run of its own, and the cost of each is compared with that of the first number.
+        #[arg(long, value_delimiter = ',', default_values_t = [2_000, 10_000])]
+        counts: Vec<usize>,
     },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
-        What::Clusters { operator, counts } => clusters::run(&operator, &counts).await,
+        What::Clusters { operator, counts, cached } => {
+            clusters::run(&operator, &counts).await?;
+            pass::run(&cached).await
+        }
+        What::Topics { operator, old, new, scale } => {
+            topics::run(&operator, old, new).await?;
+            topics_at_scale::run(&operator, &scale).await
+        }
+        What::Users { operator, counts } => users::run(&operator, &counts).await,
         What::Plan => plan::run(),
-        What::Topics { operator, old, new } => topics::run(&operator, old, new).await,
-        What::Users { operator, count } => users::run(&operator, count).await,
     }
 }

@@ -30,7 +30,10 @@ pub async fn run(binary: &Path, old: usize, new: usize) -> anyhow::Result<()> {
     let total = old + new;
     progress("topics: starting an API server and Kafka");
     let world = World::start().await?;
-    let limit = bare(&world, new).await?;
+    let limit = {
+        let kafka = KafkaNode::start(plain()).await?;
+        bare(&world, &[kafka.bootstrap()], new).await?
+    };
     let bench = Bench { world, kafka: KafkaNode::start(plain()).await?, binary };
     let topics: Api<KafkaTopic> = bench.world.api();
 
@@ -95,15 +98,15 @@ impl Bench<'_> {
 }
 
 /// The limit: the topics, and a finalizer and a status for each.
-async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
+pub async fn bare(world: &World, bootstrap: &[String], count: usize) -> anyhow::Result<f64> {
     progress("the same work as bare calls");
-    let kafka = KafkaNode::start(plain()).await?;
-    let admin = Admin::new(AdminConfig::brokers([kafka.bootstrap()]))?;
-    let api: Api<KafkaTopic> = Api::namespaced(world.client.clone(), &world.other_namespace().await?);
+    let admin = Admin::new(AdminConfig::brokers(bootstrap.to_vec()))?;
+    let namespace = world.other_namespace().await?;
+    let api: Api<KafkaTopic> = Api::namespaced(world.client.clone(), &namespace);
     world::create_all(&api, many(0..count)?).await?;
     let create = async {
         let new = (0..count).map(|at| {
-            let mut new = NewTopic::new(name(at));
+            let mut new = NewTopic::new(format!("{namespace}-{at}"));
             new.partitions = Some(1);
             new.replication_factor = Some(1);
             new.configs.insert("retention.ms".into(), "7200000".into());
@@ -128,7 +131,8 @@ async fn bare(world: &World, count: usize) -> anyhow::Result<f64> {
     Ok(both)
 }
 
-fn plain() -> KafkaOptions {
+/// A node for thousands of topics.
+pub fn plain() -> KafkaOptions {
     // Thousands of topics need more than the heap of a small test.
     KafkaOptions { tls: false, heap_mb: 1024, ..KafkaOptions::default() }
 }
@@ -141,7 +145,8 @@ fn many(range: Range<usize>) -> anyhow::Result<Vec<KafkaTopic>> {
     range.map(|at| topic(&name(at))).collect()
 }
 
-fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
+/// A topic of one partition.
+pub fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
     let topic = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
         "metadata": {"name": name, "labels": world::labels()},
@@ -153,7 +158,8 @@ fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
     serde_json::from_value(topic).context("make a KafkaTopic")
 }
 
-fn is_ready(topic: &KafkaTopic) -> bool {
+/// Whether its status says so.
+pub fn is_ready(topic: &KafkaTopic) -> bool {
     let conditions = topic.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
     conditions.iter().any(|c| c.is("Ready"))
 }

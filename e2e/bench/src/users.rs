@@ -33,8 +33,24 @@ struct Bench<'a> {
     binary: &'a Path,
 }
 
-/// Measures and prints.
-pub async fn run(binary: &Path, count: usize) -> anyhow::Result<()> {
+/// Measures and prints. The timer's looks and single users only with the first number.
+pub async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
+    let mut first = None;
+    for count in counts {
+        let (bench, cpu) = new_users(binary, *count).await?;
+        match first {
+            None => {
+                idle_users(&bench, *count).await?;
+                first = Some((count, cpu));
+            }
+            Some((few, before)) => row(format!("  times that of {few}"), number(cpu / before, 2), "1.2"),
+        }
+    }
+    Ok(())
+}
+
+/// Users that are all new; the processor time of the operator for each, ms.
+async fn new_users(binary: &Path, count: usize) -> anyhow::Result<(Bench<'_>, f64)> {
     progress("users: starting an API server and Kafka");
     let world = World::start().await?;
     let limit = bare(&world, count).await?;
@@ -48,12 +64,23 @@ pub async fn run(binary: &Path, count: usize) -> anyhow::Result<()> {
     let mut operator = bench.start(HOUR, HOUR)?;
     let took = operator.until_ready(&users, count, is_ready).await?;
     let usage = operator.usage()?;
-    row(format!("{count} new TLS users until Ready, s (Strimzi: 332)"), number(took, 1), "16");
+    let each = usage.cpu * 1000.0 / count as f64;
+    let (what, seconds, cpu, megabytes) = match count {
+        2000 => (" (Strimzi: 332)", "16", "10", "40"),
+        10_000 => ("", "-", "-", "120"),
+        _ => ("", "-", "-", "-"),
+    };
+    row(format!("{count} new TLS users until Ready, s{what}"), number(took, 1), seconds);
     row("  times the bare calls", number(took / limit, 2), "-");
-    row("  CPU s (Strimzi: 97)", number(usage.cpu, 1), "10");
-    row("  MB resident at most (Strimzi: 284)", number(usage.peak, 1), "40");
-    drop(operator);
+    row(format!("  CPU s{}", if count == 2000 { " (Strimzi: 97)" } else { "" }), number(usage.cpu, 1), cpu);
+    let strimzi = if count == 2000 { " (Strimzi: 284)" } else { "" };
+    row(format!("  MB resident at most{strimzi}"), number(usage.peak, 1), megabytes);
+    row("  CPU ms for each", number(each, 3), "-");
+    Ok((bench, each))
+}
 
+async fn idle_users(bench: &Bench<'_>, count: usize) -> anyhow::Result<()> {
+    let users: Api<KafkaUser> = bench.world.api();
     progress("the timer's looks");
     let mut operator = bench.start(idle::INTERVAL, idle::INTERVAL)?;
     idle::measure(&bench.world, &mut operator, "users", count, &["kafkausers", "secrets"]).await?;

@@ -14,13 +14,21 @@ use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, Unr
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
 use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
+use planner::kafka::exposed::{Route, TlsRoute};
 use planner::kafka::observed::Other;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 
 const ROLE: &str = "Role";
 const ROLE_BINDING: &str = "RoleBinding";
+/// Routes by name.
+pub(super) type Routes = BTreeMap<String, Arc<Route>>;
+/// TLSRoutes by name.
+pub(super) type TlsRoutes = BTreeMap<String, Arc<TlsRoute>>;
+
 pub(super) const SERVICE: &str = "Service";
+pub(super) const ROUTE: &str = "Route";
+pub(super) const TLS_ROUTE: &str = "TLSRoute";
 
 /// What is found by what.
 #[derive(Clone)]
@@ -54,7 +62,7 @@ pub struct Lookups {
 impl Lookups {
     /// Follows the caches.
     pub(super) fn of(watched: &Watched) -> Self {
-        let plain = watched.plain.iter().chain([&watched.cluster_role_bindings]);
+        let plain = watched.all_plain();
         let role_bindings = watched.plain.iter().find(|plain| plain.kind == ROLE_BINDING);
         Self {
             pods: by_labels(&watched.pods),
@@ -125,9 +133,9 @@ impl Caches {
     pub fn looks_after(&self, resource: &OwnerRef) -> bool {
         let OwnerRef { kind, object } = resource;
         if kind == KAFKA {
-            return self.kafkas.get(object).is_some() || self.kafkas.unreadable(object).is_some();
+            return self.kafkas.contains(object) || self.kafkas.unreadable(object).is_some();
         }
-        self.parents.iter().any(|(parent, cache)| parent == kind && cache.get(object).is_some())
+        self.parents.iter().any(|(parent, cache)| parent == kind && cache.contains(object))
     }
 
     /// Pods that a pod set controls.
@@ -229,6 +237,19 @@ impl Caches {
             Some((key.name, Arc::new(service)))
         };
         found.into_iter().filter_map(body).collect()
+    }
+
+    /// What leads from elsewhere to the Routes and TLSRoutes of a resource, by name.
+    pub fn routes_of(&self, owner: &OwnerRef) -> (Routes, TlsRoutes) {
+        let of_kind = |kind: &str| {
+            let kinds = self.lookups.plain.iter().find(|(known, _)| known.kind == kind);
+            kinds.map(|(_, index)| index.owned_by(owner)).unwrap_or_default().into_iter()
+        };
+        let routes = of_kind(ROUTE)
+            .map(|(key, plain)| (key.name, Arc::new(Route { hosts: plain.taken.hosts.clone() })));
+        let tls_routes = of_kind(TLS_ROUTE)
+            .map(|(key, plain)| (key.name, Arc::new(TlsRoute { parents: plain.taken.gateways })));
+        (routes.collect(), tls_routes.collect())
     }
 
     /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it

@@ -46,7 +46,14 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
     let role = Some("role".to_owned());
     (
         ObjectRef::new(namespace, name),
-        Plain { owner, facts: Other::of(&whole.metadata), role, object, status: None },
+        Plain {
+            owner,
+            facts: Other::of(&whole.metadata),
+            role,
+            object,
+            status: None,
+            taken: crate::caches::Taken::default(),
+        },
     )
 }
 
@@ -114,6 +121,7 @@ fn caches(clusters: &[String]) -> Caches {
             plain(SERVICE, services.collect()),
         ],
         cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
+        routes: Vec::new(),
         foreign_secrets: Cache::fixed([]),
         foreign_config_maps: Cache::fixed([]),
     })

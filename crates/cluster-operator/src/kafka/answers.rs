@@ -12,6 +12,7 @@ use operator_runtime::watch::ObjectRef;
 
 use super::admin_clients::{Clients, Nodes};
 use super::late_answers::{Asking, Patience};
+use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
 use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
 use planner::kafka::answer::Answer;
@@ -28,6 +29,7 @@ pub struct Answers {
     applier: Applier,
     observer: Arc<Observer>,
     clients: Clients,
+    nodes: KubernetesNodes,
     /// How each Kafka is.
     views: Asking<(), KafkaView>,
     /// Which brokers hold replicas.
@@ -50,6 +52,7 @@ impl Answers {
             applier,
             observer,
             clients,
+            nodes: KubernetesNodes::default(),
             views: Asking::new(queue.clone()),
             replicas: Asking::second(queue.clone()),
             configs: Asking::second(queue.clone()),
@@ -97,6 +100,9 @@ impl Answers {
                 Ok(may_grow) => Ok(Answer::StorageClass(may_grow)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
+            Need::NodeAddresses(names) => {
+                self.nodes.addresses(&self.applier, names).await.map(Answer::NodeAddresses)
+            }
             Need::Holders(objects) => holders::of(self.applier.client(), objects).await.map(Answer::Holders),
             Need::HeldTopics => match self.observer.held_topics(key).await {
                 Ok(topics) => Ok(Answer::HeldTopics(topics)),

@@ -9,6 +9,7 @@ mod holders;
 pub mod kafka_calls;
 pub mod key_making;
 pub mod late_answers;
+pub mod node_addresses;
 pub mod observe;
 pub mod option_calls;
 pub mod reconcile;

@@ -58,9 +58,11 @@ impl Observer {
 
     /// Everything but Kafka's own state.
     pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
+        let owner = caches::kafka(key);
+        // Whose a pool is depends on them too: held from here on, each is decoded once.
+        let pod_sets = self.caches.pod_sets_of(&owner);
         let pools = node_pools::of_cluster(&self.caches, key);
         let (pools, pools_of_others) = (pools.own.into_values().collect::<Vec<_>>(), pools.of_others);
-        let owner = caches::kafka(key);
         let pods = self.caches.pods_of(&owner);
         let mut secrets = self.caches.secrets_of(&owner);
         let mut config_maps = self.caches.config_maps_of(&owner);
@@ -71,19 +73,25 @@ impl Observer {
         self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let watch_grants = self.watch_grants(&kafka).await?;
+        let (routes, tls_routes) = self.caches.routes_of(&owner);
         Ok(Observed {
             kafka: Some(kafka),
             pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
-            pod_sets: self.caches.pod_sets_of(&owner),
+            pod_sets,
             pods,
             claims: self.caches.claims_of(&owner),
             secrets,
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
-            exposed: Exposed { services: self.caches.services_of(&owner), ..Exposed::default() },
+            exposed: Exposed {
+                services: self.caches.services_of(&owner),
+                routes,
+                tls_routes,
+                ..Exposed::default()
+            },
             watch_grants,
             settings: Arc::clone(&self.settings),
             ..Observed::default()

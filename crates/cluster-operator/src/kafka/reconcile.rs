@@ -324,7 +324,7 @@ impl Reconciler {
     /// while no operator ran.
     pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
         let named = self.observer.clusters_of_topics(namespaces).await?;
-        Ok(named.into_iter().filter(|key| self.caches.kafkas.get(key).is_none()).collect())
+        Ok(named.into_iter().filter(|key| !self.caches.kafkas.contains(key)).collect())
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {

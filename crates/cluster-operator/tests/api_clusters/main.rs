@@ -12,6 +12,7 @@ mod faults;
 mod hostile;
 mod kinds;
 mod lifecycle;
+mod listeners;
 mod pools;
 mod process;
 mod refusals;

@@ -340,7 +340,9 @@ impl World {
 pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Deployment" => ("apps", "v1"),
-        "NetworkPolicy" => ("networking.k8s.io", "v1"),
+        "NetworkPolicy" | "Ingress" => ("networking.k8s.io", "v1"),
+        "Route" => ("route.openshift.io", "v1"),
+        "TLSRoute" => ("gateway.networking.k8s.io", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "StorageClass" => ("storage.k8s.io", "v1"),

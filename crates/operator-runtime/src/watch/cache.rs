@@ -10,55 +10,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use tokio::sync::watch as state;
 
+use super::decoded::Decoded;
+use super::event::Event;
 use super::packed::{Held, Packing};
 use super::unreadable::{Seen, Unreadable};
 use crate::limits::Budget;
 pub use crate::object_ref::ObjectRef;
 use crate::server::Health;
 
-/// A change in a cache. The cache shows the new state already when a handler is called.
-#[derive(Debug)]
-pub enum Event<'a, T> {
-    /// New or changed.
-    Applied {
-        /// Which object.
-        key: &'a ObjectRef,
-        /// As it was; `None` when it is new.
-        old: Option<&'a Arc<T>>,
-        /// As it is.
-        new: &'a Arc<T>,
-    },
-    /// Gone, or no longer selected by the projection.
-    Deleted {
-        /// Which object.
-        key: &'a ObjectRef,
-        /// As it was last seen.
-        old: &'a Arc<T>,
-    },
-}
-
-impl<'a, T> Event<'a, T> {
-    /// Which object.
-    pub fn key(&self) -> &'a ObjectRef {
-        match self {
-            Self::Applied { key, .. } | Self::Deleted { key, .. } => key,
-        }
-    }
-
-    /// As it is, or as it was last seen.
-    pub fn latest(&self) -> &'a Arc<T> {
-        match self {
-            Self::Applied { new, .. } => new,
-            Self::Deleted { old, .. } => old,
-        }
-    }
-}
-
 type Handler<T> = Arc<dyn Fn(&Event<'_, T>) + Send + Sync>;
 type UnreadableHandler = Arc<dyn Fn(&ObjectRef, Option<&Arc<Unreadable>>) + Send + Sync>;
 
 struct Entry<T> {
     held: Held<T>,
+    /// Names this state of the object: no other entry of the cache has the same.
+    state: u64,
     /// Hash of uid and resource version: a list read again reports only what changed.
     version: u64,
     /// What the budget was charged for it.
@@ -71,6 +37,8 @@ struct Inner<T> {
     kind: String,
     /// How values are kept; `None`: as they are.
     packing: Option<Packing<T>>,
+    /// What was decoded and is in use.
+    decoded: Decoded<T>,
     objects: RwLock<HashMap<ObjectRef, Entry<T>>>,
     /// What is there and cannot be read. The last state that could be read, if there was one, stays among the objects.
     unreadable: RwLock<HashMap<ObjectRef, Arc<Unreadable>>>,
@@ -120,6 +88,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             unreadable_handlers: RwLock::default(),
             missing: state::Sender::new(watches),
             scanned: AtomicUsize::new(0),
+            decoded: Decoded::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -127,6 +96,18 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// A cache without a watch that holds these objects, for tests and for kinds that a server does not have.
     pub fn fixed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self {
         let cache = Self::new("fixed".to_owned(), None, 0);
+        for (key, value) in objects {
+            cache.put_fixed(&key, value);
+        }
+        cache
+    }
+
+    /// As [`Self::fixed`]; the objects are kept as text, as the caches of an operator keep them.
+    pub fn fixed_packed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        let cache = Self::new("fixed".to_owned(), Some(Packing::json()), 0);
         for (key, value) in objects {
             cache.put_fixed(&key, value);
         }
@@ -141,7 +122,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             return;
         }
         let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-        if let Some(old) = old.and_then(|old| self.value(key, &old.held)) {
+        if let Some(old) = old.and_then(|old| self.value(key, &old.held, old.state)) {
             self.tell(&Event::Deleted { key, old: &old });
         }
     }
@@ -156,8 +137,13 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     fn put_fixed(&self, key: &ObjectRef, value: T) {
         let value = Arc::new(value);
-        let held = Held::Whole(Arc::clone(&value));
-        self.put(key, &value, Entry { held, version: 0, bytes: 0, unpacked: 0 });
+        let whole = || Held::Whole(Arc::clone(&value));
+        let held = self.inner.packing.as_ref().map_or_else(whole, |packing| packing.hold(&value));
+        self.put(
+            key,
+            &value,
+            Entry { held, state: self.inner.decoded.next_state(), version: 0, bytes: 0, unpacked: 0 },
+        );
     }
 
     /// Marks an object of a [`Cache::fixed`] as one that cannot be read, for tests.
@@ -171,10 +157,11 @@ impl<T: Send + Sync + 'static> Cache<T> {
         &self.inner.kind
     }
 
-    /// The object, if there is one. In a cache that packs its objects each call decodes it: keep what is needed twice.
+    /// The object, if there is one. A cache that packs its objects decodes it, unless somebody still holds what was decoded of
+    /// it before: keep what is needed twice.
     pub fn get(&self, key: &ObjectRef) -> Option<Arc<T>> {
-        let held = self.read().get(key).map(|entry| entry.held.clone())?;
-        self.value(key, &held)
+        let (held, state) = self.read().get(key).map(|entry| (entry.held.clone(), entry.state))?;
+        self.value(key, &held, state)
     }
 
     /// Whether there is such an object.
@@ -330,22 +317,26 @@ impl<T: Send + Sync + 'static> Cache<T> {
     fn put(&self, key: &ObjectRef, new: &Arc<T>, entry: Entry<T>) {
         let old =
             self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), entry);
-        let old = old.and_then(|entry| self.value(key, &entry.held));
+        let old = old.and_then(|entry| self.value(key, &entry.held, entry.state));
         self.tell(&Event::Applied { key, old: old.as_ref(), new });
     }
 
     /// The value that an entry holds.
-    fn value(&self, key: &ObjectRef, held: &Held<T>) -> Option<Arc<T>> {
+    fn value(&self, key: &ObjectRef, held: &Held<T>, state: u64) -> Option<Arc<T>> {
         let packed = match held {
             Held::Whole(value) => return Some(Arc::clone(value)),
             Held::Packed(packed) => packed,
         };
-        let value = self.inner.packing.as_ref().and_then(|packing| packing.unpack(packed));
-        if value.is_none() {
-            // The text was made from such a value. Should that ever fail, the object must not count as gone.
-            self.set_unreadable(key, Unreadable::with_broken_copy(metadata_of(key)));
+        if let Some(value) = self.inner.decoded.get(state) {
+            return Some(value);
         }
-        value.map(Arc::new)
+        let value = self.inner.packing.as_ref().and_then(|packing| packing.unpack(packed)).map(Arc::new);
+        match &value {
+            Some(value) => self.inner.decoded.note(state, value),
+            // The text was made from such a value. Should that ever fail, the object must not count as gone.
+            None => self.set_unreadable(key, Unreadable::with_broken_copy(metadata_of(key))),
+        }
+        value
     }
 
     fn set_unreadable(&self, key: &ObjectRef, unreadable: Unreadable) {
@@ -384,7 +375,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         if let Some(budget) = &storing.budget {
             budget.give_back(&key.namespace, old.bytes);
         }
-        if let Some(old) = self.value(key, &old.held) {
+        if let Some(old) = self.value(key, &old.held, old.state) {
             self.tell(&Event::Deleted { key, old: &old });
         }
     }
@@ -430,7 +421,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
                     return key;
                 }
                 let was_unreadable = self.clear_unreadable(&key);
-                self.put(&key, &value, Entry { held, version, bytes, unpacked });
+                let state = self.inner.decoded.next_state();
+                self.put(&key, &value, Entry { held, state, version, bytes, unpacked });
                 if was_unreadable {
                     self.tell_unreadable(&key, None);
                 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::cache::{Cache, Event, ObjectRef};
+use super::cache::{Cache, ObjectRef};
+use super::event::Event;
 use super::unreadable::Unreadable;
 
 type OwnersOf<T, O> = dyn Fn(&ObjectRef, &T) -> Vec<O> + Send + Sync;

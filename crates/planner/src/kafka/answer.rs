@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::holder::Holder;
 use super::need::Admission;
@@ -18,6 +19,8 @@ pub enum Answer {
     Material(Material),
     /// Whether volumes of the class may grow; `None`: the operator has not the right to know.
     StorageClass(Option<bool>),
+    /// The addresses of those nodes that there are, by name.
+    NodeAddresses(BTreeMap<String, NodeAddresses>),
     /// What each of the objects says of whose it is; `None`: there is no such object.
     Holders(BTreeMap<ObjectId, Option<Holder>>),
     /// Topics that have the topic operator's finalizer.

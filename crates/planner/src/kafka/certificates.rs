@@ -35,9 +35,6 @@ use crate::fingerprint;
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
-/// On pods: fingerprint of the certificates that the pod trusts.
-pub const TRUST_HASH: &str = "kastellan.io/trust-bundle-hash";
-
 /// The last second that a certificate can express, the end of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -242,7 +239,7 @@ fn assemble(
         (annotations::CLIENTS_CA_CERT_GENERATION.to_owned(), clients_ca.cert_generation.to_string()),
         (annotations::TRUSTED_CLUSTER_CAS.to_owned(), joined(&cluster_ca.trusted_ids())),
         (annotations::TRUSTED_CLIENTS_CAS.to_owned(), joined(&clients_ca.trusted_ids())),
-        (TRUST_HASH.to_owned(), trust_hash),
+        (annotations::TRUST_BUNDLE_HASH.to_owned(), trust_hash),
     ]);
     let mut nodes = BTreeMap::new();
     let (mut entity, mut kafka_exporter) = (Vec::new(), None);
@@ -266,7 +263,7 @@ fn assemble(
                 if let Some(leaf) = leaf {
                     let files = leaf.data.iter().map(|(key, value)| (key, value.as_slice()));
                     pod_annotations.insert(annotations::SERVER_CERT_HASH.to_owned(), fingerprint(files));
-                    if let Ok(chain) = pki::CertificateChain::parse(&leaf.certificate) {
+                    if let Ok(chain) = observed.read_chains.parse(&leaf.certificate) {
                         let ends = chain.first().info.not_after.to_string();
                         pod_annotations.insert(annotations::SERVER_CERT_ENDS.to_owned(), ends);
                     }

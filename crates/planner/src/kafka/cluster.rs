@@ -5,9 +5,11 @@ mod addresses;
 mod authority;
 mod authorization;
 mod entity_operator;
+mod exposure;
 mod kafka_exporter;
 mod listener;
 mod pool;
+mod port_template;
 mod process;
 mod storage;
 
@@ -26,9 +28,11 @@ pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
+pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, Way};
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
-pub use self::listener::{Advertised, Exposure, Listener, ListenerAuthentication, ListenerCertificate};
+pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
+pub use self::port_template::PortTemplate;
 pub use self::process::{JvmOptions, Logging};
 pub use self::storage::{Storage, Volume, VolumeKind};
 
@@ -175,6 +179,17 @@ impl Cluster {
     /// `my-dual-0.my-kafka-brokers.ns.svc`.
     pub fn pod_host(&self, node: Node<'_>) -> String {
         names::pod_dns(&self.name, &self.pod_name(node), &self.namespace)
+    }
+
+    /// Whether brokers have to ask the API server about the Kubernetes nodes that they run on.
+    pub fn asks_about_nodes(&self) -> bool {
+        matches!(self.rack, Some(Rack::TopologyLabel(_))) || self.has_node_ports()
+    }
+
+    /// Whether a listener is reached on ports of the Kubernetes nodes.
+    pub fn has_node_ports(&self) -> bool {
+        let services = self.listeners.iter().filter_map(Listener::own_services);
+        services.into_iter().any(|services| matches!(services.way, Way::NodePort { .. }))
     }
 
     /// `my-kafka-bootstrap.ns.svc`.

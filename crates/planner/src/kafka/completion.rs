@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::answer::Answer;
+use super::exposed::NodeAddresses;
 use super::need::Need;
 use super::observed::Observed;
 use super::plan;
@@ -71,6 +72,12 @@ impl Completion {
             }
             (Need::StorageClass(class), Answer::StorageClass(may_grow)) => {
                 observed.storage_classes.insert(class, may_grow);
+            }
+            (Need::NodeAddresses(names), Answer::NodeAddresses(found)) => {
+                // A node that is gone has none.
+                let missing = names.into_iter().filter(|name| !found.contains_key(name));
+                let missing = missing.map(|name| (name, NodeAddresses::default())).collect::<Vec<_>>();
+                observed.exposed.node_addresses.extend(found.into_iter().chain(missing));
             }
             (Need::Holders(_), Answer::Holders(holders)) => observed.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => observed.held_topics = Some(topics),

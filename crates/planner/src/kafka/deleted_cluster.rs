@@ -211,7 +211,7 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
     };
     let mut found = Vec::new();
     for set in remains.pod_sets.values().filter(|set| is_of_pool(&***set)) {
-        found.push(deletion("core.strimzi.io/v1", "StrimziPodSet", &set.metadata));
+        found.push(deletion(&StrimziPodSet::api_version(&()), "StrimziPodSet", &set.metadata));
     }
     for secret in remains.secrets.values().filter(|secret| is_of_pool(&***secret)) {
         found.push(deletion("v1", "Secret", &secret.metadata));

@@ -207,11 +207,7 @@ pub fn node_of_claim(
     labels: Option<&BTreeMap<String, String>>,
 ) -> Option<i32> {
     labels.and_then(|labels| labels.get(labels::POOL_NAME)).filter(|name| *name == pool)?;
-    // `data-<pod>` or `data-<volume>-<pod>`; the name of a cluster may look like the number of a volume.
-    let rest = claim.strip_prefix("data-")?;
-    let after_volume = rest.split_once('-').filter(|(volume, _)| volume.parse::<u32>().is_ok());
-    let pods = [Some(rest), after_volume.map(|(_, pod)| pod)];
-    pods.into_iter().flatten().find_map(|pod| id_of(cluster, pool, pod))
+    names::pods_of_claim(claim).find_map(|pod| id_of(cluster, pool, pod))
 }
 
 /// Pool and id of the node that a pod runs.

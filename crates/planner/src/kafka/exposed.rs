@@ -11,10 +11,14 @@ use k8s_openapi::api::networking::v1::Ingress;
 pub struct Exposed {
     /// Services.
     pub services: BTreeMap<String, Arc<Service>>,
-    /// Ingresses. Nothing watches them yet, as no listener makes one.
+    /// Ingresses.
     pub ingresses: BTreeMap<String, Arc<Ingress>>,
-    /// Routes (`route.openshift.io/v1`). Nothing watches them yet, as no listener makes one.
+    /// Routes (`route.openshift.io/v1`).
     pub routes: BTreeMap<String, Arc<Route>>,
+    /// TLSRoutes (`gateway.networking.k8s.io/v1`).
+    pub tls_routes: BTreeMap<String, Arc<TlsRoute>>,
+    /// The Kubernetes nodes that run brokers, by name, if a listener needs them.
+    pub node_addresses: BTreeMap<String, NodeAddresses>,
 }
 
 /// What matters of a Route.
@@ -23,3 +27,14 @@ pub struct Route {
     /// The hosts under which a router admitted it, `status.ingress[].host`.
     pub hosts: Vec<String>,
 }
+
+/// What matters of a TLSRoute.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsRoute {
+    /// How many Gateways took it, `status.parents`.
+    pub parents: usize,
+}
+
+/// Addresses of a Kubernetes node, by type (`InternalIP`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeAddresses(pub BTreeMap<String, String>);

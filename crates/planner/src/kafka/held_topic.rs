@@ -1,7 +1,8 @@
 //! KafkaTopics that nobody can delete before the topic operator's finalizer is taken off.
 
-use api::annotations;
+use api::{KafkaTopic, annotations};
 use jiff::Timestamp;
+use kube_core::Resource;
 use objects::{FinalizerRemoval, ObjectId};
 
 /// A KafkaTopic that carries the topic operator's finalizer.
@@ -27,8 +28,8 @@ pub fn removal(topic: &HeldTopic) -> Option<FinalizerRemoval> {
     }
     Some(FinalizerRemoval {
         object: ObjectId {
-            api_version: "kafka.strimzi.io/v1".to_owned(),
-            kind: "KafkaTopic".to_owned(),
+            api_version: KafkaTopic::api_version(&()).into_owned(),
+            kind: KafkaTopic::kind(&()).into_owned(),
             namespace: Some(topic.namespace.clone()),
             name: topic.name.clone(),
         },

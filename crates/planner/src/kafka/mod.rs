@@ -16,6 +16,7 @@ mod foreign_additions;
 pub mod held_topic;
 pub mod holder;
 mod kafka_exporter;
+mod last_advertised;
 pub mod need;
 pub mod objects;
 pub mod observed;

@@ -2,7 +2,7 @@
 //! is answered, also by "it is not known, because …".
 //! [`super::completion::Completion`] leads from one to the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -20,6 +20,9 @@ pub enum Need {
     Material(Box<MaterialRequest>),
     /// Whether the volumes of the storage class with this name may grow. Answer: [`Answer::StorageClass`](super::answer::Answer::StorageClass).
     StorageClass(String),
+    /// Under which addresses these Kubernetes nodes are reached. Answer:
+    /// [`Answer::NodeAddresses`](super::answer::Answer::NodeAddresses).
+    NodeAddresses(BTreeSet<String>),
     /// Whose the objects are that have these names, if there are any. Answer: [`Answer::Holders`](super::answer::Answer::Holders).
     Holders(Vec<ObjectId>),
     /// Which topics have the topic operator's finalizer. Answer: [`Answer::HeldTopics`](super::answer::Answer::HeldTopics).

@@ -17,7 +17,7 @@ use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
 use objects::ObjectId;
-use pki::Material;
+use pki::{Material, ReadChains};
 
 use super::config::live::memory::OptionMemory;
 use crate::workload::Defaults;
@@ -81,6 +81,8 @@ pub struct Observed {
     pub unreadable: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
+    /// Certificates that were read in this pass.
+    pub read_chains: ReadChains,
 }
 
 impl Observed {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{annotations, labels, names};
+use api::{StrimziPodSet, annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
@@ -41,7 +41,10 @@ fn live(cluster: &Cluster, observed: &Observed) -> BTreeMap<ObjectId, Other> {
     observed.secrets.values().for_each(|object| add("v1", "Secret", object.meta()));
     observed.claims.values().for_each(|object| add("v1", "PersistentVolumeClaim", object.meta()));
     observed.deployments.values().for_each(|object| add("apps/v1", "Deployment", object.meta()));
-    observed.pod_sets.values().for_each(|object| add("core.strimzi.io/v1", "StrimziPodSet", object.meta()));
+    observed
+        .pod_sets
+        .values()
+        .for_each(|object| add(&StrimziPodSet::api_version(&()), "StrimziPodSet", object.meta()));
     found
 }
 

@@ -15,16 +15,19 @@ use super::status::Progress;
 
 /// Kinds that are looked at. A claim holds data and may be made by hand for the node that is to find it; pod sets are
 /// compared while the pools are validated, and pods are the pod sets' business. Cluster-wide bindings tell by their subject.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 12] = [
     "ConfigMap",
     "Deployment",
+    "Ingress",
     "NetworkPolicy",
     "PodDisruptionBudget",
     "Role",
     "RoleBinding",
+    "Route",
     "Secret",
     "Service",
     "ServiceAccount",
+    "TLSRoute",
 ];
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.

@@ -10,15 +10,16 @@ use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
-use super::config::live;
+use super::config::live::{self, LivePlan};
 use super::foreign_additions;
 use super::kafka_exporter;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
-    claim, config_map, entity_operator, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
+    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
+    pod_set, rbac, service,
 };
-use super::observed::{KafkaView, Observed};
+use super::observed::Observed;
 use super::orphans;
 use super::ownership;
 use super::planned_events;
@@ -126,17 +127,38 @@ fn identifiers(cluster: &Cluster) -> Vec<MaterialRequest> {
     requests
 }
 
+/// The Kubernetes nodes that run brokers: clients begin at their addresses where a listener has node ports.
+fn kubernetes_nodes(cluster: &Cluster, observed: &Observed) -> Option<Need> {
+    if !cluster.has_node_ports() {
+        return None;
+    }
+    let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
+    let pods = brokers.filter_map(|node| observed.pods.get(&cluster.pod_name(node)));
+    let names: BTreeSet<String> =
+        pods.filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
+    let is_known = names.iter().all(|name| observed.exposed.node_addresses.contains_key(name));
+    (!is_known).then_some(Need::NodeAddresses(names))
+}
+
 /// What an administrator has to do where the operator may not.
-fn rack_needs_a_binding(cluster: &Cluster) -> Warning {
+fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
     let account = names::kafka(&cluster.name);
+    let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
     Warning {
-        reason: "ClusterRoleBindingNotMade".to_owned(),
+        reason: api::conditions::reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
-            "spec.kafka.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
-             ClusterRoleBinding: have a ClusterRole with the right to get nodes bound to the service account {account} of \
-             the namespace {}, for example as ClusterRoleBinding {name}, or use spec.kafka.rack.type: environment-variable",
-            cluster.namespace
+            "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
+             ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \
+             example as ClusterRoleBinding {name}, or use {}",
+            if of_rack { "spec.kafka.rack.topologyKey" } else { "spec.kafka.listeners" },
+            if of_rack { "the label" } else { "the address" },
+            cluster.namespace,
+            if of_rack {
+                "spec.kafka.rack.type: environment-variable"
+            } else {
+                "listeners of another type than nodeport"
+            },
         ),
     }
 }
@@ -152,15 +174,19 @@ fn complete(
 ) -> Plan {
     let settings = observed.settings.as_ref();
     let mut live = live::plan(cluster, observed, now);
+    if let Some(need) = options_of_brokers(cluster, &live, observed) {
+        // Before all that follows is made: each plan over a cluster that has settled asks for them.
+        return Plan::asking(vec![need]);
+    }
     let mut plan = Plan { undone: std::mem::take(&mut live.undone), ..Plan::default() };
     warnings.append(&mut live.warnings);
     plan.apply.extend(certificates.objects.iter().cloned());
     plan.apply.push(rbac::kafka_service_account(cluster));
-    if matches!(cluster.rack, Some(Rack::TopologyLabel(_))) {
+    if cluster.asks_about_nodes() {
         if settings.cluster_role_bindings {
             plan.apply.push(rbac::kafka_cluster_role_binding(cluster));
         } else {
-            warnings.push(rack_needs_a_binding(cluster));
+            warnings.push(nodes_need_a_binding(cluster));
         }
     }
     if settings.network_policies {
@@ -168,6 +194,7 @@ fn complete(
     }
     plan.apply.push(service::bootstrap(cluster));
     plan.apply.push(service::brokers(cluster));
+    plan.apply.extend(listener_services::all(cluster));
     if settings.pod_disruption_budgets {
         plan.apply.push(pod_disruption_budget::kafka(cluster));
     }
@@ -179,7 +206,9 @@ fn complete(
         plan.apply.push(config_map::node(cluster, node, &live.taken_out));
     }
     plan.needs.extend(classes.into_iter().map(Need::StorageClass));
+    plan.needs.extend(kubernetes_nodes(cluster, observed));
     let mut progress = Progress::default();
+    progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
     let mut sets = Vec::new();
     for pool in &cluster.pools {
         progress.waiting_for.extend(pool.waits_for.clone());
@@ -189,6 +218,14 @@ fn complete(
             let none = NodeCertificate::default();
             let certificate = certificates.nodes.get(id).unwrap_or(&none);
             let desired = pod::of_node(cluster, node, certificate, settings);
+            if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(id) {
+                progress.addresses_unknown(unknown);
+                let knows_all =
+                    cluster.listeners.iter().all(|one| cluster.addresses.of_broker(*id, one).is_some());
+                if !knows_all && is_new(&cluster.pod_name(node), cluster, pool, observed) {
+                    continue;
+                }
+            }
             if certificates.held.contains(id) {
                 let name = cluster.pod_name(node);
                 progress.waiting_for.push(format!(
@@ -224,10 +261,6 @@ fn complete(
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
         plan.admin.extend(admin_calls::of(cluster, view, observed, &plan));
-        let brokers = broker_pods(&plan, view, observed);
-        if live.look && !brokers.is_empty() {
-            plan.needs.push(Need::BrokerConfigs(brokers));
-        }
     } else if kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none())
         && progress.waiting_for.is_empty()
     {
@@ -276,10 +309,15 @@ fn complete(
     plan
 }
 
-/// The pods of the brokers that are up, by node id: what their options are is told of these alone.
-fn broker_pods(plan: &Plan, view: &KafkaView, observed: &Observed) -> BTreeMap<i32, String> {
-    let brokers = plan.nodes.iter().filter(|node| view.active_brokers.contains(&node.id));
-    brokers.filter_map(|node| Some((node.id, observed.pods.get(&node.pod)?.metadata.uid.clone()?))).collect()
+/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
+fn options_of_brokers(cluster: &Cluster, live: &LivePlan, observed: &Observed) -> Option<Need> {
+    let view = observed.view.as_ref().filter(|_| live.look)?;
+    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
+    let pods: BTreeMap<i32, String> = nodes
+        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
+        .collect();
+    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
+    observed.silence(&need).is_none().then_some(need)
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {

@@ -1,5 +1,6 @@
 //! What the pod of a node says about a restart of it.
 
+use api::names;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition, Volume};
 
@@ -7,9 +8,6 @@ use super::cluster::Pool;
 use super::observed::Observed;
 use super::roll_view::PodState;
 use crate::pod_set::plan::is_ready;
-
-/// Name of Kafka's container.
-const KAFKA_CONTAINER: &str = "kafka";
 
 /// How long a pod may be unready, or a roll may wait, before that counts as a failure.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -123,7 +121,7 @@ fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
 
 fn kafka(pod: &Pod) -> Option<&ContainerStatus> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
-    containers.iter().find(|container| container.name == KAFKA_CONTAINER)
+    containers.iter().find(|container| container.name == names::containers::KAFKA)
 }
 
 fn is_running(container: &ContainerStatus) -> bool {
@@ -196,7 +194,7 @@ fn was_ready(pod: &Pod) -> bool {
 pub fn loses_storage(live: &Pod, desired: &Pod) -> bool {
     let Some(spec) = &live.spec else { return false };
     let wanted = desired.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-    let kafka = spec.containers.iter().filter(|container| container.name == KAFKA_CONTAINER);
+    let kafka = spec.containers.iter().filter(|container| container.name == names::containers::KAFKA);
     let mounts = kafka.flat_map(|container| container.volume_mounts.iter().flatten());
     let of_data = mounts.filter(|mount| Pool::is_data_mount(&mount.mount_path)).map(|mount| &mount.name);
     let kept = |volume: &Volume| {

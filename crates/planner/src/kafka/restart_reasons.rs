@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use api::annotations;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
-use super::certificates::TRUST_HASH;
 use super::cluster::{Cluster, Node};
 use super::objects::pod_set::ManualUpdate;
 use super::observed::Observed;
@@ -30,7 +29,7 @@ const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
         RestartReason::CaCertRenewed,
         "the certificate of the clients CA was renewed",
     ),
-    (TRUST_HASH, RestartReason::CaCertRemoved, "the trusted certificates changed"),
+    (annotations::TRUST_BUNDLE_HASH, RestartReason::CaCertRemoved, "the trusted certificates changed"),
     (
         annotations::SERVER_CERT_HASH,
         RestartReason::KafkaCertificatesChanged,

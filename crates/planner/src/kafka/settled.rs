@@ -4,6 +4,7 @@ use api::Kafka;
 
 use super::addresses;
 use super::cluster::Cluster;
+use super::last_advertised;
 use super::observed::Observed;
 use super::references;
 use super::transitions::cluster_id::ClusterId;
@@ -54,7 +55,9 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     let upgrade = Upgrade::of(&cluster.name, &cluster.version, observed);
     upgrade.say(&cluster.version, findings);
     cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);
-    cluster.addresses = addresses::of(&cluster, &observed.exposed);
+    let mut addresses = addresses::of(&cluster, &observed.exposed);
+    last_advertised::fill(&cluster, observed, &mut addresses);
+    cluster.addresses = addresses;
     references::resolve(&mut cluster, &logging, &certificates, observed, findings);
     cluster
 }

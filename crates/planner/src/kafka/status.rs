@@ -77,6 +77,15 @@ impl Progress {
         self.waiting_for.push(words);
     }
 
+    /// Notes addresses of listeners that are not known, in words.
+    pub fn addresses_unknown(&mut self, words: &[String]) {
+        for words in words {
+            let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
+            self.warnings.push(Warning { reason, message: words.clone() });
+            self.waiting_for.push(words.clone());
+        }
+    }
+
     /// Notes that a roll waits.
     pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
         if !waits.usual {
@@ -141,7 +150,7 @@ pub fn kafka(
         status.observed_generation = old.and_then(|old| old.observed_generation);
     } else {
         let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
-            ("NotReady", "Kafka cluster is not ready")
+            (reasons::NOT_READY, "Kafka cluster is not ready")
         } else {
             (reasons::CREATING, "Kafka cluster is being deployed")
         };

@@ -7,8 +7,7 @@ use crate::fingerprint;
 
 /// Takes the resources of all containers out of a pod and says what identifies both parts: the pod without
 /// resources, and the resources alone. Another spelling of the same pod has the same revisions.
-pub fn revisions(pod: &Pod) -> (String, String) {
-    let mut rest = pod.clone();
+pub fn revisions(mut rest: Pod) -> (String, String) {
     let mut resources = Vec::new();
     if let Some(spec) = &mut rest.spec {
         let init = spec.init_containers.iter_mut().flatten().map(|container| ("initContainers", container));
@@ -35,7 +34,7 @@ mod tests {
                 {"name": "a", "resources": {"limits": {"cpu": cpu}}}]}}))
             .unwrap()
         };
-        let (first, second) = (revisions(&with("1")), revisions(&with("2")));
+        let (first, second) = (revisions(with("1")), revisions(with("2")));
         assert_eq!(first.0, second.0);
         assert_ne!(first.1, second.1);
     }

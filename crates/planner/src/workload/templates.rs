@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::common::pod_template::{ContainerTemplate, PodTemplate};
 use api::common::sections::Sections;
 use api::common::template::MetadataTemplate;
+use api::conditions::reasons;
 use api::{env, labels, limits};
 
 use crate::findings::Findings;
@@ -117,7 +118,7 @@ fn check_metadata(metadata: &MetadataTemplate, field: &str, findings: &mut Findi
             );
         } else if labels::is_set_by_operators(key) {
             findings.warn(
-                "TemplateLabelIgnored",
+                reasons::TEMPLATE_LABEL_IGNORED,
                 format!("{path}: {value:?} is not taken, because the operator sets this label: remove it"),
             );
         }

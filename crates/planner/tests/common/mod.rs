@@ -16,12 +16,13 @@ use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use objects::{DesiredObject, ObjectId};
 use planner::kafka::answer::Answer;
 use planner::kafka::completion::complete;
 use planner::kafka::config::live::memory::{OptionMemory, Settled};
 use planner::kafka::config::model::{self, Scope};
+use planner::kafka::exposed::NodeAddresses;
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::holder::Holder;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
@@ -142,6 +143,14 @@ impl World {
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
             }
+            Need::NodeAddresses(names) => {
+                let addresses = |name: &String| {
+                    let number = name.len();
+                    let all = [("InternalIP", format!("10.0.0.{number}")), ("Hostname", name.clone())];
+                    NodeAddresses(all.map(|(kind, address)| (kind.to_owned(), address)).into())
+                };
+                Answer::NodeAddresses(names.iter().map(|name| (name.clone(), addresses(name))).collect())
+            }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
@@ -213,11 +222,43 @@ impl World {
             "PersistentVolumeClaim" => drop(self.observed.claims.insert(name, typed(object))),
             "Deployment" => drop(self.observed.deployments.insert(name, typed(object))),
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
-            _ => {
+            kind => {
                 let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
                 self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+                if kind == "Service" {
+                    self.expose(name, object);
+                }
             }
         }
+    }
+
+    /// A Service as the API server keeps it: with node ports where its type has some.
+    fn expose(&mut self, name: String, mut service: Value) {
+        if ["NodePort", "LoadBalancer"].contains(&service["spec"]["type"].as_str().unwrap()) {
+            let services = &self.observed.exposed.services;
+            let before = services.get(&name).and_then(|service| {
+                service.spec.as_ref()?.ports.as_ref()?.first()?.node_port.map(|port| json!(port))
+            });
+            let port = &mut service["spec"]["ports"][0]["nodePort"];
+            if port.is_null() {
+                *port = before.unwrap_or_else(|| json!(31_000 + services.len()));
+            }
+        }
+        let before = self.observed.exposed.services.get(&name).and_then(|service| service.status.clone());
+        let mut service: Service = serde_json::from_value(service).unwrap();
+        service.status = before;
+        self.observed.exposed.services.insert(name, Arc::new(service));
+    }
+
+    /// A load balancer has an address for a Service; `None`: it has none any more.
+    pub fn balance(&mut self, service: &str, host: Option<&str>) {
+        let address = host.map(|host| match host.parse::<std::net::IpAddr>() {
+            Ok(_) => json!({"ip": host}),
+            Err(_) => json!({"hostname": host}),
+        });
+        let ingress: Vec<Value> = address.into_iter().collect();
+        let live = Arc::make_mut(self.observed.exposed.services.get_mut(service).unwrap());
+        live.status = Some(serde_json::from_value(json!({"loadBalancer": {"ingress": ingress}})).unwrap());
     }
 
     /// What the other controllers do: every pod runs, is ready, and Kafka answers.
@@ -267,6 +308,7 @@ impl World {
     fn running(&self, mut pod: Value) -> Arc<Pod> {
         pod["metadata"]["creationTimestamp"] = json!(self.now.to_string());
         pod["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+        pod["spec"]["nodeName"] = json!("worker");
         pod["status"] = json!({"phase": "Running", "conditions": [
             {"type": "Ready", "status": "True", "lastTransitionTime": self.now.to_string()}]});
         Arc::new(serde_json::from_value(pod).unwrap())

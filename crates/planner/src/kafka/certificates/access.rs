@@ -31,28 +31,29 @@ pub struct Access {
 pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
     let cluster = observed.kafka.as_ref()?.metadata.name.as_deref()?;
     let pods: Vec<_> = observed.pods.iter().filter(|(_, pod)| is_of_kafka(cluster, pod)).collect();
+    let read = &observed.read_chains;
     let mut trusted = Trusted::default();
     if let Some(secret) = observed.secrets.get(&names::cluster_ca_cert_secret(cluster)) {
         for key in secret.data.iter().flatten().map(|(key, _)| key) {
             if key.strip_suffix(".crt").is_some() {
-                trusted.add(text(secret, key).and_then(|pem| CertificateChain::parse(&pem).ok()).as_ref());
+                trusted.add(text(secret, key).and_then(|pem| read.parse(&pem).ok()).as_ref());
             }
         }
     }
     if let Some(secret) = observed.secrets.get(&names::trust_bundle_secret(cluster)) {
         let bundle = text(secret, names::keys::TRUST_BUNDLE_CLUSTER_CA);
-        trusted.add(bundle.and_then(|pem| CertificateChain::parse(&pem).ok()).as_ref());
+        trusted.add(bundle.and_then(|pem| read.parse(&pem).ok()).as_ref());
     }
     let mut leaves = Vec::new();
     let own = names::cluster_operator_certs_secret(cluster);
     if let Some(secret) = observed.secrets.get(&own) {
-        leaves.push(leaf::look_into(&LeafOwner::ClusterOperator, secret));
+        leaves.push(leaf::look_into(&LeafOwner::ClusterOperator, secret, read));
     }
     let mut accepted: Option<BTreeSet<String>> = None;
     for (name, pod) in pods {
         let owner = LeafOwner::Node { pod: name.clone() };
         let found =
-            observed.secrets.get(name).map_or(Found::Missing, |secret| leaf::look_into(&owner, secret));
+            observed.secrets.get(name).map_or(Found::Missing, |secret| leaf::look_into(&owner, secret, read));
         let trusts = trusted_by(pod, &found);
         accepted = Some(match accepted {
             Some(all) => all.intersection(&trusts).cloned().collect(),

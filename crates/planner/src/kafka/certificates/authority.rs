@@ -14,9 +14,6 @@ use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
 use objects::{DesiredObject, Pairs, Precondition};
 
-/// On the Secret with the certificates: thumbprints of those that its PKCS #12 store holds.
-const STORE_HOLDS: &str = "kastellan.io/trust-store-holds";
-
 /// An authority that is there.
 #[derive(Debug, Clone)]
 pub struct Authority {
@@ -122,7 +119,7 @@ impl Authority {
 
     /// Keeps a certificate trusted under the time of its end. Two that end in the same second get seconds of their own.
     pub fn keep(&mut self, certificate: CertificateChain) {
-        let mut info = certificate.first().info.clone();
+        let mut info = pki::CertificateInfo::clone(&certificate.first().info);
         loop {
             let key = pki::dated_certificate_key(&info);
             match self.old.get(&key) {
@@ -157,7 +154,8 @@ impl Authority {
             let store = secret.data.as_ref()?.get(names::keys::CA_P12)?.0.clone();
             Some((store, text(secret, names::keys::CA_PASSWORD)?))
         });
-        let noted = secret.and_then(|secret| secret.metadata.annotations.as_ref()?.get(STORE_HOLDS));
+        let noted = secret
+            .and_then(|secret| secret.metadata.annotations.as_ref()?.get(annotations::TRUST_STORE_HOLDS));
         // One that says nothing was made with the certificate that stood beside it.
         let holds_all = match noted {
             Some(noted) => *noted == self.store_holds(),
@@ -231,7 +229,7 @@ impl Authority {
             all.insert(annotations::FORCE_RENEW.to_owned(), "false".to_owned());
         }
         if self.store.is_some() {
-            all.insert(STORE_HOLDS.to_owned(), self.store_holds());
+            all.insert(annotations::TRUST_STORE_HOLDS.to_owned(), self.store_holds());
         }
         if let Some(thumbprint) = &self.trusted_by_all {
             all.insert(annotations::TRUSTED_BY_ALL_PODS.to_owned(), thumbprint.clone());

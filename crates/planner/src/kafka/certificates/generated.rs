@@ -15,7 +15,7 @@ use super::authority::{Authority, Step, precondition};
 use super::role::Role;
 use super::text;
 use super::traces::{Certificates, Numbers};
-use crate::kafka::cluster::Cluster;
+use crate::kafka::cluster::{CaSettings, Cluster};
 use crate::kafka::observed::Observed;
 
 /// What the two Secrets of an authority hold.
@@ -42,7 +42,7 @@ impl<'a> Found<'a> {
             key_secret,
             has_text: certificate.is_some(),
             certificate: certificate
-                .and_then(|pem| CertificateChain::parse(&pem).ok())
+                .and_then(|pem| observed.read_chains.parse(&pem).ok())
                 .filter(|chain| chain.first().info.is_ca),
             key: key.map(PrivateKeyPem::new).filter(PrivateKeyPem::is_readable),
         }
@@ -54,9 +54,41 @@ impl<'a> Found<'a> {
         self.certificate.as_ref().filter(|chain| key.fits(&chain.first().info) != KeyFit::Differs)
     }
 
-    fn asks(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
-        secret.is_some_and(|secret| annotations::is_true(secret.metadata.annotations.as_ref(), annotation))
+    /// Whether the user asks for a new certificate.
+    fn is_to_be_renewed(&self) -> bool {
+        is_annotated(self.cert_secret, annotations::FORCE_RENEW)
     }
+
+    /// Whether the user asks for a new key.
+    fn is_to_be_replaced(&self) -> bool {
+        is_annotated(self.key_secret, annotations::FORCE_REPLACE)
+    }
+
+    /// What is to be done with the authority.
+    fn action(&self, settings: &CaSettings, now: Timestamp, may_renew: bool) -> AuthorityAction {
+        let state = AuthorityState {
+            certificate: match self.fitting() {
+                Some(chain) => CertificateState::Present(&chain.first().info),
+                None if self.has_text => CertificateState::Broken,
+                None => CertificateState::Missing,
+            },
+            has_key: self.key.is_some(),
+            force_renew: self.is_to_be_renewed(),
+            force_replace: self.is_to_be_replaced(),
+            renewal_days: settings.renewal_days,
+            policy: if settings.replace_key {
+                RenewalPolicy::ReplaceKey
+            } else {
+                RenewalPolicy::RenewCertificate
+            },
+            in_window: may_renew,
+        };
+        pki::authority_decision(&state, now).action
+    }
+}
+
+fn is_annotated(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
+    secret.is_some_and(|secret| annotations::is_true(secret.metadata.annotations.as_ref(), annotation))
 }
 
 /// Whether an authority has a certificate and the key that belongs to it.
@@ -65,7 +97,6 @@ pub fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
 }
 
 /// Looks at an authority.
-#[allow(clippy::too_many_lines, reason = "it waits to be split")]
 pub fn plan(
     role: Role,
     cluster: &Cluster,
@@ -74,85 +105,25 @@ pub fn plan(
     now: Timestamp,
     may_renew: bool,
 ) -> Step {
-    let settings = role.settings(cluster);
     let found = Found::look(role, cluster, observed);
-    let force_renew = Found::asks(found.cert_secret, annotations::FORCE_RENEW);
-    let force_replace = Found::asks(found.key_secret, annotations::FORCE_REPLACE);
-    let state = AuthorityState {
-        certificate: match found.fitting() {
-            Some(chain) => CertificateState::Present(&chain.first().info),
-            None if found.has_text => CertificateState::Broken,
-            None => CertificateState::Missing,
-        },
-        has_key: found.key.is_some(),
-        force_renew,
-        force_replace,
-        renewal_days: settings.renewal_days,
-        policy: if settings.replace_key {
-            RenewalPolicy::ReplaceKey
-        } else {
-            RenewalPolicy::RenewCertificate
-        },
-        in_window: may_renew,
-    };
-    let action = pki::authority_decision(&state, now).action;
+    let action = found.action(role.settings(cluster), now, may_renew);
     let old = kept_certificates(found.cert_secret.map(AsRef::as_ref), now, may_renew);
-    let known = || {
-        let own = found.certificate.iter().chain(old.values()).flat_map(CertificateChain::iter);
-        own.chain(traces.values())
+    let own = found.certificate.iter().chain(old.values()).flat_map(CertificateChain::iter);
+    let known: Vec<&Certificate> = own.chain(traces.values()).collect();
+    let next = Next {
+        role,
+        id: role.names(&cluster.name).0,
+        validity_days: role.settings(cluster).validity_days,
+        found: &found,
+        numbers: Numbers::of(role, cluster, observed, known.iter().copied()),
+        known,
     };
-    let numbers = Numbers::of(role, cluster, observed, known());
-    let (id, _) = role.names(&cluster.name);
-    let made = observed.made.get(&id).and_then(|material| match material {
-        Material::KeyPair { certificate, key } => {
-            Some((CertificateChain::parse(certificate).ok()?, key.clone()))
-        }
-        _ => None,
-    });
-    let authority = match (action, &found.key, found.fitting()) {
-        (AuthorityAction::None, Some(key), Some(chain)) => {
-            let mut authority = Authority::new(role, chain.clone(), SecretPem(key.expose().to_owned()));
-            authority.cert_generation = numbers.present_certificate();
-            authority.key_generation = numbers.present_key();
-            Ok(authority)
-        }
-        (AuthorityAction::Renew, Some(key), _) => {
-            // One whose key does not tell to whom it belongs is told apart by its certificate alone.
-            let of_key = known().find(|one| key.fits(&one.info) == KeyFit::Fits);
-            let of_key = of_key.or_else(|| found.fitting().map(CertificateChain::first));
-            let number = of_key.map_or_else(|| numbers.unseen_key(), |_| numbers.present_key());
-            let request = || renewal(role, &id, settings.validity_days, of_key, number, key);
-            made.ok_or_else(request).map(|(chain, _)| {
-                let mut authority = Authority::new(role, chain, SecretPem(key.expose().to_owned()));
-                authority.cert_generation = numbers.next_certificate();
-                authority.key_generation = number;
-                authority.cert_precondition = precondition(found.cert_secret.map(AsRef::as_ref));
-                authority.clear_force_renew = force_renew;
-                authority
-            })
-        }
-        _ => {
-            let request = || MaterialRequest::Authority {
-                id: id.clone(),
-                common_name: role.common_name(numbers.next_key()),
-                organization: principals::ORGANIZATION.to_owned(),
-                validity_days: settings.validity_days,
-            };
-            made.ok_or_else(request).map(|(chain, key)| {
-                let mut authority = Authority::new(role, chain, key);
-                authority.cert_generation = numbers.next_certificate();
-                authority.key_generation = numbers.next_key();
-                authority.cert_precondition = precondition(found.cert_secret.map(AsRef::as_ref));
-                authority.key_precondition = precondition(found.key_secret.map(AsRef::as_ref));
-                authority.clear_force_replace = force_replace;
-                authority
-            })
-        }
+    let step = match (action, &found.key, found.fitting()) {
+        (AuthorityAction::None, Some(key), Some(chain)) => next.present(key, chain),
+        (AuthorityAction::Renew, Some(key), _) => next.renewed(key, observed),
+        _ => next.with_a_new_key(observed),
     };
-    let mut authority = match authority {
-        Ok(authority) => authority,
-        Err(request) => return Step::Missing(request),
-    };
+    let Step::Ready(mut authority) = step else { return step };
     authority.old.clone_from(&old);
     // What the former certificate vouches for stays good.
     if let Some(before) = &found.certificate
@@ -165,7 +136,74 @@ pub fn plan(
         // Certificates of users that it signed are good until the users have new ones.
         authority.also_trust(traces.values());
     }
-    Step::Ready(Box::new(authority))
+    Step::Ready(authority)
+}
+
+/// An authority as it is to be: with what there is, with a new certificate, or with a new key.
+struct Next<'a> {
+    role: Role,
+    /// Under which the certificate and the key are asked for.
+    id: String,
+    validity_days: u32,
+    found: &'a Found<'a>,
+    numbers: Numbers,
+    /// Every certificate of the authority that is known, former ones included.
+    known: Vec<&'a Certificate>,
+}
+
+impl Next<'_> {
+    /// With the certificate and the key that are there.
+    fn present(&self, key: &PrivateKeyPem, chain: &CertificateChain) -> Step {
+        let mut authority = Authority::new(self.role, chain.clone(), SecretPem(key.expose().to_owned()));
+        authority.cert_generation = self.numbers.present_certificate();
+        authority.key_generation = self.numbers.present_key();
+        Step::Ready(Box::new(authority))
+    }
+
+    /// With a new certificate for the key that is there.
+    fn renewed(&self, key: &PrivateKeyPem, observed: &Observed) -> Step {
+        // A key that does not tell to whom it belongs is found by its certificate alone.
+        let of_key = self.known.iter().copied().find(|one| key.fits(&one.info) == KeyFit::Fits);
+        let of_key = of_key.or_else(|| self.found.fitting().map(CertificateChain::first));
+        let number = of_key.map_or_else(|| self.numbers.unseen_key(), |_| self.numbers.present_key());
+        let Some((chain, _)) = self.made(observed) else {
+            return Step::Missing(renewal(self.role, &self.id, self.validity_days, of_key, number, key));
+        };
+        let mut authority = Authority::new(self.role, chain, SecretPem(key.expose().to_owned()));
+        authority.cert_generation = self.numbers.next_certificate();
+        authority.key_generation = number;
+        authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
+        authority.clear_force_renew = self.found.is_to_be_renewed();
+        Step::Ready(Box::new(authority))
+    }
+
+    fn with_a_new_key(&self, observed: &Observed) -> Step {
+        let Some((chain, key)) = self.made(observed) else {
+            return Step::Missing(MaterialRequest::Authority {
+                id: self.id.clone(),
+                common_name: self.role.common_name(self.numbers.next_key()),
+                organization: principals::ORGANIZATION.to_owned(),
+                validity_days: self.validity_days,
+            });
+        };
+        let mut authority = Authority::new(self.role, chain, key);
+        authority.cert_generation = self.numbers.next_certificate();
+        authority.key_generation = self.numbers.next_key();
+        authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
+        authority.key_precondition = precondition(self.found.key_secret.map(AsRef::as_ref));
+        authority.clear_force_replace = self.found.is_to_be_replaced();
+        Step::Ready(Box::new(authority))
+    }
+
+    /// What was made in this pass.
+    fn made(&self, observed: &Observed) -> Option<(CertificateChain, SecretPem)> {
+        match observed.made.get(&self.id)? {
+            Material::KeyPair { certificate, key } => {
+                Some((CertificateChain::parse(certificate).ok()?, key.clone()))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A new certificate for the key that is there: under the name of a former certificate of that key, so that who trusts

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use pki::{
     CertificateChain, CertificateState, KeyAlgorithm, KeyFit, LeafState, LeafWanted, Material,
-    MaterialRequest, PrivateKeyPem,
+    MaterialRequest, PrivateKeyPem, ReadChains,
 };
 
 use super::authority::{Authority, precondition};
@@ -100,17 +100,17 @@ impl Present {
 /// Looks into the Secret of a leaf.
 pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(Found::Missing, |secret| look_into(owner, secret))
+    secret.map_or(Found::Missing, |secret| look_into(owner, secret, &observed.read_chains))
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn look_into(owner: &LeafOwner, secret: &Secret) -> Found {
+pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return Found::Missing;
     };
     let key = PrivateKeyPem::new(key);
-    let Ok(chain) = CertificateChain::parse(&certificate) else { return Found::Broken };
+    let Ok(chain) = read.parse(&certificate) else { return Found::Broken };
     let own = &chain.first().info;
     let signer_fits = chain.rest().first().is_none_or(|signer| signer.info.may_have_issued(own));
     if !signer_fits || !key.is_readable() || key.fits(own) == KeyFit::Differs {
@@ -161,13 +161,7 @@ pub fn plan(
         _ => None,
     };
     let usable = found.usable(now);
-    let (dns_names, ip_addresses) = match present {
-        Some(present) if wanted.prolong => {
-            let own = &present.chain.first().info;
-            (own.dns_names.clone(), own.ip_addresses.clone())
-        }
-        _ => wanted.node.map(|node| node_names(cluster, node)).unwrap_or_default(),
-    };
+    let (dns_names, ip_addresses) = names(wanted, cluster, present);
     let algorithm = match present {
         Some(present) if wanted.prolong && present.chain.first().info.has_rsa_key => KeyAlgorithm::Rsa2048,
         _ => algorithm(cluster, wanted.node),
@@ -230,6 +224,27 @@ pub fn plan(
     Step::Ready(Leaf { data, certificate, generation, precondition: condition })
 }
 
+/// The names and addresses that a leaf is to have.
+fn names(
+    wanted: &Wanted<'_>,
+    cluster: &Cluster,
+    present: Option<&Present>,
+) -> (BTreeSet<String>, BTreeSet<IpAddr>) {
+    let own = present.map(|present| &present.chain.first().info);
+    if let Some(own) = own.filter(|_| wanted.prolong) {
+        return (own.dns_names.clone(), own.ip_addresses.clone());
+    }
+    let Some(node) = wanted.node else { return Default::default() };
+    let (mut dns_names, mut ip_addresses) = node_names(cluster, node);
+    // An address that is not known for a while, such as that of a load balancer that is made anew, stays in the certificate:
+    // without it there would be two new ones.
+    if let Some(own) = own.filter(|_| !cluster.addresses.are_known(node.id)) {
+        dns_names.extend(own.dns_names.iter().cloned());
+        ip_addresses.extend(own.ip_addresses.iter().copied());
+    }
+    (dns_names, ip_addresses)
+}
+
 /// What the Secret of a leaf holds.
 fn data(
     wanted: &Wanted<'_>,
@@ -288,10 +303,14 @@ fn node_names(cluster: &Cluster, node: Node<'_>) -> (BTreeSet<String>, BTreeSet<
     all.insert(format!("{host}.{domain}"));
     all.insert(host);
     if node.pool.broker {
+        all.extend(cluster.addresses.names_of_brokers.get(&node.id).into_iter().flatten().cloned());
         for listener in cluster.listeners.iter().filter(|listener| listener.tls) {
             all.extend(listener.alternative_names.iter().cloned());
+            all.extend(cluster.addresses.names.get(&listener.name).into_iter().flatten().cloned());
             let address = cluster.addresses.of_broker(node.id, listener);
-            all.extend(address.map(|address| address.host.clone()));
+            // The address of a Kubernetes node is known to the pod alone.
+            let host = address.map(|address| address.host.clone()).filter(|host| !host.contains("${"));
+            all.extend(host);
         }
     }
     let mut dns_names = BTreeSet::new();

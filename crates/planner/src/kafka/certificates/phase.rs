@@ -89,7 +89,7 @@ pub fn hand_over(cluster: &Cluster, observed: &Observed, authority: &Authority, 
 /// The certificates of cluster CAs that pods are told to trust.
 fn bundle(cluster: &Cluster, observed: &Observed) -> Option<CertificateChain> {
     let secret = observed.secrets.get(&names::trust_bundle_secret(&cluster.name))?;
-    CertificateChain::parse(&text(secret, names::keys::TRUST_BUNDLE_CLUSTER_CA)?).ok()
+    observed.read_chains.parse(&text(secret, names::keys::TRUST_BUNDLE_CLUSTER_CA)?).ok()
 }
 
 /// The pods of the cluster's nodes that exist.

@@ -1,6 +1,6 @@
 //! Which of the two authorities of a cluster, and what they are called.
 
-use api::names;
+use api::{names, principals};
 
 use crate::kafka::cluster::{CaSettings, Cluster};
 
@@ -17,8 +17,8 @@ impl Role {
     /// For instance `cluster-ca`.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Cluster => "cluster-ca",
-            Self::Clients => "clients-ca",
+            Self::Cluster => principals::CLUSTER_CA,
+            Self::Clients => principals::CLIENTS_CA,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::{annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use pki::{Certificate, CertificateChain};
+use pki::Certificate;
 
 use super::phase::running;
 use super::role::Role;
@@ -22,7 +22,7 @@ pub type Certificates = BTreeMap<String, Certificate>;
 pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
     let mut found = told(cluster, observed, Role::Cluster);
     for (owner, secret) in leaf_secrets(cluster, observed) {
-        let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| CertificateChain::parse(&pem).ok())
+        let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| observed.read_chains.parse(&pem).ok())
         else {
             continue;
         };
@@ -63,7 +63,7 @@ fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Certificates {
     texts.sort();
     texts.dedup();
     let mut found = Certificates::new();
-    for chain in texts.iter().filter_map(|pem| CertificateChain::parse(pem).ok()) {
+    for chain in texts.iter().filter_map(|pem| observed.read_chains.parse(pem).ok()) {
         let authorities = chain.iter().filter(|one| one.info.is_ca);
         found.extend(authorities.map(|one| (one.info.sha256_thumbprint.clone(), one.clone())));
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
+use super::exposure::{Advertised, Exposure, OwnServices};
+
 /// A listener for clients.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
@@ -21,10 +23,8 @@ pub struct Listener {
     pub exposure: Exposure,
     /// Further DNS names and addresses of the bootstrap, for the certificates.
     pub alternative_names: Vec<String>,
-    /// Host name template with `{nodeId}` and `{nodePodName}`.
-    pub advertised_host_template: Option<String>,
-    /// Advertised host and port of single brokers.
-    pub advertised: BTreeMap<i32, Advertised>,
+    /// What the resource says of the addresses that brokers tell clients.
+    pub advertised: Advertised,
     /// `max.connections`.
     pub max_connections: Option<i64>,
     /// `max.connection.creation.rate`.
@@ -42,26 +42,6 @@ pub struct ListenerCertificate {
     pub key: pki::SecretPem,
 }
 
-/// How clients reach a listener; each kind carries what only it needs. [`addresses`](crate::kafka::addresses) says under which
-/// addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exposure {
-    /// Within the Kubernetes cluster, by the names of the pods.
-    Internal {
-        /// Whether the host names carry the DNS domain.
-        with_dns_domain: bool,
-    },
-}
-
-/// What a resource says of the address of a single broker.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Advertised {
-    /// Host name or IP address.
-    pub host: Option<String>,
-    /// Port.
-    pub port: Option<u16>,
-}
-
 impl Listener {
     /// `PLAIN-9092`: the name in Kafka's configuration.
     pub fn identifier(&self) -> String {
@@ -71,6 +51,14 @@ impl Listener {
     /// `listener.name.plain-9092.`: the prefix of its own options.
     pub fn prefix(&self) -> String {
         api::ports::listener_property_prefix(&self.name, i32::from(self.port))
+    }
+
+    /// Its own Services; `None`: those of the cluster lead to it.
+    pub fn own_services(&self) -> Option<&OwnServices> {
+        match &self.exposure {
+            Exposure::Internal { .. } => None,
+            Exposure::OwnServices(services) => Some(services),
+        }
     }
 
     /// Name of the port in pods and Services.

@@ -86,7 +86,7 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         extra_class_path: Vec::new(),
         extra_jvm_arguments: Vec::new(),
         rack,
-        node_port_addresses: false,
+        node_port_addresses: pool.broker && cluster.has_node_ports(),
     }
 }
 

@@ -8,6 +8,7 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::conditions::reasons;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::fingerprint;
@@ -203,7 +204,7 @@ impl Looking<'_> {
         plan.warnings.extend(
             hopeless
                 .into_iter()
-                .map(|message| Warning { reason: "ConfigurationNotInForce".to_owned(), message }),
+                .map(|message| Warning { reason: reasons::CONFIGURATION_NOT_IN_FORCE.to_owned(), message }),
         );
         plan.memory.settled =
             plan.settled.then(|| Settled { fingerprint: plan.fingerprint.clone(), at: self.now });

@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, pool_labels};
-use super::pod_set::DIRECTORY_IDS;
 use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::config::{agent, logging, server};
@@ -30,7 +29,7 @@ pub fn node(cluster: &Cluster, node: Node<'_>, taken_out: &BTreeSet<String>) -> 
     Object::new(&owner, &pod, pool_labels(cluster, node.pool), with(data))
         .label(labels::POD_NAME, &pod)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
-        .maybe_annotation(DIRECTORY_IDS, directory_ids)
+        .maybe_annotation(annotations::CONTROLLER_DIRECTORY_IDS, directory_ids)
         .maybe_annotation(annotations::OPTIONS_TAKEN_OUT, taken_out::annotation(taken_out))
         .build()
 }

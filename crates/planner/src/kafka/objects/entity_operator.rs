@@ -154,7 +154,7 @@ fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &Pla
         volume::mount(TOPIC_CONFIG, "/opt/topic-operator/custom-config/"),
     ];
     let port = (ports::TOPIC_OPERATOR_HTTP_NAME, ports::TOPIC_OPERATOR_HTTP);
-    operator("topic-operator", container, variables, mounts, port, settings)
+    operator(names::containers::TOPIC_OPERATOR, container, variables, mounts, port, settings)
 }
 
 fn user_operator(
@@ -193,7 +193,7 @@ fn user_operator(
         volume::mount(USER_CONFIG, "/opt/user-operator/custom-config/"),
     ];
     let port = (ports::USER_OPERATOR_HTTP_NAME, ports::USER_OPERATOR_HTTP);
-    operator("user-operator", container, variables, mounts, port, settings)
+    operator(names::containers::USER_OPERATOR, container, variables, mounts, port, settings)
 }
 
 fn common_variables(

@@ -73,7 +73,7 @@ pub fn of_node(
         ..Pod::default()
     };
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = revision::revisions(&without_agent_image(&pod));
+    let (revision, resource_revision) = revision::revisions(without_agent_image(&pod));
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
     let mut annotations = users;
@@ -103,7 +103,7 @@ fn without_agent_image(pod: &Pod) -> Pod {
 /// What the pods of a pool have whatever the templates say.
 pub fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
     let node = Node { id: pool.nodes.first().copied().unwrap_or_default(), pool };
-    let token = looks_up_rack(cluster, pool);
+    let token = asks_about_nodes(cluster, pool);
     Taken {
         volumes: volume::names(&volumes(cluster, node, &cluster.pod_name(node), None, token)),
         variables: BTreeMap::from([
@@ -113,19 +113,19 @@ pub fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
     }
 }
 
-/// Only a look-up of a Kubernetes node's label needs the API server.
-fn looks_up_rack(cluster: &Cluster, pool: &Pool) -> bool {
-    pool.broker && matches!(cluster.rack, Some(Rack::TopologyLabel(_)))
+/// Only a look-up of a Kubernetes node's label or address needs the API server.
+fn asks_about_nodes(cluster: &Cluster, pool: &Pool) -> bool {
+    pool.broker && cluster.asks_about_nodes()
 }
 
 fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> PodSpec {
     let pool = node.pool;
     let name = cluster.pod_name(node);
     let template = pool.templates.pod.as_ref();
-    let looks_up_rack = looks_up_rack(cluster, pool);
+    let token = asks_about_nodes(cluster, pool);
     let mut install = install(pool, settings);
     container::apply_template(&mut install, pool.templates.init_container.as_ref());
-    let mut kafka = kafka(cluster, node, settings, looks_up_rack);
+    let mut kafka = kafka(cluster, node, settings, token);
     container::apply_template(&mut kafka, pool.templates.kafka_container.as_ref());
     let mut spec = PodSpec {
         hostname: Some(name.clone()),
@@ -137,7 +137,7 @@ fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> PodSpec {
         security_context: Some(pod::security(KAFKA_USER, Some(KAFKA_USER))),
         image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
         affinity: affinity(cluster, pool),
-        volumes: Some(volumes(cluster, node, &name, template, looks_up_rack)),
+        volumes: Some(volumes(cluster, node, &name, template, token)),
         init_containers: Some(vec![install]),
         containers: vec![kafka],
         ..PodSpec::default()
@@ -186,7 +186,7 @@ fn volumes(
     volumes.push(volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE));
     volumes.push(volume::memory("ready-files", SMALL));
     volumes.push(volume::empty(AGENT, None));
-    if node.pool.broker && cluster.rack.is_some() {
+    if node.pool.broker && (cluster.rack.is_some() || token) {
         volumes.push(volume::memory("rack-volume", SMALL));
     }
     if token {
@@ -223,7 +223,7 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         volume::mount("ready-files", "/var/opt/kafka"),
         volume::read_only(AGENT, AGENT_FOLDER),
     ]);
-    if pool.broker && cluster.rack.is_some() {
+    if pool.broker && (cluster.rack.is_some() || token) {
         mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
     }
     let mut environment = vec![container::variable("KAFKA_CLUSTER_NAME", &cluster.name)];
@@ -239,7 +239,7 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         });
     }
     let kafka = Container {
-        name: "kafka".to_owned(),
+        name: names::containers::KAFKA.to_owned(),
         image: Some(cluster.image.clone()),
         command: Some(vec![agent.clone(), "run".to_owned()]),
         env: Some(environment),

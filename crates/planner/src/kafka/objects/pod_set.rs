@@ -10,18 +10,6 @@ use objects::{DesiredObject, Object, json};
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
-/// On pod sets and on the ConfigMaps of nodes: directory ids of the first controllers, as JSON by node id. Each
-/// object carries all of them, so that losing some loses nothing.
-pub const DIRECTORY_IDS: &str = "kastellan.io/controller-directory-ids";
-/// On pod sets: `true` once the metadata quorum has existed.
-pub const QUORUM_FORMED: &str = "kastellan.io/quorum-formed";
-
-/// On pod sets of clusters that were formatted with `controller.quorum.voters`: those voters, as a JSON list of node ids.
-pub const STATIC_VOTERS: &str = "kastellan.io/static-controllers";
-
-/// On pod sets: UIDs of the pods that have yet to be restarted because that was asked for, as a JSON list.
-pub const MANUAL_PODS: &str = "kastellan.io/manual-rolling-update-pods";
-
 /// The pod set of a pool with these pods. `manual` says which of the live ones are to be restarted because that was asked for.
 pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
     let all = pool_labels(cluster, pool);
@@ -37,16 +25,17 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
         .annotation(annotations::STORAGE, &pool.storage_json);
     object = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, formed, .. } => object
-            .annotation(DIRECTORY_IDS, json(directory_ids).to_string())
-            .annotation(QUORUM_FORMED, formed.to_string()),
+            .annotation(annotations::CONTROLLER_DIRECTORY_IDS, json(directory_ids).to_string())
+            .annotation(annotations::QUORUM_FORMED, formed.to_string()),
         Quorum::Static => {
             let voters: Vec<i32> = cluster.controllers().into_iter().map(|node| node.id).collect();
-            object.annotation(STATIC_VOTERS, json(&voters).to_string())
+            object.annotation(annotations::STATIC_CONTROLLERS, json(&voters).to_string())
         }
     };
     if let Some(manual) = manual {
         if !manual.pods.is_empty() {
-            object = object.annotation(MANUAL_PODS, json(&manual.pods).to_string());
+            object =
+                object.annotation(annotations::MANUAL_ROLLING_UPDATE_PODS, json(&manual.pods).to_string());
         }
         if manual.is_new {
             // The annotation is the user's: it can only be overwritten.
@@ -69,7 +58,11 @@ pub struct ManualUpdate {
 impl ManualUpdate {
     /// The pods that a pod set remembers.
     pub fn pods(set: &StrimziPodSet) -> BTreeSet<String> {
-        let remembered = set.metadata.annotations.as_ref().and_then(|all| all.get(MANUAL_PODS));
+        let remembered = set
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(annotations::MANUAL_ROLLING_UPDATE_PODS));
         remembered.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 }

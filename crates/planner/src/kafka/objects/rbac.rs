@@ -12,8 +12,6 @@ use objects::{DesiredObject, Object, Pairs};
 use super::meta::{component_labels, kafka_labels};
 use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator, KafkaExporter};
 
-/// The ClusterRole that lets a pod read the Kubernetes nodes.
-const BROKER_CLUSTER_ROLE: &str = "strimzi-kafka-broker";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
 /// `<c>-kafka`.
@@ -38,7 +36,7 @@ pub fn kafka_cluster_role_binding(cluster: &Cluster) -> DesiredObject {
     let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
     let template = cluster.templates.cluster_role_binding.as_ref();
     let body = ClusterRoleBinding {
-        role_ref: role_ref("ClusterRole", BROKER_CLUSTER_ROLE),
+        role_ref: role_ref("ClusterRole", names::BROKER_CLUSTER_ROLE),
         subjects: Some(vec![subject(cluster, names::kafka(&cluster.name))]),
         ..ClusterRoleBinding::default()
     };

@@ -62,6 +62,11 @@ fn spec(template: Option<&InternalServiceTemplate>, selector: Pairs, ports: Vec<
     }
 }
 
+/// The port of a listener.
+pub fn listener_port(listener: &Listener) -> ServicePort {
+    port(&listener.port_name(), i32::from(listener.port))
+}
+
 fn port(name: &str, number: i32) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
@@ -73,7 +78,8 @@ fn port(name: &str, number: i32) -> ServicePort {
 }
 
 fn listener_ports(cluster: &Cluster) -> Vec<ServicePort> {
-    cluster.listeners.iter().map(|listener| port(&listener.port_name(), i32::from(listener.port))).collect()
+    let internal = cluster.listeners.iter().filter(|listener| listener.own_services().is_none());
+    internal.map(listener_port).collect()
 }
 
 /// What applications can connect to, as JSON in the form that tools read.

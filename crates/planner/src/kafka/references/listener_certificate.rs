@@ -34,7 +34,7 @@ pub fn read(
     let certificate = part("certificate", &reference.certificate);
     let key = part("key", &reference.key);
     let chain = certificate.and_then(|pem| {
-        let chain = CertificateChain::parse(&pem);
+        let chain = observed.read_chains.parse(&pem);
         let refused = |error| {
             let key = &reference.certificate;
             let message = format!("the key {key:?} of Secret {name:?} cannot be used: {error}");

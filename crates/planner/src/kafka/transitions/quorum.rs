@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{labels, names};
+use api::{annotations, labels, names};
 
 use crate::kafka::cluster::{Pool, Quorum};
-use crate::kafka::objects::pod_set::{DIRECTORY_IDS, QUORUM_FORMED, STATIC_VOTERS};
 use crate::kafka::observed::Observed;
 
 /// Material that becomes the directory id of a first controller.
@@ -37,8 +36,11 @@ impl Remembered {
         let config_maps = observed.config_maps.values().filter_map(|map| map.metadata.annotations.as_ref());
         let mut has_directory_ids = false;
         for annotations in pod_sets.chain(config_maps) {
-            found.formed |= annotations.get(QUORUM_FORMED).is_some_and(|value| value == "true");
-            let remembered = annotations.get(DIRECTORY_IDS).map(String::as_str).unwrap_or_default();
+            found.formed |= annotations.get(annotations::QUORUM_FORMED).is_some_and(|value| value == "true");
+            let remembered = annotations
+                .get(annotations::CONTROLLER_DIRECTORY_IDS)
+                .map(String::as_str)
+                .unwrap_or_default();
             if let Ok(ids) = serde_json::from_str::<BTreeMap<i32, String>>(remembered) {
                 has_directory_ids = true;
                 found.directory_ids.extend(ids);
@@ -97,7 +99,8 @@ fn static_voters(observed: &Observed, nothing_remembered: bool) -> Option<BTreeS
         }
     }
     for set in observed.pod_sets.values() {
-        let remembered = set.metadata.annotations.as_ref().and_then(|all| all.get(STATIC_VOTERS));
+        let remembered =
+            set.metadata.annotations.as_ref().and_then(|all| all.get(annotations::STATIC_CONTROLLERS));
         if let Some(Ok(ids)) = remembered.map(|text| serde_json::from_str::<BTreeSet<i32>>(text)) {
             fixed = true;
             voters.extend(ids);

@@ -1,15 +1,16 @@
 //! `spec.kafka.listeners`.
 
+mod exposure;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::kafka::listeners::{
-    Listener as Raw, ListenerAuthenticationType, ListenerConfiguration, ListenerType,
-};
+use api::conditions::reasons;
+use api::kafka::listeners::{Listener as Raw, ListenerAuthenticationType, ListenerConfiguration};
 use api::ports;
 
 use super::wanted::CertificateReference;
 use super::{Findings, text};
-use crate::kafka::cluster::{Advertised, Exposure, Listener, ListenerAuthentication};
+use crate::kafka::cluster::{Advertised, Listener, ListenerAuthentication, PortTemplate};
 use crate::kafka::config::user;
 
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
@@ -71,13 +72,10 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
     let authentication = authentication(raw, field, findings);
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
-    let exposure = exposure(raw.type_, configuration, field, findings);
-    if let Some(template) = &configuration.advertised_host_template {
-        text::host_template(template, &format!("{field}.configuration.advertisedHostTemplate"), findings);
-    }
+    let exposure = exposure::read(raw, configuration, field, findings);
     if raw.network_policy_peers.as_ref().is_some_and(Vec::is_empty) {
         findings.warn(
-            "EmptyNetworkPolicyPeers",
+            reasons::EMPTY_NETWORK_POLICY_PEERS,
             format!(
                 "{field}.networkPolicyPeers is an empty list, which lets everybody connect: remove it if that is meant, \
                  or name who may connect"
@@ -91,24 +89,7 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
         let path = format!("{field}.configuration.bootstrap.alternativeNames[{index}]");
         text::host(name.strip_prefix("*.").unwrap_or(name), &path, findings);
     }
-    let mut advertised = BTreeMap::new();
-    for (index, broker) in configuration.brokers.iter().flatten().enumerate() {
-        if let Some(host) = &broker.advertised_host {
-            text::host(host, &format!("{field}.configuration.brokers[{index}].advertisedHost"), findings);
-        }
-        let own_port = broker.advertised_port.map(u16::try_from);
-        if matches!(own_port, Some(Err(_))) {
-            findings.problem(
-                format!("{field}.configuration.brokers[{index}].advertisedPort"),
-                format!(
-                    "{} is not a port: write a number from 1 to 65535",
-                    broker.advertised_port.unwrap_or_default()
-                ),
-            );
-        }
-        let (host, port) = (broker.advertised_host.clone(), own_port.and_then(Result::ok));
-        advertised.insert(broker.broker, Advertised { host, port });
-    }
+    let advertised = advertised(configuration, &format!("{field}.configuration"), findings);
     Some(Listener {
         name: raw.name.clone(),
         port: port?,
@@ -117,7 +98,6 @@ fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
         peers: raw.network_policy_peers.clone().filter(|peers| !peers.is_empty()),
         exposure,
         alternative_names,
-        advertised_host_template: configuration.advertised_host_template.clone(),
         advertised,
         max_connections: configuration.max_connections.map(i64::from),
         max_connection_creation_rate: configuration.max_connection_creation_rate.map(i64::from),
@@ -178,53 +158,35 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
     }
 }
 
-/// How clients reach the listener; a kind that is not there yet is a problem, and an internal one in its place.
-fn exposure(
-    type_: ListenerType,
-    configuration: &ListenerConfiguration,
-    field: &str,
-    findings: &mut Findings,
-) -> Exposure {
-    if type_ != ListenerType::Internal {
-        findings.problem(
-            format!("{field}.type"),
-            format!("{:?} is not available yet: use \"internal\"", type_.as_str()),
-        );
+/// What the resource says of the addresses that brokers tell clients.
+fn advertised(raw: &ListenerConfiguration, field: &str, findings: &mut Findings) -> Advertised {
+    let mut advertised =
+        Advertised { host_template: raw.advertised_host_template.clone(), ..Advertised::default() };
+    if let Some(template) = &raw.advertised_host_template {
+        text::host_template(template, &format!("{field}.advertisedHostTemplate"), findings);
     }
-    inapplicable(configuration, field, findings);
-    Exposure::Internal { with_dns_domain: configuration.use_service_dns_domain.unwrap_or(false) }
-}
-
-/// Options that mean nothing on an internal listener.
-fn inapplicable(configuration: &ListenerConfiguration, field: &str, findings: &mut Findings) {
-    let set = [
-        ("class", configuration.class.is_some()),
-        ("externalTrafficPolicy", configuration.external_traffic_policy.is_some()),
-        ("loadBalancerSourceRanges", configuration.load_balancer_source_ranges.is_some()),
-        ("ipFamilyPolicy", configuration.ip_family_policy.is_some()),
-        ("ipFamilies", configuration.ip_families.is_some()),
-        ("createBootstrapService", configuration.create_bootstrap_service.is_some()),
-        ("finalizers", configuration.finalizers.is_some()),
-        ("preferredNodePortAddressType", configuration.preferred_node_port_address_type.is_some()),
-        ("publishNotReadyAddresses", configuration.publish_not_ready_addresses.is_some()),
-        ("perBrokerAnnotationsTemplate", configuration.per_broker_annotations_template.is_some()),
-        ("perBrokerLabelsTemplate", configuration.per_broker_labels_template.is_some()),
-        ("hostTemplate", configuration.host_template.is_some()),
-        ("allocateLoadBalancerNodePorts", configuration.allocate_load_balancer_node_ports.is_some()),
-        ("parentRefs", configuration.parent_refs.is_some()),
-    ];
-    for (name, is_set) in set {
-        if is_set {
-            findings.problem(
-                format!("{field}.configuration.{name}"),
-                "does not apply to a listener of type \"internal\": remove it",
-            );
+    if let Some(template) = &raw.advertised_port_template {
+        match PortTemplate::parse(template) {
+            Ok(template) => advertised.port_template = Some(template),
+            Err(complaint) => {
+                findings
+                    .problem(format!("{field}.advertisedPortTemplate"), format!("{template:?} {complaint}"));
+            }
         }
     }
-    if configuration.advertised_port_template.is_some() {
-        findings.problem(
-            format!("{field}.configuration.advertisedPortTemplate"),
-            "is not available yet: use brokers[].advertisedPort",
-        );
+    for (index, broker) in raw.brokers.iter().flatten().enumerate() {
+        if let Some(host) = &broker.advertised_host {
+            text::host(host, &format!("{field}.brokers[{index}].advertisedHost"), findings);
+            advertised.hosts.insert(broker.broker, host.clone());
+        }
+        let Some(port) = broker.advertised_port else { continue };
+        match u16::try_from(port) {
+            Ok(port) if port > 0 => drop(advertised.ports.insert(broker.broker, port)),
+            _ => findings.problem(
+                format!("{field}.brokers[{index}].advertisedPort"),
+                format!("{port} is not a port: write a number from 1 to 65535"),
+            ),
+        }
     }
+    advertised
 }

@@ -3,6 +3,7 @@
 //! The API server judges object by object, and the names of a cluster have limits of their own: a Service refuses what a
 //! Secret accepts. Without a look at all of them, half a cluster is made.
 
+use api::conditions::reasons;
 use api::limits::{COMMON_NAME, DNS_LABEL, LABEL_VALUE};
 use api::names::{self, cruise_control, entity_operator, kafka_exporter};
 use api::{labels, principals};
@@ -58,21 +59,25 @@ pub fn validate(cluster: &Cluster, findings: &mut Findings) {
     }
     if name.starts_with(|first: char| first.is_ascii_digit()) {
         findings.warn(
-            "ServiceNameBeginsWithDigit",
+            reasons::SERVICE_NAME_BEGINS_WITH_DIGIT,
             format!(
                 "{field}: {name:?} begins with a digit: before version 1.36, Kubernetes accepts no Service with such a name"
             ),
         );
     }
-    let room = check(field, name, &of_cluster(cluster), findings);
+    let mut derived = of_cluster(cluster);
+    for listener in cluster.listeners.iter().filter(|listener| listener.own_services().is_some()) {
+        derived.push(Derived::service(names::external_bootstrap_service(name, &listener.name)));
+    }
+    let room = check(field, name, &derived, findings);
     for pool in &cluster.pools {
         // The pool is not blamed for characters that the name of the cluster has too many.
         let cluster_part = name.chars().take(room).collect::<String>();
-        validate_pool(&cluster_part, pool, findings);
+        validate_pool(&cluster_part, cluster, pool, findings);
     }
 }
 
-fn validate_pool(cluster: &str, pool: &Pool, findings: &mut Findings) {
+fn validate_pool(cluster: &str, whole: &Cluster, pool: &Pool, findings: &mut Findings) {
     let field = format!("KafkaNodePool {} metadata.name", pool.name);
     let highest = pool.nodes.last().copied().unwrap_or_default();
     let pod = names::pod(cluster, &pool.name, highest);
@@ -88,7 +93,13 @@ fn validate_pool(cluster: &str, pool: &Pool, findings: &mut Findings) {
         );
     }
     let what = format!("the host name of a pod and the value of its label {}", labels::POD_NAME);
-    check(&field, &pool.name, &[Derived { name: pod, what, limit: DNS_LABEL }], findings);
+    let mut derived = vec![Derived { name: pod, what, limit: DNS_LABEL }];
+    for listener in whole.listeners.iter().filter(|listener| listener.own_services().is_some()) {
+        let port = i32::from(listener.port);
+        let service = names::per_broker_service(cluster, &pool.name, &listener.name, port, highest);
+        derived.extend(pool.broker.then(|| Derived::service(service)));
+    }
+    check(&field, &pool.name, &derived, findings);
 }
 
 /// Every name with a limit that is derived from the name of a cluster.

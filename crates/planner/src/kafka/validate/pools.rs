@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
 use api::kafka_node_pool::ProcessRole;
 use api::labels::ExclusionPattern;
@@ -73,7 +74,7 @@ fn node_ids_of(raw: &KafkaNodePool, key: &str, most: usize, warnings: &mut Vec<W
     let parsed = text.map(|text| node_ids::parse_ranges(text, most)).transpose();
     let ids = parsed.unwrap_or_else(|message| {
         let message = format!("annotation {key} is ignored: {message}");
-        warnings.push(Warning { reason: "InvalidNodeIds".to_owned(), message });
+        warnings.push(Warning { reason: reasons::INVALID_NODE_IDS.to_owned(), message });
         None
     });
     ids.unwrap_or_default()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::Kafka;
 use api::common::rack::RackType;
+use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
 use api::labels::ExclusionPattern;
 use kube_core::ResourceExt;
@@ -94,7 +95,7 @@ fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVers
         let default = versions::default_version().cloned();
         let runs = default.as_ref().map(|version| version.version.clone()).unwrap_or_default();
         findings.warn(
-            "UnsupportedKafkaVersion",
+            reasons::UNSUPPORTED_KAFKA_VERSION,
             format!("spec.kafka.version: {asked} is older than every supported version; {runs} runs instead"),
         );
         return default;
@@ -200,7 +201,7 @@ fn not_yet(kafka: &Kafka, findings: &mut Findings) {
     for (field, present) in sections {
         if present {
             findings.warn(
-                "UnsupportedFields",
+                reasons::UNSUPPORTED_FIELDS,
                 format!("{field} is not carried out by this version; remove it to clear this warning"),
             );
         }

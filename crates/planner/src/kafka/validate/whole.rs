@@ -3,7 +3,7 @@
 use api::conditions::reasons;
 
 use super::{Findings, Specs, names, templates};
-use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind};
+use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind, Way};
 use crate::kafka::observed::PlanSettings;
 
 /// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
@@ -21,6 +21,7 @@ pub fn check(
     if knows_options {
         replication(cluster, findings);
     }
+    listeners(cluster, findings);
     names::validate(cluster, findings);
     templates::validate(specs.kafka, specs.pools, cluster, settings, findings);
 }
@@ -47,6 +48,36 @@ fn roles(pools: &[Pool], findings: &mut Findings) {
             reasons::KAFKA_KRAFT_CONTROLLER_NODE_COUNT,
             format!("there are {controllers} controllers: an odd number survives as many failures with fewer nodes"),
         );
+    }
+}
+
+/// What the listeners say of single brokers has to do for all of them.
+fn listeners(cluster: &Cluster, findings: &mut Findings) {
+    for (index, listener) in cluster.listeners.iter().enumerate() {
+        let field = format!("spec.kafka.listeners[{index}].configuration");
+        for node in cluster.nodes().into_iter().filter(|node| node.pool.broker) {
+            if let Some(template) = &listener.advertised.port_template
+                && let Err(complaint) = template.port(node.id)
+            {
+                findings.problem(format!("{field}.advertisedPortTemplate"), complaint);
+                break;
+            }
+        }
+        let Some(services) = listener.own_services() else { continue };
+        if !matches!(services.way, Way::Ingress { .. } | Way::TlsRoute { .. }) {
+            continue;
+        }
+        for node in cluster.nodes().into_iter().filter(|node| node.pool.broker) {
+            if services.of_broker(node.id, &cluster.pod_name(node)).host.is_none() {
+                findings.problem(
+                    format!("{field}.brokers"),
+                    format!(
+                        "the host of broker {} is missing: add it here, or a hostTemplate such as broker-{{nodeId}}.example.org",
+                        node.id
+                    ),
+                );
+            }
+        }
     }
 }
 

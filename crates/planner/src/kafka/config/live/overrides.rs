@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use api::conditions::reasons;
+
 use super::memory::{OptionChange, OptionMemory, Override};
 use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
 use crate::kafka::observed::{BrokerConfigs, ConfigView};
 
-/// Reason of the warning.
-const REASON: &str = "ForeignBrokerConfiguration";
 /// How many are named.
 const SHOWN: usize = 20;
 
@@ -86,7 +86,7 @@ pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
         shown.push(format!("and {} more", foreign.len() - SHOWN));
     }
     Some(Warning {
-        reason: REASON.to_owned(),
+        reason: reasons::FOREIGN_BROKER_CONFIGURATION.to_owned(),
         message: format!(
             "Kafka runs with options that were set in Kafka itself and not in this resource: {}; write them into \
              spec.kafka.config, or remove them from Kafka",

@@ -1,0 +1,43 @@
+//! What handlers of a cache are told.
+
+use std::sync::Arc;
+
+use super::cache::ObjectRef;
+
+/// A change in a cache. The cache shows the new state already when a handler is called.
+#[derive(Debug)]
+pub enum Event<'a, T> {
+    /// New or changed.
+    Applied {
+        /// Which object.
+        key: &'a ObjectRef,
+        /// As it was; `None` when it is new.
+        old: Option<&'a Arc<T>>,
+        /// As it is.
+        new: &'a Arc<T>,
+    },
+    /// Gone, or no longer selected by the projection.
+    Deleted {
+        /// Which object.
+        key: &'a ObjectRef,
+        /// As it was last seen.
+        old: &'a Arc<T>,
+    },
+}
+
+impl<'a, T> Event<'a, T> {
+    /// Which object.
+    pub fn key(&self) -> &'a ObjectRef {
+        match self {
+            Self::Applied { key, .. } | Self::Deleted { key, .. } => key,
+        }
+    }
+
+    /// As it is, or as it was last seen.
+    pub fn latest(&self) -> &'a Arc<T> {
+        match self {
+            Self::Applied { new, .. } => new,
+            Self::Deleted { old, .. } => old,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The TLSRoutes of listeners, for the Gateway API.
+
+use api::gateway::{TlsRoute, TlsRouteBackend, TlsRouteRule, TlsRouteSpec};
+use api::kafka::listeners::ParentRef;
+use objects::DesiredObject;
+
+use super::listener_target::Target;
+
+/// The TLSRoute to a Service of a listener.
+pub fn to(target: &Target<'_>, parents: &[ParentRef]) -> DesiredObject {
+    let backend = TlsRouteBackend {
+        kind: "Service".to_owned(),
+        name: target.service.clone(),
+        port: i32::from(target.listener.port),
+    };
+    let spec = TlsRouteSpec {
+        parent_refs: parents.to_vec(),
+        hostnames: target.entry.host.clone().into_iter().collect(),
+        rules: vec![TlsRouteRule { backend_refs: vec![backend] }],
+    };
+    let object = target.object(target.route.clone(), TlsRoute::new(&target.route, spec));
+    object.template(target.route_template(false)).build()
+}
