@@ -6,6 +6,17 @@
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
 pub const SHARED_COMPONENT_NAME: &str = "strimzi";
 
+/// The pool of the brokers that a Kafka resource of an older version describes itself. Its pods and claims have the names that
+/// those of a cluster with ZooKeeper had.
+pub const IMPLIED_BROKER_POOL: &str = "kafka";
+/// The pool of the controllers that stand in the place of ZooKeeper.
+pub const IMPLIED_CONTROLLER_POOL: &str = "controller";
+
+/// Component name of ZooKeeper's nodes, where there were any: value of `strimzi.io/name` and name of their StrimziPodSet.
+pub fn zookeeper(c: &str) -> String {
+    format!("{c}-zookeeper")
+}
+
 /// Component name of the Kafka nodes: value of `strimzi.io/name`, name of their Role, ServiceAccount and
 /// PodDisruptionBudget.
 pub fn kafka(c: &str) -> String {

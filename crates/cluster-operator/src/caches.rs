@@ -9,7 +9,10 @@ use std::ops::Deref;
 
 use api::gateway::TlsRoute;
 use api::openshift::Route;
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet, labels};
+use api::{
+    Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet,
+    labels, last_applied,
+};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
@@ -175,13 +178,17 @@ impl Caches {
         Self::of(Watched {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
-            kafkas: start.typed(selector.to_query().as_deref(), |_| {}),
+            kafkas: start.typed(selector.to_query().as_deref(), |kafka: &mut Kafka| {
+                last_applied::note::<KafkaSpec>("Kafka", &mut kafka.metadata);
+            }),
             parents: vec![
                 ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
                 ("KafkaMirrorMaker2", start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref())),
             ],
             // Also those without a label: they are told what they lack.
-            pools: start.typed(None, |_| {}),
+            pools: start.typed(None, |pool: &mut KafkaNodePool| {
+                last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
+            }),
             pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
             pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;

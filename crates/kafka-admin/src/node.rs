@@ -88,7 +88,8 @@ async fn serve(address: String, shared: Arc<Shared>, mut commands: mpsc::Receive
                     link = None;
                 }
                 if link.is_none() {
-                    match Link::open(&address, &shared).await {
+                    // What it takes to connect is several times what the task needs while it waits.
+                    match Box::pin(Link::open(&address, &shared)).await {
                         Ok(fresh) => link = Some(fresh),
                         Err(error) => {
                             // The calls that queued up meanwhile get the same error, instead of one attempt each.

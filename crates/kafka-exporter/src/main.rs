@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use kafka_exporter::{Settings, settings};
 use operator_runtime::env::{Env, EnvErrors};
 use operator_runtime::metrics::Metrics;
-use operator_runtime::program::Program;
+use operator_runtime::program::{self, Program};
 use operator_runtime::server::{Health, Server, ServerError, Style};
 use operator_runtime::{shutdown, telemetry};
 
@@ -13,7 +13,7 @@ const PROGRAM: Program = Program {
     name: "kafka-exporter",
     version: env!("CARGO_PKG_VERSION"),
     help: settings::HELP,
-    port: api::ports::METRICS as u16,
+    style: Style::Text,
 };
 
 /// Why the process ends with an error.
@@ -34,7 +34,7 @@ enum MainError {
 }
 
 fn main() -> ExitCode {
-    PROGRAM.main(work)
+    program::alone(&PROGRAM, work)
 }
 
 fn work() -> Result<(), MainError> {
@@ -50,7 +50,7 @@ fn work() -> Result<(), MainError> {
 async fn serve(settings: Settings) -> Result<(), MainError> {
     let shutdown = shutdown::on_signals().map_err(MainError::Signals)?;
     let (metrics, health) = (Metrics::new()?, Health::new());
-    let server = Server::bind(settings.port, Style::Text, health.clone(), metrics.clone()).await?;
+    let server = Server::bind(settings.port, PROGRAM.style, health.clone(), metrics.clone()).await?;
     tracing::info!(version = PROGRAM.version, "{} starts", PROGRAM.name);
     let serving = tokio::spawn(server.run(shutdown.clone()));
     kafka_exporter::run(settings, metrics, health, shutdown.clone()).await?;

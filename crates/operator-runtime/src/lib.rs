@@ -1,12 +1,12 @@
 //! What every operator binary shares: environment, logging, leader election, health and metrics server, watch caches,
-//! work queue, server-side apply, events, the connection to Kafka of an entity operator and its `main`.
+//! work queue, the loop that empties it, server-side apply, events, the connection to Kafka of an entity operator, and `main`.
 //!
-//! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
+//! [`program`] reads a binary's settings with [`env`] and starts [`telemetry`] and [`server`]. The binary elects a [`leader`] (the cluster operator),
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
 
 mod allocator;
-pub mod apart;
 pub mod apply;
+pub mod batches;
 pub mod client;
 pub mod clock;
 mod connections;

@@ -49,6 +49,7 @@ pub enum ServerError {
 #[derive(Debug, Clone)]
 pub struct Health {
     started: Instant,
+    silence: Duration,
     parts: Arc<Mutex<Parts>>,
 }
 
@@ -97,7 +98,12 @@ impl Default for Health {
 impl Health {
     /// Alive and ready as long as nothing else is registered: a standby that waits for leadership is ready.
     pub fn new() -> Self {
-        Self { started: Instant::now(), parts: Arc::default() }
+        Self::with_silence(MAXIMUM_SILENCE)
+    }
+
+    /// As [`Health::new`], with another time for which a loop may stay silent.
+    pub fn with_silence(silence: Duration) -> Self {
+        Self { started: Instant::now(), silence, parts: Arc::default() }
     }
 
     /// A closed gate of readiness. `name` appears in the answer while it is closed, for example `list of KafkaTopics`.
@@ -108,9 +114,9 @@ impl Health {
         Gate(flag)
     }
 
-    /// A loop that must call [`Heartbeat::beat`] at least every two minutes.
+    /// A loop that must call [`Heartbeat::beat`], at least every two minutes if nothing else was said.
     pub fn heartbeat(&self, name: &str) -> Heartbeat {
-        self.heartbeat_within(name, MAXIMUM_SILENCE)
+        self.heartbeat_within(name, self.silence)
     }
 
     /// A loop with its own limit.

@@ -48,7 +48,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// Tests and what they need: they may use every crate, and no crate on a floor uses them.
-const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
+const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support", "test-world"];
 
 /// What the images are made for. The packages of other platforms need not be on this machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";

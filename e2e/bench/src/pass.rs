@@ -31,7 +31,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    clusters, cpu, paper,
+    clusters, own, paper,
     report::{median, number, progress, row},
 };
 
@@ -64,6 +64,8 @@ struct Settled {
 /// The parts of a pass, CPU ms.
 #[derive(Clone, Copy)]
 struct Cost {
+    /// Resident memory for each cached cluster, KB.
+    cached: f64,
     observe: f64,
     plan: f64,
     compare: f64,
@@ -82,6 +84,7 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
         row("  of it observing", number(cost.observe, 2), "-");
         row("  of it planning", number(cost.plan, 2), "-");
         row("  of it comparing with the live objects", number(cost.compare, 2), "-");
+        row("  KB resident for each cluster that is cached", number(cost.cached, 0), "-");
         match first {
             None => first = Some((count, total)),
             Some((few, before)) => row(format!("  times that of {few}"), number(total / before, 2), "1.2"),
@@ -114,7 +117,9 @@ fn settle() -> anyhow::Result<Settled> {
 }
 
 async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
+    let before = own::resident_kb()?;
     let caches = settled.caches(count)?;
+    let cached = (own::resident_kb()? - before) / count as f64;
     // Nobody listens there: a pass that writes anything fails.
     let config = kube::Config::new("http://127.0.0.1:9".parse()?);
     let applier = Applier::new(kube::Client::try_from(config)?);
@@ -122,25 +127,25 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
     let key = ObjectRef::new(NAMESPACE, clusters::name(0));
     let mut costs = Vec::new();
     for _ in 0..WARM_UP + PASSES {
-        let begun = cpu::ms();
+        let begun = own::cpu_ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
         let mut observed = observer.observe(&key, kafka).await?;
         observed.options = settled.options();
-        let seen = cpu::ms();
+        let seen = own::cpu_ms();
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
-        let planned = cpu::ms();
+        let planned = own::cpu_ms();
         if !plan.delete.is_empty() || !plan.admin.is_empty() || !plan.roll.wanted.is_empty() {
             bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.admin, plan.roll.wanted);
         }
         apply::objects(&applier, &caches, &Mandate::unlimited(), &plan)
             .await
             .context("the cluster is not settled")?;
-        let compared = cpu::ms();
-        costs.push(Cost { observe: seen - begun, plan: planned - seen, compare: compared - planned });
+        let compared = own::cpu_ms();
+        costs.push(Cost { cached, observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }
     let of = |part: fn(&Cost) -> f64| median(costs.iter().skip(WARM_UP).map(part).collect());
-    Ok(Cost { observe: of(|c| c.observe), plan: of(|c| c.plan), compare: of(|c| c.compare) })
+    Ok(Cost { cached, observe: of(|c| c.observe), plan: of(|c| c.plan), compare: of(|c| c.compare) })
 }
 
 impl Settled {

@@ -9,6 +9,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::probe::Probe;
 use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
+use crate::present::Present;
 use crate::schema::{JsonSchema, Resources};
 
 /// Memory that a compiled expression may take. Bytes.
@@ -67,6 +68,9 @@ pub struct KafkaExporterTemplate {
     pub service_account: Option<ResourceTemplate>,
     /// The PodDisruptionBudget.
     pub pod_disruption_budget: Option<PodDisruptionBudgetTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub service: Option<Present>,
 }
 
 sections!(KafkaExporterTemplate {

@@ -30,6 +30,7 @@ use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
+use planner::kafka::older::implied;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 
@@ -75,8 +76,8 @@ impl Observer {
         let watch_grants = self.watch_grants(&kafka).await?;
         let (routes, tls_routes) = self.caches.routes_of(&owner);
         Ok(Observed {
+            pod_sets_of_others: self.pod_sets_of_others(key, &kafka, &pools),
             kafka: Some(kafka),
-            pod_sets_of_others: self.pod_sets_of_others(key, &pools),
             pools,
             pools_of_others,
             pod_sets,
@@ -99,10 +100,16 @@ impl Observer {
     }
 
     /// Pod sets of other clusters that have the names of those that the pools need, each with whose it is.
-    fn pod_sets_of_others(&self, key: &ObjectRef, pools: &[Arc<KafkaNodePool>]) -> BTreeMap<String, String> {
+    fn pod_sets_of_others(
+        &self,
+        key: &ObjectRef,
+        kafka: &Kafka,
+        pools: &[Arc<KafkaNodePool>],
+    ) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        for pool in pools {
-            let name = api::names::pod_set(&key.name, &pool.name_any());
+        let implied = implied::pool_names(kafka).map(str::to_owned);
+        for pool in pools.iter().map(|pool| pool.name_any()).chain(implied) {
+            let name = api::names::pod_set(&key.name, &pool);
             let Some(set) = self.caches.pod_sets.get(&ObjectRef::new(&key.namespace, &name)) else {
                 continue;
             };

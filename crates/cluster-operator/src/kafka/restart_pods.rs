@@ -87,7 +87,7 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
 
 #[cfg(test)]
 mod tests {
-    use planner::kafka::admin_call::PlannedNode;
+    use planner::kafka::plan::PlannedNode;
     use planner::kafka::roll::Roll;
 
     use super::*;
@@ -97,11 +97,7 @@ mod tests {
         let node = |id: i32, pod: &str, pod_set: &str| PlannedNode {
             id,
             pod: pod.to_owned(),
-            pool: String::new(),
             pod_set: pod_set.to_owned(),
-            controller: true,
-            broker: true,
-            host: String::new(),
         };
         let roll = Roll { now: vec!["c-a-0".to_owned(), "c-b-1".to_owned()], ..Roll::default() };
         let nodes = vec![node(0, "c-a-0", "c-a"), node(1, "c-b-1", "c-b")];

@@ -8,8 +8,8 @@ use api::StrimziPodSet;
 use api::conditions::{Condition, merge, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, PostParams, PropagationPolicy};
-use operator_runtime::apply::{Applier, ApplyError, REQUEST_DEADLINE};
+use kube::api::PropagationPolicy;
+use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
@@ -141,8 +141,7 @@ impl Kind for PodSets {
     ) -> Result<Option<Refusal>, Error> {
         match call {
             PodCall::Create(pod) => {
-                let api: Api<Pod> = Api::namespaced(self.applier.client().clone(), &key.namespace);
-                return Ok(create(&api, pod).await.err());
+                return Ok(create(&self.applier, &key.namespace, pod).await.err());
             }
             PodCall::Delete(name, uid) => {
                 self.mandate.check()?;
@@ -226,21 +225,19 @@ impl PodSets {
 }
 
 /// Creates a pod; else its name and why it cannot be.
-async fn create(api: &Api<Pod>, wanted: &Value) -> Result<(), (String, String)> {
+async fn create(applier: &Applier, namespace: &str, wanted: &Value) -> Result<(), Refusal> {
     let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let pod: Pod = match serde_json::from_value(wanted.clone()) {
         Ok(pod) => pod,
         Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
     };
-    match tokio::time::timeout(REQUEST_DEADLINE, api.create(&PostParams::default(), &pod)).await {
-        Ok(Ok(_)) => {
+    match applier.create(namespace, &pod).await {
+        Ok(()) => {
             tracing::info!(pod = name, "pod created");
             Ok(())
         }
         // The cache was behind, or the old pod is still going: its watch event brings the next pass.
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err((name, status.message)),
-        Ok(Err(error)) => Err((name, error.to_string())),
-        Err(_) => Err((name, "no answer in time".to_owned())),
+        Err(error) if error.is_conflict() => Ok(()),
+        Err(error) => Err((name, error.why())),
     }
 }

@@ -47,7 +47,7 @@ pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan)
     calls
 }
 
-/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
+/// Brokers that no pool has any more, that do not run and that hold no replica. Any other broker has to stay registered.
 fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
     let brokers = cluster.broker_ids();
     let as_broker = |pod: &&Pod| {

@@ -140,6 +140,9 @@ impl Cluster {
 
     /// A pool, as what its objects belong to.
     pub fn owner_of_pool(&self, pool: &Pool) -> Owner {
+        if pool.implied {
+            return self.owner();
+        }
         Owner::new::<KafkaNodePool>(&pool.name, &self.namespace, &pool.uid, &pool.labels)
     }
 

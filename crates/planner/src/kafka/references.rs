@@ -54,8 +54,8 @@ impl References {
     }
 }
 
-/// Puts what the resources refer to into the cluster: logging texts and certificates; and asks the grants of the namespaces that
-/// its entity operator is to work in. What is missing or cannot be read is a problem.
+/// Puts what the resources refer to into the cluster: logging texts and certificates; and looks for the grants of the namespaces
+/// that its entity operator is to work in. What is missing or cannot be read is a problem.
 pub fn resolve(
     cluster: &mut Cluster,
     logging: &[LoggingReference],
@@ -111,7 +111,7 @@ fn logging_of(cluster: &mut Cluster, of: LoggingOf) -> Option<&mut cluster::Logg
     }
 }
 
-/// Asks the owners of the namespaces that the entity operator is to work in.
+/// Looks for the grants with which the owners of other namespaces let the entity operator work there.
 fn grants(cluster: &Cluster, observed: &Observed, findings: &mut Findings) {
     let Some(entity) = &cluster.entity_operator else { return };
     let mut ask = |container: Option<&EntityContainer>, grant: &str, field: &str| {

@@ -3,7 +3,7 @@
 //! [`transitions`](super::transitions).
 
 mod alone;
-pub mod entity_operator;
+pub(crate) mod entity_operator;
 mod kafka_exporter;
 mod listeners;
 mod logging;
@@ -11,7 +11,7 @@ mod names;
 mod pools;
 mod security;
 mod spec;
-pub mod storage;
+pub(crate) mod storage;
 mod templates;
 mod text;
 mod wanted;

@@ -97,11 +97,12 @@ impl Kind for Reconciler {
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
-        let wished = observed.pools.iter().filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
+        let completion = Completion::new(observed, clock::now());
+        let pools = completion.observed().pools.iter();
+        let wished = pools.filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
         let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
             return settled(BUSY);
         };
-        let completion = Completion::new(observed, clock::now());
         Ok(Seen::Live(LiveCluster {
             kafka,
             completion,

@@ -1,4 +1,4 @@
-//! How many pods may be away by somebody's will.
+//! How many pods an eviction, for instance of `kubectl drain`, may take away at a time.
 
 use api::common::template::PodDisruptionBudgetTemplate;
 use api::{labels, names};

@@ -13,7 +13,7 @@ use crate::kafka::cluster::{CaSettings, Cluster};
 /// Content of a Secret before it is encoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
-fn with(data: &Data) -> Secret {
+fn opaque(data: &Data) -> Secret {
     let data = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect();
     Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
 }
@@ -32,7 +32,7 @@ pub fn authority(
         component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::CERTIFICATE_AUTHORITY);
     let template = cluster.templates.cluster_ca_cert.as_ref();
     let template = template.filter(|_| name == names::cluster_ca_cert_secret(&cluster.name));
-    let mut object = Object::new(&cluster.owner(), name, labels, with(data))
+    let mut object = Object::new(&cluster.owner(), name, labels, opaque(data))
         .stays(!settings.owner_reference)
         .template(template.and_then(|template| template.metadata.as_ref()))
         .precondition(precondition);
@@ -45,7 +45,7 @@ pub fn authority(
 /// `<c>-trustbundle`: whom the nodes trust.
 pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
     let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
-    Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, with(data))
+    Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
         .annotation(annotations::CLIENTS_CA_CERT_GENERATION, clients_ca.to_string())
         .build()
@@ -94,7 +94,7 @@ pub fn leaf(
             ),
         ),
     };
-    Object::new(&cluster.owner(), name, labels, with(data))
+    Object::new(&cluster.owner(), name, labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, ca_generation.to_string())
         .precondition(precondition)
         .build()

@@ -15,6 +15,7 @@ use super::{Findings, kafka_exporter, listeners, logging, security, text};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::user;
 use crate::kafka::observed::PlanSettings;
+use crate::kafka::older::no_longer;
 use crate::kafka::versions::{self, KafkaVersion};
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
@@ -114,7 +115,13 @@ fn image(
     findings: &mut Findings,
 ) -> Option<String> {
     if let Some(image) = spec.image.clone().filter(|image| !image.is_empty()) {
-        return Some(image);
+        if !spec.version.as_deref().is_some_and(versions::is_older_than_supported) {
+            return Some(image);
+        }
+        findings.warn(
+            reasons::UNSUPPORTED_KAFKA_VERSION,
+            format!("spec.kafka.image: {image} is not used, since it is one of the older version: write it with a newer one"),
+        );
     }
     let version = &version?.version;
     let image = settings.kafka_images.get(version).cloned();
@@ -142,6 +149,16 @@ fn metadata_version(
     if let Some((name, _)) = model.metadata_level(asked) {
         return name.to_owned();
     }
+    if spec.version.as_deref().is_some_and(versions::is_older_than_supported) {
+        findings.warn(
+            reasons::UNSUPPORTED_KAFKA_VERSION,
+            format!(
+                "spec.kafka.metadataVersion: {asked} is not known to Kafka {}; {} is used instead",
+                version.version, version.metadata
+            ),
+        );
+        return version.metadata.clone();
+    }
     let known: Vec<&str> = model.metadata_versions.iter().map(|(name, _)| name.as_str()).collect();
     findings.problem(
         "spec.kafka.metadataVersion",
@@ -168,7 +185,9 @@ fn config(
     for complaint in sorted.complaints {
         findings.problem("spec.kafka.config", complaint);
     }
-    sorted.options
+    let mut options = sorted.options;
+    no_longer::take_options_out(&mut options, findings);
+    options
 }
 
 fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {

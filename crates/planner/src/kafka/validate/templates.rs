@@ -11,7 +11,7 @@ use super::Findings;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::{entity_operator, kafka_exporter, pod};
 use crate::kafka::observed::PlanSettings;
-use crate::workload::templates::{Taken, Volumes, check, check_container, check_pod};
+use crate::workload::templates::{Taken, TemplateVolumes, check, check_container, check_pod};
 
 /// Path of the template of the Kafka nodes.
 const KAFKA: &str = "spec.kafka.template";
@@ -65,7 +65,7 @@ pub fn validate(
         if let Some(pod) = &template.pod {
             check_pod(pod, &field, &taken, findings);
         }
-        let volumes = Volumes { field, pod: template.pod.as_ref(), hidden: None };
+        let volumes = TemplateVolumes { field, pod: template.pod.as_ref(), hidden: None };
         for (section, container) in template.containers() {
             // The section of an operator that is not wanted makes no container.
             if taken.variables.contains_key(section) {
@@ -82,8 +82,8 @@ fn check_pool(kafka: &Kafka, raw: &KafkaNodePool, field: &str, taken: &Taken, fi
     let own = raw.spec.template.as_ref();
     let shared_pod = shared.and_then(|template| template.pod.as_ref());
     let volumes = match own.and_then(|template| template.pod.as_ref()) {
-        Some(pod) => Volumes { field: format!("{field}.pod"), pod: Some(pod), hidden: shared_pod },
-        None => Volumes { field: format!("{KAFKA}.pod"), pod: shared_pod, hidden: None },
+        Some(pod) => TemplateVolumes { field: format!("{field}.pod"), pod: Some(pod), hidden: shared_pod },
+        None => TemplateVolumes { field: format!("{KAFKA}.pod"), pod: shared_pod, hidden: None },
     };
     if let Some(pod) = volumes.pod {
         check_pod(pod, &volumes.field, taken, findings);

@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct OptionMemory {
     /// When the brokers were last seen to run with the wanted options.
-    pub settled: Option<Settled>,
+    pub settled: Option<SettledOptions>,
     /// Run-time values that neither the resource nor the operator sets.
     pub foreign: BTreeSet<Override>,
     /// Changes that Kafka refused, and why. They count while the wanted options stay as they are.
@@ -24,7 +24,7 @@ pub struct OptionMemory {
 
 /// That the brokers run with the wanted options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Settled {
+pub struct SettledOptions {
     /// Fingerprint of the options.
     pub fingerprint: String,
     /// When that was seen.

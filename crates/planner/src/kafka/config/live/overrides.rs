@@ -9,7 +9,7 @@ use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
 use crate::kafka::observed::{BrokerConfigs, ConfigView};
 
-/// How many are named.
+/// Values that a warning names.
 const SHOWN: usize = 20;
 
 /// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
@@ -17,12 +17,12 @@ const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.repl
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// Changes that take away what stands against the files.
+pub struct FoundOverrides {
+    /// Changes that remove values of options that the files set.
     pub changes: Vec<OptionChange>,
-    /// What they take away.
+    /// The values that the changes remove.
     pub undone: Vec<Override>,
-    /// What is nobody's business but that of whoever set it.
+    /// Values of options that the files do not set: they stay, and a warning names them.
     pub foreign: BTreeSet<Override>,
 }
 
@@ -32,8 +32,8 @@ pub fn find(
     configs: &BrokerConfigs,
     memory: &OptionMemory,
     is_handled: impl Fn(&str) -> bool,
-) -> Found {
-    let mut found = Found::default();
+) -> FoundOverrides {
+    let mut found = FoundOverrides::default();
     let nodes = cluster.nodes();
     let mut everywhere = BTreeSet::new();
     for (id, options) in configs {
@@ -76,7 +76,7 @@ fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = 
     })
 }
 
-/// Names them; `None`: there are none.
+/// A warning that names the values; `None`: there are none.
 pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
     if foreign.is_empty() {
         return None;
