@@ -210,6 +210,10 @@ pub mod keys {
     pub const NODE_CLIENTS_CAS: &str = "clients-cas.pem";
     /// Certificate in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_CRT: &str = "cluster-operator.crt";
+    /// Certificate of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_CRT: &str = "kafka-exporter.crt";
+    /// Private key of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_KEY: &str = "kafka-exporter.key";
     /// Private key in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_KEY: &str = "cluster-operator.key";
     /// Certificate in the Secrets of the topic and the user operator.

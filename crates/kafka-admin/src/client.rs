@@ -417,8 +417,11 @@ pub(crate) fn misrouted(codes: impl IntoIterator<Item = i16>) -> Result<(), Kafk
 mod tests {
     use std::collections::BTreeMap;
 
+    use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+
     use super::*;
     use crate::Node;
+    use crate::values::text;
 
     fn cluster() -> ClusterDescription {
         let node =
@@ -455,6 +458,23 @@ mod tests {
         assert_eq!(admin.any_address(&HashMap::new()), "two:2");
         admin.look_elsewhere(Some("two:2"));
         assert_eq!(admin.any_address(&HashMap::new()), "one:1");
+    }
+
+    #[tokio::test]
+    async fn connections_to_addresses_that_no_node_has_any_more_are_given_up() {
+        let admin = Admin::new(AdminConfig::brokers(["boot:1"])).unwrap();
+        let named = |host: &str| {
+            let broker = DescribeClusterBroker::default().with_host(text(host)).with_port(9091);
+            admin.remember(&DescribeClusterResponse::default().with_brokers(vec![broker]));
+        };
+        admin.node("boot:1");
+        for index in 0..10 {
+            named(&format!("b{index}"));
+            admin.node(&format!("b{index}:9091"));
+        }
+        let mut known: Vec<String> = admin.routes().nodes.keys().cloned().collect();
+        known.sort();
+        assert_eq!(known, ["b9:9091", "boot:1"]);
     }
 
     #[test]

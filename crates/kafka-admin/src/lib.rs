@@ -36,11 +36,13 @@ mod config;
 mod configs;
 mod connect;
 mod error;
+mod groups;
 mod halves;
 mod log_dirs;
 mod lookup;
 mod node;
 mod nodes;
+mod offsets;
 mod partitions;
 mod quorum;
 mod quotas;
@@ -63,9 +65,11 @@ pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
 pub use error::{AdminError, KafkaError, Outcomes};
+pub use groups::{Committed, GroupListing, GroupMembers};
 pub use halves::{Halves, in_halves};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use nodes::{ClusterDescription, Node};
+pub use offsets::{ListedOffset, OffsetAt};
 pub use partitions::{Election, Reassignment};
 pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};
 pub use quotas::{QuotaEntity, QuotaName};

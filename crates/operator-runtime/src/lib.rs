@@ -20,6 +20,7 @@ pub mod kind;
 pub mod leader;
 pub mod limits;
 pub mod list;
+pub mod long_text;
 pub mod memory;
 pub mod metrics;
 pub mod named_object;

@@ -124,8 +124,8 @@ fn default_cache(container: Option<usize>) -> usize {
     container.map_or(CACHE_WITHOUT_LIMIT, |limit| (limit / 5 * 2).clamp(SMALLEST_CACHE, CACHE_WITHOUT_LIMIT))
 }
 
-/// The memory limit of the container that this process runs in.
-fn container_limit() -> Option<usize> {
+/// The memory limit of the container that this process runs in. Bytes.
+pub fn container_limit() -> Option<usize> {
     let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let limit =
         files.iter().find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<usize>().ok());

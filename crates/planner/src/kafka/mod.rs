@@ -15,6 +15,7 @@ pub mod exposed;
 mod foreign_additions;
 pub mod held_topic;
 pub mod holder;
+mod kafka_exporter;
 mod last_advertised;
 pub mod need;
 pub mod objects;

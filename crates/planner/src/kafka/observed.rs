@@ -158,6 +158,8 @@ pub struct PlanSettings {
     pub topic_operator_image: Option<String>,
     /// Image of the user operator, when it is another one.
     pub user_operator_image: Option<String>,
+    /// Image of the Kafka Exporter, when it is another one.
+    pub kafka_exporter_image: Option<String>,
     /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
     pub kafka_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
@@ -187,6 +189,8 @@ pub struct PlanSettings {
     pub custom_kafka_labels: BTreeMap<String, String>,
     /// Labels put on every entity operator pod.
     pub custom_entity_operator_labels: BTreeMap<String, String>,
+    /// Labels put on every Kafka Exporter pod.
+    pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -221,6 +225,7 @@ impl Default for PlanSettings {
             operator_image: String::new(),
             topic_operator_image: None,
             user_operator_image: None,
+            kafka_exporter_image: None,
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
@@ -235,6 +240,7 @@ impl Default for PlanSettings {
             labels_exclusion_pattern: None,
             custom_kafka_labels: BTreeMap::new(),
             custom_entity_operator_labels: BTreeMap::new(),
+            custom_kafka_exporter_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             max_nodes: MAX_NODES_DEFAULT,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, names};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_calls;
@@ -13,6 +12,7 @@ use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
 use super::config::live::{self, OptionPlan};
 use super::foreign_additions;
+use super::kafka_exporter;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -41,6 +41,7 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use crate::kafka::admin_call::AdminCall;
 use crate::pod_set::plan::is_ready;
+use crate::workload::deployment::is_available;
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
@@ -262,6 +263,7 @@ fn complete(
     plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
+    kafka_exporter::plan(cluster, certificates, observed, &mut plan.apply, &mut progress);
     warnings.extend(foreign_additions::of(observed, &plan.apply));
     warnings.extend(orphaned_pools::warnings(cluster, observed));
     plan.delete = orphans::of(cluster, observed, &plan.apply);
@@ -438,13 +440,4 @@ fn entity(
     if !live.is_some_and(is_available) {
         progress.waiting_for.push(format!("deployment {name} is not available"));
     }
-}
-
-/// Whether the present generation of a Deployment runs.
-fn is_available(deployment: &Deployment) -> bool {
-    let Some(status) = &deployment.status else { return false };
-    status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) >= 1
-        && status.available_replicas.unwrap_or(0) >= 1
-        && status.unavailable_replicas.unwrap_or(0) == 0
 }

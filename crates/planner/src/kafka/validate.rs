@@ -4,6 +4,7 @@
 
 mod alone;
 pub(crate) mod entity_operator;
+mod kafka_exporter;
 mod listeners;
 mod logging;
 mod names;

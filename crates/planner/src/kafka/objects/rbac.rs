@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBindi
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator};
+use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator, KafkaExporter};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -64,6 +64,13 @@ pub fn entity_operator_service_account(cluster: &Cluster, entity: &EntityOperato
     let name = names::entity_operator::deployment(&cluster.name);
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
     service_account(cluster, name, labels, entity.templates.service_account.as_ref())
+}
+
+/// `<c>-kafka-exporter`. It may do nothing in Kubernetes.
+pub fn kafka_exporter_service_account(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObject {
+    let name = names::kafka_exporter::deployment(&cluster.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
+    service_account(cluster, name, labels, exporter.templates.service_account.as_ref())
 }
 
 /// The Roles of the entity operator, one in each namespace that it works in, each with only what is needed there.
