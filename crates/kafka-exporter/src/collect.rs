@@ -296,6 +296,9 @@ fn partition<'a>(topics: &'a mut [Topic], name: &TopicPartition) -> Option<&'a m
     partitions.get_mut(place)
 }
 
+/// What the leader of some partitions was asked, and what it said.
+type Answered = (Vec<Question>, Option<Outcomes<TopicPartition, ListedOffset>>);
+
 /// Asks Kafka how old records are.
 async fn ask(
     asker: &Asker<'_>,
@@ -317,8 +320,7 @@ async fn ask(
             questions.iter().map(|question| (name(question), OffsetAt::Time(question.time))).collect();
         (questions, asker.of(leader, "list offsets", asker.admin.list_offsets(leader, wanted)).await)
     });
-    let answers: Vec<(Vec<Question>, Option<Outcomes<TopicPartition, ListedOffset>>)> =
-        stream::iter(jobs).buffer_unordered(TOGETHER).collect().await;
+    let answers: Vec<Answered> = stream::iter(jobs).buffer_unordered(TOGETHER).collect().await;
     for (questions, answer) in answers {
         let Some(mut places) = answer else { continue };
         for question in questions {

@@ -101,12 +101,14 @@ fn brokers(writer: &mut Writer, snapshot: &Snapshot) {
     }
 }
 
+/// A value of a partition, if it is known.
+type Value = fn(&Partition) -> Option<i64>;
+
 fn topics(writer: &mut Writer, topics: &[Topic]) {
     let mut count = writer.metric("kafka_topic_partitions", "Partitions of the topic");
     for topic in topics {
         count.line(&[("topic", &topic.name)], topic.partitions.len());
     }
-    type Value = fn(&Partition) -> Option<i64>;
     let metrics: [(&'static str, &'static str, Value); 7] = [
         ("kafka_topic_partition_current_offset", "Offset of the next record", |partition| partition.end),
         ("kafka_topic_partition_oldest_offset", "Offset of the oldest record", |partition| partition.start),

@@ -107,6 +107,7 @@ fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<H
 
 /// What cannot do without objects of somebody else's.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a part of the cluster that waits or not")]
 struct Waits {
     /// The pods of Kafka.
     pods: bool,
