@@ -465,7 +465,7 @@ mod tests {
         let admin = Admin::new(AdminConfig::brokers(["boot:1"])).unwrap();
         let named = |host: &str| {
             let broker = DescribeClusterBroker::default().with_host(text(host)).with_port(9091);
-            admin.remember(&DescribeClusterResponse::default().with_brokers(vec![broker]));
+            admin.remember(&DescribeClusterResponse::default().with_brokers(vec![broker])).unwrap();
         };
         admin.node("boot:1");
         for index in 0..10 {
