@@ -16,6 +16,10 @@ pub const SKIP_BROKER_SCALEDOWN_CHECK: &str = "strimzi.io/skip-broker-scaledown-
 pub const NEXT_NODE_IDS: &str = "strimzi.io/next-node-ids";
 /// On a KafkaNodePool: id ranges whose nodes are removed first.
 pub const REMOVE_NODE_IDS: &str = "strimzi.io/remove-node-ids";
+/// On a Kafka of an older version: `enabled` says that its brokers are in KafkaNodePools, whatever it says of them itself.
+pub const NODE_POOLS: &str = "strimzi.io/node-pools";
+/// On a Kafka of an older version: anything but `disabled` says that it has KRaft controllers, whatever it says of ZooKeeper.
+pub const KRAFT: &str = "strimzi.io/kraft";
 /// On a Kafka, KafkaConnect or KafkaMirrorMaker2: `true` changes pod resources without a restart.
 pub const IN_PLACE_RESIZING: &str = "strimzi.io/in-place-resizing";
 /// On the same kinds: `true` waits for a deferred resize instead of restarting the pod.
@@ -108,11 +112,21 @@ pub const DISCOVERY: &str = "strimzi.io/discovery";
 pub const CONNECT_BUILD_REVISION: &str = "strimzi.io/connect-build-revision";
 /// On StrimziPodSets of KafkaConnect: the image that was built.
 pub const CONNECT_BUILD_IMAGE: &str = "strimzi.io/connect-build-image";
+/// On pod sets and claims: `true` when the Kafka resource says what is in their pool, and no KafkaNodePool.
+pub const IMPLIED_POOL: &str = "kastellan.io/implied-pool";
+/// In caches alone: what the API server dropped of a resource because it does not know it, as [`crate::last_applied`] found out.
+pub const UNKNOWN_FIELDS: &str = "kastellan.io/unknown-fields";
+/// What `kubectl apply` was given.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Generation of the custom resource an object was made from.
 pub const GENERATION: &str = "strimzi.io/generation";
 
 /// On a node's ConfigMap: names of options that left the resource and that Kafka still has a trace of.
 pub const OPTIONS_TAKEN_OUT: &str = "kastellan.io/options-taken-out";
+
+/// On a Kafka: path of the program that the container of the Kafka Exporter runs, in the image that `spec.kafkaExporter.image`
+/// names: for an image that is not ours.
+pub const KAFKA_EXPORTER_PROGRAM: &str = "kastellan.io/kafka-exporter-program";
 
 /// Finalizer of the topic operator on KafkaTopics.
 pub const FINALIZER_TOPIC_OPERATOR: &str = "strimzi.io/topic-operator";

@@ -80,6 +80,12 @@ pub mod reasons {
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.
     pub const KUBERNETES_ERROR: &str = "KubernetesError";
+    /// `inter.broker.protocol.version` is set.
+    pub const KAFKA_INTER_BROKER_PROTOCOL_VERSION_IN_KRAFT: &str = "KafkaInterBrokerProtocolVersionInKRaft";
+    /// `log.message.format.version` is set.
+    pub const KAFKA_LOG_MESSAGE_FORMAT_VERSION_IN_KRAFT: &str = "KafkaLogMessageFormatVersionInKRaft";
+    /// Volumes of a ZooKeeper that is no more are still there.
+    pub const ZOOKEEPER_REMAINS: &str = "ZooKeeperRemains";
     /// Something that was ready, or may have been, is not ready.
     pub const NOT_READY: &str = "NotReady";
     /// Pods need a ClusterRoleBinding, which the operator may not make.

@@ -1,18 +1,23 @@
 //! The custom resource definitions, made out of the types.
 //!
-//! A definition has a list of versions, each with a schema of its own. Today there is one, `v1`; an older version
-//! is served beside it by adding its schema to the list.
+//! A definition has a list of versions, each with a schema of its own: `v1`, which is stored, and the [`older`] ones
+//! that are served beside it.
+
+mod bounds;
+pub mod older;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceConversion, CustomResourceDefinition, CustomResourceValidation, JSONSchemaProps,
+    CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionVersion,
+    CustomResourceValidation, JSONSchemaProps,
 };
 use kube_core::CustomResourceExt;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+pub use self::bounds::LARGEST_INTEGER;
 use crate::labels;
 use crate::schema::JsonSchema;
 
@@ -27,6 +32,9 @@ pub enum CrdError {
         /// What the conversion says.
         source: serde_json::Error,
     },
+    /// The tables of older versions do not fit the types.
+    #[error(transparent)]
+    Older(#[from] older::NoSuchProperty),
     /// A definition could not be printed.
     #[error("cannot print the definition of {kind}: {message}")]
     Print {
@@ -111,10 +119,18 @@ where
     ]));
     crd.spec.conversion = Some(CustomResourceConversion { strategy: "None".to_owned(), webhook: None });
     let kind = crd.spec.names.kind.clone();
-    let schema =
-        root_schema::<Spec, Status>().map_err(|source| CrdError::Schema { kind: kind.clone(), source })?;
+    let (v1, earlier) = older::schemas(&kind, root_schema::<Spec, Status>())?;
+    let [version] = crd.spec.versions.as_mut_slice() else { return Ok(crd) };
+    version.schema = Some(validation(&kind, v1)?);
+    let mut further = version.clone();
+    further.schema = Some(validation(&kind, earlier)?);
+    further.storage = false;
+    crd.spec.versions.extend(
+        older::versions(&kind)
+            .iter()
+            .map(|name| CustomResourceDefinitionVersion { name: (*name).to_owned(), ..further.clone() }),
+    );
     for version in &mut crd.spec.versions {
-        version.schema = Some(CustomResourceValidation { open_api_v3_schema: Some(schema.clone()) });
         for column in version.additional_printer_columns.iter_mut().flatten() {
             // Zero is the default and would only make the printed definition longer.
             column.priority = column.priority.filter(|priority| *priority != 0);
@@ -123,10 +139,15 @@ where
     Ok(crd)
 }
 
-fn root_schema<Spec: JsonSchema, Status: JsonSchema>() -> Result<JSONSchemaProps, serde_json::Error> {
-    serde_json::from_value(json!({
+fn validation(kind: &str, schema: Value) -> Result<CustomResourceValidation, CrdError> {
+    let schema: JSONSchemaProps = serde_json::from_value(schema)
+        .map_err(|source| CrdError::Schema { kind: kind.to_owned(), source })?;
+    Ok(CustomResourceValidation { open_api_v3_schema: Some(schema) })
+}
+
+fn root_schema<Spec: JsonSchema, Status: JsonSchema>() -> Value {
+    json!({
         "type": "object",
-        "required": ["spec"],
         "properties": {
             "apiVersion": { "type": "string" },
             "kind": { "type": "string" },
@@ -134,7 +155,7 @@ fn root_schema<Spec: JsonSchema, Status: JsonSchema>() -> Result<JSONSchemaProps
             "spec": structural_schema::<Spec>(),
             "status": structural_schema::<Status>(),
         },
-    }))
+    })
 }
 
 /// The schema of a type in the shape the API server asks for: no references, one type per property, no null.
@@ -188,9 +209,6 @@ fn make_structural(object: &mut Map<String, Value>) {
         }
     }
 }
-
-/// The largest floating-point number that is an integer of 64 bits.
-pub const LARGEST_INTEGER: i64 = i64::MAX - 1023;
 
 /// Has the API server refuse numbers that the operators cannot read: one such object would end the watch of all.
 fn bound_integers(object: &mut Map<String, Value>) {

@@ -6,6 +6,7 @@ pub mod cruise_control;
 pub mod entity_operator;
 pub mod exporter;
 pub mod listeners;
+pub mod older;
 pub mod status;
 pub mod template;
 
@@ -13,6 +14,7 @@ use kube_derive::CustomResource;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::present::Present;
 use crate::schema::JsonSchema;
 pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
 pub use cluster::{
@@ -28,6 +30,7 @@ pub use listeners::{
     Listener, ListenerAuthentication, ListenerAuthenticationType, ListenerBootstrap, ListenerBroker,
     ListenerConfiguration, ListenerType,
 };
+pub use older::{Zookeeper, ZookeeperTemplate};
 pub use status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 pub use template::KafkaClusterTemplate;
 
@@ -88,4 +91,10 @@ pub struct KafkaSpec {
     /// When certificates may be renewed: cron expressions in UTC of windows that last one minute per match. The
     /// default is always.
     pub maintenance_time_windows: Option<Vec<String>>,
+    /// ZooKeeper, in a resource of an older version: its replicas, storage and resources become the KRaft controllers of
+    /// the cluster.
+    pub zookeeper: Option<Box<Zookeeper>>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub jmx_trans: Option<Present>,
 }

@@ -63,7 +63,7 @@ use crate::schema::{Free, FreeMap, JsonSchema, Resources};
 pub struct KafkaBridgeSpec {
     /// Number of bridges. Consumers stay with the bridge they were made at.
     #[schemars(range(min = 0))]
-    pub replicas: i32,
+    pub replicas: Option<i32>,
     /// Image of the bridge. The default is what the operator was installed with.
     pub image: Option<String>,
     /// Addresses of Kafka: `host:port,host:port`.

@@ -59,19 +59,19 @@ pub struct KafkaConnectSpec {
     /// Version of Kafka Connect, for example `4.3.1`. The default is the newest version the operator knows.
     pub version: Option<String>,
     /// Number of workers.
-    pub replicas: i32,
+    pub replicas: Option<i32>,
     /// Image of the workers. The default is the operator's image for the version, or the one that was built.
     pub image: Option<String>,
     /// Addresses of Kafka: `host:port,host:port`.
     pub bootstrap_servers: String,
     /// Name of the workers' group, unique in the Kafka cluster.
-    pub group_id: String,
+    pub group_id: Option<String>,
     /// Topic in which the workers keep the connectors' options.
-    pub config_storage_topic: String,
+    pub config_storage_topic: Option<String>,
     /// Topic in which the workers keep the connectors' states.
-    pub status_storage_topic: String,
+    pub status_storage_topic: Option<String>,
     /// Topic in which the workers keep the offsets of source connectors.
-    pub offset_storage_topic: String,
+    pub offset_storage_topic: Option<String>,
     /// TLS towards Kafka. Without it traffic is not encrypted.
     pub tls: Option<ClientTls>,
     /// How the workers prove to Kafka who they are. Without it they do not.

@@ -56,13 +56,13 @@ pub struct KafkaMirrorMaker2Spec {
     /// Version of Kafka Connect, for example `4.3.1`. The default is the newest version the operator knows.
     pub version: Option<String>,
     /// Number of workers.
-    pub replicas: i32,
+    pub replicas: Option<i32>,
     /// Image of the workers. The default is the operator's image for the version.
     pub image: Option<String>,
     /// The cluster to mirror to.
-    pub target: MirrorMaker2Target,
+    pub target: Option<MirrorMaker2Target>,
     /// What to mirror.
-    pub mirrors: Vec<Mirror>,
+    pub mirrors: Option<Vec<Mirror>>,
     /// CPU and memory of the container.
     #[schemars(with = "Option<Resources>")]
     pub resources: Option<ResourceRequirements>,
@@ -121,7 +121,7 @@ pub struct MirrorMaker2Target {
 #[serde(rename_all = "camelCase")]
 pub struct Mirror {
     /// The cluster to mirror from.
-    pub source: MirrorMaker2Source,
+    pub source: Option<MirrorMaker2Source>,
     /// The connector that mirrors records.
     pub source_connector: Option<MirrorConnector>,
     /// The connector that mirrors offsets of consumer groups. Without it they are not mirrored.

@@ -147,7 +147,18 @@ pub struct AclRule {
     /// Address the user must connect from. The default is `*`, any.
     pub host: Option<String>,
     /// What the rule allows or denies to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<AclOperation>,
+    /// The only operation, in a resource of an older version.
+    pub operation: Option<AclOperation>,
+}
+
+impl AclRule {
+    /// What the rule allows or denies to do, however the resource says it.
+    pub fn all_operations(&self) -> impl Iterator<Item = AclOperation> {
+        let more = self.operation.filter(|operation| !self.operations.contains(operation));
+        self.operations.iter().copied().chain(more)
+    }
 }
 
 string_enum! {

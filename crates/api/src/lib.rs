@@ -22,6 +22,7 @@ pub mod common;
 pub mod conditions;
 #[cfg(feature = "schema")]
 pub mod crds;
+pub mod dropped;
 pub mod env;
 pub mod gateway;
 pub mod kafka;
@@ -34,10 +35,12 @@ pub mod kafka_rebalance;
 pub mod kafka_topic;
 pub mod kafka_user;
 pub mod labels;
+pub mod last_applied;
 pub mod limits;
 pub mod names;
 pub mod openshift;
 pub mod ports;
+pub mod present;
 pub mod principals;
 pub mod properties;
 pub mod schema;
@@ -61,7 +64,7 @@ pub use strimzi_pod_set::{StrimziPodSet, StrimziPodSetSpec, StrimziPodSetStatus}
 pub const GROUP: &str = "kafka.strimzi.io";
 /// The API group of [`StrimziPodSet`].
 pub const CORE_GROUP: &str = "core.strimzi.io";
-/// The version that is served and stored.
+/// The version that is stored, and that operators read and write. Older ones are served beside it.
 pub const VERSION: &str = "v1";
 /// The field manager of every server-side apply, and so the owner of the fields in a takeover from Strimzi.
 pub const FIELD_MANAGER: &str = "strimzi-kafka-operator";

@@ -6,6 +6,17 @@
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
 pub const SHARED_COMPONENT_NAME: &str = "strimzi";
 
+/// The pool of the brokers that a Kafka resource of an older version describes itself. Its pods and claims have the names that
+/// those of a cluster with ZooKeeper had.
+pub const IMPLIED_BROKER_POOL: &str = "kafka";
+/// The pool of the controllers that stand in the place of ZooKeeper.
+pub const IMPLIED_CONTROLLER_POOL: &str = "controller";
+
+/// Component name of ZooKeeper's nodes, where there were any: value of `strimzi.io/name` and name of their StrimziPodSet.
+pub fn zookeeper(c: &str) -> String {
+    format!("{c}-zookeeper")
+}
+
 /// Component name of the Kafka nodes: value of `strimzi.io/name`, name of their Role, ServiceAccount and
 /// PodDisruptionBudget.
 pub fn kafka(c: &str) -> String {
@@ -199,6 +210,10 @@ pub mod keys {
     pub const NODE_CLIENTS_CAS: &str = "clients-cas.pem";
     /// Certificate in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_CRT: &str = "cluster-operator.crt";
+    /// Certificate of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_CRT: &str = "kafka-exporter.crt";
+    /// Private key of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_KEY: &str = "kafka-exporter.key";
     /// Private key in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_KEY: &str = "cluster-operator.key";
     /// Certificate in the Secrets of the topic and the user operator.
@@ -260,6 +275,12 @@ pub mod entity_operator {
     /// RoleBinding of the user operator.
     pub fn user_operator_role_binding(c: &str) -> String {
         format!("{c}-entity-user-operator-role")
+    }
+
+    /// Role or RoleBinding in another namespace than the cluster's, which clusters of one name and of several namespaces may have
+    /// theirs in: `own` is its name in the cluster's namespace. No namespace has a dot in its name.
+    pub fn elsewhere(cluster_namespace: &str, own: &str) -> String {
+        format!("{cluster_namespace}.{own}")
     }
 
     /// Certificate Secret of the topic operator.

@@ -74,43 +74,58 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Properties {
 
 /// One line: the name, `=`, the value and the end of the line.
 pub fn line(name: &str, value: &str) -> String {
-    format!("{}={}\n", escape_name(name), escape_value(value))
+    let mut text = String::with_capacity(name.len() + value.len() + 2);
+    add_line(&mut text, name, value);
+    text
+}
+
+/// Adds a line, as [`line`] makes it, to a text.
+pub fn add_line(text: &mut String, name: &str, value: &str) {
+    add_name(text, name);
+    text.push('=');
+    add_value(text, value);
+    text.push('\n');
 }
 
 /// A name, with everything escaped that would end it or begin a comment.
-fn escape_name(name: &str) -> String {
-    escape(name, |character, _| matches!(character, ' ' | '=' | ':' | '#' | '!'))
+fn add_name(text: &mut String, name: &str) {
+    add_escaped(text, name, |character, _| matches!(character, ' ' | '=' | ':' | '#' | '!'));
 }
 
 /// A value, with everything escaped that would end it, and its leading blanks. `=`, `:` and `#` mean nothing in a value
 /// and stay as they are, so that placeholders in it remain readable.
-fn escape_value(value: &str) -> String {
-    escape(value, |character, position| character == ' ' && position == 0)
+fn add_value(text: &mut String, value: &str) {
+    add_escaped(text, value, |character, position| character == ' ' && position == 0);
 }
 
-fn escape(text: &str, is_special: impl Fn(char, usize) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (position, character) in text.chars().enumerate() {
+fn add_escaped(text: &mut String, word: &str, is_special: impl Fn(char, usize) -> bool) {
+    let is_plain = |(position, byte): (usize, u8)| {
+        matches!(byte, b' '..=b'~') && byte != b'\\' && !is_special(char::from(byte), position)
+    };
+    if word.bytes().enumerate().all(is_plain) {
+        text.push_str(word);
+        return;
+    }
+    for (position, character) in word.chars().enumerate() {
         match character {
-            '\\' => escaped.push_str("\\\\"),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            '\u{c}' => escaped.push_str("\\f"),
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\u{c}' => text.push_str("\\f"),
             special if is_special(special, position) => {
-                escaped.push('\\');
-                escaped.push(special);
+                text.push('\\');
+                text.push(special);
             }
-            ' '..='~' => escaped.push(character),
+            ' '..='~' => text.push(character),
             other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     // Writing into a String cannot fail.
-                    let _ = write!(escaped, "\\u{unit:04X}");
+                    let _ = write!(text, "\\u{unit:04X}");
                 }
             }
         }
     }
-    escaped
 }
 
 /// Reads properties as Java does: comments, `=`, `:` or blanks as separators, continued lines, escapes; of two entries with

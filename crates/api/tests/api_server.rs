@@ -7,42 +7,19 @@
     reason = "a helper of tests may stop at a surprise too"
 )]
 
+#[path = "common/server.rs"]
+mod server;
+
 use std::path::Path;
 
 use api::{KafkaConnector, KafkaNodePool, KafkaTopic, KafkaTopicStatus};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
-use kube::{Api, Client};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use test_support::ApiServer;
-
-/// A server with all definitions, applied server-side as an installation does.
-async fn server() -> &'static ApiServer {
-    let server = ApiServer::shared().await.unwrap();
-    let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-    server.install_crds(&crds).await.unwrap();
-    server
-}
+use server::{create, server};
 
 fn manifest(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests").join(name);
-    serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// The endpoint for the kind of a manifest.
-fn endpoint(client: Client, namespace: &str, manifest: &Value) -> Api<DynamicObject> {
-    let kind = manifest["kind"].as_str().unwrap();
-    let (group, version) = manifest["apiVersion"].as_str().unwrap().split_once('/').unwrap();
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    Api::namespaced_with(client, namespace, &resource)
-}
-
-/// Creates a manifest; the answer is the error message if there is one.
-async fn create(client: &Client, namespace: &str, manifest: &Value) -> Result<Value, String> {
-    let object: DynamicObject = serde_json::from_value(manifest.clone()).unwrap();
-    match endpoint(client.clone(), namespace, manifest).create(&PostParams::default(), &object).await {
-        Ok(created) => Ok(serde_json::to_value(created).unwrap()),
-        Err(error) => Err(error.to_string()),
-    }
+    server::manifest(&format!("manifests/{name}"))
 }
 
 #[tokio::test]

@@ -2,6 +2,9 @@
 //!
 //! A table has a row per property: path, type, required, enumeration, bounds, pattern, format, default. `a[]` is an
 //! item of the list `a`, `a.*` a value of the map `a`. `items.tsv` has the types of list items and map values.
+//! `v1beta2.tsv` has the rows of `v1beta2` that are others than those of `v1`, but for three: types of listeners that came later
+//! are known to `v1beta2` too, that a rack needs its `topologyKey` says a rule, and `spec` is required, since an object without it
+//! could not be written through `v1` any more, by whom it may be.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,18 +16,21 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use api::crds::{CrdFile, older};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference")
 }
 
-/// The schema of every kind, as JSON.
-fn schemas() -> BTreeMap<String, Value> {
+/// The schema of every kind in a version, as JSON.
+fn schemas(version: &str) -> BTreeMap<String, Value> {
+    static ALL: LazyLock<Vec<CrdFile>> = LazyLock::new(|| api::crds::all().unwrap());
     let mut schemas = BTreeMap::new();
-    for file in api::crds::all().unwrap() {
-        let version = file.crd.spec.versions.iter().find(|version| version.name == "v1").unwrap();
+    for file in ALL.iter() {
+        let version = file.crd.spec.versions.iter().find(|known| known.name == version).unwrap();
         let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
         schemas.insert(file.crd.spec.names.kind.clone(), serde_json::to_value(schema).unwrap());
     }
@@ -79,12 +85,21 @@ fn is_of_the_type(bound: &Value) -> bool {
     bound.as_f64().is_some_and(|bound| bounds.contains(&(bound as i64)))
 }
 
+/// Whether a rule requires a property of whoever writes one that was not there.
+fn requires_by_rule(schema: &Value, name: &str) -> bool {
+    let rules = schema["x-kubernetes-validations"].as_array();
+    let of_name =
+        |rule: &Value| rule["reason"] == "FieldValueRequired" && rule["fieldPath"] == format!(".{name}");
+    rules.is_some_and(|rules| rules.iter().any(of_name))
+}
+
 fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
     if let Some(properties) = schema["properties"].as_object() {
         for (name, property) in properties {
             let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let required =
                 schema["required"].as_array().is_some_and(|all| all.contains(&Value::from(name.as_str())));
+            let required = required || requires_by_rule(schema, name);
             let mut row = format!("type={} required={required}", type_of(property));
             for (column, keyword) in COLUMNS {
                 let value =
@@ -103,11 +118,26 @@ fn rows(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+fn lines(file: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder().join(file)).unwrap();
+    text.lines().skip(1).map(ToOwned::to_owned).collect()
+}
+
+/// The rows of `v1`.
 fn table(kind: &str) -> BTreeMap<String, String> {
-    let path = folder().join(format!("{kind}.tsv"));
-    let text = std::fs::read_to_string(&path).unwrap();
+    read_rows(lines(&format!("{kind}.tsv")).iter().map(String::as_str))
+}
+
+/// The rows of `v1beta2` that are others than those of `v1`.
+fn former(kind: &str) -> BTreeMap<String, String> {
+    let lines = lines("v1beta2.tsv");
+    let start = format!("{kind}\t");
+    read_rows(lines.iter().filter_map(|line| line.strip_prefix(&start)))
+}
+
+fn read_rows<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    for line in text.lines().skip(1) {
+    for line in lines {
         let cells: Vec<&str> = line.split('\t').collect();
         let get = |index: usize| cells.get(index).copied().unwrap_or_default();
         let mut row = format!("type={} required={}", get(1), get(2) == "R");
@@ -140,19 +170,82 @@ fn differences(
     differences
 }
 
+/// What is kept as a whole is not described further: takes it out of both sides. The answer says how many properties that were.
+fn without_unread(
+    kind: &str,
+    expected: &mut BTreeMap<String, String>,
+    found: &mut BTreeMap<String, String>,
+) -> usize {
+    let before = expected.len();
+    for path in older::unread(kind) {
+        let row = found.get(&path).cloned().unwrap_or_default();
+        let kept = row.starts_with("type=object+free") || row.starts_with("type=array");
+        if kept {
+            found.insert(path.clone(), row.replacen("type=object+free", "type=object", 1));
+            let inside = |other: &str| {
+                other.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
+            };
+            expected.retain(|other, _| !inside(other));
+            // The one that is free in the contract, too.
+            if expected.get(&path).is_some_and(|row| row.starts_with("type=object+free")) {
+                found.insert(path, row);
+            }
+        }
+    }
+    before - expected.len()
+}
+
 #[test]
 fn every_property_is_that_of_the_contract() {
     let mut all = Vec::new();
     let mut paths = 0;
-    for (kind, schema) in schemas() {
-        let expected = table(&kind);
+    for (kind, schema) in schemas("v1") {
+        let contract = table(&kind);
         let mut found = BTreeMap::new();
         rows(&schema, "", &mut found);
-        paths += found.len();
+        paths += found.keys().filter(|path| contract.contains_key(*path)).count();
+        // What was dropped is kept.
+        let mut expected = former(&kind);
+        expected.extend(contract);
+        without_unread(&kind, &mut expected, &mut found);
         all.extend(differences(&kind, &expected, &found));
     }
     assert!(all.is_empty(), "{} differences:\n{}", all.len(), all.join("\n"));
     assert_eq!(paths, 4090);
+}
+
+#[test]
+fn every_property_of_v1beta2_is_that_of_the_contract() {
+    let mut all = Vec::new();
+    let (mut dropped, mut inside) = (0, 0);
+    for (kind, schema) in schemas("v1beta2") {
+        let mut found = BTreeMap::new();
+        rows(&schema, "", &mut found);
+        let mut expected = table(&kind);
+        let former = former(&kind);
+        dropped += former.keys().filter(|path| !expected.contains_key(*path)).count();
+        expected.extend(former);
+        inside += without_unread(&kind, &mut expected, &mut found);
+        all.extend(differences(&kind, &expected, &found));
+    }
+    assert!(all.is_empty(), "{} differences:\n{}", all.len(), all.join("\n"));
+    assert_eq!((dropped, inside < dropped), (1184, true));
+}
+
+#[test]
+fn versions_that_are_older_still_are_as_v1beta2() {
+    let mut checked = 0;
+    for kind in ["KafkaTopic", "KafkaUser"] {
+        for version in ["v1beta1", "v1alpha1"] {
+            let file = api::crds::all().unwrap().into_iter().find(|file| file.crd.spec.names.kind == kind);
+            let versions = file.unwrap().crd.spec.versions;
+            let schema =
+                |name: &str| versions.iter().find(|known| known.name == name).unwrap().schema.clone();
+            assert!(schema(version) == schema("v1beta2"), "{kind} {version}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4);
 }
 
 fn inner_types(schema: &Value, path: &str, found: &mut BTreeMap<String, String>) {
@@ -195,9 +288,15 @@ fn list_items_and_map_values_are_those_of_the_contract() {
         tables.entry(cells[0].to_owned()).or_default().insert(cells[1].to_owned(), row);
     }
     let mut all = Vec::new();
-    for (kind, schema) in schemas() {
+    for (kind, schema) in schemas("v1") {
         let mut found = BTreeMap::new();
         inner_types(&schema, "", &mut found);
+        // The table has what `v1` has.
+        let contract = table(&kind);
+        found.retain(|path, _| {
+            let end = path.trim_end_matches("[]").trim_end_matches(".*").trim_end_matches("[]");
+            contract.contains_key(end)
+        });
         all.extend(differences(&kind, &tables[&kind], &found));
     }
     assert!(all.is_empty(), "{} differences:\n{}", all.len(), all.join("\n"));

@@ -10,7 +10,7 @@ use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::completion::{CallOf, Completion, Endless, NeedOf, Observation, Planned, Step};
+use planner::completion::{CallOf, Completion, NeedOf, NeverComplete, Observation, Planned, Step};
 
 /// What a look at a resource yields.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub trait Kind: Send + Sync + 'static {
     /// What came of a call that was made.
     type Said: Send;
     /// What can end a pass early.
-    type Error: Display + From<Endless> + From<Lapsed> + Send;
+    type Error: Display + From<NeverComplete> + From<Lapsed> + Send;
 
     /// All resources of the kind.
     fn resources(&self) -> &Cache<Self::Resource>;
@@ -144,7 +144,7 @@ impl<K: Kind> Driver<K> {
 
     /// Plans, answers what the plan asks for, and plans again until it asks for nothing.
     async fn complete(&self, key: &ObjectRef, observed: &mut K::Observed) -> Result<PlanOf<K>, K::Error> {
-        let mut completion = Completion::new(clock::now());
+        let mut completion = Completion::new(observed, clock::now());
         loop {
             match completion.step(observed)? {
                 Step::Complete(plan) => return Ok(plan),

@@ -13,7 +13,7 @@ use super::*;
 #[derive(Debug, PartialEq, Error)]
 enum Error {
     #[error(transparent)]
-    Endless(#[from] Endless),
+    NeverComplete(#[from] NeverComplete),
     #[error(transparent)]
     Lapsed(#[from] Lapsed),
     #[error("{0}")]
@@ -141,7 +141,7 @@ async fn a_resource_that_is_settled_is_not_planned() {
 #[tokio::test]
 async fn a_plan_that_asks_for_ever_is_given_up() {
     let (outcome, log) = pass(None, "a", Mandate::unlimited()).await;
-    assert_eq!(outcome, Err(Error::Endless(Endless)));
+    assert_eq!(outcome, Err(Error::NeverComplete(NeverComplete)));
     assert_eq!(log.len(), ROUNDS + 1);
     assert_eq!(log.last().unwrap(), "failed false");
 }

@@ -1,19 +1,19 @@
 //! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
 //! crate `planner` decides.
 //!
-//! From the top floor down: [`run`] wires, [`controller`] says which watch event leads to which pass, and each kind
+//! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
 //! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
 //! the steps of a pass together, and [`carry_out`] writes what a plan says, for all kinds.
 
 pub mod caches;
 pub mod carry_out;
-pub mod controller;
+mod controller;
 pub mod kafka;
-pub mod kind;
-pub mod node_pools;
-pub mod pod_set;
+mod kind;
+mod node_pools;
+mod pod_set;
 mod run;
 pub mod settings;
-pub mod unreadable;
+mod unreadable;
 
-pub use run::{operate, run, runtime};
+pub use run::operate;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
-    AddRaftVoterRequest, DescribeClusterRequest, DescribeQuorumRequest, RemoveRaftVoterRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest,
+    AddRaftVoterRequest, ApiVersionsRequest, DescribeClusterRequest, DescribeQuorumRequest,
+    RemoveRaftVoterRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Request, VersionRange};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
@@ -88,7 +88,8 @@ async fn serve(address: String, shared: Arc<Shared>, mut commands: mpsc::Receive
                     link = None;
                 }
                 if link.is_none() {
-                    match Link::open(&address, &shared).await {
+                    // What it takes to connect is several times what the task needs while it waits.
+                    match Box::pin(Link::open(&address, &shared)).await {
                         Ok(fresh) => link = Some(fresh),
                         Err(error) => {
                             // The calls that queued up meanwhile get the same error, instead of one attempt each.
@@ -252,7 +253,8 @@ fn lost(address: &str, error: &std::io::Error) -> AdminError {
 
 /// Longest answer to a request by its key: those that are about nodes and not about topics are short. Bytes.
 fn longest_answer(key: i16) -> usize {
-    const ABOUT_NODES: [i16; 6] = [
+    const ABOUT_NODES: [i16; 7] = [
+        ApiVersionsRequest::KEY,
         DescribeClusterRequest::KEY,
         DescribeQuorumRequest::KEY,
         UpdateFeaturesRequest::KEY,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A live object in the form that it is compared in, at a fraction of the memory of a JSON tree: its text.
+/// A live object in the form that it is compared in, at a fraction of the memory of a JSON tree: its text, compressed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stored(Box<[u8]>);
 
@@ -27,7 +27,7 @@ impl Stored {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("status");
         }
-        Ok(Self(serde_json::to_vec(&value)?.into_boxed_slice()))
+        Ok(Self(lz4_flex::compress_prepend_size(&serde_json::to_vec(&value)?).into_boxed_slice()))
     }
 
     /// About how many bytes of memory it takes.
@@ -37,11 +37,12 @@ impl Stored {
 
     /// The object as JSON.
     pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.0).unwrap_or(Value::Null)
+        self.parse().unwrap_or(Value::Null)
     }
 
     /// The object as its type; `None` when it is of another type.
     pub fn parse<K: DeserializeOwned>(&self) -> Option<K> {
-        serde_json::from_slice(&self.0).ok()
+        let text = lz4_flex::decompress_size_prepended(&self.0).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 }

@@ -15,15 +15,15 @@ pub const ROUNDS: usize = 12;
 
 /// The plan asks again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endless;
+pub struct NeverComplete;
 
-impl fmt::Display for Endless {
+impl fmt::Display for NeverComplete {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the plan is not complete after {ROUNDS} rounds of answers")
     }
 }
 
-impl std::error::Error for Endless {}
+impl std::error::Error for NeverComplete {}
 
 /// A plan, of which each kind may have more than [`Plan`] says.
 pub trait Planned {
@@ -59,6 +59,9 @@ pub trait Observation {
     /// The answer to what a plan asks for.
     type Answer;
 
+    /// Adds what follows from what was observed, before the first plan.
+    fn prepare(&mut self, _now: Timestamp) {}
+
     /// Plans, as far as the answers so far allow. Pure.
     fn plan(&self, now: Timestamp) -> Self::Plan;
 
@@ -89,8 +92,9 @@ pub enum Step<Plan, Need> {
 }
 
 impl Completion {
-    /// All rounds plan for the same time.
-    pub fn new(now: Timestamp) -> Self {
+    /// Begins with what was observed. All rounds plan for the same time.
+    pub fn new<O: Observation>(observed: &mut O, now: Timestamp) -> Self {
+        observed.prepare(now);
         Self { now, rounds: 0 }
     }
 
@@ -98,9 +102,9 @@ impl Completion {
     ///
     /// # Errors
     /// When it has asked too often.
-    pub fn step<O: Observation>(&mut self, observed: &O) -> Result<Step<O::Plan, NeedOf<O>>, Endless> {
+    pub fn step<O: Observation>(&mut self, observed: &O) -> Result<Step<O::Plan, NeedOf<O>>, NeverComplete> {
         if self.rounds == ROUNDS {
-            return Err(Endless);
+            return Err(NeverComplete);
         }
         self.rounds += 1;
         let mut plan = observed.plan(self.now);
@@ -118,8 +122,8 @@ pub fn complete<O: Observation>(
     mut observed: O,
     now: Timestamp,
     mut answer: impl FnMut(&NeedOf<O>) -> O::Answer,
-) -> Result<(O, O::Plan), Endless> {
-    let mut completion = Completion::new(now);
+) -> Result<(O, O::Plan), NeverComplete> {
+    let mut completion = Completion::new(&mut observed, now);
     loop {
         match completion.step(&observed)? {
             Step::Complete(plan) => return Ok((observed, plan)),
@@ -161,7 +165,7 @@ mod tests {
         }
     }
 
-    fn counting(to: usize) -> Result<Vec<usize>, Endless> {
+    fn counting(to: usize) -> Result<Vec<usize>, NeverComplete> {
         let observed = Counting { to, answered: Vec::new() };
         complete(observed, Timestamp::UNIX_EPOCH, |need| need * 10).map(|(_, plan)| plan.status)
     }
@@ -175,6 +179,6 @@ mod tests {
 
     #[test]
     fn a_plan_that_asks_for_ever_is_given_up() {
-        assert_eq!(counting(usize::MAX), Err(Endless));
+        assert_eq!(counting(usize::MAX), Err(NeverComplete));
     }
 }

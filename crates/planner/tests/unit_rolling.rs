@@ -365,7 +365,7 @@ fn an_answer_to_another_question_and_endless_questions_end() {
     let wrong = complete(world.observed.clone(), world.now, |_| Answer::StorageClass(None));
     let (observed, plan) = wrong.unwrap();
     assert!(plan.roll.now.is_empty() && observed.unanswered.len() >= 2, "{:?}", observed.unanswered);
-    let mut completion = Completion::new(world.now);
+    let mut completion = Completion::new(&mut world.observed, world.now);
     let endless = (0..100).find(|_| completion.step(&world.observed).is_err());
     assert!(endless.is_some(), "nothing was answered");
 }

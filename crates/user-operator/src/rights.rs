@@ -63,13 +63,13 @@ fn wanted_rules(
         check_length(host, index, "host")?;
         // One text for all operations.
         let (resource_name, host): (Arc<str>, Arc<str>) = (resource_name.into(), host.into());
-        for operation in &acl.operations {
+        for operation in acl.all_operations() {
             wanted.insert(Rule {
                 resource_type,
                 resource_name: Arc::clone(&resource_name),
                 pattern,
                 host: Arc::clone(&host),
-                operation: operation_of(*operation),
+                operation: operation_of(operation),
                 permission: match acl.type_ {
                     Some(AclRuleType::Deny) => Permission::Deny,
                     Some(AclRuleType::Allow) | None => Permission::Allow,
@@ -82,7 +82,7 @@ fn wanted_rules(
 
 /// Refuses more rules than all users of a cluster could have.
 fn bound(acls: &[AclRule]) -> Result<(), Refusal> {
-    let count: usize = acls.iter().map(|acl| acl.operations.len()).sum();
+    let count: usize = acls.iter().map(|acl| acl.all_operations().count()).sum();
     if count > MAX_RULES {
         return Err(Refusal::invalid(format!(
             "spec.authorization.acls makes {count} rules, one for each operation: a user has at most {MAX_RULES}; use prefixes \
@@ -90,8 +90,10 @@ fn bound(acls: &[AclRule]) -> Result<(), Refusal> {
         )));
     }
     let length = |text: &Option<String>| text.as_ref().map_or(1, String::len);
-    let bytes: usize =
-        acls.iter().map(|acl| acl.operations.len() * (length(&acl.resource.name) + length(&acl.host))).sum();
+    let bytes: usize = acls
+        .iter()
+        .map(|acl| acl.all_operations().count() * (length(&acl.resource.name) + length(&acl.host)))
+        .sum();
     if bytes > MAX_RULE_BYTES {
         return Err(Refusal::invalid(format!(
             "the names and hosts in spec.authorization.acls take {bytes} bytes, counted for each operation: at most {MAX_RULE_BYTES}; \
@@ -209,6 +211,20 @@ mod tests {
         let long: Vec<Value> = (0..40).map(|i| topic(&format!("{i}{}", "x".repeat(30_000)), 8)).collect();
         let problem = rules_of(&json!(long)).unwrap_err();
         assert!(problem.message.contains("bytes, counted for each operation"), "{problem:?}");
+    }
+
+    #[test]
+    fn a_rule_of_an_older_version_has_one_operation() {
+        let rule = |more: &Value| {
+            let mut rule = json!({"resource": {"type": "topic", "name": "a"}});
+            rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            rules_of(&json!([rule])).unwrap()
+        };
+        let read = rule(&json!({"operations": ["Read"]}));
+        assert_eq!(read.len(), 1);
+        assert_eq!(rule(&json!({"operation": "Read"})), read);
+        assert_eq!(rule(&json!({"operation": "Read", "operations": ["Read"]})), read);
+        assert_eq!(rule(&json!({"operation": "Read", "operations": ["Write"]})).len(), 2);
     }
 
     #[test]

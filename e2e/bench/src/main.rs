@@ -7,11 +7,11 @@
 
 mod bare;
 mod clusters;
-mod cpu;
 mod hosts;
 mod idle;
 mod kafka_stand_in;
 mod operator;
+mod own;
 #[path = "../../../crates/planner/tests/common/mod.rs"]
 mod paper;
 mod pass;
@@ -52,6 +52,12 @@ enum What {
     },
     /// The planner alone: one plan of a large cluster that rolls.
     Plan,
+    /// Passes over one cluster in memory, as `clusters` measures them too.
+    Pass {
+        /// How many clusters are cached beside it.
+        #[arg(long, value_delimiter = ',', default_values_t = [50, 2_000])]
+        cached: Vec<usize>,
+    },
     /// KafkaTopics: some are there and Ready, more are new.
     Topics {
         /// The binary of the topic operator.
@@ -91,5 +97,6 @@ async fn main() -> anyhow::Result<()> {
         }
         What::Users { operator, counts } => users::run(&operator, &counts).await,
         What::Plan => plan::run(),
+        What::Pass { cached } => pass::run(&cached).await,
     }
 }

@@ -17,7 +17,7 @@ use operator_runtime::{
     apply::Applier,
     client,
     env::Namespaces,
-    limits::Largest,
+    limits::{Largest, Limits},
     watch::{Cache, ObjectRef},
 };
 use planner::kafka::{
@@ -31,7 +31,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    clusters, cpu, paper,
+    clusters, own, paper,
     report::{median, number, progress, row},
 };
 
@@ -64,6 +64,8 @@ struct Settled {
 /// The parts of a pass, CPU ms.
 #[derive(Clone, Copy)]
 struct Cost {
+    /// Resident memory for each cached cluster, KB.
+    cached: f64,
     observe: f64,
     plan: f64,
     compare: f64,
@@ -82,6 +84,7 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
         row("  of it observing", number(cost.observe, 2), "-");
         row("  of it planning", number(cost.plan, 2), "-");
         row("  of it comparing with the live objects", number(cost.compare, 2), "-");
+        row("  KB resident for each cluster that is cached", number(cost.cached, 0), "-");
         match first {
             None => first = Some((count, total)),
             Some((few, before)) => row(format!("  times that of {few}"), number(total / before, 2), "1.2"),
@@ -114,22 +117,29 @@ fn settle() -> anyhow::Result<Settled> {
 }
 
 async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
+    let before = own::resident_kb()?;
     let caches = settled.caches(count)?;
+    let cached = (own::resident_kb()? - before) / count as f64;
     // Nobody listens there: a pass that writes anything fails.
     let config = kube::Config::new("http://127.0.0.1:9".parse()?);
     let applier = Applier::new(kube::Client::try_from(config)?);
-    let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settled.observed.settings));
+    let observer = Observer::new(
+        caches.clone(),
+        applier.clone(),
+        Arc::clone(&settled.observed.settings),
+        &Limits::default(),
+    );
     let key = ObjectRef::new(NAMESPACE, clusters::name(0));
     let mut costs = Vec::new();
     for _ in 0..WARM_UP + PASSES {
-        let begun = cpu::ms();
+        let begun = own::cpu_ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
-        let mut observed = observer.observe(&key, Arc::clone(&kafka)).await?;
+        let (mut observed, _) = observer.observe(&key, Arc::clone(&kafka)).await?;
         observed.options = settled.options();
-        let seen = cpu::ms();
+        let seen = own::cpu_ms();
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
-        let planned = cpu::ms();
+        let planned = own::cpu_ms();
         if !plan.delete.is_empty() || !plan.calls.is_empty() || !plan.roll.wanted.is_empty() {
             bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.calls, plan.roll.wanted);
         }
@@ -138,11 +148,11 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
         }
         let owner = PlannedFor::new(&caches.kafkas, &key, &*kafka);
         carry_out::writes(&applier, owner, &plan.apply).await.context("the cluster is not settled")?;
-        let compared = cpu::ms();
-        costs.push(Cost { observe: seen - begun, plan: planned - seen, compare: compared - planned });
+        let compared = own::cpu_ms();
+        costs.push(Cost { cached, observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }
     let of = |part: fn(&Cost) -> f64| median(costs.iter().skip(WARM_UP).map(part).collect());
-    Ok(Cost { observe: of(|c| c.observe), plan: of(|c| c.plan), compare: of(|c| c.compare) })
+    Ok(Cost { cached, observe: of(|c| c.observe), plan: of(|c| c.plan), compare: of(|c| c.compare) })
 }
 
 impl Settled {
@@ -181,6 +191,7 @@ impl Settled {
         Ok(Caches::of(Watched {
             namespaces: Namespaces::All,
             largest_cluster: Largest::DEFAULT,
+            most_references: 100,
             kafkas: copies.cache([kafka])?,
             parents: Vec::new(),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
@@ -207,16 +218,8 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let object: DynamicObject = serde_json::from_value(value.clone())?;
     let body = Some(Arc::new(Stored::of(&object)?));
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
-    Ok((
-        key,
-        Plain {
-            owner,
-            facts: LiveObject { body, ..LiveObject::of(&metadata) },
-            role,
-            status: None,
-            taken: Taken::default(),
-        },
-    ))
+    let (facts, taken) = (LiveObject { body, ..LiveObject::of(&metadata) }, Taken::default());
+    Ok((key, Plain { owner, facts, role, status: None, taken, weight: 0.into() }))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    cpu,
+    own,
     report::{median, number, progress, row},
 };
 
@@ -52,9 +52,9 @@ pub fn run() -> anyhow::Result<()> {
         let observed = rolling(nodes, now)?;
         let mut runs = Vec::with_capacity(RUNS);
         for _ in 0..RUNS {
-            let begun = cpu::ms();
+            let begun = own::cpu_ms();
             let planned = black_box(plan(black_box(&observed), now));
-            runs.push(cpu::ms() - begun);
+            runs.push(own::cpu_ms() - begun);
             ensure!(planned.needs.is_empty(), "the plan asks for {:?}", planned.needs);
             ensure!(planned.roll.now.len() == 1, "the roll does not go on: {:?}", planned.roll.waits);
         }

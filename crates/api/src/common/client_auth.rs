@@ -66,6 +66,8 @@ string_enum! {
         ScramSha512 = "scram-sha-512",
         /// A password, sent as it is.
         Plain = "plain",
+        /// A token of OAuth 2.0, in a resource of an older version.
+        Oauth = "oauth",
         /// By any other means.
         Custom = "custom",
     }

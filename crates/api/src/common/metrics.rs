@@ -56,6 +56,8 @@ pub struct Tracing {
 string_enum! {
     /// Kind of tracing.
     TracingType {
+        /// Jaeger, in a resource of an older version.
+        Jaeger = "jaeger",
         /// OpenTelemetry.
         OpenTelemetry = "opentelemetry",
     }

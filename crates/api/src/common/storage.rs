@@ -35,6 +35,8 @@ pub struct Storage {
     pub kraft_metadata: Option<KRaftMetadataStorage>,
     /// The volumes (`jbod`).
     pub volumes: Option<Vec<Volume>>,
+    /// Storage classes of single nodes, in a resource of an older version.
+    pub overrides: Option<Vec<StorageOverride>>,
 }
 
 /// One volume of `jbod` storage.
@@ -65,6 +67,37 @@ pub struct Volume {
     /// `shared` puts the KRaft metadata log on this volume. At most one volume may say so; the default is the volume
     /// with the lowest number.
     pub kraft_metadata: Option<KRaftMetadataStorage>,
+    /// Storage classes of single nodes, in a resource of an older version.
+    pub overrides: Option<Vec<StorageOverride>>,
+}
+
+impl Volume {
+    /// A volume of a kind of which nothing else is said.
+    pub fn new(type_: VolumeType) -> Self {
+        Self {
+            type_,
+            id: None,
+            size: None,
+            class: None,
+            selector: None,
+            delete_claim: None,
+            volume_attributes_class: None,
+            size_limit: None,
+            kraft_metadata: None,
+            overrides: None,
+        }
+    }
+}
+
+/// The storage class of one node, in a resource of an older version.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageOverride {
+    /// The class.
+    pub class: Option<String>,
+    /// Id of the node.
+    pub broker: Option<i32>,
 }
 
 string_enum! {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -12,7 +13,8 @@ use crate::common::logging::Logging;
 use crate::common::metrics::MetricsConfig;
 use crate::common::probe::Probe;
 use crate::common::rack::Rack;
-use crate::schema::{Free, FreeMap, JsonSchema, string_enum};
+use crate::common::storage::Storage;
+use crate::schema::{Free, FreeMap, JsonSchema, Resources, string_enum};
 
 /// The Kafka nodes of a cluster.
 #[skip_serializing_none]
@@ -56,6 +58,14 @@ pub struct KafkaClusterSpec {
     pub tiered_storage: Option<TieredStorage>,
     /// Limits for clients and disks. Without it no limits are set.
     pub quotas: Option<Quotas>,
+    /// Number of brokers, in a resource of an older version, without node pools.
+    #[schemars(range(min = 1))]
+    pub replicas: Option<i32>,
+    /// Where the brokers keep their data, in a resource of an older version, without node pools.
+    pub storage: Option<Box<Storage>>,
+    /// CPU and memory of the brokers, in a resource of an older version, without node pools.
+    #[schemars(with = "Option<Resources>")]
+    pub resources: Option<ResourceRequirements>,
 }
 
 /// Who may do what.
@@ -79,6 +89,10 @@ string_enum! {
     AuthorizationType {
         /// Kafka's own ACLs.
         Simple = "simple",
+        /// Open Policy Agent, in a resource of an older version.
+        Opa = "opa",
+        /// Keycloak, in a resource of an older version.
+        Keycloak = "keycloak",
         /// A class of the image.
         Custom = "custom",
     }

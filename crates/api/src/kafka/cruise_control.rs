@@ -14,6 +14,7 @@ use crate::common::sections::sections;
 use crate::common::template::{
     DeploymentTemplate, InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
+use crate::present::Present;
 use crate::schema::{Embedded, Free, FreeMap, JsonSchema, Resources, string_enum};
 
 /// Rebalancing of a cluster.
@@ -56,6 +57,9 @@ pub struct CruiseControlSpec {
     /// Rebalances that start by themselves after brokers were added or before brokers are removed.
     #[schemars(length(min = 1))]
     pub auto_rebalance: Option<Vec<AutoRebalance>>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub tls_sidecar: Option<Present>,
 }
 
 /// What the brokers are capable of.
@@ -75,6 +79,12 @@ pub struct BrokerCapacity {
     pub outbound_network: Option<String>,
     /// Brokers that differ.
     pub overrides: Option<Vec<BrokerCapacityOverride>>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub cpu_utilization: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub disk: Option<Present>,
 }
 
 /// What certain brokers are capable of.
@@ -155,6 +165,9 @@ pub struct CruiseControlTemplate {
     pub cruise_control_container: Option<ContainerTemplate>,
     /// The ServiceAccount.
     pub service_account: Option<ResourceTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub tls_sidecar_container: Option<Present>,
 }
 
 sections!(CruiseControlTemplate {

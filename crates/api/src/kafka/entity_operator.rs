@@ -10,6 +10,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::probe::Probe;
 use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
+use crate::present::Present;
 use crate::schema::{JsonSchema, Resources};
 
 /// The operators of a cluster's topics and users; they run in one pod.
@@ -23,6 +24,9 @@ pub struct EntityOperatorSpec {
     pub user_operator: Option<EntityUserOperatorSpec>,
     /// Additions to the generated objects.
     pub template: Option<EntityOperatorTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub tls_sidecar: Option<Present>,
 }
 
 /// The operator of KafkaTopics.
@@ -38,6 +42,9 @@ pub struct EntityTopicOperatorSpec {
     /// Milliseconds between two passes over all topics. The default is 120000.
     #[schemars(range(min = 0))]
     pub reconciliation_interval_ms: Option<i64>,
+    /// The same in seconds, in a resource of an older version.
+    #[schemars(range(min = 0))]
+    pub reconciliation_interval_seconds: Option<i64>,
     /// When and how often it is looked whether the operator has started. The default is every 10 seconds, 12 times.
     pub startup_probe: Option<Probe>,
     /// When and how often it is looked whether the operator lives.
@@ -51,6 +58,12 @@ pub struct EntityTopicOperatorSpec {
     pub logging: Option<Logging>,
     /// Options of a Java virtual machine. Accepted for compatibility: the operator runs without one.
     pub jvm_options: Option<JvmOptions>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub topic_metadata_max_attempts: Option<Present>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub zookeeper_session_timeout_seconds: Option<Present>,
 }
 
 /// The operator of KafkaUsers.
@@ -66,6 +79,9 @@ pub struct EntityUserOperatorSpec {
     /// Milliseconds between two passes over all users. The default is 120000.
     #[schemars(range(min = 0))]
     pub reconciliation_interval_ms: Option<i64>,
+    /// The same in seconds, in a resource of an older version.
+    #[schemars(range(min = 0))]
+    pub reconciliation_interval_seconds: Option<i64>,
     /// What the names of the users' Secrets start with. The default is nothing.
     pub secret_prefix: Option<String>,
     /// When and how often it is looked whether the operator lives.
@@ -79,6 +95,9 @@ pub struct EntityUserOperatorSpec {
     pub logging: Option<Logging>,
     /// Options of a Java virtual machine. Accepted for compatibility: the operator runs without one.
     pub jvm_options: Option<JvmOptions>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub zookeeper_session_timeout_seconds: Option<Present>,
 }
 
 /// Additions to the objects generated for the two operators.
@@ -105,6 +124,9 @@ pub struct EntityOperatorTemplate {
     pub topic_operator_role_binding: Option<ResourceTemplate>,
     /// The RoleBinding of the user operator.
     pub user_operator_role_binding: Option<ResourceTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub tls_sidecar_container: Option<Present>,
 }
 
 sections!(EntityOperatorTemplate {

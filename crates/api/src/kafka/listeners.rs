@@ -70,6 +70,18 @@ pub struct ListenerAuthentication {
     /// Kafka options of this listener; they get its prefix (`custom`).
     #[schemars(with = "Option<Free>")]
     pub listener_config: Option<FreeMap>,
+    /// Keys of Secrets that the pods get to see, in a resource of an older version (`custom`).
+    pub secrets: Option<Vec<AuthenticationSecret>>,
+}
+
+/// A key of a Secret, in a resource of an older version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthenticationSecret {
+    /// The key.
+    pub key: String,
+    /// Name of the Secret.
+    pub secret_name: String,
 }
 
 string_enum! {
@@ -79,6 +91,8 @@ string_enum! {
         Tls = "tls",
         /// A user and a password.
         ScramSha512 = "scram-sha-512",
+        /// A token of OAuth 2.0, in a resource of an older version.
+        Oauth = "oauth",
         /// By any other means.
         Custom = "custom",
     }

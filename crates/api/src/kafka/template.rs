@@ -7,6 +7,7 @@ use crate::common::pod_template::{ContainerTemplate, PodTemplate};
 use crate::common::sections::sections;
 use crate::common::template::{InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
 use crate::kafka_node_pool::KafkaNodePoolTemplate;
+use crate::present::Present;
 use crate::schema::JsonSchema;
 
 /// Additions to the objects generated for a cluster's nodes. Sections of a node pool replace these.
@@ -50,6 +51,9 @@ pub struct KafkaClusterTemplate {
     pub cluster_role_binding: Option<ResourceTemplate>,
     /// The StrimziPodSets.
     pub pod_set: Option<ResourceTemplate>,
+    /// Of older versions; without effect.
+    #[schemars(skip)]
+    pub statefulset: Option<Present>,
 }
 
 sections!(KafkaClusterTemplate {

@@ -4,25 +4,24 @@
 use std::collections::BTreeMap;
 
 use futures::future;
-use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
-use operator_runtime::apply::{REQUEST_DEADLINE, own_entry};
+use operator_runtime::apply::{Applier, ApplyError, Subject, own_entry};
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::need::{Silence, SilenceKind};
 use planner::ownership::Holder;
 
 use crate::caches::Caches;
 
-/// Questions under way at a time. The metadata of an object may take a megabyte.
+/// Questions under way at a time.
 const CONCURRENCY: usize = 8;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What each object says of whose it is; `None`: there is none.
 pub async fn of(
-    client: &Client,
+    applier: &Applier,
     caches: &Caches,
     objects: &[ObjectId],
 ) -> Result<BTreeMap<ObjectId, Option<Holder>>, Silence> {
@@ -38,7 +37,7 @@ pub async fn of(
     for some in objects.chunks(CONCURRENCY) {
         let mut questions = Vec::with_capacity(some.len());
         for object in some {
-            questions.push(holder(client, object));
+            questions.push(holder(applier, object));
         }
         let holders = future::try_join_all(questions).await?;
         found.extend(some.iter().map(|id| (*id).clone()).zip(holders));
@@ -48,33 +47,35 @@ pub async fn of(
 
 /// A list, because that is the right that the operator has; with the name, the API server reads this one object. What a
 /// binding is for stands in its body, and Roles and bindings that clusters share are in no cache as those of the cluster.
-async fn holder(client: &Client, object: &ObjectId) -> Result<Option<Holder>, Silence> {
+async fn holder(applier: &Applier, object: &ObjectId) -> Result<Option<Holder>, Silence> {
     let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
     let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
     if object.kind == "NetworkPolicy" {
         "networkpolicies".clone_into(&mut resource.plural);
     }
-    let api: Api<DynamicObject> = match &object.namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
+    let key = ObjectRef::new(object.namespace.clone().unwrap_or_default(), &object.name);
+    let found = if group == RBAC {
+        whole(applier, &resource, &key).await.map(|found| found.map(with_body))
+    } else {
+        applier.ownership(&resource, &key).await.map(|found| found.as_ref().map(Holder::of))
     };
-    let named = ListParams::default().fields(&format!("metadata.name={}", object.name));
-    let asked = async {
-        if object.namespace.is_none() {
-            return Ok(api.get_opt(&object.name).await?.map(with_body));
-        }
-        if group == RBAC {
-            return Ok(api.list(&named).await?.items.into_iter().next().map(with_body));
-        }
-        Ok(api.list_metadata(&named).await?.items.first().map(|found| Holder::of(&found.metadata)))
-    };
-    let late = |why: String| {
-        Silence::new(SilenceKind::Late, format!("look up {} {}: {why}", object.kind, object.name))
-    };
-    match tokio::time::timeout(REQUEST_DEADLINE, asked).await {
-        Ok(found) => found.map_err(|error: kube::Error| late(error.to_string())),
-        Err(_) => Err(late(format!("no answer from the API server within {} s", REQUEST_DEADLINE.as_secs()))),
+    found.map_err(|error| Silence::new(SilenceKind::Late, error.to_string()))
+}
+
+async fn whole(
+    applier: &Applier,
+    resource: &ApiResource,
+    key: &ObjectRef,
+) -> Result<Option<DynamicObject>, ApplyError> {
+    let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
+    if key.namespace.is_empty() {
+        let api: Api<DynamicObject> = Api::all_with(applier.client().clone(), resource);
+        return applier.request("read", &subject, api.get_opt(&key.name)).await;
     }
+    let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &key.namespace, resource);
+    let named = ListParams::default().fields(&format!("metadata.name={}", key.name));
+    let found = applier.request("look up", &subject, api.list(&named)).await?;
+    Ok(found.items.into_iter().next())
 }
 
 fn with_body(mut object: DynamicObject) -> Holder {

@@ -7,7 +7,7 @@ use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::Lapsed;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::completion::Endless;
+use planner::completion::NeverComplete;
 use planner::kafka::transitions::membership::Membership;
 use planner::node_pool::{KafkaNamed, Observed, Plan};
 use thiserror::Error;
@@ -28,7 +28,7 @@ pub enum Error {
     Lapsed(#[from] Lapsed),
     /// The plan asks again and again.
     #[error(transparent)]
-    Endless(#[from] Endless),
+    NeverComplete(#[from] NeverComplete),
 }
 
 /// Tells a pool that no Kafka resource looks after what it lacks, and takes that back when one does. The other pools have

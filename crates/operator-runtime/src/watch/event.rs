@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cache::ObjectRef;
+use crate::object_ref::ObjectRef;
 
 /// A change in a cache. The cache shows the new state already when a handler is called.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ pub fn fitted(
 ) -> Object<PersistentVolumeClaim> {
     let name = wanted.body.metadata.name.clone().unwrap_or_default();
     let Some(live) = observed.claims.get(&name) else { return wanted };
+    keep_class(&mut wanted, live);
     let (Some(present), Some(size)) = (requested(live), requested(&wanted.body)) else { return wanted };
     let (Some(has), Some(wants)) = (Quantity::parse(&present), Quantity::parse(&size)) else { return wanted };
     let keep = match wants.cmp(&has) {
@@ -50,6 +51,15 @@ pub fn fitted(
         requests.insert(STORAGE.to_owned(), resource::Quantity(present));
     }
     wanted
+}
+
+/// A claim stays in its class: one that the resource names for its node since is for a new claim.
+fn keep_class(wanted: &mut Object<PersistentVolumeClaim>, live: &PersistentVolumeClaim) {
+    let present = live.spec.as_ref().and_then(|spec| spec.storage_class_name.clone());
+    let class = &mut wanted.body.spec.get_or_insert_default().storage_class_name;
+    if class.is_some() && present.is_some() {
+        *class = present;
+    }
 }
 
 /// Whether a claim can grow.

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::exposed::NodeAddresses;
 use super::need::Need;
 use super::observed::Observed;
+use super::older::implied;
 use super::plan;
 use super::planned::Plan;
 use super::silence::{Silence, SilenceKind};
@@ -14,6 +15,10 @@ use crate::completion::Observation;
 impl Observation for Observed {
     type Plan = Plan;
     type Answer = Answer;
+
+    fn prepare(&mut self, now: Timestamp) {
+        implied::add(self, now);
+    }
 
     fn plan(&self, now: Timestamp) -> Plan {
         plan::plan(self, now)

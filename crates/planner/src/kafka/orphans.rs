@@ -18,6 +18,7 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
         names::entity_operator::deployment(&cluster.name),
         names::entity_operator::topic_operator(&cluster.name),
         names::entity_operator::user_operator(&cluster.name),
+        names::kafka_exporter::deployment(&cluster.name),
     ];
     let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
     orphans::of(&cluster.claimant(), &components, live(&cluster.namespace, observed), wanted, stays)
@@ -54,7 +55,10 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
             observed.pod_sets.get(name).is_none_or(|set| !set.spec.pods.is_empty())
                 || observed.pods.values().any(|pod| runs(pod))
         }
-        "Deployment" => *name != names::entity_operator::deployment(&cluster.name),
+        "Deployment" => {
+            *name != names::entity_operator::deployment(&cluster.name)
+                && *name != names::kafka_exporter::deployment(&cluster.name)
+        }
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
         _ => return None,

@@ -7,7 +7,7 @@ use api::kafka::status::KafkaStatus;
 use api::kafka_node_pool::KafkaNodePoolStatus;
 use serde::Serialize;
 
-use super::admin_call::{AdminCall, PlannedNode};
+use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, Override};
 use super::need::Need;
 use super::roll::Roll;
@@ -69,6 +69,17 @@ impl Planned for Plan {
     fn calls(&self) -> &[AdminCall] {
         &self.common.calls
     }
+}
+
+/// A node that should exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedNode {
+    /// Kafka's node id.
+    pub id: i32,
+    /// Name of the pod, the ConfigMap and the Secret of the node.
+    pub pod: String,
+    /// Name of the StrimziPodSet with the pod.
+    pub pod_set: String,
 }
 
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.

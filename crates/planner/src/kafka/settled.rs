@@ -1,15 +1,17 @@
 //! The cluster that is planned: what the resources ask for, as far as it can be had with what exists.
 
 use api::Kafka;
+use kube_core::ResourceExt;
 
 use super::addresses;
 use super::cluster::Cluster;
 use super::last_advertised;
 use super::observed::Observed;
+use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
-use super::transitions::quorum::Remembered;
+use super::transitions::quorum::RememberedQuorum;
 use super::transitions::upgrade::Upgrade;
 use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, validate};
 use crate::findings::{Findings, Held, Warning};
@@ -32,12 +34,16 @@ pub struct Settled {
 pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let specs = Specs { kafka, pools: &observed.pools };
     let Validated { wanted, mut findings } = validate(specs, &observed.settings);
+    fields::say(kafka, &mut findings);
+    implied::say(kafka, &observed.pools, &mut findings);
+    zookeeper::say(&kafka.name_any(), observed, &mut findings);
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
         let cluster = with_what_exists(wanted, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
     });
+    words::of_the_resource(&observed.pools, &mut findings);
     match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             Ok(Settled { cluster, warnings: findings.warnings, held: findings.held })
@@ -48,7 +54,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
     let Wanted { mut cluster, pools, logging, certificates, .. } = wanted;
-    let quorum = Remembered::of(observed);
+    let quorum = RememberedQuorum::of(observed);
     cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();

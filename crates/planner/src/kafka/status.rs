@@ -121,7 +121,12 @@ pub fn kafka(
                 .collect(),
         ),
         kafka_node_pools: Some(
-            cluster.pools.iter().map(|pool| UsedNodePool { name: Some(pool.name.clone()) }).collect(),
+            cluster
+                .pools
+                .iter()
+                .filter(|pool| !pool.implied)
+                .map(|pool| UsedNodePool { name: Some(pool.name.clone()) })
+                .collect(),
         ),
         cluster_id: old.and_then(|old| old.cluster_id.clone()),
         operator_last_successful_version: old.and_then(|old| old.operator_last_successful_version.clone()),

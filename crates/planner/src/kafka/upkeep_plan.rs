@@ -32,6 +32,16 @@ pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: 
     plan
 }
 
+/// The plan of a new resource of an older version: objects that come with it may be on their way.
+pub fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp) -> Plan {
+    let why = "the resource is new: KafkaNodePools that come with it are waited for before its own replicas and storage count";
+    let mut plan = Plan::default();
+    plan.status.kafka = Some(status::failed(kafka, None, reasons::CREATING, why, now));
+    plan.waiting_for.push(why.to_owned());
+    plan.requeue_seconds = Some(seconds);
+    plan
+}
+
 /// The plan of a cluster of which objects cannot be read: `why` names them. Nothing else is decided, because what is missing
 /// would be taken for gone.
 pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
@@ -53,7 +63,7 @@ pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Times
 
 /// What has to be made, or else the Secrets to write. What cannot be made is left.
 fn certificates(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Plan {
-    match upkeep::plan(cluster, observed, now) {
+    match upkeep::prolong(cluster, observed, now) {
         Ok(wanted) => Common { apply: live_objects::writes(observed, wanted), ..Common::default() }.into(),
         Err(requests) => {
             let needs = needs_of(requests);

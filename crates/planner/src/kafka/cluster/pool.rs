@@ -14,11 +14,17 @@ const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// A node pool.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "roles, the form of the storage, and where the pool comes from"
+)]
 pub struct Pool {
-    /// Name of the KafkaNodePool.
+    /// Name of the pool, which is that of the KafkaNodePool.
     pub name: String,
     /// Its UID, for owner references.
     pub uid: String,
+    /// Whether the Kafka resource says what is in the pool, and no KafkaNodePool.
+    pub implied: bool,
     /// `metadata.generation`, for the status.
     pub generation: Option<i64>,
     /// Its labels, without those that are not passed on.

@@ -27,6 +27,8 @@ pub enum VolumeKind {
         size: String,
         /// Storage class; `None`: the default one.
         class: Option<String>,
+        /// Storage classes of single nodes in its place, by node id.
+        classes_of_nodes: BTreeMap<i32, String>,
         /// Labels that the volume must have.
         selector: BTreeMap<String, String>,
         /// Whether the claim goes with the node.

@@ -20,13 +20,16 @@ pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
 /// Who may be a client with a certificate.
 pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 
+/// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
+const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
+
 /// Lines of properties in the order in which they were written.
 #[derive(Default)]
 struct Lines(String);
 
 impl Lines {
-    fn set(&mut self, name: &str, value: impl std::fmt::Display) {
-        self.0.push_str(&properties::line(name, &value.to_string()));
+    fn set(&mut self, name: &str, value: impl AsRef<str>) {
+        properties::add_line(&mut self.0, name, value.as_ref());
     }
 }
 
@@ -34,7 +37,7 @@ impl Lines {
 pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines::default();
     let pool = node.pool;
-    lines.set("node.id", node.id);
+    lines.set("node.id", node.id.to_string());
     if pool.broker {
         match &cluster.rack {
             Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
@@ -98,7 +101,7 @@ pub fn quorum_fetch_timeout_ms(cluster: &Cluster) -> i64 {
         let options = options_of(cluster, node);
         options.get(NAME).and_then(|value| value.trim().parse().ok()).or_else(|| default?.parse().ok())
     };
-    cluster.controllers().into_iter().filter_map(of_node).min().unwrap_or(2000)
+    cluster.controllers().into_iter().filter_map(of_node).min().unwrap_or(DEFAULT_FETCH_TIMEOUT_MS)
 }
 
 fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
@@ -172,10 +175,10 @@ fn client_listener(lines: &mut Lines, listener: &Listener) {
         }
     }
     if let Some(limit) = listener.max_connections {
-        lines.set(&format!("{prefix}max.connections"), limit);
+        lines.set(&format!("{prefix}max.connections"), limit.to_string());
     }
     if let Some(limit) = listener.max_connection_creation_rate {
-        lines.set(&format!("{prefix}max.connection.creation.rate"), limit);
+        lines.set(&format!("{prefix}max.connection.creation.rate"), limit.to_string());
     }
     if listener.tls {
         let path = match listener.certificate {

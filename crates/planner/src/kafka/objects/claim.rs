@@ -21,7 +21,9 @@ pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolume
     let template = node.pool.templates.persistent_volume_claim.as_ref();
     let mut claims = Vec::new();
     for volume in &node.pool.volumes {
-        let VolumeKind::Claim { size, class, selector, delete_claim, attributes_class } = &volume.kind else {
+        let VolumeKind::Claim { size, class, classes_of_nodes, selector, delete_claim, attributes_class } =
+            &volume.kind
+        else {
             continue;
         };
         let match_labels = Some(selector.clone()).filter(|selector| !selector.is_empty());
@@ -32,7 +34,7 @@ pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolume
                 requests: Some([(STORAGE.to_owned(), Quantity(size.clone()))].into()),
                 ..VolumeResourceRequirements::default()
             }),
-            storage_class_name: class.clone(),
+            storage_class_name: classes_of_nodes.get(&node.id).or(class.as_ref()).cloned(),
             selector: match_labels
                 .map(|labels| LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }),
             volume_attributes_class_name: attributes_class.clone(),
@@ -40,10 +42,13 @@ pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolume
         };
         let body = PersistentVolumeClaim { spec: Some(spec), ..PersistentVolumeClaim::default() };
         let name = names::persistent_volume_claim(volume.id, &pod);
-        let claim = Object::new(&owner, name, pool_labels(cluster, node.pool), body)
+        let mut claim = Object::new(&owner, name, pool_labels(cluster, node.pool), body)
             .stays(!delete_claim)
             .annotation(annotations::DELETE_CLAIM, delete_claim.to_string())
             .template(template.and_then(|template| template.metadata.as_ref()));
+        if node.pool.implied {
+            claim = claim.annotation(annotations::IMPLIED_POOL, "true");
+        }
         claims.push(claim);
     }
     claims

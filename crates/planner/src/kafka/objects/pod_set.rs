@@ -10,19 +10,22 @@ use objects::{DesiredObject, Object, json};
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
-/// The pod set of a pool with these pods. `manual` says which of the live ones are to be restarted because that was asked for.
+/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it.
 pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
     let spec = StrimziPodSetSpec {
         selector: LabelSelector { match_labels, ..LabelSelector::default() },
-        pods: pods.iter().map(json).collect(),
+        pods: Vec::new(),
     };
     let name = cluster.pod_set_name(pool);
     let body = StrimziPodSet::new(&name, spec);
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    if pool.implied {
+        object = object.annotation(annotations::IMPLIED_POOL, "true");
+    }
     object = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, formed, .. } => object
             .annotation(annotations::CONTROLLER_DIRECTORY_IDS, json(directory_ids).to_string())
@@ -43,15 +46,18 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
         }
     }
     let template = pool.templates.pod_set.as_ref();
-    object.template(template.and_then(|template| template.metadata.as_ref())).build()
+    let mut built = object.template(template.and_then(|template| template.metadata.as_ref())).build();
+    // Put in afterwards: as a part of the body they would be copied once more, the largest part of all objects of a cluster.
+    built.object["spec"]["pods"] = pods.iter().map(json).collect();
+    built
 }
 
 /// A restart of all pods that was asked for with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualUpdate {
-    /// UIDs of the pods that have not had it.
+    /// UIDs of the pods that have not been restarted since.
     pub pods: BTreeSet<String>,
-    /// Whether it was just seen.
+    /// Whether the annotation was just seen.
     pub is_new: bool,
 }
 

@@ -79,14 +79,27 @@ fn forbidden(old: &Storage, new: &Storage) -> Option<String> {
         match (&before.kind, &volume.kind) {
             (VolumeKind::Ephemeral { .. }, VolumeKind::Ephemeral { .. }) => {}
             (
-                VolumeKind::Claim { size: old_size, class: old_class, selector: old_selector, .. },
-                VolumeKind::Claim { size, class, selector, .. },
+                VolumeKind::Claim {
+                    size: old_size,
+                    class: old_class,
+                    classes_of_nodes: old_classes,
+                    selector: old_selector,
+                    ..
+                },
+                VolumeKind::Claim { size, class, classes_of_nodes, selector, .. },
             ) => {
                 if Quantity::parse(size) < Quantity::parse(old_size) {
                     return Some(format!("{which} cannot shrink from {old_size} to {size}"));
                 }
                 if old_class != class {
                     return Some(format!("the storage class of {which} cannot change"));
+                }
+                let moved =
+                    old_classes.iter().find(|(node, class)| classes_of_nodes.get(node) != Some(class));
+                if let Some((node, class)) = moved {
+                    return Some(format!(
+                        "the storage class {class} of {which} of node {node} cannot change"
+                    ));
                 }
                 if old_selector != selector {
                     return Some(format!("the selector of {which} cannot change"));
@@ -141,6 +154,12 @@ mod tests {
         assert!(refused(&jbod(&[(0, "5Gi", None)])).contains("shrink"));
         assert!(refused(&jbod(&[(0, "10Gi", Some("fast"))])).contains("storage class"));
         assert!(refused(&json!({"type": "persistent-claim", "size": "10Gi"})).contains("jbod"));
+        let mut of_a_node = old.clone();
+        of_a_node["volumes"][0]["overrides"] = json!([{"broker": 0, "class": "zone-a"}]);
+        assert_eq!(change(&old, &of_a_node), grown);
+        assert!(
+            matches!(change(&of_a_node, &old), Volumes::Kept { why, .. } if why.contains("zone-a of volume 0 of node 0"))
+        );
         assert!(
             refused(&json!({"type": "jbod", "volumes": [{"id": 0, "type": "ephemeral"}]})).contains("type")
         );

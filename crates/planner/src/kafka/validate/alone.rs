@@ -1,12 +1,16 @@
 //! The resources by themselves, as if their cluster were to be made from nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube_core::ResourceExt;
 
 use super::{Invalid, Specs, Validated, Wanted, Warning, check_whole, validate};
 use crate::kafka::addresses;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::exposed::Exposed;
 use crate::kafka::observed::PlanSettings;
+use crate::kafka::older::{fields, implied, words};
 use crate::kafka::transitions::node_ids;
 use crate::kafka::transitions::size::{self, Size};
 
@@ -15,7 +19,13 @@ use crate::kafka::transitions::size::{self, Size};
 /// # Errors
 /// When something is wrong with them.
 pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<Warning>), Invalid> {
+    let mut pools = specs.pools.to_vec();
+    pools.extend(implied::of(specs.kafka, specs.pools, |_| false).into_iter().map(Arc::new));
+    pools.sort_by_key(|pool| pool.name_any());
+    let specs = Specs { pools: &pools, ..specs };
     let Validated { wanted, mut findings } = validate(specs, settings);
+    fields::say(specs.kafka, &mut findings);
+    implied::say(specs.kafka, specs.pools, &mut findings);
     let cluster = wanted.map(|wanted| {
         let wishes: Vec<(usize, usize)> =
             wanted.pools.iter().map(|pool| (0, pool.replicas.unwrap_or_default())).collect();
@@ -29,6 +39,7 @@ pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<
         check_whole(&cluster, specs, settings, knows_options, &mut findings);
         cluster
     });
+    words::of_the_resource(specs.pools, &mut findings);
     match cluster {
         Some(cluster) if findings.problems.is_empty() => {
             findings.warnings.sort();

@@ -32,7 +32,10 @@ pub fn read(
     let topic = raw.topic_operator.as_ref().map(|raw| EntityContainer {
         image: image(raw.image.as_ref(), settings.topic_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), TOPIC_OPERATOR),
-        reconciliation_interval_ms: raw.reconciliation_interval_ms,
+        reconciliation_interval_ms: interval(
+            raw.reconciliation_interval_ms,
+            raw.reconciliation_interval_seconds,
+        ),
         resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),
@@ -42,7 +45,10 @@ pub fn read(
     let user = raw.user_operator.as_ref().map(|raw| EntityContainer {
         image: image(raw.image.as_ref(), settings.user_operator_image.as_ref(), settings),
         watched_namespace: reader.watched(raw.watched_namespace.as_ref(), USER_OPERATOR),
-        reconciliation_interval_ms: raw.reconciliation_interval_ms,
+        reconciliation_interval_ms: interval(
+            raw.reconciliation_interval_ms,
+            raw.reconciliation_interval_seconds,
+        ),
         resources: raw.resources.clone(),
         liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: probe(raw.readiness_probe.as_ref(), READINESS),
@@ -58,7 +64,7 @@ pub fn read(
 }
 
 /// The image of the resource, else the one that the settings name for the container, else that of the operators.
-fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
+pub fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
     own.or(default).unwrap_or(&settings.operator_image).clone()
 }
 
@@ -96,4 +102,9 @@ pub fn probe(raw: Option<&RawProbe>, default: Probe) -> Probe {
         failures: raw.failure_threshold.unwrap_or(default.failures),
         successes: raw.success_threshold.unwrap_or(default.successes),
     }
+}
+
+/// Milliseconds between two full passes, which resources of older versions say in seconds.
+fn interval(milliseconds: Option<i64>, seconds: Option<i64>) -> Option<i64> {
+    milliseconds.or_else(|| seconds.map(|seconds| seconds.saturating_mul(1000)))
 }

@@ -12,6 +12,7 @@ use super::wanted::CertificateReference;
 use super::{Findings, text};
 use crate::kafka::cluster::{Advertised, Listener, ListenerAuthentication, PortTemplate};
 use crate::kafka::config::user;
+use crate::kafka::older::no_longer;
 
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
 pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
@@ -137,7 +138,14 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
             ListenerAuthentication::Tls
         }
         ListenerAuthenticationType::ScramSha512 => ListenerAuthentication::ScramSha512,
+        ListenerAuthenticationType::Oauth => {
+            findings.problem(format!("{field}.authentication.type"), no_longer::OAUTH_LISTENER);
+            ListenerAuthentication::None
+        }
         ListenerAuthenticationType::Custom => {
+            if authentication.secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
+                findings.problem(format!("{field}.authentication.secrets"), no_longer::CUSTOM_SECRETS);
+            }
             let mut config = BTreeMap::new();
             for (name, value) in authentication.listener_config.iter().flatten() {
                 let path = format!("{field}.authentication.listenerConfig");

@@ -12,9 +12,10 @@ use kube_core::ResourceExt;
 use super::wanted::WantedPool;
 use super::{Findings, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
+use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
 
-/// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
+/// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub fn read(
     raw: &KafkaNodePool,
     shared: &KafkaClusterSpec,
@@ -24,7 +25,7 @@ pub fn read(
 ) -> WantedPool {
     let name = raw.name_any();
     let path = format!("KafkaNodePool {name}");
-    let mut warnings = Vec::new();
+    let mut warnings = fields::of_pool(raw);
     if raw.spec.roles.is_empty() {
         findings.problem(
             format!("{path} spec.roles"),
@@ -50,6 +51,7 @@ pub fn read(
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {
         uid: raw.uid().unwrap_or_default(),
+        implied: implied::is_implied(raw),
         generation: raw.metadata.generation,
         labels,
         controller: asks(ProcessRole::Controller),
@@ -59,7 +61,11 @@ pub fn read(
         volumes: storage.volumes.clone(),
         jbod: storage.jbod,
         storage_json: storage.json.clone(),
-        resources: raw.spec.resources.clone(),
+        resources: raw
+            .spec
+            .resources
+            .clone()
+            .or_else(|| shared.resources.clone().filter(|_| asks(ProcessRole::Broker))),
         jvm: jvm_options.map(jvm).unwrap_or_default(),
         templates: shared.template.clone().unwrap_or_default().overlaid(raw.spec.template.as_ref()),
         warnings,

@@ -5,6 +5,7 @@ use api::kafka::{AuthorizationType, CertificateAuthority, CertificateExpirationP
 
 use super::{Findings, text};
 use crate::kafka::cluster::{Authorization, CaSettings};
+use crate::kafka::older::no_longer;
 
 /// Days of validity of an authority.
 const DEFAULT_VALIDITY_DAYS: u32 = 365;
@@ -18,6 +19,10 @@ pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Author
     text::super_users(&super_users, findings);
     match raw.type_ {
         AuthorizationType::Simple => Authorization::Simple { super_users },
+        AuthorizationType::Opa | AuthorizationType::Keycloak => {
+            findings.problem("spec.kafka.authorization.type", no_longer::authorization(raw.type_));
+            Authorization::None
+        }
         AuthorizationType::Custom => {
             let class = raw.authorizer_class.clone().unwrap_or_default();
             if class.is_empty() {

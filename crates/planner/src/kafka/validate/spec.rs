@@ -11,10 +11,11 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, listeners, logging, security, text};
+use super::{Findings, kafka_exporter, listeners, logging, security, text};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::user;
 use crate::kafka::observed::PlanSettings;
+use crate::kafka::older::no_longer;
 use crate::kafka::versions::{self, KafkaVersion};
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
@@ -50,6 +51,7 @@ pub fn read(
     let clients_ca = security::authority(kafka.spec.clients_ca.as_ref(), "spec.clientsCa", findings);
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
+    let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
     not_yet(kafka, findings);
     let knows_options = spec.config.is_some() && version.is_some();
     let cluster = Cluster {
@@ -75,6 +77,7 @@ pub fn read(
         maintenance_windows,
         maintenance_expressions: kafka.spec.maintenance_time_windows.clone().unwrap_or_default(),
         entity_operator,
+        kafka_exporter,
         templates: spec.template.clone().unwrap_or_default(),
         name: kafka.name_any(),
         namespace,
@@ -112,7 +115,13 @@ fn image(
     findings: &mut Findings,
 ) -> Option<String> {
     if let Some(image) = spec.image.clone().filter(|image| !image.is_empty()) {
-        return Some(image);
+        if !spec.version.as_deref().is_some_and(versions::is_older_than_supported) {
+            return Some(image);
+        }
+        findings.warn(
+            reasons::UNSUPPORTED_KAFKA_VERSION,
+            format!("spec.kafka.image: {image} is not used, since it is one of the older version: write it with a newer one"),
+        );
     }
     let version = &version?.version;
     let image = settings.kafka_images.get(version).cloned();
@@ -140,6 +149,16 @@ fn metadata_version(
     if let Some((name, _)) = model.metadata_level(asked) {
         return name.to_owned();
     }
+    if spec.version.as_deref().is_some_and(versions::is_older_than_supported) {
+        findings.warn(
+            reasons::UNSUPPORTED_KAFKA_VERSION,
+            format!(
+                "spec.kafka.metadataVersion: {asked} is not known to Kafka {}; {} is used instead",
+                version.version, version.metadata
+            ),
+        );
+        return version.metadata.clone();
+    }
     let known: Vec<&str> = model.metadata_versions.iter().map(|(name, _)| name.as_str()).collect();
     findings.problem(
         "spec.kafka.metadataVersion",
@@ -166,7 +185,9 @@ fn config(
     for complaint in sorted.complaints {
         findings.problem("spec.kafka.config", complaint);
     }
-    sorted.options
+    let mut options = sorted.options;
+    no_longer::take_options_out(&mut options, findings);
+    options
 }
 
 fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
@@ -191,7 +212,6 @@ fn not_yet(kafka: &Kafka, findings: &mut Findings) {
     let spec = &kafka.spec;
     let sections = [
         ("spec.cruiseControl", spec.cruise_control.is_some()),
-        ("spec.kafkaExporter", spec.kafka_exporter.is_some()),
         ("spec.kafka.metricsConfig", spec.kafka.metrics_config.is_some()),
         ("spec.kafka.jmxOptions", spec.kafka.jmx_options.is_some()),
         ("spec.kafka.quotas", spec.kafka.quotas.is_some()),
