@@ -192,6 +192,12 @@ impl Cluster {
         names::pod_dns(&self.name, &self.pod_name(node), &self.namespace)
     }
 
+    /// The listeners that a broker has. One whose addresses are not known yet is as good as absent: the broker would restart for
+    /// it, and once more when they come.
+    pub fn open_listeners(&self, id: i32) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().filter(move |listener| self.addresses.of_broker(id, listener).is_some())
+    }
+
     /// Whether brokers have to ask the API server about the Kubernetes nodes that they run on.
     pub fn asks_about_nodes(&self) -> bool {
         matches!(self.rack, Some(Rack::TopologyLabel(_))) || self.has_node_ports()

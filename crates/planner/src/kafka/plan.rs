@@ -230,8 +230,7 @@ fn complete(
             let pod = pod::of_node(cluster, node, certificate, settings);
             if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(id) {
                 progress.addresses_unknown(unknown);
-                let knows_all =
-                    cluster.listeners.iter().all(|one| cluster.addresses.of_broker(*id, one).is_some());
+                let knows_all = cluster.open_listeners(*id).count() == cluster.listeners.len();
                 if !knows_all && is_new(&cluster.pod_name(node), cluster, pool, observed) {
                     continue;
                 }
