@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use api::common::pod_template::{ContainerTemplate, PodTemplate};
 use api::common::storage::{Storage, StorageType, Volume, VolumeType};
-use api::common::template::ResourceTemplate;
 use api::conditions::reasons;
 use api::kafka::Zookeeper;
 use api::kafka_node_pool::{KafkaNodePoolTemplate, ProcessRole};
@@ -216,12 +214,10 @@ fn controllers(kafka: &Kafka, zookeeper: &Zookeeper) -> KafkaNodePool {
     pool.spec.jvm_options = Some(zookeeper.jvm_options.clone().unwrap_or_default());
     let template = zookeeper.template.clone().unwrap_or_default();
     pool.spec.template = Some(KafkaNodePoolTemplate {
-        pod_set: Some(template.pod_set.unwrap_or_else(ResourceTemplate::default)),
-        pod: Some(template.pod.unwrap_or_else(PodTemplate::default)),
-        persistent_volume_claim: Some(
-            template.persistent_volume_claim.unwrap_or_else(ResourceTemplate::default),
-        ),
-        kafka_container: Some(template.zookeeper_container.unwrap_or_else(ContainerTemplate::default)),
+        pod_set: Some(template.pod_set.unwrap_or_default()),
+        pod: Some(template.pod.unwrap_or_default()),
+        persistent_volume_claim: Some(template.persistent_volume_claim.unwrap_or_default()),
+        kafka_container: Some(template.zookeeper_container.unwrap_or_default()),
         ..KafkaNodePoolTemplate::default()
     });
     pool
