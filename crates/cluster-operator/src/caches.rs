@@ -27,9 +27,10 @@ use objects::ObjectId;
 use operator_runtime::apply::Stored;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::memory;
 use operator_runtime::referenced_objects;
 use operator_runtime::server::Health;
-use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch, Weight};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -57,6 +58,8 @@ pub struct Plain {
     pub status: Option<Box<ServiceStatus>>,
     /// Who leads to it from elsewhere, if it is a Route or TLSRoute.
     pub taken: Taken,
+    /// What it takes.
+    pub weight: Weight,
 }
 
 /// Who leads from elsewhere to a Route or TLSRoute.
@@ -124,6 +127,8 @@ pub struct Watched {
     pub namespaces: Namespaces,
     /// What the objects of one cluster may take while they are read.
     pub largest_cluster: Largest,
+    /// Secrets and ConfigMaps of the user's own that are read for one cluster.
+    pub most_references: usize,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
@@ -175,9 +180,11 @@ impl Caches {
     ) -> Self {
         let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
         let small = Start { largest: limits.largest_secret, ..start };
+        let pod_sets = Start { largest: limits.largest_pod_set(), ..start };
         Self::of(Watched {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
+            most_references: limits.references,
             kafkas: start.typed(selector.to_query().as_deref(), |kafka: &mut Kafka| {
                 last_applied::note::<KafkaSpec>("Kafka", &mut kafka.metadata);
             }),
@@ -189,7 +196,7 @@ impl Caches {
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
                 last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
             }),
-            pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
+            pod_sets: pod_sets.typed(Some(labels::CLUSTER), |_| {}),
             pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
@@ -266,6 +273,14 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
 pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     let subject = binding.subjects.as_ref()?.first()?;
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+/// Bytes that the facts take, themselves included.
+fn memory_of(facts: &Other) -> usize {
+    let Other { uid, kind, cluster, component, controller, .. } = facts;
+    let of_controller = controller.iter().flat_map(|owner| [&owner.group, &owner.kind, &owner.name]);
+    let texts = [uid, kind, cluster, component].into_iter().flatten().chain(of_controller);
+    size_of::<Other>() + texts.map(|text| text.len() + 32).sum::<usize>()
 }
 
 /// The status of a Service that others reach from elsewhere.
@@ -371,16 +386,19 @@ impl Start<'_> {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
                 let stored = Stored::of(&object).ok()?;
                 let mut role = None;
-                if K::kind(&K::DynamicType::default()) == "RoleBinding" {
-                    let binding = stored.value();
-                    role = binding["roleRef"]["name"].as_str().map(str::to_owned);
-                    // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
-                    if let Some(namespace) = binding["subjects"][0]["namespace"].as_str() {
-                        namespace.clone_into(&mut owner.object.namespace);
+                let kind = K::kind(&K::DynamicType::default()).into_owned();
+                if [lookups::ROLE, lookups::ROLE_BINDING].contains(&kind.as_str()) {
+                    let (value, meta) = (stored.value(), object.meta());
+                    role = value["roleRef"]["name"].as_str().map(str::to_owned);
+                    let (namespace, name) = (meta.namespace.as_deref()?, meta.name.as_deref()?);
+                    // What gives rights in a namespace that an entity operator works in belongs to the cluster of that.
+                    let cluster = &owner.object.name;
+                    if let Some(elsewhere) = owners::elsewhere(&kind, namespace, name, cluster, &value) {
+                        owner.object.namespace = elsewhere;
                     }
                 }
                 let (mut status, mut taken) = (None, Taken::default());
-                match &*K::kind(&K::DynamicType::default()) {
+                match kind.as_str() {
                     lookups::SERVICE => {
                         let service = serde_json::to_value(&object).ok();
                         status = service.and_then(|service| service_status(&service));
@@ -391,14 +409,24 @@ impl Start<'_> {
                     }
                     _ => {}
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status, taken })
+                let facts = Other::of(object.meta());
+                let of_facts = memory_of(&facts);
+                let hosts: usize = taken.hosts.iter().map(|host| host.len() + 32).sum();
+                // A pass reads Services as their type, and of other kinds no more than this.
+                let is_read = kind == lookups::SERVICE;
+                let read = of_facts + hosts + if is_read { memory::size_of(&object) } else { 0 };
+                let names = [
+                    Some(&owner.kind),
+                    Some(&owner.object.namespace),
+                    Some(&owner.object.name),
+                    role.as_ref(),
+                ];
+                let names: usize = names.into_iter().flatten().map(String::len).sum();
+                let of_status = status.as_ref().map_or(0, memory::size_of);
+                let weight = Weight { kept: stored.bytes() + of_facts + names + of_status + hosts, read };
+                Some(Plain { owner, facts, role, object: stored, status, taken, weight })
             },
-            |plain| {
-                let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
-                let role = plain.role.as_ref().map_or(0, String::len);
-                let hosts: usize = plain.taken.hosts.iter().map(String::len).sum();
-                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role + hosts
-            },
+            |plain| plain.weight,
         );
         plain_kind::<K>(cache)
     }
@@ -426,14 +454,9 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain {
-                owner,
-                facts: Other::of(binding.meta()),
-                role: None,
-                object,
-                status: None,
-                taken: Taken::default(),
-            })
+            let facts = Other::of(binding.meta());
+            let (taken, weight) = (Taken::default(), Weight::from(0));
+            Some(Plain { owner, facts, role: None, object, status: None, taken, weight })
         }))
     }
 

@@ -1,16 +1,16 @@
 //! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
 //! crate `planner` decides.
 //!
-//! From the top floor down: [`run`] wires, [`controller`] says which watch event leads to which pass, and each kind
+//! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
 //! of resource has a folder with its pass: [`kafka`] and [`pod_set`]; [`node_pools`] says which pools belong to whom.
 
 pub mod caches;
-pub mod controller;
+mod controller;
 pub mod kafka;
-pub mod node_pools;
-pub mod pod_set;
+mod node_pools;
+mod pod_set;
 mod run;
 pub mod settings;
-pub mod unreadable;
+mod unreadable;
 
-pub use run::{operate, run, runtime};
+pub use run::operate;

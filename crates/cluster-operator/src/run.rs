@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use operator_runtime::apply::Applier;
-use operator_runtime::client;
 use operator_runtime::controller::Controller;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::events::{self, Events};
@@ -12,8 +11,7 @@ use operator_runtime::kind::{Driver, Kind};
 use operator_runtime::leader::{LeaderElector, Leadership, Mandate};
 use operator_runtime::metrics::Metrics;
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
-use operator_runtime::server::{Health, Server, Style};
-use operator_runtime::shutdown;
+use operator_runtime::server::Health;
 use operator_runtime::watch::{Cache, ObjectRef};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,38 +28,6 @@ use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;
 use crate::unreadable;
-
-/// The async runtime that the operator needs.
-///
-/// # Errors
-/// When the system gives no threads.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        // Names of the API server and of proxies are resolved, and keys made, on these. Names of brokers have threads of
-        // their own (kafka-admin), so that a name server that does not answer keeps no keys waiting.
-        .max_blocking_threads(5)
-        // Reading a Kafka resource nests deeply. The stack is only reserved; memory is used as far as it is touched.
-        .thread_stack_size(16 << 20)
-        .enable_all()
-        .build()
-}
-
-/// Runs the operator until a signal ends it, or another process leads.
-pub async fn run(settings: Settings) -> Result<()> {
-    client::install_crypto_provider();
-    let stop = shutdown::on_signals().context("cannot listen for signals")?;
-    let health = Health::new();
-    let metrics = Metrics::new().context("cannot make the metrics")?;
-    let server = Server::bind(settings.http_port, Style::NoContent, health.clone(), metrics.clone()).await?;
-    let serving = tokio::spawn(server.run(stop.clone()));
-    let kubernetes =
-        client::connect(concat!("kastellan-cluster-operator/", env!("CARGO_PKG_VERSION"))).await?;
-
-    operate(&settings, kubernetes, &health, &metrics, &stop).await?;
-    serving.await.context("the server for health and metrics failed")??;
-    Ok(())
-}
 
 /// Waits to lead, then works until `stop` is cancelled. Cancels `stop` when it ends for another reason.
 ///
@@ -129,7 +95,9 @@ async fn work(
         feed_pools(&caches, &queues.pools);
         let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
         running.push((NodePools::NAME, pools));
-        let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
+        let plan_settings = Arc::clone(&settings.plan);
+        let observer = Observer::new(caches.clone(), applier.clone(), plan_settings, &settings.limits);
+        let observer = Arc::new(observer);
         let clients = Clients::new(settings.longest_answer);
         let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;

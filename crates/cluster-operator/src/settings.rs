@@ -8,7 +8,6 @@ use api::env;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
-use operator_runtime::telemetry;
 
 use crate::kafka::admin_clients as clients;
 use planner::kafka::observed::{MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings};
@@ -25,6 +24,39 @@ pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
 
 /// Port of health and metrics, default 8080.
 pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Runs Apache Kafka clusters from Kafka and KafkaNodePool resources.
+
+Usage: cluster-operator [--help | --version]
+
+The operator is configured by environment variables, which the Helm chart sets. The most important ones:
+
+  STRIMZI_NAMESPACE                        namespaces to watch, separated by commas; * for all (default)
+  KASTELLAN_OPERATOR_IMAGE                 image with the binaries of Kastellan (required)
+  KASTELLAN_KAFKA_IMAGE                    Kafka's image without its tag (default apache/kafka)
+  STRIMZI_KAFKA_IMAGES                     images by version, for example 4.3.1=registry/kafka:4.3.1
+  STRIMZI_FULL_RECONCILIATION_INTERVAL_MS  time between two passes over everything (default 120000)
+  STRIMZI_LEADER_ELECTION_ENABLED          true: only the holder of the Lease works (default false)
+  STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
+  KASTELLAN_LOG_FORMAT                     text (default) or json
+
+Bounds for what one tenant may make the operator hold in memory. What is beyond them is left alone, and says so:
+
+  KASTELLAN_MAX_CACHE_MIB                  all watched objects (default: two fifths of the container's memory limit,
+                                           1024 without one); half of it is divided among the namespaces
+  KASTELLAN_MAX_OBJECT_KIB                 one object (default 16384)
+  KASTELLAN_MAX_SECRET_KIB                 one Secret or ConfigMap of a cluster (default 512)
+  KASTELLAN_MAX_CLUSTER_MIB                all objects with the labels of one cluster, while a pass reads them (default 64)
+  KASTELLAN_MAX_REFERENCES                 Secrets and ConfigMaps of the user's own that one cluster refers to (default 100)
+  KASTELLAN_MAX_NODES                      nodes that one cluster may grow to (default 300)
+  KASTELLAN_MAX_WISHED_IDS                 node ids in one annotation for node ids (default 10000)
+  KASTELLAN_MAX_ANSWER_MIB                 one answer of a broker (default 16); it may take three times as much once it
+                                           is read, and the clusters read four such answers at a time
+
+It serves /healthy, /ready and /metrics on port 8080.
+";
 
 /// All settings of the process.
 #[derive(Debug)]
@@ -51,8 +83,6 @@ pub struct Settings {
     pub longest_answer: usize,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
-    /// Log level and format.
-    pub telemetry: telemetry::Settings,
 }
 
 impl Settings {
@@ -78,7 +108,6 @@ impl Settings {
                 * 1024
                 * 1024,
             plan: Arc::new(plan_settings(env)),
-            telemetry: telemetry::Settings::from_env(env),
         };
         env.finish()?;
         Ok(settings)
@@ -98,6 +127,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         operator_image,
         topic_operator_image: env.optional(env::DEFAULT_TOPIC_OPERATOR_IMAGE),
         user_operator_image: env.optional(env::DEFAULT_USER_OPERATOR_IMAGE),
+        kafka_exporter_image: env.optional(env::DEFAULT_KAFKA_EXPORTER_IMAGE),
         kafka_images: kafka_images(env),
         image_pull_policy: pull_policy(env),
         image_pull_secrets: env.list(env::IMAGE_PULL_SECRETS),
@@ -117,6 +147,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         labels_exclusion_pattern: exclusion_pattern(env),
         custom_kafka_labels: env.label_selector(env::CUSTOM_KAFKA_LABELS).0,
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
+        custom_kafka_exporter_labels: env.label_selector(env::CUSTOM_KAFKA_EXPORTER_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,

@@ -1,10 +1,12 @@
 //! Server-side apply: writes only what is not there yet, under one field manager.
 
+mod error;
+mod stored;
+
 use std::fmt;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
 use kube::{Api, Client, Resource};
 use serde::Serialize;
@@ -14,6 +16,10 @@ use serde_json::Value;
 use crate::object_ref::ObjectRef;
 use objects::covers;
 use objects::schema::SERVER_METADATA;
+
+pub(crate) use self::error::message;
+pub use self::error::{ApplyError, Subject};
+pub use self::stored::{Stored, own_entry};
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;
@@ -30,175 +36,6 @@ pub enum Applied {
     Created,
     /// The object was changed.
     Updated,
-}
-
-/// Kind, namespace and name in a message: `Service ns/name`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Kind, for example `Service`.
-    pub kind: String,
-    /// Namespace and name.
-    pub key: ObjectRef,
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.key)
-    }
-}
-
-/// A write that did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// The API server did not answer in time.
-    #[error("{action} {subject}: no answer from the API server within {} s", deadline.as_secs())]
-    Timeout {
-        /// What was tried, for example `apply`.
-        action: &'static str,
-        /// On which object.
-        subject: Subject,
-        /// The deadline.
-        deadline: Duration,
-    },
-    /// The API server refused, or could not be reached.
-    #[error("{action} {subject}: {}", message(source))]
-    Api {
-        /// What was tried.
-        action: &'static str,
-        /// On which object.
-        subject: Subject,
-        /// The answer.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// The object cannot be sent: it lacks its kind or name, or cannot be written as JSON.
-    #[error("{action} {subject}: {why}")]
-    Malformed {
-        /// What was tried.
-        action: &'static str,
-        /// On which object, as far as it is known.
-        subject: Subject,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-/// The server's own words, without the debug form that the client's error adds.
-pub(crate) fn message(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} (HTTP {})", status.message, status.code),
-        other => other.to_string(),
-    }
-}
-
-impl ApplyError {
-    /// The HTTP status code, when the server answered.
-    pub fn code(&self) -> Option<u16> {
-        match self {
-            Self::Api { source, .. } => match source.as_ref() {
-                kube::Error::Api(status) => Some(status.code),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// Another client changed the object first, or a precondition did not hold.
-    pub fn is_conflict(&self) -> bool {
-        self.code() == Some(409)
-    }
-
-    /// There is no such object, kind or namespace.
-    pub fn is_not_found(&self) -> bool {
-        self.code() == Some(404)
-    }
-
-    /// The object that was named is gone. A 404 that names no object speaks of the kind: an API server that has just started,
-    /// or whose definition was deleted, does not serve it, and that tells nothing of the object.
-    pub fn is_gone(&self) -> bool {
-        let Self::Api { source, .. } = self else { return false };
-        let kube::Error::Api(status) = source.as_ref() else { return false };
-        status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
-    }
-
-    /// The service account may not do this (a namespace that is being deleted counts too).
-    pub fn is_forbidden(&self) -> bool {
-        self.code() == Some(403)
-    }
-
-    /// The server refuses the content: a wrong value, or a field that cannot be changed.
-    pub fn is_invalid(&self) -> bool {
-        matches!(self.code(), Some(400 | 422))
-    }
-}
-
-/// Keeps only our own entry of the managed fields, without the fields that no comparison reads. For `project` functions of watches this was done already.
-pub fn own_entry(entries: Vec<ManagedFieldsEntry>) -> Option<Vec<ManagedFieldsEntry>> {
-    let mine = |entry: &ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(FIELD_MANAGER)
-            && entry.operation.as_deref() == Some("Apply")
-            && entry.subresource.as_deref().unwrap_or_default().is_empty()
-    };
-    let mut own: Vec<ManagedFieldsEntry> = entries.into_iter().filter(mine).collect();
-    for entry in &mut own {
-        entry.time = None;
-        entry.fields_type = None;
-    }
-    // An empty list still says that the managed fields were looked at and none is ours.
-    Some(own)
-}
-
-/// An object in the form that [`Applier`] compares with, at a fraction of the memory of a JSON tree: its text, compressed.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    uid: Box<str>,
-    terminating: bool,
-    packed: Box<[u8]>,
-}
-
-impl Stored {
-    /// From a live object. Its status is left out.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn of<K: Resource + Serialize>(object: &K) -> Result<Self, serde_json::Error> {
-        let mut value = serde_json::to_value(object)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("status");
-        }
-        let meta: &ObjectMeta = object.meta();
-        Ok(Self {
-            uid: meta.uid.clone().unwrap_or_default().into_boxed_str(),
-            terminating: meta.deletion_timestamp.is_some(),
-            packed: lz4_flex::compress_prepend_size(&serde_json::to_vec(&value)?).into_boxed_slice(),
-        })
-    }
-
-    /// `metadata.uid`.
-    pub fn uid(&self) -> &str {
-        &self.uid
-    }
-
-    /// Whether the object is being deleted.
-    pub fn is_terminating(&self) -> bool {
-        self.terminating
-    }
-
-    /// About how many bytes of memory it takes.
-    pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.uid.len() + self.packed.len()
-    }
-
-    /// The object as JSON.
-    pub fn value(&self) -> Value {
-        self.parse().unwrap_or(Value::Null)
-    }
-
-    /// The object as its type; `None` when it is of another type.
-    pub fn parse<K: DeserializeOwned>(&self) -> Option<K> {
-        let text = lz4_flex::decompress_size_prepended(&self.packed).ok()?;
-        serde_json::from_slice(&text).ok()
-    }
 }
 
 /// Writes and deletes objects.
@@ -293,6 +130,48 @@ impl Applier {
             }
             _ => Applied::Updated,
         })
+    }
+
+    /// Creates an object in a namespace. One of its name that is there is a conflict ([`ApplyError::is_conflict`]).
+    pub async fn create<K>(&self, namespace: &str, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource + Serialize,
+        K::DynamicType: Default,
+    {
+        self.create_or_ask("create", namespace, object, false).await
+    }
+
+    /// Asks the API server whether it would create an object, without creating it.
+    pub async fn dry_run<K>(&self, namespace: &str, object: &K) -> Result<(), ApplyError>
+    where
+        K: Resource + Serialize,
+        K::DynamicType: Default,
+    {
+        self.create_or_ask("try the creation of", namespace, object, true).await
+    }
+
+    async fn create_or_ask<K>(
+        &self,
+        action: &'static str,
+        namespace: &str,
+        object: &K,
+        dry_run: bool,
+    ) -> Result<(), ApplyError>
+    where
+        K: Resource + Serialize,
+        K::DynamicType: Default,
+    {
+        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        let name = object.meta().name.as_deref().unwrap_or_default();
+        let subject = Subject { kind: resource.kind.clone(), key: ObjectRef::new(namespace, name) };
+        let body = serde_json::to_vec(object).map_err(|error| ApplyError::Malformed {
+            action,
+            subject: subject.clone(),
+            why: error.to_string(),
+        })?;
+        let params = PostParams { dry_run, field_manager: Some(self.manager.clone()) };
+        let request = Request::new(self.api(&resource, namespace).resource_url()).create(&params, body);
+        self.send(action, &subject, request).await
     }
 
     /// Deletes an object; `false` when there was none. With `uid`, only that very object: another one of the same name gives a conflict.

@@ -1,12 +1,13 @@
-//! The loop that empties a queue: so many passes at a time, each on its own, with a deadline.
+//! The loop that empties a queue: so many batches at a time, each on its own, with a deadline. A batch of one key is a pass.
 
-use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::apart::GRACE;
+use crate::batches::{Batches, Ended, GRACE};
 use crate::metrics::ReconcileMetrics;
 use crate::queue::{Key, Queue};
 use crate::server::Heartbeat;
@@ -18,27 +19,43 @@ pub enum Outcome {
     Done,
     /// Look again after this time, for example when a certificate has to be renewed.
     Again(Duration),
+    /// It failed in a way that may pass, and has said so itself: it is repeated with back-off.
+    Retry,
 }
 
-/// Passes running at once, when nothing else is said.
+/// Batches running at once, when nothing else is said.
 pub const DEFAULT_CONCURRENCY: usize = 16;
 
 /// A pass that takes longer than this is ended and counts as failed.
 pub const DEFAULT_PASS_DEADLINE: Duration = Duration::from_mins(5);
 
 /// How often an idle loop gives a sign of life.
-const BEAT: Duration = Duration::from_secs(15);
+const BEAT: Duration = Duration::from_secs(10);
 
-/// Runs a function for every key of a queue.
-#[derive(Debug)]
+/// Runs a function for the keys of a queue.
 pub struct Controller<K> {
     name: &'static str,
     queue: Queue<K>,
     concurrency: usize,
     deadline: Duration,
+    most: usize,
+    linger: Duration,
     metrics: Option<ReconcileMetrics>,
     heartbeat: Option<Heartbeat>,
+    each_round: Box<dyn Fn() + Send + Sync>,
 }
+
+impl<K: Debug> Debug for Controller<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller")
+            .field("name", &self.name)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys of a batch, each with how its pass ended.
+type Said<K, E> = Vec<(K, Result<Outcome, E>)>;
 
 impl<K: Key> Controller<K> {
     /// `name` is the kind, for logs.
@@ -48,20 +65,30 @@ impl<K: Key> Controller<K> {
             queue,
             concurrency: DEFAULT_CONCURRENCY,
             deadline: DEFAULT_PASS_DEADLINE,
+            most: 1,
+            linger: Duration::ZERO,
             metrics: None,
             heartbeat: None,
+            each_round: Box::new(|| {}),
         }
     }
 
-    /// Passes at a time, at least 1.
+    /// Batches at a time, at least 1.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
         self
     }
 
-    /// Longest time for one pass.
+    /// Longest time for one batch.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Up to `most` keys in a batch, for which `linger` is waited after the first.
+    pub fn gather(mut self, most: usize, linger: Duration) -> Self {
+        self.most = most.max(1);
+        self.linger = linger;
         self
     }
 
@@ -78,170 +105,124 @@ impl<K: Key> Controller<K> {
         self
     }
 
-    /// Works until `shutdown`, then lets running passes end (10 s at most). A pass that fails, panics or exceeds its deadline is repeated
-    /// with back-off and touches no other key.
+    /// Called each time that the loop goes round: after each batch, and when nothing happens.
+    pub fn each_round(mut self, show: impl Fn() + Send + Sync + 'static) -> Self {
+        self.each_round = Box::new(show);
+        self
+    }
+
+    /// As [`Controller::run_batches`], with a function for a single key.
     pub async fn run<F, Fut, E>(self, shutdown: CancellationToken, pass: F)
     where
-        F: Fn(K) -> Fut,
+        F: Fn(K) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
         E: Display + Send + 'static,
     {
-        let mut passes = Passes { running: JoinSet::new(), keys: std::collections::HashMap::new() };
+        let pass = Arc::new(pass);
+        let passes = move |keys: Vec<K>| {
+            let pass = Arc::clone(&pass);
+            async move {
+                let mut said = Vec::with_capacity(keys.len());
+                for key in keys {
+                    let outcome = pass(key.clone()).await;
+                    said.push((key, outcome));
+                }
+                said
+            }
+        };
+        self.run_batches(shutdown, passes).await;
+    }
+
+    /// Works until `shutdown`, then lets running batches end (10 s at most). A key that fails is repeated with back-off. When a batch
+    /// panics or exceeds its deadline, its keys are worked on one by one, and those that do so again are repeated with back-off; no
+    /// other key is touched.
+    pub async fn run_batches<F, Fut, E>(self, shutdown: CancellationToken, work: F)
+    where
+        F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Said<K, E>> + Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let work = Arc::new(work);
+        let mut batches = Batches::new(self.concurrency, self.deadline);
         loop {
             if let Some(heartbeat) = &self.heartbeat {
                 heartbeat.beat();
             }
-            let free = passes.running.len() < self.concurrency;
+            (self.each_round)();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(ended) = passes.running.join_next_with_id() => self.end(&mut passes, ended),
-                next = self.queue.next(), if free => {
-                    let Some(key) = next else { break };
-                    self.begin(&mut passes, key, &pass);
+                ended = batches.ended() => self.end(ended),
+                batch = self.queue.take_batch(self.most, self.linger), if batches.has_room() => {
+                    if batch.is_empty() {
+                        break;
+                    }
+                    if let Some(metrics) = &self.metrics {
+                        metrics.reconciliations.inc_by(batch.len() as f64);
+                    }
+                    let work = Arc::clone(&work);
+                    batches.begin(batch, move |keys| work(keys));
                 }
                 () = tokio::time::sleep(BEAT) => {}
             }
         }
         let rest = async {
-            while let Some(ended) = passes.running.join_next_with_id().await {
-                self.end(&mut passes, ended);
+            while batches.running() > 0 {
+                self.end(batches.ended().await);
             }
         };
         if tokio::time::timeout(GRACE, rest).await.is_err() {
-            tracing::warn!(kind = self.name, "passes did not end in time and were stopped");
+            tracing::warn!(
+                kind = self.name,
+                "some were still being worked on and were stopped; the next start goes on with them"
+            );
         }
     }
 
-    fn begin<F, Fut, E>(&self, passes: &mut Passes<K, E>, key: K, pass: &F)
-    where
-        F: Fn(K) -> Fut,
-        Fut: Future<Output = Result<Outcome, E>> + Send + 'static,
-        E: Display + Send + 'static,
-    {
-        if let Some(metrics) = &self.metrics {
-            metrics.reconciliations.inc();
-        }
-        let work = pass(key.clone());
-        let deadline = self.deadline;
-        let handle = passes.running.spawn(async move { tokio::time::timeout(deadline, work).await.ok() });
-        passes.keys.insert(handle.id(), (key, Instant::now()));
-    }
-
-    fn end<E: Display>(
-        &self,
-        passes: &mut Passes<K, E>,
-        ended: Result<(Id, Option<Result<Outcome, E>>), JoinError>,
-    ) {
-        let (id, result) = match ended {
-            Ok((id, Some(Ok(outcome)))) => (id, Ok(outcome)),
-            Ok((id, Some(Err(error)))) => (id, Err(error.to_string())),
-            Ok((id, None)) => {
-                (id, Err(format!("pass took longer than {} s and was stopped", self.deadline.as_secs())))
+    fn end<E: Display>(&self, ended: Ended<K, Said<K, E>>) {
+        let Ended { members, results, interrupted, took } = ended;
+        let mut left: HashSet<K> = members.into_iter().collect();
+        let said = results
+            .into_iter()
+            .flatten()
+            .map(|(key, result)| (key, result.map_err(|error| error.to_string())));
+        let interrupted = interrupted.into_iter().map(|(key, why)| (key, Err(why.to_string())));
+        for (key, result) in said.chain(interrupted) {
+            if left.remove(&key) {
+                self.end_of(&key, result, took);
             }
-            Err(error) => (error.id(), Err(format!("pass broke off: {error}"))),
-        };
-        let Some((key, began)) = passes.keys.remove(&id) else { return };
-        let took = began.elapsed();
+        }
+        for key in left {
+            self.end_of(&key, Err("nothing was said of it".to_owned()), took);
+        }
+    }
+
+    fn end_of(&self, key: &K, result: Result<Outcome, String>, took: Duration) {
         if let Some(metrics) = &self.metrics {
             metrics.observe(took);
-            if result.is_ok() { metrics.successful.inc() } else { metrics.failed.inc() }
+            let succeeded = matches!(result, Ok(Outcome::Done | Outcome::Again(_)));
+            if succeeded { metrics.successful.inc() } else { metrics.failed.inc() }
         }
         match result {
+            Ok(Outcome::Retry) => {
+                let pause = self.queue.failed(key);
+                tracing::debug!(kind = self.name, key = %key, retry_ms = pause.as_millis() as u64, "to be tried again");
+            }
             Ok(outcome) => {
                 if let Outcome::Again(after) = outcome {
                     self.queue.add_after(key.clone(), after);
                 }
-                self.queue.done(&key);
+                self.queue.done(key);
                 tracing::debug!(kind = self.name, key = %key, took_ms = took.as_millis() as u64, "reconciled");
             }
             Err(error) => {
-                let pause = self.queue.failed(&key);
+                let pause = self.queue.failed(key);
                 tracing::warn!(kind = self.name, key = %key, error = %error, retry_ms = pause.as_millis() as u64, "reconciliation failed");
             }
         }
     }
 }
 
-struct Passes<K, E> {
-    running: JoinSet<Option<Result<Outcome, E>>>,
-    keys: std::collections::HashMap<Id, (K, Instant)>,
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    /// Runs the pass function until the log has `count` lines.
-    async fn run<Fut>(queue: Queue<String>, count: usize, pass: impl Fn(String) -> Fut) -> Vec<String>
-    where
-        Fut: Future<Output = (String, Result<Outcome, String>)> + Send + 'static,
-    {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let shutdown = CancellationToken::new();
-        let stop = shutdown.clone();
-        let lines = Arc::clone(&log);
-        let controller = Controller::new("Test", queue).concurrency(4).deadline(Duration::from_secs(30));
-        let work = controller.run(shutdown, |key| {
-            let (lines, stop, future) = (Arc::clone(&lines), stop.clone(), pass(key));
-            async move {
-                let (line, result) = future.await;
-                let mut lines = lines.lock().unwrap();
-                lines.push(line);
-                if lines.len() >= count {
-                    stop.cancel();
-                }
-                result
-            }
-        });
-        work.await;
-        log.lock().unwrap().clone()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pass_that_panics_hangs_or_fails_does_not_stop_the_others() {
-        let queue = Queue::new();
-        for key in ["panics", "hangs", "fails", "works"] {
-            queue.add(key.to_owned());
-        }
-        let log = run(queue.clone(), 2, |key| async move {
-            match key.as_str() {
-                "panics" => panic!("as the test wants it"),
-                "hangs" => std::future::pending().await,
-                "fails" => (key, Err("no".to_owned())),
-                _ => (key, Ok(Outcome::Done)),
-            }
-        });
-        assert_eq!(log.await, ["fails", "works"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pass_that_hangs_is_ended_and_repeated() {
-        let queue = Queue::new();
-        queue.add("k".to_owned());
-        let first = Arc::new(Mutex::new(true));
-        let log = run(queue, 1, |key| {
-            let hang = std::mem::take(&mut *first.lock().unwrap());
-            async move {
-                if hang {
-                    std::future::pending::<()>().await;
-                }
-                (key, Ok(Outcome::Done))
-            }
-        });
-        assert_eq!(log.await, ["k"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pass_can_ask_to_be_called_again_later() {
-        let queue = Queue::new();
-        queue.add("k".to_owned());
-        let began = tokio::time::Instant::now();
-        let log = run(queue, 3, |_| async move {
-            (began.elapsed().as_secs().to_string(), Ok(Outcome::Again(Duration::from_mins(1))))
-        });
-        assert_eq!(log.await, ["0", "60", "120"]);
-    }
-}
+#[path = "controller_tests.rs"]
+mod tests;

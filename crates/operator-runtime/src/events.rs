@@ -5,11 +5,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use kube::api::PostParams;
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
+use crate::apply::Applier;
 use crate::clock;
 
 /// Longest text of an event in bytes. The API takes 1024.
@@ -27,9 +27,6 @@ const CAPACITY: usize = 512;
 /// Events in a row, and afterwards the time between two.
 const BURST: u32 = 50;
 const PACE: Duration = Duration::from_millis(100);
-
-/// Longest time for one request.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What kind of event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +65,7 @@ impl Events {
     /// are dropped.
     pub fn start(client: Client, controller: &str, instance: &str) -> Self {
         let (sender, receiver) = mpsc::channel(CAPACITY);
-        tokio::spawn(write(client, receiver, controller.to_owned(), instance.to_owned()));
+        tokio::spawn(write(Applier::new(client), receiver, controller.to_owned(), instance.to_owned()));
         Self { sender }
     }
 
@@ -90,7 +87,7 @@ where
     object.object_ref(&K::DynamicType::default())
 }
 
-async fn write(client: Client, mut receiver: mpsc::Receiver<Note>, controller: String, instance: String) {
+async fn write(applier: Applier, mut receiver: mpsc::Receiver<Note>, controller: String, instance: String) {
     let mut credit = BURST;
     let mut refilled = Instant::now();
     while let Some(note) = receiver.recv().await {
@@ -107,11 +104,8 @@ async fn write(client: Client, mut receiver: mpsc::Receiver<Note>, controller: S
         credit -= 1;
         let event = event_of(note, &controller, &instance, clock::now());
         let namespace = event.metadata.namespace.clone().unwrap_or_default();
-        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
-        match timeout(DEADLINE, api.create(&PostParams::default(), &event)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(namespace = %namespace, %error, "write an event"),
-            Err(_) => tracing::debug!(namespace = %namespace, "write an event: no answer in time"),
+        if let Err(error) = applier.create(&namespace, &event).await {
+            tracing::debug!(%error, "an event was not written");
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::env::Env;
 
 const LEASE: Duration = Duration::from_secs(15);
 

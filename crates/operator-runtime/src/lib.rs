@@ -1,12 +1,12 @@
 //! What every operator binary shares: environment, logging, leader election, health and metrics server, watch caches,
-//! work queue, server-side apply, events, the connection to Kafka of an entity operator and its `main`.
+//! work queue, the loop that empties it, server-side apply, events, the connection to Kafka of an entity operator, and `main`.
 //!
-//! A binary reads its settings with [`env`], starts [`telemetry`], [`server`] and (the cluster operator) [`leader`],
+//! [`program`] reads a binary's settings with [`env`] and starts [`telemetry`] and [`server`]. The binary elects a [`leader`] (the cluster operator),
 //! fills [`watch`] caches whose events put keys into a [`queue`], and carries plans out with [`apply`].
 
 mod allocator;
-pub mod apart;
 pub mod apply;
+pub mod batches;
 pub mod client;
 pub mod clock;
 mod connections;
@@ -20,10 +20,13 @@ pub mod kind;
 pub mod leader;
 pub mod limits;
 pub mod list;
+pub mod long_text;
 pub mod memory;
 pub mod metrics;
+pub mod named_object;
 pub mod object_ref;
 pub mod process;
+pub mod program;
 pub mod queue;
 pub mod referenced_objects;
 pub mod refusal;

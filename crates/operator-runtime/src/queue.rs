@@ -1,4 +1,4 @@
-//! A keyed work queue and the loop that empties it.
+//! A keyed work queue; the loop that empties it is the `Controller`.
 //!
 //! A key waits at most once, is worked on by one pass at a time, and gets another pass when it changed during a pass. New work goes in
 //! front of periodic work. There is no bound: a key is small, and dropping one would be worse.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::kafka::transitions::membership::Nobodys;
 
-/// The status to write; `None`: what is there stays. `nobodys`: why no Kafka resource looks after the pool, if so; one that
-/// does writes the status itself, but for what was said here before.
+/// The status to write; `None`: what is there stays. `nobodys`: why no Kafka resource looks after the pool; `None`: a Kafka
+/// resource does, whose pass writes the status, but for the condition that was written here before.
 pub fn status(pool: &KafkaNodePool, nobodys: Option<&Nobodys>, now: Timestamp) -> Option<Value> {
     let old = pool.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let said = |condition: &Condition| condition.reason.as_deref() == Some(reasons::NODE_POOL_OF_NO_CLUSTER);

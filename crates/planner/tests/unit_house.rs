@@ -39,7 +39,7 @@ const FORBIDDEN: &[&str] = &[
 
 /// The crates from the top floor down, as in docs/architecture.md: each uses only what stands on a lower floor.
 const FLOORS: &[&[&str]] = &[
-    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent"],
+    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent", "kafka-exporter"],
     &["operator-runtime"],
     &["planner"],
     &["issuer", "objects", "rebalance"],
@@ -48,14 +48,14 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// Tests and what they need: they may use every crate, and no crate on a floor uses them.
-const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support"];
+const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support", "test-world"];
 
 /// What the images are made for. The packages of other platforms need not be on this machine.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// What `make binaries` builds.
 const PROGRAMS: &[&str] =
-    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+    &["cluster-operator", "kafka-agent", "kafka-client", "kafka-exporter", "topic-operator", "user-operator"];
 
 /// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
 /// and a second way to serve HTTP, to watch, or to encrypt.

@@ -143,6 +143,18 @@ impl ApiServer {
         self.write_kubeconfig(&format!("{namespace}-{name}"), &json!({ "token": token }))
     }
 
+    /// Requests with these verbs for these resources (plural) so far, by anybody, as the server counts them.
+    pub async fn requests(&self, resources: &[&str], verbs: &[&str]) -> anyhow::Result<f64> {
+        let request = http::Request::get("/metrics").body(Vec::new()).context("make a request")?;
+        let text = self.client().await?.request_text(request).await.context("read the server's metrics")?;
+        let counts = |line: &&str| {
+            line.starts_with("apiserver_request_total{")
+                && resources.iter().any(|name| line.contains(&format!("resource=\"{name}\"")))
+                && verbs.iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
+        };
+        Ok(text.lines().filter(counts).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
     /// A new namespace whose name begins with `prefix` and is used once in this server.
     pub async fn create_namespace(&self, prefix: &str) -> anyhow::Result<String> {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);

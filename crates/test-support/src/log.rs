@@ -26,7 +26,8 @@ impl Log {
             .with_writer(move || sink.clone());
         let dispatch = tracing::Dispatch::new(subscriber.finish());
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(2).enable_all();
+        // As in the process of an operator.
+        builder.worker_threads(2).thread_stack_size(16 << 20).enable_all();
         // For as long as the thread lives.
         builder.on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)));
         Ok(builder.build()?)
@@ -35,6 +36,10 @@ impl Log {
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // For a person who looks for the reason of a failure.
+        if std::env::var_os("STRIMZI_LOG_LEVEL").is_some() {
+            let _ = std::io::stderr().write_all(bytes);
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
 

@@ -4,8 +4,8 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use kafka_admin::{ErrorCode, KafkaError};
-use operator_runtime::apart::apart;
 use operator_runtime::apply::ApplyError;
+use operator_runtime::batches::Ended;
 
 use api::conditions::reasons;
 use operator_runtime::refusal::Refusal;
@@ -21,30 +21,25 @@ use crate::{
     verdicts::{say_all, unreachable_all, write_verdict},
 };
 
-/// Carries out a batch, as [`run`] does. What a fault of the operator interrupts is tried again later.
-pub async fn run_apart(context: &Arc<Context>, items: Vec<Item>, periodic: bool) -> Report {
-    let work = |items| {
-        let context = context.clone();
-        async move { run(&context, items, periodic).await }
-    };
-    let (reports, interrupted) = apart(items, work).await;
-    let mut all = Report { periodic, ..Report::default() };
-    for report in reports {
+/// What became of a batch that has ended. What was interrupted is tried again later.
+pub fn report(ended: Ended<Item, Report>) -> Report {
+    let mut all = Report::default();
+    for report in ended.results {
         all.add(report);
     }
-    for item in interrupted {
-        tracing::error!(resource = %item.resource.reference, "work on a resource was interrupted by a fault of the operator");
-        all.done.push(retry(&item, "interrupted by a fault of the operator".to_owned()));
+    for (item, why) in ended.interrupted {
+        tracing::error!(resource = %item.resource.reference, %why, "work on a resource did not come to its end");
+        all.done.push(retry(&item, why.to_string()));
     }
     all
 }
 
-/// Carries out a batch.
+/// Carries out a batch. `periodic`: it is a part of the timer's look at everything.
 pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
     let begun = Instant::now();
     let (mut release, mut hand_over, mut delete, mut say, mut compare) =
         (vec![], vec![], vec![], vec![], vec![]);
-    let mut report = Report { periodic, ..Report::default() };
+    let mut report = Report::default();
     for item in items {
         match item.intent {
             Intent::Nothing => report.done.push(settled(&item)),

@@ -150,8 +150,6 @@ pub struct Report {
     pub done: Vec<Done>,
     /// How the calls to Kafka went.
     pub kafka: Reach,
-    /// True for a part of the timer's look at everything.
-    pub periodic: bool,
 }
 
 impl Report {

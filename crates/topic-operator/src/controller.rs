@@ -8,18 +8,19 @@ use std::{
 
 use kube::Client;
 use operator_runtime::{
-    apart::drain,
     apply::Applier,
-    entity::{Operator, Parts},
+    batches::{BATCH_DEADLINE, Batches, drain},
+    entity::Operator,
     kafka,
-    server::{Gate, Heartbeat},
+    program::Parts,
+    server::{Gate, Health},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply,
-    batch::{Context, Item},
+    batch::{Context, Item, Report},
     grants::Grants,
     index::Index,
     kubernetes::{Kubernetes, Projector},
@@ -39,7 +40,7 @@ use crate::{
 
 mod outcomes;
 
-use outcomes::Outcome;
+use outcomes::{Deletion, Outcome};
 
 /// Resources in one step of the timer's look at everything: one or two requests per step, and bounded memory.
 const SWEEP: usize = 2000;
@@ -71,18 +72,18 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let rates_due = settings.throttle.map(|_| Instant::now());
     let controller = Controller {
         gate: health.gate("the first look at all KafkaTopics"),
-        heartbeat: health.heartbeat("the controller of KafkaTopics"),
+        health: health.clone(),
         context,
-        settings,
         index: Index::default(),
         queue: Queue::default(),
         held: HashMap::new(),
         in_batch: HashSet::new(),
         unreadable: HashSet::new(),
         tasks: JoinSet::new(),
-        batches: 0,
+        batches: Batches::new(settings.batches, BATCH_DEADLINE),
         sweep: VecDeque::new(),
-        sweeping: false,
+        sweeps: Batches::new(1, BATCH_DEADLINE),
+        deletions: Batches::new(usize::MAX, BATCH_DEADLINE),
         // An earlier process may have left rates.
         rates_due,
         clearing_rates: false,
@@ -92,6 +93,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         losses: Losses::default(),
         kafka_lost: None,
         shutdown: shutdown.clone(),
+        settings,
     };
     let work = controller.run(client.clone(), projector, shutdown.clone());
     Ok(Operator::run("KafkaTopics", admin, work))
@@ -108,10 +110,14 @@ struct Controller {
     /// Resources that are there and cannot be read. What was known of them stays in the index, so that no other resource takes
     /// their topics over, and is not worked on.
     unreadable: HashSet<ResourceRef>,
+    /// Looks at single resources and at Kafka, beside the batches.
     tasks: JoinSet<Outcome>,
-    batches: usize,
+    batches: Batches<Item, Report>,
+    /// What the timer's look at everything has still to come to, and the part of it that is under way.
     sweep: VecDeque<ResourceRef>,
-    sweeping: bool,
+    sweeps: Batches<Item, Report>,
+    /// Topics of resources that are gone.
+    deletions: Batches<Deletion, Report>,
     /// When throttle rates of brokers may be removed, if any are left; not before all changes have ended.
     rates_due: Option<Instant>,
     clearing_rates: bool,
@@ -121,7 +127,7 @@ struct Controller {
     losses: Losses,
     kafka_lost: Option<Instant>,
     gate: Gate,
-    heartbeat: Heartbeat,
+    health: Health,
     shutdown: CancellationToken,
 }
 
@@ -155,12 +161,14 @@ impl Controller {
         }
         self.next_sweep = Instant::now() + self.settings.interval;
         let mut opened = false;
+        // Not before the lists are there: a restart would not bring them sooner.
+        let heartbeat = self.health.heartbeat("the controller of KafkaTopics");
         loop {
-            self.heartbeat.beat();
+            heartbeat.beat();
             self.queue.promote(Instant::now());
             self.begin_batches();
             self.clear_rates();
-            if !opened && self.queue.is_empty() && self.batches == 0 {
+            if !opened && self.queue.is_empty() && !self.is_working() {
                 opened = true;
                 self.gate.open();
             }
@@ -175,12 +183,20 @@ impl Controller {
                         self.take_in(message);
                     }
                 }
+                ended = self.batches.ended() => self.batch_done(ended),
+                ended = self.sweeps.ended() => self.batch_done(ended),
+                ended = self.deletions.ended() => self.deletion_done(ended),
                 Some(outcome) = self.tasks.join_next() => self.finish(outcome),
                 () = tokio::time::sleep_until(wake_up.into()) => self.timer(),
             }
         }
         // Writes that have begun are brought to their end, so that no topic is left without its status.
-        drain(&mut self.tasks, "topics").await;
+        tokio::join!(
+            self.batches.drain("topics"),
+            self.sweeps.drain("topics"),
+            self.deletions.drain("topics"),
+            drain(&mut self.tasks, "topics"),
+        );
     }
 
     fn search(&self, client: &Client) -> strays::Search {
@@ -309,7 +325,8 @@ impl Controller {
             return;
         }
         let now = Instant::now();
-        while self.batches < self.settings.batches {
+        // Deletions take the place of batches: each is as many requests to Kafka.
+        while self.batches.running() + self.deletions.running() < self.settings.batches {
             let (index, unreadable) = (&self.index, &self.unreadable);
             let readable = |r: &ResourceRef| index.get(r).filter(|_| !unreadable.contains(r));
             let taken = self.queue.take(self.settings.max_batch, |r| readable(r).map(|x| x.topic_key()));
@@ -317,9 +334,9 @@ impl Controller {
                 break;
             }
             let items = taken.into_iter().filter_map(|(r, topic)| self.item(&r, topic, now)).collect();
-            self.spawn(items, false);
+            self.begin(items, false);
         }
-        if !self.sweeping && !self.sweep.is_empty() {
+        if self.sweeps.has_room() && !self.sweep.is_empty() {
             let mut items = Vec::new();
             while items.len() < SWEEP {
                 let Some(reference) = self.sweep.pop_front() else { break };
@@ -338,16 +355,16 @@ impl Controller {
                 }
                 items.extend(self.item(&reference, topic, now));
             }
-            self.sweeping = !items.is_empty();
-            if self.sweeping {
-                self.spawn(items, true);
+            if !items.is_empty() {
+                self.begin(items, true);
             }
         }
     }
 
     /// When throttle rates are to be removed; none while replicas are being moved or about to be: the end of the move asks again.
     fn rates_due(&self) -> Option<Instant> {
-        let busy = self.batches > 0 || self.sweeping || self.clearing_rates || self.index.a_change_runs();
+        let sweeps = self.sweeps.running() > 0;
+        let busy = self.is_working() || sweeps || self.clearing_rates || self.index.a_change_runs();
         self.rates_due.filter(|_| !busy)
     }
 
@@ -361,11 +378,19 @@ impl Controller {
         self.tasks.spawn(async move { Outcome::RatesCleared(replicas::clear_rates(&context).await) });
     }
 
-    fn spawn(&mut self, items: Vec<Item>, periodic: bool) {
-        self.batches += usize::from(!periodic);
+    fn begin(&mut self, items: Vec<Item>, periodic: bool) {
         self.in_batch.extend(items.iter().map(|i| i.resource.reference.clone()));
         let context = self.context.clone();
-        self.tasks.spawn(async move { Outcome::Batch(apply::run_apart(&context, items, periodic).await) });
+        let batches = if periodic { &mut self.sweeps } else { &mut self.batches };
+        batches.begin(items, move |items| {
+            let context = context.clone();
+            async move { apply::run(&context, items, periodic).await }
+        });
+    }
+
+    /// Whether changes are being worked on.
+    fn is_working(&self) -> bool {
+        self.batches.running() + self.deletions.running() > 0
     }
 
     fn wake_up(&self) -> Instant {
@@ -377,7 +402,7 @@ impl Controller {
 
     fn timer(&mut self) {
         let now = Instant::now();
-        if now >= self.next_sweep && self.sweep.is_empty() && !self.sweeping {
+        if now >= self.next_sweep && self.sweep.is_empty() && self.sweeps.has_room() {
             self.next_sweep = now + self.settings.interval;
             self.context.metrics.reconcile.periodical.inc();
             self.sweep = self.index.references().cloned().collect();
@@ -392,5 +417,36 @@ impl Controller {
         metrics.reconcile.resources.set(self.index.len() as f64);
         metrics.reconcile.paused.set(self.index.paused() as f64);
         metrics.max_queue_size.set(self.queue.largest() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_runtime::{env::Env, metrics::Metrics};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_takes_long_is_waited_for_and_is_no_reason_for_a_restart() {
+        const SILENCE: Duration = Duration::from_millis(20);
+        // It takes connections, and answers nothing.
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", server.local_addr().unwrap());
+        let client = Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
+        let health = Health::with_silence(SILENCE);
+        let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
+        let parts = Parts { client, metrics, health: health.clone(), shutdown: shutdown.clone() };
+        let settings = Settings::from_env(&Env::from_map([
+            ("STRIMZI_NAMESPACE", "ns"),
+            ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+        ]))
+        .unwrap();
+        let operator = start(settings, &parts).unwrap();
+        tokio::time::sleep(SILENCE * 10).await;
+        assert_eq!(health.alive(), Ok(()));
+        assert!(health.ready().is_err());
+        shutdown.cancel();
+        operator.ended().await;
     }
 }

@@ -7,14 +7,13 @@ use std::{sync::Arc, time::Duration};
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF};
 
 use crate::{
-    apply::run_apart,
-    batch::{Context, Item, Latest, Next, Report},
+    batch::{Context, Latest, Next, Report},
     losses,
     resource::TopicResource,
 };
 
 /// A resource that left the watch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LeftWatch {
     /// As it was last seen.
     pub known: Arc<TopicResource>,
@@ -81,10 +80,8 @@ impl LeftWatch {
     }
 }
 
-/// Deletes the topic of a resource that is gone. The answer also says whether that has to be tried again.
-pub(crate) async fn delete(context: &Arc<Context>, item: Item) -> (Report, bool) {
-    let report = run_apart(context, vec![item], false).await;
-    // What Kafka refuses for good is written to a status, and finds no resource: that is not tried again.
-    let again = report.done.iter().any(|d| d.next == Next::Retry && matches!(d.latest, Latest::Same));
-    (report, again)
+/// Whether the deletion of the topic of a resource that is gone has to be tried again. What Kafka refuses for good is written
+/// to a status, and finds no resource: that is not tried again.
+pub(crate) fn has_to_be_repeated(report: &Report) -> bool {
+    report.done.iter().any(|d| d.next == Next::Retry && matches!(d.latest, Latest::Same))
 }

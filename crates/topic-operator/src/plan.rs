@@ -286,6 +286,10 @@ pub fn plan(
     let foreign = settings.cruise_control && !matches!(out.replicas, Replicas::Ended);
     let keep: &[&str] = if moving || foreign { &THROTTLE_KEYS } else { &[] };
     out.config = config::diff(desired, &topic.config, &topic.kinds, &settings.alterable, keep);
+    if is_kafkas_own(&resource.topic_name) {
+        // Kafka made the topic with options that it needs: without compaction it would lose what it keeps there.
+        out.config.remove.clear();
+    }
     if matches!(out.replicas, Replicas::Ended) {
         // Set by this operator, so the alterable policy does not protect them.
         for key in THROTTLE_KEYS {
@@ -329,6 +333,16 @@ fn plan_partitions(resource: &TopicResource, topic: &ObservedTopic, out: &mut Pl
             format!(
                 "decreasing partitions is not supported: spec.partitions is {wanted}, the topic has {have}; write \
                  {have} or more"
+            ),
+        ));
+    } else if wanted > have && is_kafkas_own(&resource.topic_name) {
+        // Kafka finds what it keeps there by the number of partitions.
+        out.refusals.push(Refusal::new(
+            reasons::NOT_SUPPORTED,
+            format!(
+                "spec.partitions is {wanted}, the topic has {have}: of Kafka's own topic '{}' the number cannot change, or \
+                 Kafka would not find again what it keeps there; write {have}, or leave it out",
+                resource.topic_name
             ),
         ));
     } else if wanted > have && topic.partitions.iter().any(PartitionState::is_moving) {

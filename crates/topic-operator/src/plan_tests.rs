@@ -400,3 +400,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_kafka_needs_of_its_own_topics_is_neither_taken_out_nor_outgrown() {
+    let mut r = resource("offsets");
+    r.topic_name = "__consumer_offsets".into();
+    r.partitions = Some(60);
+    r.config = Ok(Config::from_pairs([("segment.bytes", "2")]));
+    let mut topic = observed((0..50).map(|i| partition(i, &[1])).collect());
+    topic.config = Config::from_pairs([("cleanup.policy", "compact"), ("segment.bytes", "1")]);
+    let p = plan(&r, Some(&topic), &[], &settings());
+    // Without compaction, the offsets of all groups would be deleted after a week.
+    assert_eq!((p.config.set, p.config.remove), (vec![("segment.bytes".into(), "2".into())], vec![]));
+    // With more partitions, groups would look for their offsets in others.
+    assert_eq!((p.grow_to, p.refusals.len()), (None, 1));
+    assert!(p.refusals[0].message.contains("spec.partitions is 60"), "{:?}", p.refusals);
+    r.partitions = Some(50);
+    assert!(plan(&r, Some(&topic), &[], &settings()).refusals.is_empty());
+    // Those of programs are the programs' own matter.
+    r.topic_name = "__amazon_msk_canary".into();
+    r.partitions = Some(60);
+    let p = plan(&r, Some(&topic), &[], &settings());
+    assert_eq!((p.grow_to, p.config.remove), (Some(60), vec!["cleanup.policy".to_owned()]));
+}

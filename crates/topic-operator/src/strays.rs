@@ -20,7 +20,11 @@ use operator_runtime::{
     queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF},
 };
 
-use crate::{batch::Context, resource::TopicResource, topic::ResourceRef};
+use crate::{
+    batch::Context,
+    resource::TopicResource,
+    topic::{ResourceRef, name_problem},
+};
 
 /// An operator answers a deletion within seconds: a resource that names no cluster and waits for longer has no operator.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -170,10 +174,17 @@ async fn list(
     Ok(())
 }
 
+/// The topics that these resources may manage. A name that no topic has is not asked for: Kafka may not be able to read the
+/// request, and then would tell nothing of the others.
+fn names_to_ask_for(strays: &[TopicResource]) -> Vec<String> {
+    let managing = strays.iter().filter(|stray| stray.status.topic_id.is_some());
+    let names = managing.map(TopicResource::claimed_topic).filter(|name| name_problem(name).is_none());
+    names.map(str::to_owned).collect()
+}
+
 /// The ids that the topics of these resources have in this operator's Kafka.
 async fn in_kafka(context: &Context, strays: &[TopicResource]) -> Result<HashMap<String, Box<str>>, String> {
-    let managing = strays.iter().filter(|stray| stray.status.topic_id.is_some());
-    let names: Vec<String> = managing.map(|stray| stray.claimed_topic().to_owned()).collect();
+    let names = names_to_ask_for(strays);
     if names.is_empty() {
         return Ok(HashMap::new());
     }
@@ -189,6 +200,18 @@ mod tests {
 
     fn stray(is_ours: bool, is_labelled: bool, terminating: Option<u64>) -> Verdict {
         verdict(Stray { is_ours, is_labelled, terminating: terminating.map(Duration::from_secs) })
+    }
+
+    #[test]
+    fn a_name_that_no_topic_has_is_not_asked_for() {
+        let managing = |topic: &str| {
+            let mut stray = crate::test_resources::resource("t");
+            stray.status.topic_name = Some(topic.into());
+            stray.status.topic_id = Some("id".into());
+            stray
+        };
+        let strays = [managing("a"), managing(&"x".repeat(40_000)), managing("b c"), managing("d")];
+        assert_eq!(names_to_ask_for(&strays), ["a", "d"]);
     }
 
     #[test]

@@ -59,5 +59,5 @@ pub(crate) async fn unreachable_all(
         done
     })
     .await;
-    Report { done, kafka: Reach::Failed(why.to_owned()), periodic: false }
+    Report { done, kafka: Reach::Failed(why.to_owned()) }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use api::{Kafka, KafkaTopic};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
+use kube::{Client, core::PartialObjectMeta};
 use operator_runtime::{
     apply::Applier,
     env::Namespaces,
@@ -73,8 +73,9 @@ async fn watch_cluster(
 ) {
     let Some(name) = settings.cluster_name() else { return };
     let namespace = &settings.cluster_namespace;
-    let api: Api<Kafka> = Api::namespaced(client.clone(), namespace);
-    if may_read(&api, name).await {
+    let applier = Applier::new(client.clone());
+    let readable = tokio::time::timeout(CLUSTER_PATIENCE, may_read(&applier, namespace, name)).await;
+    if readable.unwrap_or(true) {
         let cache = follow(client, namespace, name, sender, shutdown);
         let _ = tokio::time::timeout(CLUSTER_PATIENCE, cache.ready()).await;
         return;
@@ -92,7 +93,7 @@ async fn watch_cluster(
         let readable = async {
             loop {
                 tokio::time::sleep(backoff.pause()).await;
-                if may_read(&api, &name).await {
+                if may_read(&applier, &namespace, &name).await {
                     break;
                 }
             }
@@ -105,10 +106,10 @@ async fn watch_cluster(
 }
 
 /// False when the API server says no, or knows no such kind. What is only unreachable is left to the watch.
-async fn may_read(api: &Api<Kafka>, name: &str) -> bool {
-    let look = ListParams::default().fields(&format!("metadata.name={name}"));
-    let answer = tokio::time::timeout(CLUSTER_PATIENCE, api.list_metadata(&look)).await;
-    !matches!(answer, Ok(Err(kube::Error::Api(status))) if matches!(status.code, 403 | 404))
+async fn may_read(applier: &Applier, namespace: &str, name: &str) -> bool {
+    let named = format!("metadata.name={name}");
+    let answer = applier.each_metadata::<Kafka>(namespace, None, Some(&named), |_| {}).await;
+    !answer.is_err_and(|error| error.is_forbidden() || error.is_not_found())
 }
 
 fn follow(

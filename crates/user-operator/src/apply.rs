@@ -4,6 +4,7 @@ mod kafka;
 mod secret_writer;
 
 use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use kafka_admin::Admin;
 use kube::ResourceExt;
 use operator_runtime::apply::Applier;
 use operator_runtime::clock;
+use operator_runtime::controller::Outcome;
 use operator_runtime::metrics::ReconcileMetrics;
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::ObjectRef;
@@ -94,6 +96,16 @@ impl Item {
     fn problem(&self) -> Option<Refusal> {
         Refusal::joined(self.refusals())
     }
+
+    /// The name under which the user works once its Secret is written; `None`: it needs nothing that is not there yet.
+    fn coming_name(&self) -> Option<String> {
+        let user = self.observed.user.as_deref()?;
+        let waits = matches!(
+            self.plan.secret,
+            SecretStep::Issue { .. } | SecretStep::Password(_) | SecretStep::Refresh
+        );
+        waits.then(|| crate::user::username(user))
+    }
 }
 
 impl Context {
@@ -129,8 +141,8 @@ impl Context {
         lost.get_or_insert_with(Instant::now);
     }
 
-    /// Brings users to where their resources say; for each, whether it has to be tried again.
-    pub async fn run(&self, names: Vec<String>) -> Vec<(String, bool)> {
+    /// Brings users to where their resources say. What is wrong with one is told here, and in its status.
+    pub async fn run(&self, names: Vec<String>) -> Vec<(String, Result<Outcome, Infallible>)> {
         let begun = Instant::now();
         let now = clock::now();
         // A user whose resource cannot be read stays as it is: what the resource asks for is not known.
@@ -142,14 +154,15 @@ impl Context {
         let statuses: Vec<_> = items.iter_mut().map(|item| self.write_status(item, now)).collect();
         stream::iter(statuses).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
         tell(&items);
-        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, false)).collect();
+        let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, Ok(Outcome::Done))).collect();
         for item in items {
             self.metrics.reconciliations.inc();
             self.metrics.observe(begun.elapsed());
             let problem = item.problem();
-            let outcome = if problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
-            outcome.inc();
-            results.push((item.name, problem.is_some_and(|problem| problem.retry)));
+            let counter = if problem.is_none() { &self.metrics.successful } else { &self.metrics.failed };
+            counter.inc();
+            let again = problem.is_some_and(|problem| problem.retry);
+            results.push((item.name, Ok(if again { Outcome::Retry } else { Outcome::Done })));
         }
         results
     }
@@ -175,9 +188,12 @@ impl Context {
     async fn write(&self, items: &mut [Item], now: Timestamp) {
         let admin = self.admin.borrow().clone();
         // Kafka's side is gathered first, so that it can be written while Secrets are made.
+        let coming: Vec<Option<String>> = items.iter().map(Item::coming_name).collect();
         let mut gathered = Gathered::default();
-        for (index, item) in items.iter().enumerate() {
-            gathered.add(index, &item.plan.kafka);
+        for (index, (item, coming)) in items.iter().zip(&coming).enumerate() {
+            // Until a user can log in under its new name, it works under the old one.
+            let now = |name: &str| coming.as_ref().is_none_or(|coming| coming == name);
+            gathered.add(index, &item.plan.kafka, now);
         }
         let secrets: Vec<_> = items
             .iter_mut()
@@ -200,6 +216,14 @@ impl Context {
         };
         let rules = kafka::write(admin, &self.observer.snapshot, gathered);
         let failed = tokio::join!(secrets, rules).1;
+        self.fail(items, failed);
+        let mut old_names = Gathered::default();
+        for (index, (item, coming)) in items.iter().zip(&coming).enumerate() {
+            if let (Some(coming), true) = (coming, item.troubles.is_empty()) {
+                old_names.add(index, &item.plan.kafka, |name| name != coming);
+            }
+        }
+        let failed = kafka::write(admin, &self.observer.snapshot, old_names).await;
         self.fail(items, failed);
         // Planned before Kafka was read for the first time: there was nothing to tell it yet.
         for item in items.iter_mut().filter(|item| !item.paused && item.observed.kafka.is_none()) {

@@ -7,19 +7,20 @@ use api::labels;
 use api::{Condition, KafkaUser};
 use k8s_openapi::api::core::v1::Secret;
 use operator_runtime::{
-    apart::{apart, drain},
     apply::Applier,
-    entity::{Operator, Parts},
+    batches::{BATCH_DEADLINE, in_spite_of_faults},
+    controller,
+    entity::Operator,
     env::Namespaces,
     kafka as kafka_connection,
+    program::Parts,
     queue::Queue,
     report,
-    server::{Gate, Heartbeat},
+    server::{Gate, Health},
     status::more_than_status_changed,
     watch::{Cache, Watch},
 };
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Context, IN_FLIGHT};
@@ -32,8 +33,6 @@ use crate::{authority, snapshot, user};
 
 /// How long a batch waits for more users: enough to gather a burst, too short to be noticed by one.
 const LINGER: Duration = Duration::from_millis(15);
-/// The loops go round at least this often, as a sign of life.
-const PULSE: Duration = Duration::from_secs(10);
 /// How long the first look waits for Kafka, before users are told that it cannot be reached.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(20);
 /// Reading Kafka's side user by user takes at most one part in so many of the time.
@@ -62,7 +61,12 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let views = prefix.clone();
     let secrets = Watch::<Secret>::namespaced(client, &namespaces)
         .labels(Some(&secret_selector(&settings)))
-        .start(shutdown, move |secret: Secret| Some(SecretView::of(&secret, &views)));
+        .within(&settings.limits)
+        .start_weighed(
+            shutdown,
+            move |secret: Secret| Some(SecretView::of(&secret, &views)),
+            |view| view.bytes().into(),
+        );
     let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
     let requests = Arc::new(Semaphore::new(IN_FLIGHT));
     let passwords = Passwords::follow(client, &settings, Arc::clone(&requests), shutdown);
@@ -91,7 +95,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         secrets,
         queue: Queue::with_backoff(Duration::from_millis(500), Duration::from_mins(1)),
         gate: health.gate("the list of KafkaUsers and their Secrets"),
-        heartbeat: health.heartbeat("the controller of KafkaUsers"),
+        health: health.clone(),
         shutdown: shutdown.clone(),
     };
     Ok(Operator::run("KafkaUsers", admin, controller.run()))
@@ -112,7 +116,7 @@ struct Controller {
     secrets: Cache<SecretView>,
     queue: Queue<String>,
     gate: Gate,
-    heartbeat: Heartbeat,
+    health: Health,
     shutdown: CancellationToken,
 }
 
@@ -123,7 +127,9 @@ impl Controller {
             return;
         }
         self.gate.open();
-        let refresh = tokio::spawn(refresh(Arc::clone(&self.context), self.queue.clone(), shutdown.clone()));
+        let (context, queue, stop) = (Arc::clone(&self.context), self.queue.clone(), shutdown.clone());
+        let reading = move || refresh(Arc::clone(&context), queue.clone(), stop.clone());
+        let refresh = tokio::spawn(async move { in_spite_of_faults("reading Kafka's users", reading).await });
         if shutdown.run_until_cancelled(self.wait_for_kafka()).await.is_none() {
             return;
         }
@@ -133,12 +139,6 @@ impl Controller {
         for name in self.context.observer.snapshot.names() {
             self.queue.add(name);
         }
-        let closing = self.queue.clone();
-        let stop = shutdown.clone();
-        tokio::spawn(async move {
-            stop.cancelled().await;
-            closing.close();
-        });
         self.batches().await;
         let _ = tokio::join!(refresh, resync);
     }
@@ -155,7 +155,6 @@ impl Controller {
     async fn wait_for_kafka(&self) {
         let begun = Instant::now();
         while !self.context.observer.snapshot.is_loaded() && begun.elapsed() < KAFKA_PATIENCE {
-            self.heartbeat.beat();
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -222,57 +221,26 @@ impl Controller {
         }
     }
 
-    /// Takes users out of the queue and works on them, several batches at a time, until the queue is closed.
-    async fn batches(&self) {
+    /// Takes users out of the queue and works on them, several batches at a time, until the shutdown.
+    async fn batches(self) {
         let settings = &self.context.settings;
-        let slots = Arc::new(Semaphore::new(settings.batches));
-        let mut running = JoinSet::new();
-        loop {
-            self.heartbeat.beat();
-            self.show();
-            while running.try_join_next().is_some() {}
-            // Making RSA keys for whole batches takes minutes.
-            let slot = tokio::select! {
-                slot = Arc::clone(&slots).acquire_owned() => slot,
-                () = tokio::time::sleep(PULSE) => continue,
-            };
-            let Ok(slot) = slot else { break };
-            let batch = tokio::select! {
-                batch = self.queue.take_batch(settings.max_batch, LINGER) => batch,
-                () = tokio::time::sleep(PULSE) => continue,
-            };
-            if batch.is_empty() {
-                break;
-            }
-            let (context, queue) = (Arc::clone(&self.context), self.queue.clone());
-            running.spawn(async move {
-                let work = |names| {
-                    let context = Arc::clone(&context);
-                    async move { context.run(names).await }
-                };
-                // What a fault of the operator interrupts must not be kept for ever.
-                let (results, interrupted) = apart(batch, work).await;
-                let interrupted = interrupted.into_iter().map(|user| {
-                    tracing::error!(%user, "work on a user was interrupted by a fault of the operator");
-                    (user, true)
-                });
-                for (name, again) in results.into_iter().flatten().chain(interrupted) {
-                    if again {
-                        queue.failed(&name);
-                    } else {
-                        queue.done(&name);
-                    }
-                }
-                drop(slot);
+        let (users, metrics) = (self.users.clone(), self.context.metrics.clone());
+        let batches = controller::Controller::new("KafkaUser", self.queue.clone())
+            .concurrency(settings.batches)
+            .gather(settings.max_batch, LINGER)
+            .deadline(BATCH_DEADLINE)
+            // Not before the lists are there: a restart would not bring them sooner.
+            .heartbeat(self.health.heartbeat("the controller of KafkaUsers"))
+            .each_round(move || {
+                metrics.resources.set(users.len() as f64);
+                metrics.paused.set(users.list_where(|_, user| user::is_paused(user)).len() as f64);
             });
-        }
-        drain(&mut running, "users").await;
-    }
-
-    fn show(&self) {
-        let metrics = &self.context.metrics;
-        metrics.resources.set(self.users.len() as f64);
-        metrics.paused.set(self.users.list_where(|_, user| user::is_paused(user)).len() as f64);
+        let context = Arc::clone(&self.context);
+        let work = move |names| {
+            let context = Arc::clone(&context);
+            async move { context.run(names).await }
+        };
+        batches.run_batches(self.shutdown, work).await;
     }
 }
 
@@ -334,4 +302,36 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
         }
     };
     shutdown.run_until_cancelled(work).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_runtime::{env::Env, metrics::Metrics};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_that_takes_long_is_waited_for_and_is_no_reason_for_a_restart() {
+        const SILENCE: Duration = Duration::from_millis(20);
+        // It takes connections, and answers nothing.
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", server.local_addr().unwrap());
+        let client = kube::Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
+        let health = Health::with_silence(SILENCE);
+        let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
+        let parts = Parts { client, metrics, health: health.clone(), shutdown: shutdown.clone() };
+        let settings = Settings::from_env(&Env::from_map([
+            ("STRIMZI_NAMESPACE", "ns"),
+            ("STRIMZI_CA_CERT_NAME", "ca"),
+            ("STRIMZI_CA_KEY_NAME", "key"),
+        ]))
+        .unwrap();
+        let operator = start(settings, &parts).unwrap();
+        tokio::time::sleep(SILENCE * 10).await;
+        assert_eq!(health.alive(), Ok(()));
+        assert!(health.ready().is_err());
+        shutdown.cancel();
+        operator.ended().await;
+    }
 }

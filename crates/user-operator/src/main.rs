@@ -2,16 +2,26 @@
 
 use std::process::ExitCode;
 
-use operator_runtime::entity::{self, Program};
+use operator_runtime::program::{self, Program};
+use operator_runtime::server::Style;
 use user_operator::{Settings, settings::HELP};
 
-const PROGRAM: Program = Program {
-    name: "user-operator",
-    version: env!("CARGO_PKG_VERSION"),
-    help: HELP,
-    port: api::ports::USER_OPERATOR_HTTP as u16,
-};
+const PROGRAM: Program =
+    Program { name: "user-operator", version: env!("CARGO_PKG_VERSION"), help: HELP, style: Style::Json };
+
+const PORT: u16 = api::ports::USER_OPERATOR_HTTP as u16;
 
 fn main() -> ExitCode {
-    entity::main(&PROGRAM, Settings::from_env, user_operator::start)
+    program::main(
+        &PROGRAM,
+        Settings::from_env,
+        |_| PORT,
+        |settings, parts| {
+            let operator = user_operator::start(settings, parts)?;
+            Ok(async move {
+                operator.ended().await;
+                Ok(())
+            })
+        },
+    )
 }

@@ -145,7 +145,7 @@ fn try_plan(
             let (ours, other) =
                 if by_certificate(user) { (certificate, plain) } else { (plain, certificate) };
             difference(ours.0, ours.1, rights, kafka.acls_supported, changes);
-            // Until a user can log in under its new name, it works under the old one.
+            // Where no new login can be made, the user works under its old name; else that goes once the login is there.
             if secret.is_ok() {
                 difference(other.0, other.1, &Rights::default(), kafka.acls_supported, changes);
             }
@@ -368,3 +368,7 @@ pub(crate) fn test_settings() -> PlanSettings {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_laws.rs"]
+mod laws;

@@ -1,5 +1,4 @@
 #![allow(clippy::unwrap_used)]
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use std::collections::BTreeSet;
@@ -9,9 +8,9 @@ use kafka_admin::PatternType;
 
 use super::*;
 use crate::secret_view::SecretView;
-use crate::snapshot::{Held, Rule};
+use crate::snapshot::Held;
 
-fn user(name: &str, spec: &Value) -> KafkaUser {
+pub(super) fn user(name: &str, spec: &Value) -> KafkaUser {
     serde_json::from_value(json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
         "metadata": {"name": name, "namespace": "ns", "uid": "u", "generation": 1, "labels": {"strimzi.io/cluster": "c", "team": "a"}},
@@ -20,7 +19,7 @@ fn user(name: &str, spec: &Value) -> KafkaUser {
     .unwrap()
 }
 
-fn settings() -> PlanSettings {
+pub(super) fn settings() -> PlanSettings {
     test_settings()
 }
 
@@ -29,15 +28,15 @@ fn problem(plan: &Plan) -> Option<Refusal> {
     Refusal::joined(&plan.refusals)
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-fn days(days: i64) -> Timestamp {
+pub(super) fn days(days: i64) -> Timestamp {
     Timestamp::from_second(now().as_second() + days * 86_400).unwrap()
 }
 
-fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
+pub(super) fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
     let metadata = Metadata::of(user).unwrap();
     let keys = if matches!(certificate, Certificate::Missing) { 0b110_0000 } else { 0b1_1111 };
     SecretView {
@@ -55,7 +54,7 @@ fn view(user: &KafkaUser, certificate: Certificate) -> SecretView {
     }
 }
 
-fn password_view(user: &KafkaUser, password: &str) -> SecretView {
+pub(super) fn password_view(user: &KafkaUser, password: &str) -> SecretView {
     SecretView {
         password: Some(Password::new(password)),
         jaas_fits: true,
@@ -64,11 +63,11 @@ fn password_view(user: &KafkaUser, password: &str) -> SecretView {
     }
 }
 
-fn kafka() -> UserInKafka {
+pub(super) fn kafka() -> UserInKafka {
     UserInKafka { acls_supported: true, ..UserInKafka::default() }
 }
 
-fn seen(secret: Option<&SecretView>) -> Observed {
+pub(super) fn seen(secret: Option<&SecretView>) -> Observed {
     let secret = secret.cloned().map(Arc::new);
     Observed { secret, kafka: Some(kafka()), authority: Some(Ok(7)), ..Observed::default() }
 }
@@ -402,97 +401,4 @@ fn a_paused_user_is_left_alone_even_if_it_could_not_be() {
     paused.annotations_mut().insert("strimzi.io/pause-reconciliation".into(), "true".into());
     let plan = plan(&paused, &seen(None), &settings(), now());
     assert!(plan.is_empty() && plan.refusals.is_empty());
-}
-
-/// Carries a plan out on what Kafka holds.
-fn carry_out(changes: &KafkaChanges, name: &str, kafka: &mut UserInKafka) {
-    for binding in &changes.create {
-        side(kafka, name, &binding.principal["User:".len()..]).rules.insert(Rule::of(binding));
-    }
-    for binding in &changes.delete {
-        side(kafka, name, &binding.principal["User:".len()..]).rules.remove(&Rule::of(binding));
-    }
-    for (entity, change) in &changes.quotas {
-        let Some(kafka_admin::QuotaName::Named(username)) = &entity.user else { panic!("{entity:?}") };
-        for (key, value) in change {
-            let held = side(kafka, name, username);
-            match value {
-                Some(value) => held.quotas.insert(key.clone(), *value),
-                None => held.quotas.remove(key),
-            };
-        }
-    }
-    if changes.set_password {
-        kafka.plain.scram = Some(SCRAM_ITERATIONS);
-    }
-    if changes.delete_password {
-        kafka.plain.scram = None;
-    }
-}
-
-fn side<'a>(kafka: &'a mut UserInKafka, name: &str, username: &str) -> &'a mut Held {
-    if username == name { &mut kafka.plain } else { &mut kafka.certificate }
-}
-
-fn any_spec() -> impl Strategy<Value = Value> {
-    let authentication = prop_oneof![
-        Just(Value::Null),
-        Just(json!({"type": "tls"})),
-        Just(json!({"type": "tls-external"})),
-        Just(json!({"type": "scram-sha-512"})),
-    ];
-    let acl = (0..3_usize, 0..3_usize, any::<bool>(), prop::collection::vec(0..4_usize, 0..3)).prop_map(
-        |(kind, name, deny, operations)| {
-            let (kind, name) = (["topic", "group", "cluster"][kind], ["a", "b", "*"][name]);
-            let operations: Vec<&str> =
-                operations.iter().map(|o| ["Read", "Write", "All", "Describe"][*o]).collect();
-            json!({
-                "type": if deny { "deny" } else { "allow" },
-                "resource": {"type": kind, "name": name},
-                "operations": operations,
-            })
-        },
-    );
-    let quotas = (prop::option::of(0..3_i64), prop::option::of(0..3_i64))
-        .prop_map(|(one, other)| json!({"producerByteRate": one, "requestPercentage": other}));
-    (authentication, prop::collection::vec(acl, 0..4), quotas).prop_map(|(authentication, acls, quotas)| {
-        let mut spec = json!({"authorization": {"type": "simple", "acls": acls}, "quotas": quotas});
-        if !authentication.is_null() {
-            spec["authentication"] = authentication;
-        }
-        spec
-    })
-}
-
-proptest! {
-    #[test]
-    fn after_any_sequence_of_changes_kafka_holds_what_the_last_resource_says(
-        specs in prop::collection::vec(any_spec(), 1..6)
-    ) {
-        let mut kafka = kafka();
-        let known = Password::new("p");
-        for spec in &specs {
-            let user = user("bob", spec);
-            let tls = view(&user, Certificate::Valid(days(300)));
-            let scram = password_view(&user, "p");
-            let secret = match authentication(&user) {
-                Some(KafkaUserAuthenticationType::Tls) => Some(&tls),
-                Some(KafkaUserAuthenticationType::ScramSha512) => Some(&scram),
-                _ => None,
-            };
-            let mut observed = seen(secret);
-            observed.acknowledged = Some(known.clone());
-            observed.kafka = Some(kafka.clone());
-            let first = plan(&user, &observed, &settings(), now());
-            carry_out(&first.kafka, "bob", &mut kafka);
-            observed.kafka = Some(kafka.clone());
-            let second = plan(&user, &observed, &settings(), now());
-            prop_assert_eq!(second.kafka, KafkaChanges::default());
-            prop_assert_eq!(second.secret, SecretStep::Keep);
-        }
-        let observed = Observed { kafka: Some(kafka.clone()), ..Observed::default() };
-        let gone = plan_absent("bob", &observed, &settings(), &Whereabouts::Gone).kafka;
-        carry_out(&gone, "bob", &mut kafka);
-        prop_assert!(kafka.plain.is_empty() && kafka.certificate.is_empty());
-    }
 }

@@ -8,10 +8,11 @@ use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::{KafkaUser, labels};
 use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
+use kafka_admin::MAX_TEXT_BYTES;
 use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::referenced_objects::{self, Remembered};
+use operator_runtime::referenced_objects::{self, Referenced, Remembered};
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 use pki::Password;
@@ -29,8 +30,12 @@ enum Flaw {
     Missing,
     NotText,
     Empty,
+    /// So many bytes, which the operator would have to keep for each user.
+    TooLong(usize),
     /// The Secret was made for something else than passwords of users.
     OtherUse,
+    /// There is no memory for the Secret.
+    TooLarge,
 }
 
 /// Types of Secrets of which nothing is a password of a user.
@@ -195,6 +200,12 @@ impl Passwords {
             Some(Err(Flaw::Empty)) => {
                 Err(Refusal::invalid(format!("the key {key} of Secret {name} is empty")))
             }
+            Some(Err(Flaw::TooLarge)) => Err(Refusal::invalid(format!(
+                "the Secret {name} with the password is too large to be read: put the password into a smaller one"
+            ))),
+            Some(Err(Flaw::TooLong(bytes))) => Err(Refusal::invalid(format!(
+                "the key {key} of Secret {name} has {bytes} bytes: a password has at most {MAX_TEXT_BYTES}, write a shorter one"
+            ))),
             Some(Err(Flaw::OtherUse)) => Err(Refusal::invalid(format!(
                 "the Secret {name} was not made for passwords of users: nothing of it is taken; put the password into a Secret of type \
                  Opaque without the label {}",
@@ -235,8 +246,12 @@ impl Passwords {
                 all.map(|key| (key.to_owned(), taken(&found, key))).collect::<Entries>()
             };
             let _permit = self.requests.acquire().await;
-            let Some(copy) = self.copies.get(&object, &version, &self.applier, keep).await? else {
-                return Ok(None);
+            let copy = match self.copies.get(&object, &version, &self.applier, keep).await? {
+                None => return Ok(None),
+                Some(Referenced::Read { copy, .. }) => copy,
+                Some(Referenced::Unreadable(_) | Referenced::NoRoom(_)) => {
+                    return Ok(Some(Err(Flaw::TooLarge)));
+                }
             };
             if let Some(entry) = copy.get(key) {
                 return Ok(Some(entry.clone()));
@@ -258,7 +273,11 @@ fn is_for_passwords(secret: &Secret) -> bool {
 fn entry_of(secret: &Secret, key: &str) -> Result<Password, Flaw> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or(Flaw::Missing)?;
     let text = std::str::from_utf8(&bytes.0).map_err(|_| Flaw::NotText)?;
-    if text.is_empty() { Err(Flaw::Empty) } else { Ok(Password::new(text)) }
+    match text.len() {
+        0 => Err(Flaw::Empty),
+        1..=MAX_TEXT_BYTES => Ok(Password::new(text)),
+        bytes => Err(Flaw::TooLong(bytes)),
+    }
 }
 
 fn lock(references: &Mutex<References>) -> MutexGuard<'_, References> {
@@ -293,12 +312,13 @@ mod tests {
     #[test]
     fn what_is_no_password_is_told_apart() {
         let secret: Secret = serde_json::from_value(serde_json::json!({
-            "data": {"text": "cHc=", "empty": "", "bytes": "/w=="}
+            "data": {"text": "cHc=", "empty": "", "bytes": "/w==", "long": k8s_openapi::ByteString(vec![b'x'; 40_000])}
         }))
         .unwrap();
         assert_eq!(entry_of(&secret, "text"), Ok(Password::new("pw")));
         assert_eq!(entry_of(&secret, "empty"), Err(Flaw::Empty));
         assert_eq!(entry_of(&secret, "bytes"), Err(Flaw::NotText));
+        assert_eq!(entry_of(&secret, "long"), Err(Flaw::TooLong(40_000)));
         assert_eq!(entry_of(&secret, "other"), Err(Flaw::Missing));
     }
 

@@ -100,6 +100,15 @@ impl SecretView {
         }
     }
 
+    /// About how many bytes of memory it takes. Who may write Secrets could have the operator keep very much of them.
+    pub fn bytes(&self) -> usize {
+        let pairs = self.labels.iter().chain(&self.annotations);
+        let texts: usize = pairs.map(|(key, value)| key.len() + value.len() + 2 * size_of::<String>()).sum();
+        let owner = self.owner.as_ref().map_or(0, |(name, uid)| name.len() + uid.len());
+        let password = self.password.as_ref().map_or(0, |password| password.expose().len());
+        size_of::<Self>() + self.uid.len() + texts + owner + password
+    }
+
     /// Whether it has a key, which has to be one of [`ALL_KEYS`].
     pub fn has(&self, key: &str) -> bool {
         ALL_KEYS.iter().position(|known| *known == key).is_some_and(|bit| self.keys & (1 << bit) != 0)
@@ -269,7 +278,9 @@ pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::ByteString;
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -305,6 +316,21 @@ mod tests {
                 c => out.push(c),
             }
         }
+    }
+
+    #[test]
+    fn what_a_secret_has_the_operator_keep_is_counted() {
+        let long = "x".repeat(100_000);
+        let secret = |value: Value| {
+            let secret: Secret = serde_json::from_value(value).unwrap();
+            SecretView::of(&secret, "").bytes()
+        };
+        let name = "u";
+        let small = secret(json!({"metadata": {"name": name}}));
+        let annotated = secret(json!({"metadata": {"name": name, "annotations": {"a": long}}}));
+        let password = ByteString(long.clone().into_bytes());
+        let with_password = secret(json!({"metadata": {"name": name}, "data": {"password": password}}));
+        assert!(small < 1000 && annotated > 100_000 && with_password > 100_000);
     }
 
     #[test]

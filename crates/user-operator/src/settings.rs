@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use api::env::{self, user_operator as names};
+use api::properties::{self, Properties};
 use kafka_admin::Sasl;
 use operator_runtime::env::{Env, EnvErrors, LabelSelector};
 use operator_runtime::jaas::jaas_option;
@@ -47,7 +48,7 @@ Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
   KASTELLAN_MAX_OBJECT_KIB                  memory that one KafkaUser may take; a larger one is left alone (16384)
-  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers may take; what does not fit is left alone
+  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers and their Secrets may take; what does not fit is left alone
                                             (two fifths of the container's memory limit, 1024 without one)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
   KASTELLAN_LOG_FORMAT                      text or json (text)
@@ -129,7 +130,7 @@ impl Settings {
         ] {
             from.integer(name, default, 1..=i64::MAX);
         }
-        let properties = properties(&from.string(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, ""));
+        let properties = client_properties(from);
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
             from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
@@ -228,44 +229,24 @@ fn ignored_users(from: &Env) -> Option<Regex> {
     regex
 }
 
+/// The configuration of Kafka's client. An error names a line and not its text, which may hold a password.
+fn client_properties(from: &Env) -> Properties {
+    let text = from.string(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, "");
+    properties::parse(&text).unwrap_or_else(|error| {
+        from.error(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, None, &error.to_string());
+        Properties::default()
+    })
+}
+
 /// Keys of the client configuration that have no meaning here.
-fn unsupported(properties: &[(String, String)]) -> Vec<String> {
+fn unsupported(properties: &Properties) -> Vec<String> {
     let known = ["security.protocol", "sasl.mechanism", "sasl.jaas.config"];
-    properties.iter().map(|(key, _)| key.clone()).filter(|key| !known.contains(&key.as_str())).collect()
-}
-
-/// Java properties, as far as they are needed: `key=value` lines, `\` at the end continues a line.
-fn properties(text: &str) -> Vec<(String, String)> {
-    let joined = text.replace("\\\n", "");
-    let mut pairs = Vec::new();
-    for line in joined.lines().map(str::trim) {
-        if line.starts_with('#') || line.starts_with('!') {
-            continue;
-        }
-        if let Some((key, value)) = line.split_once('=') {
-            pairs.push((key.trim().to_owned(), unescaped(value.trim())));
-        }
-    }
-    pairs
-}
-
-/// As `java.util.Properties` reads a value: a backslash goes, what it escapes stays.
-fn unescaped(text: &str) -> String {
-    let (mut out, mut rest) = (String::new(), text.chars());
-    while let Some(c) = rest.next() {
-        match if c == '\\' { rest.next() } else { Some(c) } {
-            Some('n') if c == '\\' => out.push('\n'),
-            Some('t') if c == '\\' => out.push('\t'),
-            Some(c) => out.push(c),
-            None => {}
-        }
-    }
-    out
+    properties.iter().map(|(key, _)| key.to_owned()).filter(|key| !known.contains(&key.as_str())).collect()
 }
 
 /// What the properties of Kafka's client say, as far as it is supported.
-fn sasl(from: &Env, properties: &[(String, String)], tls: bool) -> Option<Sasl> {
-    let get = |name: &str| properties.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+fn sasl(from: &Env, properties: &Properties, tls: bool) -> Option<Sasl> {
+    let get = |name: &str| properties.get(name);
     let wrong = |instead: &str| from.error(names::KAFKA_ADMIN_CLIENT_CONFIGURATION, None, instead);
     let mechanism = get("sasl.mechanism");
     match (get("security.protocol"), tls, mechanism.is_some()) {
@@ -417,5 +398,33 @@ mod tests {
             Some(Sasl::Plain { password, .. }) => assert_eq!(password, "a\"b"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_client_configuration_is_read_as_java_reads_it() {
+        const JAAS: &str = r#"M required username="u" password="p";"#;
+        for text in [
+            format!("sasl.mechanism:PLAIN\nsasl.jaas.config {JAAS}"),
+            format!("sasl\\.mechanism=PLAIN\nsasl.jaas\\u002econfig = {JAAS}"),
+            format!("sasl.mechanism=GSSAPI\nsasl.jaas.config=\\\r\n   {JAAS}\r\nsasl.mechanism=PLAIN"),
+        ] {
+            match with_properties(text.clone().leak(), false).map(|settings| settings.kafka.sasl) {
+                Ok(Some(Sasl::Plain { username, password })) => {
+                    assert_eq!((&*username, &*password), ("u", "p"));
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_java_does_not_read_is_refused_by_its_line_without_the_password() {
+        let text = "sasl.mechanism=PLAIN\nsasl.jaas.config=M required username=\"u\" password=\"hid\\uden\";";
+        let error = with_properties(text, false).unwrap_err().to_string();
+        assert!(
+            error.contains("STRIMZI_KAFKA_ADMIN_CLIENT_CONFIGURATION") && error.contains("line 2"),
+            "{error}"
+        );
+        assert!(!error.contains("hid"), "{error}");
     }
 }

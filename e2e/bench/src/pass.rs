@@ -17,7 +17,7 @@ use operator_runtime::{
     client,
     env::Namespaces,
     leader::Mandate,
-    limits::Largest,
+    limits::{Largest, Limits},
     watch::{Cache, ObjectRef},
 };
 use planner::kafka::{
@@ -123,13 +123,18 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
     // Nobody listens there: a pass that writes anything fails.
     let config = kube::Config::new("http://127.0.0.1:9".parse()?);
     let applier = Applier::new(kube::Client::try_from(config)?);
-    let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settled.observed.settings));
+    let observer = Observer::new(
+        caches.clone(),
+        applier.clone(),
+        Arc::clone(&settled.observed.settings),
+        &Limits::default(),
+    );
     let key = ObjectRef::new(NAMESPACE, clusters::name(0));
     let mut costs = Vec::new();
     for _ in 0..WARM_UP + PASSES {
         let begun = own::cpu_ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
-        let mut observed = observer.observe(&key, kafka).await?;
+        let (mut observed, _) = observer.observe(&key, kafka).await?;
         observed.options = settled.options();
         let seen = own::cpu_ms();
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
@@ -184,6 +189,7 @@ impl Settled {
         Ok(Caches::of(Watched {
             namespaces: Namespaces::All,
             largest_cluster: Largest::DEFAULT,
+            most_references: 100,
             kafkas: copies.cache([kafka])?,
             parents: Vec::new(),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
@@ -210,10 +216,8 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let object: DynamicObject = serde_json::from_value(value.clone())?;
     let object = Stored::of(&object)?;
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
-    Ok((
-        key,
-        Plain { owner, facts: Other::of(&metadata), role, object, status: None, taken: Taken::default() },
-    ))
+    let (facts, taken) = (Other::of(&metadata), Taken::default());
+    Ok((key, Plain { owner, facts, role, object, status: None, taken, weight: 0.into() }))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

@@ -55,22 +55,14 @@ impl World {
 
     /// Writes of these resources (plural) so far, by anybody, as the API server counts them.
     pub async fn writes(&self, resources: &[&str]) -> anyhow::Result<f64> {
-        self.requests(resources, &["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]).await
+        self.server
+            .requests(resources, &["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"])
+            .await
     }
 
     /// Reads of these resources so far, by anybody, without watches.
     pub async fn reads(&self, resources: &[&str]) -> anyhow::Result<f64> {
-        self.requests(resources, &["GET", "LIST"]).await
-    }
-
-    async fn requests(&self, resources: &[&str], verbs: &[&str]) -> anyhow::Result<f64> {
-        let text = self.client.request_text(http_get("/metrics")?).await.context("ask the API server")?;
-        let counts = |line: &&str| {
-            line.starts_with("apiserver_request_total{")
-                && resources.iter().any(|name| line.contains(&format!("resource=\"{name}\"")))
-                && verbs.iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
-        };
-        Ok(text.lines().filter(counts).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+        self.server.requests(resources, &["GET", "LIST"]).await
     }
 }
 
@@ -83,10 +75,6 @@ async fn grant_everything(admin: &Client, namespace: &str) -> anyhow::Result<()>
     let bindings: Api<ClusterRoleBinding> = Api::all(admin.clone());
     bindings.create(&PostParams::default(), &binding).await.context("bind a role")?;
     Ok(())
-}
-
-fn http_get(path: &str) -> anyhow::Result<http::Request<Vec<u8>>> {
-    http::Request::get(path).body(Vec::new()).context("make a request")
 }
 
 /// The labels by which operators know their resources.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use operator_runtime::apply::{Applier, Stored};
 use operator_runtime::client;
 use operator_runtime::env::Namespaces;
-use operator_runtime::limits::Largest;
+use operator_runtime::limits::{Largest, Limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -53,6 +53,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
             object,
             status: None,
             taken: crate::caches::Taken::default(),
+            weight: 0.into(),
         },
     )
 }
@@ -106,6 +107,7 @@ fn caches(clusters: &[String]) -> Caches {
     Caches::of(Watched {
         namespaces: Namespaces::All,
         largest_cluster: Largest::DEFAULT,
+        most_references: 100,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
         parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
@@ -150,11 +152,13 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     let applier = Applier::new(kube::Client::try_from(config).unwrap());
     let clusters: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
     let caches = caches(&clusters);
-    let observer = Observer::new(caches.clone(), applier, Arc::new(PlanSettings::default()));
+    let observer =
+        Observer::new(caches.clone(), applier, Arc::new(PlanSettings::default()), &Limits::default());
     let key = ObjectRef::new("ns", "c42");
     let before = scanned(&caches);
     let kafka = caches.kafkas.get(&key).unwrap();
-    let observed = observer.observe(&key, kafka).await.unwrap();
+    let (observed, referred) = observer.observe(&key, kafka).await.unwrap();
+    assert_eq!(referred, 0);
     let sets: Vec<&String> = observed.pod_sets.keys().collect();
     assert_eq!(sets, ["c42-p"], "and not that of the KafkaConnect");
     assert_eq!(observed.pools.len(), 1);

@@ -103,13 +103,13 @@ impl Answers {
             Need::NodeAddresses(names) => {
                 self.nodes.addresses(&self.applier, names).await.map(Answer::NodeAddresses)
             }
-            Need::Holders(objects) => holders::of(self.applier.client(), objects).await.map(Answer::Holders),
+            Need::Holders(objects) => holders::of(&self.applier, objects).await.map(Answer::Holders),
             Need::HeldTopics => match self.observer.held_topics(key).await {
                 Ok(topics) => Ok(Answer::HeldTopics(topics)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
             },
             Need::Admission { object, .. } => {
-                dry_run::admission(self.applier.client(), &key.namespace, object).await.map(Answer::Admission)
+                dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;

@@ -1,26 +1,21 @@
 //! Asks the API server whether it would create a pod, without creating it. No policy.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, PostParams};
-use kube::{Client, Error};
-use operator_runtime::apply::REQUEST_DEADLINE;
+use operator_runtime::apply::Applier;
 use planner::kafka::need::{Admission, Silence, SilenceKind};
 use serde_json::Value;
 
 /// Whether the API server takes a pod. That there is a pod of its name is no obstacle: it will have gone.
-pub async fn admission(client: &Client, namespace: &str, object: &Value) -> Result<Admission, Silence> {
+pub async fn admission(applier: &Applier, namespace: &str, object: &Value) -> Result<Admission, Silence> {
     let pod: Pod = match serde_json::from_value(object.clone()) {
         Ok(pod) => pod,
         Err(error) => return Ok(Admission::Refused(format!("it is not a valid pod: {error}"))),
     };
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let parameters = PostParams { dry_run: true, field_manager: Some(api::FIELD_MANAGER.to_owned()) };
+    let Err(error) = applier.dry_run(namespace, &pod).await else { return Ok(Admission::Accepted) };
     let late = |why: String| Silence::new(SilenceKind::Late, why);
-    match tokio::time::timeout(REQUEST_DEADLINE, api.create(&parameters, &pod)).await {
-        Ok(Ok(_)) => Ok(Admission::Accepted),
-        Ok(Err(Error::Api(status))) => judge(status.code, &status.reason, status.message).map_err(late),
-        Ok(Err(error)) => Err(late(error.to_string())),
-        Err(_) => Err(late(format!("no answer from the API server within {} s", REQUEST_DEADLINE.as_secs()))),
+    match error.status() {
+        Some(status) => judge(status.code, &status.reason, status.message.clone()).map_err(late),
+        None => Err(late(error.why())),
     }
 }
 

@@ -1,19 +1,22 @@
 //! Kafka clusters: `observe → plan → apply → status`; the plan is made by `planner::kafka`.
 
-pub mod admin_clients;
-pub mod answers;
+pub(crate) mod admin_clients;
+pub(crate) mod answers;
 pub mod apply;
-pub mod call_error;
-pub mod dry_run;
+pub(crate) mod call_error;
+mod call_time;
+pub(crate) mod dry_run;
 mod holders;
 pub mod kafka_calls;
-pub mod key_making;
-pub mod late_answers;
-pub mod node_addresses;
+pub(crate) mod key_making;
+pub(crate) mod late_answers;
+pub(crate) mod node_addresses;
 pub mod observe;
 pub mod option_calls;
-pub mod reconcile;
-pub mod restart_pods;
+mod plan_size;
+pub(crate) mod reconcile;
+mod reference_room;
+pub(crate) mod restart_pods;
 pub mod roll_calls;
-pub mod roll_metric;
-mod room;
+pub(crate) mod roll_metric;
+pub(crate) mod room;

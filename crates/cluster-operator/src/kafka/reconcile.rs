@@ -24,7 +24,7 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
-use super::room::Room;
+use super::room::{BUSY, Room};
 use super::{apply, option_calls, restart_pods};
 use crate::caches::{self, Caches};
 use crate::pod_set::errors::PodErrors;
@@ -42,9 +42,6 @@ const OUTDATED: Duration = Duration::from_millis(200);
 
 /// How often that pause is doubled.
 const OUTDATED_DOUBLINGS: u32 = 6;
-
-/// Pause before a large cluster is looked at again while others are planned.
-const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// Pause before it is looked again whether what is left of a deleted cluster can be read by now.
 const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
@@ -104,6 +101,8 @@ struct Memory {
     outdated: u32,
     /// UIDs of pods that were deleted and that the watch still shows.
     restarted: BTreeSet<String>,
+    /// UIDs and names of pods whose deletion was not answered: they count as deleted until the API server says more.
+    perhaps_deleted: BTreeMap<String, String>,
     /// What was announced and lasts.
     announced: BTreeSet<(String, Timestamp)>,
 }
@@ -182,20 +181,32 @@ impl Reconciler {
         Outcome::Again(outdated_pause(times))
     }
 
-    /// What is known of a live cluster without asking: the caches, and what this process remembers.
-    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
-        let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
+    /// What is known of a live cluster without asking: the caches, and what this process remembers; and how many bytes of memory
+    /// take what the resource refers to.
+    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+        let (mut observed, referred) = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
-        (observed.options, observed.restarted) = self.memory(|memories| {
+        let perhaps_deleted = self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
             memory.restarted.retain(|uid| live.contains(uid));
-            (memory.options.clone(), memory.restarted.clone())
+            memory.perhaps_deleted.retain(|uid, _| live.contains(uid));
+            memory.perhaps_deleted.clone()
+        });
+        for (uid, pod) in perhaps_deleted {
+            if restart_pods::still_runs(&self.applier, &ObjectRef::new(&key.namespace, pod), &uid).await? {
+                self.memory(|memories| memories.entry(key.clone()).or_default().perhaps_deleted.remove(&uid));
+            }
+        }
+        (observed.options, observed.restarted) = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            let going = memory.restarted.iter().chain(memory.perhaps_deleted.keys()).cloned();
+            (memory.options.clone(), going.collect())
         });
         self.answers.forget_unless_ready(key, &observed);
-        Ok(observed)
+        Ok((observed, referred))
     }
 
     /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
@@ -234,7 +245,7 @@ impl Reconciler {
             if refused.any(|change| change.option == value.option && change.broker == value.broker) {
                 continue;
             }
-            tracing::warn!(cluster = %key, %value, "undid what was set in Kafka itself");
+            tracing::warn!(cluster = %key, value = %value.clone().shortened(), "undid what was set in Kafka itself");
             if let Some(note) = option_calls::undone(observed, plan, value) {
                 self.events.publish(note);
             }

@@ -8,8 +8,8 @@ use api::StrimziPodSet;
 use api::conditions::{Condition, merge, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, PostParams, PropagationPolicy};
-use operator_runtime::apply::{Applier, ApplyError, REQUEST_DEADLINE};
+use kube::api::PropagationPolicy;
+use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
@@ -19,9 +19,12 @@ use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::create::create;
 use super::errors::PodErrors;
 use crate::caches::Caches;
 use crate::controller::Queues;
+use crate::kafka::room::{BUSY, Place, Room};
+use crate::unreadable::too_much;
 use planner::pod_set::plan;
 use planner::pod_set::plan::Plan;
 
@@ -49,6 +52,7 @@ pub struct LiveSet {
     /// Whose it is.
     parent: OwnerRef,
     pods: Vec<Arc<Pod>>,
+    _place: Place,
 }
 
 /// What is done to one pod.
@@ -77,6 +81,8 @@ pub struct PodSets {
     /// The passes over what the sets were made for: they say in the status what keeps pods from being made.
     queues: Queues,
     mandate: Mandate,
+    /// How many large sets are looked at a time.
+    room: Arc<Room>,
 }
 
 impl Kind for PodSets {
@@ -95,6 +101,9 @@ impl Kind for PodSets {
     }
 
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<LiveSet>, Error> {
+        // Pods are found by labels, which everybody may give to any number of them.
+        let bytes = self.caches.bytes_of_set(key);
+        let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
         // The last readable state of a set that cannot be read is not what is wished any more.
         let readable = self.caches.pod_sets.unreadable(key).is_none();
         let set = self.caches.pod_sets.get(key).filter(|_| readable);
@@ -106,7 +115,11 @@ impl Kind for PodSets {
             self.errors.note(key, BTreeMap::new());
             return Ok(Seen::Settled(Outcome::Done));
         };
-        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key) }))
+        if let Some(why) = too_much(bytes, self.caches.largest_cluster) {
+            self.write_too_much(key, &set, why).await?;
+            return Ok(Seen::Settled(Outcome::Done));
+        }
+        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key), _place: place }))
     }
 
     fn plan(observed: &LiveSet, _: Timestamp) -> Plan {
@@ -141,8 +154,8 @@ impl Kind for PodSets {
     ) -> Result<Option<Refusal>, Error> {
         match call {
             PodCall::Create(pod) => {
-                let api: Api<Pod> = Api::namespaced(self.applier.client().clone(), &key.namespace);
-                return Ok(create(&api, pod).await.err());
+                let uid = observed.set.metadata.uid.as_deref();
+                return Ok(create(&self.applier, &key.namespace, uid, pod).await.err());
             }
             PodCall::Delete(name, uid) => {
                 self.mandate.check()?;
@@ -203,7 +216,21 @@ impl PodSets {
         queues: Queues,
         mandate: Mandate,
     ) -> Self {
-        Self { caches, applier, events, errors, queues, mandate }
+        Self { caches, applier, events, errors, queues, mandate, room: Arc::default() }
+    }
+
+    /// Says that the pods of a set take too much memory to be looked at together. They are left as they are.
+    async fn write_too_much(&self, key: &ObjectRef, set: &StrimziPodSet, why: String) -> Result<(), Error> {
+        self.mandate.check()?;
+        let live = set.status.as_ref();
+        let failed = Condition::not_ready(reasons::INVALID_CONFIGURATION, why);
+        let old = live.and_then(|status| status.conditions.as_deref());
+        let mut status = live.cloned().unwrap_or_default();
+        status.conditions = Some(merge(vec![failed], old, clock::now()));
+        status.observed_generation = set.metadata.generation;
+        let live = live.and_then(|status| serde_json::to_value(status).ok());
+        self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
+        Ok(())
     }
 
     /// Tells the cluster, and whoever looks at events, what keeps pods from being made, when that is news.
@@ -222,25 +249,5 @@ impl PodSets {
                 severity: Severity::Warning,
             });
         }
-    }
-}
-
-/// Creates a pod; else its name and why it cannot be.
-async fn create(api: &Api<Pod>, wanted: &Value) -> Result<(), (String, String)> {
-    let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pod: Pod = match serde_json::from_value(wanted.clone()) {
-        Ok(pod) => pod,
-        Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
-    };
-    match tokio::time::timeout(REQUEST_DEADLINE, api.create(&PostParams::default(), &pod)).await {
-        Ok(Ok(_)) => {
-            tracing::info!(pod = name, "pod created");
-            Ok(())
-        }
-        // The cache was behind, or the old pod is still going: its watch event brings the next pass.
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => Ok(()),
-        Ok(Err(kube::Error::Api(status))) => Err((name, status.message)),
-        Ok(Err(error)) => Err((name, error.to_string())),
-        Err(_) => Err((name, "no answer in time".to_owned())),
     }
 }

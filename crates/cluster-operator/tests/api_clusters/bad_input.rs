@@ -9,7 +9,7 @@ use crate::world::{World, condition, is_current, kafka, pool};
 async fn world(prefix: &str) -> World {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
-    world.start_operator();
+    world.start_operator().await;
     world
 }
 

@@ -119,7 +119,7 @@ async fn what_a_cluster_left_that_was_deleted_while_no_operator_ran_goes_at_the_
     world.gone("Service", "c-kafka-bootstrap").await;
     world.gone("StrimziPodSet", "c-dual").await;
     world.exists("KafkaTopic", "orders").await;
-    world.start_operator();
+    world.start_operator().await;
     // Nothing of the cluster is left that would prove that nobody looks after the topic.
     wait::for_absence(&world.api("KafkaTopic"), "orders", DEADLINE * 2).await.unwrap();
     only_claims(&world, "c", &[0]).await;
@@ -185,7 +185,7 @@ async fn topics_of_which_every_trace_of_a_cluster_is_gone_are_let_go_when_they_w
         world.apply(&topic("c", name)).await;
     }
     world.delete("KafkaTopic", "stuck").await;
-    world.start_operator();
+    world.start_operator().await;
     wait::for_absence(&world.api("KafkaTopic"), "stuck", DEADLINE * 2).await.unwrap();
     assert_eq!(world.get("KafkaTopic", "alive").await.finalizers(), [FINALIZER]);
 }
@@ -230,7 +230,8 @@ async fn topics_that_a_living_namesake_serves_keep_their_finalizer() {
     let mut world = World::without_operator(server, "granted").await;
     let team = server.create_namespace("team").await.unwrap();
     rights::grant(&world.client, &world.namespace, &[&format!("watchNamespaces={{{team}}}")]).await;
-    world.set("STRIMZI_NAMESPACE", &format!("{},{team}", world.namespace));
+    let value = format!("{},{team}", world.namespace);
+    world.set("STRIMZI_NAMESPACE", &value);
     world.apply(&kafka("c")).await;
     let client = world.client.clone();
     let there =
@@ -246,7 +247,7 @@ async fn topics_that_a_living_namesake_serves_keep_their_finalizer() {
     create("KafkaTopic", topic("c", "orders")).await;
     create("KafkaNodePool", pool("d", "other", 1)).await;
     create("KafkaTopic", topic("d", "bills")).await;
-    world.start_operator();
+    world.start_operator().await;
     // The one without a grant shows that the namespace was looked at.
     let free = |topic: &DynamicObject| topic.finalizers().is_empty();
     wait::for_object(&there("KafkaTopic"), "bills", DEADLINE, "has no finalizer", free).await.unwrap();
@@ -262,7 +263,7 @@ async fn a_cluster_that_the_selector_leaves_out_is_not_gone() {
     world.kill_operator();
     let before = world.versions("c").await;
     world.set("STRIMZI_CUSTOM_RESOURCE_SELECTOR", "team=blue");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("mine", "spare", 1)).await;
     let mut mine = kafka("mine");
     mine["metadata"]["labels"] = json!({"team": "blue"});
@@ -282,7 +283,7 @@ async fn pods_of_a_cluster_that_the_selector_leaves_out_are_left_alone() {
     world.usual("c").await;
     world.kill_operator();
     world.set("STRIMZI_CUSTOM_RESOURCE_SELECTOR", "team=blue");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("mine", "spare", 1)).await;
     let mut mine = kafka("mine");
     mine["metadata"]["labels"] = json!({"team": "blue"});
@@ -341,7 +342,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     let namespaces = format!("{},{topics}", world.namespace);
     world.set("STRIMZI_NAMESPACE", &namespaces);
     world.set("STRIMZI_ENTITY_OPERATOR_WATCHED_NAMESPACE_ENABLED", "true");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     let mut watching = kafka("c");
     watching["spec"]["entityOperator"] = json!({"topicOperator": {"watchedNamespace": topics}});
@@ -351,8 +352,11 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     };
     // Its owner has to let the operator in.
     world.refused("c", &["watchedNamespace", "kastellan-watch-grant"]).await;
-    let rights = [("RoleBinding", "c-entity-topic-operator-role"), ("Role", "c-entity-operator")];
-    for (kind, name) in rights {
+    let rights = [
+        ("RoleBinding", format!("{}.c-entity-topic-operator-role", world.namespace)),
+        ("Role", format!("{}.c-entity-operator", world.namespace)),
+    ];
+    for (kind, name) in &rights {
         assert!(there(kind).get_opt(name).await.unwrap().is_none());
     }
     let grant = json!({
@@ -361,7 +365,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     });
     let grant = serde_json::from_value(grant).unwrap();
     there("ConfigMap").create(&PostParams::default(), &grant).await.unwrap();
-    for (kind, name) in rights {
+    for (kind, name) in &rights {
         wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
     }
     there("KafkaTopic")
@@ -369,7 +373,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
         .await
         .unwrap();
     world.delete("Kafka", "c").await;
-    for (kind, name) in rights {
+    for (kind, name) in &rights {
         wait::for_absence(&there(kind), name, DEADLINE).await.unwrap();
     }
     let free = |topic: &DynamicObject| topic.finalizers().is_empty();

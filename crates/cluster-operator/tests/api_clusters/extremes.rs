@@ -8,7 +8,7 @@ use kube::api::{DynamicObject, GetParams, ListParams};
 use kube::core::Request;
 use serde_json::{Value, json};
 use test_support::extremes::{Extremes, Made};
-use test_support::{Log, schema, wait};
+use test_support::{schema, wait};
 
 use crate::hostile::unbounded_server;
 use crate::world::{World, kafka, pool, resource};
@@ -78,10 +78,9 @@ async fn every_number_and_depth_that_the_definitions_take_is_survived_and_answer
     let server = unbounded_server().await;
     let mut world = World::without_operator(server, "extremes").await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
-    let log = Log::default();
-    world.log = Some(log.clone());
+    let log = world.log.clone();
     world.level = "INFO";
-    world.start_operator();
+    world.start_operator().await;
 
     let kafkas = create(&world, "Kafka", "k", &small_kafka).await;
     for made in &kafkas {
@@ -97,7 +96,7 @@ async fn every_number_and_depth_that_the_definitions_take_is_survived_and_answer
     for restart in [false, true] {
         if restart {
             world.kill_operator();
-            world.start_operator();
+            world.start_operator().await;
         }
         let healthy = if restart { "restarted" } else { "healthy" };
         let healthy_pool = format!("{healthy}-pool");

@@ -13,7 +13,7 @@ async fn an_operator_killed_in_the_middle_is_succeeded_by_one_that_keeps_its_aut
     world.apply(&kafka("c")).await;
     let authority = world.exists("Secret", "c-cluster-ca").await;
     world.kill_operator();
-    world.start_operator();
+    world.start_operator().await;
     world.running("c", 3).await;
     let now = world.get("Secret", "c-cluster-ca").await;
     assert_eq!((now.uid(), &now.data["data"]), (authority.uid(), &authority.data["data"]));
@@ -27,7 +27,7 @@ async fn an_operator_goes_on_after_the_api_server_restarted_and_works_in_any_nam
     let other = World::with(server, "elsewhere", Fate::Running).await;
     rights::grant(&world.client, &world.namespace, &["watchAnyNamespace=true"]).await;
     world.set("STRIMZI_NAMESPACE", "*");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
     world.exists("Secret", "c-cluster-ca").await;
@@ -97,21 +97,21 @@ async fn of_two_operators_one_acts_and_the_other_takes_over() {
     ] {
         world.set(&format!("STRIMZI_LEADER_ELECTION_{name}"), value);
     }
-    world.start_operator();
+    world.start_operator().await;
     let held_by = |who: &'static str| {
         move |lease: &kube::core::DynamicObject| lease.data["spec"]["holderIdentity"] == who
     };
     world.until("Lease", "strimzi-cluster-operator", "is held by the first", held_by("first")).await;
     world.set("STRIMZI_LEADER_ELECTION_IDENTITY", "second");
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
-    assert_eq!(world.operator().metric("strimzi_reconciliations_total"), 0, "the second acted as well");
+    assert_eq!(world.metric("strimzi_reconciliations_total"), 0, "the second acted as well");
     world.kill_operator();
     world.until("Lease", "strimzi-cluster-operator", "is held by the second", held_by("second")).await;
     let before = world.get("Pod", "c-dual-0").await.uid();
     world.delete("Pod", "c-dual-0").await;
     world.until("Pod", "c-dual-0", "is a new pod", |pod| pod.uid() != before).await;
-    let acts = || async { (world.operator().metric("strimzi_reconciliations_total") > 0).then_some(()) };
+    let acts = || async { (world.metric("strimzi_reconciliations_total") > 0).then_some(()) };
     wait::until(DEADLINE, "the second acts", acts).await.unwrap();
 }
 
@@ -120,7 +120,7 @@ async fn healing_does_not_wait_for_a_kafka_that_does_not_answer() {
     // The pods say that they are ready; nobody is at their addresses.
     let mut world = World::with(ApiServer::shared().await.unwrap(), "silent", Fate::Ready).await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
     world

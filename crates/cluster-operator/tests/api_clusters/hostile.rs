@@ -74,7 +74,7 @@ async fn resources_that_cannot_be_read_keep_nobody_else_waiting_and_say_so() {
     bad_kafka["spec"]["kafka"]["config"]["a"] = deep();
     create(&world, &bad_kafka).await;
     // A start is what such a resource would spoil: a running operator has passed it over.
-    world.start_operator();
+    world.start_operator().await;
     others_get_what_they_need(&world, "other").await;
 
     let said = |object: &kube::api::DynamicObject, word: &str| {
@@ -96,7 +96,7 @@ async fn resources_that_cannot_be_read_keep_nobody_else_waiting_and_say_so() {
 #[tokio::test]
 async fn a_cluster_whose_parts_cannot_be_read_keeps_running_as_it_is_and_heals() {
     let mut world = world("keeps").await;
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let before = world.versions("c").await;
 
@@ -106,7 +106,7 @@ async fn a_cluster_whose_parts_cannot_be_read_keeps_running_as_it_is_and_heals()
         if restart {
             // What was known of the pool before is not known any more.
             world.kill_operator();
-            world.start_operator();
+            world.start_operator().await;
         }
         others_get_what_they_need(&world, if restart { "second" } else { "first" }).await;
         assert_eq!(world.versions("c").await, before, "what runs was disturbed");
@@ -119,12 +119,12 @@ async fn a_cluster_whose_parts_cannot_be_read_keeps_running_as_it_is_and_heals()
 #[tokio::test]
 async fn a_kafka_that_cannot_be_read_is_not_taken_for_deleted() {
     let mut world = world("there").await;
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let before = world.versions("c").await;
     world.kill_operator();
     change(&world, "Kafka", "c", json!({"spec": {"kafka": {"config": {"a": deep()}}}})).await;
-    world.start_operator();
+    world.start_operator().await;
     // Objects of the cluster bring passes over it.
     others_get_what_they_need(&world, "other").await;
     change(&world, "StrimziPodSet", "c-dual", json!({"metadata": {"annotations": {"touched": "1"}}})).await;
@@ -149,7 +149,7 @@ async fn a_kafka_that_cannot_be_read_is_not_taken_for_deleted() {
 #[tokio::test]
 async fn a_large_secret_with_the_labels_of_a_cluster_is_named_in_its_status_only() {
     let mut world = world("stuffed").await;
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let large = "x".repeat(700_000);
     world

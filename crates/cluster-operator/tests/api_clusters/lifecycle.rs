@@ -69,17 +69,17 @@ async fn a_pod_that_is_deleted_comes_back() {
 async fn passes_over_an_unchanged_cluster_write_nothing() {
     let mut world = World::without_operator(test_support::ApiServer::shared().await.unwrap(), "idle").await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
-    world.operator().passes(3).await;
+    world.passes(3).await;
     let version = async |kind: &str, name: &str| world.get(kind, name).await.resource_version();
     let before =
         (world.versions("c").await, version("Kafka", "c").await, version("KafkaNodePool", "dual").await);
-    world.operator().passes(4).await;
+    world.passes(4).await;
     let after =
         (world.versions("c").await, version("Kafka", "c").await, version("KafkaNodePool", "dual").await);
     assert_eq!(before, after);
-    assert_eq!(world.operator().metric("strimzi_reconciliations_failed_total"), 0);
+    assert_eq!(world.metric("strimzi_reconciliations_failed_total"), 0);
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn what_the_resource_no_longer_asks_for_goes() {
     )
     .await;
     let mut world = world;
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
     world.exists("Pod", "c-dual-0").await;
@@ -269,7 +269,7 @@ async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_r
         Box::leak(Box::new(test_support::ApiServer::start().await.unwrap()));
     let mut world = World::without_operator(server, "rack").await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "500");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     let mut racked = kafka("c");
     racked["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
@@ -278,7 +278,7 @@ async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_r
     let bindings = Api::<DynamicObject>::all_with(world.client.clone(), &resource("ClusterRoleBinding"));
     let name = format!("strimzi-{}-c-kafka-init", world.namespace);
     test_support::wait::for_object(&bindings, &name, DEADLINE, "exists", |_| true).await.unwrap();
-    world.operator().passes(3).await;
+    world.passes(3).await;
     let writes = async || {
         let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
         let text = world.client.request_text(request).await.unwrap();
@@ -291,7 +291,7 @@ async fn the_cluster_wide_binding_for_a_rack_is_written_once_and_goes_with_the_r
     };
     let before = writes().await;
     assert_ne!(before, 0, "the server counts otherwise");
-    world.operator().passes(4).await;
+    world.passes(4).await;
     assert_eq!(writes().await, before);
     world.patch("Kafka", "c", json!({"spec": {"kafka": {"rack": null}}})).await;
     test_support::wait::for_absence(&bindings, &name, DEADLINE).await.unwrap();
@@ -310,7 +310,7 @@ async fn a_paused_cluster_is_left_alone_until_it_goes_on() {
                 .is_some_and(|all| all.iter().any(|condition| condition["type"] == "ReconciliationPaused"))
         })
         .await;
-    tokio::join!(world.operator().passes(1), world.delete("Service", "c-kafka-brokers"));
+    tokio::join!(world.passes(1), world.delete("Service", "c-kafka-brokers"));
     assert!(world.api("Service").get_opt("c-kafka-brokers").await.unwrap().is_none());
     world.patch("Kafka", "c", pause(json!(null))).await;
     world.exists("Service", "c-kafka-brokers").await;

@@ -125,7 +125,7 @@ async fn routes_and_tls_routes_are_made_where_their_kinds_exist() {
         all.create(&kube::api::PostParams::default(), definition).await.unwrap();
     }
     let mut world = World::without_operator(server, "routes").await;
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 1)).await;
     let route = json!({"name": "rt", "port": 9094, "type": "route", "tls": true});
     let tls_route = json!({"name": "gw", "port": 9095, "type": "tlsroute", "tls": true, "configuration": {

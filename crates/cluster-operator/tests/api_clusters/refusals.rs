@@ -36,7 +36,7 @@ async fn a_read_that_is_refused_is_told_in_the_status_and_made_again() {
     let values = ["createGlobalResources=false"];
     let mut world = World::with_chart(server, "refusals", &values, |_| Fate::Running).await;
     world.set("KASTELLAN_CLUSTER_ROLE_BINDINGS", "false");
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let node = world.get("Secret", "c-dual-0").await;
     let pair =

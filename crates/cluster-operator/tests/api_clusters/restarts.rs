@@ -10,7 +10,7 @@ use crate::world::{DEADLINE, World, condition, kafka, pool};
 /// A cluster of three whose pods have these fates, after a change that every pod has to restart for.
 async fn changed(prefix: &str, fate: impl Fn(&str) -> Fate + Send + Sync + 'static) -> (World, Vec<String>) {
     let mut world = World::with_fates(ApiServer::shared().await.unwrap(), prefix, fate).await;
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
     let mut before = Vec::new();
@@ -31,7 +31,7 @@ async fn an_unready_broker_is_not_restarted_while_kafka_has_not_said_that_it_may
     // Brokers are ready; nobody answers at their addresses, as if they were overloaded.
     let fate = |pod: &str| if pod == "c-dual-1" { Fate::Running } else { Fate::Ready };
     let (world, before) = changed("unanswered", fate).await;
-    world.operator().passes(3).await;
+    world.passes(3).await;
     for (node, uid) in before.iter().enumerate() {
         let pod = world.get("Pod", &format!("c-dual-{node}")).await;
         assert_eq!((pod.uid().as_ref(), pod.metadata.deletion_timestamp), (Some(uid), None), "{node}");
@@ -70,7 +70,7 @@ async fn a_cluster_of_which_no_broker_is_ready_is_mended_by_a_change_of_the_reso
         (!events(&world, "PodHasOldResourceRevision", Some("c-dual-0")).await.is_empty()).then_some(())
     };
     wait::until(DEADLINE, "the restart is announced", said).await.unwrap();
-    world.operator().passes(2).await;
+    world.passes(2).await;
     assert_eq!(events(&world, "PodHasOldResourceRevision", Some("c-dual-0")).await.len(), 1);
 }
 
@@ -86,10 +86,10 @@ async fn a_roll_that_waits_stands_in_the_status_an_event_and_a_metric() {
     };
     let said = || async { (!events(&world, "RollingUpdateWaits", None).await.is_empty()).then_some(()) };
     wait::until(DEADLINE, "an event says it", said).await.unwrap();
-    let metrics = world.operator().metrics.render().unwrap();
+    let metrics = world.metrics.render().unwrap();
     let line = format!("kastellan_roll_waiting_seconds{{name=\"c\",namespace=\"{}\"}}", world.namespace);
     assert!(metrics.contains(&line), "{metrics}");
-    world.operator().passes(2).await;
+    world.passes(2).await;
     assert_eq!(since(&world.get("Kafka", "c").await), since(&waiting), "since when it waits is known");
     assert_eq!(events(&world, "RollingUpdateWaits", None).await.len(), 1);
     assert_eq!(uids(&world).await, before);
@@ -98,7 +98,7 @@ async fn a_roll_that_waits_stands_in_the_status_an_event_and_a_metric() {
 #[tokio::test]
 async fn a_pod_that_the_api_server_would_refuse_is_not_deleted() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "refused-pod").await;
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let before = uids(&world).await;
     // The next pod would be larger than the namespace allows.
@@ -113,7 +113,7 @@ async fn a_pod_that_the_api_server_would_refuse_is_not_deleted() {
                 && kafka.data["status"]["conditions"].to_string().contains("NotReady")
         })
         .await;
-    world.operator().passes(2).await;
+    world.passes(2).await;
     assert_eq!(uids(&world).await, before);
     world.delete("LimitRange", "small").await;
     world.until("Pod", "c-dual-0", "is a new pod", |pod| pod.uid().as_ref() != Some(&before[0])).await;
@@ -164,7 +164,7 @@ async fn what_keeps_a_pod_from_being_made_stands_in_the_status_and_in_an_event()
 async fn what_a_container_said_before_it_ended_stands_in_the_status() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "last-words").await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     let pod = world.get("Pod", "c-dual-1").await;
     let mut containers = pod.data["status"]["containerStatuses"].clone();
@@ -188,7 +188,7 @@ async fn a_pod_that_never_ran_is_replaced_once_there_is_a_reason() {
     // It waits for a volume that does not exist; the others are ready, and Kafka does not answer.
     let fate = |pod: &str| if pod == "c-dual-1" { Fate::Waiting("PodInitializing") } else { Fate::Ready };
     let mut world = World::with_fates(ApiServer::shared().await.unwrap(), "never-ran", fate).await;
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
     let waiting = world
@@ -196,7 +196,7 @@ async fn a_pod_that_never_ran_is_replaced_once_there_is_a_reason() {
             pod.data["status"]["containerStatuses"].to_string().contains("PodInitializing")
         })
         .await;
-    world.operator().passes(2).await;
+    world.passes(2).await;
     assert_eq!(world.get("Pod", "c-dual-1").await.uid(), waiting.uid(), "there is no reason yet");
     let resources = json!({"limits": {"memory": "3Gi"}, "requests": {"memory": "3Gi"}});
     world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": resources}})).await;

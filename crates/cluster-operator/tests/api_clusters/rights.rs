@@ -66,7 +66,7 @@ async fn without_global_resources_clusters_are_made_and_a_rack_says_what_it_lack
     let server = ApiServer::shared().await.unwrap();
     let mut world = World::with_chart(server, "roles", &values, |_| Fate::Running).await;
     world.set("KASTELLAN_CLUSTER_ROLE_BINDINGS", "false");
-    world.start_operator();
+    world.start_operator().await;
     world.usual("c").await;
     world.exists("Deployment", "c-entity-operator").await;
 

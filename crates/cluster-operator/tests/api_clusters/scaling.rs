@@ -33,7 +33,7 @@ fn node_ids(ids: Value) -> impl Fn(&DynamicObject) -> bool {
 async fn a_broker_that_came_while_passes_failed_does_not_leave_unasked() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "forgotten").await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "1000");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&pool("c", "d", 1)).await;
     world.apply(&brokers("c", 1)).await;
     world.apply(&with_a_deployment_that_is_refused("c")).await;
@@ -53,7 +53,7 @@ async fn a_broker_that_came_while_passes_failed_does_not_leave_unasked() {
     let pools = world.api("KafkaNodePool");
     pools.patch_status("b", &PatchParams::default(), &Patch::Merge(forgets)).await.unwrap();
     world.patch("KafkaNodePool", "b", json!({"spec": {"replicas": 1}})).await;
-    world.start_operator();
+    world.start_operator().await;
     let says_why = |kafka: &DynamicObject| {
         let warning = condition(kafka, "Warning", "ScaleDownPreventionCheck");
         warning
@@ -70,7 +70,7 @@ async fn a_broker_that_came_while_passes_failed_does_not_leave_unasked() {
             is_current(kafka) && condition(kafka, "NotReady", "Creating").is_some() && says_why(kafka)
         })
         .await;
-    world.operator().passes(2).await;
+    world.passes(2).await;
     for (kind, before) in [("Pod", &pod), ("PersistentVolumeClaim", &claim)] {
         let now = world.get(kind, &before.name_any()).await;
         assert_eq!((now.uid(), now.metadata.deletion_timestamp), (before.uid(), None), "{kind}");

@@ -8,7 +8,6 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 use test_support::ApiServer;
-use test_support::log::Log;
 
 use crate::world::{OWNED, World, condition, is_current, kafka, pool};
 
@@ -62,9 +61,9 @@ async fn listener(world: &World, cluster: &str, reference: Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_key_and_no_password_is_in_a_status_a_config_map_an_event_or_the_log() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "secrecy").await;
-    let log = Log::default();
-    world.log = Some(log.clone());
-    world.start_operator();
+    world.level = "TRACE";
+    let log = world.log.clone();
+    world.start_operator().await;
     world.usual("c").await;
     let secrets: Api<DynamicObject> = world.api("Secret");
     let key = STANDARD

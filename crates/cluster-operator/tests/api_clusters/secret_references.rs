@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
+use test_support::ApiServer;
 use test_support::schema::{self, Property};
-use test_support::{ApiServer, Log};
 
 use crate::secrecy::{MARK, everything_but_secrets, secret};
 use crate::world::{World, is_current, kafka, pool};
@@ -30,9 +30,9 @@ fn small_kafka(name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_reference_takes_anything_out_of_a_secret() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "references").await;
-    let log = Log::default();
-    world.log = Some(log.clone());
-    world.start_operator();
+    world.level = "TRACE";
+    let log = world.log.clone();
+    world.start_operator().await;
     let marks = ["a", "b", "tls.crt", "tls.key", "ca.crt"].map(|entry| (entry, MARK));
     world.apply(&secret("full-of-marks", &marks)).await;
 

@@ -1,32 +1,27 @@
 //! A namespace in an API server, a stand-in for the kubelet, and an operator under the chart's rights.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Once};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use api::Kafka;
 use cluster_operator::settings::Settings;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
-use kube::Client;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use operator_runtime::env::Env;
-use operator_runtime::metrics::Metrics;
-use operator_runtime::server::Health;
-use operator_runtime::telemetry;
+use operator_runtime::program::Parts;
 use serde_json::{Value, json};
-use test_support::log::Log;
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, PodReadyStandIn, wait};
-use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
+use test_world::UnderTest;
+use tokio::task::JoinHandle;
 
 use crate::rights;
 
-/// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub use test_world::conditions::is_current;
+pub use test_world::{DEADLINE, install};
 
 /// For what an event brings, on a machine that is busy with other tests too: far less than the time between two rounds over
 /// everything, which would bring it as well.
@@ -36,17 +31,6 @@ pub const PROMPT: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::from_secs(9);
 
 const SUCCEEDED: &str = "strimzi_reconciliations_successful_total";
-
-static LOG: Once = Once::new();
-
-/// Servers that have their definitions, by address.
-static FURNISHED: Mutex<BTreeMap<String, Arc<OnceCell<()>>>> = Mutex::new(BTreeMap::new());
-
-/// Gives a server its definitions, unless it has some.
-pub async fn install(server: &ApiServer, crds: Vec<CustomResourceDefinition>) {
-    let furnished = Arc::clone(FURNISHED.lock().unwrap().entry(server.url()).or_default());
-    furnished.get_or_init(|| async { server.install_crds(&crds).await.unwrap() }).await;
-}
 
 /// Kinds of which a cluster has objects.
 pub const OWNED: [&str; 12] = [
@@ -64,50 +48,42 @@ pub const OWNED: [&str; 12] = [
     "StrimziPodSet",
 ];
 
+/// The operator under test.
+pub struct ClusterOperator;
+
+impl UnderTest for ClusterOperator {
+    type Resource = Kafka;
+    type Operator = JoinHandle<()>;
+
+    fn start(env: &Env, parts: &Parts) -> JoinHandle<()> {
+        let (settings, parts) = (Settings::from_env(env).unwrap(), parts.clone());
+        tokio::spawn(async move {
+            let Parts { client, metrics, health, shutdown } = parts;
+            cluster_operator::operate(&settings, client, &health, &metrics, &shutdown).await.unwrap();
+        })
+    }
+
+    async fn ended(operator: JoinHandle<()>) {
+        operator.await.unwrap();
+    }
+}
+
 pub struct World {
-    pub server: &'static ApiServer,
-    pub namespace: String,
-    pub client: Client,
-    pub variables: BTreeMap<String, String>,
-    /// Where the operator's log goes, for a test that reads it.
-    pub log: Option<Log>,
-    /// How much the operator says there.
-    pub level: &'static str,
-    operators: Vec<Operator>,
+    common: test_world::World<ClusterOperator>,
     _pods: PodReadyStandIn,
 }
 
-/// An operator in a runtime of its own, so that it can be killed like a process.
-pub struct Operator {
-    pub metrics: Metrics,
-    runtime: Option<Runtime>,
-}
+impl Deref for World {
+    type Target = test_world::World<ClusterOperator>;
 
-impl Operator {
-    /// A metric of Kafka resources.
-    pub fn metric(&self, name: &str) -> u64 {
-        let text = self.metrics.render().unwrap();
-        let mine = |line: &&str| line.starts_with(&format!("{name}{{")) && line.contains("kind=\"Kafka\"");
-        text.lines().filter(mine).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
-    }
-
-    /// Waits for some more passes over Kafka resources to succeed.
-    pub async fn passes(&self, more: u64) {
-        self.reaches(self.metric(SUCCEEDED) + more).await;
-    }
-
-    async fn reaches(&self, passes: u64) {
-        let reached = || async { (self.metric(SUCCEEDED) >= passes).then_some(()) };
-        wait::until(DEADLINE, "more passes succeed", reached).await.unwrap();
+    fn deref(&self) -> &Self::Target {
+        &self.common
     }
 }
 
-impl Drop for Operator {
-    /// Ends it as SIGKILL does: at once, wherever it is.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.common
     }
 }
 
@@ -115,7 +91,7 @@ impl World {
     /// In the shared server, with an operator that watches the one namespace and pods that run and become no more than that.
     pub async fn start(prefix: &str) -> Self {
         let mut world = Self::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
-        world.start_operator();
+        world.start_operator().await;
         world
     }
 
@@ -143,68 +119,33 @@ impl World {
         values: &[&str],
         fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
     ) -> Self {
-        install(server, api::crds::all().unwrap().into_iter().map(|file| file.crd).collect()).await;
-        let client = server.client().await.unwrap();
-        let namespace = server.create_namespace(prefix).await.unwrap();
-        rights::grant(&client, &namespace, values).await;
-        let own = namespace.clone();
-        let pods = PodReadyStandIn::start_with(&client, move |pod| {
+        install(server, test_world::definitions()).await;
+        let mut common = test_world::World::new(server, prefix).await;
+        rights::grant(&common.client, &common.namespace, values).await;
+        let own = common.namespace.clone();
+        let pods = PodReadyStandIn::start_with(&common.client, move |pod| {
             if pod.namespace().as_deref() == Some(&own) { fate(&pod.name_any()) } else { Fate::Pending }
         });
-        let variables = [
-            ("STRIMZI_NAMESPACE", namespace.as_str()),
-            ("STRIMZI_OPERATOR_NAMESPACE", namespace.as_str()),
-            ("KASTELLAN_OPERATOR_IMAGE", "kastellan/operator:test"),
-            ("STRIMZI_LEADER_ELECTION_ENABLED", "false"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self {
-            server,
-            namespace,
-            client,
-            variables,
-            log: None,
-            level: "TRACE",
-            operators: Vec::new(),
-            _pods: pods,
-        }
+        common.set("STRIMZI_OPERATOR_NAMESPACE", &common.namespace.clone());
+        common.set("KASTELLAN_OPERATOR_IMAGE", "kastellan/operator:test");
+        common.set("STRIMZI_LEADER_ELECTION_ENABLED", "false");
+        common.account = Some((common.namespace.clone(), rights::ACCOUNT.to_owned()));
+        Self { common, _pods: pods }
     }
 
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
+    /// A metric of Kafka resources, of the operator that was started last.
+    pub fn metric(&self, name: &str) -> u64 {
+        self.operator().metric(name, "kind=\"Kafka\"") as u64
     }
 
-    pub fn start_operator(&mut self) {
-        let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
-        // One log for all operators of the process, for whoever looks for the reason of a failure.
-        if std::env::var_os("STRIMZI_LOG_LEVEL").is_some() {
-            LOG.call_once(|| telemetry::init(&settings.telemetry));
-        }
-        let runtime = match &self.log {
-            Some(log) => {
-                let level = Env::from_map([("STRIMZI_LOG_LEVEL", self.level)]);
-                log.runtime(&telemetry::Settings::from_env(&level).filter).unwrap()
-            }
-            None => cluster_operator::runtime().unwrap(),
-        };
-        let metrics = Metrics::new().unwrap();
-        let (server, namespace, counted) = (self.server, self.namespace.clone(), metrics.clone());
-        runtime.spawn(async move {
-            let client = server.client_for_service_account(&namespace, rights::ACCOUNT).await.unwrap();
-            let stop = CancellationToken::new();
-            cluster_operator::operate(&settings, client, &Health::new(), &counted, &stop).await.unwrap();
-        });
-        self.operators.push(Operator { metrics, runtime: Some(runtime) });
+    /// Waits for some more passes over Kafka resources to succeed.
+    pub async fn passes(&self, more: u64) {
+        self.reaches(self.metric(SUCCEEDED) + more).await;
     }
 
-    /// The operator that was started last.
-    pub fn operator(&self) -> &Operator {
-        self.operators.last().unwrap()
-    }
-
-    /// Kills the operator that was started first.
-    pub fn kill_operator(&mut self) {
-        drop(self.operators.remove(0));
+    async fn reaches(&self, passes: u64) {
+        let reached = || async { (self.metric(SUCCEEDED) >= passes).then_some(()) };
+        wait::until(DEADLINE, "more passes succeed", reached).await.unwrap();
     }
 
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
@@ -225,10 +166,10 @@ impl World {
     /// change: the second, if not the first, saw one of them.
     pub async fn has_it_looked_at(&self, api: &Api<DynamicObject>, name: &str) {
         for change in ["1", "2"] {
-            let before = self.operator().metric(SUCCEEDED);
+            let before = self.metric(SUCCEEDED);
             let change = json!({"metadata": {"annotations": {"change": change}}});
             api.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
-            self.operator().reaches(before + 1).await;
+            self.reaches(before + 1).await;
         }
     }
 
@@ -359,10 +300,6 @@ pub fn resource(kind: &str) -> ApiResource {
         _ => {}
     }
     resource
-}
-
-pub fn is_current(object: &DynamicObject) -> bool {
-    object.data["status"]["observedGeneration"].as_i64() == object.metadata.generation
 }
 
 pub fn condition<'a>(object: &'a DynamicObject, type_: &str, reason: &str) -> Option<&'a Value> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_admin::{ConfigChange, ConfigResource};
-use planner::kafka::config::model::{self, Kind};
+use planner::kafka::config::model::{self, ValueType};
 use planner::kafka::restart::RestartReason;
 
 use crate::world::{World, warnings};
@@ -57,7 +57,7 @@ async fn no_other_number_goes_in_steps() {
     let mut refused = Vec::new();
     for (name, option) in &model::of("4.3.1").options {
         let number = values.get(name).and_then(|value| value.as_ref()?.parse::<i64>().ok());
-        let is_number = matches!(option.kind, Kind::Int | Kind::Long | Kind::Short);
+        let is_number = matches!(option.kind, ValueType::Int | ValueType::Long | ValueType::Short);
         let Some(number) = number.filter(|_| is_number && model::of("4.3.1").is_live(name)) else { continue };
         let change = ConfigChange::set(name.as_str(), (number.saturating_mul(5)).to_string());
         let changes = BTreeMap::from([(ConfigResource::ClusterDefault, vec![change])]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use planner::kafka::config::model::{self, ConfigOption, Kind, Scope};
+use planner::kafka::config::model::{self, ConfigOption, Scope, ValueType};
 use planner::kafka::restart::RestartReason;
 
 use crate::world::World;
@@ -27,12 +27,12 @@ fn other_value(name: &str, option: &ConfigOption) -> Option<String> {
         ("log.cleaner.dedupe.buffer.size", _) => "20000000".to_owned(),
         ("num.network.threads", _) => "3".to_owned(),
         ("log.local.retention.ms", _) => "60000".to_owned(),
-        (_, Kind::Boolean) => (option.default.as_deref() == Some("false")).to_string(),
-        (_, Kind::Double) => "0.75".to_owned(),
-        (_, Kind::String) => {
+        (_, ValueType::Boolean) => (option.default.as_deref() == Some("false")).to_string(),
+        (_, ValueType::Double) => "0.75".to_owned(),
+        (_, ValueType::String) => {
             option.values.iter().find(|value| Some(*value) != option.default.as_ref())?.clone()
         }
-        (_, Kind::Int | Kind::Long | Kind::Short) => match option.default.as_deref() {
+        (_, ValueType::Int | ValueType::Long | ValueType::Short) => match option.default.as_deref() {
             None => WITHOUT_DEFAULT.iter().find(|(known, _)| *known == name)?.1.to_owned(),
             Some(default) => {
                 let default: i64 = default.parse().unwrap();

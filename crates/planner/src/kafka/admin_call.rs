@@ -1,27 +1,8 @@
-//! What a plan wants of Kafka itself, and the nodes it is about.
+//! What a plan wants of Kafka itself.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-
-/// A node of the cluster, as rolling needs to know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlannedNode {
-    /// Kafka's node id.
-    pub id: i32,
-    /// Name of the pod, the ConfigMap and the Secret of the node.
-    pub pod: String,
-    /// Name of the node pool.
-    pub pool: String,
-    /// Name of the StrimziPodSet.
-    pub pod_set: String,
-    /// Whether the node is a KRaft controller.
-    pub controller: bool,
-    /// Whether the node is a broker.
-    pub broker: bool,
-    /// Host name inside the cluster, without a port.
-    pub host: String,
-}
 
 /// A call to Kafka. All are idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

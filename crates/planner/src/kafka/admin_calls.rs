@@ -11,6 +11,15 @@ use super::observed::{KafkaView, Observed};
 use super::planned::Plan;
 use super::transitions::leaving::Replicas;
 
+/// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
+const UNREGISTERED_AT_A_TIME: usize = 10;
+
+/// Whether there are as many calls of a kind as one plan makes, so that the next one is to come soon.
+pub fn may_have_more(calls: &[AdminCall]) -> bool {
+    let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
+    unregistrations.count() >= UNREGISTERED_AT_A_TIME
+}
+
 /// The calls of a plan but those about options.
 pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
     let mut calls = Vec::new();
@@ -47,7 +56,7 @@ pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan)
     calls
 }
 
-/// Brokers that no pool has any more, that do not run and that hold no replica: until then Kafka has to know them.
+/// Brokers that no pool has any more, that do not run and that hold no replica. Any other broker has to stay registered.
 fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> Vec<AdminCall> {
     let brokers = cluster.broker_ids();
     let as_broker = |pod: &&Pod| {
@@ -71,5 +80,5 @@ fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> 
             && !view.active_brokers.contains(id)
             && replicas.hold(&BTreeSet::from([**id])).is_none()
     });
-    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
+    gone.take(UNREGISTERED_AT_A_TIME).map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
 }

@@ -6,15 +6,15 @@
 //! forgotten.
 
 pub mod access;
-pub mod authority;
-pub mod ending;
+pub(crate) mod authority;
+pub(crate) mod ending;
 mod generated;
-pub mod leaf;
-pub mod phase;
-pub mod role;
+pub(crate) mod leaf;
+pub(crate) mod phase;
+pub(crate) mod role;
 mod supplied;
-pub mod traces;
-pub mod upkeep;
+pub(crate) mod traces;
+pub(crate) mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use api::{annotations, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 
-use self::authority::{Authority, Step};
+use self::authority::{Authority, AuthorityStep};
 use self::leaf::Signing;
 use self::phase::HandOver;
 use self::role::Role;
@@ -53,6 +53,8 @@ pub struct Certificates {
     pub held: BTreeSet<i32>,
     /// Certificates of the entity operator's containers, PEM.
     pub entity: Vec<String>,
+    /// Certificate of the exporter, PEM.
+    pub kafka_exporter: Option<String>,
 }
 
 /// What a node's pod is started with.
@@ -62,9 +64,9 @@ pub struct NodeCertificate {
     pub pod_annotations: Pairs,
 }
 
-/// Outcome of looking at the certificates.
+/// CertificatePlan of looking at the certificates.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum CertificatePlan {
     /// These must be made first.
     Missing(Vec<MaterialRequest>),
     /// All there.
@@ -74,7 +76,7 @@ pub enum Outcome {
 }
 
 /// Looks at the certificates of a cluster.
-pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
+pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> CertificatePlan {
     let may_renew = pki::in_maintenance_window(&cluster.maintenance_windows, now);
     let mut problems = validity(cluster, now);
     let mut requests = Vec::new();
@@ -83,16 +85,16 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     let of_clients_ca = traces::of_clients_ca(cluster, observed, now);
     for (role, traces) in [(Role::Cluster, &of_cluster_ca), (Role::Clients, &of_clients_ca)] {
         match look_at_authority(role, cluster, observed, traces, now, may_renew) {
-            Ok(Step::Ready(authority)) => authorities.push(*authority),
-            Ok(Step::Missing(request)) => requests.push(request),
+            Ok(AuthorityStep::Ready(authority)) => authorities.push(*authority),
+            Ok(AuthorityStep::Missing(request)) => requests.push(request),
             Err(found) => problems.extend(found),
         }
     }
     if !problems.is_empty() {
-        return Outcome::Wrong(problems);
+        return CertificatePlan::Wrong(problems);
     }
     let (Some(mut clients_ca), Some(mut cluster_ca)) = (authorities.pop(), authorities.pop()) else {
-        return Outcome::Missing(requests);
+        return CertificatePlan::Missing(requests);
     };
     let hand_over = phase::hand_over(cluster, observed, &cluster_ca, now);
     if hand_over.phase.is_over() {
@@ -107,8 +109,8 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
     let mut held = BTreeSet::new();
     for (owner, node) in leaf_owners(cluster) {
         let signing = signing(&hand_over, node.is_some());
-        let wanted = leaf::Wanted { owner: &owner, node, may_renew, signing, prolong: false };
-        match leaf::plan(&wanted, cluster, &cluster_ca, observed, now) {
+        let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: false };
+        match leaf::look_at(&wanted, cluster, &cluster_ca, observed, now) {
             leaf::Step::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
             leaf::Step::Missing(request) => requests.push(request),
             leaf::Step::Held => {
@@ -118,9 +120,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Outcome {
         }
     }
     if !requests.is_empty() {
-        return Outcome::Missing(requests);
+        return CertificatePlan::Missing(requests);
     }
-    Outcome::Ready(Box::new(assemble(cluster, observed, cluster_ca, clients_ca, leaves, held)))
+    CertificatePlan::Ready(Box::new(assemble(cluster, observed, cluster_ca, clients_ca, leaves, held)))
 }
 
 /// Looks at an authority. `traces` are certificates of it that other objects remember.
@@ -128,14 +130,15 @@ fn look_at_authority(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,
-    traces: &traces::Certificates,
+    traces: &traces::Traces,
     now: Timestamp,
     may_renew: bool,
-) -> Result<Step, Vec<Problem>> {
+) -> Result<AuthorityStep, Vec<Problem>> {
     if role.settings(cluster).generate {
-        Ok(generated::plan(role, cluster, observed, traces, now, may_renew))
+        Ok(generated::look_at(role, cluster, observed, traces, now, may_renew))
     } else {
-        supplied::plan(role, cluster, observed, now).map(|authority| Step::Ready(Box::new(authority)))
+        supplied::look_at(role, cluster, observed, now)
+            .map(|authority| AuthorityStep::Ready(Box::new(authority)))
     }
 }
 
@@ -196,10 +199,13 @@ fn leaf_owners(cluster: &Cluster) -> Vec<(LeafOwner, Option<Node<'_>>)> {
             owners.push((LeafOwner::UserOperator, None));
         }
     }
+    if cluster.kafka_exporter.is_some() {
+        owners.push((LeafOwner::KafkaExporter, None));
+    }
     owners
 }
 
-/// Whom the nodes trust, with the fingerprint of it. The order of the certificates has no part in it.
+/// The Secret with the authorities that the nodes trust, and the fingerprint of the certificates in it, whatever their order.
 fn trust_bundle(
     cluster: &Cluster,
     cluster_ca: &Authority,
@@ -237,7 +243,7 @@ fn assemble(
         (annotations::TRUST_BUNDLE_HASH.to_owned(), trust_hash),
     ]);
     let mut nodes = BTreeMap::new();
-    let mut entity = Vec::new();
+    let (mut entity, mut kafka_exporter) = (Vec::new(), None);
     for (owner, node, mut leaf) in leaves {
         if let Some(leaf) = leaf.as_mut().filter(|_| node.is_some()) {
             for (key, authority) in
@@ -265,14 +271,18 @@ fn assemble(
                 }
                 nodes.insert(node.id, NodeCertificate { pod_annotations });
             }
-            (None, Some(leaf)) if owner != LeafOwner::ClusterOperator => entity.push(leaf.certificate),
-            (None, _) => {}
+            (None, Some(leaf)) => match owner {
+                LeafOwner::TopicOperator | LeafOwner::UserOperator => entity.push(leaf.certificate),
+                LeafOwner::KafkaExporter => kafka_exporter = Some(leaf.certificate),
+                LeafOwner::ClusterOperator | LeafOwner::Node { .. } => {}
+            },
+            (None, None) => {}
         }
     }
-    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity }
+    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity, kafka_exporter }
 }
 
-/// A Secret whose leaf is of no use, for as long as there is no other.
+/// The Secret of a leaf that is of no use, as it is: it stays until there is another leaf.
 fn as_it_is(cluster: &Cluster, owner: &LeafOwner, secret: &Secret) -> DesiredObject {
     let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect();
     let number = generation(secret, annotations::CLUSTER_CA_CERT_GENERATION).unwrap_or(0);

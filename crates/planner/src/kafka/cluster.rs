@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod entity_operator;
 mod exposure;
+mod kafka_exporter;
 mod listener;
 mod pool;
 mod port_template;
@@ -28,6 +29,7 @@ pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, Way};
+pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
@@ -90,6 +92,8 @@ pub struct Cluster {
     pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
+    /// The exporter of lag and offsets.
+    pub kafka_exporter: Option<KafkaExporter>,
     /// `spec.kafka.template`.
     pub templates: KafkaClusterTemplate,
 }

@@ -22,15 +22,15 @@ const ROUNDS: usize = 12;
 
 /// The plan asks again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endless;
+pub struct NeverComplete;
 
-impl fmt::Display for Endless {
+impl fmt::Display for NeverComplete {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the plan is not complete after {ROUNDS} rounds of answers")
     }
 }
 
-impl std::error::Error for Endless {}
+impl std::error::Error for NeverComplete {}
 
 /// A plan on its way from what was observed to being complete.
 #[derive(Debug)]
@@ -57,9 +57,9 @@ impl Completion {
     ///
     /// # Errors
     /// When it has asked too often.
-    pub fn plan(&mut self) -> Result<Plan, Endless> {
+    pub fn plan(&mut self) -> Result<Plan, NeverComplete> {
         if self.rounds == ROUNDS {
-            return Err(Endless);
+            return Err(NeverComplete);
         }
         self.rounds += 1;
         Ok(plan::plan(&self.observed, self.now))
@@ -114,7 +114,7 @@ pub fn complete(
     observed: Observed,
     now: Timestamp,
     mut answer: impl FnMut(&Need) -> Answer,
-) -> Result<(Observed, Plan), Endless> {
+) -> Result<(Observed, Plan), NeverComplete> {
     let mut completion = Completion::new(observed, now);
     loop {
         let plan = completion.plan()?;

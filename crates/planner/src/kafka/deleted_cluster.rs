@@ -23,7 +23,7 @@ use objects::ObjectId;
 /// makes it anew at once.
 const GRACE_SECONDS: i64 = 10;
 
-/// How long a topic may be terminating before nobody is taken to look after it.
+/// How long a topic may be terminating before it counts as having no topic operator.
 const PATIENCE_SECONDS: i64 = 60;
 
 /// Seconds until topics that could not be listed are asked for again.
@@ -118,7 +118,7 @@ pub fn granted_namesakes(
 }
 
 /// Whether the resource was deleted with the wish to keep its objects (`--cascade=orphan`): then Kubernetes has taken
-/// its references away. Each of the objects that always have one tells, because users clear away what is left.
+/// its references away. One of the objects that always have an owner is enough to tell it: users may have deleted the others.
 fn is_orphaned(remains: &Remains) -> bool {
     let cluster = &remains.name;
     if let Some(has_owner) = bundle_has_owner(remains) {
@@ -171,7 +171,7 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
             continue;
         }
         // A topic operator that runs alone serves topics of a cluster that never had a resource. It answers a deletion
-        // within seconds; a topic that waits for longer has nobody.
+        // within seconds; a topic that waits for longer has no operator.
         if !proven {
             let Some(deleted_at) = topic.deleted_at else { continue };
             let left = PATIENCE_SECONDS - (now.as_second() - deleted_at.as_second());

@@ -42,12 +42,12 @@ pub struct RoleFacts {
 pub struct Existing {
     pools: BTreeMap<String, PoolFacts>,
     /// Who has a node id. An id without an entry is free.
-    holders: BTreeMap<i32, BTreeSet<Holder>>,
+    holders: BTreeMap<i32, BTreeSet<IdHolder>>,
 }
 
 /// Who has a node id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Holder {
+enum IdHolder {
     /// A pool of the cluster, by name.
     Pool(String),
     /// A pod of a pool that is no more, or a broker or voter that Kafka knows and of which no pool has the volumes.
@@ -55,20 +55,23 @@ enum Holder {
 }
 
 impl Existing {
-    /// Gathers it.
+    /// Collects what exists.
     pub fn of(observed: &Observed) -> Self {
         let cluster = observed.kafka.as_ref().map(|kafka| kafka.name_any()).unwrap_or_default();
         let mut found = Self::default();
         for pool in &observed.pools {
             let facts = facts(observed, &cluster, pool);
             for id in &facts.nodes {
-                found.hold(*id, Holder::Pool(pool.name_any()));
+                found.hold(*id, IdHolder::Pool(pool.name_any()));
             }
             found.pools.insert(pool.name_any(), facts);
         }
         for (pool, id) in observed.pods.values().filter_map(|pod| node_of_pod(&cluster, pod)) {
-            let holder =
-                if found.pools.contains_key(pool) { Holder::Pool(pool.to_owned()) } else { Holder::Other };
+            let holder = if found.pools.contains_key(pool) {
+                IdHolder::Pool(pool.to_owned())
+            } else {
+                IdHolder::Other
+            };
             found.hold(id, holder);
         }
         for id in known_to_kafka(observed) {
@@ -77,7 +80,7 @@ impl Existing {
         found
     }
 
-    fn hold(&mut self, id: i32, holder: Holder) {
+    fn hold(&mut self, id: i32, holder: IdHolder) {
         self.holders.entry(id).or_default().insert(holder);
     }
 
@@ -90,9 +93,9 @@ impl Existing {
         let holder = match (owners.next(), owners.next()) {
             (Some((name, facts)), None) => {
                 facts.remnants.insert(id);
-                Holder::Pool(name.clone())
+                IdHolder::Pool(name.clone())
             }
-            _ => Holder::Other,
+            _ => IdHolder::Other,
         };
         self.hold(id, holder);
     }
@@ -105,18 +108,18 @@ impl Existing {
     /// Whether a pool may give an id to a new node: nothing else has it.
     pub fn is_free(&self, id: i32, pool: &str) -> bool {
         self.holders.get(&id).is_none_or(|holders| {
-            holders.iter().all(|holder| matches!(holder, Holder::Pool(name) if name == pool))
+            holders.iter().all(|holder| matches!(holder, IdHolder::Pool(name) if name == pool))
         })
     }
 
     /// Gives ids to the nodes of a pool.
     pub fn take(&mut self, ids: &BTreeSet<i32>, pool: &str) {
         for id in ids {
-            self.hold(*id, Holder::Pool(pool.to_owned()));
+            self.hold(*id, IdHolder::Pool(pool.to_owned()));
         }
     }
 
-    /// Keeps the ids of which a pool has volumes from all other pools. For when Kafka cannot say which nodes it knows.
+    /// Keeps the ids of which a pool has volumes from all other pools, while Kafka cannot say which nodes it knows.
     pub fn reserve_volumes(&mut self) {
         let volumes: Vec<(i32, String)> = self
             .pools
@@ -124,7 +127,7 @@ impl Existing {
             .flat_map(|(name, facts)| facts.volumes.iter().map(|id| (*id, name.clone())))
             .collect();
         for (id, pool) in volumes {
-            self.hold(id, Holder::Pool(pool));
+            self.hold(id, IdHolder::Pool(pool));
         }
     }
 

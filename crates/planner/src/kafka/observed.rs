@@ -56,6 +56,8 @@ pub struct Observed {
     pub holders: BTreeMap<ObjectId, Option<Holder>>,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the resource refers to that is there and was not read.
+    pub not_read: NotRead,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -90,6 +92,18 @@ impl Observed {
     pub fn silence(&self, need: &Need) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
     }
+}
+
+/// Objects that the resource refers to and that are there, but take more memory than the cluster may have: why each was not read,
+/// as part of a sentence about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotRead {
+    /// Secrets, by name.
+    pub secrets: BTreeMap<String, String>,
+    /// ConfigMaps, by name.
+    pub config_maps: BTreeMap<String, String>,
+    /// Grants in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, String>,
 }
 
 /// What is known of a live object of which planning does not read the body.
@@ -144,6 +158,8 @@ pub struct PlanSettings {
     pub topic_operator_image: Option<String>,
     /// Image of the user operator, when it is another one.
     pub user_operator_image: Option<String>,
+    /// Image of the Kafka Exporter, when it is another one.
+    pub kafka_exporter_image: Option<String>,
     /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
     pub kafka_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
@@ -173,6 +189,8 @@ pub struct PlanSettings {
     pub custom_kafka_labels: BTreeMap<String, String>,
     /// Labels put on every entity operator pod.
     pub custom_entity_operator_labels: BTreeMap<String, String>,
+    /// Labels put on every Kafka Exporter pod.
+    pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -207,6 +225,7 @@ impl Default for PlanSettings {
             operator_image: String::new(),
             topic_operator_image: None,
             user_operator_image: None,
+            kafka_exporter_image: None,
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
@@ -221,6 +240,7 @@ impl Default for PlanSettings {
             labels_exclusion_pattern: None,
             custom_kafka_labels: BTreeMap::new(),
             custom_entity_operator_labels: BTreeMap::new(),
+            custom_kafka_exporter_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             max_nodes: MAX_NODES_DEFAULT,

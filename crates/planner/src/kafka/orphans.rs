@@ -55,6 +55,7 @@ fn is_ours(cluster: &Cluster, facts: &Other) -> bool {
         names::entity_operator::deployment(&cluster.name),
         names::entity_operator::topic_operator(&cluster.name),
         names::entity_operator::user_operator(&cluster.name),
+        names::kafka_exporter::deployment(&cluster.name),
     ];
     facts.made_by_operator
         && facts.kind.as_deref() == Some("Kafka")
@@ -82,7 +83,10 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Othe
             observed.pod_sets.get(name).is_none_or(|set| !set.spec.pods.is_empty())
                 || observed.pods.values().any(|pod| runs(pod))
         }
-        "Deployment" => *name != names::entity_operator::deployment(&cluster.name),
+        "Deployment" => {
+            *name != names::entity_operator::deployment(&cluster.name)
+                && *name != names::kafka_exporter::deployment(&cluster.name)
+        }
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
         // Nothing outside the namespace can have an owner; in it, what has none is a copy that a user made.

@@ -78,7 +78,7 @@ pub fn leave_to_others(
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    plan.apply.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
+    plan.apply.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(cluster, wanted));
     waits.pods
 }
 
@@ -107,11 +107,14 @@ fn holder(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Option<H
 
 /// What cannot do without objects of somebody else's.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a part of the cluster that waits or not")]
 struct Waits {
     /// The pods of Kafka.
     pods: bool,
     /// The entity operator.
     entity_operator: bool,
+    /// The exporter.
+    kafka_exporter: bool,
     /// Everything that is signed.
     secrets: bool,
 }
@@ -125,26 +128,37 @@ impl Waits {
             names::clients_ca_cert_secret(&cluster.name),
         ];
         let own = names::cluster_operator_certs_secret(&cluster.name);
+        let exporter = [
+            names::kafka_exporter::deployment(&cluster.name),
+            names::kafka_exporter::certs_secret(&cluster.name),
+        ];
         let mut waits = Self::default();
         for object in strangers {
             let is = |kinds: &[&str]| kinds.contains(&object.kind.as_str());
             let is_authority = is(&["Secret"]) && authorities.contains(&object.name);
             let of_entity_operator = object.name.starts_with(&format!("{}-entity-", cluster.name));
+            let of_exporter = exporter.contains(&object.name);
             waits.secrets |= is_authority;
+            if is_authority || of_exporter {
+                waits.kafka_exporter |= !is(&["PodDisruptionBudget"]);
+            }
             if is_authority || of_entity_operator {
                 waits.entity_operator |= !is(&["PodDisruptionBudget", "Service"]);
             }
             // What pods mount or run as, and what keeps others away from them or gives them their names.
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
                 || object.name == names::brokers_service(&cluster.name);
-            waits.pods |= is_of_pods && !of_entity_operator && object.name != own;
+            waits.pods |= is_of_pods && !of_entity_operator && !of_exporter && object.name != own;
         }
         waits
     }
 
-    fn concerns(&self, wanted: &DesiredObject) -> bool {
+    fn concerns(&self, cluster: &Cluster, wanted: &DesiredObject) -> bool {
         match wanted.reference.kind.as_str() {
             "StrimziPodSet" => self.pods,
+            "Deployment" if wanted.reference.name == names::kafka_exporter::deployment(&cluster.name) => {
+                self.kafka_exporter
+            }
             "Deployment" => self.entity_operator,
             "Secret" => self.secrets,
             _ => false,

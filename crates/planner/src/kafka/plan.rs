@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, names};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_calls;
 use super::certificates::{self, Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Quorum, Rack, Warning};
-use super::config::live::{self, LivePlan};
+use super::config::live::{self, OptionPlan};
 use super::foreign_additions;
+use super::kafka_exporter;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -21,6 +21,7 @@ use super::objects::{
 };
 use super::observed::Observed;
 use super::older::implied;
+use super::orphaned_pools;
 use super::orphans;
 use super::ownership;
 use super::planned_events;
@@ -38,12 +39,13 @@ use super::transitions::topic_operator;
 use super::upkeep_plan::{self, needs_of, refused, unmakeable};
 use super::validate::Invalid;
 use crate::findings::Held;
-use crate::kafka::admin_call::{AdminCall, PlannedNode};
+use crate::kafka::admin_call::AdminCall;
 use crate::pod_set::plan::is_ready;
+use crate::workload::deployment::is_available;
 use objects::DesiredObject;
 use pki::MaterialRequest;
 
-pub use super::planned::{Occasion, Plan, PlannedEvent, StatusPlan};
+pub use super::planned::{Occasion, Plan, PlannedEvent, PlannedNode, StatusPlan};
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
@@ -74,16 +76,16 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     warnings.sort();
     let mut requests = identifiers(&cluster);
     let certificates = match certificates::plan(&cluster, observed, now) {
-        certificates::Outcome::Wrong(problems) => {
+        certificates::CertificatePlan::Wrong(problems) => {
             let reason = api::conditions::reasons::INVALID_RESOURCE;
             let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
             return refused(kafka, &invalid, observed, now);
         }
-        certificates::Outcome::Missing(missing) => {
+        certificates::CertificatePlan::Missing(missing) => {
             requests.extend(missing);
             None
         }
-        certificates::Outcome::Ready(certificates) => Some(certificates),
+        certificates::CertificatePlan::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
         let plan = complete(kafka, &cluster, &certificates, observed, &mut warnings, now);
@@ -177,7 +179,7 @@ fn complete(
     now: Timestamp,
 ) -> Plan {
     let settings = observed.settings.as_ref();
-    let mut live = live::plan(cluster, observed, now);
+    let mut live = live::plan_options(cluster, observed, now);
     if let Some(need) = options_of_brokers(cluster, &live, observed) {
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
         return Plan::asking(vec![need]);
@@ -261,9 +263,11 @@ fn complete(
     plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
     plan.nodes.sort_by_key(|node| node.id);
     entity(cluster, certificates, observed, &mut plan.apply, &mut progress);
+    kafka_exporter::plan(cluster, certificates, observed, &mut plan.apply, &mut progress);
     warnings.extend(foreign_additions::of(observed, &plan.apply));
+    warnings.extend(orphaned_pools::warnings(cluster, observed));
     plan.delete = orphans::of(cluster, observed, &plan.apply);
-    topic_operator::plan(cluster, observed, &mut plan);
+    topic_operator::release_topics(cluster, observed, &mut plan);
     let pods_stay = ownership::leave_to_others(cluster, observed, &mut plan, &mut progress);
     if let Some(view) = &observed.view {
         plan.admin = std::mem::take(&mut live.calls);
@@ -277,7 +281,7 @@ fn complete(
         progress.waiting_for.push("the brokers to run with options that change at run time".to_owned());
     }
     // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-    let again = live.look_again.then_some(COMPARE_AGAIN_SECONDS);
+    let again = (live.look_again || admin_calls::may_have_more(&plan.admin)).then_some(COMPARE_AGAIN_SECONDS);
     plan.requeue_seconds = again.into_iter().chain(plan.requeue_seconds).min();
     if !plan.roll.wanted.is_empty() {
         // A broker that restarts may run with something else than before.
@@ -317,7 +321,7 @@ fn complete(
 }
 
 /// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
-fn options_of_brokers(cluster: &Cluster, live: &LivePlan, observed: &Observed) -> Option<Need> {
+fn options_of_brokers(cluster: &Cluster, live: &OptionPlan, observed: &Observed) -> Option<Need> {
     let view = observed.view.as_ref().filter(|_| live.look)?;
     let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
     let pods: BTreeMap<i32, String> = nodes
@@ -328,15 +332,7 @@ fn options_of_brokers(cluster: &Cluster, live: &LivePlan, observed: &Observed) -
 }
 
 fn planned(cluster: &Cluster, node: Node<'_>) -> PlannedNode {
-    PlannedNode {
-        id: node.id,
-        pod: cluster.pod_name(node),
-        pool: node.pool.name.clone(),
-        pod_set: cluster.pod_set_name(node.pool),
-        controller: node.pool.controller,
-        broker: node.pool.broker,
-        host: cluster.pod_host(node),
-    }
+    PlannedNode { id: node.id, pod: cluster.pod_name(node), pod_set: cluster.pod_set_name(node.pool) }
 }
 
 /// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
@@ -444,13 +440,4 @@ fn entity(
     if !live.is_some_and(is_available) {
         progress.waiting_for.push(format!("deployment {name} is not available"));
     }
-}
-
-/// Whether the present generation of a Deployment runs.
-fn is_available(deployment: &Deployment) -> bool {
-    let Some(status) = &deployment.status else { return false };
-    status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) >= 1
-        && status.available_replicas.unwrap_or(0) >= 1
-        && status.unavailable_replicas.unwrap_or(0) == 0
 }

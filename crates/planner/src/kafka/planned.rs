@@ -7,7 +7,7 @@ use api::kafka_node_pool::KafkaNodePoolStatus;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::admin_call::{AdminCall, PlannedNode};
+use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, Override};
 use super::need::Need;
 use super::roll::Roll;
@@ -52,6 +52,17 @@ pub struct Plan {
     pub undone: Vec<Override>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     pub options: OptionMemory,
+}
+
+/// A node that should exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedNode {
+    /// Kafka's node id.
+    pub id: i32,
+    /// Name of the pod, the ConfigMap and the Secret of the node.
+    pub pod: String,
+    /// Name of the StrimziPodSet with the pod.
+    pub pod_set: String,
 }
 
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.

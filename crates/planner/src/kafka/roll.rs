@@ -82,7 +82,7 @@ impl Waiting {
 
 /// What deciding about a roll yields.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct DecidedRoll {
     /// The step.
     pub roll: Roll,
     /// What has to be known first.
@@ -91,7 +91,7 @@ pub struct Outcome {
     pub warnings: Vec<Warning>,
 }
 
-impl Outcome {
+impl DecidedRoll {
     /// Lets no pod go: first the user has to act.
     pub fn stop(&mut self, why: &str, observed: &Observed, now: Timestamp) {
         if self.roll.now.is_empty() {
@@ -113,8 +113,8 @@ pub fn decide(
     desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
-) -> Outcome {
-    let mut outcome = Outcome::default();
+) -> DecidedRoll {
+    let mut outcome = DecidedRoll::default();
     let mut nodes = nodes(cluster, restarts, desired, observed, now);
     let decision = roll_order::by_pods(&nodes);
     let is_due = decision.is_none() && nodes.iter().any(|node| !node.reasons.is_empty());
@@ -157,7 +157,7 @@ fn step(
     desired: &BTreeMap<&str, &Pod>,
     observed: &Observed,
     now: Timestamp,
-    outcome: &mut Outcome,
+    outcome: &mut DecidedRoll,
 ) {
     let held =
         |why: String| Waiting { why, since: waiting_since(observed, now), usual: false, refused: false };
@@ -180,15 +180,15 @@ fn step(
             for node in nodes.iter().filter(|node| batch.contains(&node.id)) {
                 match admitted(&node.pod, desired, observed) {
                     Ok(()) => outcome.roll.now.push(node.pod.clone()),
-                    Err(Refusal::Unasked(need)) => outcome.needs.push(need),
-                    Err(Refusal::Silent(why)) => outcome.roll.waits = Some(held(why)),
-                    Err(Refusal::Refused(why)) => {
+                    Err(NotAdmitted::Unasked(need)) => outcome.needs.push(need),
+                    Err(NotAdmitted::Silent(why)) => outcome.roll.waits = Some(held(why)),
+                    Err(NotAdmitted::Refused(why)) => {
                         outcome.roll.waits = Some(Waiting { refused: true, ..held(why) });
                     }
                 }
             }
             if outcome.roll.waits.is_some() {
-                // Those of one batch go together or not at all.
+                // The pods of a batch go together or not at all.
                 outcome.roll.now.clear();
             }
         }
@@ -196,7 +196,7 @@ fn step(
 }
 
 /// Why a pod is not deleted although it might be.
-enum Refusal {
+enum NotAdmitted {
     /// Whether another pod can take its place has to be asked first.
     Unasked(Need),
     /// That is not known.
@@ -206,11 +206,11 @@ enum Refusal {
 }
 
 /// Whether the API server would take the pod that is to take the place of this one: a pod that cannot come back is not deleted.
-fn admitted(pod: &str, desired: &BTreeMap<&str, &Pod>, observed: &Observed) -> Result<(), Refusal> {
+fn admitted(pod: &str, desired: &BTreeMap<&str, &Pod>, observed: &Observed) -> Result<(), NotAdmitted> {
     match observed.admissions.get(pod) {
         Some(Admission::Accepted | Admission::Unknown(_)) => return Ok(()),
         Some(Admission::Refused(why)) => {
-            return Err(Refusal::Refused(format!(
+            return Err(NotAdmitted::Refused(format!(
                 "restart of pod {pod} waits: the API server refuses the pod that would take its place: {why}"
             )));
         }
@@ -219,8 +219,8 @@ fn admitted(pod: &str, desired: &BTreeMap<&str, &Pod>, observed: &Observed) -> R
     let Some(object) = desired.get(pod) else { return Ok(()) };
     let need = Need::Admission { pod: pod.to_owned(), object: objects::json(object) };
     match observed.silence(&need) {
-        None => Err(Refusal::Unasked(need)),
-        Some(silence) => Err(Refusal::Silent(format!(
+        None => Err(NotAdmitted::Unasked(need)),
+        Some(silence) => Err(NotAdmitted::Silent(format!(
             "restart of pod {pod} waits: whether the API server takes the pod that would take its place is not known: \
              {silence}"
         ))),

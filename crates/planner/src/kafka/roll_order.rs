@@ -94,11 +94,11 @@ fn candidates(nodes: &[RollNode]) -> impl Iterator<Item = &RollNode> {
 
 /// The gate after a restart: a node that is to stay as it is and is not ready yet, for which a restart of `candidate` waits.
 ///
-/// - One that became unready a short time ago is waited for.
-/// - One that was ready before and has been down for long is left to the rules about quorum and partitions: a machine that
+/// - A node that became unready a short time ago is waited for.
+/// - A node that was ready before and has been down for long is left to the rules about quorum and partitions: a machine that
 ///   died must not keep the others from their new certificates.
-/// - One that has not been ready since it was made may be what the change broke. It alone is risked: whatever would be made
-///   in the same way waits until it is ready or the resource is corrected, which gives it a reason of its own.
+/// - A node that has not been ready since its pod was made may have been broken by the change. It alone is risked: every pod that
+///   would be made in the same way waits until it is ready or the resource is corrected, which gives it a reason of its own.
 fn gate<'a>(nodes: &'a [RollNode], candidate: &RollNode) -> Option<&'a RollNode> {
     let waits_for = |node: &&RollNode| {
         let down = matches!(node.state, PodState::Stuck | PodState::Unready);

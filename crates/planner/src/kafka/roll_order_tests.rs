@@ -413,7 +413,7 @@ proptest! {
     fn a_batch_fits_only_if_each_of_its_nodes_does((nodes, kafka) in any_cluster(), mask in any::<u16>()) {
         let rules = Rules::new(&nodes, &kafka, FETCH_TIMEOUT_MS);
         let batch: BTreeSet<i32> = nodes.iter().map(|n| n.id).filter(|id| mask & (1 << id) != 0).collect();
-        if kafka.quorum.as_ref().is_ok_and(Option::is_some) && kafka.brokers.is_ok() && rules.fits(&batch) {
+        if kafka.quorum.as_ref().is_ok_and(Option::is_some) && kafka.brokers.is_ok() && rules.obstacle(&batch).is_none() {
             let Ok(brokers) = &kafka.brokers else { return Ok(()) };
             for p in &brokers.partitions {
                 let members: Vec<i32> = p.isr.iter().copied().filter(|id| batch.contains(id) && nodes[*id as usize].broker).collect();

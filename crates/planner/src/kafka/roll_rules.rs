@@ -13,9 +13,6 @@ use super::roll_view::{PodState, RollBrokers, RollKafka, RollNode, RollPartition
 use super::silence::{Silence, SilenceKind};
 use crate::kafka::restart::RestartReason;
 
-/// `controller.quorum.fetch.timeout.ms` unless configured.
-pub const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
-
 /// A broker that has not followed the metadata log for this long, Kafka's `broker.session.timeout.ms`, is about to be fenced:
 /// what others still say of its replicas does not count.
 const SESSION_MS: i64 = 9000;
@@ -55,11 +52,6 @@ impl<'a> Rules<'a> {
         self.kafka.quorum.as_ref().ok().and_then(Option::as_ref).map(|quorum| quorum.leader)
     }
 
-    /// Whether these nodes may be down together.
-    pub fn fits(&self, batch: &BTreeSet<i32>) -> bool {
-        self.obstacle(batch).is_none()
-    }
-
     /// Why these nodes may not be down together; `None`: they may.
     pub fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
         let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
@@ -82,7 +74,7 @@ impl<'a> Rules<'a> {
     }
 
     /// One voter may always go; of two, the other has to be caught up; of n ≥ 3, at least (n + 2) / 2 others, rounded down.
-    /// And whoever is to be a voter is one before another goes: a controller with a new disk is taken out of the quorum
+    /// And every controller that is to be a voter is one before another goes: a controller with a new disk is taken out of the quorum
     /// before it joins again, so that in between fewer vote than the plan says.
     fn of_voters(&self, quorum: &RollQuorum, members: &[&RollNode]) -> Option<String> {
         let caught_up = |voter: &&RollVoter| voter.lag_ms.is_some_and(|lag| lag < self.fetch_timeout_ms);
@@ -251,7 +243,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Why a node may not go while those who could tell the effect do not answer. `kind` says who they are.
+    /// Why a node may not go while the nodes that could tell the effect do not answer; `kind` selects these.
     fn unheard(&self, node: &RollNode, silence: &Silence, kind: fn(&RollNode) -> bool) -> Option<String> {
         if mends(node, silence) {
             return None;
@@ -261,7 +253,7 @@ impl<'a> Rules<'a> {
             return unknown();
         }
         let mut others = self.others(node, kind).peekable();
-        // Where it is the only one there is nobody to wait for.
+        // The only node of a kind has no other to wait for.
         others.peek()?;
         if node.may_lose_records() {
             return Some(format!(
@@ -269,9 +261,9 @@ impl<'a> Rules<'a> {
                  {silence}"
             ));
         }
-        // Kafka is not ready on any of them, so nobody is served whom a restart could harm. A pod that is not ready may serve
+        // Kafka is not ready on any of the other nodes, so a restart harms no client. A pod that is not ready may serve clients
         // all the same, and be the last one in sync: an overloaded broker fails its probes, and is slow to answer for the
-        // same reason. Nobody is overloaded for that long.
+        // same reason. No broker is overloaded for that long.
         let nobody = match silence.kind {
             SilenceKind::Nobody | SilenceKind::Unreachable => true,
             SilenceKind::Late | SilenceKind::Refused => node.long,
@@ -309,8 +301,8 @@ enum Block {
     BelowMinimum,
 }
 
-/// Whether the silence is one that a restart of the node ends: nobody can be spoken with because of certificates, and the node
-/// waits for others. Its records must outlive it all the same.
+/// Whether a restart of the node ends the silence: no node accepts the operator's certificate or shows one that the operator
+/// trusts, and the node waits for other certificates. The node's records must outlive the restart all the same.
 fn mends(node: &RollNode, silence: &Silence) -> bool {
     silence.kind == SilenceKind::Tls
         && !node.may_lose_records()

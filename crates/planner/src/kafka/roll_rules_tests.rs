@@ -2,6 +2,8 @@
 
 use super::*;
 
+const FETCH_TIMEOUT_MS: i64 = 2000;
+
 fn node(id: i32, controller: bool, broker: bool) -> RollNode {
     RollNode {
         id,
@@ -36,7 +38,7 @@ fn kafka(quorum: Option<RollQuorum>, partitions: &[(&[i32], &[i32], usize)]) -> 
 }
 
 fn obstacle(nodes: &[RollNode], kafka: &RollKafka, batch: &[i32]) -> Option<String> {
-    Rules::new(nodes, kafka, DEFAULT_FETCH_TIMEOUT_MS).obstacle(&batch.iter().copied().collect())
+    Rules::new(nodes, kafka, FETCH_TIMEOUT_MS).obstacle(&batch.iter().copied().collect())
 }
 
 fn says(obstacle: Option<&String>, words: &str) -> bool {
@@ -55,7 +57,7 @@ fn a_lagging_controller_holds_the_others_and_may_go_itself() {
 fn how_far_a_voter_may_lag_is_what_the_resource_says() {
     let nodes = [node(0, true, false), node(1, true, false), node(2, true, false)];
     let kafka = kafka(Some(quorum(&[(0, 0), (1, 0), (2, 1500)], &[])), &[]);
-    let fits = |timeout| Rules::new(&nodes, &kafka, timeout).fits(&BTreeSet::from([1]));
+    let fits = |timeout| Rules::new(&nodes, &kafka, timeout).obstacle(&BTreeSet::from([1])).is_none();
     assert!(fits(2000) && !fits(1000));
 }
 
@@ -142,7 +144,7 @@ fn single_copies_on_storage_that_ends_with_the_pod_are_found() {
     let partitions: &[(&[i32], &[i32], usize)] =
         &[(&[0], &[0], 1), (&[1], &[1], 1), (&[1, 7], &[1], 1), (&[0, 1], &[1], 1)];
     let kafka = kafka(Some(all), partitions);
-    let rules = Rules::new(&nodes, &kafka, DEFAULT_FETCH_TIMEOUT_MS);
+    let rules = Rules::new(&nodes, &kafka, FETCH_TIMEOUT_MS);
     assert_eq!(rules.single_copies(), [("orders-1", 1), ("orders-2", 1)]);
-    assert!(rules.fits(&BTreeSet::from([0])), "nothing that is waited for keeps it");
+    assert_eq!(rules.obstacle(&BTreeSet::from([0])), None, "nothing that is waited for keeps it");
 }

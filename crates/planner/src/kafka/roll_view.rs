@@ -43,7 +43,7 @@ pub struct RollNode {
     pub served: bool,
     /// The pod waits for a machine.
     pub unscheduled: bool,
-    /// A restart destroys records: a volume of theirs ends with the pod, or the new pod no longer has it.
+    /// A restart destroys records: a volume with Kafka's logs ends with the pod, or the new pod no longer has it.
     pub loses_storage: bool,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,

@@ -62,7 +62,7 @@ pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Times
 
 /// What has to be made, or else the Secrets to write. What cannot be made is left.
 fn certificates(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Plan {
-    match upkeep::plan(cluster, observed, now) {
+    match upkeep::prolong(cluster, observed, now) {
         Ok(apply) => Plan { apply, ..Plan::default() },
         Err(requests) => {
             let needs = needs_of(requests);

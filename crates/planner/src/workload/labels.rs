@@ -9,7 +9,7 @@ pub fn component_labels(owner: &Owner, name: &str, component_type: &str) -> Pair
     labelled(owner, &owner.labels, name, component_type)
 }
 
-/// The same without those that are handed on.
+/// The labels of an object of a component without those that the owner hands on.
 pub fn own_component_labels(owner: &Owner, name: &str, component_type: &str) -> Pairs {
     labelled(owner, &Pairs::new(), name, component_type)
 }

@@ -6,11 +6,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 /// Timing of a probe; seconds and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
-    /// Seconds before the first.
+    /// Seconds before the first probe.
     pub initial_delay: i32,
-    /// Seconds until one counts as failed.
+    /// Seconds until a probe counts as failed.
     pub timeout: i32,
-    /// Seconds between two.
+    /// Seconds between two probes.
     pub period: i32,
     /// Failures in a row that count.
     pub failures: i32,

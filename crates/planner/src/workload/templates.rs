@@ -25,12 +25,12 @@ pub struct Taken {
 
 /// Where the pods of a template get their volumes from.
 #[derive(Debug)]
-pub struct Volumes<'a> {
-    /// Path of the pod template that holds.
+pub struct TemplateVolumes<'a> {
+    /// Path of the pod template that counts.
     pub field: String,
-    /// The pod template that holds.
+    /// The pod template that counts.
     pub pod: Option<&'a PodTemplate>,
-    /// The pod template that it hides, if it does.
+    /// The pod template of the Kafka resource, where that of a pool hides it.
     pub hidden: Option<&'a PodTemplate>,
 }
 
@@ -54,7 +54,7 @@ pub fn check_container(
     container: &ContainerTemplate,
     field: &str,
     section: &str,
-    volumes: &Volumes<'_>,
+    volumes: &TemplateVolumes<'_>,
     taken: &Taken,
     findings: &mut Findings,
 ) {

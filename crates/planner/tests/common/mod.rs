@@ -20,7 +20,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use objects::{DesiredObject, ObjectId};
 use planner::kafka::answer::Answer;
 use planner::kafka::completion::complete;
-use planner::kafka::config::live::memory::{OptionMemory, Settled};
+use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
 use planner::kafka::exposed::NodeAddresses;
 use planner::kafka::held_topic::HeldTopic;
@@ -195,7 +195,7 @@ impl World {
         }
         // What it told Kafka was done.
         if !plan.nodes.is_empty() {
-            let told = Settled { fingerprint: plan.options.about.clone(), at: self.now };
+            let told = SettledOptions { fingerprint: plan.options.about.clone(), at: self.now };
             self.observed.options = OptionMemory { settled: Some(told), ..plan.options.clone() };
         }
         if let Some(status) = &plan.status.kafka {

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use operator_runtime::batches::Ended;
+
 use crate::{
+    apply,
     batch::{Done, Item, Latest, Next, Reach, Report},
     left_watch::{self, Found, LeftWatch},
     message::Message,
@@ -14,20 +17,16 @@ use super::Controller;
 /// Between two attempts to remove throttle rates.
 const RATES_INTERVAL: Duration = Duration::from_mins(1);
 
-/// What has ended.
+/// A resource that is gone, and the work on its topic.
+pub(super) type Deletion = (LeftWatch, Item);
+
+/// What has ended, beside the batches.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Batch(Report),
     /// A resource left the watch; this is what is really there.
     LookedUp {
         left_watch: LeftWatch,
         found: Found,
-    },
-    /// The topic of a resource that is gone was deleted, or has to be tried `again`.
-    Deleted {
-        left_watch: LeftWatch,
-        report: Report,
-        again: bool,
     },
     /// The throttle rates of brokers were removed, or that has to wait.
     RatesCleared(bool),
@@ -37,18 +36,7 @@ pub(super) enum Outcome {
 impl Controller {
     pub(super) fn finish(&mut self, outcome: Result<Outcome, tokio::task::JoinError>) {
         match outcome {
-            Ok(Outcome::Batch(report)) => self.batch_done(report),
             Ok(Outcome::LookedUp { left_watch, found }) => self.looked_up(left_watch, found),
-            Ok(Outcome::Deleted { left_watch, report, again }) => {
-                // The resource is not in the index any more, and a successor may be.
-                self.batches -= 1;
-                self.tell(&report);
-                self.queue.done(&left_watch.known.topic_key());
-                self.queue.unpark();
-                if again {
-                    self.look_up(left_watch.failed());
-                }
-            }
             Ok(Outcome::RatesCleared(done)) => {
                 self.clearing_rates = false;
                 if !done {
@@ -58,18 +46,32 @@ impl Controller {
             Ok(Outcome::Quiet) => {}
             Err(error) => {
                 // A fault of the operator: start over with a clean state, which loses nothing.
-                tracing::error!(%error, "a batch of topics failed unexpectedly; restarting");
+                tracing::error!(%error, "a look at topics failed unexpectedly; restarting");
                 self.shutdown.cancel();
             }
         }
     }
 
-    fn batch_done(&mut self, report: Report) {
-        if report.periodic {
-            self.sweeping = false;
-        } else {
-            self.batches -= 1;
+    pub(super) fn deletion_done(&mut self, ended: Ended<Deletion, Report>) {
+        let Ended { members, results, interrupted, took } = ended;
+        let items = |all: Vec<Deletion>| all.into_iter().map(|(_, item)| item).collect();
+        let interrupted = interrupted.into_iter().map(|((_, item), why)| (item, why)).collect();
+        let ended = Ended { members: items(members.clone()), results, interrupted, took };
+        let report = apply::report(ended);
+        // The resource is not in the index any more, and a successor may be.
+        self.tell(&report);
+        let again = left_watch::has_to_be_repeated(&report);
+        for (left_watch, item) in members {
+            self.queue.done(&item.topic);
+            if again {
+                self.look_up(left_watch.failed());
+            }
         }
+        self.queue.unpark();
+    }
+
+    pub(super) fn batch_done(&mut self, ended: Ended<Item, Report>) {
+        let report = apply::report(ended);
         self.tell(&report);
         let now = Instant::now();
         for done in report.done {
@@ -193,10 +195,10 @@ impl Controller {
             });
         } else if self.queue.begin(topic.clone()) {
             let item = Item { resource: known, topic, intent, failing: Duration::ZERO };
-            self.batches += 1;
-            self.tasks.spawn(async move {
-                let (report, again) = left_watch::delete(&context, item).await;
-                Outcome::Deleted { left_watch, report, again }
+            self.deletions.begin(vec![(left_watch, item)], move |deletions: Vec<Deletion>| {
+                let (context, items) =
+                    (context.clone(), deletions.into_iter().map(|(_, item)| item).collect());
+                async move { apply::run(&context, items, false).await }
             });
         } else {
             self.look_up(left_watch.failed());

@@ -56,7 +56,7 @@ async fn bad_input_is_named_in_the_status_and_the_others_go_on() {
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
     // The API server itself refuses what no topic can have.
     let none = resource("none", json!({"partitions": 0}), json!({}));
-    let why = w.topics.create(&PostParams::default(), &none).await.unwrap_err().to_string();
+    let why = w.resources.create(&PostParams::default(), &none).await.unwrap_err().to_string();
     assert!(why.contains("spec.partitions") && why.contains("greater than or equal to 1"), "{why}");
     // Present before the start, so that all are in one batch.
     w.create("bad-name", json!({"topicName": "a b"})).await;

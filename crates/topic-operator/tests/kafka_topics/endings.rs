@@ -137,11 +137,11 @@ async fn brokers_that_delete_no_topics_are_named_in_the_status() {
     w.delete("kept").await;
     let why = w.refused("kept", "KafkaError").await;
     assert!(why.contains("TopicDeletionDisabled") && why.contains("delete.topic.enable=false"), "{why}");
-    let kept: KafkaTopic = w.topics.get("kept").await.unwrap();
+    let kept: KafkaTopic = w.resources.get("kept").await.unwrap();
     assert!(has_finalizer(&kept));
     // The way out that the message names.
     w.patch("kept", json!({"metadata": {"annotations": {"strimzi.io/managed": "false"}}})).await;
-    wait::for_absence(&w.topics, "kept", DEADLINE).await.unwrap();
+    wait::for_absence(&w.resources, "kept", DEADLINE).await.unwrap();
     assert!(w.in_kafka("kept").await.is_some());
 }
 
@@ -217,17 +217,17 @@ async fn what_lost_its_label_while_no_operator_ran_is_not_held_up_and_its_topic_
     let theirs = json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}});
     w.patch("others", theirs).await;
     let status = Patch::Merge(json!({"status": {"topicId": "AAAAAAAAAAAAAAAAAAAAAQ"}}));
-    w.topics.patch_status("others", &PatchParams::default(), &status).await.unwrap();
+    w.resources.patch_status("others", &PatchParams::default(), &status).await.unwrap();
     // One that the same look finds and lets go, to see that it was made.
     w.create("last", json!({"topicName": w.topic("bare")})).await;
-    let id = w.topics.get("bare").await.unwrap().status.unwrap().topic_id;
+    let id = w.resources.get("bare").await.unwrap().status.unwrap().topic_id;
     let last = json!({"metadata": {"labels": {"strimzi.io/cluster": null}, "finalizers": ["strimzi.io/topic-operator"]}});
     w.patch("last", last).await;
     let status = Patch::Merge(json!({"status": {"topicId": id, "topicName": w.topic("bare")}}));
-    w.topics.patch_status("last", &PatchParams::default(), &status).await.unwrap();
+    w.resources.patch_status("last", &PatchParams::default(), &status).await.unwrap();
     w.start_operator().await;
     w.until("last", "has no finalizer", |t| !has_finalizer(t)).await;
-    assert!(has_finalizer(&w.topics.get("others").await.unwrap()), "another operator looks after it");
+    assert!(has_finalizer(&w.resources.get("others").await.unwrap()), "another operator looks after it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

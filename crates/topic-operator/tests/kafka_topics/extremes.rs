@@ -45,7 +45,7 @@ async fn every_number_and_depth_that_the_definition_takes_is_survived_and_answer
             let answered = || async {
                 // Some are too deep for the client of this test.
                 let request =
-                    Request::new(w.topics.resource_url()).get(&one.name, &GetParams::default()).unwrap();
+                    Request::new(w.resources.resource_url()).get(&one.name, &GetParams::default()).unwrap();
                 let text = w.client.request_text(request).await.unwrap();
                 let status = text.rfind("\"status\":{\"").map_or("", |start| &text[start..]);
                 status.contains("\"conditions\":[{").then_some(())

@@ -60,7 +60,7 @@ async fn kafka_may_be_away_and_come_back() {
     kafka.start_again().await.unwrap();
     w.ready("during").await;
     w.gone("goes").await;
-    assert!(is_ready(&w.topics.get("before").await.unwrap()));
+    assert!(is_ready(&w.resources.get("before").await.unwrap()));
     w.until_exists("during").await;
     w.until_in_kafka("goes", "is gone", |t| t.is_none()).await;
     let topics: Vec<String> = w.admin.list_topics().await.unwrap().into_keys().collect();
@@ -93,7 +93,7 @@ async fn others_that_write_the_same_resource_at_the_same_time_lose_nothing_and_w
     let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
     let topic = w.topic("contested");
     w.create("contested", json!({"topicName": topic, "partitions": 1})).await;
-    let writer = tokio::spawn(contest(w.topics.clone(), "contested"));
+    let writer = tokio::spawn(contest(w.resources.clone(), "contested"));
     w.start_operator().await;
     for partitions in 2..=5 {
         w.until("contested", "has its finalizer", has_finalizer).await;

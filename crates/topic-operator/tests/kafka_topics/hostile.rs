@@ -24,7 +24,7 @@ async fn world() -> World {
 
 /// Changes a topic without looking at the answer, which the client of this test could not read either.
 async fn change(w: &World, name: &str, patch: Value) {
-    let request = Request::new(w.topics.resource_url());
+    let request = Request::new(w.resources.resource_url());
     let request = request.patch(name, &PatchParams::default(), &Patch::Merge(patch)).unwrap();
     w.client.request_text(request).await.unwrap();
 }
@@ -47,7 +47,7 @@ async fn topics_that_cannot_be_read_stop_nobody_and_are_taken_up_when_they_can()
     w.ready("other").await;
     let text = || async {
         let request =
-            Request::new(w.topics.resource_url()).get("a", &kube::api::GetParams::default()).unwrap();
+            Request::new(w.resources.resource_url()).get("a", &kube::api::GetParams::default()).unwrap();
         let text = w.client.request_text(request).await.unwrap();
         text.contains("nests too deeply").then_some(())
     };
@@ -87,11 +87,11 @@ async fn a_topic_that_became_unreadable_while_the_operator_ran_is_left_alone_and
     w.ready("other").await;
     w.until_config(&topic, &[("retention.ms", "1000")]).await;
 
-    let request = Request::new(w.topics.resource_url()).delete("t", &DeleteParams::default()).unwrap();
+    let request = Request::new(w.resources.resource_url()).delete("t", &DeleteParams::default()).unwrap();
     w.client.request_text(request).await.unwrap();
     let finalizers = || async {
         let request =
-            Request::new(w.topics.resource_url()).get("t", &kube::api::GetParams::default()).unwrap();
+            Request::new(w.resources.resource_url()).get("t", &kube::api::GetParams::default()).unwrap();
         let text = w.client.request_text(request).await.unwrap();
         (text.contains(r#""finalizers":["example.com/mine"]"#)).then_some(())
     };

@@ -23,7 +23,7 @@ async fn delete_the_definition(w: &World) {
     definitions.delete(name, &DeleteParams::default()).await.unwrap();
     wait::for_absence(&definitions, name, DEADLINE).await.unwrap();
     wait::until(DEADLINE, "the kind is not served any more", || async {
-        w.topics.list(&kube::api::ListParams::default()).await.is_err().then_some(())
+        w.resources.list(&kube::api::ListParams::default()).await.is_err().then_some(())
     })
     .await
     .unwrap();

@@ -10,7 +10,7 @@ async fn a_resource_that_moved_has_its_finalizer_at_once_and_is_deleted_with_its
     let options = KafkaOptions { tls: false, ..KafkaOptions::default() };
     let far = KafkaNode::start(options).await.unwrap();
     let here = World::start().await;
-    let mut there = here.beside("far", &[far.bootstrap()]);
+    let mut there = here.beside("far", &[far.bootstrap()]).await;
     there.start_operator().await;
     for round in 0..6 {
         let name = format!("moved-{round}");

@@ -69,24 +69,25 @@ async fn take(w: &World, step: &Step) {
         Step::Want { r, t, partitions, retention } => {
             let config = retention.map(|n| json!({"retention.ms": n * 1000}));
             let spec = json!({"topicName": topic(*t), "partitions": partitions, "config": config});
-            match w.topics.get_opt(&resource(*r)).await.unwrap() {
+            match w.resources.get_opt(&resource(*r)).await.unwrap() {
                 None => drop(w.create(&resource(*r), spec).await),
                 Some(found) if found.metadata.deletion_timestamp.is_some() => {}
                 // The name cannot be changed; the rest can. A resource may go away at this moment.
                 Some(_) => {
                     let spec = json!({"spec": {"partitions": partitions, "config": config}});
                     let patch = kube::api::Patch::Merge(spec);
-                    let _ = w.topics.patch(&resource(*r), &kube::api::PatchParams::default(), &patch).await;
+                    let _ =
+                        w.resources.patch(&resource(*r), &kube::api::PatchParams::default(), &patch).await;
                 }
             }
         }
         Step::Delete { r } => {
-            let _ = w.topics.delete(&resource(*r), &kube::api::DeleteParams::default()).await;
+            let _ = w.resources.delete(&resource(*r), &kube::api::DeleteParams::default()).await;
         }
         Step::Manage { r, managed } => {
             let patch = json!({"metadata": {"annotations": {"strimzi.io/managed": managed.to_string()}}});
             let patch = kube::api::Patch::Merge(patch);
-            let _ = w.topics.patch(&resource(*r), &kube::api::PatchParams::default(), &patch).await;
+            let _ = w.resources.patch(&resource(*r), &kube::api::PatchParams::default(), &patch).await;
         }
         Step::OutsideDelete { t } => drop(w.admin.delete_topics([topic(*t)]).await.unwrap()),
         Step::OutsideCreate { t, partitions } => {
@@ -108,7 +109,7 @@ async fn take(w: &World, step: &Step) {
 
 /// Why the state is not the one that the resources describe; none when it is.
 async fn difference(w: &World) -> Option<String> {
-    let resources: Vec<KafkaTopic> = w.topics.list(&kube::api::ListParams::default()).await.unwrap().items;
+    let resources: Vec<KafkaTopic> = w.resources.list(&kube::api::ListParams::default()).await.unwrap().items;
     for resource in &resources {
         let name = resource.metadata.name.clone().unwrap();
         if resource.metadata.deletion_timestamp.is_some() {

@@ -114,7 +114,7 @@ async fn watching_another_namespace(bootstrap: String) -> (World, String) {
     let watched = w.server.create_namespace("watched").await.unwrap();
     w.set("STRIMZI_NAMESPACE", &watched);
     w.set("STRIMZI_CLUSTER_NAMESPACE", &home);
-    w.topics = Api::namespaced(w.client.clone(), &watched);
+    w.resources = Api::namespaced(w.client.clone(), &watched);
     let (roles, bindings) = generated(&home, &watched);
     w.apply(&roles).await;
     w.apply(&bindings).await;
@@ -170,7 +170,7 @@ async fn a_namespace_whose_grant_may_not_be_read_has_nothing_held_up() {
         w.apply(&there.collect::<Vec<_>>()).await;
     }
     w.set("KASTELLAN_TOPIC_NAMESPACES", &guest);
-    w.topics = Api::namespaced(w.client.clone(), &guest);
+    w.resources = Api::namespaced(w.client.clone(), &guest);
     w.create("t", json!({"topicName": w.topic("t")})).await;
     w.patch("t", json!({"metadata": {"finalizers": ["strimzi.io/topic-operator"]}})).await;
     w.start_operator().await;
@@ -202,7 +202,7 @@ async fn the_rights_in_the_documentation_are_enough_for_another_namespace() {
     let maps: Api<ConfigMap> = Api::namespaced(w.client.clone(), &team);
     maps.create(&PostParams::default(), &typed(grant)).await.unwrap();
     w.start_operator().await;
-    w.topics = Api::namespaced(w.client.clone(), &team);
+    w.resources = Api::namespaced(w.client.clone(), &team);
     let topic = format!("{team}.t");
     w.create("t", json!({ "topicName": topic })).await;
     w.ready("t").await;
@@ -229,7 +229,7 @@ async fn what_became_of_a_resource_that_left_the_watch_is_asked_until_it_is_know
     w.patch("moved", json!({"metadata": {"labels": {"strimzi.io/cluster": "another"}}})).await;
     // Looked at in the same moment, and this takes longer than one read that is refused.
     w.ready("rival").await;
-    assert!(has_finalizer(&w.topics.get("moved").await.unwrap()));
+    assert!(has_finalizer(&w.resources.get("moved").await.unwrap()));
     w.apply(&roles).await;
     w.until("moved", "has no finalizer", |t| !has_finalizer(t)).await;
 }

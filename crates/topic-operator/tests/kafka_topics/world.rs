@@ -1,34 +1,31 @@
 //! A namespace in the shared API server, a Kafka cluster, and an operator between them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    collections::BTreeMap,
+    ops::{Deref, DerefMut},
 };
 
-use api::{KafkaTopic, KafkaTopicSpec, conditions::Condition, kafka_topic::KafkaTopicStatus};
+use api::{KafkaTopic, KafkaTopicSpec, kafka_topic::KafkaTopicStatus};
 use kafka_admin::{Admin, AdminConfig, ConfigResource, ConfigSelection, TopicDescription};
 use kube::{
-    Api, Client,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    Api,
+    api::{ObjectMeta, PostParams},
 };
-use operator_runtime::{
-    entity::{Operator, Parts},
-    env::Env,
-    metrics::Metrics,
-    server::Health,
-};
+use operator_runtime::{entity::Operator, env::Env, program::Parts};
 use serde_json::{Value, json};
-use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
-use tokio::{runtime::Runtime, sync::OnceCell};
-use tokio_util::sync::CancellationToken;
+use test_support::{KafkaNode, KafkaOptions, wait};
+use test_world::UnderTest;
+use tokio::sync::OnceCell;
 use topic_operator::Settings;
 
-/// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub use test_world::{
+    DEADLINE,
+    conditions::{condition, is_current, is_ready},
+};
+
 pub const CLUSTER: &str = "my";
 
 static KAFKA: OnceCell<KafkaNode> = OnceCell::const_new();
-static CRDS: OnceCell<()> = OnceCell::const_new();
 
 /// The one-node Kafka that most tests share.
 pub async fn kafka() -> &'static KafkaNode {
@@ -39,25 +36,39 @@ pub async fn kafka() -> &'static KafkaNode {
         .await
 }
 
-pub struct World {
-    pub server: &'static ApiServer,
-    pub namespace: String,
-    pub client: Client,
-    pub topics: Api<KafkaTopic>,
-    pub admin: Admin,
-    pub variables: BTreeMap<String, String>,
-    pub metrics: Metrics,
-    /// The service account that the operator runs as; none: it may do everything.
-    pub account: Option<(String, String)>,
-    /// What all operators of this world said.
-    pub log: Log,
-    running: Option<Running>,
+/// The operator under test.
+pub struct TopicOperator;
+
+impl UnderTest for TopicOperator {
+    type Resource = KafkaTopic;
+    type Operator = Operator;
+
+    fn start(env: &Env, parts: &Parts) -> Operator {
+        topic_operator::start(Settings::from_env(env).unwrap(), parts).unwrap()
+    }
+
+    async fn ended(operator: Operator) {
+        operator.ended().await;
+    }
 }
 
-struct Running {
-    runtime: Runtime,
-    shutdown: CancellationToken,
-    operator: Operator,
+pub struct World {
+    common: test_world::World<TopicOperator>,
+    pub admin: Admin,
+}
+
+impl Deref for World {
+    type Target = test_world::World<TopicOperator>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.common
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.common
+    }
 }
 
 impl World {
@@ -70,114 +81,33 @@ impl World {
 
     /// With these brokers; the operator does not run yet.
     pub async fn with(bootstrap: &[String]) -> Self {
-        let server = ApiServer::shared().await.unwrap();
-        CRDS.get_or_init(|| install_crds(server)).await;
-        Self::on(server, bootstrap).await
+        let server = test_world::shared_server().await;
+        Self::of(test_world::World::new(server, "topics").await, CLUSTER, bootstrap)
     }
 
-    /// With an API server of its own, which may be stopped. It is killed at the end of the test process.
+    /// With an API server of its own, which may be stopped.
     pub async fn alone(bootstrap: &[String]) -> Self {
-        let server: &'static ApiServer = Box::leak(Box::new(ApiServer::start().await.unwrap()));
-        install_crds(server).await;
-        Self::on(server, bootstrap).await
-    }
-
-    async fn on(server: &'static ApiServer, bootstrap: &[String]) -> Self {
-        let namespace = server.create_namespace("topics").await.unwrap();
-        let client = server.client().await.unwrap();
-        let variables = [
-            ("STRIMZI_NAMESPACE", namespace.as_str()),
-            ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &bootstrap.join(",")),
-            ("STRIMZI_RESOURCE_LABELS", "strimzi.io/cluster=my"),
-            ("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000"),
-        ]
-        .into_iter()
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect();
-        Self {
-            server,
-            topics: Api::namespaced(client.clone(), &namespace),
-            admin: Admin::new(AdminConfig::brokers(bootstrap.to_vec())).unwrap(),
-            variables,
-            metrics: Metrics::new().unwrap(),
-            account: None,
-            log: Log::default(),
-            running: None,
-            namespace,
-            client,
-        }
+        let server = test_world::own_server().await;
+        Self::of(test_world::World::new(server, "topics").await, CLUSTER, bootstrap)
     }
 
     /// Another cluster in the same namespace, with these brokers; its operator does not run yet.
-    pub fn beside(&self, cluster: &str, bootstrap: &[String]) -> Self {
-        let mut variables = self.variables.clone();
-        variables.insert("STRIMZI_KAFKA_BOOTSTRAP_SERVERS".to_owned(), bootstrap.join(","));
-        variables.insert("STRIMZI_RESOURCE_LABELS".to_owned(), format!("strimzi.io/cluster={cluster}"));
-        Self {
-            server: self.server,
-            namespace: self.namespace.clone(),
-            client: self.client.clone(),
-            topics: self.topics.clone(),
-            admin: Admin::new(AdminConfig::brokers(bootstrap.to_vec())).unwrap(),
-            variables,
-            metrics: Metrics::new().unwrap(),
-            account: None,
-            log: Log::default(),
-            running: None,
-        }
+    pub async fn beside(&self, cluster: &str, bootstrap: &[String]) -> Self {
+        let mut beside = test_world::World::within(self.server, &self.namespace).await;
+        beside.variables = self.variables.clone();
+        Self::of(beside, cluster, bootstrap)
     }
 
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
-    }
-
-    /// Starts the operator in a runtime of its own, so that it can be killed like a process.
-    pub async fn start_operator(&mut self) {
-        let settings = Settings::from_env(&Env::from_map(self.variables.clone())).unwrap();
-        let runtime = self.log.runtime("info").unwrap();
-        let shutdown = CancellationToken::new();
-        self.metrics = Metrics::new().unwrap();
-        let (token, server, metrics) = (shutdown.clone(), self.server, self.metrics.clone());
-        let account = self.account.clone();
-        let start = runtime.spawn(async move {
-            let client = match account {
-                None => server.client().await.unwrap(),
-                Some((namespace, name)) => {
-                    server.client_for_service_account(&namespace, &name).await.unwrap()
-                }
-            };
-            let parts = Parts { client, metrics, health: Health::new(), shutdown: token };
-            topic_operator::start(settings, &parts).unwrap()
-        });
-        let operator = start.await.unwrap();
-        self.running = Some(Running { runtime, shutdown, operator });
-    }
-
-    /// Ends the operator as SIGTERM does.
-    pub async fn stop_operator(&mut self) {
-        let running = self.running.take().unwrap();
-        running.shutdown.cancel();
-        running.operator.ended().await;
-        running.runtime.shutdown_background();
-    }
-
-    /// Ends the operator as SIGKILL does: at once, wherever it is.
-    pub fn kill_operator(&mut self) {
-        self.running.take().unwrap().runtime.shutdown_background();
+    fn of(mut common: test_world::World<TopicOperator>, cluster: &str, bootstrap: &[String]) -> Self {
+        common.set("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", &bootstrap.join(","));
+        common.set("STRIMZI_RESOURCE_LABELS", &format!("strimzi.io/cluster={cluster}"));
+        common.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
+        Self { common, admin: Admin::new(AdminConfig::brokers(bootstrap.to_vec())).unwrap() }
     }
 
     /// Requests the operator has sent to Kafka.
     pub fn requests(&self) -> u64 {
-        self.running.as_ref().unwrap().operator.admin().map_or(0, |a| a.requests_sent())
-    }
-
-    /// A metric of the operator, summed over its labels.
-    pub fn metric(&self, name: &str) -> f64 {
-        let text = self.metrics.render().unwrap();
-        text.lines()
-            .filter(|l| l.starts_with(&format!("{name}{{")))
-            .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        self.operator().operator().admin().map_or(0, |admin| admin.requests_sent())
     }
 
     /// A name that no other test uses for a topic.
@@ -190,40 +120,12 @@ impl World {
     }
 
     pub async fn create_with(&self, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
-        create_in(&self.topics, name, spec, annotations).await
-    }
-
-    pub async fn patch(&self, name: &str, patch: Value) -> KafkaTopic {
-        self.topics.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
-    }
-
-    pub async fn delete(&self, name: &str) {
-        self.topics.delete(name, &DeleteParams::default()).await.unwrap();
-    }
-
-    pub async fn gone(&self, name: &str) {
-        wait::for_absence(&self.topics, name, DEADLINE).await.unwrap();
-    }
-
-    pub async fn until(&self, name: &str, what: &str, condition: impl Fn(&KafkaTopic) -> bool) -> KafkaTopic {
-        wait::for_object(&self.topics, name, DEADLINE, what, condition).await.unwrap()
-    }
-
-    /// Waits until the resource as it is now is Ready.
-    pub async fn ready(&self, name: &str) -> KafkaTopic {
-        self.until(name, "is ready", |t| is_current(t) && is_ready(t)).await
+        create_in(&self.resources, name, spec, annotations).await
     }
 
     /// Waits until the resource as it is now is refused for this reason; the answer is the message.
     pub async fn refused(&self, name: &str, reason: &str) -> String {
-        let topic = self
-            .until(name, &format!("is refused with {reason}"), |t| {
-                is_current(t)
-                    && condition(t, "Ready")
-                        .is_some_and(|c| c.status == "False" && c.reason.as_deref() == Some(reason))
-            })
-            .await;
-        condition(&topic, "Ready").unwrap().message.clone().unwrap_or_default()
+        self.refused_for(name, |said| said == reason).await.1
     }
 
     pub async fn in_kafka(&self, topic: &str) -> Option<TopicDescription> {
@@ -272,28 +174,6 @@ impl World {
         .await
         .unwrap();
     }
-
-    /// The version of every resource, to see that nothing was written.
-    pub async fn versions(&self) -> BTreeSet<String> {
-        let list = self.topics.list(&kube::api::ListParams::default()).await.unwrap();
-        list.items
-            .into_iter()
-            .filter_map(|t| Some(format!("{:?} {}", t.metadata.name, t.metadata.resource_version?)))
-            .collect()
-    }
-}
-
-async fn install_crds(server: &ApiServer) {
-    let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-    server.install_crds(&crds).await.unwrap();
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.runtime.shutdown_background();
-        }
-    }
 }
 
 pub async fn create_in(topics: &Api<KafkaTopic>, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
@@ -316,19 +196,6 @@ pub fn resource(name: &str, spec: Value, annotations: Value) -> KafkaTopic {
 
 pub fn status(topic: &KafkaTopic) -> KafkaTopicStatus {
     topic.status.clone().unwrap_or_default()
-}
-
-pub fn condition<'a>(topic: &'a KafkaTopic, kind: &str) -> Option<&'a Condition> {
-    topic.status.as_ref()?.conditions.as_ref()?.iter().find(|c| c.type_ == kind)
-}
-
-pub fn is_ready(topic: &KafkaTopic) -> bool {
-    condition(topic, "Ready").is_some_and(|c| c.status == "True")
-}
-
-pub fn is_current(topic: &KafkaTopic) -> bool {
-    status(topic).observed_generation.is_some()
-        && status(topic).observed_generation == topic.metadata.generation
 }
 
 pub fn has_finalizer(topic: &KafkaTopic) -> bool {

@@ -34,7 +34,7 @@ async fn a_resource_that_was_changed_meanwhile_gets_its_status_and_keeps_the_cha
         ..compose(&before, &Verdict::Unmanaged, "2026-01-01T00:00:00Z")
     };
     let Written::Now(known) = kubernetes.write_status(&before, &new).await.unwrap() else { panic!("gone") };
-    let now = w.topics.get("t").await.unwrap();
+    let now = w.resources.get("t").await.unwrap();
     assert_eq!((now.spec.partitions, status(&now).topic_name.as_deref()), (Some(7), Some("t")));
     assert_eq!(now.metadata.annotations.as_ref().unwrap()["team"], "blue");
     assert!(condition(&now, "Unmanaged").is_some());
@@ -42,7 +42,7 @@ async fn a_resource_that_was_changed_meanwhile_gets_its_status_and_keeps_the_cha
 
     let less = compose(&known, &Verdict::Paused, "2026-01-01T00:00:00Z");
     kubernetes.write_status(&known, &TopicStatus { topic_name: None, ..less }).await.unwrap();
-    let now = w.topics.get("t").await.unwrap();
+    let now = w.resources.get("t").await.unwrap();
     assert_eq!(status(&now).topic_name, None, "what a status no longer says goes");
     assert!(condition(&now, "Unmanaged").is_none() && condition(&now, "ReconciliationPaused").is_some());
 }
@@ -53,7 +53,7 @@ async fn a_finalizer_that_another_one_set_meanwhile_stays() {
     let before = projector.project(w.create("t", json!({})).await);
     w.patch("t", json!({"metadata": {"finalizers": ["example.com/other"]}})).await;
     kubernetes.set_finalizer(&before, true).await.unwrap();
-    let now = w.topics.get("t").await.unwrap();
+    let now = w.resources.get("t").await.unwrap();
     assert!(has_finalizer(&now));
     assert!(now.metadata.finalizers.unwrap().contains(&"example.com/other".to_owned()));
 }
@@ -62,12 +62,12 @@ async fn a_finalizer_that_another_one_set_meanwhile_stays() {
 async fn nothing_is_written_to_a_resource_that_has_the_name_of_one_that_is_gone() {
     let (w, kubernetes, projector) = world().await;
     let before = projector.project(w.create("t", json!({})).await);
-    w.topics.delete("t", &DeleteParams::default()).await.unwrap();
+    w.resources.delete("t", &DeleteParams::default()).await.unwrap();
     let new = compose(&before, &Verdict::Unmanaged, "2026-01-01T00:00:00Z");
     assert!(matches!(kubernetes.write_status(&before, &new).await, Ok(Written::Gone)));
     let successor = w.create("t", json!({})).await;
     assert!(matches!(kubernetes.write_status(&before, &new).await, Ok(Written::Gone)));
     assert!(matches!(kubernetes.set_finalizer(&before, true).await, Ok(Written::Gone)));
-    let now = w.topics.get("t").await.unwrap();
+    let now = w.resources.get("t").await.unwrap();
     assert_eq!(now.metadata.resource_version, successor.metadata.resource_version);
 }

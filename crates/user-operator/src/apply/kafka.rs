@@ -23,12 +23,15 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Adds the rules and quotas of one user.
-    pub fn add(&mut self, index: usize, changes: &KafkaChanges) {
-        self.create.extend(changes.create.iter().map(|binding| (binding.clone(), index)));
-        self.delete.extend(changes.delete.iter().map(|binding| (binding.clone(), index)));
+    /// Adds the rules and quotas that one user has under the names that count: `CN=<name>` or `<name>`.
+    pub fn add(&mut self, index: usize, changes: &KafkaChanges, counts: impl Fn(&str) -> bool) {
+        let of_rule = |binding: &&AclBinding| counts(username_of(binding));
+        self.create.extend(changes.create.iter().filter(of_rule).map(|binding| (binding.clone(), index)));
+        self.delete.extend(changes.delete.iter().filter(of_rule).map(|binding| (binding.clone(), index)));
         for (entity, change) in &changes.quotas {
-            self.quotas.insert(entity.clone(), (index, change.clone()));
+            if matches!(&entity.user, Some(QuotaName::Named(username)) if counts(username)) {
+                self.quotas.insert(entity.clone(), (index, change.clone()));
+            }
         }
     }
 }
@@ -120,9 +123,12 @@ fn keep_old_rules(delete: &mut BTreeMap<AclBinding, usize>, failed: &Failures) {
     delete.retain(|_, index| !without.contains(index));
 }
 
+fn username_of(binding: &AclBinding) -> &str {
+    binding.principal.strip_prefix("User:").unwrap_or(&binding.principal)
+}
+
 fn note_acl(snapshot: &Snapshot, binding: &AclBinding, present: bool) {
-    let username = binding.principal.strip_prefix("User:").unwrap_or(&binding.principal);
-    snapshot.update(username, |held| {
+    snapshot.update(username_of(binding), |held| {
         let rule = Rule::of(binding);
         if present {
             held.rules.insert(rule);

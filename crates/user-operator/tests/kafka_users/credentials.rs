@@ -94,7 +94,7 @@ async fn a_tls_user_gets_a_certificate_that_kafka_keytool_and_openssl_accept() {
 
 async fn versions(w: &World, name: &str) -> (Option<String>, Option<String>) {
     let secret = w.secrets.get(name).await.unwrap().metadata.resource_version;
-    (w.users.get(name).await.unwrap().metadata.resource_version, secret)
+    (w.resources.get(name).await.unwrap().metadata.resource_version, secret)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +177,7 @@ async fn a_paused_user_is_left_as_it_is() {
     w.ready("paused").await;
     let pause = json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}}});
     w.patch("paused", pause).await;
-    wait::for_object(&w.users, "paused", DEADLINE, "is paused", |user| {
+    wait::for_object(&w.resources, "paused", DEADLINE, "is paused", |user| {
         has(user, |condition| condition.is("ReconciliationPaused"))
     })
     .await

@@ -45,7 +45,7 @@ async fn every_number_that_the_definition_takes_is_survived_and_answered() {
             let answered = || async {
                 // Some cannot be read by the client of this test.
                 let request =
-                    Request::new(w.users.resource_url()).get(&one.name, &GetParams::default()).unwrap();
+                    Request::new(w.resources.resource_url()).get(&one.name, &GetParams::default()).unwrap();
                 let text = client.request_text(request).await.unwrap();
                 let status = text.rfind("\"status\":{\"").map_or("", |start| &text[start..]);
                 status.contains("\"conditions\":[{").then_some(())
@@ -53,6 +53,6 @@ async fn every_number_that_the_definition_takes_is_survived_and_answered() {
             let what = format!("{} has an answer: {}", one.name, one.what);
             wait::until(PATIENCE, &what, answered).await.unwrap();
         }
-        assert!(!w.log().contains("panicked"));
+        assert!(!w.said().contains("panicked"));
     }
 }

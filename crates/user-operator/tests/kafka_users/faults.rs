@@ -51,21 +51,21 @@ async fn kafka_may_be_away_and_come_back() {
         wait::until(DEADLINE, "the operator has failed so often", reached).await.unwrap();
     };
     failed(1.0).await;
-    let altered = w.users.get("altered").await.unwrap();
+    let altered = w.resources.get("altered").await.unwrap();
     // A busy machine may take so long until here that the absence counts as a long one.
     let short = before_the_absence.elapsed() < SHORT_ABSENCE;
     assert!(is_ready(&altered) || !short, "altered was Ready and is not called broken");
     failed(3.0).await;
     let three = || async { (w.metric("strimzi_resources").to_string() == "3").then_some(()) };
     wait::until(DEADLINE, "three users are left", three).await.unwrap();
-    assert!(is_ready(&w.users.get("before").await.unwrap()), "before was Ready and is not called broken");
-    assert!(!is_ready(&w.users.get("during").await.unwrap()));
+    assert!(is_ready(&w.resources.get("before").await.unwrap()), "before was Ready and is not called broken");
+    assert!(!is_ready(&w.resources.get("during").await.unwrap()));
     // A longer absence is told, where something waits for Kafka.
     let told = |user: &KafkaUser| {
         has(user, |condition| condition.is("NotReady") && condition.reason.as_deref() == Some("KafkaError"))
     };
-    wait::for_object(&w.users, "during", DEADLINE * 3, "tells of Kafka", told).await.unwrap();
-    assert!(is_ready(&w.users.get("before").await.unwrap()));
+    wait::for_object(&w.resources, "during", DEADLINE * 3, "tells of Kafka", told).await.unwrap();
+    assert!(is_ready(&w.resources.get("before").await.unwrap()));
     w.node.own().start_again().await.unwrap();
     let status = w.ready("during").await.status.unwrap();
     assert_eq!(status.username.as_deref(), Some("during"));
@@ -74,7 +74,7 @@ async fn kafka_may_be_away_and_come_back() {
     w.ready("altered").await;
     w.gone_from_kafka("goes").await;
     for (name, rate) in [("before", "1000"), ("altered", "2000")] {
-        assert!(is_ready(&w.users.get(name).await.unwrap()));
+        assert!(is_ready(&w.resources.get(name).await.unwrap()));
         wait::until(DEADLINE, "the quota is as asked for", || async {
             let quotas = w.quotas(&format!("CN={name}")).await;
             (quotas.get("producer_byte_rate")?.to_string() == rate).then_some(())
@@ -99,7 +99,7 @@ async fn the_api_server_may_be_away_and_come_back_in_the_middle_of_a_batch() {
     w.delete("first").await;
     w.gone_from_kafka("first").await;
     all_fit(&w, &names).await;
-    assert_eq!(w.users.list(&ListParams::default()).await.unwrap().items.len(), names.len());
+    assert_eq!(w.resources.list(&ListParams::default()).await.unwrap().items.len(), names.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,11 +195,11 @@ async fn writes_of_others_between_a_read_and_a_write_are_neither_lost_nor_in_the
         while !stop.load(Ordering::Relaxed) {
             writes += 1;
             let note = json!({"metadata": {"annotations": {"note": writes.to_string()}}});
-            w.users.patch(name, &params, &Patch::Merge(note)).await.unwrap();
+            w.resources.patch(name, &params, &Patch::Merge(note)).await.unwrap();
             let foreign = json!({"status": {"conditions": [
                 {"type": "Ready", "status": "False", "reason": "Somebody", "message": writes.to_string()},
             ]}});
-            w.users.patch_status(name, &params, &Patch::Merge(foreign)).await.unwrap();
+            w.resources.patch_status(name, &params, &Patch::Merge(foreign)).await.unwrap();
             if writes == 5 {
                 w.patch(name, json!({"spec": {"quotas": {"consumerByteRate": 7}}})).await;
             }

@@ -111,6 +111,6 @@ async fn a_user_that_is_held_by_another_finalizer_while_it_is_deleted_is_gone_fo
     w.delete("held").await;
     w.gone_from_kafka("held").await;
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    w.users.patch("held", &PatchParams::default(), &free).await.unwrap();
+    w.resources.patch("held", &PatchParams::default(), &free).await.unwrap();
     wait::for_absence(&w.secrets, "held", DEADLINE).await.unwrap();
 }

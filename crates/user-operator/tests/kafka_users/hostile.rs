@@ -10,7 +10,7 @@ use crate::world::{DEADLINE, World};
 
 /// Changes a user without looking at the answer, which the client of this test could not read either.
 async fn change(w: &World, name: &str, patch: Value) -> String {
-    let request = Request::new(w.users.resource_url());
+    let request = Request::new(w.resources.resource_url());
     let request = request.patch(name, &PatchParams::default(), &Patch::Merge(patch)).unwrap();
     w.server.client().await.unwrap().request_text(request).await.unwrap()
 }

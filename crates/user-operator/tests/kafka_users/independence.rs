@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use test_support::wait;
 
@@ -39,7 +40,7 @@ async fn a_status_names_a_secret_only_when_it_is_the_users() {
     w.create("secretless", password).await;
     w.refused("secretless").await;
     for name in ["my-clients-ca-cert", "secretless"] {
-        assert_eq!(w.users.get(name).await.unwrap().status.unwrap().secret, None, "{name}");
+        assert_eq!(w.resources.get(name).await.unwrap().status.unwrap().secret, None, "{name}");
     }
     w.make_secret("not-there", &[("pass", b"here-it-is")]).await;
     assert_eq!(w.ready("secretless").await.status.unwrap().secret.as_deref(), Some("secretless"));
@@ -49,7 +50,7 @@ async fn a_status_names_a_secret_only_when_it_is_the_users() {
     let wrong = json!({"secret": {"metadata": {"labels": {"strimzi.io/name": "x"}}}});
     w.patch("secretful", json!({"spec": {"template": wrong}})).await;
     w.refused("secretful").await;
-    let status = w.users.get("secretful").await.unwrap().status.unwrap();
+    let status = w.resources.get("secretful").await.unwrap().status.unwrap();
     assert_eq!(status.secret.as_deref(), Some("secretful"));
     w.delete("my-clients-ca-cert").await;
 }
@@ -100,4 +101,32 @@ async fn a_rule_that_kafka_cannot_read_is_refused_and_is_in_nobodys_way() {
     assert_eq!(reason, "InvalidResourceException");
     assert!(message.contains("spec.authorization.acls[0].resource.name"), "{message}");
     assert!(message.contains("40000 bytes"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_whose_new_secret_cannot_be_written_keeps_its_rights_under_the_old_name() {
+    let w = World::get().await;
+    let acls = json!([{"resource": {"type": "topic", "name": "t"}, "operations": ["Read"]}]);
+    let authorization = json!({"type": "simple", "acls": acls});
+    let quotas = json!({"producerByteRate": 1000});
+    w.create(
+        "moving",
+        json!({"authentication": {"type": "scram-sha-512"}, "authorization": authorization, "quotas": quotas}),
+    )
+    .await;
+    w.ready("moving").await;
+    w.secrets
+        .patch("moving", &PatchParams::default(), &Patch::Merge(json!({"immutable": true})))
+        .await
+        .unwrap();
+    w.patch("moving", json!({"spec": {"authentication": {"type": "tls"}}})).await;
+    w.refused("moving").await;
+    assert_eq!((w.acls("moving").await.len(), w.quotas("moving").await.len()), (1, 1));
+    assert!(w.has_password("moving").await);
+    // The Secret is made anew once the old one is gone: then the user moves to its new name.
+    w.secrets.delete("moving", &DeleteParams::default()).await.unwrap();
+    w.ready("moving").await;
+    assert_eq!(w.acls("CN=moving").await.len(), 1);
+    assert!(w.acls("moving").await.is_empty() && w.quotas("moving").await.is_empty());
+    w.delete("moving").await;
 }

@@ -10,7 +10,6 @@ mod faults;
 mod handover;
 mod hostile;
 mod independence;
-mod operator;
 mod passwords;
 mod random;
 mod refused;

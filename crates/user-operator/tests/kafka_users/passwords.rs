@@ -34,7 +34,7 @@ async fn a_change_of_the_secret_is_a_change_of_the_login() {
 
     // Without the Secret the login stays, and the status says what is missing.
     w.secrets.delete("chosen", &DeleteParams::default()).await.unwrap();
-    let user = wait::for_object(&w.users, "one", DEADLINE, "misses its password", |user| {
+    let user = wait::for_object(&w.resources, "one", DEADLINE, "misses its password", |user| {
         has(user, |condition| condition.is("NotReady"))
     });
     let message = user.await.unwrap().status.unwrap().conditions.unwrap().remove(0).message.unwrap();

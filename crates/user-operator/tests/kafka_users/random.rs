@@ -118,15 +118,15 @@ async fn take(w: &World, step: &Step) {
                 "authorization": {"type": "simple", "acls": acls},
                 "quotas": rate.map(|rate| json!({"consumerByteRate": rate})),
             });
-            if w.users.get_opt(NAMES[*user]).await.unwrap().is_some() {
+            if w.resources.get_opt(NAMES[*user]).await.unwrap().is_some() {
                 let patch = Patch::Merge(json!({"spec": spec}));
-                w.users.patch(NAMES[*user], &PatchParams::default(), &patch).await.unwrap();
+                w.resources.patch(NAMES[*user], &PatchParams::default(), &patch).await.unwrap();
             } else {
                 w.create(NAMES[*user], spec).await;
             }
         }
         Step::Delete { user } => {
-            let _ = w.users.delete(NAMES[*user], &DeleteParams::default()).await;
+            let _ = w.resources.delete(NAMES[*user], &DeleteParams::default()).await;
         }
         Step::OutsideRule { user, certificate, rule, present } => {
             let binding = in_kafka(*rule, &username(NAMES[*user], *certificate));
@@ -169,7 +169,7 @@ fn wanted(user: &KafkaUser) -> (BTreeSet<u8>, Option<f64>) {
 
 /// Why the state is not the one that the resources describe; none when it is.
 async fn difference(w: &World) -> Option<String> {
-    let resources: Vec<KafkaUser> = w.users.list(&ListParams::default()).await.unwrap().items;
+    let resources: Vec<KafkaUser> = w.resources.list(&ListParams::default()).await.unwrap().items;
     let acls: BTreeSet<AclBinding> =
         w.admin.describe_acls(AclFilter::any()).await.unwrap().into_iter().collect();
     let quotas = w.admin.describe_client_quotas().await.unwrap();

@@ -52,7 +52,7 @@ async fn a_user_cannot_take_over_a_secret_that_is_not_a_users() {
     assert_eq!(reason, "ResourceConflict");
     assert!(message.contains("was not made for a KafkaUser"), "{message}");
     assert_eq!(w.secret("my-clients-ca").await, before);
-    w.users.delete("my-clients-ca", &DeleteParams::default()).await.unwrap();
+    w.resources.delete("my-clients-ca", &DeleteParams::default()).await.unwrap();
     w.gone_from_kafka("my-clients-ca").await;
     assert_eq!(w.secret("my-clients-ca").await, before);
 }

@@ -86,16 +86,16 @@ async fn no_key_and_no_password_is_in_a_log_a_status_or_an_event() {
     hidden.extend(forms(&ByteString(own.1.clone().into())).into_iter().map(|form| (own.0.to_owned(), form)));
     w.change_secret("my-entity-user-operator-certs", &[(own.0, own.1.as_bytes())]).await;
     wait::until(DEADLINE, "the operator complains of both keys on one line", || async {
-        let (log, own) = (w.log(), "certificates for the connection to Kafka cannot be used");
+        let (log, own) = (w.said(), "certificates for the connection to Kafka cannot be used");
         (log.contains(own) && log.contains("each of which has to be a line of its own")).then_some(())
     })
     .await
     .unwrap();
 
-    let log = w.log();
+    let log = w.said();
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "everything was logged");
     assert!(log.contains("issues a new certificate") && log.contains("user=fails"), "{log}");
-    let users = w.users.list(&ListParams::default()).await.unwrap().items;
+    let users = w.resources.list(&ListParams::default()).await.unwrap().items;
     let statuses = serde_json::to_string(&users).unwrap();
     let events: kube::Api<k8s_openapi::api::core::v1::Event> =
         kube::Api::namespaced(w.server.client().await.unwrap(), &w.variables["STRIMZI_NAMESPACE"]);

@@ -2,33 +2,37 @@
 //! cluster, as it removes users that have no resource: most tests share one world, those that break things have their own.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
-use std::time::Duration;
+use std::ops::{Deref, DerefMut};
 
 use api::KafkaUser;
-use api::conditions::Condition;
 use api::names;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kafka_admin::{AclBinding, AclFilter, Admin, AdminConfig, QuotaEntity, Sasl, ScramMechanism, TlsConfig};
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
-use operator_runtime::metrics::Metrics;
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use operator_runtime::entity::Operator;
+use operator_runtime::env::Env;
+use operator_runtime::program::Parts;
 use pki::CertificatePem;
 use serde_json::{Value, json};
 use test_support::{ApiServer, KafkaNode, KafkaOptions, Log, wait};
+use test_world::{Running, UnderTest};
 use tokio::sync::OnceCell;
+use user_operator::Settings;
 
-use crate::operator::Running;
+pub use test_world::DEADLINE;
+pub use test_world::conditions::{has, is_current as current};
 
-/// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+/// Everything that the operator says is kept, so that it can be looked through for secrets.
+const LEVEL: &str = "TRACE";
 
 struct Shared {
     server: &'static ApiServer,
     node: KafkaNode,
     namespace: String,
-    operator: Running,
+    operator: Running<UserOperator>,
+    log: Log,
 }
 
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
@@ -60,17 +64,41 @@ impl Node {
     }
 }
 
+/// The operator under test.
+pub struct UserOperator;
+
+impl UnderTest for UserOperator {
+    type Resource = KafkaUser;
+    type Operator = Operator;
+
+    fn start(env: &Env, parts: &Parts) -> Operator {
+        user_operator::start(Settings::from_env(env).unwrap(), parts).unwrap()
+    }
+
+    async fn ended(operator: Operator) {
+        operator.ended().await;
+    }
+}
+
 pub struct World {
-    pub server: &'static ApiServer,
+    common: test_world::World<UserOperator>,
     pub node: Node,
-    pub users: Api<KafkaUser>,
     pub secrets: Api<Secret>,
     pub admin: Admin,
-    pub variables: BTreeMap<String, String>,
-    /// The operator, in a world of its own.
-    pub operator: Option<Running>,
-    metrics: Metrics,
-    log: Log,
+}
+
+impl Deref for World {
+    type Target = test_world::World<UserOperator>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.common
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.common
+    }
 }
 
 fn secret(name: &str, data: &[(&str, &[u8])]) -> Secret {
@@ -83,17 +111,11 @@ fn secret(name: &str, data: &[(&str, &[u8])]) -> Secret {
     }
 }
 
-async fn install_crds(server: &ApiServer) {
-    let crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
-    server.install_crds(&crds).await.unwrap();
-}
-
 /// The name of the cluster.
 const CLUSTER: &str = "my";
 
 /// A namespace with the operator's own Secrets.
 async fn furnish(server: &ApiServer, node: &KafkaNode) -> String {
-    install_crds(server).await;
     let namespace = server.create_namespace("users").await.unwrap();
     furnish_cluster(server, node, &namespace, CLUSTER).await;
     namespace
@@ -137,11 +159,12 @@ fn variables(namespace: &str, node: &KafkaNode, cluster: &str) -> BTreeMap<Strin
 }
 
 async fn share() -> Shared {
-    let server = ApiServer::shared().await.unwrap();
+    let server = test_world::shared_server().await;
     let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
     let namespace = furnish(server, &node).await;
-    let operator = Running::start(server, &variables(&namespace, &node, CLUSTER)).await;
-    Shared { server, node, namespace, operator }
+    let (variables, log) = (variables(&namespace, &node, CLUSTER), Log::default());
+    let operator = Running::start(server, None, &variables, &log, LEVEL).await;
+    Shared { server, node, namespace, operator, log }
 }
 
 impl World {
@@ -150,19 +173,19 @@ impl World {
         let shared = SHARED.get_or_init(share).await;
         let mut world = Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node), CLUSTER).await;
         world.metrics = shared.operator.metrics.clone();
-        world.log = shared.operator.log.clone();
+        world.log = shared.log.clone();
         world
     }
 
     /// A world of one's own in the shared API server. The operator does not run yet, and will not look at everything
     /// within an hour.
     pub async fn own() -> Self {
-        Self::on(ApiServer::shared().await.unwrap()).await
+        Self::on(test_world::shared_server().await).await
     }
 
-    /// With an API server of its own too, which may be stopped. It is killed at the end of the test process.
+    /// With an API server of its own too, which may be stopped.
     pub async fn alone() -> Self {
-        Self::on(Box::leak(Box::new(ApiServer::start().await.unwrap()))).await
+        Self::on(test_world::own_server().await).await
     }
 
     async fn on(server: &'static ApiServer) -> Self {
@@ -175,16 +198,13 @@ impl World {
     }
 
     async fn of(server: &'static ApiServer, namespace: &str, node: Node, cluster: &str) -> Self {
-        let client = server.client().await.unwrap();
+        let mut common = test_world::World::within(server, namespace).await;
+        common.variables = variables(namespace, &node, cluster);
+        common.level = LEVEL;
         Self {
-            server,
-            users: Api::namespaced(client.clone(), namespace),
-            secrets: Api::namespaced(client, namespace),
+            secrets: Api::namespaced(common.client.clone(), namespace),
             admin: Admin::new(AdminConfig::brokers([node.bootstrap()])).unwrap(),
-            variables: variables(namespace, &node, cluster),
-            operator: None,
-            metrics: Metrics::new().unwrap(),
-            log: Log::default(),
+            common,
             node,
         }
     }
@@ -199,42 +219,13 @@ impl World {
         world
     }
 
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
-    }
-
-    pub async fn start_operator(&mut self) {
-        let running = Running::start(self.server, &self.variables).await;
-        self.metrics = running.metrics.clone();
-        self.log = running.log.clone();
-        self.operator = Some(running);
-    }
-
-    /// As SIGTERM does.
-    pub async fn stop_operator(&mut self) {
-        self.operator.take().unwrap().stop().await;
-    }
-
-    /// As SIGKILL does.
-    pub fn kill_operator(&mut self) {
-        self.operator.take().unwrap().kill();
-    }
-
     pub async fn create(&self, name: &str, spec: Value) {
         let user: KafkaUser = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
             "metadata": {"name": name, "labels": {"strimzi.io/cluster": "my"}}, "spec": spec,
         }))
         .unwrap();
-        self.users.create(&PostParams::default(), &user).await.unwrap();
-    }
-
-    pub async fn patch(&self, name: &str, patch: Value) {
-        self.users.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    }
-
-    pub async fn delete(&self, name: &str) {
-        self.users.delete(name, &DeleteParams::default()).await.unwrap();
+        self.resources.create(&PostParams::default(), &user).await.unwrap();
     }
 
     pub async fn make_secret(&self, name: &str, data: &[(&str, &[u8])]) {
@@ -247,24 +238,9 @@ impl World {
         self.secrets.patch(name, &PatchParams::default(), &change).await.unwrap();
     }
 
-    /// Waits until the status speaks about the resource as it is now.
-    pub async fn ready(&self, name: &str) -> KafkaUser {
-        wait::for_object(&self.users, name, DEADLINE, "is Ready", |user: &KafkaUser| {
-            current(user) && has(user, |condition| condition.is("Ready"))
-        })
-        .await
-        .unwrap()
-    }
-
-    /// Waits for a NotReady condition, and returns its reason and message.
+    /// Waits until the resource as it is now is refused, and returns reason and message.
     pub async fn refused(&self, name: &str) -> (String, String) {
-        let user = wait::for_object(&self.users, name, DEADLINE, "is NotReady", |user: &KafkaUser| {
-            current(user) && has(user, |condition| condition.is("NotReady"))
-        })
-        .await
-        .unwrap();
-        let condition = user.status.unwrap().conditions.unwrap().remove(0);
-        (condition.reason.unwrap(), condition.message.unwrap())
+        self.refused_for(name, |_| true).await
     }
 
     pub async fn secret(&self, name: &str) -> BTreeMap<String, String> {
@@ -338,13 +314,6 @@ impl World {
             && issuer::key_matches_certificate(&key, &info).unwrap_or(false)
     }
 
-    /// A metric of the operator, summed over its labels.
-    pub fn metric(&self, name: &str) -> f64 {
-        let text = self.metrics.render().unwrap();
-        let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    }
-
     /// Waits until the operator has looked at everything so many times more.
     pub async fn passes(&self, count: f64) {
         let looked = || self.metric("strimzi_reconciliations_periodical_total");
@@ -358,25 +327,18 @@ impl World {
     }
 
     /// All that the operator said so far, at the level TRACE.
-    pub fn log(&self) -> String {
+    pub fn said(&self) -> String {
         self.log.text()
     }
 
     /// How often anybody read a single Secret from the API server.
     pub async fn secret_reads(&self) -> f64 {
-        let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
-        let text = self.server.client().await.unwrap().request_text(request).await.unwrap();
-        let of_secrets = |line: &&str| {
-            let parts = ["apiserver_request_total{", "resource=\"secrets\"", "verb=\"GET\""];
-            parts.iter().all(|part| line.contains(part))
-        };
-        let lines = text.lines().filter(of_secrets);
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        self.server.requests(&["secrets"], &["GET"]).await.unwrap()
     }
 
     /// The version of every user and Secret, to see what was written.
     pub async fn versions(&self) -> Vec<String> {
-        let users = self.users.list(&ListParams::default()).await.unwrap().items;
+        let users = self.resources.list(&ListParams::default()).await.unwrap().items;
         let secrets = self.secrets.list(&ListParams::default()).await.unwrap().items;
         let all = users.into_iter().map(|user| user.metadata);
         let all = all.chain(secrets.into_iter().map(|secret| secret.metadata));
@@ -385,21 +347,4 @@ impl World {
         versions.sort();
         versions
     }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if let Some(operator) = self.operator.take() {
-            operator.kill();
-        }
-    }
-}
-
-pub fn current(user: &KafkaUser) -> bool {
-    user.status.as_ref().and_then(|status| status.observed_generation) == user.metadata.generation
-}
-
-pub fn has(user: &KafkaUser, accept: impl Fn(&Condition) -> bool) -> bool {
-    let conditions = user.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| all.iter().any(accept))
 }

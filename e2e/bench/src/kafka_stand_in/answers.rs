@@ -17,7 +17,7 @@ use kafka_protocol::{
     },
     protocol::{Request, StrBytes},
 };
-use planner::kafka::config::model::{ConfigOption, Kind, Model, Scope};
+use planner::kafka::config::model::{ConfigOption, Model, Scope, ValueType};
 
 use super::node::{Cluster, Node};
 
@@ -167,7 +167,7 @@ fn known(
     in_file: Option<&str>,
 ) -> DescribeConfigsResourceResult {
     let name_text = StrBytes::from_static_str(name);
-    let sensitive = option.kind == Kind::Password;
+    let sensitive = option.kind == ValueType::Password;
     let shown = |value: StrBytes| (!sensitive).then_some(value);
     let in_file = in_file.map(|value| if name == RACK { text(ZONE) } else { text(value) });
     let default = option.default.as_deref().map(StrBytes::from_static_str);

@@ -11,10 +11,12 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::kind::{Kind, Seen};
 use operator_runtime::watch::{Cache, ObjectRef};
 
-use super::{BUSY, Error, Reconciler, again};
+use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
+use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
-use crate::kafka::room::Place;
+use crate::kafka::plan_size::PlanSize;
+use crate::kafka::room::{BUSY, Place};
 use crate::kafka::{apply, kafka_calls, restart_pods};
 use crate::unreadable;
 use planner::kafka::admin_call::AdminCall;
@@ -31,6 +33,8 @@ pub struct LiveCluster {
     completion: Completion,
     /// How long the pass still waits for Kafka.
     patience: Patience,
+    /// How long the pass has for changes of Kafka.
+    call_time: CallTime,
     /// Pod sets that the pass changed.
     written: Mutex<BTreeSet<String>>,
     _place: Place,
@@ -39,6 +43,17 @@ pub struct LiveCluster {
 impl LiveCluster {
     fn observed(&self) -> &Observed {
         self.completion.observed()
+    }
+}
+
+impl Reconciler {
+    /// Says that a cluster takes too much memory to be looked at. What runs is left as it is.
+    async fn too_much(&self, key: &ObjectRef, kafka: &Kafka, why: String) -> Result<Outcome, Error> {
+        self.mandate.check()?;
+        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
+        let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
+        apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
+        Ok(Outcome::Done)
     }
 }
 
@@ -82,31 +97,30 @@ impl Kind for Reconciler {
             return settled(Outcome::Done);
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            self.mandate.check()?;
-            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
-            return settled(Outcome::Done);
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
-        let observed = match self.look(key, &kafka).await {
-            Ok(observed) => observed,
+        let (observed, referred) = match self.look(key, &kafka).await {
+            Ok(seen) => seen,
             Err(error) => {
                 self.mandate.check()?;
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
         let completion = Completion::new(observed, clock::now());
-        let pools = completion.observed().pools.iter();
-        let wished = pools.filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
-        let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
+        let size = PlanSize::of(&self.caches, key, completion.observed(), referred);
+        if let Some(why) = size.too_much(self.caches.largest_cluster) {
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
+        }
+        let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return settled(BUSY);
         };
         Ok(Seen::Live(LiveCluster {
             kafka,
             completion,
             patience: Patience::default(),
+            call_time: CallTime::default(),
             written: Mutex::default(),
             _place: place,
         }))
@@ -154,7 +168,7 @@ impl Kind for Reconciler {
         let admin = self.answers.brokers(key, live.observed());
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        kafka_calls::make(&admin, call).await.map_err(|error| Error::Kafka(error.to_string()))
+        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::Kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
@@ -185,8 +199,13 @@ impl Kind for Reconciler {
         };
         let restarts =
             restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
-        let deleted = restarts.await?;
-        self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
+        let (deleted, ended) = restarts.await;
+        self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.restarted.extend(deleted.known);
+            memory.perhaps_deleted.extend(deleted.unknown);
+        });
+        ended?;
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
         }

@@ -27,7 +27,7 @@ pub struct Access {
     pub key: SecretPem,
 }
 
-/// Finds out; `None` while there is nothing to show.
+/// How the operator speaks with the nodes; `None` while there is no certificate that it could show.
 pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
     let cluster = observed.kafka.as_ref()?.metadata.name.as_deref()?;
     let pods: Vec<_> = observed.pods.iter().filter(|(_, pod)| is_of_kafka(cluster, pod)).collect();

@@ -39,8 +39,8 @@ pub struct Authority {
     pub clear_force_renew: bool,
     /// Whether `strimzi.io/force-replace` was taken up.
     pub clear_force_replace: bool,
-    /// Thumbprint of the certificate that every pod trusts, the present one if it is; empty: of none. `None`: nobody
-    /// wants to know.
+    /// Thumbprint of the certificate that every pod trusts, the present one if it is; empty: of none. `None`: it
+    /// was not determined, as it matters for the clients CA alone.
     pub trusted_by_all: Option<String>,
     /// PKCS #12 store and its password.
     store: Option<(Vec<u8>, String)>,
@@ -48,7 +48,7 @@ pub struct Authority {
 
 /// How far an authority is.
 #[derive(Debug)]
-pub enum Step {
+pub enum AuthorityStep {
     /// This must be made first.
     Missing(MaterialRequest),
     /// It is there.
@@ -156,7 +156,7 @@ impl Authority {
         });
         let noted = secret
             .and_then(|secret| secret.metadata.annotations.as_ref()?.get(annotations::TRUST_STORE_HOLDS));
-        // One that says nothing was made with the certificate that stood beside it.
+        // A store without the annotation holds the certificate that stood beside it when it was made.
         let holds_all = match noted {
             Some(noted) => *noted == self.store_holds(),
             None => self.old.is_empty() && self.cert_precondition == Precondition::None,

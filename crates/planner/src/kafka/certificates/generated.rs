@@ -11,15 +11,15 @@ use pki::{
     MaterialRequest, PrivateKeyPem, RenewalPolicy, SecretPem,
 };
 
-use super::authority::{Authority, Step, precondition};
+use super::authority::{Authority, AuthorityStep, precondition};
 use super::role::Role;
 use super::text;
-use super::traces::{Certificates, Numbers};
+use super::traces::{Numbers, Traces};
 use crate::kafka::cluster::{CaSettings, Cluster};
 use crate::kafka::observed::Observed;
 
 /// What the two Secrets of an authority hold.
-struct Found<'a> {
+struct FoundAuthority<'a> {
     cert_secret: Option<&'a Arc<Secret>>,
     key_secret: Option<&'a Arc<Secret>>,
     /// Whether there is a text where the certificate should be.
@@ -30,7 +30,7 @@ struct Found<'a> {
     key: Option<PrivateKeyPem>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundAuthority<'a> {
     fn look(role: Role, cluster: &Cluster, observed: &'a Observed) -> Self {
         let (cert_name, key_name) = role.names(&cluster.name);
         let cert_secret = observed.secrets.get(&cert_name);
@@ -93,19 +93,19 @@ fn is_annotated(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
 
 /// Whether an authority has a certificate and the key that belongs to it.
 pub fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
-    Found::look(role, cluster, observed).fitting().is_some()
+    FoundAuthority::look(role, cluster, observed).fitting().is_some()
 }
 
 /// Looks at an authority.
-pub fn plan(
+pub fn look_at(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,
-    traces: &Certificates,
+    traces: &Traces,
     now: Timestamp,
     may_renew: bool,
-) -> Step {
-    let found = Found::look(role, cluster, observed);
+) -> AuthorityStep {
+    let found = FoundAuthority::look(role, cluster, observed);
     let action = found.action(role.settings(cluster), now, may_renew);
     let old = kept_certificates(found.cert_secret.map(AsRef::as_ref), now, may_renew);
     let own = found.certificate.iter().chain(old.values()).flat_map(CertificateChain::iter);
@@ -123,9 +123,9 @@ pub fn plan(
         (AuthorityAction::Renew, Some(key), _) => next.renewed(key, observed),
         _ => next.with_a_new_key(observed),
     };
-    let Step::Ready(mut authority) = step else { return step };
+    let AuthorityStep::Ready(mut authority) = step else { return step };
     authority.old.clone_from(&old);
-    // What the former certificate vouches for stays good.
+    // What the former certificate signed stays valid.
     if let Some(before) = &found.certificate
         && before.authority_ids().is_disjoint(&authority.certificate.authority_ids())
         && !before.first().info.is_expired(now)
@@ -133,10 +133,10 @@ pub fn plan(
         authority.keep(before.clone());
     }
     if found.certificate.is_none() && role == Role::Clients {
-        // Certificates of users that it signed are good until the users have new ones.
+        // Traces of users that it signed are good until the users have new ones.
         authority.also_trust(traces.values());
     }
-    Step::Ready(authority)
+    AuthorityStep::Ready(authority)
 }
 
 /// An authority as it is to be: with what there is, with a new certificate, or with a new key.
@@ -145,7 +145,7 @@ struct Next<'a> {
     /// Under which the certificate and the key are asked for.
     id: String,
     validity_days: u32,
-    found: &'a Found<'a>,
+    found: &'a FoundAuthority<'a>,
     numbers: Numbers,
     /// Every certificate of the authority that is known, former ones included.
     known: Vec<&'a Certificate>,
@@ -153,33 +153,40 @@ struct Next<'a> {
 
 impl Next<'_> {
     /// With the certificate and the key that are there.
-    fn present(&self, key: &PrivateKeyPem, chain: &CertificateChain) -> Step {
+    fn present(&self, key: &PrivateKeyPem, chain: &CertificateChain) -> AuthorityStep {
         let mut authority = Authority::new(self.role, chain.clone(), SecretPem(key.expose().to_owned()));
         authority.cert_generation = self.numbers.present_certificate();
         authority.key_generation = self.numbers.present_key();
-        Step::Ready(Box::new(authority))
+        AuthorityStep::Ready(Box::new(authority))
     }
 
     /// With a new certificate for the key that is there.
-    fn renewed(&self, key: &PrivateKeyPem, observed: &Observed) -> Step {
+    fn renewed(&self, key: &PrivateKeyPem, observed: &Observed) -> AuthorityStep {
         // A key that does not tell to whom it belongs is found by its certificate alone.
         let of_key = self.known.iter().copied().find(|one| key.fits(&one.info) == KeyFit::Fits);
         let of_key = of_key.or_else(|| self.found.fitting().map(CertificateChain::first));
         let number = of_key.map_or_else(|| self.numbers.unseen_key(), |_| self.numbers.present_key());
         let Some((chain, _)) = self.made(observed) else {
-            return Step::Missing(renewal(self.role, &self.id, self.validity_days, of_key, number, key));
+            return AuthorityStep::Missing(renewal(
+                self.role,
+                &self.id,
+                self.validity_days,
+                of_key,
+                number,
+                key,
+            ));
         };
         let mut authority = Authority::new(self.role, chain, SecretPem(key.expose().to_owned()));
         authority.cert_generation = self.numbers.next_certificate();
         authority.key_generation = number;
         authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
         authority.clear_force_renew = self.found.is_to_be_renewed();
-        Step::Ready(Box::new(authority))
+        AuthorityStep::Ready(Box::new(authority))
     }
 
-    fn with_a_new_key(&self, observed: &Observed) -> Step {
+    fn with_a_new_key(&self, observed: &Observed) -> AuthorityStep {
         let Some((chain, key)) = self.made(observed) else {
-            return Step::Missing(MaterialRequest::Authority {
+            return AuthorityStep::Missing(MaterialRequest::Authority {
                 id: self.id.clone(),
                 common_name: self.role.common_name(self.numbers.next_key()),
                 organization: principals::ORGANIZATION.to_owned(),
@@ -192,7 +199,7 @@ impl Next<'_> {
         authority.cert_precondition = precondition(self.found.cert_secret.map(AsRef::as_ref));
         authority.key_precondition = precondition(self.found.key_secret.map(AsRef::as_ref));
         authority.clear_force_replace = self.found.is_to_be_replaced();
-        Step::Ready(Box::new(authority))
+        AuthorityStep::Ready(Box::new(authority))
     }
 
     /// What was made in this pass.

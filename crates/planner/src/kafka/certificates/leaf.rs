@@ -124,15 +124,15 @@ pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found
 pub enum Signing {
     /// Everything: every pod trusts it.
     All,
-    /// Only what has no leaf to show: those that have one still need it.
+    /// Only leaves of owners that have none: the others still need the leaf that they have.
     OnlyWithoutLeaf,
-    /// Nothing yet: nobody would accept it.
+    /// Nothing yet: no pod would accept it.
     Nothing,
 }
 
 /// What is wanted.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub struct WantedLeaf<'a> {
     /// Whose certificate.
     pub owner: &'a LeafOwner,
     /// The node, when it is one.
@@ -146,8 +146,8 @@ pub struct Wanted<'a> {
 }
 
 /// Looks at a certificate.
-pub fn plan(
-    wanted: &Wanted<'_>,
+pub fn look_at(
+    wanted: &WantedLeaf<'_>,
     cluster: &Cluster,
     authority: &Authority,
     observed: &Observed,
@@ -226,7 +226,7 @@ pub fn plan(
 
 /// The names and addresses that a leaf is to have.
 fn names(
-    wanted: &Wanted<'_>,
+    wanted: &WantedLeaf<'_>,
     cluster: &Cluster,
     present: Option<&Present>,
 ) -> (BTreeSet<String>, BTreeSet<IpAddr>) {
@@ -247,7 +247,7 @@ fn names(
 
 /// What the Secret of a leaf holds.
 fn data(
-    wanted: &Wanted<'_>,
+    wanted: &WantedLeaf<'_>,
     cluster: &Cluster,
     secret: Option<&Secret>,
     certificate: &str,

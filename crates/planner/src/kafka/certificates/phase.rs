@@ -28,7 +28,7 @@ pub enum CaPhase {
     Spreading,
     /// Every pod trusts it: leaves are signed by it, and pods are started with them.
     Signing,
-    /// Nobody shows a leaf of a former authority any more: it is forgotten.
+    /// No pod shows a leaf of a former authority any more: the former authority is forgotten.
     Retiring,
 }
 
@@ -49,8 +49,8 @@ impl CaPhase {
 pub struct HandOver {
     /// The phase.
     pub phase: CaPhase,
-    /// Whether every pod that has a leaf to show trusts the present authority. Then one without a leaf can be given a new
-    /// one: all others will accept it.
+    /// Whether every pod that has a leaf to show trusts the present authority. Then a pod without a leaf can be given a new
+    /// leaf: all other pods will accept it.
     pub peers_trust: bool,
 }
 
@@ -99,7 +99,7 @@ pub fn running<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<&'a Pod> {
     pods.map(|(_, pod)| pod.as_ref()).collect()
 }
 
-/// Whether a pod belongs to Kafka itself, and not to what stands beside it.
+/// Whether a pod is that of a Kafka node, and not that of the entity operator or of another component.
 pub fn is_of_kafka(cluster: &str, pod: &Pod) -> bool {
     let all = pod.metadata.labels.as_ref();
     all.and_then(|all| all.get(labels::NAME)).is_some_and(|name| *name == names::kafka(cluster))

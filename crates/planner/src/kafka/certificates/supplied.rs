@@ -27,7 +27,7 @@ impl Complaints {
 }
 
 /// Looks at the authority. All that is wrong with it is named.
-pub fn plan(
+pub fn look_at(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,

@@ -1,4 +1,4 @@
-//! What the objects of a cluster remember of its authorities, when the Secrets that should are lost or damaged.
+//! What the objects of a cluster remember of its authorities, when the Secrets with the authorities are lost or damaged.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
 
-/// Certificates by their thumbprints.
-pub type Certificates = BTreeMap<String, Certificate>;
+/// Traces by their thumbprints.
+pub type Traces = BTreeMap<String, Certificate>;
 
 /// The cluster CAs that signed the leaves in the Secrets, or that the trust bundle tells pods to trust, and that have not
 /// ended. They are trusted as long as a leaf or a pod may need them.
-pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
+pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
     let mut found = told(cluster, observed, Role::Cluster);
     for (owner, secret) in leaf_secrets(cluster, observed) {
         let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| observed.read_chains.parse(&pem).ok())
@@ -40,15 +40,15 @@ pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> 
 }
 
 /// The clients CAs that the trust bundle tells pods to trust, and that have not ended.
-pub fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certificates {
+pub fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
     let mut found = told(cluster, observed, Role::Clients);
     found.retain(|_, certificate| !certificate.info.is_expired(now));
     found
 }
 
-/// Whom the pods are told to trust: by the trust bundle, and by the copies of it in the Secrets of the nodes, which belong
+/// The authorities that the pods are told to trust: by the trust bundle, and by the copies of it in the Secrets of the nodes, which belong
 /// to the pools and outlive the Kafka resource.
-fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Certificates {
+fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Traces {
     let (in_bundle, in_copy) = match role {
         Role::Cluster => (names::keys::TRUST_BUNDLE_CLUSTER_CA, names::keys::NODE_CLUSTER_CAS),
         Role::Clients => (names::keys::TRUST_BUNDLE_CLIENTS_CA, names::keys::NODE_CLIENTS_CAS),
@@ -62,7 +62,7 @@ fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Certificates {
     }));
     texts.sort();
     texts.dedup();
-    let mut found = Certificates::new();
+    let mut found = Traces::new();
     for chain in texts.iter().filter_map(|pem| observed.read_chains.parse(pem).ok()) {
         let authorities = chain.iter().filter(|one| one.info.is_ca);
         found.extend(authorities.map(|one| (one.info.sha256_thumbprint.clone(), one.clone())));
@@ -89,8 +89,8 @@ fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner
     owners.into_iter().filter_map(secret_of).collect()
 }
 
-/// Every number that was given to a key or a certificate of an authority. A new one gets the next, although nothing but
-/// a reader of the numbers depends on it.
+/// Every number that was given to a key or a certificate of an authority. A new key or certificate gets the next number; only
+/// people read the numbers.
 #[derive(Debug, Default)]
 pub struct Numbers {
     /// Numbers of keys anywhere but on the key's own Secret.
@@ -104,7 +104,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Looks everywhere. `certificates` are those of the authority that are known, the present one included.
+    /// Collects the numbers from every object that has some. `certificates` are those of the authority that are known, the present one included.
     pub fn of<'a>(
         role: Role,
         cluster: &Cluster,
@@ -151,7 +151,7 @@ impl Numbers {
         next(self.own_key.max(self.key))
     }
 
-    /// The number of a key that is there and whose certificate nobody has seen yet.
+    /// The number of a key that is there and of which no certificate is known.
     pub fn unseen_key(&self) -> i64 {
         self.own_key.filter(|own| Some(*own) > self.key).unwrap_or_else(|| self.next_key())
     }

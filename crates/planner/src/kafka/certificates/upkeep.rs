@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube_core::ResourceExt;
 
-use super::authority::{Authority, Step};
+use super::authority::{Authority, AuthorityStep};
 use super::leaf::Signing;
 use super::role::Role;
 use super::{generated, leaf, leaf_owners, look_at_authority, phase, signing, traces, trust_bundle};
@@ -25,7 +25,7 @@ use pki::MaterialRequest;
 
 /// Looks at the certificates that are there. `cluster` is the resource as far as it can be understood. Yields what
 /// must be made first, or else the Secrets to write: those that change, and no others.
-pub fn plan(
+pub fn prolong(
     cluster: &Cluster,
     observed: &Observed,
     now: Timestamp,
@@ -39,14 +39,14 @@ pub fn plan(
     let mut authorities = BTreeMap::new();
     let of_cluster_ca = traces::of_cluster_ca(&cluster, &observed, now);
     for role in [Role::Cluster, Role::Clients] {
-        // One that is lost or damaged is made anew when the resource can be carried out.
+        // An authority that is lost or damaged is made anew when the resource can be carried out.
         if role.settings(&cluster).generate && !generated::is_whole(role, &cluster, &observed) {
             continue;
         }
         match look_at_authority(role, &cluster, &observed, &of_cluster_ca, now, may_renew) {
-            Ok(Step::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
-            Ok(Step::Missing(request)) => requests.push(request),
-            // One that the user supplies, and that is not complete.
+            Ok(AuthorityStep::Ready(authority)) => drop(authorities.insert(role.name(), *authority)),
+            Ok(AuthorityStep::Missing(request)) => requests.push(request),
+            // An authority that the user supplies and that is not complete.
             Err(_) => {}
         }
     }
@@ -94,14 +94,14 @@ fn leaves(
         let signing = if observed.unreadable.is_none() {
             signing(&hand_over, node.is_some())
         } else {
-            // Whom a pod trusts that cannot be read is not known: whoever accepts a certificate accepts another one of
-            // the same authority.
+            // Which authorities a pod trusts that cannot be read is not known. But a pod that accepts a certificate accepts
+            // another one of the same authority.
             let issuers = leaf::look(&owner, cluster, observed).issuers();
             let same = !issuers.is_empty() && issuers.is_subset(&authority.certificate.authority_ids());
             if same { Signing::All } else { Signing::Nothing }
         };
-        let wanted = leaf::Wanted { owner: &owner, node, may_renew, signing, prolong: true };
-        match leaf::plan(&wanted, cluster, authority, observed, now) {
+        let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: true };
+        match leaf::look_at(&wanted, cluster, authority, observed, now) {
             leaf::Step::Ready(leaf) => {
                 let object = secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition);
                 objects.extend(Some(object).filter(is_new));
@@ -132,7 +132,7 @@ fn is_new(object: &DesiredObject) -> bool {
     object.precondition != Precondition::None
 }
 
-/// The same without the annotations that ask for renewals: those wait.
+/// What was observed, without the annotations with which users ask for renewals: these wait.
 fn without_wishes(observed: &Observed) -> Observed {
     let mut calm = observed.clone();
     for secret in calm.secrets.values_mut() {

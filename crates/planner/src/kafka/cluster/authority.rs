@@ -1,6 +1,6 @@
-//! An authority.
+//! The settings of the two authorities.
 
-/// An authority.
+/// What the resource says of an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaSettings {
     /// Whether the operator makes it; else the user supplies the Secrets.

@@ -3,7 +3,7 @@
 /// Who may do what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// Everybody everything.
+    /// Everybody may do everything.
     None,
     /// Kafka's ACLs.
     Simple {

@@ -14,6 +14,10 @@ const DATA_MOUNT: &str = "/var/lib/kafka/data";
 
 /// A node pool.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "roles, the form of the storage, and where the pool comes from"
+)]
 pub struct Pool {
     /// Name of the pool, which is that of the KafkaNodePool.
     pub name: String,

@@ -3,7 +3,7 @@
 pub mod memory;
 mod option;
 mod overrides;
-pub mod taken_out;
+pub(crate) mod taken_out;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
-use self::memory::{OptionMemory, Override, Settled};
+use self::memory::{OptionMemory, Override, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use super::model::Model;
 use super::server;
@@ -28,8 +28,8 @@ const TIME_TO_TAKE_UP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Everything about the options that change at run time.
 #[derive(Debug, Default)]
-pub struct LivePlan {
-    /// Fingerprint of the wanted ones.
+pub struct OptionPlan {
+    /// Fingerprint of the wanted options.
     pub fingerprint: String,
     /// Whether the brokers' options should be looked at before this plan is carried out.
     pub look: bool,
@@ -64,7 +64,7 @@ pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
     let live = live_options(cluster, cluster.version.model());
     let mut text = String::new();
     for line in server::fixed(cluster, node).lines() {
-        // Where a node first looks for the quorum; later it knows the voters. A controller more restarts nobody.
+        // Where a node first looks for the quorum; later it knows the voters. Another controller restarts no pod.
         if !line.starts_with("controller.quorum.bootstrap.servers=") {
             text.push_str(line);
             text.push('\n');
@@ -103,7 +103,7 @@ fn add(text: &mut String, name: &str, value: &str) {
 }
 
 /// Plans what Kafka is told, as far as the brokers' options are known.
-pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> LivePlan {
+pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> OptionPlan {
     let model = cluster.version.model();
     let live = live_options(cluster, model);
     let fingerprint = live_fingerprint(cluster, &live);
@@ -116,16 +116,16 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> LivePlan 
     let was_settled = memory.settled.as_ref().is_some_and(|settled| settled.fingerprint == fingerprint);
     let all: BTreeSet<&str> =
         cluster.nodes().into_iter().flat_map(|node| server::options_of(cluster, node).into_keys()).collect();
-    let mut plan = LivePlan {
+    let mut plan = OptionPlan {
         taken_out: taken_out::candidates(cluster, observed, |name| all.contains(name)),
         fingerprint,
         settled: was_settled,
         memory,
-        ..LivePlan::default()
+        ..OptionPlan::default()
     };
     if let Some(view) = &observed.view {
         if view.broker_configs.is_empty() {
-            let is_fresh = |settled: &Settled| now.duration_since(settled.at).abs() < LOOK_AGAIN;
+            let is_fresh = |settled: &SettledOptions| now.duration_since(settled.at).abs() < LOOK_AGAIN;
             plan.look = !was_settled || !plan.memory.settled.as_ref().is_some_and(is_fresh);
             plan.look_again = !was_settled;
         } else {
@@ -162,10 +162,10 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn fill(&self, plan: &mut LivePlan) {
+    fn fill(&self, plan: &mut OptionPlan) {
         let (mut changes, mut hopeless) = (Vec::new(), Vec::new());
         let waited = std::mem::take(&mut plan.memory.not_taken_up);
-        // Nobody but the operator writes the files. What it sets to cover a line must not be taken for somebody else's.
+        // Only the operator writes the files. What it sets to cover a line must not be taken for a value of a user's.
         plan.taken_out.extend(self.in_files_only());
         let removed = plan.taken_out.clone();
         let goals = self.live.iter().map(|(name, value)| (*name, Goal::Value(value)));
@@ -207,7 +207,7 @@ impl Looking<'_> {
                 .map(|message| Warning { reason: reasons::CONFIGURATION_NOT_IN_FORCE.to_owned(), message }),
         );
         plan.memory.settled =
-            plan.settled.then(|| Settled { fingerprint: plan.fingerprint.clone(), at: self.now });
+            plan.settled.then(|| SettledOptions { fingerprint: plan.fingerprint.clone(), at: self.now });
         plan.calls = calls(changes);
     }
 
@@ -232,8 +232,8 @@ impl Looking<'_> {
         look.steps(goal)
     }
 
-    /// What was right when it was last looked at was changed by somebody else since.
-    fn note_set_by_hand(&self, name: &str, goal: Goal<'_>, steps: &Steps, plan: &mut LivePlan) {
+    /// Notes a value that was right at the last look and that a user has changed since.
+    fn note_set_by_hand(&self, name: &str, goal: Goal<'_>, steps: &Steps, plan: &mut OptionPlan) {
         let sets = steps.changes.iter().any(|change| change.broker.is_none());
         if !(self.was_settled && sets && matches!(goal, Goal::Value(_))) {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::properties;
+use api::properties::{self, Properties};
 
 use crate::kafka::cluster::Logging;
 
@@ -30,6 +30,17 @@ pub fn entity_operator(logging: &Logging) -> String {
     file(logging, &[])
 }
 
+/// The level of the root logger, for the entity operator's own environment; other loggers do not exist there.
+pub fn root_level(logging: &Logging) -> Option<String> {
+    match logging {
+        Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
+        Logging::External(text) => {
+            let level = properties::parse(text).ok()?.remove("rootLogger.level")?;
+            Some(level.trim().to_owned())
+        }
+    }
+}
+
 fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
     let chosen = match logging {
         Logging::External(text) => return with_monitor_interval(text),
@@ -39,7 +50,7 @@ fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
         .get("rootLogger.level")
         .or_else(|| chosen.get("kafka.root.logger.level"))
         .map_or("INFO", String::as_str);
-    let mut lines = Lines::default();
+    let mut lines = Properties::default();
     for (name, value) in [
         ("name", "config"),
         ("monitorInterval", "30"),
@@ -77,30 +88,13 @@ fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
         }
     }
     for (position, (name, level)) in named.iter().enumerate() {
-        lines.set(&format!("logger.l{position}.name"), name);
-        lines.set(&format!("logger.l{position}.level"), level);
+        lines.set(format!("logger.l{position}.name"), *name);
+        lines.set(format!("logger.l{position}.level"), *level);
     }
     for (key, value) in further {
         lines.set(key, value);
     }
-    lines.text()
-}
-
-/// Names and values in the order in which they were first set. Of a name that is set again, the last value counts.
-#[derive(Default)]
-struct Lines<'a>(Vec<(String, &'a str)>);
-
-impl<'a> Lines<'a> {
-    fn set(&mut self, name: &str, value: &'a str) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, present)) => *present = value,
-            None => self.0.push((name.to_owned(), value)),
-        }
-    }
-
-    fn text(&self) -> String {
-        self.0.iter().map(|(name, value)| properties::line(name, value)).collect()
-    }
+    lines.to_text()
 }
 
 /// Log4j looks for changes of the file only when told to.
@@ -139,5 +133,18 @@ mod tests {
         assert_eq!(text, "monitorInterval=30\nrootLogger.level = INFO\n");
         let own = "monitorInterval = 5\nrootLogger.level = INFO\n";
         assert_eq!(kafka(&Logging::External(own.to_owned())), own);
+    }
+
+    #[test]
+    fn the_level_of_an_external_file_is_read_as_java_reads_it() {
+        for text in [
+            "rootLogger.level = DEBUG\n",
+            "rootLogger.level: DEBUG\n",
+            "rootLogger.level=INFO\n# rootLogger.level=WARN\nrootLogger.level\\\n  =DEBUG\n",
+        ] {
+            let level = root_level(&Logging::External(text.to_owned()));
+            assert_eq!(level.as_deref(), Some("DEBUG"), "{text}");
+        }
+        assert_eq!(root_level(&Logging::External("#rootLogger.level=DEBUG\n".to_owned())), None);
     }
 }

@@ -22,7 +22,7 @@ pub struct Model {
 pub struct ConfigOption {
     /// Type of its value.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ValueType,
     /// Whether it can change at run time.
     pub scope: Scope,
     /// Kafka's default as text; `None`: no default.
@@ -45,7 +45,7 @@ pub struct ConfigOption {
 /// Type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ValueType {
     /// `true` or `false`.
     Boolean,
     /// Text.
@@ -111,16 +111,16 @@ impl Model {
         }
         let text = value.trim();
         match option.kind {
-            Kind::Boolean => {
+            ValueType::Boolean => {
                 let known = text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
                 (!known).then(|| format!("{name} must be true or false, not {value:?}"))
             }
-            Kind::Short => option.number::<i16>(name, text, "a whole number of 16 bits"),
-            Kind::Int => option.number::<i32>(name, text, "a whole number of 32 bits"),
-            Kind::Long => option.number::<i64>(name, text, "a whole number"),
-            Kind::Double => option.number::<f64>(name, text, "a number"),
-            Kind::String => option.one_of(name, text),
-            Kind::List => {
+            ValueType::Short => option.number::<i16>(name, text, "a whole number of 16 bits"),
+            ValueType::Int => option.number::<i32>(name, text, "a whole number of 32 bits"),
+            ValueType::Long => option.number::<i64>(name, text, "a whole number"),
+            ValueType::Double => option.number::<f64>(name, text, "a number"),
+            ValueType::String => option.one_of(name, text),
+            ValueType::List => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 let mut unknown =
                     items.filter(|item| !option.items.is_empty() && !option.items.iter().any(|i| i == item));
@@ -128,17 +128,22 @@ impl Model {
                     .next()
                     .map(|item| format!("{name} may list {}, not {item:?}", option.items.join(", ")))
             }
-            Kind::Class | Kind::Password => None,
+            ValueType::Class | ValueType::Password => None,
         }
     }
 }
 
 impl ConfigOption {
-    fn number<T: std::str::FromStr + Into2F64>(&self, name: &str, text: &str, what: &str) -> Option<String> {
+    fn number<T: std::str::FromStr + IntoDouble>(
+        &self,
+        name: &str,
+        text: &str,
+        what: &str,
+    ) -> Option<String> {
         let Ok(number) = text.parse::<T>() else {
             return Some(format!("{name} must be {what}, not {text:?}"));
         };
-        let number = number.into_f64();
+        let number = number.into_double();
         let too_small = self.min.is_some_and(|min| number < min);
         let too_large = self.max.is_some_and(|max| number > max);
         if !too_small && !too_large {
@@ -166,30 +171,30 @@ impl ConfigOption {
 }
 
 /// Numbers as doubles, for comparison with bounds.
-trait Into2F64 {
-    fn into_f64(self) -> f64;
+trait IntoDouble {
+    fn into_double(self) -> f64;
 }
 
-impl Into2F64 for i16 {
-    fn into_f64(self) -> f64 {
+impl IntoDouble for i16 {
+    fn into_double(self) -> f64 {
         f64::from(self)
     }
 }
 
-impl Into2F64 for i32 {
-    fn into_f64(self) -> f64 {
+impl IntoDouble for i32 {
+    fn into_double(self) -> f64 {
         f64::from(self)
     }
 }
 
-impl Into2F64 for i64 {
-    fn into_f64(self) -> f64 {
+impl IntoDouble for i64 {
+    fn into_double(self) -> f64 {
         self as f64
     }
 }
 
-impl Into2F64 for f64 {
-    fn into_f64(self) -> f64 {
+impl IntoDouble for f64 {
+    fn into_double(self) -> f64 {
         self
     }
 }

@@ -20,6 +20,9 @@ pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
 /// Who may be a client with a certificate.
 pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 
+/// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
+const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
+
 /// Lines of properties in the order in which they were written.
 #[derive(Default)]
 struct Lines(String);
@@ -98,7 +101,7 @@ pub fn quorum_fetch_timeout_ms(cluster: &Cluster) -> i64 {
         let options = options_of(cluster, node);
         options.get(NAME).and_then(|value| value.trim().parse().ok()).or_else(|| default?.parse().ok())
     };
-    cluster.controllers().into_iter().filter_map(of_node).min().unwrap_or(2000)
+    cluster.controllers().into_iter().filter_map(of_node).min().unwrap_or(DEFAULT_FETCH_TIMEOUT_MS)
 }
 
 fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {

@@ -26,7 +26,7 @@ pub fn node(cluster: &Cluster, node: Node<'_>, taken_out: &BTreeSet<String>) -> 
         Quorum::Static => None,
     };
     let owner = cluster.owner_of_pool(node.pool);
-    Object::new(&owner, &pod, pool_labels(cluster, node.pool), with(data))
+    Object::new(&owner, &pod, pool_labels(cluster, node.pool), config_map(data))
         .label(labels::POD_NAME, &pod)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .maybe_annotation(annotations::CONTROLLER_DIRECTORY_IDS, directory_ids)
@@ -50,10 +50,10 @@ pub fn user_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredO
 
 fn entity(cluster: &Cluster, name: String, labels: Pairs, container: &EntityContainer) -> DesiredObject {
     let text = logging::entity_operator(&container.logging);
-    Object::new(&cluster.owner(), name, labels, with([(names::keys::LOG4J2_PROPERTIES, text)])).build()
+    Object::new(&cluster.owner(), name, labels, config_map([(names::keys::LOG4J2_PROPERTIES, text)])).build()
 }
 
-fn with<const N: usize>(data: [(&str, String); N]) -> ConfigMap {
+fn config_map<const N: usize>(data: [(&str, String); N]) -> ConfigMap {
     let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     ConfigMap { data: Some(data), ..ConfigMap::default() }
 }

@@ -9,9 +9,8 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume, VolumeMount
 use objects::{DesiredObject, Pairs};
 
 use crate::fingerprint;
-use crate::kafka::cluster::{
-    Authorization, Cluster, EntityContainer, EntityOperator, Logging, REPLICATION_PORT,
-};
+use crate::kafka::cluster::{Authorization, Cluster, EntityContainer, EntityOperator, REPLICATION_PORT};
+use crate::kafka::config::logging;
 use crate::kafka::observed::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
@@ -207,20 +206,8 @@ fn common_variables(
     if !settings.feature_gates.is_empty() {
         variables.push((env::FEATURE_GATES, settings.feature_gates.clone()));
     }
-    if let Some(level) = log_level(container) {
+    if let Some(level) = logging::root_level(&container.logging) {
         variables.push((env::LOG_LEVEL, level));
-    }
-}
-
-/// The level of the root logger, for the operators' own environment; other loggers do not exist there.
-fn log_level(container: &EntityContainer) -> Option<String> {
-    match &container.logging {
-        Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
-        Logging::External(text) => text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(key, _)| key.trim() == "rootLogger.level")
-            .map(|(_, level)| level.trim().to_owned()),
     }
 }
 

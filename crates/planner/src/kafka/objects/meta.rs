@@ -23,7 +23,7 @@ pub fn pool_labels(cluster: &Cluster, pool: &Pool) -> Pairs {
     all
 }
 
-/// The same without those that are handed on from the pool.
+/// The labels of the objects of a pool without those that are handed on from the pool.
 pub fn own_pool_labels(cluster: &Cluster, pool: &Pool) -> Pairs {
     let name = names::kafka(&cluster.name);
     let mut all = shared::own_component_labels(&cluster.owner(), &name, labels::component::KAFKA);

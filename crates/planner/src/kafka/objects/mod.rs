@@ -1,19 +1,20 @@
 //! The objects of a Kafka cluster, one file each. Every function is pure and yields a `DesiredObject`, or a typed part of one, with
 //! exactly the fields that we own.
 
-pub mod claim;
-pub mod config_map;
-pub mod entity_operator;
+pub(crate) mod claim;
+pub(crate) mod config_map;
+pub(crate) mod entity_operator;
 mod ingress;
-pub mod listener_services;
+pub(crate) mod kafka_exporter;
+pub(crate) mod listener_services;
 mod listener_target;
-pub mod meta;
-pub mod network_policy;
-pub mod pod;
-pub mod pod_disruption_budget;
-pub mod pod_set;
+pub(crate) mod meta;
+pub(crate) mod network_policy;
+pub(crate) mod pod;
+pub(crate) mod pod_disruption_budget;
+pub(crate) mod pod_set;
 pub mod rbac;
 mod route;
-pub mod secret;
-pub mod service;
+pub(crate) mod secret;
+pub(crate) mod service;
 mod tls_route;

@@ -10,7 +10,7 @@ use objects::{DesiredObject, Object, json};
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
-/// The pod set of a pool with these pods. `manual` says which of the live ones are to be restarted because that was asked for.
+/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it.
 pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
@@ -55,9 +55,9 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
 /// A restart of all pods that was asked for with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualUpdate {
-    /// UIDs of the pods that have not had it.
+    /// UIDs of the pods that have not been restarted since.
     pub pods: BTreeSet<String>,
-    /// Whether it was just seen.
+    /// Whether the annotation was just seen.
     pub is_new: bool,
 }
 

@@ -13,7 +13,7 @@ use crate::kafka::cluster::{CaSettings, Cluster};
 /// Content of a Secret before it is encoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
-fn with(data: &Data) -> Secret {
+fn opaque(data: &Data) -> Secret {
     let data = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect();
     Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
 }
@@ -32,7 +32,7 @@ pub fn authority(
         component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::CERTIFICATE_AUTHORITY);
     let template = cluster.templates.cluster_ca_cert.as_ref();
     let template = template.filter(|_| name == names::cluster_ca_cert_secret(&cluster.name));
-    let mut object = Object::new(&cluster.owner(), name, labels, with(data))
+    let mut object = Object::new(&cluster.owner(), name, labels, opaque(data))
         .stays(!settings.owner_reference)
         .template(template.and_then(|template| template.metadata.as_ref()))
         .precondition(precondition);
@@ -45,7 +45,7 @@ pub fn authority(
 /// `<c>-trustbundle`: whom the nodes trust.
 pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
     let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
-    Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, with(data))
+    Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
         .annotation(annotations::CLIENTS_CA_CERT_GENERATION, clients_ca.to_string())
         .build()
@@ -77,6 +77,14 @@ pub fn leaf(
                 labels::component::ENTITY_TOPIC_OPERATOR,
             ),
         ),
+        LeafOwner::KafkaExporter => (
+            names::kafka_exporter::certs_secret(&cluster.name),
+            component_labels(
+                cluster,
+                &names::kafka_exporter::deployment(&cluster.name),
+                labels::component::KAFKA_EXPORTER,
+            ),
+        ),
         LeafOwner::UserOperator => (
             names::entity_operator::user_operator_certs_secret(&cluster.name),
             component_labels(
@@ -86,7 +94,7 @@ pub fn leaf(
             ),
         ),
     };
-    Object::new(&cluster.owner(), name, labels, with(data))
+    Object::new(&cluster.owner(), name, labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, ca_generation.to_string())
         .precondition(precondition)
         .build()
@@ -106,6 +114,8 @@ pub enum LeafOwner {
     TopicOperator,
     /// The user operator's.
     UserOperator,
+    /// The exporter's.
+    KafkaExporter,
 }
 
 impl LeafOwner {
@@ -116,6 +126,7 @@ impl LeafOwner {
             Self::ClusterOperator => names::cluster_operator_certs_secret(cluster),
             Self::TopicOperator => names::entity_operator::topic_operator_certs_secret(cluster),
             Self::UserOperator => names::entity_operator::user_operator_certs_secret(cluster),
+            Self::KafkaExporter => names::kafka_exporter::certs_secret(cluster),
         }
     }
 
@@ -126,6 +137,7 @@ impl LeafOwner {
             Self::ClusterOperator => api::principals::CLUSTER_OPERATOR_COMMON_NAME.to_owned(),
             Self::TopicOperator => names::entity_operator::topic_operator(cluster),
             Self::UserOperator => names::entity_operator::user_operator(cluster),
+            Self::KafkaExporter => names::kafka_exporter::deployment(cluster),
         }
     }
 
@@ -135,6 +147,9 @@ impl LeafOwner {
             Self::Node { pod } => (format!("{pod}.crt"), format!("{pod}.key")),
             Self::ClusterOperator => {
                 (names::keys::CLUSTER_OPERATOR_CRT.to_owned(), names::keys::CLUSTER_OPERATOR_KEY.to_owned())
+            }
+            Self::KafkaExporter => {
+                (names::keys::KAFKA_EXPORTER_CRT.to_owned(), names::keys::KAFKA_EXPORTER_KEY.to_owned())
             }
             Self::TopicOperator | Self::UserOperator => {
                 (names::keys::ENTITY_OPERATOR_CRT.to_owned(), names::keys::ENTITY_OPERATOR_KEY.to_owned())

@@ -71,7 +71,7 @@ impl<'a> Replicas<'a> {
         Self { holders, unchecked }
     }
 
-    /// Whether Kafka said where the replicas are, or nobody wants to know.
+    /// Whether Kafka said where the replicas are, or the user takes the loss.
     pub fn are_known(&self) -> bool {
         self.unchecked || self.holders.is_some()
     }

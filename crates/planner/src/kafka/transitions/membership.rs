@@ -89,7 +89,7 @@ pub struct Surroundings {
     pub homes: BTreeSet<String>,
 }
 
-/// Decides.
+/// Decides which cluster a pool belongs to.
 pub fn of(pool: &KafkaNodePool, surroundings: &Surroundings) -> Membership {
     let label = label(pool).map(ToOwned::to_owned);
     let Surroundings { kafkas, homes } = surroundings;

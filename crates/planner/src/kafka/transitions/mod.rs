@@ -4,15 +4,15 @@
 //! Static mistakes of the resources are found in [`validate`](super::validate); what is decided here depends on what
 //! exists.
 
-pub mod cluster_id;
-pub mod leaving;
+pub(crate) mod cluster_id;
+pub(crate) mod leaving;
 pub mod membership;
-pub mod node_ids;
-pub mod pools;
-pub mod quorum;
-pub mod roles;
+pub(crate) mod node_ids;
+pub(crate) mod pools;
+pub(crate) mod quorum;
+pub(crate) mod roles;
 pub mod scaling;
-pub mod size;
-pub mod topic_operator;
-pub mod upgrade;
-pub mod volumes;
+pub(crate) mod size;
+pub(crate) mod topic_operator;
+pub(crate) mod upgrade;
+pub(crate) mod volumes;

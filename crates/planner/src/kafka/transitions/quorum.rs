@@ -14,7 +14,7 @@ pub fn directory_id_request(node: i32) -> String {
 
 /// What is remembered of the quorum.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remembered {
+pub struct RememberedQuorum {
     /// Node ids in `controller.quorum.voters`, where the cluster was formatted with such a list.
     pub static_voters: Option<BTreeSet<i32>>,
     /// Directory ids of the first controllers of any other cluster.
@@ -25,8 +25,8 @@ pub struct Remembered {
     pub voters: BTreeSet<i32>,
 }
 
-impl Remembered {
-    /// Finds out.
+impl RememberedQuorum {
+    /// Reads it from the objects, and from what Kafka says.
     pub fn of(observed: &Observed) -> Self {
         let kafka = observed.kafka.as_ref();
         let existed =

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::leaving::{Hold, Replicas};
-use super::quorum::Remembered;
+use super::quorum::RememberedQuorum;
 use crate::kafka::existing::PoolFacts;
 
 /// What becomes of one role of a pool.
@@ -43,7 +43,8 @@ pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> Rol
         (true, false) => RoleChange::Granted,
         (false, true) => {
             let hold = replicas.hold(&facts.nodes);
-            // It was let go of before, and the restarts are under way: only what is known to be lost holds it back.
+            // The role was taken away before, and the restarts are under way: only replicas that are known to be there hold it
+            // back.
             let hold = hold.filter(|hold| facts.broker.decided || matches!(hold, Hold::Replicas(_)));
             hold.map_or(RoleChange::Removable, RoleChange::HeldBack)
         }
@@ -51,7 +52,7 @@ pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> Rol
 }
 
 /// The role of a controller.
-pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &Remembered) -> RoleChange {
+pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &RememberedQuorum) -> RoleChange {
     let had = facts.controller.decided || facts.controller.running;
     match (asked_for, had && !facts.nodes.is_empty()) {
         (true, true) | (false, false) => RoleChange::Settled,

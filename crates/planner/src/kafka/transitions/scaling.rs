@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::leaving::{Hold, Replicas};
-use super::quorum::Remembered;
+use super::quorum::RememberedQuorum;
 use super::{node_ids, roles};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
@@ -77,7 +77,7 @@ pub struct Wish {
 pub struct Scaler<'a> {
     existing: Existing,
     replicas: Replicas<'a>,
-    quorum: &'a Remembered,
+    quorum: &'a RememberedQuorum,
     ids: IdsKnown,
 }
 
@@ -88,13 +88,13 @@ enum IdsKnown {
     Yes,
     /// Kafka will say so.
     Soon,
-    /// Nobody is there who could say so.
+    /// No broker is ready that could be asked.
     Never,
 }
 
 impl<'a> Scaler<'a> {
     /// For one pass.
-    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a Remembered) -> Self {
+    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a RememberedQuorum) -> Self {
         let ids = if observed.view.is_some() || !quorum.formed {
             IdsKnown::Yes
         } else if has_ready_broker(observed) {
@@ -132,7 +132,7 @@ impl<'a> Scaler<'a> {
     fn grow(&self, wish: &Wish, facts: &PoolFacts, mut nodes: BTreeSet<i32>) -> (BTreeSet<i32>, Scaling) {
         let missing = wish.replicas - nodes.len();
         let is_free = |id: i32| self.existing.is_free(id, &wish.pool);
-        // Whether they hold replicas decides whether the pool has them already.
+        // Whether the remnants hold replicas decides whether they are nodes of the pool.
         let undecided = !self.replicas.are_known() && !facts.remnants.is_subset(&nodes);
         let (added, why) = if let Some(voters) =
             self.quorum.static_voters.as_ref().filter(|_| wish.controller)

@@ -1,7 +1,7 @@
 //! How large a cluster may become: one operator plans the clusters of all tenants in one memory.
 
 /// Most controllers of a cluster. Each node lists all of them in its configuration, which so stays within some kilobytes however
-/// many nodes there are; and a quorum waits for a majority of its voters at every write, so nobody is helped by more.
+/// many nodes there are; and a quorum waits for a majority of its voters at every write, so more controllers only cost time.
 pub const MAX_CONTROLLERS: usize = 50;
 
 /// What the number of nodes that a pool asks for means for the size of its cluster.
@@ -13,7 +13,8 @@ pub enum Size {
     TooLarge,
 }
 
-/// Decides. `pools` has what each has and what it wishes, in nodes; whoever wishes for less than it has gets it.
+/// Decides for each pool. `pools` says how many nodes each pool has, and how many it wants; a pool that wants fewer than it has
+/// always fits.
 pub fn of(pools: &[(usize, usize)], most: usize) -> Vec<Size> {
     let mut total = pools.iter().fold(0_usize, |total, (has, _)| total.saturating_add(*has));
     let mut sizes = Vec::with_capacity(pools.len());

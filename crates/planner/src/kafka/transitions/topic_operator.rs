@@ -19,11 +19,13 @@ use crate::kafka::planned::Plan;
 const AGAIN_SECONDS: u64 = 5;
 
 /// Plans the release of the topics, when the topic operator leaves. The deletions of what nothing wants are planned already.
-pub fn plan(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
+pub fn release_topics(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
     let wanted = cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some());
+    let binding = names::topic_operator_role_binding(&cluster.name);
     let last = BTreeSet::from([
         names::topic_operator_config_map(&cluster.name),
-        names::topic_operator_role_binding(&cluster.name),
+        names::elsewhere(&cluster.namespace, &binding),
+        binding,
     ]);
     let goes = plan.delete.iter().any(|deletion| last.contains(&deletion.object.name));
     if wanted || !goes {

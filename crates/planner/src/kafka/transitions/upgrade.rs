@@ -24,7 +24,7 @@ pub enum Upgrade {
     },
     /// The version that is asked for cannot run with the metadata version in use.
     Refused {
-        /// That one.
+        /// The metadata version in use.
         metadata: String,
     },
 }

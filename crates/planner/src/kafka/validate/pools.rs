@@ -15,7 +15,7 @@ use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
 
-/// Reads a pool; `shared` is the section of the Kafka resource with what it has not of its own.
+/// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
 pub fn read(
     raw: &KafkaNodePool,
     shared: &KafkaClusterSpec,

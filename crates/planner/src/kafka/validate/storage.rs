@@ -39,7 +39,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
                 }
                 Some(_) => {}
             }
-            volumes.extend(one(volume, volume.id, &path, findings));
+            volumes.extend(read_volume(volume, volume.id, &path, findings));
         }
         if raw.iter().filter(|volume| volume.kraft_metadata.is_some()).count() > 1 {
             findings.problem(
@@ -66,7 +66,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
             kraft_metadata: storage.kraft_metadata,
             overrides: storage.overrides.clone(),
         };
-        volumes.extend(one(&only, None, field, findings));
+        volumes.extend(read_volume(&only, None, field, findings));
     }
     if volumes.is_empty() && findings.problems.len() == before {
         findings.problem(field, "has no volume");
@@ -74,7 +74,7 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
     Storage { volumes, jbod, json: serde_json::to_string(storage).unwrap_or_default() }
 }
 
-fn one(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
+fn read_volume(raw: &RawVolume, id: Option<i32>, field: &str, findings: &mut Findings) -> Option<Volume> {
     let kind = match raw.type_ {
         VolumeType::Ephemeral => {
             if let Some(limit) = raw.size_limit.as_deref().filter(|limit| Quantity::parse(limit).is_none()) {

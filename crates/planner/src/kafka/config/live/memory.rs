@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct OptionMemory {
     /// When the brokers were last seen to run with the wanted options.
-    pub settled: Option<Settled>,
+    pub settled: Option<SettledOptions>,
     /// Run-time values that neither the resource nor the operator sets.
     pub foreign: BTreeSet<Override>,
     /// Changes that Kafka refused, and why. They count while the wanted options stay as they are.
@@ -24,7 +24,7 @@ pub struct OptionMemory {
 
 /// That the brokers run with the wanted options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Settled {
+pub struct SettledOptions {
     /// Fingerprint of the options.
     pub fingerprint: String,
     /// When that was seen.
@@ -40,6 +40,20 @@ pub struct Override {
     pub option: String,
     /// Its value, as far as Kafka shows it.
     pub value: String,
+}
+
+impl Override {
+    /// Characters of a name or a value that are kept of what is only told of.
+    const LONGEST: usize = 255;
+
+    /// With so much of name and value as people read: Kafka shows what anybody wrote into it.
+    pub fn shortened(self) -> Self {
+        let cut = |text: String| match text.char_indices().nth(Self::LONGEST) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        };
+        Self { option: cut(self.option), value: cut(self.value), ..self }
+    }
 }
 
 impl fmt::Display for Override {

@@ -30,7 +30,7 @@ pub struct Steps {
     pub undone: Vec<Override>,
     /// Kafka has stored the value, and not every broker has taken it up.
     pub not_taken_up: bool,
-    /// What neither a change nor a restart helps against, in words.
+    /// Why the option stays different although neither a change nor a restart helps, in words.
     pub hopeless: Option<String>,
 }
 
@@ -102,7 +102,7 @@ impl Look<'_> {
         }
     }
 
-    /// Towards what a broker runs with that never had the option.
+    /// Towards the value with which a broker runs that never had the option.
     fn away(&self, steps: &mut Steps) {
         let target = value::of_unset(self.model, self.name, self.wanted);
         let in_file: Vec<i32> =
@@ -139,7 +139,7 @@ impl Look<'_> {
         }
     }
 
-    /// Takes away what single brokers were told. A number of threads goes back in steps.
+    /// Removes the run-time values of single brokers. A number of threads goes back in steps.
     fn undo_overrides(&self, target: Option<&str>, steps: &mut Steps) {
         for (id, view) in &self.brokers {
             let Some(value) = &view.on_broker else { continue };

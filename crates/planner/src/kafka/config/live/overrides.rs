@@ -9,20 +9,23 @@ use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
 use crate::kafka::observed::{BrokerConfigs, ConfigView};
 
-/// How many are named.
+/// Values that a warning names.
 const SHOWN: usize = 20;
+
+/// How many are kept from pass to pass.
+const KEPT: usize = 200;
 
 /// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
 const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// Changes that take away what stands against the files.
+pub struct FoundOverrides {
+    /// Changes that remove values of options that the files set.
     pub changes: Vec<OptionChange>,
-    /// What they take away.
+    /// The values that the changes remove.
     pub undone: Vec<Override>,
-    /// What is nobody's business but that of whoever set it.
+    /// Values of options that the files do not set: they stay, and a warning names them.
     pub foreign: BTreeSet<Override>,
 }
 
@@ -32,8 +35,8 @@ pub fn find(
     configs: &BrokerConfigs,
     memory: &OptionMemory,
     is_handled: impl Fn(&str) -> bool,
-) -> Found {
-    let mut found = Found::default();
+) -> FoundOverrides {
+    let mut found = FoundOverrides::default();
     let nodes = cluster.nodes();
     let mut everywhere = BTreeSet::new();
     for (id, options) in configs {
@@ -53,15 +56,19 @@ pub fn find(
                 if is_set && !memory.refused.contains_key(&change) {
                     found.changes.push(change);
                     found.undone.push(present);
-                } else if cluster.entity_operator.as_ref().is_none_or(|entity| entity.topic.is_none())
-                    || !THROTTLES.contains(&name.as_str())
-                {
-                    found.foreign.insert(present);
+                } else if found.foreign.len() < KEPT && !is_topic_operators(cluster, name) {
+                    found.foreign.insert(present.shortened());
                 }
             }
         }
     }
     found
+}
+
+/// Whether the topic operator may have set an option.
+fn is_topic_operators(cluster: &Cluster, option: &str) -> bool {
+    THROTTLES.contains(&option)
+        && cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some())
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {
@@ -76,7 +83,7 @@ fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = 
     })
 }
 
-/// Names them; `None`: there are none.
+/// A warning that names the values; `None`: there are none.
 pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
     if foreign.is_empty() {
         return None;

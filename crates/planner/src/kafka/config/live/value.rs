@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kafka::config::model::{Kind, Model};
+use crate::kafka::config::model::{Model, ValueType};
 
 /// Numbers of threads. Kafka lets each at most double or halve at once.
 const THREADS: &[&str] = &[
@@ -31,16 +31,18 @@ pub fn same(model: &Model, name: &str, now: Option<&str>, wanted: &str) -> bool 
     let Some(now) = now else { return wanted.is_empty() };
     let (now, wanted) = (now.trim(), wanted.trim());
     match model.options.get(name).map(|option| option.kind) {
-        Some(Kind::Double) => match (double(now), double(wanted)) {
+        Some(ValueType::Double) => match (double(now), double(wanted)) {
             (Some(now), Some(wanted)) => now.to_bits() == wanted.to_bits(),
             _ => now == wanted,
         },
-        Some(Kind::Int | Kind::Long | Kind::Short) => match (now.parse::<i64>(), wanted.parse::<i64>()) {
-            (Ok(now), Ok(wanted)) => now == wanted,
-            _ => now == wanted,
-        },
-        Some(Kind::Boolean) => now.eq_ignore_ascii_case(wanted),
-        Some(Kind::List) => items(now) == items(wanted),
+        Some(ValueType::Int | ValueType::Long | ValueType::Short) => {
+            match (now.parse::<i64>(), wanted.parse::<i64>()) {
+                (Ok(now), Ok(wanted)) => now == wanted,
+                _ => now == wanted,
+            }
+        }
+        Some(ValueType::Boolean) => now.eq_ignore_ascii_case(wanted),
+        Some(ValueType::List) => items(now) == items(wanted),
         _ => now == wanted,
     }
 }
