@@ -301,6 +301,9 @@ fn a_zookeeper_that_runs_is_left_alone() {
     let plan = world.plan();
     assert!(not_ready(&plan).contains("my-cluster-zookeeper-0 run ZooKeeper"), "{}", not_ready(&plan));
     assert!(plan.apply.is_empty() && plan.delete.is_empty());
+    // Nor is a cluster whose way to KRaft has begun and not ended.
+    world.kafka(|kafka| kafka["status"] = json!({"kafkaMetadataVersion": "3.9-IV0"}));
+    assert!(not_ready(&world.plan()).contains("my-cluster-zookeeper-0 run ZooKeeper"));
 }
 
 #[test]
