@@ -1,6 +1,7 @@
 //! The exporter against a real Kafka node and a real consumer.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Helpers of tests count as tests; the figures are whole numbers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::float_cmp)]
 
 mod common;
 
