@@ -60,7 +60,7 @@ pub fn deployment(
         name: &name,
         component_type: labels::component::KAFKA_EXPORTER,
         strategy: of_deployment
-            .and_then(|template| template.deployment_strategy.clone())
+            .and_then(|template| template.deployment_strategy)
             .unwrap_or(DeploymentStrategy::RollingUpdate),
         template: of_deployment.and_then(|template| template.metadata.as_ref()),
         pod_template: template,
