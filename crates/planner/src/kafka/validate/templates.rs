@@ -51,7 +51,7 @@ pub fn validate(
         if let Some(pod) = &template.pod {
             check_pod(pod, &field, &taken, findings);
         }
-        let volumes = Volumes { field, pod: template.pod.as_ref(), hidden: None };
+        let volumes = TemplateVolumes { field, pod: template.pod.as_ref(), hidden: None };
         for (section, container) in template.containers() {
             let field = format!("{EXPORTER}.{section}");
             check_container(container, &field, section, &volumes, &taken, findings);
