@@ -101,15 +101,18 @@ fn brokers(writer: &mut Writer, snapshot: &Snapshot) {
     }
 }
 
-/// A value of a partition, if it is known.
-type Value = fn(&Partition) -> Option<i64>;
+/// A figure of a partition, if it is known.
+type OfPartition = fn(&Partition) -> Option<i64>;
+
+/// A figure of a group's position, if it is known.
+type OfPosition = fn(&Position) -> Option<i64>;
 
 fn topics(writer: &mut Writer, topics: &[Topic]) {
     let mut count = writer.metric("kafka_topic_partitions", "Partitions of the topic");
     for topic in topics {
         count.line(&[("topic", &topic.name)], topic.partitions.len());
     }
-    let metrics: [(&'static str, &'static str, Value); 7] = [
+    let metrics: [(&'static str, &'static str, OfPartition); 7] = [
         ("kafka_topic_partition_current_offset", "Offset of the next record", |partition| partition.end),
         ("kafka_topic_partition_oldest_offset", "Offset of the oldest record", |partition| partition.start),
         ("kafka_topic_partition_leader", "Id of the broker that leads the partition", |partition| {
@@ -182,8 +185,7 @@ fn groups(writer: &mut Writer, snapshot: &Snapshot) {
 }
 
 fn sums(writer: &mut Writer, snapshot: &Snapshot) {
-    type Value = fn(&Position) -> Option<i64>;
-    let metrics: [(&'static str, &'static str, Value); 2] = [
+    let metrics: [(&'static str, &'static str, OfPosition); 2] = [
         (
             "kafka_consumergroup_current_offset_sum",
             "Sum of the offsets that the group has committed",
