@@ -15,7 +15,7 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
 
 use super::create::create;

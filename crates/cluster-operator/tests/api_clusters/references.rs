@@ -28,7 +28,7 @@ async fn a_secret_that_is_too_large_and_references_without_end_are_named_with_th
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
     world.set("KASTELLAN_MAX_REFERENCES", "20");
     world.set("KASTELLAN_MAX_CLUSTER_MIB", "3");
-    world.start_operator();
+    world.start_operator().await;
     world.apply(&secret("large", 700_000)).await;
     world.apply(&pool("c", "dual", 1)).await;
     world.apply(&cluster(&[listener(0, "large")])).await;

@@ -13,7 +13,7 @@ use crate::world::{World, condition, kafka, pool};
 async fn world(prefix: &str) -> World {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
     world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
-    world.start_operator();
+    world.start_operator().await;
     world
 }
 
@@ -80,7 +80,7 @@ async fn a_pod_of_somebody_elses_is_named_and_left_until_it_goes() {
 async fn a_pool_of_nearly_three_hundred_nodes_gets_all_its_pods() {
     let server = ApiServer::shared().await.unwrap();
     let mut world = World::with(server, "large", Fate::Pending).await;
-    world.start_operator();
+    world.start_operator().await;
     let mut controllers = pool("c", "few", 1);
     controllers["spec"]["roles"] = json!(["controller"]);
     let mut brokers = pool("c", "many", 299);

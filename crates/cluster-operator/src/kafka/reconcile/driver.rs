@@ -65,8 +65,7 @@ impl Reconciler {
     async fn too_much(&self, key: &ObjectRef, kafka: &Kafka, why: String) -> Result<Outcome, Error> {
         self.mandate.check()?;
         let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-        let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-        apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
+        self.write_status(key, &status).await?;
         Ok(Outcome::Done)
     }
 }
@@ -119,8 +118,7 @@ impl Kind for Reconciler {
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
-        let completion = Completion::new(observed, clock::now());
-        let size = PlanSize::of(&self.caches, key, completion.observed(), referred);
+        let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             return self.too_much(key, &kafka, why).await.map(Seen::Settled);
         }
