@@ -113,6 +113,7 @@ mod tests {
         TopicDescription { name: name.into(), id: Uuid::nil(), internal: false, partitions }
     }
 
+    #[allow(clippy::type_complexity, reason = "what is left of each topic: partitions and offsets")]
     fn kept(consumed: &[Consumed]) -> Vec<(usize, Vec<(i32, Option<i64>)>)> {
         let positions = |it: &Consumed| it.positions.iter().map(|it| (it.partition, it.committed)).collect();
         consumed.iter().map(|it| (it.topic, positions(it))).collect()
