@@ -94,5 +94,5 @@ fn a_pool_that_comes_back_gets_its_nodes_and_restarts_nothing() {
     assert_eq!(deleted(&plan), Vec::<&str>::new());
     let owners = world.observed.pod_sets["my-brokers"].metadata.owner_references.as_ref().unwrap();
     assert_eq!(owners[0].uid, "uid-of-the-next");
-    assert_eq!(plan.nodes.iter().filter(|node| node.pool == "brokers").count(), 3);
+    assert_eq!(plan.nodes.iter().filter(|node| node.pod_set == "my-brokers").count(), 3);
 }
