@@ -313,3 +313,49 @@ pub mod user_operator {
 pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
 /// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for; the cluster operator's own.
 pub const MAX_WISHED_IDS: &str = "KASTELLAN_MAX_WISHED_IDS";
+
+/// Variables of the Kafka Exporter.
+pub mod kafka_exporter {
+    /// Level of the log: `0` (info), `1` (debug) or `2` (trace).
+    pub const LOGGING: &str = "KAFKA_EXPORTER_LOGGING";
+    /// Accepted for compatibility: the protocol is agreed on with each broker.
+    pub const KAFKA_VERSION: &str = "KAFKA_EXPORTER_KAFKA_VERSION";
+    /// Regular expression of the groups to export.
+    pub const GROUP_REGEX: &str = "KAFKA_EXPORTER_GROUP_REGEX";
+    /// Regular expression of the topics to export.
+    pub const TOPIC_REGEX: &str = "KAFKA_EXPORTER_TOPIC_REGEX";
+    /// Default of [`GROUP_REGEX`] and [`TOPIC_REGEX`]: everything.
+    pub const REGEX_DEFAULT: &str = ".*";
+    /// Regular expression of groups to leave out.
+    pub const GROUP_EXCLUDE_REGEX: &str = "KAFKA_EXPORTER_GROUP_EXCLUDE_REGEX";
+    /// Regular expression of topics to leave out.
+    pub const TOPIC_EXCLUDE_REGEX: &str = "KAFKA_EXPORTER_TOPIC_EXCLUDE_REGEX";
+    /// Default of [`GROUP_EXCLUDE_REGEX`] and [`TOPIC_EXCLUDE_REGEX`]: nothing.
+    pub const EXCLUDE_REGEX_DEFAULT: &str = "^$";
+    /// Brokers: `host:port,…`.
+    pub const KAFKA_SERVER: &str = "KAFKA_EXPORTER_KAFKA_SERVER";
+    /// Whether the Kafka client logs too.
+    pub const ENABLE_SARAMA: &str = "KAFKA_EXPORTER_ENABLE_SARAMA";
+    /// Whether groups without members, and partitions that no member has, are exported too.
+    pub const OFFSET_SHOW_ALL: &str = "KAFKA_EXPORTER_OFFSET_SHOW_ALL";
+    /// Default of [`OFFSET_SHOW_ALL`].
+    pub const OFFSET_SHOW_ALL_DEFAULT: bool = true;
+    /// Folder whose `.crt` files are trusted, or one file; without it the connection is not encrypted. Our own.
+    pub const TRUSTED_CERTIFICATES: &str = "KASTELLAN_EXPORTER_TRUSTED_CERTIFICATES";
+    /// File with the exporter's certificate. Our own.
+    pub const CERTIFICATE: &str = "KASTELLAN_EXPORTER_CERTIFICATE";
+    /// File with the key of [`CERTIFICATE`]. Our own.
+    pub const KEY: &str = "KASTELLAN_EXPORTER_KEY";
+    /// Milliseconds between two collections. Our own.
+    pub const INTERVAL_MS: &str = "KASTELLAN_EXPORTER_INTERVAL_MS";
+    /// Default of [`INTERVAL_MS`].
+    pub const INTERVAL_MS_DEFAULT: u64 = 10_000;
+    /// Milliseconds that one collection may take. Our own.
+    pub const DEADLINE_MS: &str = "KASTELLAN_EXPORTER_DEADLINE_MS";
+    /// Default of [`DEADLINE_MS`].
+    pub const DEADLINE_MS_DEFAULT: u64 = 15_000;
+    /// Port of metrics and health. Our own; the default is [`crate::ports::METRICS`].
+    pub const PORT: &str = "KASTELLAN_EXPORTER_PORT";
+    /// Memory for what Kafka says, in MiB. Our own.
+    pub const MAX_MIB: &str = "KASTELLAN_EXPORTER_MAX_MIB";
+}

@@ -56,10 +56,14 @@ pub struct TlsRouteRule {
 /// A Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsRouteBackend {
+    /// API group: empty, as that of Services.
+    pub group: String,
     /// `Service`.
     pub kind: String,
     /// Its name.
     pub name: String,
     /// Its port.
     pub port: i32,
+    /// Its share of the connections.
+    pub weight: i32,
 }

@@ -210,6 +210,10 @@ pub mod keys {
     pub const NODE_CLIENTS_CAS: &str = "clients-cas.pem";
     /// Certificate in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_CRT: &str = "cluster-operator.crt";
+    /// Certificate of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_CRT: &str = "kafka-exporter.crt";
+    /// Private key of the Kafka Exporter.
+    pub const KAFKA_EXPORTER_KEY: &str = "kafka-exporter.key";
     /// Private key in the cluster operator's Secret.
     pub const CLUSTER_OPERATOR_KEY: &str = "cluster-operator.key";
     /// Certificate in the Secrets of the topic and the user operator.
@@ -271,6 +275,12 @@ pub mod entity_operator {
     /// RoleBinding of the user operator.
     pub fn user_operator_role_binding(c: &str) -> String {
         format!("{c}-entity-user-operator-role")
+    }
+
+    /// Role or RoleBinding in another namespace than the cluster's, which clusters of one name and of several namespaces may have
+    /// theirs in: `own` is its name in the cluster's namespace. No namespace has a dot in its name.
+    pub fn elsewhere(cluster_namespace: &str, own: &str) -> String {
+        format!("{cluster_namespace}.{own}")
     }
 
     /// Certificate Secret of the topic operator.

@@ -6,6 +6,7 @@ pub mod owners;
 
 use std::fmt::Debug;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use api::gateway::TlsRoute;
 use api::openshift::Route;
@@ -23,13 +24,13 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
 use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
-use objects::ObjectId;
-use operator_runtime::apply::Stored;
+use objects::{ObjectId, Stored};
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::memory;
 use operator_runtime::referenced_objects;
 use operator_runtime::server::Health;
-use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch};
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef, Watch, Weight};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
 use self::owners::cluster_of;
-use planner::kafka::observed::Other;
+use planner::live_object::LiveObject;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
@@ -47,16 +48,16 @@ pub const KAFKA: &str = "Kafka";
 pub struct Plain {
     /// The resource that it belongs to.
     pub owner: OwnerRef,
-    /// What planning knows of it.
-    pub facts: Other,
+    /// What planning knows of it. Its body is there, for comparison with the desired object, and without its status.
+    pub facts: LiveObject,
     /// The role that it refers to, if it is a binding.
     pub role: Option<String>,
-    /// The object, for comparison with the desired one, and without its status.
-    pub object: Stored,
     /// Under which addresses others reach it, if it is a Service that has some.
     pub status: Option<Box<ServiceStatus>>,
     /// Who leads to it from elsewhere, if it is a Route or TLSRoute.
     pub taken: Taken,
+    /// What it takes.
+    pub weight: Weight,
 }
 
 /// Who leads from elsewhere to a Route or TLSRoute.
@@ -124,6 +125,8 @@ pub struct Watched {
     pub namespaces: Namespaces,
     /// What the objects of one cluster may take while they are read.
     pub largest_cluster: Largest,
+    /// Secrets and ConfigMaps of the user's own that are read for one cluster.
+    pub most_references: usize,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
@@ -175,9 +178,11 @@ impl Caches {
     ) -> Self {
         let start = Start { client, namespaces, limits, largest: limits.largest_object, health, shutdown };
         let small = Start { largest: limits.largest_secret, ..start };
+        let pod_sets = Start { largest: limits.largest_pod_set(), ..start };
         Self::of(Watched {
             namespaces: namespaces.clone(),
             largest_cluster: limits.largest_cluster,
+            most_references: limits.references,
             kafkas: start.typed(selector.to_query().as_deref(), |kafka: &mut Kafka| {
                 last_applied::note::<KafkaSpec>("Kafka", &mut kafka.metadata);
             }),
@@ -189,7 +194,7 @@ impl Caches {
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
                 last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
             }),
-            pod_sets: start.typed(Some(labels::CLUSTER), |_| {}),
+            pod_sets: pod_sets.typed(Some(labels::CLUSTER), |_| {}),
             pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {
                 pod.metadata.managed_fields = None;
             }),
@@ -234,26 +239,6 @@ impl Caches {
         self.foreign_secrets.ready().await;
         self.foreign_config_maps.ready().await;
     }
-
-    /// The live object in the form that [`operator_runtime::apply::Applier`] compares with.
-    pub fn live(&self, reference: &ObjectId) -> Option<Value> {
-        let key = ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name);
-        match reference.kind.as_str() {
-            "StrimziPodSet" => value(&self.pod_sets, &key),
-            "PersistentVolumeClaim" => value(&self.claims, &key),
-            "Secret" => value(&self.secrets, &key),
-            "ConfigMap" => value(&self.config_maps, &key),
-            "Deployment" => value(&self.deployments, &key),
-            kind => {
-                let known = self.all_plain().find(|plain| plain.kind == kind)?;
-                known.cache.get(&key).map(|plain| plain.object.value())
-            }
-        }
-    }
-}
-
-fn value<K: Serialize + Send + Sync + 'static>(cache: &Cache<K>, key: &ObjectRef) -> Option<Value> {
-    serde_json::to_value(&*cache.get(key)?).ok()
 }
 
 /// A Kafka resource as the owner of objects.
@@ -266,6 +251,14 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
 pub fn cluster_of_binding(binding: &ClusterRoleBinding) -> Option<ObjectRef> {
     let subject = binding.subjects.as_ref()?.first()?;
     Some(ObjectRef::new(subject.namespace.clone()?, cluster_of(binding)?))
+}
+
+/// Bytes that the facts take, themselves included.
+fn memory_of(facts: &LiveObject) -> usize {
+    let LiveObject { uid, kind, cluster, component, controller, .. } = facts;
+    let of_controller = controller.iter().flat_map(|owner| [&owner.group, &owner.kind, &owner.name]);
+    let texts = [uid, kind, cluster, component].into_iter().flatten().chain(of_controller);
+    size_of::<LiveObject>() + texts.map(|text| text.len() + 32).sum::<usize>()
 }
 
 /// The status of a Service that others reach from elsewhere.
@@ -371,16 +364,19 @@ impl Start<'_> {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
                 let stored = Stored::of(&object).ok()?;
                 let mut role = None;
-                if K::kind(&K::DynamicType::default()) == "RoleBinding" {
-                    let binding = stored.value();
-                    role = binding["roleRef"]["name"].as_str().map(str::to_owned);
-                    // A binding in a namespace that an entity operator watches belongs to the cluster of its subject.
-                    if let Some(namespace) = binding["subjects"][0]["namespace"].as_str() {
-                        namespace.clone_into(&mut owner.object.namespace);
+                let kind = K::kind(&K::DynamicType::default()).into_owned();
+                if [lookups::ROLE, lookups::ROLE_BINDING].contains(&kind.as_str()) {
+                    let (value, meta) = (stored.value(), object.meta());
+                    role = value["roleRef"]["name"].as_str().map(str::to_owned);
+                    let (namespace, name) = (meta.namespace.as_deref()?, meta.name.as_deref()?);
+                    // What gives rights in a namespace that an entity operator works in belongs to the cluster of that.
+                    let cluster = &owner.object.name;
+                    if let Some(elsewhere) = owners::elsewhere(&kind, namespace, name, cluster, &value) {
+                        owner.object.namespace = elsewhere;
                     }
                 }
                 let (mut status, mut taken) = (None, Taken::default());
-                match &*K::kind(&K::DynamicType::default()) {
+                match kind.as_str() {
                     lookups::SERVICE => {
                         let service = serde_json::to_value(&object).ok();
                         status = service.and_then(|service| service_status(&service));
@@ -391,14 +387,25 @@ impl Start<'_> {
                     }
                     _ => {}
                 }
-                Some(Plain { owner, facts: Other::of(object.meta()), role, object: stored, status, taken })
+                let mut facts = LiveObject::of(object.meta());
+                let of_facts = memory_of(&facts);
+                let hosts: usize = taken.hosts.iter().map(|host| host.len() + 32).sum();
+                // A pass reads Services as their type, and of other kinds no more than this.
+                let is_read = kind == lookups::SERVICE;
+                let read = of_facts + hosts + if is_read { memory::size_of(&object) } else { 0 };
+                let names = [
+                    Some(&owner.kind),
+                    Some(&owner.object.namespace),
+                    Some(&owner.object.name),
+                    role.as_ref(),
+                ];
+                let names: usize = names.into_iter().flatten().map(String::len).sum();
+                let of_status = status.as_ref().map_or(0, memory::size_of);
+                let weight = Weight { kept: stored.bytes() + of_facts + names + of_status + hosts, read };
+                facts.body = Some(Arc::new(stored));
+                Some(Plain { owner, facts, role, status, taken, weight })
             },
-            |plain| {
-                let OwnerRef { kind, object: ObjectRef { namespace, name } } = &plain.owner;
-                let role = plain.role.as_ref().map_or(0, String::len);
-                let hosts: usize = plain.taken.hosts.iter().map(String::len).sum();
-                plain.object.bytes() + kind.len() + namespace.len() + name.len() + role + hosts
-            },
+            |plain| plain.weight,
         );
         plain_kind::<K>(cache)
     }
@@ -426,14 +433,9 @@ impl Start<'_> {
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
             let owner = kafka(&cluster_of_binding(&binding)?);
-            Some(Plain {
-                owner,
-                facts: Other::of(binding.meta()),
-                role: None,
-                object,
-                status: None,
-                taken: Taken::default(),
-            })
+            let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
+            let (taken, weight) = (Taken::default(), Weight::from(0));
+            Some(Plain { owner, facts, role: None, status: None, taken, weight })
         }))
     }
 

@@ -139,8 +139,12 @@ pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
     });
     let add = queue.clone();
     caches.pods.on_change(move |event| {
-        if let Some(set) = pod_set_of(event.latest()) {
-            add.add(set);
+        // A pod whose label was changed is missing in the set that it left.
+        let old = if let Event::Applied { old, .. } = event { *old } else { None };
+        for pod in old.into_iter().chain([event.latest()]) {
+            if let Some(set) = pod_set_of(pod) {
+                add.add(set);
+            }
         }
     });
     // Without a resource that this operator looks after, pod sets are left alone.
@@ -171,7 +175,13 @@ where
     K: Resource + Send + Sync + 'static,
 {
     let queues = queues.clone();
-    cache.on_change(move |event| add_owner(&queues, &**event.latest()));
+    cache.on_change(move |event| {
+        // An object that is given to another owner is missing where it was.
+        if let Event::Applied { old: Some(old), .. } = event {
+            add_owner(&queues, &***old);
+        }
+        add_owner(&queues, &**event.latest());
+    });
 }
 
 /// What lost the label of its kind may be a Kafka's, which puts it back.

@@ -7,7 +7,6 @@ use operator_runtime::apply::Applier;
 use operator_runtime::controller::Controller;
 use operator_runtime::env::{LabelSelector, Namespaces};
 use operator_runtime::events::{self, Events};
-use operator_runtime::kind::{Driver, Kind};
 use operator_runtime::leader::{LeaderElector, Leadership, Mandate};
 use operator_runtime::metrics::Metrics;
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
@@ -23,6 +22,7 @@ use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
@@ -95,9 +95,12 @@ async fn work(
         feed_pools(&caches, &queues.pools);
         let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
         running.push((NodePools::NAME, pools));
-        let observer = Arc::new(Observer::new(caches.clone(), applier.clone(), Arc::clone(&settings.plan)));
+        let plan_settings = Arc::clone(&settings.plan);
+        let observer = Observer::new(caches.clone(), applier.clone(), plan_settings, &settings.limits);
+        let observer = Arc::new(observer);
         let clients = Clients::new(settings.longest_answer);
-        let answers = Answers::new(applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
+        let answers =
+            Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),

@@ -49,6 +49,7 @@ Bounds for what one tenant may make the operator hold in memory. What is beyond 
   KASTELLAN_MAX_OBJECT_KIB                 one object (default 16384)
   KASTELLAN_MAX_SECRET_KIB                 one Secret or ConfigMap of a cluster (default 512)
   KASTELLAN_MAX_CLUSTER_MIB                all objects with the labels of one cluster, while a pass reads them (default 64)
+  KASTELLAN_MAX_REFERENCES                 Secrets and ConfigMaps of the user's own that one cluster refers to (default 100)
   KASTELLAN_MAX_NODES                      nodes that one cluster may grow to (default 300)
   KASTELLAN_MAX_WISHED_IDS                 node ids in one annotation for node ids (default 10000)
   KASTELLAN_MAX_ANSWER_MIB                 one answer of a broker (default 16); it may take three times as much once it
@@ -126,6 +127,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         operator_image,
         topic_operator_image: env.optional(env::DEFAULT_TOPIC_OPERATOR_IMAGE),
         user_operator_image: env.optional(env::DEFAULT_USER_OPERATOR_IMAGE),
+        kafka_exporter_image: env.optional(env::DEFAULT_KAFKA_EXPORTER_IMAGE),
         kafka_images: kafka_images(env),
         image_pull_policy: pull_policy(env),
         image_pull_secrets: env.list(env::IMAGE_PULL_SECRETS),
@@ -145,6 +147,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         labels_exclusion_pattern: exclusion_pattern(env),
         custom_kafka_labels: env.label_selector(env::CUSTOM_KAFKA_LABELS).0,
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
+        custom_kafka_exporter_labels: env.label_selector(env::CUSTOM_KAFKA_EXPORTER_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,

@@ -55,7 +55,7 @@ pub fn too_much_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
 }
 
 /// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
-fn too_much(bytes: usize, largest: Largest) -> Option<String> {
+pub fn too_much(bytes: usize, largest: Largest) -> Option<String> {
     let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
     (bytes > largest.bytes).then(|| {
         format!(

@@ -139,3 +139,21 @@ fn a_certificate_that_lasts_as_long_as_its_authority_cannot_be_prolonged() {
     let error = authority.issue(&leaf, at(101)).unwrap_err().to_string();
     assert!(error.contains("CN=mine") && error.contains("ended at"), "{error}");
 }
+
+#[test]
+fn a_certificate_is_read_once_for_all_that_ask_for_its_text() {
+    let request = AuthorityRequest {
+        common_name: "cluster-ca v0".into(),
+        organization: "io.strimzi".into(),
+        validity_days: 365,
+        algorithm: KeyAlgorithm::EcdsaP256,
+    };
+    let text = Authority::generate(&request, at(0)).unwrap().certificate().as_str().to_owned();
+    let (read, other) = (ReadChains::default(), ReadChains::default());
+    let chain = read.parse(&text).unwrap();
+    assert_eq!(chain, CertificateChain::parse(&text).unwrap());
+    let same = |again: &CertificateChain| std::sync::Arc::ptr_eq(&chain.first().info, &again.first().info);
+    assert!(same(&read.clone().parse(&text).unwrap()));
+    assert!(!same(&other.parse(&text).unwrap()));
+    assert!(read.parse("no certificate").is_err());
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
 use kafka_protocol::messages::DescribeConfigsRequest;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
@@ -10,10 +11,16 @@ use crate::client::Route;
 use crate::configs::ConfigSource;
 use crate::error::check;
 use crate::values::{string, text};
-use crate::{Admin, KafkaError, Outcomes};
+use crate::{Admin, ErrorCode, KafkaError, Outcomes};
 
 /// Type of the resource in the request: a broker.
 const BROKER: i8 = 4;
+
+/// Bytes of all options of one broker that are read at most; those of a broker of today take some 100,000.
+const LONGEST_OPTIONS: usize = 1024 * 1024;
+
+/// Brokers that are asked at a time.
+const AT_A_TIME: usize = 16;
 
 /// What stands in the place of a value that Kafka does not show.
 pub const HIDDEN: &str = "[hidden]";
@@ -33,6 +40,15 @@ pub struct BrokerOption {
     pub read_only: bool,
 }
 
+impl BrokerOption {
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let Self { value, on_broker, everywhere, in_file, .. } = self;
+        size_of::<Self>()
+            + [value, on_broker, everywhere, in_file].into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
 impl Admin {
     /// Describes all options of these brokers. Each broker is asked for its own; a broker that does not answer fails its own item only.
     pub async fn describe_broker_options(
@@ -40,7 +56,7 @@ impl Admin {
         brokers: impl IntoIterator<Item = i32>,
     ) -> Outcomes<i32, BTreeMap<String, BrokerOption>> {
         let calls = brokers.into_iter().map(|broker| async move { (broker, self.options_of(broker).await) });
-        futures::future::join_all(calls).await.into_iter().collect()
+        futures::stream::iter(calls).buffer_unordered(AT_A_TIME).collect().await
     }
 
     async fn options_of(&self, broker: i32) -> Result<BTreeMap<String, BrokerOption>, KafkaError> {
@@ -58,6 +74,12 @@ impl Admin {
         for result in &answer.results {
             check(result.error_code, result.error_message.as_ref())?;
             options.extend(result.configs.iter().map(|config| (string(&config.name), option(config))));
+        }
+        let bytes: usize = options.iter().map(|(name, option)| name.len() + option.bytes()).sum();
+        if bytes > LONGEST_OPTIONS {
+            let most = LONGEST_OPTIONS / 1024;
+            let why = format!("its options take {} KiB, and {most} KiB are read at most", bytes / 1024);
+            return Err(KafkaError::new(ErrorCode::INVALID_CONFIG, why));
         }
         Ok(options)
     }

@@ -1,6 +1,6 @@
 //! The client: which node gets a request, and when it is sent again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -243,6 +243,9 @@ impl Admin {
         R: Request + Send + Sync + 'static,
     {
         tried.asked = Some(address.to_owned());
+        if let Some(reason) = self.config().refuses(address) {
+            return Err(AdminError::Protocol { address: address.to_owned(), reason });
+        }
         match tried.unusable.get(address) {
             Some(error) => Err(error.clone()),
             None => self.exchange(name, address, request).await,
@@ -293,7 +296,7 @@ impl Admin {
         let answer = self.ask("describe cluster", &address, &request, tried).await?;
         check(answer.error_code, answer.error_message.as_ref())
             .map_err(|error| AdminError::Api { call: "describe cluster", error })?;
-        Ok(self.remember(&answer))
+        self.remember(&answer)
     }
 
     pub(crate) fn cluster_request(&self) -> DescribeClusterRequest {
@@ -302,11 +305,22 @@ impl Admin {
             .with_include_fenced_brokers(!self.is_controllers())
     }
 
-    /// Keeps the ways to the nodes.
-    pub(crate) fn remember(&self, answer: &DescribeClusterResponse) -> Arc<ClusterDescription> {
-        let cluster = Arc::new(ClusterDescription::from(answer));
-        self.routes().cluster = Some(Arc::clone(&cluster));
-        cluster
+    /// Keeps the ways to the nodes, and no others: each has a task, and nodes may name new addresses without end.
+    pub(crate) fn remember(
+        &self,
+        answer: &DescribeClusterResponse,
+    ) -> Result<Arc<ClusterDescription>, AdminError> {
+        let read = ClusterDescription::read(answer, self.config().max_nodes);
+        let mut routes = self.routes();
+        let of_cluster = |reason| AdminError::Protocol { address: routes.current.clone(), reason };
+        let cluster = Arc::new(read.map_err(of_cluster)?);
+        let named: HashSet<String> = cluster.nodes.values().map(crate::Node::address).collect();
+        let Routes { nodes, current, .. } = &mut *routes;
+        nodes.retain(|address, _| {
+            address == current || named.contains(address) || self.config().bootstrap.contains(address)
+        });
+        routes.cluster = Some(Arc::clone(&cluster));
+        Ok(cluster)
     }
 
     fn routes(&self) -> MutexGuard<'_, Routes> {
@@ -403,8 +417,11 @@ pub(crate) fn misrouted(codes: impl IntoIterator<Item = i16>) -> Result<(), Kafk
 mod tests {
     use std::collections::BTreeMap;
 
+    use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+
     use super::*;
     use crate::Node;
+    use crate::values::text;
 
     fn cluster() -> ClusterDescription {
         let node =
@@ -441,6 +458,23 @@ mod tests {
         assert_eq!(admin.any_address(&HashMap::new()), "two:2");
         admin.look_elsewhere(Some("two:2"));
         assert_eq!(admin.any_address(&HashMap::new()), "one:1");
+    }
+
+    #[tokio::test]
+    async fn connections_to_addresses_that_no_node_has_any_more_are_given_up() {
+        let admin = Admin::new(AdminConfig::brokers(["boot:1"])).unwrap();
+        let named = |host: &str| {
+            let broker = DescribeClusterBroker::default().with_host(text(host)).with_port(9091);
+            admin.remember(&DescribeClusterResponse::default().with_brokers(vec![broker])).unwrap();
+        };
+        admin.node("boot:1");
+        for index in 0..10 {
+            named(&format!("b{index}"));
+            admin.node(&format!("b{index}:9091"));
+        }
+        let mut known: Vec<String> = admin.routes().nodes.keys().cloned().collect();
+        known.sort();
+        assert_eq!(known, ["b9:9091", "boot:1"]);
     }
 
     #[test]

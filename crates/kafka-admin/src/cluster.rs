@@ -54,7 +54,7 @@ impl Admin {
                 check(answer.error_code, answer.error_message.as_ref())
             })
             .await?;
-        Ok(ClusterDescription::clone(&self.remember(&answer)))
+        self.remember(&answer).map(|cluster| ClusterDescription::clone(&cluster))
     }
 
     /// Feature levels in force, and those that the node which answers could run with.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::reach::Reach;
+
 /// Settings of an [`crate::Admin`].
 #[derive(Debug, Clone)]
 pub struct AdminConfig {
@@ -39,6 +41,10 @@ pub struct AdminConfig {
     pub answer_room: Option<AnswerRoom>,
     /// How many requests of one split call run at once. Default 4.
     pub concurrency: usize,
+    /// Which addresses of nodes are followed beside the bootstrap addresses. Default: all that the nodes name.
+    pub reach: Option<Reach>,
+    /// Nodes of a cluster that are read at most. Default 10,000.
+    pub max_nodes: usize,
 }
 
 /// Memory for long answers, shared by the clients of many clusters: together they hold no more at a time.
@@ -91,6 +97,8 @@ impl AdminConfig {
             max_answer_memory: 512 * 1024 * 1024,
             answer_room: None,
             concurrency: 4,
+            reach: None,
+            max_nodes: 10_000,
         }
     }
 
@@ -139,6 +147,30 @@ impl AdminConfig {
     pub fn with_answer_room(mut self, room: AnswerRoom) -> Self {
         self.answer_room = Some(room);
         self
+    }
+
+    /// Follows only addresses of these nodes, beside the bootstrap addresses.
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.reach = Some(reach);
+        self
+    }
+
+    /// With another limit for the nodes of a cluster.
+    pub fn with_max_nodes(mut self, limit: usize) -> Self {
+        self.max_nodes = limit;
+        self
+    }
+
+    /// Why an address is not connected to; `None`: it is.
+    pub(crate) fn refuses(&self, address: &str) -> Option<String> {
+        let reach = self.reach.as_ref()?;
+        let is_known = self.bootstrap.iter().any(|known| known == address) || reach.includes(address);
+        (!is_known).then(|| {
+            format!(
+                "it is named as the address of a node and is none of the cluster's, which are {}",
+                reach.words()
+            )
+        })
     }
 
     /// With another time limit for a connection.

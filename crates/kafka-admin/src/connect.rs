@@ -18,8 +18,9 @@ use crate::bounded::Bounded;
 use crate::config::Sasl;
 use crate::sasl::{Scram, ScramMechanism, plain};
 use crate::shared::Shared;
+use crate::values::shortened;
 use crate::wire::{Head, common_version, decode, encode, read_frame};
-use crate::{AdminError, ErrorCode, tls};
+use crate::{AdminError, ErrorCode, LONGEST_WORDS, tls};
 
 /// Longest answer while a connection is made. Bytes; a list of all versions has less than 1,000.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -109,7 +110,8 @@ async fn tcp(address: &str, host: &str, port: u16, shared: &Shared) -> Result<Tc
 /// Tells TLS failures (which a retry does not heal) from lost connections.
 pub(crate) fn io_error(address: &str, error: &std::io::Error, on_close: &str) -> AdminError {
     if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return AdminError::Tls { address: address.to_owned(), reason: tls::explain(inner) };
+        let reason = shortened(tls::explain(inner), LONGEST_WORDS);
+        return AdminError::Tls { address: address.to_owned(), reason };
     }
     let reason = match error.kind() {
         std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => on_close.to_owned(),
@@ -177,7 +179,7 @@ impl Setup<'_> {
         let refused = |reason: String| AdminError::Authentication {
             address: self.address.to_owned(),
             mechanism: sasl.mechanism(),
-            reason,
+            reason: shortened(reason, LONGEST_WORDS),
         };
         let handshake =
             SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(sasl.mechanism()));
@@ -208,18 +210,14 @@ impl Setup<'_> {
                 })
                 .await
                 .map_err(|error| self.protocol(error.to_string()))?;
-                let refused = |reason| AdminError::Authentication {
+                let refused = |reason: String| AdminError::Authentication {
                     address: self.address.to_owned(),
                     mechanism: sasl.mechanism(),
-                    reason,
+                    reason: shortened(reason, LONGEST_WORDS),
                 };
                 let answer = answer.map_err(refused)?;
                 let (proof, lifetime) = self.token(sasl, answer).await?;
-                scram.verify(&proof).map_err(|reason| AdminError::Authentication {
-                    address: self.address.to_owned(),
-                    mechanism: sasl.mechanism(),
-                    reason,
-                })?;
+                scram.verify(&proof).map_err(refused)?;
                 lifetime
             }
         };
@@ -243,7 +241,7 @@ impl Setup<'_> {
                 mechanism: sasl.mechanism(),
                 reason: answer.error_message.map_or_else(
                     || ErrorCode(answer.error_code).exception().to_owned(),
-                    |message| message.as_str().to_owned(),
+                    |message| shortened(message.as_str(), LONGEST_WORDS),
                 ),
             });
         }

@@ -7,6 +7,7 @@ use kafka_protocol::protocol::StrBytes;
 use thiserror::Error;
 
 use crate::ErrorCode;
+use crate::values::shortened;
 
 /// The answer of a call that carries many items: one result for each.
 pub type Outcomes<K, T = ()> = BTreeMap<K, Result<T, KafkaError>>;
@@ -22,9 +23,9 @@ pub struct KafkaError {
 }
 
 impl KafkaError {
-    /// An error with a code and an explanation.
+    /// An error with a code and an explanation, of which at most [`crate::LONGEST_WORDS`] characters are kept.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: shortened(message, crate::LONGEST_WORDS) }
     }
 
     /// Kafka's name of the error code, for example `INVALID_PARTITIONS`.

@@ -22,6 +22,9 @@
 /// The longest text that Kafka reads in a request, in bytes. It ends the connection over a longer one.
 pub const MAX_TEXT_BYTES: usize = 0x7fff;
 
+/// The longest text that is kept of what Kafka says in words, in characters: it goes into statuses, events and logs.
+pub const LONGEST_WORDS: usize = 1000;
+
 mod acls;
 mod batch;
 mod bounded;
@@ -33,14 +36,17 @@ mod config;
 mod configs;
 mod connect;
 mod error;
+mod groups;
 mod halves;
 mod log_dirs;
 mod lookup;
 mod node;
 mod nodes;
+mod offsets;
 mod partitions;
 mod quorum;
 mod quotas;
+mod reach;
 mod sasl;
 mod scram;
 mod shared;
@@ -59,12 +65,15 @@ pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
 pub use error::{AdminError, KafkaError, Outcomes};
+pub use groups::{Committed, GroupListing, GroupMembers};
 pub use halves::{Halves, in_halves};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use nodes::{ClusterDescription, Node};
+pub use offsets::{ListedOffset, OffsetAt};
 pub use partitions::{Election, Reassignment};
 pub use quorum::{Endpoint, Quorum, QuorumReplica, Voter};
 pub use quotas::{QuotaEntity, QuotaName};
+pub use reach::Reach;
 pub use sasl::ScramMechanism;
 pub use scram::ScramChange;
 pub use topics::{CreatedTopic, NewPartitions, NewTopic, PartitionDescription, TopicDescription};

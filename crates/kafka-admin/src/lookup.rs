@@ -1,6 +1,10 @@
 //! Looks host names up. The system's resolver blocks its thread for as long as no name server answers, so it gets threads of
-//! its own, few for each client and not many altogether: a name that is never answered keeps nothing else waiting, neither
-//! other names of other clients nor what needs the blocking threads of the runtime.
+//! its own, few for each client: a name that is never answered keeps nothing else waiting, neither other names of other clients
+//! nor what needs the blocking threads of the runtime.
+//!
+//! All clients together begin few look-ups at a time. A look-up that has had its time does not count there any more, but its
+//! thread, which cannot be stopped, still counts for its client: clients whose names are never answered stand still by
+//! themselves, and do not take the turns of the others.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -10,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// Look-ups under way at a time in the whole process.
+/// Look-ups at a time in the whole process that still have time.
 const TOGETHER: usize = 32;
 
 /// Look-ups under way at a time for one client. A resolver that works answers within milliseconds.
@@ -61,16 +65,17 @@ impl Lookups {
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     }
 
-    /// The permits are the thread's: it cannot be stopped, and counts until it ends by itself.
+    /// The permit of the client is the thread's: it cannot be stopped, and counts until it ends by itself. That of the process
+    /// is held as long as somebody waits.
     async fn on_a_thread(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let closed = |_| io::Error::other("the look-up ended without an answer");
         let own = Arc::clone(&self.own).acquire_owned().await.map_err(|_| io::Error::other("closed"))?;
-        let one = Arc::clone(&self.all).acquire_owned().await.map_err(|_| io::Error::other("closed"))?;
+        let _turn = self.all.acquire().await.map_err(|_| io::Error::other("closed"))?;
         let (answer, answered) = oneshot::channel();
         let (host, resolve) = (host.to_owned(), self.resolve);
         std::thread::Builder::new().name("look-up".to_owned()).stack_size(STACK).spawn(move || {
             let found = resolve(&host, port);
-            drop((own, one));
+            drop(own);
             // Nobody may be waiting any more.
             let _ = answer.send(found);
         })?;
@@ -103,6 +108,34 @@ mod tests {
             HANGING.fetch_sub(1, Ordering::SeqCst);
         }
         Ok(vec![SocketAddr::new(IpAddr::from([10, 0, 0, 1]), port)])
+    }
+
+    /// Of the names that begin with `never`, none is answered before the test is long over.
+    #[allow(clippy::unnecessary_wraps, reason = "it stands for the system's resolver")]
+    fn slow_resolver(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if host.starts_with("never") {
+            std::thread::park_timeout(Duration::from_mins(1));
+        }
+        Ok(vec![SocketAddr::new(IpAddr::from([10, 0, 0, 1]), port)])
+    }
+
+    #[tokio::test]
+    async fn any_number_of_clients_whose_names_are_never_answered_keeps_no_other_waiting() {
+        let all = Arc::new(Semaphore::new(2 * OF_ONE_CLIENT));
+        let client = || Lookups::new(&all, slow_resolver, SHORT);
+        let lost: Vec<Lookups> = (0..20).map(|_| client()).collect();
+        for _ in 0..5 {
+            let asked = lost.iter().map(|one| one.addresses("never.example", 9091));
+            assert!(join_all(asked).await.iter().all(Result::is_err));
+        }
+        // Until every one of them has its threads at work, they take turns; then they stand still.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while lost.iter().any(|one| one.own.available_permits() > 0) {
+            assert!(tokio::time::Instant::now() < deadline, "a client waits for its turn");
+            let asked = lost.iter().map(|one| one.addresses("never.example", 9091));
+            assert!(join_all(asked).await.iter().all(Result::is_err));
+        }
+        assert_eq!(client().addresses("found.example", 9091).await.unwrap()[0].port(), 9091);
     }
 
     #[tokio::test]

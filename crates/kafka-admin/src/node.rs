@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
-    AddRaftVoterRequest, DescribeClusterRequest, DescribeQuorumRequest, RemoveRaftVoterRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest,
+    AddRaftVoterRequest, ApiVersionsRequest, DescribeClusterRequest, DescribeQuorumRequest,
+    RemoveRaftVoterRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
 };
 use kafka_protocol::protocol::{Request, VersionRange};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
@@ -253,7 +253,8 @@ fn lost(address: &str, error: &std::io::Error) -> AdminError {
 
 /// Longest answer to a request by its key: those that are about nodes and not about topics are short. Bytes.
 fn longest_answer(key: i16) -> usize {
-    const ABOUT_NODES: [i16; 6] = [
+    const ABOUT_NODES: [i16; 7] = [
+        ApiVersionsRequest::KEY,
         DescribeClusterRequest::KEY,
         DescribeQuorumRequest::KEY,
         UpdateFeaturesRequest::KEY,

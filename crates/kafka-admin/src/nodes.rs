@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use kafka_protocol::messages::DescribeClusterResponse;
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::protocol::StrBytes;
 
-use crate::values::string;
+use crate::values::shortened;
 
 /// A cluster and its nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +45,30 @@ impl Node {
     }
 }
 
-impl From<&DescribeClusterResponse> for ClusterDescription {
-    fn from(answer: &DescribeClusterResponse) -> Self {
+/// Characters of a host, a rack or a cluster id that are kept. Hosts have at most 253.
+const LONGEST_NAME: usize = 255;
+
+impl ClusterDescription {
+    /// Reads an answer that lists at most so many nodes.
+    ///
+    /// # Errors
+    /// When it lists more.
+    pub(crate) fn read(answer: &DescribeClusterResponse, most: usize) -> Result<Self, String> {
+        if answer.brokers.len() > most {
+            return Err(format!("it lists {} nodes, and {most} are read at most", answer.brokers.len()));
+        }
+        let short = |value: &StrBytes| shortened(value.as_str(), LONGEST_NAME);
         let node = |broker: &DescribeClusterBroker| Node {
             id: broker.broker_id.0,
-            host: string(&broker.host),
+            host: short(&broker.host),
             port: u16::try_from(broker.port).unwrap_or_default(),
-            rack: broker.rack.as_ref().map(string),
+            rack: broker.rack.as_ref().map(short),
             fenced: broker.is_fenced,
         };
-        Self {
-            cluster_id: string(&answer.cluster_id),
+        Ok(Self {
+            cluster_id: short(&answer.cluster_id),
             controller_id: (answer.controller_id.0 >= 0).then_some(answer.controller_id.0),
             nodes: answer.brokers.iter().map(|broker| (broker.broker_id.0, node(broker))).collect(),
-        }
+        })
     }
 }

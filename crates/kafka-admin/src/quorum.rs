@@ -107,6 +107,11 @@ impl Admin {
             let reason = "the answer to describe quorum is empty".to_owned();
             return Err(AdminError::Protocol { address: "the controller".to_owned(), reason });
         };
+        let (listed, most) = (log.current_voters.len() + log.observers.len(), self.config().max_nodes);
+        if listed.max(answer.nodes.len()) > most {
+            let reason = format!("the quorum has {listed} members, and {most} are read at most");
+            return Err(AdminError::Protocol { address: "the controller".to_owned(), reason });
+        }
         let leader = log.leader_id.0;
         let states = log.current_voters.iter().chain(&log.observers);
         let leader_end = states

@@ -52,6 +52,16 @@ pub(crate) fn string(value: &StrBytes) -> String {
     value.as_str().to_owned()
 }
 
+/// The text, cut after so many characters. What comes from Kafka may be of any length.
+pub(crate) fn shortened(text: impl Into<String>, most: usize) -> String {
+    let mut text = text.into();
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 pub(crate) fn broker_ids(ids: &[i32]) -> Vec<BrokerId> {
     ids.iter().copied().map(BrokerId).collect()
 }
@@ -74,6 +84,13 @@ pub(crate) fn by_topic<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(shortened("äöü", 2), "äö…");
+        assert_eq!(shortened("", 0), "");
+    }
 
     #[test]
     fn uuids_are_written_as_kafka_writes_them() {

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Sasl};
+use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, LONGEST_WORDS, Reach, Sasl};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, MetadataRequest,
-    SaslHandshakeRequest,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, DescribeClusterRequest,
+    DescribeClusterResponse, MetadataRequest, SaslHandshakeRequest,
 };
-use kafka_protocol::protocol::{Encodable, Message, Request};
+use kafka_protocol::protocol::{Encodable, Message, Request, StrBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -151,4 +152,71 @@ async fn an_answer_about_nodes_may_not_be_as_long_as_one_about_topics() {
     let admin = Admin::new(client(node(DescribeClusterRequest::KEY, long).await)).unwrap();
     let error = admin.describe_cluster().await.unwrap_err().to_string();
     assert!(error.contains("more than 1048576 bytes"), "{error}");
+}
+
+/// A node that describes its cluster so.
+async fn describing(answer: DescribeClusterResponse) -> String {
+    let mut content = vec![0];
+    answer.encode(&mut content, DescribeClusterRequest::VERSIONS.max).unwrap();
+    node(DescribeClusterRequest::KEY, Vec::leak(content)).await
+}
+
+fn broker(id: i32, host: &str, port: u16) -> DescribeClusterBroker {
+    DescribeClusterBroker::default()
+        .with_broker_id(BrokerId(id))
+        .with_host(StrBytes::from_string(host.to_owned()))
+        .with_port(i32::from(port))
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_of_the_clusters_is_not_connected_to() {
+    let foreign = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = foreign.local_addr().unwrap().port();
+    let answer = DescribeClusterResponse::default().with_brokers(vec![broker(7, "127.0.0.1", port)]);
+    let address = describing(answer).await;
+    let config = client(address.clone());
+    let admin = Admin::new(config.clone().with_reach(Reach::new(["c-kafka-brokers.ns.svc"], 9091))).unwrap();
+    let error = admin.list_topics_of(7).await.unwrap_err();
+    let AdminError::Protocol { address, reason } = &error else { panic!("{error}") };
+    assert_eq!(*address, format!("127.0.0.1:{port}"));
+    assert!(reason.contains("*.c-kafka-brokers.ns.svc:9091"), "{reason}");
+    // The address that the client was given is asked all the same.
+    assert_eq!(admin.describe_cluster().await.unwrap().nodes.len(), 1);
+    let asked = tokio::time::timeout(Duration::from_millis(200), foreign.accept()).await;
+    assert!(asked.is_err(), "the host was connected to");
+    // A client that may go anywhere does.
+    let free = Admin::new(config).unwrap();
+    let asking = tokio::spawn(async move { free.list_topics_of(7).await.map(drop) });
+    foreign.accept().await.unwrap();
+    asking.abort();
+}
+
+#[tokio::test]
+async fn more_nodes_than_a_cluster_has_are_an_error_and_no_memory() {
+    let brokers = (0..1000).map(|id| broker(id, "b", 9091)).collect();
+    let address = describing(DescribeClusterResponse::default().with_brokers(brokers)).await;
+    let admin = Admin::new(client(address.clone()).with_max_nodes(999)).unwrap();
+    let error = admin.describe_cluster().await.unwrap_err().to_string();
+    assert!(error.contains("lists 1000 nodes") && error.contains("999"), "{error}");
+    let admin = Admin::new(client(address)).unwrap();
+    assert_eq!(admin.describe_cluster().await.unwrap().nodes.len(), 1000);
+}
+
+#[tokio::test]
+async fn what_a_node_says_is_cut_before_anybody_shows_it() {
+    let long = |length: usize| StrBytes::from_string("x".repeat(length));
+    let answer =
+        DescribeClusterResponse::default().with_error_code(31).with_error_message(Some(long(30_000)));
+    let error = Admin::new(client(describing(answer).await)).unwrap().describe_cluster().await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("xxx") && said.chars().count() < LONGEST_WORDS + 200, "{}", said.len());
+
+    let brokers = vec![broker(0, &"h".repeat(20_000), 1).with_rack(Some(long(20_000)))];
+    let answer = DescribeClusterResponse::default().with_cluster_id(long(20_000)).with_brokers(brokers);
+    let admin = Admin::new(client(describing(answer).await)).unwrap();
+    let cluster = admin.describe_cluster().await.unwrap();
+    let node = &cluster.nodes[&0];
+    for text in [&cluster.cluster_id, &node.host, node.rack.as_ref().unwrap()] {
+        assert_eq!(text.chars().count(), 256);
+    }
 }

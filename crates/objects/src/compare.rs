@@ -117,6 +117,8 @@ enum Step<'a> {
     Member(&'a Value, Keys),
     /// A member of a list as the managed fields name it: a key, a word or a position.
     Owned(&'a str),
+    /// A member of a list without keys.
+    Position(usize),
 }
 
 impl fmt::Display for Step<'_> {
@@ -138,6 +140,7 @@ impl fmt::Display for Step<'_> {
                 write!(formatter, "[{}]", keys.iter().map(part).collect::<Vec<_>>().join("/"))
             }
             Self::Owned(name) => write!(formatter, "[{name}]"),
+            Self::Position(position) => write!(formatter, "[{position}]"),
         }
     }
 }
@@ -241,11 +244,35 @@ impl<'a> Comparison<'a> {
                 let lengths =
                     if additions { live.len() >= desired.len() } else { live.len() == desired.len() };
                 let names = &mut self.names;
-                lengths && live.iter().zip(desired).all(|(item, wanted)| whole_equal(item, wanted, names))
+                let same = lengths
+                    && live.iter().zip(desired).all(|(item, wanted)| whole_equal(item, wanted, names));
+                if !same && desired.iter().all(Value::is_object) {
+                    return self.members(live, desired);
+                }
+                same
             }
         };
         if !same {
             self.differs(Some(lists.0), Some(lists.1));
+        }
+    }
+
+    /// What differs of lists of objects that are stored as a whole: the members, for people. The whole lists of a pod set
+    /// would hide which pod changed, and how.
+    fn members(&mut self, live: &'a [Value], desired: &'a [Value]) {
+        for position in 0..live.len().max(desired.len()) {
+            let (item, wanted) = (live.get(position), desired.get(position));
+            self.at_member(Step::Position(position), |here| match (item, wanted) {
+                (Some(item), Some(wanted)) if whole_equal(item, wanted, &mut here.names) => {}
+                (Some(item), Some(wanted)) => {
+                    let before = here.found.len();
+                    here.value(item, wanted, None);
+                    if here.found.len() == before {
+                        here.differs(Some(item), Some(wanted));
+                    }
+                }
+                (item, wanted) => here.differs(item, wanted),
+            });
         }
     }
 

@@ -255,3 +255,24 @@ fn a_difference_never_shows_what_a_secret_contains() {
     assert!(shown.contains("data[ca.key]"), "{shown}");
     assert!(!shown.contains("b2xk") && !shown.contains("bmV3"), "{shown}");
 }
+
+#[test]
+fn of_a_list_that_is_stored_as_a_whole_the_members_that_differ_are_named() {
+    let pod = |name: &str, image: &str| json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "kafka", "image": image}]}});
+    let set = |pods: Value| json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "spec": {"pods": pods}});
+    let live = set(json!([pod("a-0", "x:1"), pod("a-1", "x:1")]));
+    assert_eq!(
+        paths(&live, &set(json!([pod("a-0", "x:1"), pod("a-1", "x:2")]))),
+        ["spec.pods[1].spec.containers[kafka].image"]
+    );
+    // A pod more, a pod fewer, and a field that nobody wants.
+    assert_eq!(
+        paths(&live, &set(json!([pod("a-0", "x:1"), pod("a-1", "x:1"), pod("a-2", "x:1")]))),
+        ["spec.pods[2]"]
+    );
+    assert_eq!(paths(&live, &set(json!([pod("a-0", "x:1")]))), ["spec.pods[1]"]);
+    let mut more = live.clone();
+    more["spec"]["pods"][0]["spec"]["hostNetwork"] = json!(true);
+    assert_eq!(paths(&more, &live), ["spec.pods[0]"]);
+    assert!(covers(&live, &live));
+}

@@ -1,6 +1,7 @@
 //! Desired Kubernetes objects: what a plan wants written or deleted, and how a live object differs from it.
 //!
-//! Nothing here talks to an API server: [`DesiredObject`] is a value, and [`compare::differences`] compares two of them.
+//! Nothing here talks to an API server: [`DesiredObject`] is a value, [`compare::differences`] compares it with a live object, and
+//! [`Write`] is what comes of that.
 
 pub mod canonical;
 pub mod compare;
@@ -9,8 +10,12 @@ mod object;
 mod owner;
 pub mod quantity;
 pub mod schema;
+mod stored;
+mod write;
 
 pub use compare::{Difference, covers, differences};
 pub use desired::{Deletion, DesiredObject, FinalizerRemoval, ObjectId, Precondition};
 pub use object::{Object, add_labels, json, merge_metadata};
 pub use owner::{Owner, Pairs};
+pub use stored::Stored;
+pub use write::{Change, Live, Stage, Write, clean};

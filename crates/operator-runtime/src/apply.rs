@@ -14,12 +14,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::object_ref::ObjectRef;
-use objects::covers;
-use objects::schema::SERVER_METADATA;
+use objects::{clean, covers};
 
 pub(crate) use self::error::message;
 pub use self::error::{ApplyError, Subject};
-pub use self::stored::{Stored, own_entry};
+pub use self::stored::own_entry;
 
 /// The one field manager of all operators, the same as Strimzi's, so that a takeover (or a way back) has one owner.
 pub use api::FIELD_MANAGER;
@@ -265,9 +264,28 @@ impl Applier {
         K: Resource,
         K::DynamicType: Default,
     {
-        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        self.merge_resource(&ApiResource::erase::<K>(&K::DynamicType::default()), key, patch).await
+    }
+
+    /// As [`Applier::merge`], for `apiVersion` and `kind` given as text.
+    pub async fn merge_kind(
+        &self,
+        api_version: &str,
+        kind: &str,
+        key: &ObjectRef,
+        patch: &Value,
+    ) -> Result<bool, ApplyError> {
+        self.merge_resource(&api_resource(api_version, kind), key, patch).await
+    }
+
+    async fn merge_resource(
+        &self,
+        resource: &ApiResource,
+        key: &ObjectRef,
+        patch: &Value,
+    ) -> Result<bool, ApplyError> {
         let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
-        let api = self.api(&resource, &key.namespace);
+        let api = self.api(resource, &key.namespace);
         let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
         let request = Request::new(api.resource_url()).patch(&key.name, &params, &Patch::Merge(patch));
         match self.send("change", &subject, request).await {
@@ -330,41 +348,18 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn subject_of(value: &Value) -> Subject {
+pub(crate) fn subject_of(value: &Value) -> Subject {
     let key = ObjectRef::new(text(value, "/metadata/namespace"), text(value, "/metadata/name"));
     Subject { kind: text(value, "/kind").to_owned(), key }
 }
 
-fn resource_of(value: &Value) -> Option<ApiResource> {
+pub(crate) fn resource_of(value: &Value) -> Option<ApiResource> {
     let (api_version, kind) = (text(value, "/apiVersion"), text(value, "/kind"));
     (!api_version.is_empty() && !kind.is_empty()).then(|| api_resource(api_version, kind))
 }
 
 /// Group, version, kind and plural (made by the English rules, which hold for every kind that the operators write).
-fn api_resource(api_version: &str, kind: &str) -> ApiResource {
+pub(crate) fn api_resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
-}
-
-/// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
-fn clean(desired: &mut Value) {
-    drop_nulls(desired);
-    let Some(fields) = desired.as_object_mut() else { return };
-    fields.remove("status");
-    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        for name in SERVER_METADATA {
-            metadata.remove(*name);
-        }
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }

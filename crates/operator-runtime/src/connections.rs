@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+use crate::long_text::AnswerBody;
 
 /// Connections at a time. A probe or a scrape needs one for milliseconds.
 pub(crate) const MOST: usize = 128;
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// keeps no other client from getting one.
 pub(crate) async fn serve<Answer>(listener: TcpListener, answer: Answer, shutdown: CancellationToken)
 where
-    Answer: Fn(Request<Incoming>) -> Response<Full<Bytes>> + Clone + Send + Sync + 'static,
+    Answer: Fn(Request<Incoming>) -> Response<AnswerBody> + Clone + Send + Sync + 'static,
 {
     let mut running = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
@@ -62,7 +62,7 @@ where
 
 async fn one<Answer>(stream: TcpStream, answer: Answer, shutdown: CancellationToken)
 where
-    Answer: Fn(Request<Incoming>) -> Response<Full<Bytes>>,
+    Answer: Fn(Request<Incoming>) -> Response<AnswerBody>,
 {
     let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(request))));
     let connection = hyper::server::conn::http1::Builder::new()

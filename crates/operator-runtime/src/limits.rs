@@ -25,6 +25,13 @@ pub const LARGEST_CLUSTER: &str = "KASTELLAN_MAX_CLUSTER_MIB";
 /// What the objects of one cluster may take while a pass reads them: nearly twice what those of 300 nodes do.
 pub const LARGEST_CLUSTER_DEFAULT: usize = 64 * MIB;
 
+/// Variable with how many Secrets and ConfigMaps of the user's own one resource may refer to.
+pub const REFERENCES: &str = "KASTELLAN_MAX_REFERENCES";
+
+/// How many Secrets and ConfigMaps of the user's own one resource may refer to: one for each listener and each logging section,
+/// of which people write a handful.
+pub const REFERENCES_DEFAULT: usize = 100;
+
 /// Variable with what all watched objects may take, in MiB.
 pub const CACHE: &str = "KASTELLAN_MAX_CACHE_MIB";
 
@@ -65,26 +72,39 @@ pub struct Limits {
     pub largest_secret: Largest,
     /// For all objects of one cluster together.
     pub largest_cluster: Largest,
+    /// Secrets and ConfigMaps of the user's own that one resource may refer to.
+    pub references: usize,
     /// What all watched objects may take.
     pub budget: Budget,
 }
 
 impl Limits {
-    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512), `KASTELLAN_MAX_CLUSTER_MIB` (default 64)
-    /// and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the container's memory limit, 1024 without one).
+    /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512), `KASTELLAN_MAX_CLUSTER_MIB` (default 64), `KASTELLAN_MAX_REFERENCES`
+    /// (default 100) and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the container's memory limit, 1024 without one).
     pub fn from_env(env: &Env) -> Self {
         let default = LARGEST_SECRET_DEFAULT / 1024;
         let secret = env.integer(LARGEST_SECRET, default as i64, 16..=1024 * 1024);
         let default = LARGEST_CLUSTER_DEFAULT / MIB;
         let cluster = env.integer(LARGEST_CLUSTER, default as i64, 1..=1024 * 1024);
+        let references = env.integer(REFERENCES, REFERENCES_DEFAULT as i64, 1..=100_000);
         let default = default_cache(container_limit()) / MIB;
         let cache = env.integer(CACHE, default as i64, 1..=1024 * 1024);
         Self {
             largest_object: Largest::from_env(env, LARGEST_OBJECT_DEFAULT as i64 / 1024),
             largest_secret: Largest { bytes: secret as usize * 1024, variable: LARGEST_SECRET },
             largest_cluster: Largest { bytes: cluster as usize * MIB, variable: LARGEST_CLUSTER },
+            references: references as usize,
             budget: Budget::new(cache as usize * MIB),
         }
+    }
+}
+
+impl Limits {
+    /// For pod sets, which hold all pods of a pool: five quarters of what other objects may take, so that nothing which the API
+    /// server stores of the operator's own making is beyond it.
+    pub fn largest_pod_set(&self) -> Largest {
+        let Largest { bytes, variable } = self.largest_object;
+        Largest { bytes: bytes / 4 * 5, variable }
     }
 }
 
@@ -94,6 +114,7 @@ impl Default for Limits {
             largest_object: Largest::DEFAULT,
             largest_secret: Largest { bytes: LARGEST_SECRET_DEFAULT, variable: LARGEST_SECRET },
             largest_cluster: Largest { bytes: LARGEST_CLUSTER_DEFAULT, variable: LARGEST_CLUSTER },
+            references: REFERENCES_DEFAULT,
             budget: Budget::new(default_cache(None)),
         }
     }
@@ -103,8 +124,8 @@ fn default_cache(container: Option<usize>) -> usize {
     container.map_or(CACHE_WITHOUT_LIMIT, |limit| (limit / 5 * 2).clamp(SMALLEST_CACHE, CACHE_WITHOUT_LIMIT))
 }
 
-/// The memory limit of the container that this process runs in.
-fn container_limit() -> Option<usize> {
+/// The memory limit of the container that this process runs in. Bytes.
+pub fn container_limit() -> Option<usize> {
     let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let limit =
         files.iter().find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<usize>().ok());
@@ -126,6 +147,18 @@ pub struct Budget {
 struct Used {
     total: usize,
     namespaces: HashMap<String, usize>,
+}
+
+impl Used {
+    fn charge(&mut self, namespace: &str, old: usize, new: usize) {
+        self.total = (self.total + new).saturating_sub(old);
+        let mine = (self.namespaces.get(namespace).copied().unwrap_or(0) + new).saturating_sub(old);
+        if mine == 0 {
+            self.namespaces.remove(namespace);
+        } else {
+            self.namespaces.insert(namespace.to_owned(), mine);
+        }
+    }
 }
 
 impl Budget {
@@ -154,19 +187,18 @@ impl Budget {
                 self.bytes / MIB
             ));
         }
-        used.total = total;
-        if mine == 0 {
-            used.namespaces.remove(namespace);
-        } else {
-            used.namespaces.insert(namespace.to_owned(), mine);
-        }
+        used.charge(namespace, old, new);
         Ok(())
+    }
+
+    /// Charges `new` bytes in place of `old` ones, also where there is no room for them: for what cannot be done without.
+    pub fn charge_anyway(&self, namespace: &str, old: usize, new: usize) {
+        self.lock().charge(namespace, old, new);
     }
 
     /// Gives bytes back.
     pub fn give_back(&self, namespace: &str, bytes: usize) {
-        // Less always fits.
-        let _ = self.charge(namespace, bytes, 0);
+        self.charge_anyway(namespace, bytes, 0);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Used> {

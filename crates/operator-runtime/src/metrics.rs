@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::env::{LabelSelector, Namespaces};
+use crate::long_text::LongText;
 use crate::process::ProcessCollector;
 
 /// Content type of the Prometheus text format.
@@ -36,6 +37,7 @@ pub struct Metrics {
     duration: Timers,
     resources: GaugeVec,
     paused: GaugeVec,
+    appendix: LongText,
 }
 
 impl Metrics {
@@ -84,7 +86,14 @@ impl Metrics {
             resources: gauge("strimzi_resources", "Custom resources that the operator sees")?,
             paused: gauge("strimzi_resources_paused", "Custom resources whose reconciliation is paused")?,
             registry,
+            appendix: LongText::default(),
         })
+    }
+
+    /// Metrics that are text already, served behind all others: where there are very many, the objects of a registry would
+    /// take many times their text.
+    pub fn appendix(&self) -> &LongText {
+        &self.appendix
     }
 
     /// The metrics of one kind of custom resource.
@@ -119,7 +128,7 @@ impl Metrics {
         Ok(collector)
     }
 
-    /// Everything in the Prometheus text format.
+    /// Everything but the appendix in the Prometheus text format.
     pub fn render(&self) -> prometheus::Result<String> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

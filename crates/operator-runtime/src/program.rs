@@ -105,6 +105,20 @@ where
     }
 }
 
+/// The whole of `main` of a program that needs no Kubernetes: `work` does everything beside the arguments.
+pub fn alone<E: Display>(program: &Program, work: impl FnOnce() -> Result<(), E>) -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        return answer(program, &argument);
+    }
+    match work() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("{}: {error}", program.name));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// The async runtime of an operator.
 ///
 /// # Errors

@@ -1,22 +1,24 @@
-//! The HTTP server of an operator: `/healthy`, `/ready`, `/metrics`.
+//! The HTTP server of an operator: `/healthy`, `/ready`, `/metrics`, and `/healthz` of the exporter.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections;
+use crate::long_text::AnswerBody;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 /// How long a loop may stay silent before the process counts as stuck.
 pub const MAXIMUM_SILENCE: Duration = Duration::from_mins(2);
+
+/// Content type of a reason.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// How health is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Style {
     NoContent,
     /// 200 `{"status":"ok"}`, or 500 `{"status":"not-ok",…}`: the topic and user operators.
     Json,
+    /// 200 `ok`, or 500 with the reason as text, under `/healthz` too: the exporter.
+    Text,
 }
 
 /// Why the server does not run.
@@ -202,26 +206,34 @@ impl Server {
 
 impl Served {
     /// The answer to one request; its body, if it has any, is not read.
-    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    fn answer<B>(&self, request: &Request<B>) -> Response<AnswerBody> {
         let read = matches!(*request.method(), Method::GET | Method::HEAD);
-        match request.uri().path() {
+        let path = match request.uri().path() {
+            "/healthz" if self.style == Style::Text => "/healthy",
+            other => other,
+        };
+        match path {
             "/healthy" | "/ready" | "/metrics" if !read => {
                 with(StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, "GET,HEAD", String::new())
             }
             "/healthy" => self.state(self.health.alive()),
             "/ready" => self.state(self.health.ready()),
             "/metrics" => match self.metrics.render() {
-                Ok(text) => with(StatusCode::OK, header::CONTENT_TYPE, CONTENT_TYPE, text),
+                Ok(text) => {
+                    let text = AnswerBody::new(text).and(self.metrics.appendix());
+                    with_body(StatusCode::OK, header::CONTENT_TYPE, CONTENT_TYPE, text)
+                }
                 Err(error) => failed(format!("collect metrics: {error}")),
             },
             _ => empty(StatusCode::NOT_FOUND),
         }
     }
 
-    fn state(&self, state: Result<(), String>) -> Response<Full<Bytes>> {
+    fn state(&self, state: Result<(), String>) -> Response<AnswerBody> {
         match (self.style, state) {
             (Style::NoContent, Ok(())) => empty(StatusCode::NO_CONTENT),
-            (Style::NoContent, Err(why)) => failed(why),
+            (Style::NoContent | Style::Text, Err(why)) => failed(why),
+            (Style::Text, Ok(())) => with(StatusCode::OK, header::CONTENT_TYPE, TEXT, "ok".to_owned()),
             (Style::Json, Ok(())) => json(StatusCode::OK, &serde_json::json!({"status": "ok"})),
             (Style::Json, Err(why)) => json(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -231,24 +243,33 @@ impl Served {
     }
 }
 
-fn empty(code: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn empty(code: StatusCode) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::default());
     *response.status_mut() = code;
     response
 }
 
-fn with(code: StatusCode, name: HeaderName, value: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(body));
+fn with(code: StatusCode, name: HeaderName, value: &'static str, body: String) -> Response<AnswerBody> {
+    with_body(code, name, value, AnswerBody::new(body))
+}
+
+fn with_body(
+    code: StatusCode,
+    name: HeaderName,
+    value: &'static str,
+    body: AnswerBody,
+) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
     *response.status_mut() = code;
     response.headers_mut().insert(name, HeaderValue::from_static(value));
     response
 }
 
-fn failed(why: String) -> Response<Full<Bytes>> {
-    with(StatusCode::INTERNAL_SERVER_ERROR, header::CONTENT_TYPE, "text/plain; charset=utf-8", why)
+fn failed(why: String) -> Response<AnswerBody> {
+    with(StatusCode::INTERNAL_SERVER_ERROR, header::CONTENT_TYPE, TEXT, why)
 }
 
-fn json(code: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+fn json(code: StatusCode, body: &serde_json::Value) -> Response<AnswerBody> {
     with(code, header::CONTENT_TYPE, "application/json", body.to_string())
 }
 
@@ -364,6 +385,21 @@ mod tests {
         assert!(refused.starts_with("HTTP/1.1 405") && refused.contains("allow: GET,HEAD"), "{refused}");
         let head = request("HEAD", "127.0.0.1", port, "/healthy").await;
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    }
+
+    #[tokio::test]
+    async fn the_exporter_is_asked_as_the_one_of_strimzi_is_and_adds_its_long_text() {
+        let (health, metrics) = (Health::new(), Metrics::new().unwrap());
+        let server = Server::bind(0, Style::Text, health.clone(), metrics.clone()).await.unwrap();
+        let (port, token) = (server.port(), CancellationToken::new());
+        tokio::spawn(server.run(token.clone()));
+        let answer = get(port, "/healthz").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nok"), "{answer}");
+        metrics.appendix().publish(b"kafka_brokers 3\n".to_vec());
+        let answer = get(port, "/metrics").await;
+        assert!(answer.contains("\nprocess_threads ") && answer.ends_with("\nkafka_brokers 3\n"), "{answer}");
+        let (other, _token) = serve(Style::Json, &health).await;
+        assert!(get(other, "/healthz").await.starts_with("HTTP/1.1 404"));
     }
 
     #[tokio::test]

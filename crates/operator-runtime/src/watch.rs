@@ -13,6 +13,7 @@ mod decoded;
 mod event;
 mod index;
 pub(crate) mod json;
+mod kept_unreadable;
 mod owner;
 mod packed;
 pub(crate) mod source;
@@ -33,7 +34,7 @@ use crate::env::Namespaces;
 use crate::limits::{Budget, Largest, Limits};
 use crate::queue::Backoff;
 
-pub use self::cache::{Cache, ObjectRef};
+pub use self::cache::{Cache, ObjectRef, Weight};
 use self::cache::{Storing, key_of};
 pub use self::event::Event;
 pub use self::index::{Index, UnreadableIndex};
@@ -41,8 +42,7 @@ pub use self::owner::OwnerRef;
 use self::packed::Packing;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
-pub(crate) use self::unreadable::metadata;
-use self::unreadable::read;
+pub(crate) use self::unreadable::{Seen, metadata, read};
 
 /// Pause before a watch is tried again for which the right is missing and need not be there.
 const WITHOUT_RIGHT: Duration = Duration::from_mins(5);
@@ -135,15 +135,15 @@ where
         shutdown: &CancellationToken,
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
     ) -> Cache<T> {
-        self.start_weighed(shutdown, project, |_| 0)
+        self.start_weighed(shutdown, project, |_| Weight::from(0))
     }
 
-    /// As [`Watch::start`]; `weigh` says how many bytes of memory it takes what is stored.
+    /// As [`Watch::start`]; `weigh` says what takes what is stored.
     pub fn start_weighed<T: Send + Sync + 'static>(
         self,
         shutdown: &CancellationToken,
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
-        weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
+        weigh: impl Fn(&T) -> Weight + Send + Sync + 'static,
     ) -> Cache<T> {
         self.start_with(None, shutdown, project, weigh)
     }
@@ -153,12 +153,11 @@ where
         packing: Option<Packing<T>>,
         shutdown: &CancellationToken,
         project: impl Fn(K) -> Option<T> + Send + Sync + 'static,
-        weigh: impl Fn(&T) -> usize + Send + Sync + 'static,
+        weigh: impl Fn(&T) -> Weight + Send + Sync + 'static,
     ) -> Cache<T> {
         let kind = K::plural(&K::DynamicType::default()).into_owned();
-        let cache = Cache::new(kind, packing, self.namespaces.len());
-        let storing =
-            Storing { project: Box::new(project), weigh: Box::new(weigh), budget: self.budget.clone() };
+        let cache = Cache::new(kind, packing, self.budget.clone(), self.namespaces.len());
+        let storing = Storing { project: Box::new(project), weigh: Box::new(weigh) };
         let storing = Arc::new(storing);
         for namespace in self.namespaces {
             let source = Source::new::<K>(&self.client, &namespace)
@@ -187,7 +186,7 @@ where
     where
         K: Serialize + Sync,
     {
-        self.start_with(None, shutdown, trimmed(trim), crate::memory::size_of)
+        self.start_with(None, shutdown, trimmed(trim), weigh_whole)
     }
 
     /// As [`Watch::start_trimmed`], for large objects that are read now and then: they are kept as compressed text, and decoded
@@ -200,8 +199,12 @@ where
     where
         K: Serialize + Sync,
     {
-        self.start_with(Some(Packing::json()), shutdown, trimmed(trim), crate::memory::size_of)
+        self.start_with(Some(Packing::json()), shutdown, trimmed(trim), weigh_whole)
     }
+}
+
+fn weigh_whole<K: Serialize>(object: &K) -> Weight {
+    crate::memory::size_of(object).into()
 }
 
 /// Keeps the object itself, after `trim`.
@@ -274,7 +277,7 @@ where
     async fn list(&self) -> Result<String, SourceError> {
         let mut listed = HashSet::new();
         let version = self.source.list(|object| listed.extend(self.applied(object))).await?;
-        self.cache.retain(&self.namespace, &listed, &self.storing);
+        self.cache.retain(&self.namespace, &listed);
         Ok(version)
     }
 
@@ -284,7 +287,7 @@ where
                 self.applied(object);
             }
             Change::Deleted(object) => match metadata(object) {
-                Ok(metadata) => self.cache.remove(&key_of(&metadata), &self.storing),
+                Ok(metadata) => self.cache.remove(&key_of(&metadata)),
                 Err(error) => self.cannot_tell(&error),
             },
         }

@@ -89,6 +89,9 @@ pub enum HeldPart {
     },
 }
 
+/// Problems that are kept: each is compared with all of them.
+const MOST_PROBLEMS: usize = 1000;
+
 /// Everything found while looking at the resources.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -101,10 +104,10 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Notes something wrong, once.
+    /// Notes something wrong, once. Of more problems than anybody reads, the later ones are left out.
     pub fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
         let problem = Problem { field: field.into(), message: message.into() };
-        if !self.problems.contains(&problem) {
+        if self.problems.len() < MOST_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }

@@ -1,15 +1,58 @@
-//! The status of a node pool that no Kafka resource looks after. Pure.
+//! The pass over a node pool: one that no Kafka resource looks after is told what it lacks. Pure.
+
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use api::KafkaNodePool;
 use api::conditions::{Condition, merge, reasons, types};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::completion::Observation;
 use crate::kafka::transitions::membership::Nobodys;
+use crate::plan;
+
+/// What a pass over a pool does: it writes the status, if there is one to write.
+pub type Plan = plan::Plan<KafkaNamed, Infallible, Option<Value>>;
+
+/// What has to be known: whether there is a Kafka resource of this name in the namespace of the pool, though this operator
+/// does not look after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaNamed(pub String);
+
+/// A node pool, and why no Kafka resource looks after it, if so.
+#[derive(Debug)]
+pub struct Observed {
+    /// The pool.
+    pub pool: Arc<KafkaNodePool>,
+    /// Why no Kafka resource looks after it.
+    pub nobodys: Option<Nobodys>,
+    /// Whether the Kafka resource that it names exists; `None`: nobody asked.
+    pub exists: Option<bool>,
+}
+
+impl Observation for Observed {
+    type Plan = Plan;
+    type Answer = bool;
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        let missing = self.nobodys.as_ref().and_then(Nobodys::missing);
+        match (missing, self.exists) {
+            (Some(missing), None) => Plan::asking(vec![KafkaNamed(missing.to_owned())]),
+            // Another operator looks after it, or this one will in a moment.
+            (Some(_), Some(true)) => Plan::default(),
+            _ => Plan { status: status(&self.pool, self.nobodys.as_ref(), now), ..Plan::default() },
+        }
+    }
+
+    fn answer(&mut self, _: KafkaNamed, exists: bool) {
+        self.exists = Some(exists);
+    }
+}
 
 /// The status to write; `None`: what is there stays. `nobodys`: why no Kafka resource looks after the pool; `None`: a Kafka
 /// resource does, whose pass writes the status, but for the condition that was written here before.
-pub fn status(pool: &KafkaNodePool, nobodys: Option<&Nobodys>, now: Timestamp) -> Option<Value> {
+fn status(pool: &KafkaNodePool, nobodys: Option<&Nobodys>, now: Timestamp) -> Option<Value> {
     let old = pool.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let said = |condition: &Condition| condition.reason.as_deref() == Some(reasons::NODE_POOL_OF_NO_CLUSTER);
     let mut status = pool.status.clone().unwrap_or_default();

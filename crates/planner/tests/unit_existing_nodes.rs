@@ -87,7 +87,7 @@ fn brokers_that_the_status_never_learned_of_leave_only_without_replicas() {
     assert_eq!(listed(&plan, "brokers"), ids(&[0, 1, 2, 6, 7]));
     assert!(held_back(&plan).contains("brokers 7 hold replicas"), "{}", held_back(&plan));
     assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2, 6, 7]));
-    assert!(plan.delete.is_empty() && plan.admin.is_empty(), "{:?} {:?}", plan.delete, plan.admin);
+    assert!(plan.delete.is_empty() && plan.calls.is_empty(), "{:?} {:?}", plan.delete, plan.calls);
     replicas_on(&mut world, &[0, 1, 2]);
     assert_eq!(listed(&world.plan(), "brokers"), ids(&[0, 1, 2]));
 }
@@ -132,7 +132,7 @@ fn a_broker_that_was_let_go_is_not_called_back_while_its_pod_stops() {
     world.observed.view.as_mut().unwrap().active_brokers = ids(&[0, 1]);
     let plan = world.plan();
     assert_eq!(listed(&plan, "brokers"), ids(&[0, 1]));
-    assert_eq!(plan.admin, [AdminCall::UnregisterBroker { broker: 2 }]);
+    assert_eq!(plan.calls, [AdminCall::UnregisterBroker { broker: 2 }]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_registered_broker_with_replicas_comes_back_when_everything_else_forgot_it()
     let plan = world.plan();
     assert_eq!(listed(&plan, "brokers"), ids(&[0, 2]), "those that hold replicas, not the lowest");
     // One that holds none is let go of by Kafka too, one at which replicas are is not.
-    assert_eq!(plan.admin, [AdminCall::UnregisterBroker { broker: 1 }]);
+    assert_eq!(plan.calls, [AdminCall::UnregisterBroker { broker: 1 }]);
     scale(&mut world, BROKERS, 1);
     assert_eq!(listed(&world.plan(), "brokers"), ids(&[0, 2]));
 }
@@ -187,16 +187,16 @@ fn a_broker_that_holds_replicas_and_has_no_pool_stays_registered_and_is_named() 
     let mut world = split();
     let view = world.observed.view.as_mut().unwrap();
     view.registered_brokers.insert(9);
-    assert!(world.plan().admin.is_empty(), "it may hold replicas");
+    assert!(world.plan().calls.is_empty(), "it may hold replicas");
     replicas_on(&mut world, &[0, 9]);
     let plan = world.plan();
-    assert!(plan.admin.is_empty(), "{:?}", plan.admin);
+    assert!(plan.calls.is_empty(), "{:?}", plan.calls);
     let warning = condition(&plan, "Warning").unwrap();
     assert!(warning["message"].as_str().unwrap().contains("broker 9"), "{warning}");
     world.kafka(|kafka| {
         kafka["metadata"]["annotations"] = json!({"strimzi.io/skip-broker-scaledown-check": "true"});
     });
-    assert_eq!(world.plan().admin, [AdminCall::UnregisterBroker { broker: 9 }]);
+    assert_eq!(world.plan().calls, [AdminCall::UnregisterBroker { broker: 9 }]);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_broker_that_became_a_controller_alone_is_taken_off_kafkas_list() {
     world.pool(CONTROLLERS, |pool| pool["spec"]["roles"] = json!(["controller"]));
     replicas_on(&mut world, &[0]);
     let plan = world.plan();
-    assert!(plan.admin.is_empty(), "they run as brokers: {:?}", plan.admin);
+    assert!(plan.calls.is_empty(), "they run as brokers: {:?}", plan.calls);
     world.apply(&plan);
     for node in 3..6 {
         world.restart(&format!("shop-controllers-{node}"));
@@ -325,7 +325,7 @@ fn a_broker_that_became_a_controller_alone_is_taken_off_kafkas_list() {
     let view = world.observed.view.as_mut().unwrap();
     view.registered_brokers.extend([3, 4, 5]);
     let gone = [3, 4, 5].map(|broker| AdminCall::UnregisterBroker { broker });
-    assert_eq!(world.plan().admin, gone);
+    assert_eq!(world.plan().calls, gone);
 }
 
 #[test]
@@ -469,7 +469,7 @@ fn the_binding_for_a_rack_goes_with_the_rack_and_a_users_copy_stays() {
         world.observed.others.iter().find(|(object, _)| object.name == "shop-kafka-bootstrap").unwrap();
     let mut copy = service.clone();
     copy.name = "mine".to_owned();
-    let facts = planner::kafka::observed::Other { owned: false, ..facts.clone() };
+    let facts = planner::live_object::LiveObject { owned: false, ..facts.clone() };
     world.observed.others.insert(copy, facts);
     world.kafka(|kafka| drop(kafka["spec"]["kafka"].as_object_mut().unwrap().remove("rack")));
     let plan = world.plan();

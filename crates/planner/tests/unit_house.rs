@@ -39,7 +39,7 @@ const FORBIDDEN: &[&str] = &[
 
 /// The crates from the top floor down, as in docs/architecture.md: each uses only what stands on a lower floor.
 const FLOORS: &[&[&str]] = &[
-    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent"],
+    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent", "kafka-exporter"],
     &["operator-runtime"],
     &["planner"],
     &["issuer", "objects", "rebalance"],
@@ -55,7 +55,7 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// What `make binaries` builds.
 const PROGRAMS: &[&str] =
-    &["cluster-operator", "kafka-agent", "kafka-client", "topic-operator", "user-operator"];
+    &["cluster-operator", "kafka-agent", "kafka-client", "kafka-exporter", "topic-operator", "user-operator"];
 
 /// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
 /// and a second way to serve HTTP, to watch, or to encrypt.

@@ -66,13 +66,14 @@ fn brokers_behind_load_balancers_start_when_these_have_addresses_and_keep_the_ol
     assert_eq!(service["spec"]["externalTrafficPolicy"], "Cluster");
     assert_eq!(service["spec"]["selector"]["strimzi.io/pod-name"], "my-dual-1");
     assert_eq!(service["metadata"]["ownerReferences"][0]["kind"], "KafkaNodePool");
-    // One of them comes first.
+    // One of them comes first, and the brokers wait for the name with which clients begin: it stands in their certificates.
     world.balance("my-dual-ext-1", Some("192.0.2.1"));
+    assert_eq!(told(&world.plan()), BTreeMap::new());
+    world.balance("my-kafka-ext-bootstrap", Some("start.example.org"));
     let plan = world.plan();
     assert_eq!(told(&plan), BTreeMap::from([("my-dual-1".to_owned(), "192.0.2.1:9094".to_owned())]));
     world.balance("my-dual-ext-0", Some("zero.example.org"));
     world.balance("my-dual-ext-2", Some("192.0.2.2"));
-    world.balance("my-kafka-ext-bootstrap", Some("start.example.org"));
     let plan = world.settle();
     assert_eq!(told(&plan)["my-dual-0"], "zero.example.org:9094");
     assert_eq!(bootstrap(&plan), "start.example.org:9094");
@@ -96,6 +97,7 @@ fn brokers_behind_load_balancers_start_when_these_have_addresses_and_keep_the_ol
     assert_eq!(told(&plan)["my-dual-1"], "192.0.2.1:9094");
     assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
     assert!(warning_with(&plan, "ListenerAddressUnknown").unwrap().contains("my-dual-ext-1"));
+    assert_eq!(bootstrap(&plan), "start.example.org:9094", "clients begin where they began");
     world.apply(&plan);
     assert_eq!(world.observed.secrets["my-dual-1"].data, before.data, "no new certificate either");
     world.balance("my-dual-ext-1", Some("192.0.2.9"));
@@ -138,6 +140,79 @@ fn without_a_bootstrap_load_balancer_clients_begin_at_the_brokers() {
     world.balance("my-dual-ext-0", Some("192.0.2.1"));
     world.balance("my-dual-ext-2", Some("192.0.2.2"));
     assert_eq!(bootstrap(&world.settle()), "192.0.2.1:9094,one.example.org:9094,192.0.2.2:9094");
+}
+
+#[test]
+fn one_more_broker_changes_no_certificate_of_the_others() {
+    let mut world = world("loadbalancer", true, &json!({"createBootstrapService": false}));
+    let plan = world.plan();
+    world.apply(&plan);
+    for id in 0..3 {
+        world.balance(&format!("my-dual-ext-{id}"), Some(&format!("192.0.2.{id}")));
+    }
+    world.settle();
+    let before = world.observed.secrets["my-dual-0"].data.clone();
+    world.pool(0, |pool| pool["spec"]["replicas"] = json!(4));
+    let plan = world.plan();
+    world.apply(&plan);
+    world.balance("my-dual-ext-3", Some("192.0.2.3"));
+    let plan = world.settle();
+    assert_eq!(world.observed.secrets["my-dual-0"].data, before);
+    assert_eq!((told(&plan).len(), plan.roll.wanted.len()), (4, 0), "{:?}", plan.roll.wanted);
+}
+
+#[test]
+fn founders_of_a_quorum_stay_voters_while_their_pods_wait_for_an_address() {
+    let mut world = world("loadbalancer", false, &json!({}));
+    let plan = world.plan();
+    world.apply(&plan);
+    world.balance("my-kafka-ext-bootstrap", Some("192.0.2.9"));
+    world.balance("my-dual-ext-0", Some("192.0.2.0"));
+    world.balance("my-dual-ext-1", Some("192.0.2.1"));
+    let plan = world.plan();
+    world.apply(&plan);
+    world.run_everything();
+    let quorum = world.observed.view.as_mut().unwrap().quorum.as_mut().unwrap();
+    quorum.voters.insert(2, "directory-2".to_owned());
+    assert_eq!(world.plan().admin, []);
+}
+
+#[test]
+fn a_new_listener_restarts_brokers_once_its_addresses_are_known_and_not_before() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.settle();
+    world.kafka(|kafka| {
+        let listeners = kafka["spec"]["kafka"]["listeners"].as_array_mut().unwrap();
+        listeners.push(json!({"name": "ext", "port": 9097, "type": "loadbalancer", "tls": true}));
+    });
+    let plan = world.settle();
+    assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
+    assert!(warning_with(&plan, "ListenerAddressUnknown").is_some());
+    for id in 0..3 {
+        world.balance(&format!("my-dual-ext-{id}"), Some(&format!("192.0.2.{id}")));
+    }
+    let plan = world.settle();
+    assert!(plan.roll.wanted.is_empty(), "the certificates would change once more: {:?}", plan.roll.wanted);
+    world.balance("my-kafka-ext-bootstrap", Some("192.0.2.9"));
+    let plan = world.plan();
+    world.apply(&plan);
+    assert_eq!(plan.roll.wanted.len(), 3);
+    for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+        world.restart(pod);
+    }
+    let plan = world.settle();
+    assert!(plan.roll.wanted.is_empty() && condition(&plan, "Ready").is_some(), "{:?}", plan.roll.wanted);
+}
+
+#[test]
+fn a_listener_that_leaves_the_node_ports_does_not_take_their_placeholder_along() {
+    let mut world = world("nodeport", false, &json!({}));
+    let plan = world.plan();
+    world.apply(&plan);
+    world.settle();
+    world.kafka(|kafka| kafka["spec"]["kafka"]["listeners"][0]["type"] = json!("loadbalancer"));
+    let plan = world.plan();
+    assert_eq!(told(&plan)["my-dual-0"], "nothing", "no pod can fill the placeholder any more");
 }
 
 #[test]
@@ -223,11 +298,12 @@ fn ingresses_routes_and_tls_routes_lead_to_the_services_by_host_names() {
     assert_eq!(route["spec"]["hostnames"], json!(["b0.example.org"]));
     assert_eq!(
         route["spec"]["parentRefs"],
-        json!([{"name": "edge", "namespace": "infra", "sectionName": "tls"}])
+        json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge", "namespace": "infra", "sectionName": "tls"}]),
+        "with what the definition fills in: lists are compared as a whole"
     );
     assert_eq!(
         route["spec"]["rules"][0]["backendRefs"],
-        json!([{"kind": "Service", "name": "my-dual-ext-0", "port": 9094}])
+        json!([{"group": "", "kind": "Service", "name": "my-dual-ext-0", "port": 9094, "weight": 1}])
     );
     assert!(not_ready(&plan).contains("TLSRoute my-dual-ext-0 has been taken by no Gateway yet"));
     for name in ["my-dual-ext-0", "my-dual-ext-1", "my-dual-ext-2", "my-kafka-ext-bootstrap"] {

@@ -127,7 +127,12 @@ fn controllers_have_what_zookeeper_had_and_not_what_brokers_have() {
     assert_eq!(controller["spec"]["containers"][0]["resources"]["requests"]["memory"], "1Gi");
     let env = controller["spec"]["containers"][0]["env"].to_string();
     assert!(env.contains(r#"{"name":"A","value":"b"}"#), "{env}");
-    assert!(broker.to_string().contains("8g") && !controller.to_string().contains("8g"));
+    let node = |name: &str| object(&plan, "ConfigMap", name)["data"].to_string();
+    let (broker, controller) = (node("my-cluster-kafka-0"), node("my-cluster-controller-1000"));
+    assert!(
+        broker.contains("8g") && controller.contains("512m") && !controller.contains("8g"),
+        "{controller}"
+    );
     let controllers = pods(&plan).into_iter().filter(|pod| pod.contains("controller")).collect::<Vec<_>>();
     assert_eq!(
         controllers,
@@ -255,7 +260,7 @@ fn volumes_of_a_cluster_with_zookeeper_are_neither_formatted_nor_run() {
     let mut world = world();
     older_claim(&mut world, "data-0-my-cluster-kafka-0", "my-cluster-kafka");
     older_claim(&mut world, "data-my-cluster-zookeeper-0", "my-cluster-zookeeper");
-    let plan = world.settle();
+    let plan = world.plan();
     let message = not_ready(&plan);
     assert!(
         message.contains("the claims data-0-my-cluster-kafka-0 belonged to a cluster with ZooKeeper, as did data-my-cluster-zookeeper-0"),
@@ -296,6 +301,9 @@ fn a_zookeeper_that_runs_is_left_alone() {
     let plan = world.plan();
     assert!(not_ready(&plan).contains("my-cluster-zookeeper-0 run ZooKeeper"), "{}", not_ready(&plan));
     assert!(plan.apply.is_empty() && plan.delete.is_empty());
+    // Nor is a cluster whose way to KRaft has begun and not ended.
+    world.kafka(|kafka| kafka["status"] = json!({"kafkaMetadataVersion": "3.9-IV0"}));
+    assert!(not_ready(&world.plan()).contains("my-cluster-zookeeper-0 run ZooKeeper"));
 }
 
 #[test]

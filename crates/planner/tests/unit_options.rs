@@ -52,7 +52,7 @@ fn settled() -> World {
     world.apply(&plan);
     world.tell_options(&[]);
     let plan = world.plan();
-    assert!(condition(&plan, "Ready").is_some() && plan.admin.is_empty(), "{:?}", plan.admin);
+    assert!(condition(&plan, "Ready").is_some() && plan.calls.is_empty(), "{:?}", plan.calls);
     world.observed.options = plan.options;
     world
 }
@@ -81,14 +81,14 @@ fn an_option_that_kafka_changes_live_restarts_nothing() {
     wish(&mut world, "num.io.threads", Some("12"));
     let plan = world.plan();
     assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
-    assert_eq!(plan.admin, [call(None, "num.io.threads", Some("12"))]);
+    assert_eq!(plan.calls, [call(None, "num.io.threads", Some("12"))]);
     assert!(plan.undone.is_empty(), "nobody did that by hand: {:?}", plan.undone);
     world.apply(&plan);
     // Taken away again, it leaves Kafka.
     wish(&mut world, "num.io.threads", None);
     world.tell_options(&[("num.io.threads", everywhere("12"))]);
     let plan = world.plan();
-    assert_eq!(plan.admin, [call(None, "num.io.threads", None)]);
+    assert_eq!(plan.calls, [call(None, "num.io.threads", None)]);
     assert!(plan.roll.wanted.is_empty());
 }
 
@@ -119,7 +119,7 @@ fn an_option_that_left_the_resource_is_remembered_until_no_broker_has_a_trace_of
     let mut world = settled();
     wish(&mut world, "log.retention.ms", Some("3600000"));
     let set = world.plan();
-    assert_eq!(set.admin, [call(None, "log.retention.ms", Some("3600000"))]);
+    assert_eq!(set.calls, [call(None, "log.retention.ms", Some("3600000"))]);
     assert_eq!(remembered(&set), Value::Null);
     world.apply(&set);
     // Meanwhile Kafka does not answer, and the operator starts anew.
@@ -132,19 +132,19 @@ fn an_option_that_left_the_resource_is_remembered_until_no_broker_has_a_trace_of
     world.observed.view = view;
     world.tell_options(&[("log.retention.ms", everywhere("3600000"))]);
     let removes = world.plan();
-    assert_eq!(removes.admin, [call(None, "log.retention.ms", None)]);
+    assert_eq!(removes.calls, [call(None, "log.retention.ms", None)]);
     assert_eq!(remembered(&removes), "log.retention.ms");
     assert!(warning(&removes, "ForeignBrokerConfiguration").is_none());
     world.apply(&removes);
     world.tell_options(&[]);
     let done = world.plan();
-    assert!(done.admin.is_empty() && done.roll.wanted.is_empty());
+    assert!(done.calls.is_empty() && done.roll.wanted.is_empty());
     assert_eq!(remembered(&done), Value::Null);
     world.apply(&done);
     // From now on the option is whose ever sets it.
     world.tell_options(&[("log.retention.ms", everywhere("3600000"))]);
     let foreign = world.plan();
-    assert!(foreign.admin.is_empty());
+    assert!(foreign.calls.is_empty());
     assert!(
         warning(&foreign, "ForeignBrokerConfiguration")
             .unwrap()
@@ -162,7 +162,7 @@ fn a_line_in_a_brokers_file_that_is_wanted_no_more_restarts_it_once() {
     };
     world.tell_options(&[("log.retention.ms", started)]);
     let plan = world.plan();
-    assert_eq!(plan.admin, [call(None, "log.retention.ms", Some("604800000"))]);
+    assert_eq!(plan.calls, [call(None, "log.retention.ms", Some("604800000"))]);
     assert_eq!(plan.roll.wanted.len(), 3);
     assert!(plan.roll.wanted[0].reasons.contains(&RestartReason::ConfigChangeRequiresRestart));
     assert!(
@@ -174,7 +174,7 @@ fn a_line_in_a_brokers_file_that_is_wanted_no_more_restarts_it_once() {
     world.tell_options(&[("log.retention.ms", everywhere("604800000"))]);
     let restarted = world.plan();
     assert!(restarted.roll.wanted.is_empty());
-    assert_eq!(restarted.admin, [call(None, "log.retention.ms", None)]);
+    assert_eq!(restarted.calls, [call(None, "log.retention.ms", None)]);
     assert!(warning(&restarted, "ForeignBrokerConfiguration").is_none());
 }
 
@@ -188,7 +188,7 @@ fn what_kafka_refuses_holds_nothing_else_up_and_becomes_a_restart() {
         ("compression.type".to_owned(), Some("zstd".to_owned())),
     ]);
     let plan = world.plan();
-    assert_eq!(plan.admin, [AdminCall::AlterBrokerConfig { broker: None, changes }]);
+    assert_eq!(plan.calls, [AdminCall::AlterBrokerConfig { broker: None, changes }]);
     world.apply(&plan);
     let change =
         OptionChange { broker: None, option: "background.threads".to_owned(), value: Some("15".to_owned()) };
@@ -202,14 +202,14 @@ fn what_kafka_refuses_holds_nothing_else_up_and_becomes_a_restart() {
         options.insert("background.threads".to_owned(), started);
     }
     let plan = world.plan();
-    assert!(plan.admin.is_empty());
+    assert!(plan.calls.is_empty());
     assert_eq!(plan.roll.wanted.len(), 3);
     assert!(plan.roll.wanted[0].notes[0].contains("not today"), "{:?}", plan.roll.wanted);
     assert!(condition(&plan, "Ready").is_some(), "it serves on meanwhile");
     world.apply(&plan);
     world.tell_options(&[("compression.type", everywhere("zstd"))]);
     let done = world.plan();
-    assert!(done.roll.wanted.is_empty() && done.admin.is_empty());
+    assert!(done.roll.wanted.is_empty() && done.calls.is_empty());
     // Another wish is a new one.
     wish(&mut world, "compression.type", None);
     wish(&mut world, "background.threads", Some("16"));
@@ -229,7 +229,7 @@ fn what_somebody_set_in_kafka_is_undone_where_the_resource_says_otherwise_and_to
     told.insert("super.users".to_owned(), on_broker("[hidden]"));
     let plan = world.plan();
     assert_eq!(
-        plan.admin,
+        plan.calls,
         [call(None, "min.insync.replicas", Some("2")), call(Some(0), "super.users", None)]
     );
     let undone: Vec<String> = plan.undone.iter().map(ToString::to_string).collect();
@@ -268,7 +268,7 @@ fn a_value_that_only_the_pod_knows_needs_a_restart_and_nothing_at_run_time_hides
     world.tell_options(&[("num.io.threads", everywhere("12"))]);
     let plan = world.plan();
     assert_eq!(plan.roll.wanted.len(), 3);
-    assert_eq!(plan.admin, [call(None, "num.io.threads", None)]);
+    assert_eq!(plan.calls, [call(None, "num.io.threads", None)]);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod common;
 
 use common::{World, condition, warning_with};
+use objects::Change;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ fn whose_it_is_stands_in_the_message() {
     let gateway = json!({"ownerReferences": [
         {"apiVersion": "example.com/v1", "kind": "Gateway", "name": "edge", "uid": "1", "controller": true}]});
     let metadata = serde_json::from_value(gateway).unwrap();
-    service.controller = planner::kafka::observed::Other::of(&metadata).controller;
+    service.controller = planner::live_object::LiveObject::of(&metadata).controller;
     assert!(not_ready(&world.plan()).contains("Service my-kafka-bootstrap belongs to Gateway edge"));
 }
 
@@ -162,4 +163,64 @@ fn what_carries_the_labels_is_not_asked_about() {
     world.settle();
     let held = |need: &planner::kafka::need::Need| matches!(need, planner::kafka::need::Need::Holders(_));
     assert!(!world.asked.iter().any(held), "{:?}", world.asked);
+}
+
+#[test]
+fn a_cluster_wide_binding_is_that_of_its_subject() {
+    let binding = |labels: Value, namespace: &str| {
+        let mut found = json!({"metadata": {"name": "strimzi-myproject-my-kafka-init", "labels": labels},
+            "subjects": [{"kind": "ServiceAccount", "name": "my-kafka", "namespace": namespace}]});
+        found["labels"] = found["metadata"]["labels"].clone();
+        found
+    };
+    let racked = |found: Value| {
+        let mut world = World::load("dual-role.input.yaml");
+        let namespace = world.observed.kafka.as_ref().unwrap().metadata.namespace.clone().unwrap();
+        world.kafka(|kafka| {
+            kafka["spec"]["kafka"]["rack"] = json!({"topologyKey": "topology.kubernetes.io/zone"});
+        });
+        let name: &'static str = format!("strimzi-{namespace}-my-kafka-init").leak();
+        let found: Value = serde_json::from_str(&found.to_string().replace("myproject", &namespace)).unwrap();
+        world.strangers.insert(("ClusterRoleBinding", name), found);
+        (world.plan(), name)
+    };
+    let of_kafka = |cluster: &str| json!({"strimzi.io/cluster": cluster, "strimzi.io/kind": "Kafka"});
+    // Cluster `b-c` of namespace `a` and cluster `c` of namespace `a-b` need one name.
+    let (plan, name) = racked(binding(of_kafka("b-c"), "a"));
+    assert!(!wants(&plan, "ClusterRoleBinding", name) && !wants(&plan, "StrimziPodSet", "my-dual"));
+    assert!(
+        not_ready(&plan).contains(&format!("{name} belongs to Kafka b-c of namespace a")),
+        "{}",
+        not_ready(&plan)
+    );
+    // Ours, made by an administrator for an operator that could not; and ours that a cache does not show.
+    for labels in [json!(null), of_kafka("my")] {
+        let (plan, name) = racked(binding(labels, "myproject"));
+        let write = plan.apply.iter().find(|write| write.reference.name == name).unwrap();
+        assert!(matches!(write.change, Change::Update { .. }), "{:?}", write.change);
+    }
+}
+
+#[test]
+fn a_claim_of_another_cluster_is_left_alone_and_one_made_by_hand_is_taken_over() {
+    let labelled = |labels: Value| json!({"labels": labels});
+    let with_claim = |metadata: Value| {
+        let mut world = World::load("split-pools.input.yaml");
+        world.strangers.insert(("PersistentVolumeClaim", "data-0-shop-brokers-0"), metadata);
+        world.plan()
+    };
+    let first = World::load("split-pools.input.yaml").plan();
+    assert!(wants(&first, "PersistentVolumeClaim", "data-0-shop-brokers-0"));
+    let other = labelled(json!({"strimzi.io/cluster": "other", "strimzi.io/kind": "Kafka"}));
+    let connect = labelled(json!({"strimzi.io/cluster": "shop", "strimzi.io/kind": "KafkaConnect"}));
+    for (metadata, whose) in [(other, "Kafka other"), (connect, "KafkaConnect shop")] {
+        let plan = with_claim(metadata);
+        assert!(!wants(&plan, "PersistentVolumeClaim", "data-0-shop-brokers-0"), "{whose}");
+        assert!(!wants(&plan, "StrimziPodSet", "shop-brokers"), "its pod would mount it");
+        let message = not_ready(&plan);
+        assert!(message.contains(&format!("data-0-shop-brokers-0 belongs to {whose}")), "{message}");
+    }
+    let by_hand = with_claim(json!({}));
+    assert!(wants(&by_hand, "PersistentVolumeClaim", "data-0-shop-brokers-0"));
+    assert!(warning_with(&by_hand, "ForeignObject").is_none());
 }

@@ -73,7 +73,7 @@ fn an_idle_pass_changes_nothing() {
     assert_eq!(again.status, settled.status);
     assert_eq!(again.roll.wanted, settled.roll.wanted);
     assert_eq!(again.delete, settled.delete);
-    assert_eq!(again.admin, settled.admin);
+    assert_eq!(again.calls, settled.calls);
     assert_eq!(again.waiting_for, settled.waiting_for);
     assert_eq!(again.nodes, settled.nodes);
     assert_eq!(again.apply.len(), settled.apply.len());
@@ -81,7 +81,7 @@ fn an_idle_pass_changes_nothing() {
     // Only whether the brokers still run with their options is looked at, in every round.
     assert!(world.asked.iter().any(|need| matches!(need, Need::BrokerConfigs(_))), "{:?}", world.asked);
     assert!(again == settled);
-    assert!(again.roll.wanted.is_empty() && again.admin.is_empty() && again.delete.is_empty());
+    assert!(again.roll.wanted.is_empty() && again.calls.is_empty() && again.delete.is_empty());
 }
 
 #[test]
@@ -398,16 +398,16 @@ fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     world.observed.view =
         Some(planner::kafka::observed::KafkaView { metadata_level: Some(29), ..Default::default() });
     let settled = world.settle();
-    assert!(settled.admin.is_empty(), "{:?}", settled.admin);
+    assert!(settled.calls.is_empty(), "{:?}", settled.calls);
     world.kafka(|kafka| kafka["spec"]["kafka"]["version"] = json!("4.3.1"));
     let plan = world.plan();
     assert_eq!(plan.roll.wanted.len(), 3);
-    assert!(plan.admin.is_empty());
+    assert!(plan.calls.is_empty());
     assert_eq!(object(&plan, "ConfigMap", "my-dual-0")["data"]["metadata.version"], "4.2-IV1");
     roll(&mut world);
     let raise =
         AdminCall::UpdateMetadataVersion { version: "4.3-IV0".to_owned(), level: 30, downgrade: false };
-    assert_eq!(world.plan().admin, [raise]);
+    assert_eq!(world.plan().calls, [raise]);
 }
 
 #[test]

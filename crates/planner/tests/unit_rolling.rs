@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use common::{World, condition, kafka_status};
 use jiff::SignedDuration;
+use planner::completion::{Completion, complete};
 use planner::kafka::answer::Answer;
-use planner::kafka::completion::{Completion, complete};
 use planner::kafka::need::{Need, Silence, SilenceKind};
-use planner::kafka::plan::{Occasion, Plan};
+use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
+use planner::plan::Occasion;
 use serde_json::{Value, json};
 
 const WAITS: &str = "RollingUpdateWaits";
@@ -364,8 +365,8 @@ fn an_answer_to_another_question_and_endless_questions_end() {
     let wrong = complete(world.observed.clone(), world.now, |_| Answer::StorageClass(None));
     let (observed, plan) = wrong.unwrap();
     assert!(plan.roll.now.is_empty() && observed.unanswered.len() >= 2, "{:?}", observed.unanswered);
-    let mut completion = Completion::new(world.observed.clone(), world.now);
-    let endless = (0..100).find(|_| completion.plan().is_err());
+    let mut completion = Completion::new(&mut world.observed, world.now);
+    let endless = (0..100).find(|_| completion.step(&world.observed).is_err());
     assert!(endless.is_some(), "nothing was answered");
 }
 

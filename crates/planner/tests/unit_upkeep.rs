@@ -87,7 +87,7 @@ fn certificates_are_renewed_whatever_is_wrong() {
             "my-trustbundle",
         ];
         assert_eq!(written(&plan), expected.map(|name| format!("Secret {name}")).into(), "{field}");
-        assert!(plan.roll.wanted.is_empty() && plan.delete.is_empty() && plan.admin.is_empty());
+        assert!(plan.roll.wanted.is_empty() && plan.delete.is_empty() && plan.calls.is_empty());
 
         world.apply(&plan);
         let after = leaf(&world, "my-dual-0", "my-dual-0.crt");
@@ -193,7 +193,7 @@ fn certificates_are_renewed_while_objects_of_the_cluster_cannot_be_read() {
                 assert_eq!(object.reference.kind, "Secret", "{what}: nothing else is decided");
                 written.insert(object.reference.name.clone());
             }
-            assert!(plan.delete.is_empty() && plan.roll.wanted.is_empty() && plan.admin.is_empty(), "{what}");
+            assert!(plan.delete.is_empty() && plan.roll.wanted.is_empty() && plan.calls.is_empty(), "{what}");
             let message = condition(&plan, "NotReady").unwrap()["message"].to_string();
             assert!(message.contains("cannot be read"), "{what}: {message}");
             world.apply(&plan);

@@ -126,11 +126,6 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["spec.kafka.logging.valueFrom.configMapKeyRef.name", "\"logs\""],
     ),
     (
-        "a listener type that is not there yet",
-        |world| kafka_section(world, |kafka| kafka["listeners"][0]["type"] = json!("nodeport")),
-        &["spec.kafka.listeners[0].type", "nodeport", "internal"],
-    ),
-    (
         "a client certificate without encryption",
         |world| kafka_section(world, |kafka| kafka["listeners"][1]["tls"] = json!(false)),
         &["spec.kafka.listeners[1].authentication.type", "tls: true"],
@@ -321,7 +316,7 @@ fn every_mistake_is_named_and_disturbs_nothing_and_a_correction_heals_it() {
             plan.apply.is_empty()
                 && plan.delete.is_empty()
                 && plan.roll.wanted.is_empty()
-                && plan.admin.is_empty()
+                && plan.calls.is_empty()
         );
         assert!(condition(&plan, "Ready").is_none());
         assert_eq!(kafka_status(&plan)["clusterId"], "the-cluster", "what was known stays known");
@@ -357,6 +352,55 @@ fn a_namespace_that_lets_the_operators_in_is_worked_in() {
         of_kind.filter(|object| object.namespace.as_deref() == Some("guests")).count()
     };
     assert_eq!((there("Role"), there("RoleBinding")), (1, 2));
+    // Another cluster of this name has its own.
+    let names = |world: &mut World| -> std::collections::BTreeSet<String> {
+        let there = |object: &objects::DesiredObject| object.reference.namespace.as_deref() == Some("guests");
+        world.plan().apply.into_iter().filter(there).map(|object| object.reference.name).collect()
+    };
+    let own = names(&mut world);
+    assert!(own.contains("s1.my-entity-operator"), "{own:?}");
+    let grant = ["topicOperator", "userOperator"].map(|key| (key.to_owned(), "s2/my".to_owned()));
+    world.observed.watch_grants = [("guests".to_owned(), grant.into())].into();
+    world.kafka(|kafka| kafka["metadata"]["namespace"] = json!("s2"));
+    world.pool(0, |pool| pool["metadata"]["namespace"] = json!("s2"));
+    let others = names(&mut world);
+    assert!(others.len() == 3 && others.is_disjoint(&own), "{others:?}");
+}
+
+#[test]
+fn rights_of_an_older_name_go_when_the_new_ones_are_there() {
+    let mut world = World::load("dual-role.input.yaml");
+    std::sync::Arc::make_mut(&mut world.observed.settings).entity_operator_watched_namespace = true;
+    let grant = ["topicOperator", "userOperator"].map(|key| (key.to_owned(), "s1/my".to_owned()));
+    world.observed.watch_grants = [("guests".to_owned(), grant.into())].into();
+    world.kafka(|kafka| {
+        kafka["spec"]["entityOperator"] = json!({"topicOperator": {"watchedNamespace": "guests"}});
+    });
+    world.settle();
+    let old = |kind: &str, name: &str| objects::ObjectId {
+        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some("guests".to_owned()),
+        name: name.to_owned(),
+    };
+    let facts = planner::live_object::LiveObject {
+        kind: Some("Kafka".to_owned()),
+        cluster: Some("my".to_owned()),
+        component: Some("my-entity-operator".to_owned()),
+        made_by_operator: true,
+        ..Default::default()
+    };
+    let rights = [old("Role", "my-entity-operator"), old("RoleBinding", "my-entity-topic-operator-role")];
+    for object in &rights {
+        world.observed.others.insert(object.clone(), facts.clone());
+    }
+    let plan = world.plan();
+    // Deletions come after all writes.
+    assert!(plan.apply.iter().any(|object| object.reference.name == "s1.my-entity-topic-operator-role"));
+    for object in &rights {
+        assert!(plan.delete.iter().any(|deletion| deletion.object == *object), "{object:?}");
+    }
+    assert!(plan.finalizers.is_empty() && !plan.needs.contains(&planner::kafka::need::Need::HeldTopics));
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         .start_weighed(
             shutdown,
             move |secret: Secret| Some(SecretView::of(&secret, &views)),
-            SecretView::bytes,
+            |view| view.bytes().into(),
         );
     let admin = kafka_connection::connect(client, settings.kafka.clone(), metrics, shutdown);
     let requests = Arc::new(Semaphore::new(IN_FLIGHT));

@@ -12,7 +12,7 @@ use kafka_admin::MAX_TEXT_BYTES;
 use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::referenced_objects::{self, Remembered};
+use operator_runtime::referenced_objects::{self, Referenced, Remembered};
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
 use pki::Password;
@@ -34,6 +34,8 @@ enum Flaw {
     TooLong(usize),
     /// The Secret was made for something else than passwords of users.
     OtherUse,
+    /// There is no memory for the Secret.
+    TooLarge,
 }
 
 /// Types of Secrets of which nothing is a password of a user.
@@ -198,6 +200,9 @@ impl Passwords {
             Some(Err(Flaw::Empty)) => {
                 Err(Refusal::invalid(format!("the key {key} of Secret {name} is empty")))
             }
+            Some(Err(Flaw::TooLarge)) => Err(Refusal::invalid(format!(
+                "the Secret {name} with the password is too large to be read: put the password into a smaller one"
+            ))),
             Some(Err(Flaw::TooLong(bytes))) => Err(Refusal::invalid(format!(
                 "the key {key} of Secret {name} has {bytes} bytes: a password has at most {MAX_TEXT_BYTES}, write a shorter one"
             ))),
@@ -241,8 +246,12 @@ impl Passwords {
                 all.map(|key| (key.to_owned(), taken(&found, key))).collect::<Entries>()
             };
             let _permit = self.requests.acquire().await;
-            let Some(copy) = self.copies.get(&object, &version, &self.applier, keep).await? else {
-                return Ok(None);
+            let copy = match self.copies.get(&object, &version, &self.applier, keep).await? {
+                None => return Ok(None),
+                Some(Referenced::Read { copy, .. }) => copy,
+                Some(Referenced::Unreadable(_) | Referenced::NoRoom(_)) => {
+                    return Ok(Some(Err(Flaw::TooLarge)));
+                }
             };
             if let Some(entry) = copy.get(key) {
                 return Ok(Some(entry.clone()));

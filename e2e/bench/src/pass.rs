@@ -6,27 +6,27 @@ use anyhow::{Context as _, bail};
 use api::Kafka;
 use cluster_operator::{
     caches::{self, Caches, Plain, PlainKind, Taken, Watched},
-    kafka::{apply, observe::Observer},
+    carry_out::{self, PlannedFor},
+    kafka::observe::Observer,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, api::DynamicObject};
-use objects::ObjectId;
+use objects::{ObjectId, Stored};
 use operator_runtime::{
-    apply::{Applier, Stored},
+    apply::Applier,
     client,
     env::Namespaces,
-    leader::Mandate,
-    limits::Largest,
+    limits::{Largest, Limits},
     watch::{Cache, ObjectRef},
 };
 use planner::kafka::{
     answer::Answer,
-    completion::complete,
     config::live::memory::OptionMemory,
     need::{Need, Silence, SilenceKind},
-    observed::{BrokerConfigs, KafkaView, Observed, Other},
+    observed::{BrokerConfigs, KafkaView, Observed},
 };
+use planner::{completion::complete, live_object::LiveObject};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -123,24 +123,31 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
     // Nobody listens there: a pass that writes anything fails.
     let config = kube::Config::new("http://127.0.0.1:9".parse()?);
     let applier = Applier::new(kube::Client::try_from(config)?);
-    let observer = Observer::new(caches.clone(), applier.clone(), Arc::clone(&settled.observed.settings));
+    let observer = Observer::new(
+        caches.clone(),
+        applier.clone(),
+        Arc::clone(&settled.observed.settings),
+        &Limits::default(),
+    );
     let key = ObjectRef::new(NAMESPACE, clusters::name(0));
     let mut costs = Vec::new();
     for _ in 0..WARM_UP + PASSES {
         let begun = own::cpu_ms();
         let kafka = caches.kafkas.get(&key).context("the cluster is not cached")?;
-        let mut observed = observer.observe(&key, kafka).await?;
+        let (mut observed, _) = observer.observe(&key, Arc::clone(&kafka)).await?;
         observed.options = settled.options();
         let seen = own::cpu_ms();
         let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
         let planned = own::cpu_ms();
-        if !plan.delete.is_empty() || !plan.admin.is_empty() || !plan.roll.wanted.is_empty() {
-            bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.admin, plan.roll.wanted);
+        if !plan.delete.is_empty() || !plan.calls.is_empty() || !plan.roll.wanted.is_empty() {
+            bail!("the cluster is not settled: {:?}, {:?}, {:?}", plan.delete, plan.calls, plan.roll.wanted);
         }
-        apply::objects(&applier, &caches, &Mandate::unlimited(), &plan)
-            .await
-            .context("the cluster is not settled")?;
+        if let Some(write) = plan.apply.iter().find(|write| write.is_change()) {
+            bail!("the cluster is not settled: {:?}: {:?}", write.reference, write.change);
+        }
+        let owner = PlannedFor::new(&caches.kafkas, &key, &*kafka);
+        carry_out::writes(&applier, owner, &plan.apply).await.context("the cluster is not settled")?;
         let compared = own::cpu_ms();
         costs.push(Cost { cached, observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }
@@ -184,6 +191,7 @@ impl Settled {
         Ok(Caches::of(Watched {
             namespaces: Namespaces::All,
             largest_cluster: Largest::DEFAULT,
+            most_references: 100,
             kafkas: copies.cache([kafka])?,
             parents: Vec::new(),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
@@ -208,12 +216,10 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let role = value["roleRef"]["name"].as_str().map(str::to_owned);
     let owner = caches::kafka(&ObjectRef::new(NAMESPACE, clusters::name(at)));
     let object: DynamicObject = serde_json::from_value(value.clone())?;
-    let object = Stored::of(&object)?;
+    let body = Some(Arc::new(Stored::of(&object)?));
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
-    Ok((
-        key,
-        Plain { owner, facts: Other::of(&metadata), role, object, status: None, taken: Taken::default() },
-    ))
+    let (facts, taken) = (LiveObject { body, ..LiveObject::of(&metadata) }, Taken::default());
+    Ok((key, Plain { owner, facts, role, status: None, taken, weight: 0.into() }))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

@@ -10,16 +10,17 @@ use anyhow::{Context as _, ensure};
 use api::{Kafka, KafkaNodePool, labels};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use objects::DesiredObject;
+use objects::{DesiredObject, Stored};
+use planner::completion::complete;
 use planner::kafka::{
     answer::Answer,
-    completion::complete,
     config::model::{self, Scope},
     need::{Admission, Need, Silence, SilenceKind},
-    observed::{ConfigView, KafkaView, Observed, Other, PlanSettings, QuorumView},
+    observed::{ConfigView, KafkaView, Observed, PlanSettings, QuorumView},
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
+use planner::live_object::LiveObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -249,7 +250,9 @@ fn store(observed: &mut Observed, desired: &DesiredObject) -> anyhow::Result<()>
         "StrimziPodSet" => drop(observed.pod_sets.insert(name, typed(object)?)),
         _ => {
             let metadata = serde_json::from_value(object["metadata"].clone())?;
-            observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+            let body = Some(Arc::new(Stored::of(&object)?));
+            let other = LiveObject { body, ..LiveObject::of(&metadata) };
+            observed.others.insert(desired.reference.clone(), other);
         }
     }
     Ok(())

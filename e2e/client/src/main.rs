@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfig, FromClientConfigAndContext};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -59,6 +59,9 @@ enum Job {
         /// Consumer group.
         #[arg(long, default_value = "quickstart-demo")]
         group: String,
+        /// Commit what was consumed, then stay in the group for so many seconds without consuming anything.
+        #[arg(long)]
+        pause: Option<u64>,
     },
     /// Succeed when Kafka refuses this user to produce to the topic.
     ExpectDenied,
@@ -75,8 +78,11 @@ async fn main() -> Result<()> {
                 tokio::time::timeout(deadline, produce(&cli, *count)).await.context("deadline passed")??;
             format!("produced {count} records (longest pause that a broker asked for: {pause} ms)")
         }
-        Job::Consume { count, group } => {
-            consume(&cli, *count, group, started + deadline)?;
+        Job::Consume { count, group, pause } => {
+            let consumer = consume(&cli, *count, group, started + deadline)?;
+            if let Some(seconds) = pause {
+                stay(&consumer, Duration::from_secs(*seconds))?;
+            }
             format!("consumed {count} records")
         }
         Job::ExpectDenied => {
@@ -175,7 +181,7 @@ async fn produce(cli: &Cli, count: u64) -> Result<i64> {
     Ok(pause)
 }
 
-fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<()> {
+fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseConsumer> {
     let mut config = base_config(cli)?;
     config.set("group.id", group).set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
     let consumer = BaseConsumer::from_config(&config).context("cannot make a consumer")?;
@@ -211,6 +217,22 @@ fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<()> {
     }
     if seen.last().is_some_and(|last| *last >= count) {
         bail!("a record beyond the {count} expected ones came");
+    }
+    Ok(consumer)
+}
+
+/// Commits the position, pauses every partition and stays a member of the group.
+fn stay(consumer: &BaseConsumer, time: Duration) -> Result<()> {
+    consumer.pause(&consumer.assignment()?).context("cannot pause")?;
+    consumer.commit_consumer_state(CommitMode::Sync).context("cannot commit")?;
+    report("paused");
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        match consumer.poll(Duration::from_millis(500)) {
+            Some(Ok(message)) => bail!("offset {} came while the partition was paused", message.offset()),
+            Some(Err(error)) => return Err(error).context("cannot stay in the group"),
+            None => {}
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Export of consumer lag and offsets.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
+use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -10,6 +11,14 @@ use crate::common::sections::sections;
 use crate::common::template::{DeploymentTemplate, PodDisruptionBudgetTemplate, ResourceTemplate};
 use crate::present::Present;
 use crate::schema::{JsonSchema, Resources};
+
+/// Memory that a compiled expression may take. Bytes.
+const EXPRESSION_ROOM: usize = 1024 * 1024;
+
+/// An expression that names groups or topics: it matches anywhere in a name, and takes a bounded time and memory.
+pub fn name_expression(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(EXPRESSION_ROOM).dfa_size_limit(EXPRESSION_ROOM).build()
+}
 
 /// Export of consumer lag and offsets as metrics for Prometheus.
 #[skip_serializing_none]

@@ -15,12 +15,12 @@ use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool
 use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::exposed::{Route, TlsRoute};
-use planner::kafka::observed::Other;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
+use planner::live_object::{LiveObject, LiveObjects};
 
-const ROLE: &str = "Role";
-const ROLE_BINDING: &str = "RoleBinding";
+pub(super) const ROLE: &str = "Role";
+pub(super) const ROLE_BINDING: &str = "RoleBinding";
 /// Routes by name.
 pub(super) type Routes = BTreeMap<String, Arc<Route>>;
 /// TLSRoutes by name.
@@ -46,6 +46,8 @@ pub struct Lookups {
     deployments: Index<Deployment, OwnerRef>,
     plain: Vec<(PlainKind, Index<Plain, OwnerRef>)>,
     role_bindings_of_roles: Option<Index<Plain>>,
+    /// By their own namespace and the name of the cluster that they belong to, whatever its namespace.
+    role_bindings_by_name: Option<Index<Plain>>,
     /// By the value of the label `strimzi.io/cluster`.
     pools: Index<KafkaNodePool>,
     /// By namespace and the id of the cluster that their status says they have nodes in.
@@ -63,6 +65,7 @@ impl Lookups {
     /// Follows the caches.
     pub(super) fn of(watched: &Watched) -> Self {
         let plain = watched.all_plain();
+        let most_references = watched.most_references;
         let role_bindings = watched.plain.iter().find(|plain| plain.kind == ROLE_BINDING);
         Self {
             pods: by_labels(&watched.pods),
@@ -84,6 +87,11 @@ impl Lookups {
                     plain.role.as_ref().map(|role| ObjectRef::new(&key.namespace, role))
                 })
             }),
+            role_bindings_by_name: role_bindings.map(|kind| {
+                Index::of(&kind.cache, |key, plain| {
+                    Some(ObjectRef::new(&key.namespace, &plain.owner.object.name))
+                })
+            }),
             pools: Index::of(&watched.pools, |key, pool: &KafkaNodePool| {
                 cluster_of(pool).map(|cluster| ObjectRef::new(&key.namespace, cluster))
             }),
@@ -93,8 +101,11 @@ impl Lookups {
             kafkas_of_ids: Index::of(&watched.kafkas, |key, kafka| {
                 cluster_id(kafka).map(|id| ObjectRef::new(&key.namespace, id))
             }),
-            kafkas_of_references: Index::of(&watched.kafkas, |key, kafka| {
-                let References { secrets, config_maps } = References::of(kafka);
+            kafkas_of_references: Index::of(&watched.kafkas, move |key, kafka| {
+                let mut references = References::of(kafka);
+                // What is beyond is not read.
+                references.split_off(most_references);
+                let References { secrets, config_maps } = references;
                 let names = secrets.into_iter().chain(config_maps);
                 names.map(|name| ObjectRef::new(&key.namespace, name)).collect::<Vec<_>>()
             }),
@@ -121,6 +132,11 @@ impl Caches {
             found.pools.bytes_when_read(&owner.object),
         ];
         bytes.into_iter().chain(plain).sum()
+    }
+
+    /// Bytes that a pod set and the pods with its labels take when a pass reads them.
+    pub fn bytes_of_set(&self, set: &ObjectRef) -> usize {
+        self.pod_sets.bytes_when_read(set) + self.lookups.pods_of_sets.bytes_when_read(set)
     }
 
     /// Pods of a resource, by name.
@@ -214,7 +230,7 @@ impl Caches {
 
     /// All objects of a resource whose kind planning does not look into, also those in other namespaces that its entity
     /// operator works in.
-    pub fn plain_of(&self, owner: &OwnerRef) -> BTreeMap<ObjectId, Other> {
+    pub fn plain_of(&self, owner: &OwnerRef) -> LiveObjects {
         let mut found = BTreeMap::new();
         for (kind, index) in &self.lookups.plain {
             for (key, plain) in index.owned_by(owner) {
@@ -232,7 +248,7 @@ impl Caches {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
         let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
-            let mut service: Service = plain.object.parse()?;
+            let mut service: Service = plain.facts.body.as_ref()?.parse()?;
             service.status = plain.status.as_deref().cloned();
             Some((key.name, Arc::new(service)))
         };
@@ -252,30 +268,31 @@ impl Caches {
         (routes.collect(), tls_routes.collect())
     }
 
-    /// The Role that a binding in another namespace refers to. It says of itself only the name of the cluster, so it
-    /// counts only while no cluster of another namespace refers to it too.
-    fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, Other)> {
+    /// The Role of an older name that a binding in another namespace refers to, while nobody owns it, and whether a cluster of
+    /// another namespace refers to it too: it says of itself only the name of the cluster.
+    fn role_of(&self, owner: &OwnerRef, namespace: &str, binding: &Plain) -> Option<(ObjectId, LiveObject)> {
         let role = ObjectRef::new(namespace, binding.role.as_ref()?);
         let roles = self.plain.iter().find(|plain| plain.kind == ROLE)?;
-        let facts = roles.cache.get(&role)?.facts.clone();
+        let facts = roles.cache.get(&role).map(|role| role.facts.clone()).filter(|facts| !facts.owned)?;
         let bindings = self.lookups.role_bindings_of_roles.as_ref()?.owned_by(&role);
         let shared = bindings.values().any(|plain| plain.owner != *owner);
-        (!shared).then(|| (roles.reference(role), facts))
+        Some((roles.reference(role), LiveObject { shared, ..facts }))
     }
 
     /// Where topic operators of clusters of this name work: that of this cluster, and that of a namesake which works in the
     /// namespace of this one.
     pub fn topic_bindings(&self, cluster: &ObjectRef) -> Vec<TopicBinding> {
-        let name = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
-        let Some((kind, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING)
-        else {
+        let own = api::names::entity_operator::topic_operator_role_binding(&cluster.name);
+        let Some((_, index)) = self.lookups.plain.iter().find(|(kind, _)| kind.kind == ROLE_BINDING) else {
             return Vec::new();
         };
         let mut bindings = index.owned_by(&kafka(cluster));
-        bindings.retain(|key, _| key.name == name);
-        let here = ObjectRef::new(&cluster.namespace, name);
-        let at_home = kind.cache.get(&here).map(|plain| (here, plain));
-        bindings.extend(at_home.filter(|(_, plain)| plain.owner.object.name == cluster.name));
+        // That of a namesake may be here, too.
+        bindings.extend(self.lookups.role_bindings_by_name.iter().flat_map(|index| index.owned_by(cluster)));
+        bindings.retain(|key, plain| {
+            let elsewhere = api::names::entity_operator::elsewhere(&plain.owner.object.namespace, &own);
+            key.name == own || key.name == elsewhere
+        });
         let binding = |(key, plain): (ObjectRef, Arc<Plain>)| TopicBinding {
             namespace: key.namespace,
             cluster_namespace: plain.owner.object.namespace.clone(),

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use operator_runtime::apply::{Applier, Stored};
+use objects::Stored;
+use operator_runtime::apply::Applier;
 use operator_runtime::client;
 use operator_runtime::env::Namespaces;
-use operator_runtime::limits::Largest;
+use operator_runtime::limits::{Largest, Limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -42,17 +43,17 @@ fn plain(kind: &str, objects: Vec<(ObjectRef, Plain)>) -> PlainKind {
 fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Plain) {
     let whole: ConfigMap =
         serde_json::from_value(json!({"metadata": {"name": name, "namespace": namespace}})).unwrap();
-    let object = Stored::of(&whole).unwrap();
+    let body = Some(Arc::new(Stored::of(&whole).unwrap()));
     let role = Some("role".to_owned());
     (
         ObjectRef::new(namespace, name),
         Plain {
             owner,
-            facts: Other::of(&whole.metadata),
+            facts: LiveObject { body, ..LiveObject::of(&whole.metadata) },
             role,
-            object,
             status: None,
             taken: crate::caches::Taken::default(),
+            weight: 0.into(),
         },
     )
 }
@@ -100,12 +101,14 @@ fn caches(clusters: &[String]) -> Caches {
         let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
             "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
         plain.status = crate::caches::service_status(&whole);
-        plain.object = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
+        let whole = Stored::of(&serde_json::from_value::<Service>(whole).unwrap()).unwrap();
+        plain.facts.body = Some(Arc::new(whole));
         (key, plain)
     });
     Caches::of(Watched {
         namespaces: Namespaces::All,
         largest_cluster: Largest::DEFAULT,
+        most_references: 100,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
         parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
@@ -150,11 +153,13 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     let applier = Applier::new(kube::Client::try_from(config).unwrap());
     let clusters: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
     let caches = caches(&clusters);
-    let observer = Observer::new(caches.clone(), applier, Arc::new(PlanSettings::default()));
+    let observer =
+        Observer::new(caches.clone(), applier, Arc::new(PlanSettings::default()), &Limits::default());
     let key = ObjectRef::new("ns", "c42");
     let before = scanned(&caches);
     let kafka = caches.kafkas.get(&key).unwrap();
-    let observed = observer.observe(&key, kafka).await.unwrap();
+    let (observed, referred) = observer.observe(&key, kafka).await.unwrap();
+    assert_eq!(referred, 0);
     let sets: Vec<&String> = observed.pod_sets.keys().collect();
     assert_eq!(sets, ["c42-p"], "and not that of the KafkaConnect");
     assert_eq!(observed.pools.len(), 1);

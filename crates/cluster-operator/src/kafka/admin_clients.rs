@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, TlsConfig};
+use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Reach, TlsConfig};
 use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
 
@@ -28,6 +28,9 @@ const DECODED: usize = 3;
 
 /// How many times the longest answer all clusters together may be reading.
 const TOGETHER: usize = 4;
+
+/// How many times the nodes that a cluster may have are read of an answer: some are registered that are no more.
+const REGISTERED: usize = 4;
 
 /// Which nodes of a cluster are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +100,8 @@ impl Clients {
             .with_request_timeout(CALL_DEADLINE)
             .with_max_answer_bytes(self.longest)
             .with_max_answer_memory(self.longest * DECODED)
+            .with_reach(reach(key, nodes, observed))
+            .with_max_nodes(observed.settings.max_nodes.saturating_mul(REGISTERED))
             .with_answer_room(self.room.clone());
         let admin = Admin::new(config)?;
         all.insert((key.clone(), nodes), Known { addresses, identity, admin: admin.clone() });
@@ -110,6 +115,21 @@ impl Clients {
             all.remove(&(key.clone(), nodes));
         }
     }
+}
+
+/// The nodes of the cluster alone: its author decides what its brokers say, and has them name any host.
+fn reach(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Reach {
+    let domain = api::names::service_dns(&api::names::brokers_service(&key.name), &key.namespace);
+    let whole = format!("{domain}.{}", observed.settings.dns_domain);
+    Reach::new([domain, whole], port(nodes))
+}
+
+fn port(nodes: Nodes) -> u16 {
+    let port = match nodes {
+        Nodes::Brokers => api::ports::REPLICATION,
+        Nodes::Controllers => api::ports::CONTROL_PLANE,
+    };
+    u16::try_from(port).unwrap_or_default()
 }
 
 /// Where to ask. Nodes whose container runs have a name of their own under the Service without an address.

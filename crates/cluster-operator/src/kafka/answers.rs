@@ -15,6 +15,7 @@ use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
 use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
+use crate::caches::Caches;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
 use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
@@ -26,6 +27,7 @@ const ROLL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Answers the plans of all clusters. One for the whole process.
 pub struct Answers {
+    caches: Caches,
     applier: Applier,
     observer: Arc<Observer>,
     clients: Clients,
@@ -43,12 +45,14 @@ pub struct Answers {
 impl Answers {
     /// From the parts that all passes share.
     pub fn new(
+        caches: Caches,
         applier: Applier,
         observer: Arc<Observer>,
         clients: Clients,
         queue: &Queue<ObjectRef>,
     ) -> Self {
         Self {
+            caches,
             applier,
             observer,
             clients,
@@ -103,7 +107,9 @@ impl Answers {
             Need::NodeAddresses(names) => {
                 self.nodes.addresses(&self.applier, names).await.map(Answer::NodeAddresses)
             }
-            Need::Holders(objects) => holders::of(&self.applier, objects).await.map(Answer::Holders),
+            Need::Holders(objects) => {
+                holders::of(&self.applier, &self.caches, objects).await.map(Answer::Holders)
+            }
             Need::HeldTopics => match self.observer.held_topics(key).await {
                 Ok(topics) => Ok(Answer::HeldTopics(topics)),
                 Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),

@@ -23,6 +23,12 @@ pub enum Error {
         /// What Kafka said.
         source: KafkaError,
     },
+    /// Kafka names more brokers than a cluster has.
+    #[error("kafka names more than {most} brokers that hold replicas")]
+    TooManyBrokers {
+        /// How many are read.
+        most: usize,
+    },
     /// An identifier of the plan is no Kafka uuid.
     #[error("cannot {action}: {id} is not a Kafka uuid")]
     NoUuid {
@@ -37,9 +43,18 @@ impl From<Error> for Silence {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::Call { source, .. } => kind_of(source),
-            Error::Refused { .. } | Error::NoUuid { .. } => SilenceKind::Refused,
+            Error::Refused { .. } | Error::NoUuid { .. } | Error::TooManyBrokers { .. } => {
+                SilenceKind::Refused
+            }
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl Error {
+    /// Whether Kafka did not answer, so that it is of no use to ask it for something else.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if kind_of(source) != SilenceKind::Refused)
     }
 }
 

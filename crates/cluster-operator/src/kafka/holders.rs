@@ -1,5 +1,5 @@
-//! Asks the API server who holds names that the caches do not know: what does not carry the labels of a cluster is not
-//! watched. No policy.
+//! Finds out who holds names that the caches do not know as those of a cluster: what does not carry its labels is not watched,
+//! so the API server is asked. No policy.
 
 use std::collections::BTreeMap;
 
@@ -7,47 +7,82 @@ use futures::future;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
-use operator_runtime::apply::{Applier, Subject};
+use operator_runtime::apply::{Applier, ApplyError, Subject, own_entry};
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::holder::Holder;
 use planner::kafka::need::{Silence, SilenceKind};
+use planner::ownership::Holder;
 
-/// Questions under way at a time. The metadata of an object may take a megabyte.
+use crate::caches::Caches;
+
+/// Questions under way at a time.
 const CONCURRENCY: usize = 8;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// What each object says of whose it is; `None`: there is none.
 pub async fn of(
     applier: &Applier,
+    caches: &Caches,
     objects: &[ObjectId],
 ) -> Result<BTreeMap<ObjectId, Option<Holder>>, Silence> {
-    let mut found = BTreeMap::new();
+    let (claims, objects): (Vec<&ObjectId>, Vec<&ObjectId>) =
+        objects.iter().partition(|object| object.kind == "PersistentVolumeClaim");
+    // Every claim with the label of some cluster is watched, and one without it is nobody's.
+    let claim = |id: &ObjectId| {
+        let key = ObjectRef::new(id.namespace.clone().unwrap_or_default(), &id.name);
+        caches.claims.get(&key).map(|claim| Holder::of(&claim.metadata))
+    };
+    let mut found: BTreeMap<ObjectId, Option<Holder>> =
+        claims.into_iter().map(|id| (id.clone(), claim(id))).collect();
     for some in objects.chunks(CONCURRENCY) {
         let mut questions = Vec::with_capacity(some.len());
         for object in some {
             questions.push(holder(applier, object));
         }
         let holders = future::try_join_all(questions).await?;
-        found.extend(some.iter().cloned().zip(holders));
+        found.extend(some.iter().map(|id| (*id).clone()).zip(holders));
     }
     Ok(found)
 }
 
-/// A list, because that is the right that the operator has; with the name, the API server reads this one object.
+/// A list, because that is the right that the operator has; with the name, the API server reads this one object. What a
+/// binding is for stands in its body, and Roles and bindings that clusters share are in no cache as those of the cluster.
 async fn holder(applier: &Applier, object: &ObjectId) -> Result<Option<Holder>, Silence> {
     let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
     let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
     if object.kind == "NetworkPolicy" {
         "networkpolicies".clone_into(&mut resource.plural);
     }
-    let api: Api<DynamicObject> = match &object.namespace {
-        Some(namespace) => Api::namespaced_with(applier.client().clone(), namespace, &resource),
-        None => Api::all_with(applier.client().clone(), &resource),
+    let key = ObjectRef::new(object.namespace.clone().unwrap_or_default(), &object.name);
+    let found = if group == RBAC {
+        whole(applier, &resource, &key).await.map(|found| found.map(with_body))
+    } else {
+        applier.ownership(&resource, &key).await.map(|found| found.as_ref().map(Holder::of))
     };
-    let named = ListParams::default().fields(&format!("metadata.name={}", object.name));
-    let key = ObjectRef::new(object.namespace.as_deref().unwrap_or_default(), &*object.name);
-    let subject = Subject { kind: object.kind.clone(), key };
-    match applier.request("look up", &subject, api.list_metadata(&named)).await {
-        Ok(found) => Ok(found.items.first().map(|found| Holder::of(&found.metadata))),
-        Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
+    found.map_err(|error| Silence::new(SilenceKind::Late, error.to_string()))
+}
+
+async fn whole(
+    applier: &Applier,
+    resource: &ApiResource,
+    key: &ObjectRef,
+) -> Result<Option<DynamicObject>, ApplyError> {
+    let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
+    if key.namespace.is_empty() {
+        let api: Api<DynamicObject> = Api::all_with(applier.client().clone(), resource);
+        return applier.request("read", &subject, api.get_opt(&key.name)).await;
+    }
+    let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &key.namespace, resource);
+    let named = ListParams::default().fields(&format!("metadata.name={}", key.name));
+    let found = applier.request("look up", &subject, api.list(&named)).await?;
+    Ok(found.items.into_iter().next())
+}
+
+fn with_body(mut object: DynamicObject) -> Holder {
+    let holder = Holder::of(&object.metadata);
+    object.metadata.managed_fields = object.metadata.managed_fields.take().and_then(own_entry);
+    match serde_json::to_value(&object) {
+        Ok(object) => holder.with_body(&object),
+        Err(_) => holder,
     }
 }

@@ -48,7 +48,14 @@ pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error
     let topics: BTreeMap<String, TopicDescription> =
         admin.list_topics().await.map_err(call("list the topics"))?;
     let partitions = topics.values().flat_map(|topic| &topic.partitions);
-    Ok(partitions.flat_map(|partition| partition.replicas.iter().copied()).collect())
+    let mut brokers = BTreeSet::new();
+    for broker in partitions.flat_map(|partition| partition.replicas.iter().copied()) {
+        brokers.insert(broker);
+        if brokers.len() > admin.config().max_nodes {
+            return Err(Error::TooManyBrokers { most: admin.config().max_nodes });
+        }
+    }
+    Ok(brokers)
 }
 
 /// Makes one call. The answer holds the changes of options that Kafka refused, and why: those are not errors, the next

@@ -2,8 +2,8 @@
 
 pub(crate) mod admin_clients;
 pub(crate) mod answers;
-pub mod apply;
 pub(crate) mod call_error;
+mod call_time;
 pub(crate) mod dry_run;
 mod holders;
 pub mod kafka_calls;
@@ -12,8 +12,10 @@ pub(crate) mod late_answers;
 pub(crate) mod node_addresses;
 pub mod observe;
 pub mod option_calls;
+mod plan_size;
 pub(crate) mod reconcile;
+mod reference_room;
 pub(crate) mod restart_pods;
 pub mod roll_calls;
 pub(crate) mod roll_metric;
-mod room;
+pub(crate) mod room;

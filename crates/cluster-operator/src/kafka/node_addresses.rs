@@ -38,7 +38,11 @@ impl KubernetesNodes {
         for name in names {
             let addresses = match self.remembered(name) {
                 Some(addresses) => addresses,
-                None => self.read(applier, name).await?,
+                None => match self.read(applier, name).await {
+                    Ok(addresses) => addresses,
+                    // What was known is better than nothing, which clients could not begin at.
+                    Err(silence) => self.last(name).ok_or(silence)?,
+                },
             };
             found.insert(name.clone(), addresses);
         }
@@ -48,6 +52,11 @@ impl KubernetesNodes {
     fn remembered(&self, name: &str) -> Option<NodeAddresses> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, addresses)| addresses.clone())
+    }
+
+    fn last(&self, name: &str) -> Option<NodeAddresses> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).map(|(_, addresses)| addresses.clone())
     }
 
     async fn read(&self, applier: &Applier, name: &str) -> Result<NodeAddresses, Silence> {

@@ -16,10 +16,14 @@ use kube::{Resource, ResourceExt};
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
+use operator_runtime::limits::{Largest, Limits};
+use operator_runtime::memory;
+use operator_runtime::named_object::Named;
 use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
 
+use super::reference_room::{ReferenceRoom, too_many};
 use crate::caches::owners;
 use crate::caches::{self, Caches};
 use crate::node_pools;
@@ -27,12 +31,13 @@ use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::exposed::Exposed;
 use planner::kafka::held_topic::HeldTopic;
+use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::older::implied;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
+use planner::live_object::LiveObject;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -42,23 +47,27 @@ pub struct Observer {
     secrets: Remembered<Secret>,
     config_maps: Remembered<ConfigMap>,
     referred: Referred,
+    /// The bound for one Secret or ConfigMap.
+    largest: Largest,
 }
 
 impl Observer {
-    /// From the caches.
-    pub fn new(caches: Caches, applier: Applier, settings: Arc<PlanSettings>) -> Self {
+    /// From the caches. What resources refer to is read within the limits.
+    pub fn new(caches: Caches, applier: Applier, settings: Arc<PlanSettings>, limits: &Limits) -> Self {
+        let (largest, budget) = (limits.largest_secret, &limits.budget);
         Self {
             caches,
             applier,
             settings,
-            secrets: Remembered::default(),
-            config_maps: Remembered::default(),
+            secrets: Remembered::within(largest, budget.clone(), memory::size_of),
+            config_maps: Remembered::within(largest, budget.clone(), memory::size_of),
             referred: Referred::default(),
+            largest,
         }
     }
 
-    /// Everything but Kafka's own state.
-    pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<Observed, ApplyError> {
+    /// Everything but Kafka's own state; and how many bytes of memory take what the resource refers to.
+    pub async fn observe(&self, key: &ObjectRef, kafka: Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
         let owner = caches::kafka(key);
         // Whose a pool is depends on them too: held from here on, each is decoded once.
         let pod_sets = self.caches.pod_sets_of(&owner);
@@ -67,15 +76,27 @@ impl Observer {
         let pods = self.caches.pods_of(&owner);
         let mut secrets = self.caches.secrets_of(&owner);
         let mut config_maps = self.caches.config_maps_of(&owner);
-        let references = References::of(&kafka);
-        let foreign = &self.caches.foreign_secrets;
-        self.fetch(key, &references.secrets, foreign, &self.secrets, &mut secrets).await?;
+        let mut references = References::of(&kafka);
+        let most = self.caches.most_references;
+        let beyond = references.split_off(most);
+        let all = |names: BTreeSet<String>| names.into_iter().map(|name| (name, too_many(most))).collect();
+        let mut not_read = NotRead {
+            secrets: all(beyond.secrets),
+            config_maps: all(beyond.config_maps),
+            ..NotRead::default()
+        };
+        let mut room = ReferenceRoom::beside(self.caches.bytes_of(&owner), self.caches.largest_cluster);
+        let (names, found) = (&references.config_maps, &mut config_maps);
         let foreign = &self.caches.foreign_config_maps;
-        self.fetch(key, &references.config_maps, foreign, &self.config_maps, &mut config_maps).await?;
+        let read = self.fetch(key, names, foreign, &self.config_maps, &mut room, found);
+        not_read.config_maps.extend(read.await?);
+        let watch_grants = self.watch_grants(&kafka, &mut room, &mut not_read).await?;
+        let (names, found) = (&references.secrets, &mut secrets);
+        let read = self.fetch(key, names, &self.caches.foreign_secrets, &self.secrets, &mut room, found);
+        not_read.secrets.extend(read.await?);
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
-        let watch_grants = self.watch_grants(&kafka).await?;
         let (routes, tls_routes) = self.caches.routes_of(&owner);
-        Ok(Observed {
+        let observed = Observed {
             pod_sets_of_others: self.pod_sets_of_others(key, &kafka, &pools),
             kafka: Some(kafka),
             pools,
@@ -94,9 +115,11 @@ impl Observer {
                 ..Exposed::default()
             },
             watch_grants,
+            not_read,
             settings: Arc::clone(&self.settings),
             ..Observed::default()
-        })
+        };
+        Ok((observed, room.taken()))
     }
 
     /// Pod sets of other clusters that have the names of those that the pools need, each with whose it is.
@@ -126,6 +149,8 @@ impl Observer {
     async fn watch_grants(
         &self,
         kafka: &Kafka,
+        room: &mut ReferenceRoom,
+        not_read: &mut NotRead,
     ) -> Result<BTreeMap<String, BTreeMap<String, String>>, ApplyError> {
         let mut grants = BTreeMap::new();
         for namespace in watched_namespace::others(kafka) {
@@ -135,8 +160,12 @@ impl Observer {
                 continue;
             };
             let whole = |object: ConfigMap| object;
-            if let Some(grant) = self.config_maps.get(&grant, &version, &self.applier, whole).await? {
-                grants.insert(namespace, grant.data.clone().unwrap_or_default());
+            let Some(found) = self.config_maps.get(&grant, &version, &self.applier, whole).await? else {
+                continue;
+            };
+            match room.take(found) {
+                Ok(grant) => drop(grants.insert(namespace, grant.data.clone().unwrap_or_default())),
+                Err(why) => drop(not_read.watch_grants.insert(namespace, why)),
             }
         }
         Ok(grants)
@@ -183,8 +212,13 @@ impl Observer {
         // Whether its owner was taken away decides about everything: the cache may be behind.
         let bundle = api::names::trust_bundle_secret(&key.name);
         if let std::collections::btree_map::Entry::Occupied(mut cached) = secrets.entry(bundle.clone()) {
-            match self.applier.get::<Secret>(&ObjectRef::new(&key.namespace, bundle)).await? {
-                Some(secret) => drop(cached.insert(Arc::new(secret))),
+            let largest = self.largest;
+            match self.applier.get_within::<Secret>(&ObjectRef::new(&key.namespace, bundle), largest).await? {
+                Some(Named::Readable(secret)) => drop(cached.insert(Arc::new(*secret))),
+                Some(Named::Unreadable(found)) => {
+                    let bundle = Secret { metadata: found.metadata.clone(), ..Secret::default() };
+                    drop(cached.insert(Arc::new(bundle)));
+                }
                 None => drop(cached.remove()),
             }
         }
@@ -218,7 +252,10 @@ impl Observer {
 
     /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
     /// the right to read it, and then never made one.
-    async fn cluster_role_binding(&self, key: &ObjectRef) -> Result<Option<(ObjectId, Other)>, ApplyError> {
+    async fn cluster_role_binding(
+        &self,
+        key: &ObjectRef,
+    ) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
         if self.caches.cluster_role_bindings.cache.is_ready() {
             return Ok(None);
         }
@@ -227,7 +264,7 @@ impl Observer {
         match self.applier.get::<ClusterRoleBinding>(&name).await {
             Ok(Some(found)) if caches::cluster_of_binding(&found).as_ref() == Some(key) => {
                 let object = self.caches.cluster_role_bindings.reference(name);
-                Ok(Some((object, Other::of(&found.metadata))))
+                Ok(Some((object, LiveObject::of(&found.metadata))))
             }
             Ok(_) => Ok(None),
             Err(error) if error.is_forbidden() => Ok(None),
@@ -262,7 +299,12 @@ impl Observer {
     /// cluster lives.
     async fn serves_a_namesake(&self, namespace: &str, key: &ObjectRef) -> Result<bool, ApplyError> {
         let grant = ObjectRef::new(namespace, api::topic_grant::NAME);
-        let Some(grant) = self.applier.get::<ConfigMap>(&grant).await? else { return Ok(false) };
+        let grant = match self.applier.get_within::<ConfigMap>(&grant, self.largest).await? {
+            None => return Ok(false),
+            Some(Named::Readable(grant)) => grant,
+            // What it says is not known: it may let a namesake in.
+            Some(Named::Unreadable(_)) => return Ok(true),
+        };
         for (of, name) in
             deleted_cluster::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
         {
@@ -305,19 +347,22 @@ impl Observer {
         Ok(found)
     }
 
-    /// Adds the named objects to `found`. One that does not exist is left out: planning says what misses it.
+    /// Adds the named objects to `found`, and returns those that there is no room for, each with why. One that does not exist is left
+    /// out: planning says what misses it.
     async fn fetch<K>(
         &self,
         cluster: &ObjectRef,
         names: &BTreeSet<String>,
         versions: &Cache<String>,
         remembered: &Remembered<K>,
+        room: &mut ReferenceRoom,
         found: &mut BTreeMap<String, Arc<K>>,
-    ) -> Result<(), ApplyError>
+    ) -> Result<BTreeMap<String, String>, ApplyError>
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send,
         K::DynamicType: Default,
     {
+        let mut not_read = BTreeMap::new();
         for name in names {
             if found.contains_key(name) {
                 continue;
@@ -327,11 +372,19 @@ impl Observer {
                 remembered.forget(&key);
                 continue;
             };
-            if let Some(object) = remembered.get(&key, &version, &self.applier, |object: K| object).await? {
-                found.insert(name.clone(), object);
+            if let Some(why) = room.refusal() {
+                remembered.forget(&key);
+                not_read.insert(name.clone(), why.to_owned());
+                continue;
+            }
+            let whole = |object: K| object;
+            let Some(object) = remembered.get(&key, &version, &self.applier, whole).await? else { continue };
+            match room.take(object) {
+                Ok(object) => drop(found.insert(name.clone(), object)),
+                Err(why) => drop(not_read.insert(name.clone(), why)),
             }
         }
-        Ok(())
+        Ok(not_read)
     }
 }
 

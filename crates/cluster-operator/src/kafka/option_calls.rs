@@ -13,6 +13,9 @@ use super::call_error::{Error, call};
 
 /// Reason of the event about a run-time value that was taken away.
 const UNDONE: &str = "ConfigurationOverrideUndone";
+/// Bytes of the options of all brokers of a cluster that are looked at in one pass: three times what 100 bytes for each of 400
+/// options of 300 brokers come to.
+const LONGEST: usize = 36 * 1024 * 1024;
 /// Action of that event.
 const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
 
@@ -21,8 +24,17 @@ const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
 pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> BrokerConfigs {
     let answers = admin.describe_broker_options(brokers.iter().copied()).await;
     let mut found = BrokerConfigs::new();
+    let mut bytes = 0;
     for (id, answer) in answers {
         let Ok(options) = answer else { continue };
+        bytes += options.iter().map(|(name, option)| name.len() + option.bytes()).sum::<usize>();
+        if bytes > LONGEST {
+            tracing::warn!(
+                broker = id,
+                "the options of the brokers are too long: the other brokers are looked at later"
+            );
+            break;
+        }
         let options = options.into_iter().filter_map(|(name, option)| {
             let (value, in_file) = (option.value, option.in_file);
             let view =
@@ -103,7 +115,10 @@ pub fn undone(observed: &Observed, plan: &Plan, value: &Override) -> Option<Note
         related: pod.map(events::reference),
         reason: UNDONE.to_owned(),
         action: CONFIGURATION_CHANGE.to_owned(),
-        text: format!("{value} was set in Kafka itself and is undone: the resource decides this option"),
+        text: format!(
+            "{} was set in Kafka itself and is undone: the resource decides this option",
+            value.clone().shortened()
+        ),
         severity: Severity::Warning,
     })
 }

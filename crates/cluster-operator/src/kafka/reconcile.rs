@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use api::Kafka;
 use api::conditions::{Condition, merge, reasons};
+use api::kafka::status::KafkaStatus;
 use jiff::Timestamp;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::kind::Endless;
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
@@ -24,17 +24,20 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
-use super::room::Room;
-use super::{apply, option_calls, restart_pods};
+use super::room::{BUSY, Room};
+use super::{option_calls, restart_pods};
 use crate::caches::{self, Caches};
+use crate::carry_out;
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
+use planner::completion::NeverComplete;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::deleted_cluster;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{Occasion, Plan, StatusPlan};
+use planner::kafka::plan::Plan;
 use planner::kafka::status;
+use planner::plan::Occasion;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
 /// row the pause is doubled: a watch that is broken must not have keys made in a loop.
@@ -42,9 +45,6 @@ const OUTDATED: Duration = Duration::from_millis(200);
 
 /// How often that pause is doubled.
 const OUTDATED_DOUBLINGS: u32 = 6;
-
-/// Pause before a large cluster is looked at again while others are planned.
-const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// Pause before it is looked again whether what is left of a deleted cluster can be read by now.
 const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
@@ -60,7 +60,7 @@ pub enum Error {
     Kubernetes(#[from] ApplyError),
     /// A plan could not be carried out.
     #[error(transparent)]
-    Apply(#[from] apply::Error),
+    Apply(#[from] carry_out::Error),
     /// What the plan needs could not be made.
     #[error("{0}")]
     Unmade(String),
@@ -69,7 +69,7 @@ pub enum Error {
     Kafka(String),
     /// The plan asks again and again.
     #[error(transparent)]
-    Endless(#[from] Endless),
+    NeverComplete(#[from] NeverComplete),
     /// Another process may lead.
     #[error(transparent)]
     Lapsed(#[from] Lapsed),
@@ -90,7 +90,7 @@ impl Error {
         match self {
             Self::Kubernetes(_) | Self::Apply(_) => reasons::KUBERNETES_ERROR,
             Self::Kafka(_) => reasons::KAFKA_ERROR,
-            Self::Unmade(_) | Self::Endless(_) | Self::Lapsed(_) => reasons::INTERNAL_ERROR,
+            Self::Unmade(_) | Self::NeverComplete(_) | Self::Lapsed(_) => reasons::INTERNAL_ERROR,
         }
     }
 }
@@ -104,6 +104,8 @@ struct Memory {
     outdated: u32,
     /// UIDs of pods that were deleted and that the watch still shows.
     restarted: BTreeSet<String>,
+    /// UIDs and names of pods whose deletion was not answered: they count as deleted until the API server says more.
+    perhaps_deleted: BTreeMap<String, String>,
     /// What was announced and lasts.
     announced: BTreeSet<(String, Timestamp)>,
 }
@@ -182,20 +184,32 @@ impl Reconciler {
         Outcome::Again(outdated_pause(times))
     }
 
-    /// What is known of a live cluster without asking: the caches, and what this process remembers.
-    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<Observed, ApplyError> {
-        let mut observed = self.observer.observe(key, Arc::clone(kafka)).await?;
+    /// What is known of a live cluster without asking: the caches, and what this process remembers; and how many bytes of memory
+    /// take what the resource refers to.
+    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+        let (mut observed, referred) = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live: BTreeSet<&String> =
             observed.pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
-        (observed.options, observed.restarted) = self.memory(|memories| {
+        let perhaps_deleted = self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
             memory.restarted.retain(|uid| live.contains(uid));
-            (memory.options.clone(), memory.restarted.clone())
+            memory.perhaps_deleted.retain(|uid, _| live.contains(uid));
+            memory.perhaps_deleted.clone()
+        });
+        for (uid, pod) in perhaps_deleted {
+            if restart_pods::still_runs(&self.applier, &ObjectRef::new(&key.namespace, pod), &uid).await? {
+                self.memory(|memories| memories.entry(key.clone()).or_default().perhaps_deleted.remove(&uid));
+            }
+        }
+        (observed.options, observed.restarted) = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            let going = memory.restarted.iter().chain(memory.perhaps_deleted.keys()).cloned();
+            (memory.options.clone(), going.collect())
         });
         self.answers.forget_unless_ready(key, &observed);
-        Ok(observed)
+        Ok((observed, referred))
     }
 
     /// Keeps for the next pass what this one found out about the options of brokers. A plan without nodes, of a resource
@@ -234,7 +248,7 @@ impl Reconciler {
             if refused.any(|change| change.option == value.option && change.broker == value.broker) {
                 continue;
             }
-            tracing::warn!(cluster = %key, %value, "undid what was set in Kafka itself");
+            tracing::warn!(cluster = %key, value = %value.clone().shortened(), "undid what was set in Kafka itself");
             if let Some(note) = option_calls::undone(observed, plan, value) {
                 self.events.publish(note);
             }
@@ -303,10 +317,10 @@ impl Reconciler {
             return Ok(Outcome::Done);
         };
         let plan = deleted_cluster::plan(&remains, clock::now());
-        let released = apply::finalizers(&self.applier, &self.mandate, &plan).await;
-        apply::deletions(&self.applier, &self.mandate, &plan).await?;
+        let released = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await;
+        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
         match released {
-            Err(apply::Error::Outdated { .. }) => Ok(self.outdated(key)),
+            Err(carry_out::Error::Outdated { .. }) => Ok(self.outdated(key)),
             other => {
                 other?;
                 let outcome = again(&plan);
@@ -325,6 +339,11 @@ impl Reconciler {
     pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
         let named = self.observer.clusters_of_topics(namespaces).await?;
         Ok(named.into_iter().filter(|key| !self.caches.kafkas.contains(key)).collect())
+    }
+
+    /// Writes the status of the Kafka resource if it differs.
+    async fn write_status(&self, key: &ObjectRef, status: &KafkaStatus) -> Result<(), ApplyError> {
+        carry_out::status(&self.applier, &self.caches.kafkas, key, status).await
     }
 
     async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {
@@ -346,9 +365,8 @@ impl Reconciler {
         error: Error,
     ) -> Result<Outcome, Error> {
         let planned = plan.and_then(|plan| plan.status.kafka.as_ref());
-        let kafka = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
-        let statuses = StatusPlan { kafka: Some(kafka), ..StatusPlan::default() };
-        if let Err(unwritten) = apply::kafka_status(&self.applier, &self.caches, key, &statuses).await {
+        let status = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
+        if let Err(unwritten) = self.write_status(key, &status).await {
             tracing::warn!(cluster = %key, error = %unwritten, "cannot say in the status why the pass failed");
         }
         Err(error)

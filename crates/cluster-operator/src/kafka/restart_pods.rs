@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -12,7 +13,8 @@ use operator_runtime::watch::ObjectRef;
 use thiserror::Error;
 
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{Occasion, Plan};
+use planner::kafka::plan::Plan;
+use planner::plan::Occasion;
 
 /// Why a pod could not be deleted.
 #[derive(Debug, Error)]
@@ -25,7 +27,16 @@ pub enum Error {
     Lapsed(#[from] Lapsed),
 }
 
-/// Deletes these pods, while this process leads. Returns the UIDs of those that were deleted.
+/// The pods of a cluster that this process deleted, or may have deleted, by UID.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// The API server said so, and the watch may not have.
+    pub known: Vec<String>,
+    /// The API server did not answer: each with the name of the pod.
+    pub unknown: Vec<(String, String)>,
+}
+
+/// Deletes these pods, while this process leads. Returns those that were deleted also when it ended early.
 pub async fn restart(
     applier: &Applier,
     events: &Events,
@@ -34,22 +45,41 @@ pub async fn restart(
     observed: &Observed,
     plan: &Plan,
     go: &[String],
-) -> Result<Vec<String>, Error> {
-    let mut deleted = Vec::new();
+) -> (Deleted, Result<(), Error>) {
+    let mut deleted = Deleted::default();
     for name in go {
         let Some(pod) = observed.pods.get(name) else { continue };
-        mandate.check()?;
+        if let Err(lapsed) = mandate.check() {
+            return (deleted, Err(lapsed.into()));
+        }
         let pod_key = ObjectRef::new(&key.namespace, name);
         match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
             Ok(true) => announce(events, key, observed, plan, pod),
             // It went meanwhile, or another one has its name: its watch event is on its way.
             Ok(false) => {}
             Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                // Without an answer it may have been deleted all the same: it counts as going until that is known.
+                if error.code().is_none() {
+                    deleted.unknown.extend(pod.uid().map(|uid| (uid, name.clone())));
+                }
+                return (deleted, Err(error.into()));
+            }
         }
-        deleted.extend(pod.uid());
+        deleted.known.extend(pod.uid());
     }
-    Ok(deleted)
+    (deleted, Ok(()))
+}
+
+/// Whether a pod is still there and not being deleted, past the cache.
+pub async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
+    let mut runs = false;
+    let fields = format!("metadata.name={}", pod.name);
+    let each = |found: ObjectMeta| {
+        runs |= found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none();
+    };
+    applier.each_metadata::<Pod>(&pod.namespace, None, Some(&fields), each).await?;
+    Ok(runs)
 }
 
 /// The pods that go now. One whose set was changed in this pass (`written`) goes with the next one, which the watch brings: the
@@ -87,6 +117,9 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use operator_runtime::client;
     use planner::kafka::plan::PlannedNode;
     use planner::kafka::roll::Roll;
 
@@ -104,5 +137,25 @@ mod tests {
         let plan = Plan { roll, nodes, ..Plan::default() };
         assert_eq!(may_go(&plan, &BTreeSet::new()), ["c-a-0", "c-b-1"]);
         assert_eq!(may_go(&plan, &BTreeSet::from(["c-a".to_owned()])), ["c-b-1"]);
+    }
+
+    #[tokio::test]
+    async fn a_pod_whose_deletion_was_not_answered_counts_as_going() {
+        client::install_crypto_provider();
+        // Nobody answers there.
+        let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let events = Events::start(client.clone(), events::CLUSTER_OPERATOR, "test");
+        let pod: Pod =
+            serde_json::from_value(serde_json::json!({"metadata": {"name": "c-p-0", "uid": "u"}})).unwrap();
+        let mut observed = Observed::default();
+        observed.pods.insert("c-p-0".to_owned(), Arc::new(pod));
+        let (key, plan) = (ObjectRef::new("ns", "c"), Plan::default());
+        let (applier, mandate) = (Applier::new(client), Mandate::unlimited());
+        let go = ["c-p-0".to_owned()];
+        let (deleted, ended) = restart(&applier, &events, &mandate, &key, &observed, &plan, &go).await;
+        assert!(ended.is_err());
+        let unknown = vec![("u".to_owned(), "c-p-0".to_owned())];
+        assert_eq!(deleted, Deleted { known: Vec::new(), unknown });
     }
 }

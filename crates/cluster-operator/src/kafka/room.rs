@@ -2,7 +2,9 @@
 //! one memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use operator_runtime::controller::Outcome;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Clusters of more nodes than this are large.
@@ -13,6 +15,9 @@ const NODE: usize = 116_000;
 
 /// Large clusters that are planned and carried out at a time.
 const AT_A_TIME: usize = 2;
+
+/// Pause before what is large is looked at again while others are.
+pub const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// The room for plans of the whole process.
 #[derive(Debug)]
@@ -36,9 +41,9 @@ impl Room {
         self.enter(bytes / NODE)
     }
 
-    /// The same room, or more where a plan with so many nodes needs it; `None`: not now.
-    pub fn widen(&self, place: Place, nodes: usize) -> Option<Place> {
-        if place.large.is_some() { Some(place) } else { self.enter(nodes) }
+    /// The same room, or more where a plan with so many nodes, or of so many bytes, needs it; `None`: not now.
+    pub fn widen(&self, place: Place, nodes: usize, bytes: usize) -> Option<Place> {
+        if place.large.is_some() { Some(place) } else { self.enter(nodes.max(bytes / NODE)) }
     }
 
     /// Room for a plan with so many nodes; `None`: not now. Nobody waits for it: whoever waited would keep a pass from
@@ -64,7 +69,9 @@ mod tests {
         assert!(room.enter(30).is_some());
         assert!(room.enter_to_read(60 << 20).is_none(), "many objects count as many nodes");
         let small = room.enter_to_read(1 << 20).unwrap();
-        assert!(room.widen(small, 300).is_none());
+        assert!(room.widen(small, 300, 0).is_none());
+        let small = room.enter_to_read(1 << 20).unwrap();
+        assert!(room.widen(small, 1, 60 << 20).is_none(), "what nodes repeat counts as nodes");
         drop(first);
         assert!(room.enter(300).is_some());
     }

@@ -13,17 +13,20 @@ use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::kind::{Endless, Kind, Seen};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
 
+use super::create::create;
 use super::errors::PodErrors;
 use crate::caches::Caches;
 use crate::controller::Queues;
-use planner::pod_set::plan;
-use planner::pod_set::plan::Plan;
+use crate::kafka::room::{BUSY, Place, Room};
+use crate::kind::{AnswersOf, Kind, Seen};
+use crate::unreadable::too_much;
+use planner::completion::{NeverComplete, Observation};
+use planner::pod_set::plan::{self, Plan, PodCall};
 
 /// What can go wrong with a pod set.
 #[derive(Debug, Error)]
@@ -39,7 +42,7 @@ pub enum Error {
     Lapsed(#[from] Lapsed),
     /// The plan asks again and again.
     #[error(transparent)]
-    Endless(#[from] Endless),
+    NeverComplete(#[from] NeverComplete),
 }
 
 /// A pod set that is looked after.
@@ -49,19 +52,20 @@ pub struct LiveSet {
     /// Whose it is.
     parent: OwnerRef,
     pods: Vec<Arc<Pod>>,
+    _place: Place,
 }
 
-/// What is done to one pod.
-#[derive(Debug)]
-pub enum PodCall {
-    /// It is made.
-    Create(Value),
-    /// It goes, if it still has the UID.
-    Delete(String, Option<String>),
-    /// It gets the reference to its set.
-    Adopt(String),
-    /// It gets these labels.
-    Relabel(String, BTreeMap<String, String>),
+impl Observation for LiveSet {
+    type Plan = Plan;
+    type Answer = Infallible;
+
+    fn plan(&self, _: Timestamp) -> Plan {
+        plan::plan(&self.set, &self.pods)
+    }
+
+    fn answer(&mut self, need: Infallible, _: Infallible) {
+        match need {}
+    }
 }
 
 /// Why a pod could not be made, by its name.
@@ -77,6 +81,8 @@ pub struct PodSets {
     /// The passes over what the sets were made for: they say in the status what keeps pods from being made.
     queues: Queues,
     mandate: Mandate,
+    /// How many large sets are looked at a time.
+    room: Arc<Room>,
 }
 
 impl Kind for PodSets {
@@ -84,9 +90,6 @@ impl Kind for PodSets {
     const CALLS_AT_A_TIME: usize = 32;
     type Resource = StrimziPodSet;
     type Observed = LiveSet;
-    type Plan = Plan;
-    type Need = Infallible;
-    type Call = PodCall;
     type Said = Option<Refusal>;
     type Error = Error;
 
@@ -95,6 +98,9 @@ impl Kind for PodSets {
     }
 
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<LiveSet>, Error> {
+        // Pods are found by labels, which everybody may give to any number of them.
+        let bytes = self.caches.bytes_of_set(key);
+        let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
         // The last readable state of a set that cannot be read is not what is wished any more.
         let readable = self.caches.pod_sets.unreadable(key).is_none();
         let set = self.caches.pod_sets.get(key).filter(|_| readable);
@@ -106,31 +112,19 @@ impl Kind for PodSets {
             self.errors.note(key, BTreeMap::new());
             return Ok(Seen::Settled(Outcome::Done));
         };
-        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key) }))
+        if let Some(why) = too_much(bytes, self.caches.largest_cluster) {
+            self.write_too_much(key, &set, why).await?;
+            return Ok(Seen::Settled(Outcome::Done));
+        }
+        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key), _place: place }))
     }
 
-    fn plan(observed: &LiveSet, _: Timestamp) -> Plan {
-        plan::plan(&observed.set, &observed.pods)
-    }
-
-    fn needs(_: &mut Plan) -> Vec<Infallible> {
-        Vec::new()
-    }
-
-    async fn answer(&self, _: &ObjectRef, _: &mut LiveSet, _: Vec<Infallible>) -> Result<(), Error> {
-        Ok(())
+    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
+        Ok(Vec::new())
     }
 
     async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &Plan) -> Result<(), Error> {
         Ok(())
-    }
-
-    fn calls(plan: &Plan) -> Vec<PodCall> {
-        let deletions = plan.delete.iter().cloned().map(|(name, uid)| PodCall::Delete(name, uid));
-        let creations = plan.create.iter().cloned().map(PodCall::Create);
-        let adoptions = plan.adopt.iter().cloned().map(PodCall::Adopt);
-        let labels = plan.relabel.iter().cloned().map(|(name, labels)| PodCall::Relabel(name, labels));
-        creations.chain(deletions).chain(adoptions).chain(labels).collect()
     }
 
     async fn call(
@@ -141,7 +135,8 @@ impl Kind for PodSets {
     ) -> Result<Option<Refusal>, Error> {
         match call {
             PodCall::Create(pod) => {
-                return Ok(create(&self.applier, &key.namespace, pod).await.err());
+                let uid = observed.set.metadata.uid.as_deref();
+                return Ok(create(&self.applier, &key.namespace, uid, pod).await.err());
             }
             PodCall::Delete(name, uid) => {
                 self.mandate.check()?;
@@ -202,7 +197,21 @@ impl PodSets {
         queues: Queues,
         mandate: Mandate,
     ) -> Self {
-        Self { caches, applier, events, errors, queues, mandate }
+        Self { caches, applier, events, errors, queues, mandate, room: Arc::default() }
+    }
+
+    /// Says that the pods of a set take too much memory to be looked at together. They are left as they are.
+    async fn write_too_much(&self, key: &ObjectRef, set: &StrimziPodSet, why: String) -> Result<(), Error> {
+        self.mandate.check()?;
+        let live = set.status.as_ref();
+        let failed = Condition::not_ready(reasons::INVALID_CONFIGURATION, why);
+        let old = live.and_then(|status| status.conditions.as_deref());
+        let mut status = live.cloned().unwrap_or_default();
+        status.conditions = Some(merge(vec![failed], old, clock::now()));
+        status.observed_generation = set.metadata.generation;
+        let live = live.and_then(|status| serde_json::to_value(status).ok());
+        self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
+        Ok(())
     }
 
     /// Tells the cluster, and whoever looks at events, what keeps pods from being made, when that is news.
@@ -221,23 +230,5 @@ impl PodSets {
                 severity: Severity::Warning,
             });
         }
-    }
-}
-
-/// Creates a pod; else its name and why it cannot be.
-async fn create(applier: &Applier, namespace: &str, wanted: &Value) -> Result<(), Refusal> {
-    let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pod: Pod = match serde_json::from_value(wanted.clone()) {
-        Ok(pod) => pod,
-        Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
-    };
-    match applier.create(namespace, &pod).await {
-        Ok(()) => {
-            tracing::info!(pod = name, "pod created");
-            Ok(())
-        }
-        // The cache was behind, or the old pod is still going: its watch event brings the next pass.
-        Err(error) if error.is_conflict() => Ok(()),
-        Err(error) => Err((name, error.why())),
     }
 }

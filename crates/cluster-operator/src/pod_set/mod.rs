@@ -4,4 +4,5 @@
 //! cluster deletes it.
 
 pub mod apply;
+mod create;
 pub mod errors;

@@ -352,8 +352,11 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     };
     // Its owner has to let the operator in.
     world.refused("c", &["watchedNamespace", "kastellan-watch-grant"]).await;
-    let rights = [("RoleBinding", "c-entity-topic-operator-role"), ("Role", "c-entity-operator")];
-    for (kind, name) in rights {
+    let rights = [
+        ("RoleBinding", format!("{}.c-entity-topic-operator-role", world.namespace)),
+        ("Role", format!("{}.c-entity-operator", world.namespace)),
+    ];
+    for (kind, name) in &rights {
         assert!(there(kind).get_opt(name).await.unwrap().is_none());
     }
     let grant = json!({
@@ -362,7 +365,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
     });
     let grant = serde_json::from_value(grant).unwrap();
     there("ConfigMap").create(&PostParams::default(), &grant).await.unwrap();
-    for (kind, name) in rights {
+    for (kind, name) in &rights {
         wait::for_object(&there(kind), name, DEADLINE, "exists", |_| true).await.unwrap();
     }
     there("KafkaTopic")
@@ -370,7 +373,7 @@ async fn rights_in_a_watched_namespace_go_with_the_cluster() {
         .await
         .unwrap();
     world.delete("Kafka", "c").await;
-    for (kind, name) in rights {
+    for (kind, name) in &rights {
         wait::for_absence(&there(kind), name, DEADLINE).await.unwrap();
     }
     let free = |topic: &DynamicObject| topic.finalizers().is_empty();

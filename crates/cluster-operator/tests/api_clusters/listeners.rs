@@ -134,7 +134,7 @@ async fn routes_and_tls_routes_are_made_where_their_kinds_exist() {
     world.apply(&with_listeners(&json!([route, tls_route]))).await;
     world.exists("Route", "c-kafka-rt-bootstrap").await;
     let made = world.exists("TLSRoute", "c-dual-gw-0").await;
-    assert_eq!(made.data["spec"]["parentRefs"], json!([{"name": "edge", "namespace": "infra"}]));
+    assert_eq!(made.data["spec"]["parentRefs"][0]["name"], "edge");
     for name in ["c-kafka-rt-bootstrap", "c-dual-rt-0"] {
         let host = format!("{name}.apps.example.org");
         says(&world, "Route", name, json!({"ingress": [{"host": host, "routerName": "default"}]})).await;

@@ -83,7 +83,7 @@ impl World {
         let plan = self.paper.plan();
         self.paper.apply(&plan);
         let mut memory = plan.options.clone();
-        for call in &plan.admin {
+        for call in &plan.calls {
             if matches!(call, AdminCall::AlterBrokerConfig { .. }) {
                 memory.refused.extend(kafka_calls::make(&self.admin, call).await.unwrap());
             }
@@ -97,7 +97,7 @@ impl World {
     pub async fn settle(&mut self) -> Plan {
         for _ in 0..40 {
             let plan = self.pass().await;
-            let changes = plan.admin.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }));
+            let changes = plan.calls.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }));
             if let Some(restart) = plan.roll.wanted.first() {
                 self.restarts.push(restart.reasons.iter().copied().collect());
                 self.restart(&plan).await;

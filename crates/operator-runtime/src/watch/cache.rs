@@ -12,6 +12,7 @@ use tokio::sync::watch as state;
 
 use super::decoded::Decoded;
 use super::event::Event;
+use super::kept_unreadable::KeptUnreadable;
 use super::packed::{Held, Packing};
 use super::unreadable::{Seen, Unreadable};
 use crate::limits::Budget;
@@ -41,7 +42,9 @@ struct Inner<T> {
     decoded: Decoded<T>,
     objects: RwLock<HashMap<ObjectRef, Entry<T>>>,
     /// What is there and cannot be read. The last state that could be read, if there was one, stays among the objects.
-    unreadable: RwLock<HashMap<ObjectRef, Arc<Unreadable>>>,
+    unreadable: KeptUnreadable,
+    /// What all caches together may take.
+    budget: Option<Budget>,
     handlers: RwLock<Vec<Handler<T>>>,
     unreadable_handlers: RwLock<Vec<UnreadableHandler>>,
     /// Watches whose first list has not arrived.
@@ -54,10 +57,24 @@ struct Inner<T> {
 pub(super) struct Storing<K, T> {
     /// What is kept of an object; `None` leaves it out.
     pub project: Box<dyn Fn(K) -> Option<T> + Send + Sync>,
-    /// Bytes that it takes.
-    pub weigh: Box<dyn Fn(&T) -> usize + Send + Sync>,
-    /// What all caches together may take.
-    pub budget: Option<Budget>,
+    /// What it takes.
+    pub weigh: Box<dyn Fn(&T) -> Weight + Send + Sync>,
+}
+
+/// What a value takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weight {
+    /// Bytes that it takes in a cache that keeps it as it is.
+    pub kept: usize,
+    /// Bytes that it takes while a pass reads it.
+    pub read: usize,
+}
+
+impl From<usize> for Weight {
+    /// Of a value that is read as it is kept.
+    fn from(bytes: usize) -> Self {
+        Self { kept: bytes, read: bytes }
+    }
 }
 
 /// Objects of one kind. Cheap to clone; all clones show the same.
@@ -78,12 +95,18 @@ impl<T> fmt::Debug for Cache<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    pub(super) fn new(kind: String, packing: Option<Packing<T>>, watches: usize) -> Self {
+    pub(super) fn new(
+        kind: String,
+        packing: Option<Packing<T>>,
+        budget: Option<Budget>,
+        watches: usize,
+    ) -> Self {
         let inner = Inner {
             kind,
             packing,
             objects: RwLock::default(),
-            unreadable: RwLock::default(),
+            unreadable: KeptUnreadable::within(budget.clone()),
+            budget,
             handlers: RwLock::default(),
             unreadable_handlers: RwLock::default(),
             missing: state::Sender::new(watches),
@@ -95,7 +118,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     /// A cache without a watch that holds these objects, for tests and for kinds that a server does not have.
     pub fn fixed(objects: impl IntoIterator<Item = (ObjectRef, T)>) -> Self {
-        let cache = Self::new("fixed".to_owned(), None, 0);
+        let cache = Self::new("fixed".to_owned(), None, None, 0);
         for (key, value) in objects {
             cache.put_fixed(&key, value);
         }
@@ -107,7 +130,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     where
         T: serde::Serialize + serde::de::DeserializeOwned,
     {
-        let cache = Self::new("fixed".to_owned(), Some(Packing::json()), 0);
+        let cache = Self::new("fixed".to_owned(), Some(Packing::json()), None, 0);
         for (key, value) in objects {
             cache.put_fixed(&key, value);
         }
@@ -130,7 +153,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Says that an unreadable object of a [`Cache::fixed`] can be read again.
     #[cfg(test)]
     pub(super) fn set_readable(&self, key: &ObjectRef) {
-        if self.clear_unreadable(key) {
+        if self.inner.unreadable.remove(key) {
             self.tell_unreadable(key, None);
         }
     }
@@ -222,17 +245,17 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
     /// The object, if it is there and cannot be read. [`Cache::get`] may still have the last state that could be.
     pub fn unreadable(&self, key: &ObjectRef) -> Option<Arc<Unreadable>> {
-        self.read_unreadable().get(key).cloned()
+        self.inner.unreadable.get(key)
     }
 
     /// Number of objects that are there and cannot be read.
     pub fn count_unreadable(&self) -> usize {
-        self.read_unreadable().len()
+        self.inner.unreadable.len()
     }
 
     /// All objects that are there and cannot be read, in no order.
     pub fn all_unreadable(&self) -> Vec<(ObjectRef, Arc<Unreadable>)> {
-        self.read_unreadable().iter().map(|(key, found)| (key.clone(), Arc::clone(found))).collect()
+        self.inner.unreadable.list()
     }
 
     /// Whether the first list of every watch is in.
@@ -283,10 +306,6 @@ impl<T: Send + Sync + 'static> Cache<T> {
         for (key, unreadable) in self.all_unreadable() {
             handler(&key, Some(&unreadable));
         }
-    }
-
-    fn read_unreadable(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Arc<Unreadable>>> {
-        self.inner.unreadable.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<ObjectRef, Entry<T>>> {
@@ -340,10 +359,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     }
 
     fn set_unreadable(&self, key: &ObjectRef, unreadable: Unreadable) {
-        let unreadable = Arc::new(unreadable);
-        let mut all = self.inner.unreadable.write().unwrap_or_else(PoisonError::into_inner);
-        let old = all.insert(key.clone(), Arc::clone(&unreadable));
-        drop(all);
+        let (unreadable, old) = self.inner.unreadable.put(key, unreadable);
         let again = old.as_ref().is_some_and(|old| old.why == unreadable.why);
         if !again {
             let known =
@@ -355,24 +371,19 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// An object can be read, or is gone.
-    fn clear_unreadable(&self, key: &ObjectRef) -> bool {
-        self.inner.unreadable.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some()
-    }
-
     /// Takes in an object that is gone.
-    pub(super) fn remove<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
-        let was_unreadable = self.clear_unreadable(key);
-        self.take_out(key, storing);
+    pub(super) fn remove(&self, key: &ObjectRef) {
+        let was_unreadable = self.inner.unreadable.remove(key);
+        self.take_out(key);
         if was_unreadable {
             self.tell_unreadable(key, None);
         }
     }
 
-    fn take_out<K>(&self, key: &ObjectRef, storing: &Storing<K, T>) {
+    fn take_out(&self, key: &ObjectRef) {
         let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         let Some(old) = old else { return };
-        if let Some(budget) = &storing.budget {
+        if let Some(budget) = &self.inner.budget {
             budget.give_back(&key.namespace, old.bytes);
         }
         if let Some(old) = self.value(key, &old.held, old.state) {
@@ -394,7 +405,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         let version = version_of(&object);
         let known = self.read().get(&key).map(|entry| (entry.version, entry.bytes));
         if known.is_some_and(|(known, _)| known == version) {
-            if self.clear_unreadable(&key) {
+            if self.inner.unreadable.remove(&key) {
                 self.tell_unreadable(&key, None);
             }
             return key;
@@ -408,38 +419,38 @@ impl<T: Send + Sync + 'static> Cache<T> {
                 let packing = self.inner.packing.as_ref();
                 let held =
                     packing.map_or_else(|| Held::Whole(Arc::clone(&value)), |packing| packing.hold(&value));
-                let unpacked = (storing.weigh)(&value);
+                let weight = (storing.weigh)(&value);
                 let bytes = match &held {
-                    Held::Whole(_) => unpacked,
+                    Held::Whole(_) => weight.kept,
                     Held::Packed(packed) => packed.bytes(),
                 };
                 let before = known.map_or(0, |(_, bytes)| bytes);
                 let charged =
-                    storing.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
+                    self.inner.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
                 if let Some(Err(why)) = charged {
                     self.set_unreadable(&key, Unreadable::for_want_of_room(metadata, why));
                     return key;
                 }
-                let was_unreadable = self.clear_unreadable(&key);
+                let was_unreadable = self.inner.unreadable.remove(&key);
                 let state = self.inner.decoded.next_state();
-                self.put(&key, &value, Entry { held, state, version, bytes, unpacked });
+                self.put(&key, &value, Entry { held, state, version, bytes, unpacked: weight.read });
                 if was_unreadable {
                     self.tell_unreadable(&key, None);
                 }
             }
-            None => self.remove(&key, storing),
+            None => self.remove(&key),
         }
         key
     }
 
     /// Takes in that a list is complete: what is not in it is gone.
-    pub(super) fn retain<K>(&self, namespace: &str, listed: &HashSet<ObjectRef>, storing: &Storing<K, T>) {
+    pub(super) fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>) {
         let mut keys = self.keys();
-        keys.extend(self.read_unreadable().keys().cloned());
+        keys.extend(self.all_unreadable().into_iter().map(|(key, _)| key));
         for key in keys {
             let ours = namespace.is_empty() || key.namespace == namespace;
             if ours && !listed.contains(&key) {
-                self.remove(&key, storing);
+                self.remove(&key);
             }
         }
     }
@@ -452,7 +463,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Whether there are objects of a namespace (all of them when it is empty) that there was no room for.
     pub(super) fn wants_room(&self, namespace: &str) -> bool {
         let ours = |key: &ObjectRef| namespace.is_empty() || key.namespace == namespace;
-        self.read_unreadable().iter().any(|(key, found)| found.for_want_of_room && ours(key))
+        self.all_unreadable().iter().any(|(key, found)| found.for_want_of_room && ours(key))
     }
 }
 

@@ -245,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pass_holds_is_not_decoded_again_and_never_out_of_date() {
+        let key = ObjectRef::new("ns", "a");
+        let cache = Cache::fixed_packed([(key.clone(), "one".to_owned())]);
+        let held = cache.get(&key).unwrap();
+        assert!(Arc::ptr_eq(&held, &cache.get(&key).unwrap()));
+        cache.set_fixed(&key, Some("two".to_owned()));
+        assert_eq!((held.as_str(), cache.get(&key).unwrap().as_str()), ("one", "two"));
+        cache.set_fixed(&key, None);
+        assert_eq!(cache.get(&key), None);
+    }
+
+    #[test]
     fn a_look_up_scans_nothing() {
         let object = |number: usize| (ObjectRef::new("ns", number.to_string()), format!("owner-{number}"));
         let cache = Cache::fixed((0..1000).map(object));

@@ -57,6 +57,9 @@ pub(crate) fn plain_string(text: &str) -> Option<&str> {
 /// Longest path that [`path_at`] follows.
 const DEEPEST_PATH: usize = 12;
 
+/// Characters of a name in a path. Whoever writes a map chooses its keys.
+const LONGEST_NAME: usize = 64;
+
 /// The path of the value that a position lies in, like `spec.volumes[0].secret`. Ends with `…` when it would be too long.
 pub(crate) fn path_at(text: &str, position: usize) -> String {
     let (mut path, mut here, mut begin) = (String::new(), text, 0);
@@ -71,13 +74,21 @@ pub(crate) fn path_at(text: &str, position: usize) -> String {
             path = format!("{path}[{index}]");
         } else {
             let dot = if path.is_empty() { "" } else { "." };
-            path = format!("{path}{dot}{}", part.name);
+            path = format!("{path}{dot}{}", shortened(part.name));
         }
         begin += part.start;
         here = part.text;
     }
     path.push('…');
     path
+}
+
+fn shortened(name: &str) -> String {
+    let mut short: String = name.chars().take(LONGEST_NAME).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// Where the first value begins that lies in so many lists and maps.

@@ -127,11 +127,19 @@ impl Source {
     where
         K::DynamicType: Default,
     {
+        Self {
+            metadata_only: K::metadata_api(),
+            ..Self::of::<K>(client, &K::DynamicType::default(), namespace)
+        }
+    }
+
+    /// The same of a kind that is known at run time only.
+    pub fn of<K: Resource>(client: &Client, kind: &K::DynamicType, namespace: &str) -> Self {
         let namespace = (!namespace.is_empty()).then_some(namespace);
         Self {
             client: client.clone(),
-            url: K::url_path(&K::DynamicType::default(), namespace),
-            metadata_only: K::metadata_api(),
+            url: K::url_path(kind, namespace),
+            metadata_only: false,
             labels: None,
             fields: None,
         }

@@ -21,10 +21,21 @@ const DEEPEST_NESTING: usize = 100;
 /// Bytes of labels, finalizers and owners that are kept of an unreadable object.
 const KEPT_METADATA: usize = 16 * 1024;
 
+/// Bytes of the same that are kept of an object that there is no room for.
+const KEPT_OF_BARE: usize = 512;
+
+/// Bytes of conditions that are kept: those of an operator are short, and others are not compared.
+const KEPT_CONDITIONS: usize = 8 * 1024;
+
+/// What an unreadable object takes beside its own values: its keys in a cache, in an index and in lists of what was told.
+const PLACES: usize = 600;
+
 /// What an object takes beside its members, at most. The volumes and containers of a pod are the largest.
 fn object_bytes(kind: &str) -> usize {
     match kind {
         "Pod" | "Deployment" => 3500,
+        // Its pods are free JSON: maps with room for eleven members.
+        "StrimziPodSet" => 650,
         _ => 1000,
     }
 }
@@ -54,7 +65,7 @@ impl Unreadable {
     /// An object that can be read, and that there is no room for.
     pub(super) fn for_want_of_room(metadata: ObjectMeta, why: String) -> Self {
         Self {
-            metadata: trimmed(metadata),
+            metadata: trimmed(metadata, KEPT_METADATA),
             why,
             conditions: Vec::new(),
             observed_generation: None,
@@ -67,6 +78,33 @@ impl Unreadable {
         let why =
             "what the operator kept of it cannot be decoded: change it, or restart the operator".to_owned();
         Self { for_want_of_room: false, ..Self::for_want_of_room(metadata, why) }
+    }
+
+    /// About how many bytes of memory it takes, with its places in caches and indexes.
+    pub(super) fn bytes(&self) -> usize {
+        crate::memory::size_of(&self.metadata)
+            + crate::memory::size_of(&self.conditions)
+            + self.why.len()
+            + PLACES
+    }
+
+    /// No more than what has to be known of an object that is there: its name, whose it is, whether it goes, and the
+    /// finalizers, if they are as few as usual.
+    pub(super) fn bare(self) -> Self {
+        let mut labels = self.metadata.labels.unwrap_or_default();
+        labels.retain(|name, _| name == api::labels::CLUSTER || name == api::labels::KIND);
+        let metadata = ObjectMeta {
+            name: self.metadata.name,
+            namespace: self.metadata.namespace,
+            uid: self.metadata.uid,
+            resource_version: self.metadata.resource_version,
+            generation: self.metadata.generation,
+            deletion_timestamp: self.metadata.deletion_timestamp,
+            finalizers: self.metadata.finalizers,
+            labels: Some(labels),
+            ..ObjectMeta::default()
+        };
+        Self { metadata: trimmed(metadata, KEPT_OF_BARE), conditions: Vec::new(), ..self }
     }
 
     /// Whether the object is being deleted.
@@ -140,10 +178,11 @@ pub(crate) fn unreadable(text: &str, why: String) -> Result<Unreadable, NotJson>
     let status =
         json::member(text, "status")?.and_then(|status| serde_json::from_str::<BareStatus>(status).ok());
     let status = status.unwrap_or_default();
+    let mut room = KEPT_CONDITIONS;
     Ok(Unreadable {
         metadata: metadata(text)?,
         why,
-        conditions: status.conditions.unwrap_or_default(),
+        conditions: status.conditions.and_then(|all| fitting(all, &mut room)).unwrap_or_default(),
         observed_generation: status.observed_generation,
         for_want_of_room: false,
     })
@@ -163,7 +202,7 @@ pub(crate) fn metadata(text: &str) -> Result<ObjectMeta, NotJson> {
             ..BareMetadata::default()
         },
     };
-    Ok(trimmed(ObjectMeta {
+    let metadata = ObjectMeta {
         name: bare.name,
         namespace: bare.namespace,
         uid: bare.uid,
@@ -174,14 +213,14 @@ pub(crate) fn metadata(text: &str) -> Result<ObjectMeta, NotJson> {
         finalizers: bare.finalizers,
         owner_references: bare.owner_references,
         ..ObjectMeta::default()
-    }))
+    };
+    Ok(trimmed(metadata, KEPT_METADATA))
 }
 
-/// Only what is kept of an object that is not read itself, and not too much of it.
-fn trimmed(metadata: ObjectMeta) -> ObjectMeta {
+/// Only what is kept of an object that is not read itself, and not more of it than there is room for.
+fn trimmed(metadata: ObjectMeta, mut room: usize) -> ObjectMeta {
     let mut labels = metadata.labels.unwrap_or_default();
     labels.retain(|name, _| name.starts_with("strimzi.io/"));
-    let mut room = KEPT_METADATA;
     ObjectMeta {
         labels: fitting(labels, &mut room),
         finalizers: metadata.finalizers.and_then(|finalizers| fitting(finalizers, &mut room)),

@@ -1,9 +1,10 @@
-use api::{KafkaNodePool, KafkaTopic};
+use api::{KafkaNodePool, KafkaTopic, StrimziPodSet};
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::limits::Limits;
 
 fn read_as<K>(text: &str) -> Result<Box<K>, Box<Unreadable>>
 where
@@ -100,4 +101,34 @@ fn not_all_metadata_is_kept() {
     let metadata = metadata(&text.to_string()).unwrap();
     assert_eq!(metadata.finalizers, None);
     assert!(metadata.labels.is_some());
+}
+
+/// A pod as the operator lists it: so many maps and values, in as much text as the API server stores of 300 of them.
+fn listed_pod(number: usize) -> Value {
+    let variables: Vec<Value> =
+        (0..25).map(|n| json!({"name": format!("VARIABLE_{n}"), "value": "x".repeat(60)})).collect();
+    let mounts: Vec<Value> =
+        (0..8).map(|n| json!({"name": format!("v{n}"), "mountPath": format!("/opt/kafka/v{n}")})).collect();
+    let volumes: Vec<Value> = (0..8)
+        .map(|n| json!({"name": format!("v{n}"), "secret": {"secretName": "s", "defaultMode": 420}}))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("c-p-{number}"),
+            "labels": (0..20).map(|n| (format!("label-{n}"), "x".repeat(20))).collect::<BTreeMap<_, _>>()},
+        "spec": {"volumes": volumes, "containers": [{"name": "kafka", "env": variables, "volumeMounts": mounts,
+            "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}}]}})
+}
+
+#[test]
+fn a_pod_set_of_300_nodes_can_be_read_and_a_heap_of_empty_maps_cannot() {
+    let largest = Limits::default().largest_pod_set();
+    let set = |pods: Vec<Value>| {
+        json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "metadata": {"name": "c-p"},
+            "spec": {"selector": {}, "pods": pods}})
+        .to_string()
+    };
+    let whole = set((0..300).map(listed_pod).collect());
+    assert!(whole.len() > 1_200_000, "as large as the API server stores: {}", whole.len());
+    assert!(matches!(read::<StrimziPodSet>(&whole, largest), Ok(Seen::Readable(_))));
+    let empty = set(vec![json!({"a": {"a": 1}}); 100_000]);
+    assert!(matches!(read::<StrimziPodSet>(&empty, largest), Ok(Seen::Unreadable(_))));
 }

@@ -23,7 +23,7 @@ pub fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
         }
         let names = found.names.entry(listener.name.clone()).or_default();
         names.extend(bootstrap_names(cluster, listener));
-        if has_certificate_for(listener) {
+        if has_names_of_bootstrap(listener) {
             let addresses = found.bootstrap.get(&listener.name).into_iter().flatten();
             names.extend(addresses.map(|address| address.host.clone()));
         }
@@ -32,11 +32,18 @@ pub fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
         let of_broker = found.of_brokers.entry(node.id).or_default();
         for listener in &cluster.listeners {
             match advertised_address(cluster, node, listener, exposed) {
+                // Certificates name where clients begin: it is to be known before the broker has the listener.
+                Ok(_) if listener.tls && !found.bootstrap.contains_key(&listener.name) => {
+                    let unknown =
+                        format!("listener {} waits for the address with which clients begin", listener.name);
+                    found.unknown_of_brokers.entry(node.id).or_default().push(unknown);
+                }
                 Ok(address) => drop(of_broker.insert(listener.name.clone(), address)),
                 Err(unknown) => found.unknown_of_brokers.entry(node.id).or_default().push(unknown),
             }
             if listener.tls {
-                let names = found.names_of_brokers.entry(node.id).or_default();
+                let of_listeners = found.names_of_brokers.entry(node.id).or_default();
+                let names = of_listeners.entry(listener.name.clone()).or_default();
                 names.extend(broker_names(cluster, node, listener, exposed));
             }
         }
@@ -146,8 +153,9 @@ fn bootstrap_addresses(
             one(load_balancer(exposed, &service).ok_or_else(|| waits_for_balancer(&service))?, listener.port)
         }
         Way::LoadBalancer { bootstrap: false, .. } => {
+            // Those that are known: the others are said to be missing by themselves.
             let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
-            brokers.map(|node| advertised_address(cluster, node, listener, exposed)).collect()
+            Ok(brokers.filter_map(|node| advertised_address(cluster, node, listener, exposed).ok()).collect())
         }
         Way::Route => {
             let host = route_host(exposed, &route).ok_or_else(|| format!("Route {route} has no host yet"))?;
@@ -162,20 +170,23 @@ fn bootstrap_addresses(
     }
 }
 
-/// Whether the addresses of a listener can stand in a certificate: those of Kubernetes nodes change with the pods.
-fn has_certificate_for(listener: &Listener) -> bool {
-    let services = listener.own_services();
-    listener.tls && services.is_some_and(|services| !matches!(services.way, Way::NodePort { .. }))
+/// Whether the addresses with which clients begin stand in the certificates. Those of Kubernetes nodes change with the pods,
+/// and those of brokers, where there are no others, stand in their own certificates.
+fn has_names_of_bootstrap(listener: &Listener) -> bool {
+    let is_named =
+        |services: &OwnServices| services.has_bootstrap() && !matches!(services.way, Way::NodePort { .. });
+    listener.tls && listener.own_services().is_some_and(is_named)
 }
 
 /// Names under which clients begin, beside the addresses.
 fn bootstrap_names(cluster: &Cluster, listener: &Listener) -> Vec<String> {
-    match listener.own_services() {
-        Some(OwnServices { way: Way::ClusterIp { .. }, .. }) if listener.tls => {
-            let service = names::external_bootstrap_service(&cluster.name, &listener.name);
-            service_names(cluster, &service)
+    let Some(services) = listener.own_services().filter(|_| listener.tls) else { return Vec::new() };
+    match &services.way {
+        Way::ClusterIp { .. } => {
+            service_names(cluster, &names::external_bootstrap_service(&cluster.name, &listener.name))
         }
-        _ => Vec::new(),
+        Way::Ingress { .. } | Way::TlsRoute { .. } => services.bootstrap.host.iter().cloned().collect(),
+        Way::NodePort { .. } | Way::LoadBalancer { .. } | Way::Route => Vec::new(),
     }
 }
 

@@ -6,19 +6,31 @@ use api::labels;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_call::AdminCall;
-use super::cluster::{Cluster, Quorum};
+use super::cluster::{Cluster, Node, Quorum};
 use super::observed::{KafkaView, Observed};
 use super::planned::Plan;
 use super::transitions::leaving::Replicas;
+
+/// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
+const UNREGISTERED_AT_A_TIME: usize = 10;
+
+/// Whether there are as many calls of a kind as one plan makes, so that the next one is to come soon.
+pub fn may_have_more(calls: &[AdminCall]) -> bool {
+    let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
+    unregistrations.count() >= UNREGISTERED_AT_A_TIME
+}
 
 /// The calls of a plan but those about options.
 pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
     let mut calls = Vec::new();
     let model = cluster.version.model();
-    let desired: BTreeSet<i32> = plan.nodes.iter().map(|node| node.id).collect();
+    // Nodes whose pods are still to come (they wait for an address or a certificate) belong to the cluster too: a founder of
+    // the quorum is no voter to be removed.
+    let nodes = cluster.nodes();
+    let desired: BTreeSet<i32> = nodes.iter().map(|node| node.id).collect();
     // The metadata version moves only when every node runs what it should.
-    let all_current =
-        plan.roll.wanted.is_empty() && plan.nodes.iter().all(|node| observed.pods.contains_key(&node.pod));
+    let runs = |node: &Node<'_>| observed.pods.contains_key(&cluster.pod_name(*node));
+    let all_current = plan.roll.wanted.is_empty() && nodes.iter().all(runs);
     if let (Some((name, level)), Some(present)) =
         (model.metadata_level(&cluster.metadata_version), view.metadata_level)
         && level != present
@@ -71,5 +83,5 @@ fn unregistrations(cluster: &Cluster, view: &KafkaView, observed: &Observed) -> 
             && !view.active_brokers.contains(id)
             && replicas.hold(&BTreeSet::from([**id])).is_none()
     });
-    gone.map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
+    gone.take(UNREGISTERED_AT_A_TIME).map(|broker| AdminCall::UnregisterBroker { broker: *broker }).collect()
 }

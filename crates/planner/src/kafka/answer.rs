@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
-use super::holder::Holder;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
+use crate::ownership::Holder;
 use objects::ObjectId;
 use pki::Material;
 

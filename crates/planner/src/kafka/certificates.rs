@@ -53,6 +53,8 @@ pub struct Certificates {
     pub held: BTreeSet<i32>,
     /// Certificates of the entity operator's containers, PEM.
     pub entity: Vec<String>,
+    /// Certificate of the exporter, PEM.
+    pub kafka_exporter: Option<String>,
 }
 
 /// What a node's pod is started with.
@@ -197,6 +199,9 @@ fn leaf_owners(cluster: &Cluster) -> Vec<(LeafOwner, Option<Node<'_>>)> {
             owners.push((LeafOwner::UserOperator, None));
         }
     }
+    if cluster.kafka_exporter.is_some() {
+        owners.push((LeafOwner::KafkaExporter, None));
+    }
     owners
 }
 
@@ -238,7 +243,7 @@ fn assemble(
         (annotations::TRUST_BUNDLE_HASH.to_owned(), trust_hash),
     ]);
     let mut nodes = BTreeMap::new();
-    let mut entity = Vec::new();
+    let (mut entity, mut kafka_exporter) = (Vec::new(), None);
     for (owner, node, mut leaf) in leaves {
         if let Some(leaf) = leaf.as_mut().filter(|_| node.is_some()) {
             for (key, authority) in
@@ -266,11 +271,15 @@ fn assemble(
                 }
                 nodes.insert(node.id, NodeCertificate { pod_annotations });
             }
-            (None, Some(leaf)) if owner != LeafOwner::ClusterOperator => entity.push(leaf.certificate),
-            (None, _) => {}
+            (None, Some(leaf)) => match owner {
+                LeafOwner::TopicOperator | LeafOwner::UserOperator => entity.push(leaf.certificate),
+                LeafOwner::KafkaExporter => kafka_exporter = Some(leaf.certificate),
+                LeafOwner::ClusterOperator | LeafOwner::Node { .. } => {}
+            },
+            (None, None) => {}
         }
     }
-    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity }
+    Certificates { cluster_ca, clients_ca, objects, nodes, held, entity, kafka_exporter }
 }
 
 /// The Secret of a leaf that is of no use, as it is: it stays until there is another leaf.

@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod entity_operator;
 mod exposure;
+mod kafka_exporter;
 mod listener;
 mod pool;
 mod port_template;
@@ -21,6 +22,7 @@ use objects::Owner;
 
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
+use crate::ownership::Claimant;
 pub use crate::workload::probe::Probe;
 
 pub use self::addresses::{Address, Addresses};
@@ -28,6 +30,7 @@ pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, Way};
+pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
@@ -90,6 +93,8 @@ pub struct Cluster {
     pub maintenance_expressions: Vec<String>,
     /// The topic and user operators.
     pub entity_operator: Option<EntityOperator>,
+    /// The exporter of lag and offsets.
+    pub kafka_exporter: Option<KafkaExporter>,
     /// `spec.kafka.template`.
     pub templates: KafkaClusterTemplate,
 }
@@ -129,6 +134,13 @@ pub struct Node<'a> {
 }
 
 impl Cluster {
+    /// The Kafka resource as the one that needs the objects of the cluster.
+    pub fn claimant(&self) -> Claimant<'_> {
+        let parts = self.pools.iter().map(|pool| ("KafkaNodePool", pool.name.as_str()));
+        let (namespace, name) = (self.namespace.as_str(), self.name.as_str());
+        Claimant { kind: "Kafka", namespace, name, parts: parts.collect() }
+    }
+
     /// The Kafka resource, as what its objects belong to.
     pub fn owner(&self) -> Owner {
         Owner::new::<Kafka>(&self.name, &self.namespace, &self.uid, &self.labels)
@@ -178,6 +190,12 @@ impl Cluster {
     /// `my-dual-0.my-kafka-brokers.ns.svc`.
     pub fn pod_host(&self, node: Node<'_>) -> String {
         names::pod_dns(&self.name, &self.pod_name(node), &self.namespace)
+    }
+
+    /// The listeners that a broker has. One whose addresses are not known yet is as good as absent: the broker would restart for
+    /// it, and once more when they come.
+    pub fn open_listeners(&self, id: i32) -> impl Iterator<Item = &Listener> {
+        self.listeners.iter().filter(move |listener| self.addresses.of_broker(id, listener).is_some())
     }
 
     /// Whether brokers have to ask the API server about the Kubernetes nodes that they run on.

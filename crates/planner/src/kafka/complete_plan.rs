@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::conditions::reasons;
 use api::{annotations, names};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_call::AdminCall;
@@ -16,6 +15,8 @@ use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
 use super::foreign_additions;
+use super::kafka_exporter;
+use super::live_objects;
 use super::need::Need;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
@@ -23,6 +24,7 @@ use super::objects::{
     pod_set, rbac, service,
 };
 use super::observed::Observed;
+use super::orphaned_pools;
 use super::orphans;
 use super::ownership;
 use super::planned::{Plan, PlannedNode};
@@ -35,6 +37,8 @@ use super::roll_view::PodState;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::pod_set::plan::is_ready;
+use crate::workload::deployment::is_available;
+use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
 const COMPARE_AGAIN_SECONDS: u64 = 2;
@@ -61,6 +65,7 @@ pub fn complete(
         now,
         options,
         plan: Plan::default(),
+        desired: certificates.objects.clone(),
         pods: Vec::new(),
         progress: Progress::default(),
         warnings,
@@ -71,8 +76,15 @@ pub fn complete(
     draft.objects_of_nodes();
     draft.pods_of_pools();
     draft.entity_operator();
+    kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     draft.removals();
-    let pods_stay = ownership::leave_to_others(cluster, observed, &mut draft.plan, &mut draft.progress);
+    let pods_stay = ownership::leave_to_others(
+        cluster,
+        observed,
+        &mut draft.desired,
+        &mut draft.plan,
+        &mut draft.progress,
+    );
     draft.calls();
     draft.options_settle();
     draft.roll(pods_stay);
@@ -89,6 +101,8 @@ struct Draft<'a> {
     /// What changes of options at run time.
     options: OptionPlan,
     plan: Plan,
+    /// Objects as they are to be. The plan says what of them is to be written.
+    desired: Vec<DesiredObject>,
     /// The pods as they stand in the pod sets.
     pods: Vec<Pod>,
     progress: Progress,
@@ -99,8 +113,7 @@ impl Draft<'_> {
     /// What all nodes share.
     fn objects_of_cluster(&mut self) {
         let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
-        let objects = &mut self.plan.apply;
-        objects.extend(self.certificates.objects.iter().cloned());
+        let objects = &mut self.desired;
         objects.push(rbac::kafka_service_account(cluster));
         if cluster.asks_about_nodes() {
             if settings.cluster_role_bindings {
@@ -127,9 +140,9 @@ impl Draft<'_> {
         for node in cluster.nodes() {
             for wanted in claim::of_node(cluster, node) {
                 let fitted = claim_growth::fitted(wanted, self.observed, &mut self.warnings, &mut classes);
-                self.plan.apply.push(fitted.build());
+                self.desired.push(fitted.build());
             }
-            self.plan.apply.push(config_map::node(cluster, node, &self.options.taken_out));
+            self.desired.push(config_map::node(cluster, node, &self.options.taken_out));
         }
         self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
         self.plan.needs.extend(kubernetes_nodes(cluster, self.observed));
@@ -144,7 +157,7 @@ impl Draft<'_> {
             let nodes = pool.nodes.iter().map(|id| Node { id: *id, pool });
             let pods: Vec<Pod> = nodes.filter_map(|node| self.pod(node)).collect();
             let manual = manual_update(cluster, pool, self.observed);
-            self.plan.apply.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+            self.desired.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
@@ -164,8 +177,7 @@ impl Draft<'_> {
         let certificate = self.certificates.nodes.get(&node.id).unwrap_or(&none);
         if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(&node.id) {
             self.progress.addresses_unknown(unknown);
-            let is_known = |listener| cluster.addresses.of_broker(node.id, listener).is_some();
-            let knows_all = cluster.listeners.iter().all(is_known);
+            let knows_all = cluster.open_listeners(node.id).count() == cluster.listeners.len();
             if !knows_all && is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
                 return None;
             }
@@ -223,7 +235,7 @@ impl Draft<'_> {
     fn entity_operator(&mut self) {
         let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
         let Some(entity) = &cluster.entity_operator else { return };
-        let objects = &mut self.plan.apply;
+        let objects = &mut self.desired;
         objects.push(rbac::entity_operator_service_account(cluster, entity));
         objects.extend(rbac::entity_operator_roles(cluster, entity));
         objects.extend(rbac::entity_operator_role_bindings(cluster, entity));
@@ -254,9 +266,11 @@ impl Draft<'_> {
 
     /// What nothing wants any more.
     fn removals(&mut self) {
-        self.warnings.extend(foreign_additions::of(self.observed, &self.plan.apply));
-        self.plan.delete = orphans::of(self.cluster, self.observed, &self.plan.apply);
-        topic_operator::release_topics(self.cluster, self.observed, &mut self.plan);
+        let (cluster, observed) = (self.cluster, self.observed);
+        self.warnings.extend(foreign_additions::of(observed, &self.desired));
+        self.warnings.extend(orphaned_pools::warnings(cluster, observed));
+        self.plan.delete = orphans::of(cluster, observed, &self.desired);
+        topic_operator::release_topics(cluster, observed, &mut self.plan);
     }
 
     /// What Kafka is told.
@@ -264,8 +278,9 @@ impl Draft<'_> {
         let observed = self.observed;
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
-            self.plan.admin = std::mem::take(&mut self.options.calls);
-            self.plan.admin.extend(admin_calls::of(self.cluster, view, observed, &self.plan));
+            self.plan.calls = std::mem::take(&mut self.options.calls);
+            let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
+            self.plan.calls.extend(calls);
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()
         {
@@ -280,7 +295,8 @@ impl Draft<'_> {
             waiting_for.push("the brokers to run with options that change at run time".to_owned());
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-        let again = self.options.look_again.then_some(COMPARE_AGAIN_SECONDS);
+        let again = self.options.look_again || admin_calls::may_have_more(&self.plan.calls);
+        let again = again.then_some(COMPARE_AGAIN_SECONDS);
         self.plan.requeue_seconds = again.into_iter().chain(self.plan.requeue_seconds).min();
         self.plan.options = std::mem::take(&mut self.options.memory);
         if !self.plan.roll.wanted.is_empty() {
@@ -299,7 +315,7 @@ impl Draft<'_> {
         if pods_stay {
             // The pods of nodes that leave run on: nothing is taken from under them.
             self.plan.delete.clear();
-            self.plan.admin.retain(|call| {
+            self.plan.calls.retain(|call| {
                 !matches!(call, AdminCall::UnregisterBroker { .. } | AdminCall::RemoveVoter { .. })
             });
             decided.stop("objects that pods need belong to somebody else", observed, now);
@@ -310,9 +326,7 @@ impl Draft<'_> {
         self.plan.events = planned_events::of(&self.plan, now);
         self.warnings.extend(decided.warnings);
         if let Some(waits) = &self.plan.roll.waits {
-            let again = waits.look_again_seconds(now);
-            let planned = self.plan.requeue_seconds;
-            self.plan.requeue_seconds = Some(planned.map_or(again, |planned| planned.min(again)));
+            self.plan.common.look_again_in(waits.look_again_seconds(now));
             self.progress.roll_waits(waits, now);
             if !waits.usual {
                 let restarts = &self.plan.roll.wanted;
@@ -324,7 +338,7 @@ impl Draft<'_> {
 
     /// The plan with the status of the Kafka resource.
     fn finish(self) -> Plan {
-        let Self { mut plan, mut progress, mut warnings, .. } = self;
+        let Self { mut plan, desired, mut progress, mut warnings, .. } = self;
         warnings.append(&mut progress.warnings);
         warnings.sort();
         warnings.dedup();
@@ -333,6 +347,9 @@ impl Draft<'_> {
             status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
         plan.status.kafka = Some(status);
         plan.waiting_for = progress.waiting_for;
+        if plan.needs.is_empty() {
+            plan.apply = live_objects::writes(self.observed, desired);
+        }
         plan
     }
 }
@@ -418,13 +435,4 @@ fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<
     });
     let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
     (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
-}
-
-/// Whether the present generation of a Deployment runs.
-fn is_available(deployment: &Deployment) -> bool {
-    let Some(status) = &deployment.status else { return false };
-    status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) >= 1
-        && status.available_replicas.unwrap_or(0) >= 1
-        && status.unavailable_replicas.unwrap_or(0) == 0
 }

@@ -14,8 +14,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 use crate::kafka::held_topic::{self, HeldTopic};
-use crate::kafka::observed::Other;
 use crate::kafka::planned::Plan;
+use crate::live_object::{LiveObject, LiveObjects};
 use objects::Deletion;
 use objects::ObjectId;
 
@@ -51,7 +51,7 @@ pub struct Remains {
     /// ConfigMaps, by name.
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Further objects, also those in other namespaces.
-    pub others: BTreeMap<ObjectId, Other>,
+    pub others: LiveObjects,
     /// Topics with the topic operator's finalizer; `None`: they could not be listed.
     pub topics: Option<Vec<HeldTopic>>,
 }
@@ -95,14 +95,10 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
     let unwanted = deletions(remains);
     let gone_for = remains.gone_since.map_or(0, |since| now.as_second() - since.as_second());
     match u64::try_from(GRACE_SECONDS - gone_for).ok().filter(|left| *left > 0) {
-        Some(left) if !unwanted.is_empty() => look_again(&mut plan, left),
+        Some(left) if !unwanted.is_empty() => plan.look_again_in(left),
         _ => plan.delete = unwanted,
     }
     plan
-}
-
-fn look_again(plan: &mut Plan, seconds: u64) {
-    plan.requeue_seconds = Some(plan.requeue_seconds.map_or(seconds, |before| before.min(seconds)));
 }
 
 /// What the ConfigMap of a namespace with topics says about whom they may belong to: clusters of this name other than
@@ -150,7 +146,7 @@ fn is_orphaned(remains: &Remains) -> bool {
     let config_maps =
         config_maps.iter().filter_map(|name| remains.config_maps.get(name).map(|map| map.meta()));
     let mut owned =
-        secrets.chain(config_maps).map(Other::of).chain(of_others.map(|(_, facts)| facts.clone()));
+        secrets.chain(config_maps).map(LiveObject::of).chain(of_others.map(|(_, facts)| facts.clone()));
     owned.any(|facts| facts.made_by_operator && !facts.owned)
 }
 
@@ -176,7 +172,7 @@ fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
             let Some(deleted_at) = topic.deleted_at else { continue };
             let left = PATIENCE_SECONDS - (now.as_second() - deleted_at.as_second());
             if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-                look_again(plan, left);
+                plan.look_again_in(left);
                 continue;
             }
         }
@@ -219,8 +215,10 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
     for map in remains.config_maps.values().filter(|map| is_of_pool(&***map)) {
         found.push(deletion("v1", "ConfigMap", &map.metadata));
     }
-    let outside =
-        remains.others.iter().filter(|(other, _)| other.namespace.as_ref() != Some(&remains.namespace));
+    let outside = remains
+        .others
+        .iter()
+        .filter(|(other, facts)| other.namespace.as_ref() != Some(&remains.namespace) && !facts.shared);
     found.extend(outside.map(|(other, facts)| Deletion { object: other.clone(), uid: facts.uid.clone() }));
     found
 }

@@ -55,7 +55,7 @@ fn what_the_pools_own_goes_and_the_rest_is_left_to_the_garbage_collector() {
     remains.config_maps.extend(named(&owned("c-entity-topic-operator-config", "Kafka")));
     let plan = plan(&remains, now());
     assert_eq!(names_of(&plan), ["StrimziPodSet c-p", "Secret c-p-0", "ConfigMap c-p-0"]);
-    assert!(plan.apply.is_empty() && plan.admin.is_empty() && plan.status.kafka.is_none());
+    assert!(plan.apply.is_empty() && plan.calls.is_empty() && plan.status.kafka.is_none());
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_lies_outside_the_namespace_goes_and_what_lies_in_it_has_an_owner() {
         name: "it".to_owned(),
     };
     let mut remains = remains();
-    let facts = |uid: &str| Other { uid: Some(uid.to_owned()), owned: true, ..Other::default() };
+    let facts = |uid: &str| LiveObject { uid: Some(uid.to_owned()), owned: true, ..LiveObject::default() };
     remains.others = BTreeMap::from([
         (object("Role", Some("ns")), facts("1")),
         (object("RoleBinding", Some("elsewhere")), facts("2")),
@@ -146,7 +146,7 @@ fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
     remains.topics = Some(vec![topic("alive", None)]);
     remains.secrets = named(&copied("c-cluster-ca-cert"));
     remains.config_maps = named(&copied("c-p-0"));
-    remains.others = BTreeMap::from([(service(), Other::default())]);
+    remains.others = BTreeMap::from([(service(), LiveObject::default())]);
     // A set of pods that is of Connect.
     remains.pod_sets = named(&json!({"name": "c-connect", "labels": {"strimzi.io/kind": "KafkaConnect"}}));
     assert!(plan(&remains, now()).finalizers.is_empty());
@@ -174,8 +174,9 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     assert_eq!(names_of(&plan(&remains, now())), ["StrimziPodSet c-p"]);
     // Somebody cleared away the Secret: the others of the objects that had an owner tell.
     remains.secrets.clear();
-    let service_with =
-        |owned| BTreeMap::from([(service(), Other { made_by_operator: true, owned, ..Other::default() })]);
+    let service_with = |owned| {
+        BTreeMap::from([(service(), LiveObject { made_by_operator: true, owned, ..LiveObject::default() })])
+    };
     remains.others = service_with(false);
     assert!(plan(&remains, now()).delete.is_empty());
     remains.others = service_with(true);

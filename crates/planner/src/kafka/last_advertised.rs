@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use api::names;
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::cluster::{Address, Addresses, Cluster};
+use super::cluster::{Address, Addresses, Cluster, Way};
 use super::observed::Observed;
 
 /// The line of `server.config`.
@@ -14,16 +14,37 @@ const OPTION: &str = "advertised.listeners=";
 
 /// Puts them where the present addresses are not known. What waits is still said.
 pub fn fill(cluster: &Cluster, observed: &Observed, addresses: &mut Addresses) {
+    bootstrap(observed, addresses);
     let unknown: Vec<i32> = addresses.unknown_of_brokers.keys().copied().collect();
     for node in cluster.nodes().into_iter().filter(|node| unknown.contains(&node.id)) {
         let Some(map) = observed.config_maps.get(&cluster.pod_name(node)) else { continue };
         let mut last = told(map);
         let known = addresses.of_brokers.entry(node.id).or_default();
         for listener in &cluster.listeners {
-            if let Some(address) = last.remove(&listener.identifier()) {
+            let on_node_port =
+                listener.own_services().is_some_and(|own| matches!(own.way, Way::NodePort { .. }));
+            // Only a pod of a listener with node ports knows the address of its Kubernetes node.
+            let usable = |address: &Address| on_node_port || !address.host.contains("${");
+            if let Some(address) = last.remove(&listener.identifier()).filter(usable) {
                 known.entry(listener.name.clone()).or_insert(address);
             }
         }
+    }
+}
+
+/// The status goes on to say where clients began until it is known where they begin now.
+fn bootstrap(observed: &Observed, addresses: &mut Addresses) {
+    let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
+    for listener in status.and_then(|status| status.listeners.as_ref()).into_iter().flatten() {
+        let Some(name) = &listener.name else { continue };
+        if addresses.bootstrap.get(name).is_some_and(|known| !known.is_empty()) {
+            continue;
+        }
+        let said = listener.addresses.iter().flatten();
+        let known = said.filter_map(|said| {
+            Some(Address { host: said.host.clone()?, port: u16::try_from(said.port?).ok()? })
+        });
+        addresses.bootstrap.insert(name.clone(), known.collect());
     }
 }
 

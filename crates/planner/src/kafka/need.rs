@@ -1,6 +1,6 @@
 //! What a plan has to know, or to have made, before it is complete: each thing is asked for by name, and each question
 //! is answered, also by "it is not known, because …".
-//! [`super::completion::Completion`] leads from one to the other.
+//! [`crate::completion::Completion`] leads from one to the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,18 +1,16 @@
 //! What was seen before planning: the custom resources, the live objects of one cluster and the settings of the operator, all
 //! out of caches, so that making one costs a few pointers. What the plan asks for beyond that is answered into it
-//! ([`super::completion::Completion`]).
+//! ([`crate::completion::Completion`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet, labels};
+use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
-use super::holder::{Holder, NamedOwner};
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
@@ -20,6 +18,8 @@ use objects::ObjectId;
 use pki::{Material, ReadChains};
 
 use super::config::live::memory::OptionMemory;
+use crate::live_object::LiveObjects;
+use crate::ownership::Holder;
 use crate::workload::Defaults;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
@@ -48,7 +48,7 @@ pub struct Observed {
     pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
     /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
-    pub others: BTreeMap<ObjectId, Other>,
+    pub others: LiveObjects,
     /// The bodies of those among them through which clients reach listeners.
     pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
@@ -56,6 +56,8 @@ pub struct Observed {
     pub holders: BTreeMap<ObjectId, Option<Holder>>,
     /// Data of the grants (`api::watch_grant`) in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, BTreeMap<String, String>>,
+    /// What the resource refers to that is there and was not read.
+    pub not_read: NotRead,
     /// Whether volumes of a storage class may grow, for those classes that a plan asked for in this pass; `None`: the
     /// operator may not know.
     pub storage_classes: BTreeMap<String, Option<bool>>,
@@ -92,44 +94,16 @@ impl Observed {
     }
 }
 
-/// What is known of a live object of which planning does not read the body.
+/// Objects that the resource refers to and that are there, but take more memory than the cluster may have: why each was not read,
+/// as part of a sentence about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Other {
-    /// Its UID.
-    pub uid: Option<String>,
-    /// The kind of the resource that its labels say it belongs to.
-    pub kind: Option<String>,
-    /// The cluster that its label names.
-    pub cluster: Option<String>,
-    /// The component that it belongs to (`strimzi.io/name`).
-    pub component: Option<String>,
-    /// Whether it says that a cluster operator made it.
-    pub made_by_operator: bool,
-    /// Whether it belongs to a single pod.
-    pub of_a_pod: bool,
-    /// Whether a Kafka resource or a node pool owns it.
-    pub owned: bool,
-    /// The owner that controls it.
-    pub controller: Option<NamedOwner>,
-}
-
-impl Other {
-    /// Out of the metadata of an object.
-    pub fn of(metadata: &ObjectMeta) -> Self {
-        let label = |key: &str| metadata.labels.as_ref().and_then(|all| all.get(key)).cloned();
-        let owners = metadata.owner_references.as_deref().unwrap_or_default();
-        Self {
-            uid: metadata.uid.clone(),
-            kind: label(labels::KIND),
-            cluster: label(labels::CLUSTER),
-            component: label(labels::NAME),
-            made_by_operator: label(labels::KUBERNETES_MANAGED_BY).as_deref()
-                == Some(labels::MANAGED_BY_CLUSTER_OPERATOR),
-            of_a_pod: label(labels::POD_NAME).is_some(),
-            owned: owners.iter().any(|owner| ["Kafka", "KafkaNodePool"].contains(&owner.kind.as_str())),
-            controller: NamedOwner::controller(metadata),
-        }
-    }
+pub struct NotRead {
+    /// Secrets, by name.
+    pub secrets: BTreeMap<String, String>,
+    /// ConfigMaps, by name.
+    pub config_maps: BTreeMap<String, String>,
+    /// Grants in the other namespaces that the entity operator is to work in, by namespace.
+    pub watch_grants: BTreeMap<String, String>,
 }
 
 /// The part of the operator's settings that plans depend on.
@@ -144,6 +118,8 @@ pub struct PlanSettings {
     pub topic_operator_image: Option<String>,
     /// Image of the user operator, when it is another one.
     pub user_operator_image: Option<String>,
+    /// Image of the Kafka Exporter, when it is another one.
+    pub kafka_exporter_image: Option<String>,
     /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
     pub kafka_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
@@ -173,6 +149,8 @@ pub struct PlanSettings {
     pub custom_kafka_labels: BTreeMap<String, String>,
     /// Labels put on every entity operator pod.
     pub custom_entity_operator_labels: BTreeMap<String, String>,
+    /// Labels put on every Kafka Exporter pod.
+    pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -207,6 +185,7 @@ impl Default for PlanSettings {
             operator_image: String::new(),
             topic_operator_image: None,
             user_operator_image: None,
+            kafka_exporter_image: None,
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
@@ -221,6 +200,7 @@ impl Default for PlanSettings {
             labels_exclusion_pattern: None,
             custom_kafka_labels: BTreeMap::new(),
             custom_entity_operator_labels: BTreeMap::new(),
+            custom_kafka_exporter_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             max_nodes: MAX_NODES_DEFAULT,

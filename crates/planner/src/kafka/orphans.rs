@@ -1,72 +1,45 @@
-//! Live objects that nothing wants any more: those of the components that this operator makes, and that no plan wants. What
-//! stays all the same is spelled out in [`stays`].
+//! What of a Kafka cluster goes because nothing wants it any more: by the rule of [`crate::orphans`], with the exceptions that
+//! [`stays`] spells out.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use api::{StrimziPodSet, annotations, labels, names};
+use api::{annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube_core::Resource;
+use objects::{Deletion, DesiredObject, ObjectId};
 
 use super::cluster::Cluster;
 use super::existing;
-use super::observed::{Observed, Other};
-use objects::Deletion;
-use objects::DesiredObject;
-use objects::ObjectId;
+use super::observed::Observed;
+use crate::live_object::{self, LiveObject, LiveObjects};
+use crate::orphans;
 
 /// What to delete.
 pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
-    let keep: BTreeSet<&ObjectId> = wanted.iter().map(|object| &object.reference).collect();
-    let live = live(cluster, observed);
-    let orphans = live.into_iter().filter(|(object, facts)| {
-        !keep.contains(object) && is_ours(cluster, facts) && !stays(cluster, observed, object, facts)
-    });
-    orphans.map(|(object, facts)| Deletion { object, uid: facts.uid }).collect()
-}
-
-/// Every live object of the cluster, but its pods, which are the pod sets' business.
-fn live(cluster: &Cluster, observed: &Observed) -> BTreeMap<ObjectId, Other> {
-    let mut found = observed.others.clone();
-    let mut add = |api_version: &str, kind: &str, metadata: &ObjectMeta| {
-        let object = ObjectId {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: Some(cluster.namespace.clone()),
-            name: metadata.name.clone().unwrap_or_default(),
-        };
-        found.insert(object, Other::of(metadata));
-    };
-    observed.config_maps.values().for_each(|object| add("v1", "ConfigMap", object.meta()));
-    observed.secrets.values().for_each(|object| add("v1", "Secret", object.meta()));
-    observed.claims.values().for_each(|object| add("v1", "PersistentVolumeClaim", object.meta()));
-    observed.deployments.values().for_each(|object| add("apps/v1", "Deployment", object.meta()));
-    observed
-        .pod_sets
-        .values()
-        .for_each(|object| add(&StrimziPodSet::api_version(&()), "StrimziPodSet", object.meta()));
-    found
-}
-
-/// Whether the labels say that the object belongs to one of the components of this cluster that this operator makes.
-fn is_ours(cluster: &Cluster, facts: &Other) -> bool {
     let components = [
         names::kafka(&cluster.name),
         names::entity_operator::deployment(&cluster.name),
         names::entity_operator::topic_operator(&cluster.name),
         names::entity_operator::user_operator(&cluster.name),
+        names::kafka_exporter::deployment(&cluster.name),
     ];
-    facts.made_by_operator
-        && facts.kind.as_deref() == Some("Kafka")
-        && facts.cluster.as_ref() == Some(&cluster.name)
-        && facts.component.as_ref().is_some_and(|component| components.contains(component))
+    let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
+    orphans::of(&cluster.claimant(), &components, live(&cluster.namespace, observed), wanted, stays)
 }
 
-/// Whether an object stays although nothing wants it.
-fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Other) -> bool {
+/// Every live object of the cluster, but its pods, which are the pod sets' business.
+fn live(namespace: &str, observed: &Observed) -> LiveObjects {
+    let mut found = observed.others.clone();
+    live_object::add(&mut found, namespace, observed.config_maps.values());
+    live_object::add(&mut found, namespace, observed.secrets.values());
+    live_object::add(&mut found, namespace, observed.claims.values());
+    live_object::add(&mut found, namespace, observed.deployments.values());
+    live_object::add(&mut found, namespace, observed.pod_sets.values());
+    found
+}
+
+/// Whether an object stays although nothing wants it; `None`: the general rule holds.
+fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &LiveObject) -> Option<bool> {
     let name = &object.name;
     let of_kafka = facts.component.as_ref() == Some(&names::kafka(&cluster.name));
-    match object.kind.as_str() {
+    let stays = match object.kind.as_str() {
         // What belongs to a node goes after its pod. Kafka's component has others from other operators.
         "ConfigMap" => of_kafka && (!facts.of_a_pod || observed.pods.contains_key(name)),
         "Secret" => of_kafka && (!has_node_keys(observed, name) || observed.pods.contains_key(name)),
@@ -82,12 +55,15 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Othe
             observed.pod_sets.get(name).is_none_or(|set| !set.spec.pods.is_empty())
                 || observed.pods.values().any(|pod| runs(pod))
         }
-        "Deployment" => *name != names::entity_operator::deployment(&cluster.name),
+        "Deployment" => {
+            *name != names::entity_operator::deployment(&cluster.name)
+                && *name != names::kafka_exporter::deployment(&cluster.name)
+        }
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
-        // Nothing outside the namespace can have an owner; in it, what has none is a copy that a user made.
-        _ => object.namespace.as_ref() == Some(&cluster.namespace) && !facts.owned,
-    }
+        _ => return None,
+    };
+    Some(stays)
 }
 
 fn has_node_keys(observed: &Observed, secret: &str) -> bool {

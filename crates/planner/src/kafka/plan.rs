@@ -18,7 +18,7 @@ use super::validate::Invalid;
 use crate::findings::Held;
 use pki::MaterialRequest;
 
-pub use super::planned::{Occasion, Plan, PlannedEvent, PlannedNode, StatusPlan};
+pub use super::planned::{Plan, PlannedNode, StatusPlan};
 
 /// Plans one pass over one Kafka cluster, as far as the answers in `observed` allow.
 ///
@@ -58,8 +58,9 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         certificates::CertificatePlan::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
-        let plan = complete(kafka, &cluster, &certificates, observed, warnings, now);
-        return Plan { held, ..plan };
+        let mut plan = complete(kafka, &cluster, &certificates, observed, warnings, now);
+        plan.held = held;
+        return plan;
     }
     let needs = needs_of(requests);
     let problems = unmakeable(&needs, observed);
@@ -68,7 +69,9 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     }
     let reason = api::conditions::reasons::INTERNAL_ERROR;
     let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
-    Plan { failure: Some(invalid.message()), ..refused(kafka, &invalid, observed, now) }
+    let mut plan = refused(kafka, &invalid, observed, now);
+    plan.failure = Some(invalid.message());
+    plan
 }
 
 /// What has to be asked of Kafka before anything is decided. Only a broker that is ready is asked: before that there is

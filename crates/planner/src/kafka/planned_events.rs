@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::planned::{Occasion, Plan, PlannedEvent};
+use super::planned::Plan;
+use crate::plan::{Occasion, PlannedEvent};
 
 /// The events of a plan whose roll is decided.
 pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {

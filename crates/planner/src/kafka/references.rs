@@ -42,6 +42,16 @@ impl References {
         references
     }
 
+    /// The names beyond so many, which are taken out: ConfigMaps come before Secrets, each in the order of their names.
+    pub fn split_off(&mut self, most: usize) -> Self {
+        fn beyond(names: &mut BTreeSet<String>, most: usize) -> BTreeSet<String> {
+            names.iter().nth(most).cloned().map(|first| names.split_off(&first)).unwrap_or_default()
+        }
+        let config_maps = beyond(&mut self.config_maps, most);
+        let secrets = beyond(&mut self.secrets, most - self.config_maps.len());
+        Self { secrets, config_maps }
+    }
+
     /// Whether one of the names is among them.
     pub fn contain(&self, name: &str) -> bool {
         self.secrets.contains(name) || self.config_maps.contains(name)
@@ -87,6 +97,10 @@ fn logging_text(
     findings: &mut Findings,
 ) -> Option<String> {
     let LoggingReference { field, name, key, .. } = reference;
+    if let Some(why) = observed.not_read.config_maps.get(name) {
+        findings.problem(format!("{field}.name"), format!("ConfigMap {name:?} is not read: {why}"));
+        return None;
+    }
     let Some(map) = observed.config_maps.get(name) else {
         findings.problem(
             format!("{field}.name"),

@@ -28,10 +28,18 @@ pub enum SilenceKind {
     Refused,
 }
 
+/// Characters that are kept of why there is no answer.
+const LONGEST_WORDS: usize = 2000;
+
 impl Silence {
-    /// A silence of a kind.
+    /// A silence of a kind. Of very long words the first are kept: they go into statuses.
     pub fn new(kind: SilenceKind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into() }
+        let mut why = why.into();
+        if let Some((end, _)) = why.char_indices().nth(LONGEST_WORDS) {
+            why.truncate(end);
+            why.push('…');
+        }
+        Self { kind, why }
     }
 }
 

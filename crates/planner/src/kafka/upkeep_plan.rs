@@ -7,9 +7,10 @@ use pki::MaterialRequest;
 
 use super::certificates::{ending, upkeep};
 use super::cluster::Cluster;
+use super::live_objects;
 use super::need::Need;
 use super::observed::Observed;
-use super::planned::Plan;
+use super::planned::{Common, Plan};
 use super::settled::{self, Settled};
 use super::status;
 use super::validate::{Invalid, Problem};
@@ -63,7 +64,7 @@ pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Times
 /// What has to be made, or else the Secrets to write. What cannot be made is left.
 fn certificates(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Plan {
     match upkeep::prolong(cluster, observed, now) {
-        Ok(apply) => Plan { apply, ..Plan::default() },
+        Ok(wanted) => Common { apply: live_objects::writes(observed, wanted), ..Common::default() }.into(),
         Err(requests) => {
             let needs = needs_of(requests);
             if unmakeable(&needs, observed).is_empty() { Plan::asking(needs) } else { Plan::default() }

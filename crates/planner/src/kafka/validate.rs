@@ -4,6 +4,7 @@
 
 mod alone;
 pub(crate) mod entity_operator;
+mod kafka_exporter;
 mod listeners;
 mod logging;
 mod names;
@@ -40,6 +41,9 @@ pub struct Specs<'a> {
     pub pools: &'a [Arc<KafkaNodePool>],
 }
 
+/// Problems that a message names: the API server stores no status of megabytes.
+const NAMED_PROBLEMS: usize = 100;
+
 /// Why there is no [`Cluster`].
 #[derive(Debug)]
 pub struct Invalid {
@@ -54,10 +58,12 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// All problems as one message.
+    /// The problems as one message, of very many the first and how many there are.
     pub fn message(&self) -> String {
-        let texts: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
-        texts.join("; ")
+        let texts: Vec<String> = self.problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
+        let more = self.problems.len().saturating_sub(NAMED_PROBLEMS);
+        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+        texts.join("; ") + &rest
     }
 
     /// Out of what was found.

@@ -35,6 +35,10 @@ pub fn refused_by_grant(observed: &Observed, cluster: &Cluster, key: &str, other
     if other == own || !observed.settings.entity_operator_watched_namespace {
         return None;
     }
+    if let Some(why) = observed.not_read.watch_grants.get(other) {
+        let grant = watch_grant::NAME;
+        return Some(format!("the ConfigMap {grant} of the namespace {other:?} is not read: {why}"));
+    }
     let granted =
         observed.watch_grants.get(other).is_some_and(|data| watch_grant::lets_in(data, key, own, name));
     (!granted).then(|| {

@@ -1,6 +1,7 @@
 //! What one StrimziPodSet needs. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
@@ -9,21 +10,25 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::ResourceExt;
 use objects::{Owner, json};
+use serde::Serialize;
 use serde_json::Value;
 
-/// What a pass over a pod set wants done.
-#[derive(Debug, Default, PartialEq)]
-pub struct Plan {
-    /// Complete pods to create.
-    pub create: Vec<Value>,
-    /// Name and UID of pods to delete.
-    pub delete: Vec<(String, Option<String>)>,
-    /// Names of pods that lost the reference to their set.
-    pub adopt: Vec<String>,
-    /// Pods of the current revision that lack labels of their set's, with these labels: they need no restart for them.
-    pub relabel: Vec<(String, BTreeMap<String, String>)>,
-    /// The status to write.
-    pub status: StrimziPodSetStatus,
+use crate::plan;
+
+/// What a pass over a pod set does: its calls, and its status.
+pub type Plan = plan::Plan<Infallible, PodCall, StrimziPodSetStatus>;
+
+/// What is done to one pod.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum PodCall {
+    /// This complete pod is made.
+    Create(Value),
+    /// It goes, if it still has the UID.
+    Delete(String, Option<String>),
+    /// It lost the reference to its set, and gets it back.
+    Adopt(String),
+    /// It is of the current revision and lacks labels of its set's: it gets these, for which it needs no restart.
+    Relabel(String, BTreeMap<String, String>),
 }
 
 /// The owner reference of every pod of a set.
@@ -33,47 +38,49 @@ pub fn owner_reference(set: &StrimziPodSet) -> OwnerReference {
 
 /// Plans one set. `pods` are all pods of the namespace that match the selector of the set, or that the set owns.
 pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
-    let mut plan = Plan::default();
     let live: BTreeMap<String, &Arc<Pod>> = pods.iter().map(|pod| (pod.name_any(), pod)).collect();
     let mut listed = BTreeSet::new();
     let (mut ready, mut current) = (0, 0);
+    let (mut creations, mut deletions, mut adoptions, mut labels) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for desired in &set.spec.pods {
         let Some(name) = desired.pointer("/metadata/name").and_then(Value::as_str) else { continue };
         listed.insert(name.to_owned());
         let Some(pod) = live.get(name) else {
-            plan.create.push(complete(set, desired));
+            creations.push(PodCall::Create(complete(set, desired)));
             continue;
         };
         if is_finished(pod) && pod.metadata.deletion_timestamp.is_none() {
             // The next pass, which the deletion brings, creates it again.
-            plan.delete.push((name.to_owned(), pod.uid()));
+            deletions.push(PodCall::Delete(name.to_owned(), pod.uid()));
             continue;
         }
         if !is_owned(set, pod) {
-            plan.adopt.push(name.to_owned());
+            adoptions.push(PodCall::Adopt(name.to_owned()));
         }
         ready += i32::from(is_ready(pod));
         if revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str) {
             current += 1;
             let lacking = lacking_labels(desired, pod);
             if !lacking.is_empty() && pod.metadata.deletion_timestamp.is_none() {
-                plan.relabel.push((name.to_owned(), lacking));
+                labels.push(PodCall::Relabel(name.to_owned(), lacking));
             }
         }
     }
     for (name, pod) in &live {
         if !listed.contains(name) && pod.metadata.deletion_timestamp.is_none() {
-            plan.delete.push((name.clone(), pod.uid()));
+            deletions.push(PodCall::Delete(name.clone(), pod.uid()));
         }
     }
-    plan.status = StrimziPodSetStatus {
+    let status = StrimziPodSetStatus {
         conditions: None,
         observed_generation: set.metadata.generation,
         pods: Some(listed.len() as i32),
         ready_pods: Some(ready),
         current_pods: Some(current),
     };
-    plan
+    let calls = [creations, deletions, adoptions, labels].concat();
+    Plan { calls, status, ..Plan::default() }
 }
 
 /// The pod as it is created: the listed one with the reference to its set.
@@ -156,10 +163,10 @@ mod tests {
     #[test]
     fn a_missing_pod_is_created_under_its_set() {
         let plan = plan(&set(&["c-p-0", "c-p-1"]), &[pod("c-p-0", "Running", "set-uid", "r1")]);
-        assert_eq!(plan.create.len(), 1);
-        assert_eq!(plan.create[0].pointer("/metadata/name"), Some(&json!("c-p-1")));
-        assert_eq!(plan.create[0].pointer("/metadata/namespace"), Some(&json!("ns")));
-        assert_eq!(plan.create[0].pointer("/metadata/ownerReferences/0/uid"), Some(&json!("set-uid")));
+        let [PodCall::Create(created)] = &plan.calls[..] else { panic!("{:?}", plan.calls) };
+        assert_eq!(created.pointer("/metadata/name"), Some(&json!("c-p-1")));
+        assert_eq!(created.pointer("/metadata/namespace"), Some(&json!("ns")));
+        assert_eq!(created.pointer("/metadata/ownerReferences/0/uid"), Some(&json!("set-uid")));
         assert_eq!(
             (plan.status.pods, plan.status.ready_pods, plan.status.current_pods),
             (Some(2), Some(1), Some(1))
@@ -169,22 +176,22 @@ mod tests {
     #[test]
     fn a_pod_that_is_not_listed_goes() {
         let plan = plan(&set(&[]), &[pod("c-p-0", "Running", "set-uid", "r1")]);
-        assert_eq!(plan.delete, [("c-p-0".to_owned(), Some("c-p-0-uid".to_owned()))]);
+        assert_eq!(plan.calls, [PodCall::Delete("c-p-0".to_owned(), Some("c-p-0-uid".to_owned()))]);
     }
 
     #[test]
     fn a_finished_pod_is_replaced() {
         for phase in ["Failed", "Succeeded"] {
             let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", phase, "set-uid", "r1")]);
-            assert_eq!(plan.delete.len(), 1);
-            assert!(plan.create.is_empty(), "it can be created only when the old one is gone");
+            let deletion = PodCall::Delete("c-p-0".to_owned(), Some("c-p-0-uid".to_owned()));
+            assert_eq!(plan.calls, [deletion], "it can be created only when the old one is gone");
         }
     }
 
     #[test]
     fn another_revision_is_counted_and_left_alone() {
         let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "set-uid", "r0")]);
-        assert!(plan.create.is_empty() && plan.delete.is_empty());
+        assert!(plan.calls.is_empty());
         assert_eq!((plan.status.ready_pods, plan.status.current_pods), (Some(1), Some(0)));
     }
 
@@ -197,18 +204,21 @@ mod tests {
         let running = pod("c-p-0", "Running", "set-uid", "r1");
         let team = labelled(set(&["c-p-0"]), json!({"team": "a"}));
         let wanted = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
-        assert_eq!(plan(&team, &[Arc::clone(&running)]).relabel, [("c-p-0".to_owned(), wanted)]);
+        assert_eq!(
+            plan(&team, &[Arc::clone(&running)]).calls,
+            [PodCall::Relabel("c-p-0".to_owned(), wanted)]
+        );
         let mut has_it = running.as_ref().clone();
         has_it.metadata.labels =
             Some([("team".to_owned(), "a".to_owned()), ("other".to_owned(), "x".to_owned())].into());
-        assert!(plan(&team, &[Arc::new(has_it)]).relabel.is_empty());
+        assert!(plan(&team, &[Arc::new(has_it)]).calls.is_empty());
         // A pod of another revision is about to be replaced.
-        assert!(plan(&team, &[pod("c-p-0", "Running", "set-uid", "r0")]).relabel.is_empty());
+        assert!(plan(&team, &[pod("c-p-0", "Running", "set-uid", "r0")]).calls.is_empty());
     }
 
     #[test]
     fn an_orphan_is_adopted() {
         let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "other", "r1")]);
-        assert_eq!(plan.adopt, ["c-p-0"]);
+        assert_eq!(plan.calls, [PodCall::Adopt("c-p-0".to_owned())]);
     }
 }

@@ -103,3 +103,12 @@ fn keep_inherited_labels(
 fn pod_labels(deployment: &Deployment) -> Option<&Pairs> {
     deployment.spec.as_ref()?.template.metadata.as_ref()?.labels.as_ref()
 }
+
+/// Whether the present generation of a Deployment runs.
+pub fn is_available(deployment: &Deployment) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    status.observed_generation >= deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) >= 1
+        && status.available_replicas.unwrap_or(0) >= 1
+        && status.unavailable_replicas.unwrap_or(0) == 0
+}

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use objects::{DesiredObject, Precondition};
 use pki::CertificatePem;
 use planner::kafka::certificates::access::access;
 use planner::kafka::plan::Plan;
@@ -93,13 +92,7 @@ impl AtWork {
     /// One pass that ends after so many writes, in the order in which the operator writes.
     pub fn interrupted_pass(&mut self, writes: usize) {
         let plan = self.world.plan();
-        let last = |object: &&DesiredObject| {
-            matches!(object.reference.kind.as_str(), "StrimziPodSet" | "Deployment" | "RoleBinding")
-        };
-        let keys = plan.apply.iter().filter(|object| object.precondition != Precondition::None);
-        let plain = || plan.apply.iter().filter(|object| object.precondition == Precondition::None);
-        let order = keys.chain(plain().filter(|object| !last(object))).chain(plain().filter(last));
-        for object in order.take(writes) {
+        for object in plan.apply.iter().take(writes) {
             self.world.store(object);
         }
         self.start_pods();

@@ -17,23 +17,23 @@ use std::sync::Arc;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service};
-use objects::{DesiredObject, ObjectId};
+use objects::{DesiredObject, ObjectId, Stored};
+use planner::completion::complete;
 use planner::kafka::answer::Answer;
-use planner::kafka::completion::complete;
 use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
 use planner::kafka::exposed::NodeAddresses;
 use planner::kafka::held_topic::HeldTopic;
-use planner::kafka::holder::Holder;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::Other;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use planner::live_object::LiveObject;
+use planner::ownership::Holder;
 use serde_json::{Value, json};
 
 /// A cluster on paper.
@@ -139,7 +139,8 @@ impl World {
             Need::Holders(objects) => {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
-                    Some(Holder::of(&serde_json::from_value(found.clone()).unwrap()))
+                    let holder = Holder::of(&serde_json::from_value(found.clone()).unwrap());
+                    Some(if found.get("subjects").is_some() { holder.with_body(found) } else { holder })
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
             }
@@ -224,7 +225,9 @@ impl World {
             "StrimziPodSet" => drop(self.observed.pod_sets.insert(name, typed(object))),
             kind => {
                 let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
-                self.observed.others.insert(desired.reference.clone(), Other::of(&metadata));
+                let body = Some(Arc::new(Stored::of(&object).unwrap()));
+                let other = LiveObject { body, ..LiveObject::of(&metadata) };
+                self.observed.others.insert(desired.reference.clone(), other);
                 if kind == "Service" {
                     self.expose(name, object);
                 }

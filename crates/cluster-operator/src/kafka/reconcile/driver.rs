@@ -1,4 +1,4 @@
-//! What the steps of a pass (see [`operator_runtime::kind`]) mean for a Kafka resource.
+//! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,37 +8,65 @@ use api::conditions::reasons;
 use jiff::Timestamp;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
-use operator_runtime::kind::{Kind, Seen};
 use operator_runtime::watch::{Cache, ObjectRef};
 
-use super::{BUSY, Error, Reconciler, again};
+use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
+use crate::carry_out::{self, PlannedFor};
+use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
-use crate::kafka::room::Place;
-use crate::kafka::{apply, kafka_calls, restart_pods};
+use crate::kafka::plan_size::PlanSize;
+use crate::kafka::room::{BUSY, Place};
+use crate::kafka::{kafka_calls, restart_pods};
+use crate::kind::{AnswersOf, Kind, Seen};
+use crate::pod_set::apply::PodSets;
 use crate::unreadable;
+use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::completion::Completion;
+use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
-use planner::kafka::plan::{self, Plan, StatusPlan};
+use planner::kafka::plan::Plan;
 use planner::kafka::status;
 
 /// A cluster that is looked after.
 pub struct LiveCluster {
     kafka: Arc<Kafka>,
-    completion: Completion,
+    observed: Observed,
     /// How long the pass still waits for Kafka.
     patience: Patience,
+    /// How long the pass has for changes of Kafka.
+    call_time: CallTime,
     /// Pod sets that the pass changed.
     written: Mutex<BTreeSet<String>>,
     _place: Place,
 }
 
-impl LiveCluster {
-    fn observed(&self) -> &Observed {
-        self.completion.observed()
+impl Observation for LiveCluster {
+    type Plan = Plan;
+    type Answer = Answer;
+
+    fn prepare(&mut self, now: Timestamp) {
+        self.observed.prepare(now);
+    }
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        self.observed.plan(now)
+    }
+
+    fn answer(&mut self, need: Need, answer: Answer) {
+        self.observed.answer(need, answer);
+    }
+}
+
+impl Reconciler {
+    /// Says that a cluster takes too much memory to be looked at. What runs is left as it is.
+    async fn too_much(&self, key: &ObjectRef, kafka: &Kafka, why: String) -> Result<Outcome, Error> {
+        self.mandate.check()?;
+        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
+        self.write_status(key, &status).await?;
+        Ok(Outcome::Done)
     }
 }
 
@@ -46,9 +74,6 @@ impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
     type Observed = LiveCluster;
-    type Plan = Plan;
-    type Need = Need;
-    type Call = AdminCall;
     /// Options that Kafka refused to change at run time, and why.
     type Said = BTreeMap<OptionChange, String>;
     type Error = Error;
@@ -82,67 +107,61 @@ impl Kind for Reconciler {
             return settled(Outcome::Done);
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            self.mandate.check()?;
-            let status = status::failed(&kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-            let status = StatusPlan { kafka: Some(status), ..StatusPlan::default() };
-            apply::kafka_status(&self.applier, &self.caches, key, &status).await?;
-            return settled(Outcome::Done);
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
-        let observed = match self.look(key, &kafka).await {
-            Ok(observed) => observed,
+        let (observed, referred) = match self.look(key, &kafka).await {
+            Ok(seen) => seen,
             Err(error) => {
                 self.mandate.check()?;
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
-        let completion = Completion::new(observed, clock::now());
-        let pools = completion.observed().pools.iter();
-        let wished = pools.filter_map(|pool| usize::try_from(pool.spec.replicas).ok());
-        let Some(place) = self.room.widen(place, wished.fold(0, usize::saturating_add)) else {
+        let size = PlanSize::of(&self.caches, key, &observed, referred);
+        if let Some(why) = size.too_much(self.caches.largest_cluster) {
+            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
+        }
+        let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return settled(BUSY);
         };
         Ok(Seen::Live(LiveCluster {
             kafka,
-            completion,
+            observed,
             patience: Patience::default(),
+            call_time: CallTime::default(),
             written: Mutex::default(),
             _place: place,
         }))
     }
 
-    fn plan(live: &LiveCluster, now: Timestamp) -> Plan {
-        plan::plan(live.observed(), now)
-    }
-
-    fn needs(plan: &mut Plan) -> Vec<Need> {
-        std::mem::take(&mut plan.needs)
-    }
-
-    async fn answer(&self, key: &ObjectRef, live: &mut LiveCluster, needs: Vec<Need>) -> Result<(), Error> {
-        let answers = self.answers.answer(key, live.observed(), needs, &live.patience).await;
-        for (need, answer) in answers {
-            live.completion.answer(need, answer);
-        }
-        Ok(())
+    async fn answer(
+        &self,
+        key: &ObjectRef,
+        live: &LiveCluster,
+        needs: Vec<Need>,
+    ) -> Result<AnswersOf<Self>, Error> {
+        Ok(self.answers.answer(key, &live.observed, needs, &live.patience).await)
     }
 
     async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &Plan) -> Result<(), Error> {
-        self.announce(key, live.observed(), plan);
+        self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
-        apply::pool_statuses(&self.applier, &self.caches, key, &plan.status).await?;
-        let written = apply::objects(&self.applier, &self.caches, &self.mandate, plan).await?;
-        *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
+        for (name, status) in &plan.status.pools {
+            let pool = ObjectRef::new(&key.namespace, name);
+            carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
+        }
+        let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
+        let written = carry_out::writes(&self.applier, owner, &plan.apply).await?;
+        let pod_sets = written.into_iter().filter(|object| object.kind == PodSets::NAME);
+        *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
+            pod_sets.map(|object| object.name).collect();
+        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
         // Topics that are not released yet are seen again; they hold nothing else up.
-        if let Err(error) = apply::finalizers(&self.applier, &self.mandate, plan).await {
+        if let Err(error) = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
         }
         Ok(())
-    }
-
-    fn calls(plan: &Plan) -> Vec<AdminCall> {
-        plan.admin.clone()
     }
 
     async fn call(
@@ -151,10 +170,10 @@ impl Kind for Reconciler {
         live: &LiveCluster,
         call: &AdminCall,
     ) -> Result<BTreeMap<OptionChange, String>, Error> {
-        let admin = self.answers.brokers(key, live.observed());
+        let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        kafka_calls::make(&admin, call).await.map_err(|error| Error::Kafka(error.to_string()))
+        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::Kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
@@ -165,7 +184,7 @@ impl Kind for Reconciler {
         plan: &Plan,
         said: Vec<Result<BTreeMap<OptionChange, String>, Error>>,
     ) -> Result<Outcome, Error> {
-        let observed = live.observed();
+        let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
         for said in said {
             match said {
@@ -185,13 +204,20 @@ impl Kind for Reconciler {
         };
         let restarts =
             restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
-        let deleted = restarts.await?;
-        self.memory(|memories| memories.entry(key.clone()).or_default().restarted.extend(deleted));
+        let (deleted, ended) = restarts.await;
+        self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.restarted.extend(deleted.known);
+            memory.perhaps_deleted.extend(deleted.unknown);
+        });
+        ended?;
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-        apply::kafka_status(&self.applier, &self.caches, key, &plan.status).await?;
+        if let Some(status) = &plan.status.kafka {
+            self.write_status(key, status).await?;
+        }
         for reason in &plan.waiting_for {
             tracing::debug!(cluster = %key, reason, "waiting");
         }
@@ -209,12 +235,12 @@ impl Kind for Reconciler {
         error: Error,
     ) -> Result<Outcome, Error> {
         match error {
-            Error::Apply(apply::Error::Outdated { kind, name }) => {
+            Error::Apply(carry_out::Error::Outdated { kind, name }) => {
                 tracing::debug!(cluster = %key, kind, name, "the caches are behind");
                 Ok(self.outdated(key))
             }
             // The status says so already, or another process writes it.
-            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(apply::Error::Lapsed(_)) => Err(error),
+            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(carry_out::Error::Lapsed(_)) => Err(error),
             error => self.fail(key, &live.kafka, plan, error).await,
         }
     }

@@ -303,8 +303,9 @@ fn node_names(cluster: &Cluster, node: Node<'_>) -> (BTreeSet<String>, BTreeSet<
     all.insert(format!("{host}.{domain}"));
     all.insert(host);
     if node.pool.broker {
-        all.extend(cluster.addresses.names_of_brokers.get(&node.id).into_iter().flatten().cloned());
-        for listener in cluster.listeners.iter().filter(|listener| listener.tls) {
+        let own = cluster.addresses.names_of_brokers.get(&node.id);
+        for listener in cluster.open_listeners(node.id).filter(|listener| listener.tls) {
+            all.extend(own.and_then(|own| own.get(&listener.name)).into_iter().flatten().cloned());
             all.extend(listener.alternative_names.iter().cloned());
             all.extend(cluster.addresses.names.get(&listener.name).into_iter().flatten().cloned());
             let address = cluster.addresses.of_broker(node.id, listener);

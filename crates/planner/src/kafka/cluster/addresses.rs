@@ -23,8 +23,8 @@ pub struct Addresses {
     /// Names and addresses for the certificates beside what brokers tell clients, by name of the listener: where clients
     /// begin, and how the Services are called.
     pub names: BTreeMap<String, BTreeSet<String>>,
-    /// The same of single brokers, by node id.
-    pub names_of_brokers: BTreeMap<i32, BTreeSet<String>>,
+    /// The same of single brokers, by node id and name of the listener.
+    pub names_of_brokers: BTreeMap<i32, BTreeMap<String, BTreeSet<String>>>,
     /// For what each broker waits, by node id, in words; those that know all of their addresses are absent.
     pub unknown_of_brokers: BTreeMap<i32, Vec<String>>,
     /// For what clients still wait, in words.

@@ -36,7 +36,7 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         certificates: format!("{NODE_CERTIFICATES}/{pod}.crt").into(),
     }];
     if pool.broker {
-        for listener in cluster.listeners.iter().filter(|listener| listener.certificate.is_some()) {
+        for listener in cluster.open_listeners(node.id).filter(|listener| listener.certificate.is_some()) {
             let file = format!("{NODE_CERTIFICATES}/{}-{}", listener.name, listener.port);
             keystores.push(KeyStore {
                 target: custom_keystore(listener).into(),

@@ -59,7 +59,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     internal_tls(&mut lines, "listener.name.controlplane-9090.");
     if pool.broker {
         internal_tls(&mut lines, "listener.name.replication-9091.");
-        for listener in &cluster.listeners {
+        for listener in cluster.open_listeners(node.id) {
             client_listener(&mut lines, listener);
         }
     }

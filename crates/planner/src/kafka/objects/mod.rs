@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod config_map;
 pub(crate) mod entity_operator;
 mod ingress;
+pub(crate) mod kafka_exporter;
 pub(crate) mod listener_services;
 mod listener_target;
 pub(crate) mod meta;

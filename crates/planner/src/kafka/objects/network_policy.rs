@@ -1,4 +1,4 @@
-//! Who may connect to the pods of Kafka and of the entity operator.
+//! Who may connect to the pods of Kafka, of the entity operator and of the exporter.
 
 use api::{labels, names, ports};
 use k8s_openapi::api::networking::v1::{
@@ -49,6 +49,13 @@ pub fn entity_operator(cluster: &Cluster, topic: bool, user: bool) -> DesiredObj
     }
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
     policy(cluster, name, labels, ingress)
+}
+
+/// The policy of the exporter: everybody may scrape it.
+pub fn kafka_exporter(cluster: &Cluster) -> DesiredObject {
+    let name = names::kafka_exporter::deployment(&cluster.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
+    policy(cluster, name, labels, vec![rule(ports::METRICS, None)])
 }
 
 fn policy(

@@ -243,7 +243,7 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         image: Some(cluster.image.clone()),
         command: Some(vec![agent.clone(), "run".to_owned()]),
         env: Some(environment),
-        ports: Some(container_ports(cluster, pool)),
+        ports: Some(container_ports(cluster, pool, node.id)),
         volume_mounts: Some(mounts),
         // Fast until the node is up, then in the user's rhythm.
         startup_probe: Some(Probe {
@@ -261,14 +261,14 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
     container::completed(kafka, pool.resources.as_ref(), &settings.pod_defaults())
 }
 
-fn container_ports(cluster: &Cluster, pool: &Pool) -> Vec<ContainerPort> {
+fn container_ports(cluster: &Cluster, pool: &Pool, id: i32) -> Vec<ContainerPort> {
     let mut all = vec![container::port(ports::KAFKA_AGENT_NAME, ports::KAFKA_AGENT)];
     if pool.controller {
         all.push(container::port(ports::CONTROL_PLANE_NAME, ports::CONTROL_PLANE));
     }
     if pool.broker {
         all.push(container::port(ports::REPLICATION_NAME, ports::REPLICATION));
-        for listener in &cluster.listeners {
+        for listener in cluster.open_listeners(id) {
             all.push(container::port(&listener.port_name(), i32::from(listener.port)));
         }
     }

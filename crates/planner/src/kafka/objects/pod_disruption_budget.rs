@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityOperator};
+use crate::kafka::cluster::{Cluster, EntityOperator, KafkaExporter};
 
 /// `<c>-kafka`, over all pools. Pods of a pod set have no scale, so it is said how many must stay.
 pub fn kafka(cluster: &Cluster) -> DesiredObject {
@@ -27,6 +27,18 @@ pub fn entity_operator(cluster: &Cluster, entity_operator: &EntityOperator) -> D
     let template = entity_operator.templates.pod_disruption_budget.as_ref();
     let name = names::entity_operator::deployment(&cluster.name);
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
+    let spec = PodDisruptionBudgetSpec {
+        max_unavailable: Some(IntOrString::Int(max_unavailable(template))),
+        ..PodDisruptionBudgetSpec::default()
+    };
+    budget(cluster, name, labels, template, spec)
+}
+
+/// `<c>-kafka-exporter`.
+pub fn kafka_exporter(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObject {
+    let template = exporter.templates.pod_disruption_budget.as_ref();
+    let name = names::kafka_exporter::deployment(&cluster.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
     let spec = PodDisruptionBudgetSpec {
         max_unavailable: Some(IntOrString::Int(max_unavailable(template))),
         ..PodDisruptionBudgetSpec::default()

@@ -10,7 +10,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBindi
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator};
+use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator, KafkaExporter};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -66,6 +66,13 @@ pub fn entity_operator_service_account(cluster: &Cluster, entity: &EntityOperato
     service_account(cluster, name, labels, entity.templates.service_account.as_ref())
 }
 
+/// `<c>-kafka-exporter`. It may do nothing in Kubernetes.
+pub fn kafka_exporter_service_account(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObject {
+    let name = names::kafka_exporter::deployment(&cluster.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
+    service_account(cluster, name, labels, exporter.templates.service_account.as_ref())
+}
+
 /// The Roles of the entity operator, one in each namespace that it works in, each with only what is needed there.
 pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<DesiredObject> {
     let mut namespaces = BTreeSet::from([cluster.namespace.clone()]);
@@ -85,6 +92,7 @@ pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<
         }
         let name = names::entity_operator::deployment(&cluster.name);
         let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
+        let name = name_in(cluster, &namespace, name);
         let role =
             Object::new(&cluster.owner(), name, labels, Role { rules: Some(rules), ..Role::default() })
                 .template(template.and_then(|template| template.metadata.as_ref()))
@@ -92,6 +100,15 @@ pub fn entity_operator_roles(cluster: &Cluster, entity: &EntityOperator) -> Vec<
         roles.push(role.build());
     }
     roles
+}
+
+/// The name of a Role or RoleBinding of the entity operator in a namespace.
+fn name_in(cluster: &Cluster, namespace: &str, own: String) -> String {
+    if *namespace == cluster.namespace {
+        own
+    } else {
+        names::entity_operator::elsewhere(&cluster.namespace, &own)
+    }
 }
 
 /// A topic's finalizer must not hold up its namespace: the topic operator looks whether that is being deleted.
@@ -173,19 +190,20 @@ pub fn entity_operator_role_bindings(cluster: &Cluster, entity: &EntityOperator)
             &entity.templates.user_operator_role_binding,
         ),
     ];
-    let role = names::entity_operator::deployment(&cluster.name);
     let mut bindings = Vec::new();
     for (container, component, binding, component_type, template) in operators {
         let Some(container) = container else { continue };
         let namespaces = BTreeSet::from([&cluster.namespace, &container.watched_namespace]);
         for namespace in namespaces {
             let labels = component_labels(cluster, &component, component_type);
+            let account = names::entity_operator::deployment(&cluster.name);
             let body = RoleBinding {
-                role_ref: role_ref("Role", &role),
-                subjects: Some(vec![subject(cluster, role.clone())]),
+                role_ref: role_ref("Role", &name_in(cluster, namespace, account.clone())),
+                subjects: Some(vec![subject(cluster, account)]),
                 ..RoleBinding::default()
             };
-            let object = Object::new(&cluster.owner(), &binding, labels, body)
+            let name = name_in(cluster, namespace, binding.clone());
+            let object = Object::new(&cluster.owner(), name, labels, body)
                 .template(template.as_ref().and_then(|template| template.metadata.as_ref()))
                 .namespace(Some(namespace.clone()));
             bindings.push(object.build());

@@ -77,6 +77,14 @@ pub fn leaf(
                 labels::component::ENTITY_TOPIC_OPERATOR,
             ),
         ),
+        LeafOwner::KafkaExporter => (
+            names::kafka_exporter::certs_secret(&cluster.name),
+            component_labels(
+                cluster,
+                &names::kafka_exporter::deployment(&cluster.name),
+                labels::component::KAFKA_EXPORTER,
+            ),
+        ),
         LeafOwner::UserOperator => (
             names::entity_operator::user_operator_certs_secret(&cluster.name),
             component_labels(
@@ -106,6 +114,8 @@ pub enum LeafOwner {
     TopicOperator,
     /// The user operator's.
     UserOperator,
+    /// The exporter's.
+    KafkaExporter,
 }
 
 impl LeafOwner {
@@ -116,6 +126,7 @@ impl LeafOwner {
             Self::ClusterOperator => names::cluster_operator_certs_secret(cluster),
             Self::TopicOperator => names::entity_operator::topic_operator_certs_secret(cluster),
             Self::UserOperator => names::entity_operator::user_operator_certs_secret(cluster),
+            Self::KafkaExporter => names::kafka_exporter::certs_secret(cluster),
         }
     }
 
@@ -126,6 +137,7 @@ impl LeafOwner {
             Self::ClusterOperator => api::principals::CLUSTER_OPERATOR_COMMON_NAME.to_owned(),
             Self::TopicOperator => names::entity_operator::topic_operator(cluster),
             Self::UserOperator => names::entity_operator::user_operator(cluster),
+            Self::KafkaExporter => names::kafka_exporter::deployment(cluster),
         }
     }
 
@@ -135,6 +147,9 @@ impl LeafOwner {
             Self::Node { pod } => (format!("{pod}.crt"), format!("{pod}.key")),
             Self::ClusterOperator => {
                 (names::keys::CLUSTER_OPERATOR_CRT.to_owned(), names::keys::CLUSTER_OPERATOR_KEY.to_owned())
+            }
+            Self::KafkaExporter => {
+                (names::keys::KAFKA_EXPORTER_CRT.to_owned(), names::keys::KAFKA_EXPORTER_KEY.to_owned())
             }
             Self::TopicOperator | Self::UserOperator => {
                 (names::keys::ENTITY_OPERATOR_CRT.to_owned(), names::keys::ENTITY_OPERATOR_KEY.to_owned())

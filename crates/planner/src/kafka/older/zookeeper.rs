@@ -33,12 +33,18 @@ pub fn say(cluster: &str, observed: &Observed, findings: &mut Findings) {
         .iter()
         .filter(|(_, pod)| is_zookeepers(&pod.metadata))
         .map(|(name, _)| name.as_str())
-        .chain(observed.pod_sets.keys().filter(|name| **name == component).map(String::as_str))
+        .chain(
+            observed
+                .pod_sets
+                .iter()
+                .filter(|(_, set)| is_zookeepers(&set.metadata))
+                .map(|(name, _)| name.as_str()),
+        )
         .collect();
     let met_zookeeper = !claims.is_empty() || !running.is_empty();
     let runs_kraft = runs_kraft(cluster, observed);
     let brokers = if runs_kraft { BTreeSet::new() } else { brokers_claims(cluster, observed, met_zookeeper) };
-    if !running.is_empty() && !runs_kraft {
+    if !running.is_empty() {
         findings.problem(
             "spec.zookeeper",
             format!(

@@ -66,6 +66,10 @@ fn secret<'a>(
 ) -> Option<&'a Secret> {
     let path = &reference.field;
     let name = &reference.secret;
+    if let Some(why) = observed.not_read.secrets.get(name) {
+        findings.problem(format!("{path}.secretName"), format!("Secret {name:?} is not read: {why}"));
+        return None;
+    }
     let Some(secret) = observed.secrets.get(name) else {
         findings.problem(
             format!("{path}.secretName"),

@@ -21,9 +21,11 @@ const AGAIN_SECONDS: u64 = 5;
 /// Plans the release of the topics, when the topic operator leaves. The deletions of what nothing wants are planned already.
 pub fn release_topics(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
     let wanted = cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some());
+    let binding = names::topic_operator_role_binding(&cluster.name);
     let last = BTreeSet::from([
         names::topic_operator_config_map(&cluster.name),
-        names::topic_operator_role_binding(&cluster.name),
+        names::elsewhere(&cluster.namespace, &binding),
+        binding,
     ]);
     let goes = plan.delete.iter().any(|deletion| last.contains(&deletion.object.name));
     if wanted || !goes {
@@ -35,5 +37,5 @@ pub fn release_topics(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
         None => plan.needs.push(Need::HeldTopics),
     }
     plan.delete.retain(|deletion| !last.contains(&deletion.object.name));
-    plan.requeue_seconds = Some(plan.requeue_seconds.map_or(AGAIN_SECONDS, |other| other.min(AGAIN_SECONDS)));
+    plan.look_again_in(AGAIN_SECONDS);
 }

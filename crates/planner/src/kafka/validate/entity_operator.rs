@@ -64,7 +64,7 @@ pub fn read(
 }
 
 /// The image of the resource, else the one that the settings name for the container, else that of the operators.
-fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
+pub fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
     own.or(default).unwrap_or(&settings.operator_image).clone()
 }
 

@@ -119,6 +119,9 @@ fn of_cluster(cluster: &Cluster) -> Vec<Derived> {
     ] {
         all.push(Derived::label_value(labels::NAME, "pods that may connect", deployment));
     }
+    if cluster.kafka_exporter.is_some() {
+        all.push(Derived::common_name(kafka_exporter::deployment(name)));
+    }
     let Some(entity) = &cluster.entity_operator else { return all };
     for (wanted, whose, component) in [
         (entity.topic.is_some(), "the topic operator's objects", entity_operator::topic_operator(name)),

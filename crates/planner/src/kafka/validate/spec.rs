@@ -11,7 +11,7 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, listeners, logging, security, text};
+use super::{Findings, kafka_exporter, listeners, logging, security, text};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::user;
 use crate::kafka::observed::PlanSettings;
@@ -51,6 +51,7 @@ pub fn read(
     let clients_ca = security::authority(kafka.spec.clients_ca.as_ref(), "spec.clientsCa", findings);
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
+    let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
     not_yet(kafka, findings);
     let knows_options = spec.config.is_some() && version.is_some();
     let cluster = Cluster {
@@ -76,6 +77,7 @@ pub fn read(
         maintenance_windows,
         maintenance_expressions: kafka.spec.maintenance_time_windows.clone().unwrap_or_default(),
         entity_operator,
+        kafka_exporter,
         templates: spec.template.clone().unwrap_or_default(),
         name: kafka.name_any(),
         namespace,
@@ -210,7 +212,6 @@ fn not_yet(kafka: &Kafka, findings: &mut Findings) {
     let spec = &kafka.spec;
     let sections = [
         ("spec.cruiseControl", spec.cruise_control.is_some()),
-        ("spec.kafkaExporter", spec.kafka_exporter.is_some()),
         ("spec.kafka.metricsConfig", spec.kafka.metrics_config.is_some()),
         ("spec.kafka.jmxOptions", spec.kafka.jmx_options.is_some()),
         ("spec.kafka.quotas", spec.kafka.quotas.is_some()),

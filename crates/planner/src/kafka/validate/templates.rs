@@ -9,12 +9,14 @@ use kube_core::ResourceExt;
 
 use super::Findings;
 use crate::kafka::cluster::Cluster;
-use crate::kafka::objects::{entity_operator, pod};
+use crate::kafka::objects::{entity_operator, kafka_exporter, pod};
 use crate::kafka::observed::PlanSettings;
 use crate::workload::templates::{Taken, TemplateVolumes, check, check_container, check_pod};
 
 /// Path of the template of the Kafka nodes.
 const KAFKA: &str = "spec.kafka.template";
+/// Path of the template of the exporter.
+const EXPORTER: &str = "spec.kafkaExporter.template";
 /// Path of the template of the entity operator.
 const ENTITY: &str = "spec.entityOperator.template";
 
@@ -33,9 +35,6 @@ pub fn validate(
     if let Some(template) = spec.cruise_control.as_ref().and_then(|section| section.template.as_ref()) {
         check(template, "spec.cruiseControl.template", findings);
     }
-    if let Some(template) = spec.kafka_exporter.as_ref().and_then(|section| section.template.as_ref()) {
-        check(template, "spec.kafkaExporter.template", findings);
-    }
     for raw in pools {
         let Some(pool) = cluster.pools.iter().find(|pool| pool.name == raw.name_any()) else { continue };
         let field = format!("KafkaNodePool {} spec.template", pool.name);
@@ -43,6 +42,20 @@ pub fn validate(
             check(template, &field, findings);
         }
         check_pool(kafka, raw, &field, &pod::taken(cluster, pool, settings), findings);
+    }
+    if let Some(exporter) = &cluster.kafka_exporter {
+        let template = &exporter.templates;
+        check(template, EXPORTER, findings);
+        let taken = kafka_exporter::taken(cluster, exporter, settings);
+        let field = format!("{EXPORTER}.pod");
+        if let Some(pod) = &template.pod {
+            check_pod(pod, &field, &taken, findings);
+        }
+        let volumes = TemplateVolumes { field, pod: template.pod.as_ref(), hidden: None };
+        for (section, container) in template.containers() {
+            let field = format!("{EXPORTER}.{section}");
+            check_container(container, &field, section, &volumes, &taken, findings);
+        }
     }
     let template = spec.entity_operator.as_ref().and_then(|section| section.template.as_ref());
     if let (Some(template), Some(entity)) = (template, &cluster.entity_operator) {

@@ -42,6 +42,20 @@ pub struct Override {
     pub value: String,
 }
 
+impl Override {
+    /// Characters of a name or a value that are kept of what is only told of.
+    const LONGEST: usize = 255;
+
+    /// With so much of name and value as people read: Kafka shows what anybody wrote into it.
+    pub fn shortened(self) -> Self {
+        let cut = |text: String| match text.char_indices().nth(Self::LONGEST) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        };
+        Self { option: cut(self.option), value: cut(self.value), ..self }
+    }
+}
+
 impl fmt::Display for Override {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.broker {

@@ -12,6 +12,9 @@ use crate::kafka::observed::{BrokerConfigs, ConfigView};
 /// Values that a warning names.
 const SHOWN: usize = 20;
 
+/// How many are kept from pass to pass.
+const KEPT: usize = 200;
+
 /// The throttle of a broker's replication, which the topic operator sets while it moves replicas, and takes off again.
 const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 
@@ -53,15 +56,19 @@ pub fn find(
                 if is_set && !memory.refused.contains_key(&change) {
                     found.changes.push(change);
                     found.undone.push(present);
-                } else if cluster.entity_operator.as_ref().is_none_or(|entity| entity.topic.is_none())
-                    || !THROTTLES.contains(&name.as_str())
-                {
-                    found.foreign.insert(present);
+                } else if found.foreign.len() < KEPT && !is_topic_operators(cluster, name) {
+                    found.foreign.insert(present.shortened());
                 }
             }
         }
     }
     found
+}
+
+/// Whether the topic operator may have set an option.
+fn is_topic_operators(cluster: &Cluster, option: &str) -> bool {
+    THROTTLES.contains(&option)
+        && cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some())
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {

@@ -1,25 +1,16 @@
 //! How every kind of resource is looked after: `observe → plan → answer, until the plan is complete → write → call → finish`.
 //!
-//! A kind says what each step means for it; [`Driver`] puts the steps together, in the same way for all of them.
+//! A kind says what each step means for it; [`Driver`] puts the steps together, in the same way for all of them. What is planned
+//! is said by the kind's [`Observation`] in the crate `planner`, which also has the loop that completes a plan.
 
 use std::fmt::Display;
 
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
-use thiserror::Error;
-
-use crate::clock;
-use crate::controller::Outcome;
-use crate::leader::{Lapsed, Mandate};
-use crate::watch::{Cache, ObjectRef};
-
-/// Rounds of answers after which a plan has to be complete.
-const ROUNDS: usize = 12;
-
-/// The plan asks again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the plan is not complete after {ROUNDS} rounds of answers")]
-pub struct Endless;
+use operator_runtime::clock;
+use operator_runtime::controller::Outcome;
+use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::watch::{Cache, ObjectRef};
+use planner::completion::{CallOf, Completion, NeedOf, NeverComplete, Observation, Planned, Step};
 
 /// What a look at a resource yields.
 #[derive(Debug)]
@@ -29,6 +20,12 @@ pub enum Seen<O> {
     /// There is nothing to plan: it is gone, paused, or cannot be read, and that was seen to.
     Settled(Outcome),
 }
+
+/// The plans of a kind.
+pub type PlanOf<K> = <<K as Kind>::Observed as Observation>::Plan;
+
+/// Answers to what a plan of a kind asked for.
+pub type AnswersOf<K> = Vec<(NeedOf<<K as Kind>::Observed>, <<K as Kind>::Observed as Observation>::Answer)>;
 
 /// A kind of resource.
 pub trait Kind: Send + Sync + 'static {
@@ -40,18 +37,14 @@ pub trait Kind: Send + Sync + 'static {
 
     /// The resource in its cache.
     type Resource: Send + Sync + 'static;
-    /// What a plan depends on, apart from the time.
-    type Observed: Send + Sync;
-    /// What a pass does.
-    type Plan: Send + Sync;
-    /// What a plan asks for before it is complete.
-    type Need: Send;
-    /// Something that is done beside writing objects, for instance a call to Kafka.
-    type Call: Send + Sync;
+    /// What a plan depends on, apart from the time, and how it is made: in crate `planner`.
+    type Observed: Observation<Plan: Planned<Need: Send, Call: Send + Sync> + Send + Sync, Answer: Send>
+        + Send
+        + Sync;
     /// What came of a call that was made.
     type Said: Send;
     /// What can end a pass early.
-    type Error: Display + From<Endless> + From<Lapsed> + Send;
+    type Error: Display + From<NeverComplete> + From<Lapsed> + Send;
 
     /// All resources of the kind.
     fn resources(&self) -> &Cache<Self::Resource>;
@@ -63,37 +56,28 @@ pub trait Kind: Send + Sync + 'static {
         key: &ObjectRef,
     ) -> impl Future<Output = Result<Seen<Self::Observed>, Self::Error>> + Send;
 
-    /// Plans. Pure.
-    fn plan(observed: &Self::Observed, now: Timestamp) -> Self::Plan;
-
-    /// Takes what a plan asks for out of it; a plan that asks for nothing is complete.
-    fn needs(plan: &mut Self::Plan) -> Vec<Self::Need>;
-
-    /// Answers into what was observed, also by "it is not known". No policy.
+    /// Answers what a plan asks for, also by "it is not known". No policy.
     fn answer(
         &self,
         key: &ObjectRef,
-        observed: &mut Self::Observed,
-        needs: Vec<Self::Need>,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+        observed: &Self::Observed,
+        needs: Vec<NeedOf<Self::Observed>>,
+    ) -> impl Future<Output = Result<AnswersOf<Self>, Self::Error>> + Send;
 
     /// Writes and deletes the objects of a plan. No policy.
     fn write(
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        plan: &Self::Plan,
+        plan: &PlanOf<Self>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// The calls of a plan, in their order.
-    fn calls(plan: &Self::Plan) -> Vec<Self::Call>;
 
     /// Makes one call. A call that fails does not keep the others from being made.
     fn call(
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        call: &Self::Call,
+        call: &CallOf<Self::Observed>,
     ) -> impl Future<Output = Result<Self::Said, Self::Error>> + Send;
 
     /// Does what comes after the calls, the status last. `said` is what came of each call.
@@ -101,7 +85,7 @@ pub trait Kind: Send + Sync + 'static {
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        plan: &Self::Plan,
+        plan: &PlanOf<Self>,
         said: Vec<Result<Self::Said, Self::Error>>,
     ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send;
 
@@ -110,7 +94,7 @@ pub trait Kind: Send + Sync + 'static {
         &self,
         _key: &ObjectRef,
         _observed: &Self::Observed,
-        _plan: Option<&Self::Plan>,
+        _plan: Option<&PlanOf<Self>>,
         error: Self::Error,
     ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send {
         async { Err(error) }
@@ -159,29 +143,30 @@ impl<K: Kind> Driver<K> {
     }
 
     /// Plans, answers what the plan asks for, and plans again until it asks for nothing.
-    async fn complete(&self, key: &ObjectRef, observed: &mut K::Observed) -> Result<K::Plan, K::Error> {
-        let now = clock::now();
-        for _ in 0..ROUNDS {
-            let mut plan = K::plan(observed, now);
-            let needs = K::needs(&mut plan);
-            if needs.is_empty() {
-                return Ok(plan);
+    async fn complete(&self, key: &ObjectRef, observed: &mut K::Observed) -> Result<PlanOf<K>, K::Error> {
+        let mut completion = Completion::new(observed, clock::now());
+        loop {
+            match completion.step(observed)? {
+                Step::Complete(plan) => return Ok(plan),
+                Step::Asks(needs) => {
+                    for (need, answer) in self.kind.answer(key, observed, needs).await? {
+                        observed.answer(need, answer);
+                    }
+                }
             }
-            self.kind.answer(key, observed, needs).await?;
         }
-        Err(Endless.into())
     }
 
     async fn carry_out(
         &self,
         key: &ObjectRef,
         observed: &K::Observed,
-        plan: &K::Plan,
+        plan: &PlanOf<K>,
     ) -> Result<Outcome, K::Error> {
         self.kind.write(key, observed, plan).await?;
-        let calls = K::calls(plan);
+        let calls = plan.calls();
         let mut made = Vec::with_capacity(calls.len());
-        for call in &calls {
+        for call in calls {
             made.push(self.kind.call(key, observed, call));
         }
         let said = stream::iter(made).buffered(K::CALLS_AT_A_TIME.max(1)).collect().await;

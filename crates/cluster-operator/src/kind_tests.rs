@@ -2,6 +2,10 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use planner::completion::ROUNDS;
+use planner::plan::Plan;
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -9,7 +13,7 @@ use super::*;
 #[derive(Debug, PartialEq, Error)]
 enum Error {
     #[error(transparent)]
-    Endless(#[from] Endless),
+    NeverComplete(#[from] NeverComplete),
     #[error(transparent)]
     Lapsed(#[from] Lapsed),
     #[error("{0}")]
@@ -33,13 +37,31 @@ impl Counting {
     }
 }
 
+/// The number, when it is known.
+struct Limit(Option<usize>);
+
+type Numbers = Plan<(), usize, ()>;
+
+impl Observation for Limit {
+    type Plan = Numbers;
+    type Answer = Option<usize>;
+
+    fn plan(&self, _: Timestamp) -> Numbers {
+        match self.0 {
+            Some(limit) => Plan { calls: (0..limit).collect(), ..Plan::default() },
+            None => Plan::asking(vec![()]),
+        }
+    }
+
+    fn answer(&mut self, (): (), limit: Option<usize>) {
+        self.0 = limit;
+    }
+}
+
 impl Kind for Counting {
     const NAME: &'static str = "Counting";
     type Resource = Infallible;
-    type Observed = Option<usize>;
-    type Plan = Option<usize>;
-    type Need = ();
-    type Call = usize;
+    type Observed = Limit;
     type Said = usize;
     type Error = Error;
 
@@ -47,34 +69,26 @@ impl Kind for Counting {
         &self.cache
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Option<usize>>, Error> {
-        if key.name == "gone" { Ok(Seen::Settled(Outcome::Done)) } else { Ok(Seen::Live(None)) }
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<Limit>, Error> {
+        if key.name == "gone" { Ok(Seen::Settled(Outcome::Done)) } else { Ok(Seen::Live(Limit(None))) }
     }
 
-    fn plan(observed: &Option<usize>, _: Timestamp) -> Option<usize> {
-        *observed
-    }
-
-    fn needs(plan: &mut Option<usize>) -> Vec<()> {
-        plan.is_none().then_some(()).into_iter().collect()
-    }
-
-    async fn answer(&self, _: &ObjectRef, observed: &mut Option<usize>, _: Vec<()>) -> Result<(), Error> {
+    async fn answer(
+        &self,
+        _: &ObjectRef,
+        _: &Limit,
+        needs: Vec<()>,
+    ) -> Result<Vec<((), Option<usize>)>, Error> {
         self.note("answer");
-        *observed = self.limit;
-        Ok(())
+        Ok(needs.into_iter().map(|need| (need, self.limit)).collect())
     }
 
-    async fn write(&self, _: &ObjectRef, _: &Option<usize>, _: &Option<usize>) -> Result<(), Error> {
+    async fn write(&self, _: &ObjectRef, _: &Limit, _: &Numbers) -> Result<(), Error> {
         self.note("write");
         Ok(())
     }
 
-    fn calls(plan: &Option<usize>) -> Vec<usize> {
-        (0..plan.unwrap_or_default()).collect()
-    }
-
-    async fn call(&self, _: &ObjectRef, _: &Option<usize>, call: &usize) -> Result<usize, Error> {
+    async fn call(&self, _: &ObjectRef, _: &Limit, call: &usize) -> Result<usize, Error> {
         self.note(format!("call {call}"));
         if *call == 0 { Err(Error::Word("zero")) } else { Ok(*call) }
     }
@@ -82,8 +96,8 @@ impl Kind for Counting {
     async fn finish(
         &self,
         _: &ObjectRef,
-        _: &Option<usize>,
-        _: &Option<usize>,
+        _: &Limit,
+        _: &Numbers,
         said: Vec<Result<usize, Error>>,
     ) -> Result<Outcome, Error> {
         self.note(format!("finish {said:?}"));
@@ -93,8 +107,8 @@ impl Kind for Counting {
     async fn failed(
         &self,
         _: &ObjectRef,
-        _: &Option<usize>,
-        plan: Option<&Option<usize>>,
+        _: &Limit,
+        plan: Option<&Numbers>,
         error: Error,
     ) -> Result<Outcome, Error> {
         self.note(format!("failed {}", plan.is_some()));
@@ -127,7 +141,7 @@ async fn a_resource_that_is_settled_is_not_planned() {
 #[tokio::test]
 async fn a_plan_that_asks_for_ever_is_given_up() {
     let (outcome, log) = pass(None, "a", Mandate::unlimited()).await;
-    assert_eq!(outcome, Err(Error::Endless(Endless)));
+    assert_eq!(outcome, Err(Error::NeverComplete(NeverComplete)));
     assert_eq!(log.len(), ROUNDS + 1);
     assert_eq!(log.last().unwrap(), "failed false");
 }

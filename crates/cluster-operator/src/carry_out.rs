@@ -1,0 +1,211 @@
+//! Carries out the Kubernetes part of a plan, of whatever kind the owner of its objects is: writes, deletions, finalizers,
+//! statuses. No policy.
+
+use std::collections::BTreeSet;
+
+use futures::future;
+use kube::Resource;
+use kube::api::PropagationPolicy;
+use kube::core::object::HasStatus;
+use objects::{Change, Deletion, FinalizerRemoval, ObjectId, Stage, Write};
+use operator_runtime::apply::{Applied, Applier, ApplyError};
+use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::watch::{Cache, ObjectRef};
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+
+/// Writes of one plan under way at a time.
+const CONCURRENCY: usize = 8;
+
+/// Names of changed fields that the log shows.
+const SHOWN_FIELDS: usize = 5;
+
+/// What can go wrong while a plan is carried out.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A request to Kubernetes failed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// Another process leads.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+    /// The caches were behind: what the plan wants to make is there already, or changed, or its owner goes.
+    #[error("{kind} {name} changed while it was planned")]
+    Outdated {
+        /// Its kind.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// The resource that a plan was made for.
+#[derive(Clone, Copy)]
+pub struct PlannedFor<'a, K> {
+    cache: &'a Cache<K>,
+    key: &'a ObjectRef,
+    uid: Option<&'a str>,
+}
+
+impl<'a, K> PlannedFor<'a, K>
+where
+    K: Resource<DynamicType = ()> + Send + Sync + 'static,
+{
+    /// The resource as it was observed.
+    pub fn new(cache: &'a Cache<K>, key: &'a ObjectRef, observed: &'a K) -> Self {
+        Self { cache, key, uid: observed.meta().uid.as_deref() }
+    }
+
+    /// Ends a pass whose resource is being deleted by now, or is another one of its name. Where it is deleted with the wish to
+    /// keep its objects, Kubernetes takes the references to it away: an object that got its own back from a pass that began
+    /// before would be collected with it.
+    fn check(&self) -> Result<(), Error> {
+        let stays = self.cache.get(self.key).is_some_and(|resource| {
+            let metadata = resource.meta();
+            metadata.deletion_timestamp.is_none() && metadata.uid.as_deref() == self.uid
+        });
+        let outdated = || Error::Outdated { kind: K::kind(&()).into_owned(), name: self.key.name.clone() };
+        if stays { Ok(()) } else { Err(outdated()) }
+    }
+}
+
+/// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side.
+/// Returns those that were changed.
+pub async fn writes<K>(
+    applier: &Applier,
+    owner: PlannedFor<'_, K>,
+    writes: &[Write],
+) -> Result<BTreeSet<ObjectId>, Error>
+where
+    K: Resource<DynamicType = ()> + Send + Sync + 'static,
+{
+    let mut changed = BTreeSet::new();
+    let all: Vec<&Write> = writes.iter().filter(|write| write.is_change()).collect();
+    for stage in all.chunk_by(|one, other| one.stage == other.stage) {
+        let at_a_time = if stage[0].stage == Stage::NewKeys { 1 } else { CONCURRENCY };
+        for some in stage.chunks(at_a_time) {
+            owner.check()?;
+            let mut under_way = Vec::with_capacity(some.len());
+            for write in some {
+                under_way.push(one_write(applier, write));
+            }
+            for (write, applied) in some.iter().zip(future::try_join_all(under_way).await?) {
+                if applied != Applied::Unchanged {
+                    changed.insert(write.reference.clone());
+                }
+            }
+        }
+    }
+    Ok(changed)
+}
+
+async fn one_write(applier: &Applier, write: &Write) -> Result<Applied, Error> {
+    let ObjectId { kind, name, .. } = &write.reference;
+    let object = key_of(&write.reference);
+    match applier.write(write).await {
+        Ok(outcome) => {
+            if outcome != Applied::Unchanged {
+                let fields = fields(write);
+                tracing::info!(kind, %object, ?outcome, stage = ?write.stage, fields, "written");
+            }
+            Ok(outcome)
+        }
+        Err(error) if error.is_conflict() && write.is_conditional() => {
+            Err(Error::Outdated { kind: kind.clone(), name: name.clone() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which fields a write changes, for the log.
+fn fields(write: &Write) -> String {
+    let Change::Update { differences, .. } = &write.change else { return String::new() };
+    let mut shown: Vec<&str> =
+        differences.iter().take(SHOWN_FIELDS).map(|difference| difference.path.as_str()).collect();
+    if differences.len() > SHOWN_FIELDS {
+        shown.push("…");
+    }
+    shown.join(", ")
+}
+
+/// Deletes what a plan no longer wants. A process that was frozen may have lost the lead since it planned: what it deletes
+/// then is in use again under the next leader.
+pub async fn deletions(applier: &Applier, mandate: &Mandate, deletions: &[Deletion]) -> Result<(), Error> {
+    for unwanted in deletions {
+        mandate.check()?;
+        let key = key_of(&unwanted.object);
+        let (version, kind) = (&unwanted.object.api_version, &unwanted.object.kind);
+        let (uid, background) = (unwanted.uid.as_deref(), PropagationPolicy::Background);
+        match applier.delete_kind(version, kind, &key, uid, background).await {
+            Ok(true) => tracing::info!(kind, object = %key, "deleted, because nothing asks for it any more"),
+            Ok(false) => {}
+            // Another object has its name by now.
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Takes finalizers off. An object that changed meanwhile does not keep the others waiting.
+pub async fn finalizers(
+    applier: &Applier,
+    mandate: &Mandate,
+    removals: &[FinalizerRemoval],
+) -> Result<(), Error> {
+    let mut outdated = None;
+    for some in removals.chunks(CONCURRENCY) {
+        mandate.check()?;
+        let mut under_way = Vec::with_capacity(some.len());
+        for removal in some {
+            under_way.push(take_off(applier, removal));
+        }
+        for written in future::join_all(under_way).await {
+            match written {
+                Err(error @ Error::Outdated { .. }) => outdated = Some(error),
+                other => other?,
+            }
+        }
+    }
+    outdated.map_or(Ok(()), Err)
+}
+
+async fn take_off(applier: &Applier, removal: &FinalizerRemoval) -> Result<(), Error> {
+    let patch = serde_json::json!({"metadata": {
+        "finalizers": removal.finalizers,
+        "resourceVersion": removal.resource_version,
+    }});
+    let (key, ObjectId { api_version, kind, .. }) = (key_of(&removal.object), &removal.object);
+    match applier.merge_kind(api_version, kind, &key, &patch).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_conflict() => {
+            Err(Error::Outdated { kind: kind.clone(), name: key.to_string() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the status of a resource, if it differs from the one in the cache.
+pub async fn status<K>(
+    applier: &Applier,
+    cache: &Cache<K>,
+    key: &ObjectRef,
+    wanted: &K::Status,
+) -> Result<(), ApplyError>
+where
+    K: Resource<DynamicType = ()> + HasStatus<Status: Serialize> + Send + Sync + 'static,
+{
+    let live = cache.get(key).and_then(|resource| json(resource.status()?));
+    let wanted = json(wanted).unwrap_or_default();
+    applier.patch_status::<K>(key, live.as_ref(), &wanted).await?;
+    Ok(())
+}
+
+fn json(status: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(status).ok()
+}
+
+fn key_of(reference: &ObjectId) -> ObjectRef {
+    ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
+}

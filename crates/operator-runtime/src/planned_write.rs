@@ -1,0 +1,95 @@
+//! Carries out what a plan says of an object: its comparison with the live one was made there.
+
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use objects::{Change, Precondition, Write};
+use serde_json::{Value, json};
+
+use crate::apply::{Applied, Applier, ApplyError, Subject, api_resource, subject_of};
+
+impl Applier {
+    /// Writes an object as it was planned. Fields of a live object that other managers own are taken over.
+    ///
+    /// # Errors
+    /// A conflict ([`ApplyError::is_conflict`]) when the plan is outdated: an object that was to be made is there, or one
+    /// that was to be changed under a condition changed.
+    pub async fn write(&self, write: &Write) -> Result<Applied, ApplyError> {
+        if !write.is_change() {
+            return Ok(Applied::Unchanged);
+        }
+        let reference = &write.reference;
+        let resource = api_resource(&reference.api_version, &reference.kind);
+        let api = self.api(&resource, reference.namespace.as_deref().unwrap_or_default());
+        let subject = subject_of(&write.object);
+        match &write.precondition {
+            Precondition::None => self.apply_planned(&api, &subject, write).await,
+            Precondition::Absent => self.create_planned(&api, &subject, &write.object).await,
+            Precondition::ResourceVersion(version) => {
+                let mut object = write.object.clone();
+                if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.insert("resourceVersion".to_owned(), version.clone().into());
+                }
+                let params = PatchParams::apply(self.manager()).force();
+                let patch = Patch::Apply(&object);
+                self.request("apply", &subject, api.patch(&reference.name, &params, &patch)).await?;
+                Ok(Applied::Updated)
+            }
+        }
+    }
+
+    async fn apply_planned(
+        &self,
+        api: &Api<DynamicObject>,
+        subject: &Subject,
+        write: &Write,
+    ) -> Result<Applied, ApplyError> {
+        let patch = Patch::Apply(&write.object);
+        let params = PatchParams::apply(self.manager());
+        let mut result =
+            self.request("apply", subject, api.patch(&write.reference.name, &params, &patch)).await;
+        if result.as_ref().is_err_and(ApplyError::is_conflict) && write.change != Change::Create {
+            tracing::debug!(object = %subject, "fields belong to another manager, taking them over");
+            let forced = params.force();
+            result = self.request("apply", subject, api.patch(&write.reference.name, &forced, &patch)).await;
+        }
+        let written = result?;
+        Ok(match &write.change {
+            Change::Update { version: Some(before), .. }
+                if written.metadata.resource_version.as_ref() == Some(before) =>
+            {
+                Applied::Unchanged
+            }
+            Change::Update { .. } => Applied::Updated,
+            _ => Applied::Created,
+        })
+    }
+
+    /// Makes an object that must not be there yet.
+    async fn create_planned(
+        &self,
+        api: &Api<DynamicObject>,
+        subject: &Subject,
+        object: &Value,
+    ) -> Result<Applied, ApplyError> {
+        let manager = Some(self.manager().to_owned());
+        let parsed: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
+            ApplyError::Malformed { action: "create", subject: subject.clone(), why: error.to_string() }
+        })?;
+        let params = PostParams { field_manager: manager.clone(), ..PostParams::default() };
+        let created = self.request("create", subject, api.create(&params, &parsed)).await?;
+        // Made to look applied, so that the next pass has nothing to write, and a later apply can remove fields: those that
+        // a creation owns stay for ever. Server-side apply itself cannot be told to create and no more.
+        let mut fields = created.metadata.managed_fields.unwrap_or_default();
+        for entry in &mut fields {
+            entry.operation = Some("Apply".to_owned());
+        }
+        let patch = json!({"metadata": {
+            "resourceVersion": created.metadata.resource_version,
+            "managedFields": fields,
+        }});
+        let name = created.metadata.name.as_deref().unwrap_or_default();
+        let params = PatchParams { field_manager: manager, ..PatchParams::default() };
+        self.request("change", subject, api.patch(name, &params, &Patch::Merge(&patch))).await?;
+        Ok(Applied::Created)
+    }
+}

@@ -1,0 +1,36 @@
+//! Which live object has the name of a desired one, out of what was observed, for the comparison of the two.
+
+use objects::{DesiredObject, Live, Write, json};
+
+use super::observed::Observed;
+
+/// What writing these objects would do, in the order in which they are written. Each live object is read once.
+pub fn writes(observed: &Observed, wanted: Vec<DesiredObject>) -> Vec<Write> {
+    Write::all(wanted, |desired| live(observed, desired))
+}
+
+fn live(observed: &Observed, desired: &DesiredObject) -> Live {
+    let id = &desired.reference;
+    let name = &id.name;
+    let own = observed.kafka.as_ref().and_then(|kafka| kafka.metadata.namespace.as_ref());
+    let found = match id.kind.as_str() {
+        _ if id.namespace.as_ref() != own => None,
+        "ConfigMap" => observed.config_maps.get(name).map(|found| json(&**found)),
+        "Deployment" => observed.deployments.get(name).map(|found| json(&**found)),
+        "PersistentVolumeClaim" => observed.claims.get(name).map(|found| json(&**found)),
+        "Secret" => observed.secrets.get(name).map(|found| json(&**found)),
+        "Service" => observed.exposed.services.get(name).map(|found| json(&**found)),
+        "StrimziPodSet" => observed.pod_sets.get(name).map(|found| json(&**found)),
+        _ => None,
+    };
+    let other = || observed.others.get(id)?.body.as_ref().map(|body| body.value());
+    let held = observed.holders.get(id);
+    let holder = || held?.as_ref()?.body.as_ref().map(|body| body.value());
+    match found.or_else(other).or_else(holder) {
+        Some(object) => Live::Object(object),
+        // One that was made by hand for the node that is to find it has no labels, and nobody asks for it.
+        None if id.kind == "PersistentVolumeClaim" => Live::Unseen,
+        None if held == Some(&None) => Live::Absent,
+        None => Live::Unseen,
+    }
+}

@@ -1,0 +1,43 @@
+//! Node pools that were deleted without their objects (`--cascade=orphan`). Their pods run on, because nothing is given up that
+//! nobody asked for; but nobody looks after them either, so the status says so until the pool is there again or its pod set gone.
+
+use api::{StrimziPodSet, labels, names};
+use kube_core::ResourceExt;
+
+use super::cluster::{Cluster, Warning};
+use super::observed::Observed;
+
+/// Reason of the warning.
+const REASON: &str = "PodsWithoutNodePool";
+
+/// A warning for each pod set that lost its pool.
+pub fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
+    let is_of_a_pool = |name: &String| {
+        let own = cluster.pools.iter().map(|pool| pool.name.as_str());
+        let mut pools = own.chain(observed.pools_of_others.keys().map(String::as_str));
+        pools.any(|pool| *name == names::pod_set(&cluster.name, pool))
+    };
+    let lost = observed.pod_sets.iter().filter(|(name, set)| is_alone(set) && !is_of_a_pool(name));
+    lost.map(|(name, set)| warning(name, set)).collect()
+}
+
+/// Whether a pod set has pods and no owner. Of a pool that is deleted in the usual way, the owner stays until Kubernetes
+/// collects the set.
+fn is_alone(set: &StrimziPodSet) -> bool {
+    set.owner_references().is_empty()
+        && set.metadata.deletion_timestamp.is_none()
+        && !set.spec.pods.is_empty()
+}
+
+fn warning(name: &str, set: &StrimziPodSet) -> Warning {
+    let pool = set.labels().get(labels::POOL_NAME).map_or("", String::as_str);
+    Warning {
+        reason: REASON.to_owned(),
+        message: format!(
+            "StrimziPodSet {name} lost its KafkaNodePool {pool}, which was deleted without its objects: its {} pods run on, and are \
+             neither restarted nor changed, and get no new certificates; create the KafkaNodePool again, with the same \
+             roles and storage, to have them looked after, or move their partitions away and delete the StrimziPodSet",
+            set.spec.pods.len()
+        ),
+    }
+}

@@ -1,0 +1,97 @@
+//! The plan of a resource as a value: what the plans of all kinds have in common.
+
+use jiff::Timestamp;
+use objects::{Deletion, FinalizerRemoval, Write};
+use serde::Serialize;
+
+use crate::findings::Held;
+
+/// The outcome of planning one resource: everything that a pass does or waits for. `Need` is what it asks for before it is
+/// complete, `Call` what it does beside writing objects, `Status` the statuses that it writes.
+///
+/// A complete plan is carried out in this order: lasting events, `apply`, `delete`, `finalizers`, `calls`, the status of the
+/// resource. What else a kind has in its plan stands beside this.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan<Need, Call, Status> {
+    /// What has to be known or made first.
+    pub needs: Vec<Need>,
+    /// Every object that is wanted and what its write changes, in the order in which they are written. An object equal to the live one
+    /// is listed too and not written.
+    pub apply: Vec<Write>,
+    /// Objects to delete.
+    pub delete: Vec<Deletion>,
+    /// Finalizers to take off.
+    pub finalizers: Vec<FinalizerRemoval>,
+    /// What is done beside that, for instance calls to Kafka.
+    pub calls: Vec<Call>,
+    /// What is asked for and not carried out before somebody approves it or its obstacle is gone; nothing else of the plan does
+    /// any of it, and the status says so.
+    pub held: Vec<Held>,
+    /// What to write into the statuses.
+    pub status: Status,
+    /// What to publish.
+    pub events: Vec<PlannedEvent>,
+    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
+    pub requeue_seconds: Option<u64>,
+    /// What the resource still waits for, in words ("pod my-dual-0 is not ready").
+    pub waiting_for: Vec<String>,
+    /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
+    pub failure: Option<String>,
+}
+
+impl<Need, Call, Status: Default> Default for Plan<Need, Call, Status> {
+    fn default() -> Self {
+        Self {
+            needs: Vec::new(),
+            apply: Vec::new(),
+            delete: Vec::new(),
+            finalizers: Vec::new(),
+            calls: Vec::new(),
+            held: Vec::new(),
+            status: Status::default(),
+            events: Vec::new(),
+            requeue_seconds: None,
+            waiting_for: Vec::new(),
+            failure: None,
+        }
+    }
+}
+
+impl<Need, Call, Status: Default> Plan<Need, Call, Status> {
+    /// A plan that needs answers first.
+    pub fn asking(needs: Vec<Need>) -> Self {
+        Self { needs, ..Self::default() }
+    }
+}
+
+impl<Need, Call, Status> Plan<Need, Call, Status> {
+    /// Looks again after so many seconds, or sooner where that is planned already.
+    pub fn look_again_in(&mut self, seconds: u64) {
+        self.requeue_seconds = Some(self.requeue_seconds.map_or(seconds, |planned| planned.min(seconds)));
+    }
+}
+
+/// An event to publish. Its text never holds keys or passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedEvent {
+    /// PascalCase word.
+    pub reason: String,
+    /// The text.
+    pub text: String,
+    /// The pod that it is about; its resource is named anyway.
+    pub pod: Option<String>,
+    /// When it is published.
+    pub occasion: Occasion,
+}
+
+/// When an event is published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Occasion {
+    /// When its pod was deleted.
+    Restart,
+    /// Once while this lasts, as a warning.
+    Lasting {
+        /// Since when.
+        since: Timestamp,
+    },
+}
