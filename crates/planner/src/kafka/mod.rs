@@ -7,6 +7,7 @@ pub mod answer;
 pub mod certificates;
 mod claim_growth;
 pub mod cluster;
+mod complete_plan;
 pub mod completion;
 pub mod config;
 pub mod deleted_cluster;

@@ -1,0 +1,438 @@
+//! The whole plan of a cluster of which everything is there that has to be made first: its objects, the calls to Kafka, the roll,
+//! the statuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::conditions::reasons;
+use api::{annotations, names};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
+use super::admin_call::AdminCall;
+use super::admin_calls;
+use super::certificates::{Certificates, NodeCertificate, ending};
+use super::claim_growth;
+use super::cluster::{Cluster, Node, Pool, Rack, Warning};
+use super::config::live::{self, OptionPlan};
+use super::foreign_additions;
+use super::kafka_exporter;
+use super::live_objects;
+use super::need::Need;
+use super::objects::pod_set::ManualUpdate;
+use super::objects::{
+    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
+    pod_set, rbac, service,
+};
+use super::observed::Observed;
+use super::orphaned_pools;
+use super::orphans;
+use super::ownership;
+use super::planned::{Plan, PlannedNode};
+use super::planned_events;
+use super::pod_state;
+use super::restart::Restart;
+use super::restart_reasons;
+use super::roll::{self, Roll};
+use super::roll_view::PodState;
+use super::status::{self, Progress};
+use super::transitions::topic_operator;
+use crate::pod_set::plan::is_ready;
+use crate::workload::deployment::is_available;
+use objects::DesiredObject;
+
+/// Seconds until brokers that were told an option are asked for it again.
+const COMPARE_AGAIN_SECONDS: u64 = 2;
+
+/// Plans everything. `warnings` are those of the resources.
+pub fn complete(
+    kafka: &api::Kafka,
+    cluster: &Cluster,
+    certificates: &Certificates,
+    observed: &Observed,
+    warnings: Vec<Warning>,
+    now: Timestamp,
+) -> Plan {
+    let options = live::plan_options(cluster, observed, now);
+    if let Some(need) = options_of_brokers(cluster, &options, observed) {
+        // Before all that follows is made: each plan over a cluster that has settled asks for them.
+        return Plan::asking(vec![need]);
+    }
+    let mut draft = Draft {
+        kafka,
+        cluster,
+        certificates,
+        observed,
+        now,
+        options,
+        plan: Plan::default(),
+        desired: certificates.objects.clone(),
+        pods: Vec::new(),
+        progress: Progress::default(),
+        warnings,
+    };
+    draft.plan.undone = std::mem::take(&mut draft.options.undone);
+    draft.warnings.append(&mut draft.options.warnings);
+    draft.objects_of_cluster();
+    draft.objects_of_nodes();
+    draft.pods_of_pools();
+    draft.entity_operator();
+    kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
+    draft.removals();
+    let pods_stay = ownership::leave_to_others(
+        cluster,
+        observed,
+        &mut draft.desired,
+        &mut draft.plan,
+        &mut draft.progress,
+    );
+    draft.calls();
+    draft.options_settle();
+    draft.roll(pods_stay);
+    draft.finish()
+}
+
+/// A plan on its way, and what it is made of.
+struct Draft<'a> {
+    kafka: &'a api::Kafka,
+    cluster: &'a Cluster,
+    certificates: &'a Certificates,
+    observed: &'a Observed,
+    now: Timestamp,
+    /// What changes of options at run time.
+    options: OptionPlan,
+    plan: Plan,
+    /// Objects as they are to be. The plan says what of them is to be written.
+    desired: Vec<DesiredObject>,
+    /// The pods as they stand in the pod sets.
+    pods: Vec<Pod>,
+    progress: Progress,
+    warnings: Vec<Warning>,
+}
+
+impl Draft<'_> {
+    /// What all nodes share.
+    fn objects_of_cluster(&mut self) {
+        let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
+        let objects = &mut self.desired;
+        objects.push(rbac::kafka_service_account(cluster));
+        if cluster.asks_about_nodes() {
+            if settings.cluster_role_bindings {
+                objects.push(rbac::kafka_cluster_role_binding(cluster));
+            } else {
+                self.warnings.push(nodes_need_a_binding(cluster));
+            }
+        }
+        if settings.network_policies {
+            objects.push(network_policy::kafka(cluster, settings));
+        }
+        objects.push(service::bootstrap(cluster));
+        objects.push(service::brokers(cluster));
+        objects.extend(listener_services::all(cluster));
+        if settings.pod_disruption_budgets {
+            objects.push(pod_disruption_budget::kafka(cluster));
+        }
+    }
+
+    /// Claims and ConfigMaps.
+    fn objects_of_nodes(&mut self) {
+        let cluster = self.cluster;
+        let mut classes = BTreeSet::new();
+        for node in cluster.nodes() {
+            for wanted in claim::of_node(cluster, node) {
+                let fitted = claim_growth::fitted(wanted, self.observed, &mut self.warnings, &mut classes);
+                self.desired.push(fitted.build());
+            }
+            self.desired.push(config_map::node(cluster, node, &self.options.taken_out));
+        }
+        self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
+        self.plan.needs.extend(kubernetes_nodes(cluster, self.observed));
+    }
+
+    /// The pod sets, the restarts that their pods need, and the statuses of the pools.
+    fn pods_of_pools(&mut self) {
+        let (cluster, certificates) = (self.cluster, self.certificates);
+        self.progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
+        for pool in &cluster.pools {
+            self.progress.waiting_for.extend(pool.waits_for.clone());
+            let nodes = pool.nodes.iter().map(|id| Node { id: *id, pool });
+            let pods: Vec<Pod> = nodes.filter_map(|node| self.pod(node)).collect();
+            let manual = manual_update(cluster, pool, self.observed);
+            self.desired.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+            if pool.implied {
+                self.warnings.extend(pool.warnings.clone());
+            } else {
+                let status = status::pool(cluster, pool, self.observed, self.now);
+                self.plan.status.pools.insert(pool.name.clone(), status);
+            }
+            self.pods.extend(pods);
+        }
+        self.plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
+        self.plan.nodes.sort_by_key(|node| node.id);
+    }
+
+    /// The pod of a node as it is to be; `None`: it must not be made yet.
+    fn pod(&mut self, node: Node<'_>) -> Option<Pod> {
+        let (cluster, observed) = (self.cluster, self.observed);
+        let none = NodeCertificate::default();
+        let certificate = self.certificates.nodes.get(&node.id).unwrap_or(&none);
+        if let Some(unknown) = cluster.addresses.unknown_of_brokers.get(&node.id) {
+            self.progress.addresses_unknown(unknown);
+            let knows_all = cluster.open_listeners(node.id).count() == cluster.listeners.len();
+            if !knows_all && is_new(&cluster.pod_name(node), cluster, node.pool, observed) {
+                return None;
+            }
+        }
+        if self.certificates.held.contains(&node.id) {
+            let name = cluster.pod_name(node);
+            self.progress
+                .waiting_for
+                .push(format!("pod {name} has no certificate before all others trust the new cluster CA"));
+            if is_new(&name, cluster, node.pool, observed) {
+                return None;
+            }
+        }
+        let desired = pod::of_node(cluster, node, certificate, &observed.settings);
+        self.look_at_pod(node, &desired);
+        self.plan.nodes.push(PlannedNode {
+            id: node.id,
+            pod: cluster.pod_name(node),
+            pod_set: cluster.pod_set_name(node.pool),
+        });
+        Some(desired)
+    }
+
+    /// Notes whether the pod of a node is there, ready and current.
+    fn look_at_pod(&mut self, node: Node<'_>, desired: &Pod) {
+        let observed = self.observed;
+        let progress = &mut self.progress;
+        let name = self.cluster.pod_name(node);
+        let Some(live) = observed.pods.get(&name) else {
+            match observed.pod_errors.get(&name) {
+                Some(why) => progress.pod_has_words(format!("pod {name} cannot be created: {why}")),
+                None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
+            }
+            return;
+        };
+        if pod_state::situation(observed, &name, self.now).state == PodState::Missing {
+            progress.waiting_for.push(format!("pod {name} is stopping"));
+            return;
+        }
+        let options = self.options.restarts.get(&node.id).map(Vec::as_slice).unwrap_or_default();
+        if let Some(restart) = restart_of(self.cluster, node, desired, options, observed) {
+            progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
+            self.plan.roll.wanted.push(restart);
+        }
+        if !is_ready(live) {
+            match pod_state::words(live) {
+                Some(words) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
+                None => progress.waiting_for.push(format!("pod {name} is not ready")),
+            }
+            progress.unready_since(pod_state::unready_since(live), self.now);
+        }
+    }
+
+    /// The objects of the topic operator and the user operator.
+    fn entity_operator(&mut self) {
+        let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
+        let Some(entity) = &cluster.entity_operator else { return };
+        let objects = &mut self.desired;
+        objects.push(rbac::entity_operator_service_account(cluster, entity));
+        objects.extend(rbac::entity_operator_roles(cluster, entity));
+        objects.extend(rbac::entity_operator_role_bindings(cluster, entity));
+        if settings.network_policies {
+            let (topic, user) = (entity.topic.is_some(), entity.user.is_some());
+            objects.push(network_policy::entity_operator(cluster, topic, user));
+        }
+        if settings.pod_disruption_budgets {
+            objects.push(pod_disruption_budget::entity_operator(cluster, entity));
+        }
+        if let Some(topic) = &entity.topic {
+            objects.push(config_map::topic_operator(cluster, topic));
+        }
+        if let Some(user) = &entity.user {
+            objects.push(config_map::user_operator(cluster, user));
+        }
+        let texts: Vec<&str> = self.certificates.entity.iter().map(String::as_str).collect();
+        let authority = &self.certificates.cluster_ca;
+        let started_with =
+            entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
+        let name = names::entity_operator::deployment(&cluster.name);
+        let live = self.observed.deployments.get(&name).map(AsRef::as_ref);
+        objects.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
+        if !live.is_some_and(is_available) {
+            self.progress.waiting_for.push(format!("deployment {name} is not available"));
+        }
+    }
+
+    /// What nothing wants any more.
+    fn removals(&mut self) {
+        let (cluster, observed) = (self.cluster, self.observed);
+        self.warnings.extend(foreign_additions::of(observed, &self.desired));
+        self.warnings.extend(orphaned_pools::warnings(cluster, observed));
+        self.plan.delete = orphans::of(cluster, observed, &self.desired);
+        topic_operator::release_topics(cluster, observed, &mut self.plan);
+    }
+
+    /// What Kafka is told.
+    fn calls(&mut self) {
+        let observed = self.observed;
+        let status = self.kafka.status.as_ref();
+        if let Some(view) = &observed.view {
+            self.plan.calls = std::mem::take(&mut self.options.calls);
+            let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
+            self.plan.calls.extend(calls);
+        } else if status.is_none_or(|status| status.cluster_id.is_none())
+            && self.progress.waiting_for.is_empty()
+        {
+            self.progress.waiting_for.push("Kafka has not answered yet".to_owned());
+        }
+    }
+
+    /// How far the options that change at run time are, for this pass and the next.
+    fn options_settle(&mut self) {
+        let waiting_for = &mut self.progress.waiting_for;
+        if waiting_for.is_empty() && !self.options.settled {
+            waiting_for.push("the brokers to run with options that change at run time".to_owned());
+        }
+        // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
+        let again = self.options.look_again || admin_calls::may_have_more(&self.plan.calls);
+        let again = again.then_some(COMPARE_AGAIN_SECONDS);
+        self.plan.requeue_seconds = again.into_iter().chain(self.plan.requeue_seconds).min();
+        self.plan.options = std::mem::take(&mut self.options.memory);
+        if !self.plan.roll.wanted.is_empty() {
+            // A broker that restarts may run with something else than before.
+            self.plan.options.settled = None;
+        }
+    }
+
+    /// Which pods go now. `pods_stay`: none, because objects that they need belong to somebody else.
+    fn roll(&mut self, pods_stay: bool) {
+        let (cluster, observed, now) = (self.cluster, self.observed, self.now);
+        let desired: BTreeMap<&str, &Pod> =
+            self.pods.iter().filter_map(|pod| Some((pod.metadata.name.as_deref()?, pod))).collect();
+        let wanted = std::mem::take(&mut self.plan.roll.wanted);
+        let mut decided = roll::decide(cluster, &wanted, &desired, observed, now);
+        if pods_stay {
+            // The pods of nodes that leave run on: nothing is taken from under them.
+            self.plan.delete.clear();
+            self.plan.calls.retain(|call| {
+                !matches!(call, AdminCall::UnregisterBroker { .. } | AdminCall::RemoveVoter { .. })
+            });
+            decided.stop("objects that pods need belong to somebody else", observed, now);
+        }
+        self.plan.needs.extend(decided.needs);
+        self.plan.needs.retain(|need| observed.silence(need).is_none());
+        self.plan.roll = Roll { wanted, ..decided.roll };
+        self.plan.events = planned_events::of(&self.plan, now);
+        self.warnings.extend(decided.warnings);
+        if let Some(waits) = &self.plan.roll.waits {
+            self.plan.common.look_again_in(waits.look_again_seconds(now));
+            self.progress.roll_waits(waits, now);
+            if !waits.usual {
+                let restarts = &self.plan.roll.wanted;
+                let ending = ending::while_waiting(cluster, observed, restarts, &waits.why, now);
+                self.warnings.extend(ending);
+            }
+        }
+    }
+
+    /// The plan with the status of the Kafka resource.
+    fn finish(self) -> Plan {
+        let Self { mut plan, desired, mut progress, mut warnings, .. } = self;
+        warnings.append(&mut progress.warnings);
+        warnings.sort();
+        warnings.dedup();
+        let (kafka, cluster, certificates) = (self.kafka, self.cluster, self.certificates);
+        let status =
+            status::kafka(kafka, cluster, certificates, self.observed, &warnings, &progress, self.now);
+        plan.status.kafka = Some(status);
+        plan.waiting_for = progress.waiting_for;
+        if plan.needs.is_empty() {
+            plan.apply = live_objects::writes(self.observed, desired);
+        }
+        plan
+    }
+}
+
+/// The Kubernetes nodes that run brokers: clients begin at their addresses where a listener has node ports.
+fn kubernetes_nodes(cluster: &Cluster, observed: &Observed) -> Option<Need> {
+    if !cluster.has_node_ports() {
+        return None;
+    }
+    let brokers = cluster.nodes().into_iter().filter(|node| node.pool.broker);
+    let pods = brokers.filter_map(|node| observed.pods.get(&cluster.pod_name(node)));
+    let names: BTreeSet<String> =
+        pods.filter_map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
+    let is_known = names.iter().all(|name| observed.exposed.node_addresses.contains_key(name));
+    (!is_known).then_some(Need::NodeAddresses(names))
+}
+
+/// What an administrator has to do where the operator may not.
+fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
+    let name = names::kafka_init_cluster_role_binding(&cluster.namespace, &cluster.name);
+    let account = names::kafka(&cluster.name);
+    let of_rack = matches!(cluster.rack, Some(Rack::TopologyLabel(_)));
+    Warning {
+        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
+        message: format!(
+            "{}: pods read {} of their Kubernetes node, for which this operator may make no ClusterRoleBinding: have a \
+             ClusterRole with the right to get nodes bound to the service account {account} of the namespace {}, for \
+             example as ClusterRoleBinding {name}, or use {}",
+            if of_rack { "spec.kafka.rack.topologyKey" } else { "spec.kafka.listeners" },
+            if of_rack { "the label" } else { "the address" },
+            cluster.namespace,
+            if of_rack {
+                "spec.kafka.rack.type: environment-variable"
+            } else {
+                "listeners of another type than nodeport"
+            },
+        ),
+    }
+}
+
+/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
+fn options_of_brokers(cluster: &Cluster, live: &OptionPlan, observed: &Observed) -> Option<Need> {
+    let view = observed.view.as_ref().filter(|_| live.look)?;
+    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
+    let pods: BTreeMap<i32, String> = nodes
+        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
+        .collect();
+    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
+    observed.silence(&need).is_none().then_some(need)
+}
+
+/// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
+fn restart_of(
+    cluster: &Cluster,
+    node: Node<'_>,
+    desired: &Pod,
+    options: &[String],
+    observed: &Observed,
+) -> Option<Restart> {
+    let name = cluster.pod_name(node);
+    let live = observed.pods.get(&name).filter(|pod| pod.metadata.deletion_timestamp.is_none())?;
+    let restart = restart_reasons::of_pod(cluster, node, live, desired, observed);
+    restart_reasons::with_options(restart, node.id, &name, options)
+}
+
+/// Whether a pod is not there and was never asked for.
+fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> bool {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
+    let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
+    !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
+}
+
+/// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
+/// what no clock can confuse.
+fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<ManualUpdate> {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
+    let all = set.metadata.annotations.as_ref()?;
+    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
+    let before = ManualUpdate::pods(set);
+    let live = pool.nodes.iter().filter_map(|id| {
+        let pod = observed.pods.get(&cluster.pod_name(Node { id: *id, pool }))?;
+        pod.metadata.uid.clone().filter(|uid| !observed.restarted.contains(uid))
+    });
+    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
+    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
+}
