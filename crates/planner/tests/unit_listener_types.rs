@@ -174,7 +174,7 @@ fn founders_of_a_quorum_stay_voters_while_their_pods_wait_for_an_address() {
     world.run_everything();
     let quorum = world.observed.view.as_mut().unwrap().quorum.as_mut().unwrap();
     quorum.voters.insert(2, "directory-2".to_owned());
-    assert_eq!(world.plan().admin, []);
+    assert_eq!(world.plan().calls, []);
 }
 
 #[test]
