@@ -208,7 +208,7 @@ fn an_annotation_selects_another_program_which_is_started_with_its_certificate()
     let annotate = |world: &mut World, value: &str| {
         let value = value.to_owned();
         world.kafka(|kafka| {
-            kafka["metadata"]["annotations"]["kastellan.io/kafka-exporter-program"] = json!(value)
+            kafka["metadata"]["annotations"]["kastellan.io/kafka-exporter-program"] = json!(value);
         });
     };
     annotate(&mut world, program);

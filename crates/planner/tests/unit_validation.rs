@@ -355,7 +355,13 @@ fn a_namespace_that_lets_the_operators_in_is_worked_in() {
     // Another cluster of this name has its own.
     let names = |world: &mut World| -> std::collections::BTreeSet<String> {
         let there = |write: &objects::Write| write.reference.namespace.as_deref() == Some("guests");
-        world.plan().apply.into_iter().filter(there).map(|write| write.reference.name.clone()).collect()
+        world
+            .plan()
+            .apply
+            .iter()
+            .filter(|write| there(write))
+            .map(|write| write.reference.name.clone())
+            .collect()
     };
     let own = names(&mut world);
     assert!(own.contains("s1.my-entity-operator"), "{own:?}");
