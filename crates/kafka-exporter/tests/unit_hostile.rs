@@ -104,7 +104,8 @@ async fn what_there_is_no_room_for_is_left_out_and_counted_and_what_is_not_answe
     let left_out = |of| seen.value("kafka_exporter_left_out", &[("of", of)]).unwrap();
     assert_eq!(left_out("entries"), (2_500.0 * 11.0 + 15_000.0 + 1.0) - 32_768.0);
     assert!(left_out("lines") > 1_000.0, "{}", left_out("lines"));
-    assert!(seen.0.len() < 4 << 20, "{} bytes", seen.0.len());
+    // What the exporter says of itself comes on top.
+    assert!(seen.0.len() < (4 << 20) + 16 * 1024, "{} bytes", seen.0.len());
     let unanswered = |of| seen.value("kafka_exporter_unanswered", &[("of", of)]).unwrap();
     assert_eq!(unanswered("partitions"), 25_000.0);
     assert!(seen.value("kafka_exporter_collection_duration_seconds", &[]).unwrap() < 6.0, "{seen:?}");
