@@ -70,34 +70,48 @@ where
     }
 }
 
+/// What came of the writes of a plan.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The objects that were changed.
+    pub changed: BTreeSet<ObjectId>,
+    /// Why something that leads clients to the pods could not be written, for which nothing else waits.
+    pub failed: Option<ApplyError>,
+}
+
 /// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side.
-/// Returns those that were changed.
 pub async fn writes<K>(
     applier: &Applier,
     owner: PlannedFor<'_, K>,
     writes: &[Write],
-) -> Result<BTreeSet<ObjectId>, Error>
+) -> Result<Written, Error>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
-    let mut changed = BTreeSet::new();
+    let mut written = Written::default();
     let all: Vec<&Write> = writes.iter().filter(|write| write.is_change()).collect();
     for stage in all.chunk_by(|one, other| one.stage == other.stage) {
         let at_a_time = if stage[0].stage == Stage::NewKeys { 1 } else { CONCURRENCY };
         for some in stage.chunks(at_a_time) {
             owner.check()?;
-            let mut under_way = Vec::with_capacity(some.len());
+            let (mut under_way, mut failed) = (Vec::with_capacity(some.len()), None);
             for write in some {
                 under_way.push(one_write(applier, write));
             }
-            for (write, applied) in some.iter().zip(future::try_join_all(under_way).await?) {
-                if applied != Applied::Unchanged {
-                    changed.insert(write.reference.clone());
+            for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
+                match outcome {
+                    Ok(Applied::Unchanged) => {}
+                    Ok(_) => drop(written.changed.insert(write.reference.clone())),
+                    Err(Error::Apply(error)) if write.stage == Stage::Access => written.failed = Some(error),
+                    Err(error) => failed = Some(error),
                 }
+            }
+            if let Some(error) = failed.take() {
+                return Err(error);
             }
         }
     }
-    Ok(changed)
+    Ok(written)
 }
 
 async fn one_write(applier: &Applier, write: &Write) -> Result<Applied, Error> {

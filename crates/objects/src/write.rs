@@ -39,6 +39,9 @@ pub enum Stage {
     /// What runs pods, when all that they mount is there; and what binds a role, because the API server wants to see a role
     /// before it lets anybody bind it.
     Last,
+    /// What leads clients to the pods from outside Kubernetes. Its write can fail for reasons of its own, such as a port that is
+    /// in use or a quota of load balancers, and nothing else waits for it.
+    Access,
 }
 
 /// What a write does.
@@ -116,6 +119,10 @@ impl Stage {
             return Self::NewKeys;
         }
         match desired.reference.kind.as_str() {
+            "Ingress" | "Route" | "TLSRoute" => Self::Access,
+            "Service" if desired.object.pointer("/spec/type").is_some_and(|type_| type_ != "ClusterIP") => {
+                Self::Access
+            }
             "StrimziPodSet" | "Deployment" | "RoleBinding" | "ClusterRoleBinding" => Self::Last,
             _ => Self::Used,
         }

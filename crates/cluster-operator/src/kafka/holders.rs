@@ -19,7 +19,11 @@ const CONCURRENCY: usize = 8;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-/// What each object says of whose it is; `None`: there is none.
+/// What each object says of whose it is; `None`: there is none. An object that cannot be looked up is left out, and is asked for
+/// in the next round of the plan: it says nothing of the others.
+///
+/// # Errors
+/// When none of them can be looked up.
 pub async fn of(
     applier: &Applier,
     caches: &Caches,
@@ -34,15 +38,20 @@ pub async fn of(
     };
     let mut found: BTreeMap<ObjectId, Option<Holder>> =
         claims.into_iter().map(|id| (id.clone(), claim(id))).collect();
+    let mut failed = None;
     for some in objects.chunks(CONCURRENCY) {
         let mut questions = Vec::with_capacity(some.len());
         for object in some {
             questions.push(holder(applier, object));
         }
-        let holders = future::try_join_all(questions).await?;
-        found.extend(some.iter().map(|id| (*id).clone()).zip(holders));
+        for (object, holder) in some.iter().zip(future::join_all(questions).await) {
+            match holder {
+                Ok(holder) => drop(found.insert((*object).clone(), holder)),
+                Err(silence) => failed = Some(silence),
+            }
+        }
     }
-    Ok(found)
+    failed.filter(|_| found.is_empty()).map_or(Ok(found), Err)
 }
 
 /// A list, because that is the right that the operator has; with the name, the API server reads this one object. What a

@@ -154,3 +154,36 @@ async fn routes_and_tls_routes_are_made_where_their_kinds_exist() {
     world.gone("Route", "c-dual-rt-0").await;
     world.gone("TLSRoute", "c-kafka-gw-bootstrap").await;
 }
+
+#[tokio::test]
+async fn a_service_that_cannot_be_made_holds_up_nothing_but_itself() {
+    let world = World::start("taken-port").await;
+    let taken = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "other"}, "spec": {
+        "type": "NodePort", "ports": [{"port": 80}]}});
+    let other = world.apply(&taken).await;
+    let port = &other.data["spec"]["ports"][0]["nodePort"];
+    world.apply(&pool("c", "dual", 1)).await;
+    let by_port = json!({"name": "np", "port": 9095, "type": "nodeport", "tls": false,
+        "configuration": {"bootstrap": {"nodePort": port}}});
+    let mut kafka = with_listeners(&json!([by_port]));
+    world.apply(&kafka).await;
+    world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    world
+        .until("Kafka", "c", "names the port", |kafka| {
+            let status = kafka.data["status"].to_string();
+            status.contains("c-kafka-np-bootstrap") && status.contains("already allocated")
+        })
+        .await;
+    // What changes meanwhile is carried out.
+    kafka["spec"]["kafka"]["config"] = json!({"queued.max.requests": 400});
+    world.apply(&kafka).await;
+    world
+        .until("ConfigMap", "c-dual-0", "has the option", |map| {
+            map.data["data"]["server.config"]
+                .as_str()
+                .is_some_and(|text| text.contains("queued.max.requests=400"))
+        })
+        .await;
+    world.delete("Service", "other").await;
+    world.exists("Service", "c-kafka-np-bootstrap").await;
+}

@@ -19,7 +19,7 @@ async fn take_the_right_to_read_secrets(world: &World) -> Vec<Value> {
         let mut fewer = rules.clone();
         for rule in fewer.as_array_mut().into_iter().flatten() {
             if rule["resources"].as_array().is_some_and(|all| all.contains(&json!("secrets"))) {
-                rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "get");
+                rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "get" && verb != "list");
             }
         }
         if fewer != rules {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::Kafka;
 use api::conditions::reasons;
 use jiff::Timestamp;
+use operator_runtime::apply::ApplyError;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
@@ -40,6 +41,8 @@ pub struct LiveCluster {
     call_time: CallTime,
     /// Pod sets that the pass changed.
     written: Mutex<BTreeSet<String>>,
+    /// Why something that leads clients to the pods could not be written.
+    unreachable: Mutex<Option<ApplyError>>,
     _place: Place,
 }
 
@@ -131,6 +134,7 @@ impl Kind for Reconciler {
             patience: Patience::default(),
             call_time: CallTime::default(),
             written: Mutex::default(),
+            unreachable: Mutex::default(),
             _place: place,
         }))
     }
@@ -153,9 +157,10 @@ impl Kind for Reconciler {
         }
         let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
         let written = carry_out::writes(&self.applier, owner, &plan.apply).await?;
-        let pod_sets = written.into_iter().filter(|object| object.kind == PodSets::NAME);
+        let pod_sets = written.changed.into_iter().filter(|object| object.kind == PodSets::NAME);
         *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
             pod_sets.map(|object| object.name).collect();
+        *live.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = written.failed;
         carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
         // Topics that are not released yet are seen again; they hold nothing else up.
         if let Err(error) = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await {
@@ -213,6 +218,10 @@ impl Kind for Reconciler {
         ended?;
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
+        }
+        let unreachable = live.unreachable.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = unreachable {
+            return Err(carry_out::Error::Apply(error).into());
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
         if let Some(status) = &plan.status.kafka {
