@@ -14,6 +14,9 @@ use crate::dropped;
 /// Fields that are named.
 const NAMED: usize = 10;
 
+/// Characters of a path that are shown.
+const LONGEST_PATH: usize = 200;
+
 /// Puts the names of the fields that `Spec` does not know in the place of what was applied.
 pub fn note<Spec: DeserializeOwned + Serialize>(kind: &str, metadata: &mut ObjectMeta) {
     let Some(annotations) = metadata.annotations.as_mut() else { return };
@@ -48,6 +51,15 @@ fn unknown_fields<Spec: DeserializeOwned + Serialize>(kind: &str, applied: &str)
     found
 }
 
+/// A path that a status can show: names are the user's own.
+fn shortened(path: &str) -> String {
+    let mut short: String = path.chars().take(LONGEST_PATH).collect();
+    if short.len() < path.len() {
+        short.push('…');
+    }
+    short
+}
+
 /// `path` has numbers of list items, `shape` has none.
 fn compare(
     written: &Value,
@@ -64,7 +76,7 @@ fn compare(
                 match known.get(name) {
                     Some(known) => compare(value, known, &path, &shape, kept, found),
                     None if kept.contains(&shape) || is_empty(value) => {}
-                    None => found.push(path),
+                    None => found.push(shortened(&path)),
                 }
             }
         }

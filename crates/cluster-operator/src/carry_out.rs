@@ -145,7 +145,10 @@ fn fields(write: &Write) -> String {
 
 /// Deletes what a plan no longer wants. A process that was frozen may have lost the lead since it planned: what it deletes
 /// then is in use again under the next leader.
+///
+/// An object that cannot be deleted holds up no other; the first error comes when all were tried.
 pub async fn deletions(applier: &Applier, mandate: &Mandate, deletions: &[Deletion]) -> Result<(), Error> {
+    let mut failed = None;
     for unwanted in deletions {
         mandate.check()?;
         let key = key_of(&unwanted.object);
@@ -156,10 +159,10 @@ pub async fn deletions(applier: &Applier, mandate: &Mandate, deletions: &[Deleti
             Ok(false) => {}
             // Another object has its name by now.
             Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => drop(failed.get_or_insert(error)),
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Takes finalizers off. An object that changed meanwhile does not keep the others waiting.

@@ -24,6 +24,9 @@ fn world(type_: &str, tls: bool, configuration: &Value) -> World {
         kafka["spec"]["kafka"]["listeners"] =
             json!([{"name": "ext", "port": 9094, "type": type_, "tls": tls, "configuration": configuration}]);
     });
+    // Its Services are made.
+    let plan = world.plan();
+    world.apply(&plan);
     world
 }
 

@@ -112,8 +112,9 @@ pub fn secret_references(schema: &Value) -> anyhow::Result<Vec<Property>> {
             Some("boolean") => false,
             // What only older versions know is kept as it is, and nothing looks into it.
             _ if schema["x-kubernetes-preserve-unknown-fields"] == true => false,
-            _ if schema["items"]["x-kubernetes-preserve-unknown-fields"] == true => false,
             Some("array") if schema["items"]["properties"].get("name").is_some() => true,
+            // Each item has a field `secretName`, which refers.
+            Some("array") if schema["items"]["properties"].get("secretName").is_some() => false,
             Some("object") if fields("name") => true,
             // A volume, whose field `secretName` refers, and templates of Secrets that are made.
             Some("object") if fields("secretName") || fields("metadata") => false,

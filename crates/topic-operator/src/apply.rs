@@ -107,10 +107,12 @@ async fn inherits(context: &Context, heir: &ResourceRef, topic: &str) -> Result<
     if !context.plan.use_finalizers {
         return Ok(true);
     }
-    Ok(match context.kubernetes.set_finalizer(&now, true).await? {
-        Written::Now(now) => now.has_finalizer() && plan::is_heir(&now, topic),
-        Written::Gone => false,
-    })
+    if matches!(context.kubernetes.set_finalizer(&now, true).await?, Written::Gone) {
+        return Ok(false);
+    }
+    // A deletion that the API server began before the finalizer was there pays no heed to it.
+    let now = context.kubernetes.get(heir).await?;
+    Ok(now.is_some_and(|now| now.has_finalizer() && plan::is_heir(&now, topic)))
 }
 
 async fn delete_all(context: &Context, items: Vec<Item>) -> Report {

@@ -15,8 +15,19 @@ use crate::schema::{JsonSchema, Resources};
 /// Memory that a compiled expression may take. Bytes.
 const EXPRESSION_ROOM: usize = 1024 * 1024;
 
+/// Characters that an expression may have. Before it is compiled, each class such as `\w` takes a list of all letters, which the
+/// bound for what is compiled does not count.
+const LONGEST_EXPRESSION: usize = 1000;
+
 /// An expression that names groups or topics: it matches anywhere in a name, and takes a bounded time and memory.
+///
+/// # Errors
+/// When it is no expression, or a too long or too large one.
 pub fn name_expression(text: &str) -> Result<Regex, regex::Error> {
+    if text.len() > LONGEST_EXPRESSION {
+        let said = format!("it has {} bytes, and may have {LONGEST_EXPRESSION}", text.len());
+        return Err(regex::Error::Syntax(said));
+    }
     RegexBuilder::new(text).size_limit(EXPRESSION_ROOM).dfa_size_limit(EXPRESSION_ROOM).build()
 }
 

@@ -77,6 +77,7 @@ fn with(kind: &Kind, path: &str, value: &Value) -> Value {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one story on a server of its own")]
 async fn the_policy_keeps_out_what_is_more_than_kafka_and_leaves_the_rest_alone() {
     let server = ApiServer::start().await.unwrap();
     let mut crds: Vec<_> = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
@@ -157,6 +158,26 @@ async fn the_policy_keeps_out_what_is_more_than_kafka_and_leaves_the_rest_alone(
     change(json!({"spec": {"kafka": {"config": {"a": "b"}}}})).await.unwrap();
     let error = change(json!({"spec": {"kafka": {"image": "evil/image:2"}}})).await.unwrap_err().to_string();
     assert!(error.contains("take out spec.kafka.image"), "{error}");
+
+    // Listeners reach out of the namespace.
+    let listener =
+        |configuration: Value| json!([{"name": "ext", "port": 9094, "configuration": configuration}]);
+    for configuration in [
+        json!({"bootstrap": {"externalIPs": ["192.0.2.1"]}}),
+        json!({"finalizers": ["example.org/stay"]}),
+        json!({"perBrokerAnnotationsTemplate": {"a": "b"}}),
+        json!({"brokers": [{"broker": 0, "annotations": {"a": "b"}}]}),
+    ] {
+        let object = with(kafka, "/spec/kafka/listeners", &listener(configuration));
+        let refused = write(&author, kafka, &object, true).await.unwrap_err();
+        assert!(refused.contains("policy kastellan-authors") && refused.contains("ext"), "{refused}");
+        write(&admin, kafka, &object, true).await.unwrap();
+    }
+    let usual = listener(json!({"class": "nginx", "bootstrap": {"host": "kafka.example.org"}}));
+    write(&author, kafka, &with(kafka, "/spec/kafka/listeners", &usual), true).await.unwrap();
+    let place = "/spec/kafka/template/perPodIngress/metadata/annotations";
+    let refused = write(&author, kafka, &with(kafka, place, &json!({"a": "b"})), true).await.unwrap_err();
+    assert!(refused.contains("take out spec.kafka.template.perPodIngress"), "{refused}");
 
     // Whoever may customize, may.
     let rules = json!([{"apiGroups": ["kafka.strimzi.io"], "resources": ["kafkas"], "verbs": ["customize"]}]);

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::cluster::{Address, Addresses, Cluster, Exposure, Listener, Node, OwnServices, Way};
 use super::exposed::{Exposed, NodeAddresses};
+use super::host_name;
 
 /// Port on which Ingresses and routes take TLS.
 const TLS_PORT: u16 = 443;
@@ -91,6 +92,7 @@ fn exposed_address(
     host_is_given: bool,
 ) -> Result<Address, String> {
     let service = broker_service(cluster, node, listener);
+    exists(exposed, &service)?;
     let at = |host: String, port: u16| Ok(Address { host, port });
     match &services.way {
         Way::ClusterIp { with_dns_domain } => {
@@ -137,6 +139,9 @@ fn bootstrap_addresses(
     let service = names::external_bootstrap_service(&cluster.name, &listener.name);
     let route = names::external_bootstrap_route(&cluster.name, &listener.name, i32::from(listener.port));
     let one = |host: String, port: u16| Ok(vec![Address { host, port }]);
+    if services.has_bootstrap() {
+        exists(exposed, &service)?;
+    }
     match &services.way {
         Way::ClusterIp { with_dns_domain } => {
             one(with_domain(cluster, service_host(cluster, &service), *with_dns_domain), listener.port)
@@ -236,6 +241,12 @@ fn node_placeholder(preferred: Option<NodeAddressType>) -> String {
     format!("${{strimzifile:/opt/kafka/init/external.address:nodeport.{kind}.address}}")
 }
 
+/// What has the name of a Service and is not the cluster's own is told to no client.
+fn exists(exposed: &Exposed, service: &str) -> Result<(), String> {
+    let is_there = exposed.services.contains_key(service);
+    is_there.then_some(()).ok_or_else(|| format!("Service {service} is not there yet"))
+}
+
 fn node_port(exposed: &Exposed, service: &str) -> Option<u16> {
     let ports = exposed.services.get(service)?.spec.as_ref()?.ports.as_ref()?;
     let port = ports.iter().find_map(|port| port.node_port)?;
@@ -246,11 +257,12 @@ fn load_balancer(exposed: &Exposed, service: &str) -> Option<String> {
     let service: &Service = exposed.services.get(service)?;
     let ingress = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?.first()?;
     let host = ingress.hostname.clone().filter(|name| !name.is_empty());
-    host.or_else(|| ingress.ip.clone()).filter(|host| !host.is_empty())
+    host.or_else(|| ingress.ip.clone()).filter(|host| host_name::complaint(host).is_none())
 }
 
 fn route_host(exposed: &Exposed, route: &str) -> Option<String> {
-    exposed.routes.get(route)?.hosts.first().cloned()
+    let host = exposed.routes.get(route)?.hosts.first()?;
+    host_name::complaint(host).is_none().then(|| host.clone())
 }
 
 fn is_routed(exposed: &Exposed, route: &str) -> bool {

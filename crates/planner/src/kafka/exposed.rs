@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::networking::v1::Ingress;
 
 /// Objects of one cluster, by name, with what Kubernetes wrote into them.
 #[derive(Debug, Clone, Default)]
 pub struct Exposed {
     /// Services.
     pub services: BTreeMap<String, Arc<Service>>,
-    /// Ingresses.
-    pub ingresses: BTreeMap<String, Arc<Ingress>>,
     /// Routes (`route.openshift.io/v1`).
     pub routes: BTreeMap<String, Arc<Route>>,
     /// TLSRoutes (`gateway.networking.k8s.io/v1`).

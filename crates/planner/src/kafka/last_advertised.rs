@@ -7,6 +7,7 @@ use api::names;
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::cluster::{Address, Addresses, Cluster, Way};
+use super::host_name;
 use super::observed::Observed;
 
 /// The line of `server.config`.
@@ -24,7 +25,11 @@ pub fn fill(cluster: &Cluster, observed: &Observed, addresses: &mut Addresses) {
             let on_node_port =
                 listener.own_services().is_some_and(|own| matches!(own.way, Way::NodePort { .. }));
             // Only a pod of a listener with node ports knows the address of its Kubernetes node.
-            let usable = |address: &Address| on_node_port || !address.host.contains("${");
+            let is_placeholder =
+                |host: &str| on_node_port && host.starts_with("${strimzifile:") && host.ends_with('}');
+            let usable = |address: &Address| {
+                is_placeholder(&address.host) || host_name::complaint(&address.host).is_none()
+            };
             if let Some(address) = last.remove(&listener.identifier()).filter(usable) {
                 known.entry(listener.name.clone()).or_insert(address);
             }

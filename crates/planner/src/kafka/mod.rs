@@ -15,6 +15,7 @@ mod existing;
 pub mod exposed;
 mod foreign_additions;
 pub mod held_topic;
+mod host_name;
 mod kafka_exporter;
 mod last_advertised;
 mod live_objects;

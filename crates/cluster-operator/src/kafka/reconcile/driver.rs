@@ -41,8 +41,9 @@ pub struct LiveCluster {
     call_time: CallTime,
     /// Pod sets that the pass changed.
     written: Mutex<BTreeSet<String>>,
-    /// Why something that leads clients to the pods could not be written.
-    unreachable: Mutex<Option<ApplyError>>,
+    /// Why something that leads clients to the pods could not be written, or an object not be deleted: the pass fails in the end,
+    /// and holds up nothing else.
+    put_off: Mutex<Option<ApplyError>>,
     _place: Place,
 }
 
@@ -114,13 +115,15 @@ impl Kind for Reconciler {
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
-        let (observed, referred) = match self.look(key, &kafka).await {
+        let (mut observed, referred) = match self.look(key, &kafka).await {
             Ok(seen) => seen,
             Err(error) => {
                 self.mandate.check()?;
                 return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
             }
         };
+        // Pools that an older resource implies have nodes too.
+        observed.prepare(clock::now());
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             return self.too_much(key, &kafka, why).await.map(Seen::Settled);
@@ -134,7 +137,7 @@ impl Kind for Reconciler {
             patience: Patience::default(),
             call_time: CallTime::default(),
             written: Mutex::default(),
-            unreachable: Mutex::default(),
+            put_off: Mutex::default(),
             _place: place,
         }))
     }
@@ -160,8 +163,11 @@ impl Kind for Reconciler {
         let pod_sets = written.changed.into_iter().filter(|object| object.kind == PodSets::NAME);
         *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
             pod_sets.map(|object| object.name).collect();
-        *live.unreachable.lock().unwrap_or_else(PoisonError::into_inner) = written.failed;
-        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
+        *live.put_off.lock().unwrap_or_else(PoisonError::into_inner) = written.failed;
+        if let Err(error) = carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await {
+            let carry_out::Error::Apply(error) = error else { return Err(error.into()) };
+            live.put_off.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
         // Topics that are not released yet are seen again; they hold nothing else up.
         if let Err(error) = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await {
             tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
@@ -219,8 +225,8 @@ impl Kind for Reconciler {
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
         }
-        let unreachable = live.unreachable.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(error) = unreachable {
+        let put_off = live.put_off.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = put_off {
             return Err(carry_out::Error::Apply(error).into());
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);

@@ -14,6 +14,9 @@ use crate::kafka::cluster::{Advertised, Listener, ListenerAuthentication, PortTe
 use crate::kafka::config::user;
 use crate::kafka::older::no_longer;
 
+/// Listeners of a cluster, at most.
+const MAX_LISTENERS: usize = 30;
+
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
 pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
     let mut names = BTreeSet::new();
@@ -26,7 +29,16 @@ pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<Certifi
             {name: plain, port: 9092, type: internal, tls: false}",
         );
     }
-    for (index, listener) in raw.iter().enumerate() {
+    if raw.len() > MAX_LISTENERS {
+        findings.problem(
+            "spec.kafka.listeners",
+            format!(
+                "has {} listeners: write at most {MAX_LISTENERS}; most of them have a Service for each broker",
+                raw.len()
+            ),
+        );
+    }
+    for (index, listener) in raw.iter().take(MAX_LISTENERS).enumerate() {
         let field = format!("spec.kafka.listeners[{index}]");
         if !names.insert(listener.name.as_str()) {
             findings.problem(

@@ -7,6 +7,7 @@ use api::common::jvm::JvmOptions;
 
 use super::Findings;
 use crate::kafka::config::user;
+use crate::kafka::host_name;
 
 /// Refuses control characters. `what` says what the text is ("a level").
 fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
@@ -64,34 +65,25 @@ pub fn environment_variable(name: &str, field: &str, findings: &mut Findings) {
 
 /// A host name or address, which stands in the list of the advertised listeners.
 pub fn host(name: &str, field: &str, findings: &mut Findings) {
-    if let Some(complaint) = host_complaint(name) {
+    if let Some(complaint) = host_name::complaint(name) {
         findings.problem(field, format!("{name:?} {complaint}"));
     }
 }
 
 /// A template of host names with `{nodeId}` and `{nodePodName}`.
 pub fn host_template(template: &str, field: &str, findings: &mut Findings) {
-    let filled = template.replace("{nodeId}", "0").replace("{nodePodName}", "pod");
+    // With the longest values that there can be.
+    let filled = template
+        .replace("{nodeId}", &i32::MAX.to_string())
+        .replace("{nodePodName}", &"p".repeat(api::limits::DNS_LABEL));
     if filled.contains(['{', '}']) {
         findings.problem(
             field,
             format!("{template:?} has an unknown placeholder: {{nodeId}} and {{nodePodName}} are known"),
         );
-    } else if let Some(complaint) = host_complaint(&filled) {
+    } else if let Some(complaint) = host_name::complaint(&filled) {
         findings.problem(field, format!("{template:?} {complaint}"));
     }
-}
-
-fn host_complaint(name: &str) -> Option<&'static str> {
-    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_address = || {
-        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-        bare.parse::<std::net::Ipv6Addr>().is_ok()
-    };
-    let is_host = !name.is_empty() && (name.chars().all(is_known) || is_address());
-    (!is_host).then_some(
-        "is not a host name: use letters, digits, '.', '-' and '_', or an IP address; the port has a field of its own",
-    )
 }
 
 /// Names of options of a listener; says whether the name may be used.

@@ -9,6 +9,8 @@ use crate::kafka::cluster::{Entry, Exposure, OwnServices, Way};
 use crate::kafka::validate::text;
 use ListenerType::{ClusterIp, Ingress, Internal, LoadBalancer, NodePort, Route, TlsRoute};
 
+/// Bytes of labels or annotations that every broker gets.
+const MOST_OF_EVERY_BROKER: usize = 4096;
 /// What is not internal.
 const NOT_INTERNAL: &[ListenerType] = &[ClusterIp, NodePort, LoadBalancer, Ingress, Route, TlsRoute];
 /// What leads to a host name of its own.
@@ -127,8 +129,25 @@ fn hosts(raw: &Listener, configuration: &ListenerConfiguration, field: &str, fin
     metadata(configuration, field, findings);
 }
 
-/// Labels and annotations: those of the operators cannot be replaced.
+/// Labels and annotations: those of the operators cannot be replaced, and what is repeated for every broker has bounds.
 fn metadata(configuration: &ListenerConfiguration, field: &str, findings: &mut Findings) {
+    let bytes = |pairs: Option<&objects::Pairs>| -> usize {
+        pairs.into_iter().flatten().map(|(key, value)| key.len() + value.len()).sum()
+    };
+    for (name, pairs) in [
+        ("perBrokerLabelsTemplate", configuration.per_broker_labels_template.as_ref()),
+        ("perBrokerAnnotationsTemplate", configuration.per_broker_annotations_template.as_ref()),
+    ] {
+        let size = bytes(pairs);
+        if size > MOST_OF_EVERY_BROKER {
+            findings.problem(
+                format!("{field}.{name}"),
+                format!(
+                    "has {size} bytes, and may have {MOST_OF_EVERY_BROKER}, because every broker gets them"
+                ),
+            );
+        }
+    }
     let mut check = |keys: Option<&objects::Pairs>, path: String| {
         for key in keys.into_iter().flat_map(objects::Pairs::keys) {
             if api::labels::is_set_by_operators(key) {
