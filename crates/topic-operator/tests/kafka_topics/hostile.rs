@@ -71,7 +71,11 @@ async fn topics_that_cannot_be_read_stop_nobody_and_are_taken_up_when_they_can()
     for (name, topic, partitions) in [("a", &a, 2), ("b", &b, 3)] {
         w.until(name, "is current", is_current).await;
         w.ready(name).await;
-        assert_eq!(w.in_kafka(topic).await.unwrap().partitions.len(), partitions);
+        // A broker shows what was changed a moment later.
+        w.until_in_kafka(topic, "has its partitions", |t| {
+            t.is_some_and(|t| t.partitions.len() == partitions)
+        })
+        .await;
     }
 }
 
