@@ -333,7 +333,7 @@ impl World {
 
     /// How often anybody read a single Secret from the API server.
     pub async fn secret_reads(&self) -> f64 {
-        self.server.requests(&["secrets"], &["GET"]).await.unwrap()
+        self.server.requests(&["secrets"], &["GET", "LIST"]).await.unwrap()
     }
 
     /// The version of every user and Secret, to see what was written.
