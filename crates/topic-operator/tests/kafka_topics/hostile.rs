@@ -2,7 +2,7 @@
 
 use api::{KafkaTopic, annotations};
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, Request};
 use serde_json::{Value, json};
 use test_support::{api_server, wait};
@@ -18,8 +18,20 @@ async fn world() -> World {
     let mut w = World::alone(&[crate::world::kafka().await.bootstrap()]).await;
     let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
     w.server.install_crds(&api_server::without_bounds(crds).unwrap()).await.unwrap();
+    // The server takes a moment to serve the new definitions, and a watch of the old ones ends in silence.
+    let (raw, probe) = (raw_topics(&w), PostParams { dry_run: true, ..PostParams::default() });
+    let topic: DynamicObject =
+        serde_json::from_value(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+        "metadata": {"name": "probe"}, "spec": {"partitions": 3_000_000_000_u64}}))
+        .unwrap();
+    let served = || async { raw.create(&probe, &topic).await.ok() };
+    wait::until(DEADLINE, "the definitions without bounds are served", served).await.unwrap();
     w.start_operator().await;
     w
+}
+
+fn raw_topics(w: &World) -> Api<DynamicObject> {
+    Api::namespaced_with(w.client.clone(), &w.namespace, &ApiResource::erase::<KafkaTopic>(&()))
 }
 
 /// Changes a topic without looking at the answer, which the client of this test could not read either.
@@ -52,9 +64,7 @@ async fn topics_that_cannot_be_read_stop_nobody_and_are_taken_up_when_they_can()
         text.contains("nests too deeply").then_some(())
     };
     wait::until(DEADLINE, "the status of a says why", text).await.unwrap();
-    let raw: Api<DynamicObject> =
-        Api::namespaced_with(w.client.clone(), &w.namespace, &ApiResource::erase::<KafkaTopic>(&()));
-    wait::for_object(&raw, "b", DEADLINE, "says why", |b| {
+    wait::for_object(&raw_topics(&w), "b", DEADLINE, "says why", |b| {
         let said = &b.data["status"]["conditions"][0];
         said["type"] == "Ready"
             && said["status"] == "False"
