@@ -88,7 +88,9 @@ impl World {
     /// With an API server of its own, which may be stopped.
     pub async fn alone(bootstrap: &[String]) -> Self {
         let server = test_world::own_server().await;
-        Self::of(test_world::World::new(server, "topics").await, CLUSTER, bootstrap)
+        // All tests share one Kafka, and each server counts its namespaces by itself: the port tells the servers apart.
+        let port = server.url().rsplit(':').next().unwrap_or_default().trim_end_matches('/').to_owned();
+        Self::of(test_world::World::new(server, &format!("topics-{port}")).await, CLUSTER, bootstrap)
     }
 
     /// Another cluster in the same namespace, with these brokers; its operator does not run yet.
