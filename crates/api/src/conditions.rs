@@ -72,9 +72,9 @@ pub mod reasons {
     pub const POD_NOT_READY: &str = "PodNotReady";
     /// Kubernetes has not said yet under which address clients reach a listener.
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
-    /// An object that the cluster needs exists and belongs to somebody else.
+    /// An object that the cluster needs exists and belongs to another owner.
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
-    /// Somebody else added parts to a Deployment of the operator's.
+    /// Another client added parts to a Deployment of the operator's.
     pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
     /// A pod shows a certificate that ends soon, and its restart waits.
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
@@ -94,7 +94,7 @@ pub mod reasons {
     pub const INVALID_NODE_IDS: &str = "InvalidNodeIds";
     /// Brokers do not run with an option of the resource.
     pub const CONFIGURATION_NOT_IN_FORCE: &str = "ConfigurationNotInForce";
-    /// Somebody else set options of brokers at run time.
+    /// Another client set options of brokers at run time.
     pub const FOREIGN_BROKER_CONFIGURATION: &str = "ForeignBrokerConfiguration";
     /// An empty list of a listener's `networkPolicyPeers` lets everybody connect.
     pub const EMPTY_NETWORK_POLICY_PEERS: &str = "EmptyNetworkPolicyPeers";

@@ -85,7 +85,7 @@ fn is_of_the_type(bound: &Value) -> bool {
     bound.as_f64().is_some_and(|bound| bounds.contains(&(bound as i64)))
 }
 
-/// Whether a rule requires a property of whoever writes one that was not there.
+/// Whether a rule requires a property in an object that did not have it before.
 fn requires_by_rule(schema: &Value, name: &str) -> bool {
     let rules = schema["x-kubernetes-validations"].as_array();
     let of_name =
@@ -186,7 +186,7 @@ fn without_unread(
                 other.strip_prefix(&path).is_some_and(|rest| rest.starts_with('.') || rest.starts_with("[]"))
             };
             expected.retain(|other, _| !inside(other));
-            // The one that is free in the contract, too.
+            // The property that is free in the contract, too.
             if expected.get(&path).is_some_and(|row| row.starts_with("type=object+free")) {
                 found.insert(path, row);
             }

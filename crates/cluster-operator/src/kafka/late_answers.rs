@@ -33,7 +33,7 @@ const KEPT: Duration = Duration::from_secs(DEADLINE.as_secs() + 5);
 /// First and longest pause after failures.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// How long one pass still waits for Kafka: one that does not answer costs it this time once, however much is asked.
+/// How long one pass still waits for Kafka: a Kafka that does not answer costs it this time once, however much is asked.
 #[derive(Debug)]
 pub struct Patience(Mutex<Duration>);
 

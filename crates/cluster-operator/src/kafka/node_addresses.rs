@@ -28,7 +28,7 @@ pub struct KubernetesNodes {
 }
 
 impl KubernetesNodes {
-    /// The addresses of these nodes; one that is gone has none.
+    /// The addresses of these Kubernetes nodes; a node that is gone has none.
     pub async fn addresses(
         &self,
         applier: &Applier,

@@ -347,7 +347,7 @@ impl Observer {
         Ok(found)
     }
 
-    /// Adds the named objects to `found`, and returns those that there is no room for, each with why. One that does not exist is left
+    /// Adds the named objects to `found`, and returns those that there is no room for, each with why. An object that does not exist is left
     /// out: planning says what misses it.
     async fn fetch<K>(
         &self,
