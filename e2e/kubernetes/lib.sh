@@ -17,13 +17,22 @@ KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 # One cluster per checkout: everything it makes outside the state folder carries this name.
 ID=$(printf '%s' "$CHECKOUT" | sha256sum | cut -c1-6)
 NAME=kastellan-$ID
-# Addresses, as the first two numbers of a /16 each; the last /24 of the pod range joins host and nodes.
-POD_NET=${KASTELLAN_POD_NET:-10.244}
-SERVICE_NET=${KASTELLAN_SERVICE_NET:-10.96}
-DNS_IP=$SERVICE_NET.0.10
-HOST_IP=$POD_NET.255.1
-SERVER_IP=$POD_NET.255.2
-SERVER=https://$SERVER_IP:6443
+# Address ranges, as the first two numbers of a /16 each; the last /24 of the pod range joins host and nodes. A running cluster's
+# are in the file "ranges" of the state folder; up.sh chooses them (choose_ranges in network.sh).
+set_ranges() {
+  POD_NET=$1
+  SERVICE_NET=$2
+  DNS_IP=$SERVICE_NET.0.10
+  HOST_IP=$POD_NET.255.1
+  SERVER_IP=$POD_NET.255.2
+  SERVER=https://$SERVER_IP:6443
+}
+if [[ -f $STATE/ranges ]]; then
+  # shellcheck disable=SC2046  # two words
+  set_ranges $(<"$STATE/ranges")
+else
+  set_ranges "${KASTELLAN_POD_NET:-10.244}" "${KASTELLAN_SERVICE_NET:-10.96}"
+fi
 HOST_LINK=kst-$ID
 
 # shellcheck source=e2e/kubernetes/progress.sh

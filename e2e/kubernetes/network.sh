@@ -43,12 +43,30 @@ make_network() {
     ip -n "$NAME" route add "$POD_NET.$i.0/24" via "$(node_ip "$i")"
   fi
 }
-# check_ranges: whether the two address ranges are free on this machine.
-check_ranges() {
-  local net
-  for net in "$POD_NET" "$SERVICE_NET"; do
-    if ip -4 route show | grep -q "^${net//./\\.}\."; then
-      die "the host already uses addresses of $net.0.0/16: set KASTELLAN_POD_NET and KASTELLAN_SERVICE_NET to free ranges (such as 10.150 and 10.151)"
-    fi
-  done
+# is_free NET: whether no route of this machine leads to an address of NET.0.0/16.
+is_free() {
+  ! ip -4 route show | grep -q "^${1//./\\.}\."
+}
+# choose_ranges: the ranges that the environment names, else the first pair that is free here (another checkout's cluster, or
+# one whose run was killed, may have the usual ones); noted for the scripts that come later.
+choose_ranges() {
+  local net pods services
+  if [[ -n ${KASTELLAN_POD_NET:-}${KASTELLAN_SERVICE_NET:-} ]]; then
+    set_ranges "${KASTELLAN_POD_NET:-10.244}" "${KASTELLAN_SERVICE_NET:-10.96}"
+    for net in "$POD_NET" "$SERVICE_NET"; do
+      is_free "$net" ||
+        die "the host already uses addresses of $net.0.0/16: set KASTELLAN_POD_NET and KASTELLAN_SERVICE_NET to free ranges, or unset both"
+    done
+  else
+    pods='' services=''
+    for net in 244:96 {150..188..2}; do
+      pods=10.${net%:*} services=10.${net#*:}
+      [[ $net == *:* ]] || services=10.$((net + 1))
+      is_free "$pods" && is_free "$services" && break
+      pods=''
+    done
+    [[ -n $pods ]] || die "the host uses addresses of all ranges that are tried (10.244 and 10.96, 10.150 to 10.189): set KASTELLAN_POD_NET and KASTELLAN_SERVICE_NET to free ones"
+    set_ranges "$pods" "$services"
+  fi
+  printf '%s %s\n' "$POD_NET" "$SERVICE_NET" >"$STATE/ranges"
 }

@@ -124,8 +124,8 @@ if [[ -n $(leftovers) ]]; then
 fi
 
 if ((first == 1)); then
-  check_ranges
   mkdir -p "$STATE"/{pids,logs}
+  choose_ranges
   make_pki
   make_kubeconfig admin "$STATE/kubeconfig.new"
   start_containerd 1
