@@ -121,7 +121,7 @@ impl World {
     }
 
     /// The answer to what a plan asks for.
-    fn answer(&self, need: &Need) -> Answer {
+    pub fn answer(&self, need: &Need) -> Answer {
         let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
