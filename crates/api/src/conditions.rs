@@ -104,6 +104,8 @@ pub mod reasons {
     pub const TEMPLATE_LABEL_IGNORED: &str = "TemplateLabelIgnored";
     /// The resource has sections that are not carried out.
     pub const UNSUPPORTED_FIELDS: &str = "UnsupportedFields";
+    /// A listener says something of a broker that there is not.
+    pub const UNKNOWN_BROKER: &str = "UnknownBroker";
     /// The resource asks for a Kafka version that is not supported.
     pub const UNSUPPORTED_KAFKA_VERSION: &str = "UnsupportedKafkaVersion";
     /// A volume could not be made larger.

@@ -9,263 +9,14 @@
 )]
 
 mod common;
-#[path = "paths/contexts.rs"]
-mod contexts;
-#[path = "paths/table.rs"]
-mod table;
-#[path = "paths/values.rs"]
-mod values;
+mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, OnceLock};
 
-use api::conditions::{reasons, types};
-use api::{Condition, watch_grant};
-use common::World;
-use contexts::Context;
-use issuer::{Authority, AuthorityRequest, KeyAlgorithm, LeafRequest};
-use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use planner::completion::{Completion, Step};
-use planner::kafka::need::Need;
-use planner::kafka::plan::Plan;
-use serde_json::{Value, json};
-
-/// Moments in the life of a cluster at which a property is tried, until it shows.
-const MOMENTS: [Moment; 5] =
-    [Moment::Made, Moment::Runs, Moment::New, Moment::CertificatesAge, Moment::CertificatesEnd];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Moment {
-    /// Nothing is there but the resources.
-    New,
-    /// Its keys are made and its objects are written.
-    Made,
-    /// Its pods run.
-    Runs,
-    /// It runs, and the certificates end in 45 days, so that they are not renewed yet.
-    CertificatesAge,
-    /// It runs, and the certificates end in a week.
-    CertificatesEnd,
-}
-
-/// What comes of resources.
-#[derive(Debug, Clone, PartialEq)]
-enum Outcome {
-    Refused(String),
-    /// Keys and certificates are made first.
-    Asks(Value),
-    Planned(Box<Plan>),
-}
-
-/// The resources of a cluster.
-#[derive(Clone, PartialEq)]
-struct Manifests {
-    kafka: Value,
-    pool: Value,
-}
-
-impl Manifests {
-    fn base() -> Self {
-        let read = |text: &str| serde_json::from_str(text).unwrap();
-        Self { kafka: read(contexts::KAFKA), pool: read(contexts::POOL) }
-    }
-
-    fn set(&mut self, schemas: &BTreeMap<&str, Value>, kind: &str, path: &str, value: Option<&Value>) {
-        let manifest = if kind == "Kafka" { &mut self.kafka } else { &mut self.pool };
-        table::set(manifest, &schemas[kind], path, value);
-    }
-
-    fn world(&self) -> World {
-        let mut world = World::new(vec![self.pool.clone(), self.kafka.clone()]);
-        let settings = Arc::make_mut(&mut world.observed.settings);
-        settings.entity_operator_watched_namespace = true;
-        refer(&mut world);
-        world
-    }
-}
-
-/// What properties refer to: Secrets with certificates, ConfigMaps with texts, and grants of other namespaces.
-fn refer(world: &mut World) {
-    static MADE: OnceLock<[BTreeMap<String, ByteString>; 2]> = OnceLock::new();
-    let made = MADE.get_or_init(|| [(); 2].map(|()| certificates()));
-    for (name, data) in ["mine", "other"].iter().zip(made) {
-        let mut secret = Secret { data: Some(data.clone()), ..Secret::default() };
-        secret.metadata.name = Some((*name).to_owned());
-        world.observed.secrets.insert((*name).to_owned(), Arc::new(secret));
-    }
-    for name in ["logs", "some-value", "other-value"] {
-        let line = |key: &str| (key.to_owned(), format!("rootLogger.level = {name}-{key}"));
-        let data = ["a", "some-value", "other-value"].map(line);
-        let mut map = ConfigMap { data: Some(data.into()), ..ConfigMap::default() };
-        map.metadata.name = Some(name.to_owned());
-        world.observed.config_maps.insert(name.to_owned(), Arc::new(map));
-    }
-    let grant = [watch_grant::TOPIC_OPERATOR, watch_grant::USER_OPERATOR];
-    let grant = grant.map(|key| (key.to_owned(), "s1/my".to_owned()));
-    world.observed.watch_grants.insert("other".to_owned(), grant.into());
-}
-
-/// Two chains of one certificate, and its key.
-fn certificates() -> BTreeMap<String, ByteString> {
-    let begin: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let request = AuthorityRequest {
-        common_name: "mine".to_owned(),
-        organization: "o".to_owned(),
-        validity_days: 3000,
-        algorithm: KeyAlgorithm::EcdsaP256,
-    };
-    let leaf = LeafRequest {
-        common_name: "kafka.example.com".to_owned(),
-        validity_days: 2500,
-        algorithm: KeyAlgorithm::EcdsaP256,
-        ..LeafRequest::default()
-    };
-    let authority = Authority::generate(&request, begin).unwrap();
-    let made = authority.issue(&leaf, begin).unwrap();
-    let (chain, key) = (made.chain.as_str().to_owned(), made.key.expose().to_owned());
-    // The second chain begins with the same leaf and goes up to the root.
-    let more = format!("{chain}{}", authority.certificate().as_str());
-    let all = [("a.crt", chain), ("b.crt", more), ("a.key", key)];
-    all.map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes()))).into()
-}
-
-/// Brings a cluster to a moment.
-fn at(mut world: World, moment: Moment) -> World {
-    if moment != Moment::New {
-        let refused =
-            |plan: &Plan| common::condition(plan, "NotReady").filter(|all| all["reason"] != "Creating");
-        for _ in 0..2 {
-            let plan = world.plan();
-            assert_eq!(refused(&plan), None);
-            world.apply(&plan);
-            // Without the address of a listener there is no pod yet.
-            let has_pods = world.observed.pod_sets.values().any(|set| !set.spec.pods.is_empty());
-            if has_pods && moment != Moment::Made {
-                world.run_everything();
-            }
-        }
-        world.observed.options = planner::kafka::config::live::memory::OptionMemory::default();
-    }
-    match moment {
-        Moment::New | Moment::Made | Moment::Runs => {}
-        Moment::CertificatesAge => world.now = "2027-04-17T12:00:00Z".parse().unwrap(),
-        Moment::CertificatesEnd => world.now = "2027-05-25T12:00:00Z".parse().unwrap(),
-    }
-    world
-}
-
-/// Plans until keys have to be made, or the plan is complete.
-fn outcome(world: &World) -> Outcome {
-    let mut observed = world.observed.clone();
-    let mut completion = Completion::new(&mut observed, world.now);
-    loop {
-        match completion.step(&observed).unwrap() {
-            Step::Complete(plan) => return of_plan(plan),
-            Step::Asks(needs) => {
-                let made: Vec<&Need> =
-                    needs.iter().filter(|need| matches!(need, Need::Material(_))).collect();
-                if !made.is_empty() {
-                    return Outcome::Asks(json!(made));
-                }
-                for need in needs {
-                    let answer = world.answer(&need);
-                    planner::completion::Observation::answer(&mut observed, need, answer);
-                }
-            }
-        }
-    }
-}
-
-fn of_plan(mut plan: Plan) -> Outcome {
-    let refused = [reasons::INVALID_RESOURCE, reasons::INTERNAL_ERROR];
-    let status = plan.status.kafka.as_mut().unwrap();
-    let conditions = status.conditions.as_mut().unwrap();
-    let refuses = |one: &&Condition| one.reason.as_ref().is_some_and(|said| refused.contains(&said.as_str()));
-    let refusal = conditions.iter().find(refuses);
-    if let Some(refusal) = refusal {
-        return Outcome::Refused(refusal.message.clone().unwrap_or_default());
-    }
-    // A warning may say of a property only that it is there.
-    conditions.retain(|one| one.type_ != types::WARNING);
-    Outcome::Planned(Box::new(plan))
-}
-
-/// Tries properties.
-struct Trial {
-    schemas: BTreeMap<&'static str, Value>,
-    /// Clusters that were brought to a moment, by the resources that they began with, and what comes of those.
-    worlds: Mutex<BTreeMap<(String, Moment), (World, Outcome)>>,
-}
-
-impl Trial {
-    fn new() -> Self {
-        let schemas = table::KINDS.map(|(kind, file)| (kind, table::schema(file)));
-        Self { schemas: schemas.into(), worlds: Mutex::default() }
-    }
-
-    fn world(&self, manifests: &Manifests, moment: Moment) -> (World, Outcome) {
-        let key = (format!("{}{}", manifests.kafka, manifests.pool), moment);
-        let known = self.worlds.lock().unwrap().get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let world = at(manifests.world(), moment);
-            let outcome = outcome(&world);
-            assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
-            self.worlds.lock().unwrap().insert(key, (world.clone(), outcome.clone()));
-            (world, outcome)
-        })
-    }
-
-    /// What comes of it when the resources of a cluster become others.
-    fn changed(&self, before: &Manifests, after: &Manifests, moment: Moment) -> Outcome {
-        let (mut world, outcome_before) = self.world(before, moment);
-        if before == after {
-            return outcome_before;
-        }
-        let changed = after.world().observed;
-        let mut kafka = changed.kafka.unwrap().as_ref().clone();
-        kafka.status.clone_from(&world.observed.kafka.as_ref().unwrap().status);
-        world.observed.kafka = Some(Arc::new(kafka));
-        let mut pool = changed.pools[0].as_ref().clone();
-        pool.status.clone_from(&world.observed.pools[0].status);
-        world.observed.pools = vec![Arc::new(pool)];
-        outcome(&world)
-    }
-
-    /// Tries a property; says what is wrong.
-    fn acts(&self, kind: &'static str, path: &str) -> Result<(), String> {
-        let mut context = Manifests::base();
-        for Context { kind, path, value } in contexts::of(kind, path) {
-            context.set(&self.schemas, kind, &path, Some(&value));
-        }
-        let (schema, optional) = table::property(&self.schemas[kind], path);
-        let mut tried: Vec<Option<Value>> = values::of(schema, path).into_iter().map(Some).collect();
-        if optional {
-            tried.insert(0, None);
-        }
-        let refusals_count = contexts::REFUSALS_COUNT.iter().any(|end| path.ends_with(end));
-        let mut refusals = BTreeSet::new();
-        for moment in MOMENTS {
-            let mut first: Option<Outcome> = None;
-            for value in &tried {
-                let mut manifests = context.clone();
-                manifests.set(&self.schemas, kind, path, value.as_ref());
-                let outcome = self.changed(&context, &manifests, moment);
-                if let Outcome::Refused(why) = &outcome {
-                    refusals.insert(format!("{}: {why}", json!(value)));
-                    if !refusals_count {
-                        continue;
-                    }
-                }
-                if *first.get_or_insert_with(|| outcome.clone()) != outcome {
-                    return Ok(());
-                }
-            }
-        }
-        Err(format!("{kind} {path}: {} {refusals:?}", json!(tried)))
-    }
-}
+use paths::contexts;
+use paths::table;
+use paths::trial::Trial;
+use serde_json::json;
 
 /// Whether a path is one of those or lies below it.
 fn is_below(path: &str, sections: &BTreeSet<&str>) -> bool {
@@ -318,4 +69,89 @@ fn every_property_acts_or_stands_in_the_list_of_those_that_do_not() {
     let silent: Vec<String> = silent.into_values().collect();
     assert!(silent.is_empty(), "{} do nothing:\n{}", silent.len(), silent.join("\n"));
     assert!(listed.len() <= 10 && list.values().all(|reason| reason.len() > 20), "{list:?}");
+}
+
+const INTERNAL: &[&str] = &["internal"];
+const CLUSTER_IP: &[&str] = &["cluster-ip"];
+const NODE_PORT: &[&str] = &["nodeport"];
+const LOAD_BALANCER: &[&str] = &["loadbalancer"];
+const ROUTE: &[&str] = &["route"];
+const TLS_ROUTE: &[&str] = &["tlsroute"];
+const INGRESS: &[&str] = &["ingress"];
+const TYPES: [&[&str]; 7] = [INTERNAL, CLUSTER_IP, NODE_PORT, LOAD_BALANCER, ROUTE, TLS_ROUTE, INGRESS];
+
+/// Options of a listener, and the types that they are for.
+fn options() -> Vec<(&'static str, Vec<&'static str>)> {
+    let not_internal = TYPES[1..].concat();
+    let by_host = [ROUTE, TLS_ROUTE, INGRESS].concat();
+    let on_nodes = [NODE_PORT, LOAD_BALANCER].concat();
+    let lb = LOAD_BALANCER.to_vec();
+    let mut options = vec![
+        ("useServiceDnsDomain", [INTERNAL, CLUSTER_IP].concat()),
+        ("createBootstrapService", lb.clone()),
+        ("ipFamilyPolicy", not_internal.clone()),
+        ("ipFamilies", not_internal.clone()),
+        ("publishNotReadyAddresses", not_internal.clone()),
+        ("class", [INGRESS, LOAD_BALANCER].concat()),
+        ("preferredNodePortAddressType", NODE_PORT.to_vec()),
+        ("externalTrafficPolicy", on_nodes.clone()),
+        ("loadBalancerSourceRanges", lb.clone()),
+        ("allocateLoadBalancerNodePorts", lb.clone()),
+        ("finalizers", lb.clone()),
+        ("hostTemplate", by_host.clone()),
+        ("perBrokerAnnotationsTemplate", not_internal.clone()),
+        ("perBrokerLabelsTemplate", not_internal.clone()),
+        ("bootstrap.host", by_host.clone()),
+        ("bootstrap.nodePort", on_nodes.clone()),
+        ("bootstrap.loadBalancerIP", lb.clone()),
+        ("bootstrap.annotations", not_internal.clone()),
+        ("bootstrap.labels", not_internal.clone()),
+        ("bootstrap.externalIPs", NODE_PORT.to_vec()),
+        ("brokers[].host", by_host),
+        ("brokers[].nodePort", on_nodes),
+        ("brokers[].loadBalancerIP", lb),
+        ("brokers[].annotations", not_internal.clone()),
+        ("brokers[].labels", not_internal),
+        ("brokers[].externalIPs", NODE_PORT.to_vec()),
+        ("parentRefs[].name", TLS_ROUTE.to_vec()),
+    ];
+    for option in [
+        "advertisedHostTemplate",
+        "advertisedPortTemplate",
+        "brokers[].advertisedHost",
+        "brokers[].advertisedPort",
+        "bootstrap.alternativeNames",
+        "maxConnections",
+        "maxConnectionCreationRate",
+        "brokerCertChainAndKey.secretName",
+    ] {
+        options.push((option, TYPES.concat()));
+    }
+    options
+}
+
+#[test]
+fn every_option_of_a_listener_acts_for_the_types_that_it_is_for_and_is_refused_for_the_others() {
+    let trial = Trial::new();
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    for (option, types) in options() {
+        let path = format!("spec.kafka.listeners[].configuration.{option}");
+        for type_ in TYPES.concat() {
+            let context = contexts::listener(type_, option);
+            tried += 1;
+            let result = trial.acts_in("Kafka", &path, &[context]);
+            if types.contains(&type_) {
+                wrong.extend(result.err());
+                continue;
+            }
+            let name = option.replace("[].name", "").replace("[]", "[0]");
+            let says = format!("configuration.{name}: does not apply to a listener of type \"{type_}\"");
+            match result {
+                Err(why) if why.contains(&json!(says).to_string().trim_matches('"').to_owned()) => {}
+                other => wrong.push(format!("{type_} {option}: {other:?}")),
+            }
+        }
+    }
+    assert_eq!(tried, 35 * 7);
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -121,10 +121,31 @@ const OBJECTS_OF_LISTENERS: &[(&str, &str)] = &[
 fn listener_of(type_: &str) -> String {
     let configuration =
         r#"{"bootstrap": {"host": "b.example.org"}, "hostTemplate": "b{nodeId}.example.org"}"#;
-    let configuration = if type_ == "cluster-ip" { "{}" } else { configuration };
+    let has_hosts = ["route", "tlsroute", "ingress"].contains(&type_);
+    let configuration = if has_hosts { configuration } else { "{}" };
     format!(
         r#"[{{"name": "first", "port": 9092, "type": "{type_}", "tls": true, "configuration": {configuration}}}]"#
     )
+}
+
+/// A listener of a type in which an option of it is tried.
+pub fn listener(type_: &str, option: &str) -> Context {
+    let mut listeners: Value = serde_json::from_str(&listener_of(type_)).unwrap();
+    let configuration = &mut listeners[0]["configuration"];
+    if type_ == "tlsroute" {
+        configuration["parentRefs"] = serde_json::json!([{"name": "gateway"}]);
+    }
+    if type_ == "internal" {
+        listeners[0]["configuration"] = serde_json::json!({});
+    }
+    if option.starts_with("brokers[]") {
+        listeners[0]["configuration"]["brokers"] = serde_json::json!([{"broker": 0}]);
+    }
+    if option.starts_with("brokerCertChainAndKey") {
+        let own = serde_json::json!({"secretName": "mine", "certificate": "a.crt", "key": "a.key"});
+        listeners[0]["configuration"]["brokerCertChainAndKey"] = own;
+    }
+    Context { kind: "Kafka", path: "spec.kafka.listeners".to_owned(), value: listeners }
 }
 
 /// A property that is set before another one is tried.

@@ -1,10 +1,14 @@
 //! What has to hold for a cluster as a whole, whatever nodes it has.
 
+use api::Kafka;
 use api::conditions::reasons;
 
 use super::{Findings, Specs, names, templates};
 use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind, Way};
 use crate::kafka::observed::PlanSettings;
+
+/// Brokers that a warning names.
+const MOST_NAMED: usize = 10;
 
 /// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
 pub fn check(
@@ -22,6 +26,7 @@ pub fn check(
         replication(cluster, findings);
     }
     listeners(cluster, findings);
+    entries_of_no_broker(cluster, specs.kafka, findings);
     names::validate(cluster, findings);
     templates::validate(specs.kafka, specs.pools, cluster, settings, findings);
 }
@@ -77,6 +82,26 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
                     ),
                 );
             }
+        }
+    }
+}
+
+/// What listeners say of brokers that there are not: it waits for them.
+fn entries_of_no_broker(cluster: &Cluster, kafka: &Kafka, findings: &mut Findings) {
+    let brokers = cluster.broker_ids();
+    for (index, listener) in kafka.spec.kafka.listeners.iter().enumerate() {
+        let entries = listener.configuration.iter().flat_map(|all| all.brokers.iter().flatten());
+        let unknown = entries.map(|entry| entry.broker).filter(|id| !brokers.contains(id));
+        let unknown: Vec<String> = unknown.take(MOST_NAMED).map(|id| id.to_string()).collect();
+        if !unknown.is_empty() && !brokers.is_empty() {
+            findings.warn(
+                reasons::UNKNOWN_BROKER,
+                format!(
+                    "spec.kafka.listeners[{index}].configuration.brokers: there is no broker {}; what is said of it waits \
+                     for one with that id, or correct the id",
+                    unknown.join(", ")
+                ),
+            );
         }
     }
 }
