@@ -102,6 +102,7 @@ const CONTEXTS: &[(&str, &str, &str)] = &[
     ("pod.volumes[].name", "pod.volumes", r#"[{"name": "extra", "emptyDir": {}}]"#),
     ("pod.templatedVolumes[].", "pod.templatedVolumes", r#"[{"name": "extra"}]"#),
     ("pod.templatedVolumes[].name", "pod.templatedVolumes", r#"[{"name": "extra", "secret": {"secretName": "a"}}]"#),
+    ("pod.topologySpreadConstraints[].", "pod.topologySpreadConstraints", r#"[{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]"#),
     // Storage.
     ("spec.storage.sizeLimit", "spec.storage", r#"{"type": "ephemeral"}"#),
     ("spec.storage.type", "spec.storage", r#"{"type": "ephemeral", "size": "1Gi", "volumes": [{"id": 3, "type": "ephemeral"}]}"#),

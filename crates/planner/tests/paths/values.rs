@@ -37,6 +37,7 @@ const SPECIAL: &[(&str, &str)] = &[
     ("listeners[].port", "[9095, 9096]"),
     ("brokers[].broker", "[0, 1]"),
     (".cidr", r#"["192.0.2.0/24", "198.51.100.0/24"]"#),
+    (".whenUnsatisfiable", r#"["DoNotSchedule", "ScheduleAnyway"]"#),
     (".mountPath", r#"["/mnt/a", "/mnt/b"]"#),
     (".volumeMounts[].name", r#"["extra", "more"]"#),
     (".operator", r#"["Exists", "DoesNotExist"]"#),

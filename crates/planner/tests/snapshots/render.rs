@@ -92,10 +92,10 @@ pub fn plan(plan: &Plan, objects: Objects) -> String {
             writeln!(text, "\n== changes of the next: {}", paths.join(", ")).unwrap();
         }
         for (title, object) in parts(&write.object) {
-            let name = write.object["metadata"]["name"].as_str().unwrap();
+            let name = title.rsplit_once(' ').unwrap().1;
             let body = shown(object);
             // Objects of further nodes differ in little more than the node.
-            let general = without_node(&body, &node_of(&title, name));
+            let general = without_node(&body, name);
             match seen.get(&general) {
                 Some(first) => writeln!(text, "\n== {title}: as {first}").unwrap(),
                 None => {
@@ -127,29 +127,21 @@ fn parts(object: &Value) -> Vec<(String, Value)> {
     all
 }
 
-/// The number at the end of the name of a node's object.
-fn node_of(_: &str, name: &str) -> String {
-    name.rsplit_once('-')
-        .map(|(_, id)| id.to_owned())
-        .filter(|id| id.parse::<i32>().is_ok())
-        .unwrap_or_default()
-}
-
-/// A text that is the same for every node of a pool.
-fn without_node(body: &str, id: &str) -> String {
-    if id.is_empty() {
+/// A text that is the same for every node of a pool, as far as it names no other nodes. `name` is that of a node's object.
+fn without_node(body: &str, name: &str) -> String {
+    let of_claim =
+        name.strip_prefix("data-").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let pod = of_claim.map_or(name, |rest| rest.trim_start_matches('-'));
+    let Some((pool, id)) = pod.rsplit_once('-').filter(|(_, id)| id.parse::<i32>().is_ok()) else {
         return body.to_owned();
-    }
-    let mut general = String::new();
-    for line in body.lines() {
-        let line = line.replace(&format!("-{id}"), "-N").replace(&format!("log{id}"), "logN");
-        let line = line
-            .replace(&format!("node.id={id}"), "node.id=N")
-            .replace(&format!("\"nodeId\": {id},"), "\"nodeId\": N,");
-        general.push_str(&line);
-        general.push('\n');
-    }
-    general
+    };
+    let changes = [
+        (pod.to_owned(), format!("{pool}-N")),
+        (format!("kafka-log{id}"), "kafka-logN".to_owned()),
+        (format!("node.id={id}\n"), "node.id=N\n".to_owned()),
+        (format!("\"nodeId\": {id},"), "\"nodeId\": N,".to_owned()),
+    ];
+    changes.iter().fold(body.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// What of an object is shown.
