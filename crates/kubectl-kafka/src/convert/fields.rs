@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 use super::notes::Notes;
 
+/// The most seconds that anything lasts.
+const LONGEST: i64 = 10 * 365 * 24 * 60 * 60;
 /// What is said of a field that is not known.
 const UNKNOWN: &str =
     "is not known to this converter: if it matters, look for its counterpart in the Kafka resource";
@@ -57,6 +59,15 @@ impl Fields {
         let value = self.take(name)?;
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
         number.or_else(|| self.wrong(name, &value, "a whole number", notes))
+    }
+
+    /// Takes a time in seconds, of up to ten years.
+    pub fn seconds(&mut self, name: &str, notes: &mut Notes) -> Option<i64> {
+        let seconds = self.number(name, notes)?;
+        if (0..=LONGEST).contains(&seconds) {
+            return Some(seconds);
+        }
+        self.wrong(name, &Value::from(seconds), "a number of seconds up to ten years", notes)
     }
 
     /// Takes a flag, also one in quotes.

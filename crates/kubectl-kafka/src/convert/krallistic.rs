@@ -12,6 +12,7 @@ use api::{Kafka, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, KafkaTopic, KafkaT
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use planner::kafka::observed::MAX_NODES_DEFAULT;
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -45,6 +46,12 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     let Ok(brokers) = usize::try_from(count) else {
         return Err(format!("spec.brokerCount: {count} is no number of brokers: write 1 or more"));
     };
+    if brokers > MAX_NODES_DEFAULT {
+        return Err(format!(
+            "spec.brokerCount: {brokers} is more than the {MAX_NODES_DEFAULT} nodes that an operator runs unless KASTELLAN_MAX_NODES \
+             says otherwise: write fewer, and scale the KafkaNodePool afterwards"
+        ));
+    }
     if brokers == 0 {
         return Err("spec.brokerCount is missing or 0: write how many brokers the cluster has".to_owned());
     }
@@ -196,7 +203,7 @@ fn pods(spec: &mut Fields, cluster: &str, notes: &mut Notes) -> Option<PodTempla
         let labels = metadata::pairs(selector, metadata::Kind::Labels, notes);
         affinity::add_nodes(&mut pod.affinity, &labels);
     }
-    if let Some(seconds) = spec.number("minimumGracePeriod", notes).filter(|seconds| *seconds >= 0) {
+    if let Some(seconds) = spec.seconds("minimumGracePeriod", notes) {
         let toleration = |key: &str| Toleration {
             key: Some(key.to_owned()),
             operator: Some("Exists".to_owned()),

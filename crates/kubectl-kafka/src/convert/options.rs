@@ -131,7 +131,7 @@ pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
         }
     }
     for name in MADE_FOR_THREE {
-        if brokers < 3 && !sorted.config.contains_key(*name) {
+        if (1..3).contains(&brokers) && !sorted.config.contains_key(*name) {
             sorted.config.insert((*name).to_owned(), Value::from(brokers));
         }
     }

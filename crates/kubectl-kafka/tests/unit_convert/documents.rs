@@ -63,7 +63,7 @@ fn what_is_not_accepted_is_not_printed() {
 fn the_text_reads_back_as_the_resources_and_its_comments_end_with_their_lines() {
     for file in ["krallistic", "koperator", "koperator-kraft", "koperator-sasl", "tenxcloud"] {
         let broken = "a: b\u{2028}c\r\nkind: Secret";
-        let text_in = input(file).replace("spec:\n", &format!("spec:\n  oddity: {broken:?}\n"));
+        let text_in = input(file).replacen("\nspec:\n", &format!("\nspec:\n  oddity: {broken:?}\n"), 1);
         let text_in = text_in.replacen("\\u{2028}", "\u{2028}", 1);
         let conversion = converted(&text_in);
         let printed = text(&conversion).unwrap();

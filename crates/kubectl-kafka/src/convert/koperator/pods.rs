@@ -275,9 +275,7 @@ fn pod(config: &mut Fields, cluster: &OfCluster, notes: &mut Notes) -> PodTempla
         metadata: Some(metadata).filter(|metadata| *metadata != MetadataTemplate::default()),
         image_pull_secrets: config.typed("imagePullSecrets", notes),
         security_context: config.typed("podSecurityContext", notes),
-        termination_grace_period_seconds: config
-            .number("terminationGracePeriodSeconds", notes)
-            .filter(|seconds| *seconds >= 0),
+        termination_grace_period_seconds: config.seconds("terminationGracePeriodSeconds", notes),
         affinity,
         tolerations: config.typed("tolerations", notes),
         priority_class_name: config.text("priorityClassName", notes),

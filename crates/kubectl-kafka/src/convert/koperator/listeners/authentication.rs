@@ -12,6 +12,8 @@ use crate::convert::secrets;
 
 const MECHANISMS: &str = "sasl.enabled.mechanisms";
 const SCRAM: &str = "SCRAM-SHA-512";
+/// What Kafka takes where nothing is said.
+const DEFAULT: &str = "GSSAPI";
 
 /// Whether traffic is encrypted, and how clients prove who they are.
 pub fn read(
@@ -107,8 +109,9 @@ fn sasl(
     notes: &mut Notes,
 ) -> ListenerAuthentication {
     let given = own.remove(MECHANISMS).or_else(|| options.get(MECHANISMS).cloned());
-    let mechanisms = given.as_ref().map_or("GSSAPI", |given| given.value.as_str()).to_uppercase();
+    let mechanisms = given.as_ref().map_or(DEFAULT, |given| given.value.as_str()).to_uppercase();
     let each: Vec<&str> = mechanisms.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+    let each = if each.is_empty() { vec![DEFAULT] } else { each };
     if each.contains(&SCRAM) {
         for other in each.iter().filter(|one| **one != SCRAM) {
             let path = given.as_ref().map_or_else(|| raw.path().to_owned(), |given| given.path.clone());
@@ -137,6 +140,13 @@ fn sasl(
         } else {
             config.insert(option, options::typed(&given.value));
         }
+    }
+    if !config.keys().any(|option| option.ends_with("sasl.jaas.config")) {
+        notes.lost(
+            raw.path(),
+            &Value::from(each.join(",")),
+            "Kafka does not start before the listener has <mechanism>.sasl.jaas.config in authentication.listenerConfig: add it",
+        );
     }
     ListenerAuthentication {
         type_: ListenerAuthenticationType::Custom,
