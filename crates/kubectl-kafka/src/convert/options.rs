@@ -25,6 +25,10 @@ const GONE: &[(&str, &str)] = &[
     ("control.plane.listener.name", BETWEEN_BROKERS),
     ("sasl.mechanism.inter.broker.protocol", BETWEEN_BROKERS),
     ("cruise.control.", OF_CRUISE_CONTROL),
+    (
+        "leader.imbalance.per.broker.percentage",
+        "Kafka moves every leader back after auto.leader.rebalance.enable's interval, whatever their share",
+    ),
 ];
 
 const BETWEEN_BROKERS: &str =

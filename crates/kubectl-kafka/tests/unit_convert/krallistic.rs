@@ -16,7 +16,7 @@ fn the_manifest_of_its_readme_becomes_a_cluster_with_its_topics() {
         kafka["spec"]["kafka"]["config"],
         json!({
             "auto.create.topics.enable": false, "compression.type": "gzip", "log.retention.hours": 24,
-            "leader.imbalance.check.interval.seconds": 600, "leader.imbalance.per.broker.percentage": 10,
+            "leader.imbalance.check.interval.seconds": 600,
         })
     );
     let brokers = find(&conversion, "KafkaNodePool", "broker");
@@ -48,6 +48,7 @@ fn the_manifest_of_its_readme_becomes_a_cluster_with_its_topics() {
         &["spec.zookeeperConnect", "zk-headless.default", "KafkaNodePool controller"],
     );
     says(&conversion, Weight::Changed, &["spec.image", "confluentinc/cp-kafka:latest", "apache/kafka"]);
+    says(&conversion, Weight::Changed, &["spec.leaderImbalanceRatio", "= 10", "every leader"]);
     says(&conversion, Weight::Changed, &["records stay in the former one"]);
     assert!(!conversion.has_lost(), "{:#?}", notes(&conversion));
 }

@@ -1,16 +1,29 @@
 //! Whether a value fits the schema of a definition, as far as the API server judges by types, bounds and patterns.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use regex::Regex;
 use serde_json::Value;
 
+/// The schema of each kind in `v1`, and its group.
+fn schemas() -> &'static BTreeMap<String, (String, Value)> {
+    static ALL: OnceLock<BTreeMap<String, (String, Value)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let of_kind = |file: api::crds::CrdFile| {
+            let spec = file.crd.spec;
+            let version = spec.versions.into_iter().find(|version| version.name == "v1").unwrap();
+            let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap();
+            (spec.names.kind, (spec.group, schema))
+        };
+        api::crds::all().unwrap().into_iter().map(of_kind).collect()
+    })
+}
+
 /// Everything for which the API server would refuse a resource.
 pub fn complaints(resource: &Value) -> Vec<String> {
-    let kind = resource["kind"].as_str().unwrap();
-    let crd =
-        api::crds::all().unwrap().into_iter().find(|file| file.crd.spec.names.kind == kind).unwrap().crd;
-    let version = crd.spec.versions.into_iter().find(|version| version.name == "v1").unwrap();
-    assert_eq!(resource["apiVersion"], format!("{}/v1", crd.spec.group));
-    let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap();
+    let (group, schema) = &schemas()[resource["kind"].as_str().unwrap()];
+    assert_eq!(resource["apiVersion"], format!("{group}/v1"));
     let mut found = Vec::new();
     check(&schema["properties"]["spec"], &resource["spec"], "spec", &mut found);
     found

@@ -106,12 +106,14 @@ fn on_nodes(
 ) {
     let path = raw.at("externalStartingPort");
     let start = raw.number("externalStartingPort", notes).filter(|port| *port != 0);
-    let port = |id: i32| start.map(|start| start + i64::from(id));
+    let port = |id: i32| {
+        let port = start?.checked_add(i64::from(id))?;
+        i32::try_from(port).ok().filter(|port| (1..=65_535).contains(port))
+    };
     let mut of_brokers = Vec::new();
     for id in brokers.ids {
-        let node_port =
-            port(*id).and_then(|port| i32::try_from(port).ok()).filter(|port| (1..=65_535).contains(port));
-        if port(*id).is_some() && node_port.is_none() {
+        let node_port = port(*id);
+        if start.is_some() && node_port.is_none() {
             notes.lost(
                 path.clone(),
                 &start.into(),
