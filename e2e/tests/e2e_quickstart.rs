@@ -84,7 +84,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
 
     scenario.stage("an option that Kafka reads at start, a second disk and one more listener: every pod restarts in its turn");
-    add_disk_and_listener(&scenario).await?;
+    Box::pin(add_disk_and_listener(&scenario)).await?;
     for (pod, uid) in &before {
         scenario
             .until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), |pod| {

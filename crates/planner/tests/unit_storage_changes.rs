@@ -124,7 +124,7 @@ fn what_would_lose_data_leaves_all_of_the_storage_as_it_is() {
     let mut world = split();
     let before = world.plan();
     world.pool(BROKERS, |pool| {
-        pool["spec"]["storage"] = json!({"type": "persistent-claim", "size": "10Gi", "class": "fast"})
+        pool["spec"]["storage"] = json!({"type": "persistent-claim", "size": "10Gi", "class": "fast"});
     });
     let plan = world.plan();
     assert!(warning_with(&plan, "KafkaStorage").unwrap().contains("jbod"));

@@ -88,6 +88,7 @@ async fn ready(scenario: &Scenario) -> Result<Kafka> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one story")]
 async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
     let scenario = Scenario::new("e2e-as-written").await?;
     let classes = storage_class(&scenario, "disk").await?;

@@ -104,15 +104,13 @@ fn add(mut value: Value, documents: &mut Vec<Document>) {
 /// The texts between lines of three dashes. Lines before a text count, so that an error names its line in the input.
 fn split(input: &str) -> Vec<String> {
     let mut texts = vec![String::new()];
-    let mut before = 0;
-    for line in input.lines() {
+    for (before, line) in input.lines().enumerate() {
         if line == "---" || line.starts_with("--- ") || line.trim_end() == "---" {
             texts.push("\n".repeat(before + 1));
         } else if let Some(text) = texts.last_mut() {
             text.push_str(line);
             text.push('\n');
         }
-        before += 1;
     }
     texts
 }

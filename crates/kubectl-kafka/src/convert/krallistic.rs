@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::common::pod_template::PodTemplate;
 use api::common::storage::{Storage, StorageType};
-use api::kafka::{EntityOperatorSpec, EntityTopicOperatorSpec, KafkaClusterSpec};
+use api::kafka::{EntityOperatorSpec, EntityTopicOperatorSpec, KafkaClusterSpec, KafkaExporterSpec};
 use api::kafka_node_pool::{KafkaNodePoolTemplate, ProcessRole};
-use api::{Kafka, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, KafkaTopic, KafkaTopicSpec, labels};
+use api::{KafkaNodePool, KafkaNodePoolSpec, KafkaTopic, KafkaTopicSpec, labels};
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,9 +16,8 @@ use planner::kafka::observed::MAX_NODES_DEFAULT;
 use serde_json::Value;
 
 use super::fields::Fields;
-
 use super::notes::Notes;
-use super::resources::Resource;
+use super::resources::{self, Resource};
 use super::{affinity, controllers, kubernetes_names, metadata, options, storage as volumes};
 
 /// Its pool of brokers.
@@ -42,6 +41,68 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     let mut spec = manifest.object("spec", notes).ok_or("spec is missing: there is nothing to convert")?;
     manifest.rest(notes);
     let name = meta.name.clone().unwrap_or_default();
+    let brokers = broker_count(&mut spec, notes)?;
+    zookeeper(&mut spec, notes);
+    let (storage, machine) = machine(&mut spec, notes);
+    let pod = pods(&mut spec, &name, notes);
+    let given = kafka_options::take(&mut spec, notes);
+    let sorted = options::sort(given, brokers, notes);
+    let topics = topics(&mut spec, &meta, brokers, notes);
+    spec.rest(notes);
+
+    let kafka = KafkaClusterSpec {
+        listeners: vec![resources::plain_listener()],
+        config: Some(sorted.config).filter(|config| !config.is_empty()),
+        authorization: sorted.authorization,
+        ..KafkaClusterSpec::default()
+    };
+    let entity_operator = EntityOperatorSpec {
+        topic_operator: Some(EntityTopicOperatorSpec::default()),
+        ..EntityOperatorSpec::default()
+    };
+    let mut kafka = resources::kafka(meta.clone(), kafka, entity_operator);
+    // Its operator watched the lag of consumers.
+    kafka.spec.kafka_exporter = Some(KafkaExporterSpec::default());
+    notes.changed(
+        "metadata.name",
+        &Value::from(name.as_str()),
+        format!(
+            "clients in Kubernetes connect to {}:9092; to let others in, add a listener of type nodeport or loadbalancer",
+            api::names::bootstrap_service(&name)
+        ),
+    );
+    controllers::say_that_data_stays(&name, notes);
+    let template = KafkaNodePoolTemplate { pod: Some(pod), ..KafkaNodePoolTemplate::default() };
+    let pool = KafkaNodePool {
+        metadata: ObjectMeta {
+            name: Some(POOL.to_owned()),
+            namespace: meta.namespace.clone(),
+            labels: Some(BTreeMap::from([(labels::CLUSTER.to_owned(), name.clone())])),
+            ..ObjectMeta::default()
+        },
+        spec: KafkaNodePoolSpec {
+            replicas: i32::try_from(brokers).unwrap_or(i32::MAX),
+            storage,
+            roles: vec![ProcessRole::Broker],
+            resources: Some(machine),
+            jvm_options: None,
+            template: Some(template),
+        },
+        status: None,
+    };
+    let ids = (0..pool.spec.replicas).collect();
+    let controllers = controllers::pool(&meta, std::slice::from_ref(&pool), &ids);
+    let mut resources = vec![
+        Resource::Kafka(Box::new(kafka)),
+        Resource::Pool(Box::new(controllers)),
+        Resource::Pool(Box::new(pool)),
+    ];
+    resources.extend(topics.into_iter().map(|topic| Resource::Topic(Box::new(topic))));
+    Ok(resources)
+}
+
+/// How many brokers the cluster has.
+fn broker_count(spec: &mut Fields, notes: &mut Notes) -> Result<usize, String> {
     let count = spec.number("brokerCount", notes).unwrap_or_default();
     let Ok(brokers) = usize::try_from(count) else {
         return Err(format!("spec.brokerCount: {count} is no number of brokers: write 1 or more"));
@@ -55,82 +116,7 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     if brokers == 0 {
         return Err("spec.brokerCount is missing or 0: write how many brokers the cluster has".to_owned());
     }
-    zookeeper(&mut spec, notes);
-    let (storage, resources) = machine(&mut spec, notes);
-    let pod = pods(&mut spec, &name, notes);
-    let given = kafka_options::take(&mut spec, notes);
-    let sorted = options::sort(given, brokers, notes);
-    let topics = topics(&mut spec, &meta, brokers, notes);
-    spec.rest(notes);
-
-    let kafka = Kafka {
-        metadata: meta.clone(),
-        spec: KafkaSpec {
-            kafka: KafkaClusterSpec {
-                listeners: vec![api::kafka::Listener {
-                    name: "plain".to_owned(),
-                    port: 9092,
-                    type_: api::kafka::ListenerType::Internal,
-                    tls: false,
-                    authentication: None,
-                    configuration: None,
-                    network_policy_peers: None,
-                }],
-                config: Some(sorted.config).filter(|config| !config.is_empty()),
-                authorization: sorted.authorization,
-                ..KafkaClusterSpec::default()
-            },
-            entity_operator: Some(EntityOperatorSpec {
-                topic_operator: Some(EntityTopicOperatorSpec::default()),
-                ..EntityOperatorSpec::default()
-            }),
-            cluster_ca: None,
-            clients_ca: None,
-            cruise_control: None,
-            kafka_exporter: Some(api::kafka::KafkaExporterSpec::default()),
-            maintenance_time_windows: None,
-            zookeeper: None,
-            jmx_trans: None,
-        },
-        status: None,
-    };
-    notes.changed(
-        "metadata.name",
-        &Value::from(name.as_str()),
-        format!(
-            "clients in Kubernetes connect to {}:9092; to let others in, add a listener of type nodeport or loadbalancer",
-            api::names::bootstrap_service(&name)
-        ),
-    );
-    controllers::say_that_data_stays(&name, notes);
-    let template = KafkaNodePoolTemplate { pod, ..KafkaNodePoolTemplate::default() };
-    let pool = KafkaNodePool {
-        metadata: ObjectMeta {
-            name: Some(POOL.to_owned()),
-            namespace: meta.namespace.clone(),
-            labels: Some(BTreeMap::from([(labels::CLUSTER.to_owned(), name.clone())])),
-            ..ObjectMeta::default()
-        },
-        spec: KafkaNodePoolSpec {
-            replicas: i32::try_from(brokers)
-                .map_err(|_| format!("spec.brokerCount: {brokers} is too many"))?,
-            storage,
-            roles: vec![ProcessRole::Broker],
-            resources: Some(resources),
-            jvm_options: None,
-            template: Some(template).filter(|template| template.pod.is_some()),
-        },
-        status: None,
-    };
-    let ids = (0..pool.spec.replicas).collect();
-    let controllers = controllers::pool(&meta, std::slice::from_ref(&pool), &ids);
-    let mut resources = vec![
-        Resource::Kafka(Box::new(kafka)),
-        Resource::Pool(Box::new(controllers)),
-        Resource::Pool(Box::new(pool)),
-    ];
-    resources.extend(topics.into_iter().map(|topic| Resource::Topic(Box::new(topic))));
-    Ok(resources)
+    Ok(brokers)
 }
 
 /// What was there for ZooKeeper, for the image and beside the brokers.
@@ -197,10 +183,10 @@ fn machine(spec: &mut Fields, notes: &mut Notes) -> (Storage, ResourceRequiremen
 }
 
 /// Where pods run, and how long they stay with a node that is lost.
-fn pods(spec: &mut Fields, cluster: &str, notes: &mut Notes) -> Option<PodTemplate> {
+fn pods(spec: &mut Fields, cluster: &str, notes: &mut Notes) -> PodTemplate {
     let mut pod = PodTemplate { affinity: Some(affinity::spread(cluster, false)), ..PodTemplate::default() };
     if let Some(selector) = spec.object("nodeSelector", notes) {
-        let labels = metadata::pairs(selector, metadata::Kind::Labels, notes);
+        let labels = metadata::pairs(&selector, metadata::Kind::Labels, notes);
         affinity::add_nodes(&mut pod.affinity, &labels);
     }
     if let Some(seconds) = spec.seconds("minimumGracePeriod", notes) {
@@ -214,7 +200,7 @@ fn pods(spec: &mut Fields, cluster: &str, notes: &mut Notes) -> Option<PodTempla
         let keys = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
         pod.tolerations = Some(keys.into_iter().map(toleration).collect());
     }
-    Some(pod)
+    pod
 }
 
 /// The topics in the manifest of the cluster.

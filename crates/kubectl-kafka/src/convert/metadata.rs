@@ -24,10 +24,10 @@ pub fn take(manifest: &mut Fields, notes: &mut Notes) -> Result<ObjectMeta, Stri
     };
     let namespace = raw.text("namespace", notes);
     let labels =
-        raw.object("labels", notes).map(|fields| pairs(fields, Kind::Labels, notes)).unwrap_or_default();
+        raw.object("labels", notes).map(|fields| pairs(&fields, Kind::Labels, notes)).unwrap_or_default();
     let annotations = raw
         .object("annotations", notes)
-        .map(|fields| pairs(fields, Kind::Annotations, notes))
+        .map(|fields| pairs(&fields, Kind::Annotations, notes))
         .unwrap_or_default();
     // Everything else is of the API server.
     Ok(ObjectMeta {
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 /// Reads labels or annotations; those that no resource may have are left out.
-pub fn pairs(fields: Fields, kind: Kind, notes: &mut Notes) -> BTreeMap<String, String> {
+pub fn pairs(fields: &Fields, kind: Kind, notes: &mut Notes) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (key, value) in fields.remaining() {
         let path = fields.at(key);

@@ -68,19 +68,15 @@ pub type Options = BTreeMap<String, Given>;
 
 /// Reads a text as Java reads properties.
 pub fn parse(text: &str, path: &str, notes: &mut Notes) -> Options {
-    match api::properties::parse(text) {
-        Ok(properties) => properties
-            .iter()
-            .map(|(name, value)| {
-                let given = Given { value: value.trim().to_owned(), path: format!("{path}.{name}") };
-                (name.trim().to_owned(), given)
-            })
-            .collect(),
-        Err(_) => {
-            notes.lost(path, &Value::Null, "cannot be read as Java properties, and was left out: correct it");
-            Options::new()
-        }
-    }
+    let Ok(properties) = api::properties::parse(text) else {
+        notes.lost(path, &Value::Null, "cannot be read as Java properties, and was left out: correct it");
+        return Options::new();
+    };
+    let given = properties.iter().map(|(name, value)| {
+        let given = Given { value: value.trim().to_owned(), path: format!("{path}.{name}") };
+        (name.trim().to_owned(), given)
+    });
+    given.collect()
 }
 
 /// What options come to.

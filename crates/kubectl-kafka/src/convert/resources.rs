@@ -1,6 +1,9 @@
 //! The resources that come out.
 
-use api::{Kafka, KafkaNodePool, KafkaTopic, KafkaUser};
+use api::kafka::listeners::{Listener, ListenerType};
+use api::kafka::{EntityOperatorSpec, KafkaClusterSpec};
+use api::{Kafka, KafkaNodePool, KafkaSpec, KafkaTopic, KafkaUser};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::notes::Note;
 
@@ -24,4 +27,33 @@ pub enum Resource {
     Topic(Box<KafkaTopic>),
     /// A user.
     User(Box<KafkaUser>),
+}
+
+/// A Kafka resource of which only the brokers' section and the operators of topics and users are said.
+pub fn kafka(metadata: ObjectMeta, kafka: KafkaClusterSpec, entity_operator: EntityOperatorSpec) -> Kafka {
+    let spec = KafkaSpec {
+        kafka,
+        entity_operator: Some(entity_operator),
+        cluster_ca: None,
+        clients_ca: None,
+        cruise_control: None,
+        kafka_exporter: None,
+        maintenance_time_windows: None,
+        zookeeper: None,
+        jmx_trans: None,
+    };
+    Kafka { metadata, spec, status: None }
+}
+
+/// A listener within Kubernetes without encryption, on the usual port.
+pub fn plain_listener() -> Listener {
+    Listener {
+        name: "plain".to_owned(),
+        port: 9092,
+        type_: ListenerType::Internal,
+        tls: false,
+        authentication: None,
+        configuration: None,
+        network_policy_peers: None,
+    }
 }

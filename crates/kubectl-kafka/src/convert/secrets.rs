@@ -46,7 +46,7 @@ pub fn is_secret_name(name: &str) -> bool {
     if is_password(name) {
         return true;
     }
-    let plain: String = name.to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     let is_named =
         WORDS.iter().any(|word| plain.contains(word)) || plain.ends_with("token") || plain.ends_with("pass");
     is_named && !REFERENCES.iter().any(|end| plain.ends_with(end))

@@ -7,10 +7,10 @@ use api::common::rack::Rack;
 use api::common::template::{InternalServiceTemplate, MetadataTemplate, PodDisruptionBudgetTemplate};
 use api::kafka::{
     EntityOperatorSpec, EntityTopicOperatorSpec, EntityUserOperatorSpec, KafkaClusterSpec,
-    KafkaClusterTemplate, KafkaExporterSpec,
+    KafkaClusterTemplate,
 };
 use api::kafka_node_pool::ProcessRole;
-use api::{Kafka, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, annotations, labels, limits};
+use api::{KafkaNodePool, KafkaNodePoolSpec, annotations, labels, limits};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ use super::vault::Vault;
 use crate::convert::fields::Fields;
 use crate::convert::notes::Notes;
 use crate::convert::options::{self, Options};
-use crate::convert::resources::Resource;
+use crate::convert::resources::{self, Resource};
 use crate::convert::{controllers, metadata};
 
 /// The most characters of a pool's name.
@@ -98,7 +98,9 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     }
     if vault.is_needed() {
         Vault::provider(&mut config);
-        pools.iter_mut().for_each(|pool| vault.mount(&mut pool.spec.template));
+        for pool in &mut pools {
+            vault.mount(&mut pool.spec.template);
+        }
     }
     let kafka = KafkaClusterSpec {
         listeners: found.listeners,
@@ -112,28 +114,15 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     beside_the_brokers(&mut spec, notes);
     spec.rest(notes);
     controllers::say_that_data_stays(&name, notes);
-    let kafka = Kafka { metadata: meta, spec: kafka_spec(kafka), status: None };
-    let mut resources = vec![Resource::Kafka(Box::new(kafka))];
-    resources.extend(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool))));
-    Ok(resources)
-}
-
-fn kafka_spec(kafka: KafkaClusterSpec) -> KafkaSpec {
-    KafkaSpec {
-        kafka,
-        entity_operator: Some(EntityOperatorSpec {
-            topic_operator: Some(EntityTopicOperatorSpec::default()),
-            user_operator: Some(EntityUserOperatorSpec::default()),
-            ..EntityOperatorSpec::default()
-        }),
-        cluster_ca: None,
-        clients_ca: None,
-        cruise_control: None,
-        kafka_exporter: None::<KafkaExporterSpec>,
-        maintenance_time_windows: None,
-        zookeeper: None,
-        jmx_trans: None,
-    }
+    let entity_operator = EntityOperatorSpec {
+        topic_operator: Some(EntityTopicOperatorSpec::default()),
+        user_operator: Some(EntityUserOperatorSpec::default()),
+        ..EntityOperatorSpec::default()
+    };
+    let kafka = resources::kafka(meta, kafka, entity_operator);
+    let mut all = vec![Resource::Kafka(Box::new(kafka))];
+    all.extend(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool))));
+    Ok(all)
 }
 
 /// Options of all brokers: those that change at run time win.

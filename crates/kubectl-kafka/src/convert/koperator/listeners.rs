@@ -17,6 +17,7 @@ use crate::convert::kubernetes_names;
 use crate::convert::metadata;
 use crate::convert::notes::Notes;
 use crate::convert::options::Options;
+use crate::convert::resources::plain_listener;
 
 /// The most characters of a listener's name.
 const NAME: usize = 11;
@@ -70,7 +71,7 @@ pub fn take(
         .unwrap_or_else(|| Fields::new("spec.listenersConfig", Map::new()));
     let annotations = raw.object("serviceAnnotations", notes);
     let service_annotations = annotations
-        .map(|fields| metadata::pairs(fields, metadata::Kind::Annotations, notes))
+        .map(|fields| metadata::pairs(&fields, metadata::Kind::Annotations, notes))
         .unwrap_or_default();
     certificates(&mut raw, notes);
     let entrances = outside::Entrances::of(spec, notes);
@@ -121,15 +122,7 @@ pub fn take(
             &Value::Null,
             "has no listener for clients: plain on port 9092 was written",
         );
-        listeners.push(Listener {
-            name: "plain".to_owned(),
-            port: 9092,
-            type_: ListenerType::Internal,
-            tls: false,
-            authentication: None,
-            configuration: None,
-            network_policy_peers: None,
-        });
+        listeners.push(plain_listener());
     }
     Found { listeners, service_annotations }
 }
@@ -216,7 +209,7 @@ impl Taken {
         };
         let kept = given.and_then(|port| i32::try_from(port).ok()).filter(|port| is_free(port));
         let port = kept
-            .or_else(|| (ports::LISTENER_MIN..).find(|port| is_free(port)))
+            .or_else(|| (ports::LISTENER_MIN..=65_535).find(|port| is_free(port)))
             .unwrap_or(ports::LISTENER_MIN);
         if kept.is_none() {
             notes.changed(

@@ -156,7 +156,7 @@ fn disks(config: &mut Fields, notes: &mut Notes) -> Storage {
         let path = disk.path().to_owned();
         disk.rest(notes);
         volumes.push(match (claim, empty) {
-            (Some(claim), _) => Volume { id: Some(id), ..of_claim(claim, notes) },
+            (Some(claim), _) => Volume { id: Some(id), ..of_claim(&claim, notes) },
             (None, Some(mut empty)) => {
                 let limit = empty.text("sizeLimit", notes).filter(|limit| storage::is_quantity(limit));
                 empty.lost(
@@ -192,7 +192,7 @@ fn claim_of(id: i32, size: &str) -> Volume {
     Volume { id: Some(id), size: Some(size.to_owned()), ..Volume::new(VolumeType::PersistentClaim) }
 }
 
-fn of_claim(raw: Fields, notes: &mut Notes) -> Volume {
+fn of_claim(raw: &Fields, notes: &mut Notes) -> Volume {
     let path = raw.path().to_owned();
     let value = Value::Object(raw.remaining().clone());
     let spec = if value.to_string().contains("{{") {
@@ -243,7 +243,7 @@ fn of_claim(raw: Fields, notes: &mut Notes) -> Volume {
 
 fn pod(config: &mut Fields, cluster: &OfCluster, notes: &mut Notes) -> PodTemplate {
     let mut of_pod = |name: &str, kind| {
-        config.object(name, notes).map(|fields| metadata::pairs(fields, kind, notes)).unwrap_or_default()
+        config.object(name, notes).map(|fields| metadata::pairs(&fields, kind, notes)).unwrap_or_default()
     };
     let mut annotations = of_pod("brokerAnnotations", metadata::Kind::Annotations);
     let labels = of_pod("brokerLabels", metadata::Kind::Labels);
@@ -264,7 +264,7 @@ fn pod(config: &mut Fields, cluster: &OfCluster, notes: &mut Notes) -> PodTempla
         None => {}
     }
     if let Some(selector) = config.object("nodeSelector", notes) {
-        affinity::add_nodes(&mut affinity, &metadata::pairs(selector, metadata::Kind::Labels, notes));
+        affinity::add_nodes(&mut affinity, &metadata::pairs(&selector, metadata::Kind::Labels, notes));
     }
     let metadata = MetadataTemplate {
         labels: Some(labels).filter(|labels| !labels.is_empty()),

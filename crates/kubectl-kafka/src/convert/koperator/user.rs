@@ -41,7 +41,7 @@ pub fn user(
     let authentication = authentication(&mut spec, notes);
     let annotations = spec.object("annotations", notes);
     let annotations = annotations
-        .map(|fields| metadata::pairs(fields, metadata::Kind::Annotations, notes))
+        .map(|fields| metadata::pairs(&fields, metadata::Kind::Annotations, notes))
         .unwrap_or_default();
     let rules = rules(&mut spec, notes);
     spec.rest(notes);

@@ -63,7 +63,7 @@ pub fn read(
     raw.take("serviceType");
     let annotations = raw.object("serviceAnnotations", notes);
     let annotations = annotations
-        .map(|fields| metadata::pairs(fields, metadata::Kind::Annotations, notes))
+        .map(|fields| metadata::pairs(&fields, metadata::Kind::Annotations, notes))
         .unwrap_or_default();
     let mut configuration = ListenerConfiguration::default();
     if !annotations.is_empty() {
@@ -150,7 +150,9 @@ fn on_nodes(
             .map(|namespace| format!("{cluster}-{{nodeId}}.{namespace}{suffix}"));
         match host.filter(|host| is_host(&host.replace("{nodeId}", "0"))) {
             Some(template) => {
-                of_brokers.iter_mut().for_each(|broker| broker.advertised_host = None);
+                for broker in &mut of_brokers {
+                    broker.advertised_host = None;
+                }
                 configuration.advertised_host_template = Some(template);
             }
             None => notes.lost(
