@@ -198,13 +198,7 @@ async fn koperators_clusters_run_after_conversion() {
     waits_for_kafka_alone(&product, "kafka-olm", &["kafka-olm-broker-0", "kafka-olm-controller-1000"]).await;
 
     // A cloud gives the load balancers their addresses.
-    for name in [
-        "default-external-0",
-        "default-external-1",
-        "default-external-2",
-        "spare-external-10",
-        "kafka-external-bootstrap",
-    ] {
+    for name in ["default-0", "default-1", "default-2", "spare-10", "kafka-external-bootstrap"] {
         let name = format!("events-{name}");
         events.exists("Service", &name).await;
         let address = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
