@@ -27,7 +27,7 @@ const GONE: &[(&str, &str)] = &[
     ("cruise.control.", OF_CRUISE_CONTROL),
     (
         "leader.imbalance.per.broker.percentage",
-        "Kafka moves every leader back after auto.leader.rebalance.enable's interval, whatever their share",
+        "Kafka moves every leader back at leader.imbalance.check.interval.seconds, whatever their share",
     ),
 ];
 
@@ -98,8 +98,8 @@ pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
     for (name, given) in options {
         let shown = Value::from(given.value.as_str());
         let name = known_name(&name, &given, model, notes);
-        if let Some((_, why)) = GONE.iter().find(|(start, _)| name.starts_with(start)) {
-            notes.changed(given.path, &shown, *why);
+        if let Some(why) = gone(&name) {
+            notes.changed(given.path, &shown, why);
         } else if !user::is_option_name(&name) {
             notes.lost(given.path, &shown, "is no name of an option, and was left out");
         } else if user::is_forbidden(&name) {
@@ -136,6 +136,11 @@ pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
         }
     }
     sorted
+}
+
+/// Why an option is not needed any more; `None`: it is.
+pub fn gone(name: &str) -> Option<&'static str> {
+    GONE.iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| *why)
 }
 
 /// The authorizer of a configuration.

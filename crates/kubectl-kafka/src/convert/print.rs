@@ -89,8 +89,7 @@ pub fn summary(conversion: &Conversion) -> String {
         .count();
     let failed =
         conversion.documents.iter().filter(|outcome| matches!(outcome.kind, OutcomeKind::Failed(_))).count();
-    let _ =
-        writeln!(text, "{count} resources; {lost} things not expressed; {failed} documents not converted");
+    let _ = writeln!(text, "resources: {count}; not expressed: {lost}; documents not converted: {failed}");
     text
 }
 

@@ -150,7 +150,9 @@ fn same_everywhere(own: Vec<(String, Options)>, options: &mut Options, notes: &m
         for (name, given) in of_broker {
             let is_known = common.contains_key(&name)
                 || options.get(&name).is_some_and(|known| known.value == given.value);
-            if !is_known {
+            if let Some(why) = options::gone(&name).filter(|_| !is_known) {
+                notes.changed(format!("{path} {name}"), &Value::from(given.value), why);
+            } else if !is_known {
                 notes.lost(
                     format!("{path} {name}"),
                     &Value::from(given.value),

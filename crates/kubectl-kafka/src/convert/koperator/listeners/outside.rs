@@ -61,6 +61,7 @@ pub fn read(
     let method = raw.text("accessMethod", notes).or_else(|| raw.text("serviceType", notes));
     let is_node_port = method.as_deref().is_some_and(|method| method.eq_ignore_ascii_case("nodeport"));
     raw.take("serviceType");
+    raw.take("usedForInnerBrokerCommunication");
     let annotations = raw.object("serviceAnnotations", notes);
     let annotations = annotations
         .map(|fields| metadata::pairs(&fields, metadata::Kind::Annotations, notes))
