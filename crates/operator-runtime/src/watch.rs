@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -219,8 +220,8 @@ trait Sink: Send + Sync {
     fn len(&self) -> usize;
     /// Takes in the text of an object.
     fn apply(&self, object: &str) -> Result<ObjectRef, json::NotJson>;
-    /// Takes in an object that is gone.
-    fn remove(&self, key: &ObjectRef);
+    /// Takes in an object that is gone, and what it was like in the end.
+    fn remove(&self, last: &ObjectMeta);
     /// Takes in that a list is complete.
     fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>);
     /// Takes in that the first list is complete.
@@ -254,8 +255,8 @@ where
         Ok(self.cache.apply(read::<K>(object, self.largest)?, &self.storing))
     }
 
-    fn remove(&self, key: &ObjectRef) {
-        self.cache.remove(key);
+    fn remove(&self, last: &ObjectMeta) {
+        self.cache.remove(&key_of(last), Some(last));
     }
 
     fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>) {
@@ -334,7 +335,7 @@ impl Follow {
                 self.applied(object);
             }
             Change::Deleted(object) => match metadata(object) {
-                Ok(metadata) => self.sink.remove(&key_of(&metadata)),
+                Ok(metadata) => self.sink.remove(&metadata),
                 Err(error) => self.cannot_tell(&error),
             },
         }
