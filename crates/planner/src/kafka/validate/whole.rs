@@ -1,9 +1,10 @@
 //! What has to hold for a cluster as a whole, whatever nodes it has.
 
 use api::conditions::reasons;
+use api::ports;
 
 use super::{Findings, Specs, names, templates};
-use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind, Way};
+use crate::kafka::cluster::{Cluster, Pool, SingleAddress, Volume, VolumeKind, Way};
 use crate::kafka::observed::PlanSettings;
 
 /// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
@@ -64,6 +65,9 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
             }
         }
         let Some(services) = listener.own_services() else { continue };
+        if let Some(single) = &services.single {
+            broker_ports(cluster, single, &field, findings);
+        }
         if !matches!(services.way, Way::Ingress { .. } | Way::TlsRoute { .. }) {
             continue;
         }
@@ -78,6 +82,28 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
                 );
             }
         }
+    }
+}
+
+/// Each broker has a port of its own behind a single address.
+fn broker_ports(cluster: &Cluster, single: &SingleAddress, field: &str, findings: &mut Findings) {
+    let first = single.first_broker_port;
+    for id in cluster.broker_ids() {
+        let wrong = match single.broker_port(id) {
+            None => format!("{first} leaves broker {id} without a port, since ports end at 65535"),
+            Some(port) if port == single.bootstrap_port => {
+                format!("{first} gives broker {id} the port {port}, with which clients begin")
+            }
+            Some(port) if i32::from(port) == ports::METRICS => {
+                format!("{first} gives broker {id} the port {port}, at which the proxy tells its figures")
+            }
+            Some(_) => continue,
+        };
+        findings.problem(
+            format!("{field}.singleAddress.firstBrokerPort"),
+            format!("{wrong}: write a number that leaves each broker (its number plus the node id) a port of its own"),
+        );
+        break;
     }
 }
 
