@@ -509,7 +509,9 @@ mod tests {
     #[test]
     fn a_proxy_is_known_by_its_name_whatever_the_listener() {
         assert!(proxy::is_of("my", &proxy::deployment("my", "ext")));
-        for other in ["my-kafka-proxy", "my-kafka--proxy", "my-kafka-a-b-proxy", "your-kafka-ext-proxy", "my-kafka"] {
+        for other in
+            ["my-kafka-proxy", "my-kafka--proxy", "my-kafka-a-b-proxy", "your-kafka-ext-proxy", "my-kafka"]
+        {
             assert!(!proxy::is_of("my", other), "{other}");
         }
     }

@@ -10,7 +10,9 @@ use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
-use planner::kafka::observed::{ENVOY_IMAGE_DEFAULT, MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings};
+use planner::kafka::observed::{
+    ENVOY_IMAGE_DEFAULT, MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings,
+};
 use planner::kafka::versions;
 
 /// Image that carries all binaries of Kastellan, for the operands that run them.

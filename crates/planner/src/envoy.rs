@@ -189,8 +189,7 @@ pub struct HttpConnectionManager {
 }
 
 impl Message for HttpConnectionManager {
-    const TYPE_URL: &'static str =
-        "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+    const TYPE_URL: &'static str = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 }
 
 /// A filter of requests.

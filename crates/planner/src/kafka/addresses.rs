@@ -146,7 +146,8 @@ fn single_address(
     exists(exposed, &service)?;
     match &services.way {
         Way::NodePort { preferred, .. } => {
-            let port = node_port(exposed, &service, Some(name)).ok_or_else(|| waits_for_node_port(&service))?;
+            let port =
+                node_port(exposed, &service, Some(name)).ok_or_else(|| waits_for_node_port(&service))?;
             Ok(Address { host: node_placeholder(*preferred), port })
         }
         Way::LoadBalancer { .. } if host_is_given => Ok(Address { host: String::new(), port }),
@@ -154,9 +155,10 @@ fn single_address(
             let host = load_balancer(exposed, &service).ok_or_else(|| waits_for_balancer(&service))?;
             Ok(Address { host, port })
         }
-        Way::ClusterIp { with_dns_domain } => {
-            Ok(Address { host: with_domain(cluster, service_host(cluster, &service), *with_dns_domain), port })
-        }
+        Way::ClusterIp { with_dns_domain } => Ok(Address {
+            host: with_domain(cluster, service_host(cluster, &service), *with_dns_domain),
+            port,
+        }),
         Way::Ingress { .. } | Way::Route | Way::TlsRoute { .. } => {
             Err(format!("listener {} cannot have a single address", listener.name))
         }

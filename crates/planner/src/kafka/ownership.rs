@@ -139,7 +139,8 @@ impl Waits {
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
                 || is(&[CLAIM, CLUSTER_ROLE_BINDING])
                 || object.name == names::brokers_service(&cluster.name);
-            waits.pods |= is_of_pods && !of_entity_operator && !of_exporter && !of_proxy && object.name != own;
+            waits.pods |=
+                is_of_pods && !of_entity_operator && !of_exporter && !of_proxy && object.name != own;
         }
         waits
     }

@@ -13,20 +13,14 @@ use super::status::Progress;
 use crate::workload::deployment::is_available;
 
 /// Adds the proxy of every listener with a single address.
-pub fn plan(
-    cluster: &Cluster,
-    observed: &Observed,
-    apply: &mut Vec<DesiredObject>,
-    progress: &mut Progress,
-) {
+pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObject>, progress: &mut Progress) {
     let settings = observed.settings.as_ref();
     for listener in &cluster.listeners {
         let Some(services) = listener.own_services() else { continue };
         let Some(single) = &services.single else { continue };
         let name = names::proxy::deployment(&cluster.name, &listener.name);
         let live = observed.deployments.get(&name).map(AsRef::as_ref);
-        let brokers: Vec<Node<'_>> =
-            cluster.nodes().into_iter().filter(|node| node.pool.broker).collect();
+        let brokers: Vec<Node<'_>> = cluster.nodes().into_iter().filter(|node| node.pool.broker).collect();
         let (known, unknown): (Vec<_>, Vec<_>) =
             brokers.into_iter().partition(|node| has_service(cluster, *node, listener, observed));
         if settings.network_policies {
@@ -38,7 +32,9 @@ pub fn plan(
         // A pod that starts with some of the brokers reads the others a minute later.
         let comes = |node: &Node<'_>| !belongs_to_others(cluster, *node, listener, observed);
         if live.is_none() && unknown.iter().any(comes) {
-            progress.waiting_for.push(format!("deployment {name} is made when the Services of the brokers are"));
+            progress
+                .waiting_for
+                .push(format!("deployment {name} is made when the Services of the brokers are"));
             continue;
         }
         apply.push(proxy_config::config_map(cluster, listener, services, single, &known));

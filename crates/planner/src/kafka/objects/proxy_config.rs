@@ -111,11 +111,7 @@ fn file<T: Serialize>(resources: &[Any<T>]) -> String {
 fn address(services: &OwnServices, port: u16) -> Address {
     let both = services.ip_families.contains(&IpFamily::IPv6);
     let address = if both { "::" } else { "0.0.0.0" };
-    Address::SocketAddress(SocketAddress {
-        address: address.to_owned(),
-        port_value: port,
-        ipv4_compat: both,
-    })
+    Address::SocketAddress(SocketAddress { address: address.to_owned(), port_value: port, ipv4_compat: both })
 }
 
 fn listener_of(name: &str, address: Address, filter: Filter) -> EnvoyListener {

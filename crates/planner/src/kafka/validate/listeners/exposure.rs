@@ -4,10 +4,10 @@ use api::kafka::listeners::{
     ExternalTrafficPolicy, Listener, ListenerBootstrap, ListenerBroker, ListenerConfiguration, ListenerType,
 };
 
+use super::single_address;
 use crate::findings::Findings;
 use crate::kafka::cluster::{Entry, Exposure, OwnServices, Way};
 use crate::kafka::validate::text;
-use super::single_address;
 use ListenerType::{ClusterIp, Ingress, Internal, LoadBalancer, NodePort, Route, TlsRoute};
 
 /// Bytes of labels or annotations that every broker gets.

@@ -66,7 +66,8 @@ fn contradictions(
 ) {
     let mut problem = |name: String, what: &str| findings.problem(format!("{field}.{name}"), what);
     if configuration.create_bootstrap_service == Some(false) {
-        let what = "false does not go with singleAddress, whose one Service it is: remove it, or singleAddress";
+        let what =
+            "false does not go with singleAddress, whose one Service it is: remove it, or singleAddress";
         problem("createBootstrapService".to_owned(), what);
     }
     let is_local = configuration.external_traffic_policy == Some(ExternalTrafficPolicy::Local);
