@@ -351,7 +351,11 @@ fn nothing_is_led_to_what_belongs_to_somebody_else() {
 #[test]
 fn what_does_not_go_with_a_single_address_is_refused_with_what_to_write() {
     for (type_, configuration, says) in [
-        ("internal", json!({"singleAddress": {}}), "listeners[0].configuration.singleAddress: does not apply"),
+        (
+            "internal",
+            json!({"singleAddress": {}}),
+            "listeners[0].configuration.singleAddress: does not apply",
+        ),
         (
             "ingress",
             json!({"singleAddress": {}, "bootstrap": {"host": "a.example"}, "hostTemplate": "b{nodeId}.example"}),
@@ -447,4 +451,18 @@ fn the_files_of_the_largest_cluster_are_small_enough_to_be_read() {
     assert_eq!(resources(&plan, "listeners.json").len(), 301);
     // What the operator reads again of one ConfigMap (KASTELLAN_MAX_SECRET_KIB), and Kubernetes stores of one, is more.
     assert!(length < 450 * 1024, "{length}");
+}
+
+#[test]
+fn the_example_becomes_ready() {
+    let mut world = World::example("single-address.yaml");
+    for _ in 0..2 {
+        let plan = world.plan();
+        world.apply(&plan);
+    }
+    world.balance("one-address-kafka-external-bootstrap", Some("192.0.2.1"));
+    let plan = world.settle();
+    assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
+    let file = object(&plan, "ConfigMap", "one-address-dual-2")["data"]["server.config"].as_str().unwrap();
+    assert!(file.contains("EXTERNAL-9094://kafka.example.org:19092"), "{file}");
 }

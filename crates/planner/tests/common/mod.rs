@@ -85,6 +85,17 @@ impl World {
         Self::new(documents(&reference(file)))
     }
 
+    /// A manifest of `examples`, in the namespace `s1`.
+    pub fn example(name: &str) -> Self {
+        let path = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut documents = documents(&std::fs::read_to_string(path).unwrap());
+        for document in &mut documents {
+            document["metadata"]["namespace"] = json!("s1");
+            document["metadata"]["uid"] = json!("u");
+        }
+        Self::new(documents)
+    }
+
     pub fn new(documents: Vec<Value>) -> Self {
         let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
         for document in documents {
