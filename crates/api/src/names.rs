@@ -3,6 +3,8 @@
 //! `c` is always the name of the custom resource (the cluster), `pool` that of a node pool, `id` a node id.
 //! These names are visible to clients, users and dashboards and must not change.
 
+pub mod proxy;
+
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
 pub const SHARED_COMPONENT_NAME: &str = "strimzi";
 
@@ -350,30 +352,6 @@ pub mod kafka_exporter {
     }
 }
 
-/// The proxy of a listener with a single address, and what belongs to it.
-pub mod proxy {
-    /// Deployment, ConfigMap, NetworkPolicy and PodDisruptionBudget; also the name of the component.
-    pub fn deployment(c: &str, listener: &str) -> String {
-        format!("{c}-kafka-{listener}-proxy")
-    }
-
-    /// Whether a component is the proxy of some listener of a cluster: of a listener that is gone, too.
-    pub fn is_of(c: &str, component: &str) -> bool {
-        let rest = component.strip_prefix(c).and_then(|rest| rest.strip_prefix("-kafka-"));
-        let listener = rest.and_then(|rest| rest.strip_suffix("-proxy")).unwrap_or_default();
-        !listener.is_empty() && listener.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    }
-
-    /// The container.
-    pub const CONTAINER: &str = "envoy";
-    /// Key of the ConfigMap: what the proxy is started with.
-    pub const BOOTSTRAP: &str = "bootstrap.json";
-    /// Key of the ConfigMap: the ports.
-    pub const LISTENERS: &str = "listeners.json";
-    /// Key of the ConfigMap: the brokers.
-    pub const CLUSTERS: &str = "clusters.json";
-}
-
 /// A KafkaConnect cluster and what belongs to it.
 pub mod connect {
     /// Component name: StrimziPodSet, headless Service, ServiceAccount, NetworkPolicy, PodDisruptionBudget, Role.
@@ -504,16 +482,6 @@ mod tests {
         assert_eq!(per_broker_service("edge", "mixed", "external", 9095, 1), "edge-mixed-external-1");
         assert_eq!(per_broker_service("edge", "mixed", "ing", 9096, 0), "edge-mixed-ing-0");
         assert_eq!(external_bootstrap_service("edge", "external"), "edge-kafka-external-bootstrap");
-    }
-
-    #[test]
-    fn a_proxy_is_known_by_its_name_whatever_the_listener() {
-        assert!(proxy::is_of("my", &proxy::deployment("my", "ext")));
-        for other in
-            ["my-kafka-proxy", "my-kafka--proxy", "my-kafka-a-b-proxy", "your-kafka-ext-proxy", "my-kafka"]
-        {
-            assert!(!proxy::is_of("my", other), "{other}");
-        }
     }
 
     #[test]
