@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 /// Port on which Envoy takes TLS for all host names.
-const TLS_PORT: u16 = 443;
+const TLS_PORT: i32 = 443;
 /// How often the controller looks.
 const ROUND: Duration = Duration::from_millis(300);
 
@@ -56,7 +56,7 @@ impl Balancers {
 
 impl Edge {
     /// Starts Envoy and the controller for a namespace.
-    pub async fn start(client: &Client, namespace: &str) -> Result<Self> {
+    pub fn start(client: &Client, namespace: &str) -> Result<Self> {
         let program =
             std::env::var("KASTELLAN_ENVOY").context("KASTELLAN_ENVOY is not set: run `make e2e`")?;
         // Two runs on one machine have addresses of their own.
@@ -66,9 +66,8 @@ impl Edge {
         let balancers = Arc::new(Mutex::new(Balancers { net, last: 1, of_services: BTreeMap::new() }));
         let hosts = Arc::new(Mutex::new(Vec::new()));
         let folder = tempfile::tempdir()?;
-        let files = Files { folder: folder.path().to_owned(), written: Value::Null };
+        let mut files = Files { folder: folder.path().to_owned(), written: Value::Null };
         files.bootstrap()?;
-        let mut files = files;
         files.write(&[], &[])?;
         let envoy = Command::new(program)
             .args(["--config-path", &files.path("bootstrap.json"), "--concurrency", "1"])
@@ -135,82 +134,28 @@ async fn round(
 ) -> Result<()> {
     let all = ListParams::default();
     let services = kinds.services.list(&all).await?.items;
-    let cluster_ip = |name: &str| {
-        let service = services.iter().find(|service| service.name_any() == name)?;
-        service.spec.as_ref()?.cluster_ip.clone()
-    };
-    let (mut listeners, mut clusters, mut balanced) = (Vec::new(), Vec::new(), Vec::new());
-    for service in &services {
-        let Some(spec) = service.spec.as_ref().filter(|spec| spec.type_.as_deref() == Some("LoadBalancer"))
-        else {
-            continue;
-        };
-        let (name, Some(target)) = (service.name_any(), spec.cluster_ip.as_deref()) else { continue };
-        let Ok(address) = balancers.lock().map(|mut balancers| balancers.of(&name)) else { continue };
-        for port in spec.ports.iter().flatten() {
-            let cluster = format!("{name}-{}", port.port);
-            let chain = json!({"filters": [tcp(&cluster)]});
-            listeners.push(listener(
-                &format!("{cluster}-{address}"),
-                address,
-                port.port,
-                &json!([]),
-                &[chain],
-            ));
-            clusters.push(leads_to(&cluster, target, port.port));
-        }
-        balanced.push((service, address));
-    }
-    // Host name, Service and port.
-    let mut passed = Vec::new();
-    for ingress in kinds.ingresses.list(&all).await?.items {
-        let ingress = serde_json::to_value(&ingress)?;
-        let rule = &ingress["spec"]["rules"][0];
-        let backend = &rule["http"]["paths"][0]["backend"]["service"];
-        passed.push((rule["host"].clone(), backend["name"].clone(), backend["port"]["number"].clone()));
-    }
+    let ingresses = kinds.ingresses.list(&all).await?.items;
     let routes = kinds.routes.list(&all).await?.items;
-    for route in &routes {
-        let spec = &route.data["spec"];
-        passed.push((
-            json!(host_of_route(route)),
-            spec["to"]["name"].clone(),
-            spec["port"]["targetPort"].clone(),
-        ));
-    }
     let tls_routes = kinds.tls_routes.list(&all).await?.items;
-    for route in &tls_routes {
-        let spec = &route.data["spec"];
-        let backend = &spec["rules"][0]["backendRefs"][0];
-        passed.push((spec["hostnames"][0].clone(), backend["name"].clone(), backend["port"].clone()));
+    let (mut listeners, mut clusters) = (Vec::new(), Vec::new());
+    let mut balanced = Vec::new();
+    for service in &services {
+        let is_one = service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
+        let Ok(mut balancers) = balancers.lock() else { continue };
+        if is_one {
+            let address = balancers.of(&service.name_any());
+            balance(service, address, &mut listeners, &mut clusters);
+            balanced.push((service, address));
+        }
     }
-    let (mut chains, mut names) = (Vec::new(), Vec::new());
-    for (host, service, port) in &passed {
-        let (Some(host), Some(service), Some(port)) = (host.as_str(), service.as_str(), port.as_i64()) else {
-            continue;
-        };
-        let Some(target) = cluster_ip(service) else { continue };
-        chains.push(json!({"filter_chain_match": {"server_names": [host]}, "filters": [tcp(host)]}));
-        clusters.push(leads_to(host, &target, i32::try_from(port)?));
-        names.push(host.to_owned());
-    }
-    if !chains.is_empty() {
-        let inspector = json!([{"name": "tls", "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}]);
-        listeners.push(listener("tls", edge, i32::from(TLS_PORT), &inspector, &chains));
-    }
+    let passed = passed(&ingresses, &routes, &tls_routes)?;
+    let names = pass(&passed, edge, &services, &mut listeners, &mut clusters);
     files.write(&listeners, &clusters)?;
     if let Ok(mut known) = hosts.lock() {
         *known = names;
     }
     for (service, address) in balanced {
-        let wanted = json!([{"ip": address.to_string()}]);
-        let said =
-            serde_json::to_value(service.status.as_ref().and_then(|status| status.load_balancer.as_ref()))?;
-        if said["ingress"][0]["ip"] != wanted[0]["ip"] {
-            let patch = Patch::Merge(json!({"status": {"loadBalancer": {"ingress": wanted}}}));
-            kinds.services.patch_status(&service.name_any(), &PatchParams::default(), &patch).await?;
-        }
+        say_balancer(&kinds.services, service, address).await?;
     }
     for route in routes.iter().filter(|route| route.data["status"]["ingress"][0]["host"].is_null()) {
         let status = json!({"ingress": [{"host": host_of_route(route), "routerName": "edge",
@@ -224,6 +169,92 @@ async fn round(
         let status = json!({"parents": [{"parentRef": parent, "controllerName": "kastellan.io/edge",
             "conditions": [condition]}]});
         say(&kinds.tls_routes, route, status).await?;
+    }
+    Ok(())
+}
+
+/// Leads the ports of an address to those of a Service.
+fn balance(service: &Service, address: Ipv4Addr, listeners: &mut Vec<Value>, clusters: &mut Vec<Value>) {
+    let spec = service.spec.as_ref();
+    let Some(target) = spec.and_then(|spec| spec.cluster_ip.as_deref()) else { return };
+    for port in spec.into_iter().flat_map(|spec| spec.ports.iter().flatten()) {
+        let cluster = format!("{}-{}", service.name_any(), port.port);
+        let chain = json!({"filters": [tcp(&cluster)]});
+        listeners.push(listener(&format!("{cluster}-{address}"), address, port.port, &json!([]), &[chain]));
+        clusters.push(leads_to(&cluster, target, port.port));
+    }
+}
+
+/// A host name, and the Service and port that TLS with this name is led to.
+struct Passed {
+    host: String,
+    service: String,
+    port: i32,
+}
+
+/// What Ingresses, Routes and TLSRoutes ask for.
+fn passed(
+    ingresses: &[Ingress],
+    routes: &[DynamicObject],
+    tls_routes: &[DynamicObject],
+) -> Result<Vec<Passed>> {
+    let mut found = Vec::new();
+    let mut add = |host: &Value, service: &Value, port: &Value| {
+        let (Some(host), Some(service), Some(port)) = (host.as_str(), service.as_str(), port.as_i64()) else {
+            return;
+        };
+        let Ok(port) = i32::try_from(port) else { return };
+        found.push(Passed { host: host.to_owned(), service: service.to_owned(), port });
+    };
+    for ingress in ingresses {
+        let ingress = serde_json::to_value(ingress)?;
+        let rule = &ingress["spec"]["rules"][0];
+        let backend = &rule["http"]["paths"][0]["backend"]["service"];
+        add(&rule["host"], &backend["name"], &backend["port"]["number"]);
+    }
+    for route in routes {
+        let spec = &route.data["spec"];
+        add(&json!(host_of_route(route)), &spec["to"]["name"], &spec["port"]["targetPort"]);
+    }
+    for route in tls_routes {
+        let spec = &route.data["spec"];
+        let backend = &spec["rules"][0]["backendRefs"][0];
+        add(&spec["hostnames"][0], &backend["name"], &backend["port"]);
+    }
+    Ok(found)
+}
+
+/// Leads TLS on by the host name in it. The answer is those names.
+fn pass(
+    passed: &[Passed],
+    edge: Ipv4Addr,
+    services: &[Service],
+    listeners: &mut Vec<Value>,
+    clusters: &mut Vec<Value>,
+) -> Vec<String> {
+    let (mut chains, mut names) = (Vec::new(), Vec::new());
+    for Passed { host, service, port } in passed {
+        let found = services.iter().find(|found| found.name_any() == *service);
+        let target = found.and_then(|found| found.spec.as_ref()?.cluster_ip.as_deref());
+        let Some(target) = target else { continue };
+        chains.push(json!({"filter_chain_match": {"server_names": [host]}, "filters": [tcp(host)]}));
+        clusters.push(leads_to(host, target, *port));
+        names.push(host.to_owned());
+    }
+    if !chains.is_empty() {
+        let inspector = json!([{"name": "tls", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}]);
+        listeners.push(listener("tls", edge, TLS_PORT, &inspector, &chains));
+    }
+    names
+}
+
+async fn say_balancer(api: &Api<Service>, service: &Service, address: Ipv4Addr) -> Result<()> {
+    let said =
+        service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref()?.first());
+    if said.and_then(|said| said.ip.clone()) != Some(address.to_string()) {
+        let patch = json!({"status": {"loadBalancer": {"ingress": [{"ip": address.to_string()}]}}});
+        api.patch_status(&service.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await?;
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ async fn proxy_pods(scenario: &Scenario) -> Result<Vec<String>> {
 #[allow(clippy::too_many_lines, reason = "one story")]
 async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
     let scenario = Scenario::new("e2e-listeners").await?;
-    let edge = Edge::start(&scenario.client, &scenario.namespace).await?;
+    let edge = Edge::start(&scenario.client, &scenario.namespace)?;
     scenario.stage("listeners: one cluster with a listener of every type, and one with a single address");
     for (name, roles) in [("first", &["controller", "broker"][..]), ("more", &["broker"][..])] {
         scenario.apply_value(&pool(name, roles)).await?;

@@ -357,7 +357,8 @@ pub struct HealthCheck {
     /// Successes in a row that count.
     pub healthy_threshold: u32,
     /// By a connection that says nothing.
-    pub tcp_health_check: TcpHealthCheck,
+    #[serde(rename = "tcp_health_check")]
+    pub by_connection: TcpHealthCheck,
 }
 
 /// A connection that says nothing.

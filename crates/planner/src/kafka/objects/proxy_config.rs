@@ -162,7 +162,7 @@ fn cluster_of(name: String, hosts: Vec<Address>) -> EnvoyCluster {
             unhealthy_interval: "2s",
             unhealthy_threshold: 2,
             healthy_threshold: 1,
-            tcp_health_check: TcpHealthCheck {},
+            by_connection: TcpHealthCheck {},
         }],
         circuit_breakers: Some(CircuitBreakers {
             thresholds: vec![Thresholds { max_connections: NO_BOUND, max_pending_requests: NO_BOUND }],
