@@ -100,7 +100,7 @@ async fn a_broker_starts_when_what_leads_to_it_has_addresses_and_follows_them() 
     wait::until(DEADLINE, "the broker is told its new address", follows).await.unwrap();
     let is_new = |pod: &DynamicObject| pod.uid() != before && pod.data["status"]["phase"] == "Running";
     let restarted = world.until("Pod", "c-dual-0", "is a new pod", is_new).await;
-    world.passes(3).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(world.get("Pod", "c-dual-0").await.uid(), restarted.uid(), "it restarts once");
 
     // What leaves the resource leaves Kubernetes.
@@ -154,7 +154,7 @@ async fn one_load_balancer_serves_a_whole_cluster_through_a_proxy() {
     let version = |object: &DynamicObject| object.resource_version();
     let before = world.get("Deployment", "c-kafka-one-proxy").await;
     let map = world.get("ConfigMap", "c-kafka-one-proxy").await;
-    world.passes(3).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(version(&world.get("Deployment", "c-kafka-one-proxy").await), version(&before));
     assert_eq!(version(&world.get("ConfigMap", "c-kafka-one-proxy").await), version(&map));
 
