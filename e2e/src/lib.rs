@@ -1,5 +1,8 @@
 //! A namespace of its own for each scenario, and the waits and client pods that scenarios are told with.
 
+pub mod edge;
+pub mod outside;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};

@@ -32,6 +32,7 @@ use super::ownership;
 use super::planned::{Plan, PlannedNode};
 use super::planned_events;
 use super::pod_state;
+use super::proxy;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
@@ -80,6 +81,7 @@ pub fn complete(
     draft.pods_of_pools();
     draft.entity_operator();
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.removals();
     let pods_stay = ownership::leave_to_others(
         cluster,
