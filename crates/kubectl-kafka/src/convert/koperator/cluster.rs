@@ -114,15 +114,19 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     beside_the_brokers(&mut spec, notes);
     spec.rest(notes);
     controllers::say_that_data_stays(&name, notes);
-    let entity_operator = EntityOperatorSpec {
-        topic_operator: Some(EntityTopicOperatorSpec::default()),
-        user_operator: Some(EntityUserOperatorSpec::default()),
-        ..EntityOperatorSpec::default()
-    };
-    let kafka = resources::kafka(meta, kafka, entity_operator);
+    let kafka = resources::kafka(meta, kafka, entity_operator());
     let mut all = vec![Resource::Kafka(Box::new(kafka))];
     all.extend(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool))));
     Ok(all)
+}
+
+/// koperator looks after topics and users as well.
+fn entity_operator() -> EntityOperatorSpec {
+    EntityOperatorSpec {
+        topic_operator: Some(EntityTopicOperatorSpec::default()),
+        user_operator: Some(EntityUserOperatorSpec::default()),
+        ..EntityOperatorSpec::default()
+    }
 }
 
 /// Options of all brokers: those that change at run time win.
