@@ -170,7 +170,7 @@ fn one(document: Document, clusters: &mut BTreeMap<String, Kafka>) -> OutcomeKin
 fn left_out(value: &Value) -> String {
     let kind = value["kind"].as_str().unwrap_or_default();
     if kind == "StatefulSet" {
-        return "a StatefulSet that somebody wrote by hand is not understood: write a Kafka resource with a KafkaNodePool, see \
+        return "a StatefulSet written by hand is not understood: write a Kafka resource with a KafkaNodePool, see \
                 examples/quickstart.yaml"
             .to_owned();
     }

@@ -132,7 +132,7 @@ fn what_would_lose_data_leaves_all_of_the_storage_as_it_is() {
 }
 
 #[test]
-fn a_claim_that_somebody_made_larger_is_as_good() {
+fn a_claim_that_was_made_larger_by_hand_is_as_good() {
     let mut world = split();
     let name = "data-0-shop-brokers-1";
     let live = Arc::make_mut(world.observed.claims.get_mut(name).unwrap());

@@ -25,7 +25,7 @@ pub struct Note {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// What the manifest asks for is in no resource: somebody has to do something.
+    /// What the manifest asks for is in no resource: the reader has to act.
     Lost,
     /// It is there in another shape.
     Changed,

@@ -191,7 +191,7 @@ fn authorization(options: &mut Options, notes: &mut Notes) -> Option<Authorizati
     })
 }
 
-/// The name of an option, also where somebody wrote low lines in place of dots.
+/// The name of an option, also where it is written with low lines in place of dots.
 fn known_name(name: &str, given: &Given, model: &Model, notes: &mut Notes) -> String {
     let dotted = name.replace('_', ".");
     if model.options.contains_key(name) || dotted == name || !model.options.contains_key(&dotted) {

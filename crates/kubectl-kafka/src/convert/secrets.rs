@@ -43,7 +43,9 @@ pub fn is_secret_name(name: &str) -> bool {
             .and_then(|model| model.options.get(option))
             .is_some_and(|option| option.kind == ValueType::Password)
     };
-    if is_password(name) {
+    // The name of an option has dots, as the path before it has.
+    let ends = name.match_indices(['.', ' ']).map(|(at, _)| &name[at + 1..]);
+    if std::iter::once(name).chain(ends).any(is_password) {
         return true;
     }
     let plain: String = name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();

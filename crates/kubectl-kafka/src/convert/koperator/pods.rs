@@ -342,7 +342,7 @@ fn container(
     }
 }
 
-/// A variable; one that adds to another cannot be, and the value of a secret one is not printed.
+/// An environment variable. A variable cannot add to another, and a value that may be a secret is not printed.
 fn variable(path: &str, value: &Value, notes: &mut Notes) -> Option<ContainerEnvVar> {
     let Ok(variable) = serde_json::from_value::<EnvVar>(value.clone()) else {
         notes.lost(path, value, "is no environment variable: it was left out");

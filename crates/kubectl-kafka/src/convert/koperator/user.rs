@@ -85,7 +85,7 @@ fn secret(spec: &mut Fields, name: &str, notes: &mut Notes) {
     spec.lost("dnsNames", "certificates of users have no names of hosts: have one made elsewhere and write authentication type tls-external", notes);
     spec.lost(
         "pkiBackendSpec",
-        "the operator's clients authority makes the certificate; for one that is made elsewhere write authentication type tls-external",
+        "the operator's clients authority makes the certificate; for a certificate made elsewhere write authentication type tls-external",
         notes,
     );
 }
