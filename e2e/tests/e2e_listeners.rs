@@ -21,7 +21,7 @@ const RECORDS: &str = "200";
 const LISTENERS: [(&str, bool); 8] = [
     ("in", false),
     ("cip", true),
-    ("np", true),
+    ("np", false),
     ("lb", true),
     ("ing", true),
     ("rt", true),
@@ -82,7 +82,7 @@ async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
             observed == kafka.metadata.generation && has_condition(kafka.status.as_ref(), "Ready")
         })
     };
-    let found = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(4), ready).await?;
+    let found = Box::pin(scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(4), ready)).await?;
     found.context("the Kafka resource is gone")
 }
 
@@ -126,7 +126,6 @@ async fn proxy_pods(scenario: &Scenario) -> Result<Vec<String>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::too_many_lines, reason = "one story")]
 async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
     let scenario = Scenario::new("e2e-listeners").await?;
     let edge = Edge::start(&scenario.client, &scenario.namespace)?;
@@ -139,68 +138,13 @@ async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
     let client = Outside::of(&scenario, CLUSTER).await?;
     client.knows_names(&scenario, &edge).await?;
     for listener in LISTENERS {
-        let topic = format!("through-{}", listener.0);
         scenario.stage(&format!("listeners: through {} at {}", listener.0, bootstrap(&kafka, listener.0)?));
+        let topic = format!("through-{}", listener.0);
         use_listener(&client, &kafka, listener, &topic).await?;
     }
-
-    scenario.stage("listeners: a load balancer gets another address: its broker restarts once");
-    let before = scenario.kafka_pods(CLUSTER).await?;
-    let pod = before.keys().find(|name| name.contains("-more-")).context("no broker")?.clone();
-    let service = pod.replace("-more-", "-more-lb-");
-    let moved = edge.move_balancer(&service).context("no balancer")?;
-    let is_new = |found: Option<&Pod>| {
-        found.is_some_and(|found| {
-            found.metadata.deletion_timestamp.is_none()
-                && has_condition(found.status.as_ref(), "Ready")
-                && found.uid().as_ref() != before.get(&pod)
-        })
-    };
-    let restarted = scenario.until::<Pod>(&pod, "a new ready pod", Duration::from_mins(3), is_new).await?;
-    let kafka = until_ready(&scenario).await?;
-    ensure!(told(&scenario, &pod, "lb").await? == format!("{moved}:9095"), "it tells the old address");
-    client.knows_names(&scenario, &edge).await?;
-    use_listener(&client, &kafka, ("lb", true), "through-lb-again").await?;
-    let mut after = scenario.kafka_pods(CLUSTER).await?;
-    ensure!(after.get(&pod) == restarted.and_then(|pod| pod.uid()).as_ref(), "it restarted twice");
-    let mut others = before.clone();
-    others.remove(&pod);
-    after.remove(&pod);
-    ensure!(after == others, "others restarted: {before:?}, {after:?}");
-
-    scenario.stage("listeners: a broker more behind the single address: no connection to the others is lost");
-    let start: SocketAddr = bootstrap(&kafka, "one")?.parse()?;
-    let mut open = Vec::new();
-    for pod in scenario.kafka_pods(CLUSTER).await?.keys() {
-        let address: SocketAddr = told(&scenario, pod, "one").await?.parse()?;
-        ensure!(address.ip() == start.ip(), "{address} is another address than {start}");
-        open.push((address, connection(address).await?));
-    }
-    open.push((start, connection(start).await?));
-    let proxies = proxy_pods(&scenario).await?;
-    let patch = Patch::Merge(json!({"spec": {"replicas": 2}}));
-    scenario.api::<KafkaNodePool>().patch("more", &PatchParams::default(), &patch).await?;
-    let two = |pool: Option<&KafkaNodePool>| {
-        let ids = pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
-        ids.is_some_and(|ids| ids.len() == 2)
-    };
-    scenario.until::<KafkaNodePool>("more", "two nodes", MINUTE, two).await?;
-    until_ready(&scenario).await?;
-    let pods = scenario.kafka_pods(CLUSTER).await?;
-    let newest = pods.keys().find(|name| !before.contains_key(*name)).context("no new broker")?;
-    let address: SocketAddr = told(&scenario, newest, "one").await?.parse()?;
-    // Kubernetes brings the files into the pods of the proxy in its own time.
-    let reached = async {
-        while connection(address).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(2), reached).await.context("the new broker is not reached")?;
-    use_listener(&client, &kafka, ("one", true), "through-one-again").await?;
-    for (address, stream) in &mut open {
-        ensure!(is_open(stream).await, "the connection to {address} was lost");
-    }
-    ensure!(proxy_pods(&scenario).await? == proxies, "the proxy restarted");
+    // On the heap: what the stages wait for is large.
+    Box::pin(a_balancer_moves(&scenario, &edge, &client)).await?;
+    Box::pin(a_broker_comes(&scenario, &client)).await?;
 
     scenario.stage("listeners: without the single address its proxy goes");
     let mut without = self::kafka();
@@ -211,4 +155,67 @@ async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
     let name = format!("{CLUSTER}-kafka-one-proxy");
     scenario.until::<Deployment>(&name, "its end", MINUTE, |found| found.is_none()).await?;
     scenario.remove().await
+}
+
+async fn a_balancer_moves(scenario: &Scenario, edge: &Edge, client: &Outside) -> Result<()> {
+    scenario.stage("listeners: a load balancer gets another address: its broker restarts once");
+    let before = scenario.kafka_pods(CLUSTER).await?;
+    let pod = before.keys().find(|name| name.contains("-more-")).context("no broker")?.clone();
+    let moved = edge.move_balancer(&pod.replace("-more-", "-more-lb-")).context("no balancer")?;
+    let is_new = |found: Option<&Pod>| {
+        found.is_some_and(|found| {
+            found.metadata.deletion_timestamp.is_none()
+                && has_condition(found.status.as_ref(), "Ready")
+                && found.uid().as_ref() != before.get(&pod)
+        })
+    };
+    let restarted = scenario.until::<Pod>(&pod, "a new ready pod", Duration::from_mins(3), is_new).await?;
+    let kafka = until_ready(scenario).await?;
+    let now = told(scenario, &pod, "lb").await?;
+    ensure!(now == format!("{moved}:9095"), "it tells {now}, and its balancer is {moved}");
+    client.knows_names(scenario, edge).await?;
+    use_listener(client, &kafka, ("lb", true), "through-lb-again").await?;
+    let mut wanted = before;
+    wanted.insert(pod, restarted.and_then(|pod| pod.uid()).unwrap_or_default());
+    let after = scenario.kafka_pods(CLUSTER).await?;
+    ensure!(after == wanted, "one pod restarts, once: {wanted:?}, {after:?}");
+    Ok(())
+}
+
+async fn a_broker_comes(scenario: &Scenario, client: &Outside) -> Result<()> {
+    scenario.stage("listeners: a broker more behind the single address: no connection to the others is lost");
+    let kafka = until_ready(scenario).await?;
+    let before = scenario.kafka_pods(CLUSTER).await?;
+    let start: SocketAddr = bootstrap(&kafka, "one")?.parse()?;
+    let mut open = vec![(start, connection(start).await?)];
+    for pod in before.keys() {
+        let address: SocketAddr = told(scenario, pod, "one").await?.parse()?;
+        ensure!(address.ip() == start.ip(), "{address} is another address than {start}");
+        open.push((address, connection(address).await?));
+    }
+    let proxies = proxy_pods(scenario).await?;
+    let patch = Patch::Merge(json!({"spec": {"replicas": 2}}));
+    scenario.api::<KafkaNodePool>().patch("more", &PatchParams::default(), &patch).await?;
+    let two = |pool: Option<&KafkaNodePool>| {
+        let ids = pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
+        ids.is_some_and(|ids| ids.len() == 2)
+    };
+    scenario.until::<KafkaNodePool>("more", "two nodes", MINUTE, two).await?;
+    until_ready(scenario).await?;
+    let pods = scenario.kafka_pods(CLUSTER).await?;
+    let newest = pods.keys().find(|name| !before.contains_key(*name)).context("no new broker")?;
+    let address: SocketAddr = told(scenario, newest, "one").await?.parse()?;
+    // Kubernetes brings the files into the pods of the proxy in its own time.
+    let reached = async {
+        while connection(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(2), reached).await.context("the new broker is not reached")?;
+    use_listener(client, &kafka, ("one", true), "through-one-again").await?;
+    for (address, stream) in &mut open {
+        ensure!(is_open(stream).await, "the connection to {address} was lost");
+    }
+    ensure!(proxy_pods(scenario).await? == proxies, "the proxy restarted");
+    Ok(())
 }
