@@ -331,13 +331,13 @@ fn an_entry_for_a_broker_that_there_is_not_is_only_warned_of() {
     let mut world = World::load("split-pools.input.yaml");
     world.settle();
     // Node 3 is a controller.
-    let brokers = json!([{"broker": 0, "advertisedHost": "a.b"}, {"broker": 3, "advertisedHost": "c.d"}, {"broker": 17}]);
+    let brokers = json!([{"broker": 0, "advertisedHost": "a.b"}, {"broker": 3, "advertisedHost": "c.d"}, {"broker": 17, "advertisedPort": 9999}]);
     world
         .kafka(|kafka| kafka["spec"]["kafka"]["listeners"][0]["configuration"] = json!({"brokers": brokers}));
     let plan = world.plan();
-    let message = warning_with(&plan, "UnknownBroker").unwrap();
+    let message = warning_with(&plan, "ListenerBrokerUnknown").unwrap();
     assert!(
-        message.contains("spec.kafka.listeners[0].configuration.brokers") && message.contains("3, 17"),
+        message.contains("spec.kafka.listeners[0].configuration.brokers") && message.contains("3 or 17"),
         "{message}"
     );
     assert!(
