@@ -9,7 +9,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test stops at the first surprise; a long one says how far it is"
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise; a long one measures time and says how far it is"
 )]
 
 mod common;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 /// A part of a message for each resource that breaks a rule: the section, the value there, the parts.
 type Case = (&'static str, Value, &'static [&'static str]);
 
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn listeners() -> Vec<Case> {
     let listener = |more: &Value| {
         let mut listener = json!({"name": "first", "port": 9094, "type": "internal", "tls": true});
