@@ -75,11 +75,12 @@ where
 pub struct Written {
     /// The objects that were changed.
     pub changed: BTreeSet<ObjectId>,
-    /// Why something that leads clients to the pods could not be written, for which nothing else waits.
+    /// Why something could not be written for which nothing else waits ([`Stage::holds_up`]).
     pub failed: Option<ApplyError>,
 }
 
-/// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side.
+/// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side. What is
+/// refused in a stage keeps no other object of that stage from being written, unless later keys are signed by it.
 pub async fn writes<K>(
     applier: &Applier,
     owner: PlannedFor<'_, K>,
@@ -90,11 +91,17 @@ where
 {
     let mut written = Written::default();
     let all: Vec<&Write> = writes.iter().filter(|write| write.is_change()).collect();
-    for stage in all.chunk_by(|one, other| one.stage == other.stage) {
-        let at_a_time = if stage[0].stage == Stage::NewKeys { 1 } else { CONCURRENCY };
-        for some in stage.chunks(at_a_time) {
+    for all_of_stage in all.chunk_by(|one, other| one.stage == other.stage) {
+        let stage = all_of_stage[0].stage;
+        if stage == Stage::Beside && written.failed.is_some() {
+            // A program is started with what it uses, or runs on as it is.
+            continue;
+        }
+        let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
+        let mut refused = None;
+        for some in all_of_stage.chunks(at_a_time) {
             owner.check()?;
-            let (mut under_way, mut failed) = (Vec::with_capacity(some.len()), None);
+            let mut under_way = Vec::with_capacity(some.len());
             for write in some {
                 under_way.push(one_write(applier, write));
             }
@@ -102,13 +109,22 @@ where
                 match outcome {
                     Ok(Applied::Unchanged) => {}
                     Ok(_) => drop(written.changed.insert(write.reference.clone())),
-                    Err(Error::Apply(error)) if write.stage == Stage::Access => written.failed = Some(error),
-                    Err(error) => failed = Some(error),
+                    Err(Error::Apply(error)) if !stage.holds_up() => {
+                        written.failed.get_or_insert(error);
+                    }
+                    Err(error) => drop(refused.get_or_insert(error)),
                 }
             }
-            if let Some(error) = failed.take() {
+            // The rest of the stage is tried where the API server answers for each object by itself.
+            let ends = |error: &Error| {
+                stage == Stage::NewKeys || !matches!(error, Error::Apply(error) if error.code().is_some())
+            };
+            if let Some(error) = refused.take_if(|error| ends(&*error)) {
                 return Err(error);
             }
+        }
+        if let Some(error) = refused {
+            return Err(error);
         }
     }
     Ok(written)

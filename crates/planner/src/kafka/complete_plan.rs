@@ -328,12 +328,13 @@ impl Draft<'_> {
         if let Some(waits) = &self.plan.roll.waits {
             self.plan.common.look_again_in(waits.look_again_seconds(now));
             self.progress.roll_waits(waits, now);
-            if !waits.usual {
-                let restarts = &self.plan.roll.wanted;
-                let ending = ending::while_waiting(cluster, observed, restarts, &waits.why, now);
-                self.warnings.extend(ending);
-            }
         }
+        // Also where nothing waits: a pass may fail before it gets to the restart.
+        let waits =
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+        let restarts = &self.plan.roll.wanted;
+        let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
+        self.warnings.extend(ending);
     }
 
     /// The plan with the status of the Kafka resource.
