@@ -350,6 +350,8 @@ impl Draft<'_> {
         plan.waiting_for = progress.waiting_for;
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
+            let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));
+            plan.roll.heed_writes(pods, &plan.common.apply);
         }
         plan
     }
