@@ -98,13 +98,13 @@ impl Present {
 }
 
 /// Looks into the Secret of a leaf.
-pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
+pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(Found::Missing, |secret| look_into(owner, secret, &observed.read_chains))
+    secret.map_or(Found::Missing, |secret| find_in(owner, secret, &observed.read_chains))
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
+pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return Found::Missing;
@@ -155,7 +155,7 @@ pub fn look_at(
 ) -> Step {
     let id = wanted.owner.secret(&cluster.name);
     let secret = observed.secrets.get(&id).map(AsRef::as_ref);
-    let found = look(wanted.owner, cluster, observed);
+    let found = find(wanted.owner, cluster, observed);
     let present = match &found {
         Found::Present(present) => Some(present.as_ref()),
         _ => None,

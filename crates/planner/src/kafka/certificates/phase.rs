@@ -61,7 +61,7 @@ pub fn hand_over(cluster: &Cluster, observed: &Observed, authority: &Authority, 
     for pod in running(cluster, observed) {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let owner = LeafOwner::Node { pod: name.to_owned() };
-        let leaf = leaf::look(&owner, cluster, observed);
+        let leaf = leaf::find(&owner, cluster, observed);
         if trusted_by(pod, &leaf).is_disjoint(&present) {
             all_trust = false;
             peers_trust &= leaf.usable(now).is_none();
@@ -71,7 +71,7 @@ pub fn hand_over(cluster: &Cluster, observed: &Observed, authority: &Authority, 
         taken_up &= shown.is_some() && annotation(pod, annotations::SERVER_CERT_HASH) == shown.as_deref();
     }
     let signed = leaf_owners(cluster).iter().all(|(owner, _)| {
-        let leaf = leaf::look(owner, cluster, observed);
+        let leaf = leaf::find(owner, cluster, observed);
         leaf.usable(now).is_some_and(|leaf| leaf.is_signed_by(authority))
     });
     let phase = if !all_trust {

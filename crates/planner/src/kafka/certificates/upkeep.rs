@@ -96,7 +96,7 @@ fn leaves(
         } else {
             // Which authorities a pod trusts that cannot be read is not known. But a pod that accepts a certificate accepts
             // another one of the same authority.
-            let issuers = leaf::look(&owner, cluster, observed).issuers();
+            let issuers = leaf::find(&owner, cluster, observed).issuers();
             let same = !issuers.is_empty() && issuers.is_subset(&authority.certificate.authority_ids());
             if same { Signing::All } else { Signing::Nothing }
         };
