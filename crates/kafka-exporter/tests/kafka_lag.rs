@@ -196,8 +196,8 @@ async fn certificates_that_are_replaced_are_used_without_a_restart() {
     write_identity(folder.path(), node.ca_pem(), &strange);
     let (bootstrap, trusted) = (node.tls_bootstrap(), folder.path().display().to_string());
     let (certificate, key) = (path("own.pem"), path("own.key"));
-    let variables = [
-        ("KAFKA_EXPORTER_KAFKA_SERVER", bootstrap.as_str()),
+    let variables: [(&str, &str); 4] = [
+        ("KAFKA_EXPORTER_KAFKA_SERVER", &bootstrap),
         ("KASTELLAN_EXPORTER_TRUSTED_CERTIFICATES", &trusted),
         ("KASTELLAN_EXPORTER_CERTIFICATE", &certificate),
         ("KASTELLAN_EXPORTER_KEY", &key),

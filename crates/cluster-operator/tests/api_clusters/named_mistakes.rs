@@ -52,7 +52,7 @@ async fn what_a_running_cluster_cannot_have_is_named_and_a_name_that_is_too_long
     world.apply(&pool(&long, "long", 1)).await;
     world.apply(&kafka(&long)).await;
     world.refused(&long, &["metadata.name", "48 characters, 7 too many", "at most 41"]).await;
-    assert_eq!(world.versions(&long).await, [].into());
+    assert!(world.versions(&long).await.is_empty());
     assert_eq!(world.versions("c").await, before);
 }
 

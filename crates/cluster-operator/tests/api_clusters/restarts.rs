@@ -80,6 +80,7 @@ async fn a_deployment_that_is_refused_keeps_no_pod_from_its_restart() {
     world.start_operator().await;
     world.apply(&pool("c", "dual", 1)).await;
     let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
     kafka["spec"]["entityOperator"] = json!({"topicOperator": {
         "resources": {"requests": {"memory": "256Mi"}, "limits": {"memory": "128Mi"}}}});
     world.apply(&kafka).await;
