@@ -167,7 +167,7 @@ async fn a_pass_that_panics_or_does_not_end_is_told_of_by_whoever_leads() {
     let interrupted = |name: &'static str, mandate: Mandate| async move {
         let driver = Arc::new(Driver::new(Counting::to(Some(0)), mandate));
         let key = ObjectRef::new("ns", name);
-        let outcome = Arc::clone(&driver).pass_within(key, Duration::from_secs(60)).await;
+        let outcome = Arc::clone(&driver).pass_within(key, Duration::from_mins(1)).await;
         let log = driver.kind().log.lock().unwrap().clone();
         (outcome, log)
     };

@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_secrets_is_weighed_by_the_passwords() {
-        let entry = |key: &str, bytes: usize| (key.to_owned(), Ok(Password::new(&"x".repeat(bytes))));
+        let entry = |key: &str, bytes: usize| (key.to_owned(), Ok(Password::new("x".repeat(bytes))));
         let entries: Entries =
             [entry("a", 1000), entry("b", 30_000), ("c".to_owned(), Err(Flaw::Missing))].into();
         assert!((31_000..33_000).contains(&bytes_of(&entries)), "{}", bytes_of(&entries));

@@ -130,7 +130,7 @@ pub fn taken(observed: &Observed, plan: &Plan, refused: &BTreeMap<OptionChange, 
 mod tests {
     use std::sync::Arc;
 
-    use planner::plan::PlannedEvent;
+    use planner::plan::{self, PlannedEvent};
 
     use super::*;
 
@@ -142,13 +142,13 @@ mod tests {
             pod: pod.map(str::to_owned),
             occasion: Occasion::OptionChanged { broker, option: "num.io.threads".to_owned() },
         };
-        let mut plan = Plan::default();
-        plan.events = vec![event(None, None), event(Some(0), Some("c-p-0")), event(Some(1), Some("c-p-1"))];
+        let events = vec![event(None, None), event(Some(0), Some("c-p-0")), event(Some(1), Some("c-p-1"))];
+        let plan = Plan::from(plan::Plan { events, ..plan::Plan::default() });
         let named = |name: &str| serde_json::json!({"metadata": {"name": name, "namespace": "ns"}});
-        let mut observed = Observed::default();
         let mut kafka = named("c");
         kafka["spec"] = serde_json::json!({"kafka": {"listeners": []}});
-        observed.kafka = Some(Arc::new(serde_json::from_value(kafka).unwrap()));
+        let kafka = Some(Arc::new(serde_json::from_value(kafka).unwrap()));
+        let mut observed = Observed { kafka, ..Observed::default() };
         for pod in ["c-p-0", "c-p-1"] {
             observed.pods.insert(pod.to_owned(), Arc::new(serde_json::from_value(named(pod)).unwrap()));
         }

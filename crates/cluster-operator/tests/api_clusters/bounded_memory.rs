@@ -59,6 +59,20 @@ impl Tenants {
         said.unwrap_or_else(|error| panic!("{kind} {name}, {words:?}: {error}; it is {seen:?}"));
     }
 
+    /// Makes clusters whose brokers answer to do harm, and waits until the operator has had such answers from each.
+    async fn brokers_answer_to_do_harm(&self, brokers: &[(String, String, String)]) -> Vec<HostileBroker> {
+        let mut answering = Vec::new();
+        for (number, (name, pod, address)) in brokers.iter().enumerate() {
+            self.create_all(&[pool(name, &format!("p{number}"), 1), cluster(name)]).await;
+            self.hostile.until("Pod", pod, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+            let answer = if number == 0 { Answer::Claim } else { Answer::Long };
+            answering.push(HostileBroker::start(&self.hostile, pod, address, answer).await);
+        }
+        let all_have = || async { answering.iter().all(|broker| broker.answered() > 1).then_some(()) };
+        wait::until(DEADLINE, "every broker has answered more than once", all_have).await.unwrap();
+        answering
+    }
+
     async fn create_all(&self, objects: &[Value]) {
         for some in objects.chunks(8) {
             join_all(some.iter().map(|object| create(&self.hostile, object))).await;
@@ -122,15 +136,7 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let operator = Process::start(&tenants.hostile, &values, hosts.path(), &log).await;
     tenants.others_are_served(&operator, "nothing").await;
 
-    let mut answering = Vec::new();
-    for (number, (cluster_name, pod, address)) in brokers.iter().enumerate() {
-        tenants.create_all(&[pool(cluster_name, &format!("p{number}"), 1), cluster(cluster_name)]).await;
-        tenants.hostile.until("Pod", pod, "is ready", |pod| pod.data["status"]["phase"] == "Running").await;
-        let answer = if number == 0 { Answer::Claim } else { Answer::Long };
-        answering.push(HostileBroker::start(&tenants.hostile, pod, address, answer).await);
-    }
-    let all_have = || async { answering.iter().all(|broker| broker.answered() > 1).then_some(()) };
-    wait::until(DEADLINE, "every broker has answered more than once", all_have).await.unwrap();
+    let _answering = tenants.brokers_answer_to_do_harm(&brokers).await;
     tenants
         .others_are_served(&operator, "answers that claim 137 GB, and very long ones of several clusters")
         .await;

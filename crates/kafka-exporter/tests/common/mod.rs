@@ -12,7 +12,6 @@ use operator_runtime::telemetry;
 use test_support::Log;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::runtime::Runtime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Generous, because the machine may be compiling.
@@ -27,40 +26,30 @@ pub struct Exporter {
 impl Exporter {
     /// Collects every 300 ms.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
-        // One thread of its own, as in the program.
-        Self::start_in(variables, || {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-        })
-        .await
+        Self::saying(variables, &Log::default()).await
     }
 
     /// As [`Self::start`]; all that it says goes into a log.
     pub async fn saying(variables: &[(&str, &str)], log: &Log) -> Self {
-        let level = Env::from_map([("STRIMZI_LOG_LEVEL", "TRACE")]);
-        let (log, filter) = (log.clone(), telemetry::Settings::from_env(&level).filter);
-        Self::start_in(variables, move || log.runtime(&filter).unwrap()).await
-    }
-
-    async fn start_in(
-        variables: &[(&str, &str)],
-        runtime: impl FnOnce() -> Runtime + Send + 'static,
-    ) -> Self {
         let mut all =
             vec![("KASTELLAN_EXPORTER_INTERVAL_MS", "300"), ("KASTELLAN_EXPORTER_DEADLINE_MS", "6000")];
         all.extend(variables);
         let settings = Settings::from_env(&Env::from_map(all)).unwrap();
+        let level = Env::from_map([("STRIMZI_LOG_LEVEL", "TRACE")]);
+        let (log, filter) = (log.clone(), telemetry::Settings::from_env(&level).filter);
         let end = CancellationToken::new();
         let (guard, (sender, port)) = (end.clone().drop_guard(), tokio::sync::oneshot::channel());
+        // One thread of its own, as in the program.
         std::thread::spawn(move || {
-            let runtime = runtime();
-            let program = runtime.spawn(async move {
+            log.take_in_this_thread(&filter).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
                 let (metrics, health) = (Metrics::new().unwrap(), Health::new());
                 let server = Server::bind(0, Style::Text, health.clone(), metrics.clone()).await.unwrap();
                 sender.send(server.port()).unwrap();
                 tokio::spawn(server.run(end.clone()));
                 kafka_exporter::run(settings, metrics, health, end).await.unwrap();
             });
-            runtime.block_on(program).unwrap();
         });
         Self { port: port.await.unwrap(), _end: guard }
     }

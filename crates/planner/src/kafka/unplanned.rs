@@ -33,6 +33,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kafka::planned::{Common, StatusPlan};
 
     #[test]
     fn the_status_says_why_keeps_what_it_knew_and_nothing_else_happens() {
@@ -54,10 +55,8 @@ mod tests {
             assert!(conditions[0].is(type_), "{conditions:?}");
             assert_eq!(status.cluster_id.as_deref(), Some("id"));
             assert_eq!(status.observed_generation, Some(generation));
-            let but_status = Plan {
-                common: crate::kafka::planned::Common { status: Default::default(), ..plan.common.clone() },
-                ..plan
-            };
+            let but_status =
+                Plan { common: Common { status: StatusPlan::default(), ..plan.common.clone() }, ..plan };
             assert_eq!(but_status, Plan::default());
         }
     }
