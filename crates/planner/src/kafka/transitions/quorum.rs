@@ -54,6 +54,11 @@ impl RememberedQuorum {
         found
     }
 
+    /// The controllers that the cluster was formatted with, as far as objects remember them.
+    pub fn first_controllers(&self) -> impl Iterator<Item = i32> {
+        self.directory_ids.keys().chain(self.static_voters.iter().flatten()).copied()
+    }
+
     /// The quorum of a cluster with these pools.
     pub fn quorum(&self, observed: &Observed, pools: &[Pool]) -> Quorum {
         if self.static_voters.is_some() {

@@ -104,7 +104,7 @@ impl<'a> Scaler<'a> {
         };
         let mut scaler = Self { existing, replicas: Replicas::of(observed), quorum, ids };
         if ids == IdsKnown::Never {
-            scaler.existing.reserve_volumes();
+            scaler.existing.reserve_volumes(observed);
         }
         scaler
     }
