@@ -36,11 +36,6 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Whether writing `desired` would change nothing. See [`differences`].
-pub fn covers(live: &Value, desired: &Value) -> bool {
-    differences(live, desired).is_empty()
-}
-
 /// Everything that writing `desired` would change. `live` should carry our managed-fields entry
 /// (`operator_runtime::apply::own_entry`); if it has no managed fields at all, only the values are compared.
 pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {

@@ -19,7 +19,6 @@ fn live(observed: &Observed, desired: &DesiredObject) -> Live {
         "Deployment" => observed.deployments.get(name).map(|found| json(&**found)),
         "PersistentVolumeClaim" => observed.claims.get(name).map(|found| json(&**found)),
         "Secret" => observed.secrets.get(name).map(|found| json(&**found)),
-        "Service" => observed.exposed.services.get(name).map(|found| json(&**found)),
         "StrimziPodSet" => observed.pod_sets.get(name).map(|found| json(&**found)),
         _ => None,
     };
@@ -28,8 +27,6 @@ fn live(observed: &Observed, desired: &DesiredObject) -> Live {
     let holder = || held?.as_ref()?.body.as_ref().map(|body| body.value());
     match found.or_else(other).or_else(holder) {
         Some(object) => Live::Object(object),
-        // One that was made by hand for the node that is to find it has no labels, and nobody asks for it.
-        None if id.kind == "PersistentVolumeClaim" => Live::Unseen,
         None if held == Some(&None) => Live::Absent,
         None => Live::Unseen,
     }
