@@ -12,7 +12,7 @@ use kube_core::ResourceExt;
 use serde_json::Value;
 
 use super::observed::Observed;
-use super::transitions::quorum::RememberedQuorum;
+use super::transitions::quorum::QuorumState;
 
 /// What exists of one pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -243,8 +243,7 @@ pub fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32
     let set = observed.pod_sets.get(&names::pod_set(cluster, pool));
     let names = set.iter().flat_map(|set| listed(set)).filter_map(|pod| pod["metadata"]["name"].as_str());
     ids.extend(names.filter_map(|name| id_of(cluster, pool, name)));
-    let quorum = RememberedQuorum::of(observed);
-    ids.extend(quorum.first_controllers());
+    ids.extend(QuorumState::of(observed).first_controllers());
     ids
 }
 
