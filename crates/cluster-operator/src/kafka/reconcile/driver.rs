@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Kafka;
-use api::conditions::reasons;
 use jiff::Timestamp;
 use operator_runtime::apply::ApplyError;
 use operator_runtime::clock;
@@ -29,7 +28,6 @@ use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
-use planner::kafka::status;
 
 /// A cluster that is looked after.
 pub struct LiveCluster {
@@ -64,13 +62,17 @@ impl Observation for LiveCluster {
     }
 }
 
-impl Reconciler {
-    /// Says that a cluster takes too much memory to be looked at. What runs is left as it is.
-    async fn too_much(&self, key: &ObjectRef, kafka: &Kafka, why: String) -> Result<Outcome, Error> {
-        self.mandate.check()?;
-        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, clock::now());
-        self.write_status(key, &status).await?;
-        Ok(Outcome::Done)
+impl LiveCluster {
+    fn new(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Self {
+        Self {
+            kafka,
+            observed,
+            patience: Patience::default(),
+            call_time: CallTime::default(),
+            written: Mutex::default(),
+            put_off: Mutex::default(),
+            _place: place,
+        }
     }
 }
 
@@ -111,7 +113,12 @@ impl Kind for Reconciler {
             return settled(Outcome::Done);
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
+            // What runs is left as it is, but its certificates must not run out.
+            let Some(place) = self.room.enter_to_read(self.caches.largest_cluster.bytes) else {
+                return settled(BUSY);
+            };
+            let observed = self.observer.observe_certificates(key, Arc::clone(&kafka), why);
+            return Ok(Seen::Live(LiveCluster::new(kafka, observed, place)));
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
@@ -126,20 +133,13 @@ impl Kind for Reconciler {
         observed.prepare(clock::now());
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
-            return self.too_much(key, &kafka, why).await.map(Seen::Settled);
+            observed.unreadable = Some(why);
+            return Ok(Seen::Live(LiveCluster::new(kafka, observed, place)));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return settled(BUSY);
         };
-        Ok(Seen::Live(LiveCluster {
-            kafka,
-            observed,
-            patience: Patience::default(),
-            call_time: CallTime::default(),
-            written: Mutex::default(),
-            put_off: Mutex::default(),
-            _place: place,
-        }))
+        Ok(Seen::Live(LiveCluster::new(kafka, observed, place)))
     }
 
     async fn answer(
