@@ -147,7 +147,7 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
             bail!("the cluster is not settled: {:?}: {:?}", write.reference, write.change);
         }
         let owner = PlannedFor::new(&caches.kafkas, &key, &*kafka);
-        carry_out::writes(&applier, owner, &plan.apply).await.context("the cluster is not settled")?;
+        carry_out::writes(&applier, owner, plan.apply).await.context("the cluster is not settled")?;
         let compared = own::cpu_ms();
         costs.push(Cost { cached, observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }

@@ -31,6 +31,7 @@ pub mod plan;
 mod planned;
 mod planned_events;
 pub mod pod_state;
+mod proxy;
 pub mod references;
 pub mod restart;
 mod restart_reasons;

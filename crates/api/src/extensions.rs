@@ -1,0 +1,99 @@
+//! The properties that the custom resources have beyond the compatibility contract.
+//!
+//! Every one is optional and has no default in the schema, so that a manifest without it means what it means to Strimzi. The
+//! contract test allows exactly these paths, and `docs/extensions.md` lists them with the words of this table.
+
+/// A property beyond the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// Kind of the resource.
+    pub kind: &'static str,
+    /// Path of the property; `a[]` is an item of the list `a`, `a.*` a value of the map `a`.
+    pub path: &'static str,
+    /// Type in the schema: `string`, `integer`, `number`, `boolean`, `object`, `array`, or `int-or-string`; with `+free` where
+    /// unknown properties are kept.
+    pub type_: &'static str,
+    /// What holds without the property, in words.
+    pub default: &'static str,
+    /// What the property is for, in words.
+    pub purpose: &'static str,
+}
+
+/// All of them, by kind and path. A property inside of another one is an entry of its own.
+pub const EXTENSIONS: &[Extension] = &[
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress",
+        type_: "object",
+        default: "each broker has a Service, and an address, of its own",
+        purpose: "one Service for all brokers of a listener of type `loadbalancer`, `nodeport` or `cluster-ip`, with a port for each, through a proxy of the operator's",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.bootstrapPort",
+        type_: "integer",
+        default: "the port of the listener",
+        purpose: "port with which clients begin, from 1024",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.firstBrokerPort",
+        type_: "integer",
+        default: "20000",
+        purpose: "port of the broker with the node id 0; every other has this plus its id",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.replicas",
+        type_: "integer",
+        default: "2",
+        purpose: "pods of the proxy",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources",
+        type_: "object",
+        default: "a little is asked for, nothing is limited",
+        purpose: "CPU and memory of the proxy's container",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims",
+        type_: "array",
+        default: "none",
+        purpose: "devices, as in every container",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims[].name",
+        type_: "string",
+        default: "none",
+        purpose: "name of the device's claim",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims[].request",
+        type_: "string",
+        default: "all of the claim",
+        purpose: "which part of the claim",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.limits",
+        type_: "object",
+        default: "none",
+        purpose: "most that it may take",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.requests",
+        type_: "object",
+        default: "cpu `50m`, memory `96Mi`",
+        purpose: "what is set aside for it",
+    },
+];
+
+/// Those of a kind.
+pub fn of_kind(kind: &str) -> impl Iterator<Item = &'static Extension> {
+    EXTENSIONS.iter().filter(move |extension| extension.kind == kind)
+}
