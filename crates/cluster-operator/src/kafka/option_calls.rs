@@ -12,12 +12,12 @@ use planner::kafka::plan::Plan;
 use super::call_error::{Error, call};
 
 /// Reason of the event about a run-time value that was taken away.
-const UNDONE: &str = "ConfigurationOverrideUndone";
+const UNDONE: &str = api::conditions::events::OVERRIDE_UNDONE;
 /// Bytes of the options of all brokers of a cluster that are looked at in one pass: three times what 100 bytes for each of 400
 /// options of 300 brokers come to.
 const LONGEST: usize = 36 * 1024 * 1024;
 /// Action of that event.
-const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+const CONFIGURATION_CHANGE: &str = api::conditions::events::CONFIGURATION_CHANGE;
 
 /// The options of each of these brokers that can change at run time or were changed; brokers that do not answer are left
 /// out.

@@ -50,7 +50,7 @@ const OUTDATED_DOUBLINGS: u32 = 6;
 const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 
 /// Action of events about a roll that waits.
-const ROLL: &str = "RollingUpdate";
+const ROLL: &str = api::conditions::events::ROLLING_UPDATE;
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]

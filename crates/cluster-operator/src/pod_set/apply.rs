@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::{Condition, merge, reasons};
+use api::conditions::{Condition, events as event_words, merge, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
@@ -229,8 +229,8 @@ impl PodSets {
             self.events.publish(Note {
                 regarding: events::reference(&*observed.set),
                 related: None,
-                reason: "FailedCreate".to_owned(),
-                action: "CreatePod".to_owned(),
+                reason: event_words::FAILED_CREATE.to_owned(),
+                action: event_words::CREATE_POD.to_owned(),
                 text: words.to_owned(),
                 severity: Severity::Warning,
             });
