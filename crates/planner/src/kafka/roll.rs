@@ -157,7 +157,7 @@ pub fn decide(
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
-    if view.as_ref().is_some_and(RollKafka::is_under_way) && said_since(observed).is_none() {
+    if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
         // Nothing is wrong while the nodes still may take their time to answer.
         if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| !waits.refused) {
             (waits.usual, waits.under_way) = (true, true);
