@@ -20,6 +20,22 @@ pub mod types {
     pub const UNMANAGED: &str = "Unmanaged";
 }
 
+/// Reasons and actions of events. Those of a restart are reasons of the restart itself.
+pub mod events {
+    /// A pod could not be made.
+    pub const FAILED_CREATE: &str = "FailedCreate";
+    /// What was done when [`FAILED_CREATE`] came.
+    pub const CREATE_POD: &str = "CreatePod";
+    /// A run-time value of somebody else's was taken away.
+    pub const OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
+    /// What was done when [`OVERRIDE_UNDONE`] came.
+    pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+    /// What a roll does that waits.
+    pub const ROLLING_UPDATE: &str = "RollingUpdate";
+    /// The operator deleted a pod so that it starts anew.
+    pub const POD_RESTART: &str = "StrimziInitiatedPodRestart";
+}
+
 /// Condition reasons.
 pub mod reasons {
     /// A Kafka that was just created.

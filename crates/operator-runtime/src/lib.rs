@@ -7,6 +7,7 @@
 mod allocator;
 pub mod apply;
 pub mod batches;
+mod claim_users;
 pub mod client;
 pub mod clock;
 mod connections;

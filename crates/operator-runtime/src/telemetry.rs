@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::env::Env;
 
 /// Variable that chooses between text (the default) and JSON. Not in Strimzi.
-pub const LOG_FORMAT: &str = "KASTELLAN_LOG_FORMAT";
+pub const LOG_FORMAT: &str = api::env::own::LOG_FORMAT;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ mod tests {
             "kube_client::client=trace",
             "trace,kube_client=trace",
         ] {
-            let log = Lines::default();
+            let log = LogLines::default();
             let filter = targets(&filter_of(level).unwrap()).unwrap();
             let writer = log.clone();
             let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
@@ -140,9 +140,9 @@ mod tests {
     }
 
     #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    struct LogLines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Lines {
+    impl std::io::Write for LogLines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())

@@ -17,7 +17,7 @@ use planner::kafka::pod_state;
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Variable with the longest answer of a broker that is read, in MiB.
-pub const MAX_ANSWER: &str = "KASTELLAN_MAX_ANSWER_MIB";
+pub const MAX_ANSWER: &str = api::env::own::MAX_ANSWER_MIB;
 
 /// Default of [`MAX_ANSWER`]: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers of
 /// all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense.

@@ -40,7 +40,10 @@ impl Observation for Observed {
             }
             (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => self.held_topics = Some(topics),
-            (Need::Kafka, Answer::Kafka(view)) => self.view = Some(view),
+            (Need::Kafka, Answer::Kafka(view)) => {
+                self.view = Some(view);
+                implied::add_known_to_kafka(self);
+            }
             (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {
                 if let Some(view) = &mut self.view {
                     view.brokers_with_replicas = Some(brokers);

@@ -14,6 +14,7 @@ pub mod deleted_cluster;
 mod existing;
 pub mod exposed;
 mod foreign_additions;
+mod held_authorities;
 pub mod held_topic;
 mod host_name;
 mod kafka_exporter;

@@ -47,9 +47,11 @@ pub struct Observed {
     /// Deployments of the cluster, by name.
     pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
-    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
+    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings, Ingresses, Routes, TLSRoutes), with its body, to find those that
+    /// are no longer wanted and what a write changes.
     pub others: LiveObjects,
-    /// The bodies of those among them through which clients reach listeners.
+    /// What Kubernetes wrote into those among them through which clients reach listeners with Services of their own, and the addresses of the
+    /// Kubernetes nodes.
     pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.

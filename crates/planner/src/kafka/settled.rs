@@ -11,7 +11,7 @@ use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
-use super::transitions::quorum::RememberedQuorum;
+use super::transitions::quorum::QuorumState;
 use super::transitions::upgrade::Upgrade;
 use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, validate};
 use crate::findings::{Findings, Held, Warning};
@@ -54,7 +54,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
     let Wanted { mut cluster, pools, logging, certificates, .. } = wanted;
-    let quorum = RememberedQuorum::of(observed);
+    let quorum = QuorumState::of(observed);
     cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();

@@ -151,6 +151,7 @@ impl World {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
                     let holder = Holder::of(&serde_json::from_value(found.clone()).unwrap());
+                    let holder = holder.used_by(found["usedBy"].as_str().map(str::to_owned));
                     Some(if found.get("subjects").is_some() { holder.with_body(found) } else { holder })
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())

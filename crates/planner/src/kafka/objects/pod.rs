@@ -231,11 +231,11 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
     if pool.broker && (cluster.rack.is_some() || token) {
         mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
     }
-    let mut environment = vec![container::variable("KAFKA_CLUSTER_NAME", &cluster.name)];
+    let mut environment = vec![container::variable(api::env::node::KAFKA_CLUSTER_NAME, &cluster.name)];
     if token {
         mounts.push(volume::token_mount());
         environment.push(EnvVar {
-            name: "NODE_NAME".to_owned(),
+            name: api::env::node::NODE_NAME.to_owned(),
             value_from: Some(EnvVarSource {
                 field_ref: Some(volume::field_of_pod("spec.nodeName")),
                 ..EnvVarSource::default()
