@@ -32,6 +32,7 @@ use super::ownership;
 use super::planned::{Plan, PlannedNode};
 use super::planned_events;
 use super::pod_state;
+use super::proxy;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
@@ -80,6 +81,7 @@ pub fn complete(
     draft.pods_of_pools();
     draft.entity_operator();
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.removals();
     let pods_stay = ownership::leave_to_others(
         cluster,
@@ -340,12 +342,13 @@ impl Draft<'_> {
         if let Some(waits) = &self.plan.roll.waits {
             self.plan.common.look_again_in(waits.look_again_seconds(now));
             self.progress.roll_waits(waits, now);
-            if !waits.usual {
-                let restarts = &self.plan.roll.wanted;
-                let ending = ending::while_waiting(cluster, observed, restarts, &waits.why, now);
-                self.warnings.extend(ending);
-            }
         }
+        // Also where nothing waits: a pass may fail before it gets to the restart.
+        let waits =
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+        let restarts = &self.plan.roll.wanted;
+        let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
+        self.warnings.extend(ending);
     }
 
     /// The plan with the status of the Kafka resource.
@@ -361,6 +364,8 @@ impl Draft<'_> {
         plan.waiting_for = progress.waiting_for;
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
+            let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));
+            plan.roll.heed_writes(pods, &plan.common.apply);
         }
         plan
     }
