@@ -280,6 +280,7 @@ mod tests {
     /// An API server that takes connections and says nothing.
     #[tokio::test(start_paused = true)]
     async fn writes_that_nobody_waits_for_take_the_time_of_one_when_none_is_answered() {
+        operator_runtime::client::install_crypto_provider();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let silent = tokio::spawn(async move {
