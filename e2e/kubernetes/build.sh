@@ -4,13 +4,14 @@
 #   node           the other Kubernetes programs, and kubectl if the machine has none
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
+#   plug-ins       jars that Kafka's image does not have and that options of a Kafka resource ask for, for tests
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,8s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,9s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -78,6 +79,28 @@ fetch_kafka() {
   mv "$libs.part" "$libs"
   stamp "kafka-$KAFKA_VERSION" "$key"
   say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
+}
+fetch_plug_ins() {
+  local tools=$HERE/tools/plug-ins jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins key begun=$SECONDS
+  key="$KAFKA_VERSION $(cat "$tools/pom.xml" "$tools/SHA256SUMS" | sha256sum | cut -c1-16)"
+  if fresh "plug-ins-$KAFKA_VERSION" "$key" "$jars"; then
+    UP_TO_DATE+=("the plug-ins of Kafka")
+    return
+  fi
+  need maven mvn
+  need default-jdk-headless javac
+  install_missing
+  say "fetching plug-ins of Kafka from Maven Central $POSITION"
+  rm -rf "$jars.part"
+  mkdir -p "$jars.part"
+  quietly plug-ins "fetching plug-ins of Kafka" mvn -q -B -f "$tools/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars.part" || exit 1
+  quietly plug-ins "comparing plug-ins of Kafka with their checksums" \
+    env -C "$jars.part" sha256sum --check --strict --quiet "$tools/SHA256SUMS" || exit 1
+  rm -rf "$jars"
+  mv "$jars.part" "$jars"
+  stamp "plug-ins-$KAFKA_VERSION" "$key"
+  say "fetched $(find "$jars" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
 # newest_jdk: the home of the newest JDK of the machine that has jlink.
 newest_jdk() {
@@ -155,10 +178,12 @@ parts_of() {
       type -P kubectl >/dev/null || printf 'kubectl\n'
       ;;
     helm) has_helm || printf 'helm\n' ;;
+    # Their checksums are known for one version of Kafka.
+    plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
     coredns | kafka | jre) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
-    all) for target in kafka control-plane node coredns helm images; do parts_of "$target"; done ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all" ;;
+    all) for target in kafka plug-ins control-plane node coredns helm images; do parts_of "$target"; done ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre images all" ;;
   esac
 }
 make_part() {
@@ -167,6 +192,7 @@ make_part() {
     coredns) go_program ./coredns coredns ;;
     helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
     kafka) fetch_kafka ;;
+    plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;

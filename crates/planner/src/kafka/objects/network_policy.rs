@@ -34,6 +34,8 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
     for listener in &cluster.listeners {
         ingress.push(rule(i32::from(listener.port), listener.peers.clone()));
     }
+    ingress.extend(cluster.metrics.as_ref().map(|_| rule(ports::METRICS, None)));
+    ingress.extend(cluster.jmx.map(|_| rule(ports::JMX, None)));
     policy(cluster, names::kafka_network_policy(&cluster.name), kafka_labels(cluster), ingress)
 }
 
