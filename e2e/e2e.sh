@@ -14,9 +14,15 @@ build_tools
 step "Starting Kubernetes"
 cluster
 load_images
+[[ $CLUSTER != local ]] || e2e/kubernetes/load-image.sh "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar"
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
+# A Kafka image with the jar of the JMX Prometheus Exporter.
+[[ $CLUSTER != local ]] || export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
+# A test runs a Prometheus of its own.
+need prometheus prometheus
+install_missing
 # The tests call kubectl: that of the machine, else the built one.
 export PATH=$PATH:$BIN
 step "Running the tests"

@@ -168,6 +168,21 @@ make_kafka_image() {
   say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
 
+make_kafka_with_jars_image() {
+  local images=$CHECKOUT/images kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key
+  local image=$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins
+  key="$(cat "$CACHE/stamps/kafka-image-$KAFKA_VERSION" "$CACHE/stamps/plug-ins-$KAFKA_VERSION" "$images"/{with-jars,archive}.sh \
+    | sha256sum | cut -c1-16)"
+  if fresh "kafka-with-jars-$KAFKA_VERSION" "$key" "$image"; then
+    UP_TO_DATE+=("the Kafka image with further jars")
+    return
+  fi
+  say "making a Kafka image with further jars $POSITION"
+  quietly kafka-with-jars "making a Kafka image with further jars" "$images/with-jars.sh" "$kafka" \
+    "docker.io/kastellan/kafka-with-jars:$KAFKA_VERSION" "$image" "$jars"/jmx_prometheus_javaagent-*.jar || exit 1
+  stamp "kafka-with-jars-$KAFKA_VERSION" "$key"
+}
+
 # parts_of TARGET: its parts in the order in which they are made.
 parts_of() {
   case $1 in
@@ -182,7 +197,9 @@ parts_of() {
     plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
     coredns | kafka | jre) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
-    all) for target in kafka plug-ins control-plane node coredns helm images; do parts_of "$target"; done ;;
+    # An image as users make it, for the end-to-end tests.
+    kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
+    all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre images all" ;;
   esac
 }
@@ -196,6 +213,7 @@ make_part() {
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;
+    kafka-with-jars-image) make_kafka_with_jars_image ;;
     *) kubernetes_program "$1" ;;
   esac
 }

@@ -54,7 +54,7 @@ mod tests {
     fn what_would_keep_the_exporter_from_starting_is_said() {
         for (text, expected) in [
             ("rules: [", "is not YAML"),
-            ("\ta: b", "is not YAML"),
+            ("rules: {", "is not YAML"),
             ("- pattern: x", "is no map"),
             ("just a text", "is no map"),
         ] {
