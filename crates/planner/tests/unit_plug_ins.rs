@@ -203,8 +203,14 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
 
     // Without a password there is no Secret; without the section no port.
     world.kafka(|kafka| kafka["spec"]["kafka"]["jmxOptions"] = json!({}));
+    let is_deleted = |plan: &Plan| plan.delete.iter().any(|gone| gone.object.name == "my-kafka-jmx");
     let plan = world.plan();
-    assert!(plan.delete.iter().any(|gone| gone.object.name == "my-kafka-jmx"), "{:?}", plan.delete);
+    assert!(!is_deleted(&plan), "pods still mount it");
+    world.apply(&plan);
+    world.observed.pods.clear();
+    world.run_everything();
+    let plan = world.plan();
+    assert!(is_deleted(&plan), "{:?}", plan.delete);
     assert!(ports(&plan)[1].contains("9999"));
     world.kafka(|kafka| kafka["spec"]["kafka"]["jmxOptions"] = Value::Null);
     assert!(ports(&world.plan()).iter().all(|text| !text.contains("9999")));
