@@ -4,6 +4,7 @@
 //! - Every object name, label, annotation, port, environment variable and principal that a user, a client or a
 //!   dashboard can see is written once, in [`names`], [`labels`], [`annotations`], [`ports`], [`env`] and
 //!   [`principals`].
+//! - [`extensions`] lists the properties that are not part of that contract.
 //! - [`limits`] says how long such names may be.
 //! - [`agent`] is the file by which the cluster operator tells the agent about its node.
 //! - [`conditions`] holds the condition type of all statuses and the rule by which a new list replaces an old one.
@@ -24,6 +25,7 @@ pub mod conditions;
 pub mod crds;
 pub mod dropped;
 pub mod env;
+pub mod extensions;
 pub mod gateway;
 pub mod kafka;
 pub mod kafka_bridge;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use api::crds::{CrdFile, older};
+use api::extensions;
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -165,7 +166,7 @@ fn differences(
         }
     }
     for path in found.keys().filter(|path| !expected.contains_key(*path)) {
-        differences.push(format!("{kind} {path} is not in the contract"));
+        differences.push(format!("{kind} {path} is neither in the contract nor in the table of extensions"));
     }
     differences
 }
@@ -195,6 +196,33 @@ fn without_unread(
     before - expected.len()
 }
 
+/// Takes the extensions of a kind out of what was found, and says what is wrong with them: each is there, has its type, is
+/// optional and has no default. Only what stands within another extension may be required.
+fn take_extensions(kind: &str, found: &mut BTreeMap<String, String>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let all: Vec<_> = extensions::of_kind(kind).collect();
+    for extension in &all {
+        let path = extension.path;
+        let Some(row) = found.remove(path) else {
+            wrong.push(format!("{kind} {path} stands in the table of extensions and not in the schema"));
+            continue;
+        };
+        let within = |outer: &&extensions::Extension| {
+            path.strip_prefix(outer.path).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        if !row.starts_with(&format!("type={} ", extension.type_)) {
+            wrong.push(format!("{kind} {path} is no {}: {row}", extension.type_));
+        }
+        if row.contains(" required=true ") && !all.iter().any(within) {
+            wrong.push(format!("{kind} {path} is required, so it is no extension"));
+        }
+        if !row.ends_with(" default=") {
+            wrong.push(format!("{kind} {path} has a default in the schema: {row}"));
+        }
+    }
+    wrong
+}
+
 #[test]
 fn every_property_is_that_of_the_contract() {
     let mut all = Vec::new();
@@ -203,6 +231,7 @@ fn every_property_is_that_of_the_contract() {
         let contract = table(&kind);
         let mut found = BTreeMap::new();
         rows(&schema, "", &mut found);
+        all.extend(take_extensions(&kind, &mut found));
         paths += found.keys().filter(|path| contract.contains_key(*path)).count();
         // What was dropped is kept.
         let mut expected = former(&kind);
@@ -221,6 +250,7 @@ fn every_property_of_v1beta2_is_that_of_the_contract() {
     for (kind, schema) in schemas("v1beta2") {
         let mut found = BTreeMap::new();
         rows(&schema, "", &mut found);
+        all.extend(take_extensions(&kind, &mut found));
         let mut expected = table(&kind);
         let former = former(&kind);
         dropped += former.keys().filter(|path| !expected.contains_key(*path)).count();
@@ -230,6 +260,29 @@ fn every_property_of_v1beta2_is_that_of_the_contract() {
     }
     assert!(all.is_empty(), "{} differences:\n{}", all.len(), all.join("\n"));
     assert_eq!((dropped, inside < dropped), (1184, true));
+}
+
+/// The table of `docs/extensions.md`.
+fn documented() -> String {
+    let mut text = "| kind | property | type | without it | what for |\n|---|---|---|---|---|\n".to_owned();
+    for extension in extensions::EXTENSIONS {
+        let extensions::Extension { kind, path, type_, default, purpose } = extension;
+        writeln!(text, "| {kind} | `{path}` | {type_} | {default} | {purpose} |").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_documentation_lists_the_extensions() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/extensions.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with('|')).fold(String::new(), |mut rows, line| {
+        writeln!(rows, "{line}").unwrap();
+        rows
+    });
+    assert_eq!(rows, documented(), "{} must have this table", file.display());
+    let sorted = extensions::EXTENSIONS.is_sorted_by_key(|extension| (extension.kind, extension.path));
+    assert!(sorted, "extensions stand in the order of kind and path");
 }
 
 #[test]

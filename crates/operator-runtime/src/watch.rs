@@ -287,7 +287,7 @@ where
                 self.applied(object);
             }
             Change::Deleted(object) => match metadata(object) {
-                Ok(metadata) => self.cache.remove(&key_of(&metadata)),
+                Ok(metadata) => self.cache.remove(&key_of(&metadata), Some(&metadata)),
                 Err(error) => self.cannot_tell(&error),
             },
         }

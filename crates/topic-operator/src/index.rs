@@ -146,6 +146,12 @@ impl Index {
         }
     }
 
+    /// True when a resource has its finalizer on and the topic is the one that it wants.
+    pub fn is_held(&self, topic: &str) -> bool {
+        let claimants = self.claims.get(topic).into_iter().flatten();
+        claimants.filter_map(|r| self.resources.get(r)).any(|c| c.has_finalizer())
+    }
+
     /// True when a resource that `count`s wants the topic to exist.
     pub fn is_wanted(&self, topic: &str, count: impl Fn(&TopicResource) -> bool) -> bool {
         self.claims.get(topic).is_some_and(|claimants| {

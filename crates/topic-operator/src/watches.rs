@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     grants,
     kubernetes::Projector,
-    message::{Message, reference_of},
+    message::{Message, reference_of, went_despite_finalizer},
     settings::Settings,
     unreadable,
 };
@@ -57,8 +57,9 @@ pub(crate) async fn start(
         });
     unreadable::follow(&cache, Applier::new(client.clone()), sender.clone(), shutdown);
     cache.on_change(move |event| {
-        if let Event::Deleted { key, .. } = event {
-            let _ = sender.send(Message::Gone(reference_of(key)));
+        if let Event::Deleted { key, told, .. } = event {
+            let (reference, despite_finalizer) = (reference_of(key), went_despite_finalizer(*told));
+            let _ = sender.send(Message::Gone { reference, despite_finalizer });
         }
     });
     shutdown.run_until_cancelled(cache.ready()).await.is_some()

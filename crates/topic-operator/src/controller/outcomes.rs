@@ -115,7 +115,7 @@ impl Controller {
             Latest::Gone => {
                 let (known, others) = self.index.remove(&done.reference);
                 match known {
-                    Some(known) => self.left_watch(known, others),
+                    Some(known) => self.left_watch(known, false, others),
                     None => self.push_all(others),
                 }
             }
@@ -156,9 +156,15 @@ impl Controller {
         }
     }
 
+    fn wait_for_heir(&mut self, left_watch: LeftWatch) {
+        if let Some(left_watch) = left_watch.waits_for_heir() {
+            self.look_up(left_watch);
+        }
+    }
+
     fn looked_up(&mut self, left_watch: LeftWatch, found: Found) {
         let Found::Now(now) = found else {
-            self.look_up(left_watch.failed());
+            self.look_up(left_watch.not_found_out());
             return;
         };
         let known = left_watch.known.clone();
@@ -175,9 +181,16 @@ impl Controller {
             return;
         }
         let topic = known.topic_key();
-        let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
-        let settings = &self.context.plan;
-        let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, settings) else { return };
+        let wanted = self.index.is_wanted(&topic, |r| self.grants.counts(r));
+        let stays = self.cluster_goes_away || wanted;
+        let untold = left_watch.despite_finalizer || !self.context.plan.use_finalizers;
+        let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, untold) else {
+            // Who wants the topic may be about to go as well, and has no finalizer yet.
+            if now.is_none() && left_watch.despite_finalizer && wanted && !self.index.is_held(&topic) {
+                self.wait_for_heir(left_watch);
+            }
+            return;
+        };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
             self.look_up(left_watch.held_back());
