@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod leader;
 pub mod limits;
 pub mod list;
+pub mod log_file;
 pub mod long_text;
 pub mod memory;
 pub mod metrics;

@@ -49,7 +49,7 @@ impl Settings {
 }
 
 /// Strimzi's level name, or filter directives, as a filter; `None` when it is neither.
-fn filter_of(level: &str) -> Option<String> {
+pub fn filter_of(level: &str) -> Option<String> {
     let name = match level.to_ascii_uppercase().as_str() {
         "OFF" => "off",
         "FATAL" | "ERROR" => "error",
@@ -73,15 +73,43 @@ fn filter_of(level: &str) -> Option<String> {
 /// Never logged, whatever is asked for: the Kubernetes client quotes an answer that it cannot read, a Secret too.
 const SECRETIVE: &str = "kube_client::client=off";
 
+/// The level of the log that runs.
+pub struct LogLevel(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl LogLevel {
+    /// Sets another filter, of the form of [`Settings::filter`]. One that cannot be read changes nothing.
+    pub fn set(&self, filter: &str) {
+        if let Ok(filter) = EnvFilter::try_new(filter) {
+            (self.0)(filter);
+        }
+    }
+}
+
+impl std::fmt::Debug for LogLevel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("LogLevel")
+    }
+}
+
 /// Starts logging. A second call in one process changes nothing (tests share a process).
-pub fn init(settings: &Settings) {
+pub fn init(settings: &Settings) -> LogLevel {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal());
-    let _ = match settings.format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
-    };
+    let builder = tracing_subscriber::fmt().with_ansi(std::io::stdout().is_terminal());
+    match settings.format {
+        Format::Text => {
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
+        }
+        Format::Json => {
+            let builder = builder.json().flatten_event(true).with_current_span(false);
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
+        }
+    }
 }
 
 #[cfg(test)]
