@@ -42,7 +42,8 @@ pub fn read(jmx: &RemoteJmx) -> Result<Option<Credentials>, JmxError> {
     let Some(folder) = &jmx.credentials else { return Ok(None) };
     let word = |key: &str| {
         let path = folder.join(key);
-        let text = files::read(&path)?;
+        // Whoever wrote it into the Secret by hand may have put a line end behind it.
+        let text = files::read(&path)?.trim_end_matches(['\r', '\n']).to_owned();
         // The JVM splits a line into words, and takes a line with # for a comment.
         let is_word = !text.is_empty()
             && !text.starts_with('#')
@@ -98,7 +99,7 @@ mod tests {
     fn the_password_is_in_a_private_file_and_in_no_argument() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
-        std::fs::write(root.path().join(keys::JMX_USERNAME), "somebody").unwrap();
+        std::fs::write(root.path().join(keys::JMX_USERNAME), "somebody\n").unwrap();
         std::fs::write(root.path().join(keys::JMX_PASSWORD), "hunter2").unwrap();
         let jmx = remote(Some(root.path().to_owned()));
         let credentials = read(&jmx).unwrap();

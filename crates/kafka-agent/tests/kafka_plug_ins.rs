@@ -85,7 +85,7 @@ impl Node {
             data = at("data/kafka-log0"),
         );
         // As the operator writes them.
-        server.push_str(&format!(
+        let lines = format!(
             "metric.reporters=org.apache.kafka.common.metrics.JmxReporter,\
              io.strimzi.kafka.metrics.prometheus.ServerKafkaMetricsReporter\n\
              kafka.metrics.reporters=io.strimzi.kafka.metrics.prometheus.ServerYammerMetricsReporter\n\
@@ -97,14 +97,16 @@ impl Node {
              client.quota.callback.static.produce={PRODUCE}\n\
              client.quota.callback.static.storage.per.volume.limit.min.available.bytes=1000\n\
              client.quota.callback.static.excluded.principal.name.list=User:CN=c-kafka,O=io.strimzi;User:CN=admin\n"
-        ));
+        );
+        server.push_str(&lines);
         if with_oauth {
             server.push_str(&node.storage(replication));
-            server.push_str(&format!(
+            let lines = format!(
                 "listener.name.oauth-9093.sasl.enabled.mechanisms=OAUTHBEARER\n\
                  listener.name.oauth-9093.oauthbearer.sasl.server.callback.handler.class={HANDLER}\n\
                  listener.name.oauth-9093.oauthbearer.sasl.jaas.config={JAAS}\n"
-            ));
+            );
+            server.push_str(&lines);
         }
         node.container.put("opt/kafka/custom-config/server.config", &server);
         node
@@ -134,11 +136,6 @@ impl Node {
         )
     }
 
-    fn run(&self, program: &[&str], arguments: &[&str]) -> Output {
-        let java = ["-XX:TieredStopAtLevel=1", "-cp", &class_path()].map(str::to_owned);
-        Command::new("java").args(java).args(program).args(arguments).output().unwrap()
-    }
-
     fn bootstrap(&self) -> String {
         format!("localhost:{}", self.plain)
     }
@@ -146,8 +143,8 @@ impl Node {
     /// What a JMX client sees of a bean.
     fn bean(&self, user: &str, password: &str) -> Result<String, String> {
         let url = format!("service:jmx:rmi:///jndi/rmi://localhost:{}/jmxrmi", self.jmx);
-        let output = self.run(
-            &["org.apache.kafka.tools.JmxTool"],
+        let output = run(
+            "org.apache.kafka.tools.JmxTool",
             &[
                 "--jmx-url",
                 &url,
@@ -170,6 +167,12 @@ const HANDLER: &str = "io.strimzi.kafka.oauth.server.JaasServerOauthValidatorCal
 const JAAS: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
     unsecuredLoginStringClaim_sub\\=\"nobody\" oauth.valid.issuer.uri\\=\"http://127.0.0.1:1\" \
     oauth.jwks.endpoint.uri\\=\"http://127.0.0.1:1/jwks\" oauth.fail.fast\\=\"false\";";
+
+/// Runs one of Kafka's own tools.
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let java = ["-XX:TieredStopAtLevel=1", "-cp", &class_path()].map(str::to_owned);
+    Command::new("java").args(java).arg(program).args(arguments).output().unwrap()
+}
 
 /// Puts the jars whose names begin so into a folder of the container.
 fn put_jars(container: &Container, folder: &str, names: &[&str]) {
@@ -210,8 +213,15 @@ fn every_jar_does_what_the_resource_asks_of_it() {
     let mut agent = node.container.start();
     agent.wait_for_state(3);
     assert!(agent.state().unwrap().get("missingPlugIns").is_none(), "{}", agent.state().unwrap());
+    // The listener with the classes of others is open.
+    assert!(TcpStream::connect(("127.0.0.1", node.oauth)).is_ok());
+    metrics_are_offered_by_the_rules_of_now(&node);
+    who_sends_too_much_waits_and_segments_move(&node);
+    jmx_lets_in_who_knows_the_password(&node, &agent);
+    stop(agent);
+}
 
-    // Both kinds of metrics answer a scrape, and the limits are those that were asked for.
+fn metrics_are_offered_by_the_rules_of_now(node: &Node) {
     let beans = wait_for("a scrape of the exporter", || {
         Some(scrape(node.exporter)).filter(|text| text.contains("io_strimzi_kafka_quotas"))
     });
@@ -229,13 +239,11 @@ fn every_jar_does_what_the_resource_asks_of_it() {
         r#"{"rules":[{"pattern":"java.lang<type=Runtime><>StartTime","name":"kastellan_of_the_new_rules"}]}"#;
     node.container.put("opt/kafka/custom-config/metrics-config.json", rules);
     wait_for("the new rules", || scrape(node.exporter).contains("kastellan_of_the_new_rules").then_some(()));
+}
 
-    // The listener with the classes of others is open.
-    assert!(TcpStream::connect(("127.0.0.1", node.oauth)).is_ok());
-
-    // Segments move to the remote storage, and whoever sends too much waits.
-    let created = node.run(
-        &["org.apache.kafka.tools.TopicCommand"],
+fn who_sends_too_much_waits_and_segments_move(node: &Node) {
+    let created = run(
+        "org.apache.kafka.tools.TopicCommand",
         &[
             "--bootstrap-server",
             &node.bootstrap(),
@@ -254,8 +262,8 @@ fn every_jar_does_what_the_resource_asks_of_it() {
     );
     assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     let servers = format!("bootstrap.servers={}", node.bootstrap());
-    let sent = node.run(
-        &["org.apache.kafka.tools.ProducerPerformance"],
+    let sent = run(
+        "org.apache.kafka.tools.ProducerPerformance",
         &[
             "--topic",
             "t",
@@ -287,11 +295,13 @@ fn every_jar_does_what_the_resource_asks_of_it() {
         }
         None
     });
+}
 
-    // Remote JMX lets in who knows the password, and the next one without a restart.
+fn jmx_lets_in_who_knows_the_password(node: &Node, agent: &Agent) {
     assert!(node.bean(USER, PASSWORD).is_ok());
     let refused = node.bean(USER, "guessed").unwrap_err();
     assert!(refused.contains("Authentication failed") || refused.contains("SecurityException"), "{refused}");
+    // The next password counts without a restart.
     node.container.put("opt/kafka/jmx/jmx-password", "another1");
     wait_for("the new password", || node.bean(USER, "another1").ok());
     assert!(node.bean(USER, PASSWORD).is_err(), "the former one is of no use");
@@ -300,7 +310,6 @@ fn every_jar_does_what_the_resource_asks_of_it() {
     for text in [arguments, agent.output()] {
         assert!(!text.contains(PASSWORD) && !text.contains("another1"), "the password is seen");
     }
-    stop(agent);
 }
 
 #[test]

@@ -108,11 +108,11 @@ fn rules_that_the_exporter_could_not_read_are_refused() {
     let said = problem(&mut world);
     assert!(said.contains("spec.kafka.metricsConfig.valueFrom.configMapKeyRef.key: key \"m.yml\" of ConfigMap \"rules\" is not YAML"), "{said}");
     world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]["key"] = json!("x")
+        kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]["key"] = json!("x");
     });
     assert!(problem(&mut world).contains("has no key \"x\""));
     world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]["name"] = json!("none")
+        kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"]["configMapKeyRef"]["name"] = json!("none");
     });
     assert!(problem(&mut world).contains("ConfigMap \"none\" does not exist"));
     world.kafka(|kafka| kafka["spec"]["kafka"]["metricsConfig"]["valueFrom"] = Value::Null);
