@@ -95,7 +95,10 @@ impl Admin {
     /// The quotas of all users that have none of their own, whatever other quotas there are; named as in
     /// [`Self::describe_client_quotas`].
     pub async fn describe_default_user_quotas(&self) -> Result<BTreeMap<String, f64>, AdminError> {
-        let users = ComponentData::default().with_entity_type(text("user")).with_match_type(MATCH_DEFAULT);
+        let users = ComponentData::default()
+            .with_entity_type(text("user"))
+            .with_match_type(MATCH_DEFAULT)
+            .with__match(None);
         let request = DescribeClientQuotasRequest::default().with_components(vec![users]).with_strict(true);
         let answer = self
             .call("describe the default quotas of users", Route::Any, request, |answer| {

@@ -211,12 +211,13 @@ mod tests {
         let exporter = PlugIn::JmxPrometheusExporter { port: 9404 };
         for jar in ["libs/jmx_prometheus_javaagent-1.0.1.jar", "mnt/x/jmx_prometheus_javaagent-1.0.1.jar"] {
             let image = Image::new(&[(jar, &[]), ("libs/other.jar", &[])]);
-            let (outcome, _) = image.apply(&[exporter.clone()]).unwrap();
+            let (outcome, _) = image.apply(std::slice::from_ref(&exporter)).unwrap();
             let path = image.0.path().join(jar).display().to_string();
             assert_eq!(outcome.arguments, [format!("-javaagent:{path}=9404:/rules.json")]);
             assert!(outcome.missing.is_empty());
         }
-        let (outcome, _) = Image::new(&[("libs/other.jar", &[])]).apply(&[exporter.clone()]).unwrap();
+        let (outcome, _) =
+            Image::new(&[("libs/other.jar", &[])]).apply(std::slice::from_ref(&exporter)).unwrap();
         assert_eq!(outcome, Outcome { arguments: Vec::new(), missing: vec![exporter] });
     }
 

@@ -70,7 +70,8 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let one = format!("*a{}, ", level - 1).repeat(10);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", one.trim_end_matches(", ")));
+            let line = format!("a{level}: &a{level} [{}]\n", one.trim_end_matches(", "));
+            text.push_str(&line);
         }
         assert!(as_json(&text).is_err());
     }
