@@ -98,7 +98,7 @@ impl Admin {
         let users = ComponentData::default()
             .with_entity_type(text("user"))
             .with_match_type(MATCH_DEFAULT)
-            .with__match(None);
+            .with_match(None);
         let request = DescribeClientQuotasRequest::default().with_components(vec![users]).with_strict(true);
         let answer = self
             .call("describe the default quotas of users", Route::Any, request, |answer| {
