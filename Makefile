@@ -75,7 +75,7 @@ crds: ## Write crds/ from the Rust types
 
 .PHONY: binaries
 binaries: prerequisites ## Build the static release binaries
-	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client
+	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client -p kubectl-kafka
 
 .PHONY: images
 images: ## Build the container images as tar files, without an engine

@@ -102,6 +102,8 @@ pub mod reasons {
     pub const FOREIGN_BROKER_CONFIGURATION: &str = "ForeignBrokerConfiguration";
     /// An empty list of a listener's `networkPolicyPeers` lets everybody connect.
     pub const EMPTY_NETWORK_POLICY_PEERS: &str = "EmptyNetworkPolicyPeers";
+    /// A listener says something of a broker that is not there.
+    pub const LISTENER_BROKER_UNKNOWN: &str = "ListenerBrokerUnknown";
     /// A Service gets a name that begins with a digit.
     pub const SERVICE_NAME_BEGINS_WITH_DIGIT: &str = "ServiceNameBeginsWithDigit";
     /// A template sets a label that the operator sets itself.

@@ -38,7 +38,7 @@ fn unknown_fields<Spec: DeserializeOwned + Serialize>(kind: &str, applied: &str)
     let Ok(applied) = serde_json::from_str::<Value>(applied) else { return Vec::new() };
     let written = &applied["spec"];
     // What the type knows comes back out of it, in whatever form.
-    let known = serde_json::from_value::<Spec>(written.clone()).and_then(serde_json::to_value);
+    let known = serde_json::from_str::<Spec>(&written.to_string()).and_then(serde_json::to_value);
     let Ok(known) = known else { return Vec::new() };
     let mut found = Vec::new();
     compare(written, &known, "spec", "spec", &dropped::unread(kind), &mut found);

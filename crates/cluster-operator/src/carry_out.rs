@@ -1,7 +1,7 @@
 //! Carries out the Kubernetes part of a plan, of whatever kind the owner of its objects is: writes, deletions, finalizers,
 //! statuses. No policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures::future;
 use kube::Resource;
@@ -79,36 +79,37 @@ pub struct Written {
     pub failed: Option<ApplyError>,
 }
 
-/// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side.
+/// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side. What is
+/// written, or needs no write, takes no memory any more.
 pub async fn writes<K>(
     applier: &Applier,
     owner: PlannedFor<'_, K>,
-    writes: &[Write],
+    writes: Vec<Write>,
 ) -> Result<Written, Error>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
     let mut written = Written::default();
-    let all: Vec<&Write> = writes.iter().filter(|write| write.is_change()).collect();
-    for stage in all.chunk_by(|one, other| one.stage == other.stage) {
-        let at_a_time = if stage[0].stage == Stage::NewKeys { 1 } else { CONCURRENCY };
-        for some in stage.chunks(at_a_time) {
-            owner.check()?;
-            let (mut under_way, mut failed) = (Vec::with_capacity(some.len()), None);
-            for write in some {
-                under_way.push(one_write(applier, write));
+    let mut all: VecDeque<Write> = writes.into_iter().filter(Write::is_change).collect();
+    while let Some(stage) = all.front().map(|write| write.stage) {
+        let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
+        let next = all.iter().take(at_a_time).take_while(|write| write.stage == stage).count();
+        let some: Vec<Write> = all.drain(..next).collect();
+        owner.check()?;
+        let (mut under_way, mut failed) = (Vec::with_capacity(some.len()), None);
+        for write in &some {
+            under_way.push(one_write(applier, write));
+        }
+        for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
+            match outcome {
+                Ok(Applied::Unchanged) => {}
+                Ok(_) => drop(written.changed.insert(write.reference.clone())),
+                Err(Error::Apply(error)) if write.stage == Stage::Access => written.failed = Some(error),
+                Err(error) => failed = Some(error),
             }
-            for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
-                match outcome {
-                    Ok(Applied::Unchanged) => {}
-                    Ok(_) => drop(written.changed.insert(write.reference.clone())),
-                    Err(Error::Apply(error)) if write.stage == Stage::Access => written.failed = Some(error),
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if let Some(error) = failed.take() {
-                return Err(error);
-            }
+        }
+        if let Some(error) = failed.take() {
+            return Err(error);
         }
     }
     Ok(written)

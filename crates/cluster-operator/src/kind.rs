@@ -64,12 +64,13 @@ pub trait Kind: Send + Sync + 'static {
         needs: Vec<NeedOf<Self::Observed>>,
     ) -> impl Future<Output = Result<AnswersOf<Self>, Self::Error>> + Send;
 
-    /// Writes and deletes the objects of a plan. No policy.
+    /// Writes and deletes the objects of a plan. No policy. It may take out of the plan what nobody reads afterwards: many passes
+    /// wait for the API server at a time, and the objects are the largest part of what each of them holds.
     fn write(
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        plan: &PlanOf<Self>,
+        plan: &mut PlanOf<Self>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Makes one call. A call that fails does not keep the others from being made.
@@ -127,7 +128,7 @@ impl<K: Kind> Driver<K> {
             Seen::Live(observed) => observed,
             Seen::Settled(outcome) => return Ok(outcome),
         };
-        let plan = match self.complete(key, &mut observed).await {
+        let mut plan = match self.complete(key, &mut observed).await {
             Ok(plan) => plan,
             Err(error) => {
                 self.mandate.check()?;
@@ -136,7 +137,7 @@ impl<K: Kind> Driver<K> {
         };
         // A process that does not lead any more carries out nothing, and writes no status.
         self.mandate.check()?;
-        match self.carry_out(key, &observed, &plan).await {
+        match self.carry_out(key, &observed, &mut plan).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => self.kind.failed(key, &observed, Some(&plan), error).await,
         }
@@ -161,9 +162,10 @@ impl<K: Kind> Driver<K> {
         &self,
         key: &ObjectRef,
         observed: &K::Observed,
-        plan: &PlanOf<K>,
+        plan: &mut PlanOf<K>,
     ) -> Result<Outcome, K::Error> {
         self.kind.write(key, observed, plan).await?;
+        let plan = &*plan;
         let calls = plan.calls();
         let mut made = Vec::with_capacity(calls.len());
         for call in calls {

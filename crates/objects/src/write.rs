@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::compare::{Difference, differences};
+use crate::compare::{Difference, LentList, differences, differences_with};
 use crate::desired::{DesiredObject, Precondition};
 use crate::schema::SERVER_METADATA;
 
@@ -65,9 +65,11 @@ pub enum Change {
 
 /// What is known of the live object that has the name of a desired one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Live {
+pub enum Live<'a> {
     /// The object, with our entry of the managed fields.
     Object(Value),
+    /// The same without its longest list, which is lent for the comparison and not copied.
+    WithoutList(Value, LentList<'a>),
     /// There is none.
     Absent,
     /// That is not known.
@@ -76,23 +78,19 @@ pub enum Live {
 
 impl Write {
     /// Compares a desired object with the live one.
-    pub fn of(mut desired: DesiredObject, live: &Live) -> Self {
+    pub fn of(mut desired: DesiredObject, live: &Live<'_>) -> Self {
         clean(&mut desired.object);
         let change = match live {
             Live::Absent => Change::Create,
             Live::Unseen => Change::Put,
-            Live::Object(live) => {
-                let differences = differences(live, &desired.object);
-                let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-                let version = version.map(ToOwned::to_owned);
-                if differences.is_empty() { Change::Keep } else { Change::Update { differences, version } }
-            }
+            Live::Object(live) => change(live, differences(live, &desired.object)),
+            Live::WithoutList(live, list) => change(live, differences_with(live, *list, &desired.object)),
         };
         Self { stage: Stage::of(&desired), desired, change }
     }
 
     /// Compares all objects of a plan, and puts them into the order in which they are written.
-    pub fn all(desired: Vec<DesiredObject>, live: impl Fn(&DesiredObject) -> Live) -> Vec<Self> {
+    pub fn all<'a>(desired: Vec<DesiredObject>, live: impl Fn(&DesiredObject) -> Live<'a>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::with_capacity(desired.len());
         for desired in desired {
             let live = live(&desired);
@@ -111,6 +109,14 @@ impl Write {
     pub fn is_change(&self) -> bool {
         self.change != Change::Keep
     }
+}
+
+fn change(live: &Value, differences: Vec<Difference>) -> Change {
+    if differences.is_empty() {
+        return Change::Keep;
+    }
+    let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(ToOwned::to_owned);
+    Change::Update { differences, version }
 }
 
 impl Stage {
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_a_write_does_follows_from_the_live_object() {
-        let change = |live: Live| Write::of(desired("ConfigMap", "m", Precondition::None), &live).change;
+        let change = |live: Live<'_>| Write::of(desired("ConfigMap", "m", Precondition::None), &live).change;
         assert_eq!((change(Live::Absent), change(Live::Unseen)), (Change::Create, Change::Put));
         let live =
             |value: &str| Live::Object(json!({"metadata": {"resourceVersion": "7"}, "data": {"k": value}}));

@@ -3,7 +3,10 @@
 use std::io::IsTerminal;
 
 use api::env as names;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use crate::env::Env;
 
@@ -58,7 +61,7 @@ pub fn filter_of(level: &str) -> Option<String> {
         "DEBUG" => "debug",
         "TRACE" | "ALL" => "trace",
         _ => {
-            let directives = level.contains('=') && EnvFilter::try_new(level).is_ok();
+            let directives = level.contains('=') && targets(level).is_some();
             // Behind the directives, so that these stand.
             return directives.then(|| format!("{level},{SECRETIVE}"));
         }
@@ -70,46 +73,41 @@ pub fn filter_of(level: &str) -> Option<String> {
     ))
 }
 
+/// Directives as a filter of targets; spans, which the programs have none of, cannot be named. `None`: they are none.
+fn targets(directives: &str) -> Option<Targets> {
+    let parts: Vec<&str> = directives.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    parts.join(",").parse().ok()
+}
+
 /// Never logged, whatever is asked for: the Kubernetes client quotes an answer that it cannot read, a Secret too.
 const SECRETIVE: &str = "kube_client::client=off";
 
 /// The level of the log that runs.
-pub struct LogLevel(Box<dyn Fn(EnvFilter) + Send + Sync>);
+#[derive(Debug)]
+pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
     /// Sets another filter, of the form of [`Settings::filter`]. One that cannot be read changes nothing.
     pub fn set(&self, filter: &str) {
-        if let Ok(filter) = EnvFilter::try_new(filter) {
-            (self.0)(filter);
+        if let Some(filter) = targets(filter) {
+            // It fails when logging has ended, and then there is nothing to set.
+            let _ = self.0.reload(filter);
         }
-    }
-}
-
-impl std::fmt::Debug for LogLevel {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("LogLevel")
     }
 }
 
 /// Starts logging. A second call in one process changes nothing (tests share a process).
 pub fn init(settings: &Settings) -> LogLevel {
-    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_ansi(std::io::stdout().is_terminal());
-    match settings.format {
-        Format::Text => {
-            let builder = builder.with_env_filter(filter).with_filter_reloading();
-            let handle = builder.reload_handle();
-            let _ = builder.try_init();
-            LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
-        }
-        Format::Json => {
-            let builder = builder.json().flatten_event(true).with_current_span(false);
-            let builder = builder.with_env_filter(filter).with_filter_reloading();
-            let handle = builder.reload_handle();
-            let _ = builder.try_init();
-            LogLevel(Box::new(move |filter| drop(handle.reload(filter))))
-        }
-    }
+    let filter =
+        targets(&settings.filter).unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal());
+    let _ = match settings.format {
+        Format::Text => registry.with(lines).try_init(),
+        Format::Json => registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init(),
+    };
+    LogLevel(handle)
 }
 
 #[cfg(test)]
@@ -124,6 +122,15 @@ mod tests {
         let directives = filter_of("info,topic_operator=debug").unwrap();
         assert!(directives.starts_with("info,topic_operator=debug,"), "{directives}");
         assert_eq!(filter_of("loud"), None);
+        assert_eq!(filter_of("a=loud"), None);
+    }
+
+    #[test]
+    fn directives_are_taken_with_blanks_and_commas_too_many() {
+        let filter = targets(&filter_of("warn, ,topic_operator=debug,").unwrap()).unwrap();
+        let wanted = |target, level| filter.would_enable(target, &level);
+        assert!(wanted("topic_operator::plan", tracing::Level::DEBUG));
+        assert!(wanted("other", tracing::Level::WARN) && !wanted("other", tracing::Level::INFO));
     }
 
     #[test]
@@ -136,12 +143,10 @@ mod tests {
             "trace,kube_client=trace",
         ] {
             let log = Lines::default();
-            let filter = EnvFilter::try_new(filter_of(level).unwrap()).unwrap();
+            let filter = targets(&filter_of(level).unwrap()).unwrap();
             let writer = log.clone();
-            let subscriber = tracing_subscriber::fmt()
-                .with_env_filter(filter)
-                .with_writer(move || writer.clone())
-                .finish();
+            let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+            let subscriber = tracing_subscriber::registry().with(filter).with(lines);
             tracing::subscriber::with_default(subscriber, || {
                 tracing::warn!(target: "kube_client::client", "{{\"data\":{{\"password\":\"aHVudGVyMg==\"}}}}");
                 tracing::error!(target: "topic_operator", "is logged");

@@ -426,16 +426,11 @@ fn a_jar_that_pods_run_without_is_named_with_how_to_add_it() {
 /// Applies an example, as a user would, and lets it run.
 fn example(text: &str) -> (World, Plan) {
     let mut all = documents(text);
-    let maps: Vec<Value> = all.extract_if(.., |document| document["kind"] == "ConfigMap").collect();
     for (index, document) in all.iter_mut().enumerate() {
         document["metadata"]["namespace"] = json!("shop");
         document["metadata"]["uid"] = json!(format!("uid-of-{index}"));
     }
     let mut world = World::new(all);
-    for map in maps {
-        let name = map["metadata"]["name"].as_str().unwrap().to_owned();
-        world.observed.config_maps.insert(name, Arc::new(serde_json::from_value(map).unwrap()));
-    }
     world.default_quotas = Some(BTreeMap::new());
     let plan = world.settle();
     assert_eq!(condition(&plan, "Ready").unwrap()["status"], "True", "{}", kafka_status(&plan));

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Everything that was said in a runtime made by [`Log::runtime`].
 #[derive(Clone, Debug, Default)]
@@ -20,11 +21,9 @@ impl Log {
     /// ended like a process.
     pub fn runtime(&self, filter: &str) -> anyhow::Result<Runtime> {
         let sink = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_env_filter(EnvFilter::try_new(filter)?)
-            .with_writer(move || sink.clone());
-        let dispatch = tracing::Dispatch::new(subscriber.finish());
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || sink.clone());
+        let subscriber = tracing_subscriber::registry().with(filter.parse::<Targets>()?).with(lines);
+        let dispatch = tracing::Dispatch::new(subscriber);
         let mut builder = Builder::new_multi_thread();
         // As in the process of an operator.
         builder.worker_threads(2).thread_stack_size(16 << 20).enable_all();

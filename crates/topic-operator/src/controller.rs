@@ -284,12 +284,10 @@ impl Controller {
     /// anything is done: it may only have lost its labels.
     fn left_watch(&mut self, known: Arc<TopicResource>, despite_finalizer: bool, others: Vec<ResourceRef>) {
         let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
-        let looks = plan::wants_lookup(
-            &known,
-            owned && others.is_empty(),
-            self.cluster_goes_away,
-            &self.context.plan,
-        );
+        let sole_owner = owned && others.is_empty();
+        // What was seen of it last may be older than its finalizer.
+        let looks = despite_finalizer
+            || plan::wants_lookup(&known, sole_owner, self.cluster_goes_away, &self.context.plan);
         self.push_all(others);
         if looks {
             self.look_up(LeftWatch::new(known, despite_finalizer));

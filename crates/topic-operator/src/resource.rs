@@ -85,6 +85,11 @@ impl TopicResource {
             || self.config != other.config
     }
 
+    /// True when it is deleted for good: no state of it comes after this one.
+    pub fn has_ended(&self) -> bool {
+        self.deleting && self.finalizers.is_empty()
+    }
+
     /// True when this state is older than `other`. Resource versions of one kind are ordered numbers (KEP-5504);
     /// a state whose version is no number is never called older.
     pub fn is_older_than(&self, other: &Self) -> bool {

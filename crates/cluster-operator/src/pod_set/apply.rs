@@ -123,7 +123,7 @@ impl Kind for PodSets {
         Ok(Vec::new())
     }
 
-    async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &Plan) -> Result<(), Error> {
+    async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &mut Plan) -> Result<(), Error> {
         Ok(())
     }
 

@@ -33,6 +33,7 @@ mod planned;
 mod planned_events;
 mod plug_ins;
 pub mod pod_state;
+mod proxy;
 pub mod references;
 pub mod restart;
 mod restart_reasons;

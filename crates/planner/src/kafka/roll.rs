@@ -1,6 +1,7 @@
 //! The roll as a part of the plan: which pods go now, and what the others wait for.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use api::conditions::reasons;
@@ -13,7 +14,7 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
-use super::restart::Restart;
+use super::restart::{Restart, RestartReason};
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -130,12 +131,12 @@ pub fn decide(
             }
         }
     }
-    if let Some(Ok(brokers)) = view.as_ref().map(|view| &view.brokers) {
+    if let Some(Ok(brokers)) = view.as_deref().map(|view| &view.brokers) {
         for node in &mut nodes {
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
+    let rules = view.as_deref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -236,6 +237,8 @@ fn nodes(
     now: Timestamp,
 ) -> Vec<RollNode> {
     let mut nodes = Vec::new();
+    let reasons: BTreeMap<&str, &BTreeSet<RestartReason>> =
+        restarts.iter().map(|restart| (restart.pod.as_str(), &restart.reasons)).collect();
     // A node that must not be started yet is not waited for.
     let listed = |node: &Node<'_>| desired.contains_key(cluster.pod_name(*node).as_str());
     for node in cluster.nodes().into_iter().filter(listed) {
@@ -252,11 +255,7 @@ fn nodes(
             served: situation.served,
             unscheduled: situation.unscheduled,
             loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
-            reasons: restarts
-                .iter()
-                .find(|restart| restart.pod == pod)
-                .map(|restart| restart.reasons.clone())
-                .unwrap_or_default(),
+            reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });
     }
@@ -264,13 +263,13 @@ fn nodes(
 }
 
 /// What Kafka says of a restart; else what has to be asked.
-fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
+fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKafka>, Need> {
     if let Some(view) = &observed.roll {
-        return Ok(view.clone());
+        return Ok(Cow::Borrowed(view));
     }
     if !observed.pods.values().any(|pod| pod_state::kafka_runs(pod)) {
         let silence = Silence::new(SilenceKind::Nobody, "no pod runs Kafka");
-        return Ok(RollKafka::silent(&silence));
+        return Ok(Cow::Owned(RollKafka::silent(&silence)));
     }
     let pods: Pods = nodes
         .iter()
@@ -281,7 +280,7 @@ fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
         .collect();
     let need = Need::Roll(pods);
     match observed.silence(&need) {
-        Some(silence) => Ok(RollKafka::silent(silence)),
+        Some(silence) => Ok(Cow::Owned(RollKafka::silent(silence))),
         None => Err(need),
     }
 }

@@ -83,7 +83,10 @@ impl Progress {
         for words in words {
             let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
             self.warnings.push(Warning { reason, message: words.clone() });
-            self.waiting_for.push(words.clone());
+            // All brokers may wait for the one address.
+            if !self.waiting_for.contains(words) {
+                self.waiting_for.push(words.clone());
+            }
         }
     }
 

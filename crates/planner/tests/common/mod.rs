@@ -17,7 +17,7 @@ use std::sync::Arc;
 use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use objects::{DesiredObject, ObjectId, Stored};
 use planner::completion::complete;
 use planner::kafka::answer::Answer;
@@ -90,11 +90,25 @@ impl World {
         Self::new(documents(&reference(file)))
     }
 
+    /// A manifest of `examples`, in the namespace `s1`.
+    pub fn example(name: &str) -> Self {
+        let path = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut documents = documents(&std::fs::read_to_string(path).unwrap());
+        for document in &mut documents {
+            document["metadata"]["namespace"] = json!("s1");
+            document["metadata"]["uid"] = json!("u");
+        }
+        Self::new(documents)
+    }
+
     pub fn new(documents: Vec<Value>) -> Self {
         let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
         for document in documents {
             if document["kind"] == "Kafka" {
                 observed.kafka = Some(Arc::new(serde_json::from_value::<Kafka>(document).unwrap()));
+            } else if document["kind"] == "ConfigMap" {
+                let name = document["metadata"]["name"].as_str().unwrap().to_owned();
+                observed.config_maps.insert(name, Arc::new(serde_json::from_value(document).unwrap()));
             } else {
                 observed.pools.push(Arc::new(serde_json::from_value::<KafkaNodePool>(document).unwrap()));
             }
@@ -252,12 +266,15 @@ impl World {
     fn expose(&mut self, name: String, mut service: Value) {
         if ["NodePort", "LoadBalancer"].contains(&service["spec"]["type"].as_str().unwrap()) {
             let services = &self.observed.exposed.services;
-            let before = services.get(&name).and_then(|service| {
-                service.spec.as_ref()?.ports.as_ref()?.first()?.node_port.map(|port| json!(port))
-            });
-            let port = &mut service["spec"]["ports"][0]["nodePort"];
-            if port.is_null() {
-                *port = before.unwrap_or_else(|| json!(31_000 + services.len()));
+            let before = services.get(&name).and_then(|service| service.spec.as_ref()?.ports.clone());
+            let mut next = 31_000 + services.len();
+            for port in service["spec"]["ports"].as_array_mut().unwrap() {
+                let same = |known: &&ServicePort| json!(known.name) == port["name"];
+                let before = before.iter().flatten().find(same).and_then(|port| port.node_port);
+                if port["nodePort"].is_null() {
+                    port["nodePort"] = before.map_or_else(|| json!(next), |port| json!(port));
+                    next += 100;
+                }
             }
         }
         let before = self.observed.exposed.services.get(&name).and_then(|service| service.status.clone());

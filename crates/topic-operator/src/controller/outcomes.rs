@@ -101,7 +101,8 @@ impl Controller {
         self.in_batch.remove(&done.reference);
         let (mut changed_meanwhile, mut bare) = (false, false);
         match done.latest {
-            Latest::Same => {}
+            // Of what is gone the watch tells, and whether the deletion took notice of the finalizer.
+            Latest::Same | Latest::Gone => {}
             Latest::Now(resource) => {
                 // The answer to a write may hold a change by a user, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
@@ -111,13 +112,6 @@ impl Controller {
                 self.push_all(others);
                 let known = self.index.get(&done.reference);
                 bare = lacks_finalizer && known.is_some_and(|now| self.intent(now) == Intent::Reconcile);
-            }
-            Latest::Gone => {
-                let (known, others) = self.index.remove(&done.reference);
-                match known {
-                    Some(known) => self.left_watch(known, false, others),
-                    None => self.push_all(others),
-                }
             }
         }
         match done.next {

@@ -151,7 +151,7 @@ impl Kind for Reconciler {
         Ok(self.answers.answer(key, &live.observed, needs, &live.patience).await)
     }
 
-    async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &Plan) -> Result<(), Error> {
+    async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &mut Plan) -> Result<(), Error> {
         self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
@@ -159,7 +159,7 @@ impl Kind for Reconciler {
             carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
         }
         let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
-        let written = carry_out::writes(&self.applier, owner, &plan.apply).await?;
+        let written = carry_out::writes(&self.applier, owner, std::mem::take(&mut plan.apply)).await?;
         let pod_sets = written.changed.into_iter().filter(|object| object.kind == PodSets::NAME);
         *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
             pod_sets.map(|object| object.name).collect();

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use api::{StrimziPodSet, StrimziPodSetSpec, annotations, labels};
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use objects::{DesiredObject, Object, json};
+use serde_json::Value;
 
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
@@ -15,7 +15,7 @@ use crate::kafka::cluster::{Cluster, Pool, Quorum};
 pub fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
-    pods: &[Pod],
+    pods: Vec<Value>,
     manual: Option<&ManualUpdate>,
     quotas: bool,
 ) -> DesiredObject {
@@ -58,7 +58,7 @@ pub fn of_pool(
     let template = pool.templates.pod_set.as_ref();
     let mut built = object.template(template.and_then(|template| template.metadata.as_ref())).build();
     // Put in afterwards: as a part of the body they would be copied once more, the largest part of all objects of a cluster.
-    built.object["spec"]["pods"] = pods.iter().map(json).collect();
+    built.object["spec"]["pods"] = Value::Array(pods);
     built
 }
 

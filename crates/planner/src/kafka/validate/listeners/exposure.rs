@@ -4,6 +4,7 @@ use api::kafka::listeners::{
     ExternalTrafficPolicy, Listener, ListenerBootstrap, ListenerBroker, ListenerConfiguration, ListenerType,
 };
 
+use super::single_address;
 use crate::findings::Findings;
 use crate::kafka::cluster::{Entry, Exposure, OwnServices, Way};
 use crate::kafka::validate::text;
@@ -49,6 +50,7 @@ pub fn read(
         TlsRoute => Way::TlsRoute { parents: configuration.parent_refs.clone().unwrap_or_default() },
     };
     hosts(raw, configuration, &field, findings);
+    let single = single_address::read(raw, configuration, &field, findings);
     Exposure::OwnServices(Box::new(OwnServices {
         way,
         ip_family_policy: configuration.ip_family_policy,
@@ -67,6 +69,7 @@ pub fn read(
             labels: configuration.per_broker_labels_template.clone().unwrap_or_default(),
             ..Entry::default()
         },
+        single,
     }))
 }
 
@@ -196,6 +199,7 @@ fn inapplicable(
         ("perBrokerAnnotationsTemplate", raw.per_broker_annotations_template.is_some(), NOT_INTERNAL),
         ("perBrokerLabelsTemplate", raw.per_broker_labels_template.is_some(), NOT_INTERNAL),
         ("parentRefs", raw.parent_refs.is_some(), &[TlsRoute]),
+        ("singleAddress", raw.single_address.is_some(), &[LoadBalancer, NodePort, ClusterIp]),
         ("bootstrap.host", bootstrap.host.is_some(), BY_HOST),
         ("bootstrap.nodePort", bootstrap.node_port.is_some(), ON_NODES),
         ("bootstrap.loadBalancerIP", bootstrap.load_balancer_ip.is_some(), LB),
