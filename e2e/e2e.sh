@@ -22,12 +22,13 @@ if [[ $CLUSTER == local ]]; then
 fi
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
-# A Kafka image with the jar of the JMX Prometheus Exporter.
-[[ $CLUSTER != local ]] || export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
-# A test runs a Prometheus of its own.
-need prometheus prometheus
-install_missing
+if [[ $CLUSTER == local ]]; then
+  # A Kafka image with the jar of the JMX Prometheus Exporter, and a Prometheus that a test runs on this machine.
+  export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
+  need prometheus prometheus
+  install_missing
+fi
 # The tests call kubectl: that of the machine, else the built one.
 export PATH=$PATH:$BIN
 # What the tests of listeners run on this machine: a load balancer and a client outside of Kubernetes.
@@ -35,8 +36,8 @@ export KASTELLAN_ENVOY=$CACHE/envoy/envoy KASTELLAN_KAFKA_CLIENT=$CHECKOUT/targe
 step "Running the tests"
 skipped=()
 if [[ $CLUSTER != local ]]; then
-  say "not run: the tests of listeners, for which this machine has to reach pods and Services of the cluster by their addresses"
-  skipped=(--skip listeners_)
+  say "not run: the tests of listeners and of Prometheus, for which this machine has to reach pods and Services of the cluster by their addresses"
+  skipped=(--skip listeners_ --skip prometheus_)
 fi
 cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 "${skipped[@]}"
 summary
