@@ -86,20 +86,18 @@ pub fn resolve(
         }
     }
     for reference in logging {
-        if let (Some(text), Some(place)) = (
-            text_of(&reference.field, &reference.name, &reference.key, observed, findings),
-            logging_of(cluster, reference.of),
-        ) {
-            *place = cluster::Logging::External(text);
+        let LoggingReference { of, field, name, key, optional } = reference;
+        let text = text_of(&Place { field, name, key, optional: *optional }, observed, findings);
+        if let (Some(text), Some(logging)) = (text, logging_of(cluster, *of)) {
+            *logging = cluster::Logging::External(text);
         }
     }
-    if let Some(reference) = metrics
-        && let Some(text) = text_of(&reference.field, &reference.name, &reference.key, observed, findings)
+    if let Some(MetricsReference { field, name, key, optional }) = metrics
+        && let Some(text) = text_of(&Place { field, name, key, optional: *optional }, observed, findings)
     {
         match exporter_rules::as_json(&text) {
             Ok(rules) => cluster.metrics = Some(Metrics::JmxExporter { rules }),
             Err(why) => {
-                let MetricsReference { field, name, key } = reference;
                 findings.problem(format!("{field}.key"), format!("key {key:?} of ConfigMap {name:?} {why}"));
             }
         }
@@ -107,27 +105,34 @@ pub fn resolve(
     grants(cluster, observed, findings);
 }
 
-/// The text under a key of a ConfigMap of the user's own. `field` is the path of the reference.
-fn text_of(
-    field: &str,
-    name: &str,
-    key: &str,
-    observed: &Observed,
-    findings: &mut Findings,
-) -> Option<String> {
+/// A key of a ConfigMap of the user's own.
+struct Place<'a> {
+    /// Path of the reference.
+    field: &'a str,
+    name: &'a str,
+    key: &'a str,
+    /// Whether it may be missing.
+    optional: bool,
+}
+
+/// The text in a place; `None`: it is missing, and the default holds.
+fn text_of(place: &Place<'_>, observed: &Observed, findings: &mut Findings) -> Option<String> {
+    let Place { field, name, key, optional } = *place;
     if let Some(why) = observed.not_read.config_maps.get(name) {
         findings.problem(format!("{field}.name"), format!("ConfigMap {name:?} is not read: {why}"));
         return None;
     }
     let Some(map) = observed.config_maps.get(name) else {
-        findings.problem(
-            format!("{field}.name"),
-            format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
-        );
+        if !optional {
+            findings.problem(
+                format!("{field}.name"),
+                format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
+            );
+        }
         return None;
     };
     let text = map.data.as_ref().and_then(|data| data.get(key)).cloned();
-    if text.is_none() {
+    if text.is_none() && !optional {
         findings.problem(format!("{field}.key"), format!("ConfigMap {name:?} has no key {key:?}"));
     }
     text

@@ -60,7 +60,12 @@ fn reference(raw: &MetricsConfig, findings: &mut Findings) -> Option<MetricsRefe
         findings.problem(field, "is missing: name the ConfigMap with the rules of the exporter, and the key");
         return None;
     };
-    Some(MetricsReference { field, name: reference.name.clone(), key: reference.key.clone() })
+    Some(MetricsReference {
+        field,
+        name: reference.name.clone(),
+        key: reference.key.clone(),
+        optional: reference.optional.unwrap_or(false),
+    })
 }
 
 /// Reads `jmxOptions`.

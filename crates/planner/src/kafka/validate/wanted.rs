@@ -71,6 +71,8 @@ pub struct MetricsReference {
     pub name: String,
     /// Key of the ConfigMap.
     pub key: String,
+    /// Whether the ConfigMap or the key may be missing: then there are no rules.
+    pub optional: bool,
 }
 
 /// A logging section whose text lies in a ConfigMap of the user's own.
@@ -84,6 +86,8 @@ pub struct LoggingReference {
     pub name: String,
     /// The key in it.
     pub key: String,
+    /// Whether the ConfigMap or the key may be missing: then the default holds.
+    pub optional: bool,
 }
 
 /// Whose logging it is.
