@@ -31,7 +31,7 @@ pub fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
     for key in KEYS {
         data.insert(key.to_owned(), value(cluster, observed, key)?.0.into_bytes());
     }
-    Some(secret::jmx(cluster, &data))
+    Some(secret::jmx(cluster, data))
 }
 
 /// What stands in the live Secret, else what was made.
