@@ -80,6 +80,8 @@ pub mod reasons {
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
     /// Another client added parts to a Deployment of the operator's.
     pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
+    /// Of an event: a value that was set in Kafka itself, for an option that the resource decides, was taken away.
+    pub const CONFIGURATION_OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
     /// A pod shows a certificate that ends soon, and its restart waits.
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.

@@ -53,7 +53,7 @@ pub fn of(
 fn warnings(user: &KafkaUser) -> Vec<Condition> {
     let mut warnings = Vec::new();
     let authorization = user.spec.authorization.as_ref();
-    let mut rules = authorization.iter().flat_map(|all| all.acls.iter().flatten());
+    let mut rules = authorization.iter().flat_map(|all| all.acls.iter());
     if rules.any(|rule| rule.operation.is_some()) {
         let message = "spec.authorization.acls[].operation: write operations, a list, instead";
         warnings.push(Condition::warning(reasons::DEPRECATED_FIELDS, message));

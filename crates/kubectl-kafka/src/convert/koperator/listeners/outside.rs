@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::kafka::listeners::{
     ExternalTrafficPolicy, ListenerBootstrap, ListenerBroker, ListenerConfiguration, ListenerType,
-    NodeAddressType,
+    NodeAddressType, SingleAddress,
 };
 use api::{limits, ports};
 use k8s_openapi::api::core::v1::ResourceRequirements;
