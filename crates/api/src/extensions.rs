@@ -20,7 +20,13 @@ pub struct Extension {
 }
 
 /// All of them, by kind and path. A property inside of another one is an entry of its own.
-pub const EXTENSIONS: &[Extension] = &[];
+pub const EXTENSIONS: &[Extension] = &[Extension {
+    kind: "Kafka",
+    path: "spec.kafka.nodeConfig",
+    type_: "object",
+    default: "every node has the options of `spec.kafka.config`",
+    purpose: "options of single nodes by node id, range (`3-5`) or list (`0, 3-5`)",
+}];
 
 /// Those of a kind.
 pub fn of_kind(kind: &str) -> impl Iterator<Item = &'static Extension> {

@@ -8,6 +8,7 @@ mod entity_operator;
 mod exposure;
 mod kafka_exporter;
 mod listener;
+mod node_config;
 mod pool;
 mod port_template;
 mod process;
@@ -32,6 +33,7 @@ pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, Way};
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
+pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::process::{JvmOptions, Logging};
@@ -75,6 +77,8 @@ pub struct Cluster {
     pub authorization: Authorization,
     /// Options of the user, without forbidden ones, checked against the configuration model.
     pub config: BTreeMap<String, String>,
+    /// Options of single nodes over [`Self::config`], of nodes that exist and have some.
+    pub node_config: BTreeMap<i32, BTreeMap<String, String>>,
     /// Where racks come from.
     pub rack: Option<Rack>,
     /// Liveness probe of the Kafka container.

@@ -3,6 +3,7 @@
 //! [`transitions`](super::transitions).
 
 mod alone;
+mod config;
 pub(crate) mod entity_operator;
 mod kafka_exporter;
 mod listeners;
@@ -28,6 +29,7 @@ use super::cluster::Cluster;
 use super::observed::PlanSettings;
 
 pub use self::alone::alone;
+pub use self::config::settle_node_config;
 pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};

@@ -11,11 +11,9 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, kafka_exporter, listeners, logging, security, text};
+use super::{Findings, config, kafka_exporter, listeners, logging, security, text};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
-use crate::kafka::config::user;
 use crate::kafka::observed::PlanSettings;
-use crate::kafka::older::no_longer;
 use crate::kafka::versions::{self, KafkaVersion};
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
@@ -36,7 +34,8 @@ pub fn read(
     let image = image(spec, version.as_ref(), settings, findings);
     let metadata_version = metadata_version(spec, version.as_ref(), findings);
     let (listeners, certificates) = listeners::read(&spec.listeners, findings);
-    let config = config(spec, version.as_ref(), findings);
+    let config = config::of_all(spec, version.as_ref(), findings);
+    let node_config = config::of_nodes(spec, version.as_ref(), findings);
     let labels = exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
         findings.problem("metadata.labels", error.to_string());
         BTreeMap::new()
@@ -68,6 +67,7 @@ pub fn read(
         addresses: Addresses::default(),
         authorization,
         config,
+        node_config: BTreeMap::new(),
         rack,
         liveness: probe(spec.liveness_probe.as_ref(), KAFKA_PROBE),
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
@@ -82,7 +82,7 @@ pub fn read(
         name: kafka.name_any(),
         namespace,
     };
-    Some(Wanted { cluster, pools, knows_options, logging: external, certificates })
+    Some(Wanted { cluster, pools, knows_options, node_config, logging: external, certificates })
 }
 
 fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVersion> {
@@ -165,29 +165,6 @@ fn metadata_version(
         format!("{asked:?} is not known to Kafka {}: write one of {}", version.version, known.join(", ")),
     );
     version.metadata.clone()
-}
-
-fn config(
-    spec: &KafkaClusterSpec,
-    version: Option<&KafkaVersion>,
-    findings: &mut Findings,
-) -> BTreeMap<String, String> {
-    let (Some(raw), Some(version)) = (&spec.config, version) else {
-        return BTreeMap::new();
-    };
-    let sorted = user::sort(raw, version.model());
-    for name in sorted.forbidden {
-        findings.problem(
-            format!("spec.kafka.config.{name}"),
-            "is set by the operator: remove it; listeners, storage, roles and security have sections of their own",
-        );
-    }
-    for complaint in sorted.complaints {
-        findings.problem("spec.kafka.config", complaint);
-    }
-    let mut options = sorted.options;
-    no_longer::take_options_out(&mut options, findings);
-    options
 }
 
 fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
