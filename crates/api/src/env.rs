@@ -309,6 +309,8 @@ pub mod user_operator {
     pub const IGNORED_USERS_PATTERN: &str = "STRIMZI_IGNORED_USERS_PATTERN";
 }
 
+/// Whether Kafka resources may have object overrides, default false.
+pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
 /// Nodes that a cluster may grow to; the cluster operator's own.
 pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
 /// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for; the cluster operator's own.

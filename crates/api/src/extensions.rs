@@ -20,13 +20,22 @@ pub struct Extension {
 }
 
 /// All of them, by kind and path. A property inside of another one is an entry of its own.
-pub const EXTENSIONS: &[Extension] = &[Extension {
-    kind: "Kafka",
-    path: "spec.kafka.nodeConfig",
-    type_: "object",
-    default: "every node has the options of `spec.kafka.config`",
-    purpose: "options of single nodes by node id, range (`3-5`) or list (`0, 3-5`)",
-}];
+pub const EXTENSIONS: &[Extension] = &[
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.nodeConfig",
+        type_: "object",
+        default: "every node has the options of `spec.kafka.config`",
+        purpose: "options of single nodes by node id, range (`3-5`) or list (`0, 3-5`)",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.objectOverrides",
+        type_: "object",
+        default: "objects are as the operator and the templates make them",
+        purpose: "patches over generated objects by kind and name, where the installation allows them",
+    },
+];
 
 /// Those of a kind.
 pub fn of_kind(kind: &str) -> impl Iterator<Item = &'static Extension> {

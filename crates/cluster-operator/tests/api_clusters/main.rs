@@ -13,6 +13,7 @@ mod hostile;
 mod kinds;
 mod lifecycle;
 mod listeners;
+mod overrides;
 mod pools;
 mod process;
 mod references;

@@ -23,6 +23,7 @@ use objects::Owner;
 
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
+use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
 pub use crate::workload::probe::Probe;
 
@@ -99,6 +100,8 @@ pub struct Cluster {
     pub entity_operator: Option<EntityOperator>,
     /// The exporter of lag and offsets.
     pub kafka_exporter: Option<KafkaExporter>,
+    /// Patches over generated objects.
+    pub object_overrides: Vec<ObjectOverride>,
     /// `spec.kafka.template`.
     pub templates: KafkaClusterTemplate,
 }

@@ -3,6 +3,7 @@
 //! [`transitions`](super::transitions).
 
 mod alone;
+mod annotations;
 mod config;
 pub(crate) mod entity_operator;
 mod kafka_exporter;

@@ -11,10 +11,11 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, config, kafka_exporter, listeners, logging, security, text};
+use super::{Findings, annotations, config, kafka_exporter, listeners, logging, security, text};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::observed::PlanSettings;
 use crate::kafka::versions::{self, KafkaVersion};
+use crate::overrides;
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
 const KAFKA_PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, failures: 3, successes: 1 };
@@ -51,7 +52,10 @@ pub fn read(
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
     let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
+    annotations::internal_security(kafka, findings);
     not_yet(kafka, findings);
+    let object_overrides =
+        overrides::read(kafka.spec.object_overrides.as_ref(), settings.object_overrides, findings);
     let knows_options = spec.config.is_some() && version.is_some();
     let cluster = Cluster {
         uid: kafka.uid().unwrap_or_default(),
@@ -78,6 +82,7 @@ pub fn read(
         maintenance_expressions: kafka.spec.maintenance_time_windows.clone().unwrap_or_default(),
         entity_operator,
         kafka_exporter,
+        object_overrides,
         templates: spec.template.clone().unwrap_or_default(),
         name: kafka.name_any(),
         namespace,
