@@ -134,7 +134,7 @@ fn other_kinds_are_patched_by_kind_or_name() {
     assert_eq!(bootstrap["spec"]["internalTrafficPolicy"], "Local");
     let ports = bootstrap["spec"]["ports"].as_array().unwrap();
     let plain = ports.iter().find(|port| port["port"] == 9092).unwrap();
-    assert_eq!((&plain["appProtocol"], &plain["name"]), (&json!("kafka"), &json!("tcp-plain")));
+    assert_eq!((&plain["appProtocol"], &plain["name"]), (&json!("kafka"), &json!("tcp-clients")));
     let brokers = object(&plan, "Service", "my-kafka-brokers");
     assert_eq!(brokers["metadata"]["annotations"]["mesh"], "on");
     assert!(brokers["spec"]["internalTrafficPolicy"].is_null());
