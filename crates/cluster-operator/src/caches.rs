@@ -263,7 +263,7 @@ fn memory_of(facts: &LiveObject) -> usize {
 
 /// The status of a Service that others reach from elsewhere.
 fn service_status(service: &Value) -> Option<Box<ServiceStatus>> {
-    let status: ServiceStatus = serde_json::from_value(service["status"].clone()).ok()?;
+    let status: ServiceStatus = objects::typed(&service["status"]).ok()?;
     let balancer = status.load_balancer.as_ref()?;
     balancer.ingress.as_ref().is_some_and(|all| !all.is_empty()).then(|| Box::new(status))
 }

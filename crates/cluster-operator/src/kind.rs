@@ -4,8 +4,11 @@
 //! is said by the kind's [`Observation`] in the crate `planner`, which also has the loop that completes a plan.
 
 use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use operator_runtime::batches::{self, Interruption};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::{Lapsed, Mandate};
@@ -17,7 +20,7 @@ use planner::completion::{CallOf, Completion, NeedOf, NeverComplete, Observation
 pub enum Seen<O> {
     /// What its plan depends on.
     Live(O),
-    /// There is nothing to plan: it is gone, paused, or cannot be read, and that was seen to.
+    /// There is nothing to plan: it is not there, cannot be read, or there is no room to read it now.
     Settled(Outcome),
 }
 
@@ -49,8 +52,7 @@ pub trait Kind: Send + Sync + 'static {
     /// All resources of the kind.
     fn resources(&self) -> &Cache<Self::Resource>;
 
-    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing of a resource that is planned: what is
-    /// settled without a plan, a paused resource for instance, may get its status here.
+    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing.
     fn observe(
         &self,
         key: &ObjectRef,
@@ -64,12 +66,13 @@ pub trait Kind: Send + Sync + 'static {
         needs: Vec<NeedOf<Self::Observed>>,
     ) -> impl Future<Output = Result<AnswersOf<Self>, Self::Error>> + Send;
 
-    /// Writes and deletes the objects of a plan. No policy.
+    /// Writes and deletes the objects of a plan. No policy. It may take out of the plan what nobody reads afterwards: many passes
+    /// wait for the API server at a time, and the objects are the largest part of what each of them holds.
     fn write(
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        plan: &PlanOf<Self>,
+        plan: &mut PlanOf<Self>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Makes one call. A call that fails does not keep the others from being made.
@@ -99,6 +102,11 @@ pub trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send {
         async { Err(error) }
     }
+
+    /// A pass panicked or did not end. Says so where people look for it; the pass is repeated.
+    fn interrupted(&self, _key: &ObjectRef, _why: &Interruption) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Makes the passes over all resources of a kind.
@@ -118,6 +126,23 @@ impl<K: Kind> Driver<K> {
         &self.kind
     }
 
+    /// One pass over one resource that ends within a time.
+    ///
+    /// # Errors
+    /// When it could not be made to its end; it is to be repeated.
+    pub async fn pass_within(self: Arc<Self>, key: ObjectRef, deadline: Duration) -> Result<Outcome, String> {
+        let (driver, of) = (Arc::clone(&self), key.clone());
+        match batches::run(async move { driver.pass(&of).await }, deadline).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(why) => {
+                if self.mandate.check().is_ok() {
+                    self.kind.interrupted(&key, &why).await;
+                }
+                Err(why.to_string())
+            }
+        }
+    }
+
     /// One pass over one resource.
     ///
     /// # Errors
@@ -127,7 +152,7 @@ impl<K: Kind> Driver<K> {
             Seen::Live(observed) => observed,
             Seen::Settled(outcome) => return Ok(outcome),
         };
-        let plan = match self.complete(key, &mut observed).await {
+        let mut plan = match self.complete(key, &mut observed).await {
             Ok(plan) => plan,
             Err(error) => {
                 self.mandate.check()?;
@@ -136,7 +161,7 @@ impl<K: Kind> Driver<K> {
         };
         // A process that does not lead any more carries out nothing, and writes no status.
         self.mandate.check()?;
-        match self.carry_out(key, &observed, &plan).await {
+        match self.carry_out(key, &observed, &mut plan).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => self.kind.failed(key, &observed, Some(&plan), error).await,
         }
@@ -161,9 +186,10 @@ impl<K: Kind> Driver<K> {
         &self,
         key: &ObjectRef,
         observed: &K::Observed,
-        plan: &PlanOf<K>,
+        plan: &mut PlanOf<K>,
     ) -> Result<Outcome, K::Error> {
         self.kind.write(key, observed, plan).await?;
+        let plan = &*plan;
         let calls = plan.calls();
         let mut made = Vec::with_capacity(calls.len());
         for call in calls {

@@ -44,6 +44,25 @@ pub fn covers(live: &Value, desired: &Value) -> bool {
 /// Everything that writing `desired` would change. `live` should carry our managed-fields entry
 /// (`operator_runtime::apply::own_entry`); if it has no managed fields at all, only the values are compared.
 pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
+    compared(live, None, desired)
+}
+
+/// A list of a live object that stands beside the rest of it, so that a long one need not be copied for a comparison. The server
+/// stores such a list as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LentList<'a> {
+    /// The names of the fields from the root of the object to it.
+    pub path: &'static [&'static str],
+    /// Its items.
+    pub items: &'a [Value],
+}
+
+/// As [`differences`], with a list that `live` lacks.
+pub(crate) fn differences_with(live: &Value, list: LentList<'_>, desired: &Value) -> Vec<Difference> {
+    compared(live, Some(list), desired)
+}
+
+fn compared<'a>(live: &'a Value, list: Option<LentList<'a>>, desired: &'a Value) -> Vec<Difference> {
     let text = |pointer: &str| desired.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let mut comparison = Comparison {
         names: Vec::new(),
@@ -51,6 +70,7 @@ pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
         // Definitions of custom resources say themselves which maps are wholes; ours have none.
         atomic_maps: !is_custom(text("/apiVersion")),
         is_secret: text("/kind") == "Secret",
+        list,
         found: Vec::new(),
     };
     match own_fields(live) {
@@ -153,6 +173,7 @@ struct Comparison<'a> {
     steps: Vec<Step<'a>>,
     atomic_maps: bool,
     is_secret: bool,
+    list: Option<LentList<'a>>,
     found: Vec<Difference>,
 }
 
@@ -200,6 +221,7 @@ impl<'a> Comparison<'a> {
                     }
                     let owned = own.and_then(|fields| fields.get(format!("f:{name}")));
                     self.below(name, |here| match fields.get(name) {
+                        _ if here.list.is_some_and(|list| here.names == list.path) => here.lent(wanted),
                         Some(value) => here.value(value, wanted, owned),
                         None if absence_covers(name, wanted, own.is_some(), owned.is_some()) => {}
                         None => here.differs(None, Some(wanted)),
@@ -254,6 +276,22 @@ impl<'a> Comparison<'a> {
         };
         if !same {
             self.differs(Some(lists.0), Some(lists.1));
+        }
+    }
+
+    /// Question 1 for the list that stands beside the live object.
+    fn lent(&mut self, desired: &'a Value) {
+        let live = self.list.map_or(&[][..], |list| list.items);
+        match desired {
+            Value::Array(wanted) => {
+                let names = &mut self.names;
+                let same = live.len() == wanted.len()
+                    && live.iter().zip(wanted).all(|(item, wanted)| whole_equal(item, wanted, names));
+                if !same {
+                    self.members(live, wanted);
+                }
+            }
+            other => self.differs(Some(&Value::from(live)), Some(other)),
         }
     }
 

@@ -250,7 +250,7 @@ impl Applier {
         let Some(object) = self.request("read", &subject, api.get_opt(&key.name)).await? else {
             return Ok(None);
         };
-        let parsed = object.try_parse::<K>();
+        let parsed = serde_json::to_value(&object).and_then(|object| objects::typed::<K>(&object));
         parsed.map(Some).map_err(|error| ApplyError::Malformed {
             action: "read",
             subject,

@@ -16,6 +16,7 @@ pub mod env;
 pub mod events;
 pub mod jaas;
 pub mod kafka;
+mod kubeconfig;
 pub mod leader;
 pub mod limits;
 pub mod list;

@@ -72,8 +72,10 @@ impl Applier {
         object: &Value,
     ) -> Result<Applied, ApplyError> {
         let manager = Some(self.manager().to_owned());
-        let parsed: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
-            ApplyError::Malformed { action: "create", subject: subject.clone(), why: error.to_string() }
+        let parsed: DynamicObject = objects::typed(object).map_err(|error| ApplyError::Malformed {
+            action: "create",
+            subject: subject.clone(),
+            why: error.to_string(),
         })?;
         let params = PostParams { field_manager: manager.clone(), ..PostParams::default() };
         let created = self.request("create", subject, api.create(&params, &parsed)).await?;

@@ -62,7 +62,7 @@ async fn a_cache_follows_creations_changes_label_changes_and_deletions() {
         let line = match event {
             Event::Applied { key, old: None, new } => format!("+{} {new}", key.name),
             Event::Applied { key, old: Some(old), new } => format!("{} {old} {new}", key.name),
-            Event::Deleted { key, old } => format!("-{} {old}", key.name),
+            Event::Deleted { key, old, .. } => format!("-{} {old}", key.name),
         };
         lines.lock().unwrap().push(line);
     });

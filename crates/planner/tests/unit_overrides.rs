@@ -358,7 +358,7 @@ fn the_nodes_that_a_rack_needs_cannot_be_taken_from_it() {
         &mut world,
         json!({"Pod": {"spec": {"affinity": {"nodeAffinity": required, "podAntiAffinity": spread}}}}),
     );
-    let plan = world.settle();
+    let plan = world.plan();
     let message = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("nodeSelectorTerms holds the nodes that a rack"), "{message}");
     assert!(!message.contains("podAntiAffinity"), "{message}");

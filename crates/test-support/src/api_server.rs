@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -153,6 +154,19 @@ impl ApiServer {
                 && verbs.iter().any(|verb| line.contains(&format!("verb=\"{verb}\"")))
         };
         Ok(text.lines().filter(counts).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// Takes an object out of etcd, whatever finalizers it has; `path`: resource with its group, namespace and name, for example
+    /// `kafka.strimzi.io/kafkatopics/ns/name`. A deletion that the server began before an object got its finalizer ends like that.
+    pub async fn delete_despite_finalizers(&self, path: &str) -> anyhow::Result<()> {
+        let etcd =
+            Config::new(format!("http://127.0.0.1:{}", self.etcd_port).parse().context("etcd's address")?);
+        let body = json!({"key": BASE64_STANDARD.encode(format!("/registry/{path}"))}).to_string();
+        let request =
+            http::Request::post("/v3/kv/deleterange").body(body.into_bytes()).context("make a request")?;
+        let answer = Client::try_from(etcd)?.request_text(request).await.context("delete in etcd")?;
+        anyhow::ensure!(answer.contains(r#""deleted":"1""#), "etcd has no {path}: {answer}");
+        Ok(())
     }
 
     /// A new namespace whose name begins with `prefix` and is used once in this server.

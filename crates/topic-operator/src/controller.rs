@@ -214,14 +214,14 @@ impl Controller {
             Message::Seen(resource) if self.in_batch.contains(&resource.reference) => {
                 self.held.insert(resource.reference.clone(), Message::Seen(resource));
             }
-            Message::Gone(reference) if self.in_batch.contains(&reference) => {
-                self.held.insert(reference.clone(), Message::Gone(reference));
+            Message::Gone { reference, despite_finalizer } if self.in_batch.contains(&reference) => {
+                self.held.insert(reference.clone(), Message::Gone { reference, despite_finalizer });
             }
             Message::Seen(resource) => {
                 let reference = resource.reference.clone();
                 if self.index.get(&reference).is_some_and(|known| known.uid != resource.uid) {
                     // Made again: the resource that had the name before is gone.
-                    self.take_in(Message::Gone(reference.clone()));
+                    self.take_in(Message::Gone { reference: reference.clone(), despite_finalizer: false });
                 }
                 let changed = self.index.upsert(*resource);
                 if changed.itself {
@@ -229,11 +229,11 @@ impl Controller {
                 }
                 self.push_all(changed.others);
             }
-            Message::Gone(reference) => {
+            Message::Gone { reference, despite_finalizer } => {
                 let (known, others) = self.index.remove(&reference);
                 self.queue.succeeded(&reference);
                 if let Some(known) = known {
-                    self.left_watch(known, others);
+                    self.left_watch(known, despite_finalizer, others);
                 }
             }
             Message::Unreadable { reference, unreadable: true } => {
@@ -282,17 +282,15 @@ impl Controller {
 
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
-    fn left_watch(&mut self, known: Arc<TopicResource>, others: Vec<ResourceRef>) {
+    fn left_watch(&mut self, known: Arc<TopicResource>, despite_finalizer: bool, others: Vec<ResourceRef>) {
         let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
-        let looks = plan::wants_lookup(
-            &known,
-            owned && others.is_empty(),
-            self.cluster_goes_away,
-            &self.context.plan,
-        );
+        let sole_owner = owned && others.is_empty();
+        // What was seen of it last may be older than its finalizer.
+        let looks = despite_finalizer
+            || plan::wants_lookup(&known, sole_owner, self.cluster_goes_away, &self.context.plan);
         self.push_all(others);
         if looks {
-            self.look_up(LeftWatch::new(known));
+            self.look_up(LeftWatch::new(known, despite_finalizer));
         }
     }
 

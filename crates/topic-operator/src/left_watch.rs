@@ -17,6 +17,9 @@ use crate::{
 pub(crate) struct LeftWatch {
     /// As it was last seen.
     pub known: Arc<TopicResource>,
+    /// The API server deleted it although it had our finalizer. Only the first look, in the same moment, can tell that: later,
+    /// another operator may have taken the finalizer off.
+    pub despite_finalizer: bool,
     backoff: Backoff,
     pause: Duration,
 }
@@ -32,15 +35,27 @@ pub(crate) enum Found {
 
 impl LeftWatch {
     /// Has just left the watch.
-    pub fn new(known: Arc<TopicResource>) -> Self {
+    pub fn new(known: Arc<TopicResource>, despite_finalizer: bool) -> Self {
         let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
-        Self { known, backoff, pause: Duration::ZERO }
+        Self { known, despite_finalizer, backoff, pause: Duration::ZERO }
+    }
+
+    /// It is gone, and who wants its topic does not hold it yet: the next look comes later. None after many looks.
+    pub fn waits_for_heir(mut self) -> Option<Self> {
+        self.pause = self.backoff.pause();
+        (self.pause < LONGEST_BACKOFF).then_some(self)
     }
 
     /// The next look comes later, and ever later.
     pub fn failed(mut self) -> Self {
         self.pause = self.backoff.pause();
         self
+    }
+
+    /// It could not be looked up.
+    pub fn not_found_out(mut self) -> Self {
+        self.despite_finalizer = false;
+        self.failed()
     }
 
     /// The next look comes much later: the topic is not to be deleted now.

@@ -1,5 +1,6 @@
 //! What the controller is told of the world.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use operator_runtime::watch::ObjectRef;
 
 use crate::{resource::TopicResource, topic::ResourceRef};
@@ -9,8 +10,9 @@ use crate::{resource::TopicResource, topic::ResourceRef};
 pub(crate) enum Message {
     /// A KafkaTopic as it is.
     Seen(Box<TopicResource>),
-    /// A KafkaTopic is gone, or its labels no longer select it.
-    Gone(ResourceRef),
+    /// A KafkaTopic is gone, or its labels no longer select it. `despite_finalizer`: the API server told of it as of one that had
+    /// our finalizer and was not being deleted.
+    Gone { reference: ResourceRef, despite_finalizer: bool },
     /// Whether a KafkaTopic is there and cannot be read.
     Unreadable { reference: ResourceRef, unreadable: bool },
     /// Whether the Kafka resource is being deleted or was deleted.
@@ -22,4 +24,14 @@ pub(crate) enum Message {
 /// The name of a KafkaTopic as this operator keeps it.
 pub(crate) fn reference_of(key: &ObjectRef) -> ResourceRef {
     ResourceRef::new(&key.namespace, &key.name)
+}
+
+/// Whether what the API server told with a deletion shows an object that had our finalizer and was not being deleted. A deletion
+/// that the API server began before the finalizer was there takes no notice of it.
+pub(crate) fn went_despite_finalizer(told: Option<&ObjectMeta>) -> bool {
+    told.is_some_and(|told| {
+        let finalizers = told.finalizers.iter().flatten();
+        told.deletion_timestamp.is_none()
+            && finalizers.into_iter().any(|f| f == api::annotations::FINALIZER_TOPIC_OPERATOR)
+    })
 }

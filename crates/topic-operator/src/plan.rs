@@ -114,12 +114,13 @@ pub fn wants_lookup(
 }
 
 /// What a resource asks for that left the watch, once it was looked up; `now` may be a successor of the same name.
-/// `topic_stays`: another resource wants its topic, or the cluster goes away with all topics.
+/// `topic_stays`: another resource wants its topic, or the cluster goes away with all topics. `untold`: no finalizer could tell
+/// of its deletion, because there are none or because the deletion took no notice of it.
 pub fn intent_of_unwatched(
     known: &TopicResource,
     now: Option<&TopicResource>,
     topic_stays: bool,
-    settings: &PlanSettings,
+    untold: bool,
 ) -> Option<Intent> {
     let successor_wants_it =
         now.is_some_and(|now| now.uid != known.uid && now.claimed_topic() == known.claimed_topic());
@@ -134,7 +135,7 @@ pub fn intent_of_unwatched(
         }
         // The label left: the topic is no longer ours, and must not be held up by us.
         Some(now) if !now.selected && now.has_finalizer() => Some(Intent::Release),
-        None if !settings.use_finalizers && !topic_stays && !successor_wants_it => {
+        None if untold && known.managed && !topic_stays && !successor_wants_it => {
             deletion(known.claimed_topic())
         }
         _ => None,

@@ -85,11 +85,10 @@ fn only_a_resource_that_stays_inherits_a_topic() {
 
 #[test]
 fn kafkas_own_topics_outlive_their_resources() {
-    let without = PlanSettings { use_finalizers: false, ..settings() };
     for topic in ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"] {
         let mut r = with_finalizer("t");
         r.topic_name = topic.into();
-        assert_eq!(intent_of_unwatched(&r, None, false, &without), None, "{topic}");
+        assert_eq!(intent_of_unwatched(&r, None, false, true), None, "{topic}");
         r.deleting = true;
         assert_eq!(decide(&r, &owner()), Intent::Release, "{topic}");
     }
@@ -141,22 +140,24 @@ fn a_resource_that_left_the_watch_is_deleted_only_when_it_is_really_gone() {
     assert!(wants_lookup(&plain, true, false, &without) && !wants_lookup(&plain, false, false, &without));
     assert!(wants_lookup(&held, false, true, &kept), "a cluster that goes away leaves no finalizer");
     assert!(!wants_lookup(&plain, true, true, &without), "but no topic is deleted any more");
-    assert_eq!(intent_of_unwatched(&plain, None, false, &without), Some(Intent::Delete("t".into())));
-    assert_eq!(intent_of_unwatched(&plain, None, true, &without), None, "somebody wants the topic");
-    assert_eq!(intent_of_unwatched(&plain, None, false, &kept), None, "the finalizer would have told");
-    assert_eq!(intent_of_unwatched(&plain, Some(&plain), false, &without), None, "it is still there");
+    assert_eq!(intent_of_unwatched(&plain, None, false, true), Some(Intent::Delete("t".into())));
+    assert_eq!(intent_of_unwatched(&plain, None, true, true), None, "somebody wants the topic");
+    assert_eq!(intent_of_unwatched(&plain, None, false, false), None, "the finalizer would have told");
+    assert_eq!(intent_of_unwatched(&plain, Some(&plain), false, true), None, "it is still there");
     let mut relabelled = held.clone();
     relabelled.selected = false;
-    assert_eq!(intent_of_unwatched(&held, Some(&relabelled), false, &kept), Some(Intent::Release));
+    assert_eq!(intent_of_unwatched(&held, Some(&relabelled), false, false), Some(Intent::Release));
     let (mut managed, mut adopted) = (held.clone(), relabelled.clone());
     (managed.status.topic_id, adopted.status.topic_id) = (Some("ours".into()), Some("theirs".into()));
     assert_eq!(
-        intent_of_unwatched(&managed, Some(&adopted), false, &kept),
+        intent_of_unwatched(&managed, Some(&adopted), false, false),
         None,
         "it is another operator's by now"
     );
+    let despite_finalizer = intent_of_unwatched(&held, None, false, true);
+    assert_eq!(despite_finalizer, Some(Intent::Delete("t".into())), "the finalizer came too late");
     relabelled.uid = "another".into();
-    assert_eq!(intent_of_unwatched(&held, Some(&relabelled), false, &kept), None);
+    assert_eq!(intent_of_unwatched(&held, Some(&relabelled), false, false), None);
 }
 
 #[test]

@@ -125,7 +125,7 @@ mod tests {
 
     fn deleted(secrets: &SecretStore) -> Option<String> {
         let (key, old) = (secrets.key("a"), Arc::new(view(5)));
-        secrets.changed(&Event::Deleted { key: &key, old: &old })
+        secrets.changed(&Event::Deleted { key: &key, old: &old, told: None })
     }
 
     #[test]

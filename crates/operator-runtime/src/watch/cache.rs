@@ -146,7 +146,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
         let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let Some(old) = old.and_then(|old| self.value(key, &old.held, old.state)) {
-            self.tell(&Event::Deleted { key, old: &old });
+            self.tell(&Event::Deleted { key, old: &old, told: None });
         }
     }
 
@@ -371,23 +371,23 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// Takes in an object that is gone.
-    pub(super) fn remove(&self, key: &ObjectRef) {
+    /// Takes in an object that is gone; `told`: its metadata as the API server told them with the deletion.
+    pub(super) fn remove(&self, key: &ObjectRef, told: Option<&ObjectMeta>) {
         let was_unreadable = self.inner.unreadable.remove(key);
-        self.take_out(key);
+        self.take_out(key, told);
         if was_unreadable {
             self.tell_unreadable(key, None);
         }
     }
 
-    fn take_out(&self, key: &ObjectRef) {
+    fn take_out(&self, key: &ObjectRef, told: Option<&ObjectMeta>) {
         let old = self.inner.objects.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         let Some(old) = old else { return };
         if let Some(budget) = &self.inner.budget {
             budget.give_back(&key.namespace, old.bytes);
         }
         if let Some(old) = self.value(key, &old.held, old.state) {
-            self.tell(&Event::Deleted { key, old: &old });
+            self.tell(&Event::Deleted { key, old: &old, told });
         }
     }
 
@@ -438,7 +438,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
                     self.tell_unreadable(&key, None);
                 }
             }
-            None => self.remove(&key),
+            None => self.remove(&key, None),
         }
         key
     }
@@ -450,7 +450,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         for key in keys {
             let ours = namespace.is_empty() || key.namespace == namespace;
             if ours && !listed.contains(&key) {
-                self.remove(&key);
+                self.remove(&key, None);
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::object_ref::ObjectRef;
 
 /// A change in a cache. The cache shows the new state already when a handler is called.
@@ -22,6 +24,8 @@ pub enum Event<'a, T> {
         key: &'a ObjectRef,
         /// As it was last seen.
         old: &'a Arc<T>,
+        /// Its metadata as the API server told them with the deletion (without annotations). `None`: it was found missing in a list.
+        told: Option<&'a ObjectMeta>,
     },
 }
 

@@ -50,7 +50,7 @@ where
                 Event::Applied { key, old, new } => {
                     (old.map(|old| owners_of(key, old)).unwrap_or_default(), owners_of(key, new))
                 }
-                Event::Deleted { key, old } => (owners_of(key, old), Vec::new()),
+                Event::Deleted { key, old, .. } => (owners_of(key, old), Vec::new()),
             };
             let mut keys = keys.write().unwrap_or_else(PoisonError::into_inner);
             for left in before.iter().filter(|before| !after.contains(before)) {

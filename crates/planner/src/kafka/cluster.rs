@@ -31,7 +31,7 @@ pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
-pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, Way};
+pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress, Way};
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::node_config::{NodeConfig, NodeIds};

@@ -14,10 +14,12 @@ use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
+use super::config::node_files::NodeFiles;
 use super::foreign_additions;
 use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
+use super::objects::pod::DesiredPod;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
     claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
@@ -30,6 +32,7 @@ use super::ownership;
 use super::planned::{Plan, PlannedNode};
 use super::planned_events;
 use super::pod_state;
+use super::proxy;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
@@ -72,6 +75,7 @@ pub fn complete(
         progress: Progress::default(),
         warnings,
         overriding: Overriding::new(&cluster.object_overrides),
+        files: NodeFiles::of(cluster),
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
@@ -80,6 +84,7 @@ pub fn complete(
     draft.pods_of_pools();
     draft.entity_operator();
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.overrides()?;
     draft.removals();
     let pods_stay = ownership::leave_to_others(
@@ -112,6 +117,8 @@ struct Draft<'a> {
     progress: Progress,
     warnings: Vec<Warning>,
     overriding: Overriding<'a>,
+    /// What the ConfigMaps of the nodes hold.
+    files: NodeFiles<'a>,
 }
 
 impl Draft<'_> {
@@ -147,7 +154,8 @@ impl Draft<'_> {
                 let fitted = claim_growth::fitted(wanted, self.observed, &mut self.warnings, &mut classes);
                 self.desired.push(fitted.build());
             }
-            self.desired.push(config_map::node(cluster, node, &self.options.taken_out));
+            let files = self.files.of_node(node);
+            self.desired.push(config_map::node(cluster, node, files, &self.options.taken_out));
         }
         self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
         self.plan.needs.extend(kubernetes_nodes(cluster, self.observed));
@@ -157,26 +165,31 @@ impl Draft<'_> {
     fn pods_of_pools(&mut self) {
         let (cluster, certificates) = (self.cluster, self.certificates);
         self.progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
+        let mut pods = Vec::new();
         for pool in &cluster.pools {
             self.progress.waiting_for.extend(pool.waits_for.clone());
             let nodes = pool.nodes.iter().map(|id| Node { id: *id, pool });
-            let pods: Vec<Pod> = nodes.filter_map(|node| self.pod(node)).collect();
+            let mut listed = Vec::new();
+            for DesiredPod { pod, json } in nodes.filter_map(|node| self.pod(node)) {
+                pods.push(pod);
+                listed.push(json);
+            }
             let manual = manual_update(cluster, pool, self.observed);
-            self.desired.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref()));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
                 let status = status::pool(cluster, pool, self.observed, self.now);
                 self.plan.status.pools.insert(pool.name.clone(), status);
             }
-            self.pods.extend(pods);
         }
+        self.pods = pods;
         self.plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
         self.plan.nodes.sort_by_key(|node| node.id);
     }
 
     /// The pod of a node as it is to be; `None`: it must not be made yet.
-    fn pod(&mut self, node: Node<'_>) -> Option<Pod> {
+    fn pod(&mut self, node: Node<'_>) -> Option<DesiredPod> {
         let (cluster, observed) = (self.cluster, self.observed);
         let none = NodeCertificate::default();
         let certificate = self.certificates.nodes.get(&node.id).unwrap_or(&none);
@@ -196,8 +209,10 @@ impl Draft<'_> {
                 return None;
             }
         }
-        let desired = pod::of_node(cluster, node, certificate, &observed.settings, &mut self.overriding);
-        self.look_at_pod(node, &desired);
+        let configuration = self.files.restart_fingerprint(node);
+        let (settings, overriding) = (&observed.settings, &mut self.overriding);
+        let desired = pod::of_node(cluster, node, certificate, configuration, settings, overriding);
+        self.look_at_pod(node, &desired.pod);
         self.plan.nodes.push(PlannedNode {
             id: node.id,
             pod: cluster.pod_name(node),
@@ -352,12 +367,13 @@ impl Draft<'_> {
         if let Some(waits) = &self.plan.roll.waits {
             self.plan.common.look_again_in(waits.look_again_seconds(now));
             self.progress.roll_waits(waits, now);
-            if !waits.usual {
-                let restarts = &self.plan.roll.wanted;
-                let ending = ending::while_waiting(cluster, observed, restarts, &waits.why, now);
-                self.warnings.extend(ending);
-            }
         }
+        // Also where nothing waits: a pass may fail before it gets to the restart.
+        let waits =
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+        let restarts = &self.plan.roll.wanted;
+        let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
+        self.warnings.extend(ending);
     }
 
     /// The plan with the status of the Kafka resource.
@@ -373,6 +389,8 @@ impl Draft<'_> {
         plan.waiting_for = progress.waiting_for;
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
+            let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));
+            plan.roll.heed_writes(pods, &plan.common.apply);
         }
         plan
     }

@@ -120,6 +120,8 @@ pub struct PlanSettings {
     pub user_operator_image: Option<String>,
     /// Image of the Kafka Exporter, when it is another one.
     pub kafka_exporter_image: Option<String>,
+    /// Image of the proxies of listeners with a single address: Envoy.
+    pub envoy_image: String,
     /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
     pub kafka_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
@@ -163,6 +165,9 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
 }
 
+/// Default of `KASTELLAN_ENVOY_IMAGE`.
+pub const ENVOY_IMAGE_DEFAULT: &str = "envoyproxy/envoy:distroless-v1.40.0";
+
 /// Default of `KASTELLAN_MAX_NODES`.
 pub const MAX_NODES_DEFAULT: usize = 300;
 
@@ -188,6 +193,7 @@ impl Default for PlanSettings {
             topic_operator_image: None,
             user_operator_image: None,
             kafka_exporter_image: None,
+            envoy_image: ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),

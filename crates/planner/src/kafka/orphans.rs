@@ -13,15 +13,19 @@ use crate::orphans;
 
 /// What to delete.
 pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
-    let components = [
+    let live = live(&cluster.namespace, observed);
+    let mut components = vec![
         names::kafka(&cluster.name),
         names::entity_operator::deployment(&cluster.name),
         names::entity_operator::topic_operator(&cluster.name),
         names::entity_operator::user_operator(&cluster.name),
         names::kafka_exporter::deployment(&cluster.name),
     ];
+    // The listener of a proxy may be gone.
+    let is_proxy = |component: &&String| names::proxy::is_of(&cluster.name, component);
+    components.extend(live.values().filter_map(|facts| facts.component.as_ref()).filter(is_proxy).cloned());
     let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
-    orphans::of(&cluster.claimant(), &components, live(&cluster.namespace, observed), wanted, stays)
+    orphans::of(&cluster.claimant(), &components, live, wanted, stays)
 }
 
 /// Every live object of the cluster, but its pods, which are the pod sets' business.
@@ -58,6 +62,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
         "Deployment" => {
             *name != names::entity_operator::deployment(&cluster.name)
                 && *name != names::kafka_exporter::deployment(&cluster.name)
+                && !names::proxy::is_of(&cluster.name, name)
         }
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,

@@ -2,6 +2,8 @@
 //! the status names it, and only what cannot do without it waits.
 //! [`crate::ownership`] tells whose an object is.
 
+use std::collections::BTreeSet;
+
 use api::conditions::reasons;
 use api::names;
 use objects::{DesiredObject, ObjectId};
@@ -99,6 +101,8 @@ struct Waits {
     kafka_exporter: bool,
     /// Everything that is signed.
     secrets: bool,
+    /// The proxies of listeners, by name.
+    proxies: BTreeSet<String>,
 }
 
 impl Waits {
@@ -120,6 +124,10 @@ impl Waits {
             let is_authority = is(&["Secret"]) && authorities.contains(&object.name);
             let of_entity_operator = object.name.starts_with(&format!("{}-entity-", cluster.name));
             let of_exporter = exporter.contains(&object.name);
+            let of_proxy = names::proxy::is_of(&cluster.name, &object.name);
+            if of_proxy && !is(&["PodDisruptionBudget"]) {
+                waits.proxies.insert(object.name.clone());
+            }
             waits.secrets |= is_authority;
             if is_authority || of_exporter {
                 waits.kafka_exporter |= !is(&["PodDisruptionBudget"]);
@@ -131,7 +139,8 @@ impl Waits {
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
                 || is(&[CLAIM, CLUSTER_ROLE_BINDING])
                 || object.name == names::brokers_service(&cluster.name);
-            waits.pods |= is_of_pods && !of_entity_operator && !of_exporter && object.name != own;
+            waits.pods |=
+                is_of_pods && !of_entity_operator && !of_exporter && !of_proxy && object.name != own;
         }
         waits
     }
@@ -141,6 +150,9 @@ impl Waits {
             "StrimziPodSet" => self.pods,
             "Deployment" if wanted.reference.name == names::kafka_exporter::deployment(&cluster.name) => {
                 self.kafka_exporter
+            }
+            "Deployment" if names::proxy::is_of(&cluster.name, &wanted.reference.name) => {
+                self.proxies.contains(&wanted.reference.name)
             }
             "Deployment" => self.entity_operator,
             "Secret" => self.secrets,

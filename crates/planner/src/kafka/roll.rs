@@ -1,11 +1,15 @@
 //! The roll as a part of the plan: which pods go now, and what the others wait for.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use api::StrimziPodSet;
 use api::conditions::reasons;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
+use kube_core::Resource;
+use objects::{ObjectId, Write};
 use serde::Serialize;
 
 use super::cluster::{Cluster, Node, Warning};
@@ -13,7 +17,7 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
-use super::restart::Restart;
+use super::restart::{Restart, RestartReason};
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -32,11 +36,35 @@ pub struct Roll {
     pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
+    /// Pods of `now` whose pod set this plan changes, by name, with that set. When its write has changed it, they go with the next
+    /// pass, which the watch brings: the pod-set controller works from the same cache, and would make the pod once more as the
+    /// set was before, to be restarted again.
+    pub unless_changed: BTreeMap<String, ObjectId>,
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
     pub waits: Option<Waiting>,
 }
 
 impl Roll {
+    /// The pods to delete now, when the writes of the plan have changed these objects.
+    pub fn going(&self, changed: &BTreeSet<ObjectId>) -> Vec<String> {
+        let stays = |pod: &String| self.unless_changed.get(pod).is_some_and(|set| changed.contains(set));
+        self.now.iter().filter(|pod| !stays(pod)).cloned().collect()
+    }
+
+    /// Notes which pods go only when the write of their set changes nothing. `pods` are all of them, each with its set.
+    pub fn heed_writes<'a>(&mut self, pods: impl Iterator<Item = (&'a str, &'a str)>, writes: &[Write]) {
+        let sets = writes.iter().filter(|write| write.reference.kind == StrimziPodSet::kind(&()));
+        let changing: BTreeMap<&str, &ObjectId> = sets
+            .filter(|write| write.is_change())
+            .map(|write| (write.reference.name.as_str(), &write.reference))
+            .collect();
+        for (pod, set) in pods.filter(|(pod, _)| self.now.iter().any(|going| going == pod)) {
+            if let Some(set) = changing.get(set) {
+                self.unless_changed.insert(pod.to_owned(), (*set).clone());
+            }
+        }
+    }
+
     /// What the restart of a pod waits for; `None`: it goes now, or none is wanted.
     pub fn waits_for(&self, pod: &str) -> Option<String> {
         let is_wanted = self.wanted.iter().any(|restart| restart.pod == pod);
@@ -130,12 +158,12 @@ pub fn decide(
             }
         }
     }
-    if let Some(Ok(brokers)) = view.as_ref().map(|view| &view.brokers) {
+    if let Some(Ok(brokers)) = view.as_deref().map(|view| &view.brokers) {
         for node in &mut nodes {
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
+    let rules = view.as_deref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -236,6 +264,8 @@ fn nodes(
     now: Timestamp,
 ) -> Vec<RollNode> {
     let mut nodes = Vec::new();
+    let reasons: BTreeMap<&str, &BTreeSet<RestartReason>> =
+        restarts.iter().map(|restart| (restart.pod.as_str(), &restart.reasons)).collect();
     // A node that must not be started yet is not waited for.
     let listed = |node: &Node<'_>| desired.contains_key(cluster.pod_name(*node).as_str());
     for node in cluster.nodes().into_iter().filter(listed) {
@@ -252,11 +282,7 @@ fn nodes(
             served: situation.served,
             unscheduled: situation.unscheduled,
             loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
-            reasons: restarts
-                .iter()
-                .find(|restart| restart.pod == pod)
-                .map(|restart| restart.reasons.clone())
-                .unwrap_or_default(),
+            reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });
     }
@@ -264,13 +290,13 @@ fn nodes(
 }
 
 /// What Kafka says of a restart; else what has to be asked.
-fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
+fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKafka>, Need> {
     if let Some(view) = &observed.roll {
-        return Ok(view.clone());
+        return Ok(Cow::Borrowed(view));
     }
     if !observed.pods.values().any(|pod| pod_state::kafka_runs(pod)) {
         let silence = Silence::new(SilenceKind::Nobody, "no pod runs Kafka");
-        return Ok(RollKafka::silent(&silence));
+        return Ok(Cow::Owned(RollKafka::silent(&silence)));
     }
     let pods: Pods = nodes
         .iter()
@@ -281,7 +307,7 @@ fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
         .collect();
     let need = Need::Roll(pods);
     match observed.silence(&need) {
-        Some(silence) => Ok(RollKafka::silent(silence)),
+        Some(silence) => Ok(Cow::Owned(RollKafka::silent(silence))),
         None => Err(need),
     }
 }

@@ -49,6 +49,13 @@ pub fn failed(
     status
 }
 
+/// The status of a paused resource: it says so, and what was known of the cluster stays.
+pub fn paused(kafka: &Kafka, now: Timestamp) -> KafkaStatus {
+    let mut status = kafka.status.clone().unwrap_or_default();
+    status.conditions = Some(merge(vec![Condition::paused()], status.conditions.as_deref(), now));
+    status
+}
+
 /// How far the cluster is.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -82,7 +89,10 @@ impl Progress {
         for words in words {
             let reason = reasons::LISTENER_ADDRESS_UNKNOWN.to_owned();
             self.warnings.push(Warning { reason, message: words.clone() });
-            self.waiting_for.push(words.clone());
+            // All brokers may wait for the one address.
+            if !self.waiting_for.contains(words) {
+                self.waiting_for.push(words.clone());
+            }
         }
     }
 

@@ -16,13 +16,13 @@ use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use objects::{DesiredObject, ObjectId, Stored};
 use planner::completion::complete;
 use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
-use planner::kafka::exposed::NodeAddresses;
+use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
@@ -85,6 +85,17 @@ impl World {
         Self::new(documents(&reference(file)))
     }
 
+    /// A manifest of `examples`, in the namespace `s1`.
+    pub fn example(name: &str) -> Self {
+        let path = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut documents = documents(&std::fs::read_to_string(path).unwrap());
+        for document in &mut documents {
+            document["metadata"]["namespace"] = json!("s1");
+            document["metadata"]["uid"] = json!("u");
+        }
+        Self::new(documents)
+    }
+
     pub fn new(documents: Vec<Value>) -> Self {
         let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
         for document in documents {
@@ -121,7 +132,7 @@ impl World {
     }
 
     /// The answer to what a plan asks for.
-    fn answer(&self, need: &Need) -> Answer {
+    pub fn answer(&self, need: &Need) -> Answer {
         let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
@@ -239,12 +250,15 @@ impl World {
     fn expose(&mut self, name: String, mut service: Value) {
         if ["NodePort", "LoadBalancer"].contains(&service["spec"]["type"].as_str().unwrap()) {
             let services = &self.observed.exposed.services;
-            let before = services.get(&name).and_then(|service| {
-                service.spec.as_ref()?.ports.as_ref()?.first()?.node_port.map(|port| json!(port))
-            });
-            let port = &mut service["spec"]["ports"][0]["nodePort"];
-            if port.is_null() {
-                *port = before.unwrap_or_else(|| json!(31_000 + services.len()));
+            let before = services.get(&name).and_then(|service| service.spec.as_ref()?.ports.clone());
+            let mut next = 31_000 + services.len();
+            for port in service["spec"]["ports"].as_array_mut().unwrap() {
+                let same = |known: &&ServicePort| json!(known.name) == port["name"];
+                let before = before.iter().flatten().find(same).and_then(|port| port.node_port);
+                if port["nodePort"].is_null() {
+                    port["nodePort"] = before.map_or_else(|| json!(next), |port| json!(port));
+                    next += 100;
+                }
             }
         }
         let before = self.observed.exposed.services.get(&name).and_then(|service| service.status.clone());
@@ -262,6 +276,28 @@ impl World {
         let ingress: Vec<Value> = address.into_iter().collect();
         let live = Arc::make_mut(self.observed.exposed.services.get_mut(service).unwrap());
         live.status = Some(serde_json::from_value(json!({"loadBalancer": {"ingress": ingress}})).unwrap());
+    }
+
+    /// What the controllers outside do: every load balancer and every route has an address.
+    pub fn give_addresses(&mut self) {
+        let of_kind = |kind: &str| -> Vec<String> {
+            let all = self.observed.others.keys().filter(|id| id.kind == kind);
+            all.map(|id| id.name.clone()).collect()
+        };
+        let (services, routes, tls_routes) = (of_kind("Service"), of_kind("Route"), of_kind("TLSRoute"));
+        for name in services {
+            let service = &self.observed.exposed.services[&name];
+            if service.spec.as_ref().unwrap().type_.as_deref() == Some("LoadBalancer") {
+                self.balance(&name, Some(&format!("{name}.example.org")));
+            }
+        }
+        for name in routes {
+            let route = Route { hosts: vec![format!("{name}.apps.example.org")] };
+            self.observed.exposed.routes.insert(name, Arc::new(route));
+        }
+        for name in tls_routes {
+            self.observed.exposed.tls_routes.insert(name, Arc::new(TlsRoute { parents: 1 }));
+        }
     }
 
     /// What the other controllers do: every pod runs, is ready, and Kafka answers.

@@ -59,7 +59,7 @@ impl Controller {
         let ended = Ended { members: items(members.clone()), results, interrupted, took };
         let report = apply::report(ended);
         // The resource is not in the index any more, and a successor may be.
-        self.tell(&report);
+        self.log_troubles(&report);
         let again = left_watch::has_to_be_repeated(&report);
         for (left_watch, item) in members {
             self.queue.done(&item.topic);
@@ -72,7 +72,7 @@ impl Controller {
 
     pub(super) fn batch_done(&mut self, ended: Ended<Item, Report>) {
         let report = apply::report(ended);
-        self.tell(&report);
+        self.log_troubles(&report);
         let now = Instant::now();
         for done in report.done {
             self.resource_done(done, now);
@@ -84,7 +84,7 @@ impl Controller {
     }
 
     /// Tells the log of what a batch met.
-    fn tell(&mut self, report: &Report) {
+    fn log_troubles(&mut self, report: &Report) {
         self.note_kafka(report);
         let mut troubles = report.done.iter().filter_map(|d| d.trouble.as_deref()).filter(|t| !t.is_empty());
         if let Some(first) = troubles.next() {
@@ -101,7 +101,8 @@ impl Controller {
         self.in_batch.remove(&done.reference);
         let (mut changed_meanwhile, mut bare) = (false, false);
         match done.latest {
-            Latest::Same => {}
+            // Of what is gone the watch tells, and whether the deletion took notice of the finalizer.
+            Latest::Same | Latest::Gone => {}
             Latest::Now(resource) => {
                 // The answer to a write may hold a change by a user, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
@@ -111,13 +112,6 @@ impl Controller {
                 self.push_all(others);
                 let known = self.index.get(&done.reference);
                 bare = lacks_finalizer && known.is_some_and(|now| self.intent(now) == Intent::Reconcile);
-            }
-            Latest::Gone => {
-                let (known, others) = self.index.remove(&done.reference);
-                match known {
-                    Some(known) => self.left_watch(known, others),
-                    None => self.push_all(others),
-                }
             }
         }
         match done.next {
@@ -156,9 +150,15 @@ impl Controller {
         }
     }
 
+    fn wait_for_heir(&mut self, left_watch: LeftWatch) {
+        if let Some(left_watch) = left_watch.waits_for_heir() {
+            self.look_up(left_watch);
+        }
+    }
+
     fn looked_up(&mut self, left_watch: LeftWatch, found: Found) {
         let Found::Now(now) = found else {
-            self.look_up(left_watch.failed());
+            self.look_up(left_watch.not_found_out());
             return;
         };
         let known = left_watch.known.clone();
@@ -175,9 +175,16 @@ impl Controller {
             return;
         }
         let topic = known.topic_key();
-        let stays = self.cluster_goes_away || self.index.is_wanted(&topic, |r| self.grants.counts(r));
-        let settings = &self.context.plan;
-        let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, settings) else { return };
+        let wanted = self.index.is_wanted(&topic, |r| self.grants.counts(r));
+        let stays = self.cluster_goes_away || wanted;
+        let untold = left_watch.despite_finalizer || !self.context.plan.use_finalizers;
+        let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, untold) else {
+            // Who wants the topic may be about to go as well, and has no finalizer yet.
+            if now.is_none() && left_watch.despite_finalizer && wanted && !self.index.is_held(&topic) {
+                self.wait_for_heir(left_watch);
+            }
+            return;
+        };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
             self.look_up(left_watch.held_back());

@@ -172,6 +172,23 @@ async fn resources_for_one_topic_that_are_deleted_in_one_call_take_it_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_was_begun_before_the_finalizer_was_there_takes_the_topic_along() {
+    let w = World::start().await;
+    let topic = w.topic("passed-by");
+    let path = |name| format!("kafka.strimzi.io/kafkatopics/{}/{name}", w.namespace);
+    w.create("manager", json!({"topicName": topic})).await;
+    w.ready("manager").await;
+    w.until_exists(&topic).await;
+    w.create("heir", json!({"topicName": topic})).await;
+    w.refused("heir", "ResourceConflict").await;
+    w.server.delete_despite_finalizers(&path("manager")).await.unwrap();
+    assert!(has_finalizer(&w.ready("heir").await));
+    assert!(w.in_kafka(&topic).await.is_some(), "the heir wants it");
+    w.server.delete_despite_finalizers(&path("heir")).await.unwrap();
+    w.until_in_kafka(&topic, "is gone", |t| t.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_has_an_heir_stays_and_goes_with_the_heir() {
     let w = World::start().await;
     let topic = w.topic("inherited");

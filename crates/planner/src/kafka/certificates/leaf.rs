@@ -1,6 +1,6 @@
 //! The certificate of a node or an operator, signed by the cluster CA.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use api::{annotations, names, principals};
@@ -98,13 +98,33 @@ impl Present {
 }
 
 /// Looks into the Secret of a leaf.
-pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
+pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(Found::Missing, |secret| look_into(owner, secret, &observed.read_chains))
+    secret.map_or(Found::Missing, |secret| find_in(owner, secret, &observed.read_chains))
+}
+
+/// The leaves of some owners, each looked at once.
+#[derive(Debug)]
+pub struct Leaves(BTreeMap<LeafOwner, Found>);
+
+impl Leaves {
+    /// Looks into the Secrets of these owners.
+    pub fn of<'a>(
+        owners: impl Iterator<Item = &'a LeafOwner>,
+        cluster: &Cluster,
+        observed: &Observed,
+    ) -> Self {
+        Self(owners.map(|owner| (owner.clone(), find(owner, cluster, observed))).collect())
+    }
+
+    /// The leaf of one of them.
+    pub fn get(&self, owner: &LeafOwner) -> &Found {
+        self.0.get(owner).unwrap_or(&Found::Missing)
+    }
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
+pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return Found::Missing;
@@ -113,7 +133,8 @@ pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found
     let Ok(chain) = read.parse(&certificate) else { return Found::Broken };
     let own = &chain.first().info;
     let signer_fits = chain.rest().first().is_none_or(|signer| signer.info.may_have_issued(own));
-    if !signer_fits || !key.is_readable() || key.fits(own) == KeyFit::Differs {
+    // A key that cannot be read fits nothing.
+    if !signer_fits || key.fits(own) == KeyFit::Differs {
         return Found::Broken;
     }
     Found::Present(Box::new(Present { chain, certificate, key }))
@@ -145,9 +166,10 @@ pub struct WantedLeaf<'a> {
     pub prolong: bool,
 }
 
-/// Looks at a certificate.
+/// Looks at a certificate, of which `leaves` say what is there.
 pub fn look_at(
     wanted: &WantedLeaf<'_>,
+    leaves: &Leaves,
     cluster: &Cluster,
     authority: &Authority,
     observed: &Observed,
@@ -155,8 +177,8 @@ pub fn look_at(
 ) -> Step {
     let id = wanted.owner.secret(&cluster.name);
     let secret = observed.secrets.get(&id).map(AsRef::as_ref);
-    let found = look(wanted.owner, cluster, observed);
-    let present = match &found {
+    let found = leaves.get(wanted.owner);
+    let present = match found {
         Found::Present(present) => Some(present.as_ref()),
         _ => None,
     };
@@ -167,7 +189,7 @@ pub fn look_at(
         _ => algorithm(cluster, wanted.node),
     };
     let state = LeafState {
-        certificate: match (&found, present) {
+        certificate: match (found, present) {
             (Found::Missing, _) => CertificateState::Missing,
             (_, Some(present)) => CertificateState::Present(&present.chain.first().info),
             _ => CertificateState::Broken,

@@ -21,9 +21,9 @@ const HEAP_MAXIMUM: u64 = 5 * 1024 * 1024 * 1024;
 const HEAP_PERCENTAGE: u8 = 50;
 
 /// The file as JSON.
-pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
+pub fn text(config: &AgentConfig) -> String {
     // Plain strings and numbers: this cannot fail.
-    serde_json::to_string_pretty(&config(cluster, node)).unwrap_or_default()
+    serde_json::to_string_pretty(config).unwrap_or_default()
 }
 
 /// The settings of a node's agent.

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::fingerprint;
 use crate::kafka::admin_call::AdminCall;
-use crate::kafka::cluster::{Cluster, Node, Warning};
+use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
 use self::memory::{OptionChange, OptionMemory, Override, SettledOptions};
@@ -55,7 +55,7 @@ pub struct OptionPlan {
 
 /// Options that Kafka can change at run time.
 #[derive(Debug, Default)]
-struct LiveOptions<'a> {
+pub(super) struct LiveOptions<'a> {
     /// The value of every node that has none of its own.
     shared: BTreeMap<&'a str, &'a str>,
     /// The values that single brokers have of their own.
@@ -65,7 +65,7 @@ struct LiveOptions<'a> {
 impl<'a> LiveOptions<'a> {
     /// A value that the pod resolves is known only to the pod, and a node without the role `broker` is told nothing at run time. An
     /// option of which some node has such a value needs restarts on all nodes: a run-time value would win over the files.
-    fn of(cluster: &'a Cluster, model: &Model) -> Self {
+    pub(super) fn of(cluster: &'a Cluster, model: &Model) -> Self {
         let is_plain = |name: &str, value: &str| model.is_live(name) && !value.contains("${");
         let mut live = Self { shared: server::shared_options(cluster), own: BTreeMap::new() };
         live.shared.retain(|name, value| is_plain(name, value));
@@ -87,7 +87,7 @@ impl<'a> LiveOptions<'a> {
     }
 
     /// Whether a node gets the value at run time.
-    fn has(&self, id: i32, name: &str, value: &str) -> bool {
+    pub(super) fn has(&self, id: i32, name: &str, value: &str) -> bool {
         let own = self.own.get(name).and_then(|own| own.get(&id));
         own.or_else(|| self.shared.get(name)).is_some_and(|live| *live == value)
     }
@@ -96,30 +96,6 @@ impl<'a> LiveOptions<'a> {
     fn names(&self) -> BTreeSet<&'a str> {
         self.shared.keys().chain(self.own.keys()).copied().collect()
     }
-}
-
-/// Fingerprint of everything in the configuration of a node that needs a restart to change.
-pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
-    let live = LiveOptions::of(cluster, cluster.version.model());
-    let mut text = String::new();
-    for line in server::fixed(cluster, node).lines() {
-        // Where a node first looks for the quorum; later it knows the voters. Another controller restarts no pod.
-        if !line.starts_with("controller.quorum.bootstrap.servers=") {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    for (name, value) in server::options_of(cluster, node) {
-        if !live.has(node.id, name, value) {
-            add(&mut text, name, value);
-        }
-    }
-    let agent = super::agent::config(cluster, node);
-    // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
-    let heap = agent.heap.as_ref().map(api::agent::Heap::in_bytes);
-    let agent = api::agent::AgentConfig { initial_controllers: None, heap, ..agent };
-    text.push_str(&serde_json::to_string(&agent).unwrap_or_default());
-    fingerprint::short(text.as_bytes())
 }
 
 /// Fingerprint of every option that can change at run time.
@@ -140,7 +116,7 @@ fn live_fingerprint(cluster: &Cluster, live: &LiveOptions<'_>) -> String {
     fingerprint::short(text.as_bytes())
 }
 
-fn add(text: &mut String, name: &str, value: &str) {
+pub(super) fn add(text: &mut String, name: &str, value: &str) {
     for part in [name, "=", value, "\n"] {
         text.push_str(part);
     }

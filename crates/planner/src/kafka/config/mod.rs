@@ -4,5 +4,6 @@ pub(crate) mod agent;
 pub mod live;
 pub(crate) mod logging;
 pub mod model;
+pub(crate) mod node_files;
 pub mod server;
 pub mod user;

@@ -72,7 +72,12 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
 
 /// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
 pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
-    let mut lines = Lines(fixed(cluster, node));
+    whole(&fixed(cluster, node), cluster, node)
+}
+
+/// The same with the operator's lines at hand.
+pub fn whole(fixed: &str, cluster: &Cluster, node: Node<'_>) -> String {
+    let mut lines = Lines(fixed.to_owned());
     for (name, value) in options_of(cluster, node) {
         lines.set(name, value);
     }

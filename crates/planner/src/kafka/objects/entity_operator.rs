@@ -61,6 +61,7 @@ pub fn deployment(
         name: &name,
         component_type: labels::component::ENTITY_OPERATOR,
         // Two of them at a time would undo each other's work.
+        replicas: 1,
         strategy: DeploymentStrategy::Recreate,
         template: entity.templates.deployment.as_ref().and_then(|template| template.metadata.as_ref()),
         pod_template: template,

@@ -10,11 +10,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Pairs, add_labels, merge_metadata};
+use serde_json::Value;
 
 use super::meta::{own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
 use crate::kafka::cluster::{Cluster, Node, Pool, Rack, VolumeKind};
-use crate::kafka::config::live;
 use crate::kafka::observed::PlanSettings;
 use crate::overrides::Overriding;
 use crate::workload::templates::Taken;
@@ -41,14 +41,25 @@ const TRUST_MODE: i32 = 0o444;
 /// Times that the start may fail to be over, one a second: a long recovery of logs is not cut short.
 const START_FAILURES: i32 = 1_000_000;
 
-/// The complete Pod object, as it stands in the pod set. `annotations` carries what the pod was started with.
+/// A pod as it stands in the pod set, and its JSON.
+#[derive(Debug, Clone)]
+pub struct DesiredPod {
+    /// The pod.
+    pub pod: Pod,
+    /// The same as it is written.
+    pub json: Value,
+}
+
+/// The complete pod of a node, whose configuration needs a restart to change where the fingerprint changes. The annotations
+/// carry what the pod was started with.
 pub fn of_node(
     cluster: &Cluster,
     node: Node<'_>,
     certificate: &NodeCertificate,
+    configuration: String,
     settings: &PlanSettings,
     overriding: &mut Overriding<'_>,
-) -> Pod {
+) -> DesiredPod {
     let pool = node.pool;
     let name = cluster.pod_name(node);
     let template = pool.templates.pod.as_ref();
@@ -76,7 +87,10 @@ pub fn of_node(
     };
     pod = overriding.pod(pod, &template.map(users_volumes).unwrap_or_default());
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = revision::revisions(without_agent_image(&pod));
+    let mut json = objects::json(&pod);
+    // Nor does the image count that the agent comes from: a new version of the operator restarts nothing. A pod keeps its
+    // agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
+    let (revision, resource_revision) = revision::revisions(&mut json, AGENT);
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(pod.metadata.labels.take().unwrap_or_default());
     let mut annotations = pod.metadata.annotations.take().unwrap_or_default();
@@ -84,12 +98,14 @@ pub fn of_node(
         (annotations::REVISION.to_owned(), revision),
         (annotations::RESOURCE_REVISION.to_owned(), resource_revision),
         (annotations::KAFKA_VERSION.to_owned(), cluster.version.version.clone()),
-        (annotations::CONFIGURATION_HASH.to_owned(), live::restart_fingerprint(cluster, node)),
+        (annotations::CONFIGURATION_HASH.to_owned(), configuration),
     ]);
     annotations.extend(certificate.pod_annotations.clone());
+    json["metadata"]["labels"] = objects::json(&all_labels);
+    json["metadata"]["annotations"] = objects::json(&annotations);
     pod.metadata.labels = Some(all_labels);
     pod.metadata.annotations = Some(annotations);
-    pod
+    DesiredPod { pod, json }
 }
 
 /// Names of the volumes that a template adds.
@@ -97,17 +113,6 @@ fn users_volumes(template: &PodTemplate) -> BTreeSet<String> {
     let plain = template.volumes.iter().flatten().map(|volume| volume.name.clone());
     let templated = template.templated_volumes.iter().flatten().map(|volume| volume.name.clone());
     plain.chain(templated).flatten().collect()
-}
-
-/// The pod without the image that its agent comes from. A new version of the operator restarts nothing: a pod keeps its
-/// agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
-fn without_agent_image(pod: &Pod) -> Pod {
-    let mut rest = pod.clone();
-    let containers = rest.spec.iter_mut().flat_map(|spec| spec.init_containers.iter_mut().flatten());
-    for container in containers.filter(|container| container.name == AGENT) {
-        container.image = None;
-    }
-    rest
 }
 
 /// What the pods of a pool have whatever the templates say.

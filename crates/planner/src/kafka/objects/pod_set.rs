@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 
 use api::{StrimziPodSet, StrimziPodSetSpec, annotations, labels};
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use objects::{DesiredObject, Object, json};
+use serde_json::Value;
 
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it.
-pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
+pub fn of_pool(
+    cluster: &Cluster,
+    pool: &Pool,
+    pods: Vec<Value>,
+    manual: Option<&ManualUpdate>,
+) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
     let spec = StrimziPodSetSpec {
@@ -48,7 +53,7 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
     let template = pool.templates.pod_set.as_ref();
     let mut built = object.template(template.and_then(|template| template.metadata.as_ref())).build();
     // Put in afterwards: as a part of the body they would be copied once more, the largest part of all objects of a cluster.
-    built.object["spec"]["pods"] = pods.iter().map(json).collect();
+    built.object["spec"]["pods"] = Value::Array(pods);
     built
 }
 
