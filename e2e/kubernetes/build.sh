@@ -103,6 +103,26 @@ fetch_plug_ins() {
   stamp "plug-ins-$KAFKA_VERSION" "$key"
   say "fetched $(find "$jars" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
+# The brokers of the other versions whose configuration models are checked in: a test makes the models anew and compares.
+fetch_kafka_models() {
+  local models=$CHECKOUT/crates/planner/config-model model version libs key begun=$SECONDS
+  for model in "$models"/kafka-*.json; do
+    version=$(basename "$model" .json)
+    version=${version#kafka-}
+    [[ $version == "$KAFKA_VERSION" ]] && continue
+    libs=$CACHE/kafka-models/$version/libs key="$version $(sha256sum <"$models/pom.xml" | cut -c1-16)"
+    fresh "kafka-model-$version" "$key" "$libs" && continue
+    need maven mvn
+    install_missing
+    rm -rf "$libs" "$libs.part"
+    mkdir -p "$libs.part"
+    quietly kafka-models "fetching Kafka $version" mvn -q -B -f "$models/pom.xml" -Dkafka.version="$version" \
+      dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs.part" || exit 1
+    mv "$libs.part" "$libs"
+    stamp "kafka-model-$version" "$key"
+    say "fetched Kafka $version for its configuration model in $(minutes $((SECONDS - begun)))"
+  done
+}
 # newest_jdk: the home of the newest JDK of the machine that has jlink.
 newest_jdk() {
   local home
@@ -264,7 +284,10 @@ make_part() {
     etcd) go_program go.etcd.io/etcd/server/v3 etcd ;;
     coredns) go_program ./coredns coredns ;;
     helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
-    kafka) fetch_kafka ;;
+    kafka)
+      fetch_kafka
+      fetch_kafka_models
+      ;;
     plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;

@@ -130,6 +130,10 @@ pub mod reasons {
     pub const UNSUPPORTED_FIELDS: &str = "UnsupportedFields";
     /// The resource asks for a Kafka version that is not supported.
     pub const UNSUPPORTED_KAFKA_VERSION: &str = "UnsupportedKafkaVersion";
+    /// `nodeConfig` has options for nodes that do not exist.
+    pub const NODE_CONFIG_WITHOUT_NODE: &str = "NodeConfigWithoutNode";
+    /// `objectOverrides` names objects that do not exist.
+    pub const OBJECT_OVERRIDE_WITHOUT_OBJECT: &str = "ObjectOverrideWithoutObject";
     /// A volume could not be made larger.
     pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
 }

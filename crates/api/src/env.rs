@@ -349,6 +349,8 @@ pub mod own {
     pub const USER_KEY_ALGORITHM: &str = "KASTELLAN_USER_KEY_ALGORITHM";
 }
 
+/// Whether Kafka resources may have object overrides, default false.
+pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
 /// Nodes that a cluster may grow to; the cluster operator's own.
 pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
 /// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for; the cluster operator's own.

@@ -91,6 +91,20 @@ pub const EXTENSIONS: &[Extension] = &[
         default: "cpu `50m`, memory `96Mi`",
         purpose: "what is set aside for it",
     },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.nodeConfig",
+        type_: "object",
+        default: "every node has the options of `spec.kafka.config`",
+        purpose: "options of single nodes by node id, range (`3-5`) or list (`0, 3-5`)",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.objectOverrides",
+        type_: "object",
+        default: "objects are as the operator and the templates make them",
+        purpose: "patches over generated objects by kind and name, where the installation allows them",
+    },
 ];
 
 /// Those of a kind.

@@ -10,12 +10,14 @@ pub mod older;
 pub mod status;
 pub mod template;
 
+use std::collections::BTreeMap;
+
 use kube_derive::CustomResource;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::present::Present;
-use crate::schema::JsonSchema;
+use crate::schema::{Free, FreeMap, JsonSchema};
 pub use ca::{CertificateAuthority, CertificateExpirationPolicy};
 pub use cluster::{
     Authorization, AuthorizationType, KafkaClusterSpec, Quotas, QuotasType, RemoteStorageManager,
@@ -33,6 +35,9 @@ pub use listeners::{
 pub use older::{Zookeeper, ZookeeperTemplate};
 pub use status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 pub use template::KafkaClusterTemplate;
+
+/// Entries that `objectOverrides` may have.
+pub const MOST_OBJECT_OVERRIDES: usize = 50;
 
 /// What a Kafka cluster should be.
 #[skip_serializing_none]
@@ -91,6 +96,11 @@ pub struct KafkaSpec {
     /// When certificates may be renewed: cron expressions in UTC of windows that last one minute per match. The
     /// default is always.
     pub maintenance_time_windows: Option<Vec<String>>,
+    /// Patches over generated objects, applied last. A key is a kind (`Pod`), or a kind and a name, which may end in `*`
+    /// (`Pod/my-cluster-broker-*`). The installation has to allow them.
+    #[schemars(with = "Option<BTreeMap<String, Free>>")]
+    #[schemars(extend("maxProperties" = MOST_OBJECT_OVERRIDES))]
+    pub object_overrides: Option<BTreeMap<String, FreeMap>>,
     /// ZooKeeper, in a resource of an older version: its replicas, storage and resources become the KRaft controllers of
     /// the cluster.
     pub zookeeper: Option<Box<Zookeeper>>,

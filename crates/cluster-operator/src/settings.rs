@@ -45,6 +45,7 @@ The operator is configured by environment variables, which the Helm chart sets. 
   KASTELLAN_ENVOY_IMAGE                    image of Envoy, for listeners with a single address
   STRIMZI_FULL_RECONCILIATION_INTERVAL_MS  time between two passes over everything (default 120000)
   STRIMZI_LEADER_ELECTION_ENABLED          true: only the holder of the Lease works (default false)
+  KASTELLAN_OBJECT_OVERRIDES               true: Kafka resources may patch generated objects (default false)
   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
   KASTELLAN_LOG_FORMAT                     text (default) or json
 
@@ -157,6 +158,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         custom_kafka_exporter_labels: env.label_selector(env::CUSTOM_KAFKA_EXPORTER_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
+        object_overrides: env.bool(env::OBJECT_OVERRIDES, false),
         max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
         max_wished_ids: env.integer(env::MAX_WISHED_IDS, MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,

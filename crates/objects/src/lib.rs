@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod compare;
 mod desired;
 mod object;
+pub mod overlay;
 mod owner;
 pub mod quantity;
 pub mod schema;

@@ -12,6 +12,7 @@ import kafka.server.KafkaConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 import org.apache.kafka.common.config.ConfigDef.Validator;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.server.common.MetadataVersion;
 
 public class ConfigModel {
@@ -45,12 +46,13 @@ public class ConfigModel {
             parts.add("\"default\":" + text(ConfigDef.convertToString(key.defaultValue, key.type)));
         }
         if (key.validator != null) {
-            constraint(key.validator, parts);
+            constraint(key, parts);
         }
         return "{" + String.join(",", parts) + "}";
     }
 
-    private static void constraint(Validator validator, List<String> parts) throws Exception {
+    private static void constraint(ConfigKey key, List<String> parts) throws Exception {
+        Validator validator = key.validator;
         switch (validator.getClass().getSimpleName()) {
             case "Range" -> {
                 Object min = field(validator, "min");
@@ -67,7 +69,16 @@ public class ConfigModel {
                 parts.add("\"values\":" + list(new ArrayList<>(new java.util.TreeSet<>((Set<?>) field(validator, "validStrings")))));
                 parts.add("\"ignoreCase\":true");
             }
+            case "NonEmptyString" -> parts.add("\"nonEmpty\":true");
+            case "LambdaValidator" -> {
+                if (key.type == ConfigDef.Type.INT) {
+                    parts.add("\"values\":" + list(accepted(key)));
+                }
+            }
             case "ValidList" -> {
+                if (!(boolean) field(validator, "isEmptyAllowed")) {
+                    parts.add("\"nonEmpty\":true");
+                }
                 Object inner = field(validator, "validString");
                 if (inner != null) {
                     List<?> allowed = (List<?>) field(inner, "validStrings");
@@ -78,6 +89,23 @@ public class ConfigModel {
             }
             default -> { }
         }
+    }
+
+    /** The numbers that a rule without a name lets through, when they are few. */
+    private static List<Integer> accepted(ConfigKey key) throws Exception {
+        List<Integer> found = new ArrayList<>();
+        for (int number = -1000; number <= 1000; number++) {
+            try {
+                key.validator.ensureValid(key.name, number);
+                found.add(number);
+            } catch (ConfigException e) {
+                continue;
+            }
+        }
+        if (found.isEmpty() || found.size() > 50) {
+            throw new Exception("the rule of " + key.name + " is no list of a few numbers: " + key.validator);
+        }
+        return found;
     }
 
     private static String scope(String name) throws Exception {

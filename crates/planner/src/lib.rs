@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod live_object;
 pub mod node_pool;
 pub mod orphans;
+pub mod overrides;
 pub mod ownership;
 pub mod plan;
 pub mod pod_set;

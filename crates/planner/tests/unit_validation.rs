@@ -47,6 +47,25 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.replicas", "51", "50 controllers", "roles: [broker]"],
     ),
     (
+        "no encryption between the parts of the cluster",
+        |world| {
+            world.kafka(|kafka| {
+                kafka["metadata"]["annotations"]["strimzi.io/internal-cluster-security"] =
+                    json!(r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#);
+            });
+        },
+        &["metadata.annotations.strimzi.io/internal-cluster-security", "strimzi-tls", "strimzi-mtls"],
+    ),
+    (
+        "internal security that is no JSON",
+        |world| {
+            world.kafka(|kafka| {
+                kafka["metadata"]["annotations"]["strimzi.io/internal-cluster-security"] = json!("none");
+            });
+        },
+        &["metadata.annotations.strimzi.io/internal-cluster-security", "is not JSON"],
+    ),
+    (
         "an unknown version",
         |world| kafka_section(world, |kafka| kafka["version"] = json!("9.9.9")),
         &["spec.kafka.version", "9.9.9", "4.3.1"],

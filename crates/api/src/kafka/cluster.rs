@@ -16,6 +16,9 @@ use crate::common::rack::Rack;
 use crate::common::storage::Storage;
 use crate::schema::{Free, FreeMap, JsonSchema, Resources, string_enum};
 
+/// Entries that `nodeConfig` may have: as many as a cluster may have nodes.
+pub const MOST_NODE_CONFIGS: usize = 300;
+
 /// The Kafka nodes of a cluster.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +37,11 @@ pub struct KafkaClusterSpec {
     /// `log.dirs`, are refused.
     #[schemars(with = "Option<Free>")]
     pub config: Option<FreeMap>,
+    /// Options of single nodes, over those of `config`. A key is a node id (`3`), a range (`3-5`) or several of them
+    /// (`0, 3-5`).
+    #[schemars(with = "Option<BTreeMap<String, Free>>")]
+    #[schemars(extend("maxProperties" = MOST_NODE_CONFIGS))]
+    pub node_config: Option<BTreeMap<String, FreeMap>>,
     /// Who may do what. Without it everybody may do everything.
     pub authorization: Option<Authorization>,
     /// How brokers learn their rack. Without it they have none.

@@ -22,6 +22,7 @@ fn forbidden() -> Vec<(&'static str, Value)> {
         ("volumes", json!([{"name": "v", "csi": {"driver": "d"}}])),
         ("volumes", json!([{"name": "v", "image": {"reference": "evil/image:1"}}])),
         ("templatedVolumes", json!([{"name": "v", "secret": {"secretName": "s"}}])),
+        ("objectOverrides", json!({"Pod": {"spec": {"runtimeClassName": "r"}}})),
         ("env", json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])),
     ]
 }

@@ -16,6 +16,7 @@ mod kinds;
 mod lifecycle;
 mod listeners;
 mod named_mistakes;
+mod overrides;
 mod pools;
 mod process;
 mod references;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kafka_admin::{ConfigChange, ConfigResource};
 use planner::kafka::config::model::{self, ValueType};
 use planner::kafka::restart::RestartReason;
+use serde_json::json;
 
 use crate::world::{World, warnings};
 
@@ -134,4 +135,38 @@ async fn what_somebody_set_in_kafka_goes_where_the_resource_decides_and_is_told_
         assert!(message.contains(part), "{message}");
     }
     assert!(world.restarts.is_empty());
+}
+
+#[tokio::test]
+async fn a_value_of_one_broker_holds_against_that_of_all_and_leaves_it_again() {
+    let mut world = World::start(&[]).await;
+    world.settle().await;
+    let never = world.values().await;
+    world.wish_for_node("0", &[("num.io.threads", json!(20)), ("compression.type", json!("zstd"))]);
+    world.settle().await;
+    world.runs_with("num.io.threads", Some("20")).await;
+    // What all brokers get later does not reach this one.
+    world.wish("num.io.threads", Some("5"));
+    world.wish("compression.type", Some("lz4"));
+    world.settle().await;
+    let values = world.values().await;
+    assert_eq!(values["num.io.threads"].as_deref(), Some("20"));
+    assert_eq!(values["compression.type"].as_deref(), Some("zstd"));
+    assert!(world.restarts.is_empty(), "{:?}", world.restarts);
+    // A restart with the file of the plan changes nothing.
+    let plan = world.pass().await;
+    world.restart(&plan).await;
+    assert!(warnings(&world.settle().await).is_empty());
+    assert_eq!(world.values().await["num.io.threads"].as_deref(), Some("20"));
+    world.wish_for_node("0", &[]);
+    world.settle().await;
+    world.runs_with("num.io.threads", Some("5")).await;
+    world.runs_with("compression.type", Some("lz4")).await;
+    world.wish("num.io.threads", Some("4"));
+    world.wish("compression.type", None);
+    world.settle().await;
+    let plan = world.pass().await;
+    world.restart(&plan).await;
+    world.settle().await;
+    assert_eq!(world.differences(&never).await, BTreeMap::new());
 }

@@ -75,6 +75,12 @@ impl World {
         });
     }
 
+    /// Writes the options of a single node into the resource, in place of those that are there.
+    pub fn wish_for_node(&mut self, id: &str, options: &[(&str, Value)]) {
+        let options: BTreeMap<&str, &Value> = options.iter().map(|(name, value)| (*name, value)).collect();
+        self.paper.kafka(|kafka| kafka["spec"]["kafka"]["nodeConfig"] = json!({id: options}));
+    }
+
     /// One pass: asks the broker, plans, carries the plan out but for restarts. The time goes on a little.
     pub async fn pass(&mut self) -> Plan {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();

@@ -9,6 +9,7 @@ mod exposure;
 mod kafka_exporter;
 mod listener;
 mod metrics;
+mod node_config;
 mod pool;
 mod port_template;
 mod process;
@@ -25,6 +26,7 @@ use objects::Owner;
 
 use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
+use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
 pub use crate::workload::probe::Probe;
 
@@ -36,6 +38,7 @@ pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::metrics::{JMX_CREDENTIALS, Jmx, Metrics};
+pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::process::{JvmOptions, Logging};
@@ -81,6 +84,8 @@ pub struct Cluster {
     pub authorization: Authorization,
     /// Options of the user, without forbidden ones, checked against the configuration model.
     pub config: BTreeMap<String, String>,
+    /// Options of single nodes over [`Self::config`], of nodes that exist and have some.
+    pub node_config: BTreeMap<i32, BTreeMap<String, String>>,
     /// Where racks come from.
     pub rack: Option<Rack>,
     /// Liveness probe of the Kafka container.
@@ -109,6 +114,8 @@ pub struct Cluster {
     pub entity_operator: Option<EntityOperator>,
     /// The exporter of lag and offsets.
     pub kafka_exporter: Option<KafkaExporter>,
+    /// Patches over generated objects.
+    pub object_overrides: Vec<ObjectOverride>,
     /// `spec.kafka.template`.
     pub templates: KafkaClusterTemplate,
 }

@@ -42,6 +42,8 @@ use super::roll::{self, Roll};
 use super::roll_view::PodState;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
+use crate::findings::Problem;
+use crate::overrides::{self, Overriding};
 use crate::pod_set::plan::is_ready;
 use crate::workload::deployment::is_available;
 use objects::DesiredObject;
@@ -57,16 +59,16 @@ pub fn complete(
     observed: &Observed,
     warnings: Vec<Warning>,
     now: Timestamp,
-) -> Plan {
+) -> Result<Plan, Vec<Problem>> {
     let options = live::plan_options(cluster, observed, now);
     if let Some(need) = options_of_brokers(cluster, &options, observed) {
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
-        return Plan::asking(vec![need]);
+        return Ok(Plan::asking(vec![need]));
     }
     let quotas = default_quotas::plan(cluster, observed);
     let needs: Vec<Need> = quotas.need.clone().into_iter().chain(plug_ins::need(cluster, observed)).collect();
     if !needs.is_empty() {
-        return Plan::asking(needs);
+        return Ok(Plan::asking(needs));
     }
     let mut draft = Draft {
         kafka,
@@ -81,6 +83,7 @@ pub fn complete(
         pods: Vec::new(),
         progress: Progress::default(),
         warnings,
+        overriding: Overriding::new(&cluster.object_overrides),
         files: NodeFiles::of(cluster),
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
@@ -91,6 +94,7 @@ pub fn complete(
     draft.entity_operator();
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
+    draft.overrides()?;
     draft.removals();
     let pods_stay = ownership::leave_to_others(
         cluster,
@@ -102,7 +106,7 @@ pub fn complete(
     draft.calls();
     draft.options_settle();
     draft.roll(pods_stay);
-    draft.finish()
+    Ok(draft.finish())
 }
 
 /// A plan on its way, and what it is made of.
@@ -123,6 +127,7 @@ struct Draft<'a> {
     pods: Vec<Pod>,
     progress: Progress,
     warnings: Vec<Warning>,
+    overriding: Overriding<'a>,
     /// What the ConfigMaps of the nodes hold.
     files: NodeFiles<'a>,
 }
@@ -219,7 +224,8 @@ impl Draft<'_> {
             }
         }
         let configuration = self.files.restart_fingerprint(node);
-        let desired = pod::of_node(cluster, node, certificate, configuration, &observed.settings);
+        let (settings, overriding) = (&observed.settings, &mut self.overriding);
+        let desired = pod::of_node(cluster, node, certificate, configuration, settings, overriding);
         self.look_at_pod(node, &desired.pod);
         self.plan.nodes.push(PlannedNode {
             id: node.id,
@@ -290,6 +296,25 @@ impl Draft<'_> {
         if !live.is_some_and(is_available) {
             self.progress.waiting_for.push(format!("deployment {name} is not available"));
         }
+    }
+
+    /// What users lay over the objects.
+    fn overrides(&mut self) -> Result<(), Vec<Problem>> {
+        for object in &mut self.desired {
+            self.overriding.object(object);
+        }
+        let unused = self.overriding.unused();
+        if !unused.is_empty() {
+            let message = format!(
+                "{}: there is no object for {}: write a kind, or the name of an object of this cluster, or the beginning of names and *",
+                overrides::FIELD,
+                unused.join(", ")
+            );
+            let reason = reasons::OBJECT_OVERRIDE_WITHOUT_OBJECT.to_owned();
+            self.warnings.push(Warning { reason, message });
+        }
+        let problems = std::mem::take(&mut self.overriding.problems);
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     /// What nothing wants any more.

@@ -164,6 +164,8 @@ pub struct PlanSettings {
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
     pub feature_gates: String,
+    /// Whether resources may have object overrides.
+    pub object_overrides: bool,
     /// Nodes that a cluster may grow to.
     pub max_nodes: usize,
     /// Ids that one annotation may wish for.
@@ -216,6 +218,7 @@ impl Default for PlanSettings {
             custom_kafka_exporter_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
+            object_overrides: false,
             max_nodes: MAX_NODES_DEFAULT,
             max_wished_ids: MAX_WISHED_IDS_DEFAULT,
         }

@@ -60,9 +60,17 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
         certificates::CertificatePlan::Ready(certificates) => Some(certificates),
     };
     if let Some(certificates) = certificates.filter(|_| requests.is_empty()) {
-        let mut plan = complete(kafka, &cluster, &certificates, observed, warnings, now);
-        plan.held = held;
-        return plan;
+        return match complete(kafka, &cluster, &certificates, observed, warnings.clone(), now) {
+            Ok(mut plan) => {
+                plan.held = held;
+                plan
+            }
+            Err(problems) => {
+                let reason = api::conditions::reasons::INVALID_RESOURCE;
+                let invalid = Invalid { reason, problems, warnings, cluster: Some(Box::new(cluster)) };
+                refused(kafka, &invalid, observed, now)
+            }
+        };
     }
     let needs = needs_of(requests);
     let problems = unmakeable(&needs, observed);

@@ -13,7 +13,7 @@ use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
 use super::transitions::quorum::QuorumState;
 use super::transitions::upgrade::Upgrade;
-use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, validate};
+use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, settle_node_config, validate};
 use crate::findings::{Findings, Held, Warning};
 
 /// A cluster that can be planned.
@@ -53,9 +53,10 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 }
 
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
-    let Wanted { mut cluster, pools, logging, metrics, certificates, .. } = wanted;
+    let Wanted { mut cluster, pools, node_config, logging, metrics, certificates, .. } = wanted;
     let quorum = QuorumState::of(observed);
     cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
+    settle_node_config(&node_config, &mut cluster, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();
     let upgrade = Upgrade::of(&cluster.name, &cluster.version, observed);

@@ -3,6 +3,8 @@
 //! [`transitions`](super::transitions).
 
 mod alone;
+mod annotations;
+mod config;
 pub(crate) mod entity_operator;
 mod kafka_exporter;
 mod listeners;
@@ -31,6 +33,7 @@ use super::cluster::Cluster;
 use super::observed::PlanSettings;
 
 pub use self::alone::alone;
+pub use self::config::settle_node_config;
 pub use self::wanted::{
     CertificateReference, LoggingOf, LoggingReference, MetricsReference, Wanted, WantedPool,
 };

@@ -232,6 +232,11 @@ fn check_mount_paths(container: &ContainerTemplate, field: &str, findings: &mut 
     }
 }
 
+/// Whether a volume of the users' may be mounted there.
+pub fn is_below_root(path: &str) -> bool {
+    below_root(path).is_some()
+}
+
 /// The folder as a list of names, when it is the users' folder or below.
 fn below_root(path: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();

@@ -3,6 +3,7 @@
 pub mod memory;
 mod option;
 mod overrides;
+mod own_value;
 pub(crate) mod taken_out;
 mod value;
 
@@ -16,8 +17,9 @@ use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
-use self::memory::{OptionMemory, Override, SettledOptions};
+use self::memory::{OptionChange, OptionMemory, Override, SettledOptions};
 use self::option::{Goal, Look, Steps};
+use self::own_value::OwnValue;
 use super::model::Model;
 use super::{plug_in_lines, server};
 
@@ -51,22 +53,64 @@ pub struct OptionPlan {
     pub memory: OptionMemory,
 }
 
-/// Options that all nodes are to have with the same value and that Kafka can change at run time. A value that the pod
-/// resolves is known only to the pod, and what only some nodes are to have needs their files: both need a restart.
-pub(super) fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
-    let mut options = server::shared_options(cluster);
-    options.retain(|name, value| {
-        let is_the_agents = plug_in_lines::is_the_agents(cluster.metrics.as_ref(), name);
-        model.is_live(name) && !is_the_agents && !value.contains("${")
-    });
-    options
+/// Options that Kafka can change at run time.
+#[derive(Debug, Default)]
+pub(super) struct LiveOptions<'a> {
+    /// The value of every node that has none of its own.
+    shared: BTreeMap<&'a str, &'a str>,
+    /// The values that single brokers have of their own.
+    own: BTreeMap<&'a str, BTreeMap<i32, &'a str>>,
+}
+
+impl<'a> LiveOptions<'a> {
+    /// A value that the pod resolves is known only to the pod, and a node without the role `broker` is told nothing at run time. An
+    /// option of which some node has such a value needs restarts on all nodes: a run-time value would win over the files.
+    pub(super) fn of(cluster: &'a Cluster, model: &Model) -> Self {
+        let is_plain = |name: &str, value: &str| {
+            let is_the_agents = plug_in_lines::is_the_agents(cluster.metrics.as_ref(), name);
+            model.is_live(name) && !is_the_agents && !value.contains("${")
+        };
+        let mut live = Self { shared: server::shared_options(cluster), own: BTreeMap::new() };
+        live.shared.retain(|name, value| is_plain(name, value));
+        let mut in_files = BTreeSet::new();
+        let brokers = if cluster.node_config.is_empty() { BTreeSet::new() } else { cluster.broker_ids() };
+        for (id, options) in &cluster.node_config {
+            for (name, value) in options {
+                let is_resolved = cluster.config.get(name).is_some_and(|shared| shared.contains("${"));
+                if is_plain(name, value) && brokers.contains(id) && !is_resolved {
+                    live.own.entry(name).or_default().insert(*id, value);
+                } else {
+                    in_files.insert(name.as_str());
+                }
+            }
+        }
+        live.shared.retain(|name, _| !in_files.contains(name));
+        live.own.retain(|name, _| !in_files.contains(name));
+        live
+    }
+
+    /// Whether a node gets the value at run time.
+    pub(super) fn has(&self, id: i32, name: &str, value: &str) -> bool {
+        let own = self.own.get(name).and_then(|own| own.get(&id));
+        own.or_else(|| self.shared.get(name)).is_some_and(|live| *live == value)
+    }
+
+    /// The names of all of them.
+    fn names(&self) -> BTreeSet<&'a str> {
+        self.shared.keys().chain(self.own.keys()).copied().collect()
+    }
 }
 
 /// Fingerprint of every option that can change at run time.
-fn live_fingerprint(cluster: &Cluster, live: &BTreeMap<&str, &str>) -> String {
+fn live_fingerprint(cluster: &Cluster, live: &LiveOptions<'_>) -> String {
     let mut text = String::new();
-    for (name, value) in live {
+    for (name, value) in &live.shared {
         add(&mut text, name, value);
+    }
+    for (name, own) in &live.own {
+        for (id, value) in own {
+            add(&mut text, &format!("{id} {name}"), value);
+        }
     }
     for id in cluster.broker_ids() {
         text.push_str(&id.to_string());
@@ -84,7 +128,7 @@ pub(super) fn add(text: &mut String, name: &str, value: &str) {
 /// Plans what Kafka is told, as far as the brokers' options are known.
 pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> OptionPlan {
     let model = cluster.version.model();
-    let live = live_options(cluster, model);
+    let live = LiveOptions::of(cluster, model);
     let fingerprint = live_fingerprint(cluster, &live);
     let mut memory = observed.options.clone();
     if memory.about != fingerprint {
@@ -130,7 +174,7 @@ pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> O
 struct Looking<'a> {
     cluster: &'a Cluster,
     model: &'a Model,
-    live: &'a BTreeMap<&'a str, &'a str>,
+    live: &'a LiveOptions<'a>,
     /// Everything that a broker is to have.
     wanted: &'a BTreeMap<&'a str, &'a str>,
     /// The names of everything that some node is to have.
@@ -142,15 +186,25 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     fn fill(&self, plan: &mut OptionPlan) {
-        let (mut changes, mut hopeless) = (Vec::new(), Vec::new());
+        let (mut own_changes, mut changes, mut hopeless) = (Vec::new(), Vec::new(), Vec::new());
         let waited = std::mem::take(&mut plan.memory.not_taken_up);
         // Only the operator writes the files. What it sets to cover a line must not be taken for a value of a user's.
         plan.taken_out.extend(self.in_files_only());
         let removed = plan.taken_out.clone();
-        let goals = self.live.iter().map(|(name, value)| (*name, Goal::Value(value)));
+        self.remember_own_values(&mut plan.memory);
+        let live = self.live.names();
+        let goal = |name| self.live.shared.get(name).map_or(Goal::Unset, |value| Goal::Value(value));
+        let goals = live.iter().map(|name| (*name, goal(*name)));
         for (name, goal) in goals.chain(removed.iter().map(|name| (name.as_str(), Goal::Unset))) {
             let since = waited.get(name).copied().unwrap_or(self.now);
-            let steps = self.steps(name, goal, since, &plan.memory);
+            let had_time = self.now.duration_since(since) >= TIME_TO_TAKE_UP;
+            let mut steps = self.steps(name, goal, had_time, &plan.memory);
+            // What the operator itself once set is no event.
+            let own_values = &plan.memory.own_values;
+            steps.undone.retain(|undone| {
+                !undone.broker.is_some_and(|id| own_values.contains(&(id, undone.option.clone())))
+            });
+            own_changes.extend(self.own_values(name, had_time, &plan.memory, &mut steps));
             if steps.not_taken_up {
                 plan.memory.not_taken_up.insert(name.to_owned(), since);
             }
@@ -162,7 +216,7 @@ impl Looking<'_> {
                 plan.restarts.entry(id).or_default().push(why);
             }
         }
-        let is_handled = |name: &str| self.live.contains_key(name) || removed.contains(name);
+        let is_handled = |name: &str| live.contains(name) || removed.contains(name);
         let found = overrides::find(self.cluster, self.configs, &plan.memory, is_handled);
         changes.extend(found.changes);
         plan.undone.extend(found.undone);
@@ -174,8 +228,10 @@ impl Looking<'_> {
         if everybody {
             plan.taken_out.retain(|name| self.has_trace(name));
         }
-        plan.look_again =
-            !changes.is_empty() || !plan.memory.not_taken_up.is_empty() || !everybody && !self.was_settled;
+        plan.look_again = !own_changes.is_empty()
+            || !changes.is_empty()
+            || !plan.memory.not_taken_up.is_empty()
+            || !everybody && !self.was_settled;
         plan.settled = !plan.look_again
             && plan.restarts.is_empty()
             && hopeless.is_empty()
@@ -187,7 +243,7 @@ impl Looking<'_> {
         );
         plan.memory.settled =
             plan.settled.then(|| SettledOptions { fingerprint: plan.fingerprint.clone(), at: self.now });
-        plan.calls = calls(changes);
+        plan.calls = calls(own_changes, changes);
     }
 
     /// Options in the file of some broker that are wanted no more.
@@ -197,18 +253,72 @@ impl Looking<'_> {
         of_files.map(|(name, _)| name).filter(|name| !self.names.contains(name.as_str())).cloned()
     }
 
-    fn steps(&self, name: &str, goal: Goal<'_>, since: Timestamp, memory: &OptionMemory) -> Steps {
+    /// What is to be done on the brokers that have no value of their own.
+    fn steps(&self, name: &str, goal: Goal<'_>, had_time: bool, memory: &OptionMemory) -> Steps {
         let none = crate::kafka::observed::ConfigView::default();
-        let brokers = self.configs.iter().map(|(id, options)| (*id, options.get(name).unwrap_or(&none)));
+        let own = self.live.own.get(name);
+        let shared = self.configs.iter().filter(|(id, _)| !own.is_some_and(|own| own.contains_key(*id)));
+        let brokers = shared.map(|(id, options)| (*id, options.get(name).unwrap_or(&none)));
         let look = Look {
             model: self.model,
             wanted: self.wanted,
             memory,
             name,
             brokers: brokers.collect(),
-            had_time: self.now.duration_since(since) >= TIME_TO_TAKE_UP,
+            stored: self.stored(name),
+            had_time,
         };
         look.steps(goal)
+    }
+
+    /// Adds what is to be done on the brokers that have a value of their own to the steps for all of them. The changes that it returns
+    /// come before those, so that no broker falls back to the value of the others in between.
+    fn own_values(
+        &self,
+        name: &str,
+        had_time: bool,
+        memory: &OptionMemory,
+        steps: &mut Steps,
+    ) -> Vec<OptionChange> {
+        let none = crate::kafka::observed::ConfigView::default();
+        let of_all = steps.changes.iter().rev().find(|change| change.broker.is_none());
+        let everywhere =
+            of_all.map_or_else(|| self.stored(name).map(str::to_owned), |change| change.value.clone());
+        let mut changes = Vec::new();
+        for (id, value) in self.live.own.get(name).into_iter().flatten() {
+            let Some(options) = self.configs.get(id) else { continue };
+            let own = OwnValue {
+                model: self.model,
+                memory,
+                name,
+                id: *id,
+                value,
+                view: options.get(name).unwrap_or(&none),
+                everywhere: everywhere.as_deref(),
+                had_time,
+            };
+            let by_hand = own.set_by_hand().filter(|_| self.was_settled);
+            steps.undone.extend(by_hand);
+            changes.extend(own.add_steps(steps));
+        }
+        changes
+    }
+
+    /// The run-time value of all brokers.
+    fn stored(&self, name: &str) -> Option<&str> {
+        self.configs.values().find_map(|options| options.get(name)?.everywhere.as_deref())
+    }
+
+    /// Remembers which brokers have values of their own, until these values have left Kafka.
+    fn remember_own_values(&self, memory: &mut OptionMemory) {
+        let is_set = |id: &i32, name: &str| {
+            let Some(options) = self.configs.get(id) else { return true };
+            options.get(name).is_some_and(|view| view.on_broker.is_some())
+        };
+        memory.own_values.retain(|(id, name)| is_set(id, name));
+        for (name, own) in &self.live.own {
+            memory.own_values.extend(own.keys().map(|id| (*id, (*name).to_owned())));
+        }
     }
 
     /// Notes a value that was right at the last look and that a user has changed since.
@@ -227,11 +337,16 @@ impl Looking<'_> {
     }
 }
 
-/// The changes as calls: first those for all brokers.
-fn calls(changes: Vec<memory::OptionChange>) -> Vec<AdminCall> {
-    let mut calls: BTreeMap<Option<i32>, BTreeMap<String, Option<String>>> = BTreeMap::new();
-    for change in changes {
-        calls.entry(change.broker).or_default().insert(change.option, change.value);
+/// The changes as calls: first the values of single brokers, then those of all brokers, then what single brokers lose.
+fn calls(own: Vec<OptionChange>, changes: Vec<OptionChange>) -> Vec<AdminCall> {
+    let mut calls = Vec::new();
+    for changes in [own, changes] {
+        let mut by_broker: BTreeMap<Option<i32>, BTreeMap<String, Option<String>>> = BTreeMap::new();
+        for change in changes {
+            by_broker.entry(change.broker).or_default().insert(change.option, change.value);
+        }
+        let one = |(broker, changes)| AdminCall::AlterBrokerConfig { broker, changes };
+        calls.extend(by_broker.into_iter().map(one));
     }
-    calls.into_iter().map(|(broker, changes)| AdminCall::AlterBrokerConfig { broker, changes }).collect()
+    calls
 }

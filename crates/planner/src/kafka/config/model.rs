@@ -37,6 +37,9 @@ pub struct ConfigOption {
     /// Whether `values` are compared without case.
     #[serde(default)]
     pub ignore_case: bool,
+    /// Whether text, or a list, must not be empty.
+    #[serde(default)]
+    pub non_empty: bool,
     /// Allowed items of a list; empty: any.
     #[serde(default)]
     pub items: Vec<String>,
@@ -119,31 +122,39 @@ impl Model {
             ValueType::Int => option.number::<i32>(name, text, "a whole number of 32 bits"),
             ValueType::Long => option.number::<i64>(name, text, "a whole number"),
             ValueType::Double => option.number::<f64>(name, text, "a number"),
-            ValueType::String => option.one_of(name, text),
-            ValueType::List => {
-                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                let mut unknown =
-                    items.filter(|item| !option.items.is_empty() && !option.items.iter().any(|i| i == item));
-                unknown
-                    .next()
-                    .map(|item| format!("{name} may list {}, not {item:?}", option.items.join(", ")))
+            ValueType::String if option.non_empty && text.is_empty() => {
+                Some(format!("{name} must not be empty"))
             }
+            ValueType::String => option.one_of(name, text),
+            ValueType::List => option.list(name, text),
             ValueType::Class | ValueType::Password => None,
         }
     }
 }
 
 impl ConfigOption {
-    fn number<T: std::str::FromStr + IntoDouble>(
-        &self,
-        name: &str,
-        text: &str,
-        what: &str,
-    ) -> Option<String> {
-        let Ok(number) = text.parse::<T>() else {
+    fn list(&self, name: &str, text: &str) -> Option<String> {
+        if text.is_empty() {
+            return self.non_empty.then(|| format!("{name} must list something"));
+        }
+        let mut wrong = text.split(',').map(str::trim).filter(|item| {
+            item.is_empty() || !self.items.is_empty() && !self.items.iter().any(|known| known == item)
+        });
+        match wrong.next()? {
+            "" => Some(format!("{name} has an empty item: leave out the comma beside it")),
+            item => Some(format!("{name} may list {}, not {item:?}", self.items.join(", "))),
+        }
+    }
+
+    fn number<T: JavaNumber>(&self, name: &str, text: &str, what: &str) -> Option<String> {
+        let Some(number) = T::read(text) else {
             return Some(format!("{name} must be {what}, not {text:?}"));
         };
+        if !self.values.is_empty() {
+            return self.one_of(name, text.strip_prefix('+').unwrap_or(text));
+        }
         let number = number.into_double();
+        // Whether something that is no number lies within bounds is not asked: Kafka lets it pass.
         let too_small = self.min.is_some_and(|min| number < min);
         let too_large = self.max.is_some_and(|max| number > max);
         if !too_small && !too_large {
@@ -170,30 +181,52 @@ impl ConfigOption {
     }
 }
 
-/// Numbers as doubles, for comparison with bounds.
-trait IntoDouble {
+/// Numbers as Java reads them.
+trait JavaNumber: Sized {
+    /// Reads one.
+    fn read(text: &str) -> Option<Self>;
+    /// For comparison with bounds.
     fn into_double(self) -> f64;
 }
 
-impl IntoDouble for i16 {
+impl JavaNumber for i16 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
     fn into_double(self) -> f64 {
         f64::from(self)
     }
 }
 
-impl IntoDouble for i32 {
+impl JavaNumber for i32 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
     fn into_double(self) -> f64 {
         f64::from(self)
     }
 }
 
-impl IntoDouble for i64 {
+impl JavaNumber for i64 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
     fn into_double(self) -> f64 {
         self as f64
     }
 }
 
-impl IntoDouble for f64 {
+impl JavaNumber for f64 {
+    /// With a letter for the type at its end, if there is one; the words of Rust for what is no number are not Java's.
+    fn read(text: &str) -> Option<Self> {
+        let digits = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
+        let signless = text.strip_prefix(['+', '-']).unwrap_or(text);
+        match signless {
+            "NaN" | "Infinity" => text.parse().ok(),
+            _ if digits.ends_with(|c: char| c.is_ascii_digit() || c == '.') => digits.parse().ok(),
+            _ => None,
+        }
+    }
     fn into_double(self) -> f64 {
         self
     }

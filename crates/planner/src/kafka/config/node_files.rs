@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use api::agent::{AgentConfig, Heap};
 
-use super::live::{add, live_options};
+use super::live::{LiveOptions, add};
 use super::{agent, logging, server};
 use crate::fingerprint;
 use crate::kafka::cluster::{Cluster, Node};
@@ -19,7 +19,7 @@ pub struct NodeFiles<'a> {
     /// `log4j2.properties`, which is that of every node.
     logging: String,
     /// The options that Kafka can change at run time.
-    live: BTreeMap<&'a str, &'a str>,
+    live: LiveOptions<'a>,
 }
 
 /// What the operator decides for a node.
@@ -55,7 +55,7 @@ impl<'a> NodeFiles<'a> {
             cluster,
             of_nodes: nodes.map(|node| (node.id, NodeFile::of(cluster, node))).collect(),
             logging: logging::kafka(&cluster.logging),
-            live: live_options(cluster, cluster.version.model()),
+            live: LiveOptions::of(cluster, cluster.version.model()),
         }
     }
 
@@ -81,7 +81,7 @@ impl<'a> NodeFiles<'a> {
             }
         }
         for (name, value) in server::options_of(self.cluster, node) {
-            if self.live.get(name) != Some(&value) {
+            if !self.live.has(node.id, name, value) {
                 add(&mut text, name, value);
             }
         }

@@ -72,11 +72,14 @@ pub fn whole(fixed: &str, cluster: &Cluster, node: Node<'_>) -> String {
 }
 
 /// The options of a node that are not the operator's to decide.
-pub fn options_of<'a>(cluster: &'a Cluster, _node: Node<'_>) -> BTreeMap<&'a str, &'a str> {
-    shared_options(cluster)
+pub fn options_of<'a>(cluster: &'a Cluster, node: Node<'_>) -> BTreeMap<&'a str, &'a str> {
+    let mut options = shared_options(cluster);
+    let own = cluster.node_config.get(&node.id);
+    options.extend(own.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())));
+    options
 }
 
-/// Those that all nodes have with the same value, and the one default that the operator sets for them.
+/// Those that all nodes have unless they have a value of their own, and the one default that the operator sets for them.
 pub fn shared_options(cluster: &Cluster) -> BTreeMap<&str, &str> {
     let options = cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut options: BTreeMap<&str, &str> = options.collect();

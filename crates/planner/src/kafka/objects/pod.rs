@@ -1,6 +1,6 @@
 //! The pod of a Kafka node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::common::pod_template::PodTemplate;
 use api::{annotations, labels, names, ports};
@@ -16,6 +16,7 @@ use super::meta::{own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
 use crate::kafka::cluster::{Cluster, JMX_CREDENTIALS, Node, Pool, Rack, VolumeKind};
 use crate::kafka::observed::PlanSettings;
+use crate::overrides::Overriding;
 use crate::workload::templates::Taken;
 use crate::workload::{container, pod, probe, revision, volume};
 
@@ -59,6 +60,7 @@ pub fn of_node(
     certificate: &NodeCertificate,
     configuration: String,
     settings: &PlanSettings,
+    overriding: &mut Overriding<'_>,
 ) -> DesiredPod {
     let pool = node.pool;
     let name = cluster.pod_name(node);
@@ -78,21 +80,22 @@ pub fn of_node(
         metadata: ObjectMeta {
             name: Some(name),
             namespace: Some(cluster.namespace.clone()),
-            labels: Some(own_labels.clone()),
-            annotations: Some(users.clone()),
+            labels: Some(own_labels),
+            annotations: Some(users),
             ..ObjectMeta::default()
         },
         spec: Some(spec(cluster, node, settings)),
         ..Pod::default()
     };
+    pod = overriding.pod(pod, &template.map(users_volumes).unwrap_or_default());
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
     let mut json = objects::json(&pod);
     // Nor does the image count that the agent comes from: a new version of the operator restarts nothing. A pod keeps its
     // agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
     let (revision, resource_revision) = revision::revisions(&mut json, AGENT);
     let mut all_labels = pool_labels(cluster, pool);
-    all_labels.extend(own_labels);
-    let mut annotations = users;
+    all_labels.extend(pod.metadata.labels.take().unwrap_or_default());
+    let mut annotations = pod.metadata.annotations.take().unwrap_or_default();
     annotations.extend([
         (annotations::REVISION.to_owned(), revision),
         (annotations::RESOURCE_REVISION.to_owned(), resource_revision),
@@ -105,6 +108,13 @@ pub fn of_node(
     pod.metadata.labels = Some(all_labels);
     pod.metadata.annotations = Some(annotations);
     DesiredPod { pod, json }
+}
+
+/// Names of the volumes that a template adds.
+fn users_volumes(template: &PodTemplate) -> BTreeSet<String> {
+    let plain = template.volumes.iter().flatten().map(|volume| volume.name.clone());
+    let templated = template.templated_volumes.iter().flatten().map(|volume| volume.name.clone());
+    plain.chain(templated).flatten().collect()
 }
 
 /// What the pods of a pool have whatever the templates say.

@@ -21,14 +21,11 @@ const OPTIONS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Takes options out that Kafka does not know any more.
-pub fn take_options_out(options: &mut BTreeMap<String, String>, findings: &mut Findings) {
+/// Takes options out that Kafka does not know any more. `field` is the path of their section.
+pub fn take_options_out(options: &mut BTreeMap<String, String>, field: &str, findings: &mut Findings) {
     for (name, instead, reason) in OPTIONS {
         if options.remove(name).is_some() {
-            findings.warn(
-                reason,
-                format!("spec.kafka.config.{name} means nothing any more: {instead}; remove it"),
-            );
+            findings.warn(reason, format!("{field}.{name} means nothing any more: {instead}; remove it"));
         }
     }
 }

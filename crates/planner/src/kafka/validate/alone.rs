@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use kube_core::ResourceExt;
 
-use super::{Invalid, Specs, Validated, Wanted, Warning, check_whole, validate};
+use super::{
+    Findings, Invalid, Specs, Validated, Wanted, Warning, check_whole, settle_node_config, validate,
+};
 use crate::kafka::addresses;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::exposed::Exposed;
@@ -35,7 +37,7 @@ pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<
             pool.say_too_large(settings.max_nodes, &mut findings);
         }
         let knows_options = wanted.knows_options;
-        let cluster = made_new(wanted, &sizes);
+        let cluster = made_new(wanted, &sizes, &mut findings);
         check_whole(&cluster, specs, settings, knows_options, &mut findings);
         cluster
     });
@@ -50,8 +52,8 @@ pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<
 }
 
 /// The cluster with the nodes that its pools ask for, as far as their number is acceptable.
-fn made_new(wanted: Wanted, sizes: &[Size]) -> Cluster {
-    let Wanted { mut cluster, pools, .. } = wanted;
+fn made_new(wanted: Wanted, sizes: &[Size], findings: &mut Findings) -> Cluster {
+    let Wanted { mut cluster, pools, node_config, .. } = wanted;
     let mut used: BTreeSet<i32> = BTreeSet::new();
     for (wanted, size) in pools.into_iter().zip(sizes) {
         let mut pool = wanted.pool;
@@ -62,6 +64,7 @@ fn made_new(wanted: Wanted, sizes: &[Size]) -> Cluster {
         }
         cluster.pools.push(pool);
     }
+    settle_node_config(&node_config, &mut cluster, findings);
     cluster.addresses = addresses::of(&cluster, &Exposed::default());
     cluster
 }

@@ -11,12 +11,15 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, kafka_exporter, listeners, logging, metrics, quotas, security, text, tiered_storage};
+use super::{
+    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, quotas, security, text,
+    tiered_storage,
+};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
-use crate::kafka::config::{plug_in_lines, user};
+use crate::kafka::config::plug_in_lines;
 use crate::kafka::observed::PlanSettings;
-use crate::kafka::older::no_longer;
 use crate::kafka::versions::{self, KafkaVersion};
+use crate::overrides;
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
 const KAFKA_PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, failures: 3, successes: 1 };
@@ -36,7 +39,8 @@ pub fn read(
     let image = image(spec, version.as_ref(), settings, findings);
     let metadata_version = metadata_version(spec, version.as_ref(), findings);
     let (listeners, certificates) = listeners::read(&spec.listeners, findings);
-    let mut config = config(spec, version.as_ref(), findings);
+    let mut config = config::of_all(spec, version.as_ref(), findings);
+    let node_config = config::of_nodes(spec, version.as_ref(), findings);
     let (metrics, rules) = metrics::read(spec, findings);
     let quotas = quotas::read(spec, &mut config, findings);
     plug_in_lines::add_reporters(metrics.as_ref(), &mut config);
@@ -55,7 +59,10 @@ pub fn read(
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
     let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
+    annotations::internal_security(kafka, findings);
     not_yet(kafka, findings);
+    let object_overrides =
+        overrides::read(kafka.spec.object_overrides.as_ref(), settings.object_overrides, findings);
     let knows_options = spec.config.is_some() && version.is_some();
     let cluster = Cluster {
         uid: kafka.uid().unwrap_or_default(),
@@ -71,6 +78,7 @@ pub fn read(
         addresses: Addresses::default(),
         authorization,
         config,
+        node_config: BTreeMap::new(),
         rack,
         liveness: probe(spec.liveness_probe.as_ref(), KAFKA_PROBE),
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
@@ -85,11 +93,20 @@ pub fn read(
         maintenance_expressions: kafka.spec.maintenance_time_windows.clone().unwrap_or_default(),
         entity_operator,
         kafka_exporter,
+        object_overrides,
         templates: spec.template.clone().unwrap_or_default(),
         name: kafka.name_any(),
         namespace,
     };
-    Some(Wanted { cluster, pools, knows_options, logging: external, metrics: rules, certificates })
+    Some(Wanted {
+        cluster,
+        pools,
+        knows_options,
+        node_config,
+        logging: external,
+        metrics: rules,
+        certificates,
+    })
 }
 
 fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVersion> {
@@ -172,29 +189,6 @@ fn metadata_version(
         format!("{asked:?} is not known to Kafka {}: write one of {}", version.version, known.join(", ")),
     );
     version.metadata.clone()
-}
-
-fn config(
-    spec: &KafkaClusterSpec,
-    version: Option<&KafkaVersion>,
-    findings: &mut Findings,
-) -> BTreeMap<String, String> {
-    let (Some(raw), Some(version)) = (&spec.config, version) else {
-        return BTreeMap::new();
-    };
-    let sorted = user::sort(raw, version.model());
-    for name in sorted.forbidden {
-        findings.problem(
-            format!("spec.kafka.config.{name}"),
-            "is set by the operator: remove it; listeners, storage, roles and security have sections of their own",
-        );
-    }
-    for complaint in sorted.complaints {
-        findings.problem("spec.kafka.config", complaint);
-    }
-    let mut options = sorted.options;
-    no_longer::take_options_out(&mut options, findings);
-    options
 }
 
 fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {

@@ -1,7 +1,7 @@
 //! What the resources of a cluster ask for.
 
 use super::Findings;
-use crate::kafka::cluster::{Cluster, Pool, Storage};
+use crate::kafka::cluster::{Cluster, NodeConfig, Pool, Storage};
 
 /// What the resources of a cluster ask for, checked as far as they alone say.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Wanted {
     pub pools: Vec<WantedPool>,
     /// Whether the options of the cluster are what the resource says: it has some, and they could be read.
     pub knows_options: bool,
+    /// Options of single nodes.
+    pub node_config: NodeConfig,
     /// Logging sections whose text lies in a ConfigMap.
     pub logging: Vec<LoggingReference>,
     /// The rules of the exporter of metrics.

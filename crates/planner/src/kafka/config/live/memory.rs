@@ -16,6 +16,9 @@ pub struct OptionMemory {
     pub foreign: BTreeSet<Override>,
     /// Changes that Kafka refused, and why. They count while the wanted options stay as they are.
     pub refused: BTreeMap<OptionChange, String>,
+    /// Brokers and their options to which the operator gave a value of their own.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub own_values: BTreeSet<(i32, String)>,
     /// Options that Kafka has stored and a broker has not taken up, since when.
     pub not_taken_up: BTreeMap<String, Timestamp>,
     /// Fingerprint of the wanted options that `refused` and `not_taken_up` are about.

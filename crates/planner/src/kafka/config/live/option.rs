@@ -44,8 +44,10 @@ pub struct Look<'a> {
     pub memory: &'a OptionMemory,
     /// Name of the option.
     pub name: &'a str,
-    /// The option on each broker that answered.
+    /// The option on each broker that answered and is to have what all have.
     pub brokers: Vec<(i32, &'a ConfigView)>,
+    /// The run-time value of all brokers.
+    pub stored: Option<&'a str>,
     /// Whether the brokers had their time to take up what Kafka has stored.
     pub had_time: bool,
 }
@@ -70,7 +72,7 @@ impl Look<'_> {
     fn towards(&self, target: &str, steps: &mut Steps) {
         let differing: Vec<&(i32, &ConfigView)> =
             self.brokers.iter().filter(|(_, view)| !self.is(self.beneath(view), target)).collect();
-        let stored = self.stored();
+        let stored = self.stored;
         if differing.is_empty() {
             // A broker that was restarted has the value from its file, but another one is stored for all of them.
             if stored.is_some_and(|stored| !self.is(Some(stored), target)) {
@@ -109,13 +111,13 @@ impl Look<'_> {
             self.brokers.iter().filter(|(_, view)| view.in_file.is_some()).map(|(id, _)| *id).collect();
         let now: Vec<Option<&str>> = self.brokers.iter().map(|(_, view)| self.beneath(view)).collect();
         let (Some(target), true) = (target, self.model.is_live(self.name)) else {
-            if self.stored().is_some() {
+            if self.stored.is_some() {
                 self.delete(steps);
             }
             return;
         };
         if in_file.is_empty() {
-            if self.stored().is_some() {
+            if self.stored.is_some() {
                 // Kafka checks a deletion as it checks a change.
                 match value::step(self.name, &now, &target) {
                     Some(next) if !self.is(Some(&next), &target) => self.set(&next, steps),
@@ -171,11 +173,6 @@ impl Look<'_> {
         }
         let default = || self.model.options.get(self.name).and_then(|option| option.default.as_deref());
         view.everywhere.as_deref().or(view.in_file.as_deref()).or_else(default)
-    }
-
-    /// The run-time value of all brokers.
-    fn stored(&self) -> Option<&str> {
-        self.brokers.iter().find_map(|(_, view)| view.everywhere.as_deref())
     }
 
     fn is(&self, now: Option<&str>, wanted: &str) -> bool {

@@ -17,7 +17,8 @@ fn steps_with(
 ) -> Steps {
     let wanted = BTreeMap::new();
     let brokers = (0..).zip(views).collect();
-    Look { model: model::of("4.3.1"), wanted: &wanted, memory, name, brokers, had_time }.steps(goal)
+    let stored = views.iter().find_map(|view| view.everywhere.as_deref());
+    Look { model: model::of("4.3.1"), wanted: &wanted, memory, name, brokers, stored, had_time }.steps(goal)
 }
 
 fn steps(name: &str, goal: Goal<'_>, views: &[ConfigView]) -> Steps {

@@ -96,7 +96,7 @@ pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
         reason: reasons::FOREIGN_BROKER_CONFIGURATION.to_owned(),
         message: format!(
             "Kafka runs with options that were set in Kafka itself and not in this resource: {}; write them into \
-             spec.kafka.config, or remove them from Kafka",
+             spec.kafka.config, or those of single brokers into spec.kafka.nodeConfig, or remove them from Kafka",
             shown.join(", ")
         ),
     })

@@ -1,0 +1,209 @@
+//! Object overrides: patches of users over generated objects, applied last. What they may change is a list ([`rules`]); whatever else
+//! would be different afterwards is a problem of the resource, and nothing is taken of it.
+
+mod kind;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::kafka::MOST_OBJECT_OVERRIDES;
+use api::limits;
+use api::schema::FreeMap;
+use k8s_openapi::api::core::v1::Pod;
+use objects::{DesiredObject, json, overlay};
+use serde_json::Value;
+
+use self::kind::Kind;
+use self::rules::Surroundings;
+use crate::findings::{Findings, Problem};
+
+/// Path of the section.
+pub const FIELD: &str = "spec.objectOverrides";
+/// Bytes that one patch may have as JSON: it is laid over each object that its key names.
+const LONGEST: usize = 16 * 1024;
+/// Where the list of what may be changed is explained.
+const EXPLAINED: &str = "docs/extensions.md says what an override may change";
+
+/// A patch, and which objects it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectOverride {
+    key: String,
+    kind: Kind,
+    /// A name, or the beginning of names with `*` at its end; `None`: every object of the kind.
+    name: Option<String>,
+    patch: Value,
+}
+
+impl ObjectOverride {
+    fn is_for(&self, kind: Kind, name: &str) -> bool {
+        let names = match &self.name {
+            None => true,
+            Some(wanted) => match wanted.strip_suffix('*') {
+                Some(beginning) => name.starts_with(beginning),
+                None => name == wanted,
+            },
+        };
+        self.kind == kind && names
+    }
+}
+
+/// Reads the section. `allowed`: whether the installation has object overrides.
+pub fn read(
+    raw: Option<&BTreeMap<String, FreeMap>>,
+    allowed: bool,
+    findings: &mut Findings,
+) -> Vec<ObjectOverride> {
+    let Some(raw) = raw.filter(|raw| !raw.is_empty()) else { return Vec::new() };
+    if !allowed {
+        findings.problem(
+            FIELD,
+            format!(
+                "is not allowed by this installation: take it out, or have the chart's objectOverrides set to true ({}=true)",
+                api::env::OBJECT_OVERRIDES
+            ),
+        );
+        return Vec::new();
+    }
+    if raw.len() > MOST_OBJECT_OVERRIDES {
+        findings.problem(
+            FIELD,
+            format!(
+                "has {} entries: write at most {MOST_OBJECT_OVERRIDES}, for kinds or names that end in *",
+                raw.len()
+            ),
+        );
+    }
+    raw.iter().take(MOST_OBJECT_OVERRIDES).filter_map(|(key, patch)| one(key, patch, findings)).collect()
+}
+
+fn one(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<ObjectOverride> {
+    let shown: String = key.chars().take(limits::DNS_NAME).collect();
+    let field = format!("{FIELD}.{shown}");
+    let (kind, name) = match key.split_once('/') {
+        None => (key, None),
+        Some((kind, name)) => (kind, Some(name)),
+    };
+    let known = Kind::parse(kind);
+    if known.is_none() {
+        let all: Vec<&str> = Kind::ALL.map(Kind::as_str).to_vec();
+        findings.problem(
+            &field,
+            format!(
+                "does not name a kind that can be overridden: write one of {}, or KIND/NAME",
+                all.join(", ")
+            ),
+        );
+    }
+    let is_name = name.is_none_or(|name| {
+        let beginning = name.strip_suffix('*').unwrap_or(name);
+        limits::is_dns_name(&format!("{beginning}{}", if beginning.len() < name.len() { "x" } else { "" }))
+    });
+    if !is_name {
+        findings.problem(
+            &field,
+            "has no name of an object behind the \"/\": write a name, or the beginning of names and *",
+        );
+    }
+    let patch = Value::Object(patch.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
+    if patch.to_string().len() > LONGEST {
+        findings.problem(&field, format!("is longer than {} KiB: write less", LONGEST / 1024));
+        return None;
+    }
+    let name = name.filter(|_| is_name).map(str::to_owned);
+    Some(ObjectOverride { key: key.to_owned(), kind: known?, name, patch })
+}
+
+/// What was expected, without the value that was there.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("a value of another type stands where {expected} is expected"),
+        None if text.starts_with("missing field") => text,
+        None => "a value is of another type than its field".to_owned(),
+    }
+}
+
+/// The overrides of a resource while its objects are made.
+#[derive(Debug)]
+pub struct Overriding<'a> {
+    all: &'a [ObjectOverride],
+    used: BTreeSet<&'a str>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> Overriding<'a> {
+    /// Nothing is overridden yet.
+    pub const fn new(all: &'a [ObjectOverride]) -> Self {
+        Self { all, used: BTreeSet::new(), problems: Vec::new() }
+    }
+
+    /// Lays what is for a pod over it. `volumes` are those that users added by templates.
+    pub fn pod(&mut self, pod: Pod, volumes: &BTreeSet<String>) -> Pod {
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        if !self.all.iter().any(|one| one.is_for(Kind::Pod, &name)) {
+            return pod;
+        }
+        let result = self.lay(Kind::Pod, &name, &json(&pod), volumes);
+        result.and_then(|result| serde_json::from_value(result).ok()).unwrap_or(pod)
+    }
+
+    /// Lays what is for an object over it.
+    pub fn object(&mut self, desired: &mut DesiredObject) {
+        let Some(kind) = Kind::parse(&desired.reference.kind).filter(|kind| *kind != Kind::Pod) else {
+            return;
+        };
+        if let Some(result) = self.lay(kind, &desired.reference.name, &desired.object, &BTreeSet::new()) {
+            desired.object = result;
+        }
+    }
+
+    /// Keys that name nothing.
+    pub fn unused(&self) -> Vec<&'a str> {
+        self.all.iter().map(|one| one.key.as_str()).filter(|key| !self.used.contains(key)).collect()
+    }
+
+    /// The object with what is for it laid over it; `None`: nothing is, or it may not be.
+    fn lay(&mut self, kind: Kind, name: &str, base: &Value, volumes: &BTreeSet<String>) -> Option<Value> {
+        let patches: Vec<&ObjectOverride> = self.all.iter().filter(|one| one.is_for(kind, name)).collect();
+        if patches.is_empty() {
+            return None;
+        }
+        let keys: Vec<&str> = patches.iter().map(|one| one.key.as_str()).collect();
+        self.used.extend(&keys);
+        let field = format!("{FIELD}.{}", keys.join(" and "));
+        let mut result = base.clone();
+        for one in patches {
+            overlay::merge(&mut result, &one.patch);
+        }
+        let mut wrong = Vec::new();
+        match kind.as_read(&result) {
+            Err(error) => wrong.push(format!("makes no {} of it: {}", kind.as_str(), without_value(&error))),
+            Ok(read) => {
+                let lost = overlay::alterations(&result, &read);
+                let places = lost
+                    .iter()
+                    .map(|lost| format!("{} is not known to a {}: take it out", lost.place, kind.as_str()));
+                wrong.extend(places);
+            }
+        }
+        let surroundings = Surroundings::new(kind, base, &result, volumes);
+        for alteration in overlay::alterations(base, &result) {
+            if let Err(why) = rules::judge(kind, &alteration, &surroundings) {
+                wrong.push(format!("{} {why}", alteration.place));
+            }
+        }
+        if wrong.is_empty() {
+            return Some(result);
+        }
+        let problems = wrong
+            .into_iter()
+            .map(|why| Problem { field: field.clone(), message: format!("{why}; {EXPLAINED}") });
+        for problem in problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+        None
+    }
+}
