@@ -26,9 +26,7 @@ pub mod events {
     pub const FAILED_CREATE: &str = "FailedCreate";
     /// What was done when [`FAILED_CREATE`] came.
     pub const CREATE_POD: &str = "CreatePod";
-    /// A run-time value of somebody else's was taken away.
-    pub const OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
-    /// What was done when [`OVERRIDE_UNDONE`] came.
+    /// Options of Kafka were changed.
     pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
     /// What a roll does that waits.
     pub const ROLLING_UPDATE: &str = "RollingUpdate";
@@ -92,6 +90,8 @@ pub mod reasons {
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
     /// Another client added parts to a Deployment of the operator's.
     pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
+    /// Of an event: a value that was set in Kafka itself, for an option that the resource decides, was taken away.
+    pub const CONFIGURATION_OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
     /// A pod shows a certificate that ends soon, and its restart waits.
     pub const CERTIFICATE_ENDS: &str = "CertificateEnds";
     /// Kubernetes refused a request, or did not answer.

@@ -33,6 +33,15 @@ pub fn unknown(metadata: &ObjectMeta) -> Option<&str> {
     metadata.annotations.as_ref()?.get(UNKNOWN_FIELDS).map(String::as_str)
 }
 
+/// What a warning with the reason `UnknownFields` says of them.
+pub fn complaint(metadata: &ObjectMeta) -> Option<String> {
+    unknown(metadata).map(|fields| {
+        format!(
+            "{fields}: not known to this version, and dropped by the API server; correct the name or remove it"
+        )
+    })
+}
+
 /// Paths below `spec` that the type does not know, of the resource that was applied.
 fn unknown_fields<Spec: DeserializeOwned + Serialize>(kind: &str, applied: &str) -> Vec<String> {
     let Ok(applied) = serde_json::from_str::<Value>(applied) else { return Vec::new() };

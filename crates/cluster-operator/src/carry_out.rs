@@ -75,12 +75,13 @@ where
 pub struct Written {
     /// The objects that were changed.
     pub changed: BTreeSet<ObjectId>,
-    /// Why something that leads clients to the pods could not be written, for which nothing else waits.
+    /// Why something could not be written for which nothing else waits ([`Stage::holds_up`]).
     pub failed: Option<ApplyError>,
 }
 
 /// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side. What is
-/// written, or needs no write, takes no memory any more.
+/// refused in a stage keeps no other object of that stage from being written, unless later keys are signed by it.
+/// What is written, or needs no write, takes no memory any more.
 pub async fn writes<K>(
     applier: &Applier,
     owner: PlannedFor<'_, K>,
@@ -92,32 +93,46 @@ where
     let mut written = Written::default();
     let mut all: VecDeque<Write> = writes.into_iter().filter(Write::is_change).collect();
     while let Some(stage) = all.front().map(|write| write.stage) {
-        let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
-        let next = all.iter().take(at_a_time).take_while(|write| write.stage == stage).count();
-        let some: Vec<Write> = all.drain(..next).collect();
-        owner.check()?;
-        let (mut under_way, mut failed) = (Vec::with_capacity(some.len()), None);
-        for write in &some {
-            under_way.push(one_write(applier, write));
+        let of_stage = all.iter().take_while(|write| write.stage == stage).count();
+        let mut all_of_stage: VecDeque<Write> = all.drain(..of_stage).collect();
+        if stage == Stage::Beside && written.failed.is_some() {
+            // A program is started with what it uses, or runs on as it is.
+            continue;
         }
-        let mut unanswered = false;
-        for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
-            match outcome {
-                Ok(Applied::Unchanged) => {}
-                Ok(_) => drop(written.changed.insert(write.reference.clone())),
-                Err(Error::Apply(error)) if write.stage == Stage::Access => {
-                    unanswered |= error.is_timeout();
-                    written.failed = Some(error);
+        let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
+        let (mut refused, mut unanswered) = (None, false);
+        while !all_of_stage.is_empty() {
+            owner.check()?;
+            let some: Vec<Write> = all_of_stage.drain(..at_a_time.min(all_of_stage.len())).collect();
+            let mut under_way = Vec::with_capacity(some.len());
+            for write in &some {
+                under_way.push(one_write(applier, write));
+            }
+            for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
+                match outcome {
+                    Ok(Applied::Unchanged) => {}
+                    Ok(_) => drop(written.changed.insert(write.reference.clone())),
+                    Err(Error::Apply(error)) if !stage.holds_up() => {
+                        unanswered |= error.is_timeout();
+                        written.failed.get_or_insert(error);
+                    }
+                    Err(error) => drop(refused.get_or_insert(error)),
                 }
-                Err(error) => failed = Some(error),
+            }
+            if unanswered {
+                // Each of the others may take as long, and what comes after them has a use for the time.
+                break;
+            }
+            // The rest of the stage is tried where the API server answers for each object by itself.
+            let ends = |error: &Error| {
+                stage == Stage::NewKeys || !matches!(error, Error::Apply(error) if error.code().is_some())
+            };
+            if let Some(error) = refused.take_if(|error| ends(&*error)) {
+                return Err(error);
             }
         }
-        if let Some(error) = failed.take() {
+        if let Some(error) = refused {
             return Err(error);
-        }
-        if unanswered {
-            // It is the last stage. Each of the others may take as long, and what comes after them has a use for the time.
-            break;
         }
     }
     Ok(written)

@@ -4,8 +4,11 @@
 //! is said by the kind's [`Observation`] in the crate `planner`, which also has the loop that completes a plan.
 
 use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use operator_runtime::batches::{self, Interruption};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::{Lapsed, Mandate};
@@ -17,7 +20,7 @@ use planner::completion::{CallOf, Completion, NeedOf, NeverComplete, Observation
 pub enum Seen<O> {
     /// What its plan depends on.
     Live(O),
-    /// There is nothing to plan: it is gone, paused, or cannot be read, and that was seen to.
+    /// There is nothing to plan: it is not there, cannot be read, or there is no room to read it now.
     Settled(Outcome),
 }
 
@@ -50,8 +53,7 @@ pub trait Kind: Send + Sync + 'static {
     /// All resources of the kind.
     fn resources(&self) -> &Cache<Self::Resource>;
 
-    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing of a resource that is planned: what is
-    /// settled without a plan, a paused resource for instance, may get its status here.
+    /// Reads what a plan depends on, out of caches as far as possible. Changes nothing.
     fn observe(
         &self,
         key: &ObjectRef,
@@ -101,6 +103,11 @@ pub trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Outcome, Self::Error>> + Send {
         async { Err(error) }
     }
+
+    /// A pass panicked or did not end. Says so where people look for it; the pass is repeated.
+    fn interrupted(&self, _key: &ObjectRef, _why: &Interruption) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// Makes the passes over all resources of a kind.
@@ -118,6 +125,23 @@ impl<K: Kind> Driver<K> {
     /// The kind.
     pub fn kind(&self) -> &K {
         &self.kind
+    }
+
+    /// One pass over one resource that ends within a time.
+    ///
+    /// # Errors
+    /// When it could not be made to its end; it is to be repeated.
+    pub async fn pass_within(self: Arc<Self>, key: ObjectRef, deadline: Duration) -> Result<Outcome, String> {
+        let (driver, of) = (Arc::clone(&self), key.clone());
+        match batches::run(async move { driver.pass(&of).await }, deadline).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(why) => {
+                if self.mandate.check().is_ok() {
+                    self.kind.interrupted(&key, &why).await;
+                }
+                Err(why.to_string())
+            }
+        }
     }
 
     /// One pass over one resource.

@@ -1,6 +1,5 @@
 use std::convert::Infallible;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use planner::completion::ROUNDS;
@@ -70,7 +69,12 @@ impl Kind for Counting {
     }
 
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<Limit>, Error> {
-        if key.name == "gone" { Ok(Seen::Settled(Outcome::Done)) } else { Ok(Seen::Live(Limit(None))) }
+        match key.name.as_str() {
+            "gone" => Ok(Seen::Settled(Outcome::Done)),
+            "faulty" => panic!("a fault"),
+            "endless" => std::future::pending().await,
+            _ => Ok(Seen::Live(Limit(None))),
+        }
     }
 
     async fn answer(
@@ -114,6 +118,10 @@ impl Kind for Counting {
         self.note(format!("failed {}", plan.is_some()));
         Err(error)
     }
+
+    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
+        self.note(format!("{} {why}", key.name));
+    }
 }
 
 async fn pass(limit: Option<usize>, name: &str, mandate: Mandate) -> (Result<Outcome, Error>, Vec<String>) {
@@ -152,4 +160,25 @@ async fn nothing_is_carried_out_by_a_leader_that_could_not_renew_its_lease() {
     tokio::time::advance(Duration::from_secs(10)).await;
     let (outcome, log) = pass(Some(2), "a", mandate).await;
     assert_eq!((outcome, log), (Err(Error::Lapsed(Lapsed)), vec!["answer".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_panics_or_does_not_end_is_told_of_by_whoever_leads() {
+    let interrupted = |name: &'static str, mandate: Mandate| async move {
+        let driver = Arc::new(Driver::new(Counting::to(Some(0)), mandate));
+        let key = ObjectRef::new("ns", name);
+        let outcome = Arc::clone(&driver).pass_within(key, Duration::from_mins(1)).await;
+        let log = driver.kind().log.lock().unwrap().clone();
+        (outcome, log)
+    };
+    let (outcome, log) = interrupted("endless", Mandate::unlimited()).await;
+    assert!(outcome.unwrap_err().contains("longer than 60 s"));
+    assert_eq!(log, ["endless it took longer than 60 s and was stopped"]);
+    let (outcome, log) = interrupted("faulty", Mandate::unlimited()).await;
+    assert!(outcome.is_err() && log.len() == 1 && log[0].starts_with("faulty it was interrupted"), "{log:?}");
+    let lapsed = Mandate::for_a_lease(Duration::from_secs(10), CancellationToken::new());
+    let (outcome, log) = interrupted("endless", lapsed).await;
+    assert!(outcome.is_err() && log.is_empty(), "another process leads: {log:?}");
+    let (outcome, _) = interrupted("fine", Mandate::unlimited()).await;
+    assert_eq!(outcome, Ok(Outcome::Done));
 }

@@ -86,7 +86,7 @@ async fn work(
         mandate.clone(),
     );
     let (_, pod_sets) = start.kind(pod_sets, &queues.pod_sets);
-    unreadable::tell(&caches, &applier, Some(&events), stop);
+    unreadable::tell_resources(&caches, &applier, Some(&events), stop);
     let mut running = vec![(PodSets::NAME, pod_sets)];
     if !settings.pod_sets_only {
         feed_owners(&caches, &queues);
@@ -133,6 +133,9 @@ async fn work(
     }
     Ok(())
 }
+
+/// How long it may take to say that a pass was interrupted.
+const TELLING: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What all kinds are started with.
 struct Start<'a> {
@@ -222,13 +225,14 @@ async fn run_kind<K: Kind>(
         return;
     }
     resync(&queue, driver.kind().resources(), &tuning, &stop);
+    let deadline = tuning.deadline;
     Controller::new(K::NAME, queue)
-        .deadline(tuning.deadline)
+        .deadline(deadline + TELLING)
         .metrics(tuning.metrics)
         .heartbeat(health.heartbeat(K::NAME))
         .run(stop, move |key| {
             let driver = Arc::clone(&driver);
-            async move { driver.pass(&key).await }
+            driver.pass_within(key, deadline)
         })
         .await;
 }

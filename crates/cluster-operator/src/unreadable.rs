@@ -20,7 +20,7 @@ use crate::controller::Queues;
 const NAMED: usize = 3;
 
 /// Has resources that cannot be read say so in their statuses, and as events.
-pub fn tell(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &CancellationToken) {
+pub fn tell_resources(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &CancellationToken) {
     let events = || events.cloned();
     report::in_status::<Kafka, _>(&caches.kafkas, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaNodePool, _>(&caches.pools, applier, events(), Condition::not_ready, stop);

@@ -160,14 +160,14 @@ fn groups(writer: &mut Writer, snapshot: &Snapshot) {
         "kafka_consumergroup_current_offset",
         "Offset that the group has committed, -1 where it has committed only those of other partitions of the topic",
     );
-    each(snapshot, |group, topic, position| {
+    each_position(snapshot, |group, topic, position| {
         offset.line(&labels(group, topic, position), position.committed.unwrap_or(-1));
     });
     let mut lag = writer.metric(
         "kafka_consumergroup_lag",
         "Records that the group has not consumed, -1 where it has committed no offset",
     );
-    each(snapshot, |group, topic, position| match (position.committed, position.lag) {
+    each_position(snapshot, |group, topic, position| match (position.committed, position.lag) {
         (_, Some(records)) => lag.line(&labels(group, topic, position), records),
         (None, None) => lag.line(&labels(group, topic, position), -1),
         (Some(_), None) => {}
@@ -176,7 +176,7 @@ fn groups(writer: &mut Writer, snapshot: &Snapshot) {
         "kafka_consumergroup_lag_seconds",
         "Seconds for which the oldest record that the group has not consumed has waited",
     );
-    each(snapshot, |group, topic, position| {
+    each_position(snapshot, |group, topic, position| {
         if let Some(waited) = position.lag_seconds {
             seconds.line(&labels(group, topic, position), format_args!("{waited:.3}"));
         }
@@ -213,7 +213,7 @@ fn labels<'a>(group: &'a Group, topic: &'a Topic, position: &'a Position) -> [(&
     [("consumergroup", &group.id), ("partition", &position.partition), ("topic", &topic.name)]
 }
 
-fn each(snapshot: &Snapshot, mut line: impl FnMut(&Group, &Topic, &Position)) {
+fn each_position(snapshot: &Snapshot, mut line: impl FnMut(&Group, &Topic, &Position)) {
     for group in &snapshot.groups {
         for consumed in &group.consumed {
             let Some(topic) = snapshot.topics.get(consumed.topic) else { continue };

@@ -20,7 +20,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use test_support::kafka::{Authority, Identity};
-use test_support::{KafkaNode, KafkaOptions, wait};
+use test_support::{KafkaNode, KafkaOptions, Log, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -192,14 +192,18 @@ async fn certificates_that_are_replaced_are_used_without_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let stranger = Authority::new("stranger").unwrap();
-    write_identity(folder.path(), node.ca_pem(), &stranger.client("admin").unwrap());
-    let exporter = Exporter::start(&[
-        ("KAFKA_EXPORTER_KAFKA_SERVER", &node.tls_bootstrap()),
-        ("KASTELLAN_EXPORTER_TRUSTED_CERTIFICATES", &folder.path().display().to_string()),
-        ("KASTELLAN_EXPORTER_CERTIFICATE", &path("own.pem")),
-        ("KASTELLAN_EXPORTER_KEY", &path("own.key")),
-    ])
-    .await;
+    let strange = stranger.client("admin").unwrap();
+    write_identity(folder.path(), node.ca_pem(), &strange);
+    let (bootstrap, trusted) = (node.tls_bootstrap(), folder.path().display().to_string());
+    let (certificate, key) = (path("own.pem"), path("own.key"));
+    let variables: [(&str, &str); 4] = [
+        ("KAFKA_EXPORTER_KAFKA_SERVER", &bootstrap),
+        ("KASTELLAN_EXPORTER_TRUSTED_CERTIFICATES", &trusted),
+        ("KASTELLAN_EXPORTER_CERTIFICATE", &certificate),
+        ("KASTELLAN_EXPORTER_KEY", &key),
+    ];
+    let log = Log::default();
+    let exporter = Exporter::saying(&variables, &log).await;
     exporter.until("kafka_exporter_collections_failed_total", &[], |failed| failed >= 2.0).await;
     assert_eq!(exporter.scrape().await.value("kafka_brokers", &[]), None);
     write_identity(folder.path(), node.ca_pem(), &node.client_identity("admin").unwrap());
@@ -207,8 +211,20 @@ async fn certificates_that_are_replaced_are_used_without_a_restart() {
     // A half-written file is no reason to give up what works.
     std::fs::write(folder.path().join("own.key"), "").unwrap();
     exporter.until("kafka_exporter_last_collection_success", &[], |success| success == 0.0).await;
-    write_identity(folder.path(), node.ca_pem(), &node.client_identity("admin").unwrap());
+    let own = node.client_identity("admin").unwrap();
+    write_identity(folder.path(), node.ca_pem(), &own);
     exporter.until("kafka_exporter_last_collection_success", &[], |success| success == 1.0).await;
+
+    // A key on one line is what is left of one that went through a variable or a template.
+    std::fs::write(folder.path().join("own.key"), own.key.replace('\n', "")).unwrap();
+    exporter.until("kafka_exporter_last_collection_success", &[], |success| success == 0.0).await;
+    let log = log.text();
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "everything was logged");
+    for key in [own.key, strange.key] {
+        let body: String = key.lines().nth(1).unwrap().chars().take(48).collect();
+        let bytes = format!("{:?}", body.as_bytes());
+        assert!(!log.contains(&body) && !log.contains(bytes.trim_matches(['[', ']'])), "a key is in the log");
+    }
 }
 
 /// Sends requests one after another on one connection, and gives back the bodies of the answers.

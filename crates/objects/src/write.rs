@@ -2,12 +2,21 @@
 
 use std::ops::Deref;
 
+use api::labels::{self, component};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::compare::{Difference, LentList, differences, differences_with};
 use crate::desired::{DesiredObject, Precondition};
 use crate::schema::SERVER_METADATA;
+
+/// Components that work beside the pods of a cluster.
+const BESIDE: [&str; 4] = [
+    component::ENTITY_OPERATOR,
+    component::ENTITY_TOPIC_OPERATOR,
+    component::ENTITY_USER_OPERATOR,
+    component::KAFKA_EXPORTER,
+];
 
 /// A desired object, and what its write does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,9 +45,14 @@ pub enum Stage {
     NewKeys,
     /// What pods use. There is no order among these.
     Used,
-    /// What runs pods, when all that they mount is there; and what binds a role, because the API server wants to see a role
-    /// before it lets anybody bind it.
+    /// What runs the pods, when all that they mount is there; and what binds a role of theirs, because the API server wants to
+    /// see a role before it lets anybody bind it.
     Last,
+    /// What programs beside the pods use, such as the entity operator and the exporter: the pods do without it.
+    UsedBeside,
+    /// The Deployments of these programs, and what binds their roles. A quota or a webhook may refuse them: the pods, their
+    /// certificates and their restarts must not wait for that.
+    Beside,
     /// What leads clients to the pods from outside Kubernetes. Its write can fail for reasons of its own, such as a port that is
     /// in use or a quota of load balancers, and nothing else waits for it.
     Access,
@@ -119,7 +133,17 @@ fn change(live: &Value, differences: Vec<Difference>) -> Change {
 }
 
 impl Stage {
+    /// Whether everything after a write of this stage waits until it succeeds.
+    pub fn holds_up(self) -> bool {
+        self <= Self::Last
+    }
+
     fn of(desired: &DesiredObject) -> Self {
+        let is_beside = component_of(desired).is_some_and(|component| BESIDE.contains(&component));
+        if is_beside {
+            let runs = matches!(desired.reference.kind.as_str(), "Deployment" | "RoleBinding");
+            return if runs { Self::Beside } else { Self::UsedBeside };
+        }
         if desired.precondition != Precondition::None {
             return Self::NewKeys;
         }
@@ -132,6 +156,11 @@ impl Stage {
             _ => Self::Used,
         }
     }
+}
+
+/// The component that an object is a part of.
+fn component_of(desired: &DesiredObject) -> Option<&str> {
+    desired.object.get("metadata")?.get("labels")?.get(labels::COMPONENT_TYPE)?.as_str()
 }
 
 /// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
@@ -218,6 +247,26 @@ mod tests {
             ("d", Stage::Last),
         ];
         assert_eq!(order, expected.map(|(name, stage)| (name.to_owned(), stage)));
+    }
+
+    #[test]
+    fn nothing_waits_for_what_programs_beside_the_pods_use_and_are() {
+        let stage = |kind: &str, component: &str, precondition: Precondition| {
+            let mut desired = desired(kind, "a", precondition);
+            desired.object["metadata"]["labels"] = json!({labels::COMPONENT_TYPE: component});
+            Write::of(desired, &Live::Absent).stage
+        };
+        for component in BESIDE {
+            // Its certificate signs nothing.
+            assert_eq!(stage("Secret", component, Precondition::Absent), Stage::UsedBeside);
+            assert_eq!(stage("Role", component, Precondition::None), Stage::UsedBeside);
+            assert_eq!(stage("RoleBinding", component, Precondition::None), Stage::Beside);
+            assert_eq!(stage("Deployment", component, Precondition::None), Stage::Beside);
+        }
+        assert!(!Stage::UsedBeside.holds_up() && !Stage::Beside.holds_up() && !Stage::Access.holds_up());
+        assert_eq!(stage("Secret", component::KAFKA, Precondition::Absent), Stage::NewKeys);
+        assert_eq!(stage("StrimziPodSet", component::KAFKA, Precondition::None), Stage::Last);
+        assert!(Stage::NewKeys.holds_up() && Stage::Used.holds_up() && Stage::Last.holds_up());
     }
 
     #[test]

@@ -153,8 +153,11 @@ where
     Ended { members, results, interrupted, took: begun.elapsed() }
 }
 
-/// Does work in a task of its own.
-async fn run<R: Send + 'static>(
+/// Does work in a task of its own: neither a panic nor an answer that never comes reaches whoever waits for it.
+///
+/// # Errors
+/// When the work has not come to its end.
+pub async fn run<R: Send + 'static>(
     work: impl Future<Output = R> + Send + 'static,
     deadline: Duration,
 ) -> Result<R, Interruption> {

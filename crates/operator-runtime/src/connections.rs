@@ -54,13 +54,13 @@ where
         {
             oldest.abort();
         }
-        oldest_first.push_back(running.spawn(one(stream, answer.clone(), shutdown.clone())));
+        oldest_first.push_back(running.spawn(serve_connection(stream, answer.clone(), shutdown.clone())));
     }
     let rest = async { while running.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(GRACE, rest).await;
 }
 
-async fn one<Answer>(stream: TcpStream, answer: Answer, shutdown: CancellationToken)
+async fn serve_connection<Answer>(stream: TcpStream, answer: Answer, shutdown: CancellationToken)
 where
     Answer: Fn(Request<Incoming>) -> Response<AnswerBody>,
 {

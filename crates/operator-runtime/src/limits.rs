@@ -82,6 +82,11 @@ impl Limits {
     /// From `KASTELLAN_MAX_OBJECT_KIB` (default 16384), `KASTELLAN_MAX_SECRET_KIB` (default 512), `KASTELLAN_MAX_CLUSTER_MIB` (default 64), `KASTELLAN_MAX_REFERENCES`
     /// (default 100) and `KASTELLAN_MAX_CACHE_MIB` (default: two fifths of the container's memory limit, 1024 without one).
     pub fn from_env(env: &Env) -> Self {
+        Self::with_objects_of(env, LARGEST_OBJECT_DEFAULT as i64 / 1024)
+    }
+
+    /// As [`Self::from_env`], with another default for `KASTELLAN_MAX_OBJECT_KIB`.
+    pub fn with_objects_of(env: &Env, default_kib: i64) -> Self {
         let default = LARGEST_SECRET_DEFAULT / 1024;
         let secret = env.integer(LARGEST_SECRET, default as i64, 16..=1024 * 1024);
         let default = LARGEST_CLUSTER_DEFAULT / MIB;
@@ -90,7 +95,7 @@ impl Limits {
         let default = default_cache(container_limit()) / MIB;
         let cache = env.integer(CACHE, default as i64, 1..=1024 * 1024);
         Self {
-            largest_object: Largest::from_env(env, LARGEST_OBJECT_DEFAULT as i64 / 1024),
+            largest_object: Largest::from_env(env, default_kib),
             largest_secret: Largest { bytes: secret as usize * 1024, variable: LARGEST_SECRET },
             largest_cluster: Largest { bytes: cluster as usize * MIB, variable: LARGEST_CLUSTER },
             references: references as usize,

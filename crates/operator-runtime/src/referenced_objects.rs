@@ -76,15 +76,8 @@ struct Kept<T> {
 pub struct Remembered<T> {
     copies: Mutex<HashMap<ObjectRef, Kept<T>>>,
     largest: Largest,
-    budget: Option<Budget>,
+    budget: Budget,
     weigh: fn(&T) -> usize,
-}
-
-impl<T> Default for Remembered<T> {
-    /// With the bound for objects of all kinds, for operators of a single tenant.
-    fn default() -> Self {
-        Self { copies: Mutex::default(), largest: Largest::DEFAULT, budget: None, weigh: |_| 0 }
-    }
 }
 
 impl<T> Debug for Remembered<T> {
@@ -96,7 +89,7 @@ impl<T> Debug for Remembered<T> {
 impl<T> Remembered<T> {
     /// With a bound for one object, and a budget that all of them are charged to; `weigh` says how many bytes of memory a copy takes.
     pub fn within(largest: Largest, budget: Budget, weigh: fn(&T) -> usize) -> Self {
-        Self { copies: Mutex::default(), largest, budget: Some(budget), weigh }
+        Self { copies: Mutex::default(), largest, budget, weigh }
     }
 
     /// What an object says in this version, by memory or out of the API server; `None` when there is none any more.
@@ -147,9 +140,7 @@ impl<T> Remembered<T> {
             Referenced::Read { bytes, .. } => *bytes,
             Referenced::Unreadable(_) | Referenced::NoRoom(_) => UNREAD,
         };
-        let refused =
-            self.budget.as_ref().and_then(|budget| budget.charge(&key.namespace, before, charged).err());
-        if let Some(why) = refused {
+        if let Err(why) = self.budget.charge(&key.namespace, before, charged) {
             copies.remove(key);
             self.give_back(key, before);
             return Referenced::NoRoom(why);
@@ -167,9 +158,7 @@ impl<T> Remembered<T> {
     }
 
     fn give_back(&self, key: &ObjectRef, bytes: usize) {
-        if let Some(budget) = &self.budget {
-            budget.give_back(&key.namespace, bytes);
-        }
+        self.budget.give_back(&key.namespace, bytes);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Kept<T>>> {

@@ -94,4 +94,11 @@ pub enum Occasion {
         /// Since when.
         since: Timestamp,
     },
+    /// When Kafka has taken the change of this option, as a warning.
+    OptionChanged {
+        /// Of which broker; `None`: of all.
+        broker: Option<i32>,
+        /// The option.
+        option: String,
+    },
 }

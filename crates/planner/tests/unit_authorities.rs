@@ -265,6 +265,23 @@ fn while_its_own_certificate_is_lost_the_operator_shows_one_that_every_pod_accep
 }
 
 #[test]
+fn the_operator_trusts_no_authority_that_has_ended() {
+    let mut short = World::load("dual-role.input.yaml");
+    short.kafka(|kafka| kafka["spec"]["clusterCa"] = json!({"validityDays": 2, "renewalDays": 1}));
+    short.settle();
+    let former = text(&short.observed.secrets["my-cluster-ca-cert"], "ca.crt").unwrap();
+    let mut cluster = at_work();
+    let secret = cluster.world.observed.secrets.get_mut("my-cluster-ca-cert").unwrap();
+    let data = Arc::make_mut(secret).data.as_mut().unwrap();
+    data.insert("ca-former.crt".to_owned(), ByteString(former.into_bytes()));
+    let trusted = |days: i64| {
+        let now = cluster.world.now + jiff::SignedDuration::from_hours(24 * days);
+        access(&cluster.world.observed, now).unwrap().trusted.matches("BEGIN CERTIFICATE").count()
+    };
+    assert_eq!((trusted(1), trusted(3)), (2, 1));
+}
+
+#[test]
 fn a_node_whose_leaf_is_lost_with_the_key_goes_last() {
     let mut cluster = at_work();
     cluster.lost_its_leaf = Some("my-dual-0".to_owned());

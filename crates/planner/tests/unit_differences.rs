@@ -64,8 +64,8 @@ fn a_new_cluster_is_written_stage_after_stage() {
     let stage = |kind: &str, name: &str| write(&plan, kind, name).stage;
     assert_eq!(stage("Secret", "my-cluster-ca"), Stage::NewKeys);
     assert_eq!(stage("ConfigMap", "my-dual-0"), Stage::Used);
-    assert_eq!(stage("Role", "my-entity-operator"), Stage::Used);
-    assert_eq!(stage("RoleBinding", "my-entity-topic-operator-role"), Stage::Last);
+    assert_eq!(stage("Role", "my-entity-operator"), Stage::UsedBeside);
+    assert_eq!(stage("RoleBinding", "my-entity-topic-operator-role"), Stage::Beside);
     assert_eq!(stage("StrimziPodSet", "my-dual"), Stage::Last);
     let change = |kind: &str, name: &str| &write(&plan, kind, name).change;
     assert_eq!(change("Service", "my-kafka-brokers"), &Change::Create);

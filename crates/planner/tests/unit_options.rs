@@ -232,8 +232,14 @@ fn what_somebody_set_in_kafka_is_undone_where_the_resource_says_otherwise_and_to
         plan.calls,
         [call(None, "min.insync.replicas", Some("2")), call(Some(0), "super.users", None)]
     );
-    let undone: Vec<String> = plan.undone.iter().map(ToString::to_string).collect();
-    assert_eq!(undone, ["min.insync.replicas=3 on all brokers", "super.users=[hidden] on broker 0"]);
+    let undone = ["min.insync.replicas=3 on all brokers", "super.users=[hidden] on broker 0"];
+    assert_eq!(plan.undone.iter().map(ToString::to_string).collect::<Vec<_>>(), undone);
+    let events = plan.events.iter().filter(|event| event.reason == "ConfigurationOverrideUndone");
+    let events: Vec<(&str, Option<&str>)> =
+        events.map(|event| (event.text.as_str(), event.pod.as_deref())).collect();
+    let is_undone = "was set in Kafka itself and is undone: the resource decides this option";
+    let [of_all, of_one] = undone.map(|value| format!("{value} {is_undone}"));
+    assert_eq!(events, [(of_all.as_str(), None), (of_one.as_str(), Some("my-dual-0"))]);
     let message = warning(&plan, "ForeignBrokerConfiguration").unwrap();
     assert!(message.contains("compression.type=zstd on broker 0"), "{message}");
     assert!(condition(&plan, "Ready").is_some());

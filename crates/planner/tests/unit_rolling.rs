@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use common::{World, condition, kafka_status};
@@ -58,6 +58,21 @@ fn set_container(world: &mut World, pod: &str, phase: &str, container: &Value) {
     });
     let pod = Arc::make_mut(world.observed.pods.get_mut(pod).unwrap());
     pod.status = Some(serde_json::from_value(status).unwrap());
+}
+
+#[test]
+fn a_pod_whose_set_is_written_in_the_same_pass_goes_when_the_watch_has_the_set() {
+    let mut world = due();
+    let plan = world.plan();
+    let [pod] = plan.roll.now.as_slice() else { panic!("{:?}", plan.roll) };
+    let set = plan.roll.unless_changed[pod].clone();
+    assert_eq!((set.kind.as_str(), set.name.as_str()), ("StrimziPodSet", "my-dual"));
+    assert!(plan.roll.going(&BTreeSet::from([set])).is_empty());
+    // The write changed nothing, for instance because a webhook keeps the set as it is.
+    assert_eq!(plan.roll.going(&BTreeSet::new()), std::slice::from_ref(pod));
+    world.apply(&plan);
+    let next = world.plan();
+    assert_eq!((&next.roll.now, next.roll.unless_changed.len()), (&plan.roll.now, 0));
 }
 
 #[test]

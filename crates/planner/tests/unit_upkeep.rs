@@ -231,17 +231,32 @@ fn while_a_pod_cannot_be_read_nothing_is_signed_by_an_authority_that_it_may_not_
     assert_eq!(leaf(&world, "my-dual-1", "my-dual-1.crt").not_after, before);
 }
 
+/// Fifteen days later, when what is to be renewed is renewed in the Secrets.
+fn renewed(world: &mut World) -> Plan {
+    world.now += SignedDuration::from_hours(24 * 15);
+    let mut plan = world.plan();
+    for _ in 0..3 {
+        world.apply(&plan);
+        plan = world.plan();
+    }
+    plan
+}
+
+#[test]
+fn a_certificate_that_ends_in_a_pod_is_named_also_where_the_restart_waits_for_nothing_and_never_comes() {
+    let mut world = aging(|_| {});
+    let plan = renewed(&mut world);
+    assert_eq!(plan.roll.now.len(), 1, "one goes, and pass after pass fails before that");
+    assert_eq!(warning_with(&plan, "CertificateEnds"), None, "25 days are left");
+    world.now += SignedDuration::from_hours(24 * 16);
+    let plan = world.plan();
+    assert_eq!(plan.roll.now.len(), 1);
+    let message = warning_with(&plan, "CertificateEnds").unwrap();
+    assert!(message.contains("my-dual-0.crt") && message.contains("my-dual-2.crt"), "{message}");
+}
+
 #[test]
 fn a_certificate_that_ends_in_a_pod_while_the_restart_waits_is_named() {
-    let renewed = |world: &mut World| {
-        world.now += SignedDuration::from_hours(24 * 15);
-        let mut plan = world.plan();
-        for _ in 0..3 {
-            world.apply(&plan);
-            plan = world.plan();
-        }
-        plan
-    };
     for refused in [false, true] {
         let mut world = aging(|_| {});
         let ends = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;

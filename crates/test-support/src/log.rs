@@ -20,16 +20,26 @@ impl Log {
     /// A runtime whose threads write into this log what passes the filter, such as `info`. It outlives the runtime of one test, and can be
     /// ended like a process.
     pub fn runtime(&self, filter: &str) -> anyhow::Result<Runtime> {
-        let sink = self.clone();
-        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || sink.clone());
-        let subscriber = tracing_subscriber::registry().with(filter.parse::<Targets>()?).with(lines);
-        let dispatch = tracing::Dispatch::new(subscriber);
+        let dispatch = self.dispatch(filter)?;
         let mut builder = Builder::new_multi_thread();
         // As in the process of an operator.
         builder.worker_threads(2).thread_stack_size(16 << 20).enable_all();
         // For as long as the thread lives.
         builder.on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)));
         Ok(builder.build()?)
+    }
+
+    /// Has this thread write into this log what passes the filter, for as long as it lives.
+    pub fn take_in_this_thread(&self, filter: &str) -> anyhow::Result<()> {
+        std::mem::forget(tracing::dispatcher::set_default(&self.dispatch(filter)?));
+        Ok(())
+    }
+
+    fn dispatch(&self, filter: &str) -> anyhow::Result<tracing::Dispatch> {
+        let sink = self.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || sink.clone());
+        let subscriber = tracing_subscriber::registry().with(filter.parse::<Targets>()?).with(lines);
+        Ok(tracing::Dispatch::new(subscriber))
     }
 }
 

@@ -29,6 +29,7 @@ mod queue;
 mod reconcile;
 mod replicas;
 mod resource;
+mod seen;
 pub mod settings;
 mod startup_check;
 pub mod status;

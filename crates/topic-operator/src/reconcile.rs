@@ -227,9 +227,9 @@ async fn write_kafka(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Resu
             }
         }
     }
-    tell("created topics", &made);
-    tell("altered the configuration of topics", &changed);
-    tell("added partitions to topics", &larger);
+    log_topics("created topics", &made);
+    log_topics("altered the configuration of topics", &changed);
+    log_topics("added partitions to topics", &larger);
     if !away {
         return replicas::carry_out(context, admin, jobs).await;
     }
@@ -259,7 +259,7 @@ fn take<K: Ord, T>(
     }
 }
 
-fn tell(what: &str, names: &[String]) {
+fn log_topics(what: &str, names: &[String]) {
     const SHOWN: usize = 5;
     if names.is_empty() {
         return;

@@ -41,11 +41,42 @@ pub struct TopicResource {
     pub replicas: Option<i32>,
     /// `spec.config` as text, or what is wrong with it.
     pub config: Result<Config, Box<str>>,
+    /// What the API server dropped of it, because nobody knows such fields; in words.
+    pub unknown_fields: Option<Box<str>>,
     /// The status as last seen or written.
     pub status: TopicStatus,
 }
 
+/// What a resource takes beside its texts, in bytes: itself, its places in the index, in the queue and in the cache.
+const PLACES: usize = 1000;
+
+/// What a text of its own takes beside its bytes: the pointer and the allocator's part.
+const TEXT: usize = 32;
+
 impl TopicResource {
+    /// About how many bytes of memory it takes, with its places in indexes.
+    pub fn bytes(&self) -> usize {
+        let text = |text: &str| text.len() + TEXT;
+        let optional = |one: &Option<Box<str>>| one.as_deref().map_or(0, text);
+        let mut bytes = PLACES + text(&self.reference.name) + text(&self.topic_name) + text(&self.uid);
+        bytes += self.finalizers.iter().map(|finalizer| text(finalizer)).sum::<usize>();
+        bytes += match &self.config {
+            Ok(config) => config.iter().map(|(key, value)| text(key) + text(value)).sum(),
+            Err(why) => text(why),
+        };
+        let status = &self.status;
+        bytes += optional(&status.topic_name) + optional(&status.topic_id);
+        bytes += status.replicas_change.as_ref().map_or(0, |change| {
+            size_of_val(&**change) + optional(&change.message) + optional(&change.session)
+        });
+        for condition in &status.conditions {
+            bytes += size_of_val(condition) + text(&condition.kind) + text(&condition.status);
+            bytes += optional(&condition.reason) + optional(&condition.message);
+            bytes += optional(&condition.last_transition);
+        }
+        bytes
+    }
+
     /// True while our finalizer stands on the resource.
     pub fn has_finalizer(&self) -> bool {
         self.finalizers.iter().any(|f| &**f == api::annotations::FINALIZER_TOPIC_OPERATOR)
@@ -83,6 +114,7 @@ impl TopicResource {
             || self.partitions != other.partitions
             || self.replicas != other.replicas
             || self.config != other.config
+            || self.unknown_fields != other.unknown_fields
     }
 
     /// True when it is deleted for good: no state of it comes after this one.

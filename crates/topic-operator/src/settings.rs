@@ -7,7 +7,7 @@ use operator_runtime::{
     env::{Env, EnvErrors, LabelSelector},
     jaas::jaas_option,
     kafka::{Connection, IdentitySecret, TlsSettings},
-    limits::Largest,
+    limits::Limits,
 };
 
 use api::env::{self, topic_operator as names};
@@ -64,8 +64,8 @@ pub struct Settings {
     pub cluster_namespace: String,
     /// Labels a KafkaTopic must carry.
     pub selector: LabelSelector,
-    /// Largest KafkaTopic that is read.
-    pub largest: Largest,
+    /// What KafkaTopics may take in memory: one of them, and all of them.
+    pub limits: Limits,
     /// Further namespaces that may grant their KafkaTopics to this operator.
     pub guests: Vec<Guest>,
     /// How to reach Kafka.
@@ -119,7 +119,7 @@ impl Settings {
                 namespace: cluster_namespace.clone(),
             },
             selector: from.label_selector(names::RESOURCE_LABELS),
-            largest: Largest::from_env(from, LARGEST_TOPIC_KIB),
+            limits: Limits::with_objects_of(from, LARGEST_TOPIC_KIB),
             interval: from.duration_ms(env::FULL_RECONCILIATION_INTERVAL_MS, Duration::from_mins(2)),
             plan: PlanSettings {
                 use_finalizers: from.bool(names::USE_FINALIZERS, names::USE_FINALIZERS_DEFAULT),
@@ -288,6 +288,9 @@ Work:
                                            changed by this operator either way                (false)
   STRIMZI_SKIP_CLUSTER_CONFIG_REVIEW       no look at auto.create.topics.enable at the start  (false)
   KASTELLAN_MAX_OBJECT_KIB                 memory that one KafkaTopic may take; a larger one is left alone (1024)
+  KASTELLAN_MAX_CACHE_MIB                  memory that all KafkaTopics may take, half of it in equal shares for the namespaces;
+                                           what does not fit is left alone
+                                           (two fifths of the container's memory limit, 1024 without one)
 Insight:
   STRIMZI_ENABLE_ADDITIONAL_METRICS        a timer for each kind of remote call               (false)
   STRIMZI_LOG_LEVEL                        OFF, ERROR, WARN, INFO, DEBUG, TRACE               (INFO)

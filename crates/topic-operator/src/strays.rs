@@ -84,7 +84,7 @@ pub(crate) async fn follow(context: &Context, search: &Search) {
     let mut backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
     let (mut at_first, mut complained) = (true, false);
     loop {
-        let pause = match look(context, search, at_first).await {
+        let pause = match look_for_strays(context, search, at_first).await {
             Ok(next) => {
                 at_first = false;
                 backoff.reset();
@@ -102,7 +102,11 @@ pub(crate) async fn follow(context: &Context, search: &Search) {
 }
 
 /// One look. The answer is when the next one is due, if that is known; an error when something could not be told.
-async fn look(context: &Context, search: &Search, everything: bool) -> Result<Option<Duration>, String> {
+async fn look_for_strays(
+    context: &Context,
+    search: &Search,
+    everything: bool,
+) -> Result<Option<Duration>, String> {
     let mut problem = None;
     let mut found = BTreeMap::new();
     for namespace in &search.namespaces {

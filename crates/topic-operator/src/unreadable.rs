@@ -15,13 +15,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{Message, reference_of};
+use crate::seen::Seen;
 
 /// Pause before a resource that changed meanwhile is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Tells the controller and the resources themselves. Ends with `shutdown`.
 pub(crate) fn follow(
-    cache: &Cache<()>,
+    cache: &Cache<Seen>,
     applier: Applier,
     sender: mpsc::UnboundedSender<Message>,
     shutdown: &CancellationToken,
@@ -44,7 +45,7 @@ pub(crate) fn follow(
 }
 
 /// Takes our finalizer off a resource that is being deleted. Which topic it manages is not known: that stays in Kafka.
-async fn release(cache: &Cache<()>, applier: &Applier, key: &ObjectRef) -> Result<Outcome, ApplyError> {
+async fn release(cache: &Cache<Seen>, applier: &Applier, key: &ObjectRef) -> Result<Outcome, ApplyError> {
     let Some(unreadable) = cache.unreadable(key) else { return Ok(Outcome::Done) };
     let Some(finalizers) = others_finalizers(&unreadable) else { return Ok(Outcome::Done) };
     let patch = json!({"metadata": {

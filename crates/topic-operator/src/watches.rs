@@ -21,6 +21,7 @@ use crate::{
     grants,
     kubernetes::Projector,
     message::{Message, reference_of, went_despite_finalizer},
+    seen::Seen,
     settings::Settings,
     unreadable,
 };
@@ -46,18 +47,22 @@ pub(crate) async fn start(
     watch_grants(settings, client, &sender, shutdown);
     let mut namespaces = vec![settings.namespace.clone()];
     namespaces.extend(settings.guests.iter().map(|g| g.namespace.clone()));
-    let seen = sender.clone();
     let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
         .labels(settings.selector.to_query().as_deref())
-        .largest(settings.largest)
-        .start(shutdown, move |topic: KafkaTopic| {
-            // The index is the memory; the cache keeps names only.
-            let _ = seen.send(Message::Seen(Box::new(projector.project(topic))));
-            Some(())
-        });
+        .within(&settings.limits)
+        .start_weighed(
+            shutdown,
+            move |topic| Some(Seen::of(projector.project(topic))),
+            |seen| seen.bytes().into(),
+        );
     unreadable::follow(&cache, Applier::new(client.clone()), sender.clone(), shutdown);
-    cache.on_change(move |event| {
-        if let Event::Deleted { key, told, .. } = event {
+    cache.on_change(move |event| match event {
+        Event::Applied { new, .. } => {
+            if let Some(resource) = new.take() {
+                let _ = sender.send(Message::Seen(resource));
+            }
+        }
+        Event::Deleted { key, told, .. } => {
             let (reference, despite_finalizer) = (reference_of(key), went_despite_finalizer(*told));
             let _ = sender.send(Message::Gone { reference, despite_finalizer });
         }

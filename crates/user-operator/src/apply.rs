@@ -153,7 +153,7 @@ impl Context {
         self.write(&mut items, now).await;
         let statuses: Vec<_> = items.iter_mut().map(|item| self.write_status(item, now)).collect();
         stream::iter(statuses).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
-        tell(&items);
+        log_problems(&items);
         let mut results: Vec<_> = unreadable.into_iter().map(|name| (name, Ok(Outcome::Done))).collect();
         for item in items {
             self.metrics.reconciliations.inc();
@@ -344,7 +344,7 @@ fn password_changes(items: &[Item]) -> Vec<PasswordChange> {
 }
 
 /// Tells the log of users that are not as asked for; of many with the same problem in one line.
-fn tell(items: &[Item]) {
+fn log_problems(items: &[Item]) {
     let mut problems: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for item in items {
         if let Some(problem) = item.problem() {

@@ -12,6 +12,8 @@ use kafka_admin::MAX_TEXT_BYTES;
 use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
+use operator_runtime::limits::{CACHE, LARGEST_SECRET, Largest};
+use operator_runtime::named_object::Named;
 use operator_runtime::referenced_objects::{self, Referenced, Remembered};
 use operator_runtime::refusal::Refusal;
 use operator_runtime::watch::{Cache, Event, ObjectRef};
@@ -34,8 +36,24 @@ enum Flaw {
     TooLong(usize),
     /// The Secret was made for something else than passwords of users.
     OtherUse,
-    /// There is no memory for the Secret.
+    /// The Secret is larger than the operator reads.
     TooLarge,
+    /// There is no memory for the passwords of the Secret.
+    NoRoom,
+}
+
+/// What an entry of [`Entries`] takes beside its key and its password.
+const ENTRY: usize = 128;
+
+/// What the entries of a Secret take beside them: their place among those that are kept.
+const PLACES: usize = 400;
+
+/// Memory that the entries of a Secret take.
+fn bytes_of(entries: &Entries) -> usize {
+    let texts = entries
+        .iter()
+        .map(|(key, entry)| ENTRY + key.len() + entry.as_ref().map_or(0, |password| password.expose().len()));
+    PLACES + texts.sum::<usize>()
 }
 
 /// Types of Secrets of which nothing is a password of a user.
@@ -56,6 +74,8 @@ pub struct Passwords {
     versions: Cache<String>,
     applier: Applier,
     requests: Arc<Semaphore>,
+    /// Largest Secret that is read.
+    largest: Largest,
     copies: Remembered<Entries>,
     references: Arc<Mutex<References>>,
     /// Put before the names of the users' Secrets.
@@ -140,7 +160,12 @@ impl Passwords {
             versions: referenced_objects::versions::<Secret>(client, &namespaces, &selector, shutdown),
             applier: Applier::new(client.clone()),
             requests,
-            copies: Remembered::default(),
+            largest: settings.limits.largest_secret,
+            copies: Remembered::within(
+                settings.limits.largest_secret,
+                settings.limits.budget.clone(),
+                bytes_of,
+            ),
             references: Arc::default(),
         }
     }
@@ -201,7 +226,11 @@ impl Passwords {
                 Err(Refusal::invalid(format!("the key {key} of Secret {name} is empty")))
             }
             Some(Err(Flaw::TooLarge)) => Err(Refusal::invalid(format!(
-                "the Secret {name} with the password is too large to be read: put the password into a smaller one"
+                "the Secret {name} with the password is too large to be read ({LARGEST_SECRET}): put the password into a smaller one"
+            ))),
+            Some(Err(Flaw::NoRoom)) => Err(Refusal::invalid(format!(
+                "there is no room for what the Secret {name} holds: all KafkaUsers, their Secrets and the passwords that they refer to \
+                 take more than {CACHE} says; have fewer or shorter ones, or raise the limit"
             ))),
             Some(Err(Flaw::TooLong(bytes))) => Err(Refusal::invalid(format!(
                 "the key {key} of Secret {name} has {bytes} bytes: a password has at most {MAX_TEXT_BYTES}, write a shorter one"
@@ -236,8 +265,11 @@ impl Passwords {
         let Some(version) = self.versions.get(&object) else {
             // There is no such Secret; or it is that of a KafkaUser, whose changes this watch does not show: then it is read every time.
             let _permit = self.requests.acquire().await;
-            let found = self.applier.get::<Secret>(&object).await?;
-            return Ok(found.map(|found| taken(&found, key)));
+            return Ok(match self.applier.get_within::<Secret>(&object, self.largest).await? {
+                None => None,
+                Some(Named::Readable(found)) => Some(taken(&found, key)),
+                Some(Named::Unreadable(_)) => Some(Err(Flaw::TooLarge)),
+            });
         };
         for _ in 0..2 {
             let keys = lock(&self.references).keys_of(secret);
@@ -249,9 +281,8 @@ impl Passwords {
             let copy = match self.copies.get(&object, &version, &self.applier, keep).await? {
                 None => return Ok(None),
                 Some(Referenced::Read { copy, .. }) => copy,
-                Some(Referenced::Unreadable(_) | Referenced::NoRoom(_)) => {
-                    return Ok(Some(Err(Flaw::TooLarge)));
-                }
+                Some(Referenced::Unreadable(_)) => return Ok(Some(Err(Flaw::TooLarge))),
+                Some(Referenced::NoRoom(_)) => return Ok(Some(Err(Flaw::NoRoom))),
             };
             if let Some(entry) = copy.get(key) {
                 return Ok(Some(entry.clone()));
@@ -320,6 +351,14 @@ mod tests {
         assert_eq!(entry_of(&secret, "bytes"), Err(Flaw::NotText));
         assert_eq!(entry_of(&secret, "long"), Err(Flaw::TooLong(40_000)));
         assert_eq!(entry_of(&secret, "other"), Err(Flaw::Missing));
+    }
+
+    #[test]
+    fn what_is_kept_of_secrets_is_weighed_by_the_passwords() {
+        let entry = |key: &str, bytes: usize| (key.to_owned(), Ok(Password::new("x".repeat(bytes))));
+        let entries: Entries =
+            [entry("a", 1000), entry("b", 30_000), ("c".to_owned(), Err(Flaw::Missing))].into();
+        assert!((31_000..33_000).contains(&bytes_of(&entries)), "{}", bytes_of(&entries));
     }
 
     #[test]

@@ -48,7 +48,8 @@ Tuning
   STRIMZI_BATCH_MAXIMUM_BLOCK_SIZE          users handled together (100)
   STRIMZI_USER_OPERATIONS_THREAD_POOL_SIZE  batches in flight (4)
   KASTELLAN_MAX_OBJECT_KIB                  memory that one KafkaUser may take; a larger one is left alone (16384)
-  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers and their Secrets may take; what does not fit is left alone
+  KASTELLAN_MAX_SECRET_KIB                  memory that one Secret with passwords may take that KafkaUsers refer to (512)
+  KASTELLAN_MAX_CACHE_MIB                   memory that all KafkaUsers, their Secrets and passwords may take; what does not fit is left alone
                                             (two fifths of the container's memory limit, 1024 without one)
   STRIMZI_LOG_LEVEL                         ERROR, WARN, INFO, DEBUG or TRACE (INFO)
   KASTELLAN_LOG_FORMAT                      text or json (text)

@@ -92,6 +92,30 @@ impl Answers {
         answers
     }
 
+    /// The answer to each need of a cluster that goes.
+    pub async fn of_leaving(&self, key: &ObjectRef, needs: Vec<Need>) -> Vec<(Need, Answer)> {
+        let mut answers = Vec::with_capacity(needs.len());
+        for need in needs {
+            let answer = if need == Need::HeldTopics {
+                self.held_topics(key).await.unwrap_or_else(Answer::Unknown)
+            } else {
+                Answer::Unknown(Silence::new(SilenceKind::Nobody, "the cluster goes"))
+            };
+            answers.push((need, answer));
+        }
+        answers
+    }
+
+    async fn held_topics(&self, key: &ObjectRef) -> Result<Answer, Silence> {
+        match self.observer.held_topics(key).await {
+            Ok(topics) => Ok(Answer::HeldTopics(topics)),
+            Err(error) => {
+                tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a cluster that lose their finalizer");
+                Err(Silence::new(SilenceKind::Late, error.to_string()))
+            }
+        }
+    }
+
     async fn ask(
         &self,
         key: &ObjectRef,
@@ -110,10 +134,7 @@ impl Answers {
             Need::Holders(objects) => {
                 holders::of(&self.applier, &self.caches, objects).await.map(Answer::Holders)
             }
-            Need::HeldTopics => match self.observer.held_topics(key).await {
-                Ok(topics) => Ok(Answer::HeldTopics(topics)),
-                Err(error) => Err(Silence::new(SilenceKind::Late, error.to_string())),
-            },
+            Need::HeldTopics => self.held_topics(key).await,
             Need::Admission { object, .. } => {
                 dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }

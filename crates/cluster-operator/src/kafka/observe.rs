@@ -238,13 +238,6 @@ impl Observer {
         }
         let mut others = self.caches.plain_of(&owner);
         others.extend(self.cluster_role_binding(key).await?);
-        let topics = match self.held_topics(key).await {
-            Ok(topics) => Some(topics),
-            Err(error) => {
-                tracing::warn!(cluster = %key, error = %error, "cannot list the topics of a deleted cluster");
-                None
-            }
-        };
         Ok(Some(Remains {
             namespace: key.namespace.clone(),
             name: key.name.clone(),
@@ -256,7 +249,7 @@ impl Observer {
             secrets,
             config_maps: self.caches.config_maps_of(&owner),
             others,
-            topics,
+            topics: None,
         }))
     }
 

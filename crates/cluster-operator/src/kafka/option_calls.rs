@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::Pod;
 use kafka_admin::{Admin, ConfigChange, ConfigResource, ErrorCode, KafkaError};
 use operator_runtime::events::{self, Note, Severity};
-use planner::kafka::config::live::memory::{OptionChange, Override};
+use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::observed::{BrokerConfigs, ConfigView, Observed};
 use planner::kafka::plan::Plan;
+use planner::plan::Occasion;
 
 use super::call_error::{Error, call};
 
-/// Reason of the event about a run-time value that was taken away.
-const UNDONE: &str = api::conditions::events::OVERRIDE_UNDONE;
 /// Bytes of the options of all brokers of a cluster that are looked at in one pass: three times what 100 bytes for each of 400
 /// options of 300 brokers come to.
 const LONGEST: usize = 36 * 1024 * 1024;
-/// Action of that event.
+/// Action of events about options that were changed.
 const CONFIGURATION_CHANGE: &str = api::conditions::events::CONFIGURATION_CHANGE;
 
 /// The options of each of these brokers that can change at run time or were changed; brokers that do not answer are left
@@ -106,19 +104,62 @@ async fn alter_at_once(
     Ok(None)
 }
 
-/// The event about a run-time value that was taken away.
-pub fn undone(observed: &Observed, plan: &Plan, value: &Override) -> Option<Note> {
-    let node = plan.nodes.iter().find(|node| Some(node.id) == value.broker);
-    let pod: Option<&Pod> = node.and_then(|node| observed.pods.get(&node.pod)).map(|pod| &**pod);
-    Some(Note {
-        regarding: events::reference(&**observed.kafka.as_ref()?),
-        related: pod.map(events::reference),
-        reason: UNDONE.to_owned(),
-        action: CONFIGURATION_CHANGE.to_owned(),
-        text: format!(
-            "{} was set in Kafka itself and is undone: the resource decides this option",
-            value.clone().shortened()
-        ),
-        severity: Severity::Warning,
-    })
+/// The events of a plan about changes that Kafka has taken: all but `refused`.
+pub fn taken(observed: &Observed, plan: &Plan, refused: &BTreeMap<OptionChange, String>) -> Vec<Note> {
+    let Some(kafka) = &observed.kafka else { return Vec::new() };
+    let mut notes = Vec::new();
+    for event in &plan.events {
+        let Occasion::OptionChanged { broker, option } = &event.occasion else { continue };
+        if refused.keys().any(|change| change.broker == *broker && change.option == *option) {
+            continue;
+        }
+        let pod = event.pod.as_ref().and_then(|pod| observed.pods.get(pod));
+        notes.push(Note {
+            regarding: events::reference(&**kafka),
+            related: pod.map(|pod| events::reference(&**pod)),
+            reason: event.reason.clone(),
+            action: CONFIGURATION_CHANGE.to_owned(),
+            text: event.text.clone(),
+            severity: Severity::Warning,
+        });
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use planner::plan::{self, PlannedEvent};
+
+    use super::*;
+
+    #[test]
+    fn what_was_undone_is_told_of_unless_kafka_refused_it() {
+        let event = |broker: Option<i32>, pod: Option<&str>| PlannedEvent {
+            reason: "ConfigurationOverrideUndone".to_owned(),
+            text: format!("on {broker:?}"),
+            pod: pod.map(str::to_owned),
+            occasion: Occasion::OptionChanged { broker, option: "num.io.threads".to_owned() },
+        };
+        let events = vec![event(None, None), event(Some(0), Some("c-p-0")), event(Some(1), Some("c-p-1"))];
+        let plan = Plan::from(plan::Plan { events, ..plan::Plan::default() });
+        let named = |name: &str| serde_json::json!({"metadata": {"name": name, "namespace": "ns"}});
+        let mut kafka = named("c");
+        kafka["spec"] = serde_json::json!({"kafka": {"listeners": []}});
+        let kafka = Some(Arc::new(serde_json::from_value(kafka).unwrap()));
+        let mut observed = Observed { kafka, ..Observed::default() };
+        for pod in ["c-p-0", "c-p-1"] {
+            observed.pods.insert(pod.to_owned(), Arc::new(serde_json::from_value(named(pod)).unwrap()));
+        }
+        let refused = OptionChange { broker: Some(0), option: "num.io.threads".to_owned(), value: None };
+        let notes = taken(&observed, &plan, &BTreeMap::from([(refused, "no".to_owned())]));
+        let told: Vec<_> = notes
+            .iter()
+            .map(|note| (note.text.as_str(), note.related.as_ref().and_then(|pod| pod.name.as_deref())))
+            .collect();
+        assert_eq!(told, [("on None", None), ("on Some(1)", Some("c-p-1"))]);
+        assert!(notes.iter().all(|note| note.reason == "ConfigurationOverrideUndone"));
+        assert!(notes.iter().all(|note| note.regarding.name.as_deref() == Some("c")));
+    }
 }

@@ -2,13 +2,15 @@
 //! are in [`driver`].
 
 mod driver;
+mod leaving;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::Kafka;
-use api::conditions::{Condition, merge, reasons};
+use api::conditions::reasons;
 use api::kafka::status::KafkaStatus;
 use jiff::Timestamp;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -18,22 +20,20 @@ use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
-use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
-use super::room::{BUSY, Room};
+use super::room::Room;
 use super::{option_calls, restart_pods};
-use crate::caches::{self, Caches};
+use crate::caches::Caches;
 use crate::carry_out;
 use crate::pod_set::errors::PodErrors;
 use crate::unreadable;
 use planner::completion::NeverComplete;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
-use planner::kafka::deleted_cluster;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
@@ -45,9 +45,6 @@ const OUTDATED: Duration = Duration::from_millis(200);
 
 /// How often that pause is doubled.
 const OUTDATED_DOUBLINGS: u32 = 6;
-
-/// Pause before it is looked again whether what is left of a deleted cluster can be read by now.
-const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 
 /// Action of events about a roll that waits.
 const ROLL: &str = api::conditions::events::ROLLING_UPDATE;
@@ -186,7 +183,11 @@ impl Reconciler {
 
     /// What is known of a live cluster without asking: the caches, and what this process remembers; and how many bytes of memory
     /// take what the resource refers to.
-    async fn look(&self, key: &ObjectRef, kafka: &Arc<Kafka>) -> Result<(Observed, usize), ApplyError> {
+    async fn observe_live(
+        &self,
+        key: &ObjectRef,
+        kafka: &Arc<Kafka>,
+    ) -> Result<(Observed, usize), ApplyError> {
         let (mut observed, referred) = self.observer.observe(key, Arc::clone(kafka)).await?;
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         unreadable::note_parts(&self.caches, key, &mut observed);
@@ -235,23 +236,17 @@ impl Reconciler {
         self.memory(|memories| memories.entry(key.clone()).or_default().options = options);
     }
 
-    /// Tells of the run-time values of other people's that were taken away.
-    fn tell_what_was_undone(
+    /// Tells of what the calls of a plan changed.
+    fn tell_of_changes(
         &self,
         key: &ObjectRef,
         observed: &Observed,
         plan: &Plan,
         refusals: &BTreeMap<OptionChange, String>,
     ) {
-        for value in &plan.undone {
-            let mut refused = refusals.keys();
-            if refused.any(|change| change.option == value.option && change.broker == value.broker) {
-                continue;
-            }
-            tracing::warn!(cluster = %key, value = %value.clone().shortened(), "undid what was set in Kafka itself");
-            if let Some(note) = option_calls::undone(observed, plan, value) {
-                self.events.publish(note);
-            }
+        for note in option_calls::taken(observed, plan, refusals) {
+            tracing::warn!(cluster = %key, reason = note.reason, "{}", note.text);
+            self.events.publish(note);
         }
     }
 
@@ -260,7 +255,7 @@ impl Reconciler {
         self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
         let lasting = plan.events.iter().filter_map(|event| match event.occasion {
             Occasion::Lasting { since } => Some((event, (event.reason.clone(), since))),
-            Occasion::Restart => None,
+            Occasion::Restart | Occasion::OptionChanged { .. } => None,
         });
         let lasting: Vec<_> = lasting.collect();
         let before = self.memory(|memories| {
@@ -293,47 +288,6 @@ impl Reconciler {
         act(&mut self.memories.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The resource is gone, or is about to: then only the topics must not wait for an operator that goes with them.
-    async fn gone(&self, key: &ObjectRef, terminating: bool) -> Result<Outcome, Error> {
-        if !terminating {
-            self.answers.forget(key);
-            self.observer.forget(key);
-            self.memory(|memory| drop(memory.remove(key)));
-            self.waiting.remove(key);
-        }
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
-        let gone_since = (!terminating).then(|| {
-            let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
-            *all.entry(key.clone()).or_insert_with(clock::now)
-        });
-        if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            tracing::warn!(cluster = %key, why, "what is left of a cluster is not looked at");
-            return Ok(TOO_MUCH_LEFT);
-        }
-        let bytes = self.caches.bytes_of(&caches::kafka(key));
-        let Some(_place) = self.room.enter_to_read(bytes) else { return Ok(BUSY) };
-        let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
-            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            return Ok(Outcome::Done);
-        };
-        let plan = deleted_cluster::plan(&remains, clock::now());
-        let released = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await;
-        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
-        match released {
-            Err(carry_out::Error::Outdated { .. }) => Ok(self.outdated(key)),
-            other => {
-                other?;
-                let outcome = again(&plan);
-                if !terminating && matches!(outcome, Outcome::Done) {
-                    // What appears under the name from now on belongs to a successor that may be on its way.
-                    self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-                    self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-                }
-                Ok(outcome)
-            }
-        }
-    }
-
     /// Clusters that have topics and no Kafka resource that this operator looks after: they may have been deleted
     /// while no operator ran.
     pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
@@ -346,16 +300,6 @@ impl Reconciler {
         carry_out::status(&self.applier, &self.caches.kafkas, key, status).await
     }
 
-    async fn write_paused(&self, key: &ObjectRef, kafka: &Kafka) -> Result<(), Error> {
-        let old = kafka.status.as_ref().and_then(|status| status.conditions.as_deref());
-        let live = kafka.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-        let mut wanted = live.clone().unwrap_or_else(|| json!({}));
-        let conditions = merge(vec![Condition::paused()], old, clock::now());
-        wanted["conditions"] = serde_json::to_value(conditions).unwrap_or(Value::Null);
-        self.applier.patch_status::<Kafka>(key, live.as_ref(), &wanted).await?;
-        Ok(())
-    }
-
     /// Says in the status why a pass failed; what was known of the cluster stays.
     async fn fail(
         &self,
@@ -366,10 +310,14 @@ impl Reconciler {
     ) -> Result<Outcome, Error> {
         let planned = plan.and_then(|plan| plan.status.kafka.as_ref());
         let status = status::failed(kafka, planned, error.reason(), error.to_string(), clock::now());
-        if let Err(unwritten) = self.write_status(key, &status).await {
+        self.say_that_it_failed(key, &status).await;
+        Err(error)
+    }
+
+    async fn say_that_it_failed(&self, key: &ObjectRef, status: &KafkaStatus) {
+        if let Err(unwritten) = self.write_status(key, status).await {
             tracing::warn!(cluster = %key, error = %unwritten, "cannot say in the status why the pass failed");
         }
-        Err(error)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Deletes the pods that a plan wants restarted now, and says why. No policy.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -82,15 +80,6 @@ pub async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result
     Ok(runs)
 }
 
-/// The pods that go now. One whose set was changed in this pass (`written`) goes with the next one, which the watch brings: the
-/// pod-set controller works from the same cache, and would make the pod once more as the set was before, to be restarted
-/// again.
-pub fn may_go(plan: &Plan, written: &BTreeSet<String>) -> Vec<String> {
-    let set = |pod: &str| plan.nodes.iter().find(|node| node.pod == pod).map(|node| &node.pod_set);
-    let is_known = |pod: &&String| set(pod).is_none_or(|set| !written.contains(set));
-    plan.roll.now.iter().filter(is_known).cloned().collect()
-}
-
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {
     let name = pod.name_any();
     let of_pod = plan
@@ -120,24 +109,8 @@ mod tests {
     use std::sync::Arc;
 
     use operator_runtime::client;
-    use planner::kafka::plan::PlannedNode;
-    use planner::kafka::roll::Roll;
 
     use super::*;
-
-    #[test]
-    fn a_pod_waits_until_the_caches_have_its_set_as_it_was_written() {
-        let node = |id: i32, pod: &str, pod_set: &str| PlannedNode {
-            id,
-            pod: pod.to_owned(),
-            pod_set: pod_set.to_owned(),
-        };
-        let roll = Roll { now: vec!["c-a-0".to_owned(), "c-b-1".to_owned()], ..Roll::default() };
-        let nodes = vec![node(0, "c-a-0", "c-a"), node(1, "c-b-1", "c-b")];
-        let plan = Plan { roll, nodes, ..Plan::default() };
-        assert_eq!(may_go(&plan, &BTreeSet::new()), ["c-a-0", "c-b-1"]);
-        assert_eq!(may_go(&plan, &BTreeSet::from(["c-a".to_owned()])), ["c-b-1"]);
-    }
 
     #[tokio::test]
     async fn a_pod_whose_deletion_was_not_answered_counts_as_going() {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::batches::Interruption;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
@@ -52,6 +53,8 @@ pub struct LiveSet {
     /// Whose it is.
     parent: OwnerRef,
     pods: Vec<Arc<Pod>>,
+    /// Why the pods cannot be looked at together: there are too many large ones.
+    too_large: Option<String>,
     _place: Place,
 }
 
@@ -59,8 +62,11 @@ impl Observation for LiveSet {
     type Plan = Plan;
     type Answer = Infallible;
 
-    fn plan(&self, _: Timestamp) -> Plan {
-        plan::plan(&self.set, &self.pods)
+    fn plan(&self, now: Timestamp) -> Plan {
+        match &self.too_large {
+            Some(why) => plan::too_large(&self.set, why, now),
+            None => plan::plan(&self.set, &self.pods),
+        }
     }
 
     fn answer(&mut self, need: Infallible, _: Infallible) {
@@ -112,11 +118,9 @@ impl Kind for PodSets {
             self.errors.note(key, BTreeMap::new());
             return Ok(Seen::Settled(Outcome::Done));
         };
-        if let Some(why) = too_much(bytes, self.caches.largest_cluster) {
-            self.write_too_much(key, &set, why).await?;
-            return Ok(Seen::Settled(Outcome::Done));
-        }
-        Ok(Seen::Live(LiveSet { set, parent, pods: self.caches.pods_of_set(key), _place: place }))
+        let too_large = too_much(bytes, self.caches.largest_cluster);
+        let pods = if too_large.is_none() { self.caches.pods_of_set(key) } else { Vec::new() };
+        Ok(Seen::Live(LiveSet { set, parent, pods, too_large, _place: place }))
     }
 
     async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
@@ -190,6 +194,16 @@ impl Kind for PodSets {
             None => Err(Error::Create(words)),
         }
     }
+
+    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
+        let Some(set) = self.caches.pod_sets.get(key) else { return };
+        let why = format!("the pass over the pod set did not come to its end and is made again: {why}");
+        let status = plan::failed(&set, reasons::INTERNAL_ERROR, &why, clock::now());
+        let live = set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
+        if let Err(error) = self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await {
+            tracing::warn!(set = %key, %error, "cannot say in the status that a pass was interrupted");
+        }
+    }
 }
 
 impl PodSets {
@@ -203,20 +217,6 @@ impl PodSets {
         mandate: Mandate,
     ) -> Self {
         Self { caches, applier, events, errors, queues, mandate, room: Arc::default() }
-    }
-
-    /// Says that the pods of a set take too much memory to be looked at together. They are left as they are.
-    async fn write_too_much(&self, key: &ObjectRef, set: &StrimziPodSet, why: String) -> Result<(), Error> {
-        self.mandate.check()?;
-        let live = set.status.as_ref();
-        let failed = Condition::not_ready(reasons::INVALID_CONFIGURATION, why);
-        let old = live.and_then(|status| status.conditions.as_deref());
-        let mut status = live.cloned().unwrap_or_default();
-        status.conditions = Some(merge(vec![failed], old, clock::now()));
-        status.observed_generation = set.metadata.generation;
-        let live = live.and_then(|status| serde_json::to_value(status).ok());
-        self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
-        Ok(())
     }
 
     /// Tells the cluster, and whoever looks at events, what keeps pods from being made, when that is news.

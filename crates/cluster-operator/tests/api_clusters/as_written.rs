@@ -197,17 +197,12 @@ async fn koperators_clusters_run_after_conversion() {
     waits_for_kafka_alone(&kraft, "kafka", &pods).await;
     waits_for_kafka_alone(&product, "kafka-olm", &["kafka-olm-broker-0", "kafka-olm-controller-1000"]).await;
 
-    // A cloud gives the load balancers their addresses.
-    for name in ["default-0", "default-1", "default-2", "spare-10", "kafka-external-bootstrap"] {
-        let name = format!("events-{name}");
-        events.exists("Service", &name).await;
-        let address = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
-        events
-            .api("Service")
-            .patch_status(&name, &PatchParams::default(), &Patch::Merge(address))
-            .await
-            .unwrap();
-    }
+    // A cloud gives the load balancer its address.
+    let name = "events-kafka-external-bootstrap";
+    let service = events.exists("Service", name).await;
+    assert_eq!(service.data["spec"]["type"], "LoadBalancer");
+    let address = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
+    events.api("Service").patch_status(name, &PatchParams::default(), &Patch::Merge(address)).await.unwrap();
     let pods = ["events-default-0", "events-default-2", "events-spare-10", "events-controller-1000"];
     waits_for_kafka_alone(&events, "events", &pods).await;
 }

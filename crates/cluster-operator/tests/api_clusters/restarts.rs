@@ -75,6 +75,29 @@ async fn a_cluster_of_which_no_broker_is_ready_is_mended_by_a_change_of_the_reso
 }
 
 #[tokio::test]
+async fn a_deployment_that_is_refused_keeps_no_pod_from_its_restart() {
+    let mut world = World::with_fates(ApiServer::shared().await.unwrap(), "refused", |_| Fate::Running).await;
+    world.start_operator().await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
+    kafka["spec"]["entityOperator"] = json!({"topicOperator": {
+        "resources": {"requests": {"memory": "256Mi"}, "limits": {"memory": "128Mi"}}}});
+    world.apply(&kafka).await;
+    let before = world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    world.refused("c", &["c-entity-operator", "must be less than or equal to"]).await;
+    let resources = json!({"limits": {"memory": "3Gi"}, "requests": {"memory": "3Gi"}});
+    world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": resources}})).await;
+    let is_new = |pod: &DynamicObject| {
+        pod.uid() != before.uid()
+            && pod.data["spec"]["containers"][0]["resources"].to_string().contains("3Gi")
+    };
+    world.until("Pod", "c-dual-0", "is a new pod with the change", is_new).await;
+    // And the refusal is still said.
+    world.refused("c", &["c-entity-operator", "must be less than or equal to"]).await;
+}
+
+#[tokio::test]
 async fn a_roll_that_waits_stands_in_the_status_an_event_and_a_metric() {
     // All pods are ready, and Kafka does not answer.
     let (world, before) = changed("waits", |_| Fate::Ready).await;

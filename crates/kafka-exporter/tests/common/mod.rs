@@ -8,6 +8,8 @@ use kafka_exporter::Settings;
 use operator_runtime::env::Env;
 use operator_runtime::metrics::Metrics;
 use operator_runtime::server::{Health, Server, Style};
+use operator_runtime::telemetry;
+use test_support::Log;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,14 +26,22 @@ pub struct Exporter {
 impl Exporter {
     /// Collects every 300 ms.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::saying(variables, &Log::default()).await
+    }
+
+    /// As [`Self::start`]; all that it says goes into a log.
+    pub async fn saying(variables: &[(&str, &str)], log: &Log) -> Self {
         let mut all =
             vec![("KASTELLAN_EXPORTER_INTERVAL_MS", "300"), ("KASTELLAN_EXPORTER_DEADLINE_MS", "6000")];
         all.extend(variables);
         let settings = Settings::from_env(&Env::from_map(all)).unwrap();
+        let level = Env::from_map([("STRIMZI_LOG_LEVEL", "TRACE")]);
+        let (log, filter) = (log.clone(), telemetry::Settings::from_env(&level).filter);
         let end = CancellationToken::new();
         let (guard, (sender, port)) = (end.clone().drop_guard(), tokio::sync::oneshot::channel());
         // One thread of its own, as in the program.
         std::thread::spawn(move || {
+            log.take_in_this_thread(&filter).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let (metrics, health) = (Metrics::new().unwrap(), Health::new());

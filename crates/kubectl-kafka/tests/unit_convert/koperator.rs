@@ -99,8 +99,9 @@ fn listeners_keep_name_port_encryption_and_authentication() {
             {"name": "internal", "port": 29092, "type": "internal", "tls": true, "authentication": {"type": "tls"}},
             {"name": "plaintextfo", "port": 9092, "type": "internal", "tls": false},
             {"name": "external", "port": 9094, "type": "loadbalancer", "tls": false, "configuration": {
-                "bootstrap": {"alternativeNames": ["kafka.example.com"], "annotations": {"example.com/balancer": "internal"}},
-                "perBrokerAnnotationsTemplate": {"example.com/balancer": "internal"},
+                "bootstrap": {"annotations": {"example.com/balancer": "internal"}},
+                "advertisedHostTemplate": "kafka.example.com",
+                "singleAddress": {"bootstrapPort": 29092, "firstBrokerPort": 19090},
             }},
             {"name": "nodes", "port": 9095, "type": "nodeport", "tls": true, "authentication": {"type": "scram-sha-512"},
                 "configuration": {
@@ -114,8 +115,15 @@ fn listeners_keep_name_port_encryption_and_authentication() {
         ])
     );
     says(&conversion, Weight::Changed, &["internalListeners[2].containerPort", "9020", "9092"]);
+    says(&conversion, Weight::Changed, &["externalStartingPort", "19090", "singleAddress", "29092"]);
+    // A broker whose number leaves no port has an address of its own.
+    let far = input("koperator").replace("id: 10\n", "id: 60000\n");
+    let conversion = converted(&far);
+    let external =
+        find(&conversion, "Kafka", "events")["spec"]["kafka"]["listeners"][2]["configuration"].clone();
+    assert_eq!(external["bootstrap"]["alternativeNames"], json!(["kafka.example.com"]));
+    assert_eq!(external.get("singleAddress"), None);
     says(&conversion, Weight::Lost, &["hostnameOverride", "kafka.example.com", "advertisedHostTemplate"]);
-    says(&conversion, Weight::Changed, &["externalStartingPort", "19090", "load balancer"]);
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct NodeCertificate {
     pub pod_annotations: Pairs,
 }
 
-/// CertificatePlan of looking at the certificates.
+/// What a look at the certificates yields.
 #[derive(Debug)]
 pub enum CertificatePlan {
     /// These must be made first.

@@ -342,12 +342,13 @@ impl Draft<'_> {
         if let Some(waits) = &self.plan.roll.waits {
             self.plan.common.look_again_in(waits.look_again_seconds(now));
             self.progress.roll_waits(waits, now);
-            if !waits.usual {
-                let restarts = &self.plan.roll.wanted;
-                let ending = ending::while_waiting(cluster, observed, restarts, &waits.why, now);
-                self.warnings.extend(ending);
-            }
         }
+        // Also where nothing waits: a pass may fail before it gets to the restart.
+        let waits =
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+        let restarts = &self.plan.roll.wanted;
+        let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
+        self.warnings.extend(ending);
     }
 
     /// The plan with the status of the Kafka resource.
@@ -363,6 +364,8 @@ impl Draft<'_> {
         plan.waiting_for = progress.waiting_for;
         if plan.needs.is_empty() {
             plan.apply = live_objects::writes(self.observed, desired);
+            let pods = plan.nodes.iter().map(|node| (node.pod.as_str(), node.pod_set.as_str()));
+            plan.roll.heed_writes(pods, &plan.common.apply);
         }
         plan
     }

@@ -13,7 +13,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
+use crate::completion::Observation;
+use crate::kafka::answer::Answer;
 use crate::kafka::held_topic::{self, HeldTopic};
+use crate::kafka::need::{Need, Silence, SilenceKind};
 use crate::kafka::planned::Plan;
 use crate::live_object::{LiveObject, LiveObjects};
 use objects::Deletion;
@@ -52,8 +55,28 @@ pub struct Remains {
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Further objects, also those in other namespaces.
     pub others: LiveObjects,
-    /// Topics with the topic operator's finalizer; `None`: they could not be listed.
-    pub topics: Option<Vec<HeldTopic>>,
+    /// Topics with the topic operator's finalizer, or why they could not be listed; `None`: nobody has asked yet.
+    pub topics: Option<Result<Vec<HeldTopic>, Silence>>,
+}
+
+impl Observation for Remains {
+    type Plan = Plan;
+    type Answer = Answer;
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        plan(self, now)
+    }
+
+    fn answer(&mut self, need: Need, answer: Answer) {
+        if need != Need::HeldTopics {
+            return;
+        }
+        self.topics = Some(match answer {
+            Answer::HeldTopics(topics) => Ok(topics),
+            Answer::Unknown(silence) => Err(silence),
+            _ => Err(Silence::new(SilenceKind::Refused, "the topics were not listed")),
+        });
+    }
 }
 
 /// Where a topic operator works.
@@ -88,7 +111,11 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
         plan.waiting_for.push("a Kafka resource: it was deleted without its objects".to_owned());
         return plan;
     }
-    release(remains, now, &mut plan);
+    match &remains.topics {
+        None => return Plan::asking(vec![Need::HeldTopics]),
+        Some(Ok(topics)) => release(remains, topics, now, &mut plan),
+        Some(Err(_)) => plan.requeue_seconds = Some(RETRY_SECONDS),
+    }
     if remains.terminating {
         return plan;
     }
@@ -156,11 +183,7 @@ fn bundle_has_owner(remains: &Remains) -> Option<bool> {
     Some(bundle.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Kafka"))
 }
 
-fn release(remains: &Remains, now: Timestamp, plan: &mut Plan) {
-    let Some(topics) = &remains.topics else {
-        plan.requeue_seconds = Some(RETRY_SECONDS);
-        return;
-    };
+fn release(remains: &Remains, topics: &[HeldTopic], now: Timestamp, plan: &mut Plan) {
     let proven = had_a_resource(remains);
     for topic in topics {
         if !topic.finalizers.iter().any(|one| one == annotations::FINALIZER_TOPIC_OPERATOR) {

@@ -21,7 +21,7 @@ fn remains() -> Remains {
     Remains {
         namespace: "ns".to_owned(),
         name: "c".to_owned(),
-        topics: Some(Vec::new()),
+        topics: Some(Ok(Vec::new())),
         gone_since: Some(now() - jiff::SignedDuration::from_mins(1)),
         ..Remains::default()
     }
@@ -98,7 +98,7 @@ fn topics_lose_the_finalizer_and_no_other() {
     remains.seen = true;
     let mut free = topic("free", None);
     free.finalizers.pop();
-    remains.topics = Some(vec![topic("orders", None), free]);
+    remains.topics = Some(Ok(vec![topic("orders", None), free]));
     let plan = plan(&remains, now());
     assert_eq!(plan.finalizers.len(), 1);
     assert_eq!(plan.finalizers[0].object.name, "orders");
@@ -111,7 +111,7 @@ fn a_resource_that_is_being_deleted_only_lets_its_topics_go() {
     let mut remains = remains();
     remains.terminating = true;
     remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
-    remains.topics = Some(vec![topic("orders", None)]);
+    remains.topics = Some(Ok(vec![topic("orders", None)]));
     let plan = plan(&remains, now());
     assert_eq!((plan.finalizers.len(), plan.delete.len()), (1, 0));
 }
@@ -121,7 +121,8 @@ fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_aft
     let now = now();
     let ago = |seconds: i64| Some(now - jiff::SignedDuration::from_secs(seconds));
     let mut remains = remains();
-    remains.topics = Some(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]);
+    remains.topics =
+        Some(Ok(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]));
     let planned = plan(&remains, now);
     let released: Vec<&str> = planned.finalizers.iter().map(|one| one.object.name.as_str()).collect();
     assert_eq!((released, planned.requeue_seconds), (vec!["stuck"], Some(40)));
@@ -143,7 +144,7 @@ fn service() -> ObjectId {
 fn copies_of_a_living_clusters_objects_are_no_trace_of_a_deleted_one() {
     let copied = |name: &str| json!({"name": name, "labels": {"strimzi.io/kind": "Kafka"}});
     let mut remains = remains();
-    remains.topics = Some(vec![topic("alive", None)]);
+    remains.topics = Some(Ok(vec![topic("alive", None)]));
     remains.secrets = named(&copied("c-cluster-ca-cert"));
     remains.config_maps = named(&copied("c-p-0"));
     remains.others = BTreeMap::from([(service(), LiveObject::default())]);
@@ -166,7 +167,7 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
     let mut remains = remains();
     remains.seen = true;
     remains.pod_sets = named(&owned("c-p", "KafkaNodePool"));
-    remains.topics = Some(vec![topic("orders", None)]);
+    remains.topics = Some(Ok(vec![topic("orders", None)]));
     remains.secrets = named(&json!({"name": "c-trustbundle"}));
     let kept = plan(&remains, now());
     assert!(kept.delete.is_empty() && kept.finalizers.is_empty());
@@ -190,7 +191,7 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
 #[test]
 fn topics_that_could_not_be_listed_are_asked_for_again() {
     let mut remains = remains();
-    remains.topics = None;
+    remains.topics = Some(Err(Silence::new(SilenceKind::Late, "no answer")));
     assert!(plan(&remains, now()).requeue_seconds.is_some());
 }
 
@@ -206,4 +207,18 @@ fn a_topic_operator_serves_the_namespaces_it_was_given() {
     // The topics there belong to a namesake that lives.
     assert!(topic_namespaces("topics", "c", &bindings).is_empty());
     assert_eq!(topic_namespaces("other", "c", &bindings), ["other".to_owned()].into());
+}
+
+#[test]
+fn topics_are_asked_for_before_anything_goes_and_once() {
+    let mut remains = remains();
+    remains.topics = None;
+    let mut asked = Vec::new();
+    let answer = |need: &Need| {
+        asked.push(need.clone());
+        Answer::HeldTopics(vec![topic("orders", None)])
+    };
+    let (_, plan) = crate::completion::complete(remains, now(), answer).unwrap();
+    assert_eq!(asked, [Need::HeldTopics]);
+    assert_eq!(plan.finalizers.len(), 1);
 }

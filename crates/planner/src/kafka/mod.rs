@@ -43,6 +43,7 @@ pub mod settled;
 mod silence;
 pub mod status;
 pub mod transitions;
+pub mod unplanned;
 mod upkeep_plan;
 pub mod validate;
 pub mod versions;

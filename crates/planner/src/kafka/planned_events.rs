@@ -1,5 +1,6 @@
 //! What of a plan is worth an event.
 
+use api::conditions::reasons;
 use jiff::Timestamp;
 
 use super::planned::Plan;
@@ -19,11 +20,20 @@ pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
     }
     if let Some(waits) = plan.roll.waits.as_ref().filter(|waits| waits.is_announced(now)) {
         events.push(PlannedEvent {
-            reason: api::conditions::reasons::ROLLING_UPDATE_WAITS.to_owned(),
+            reason: reasons::ROLLING_UPDATE_WAITS.to_owned(),
             text: waits.why.clone(),
             pod: None,
             occasion: Occasion::Lasting { since: waits.since },
         });
     }
+    events.extend(plan.undone.iter().map(|value| PlannedEvent {
+        reason: reasons::CONFIGURATION_OVERRIDE_UNDONE.to_owned(),
+        text: format!(
+            "{} was set in Kafka itself and is undone: the resource decides this option",
+            value.clone().shortened()
+        ),
+        pod: plan.nodes.iter().find(|node| Some(node.id) == value.broker).map(|node| node.pod.clone()),
+        occasion: Occasion::OptionChanged { broker: value.broker, option: value.option.clone() },
+    }));
     events
 }

@@ -90,26 +90,28 @@ pub fn resolve(
     grants(cluster, observed, findings);
 }
 
-/// The text of an external logging section.
+/// The text of an external logging section; `None`: it is missing, and the default holds.
 fn logging_text(
     reference: &LoggingReference,
     observed: &Observed,
     findings: &mut Findings,
 ) -> Option<String> {
-    let LoggingReference { field, name, key, .. } = reference;
+    let LoggingReference { field, name, key, optional, .. } = reference;
     if let Some(why) = observed.not_read.config_maps.get(name) {
         findings.problem(format!("{field}.name"), format!("ConfigMap {name:?} is not read: {why}"));
         return None;
     }
     let Some(map) = observed.config_maps.get(name) else {
-        findings.problem(
-            format!("{field}.name"),
-            format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
-        );
+        if !optional {
+            findings.problem(
+                format!("{field}.name"),
+                format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
+            );
+        }
         return None;
     };
     let text = map.data.as_ref().and_then(|data| data.get(key)).cloned();
-    if text.is_none() {
+    if text.is_none() && !optional {
         findings.problem(format!("{field}.key"), format!("ConfigMap {name:?} has no key {key:?}"));
     }
     text

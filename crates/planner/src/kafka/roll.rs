@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use api::StrimziPodSet;
 use api::conditions::reasons;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
+use kube_core::Resource;
+use objects::{ObjectId, Write};
 use serde::Serialize;
 
 use super::cluster::{Cluster, Node, Warning};
@@ -36,11 +39,35 @@ pub struct Roll {
     pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
+    /// Pods of `now` whose pod set this plan changes, by name, with that set. When its write has changed it, they go with the next
+    /// pass, which the watch brings: the pod-set controller works from the same cache, and would make the pod once more as the
+    /// set was before, to be restarted again.
+    pub unless_changed: BTreeMap<String, ObjectId>,
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
     pub waits: Option<Waiting>,
 }
 
 impl Roll {
+    /// The pods to delete now, when the writes of the plan have changed these objects.
+    pub fn going(&self, changed: &BTreeSet<ObjectId>) -> Vec<String> {
+        let stays = |pod: &String| self.unless_changed.get(pod).is_some_and(|set| changed.contains(set));
+        self.now.iter().filter(|pod| !stays(pod)).cloned().collect()
+    }
+
+    /// Notes which pods go only when the write of their set changes nothing. `pods` are all of them, each with its set.
+    pub fn heed_writes<'a>(&mut self, pods: impl Iterator<Item = (&'a str, &'a str)>, writes: &[Write]) {
+        let sets = writes.iter().filter(|write| write.reference.kind == StrimziPodSet::kind(&()));
+        let changing: BTreeMap<&str, &ObjectId> = sets
+            .filter(|write| write.is_change())
+            .map(|write| (write.reference.name.as_str(), &write.reference))
+            .collect();
+        for (pod, set) in pods.filter(|(pod, _)| self.now.iter().any(|going| going == pod)) {
+            if let Some(set) = changing.get(set) {
+                self.unless_changed.insert(pod.to_owned(), (*set).clone());
+            }
+        }
+    }
+
     /// What the restart of a pod waits for; `None`: it goes now, or none is wanted.
     pub fn waits_for(&self, pod: &str) -> Option<String> {
         let is_wanted = self.wanted.iter().any(|restart| restart.pod == pod);

@@ -51,6 +51,13 @@ pub fn failed(
     status
 }
 
+/// The status of a paused resource: it says so, and what was known of the cluster stays.
+pub fn paused(kafka: &Kafka, now: Timestamp) -> KafkaStatus {
+    let mut status = kafka.status.clone().unwrap_or_default();
+    status.conditions = Some(merge(vec![Condition::paused()], status.conditions.as_deref(), now));
+    status
+}
+
 /// How far the cluster is.
 #[derive(Debug, Default)]
 pub struct Progress {

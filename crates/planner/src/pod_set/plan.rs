@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
+use api::conditions::{Condition, merge, reasons};
 use api::strimzi_pod_set::StrimziPodSetStatus;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::ResourceExt;
@@ -81,6 +83,20 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
     };
     let calls = [creations, deletions, adoptions, labels].concat();
     Plan { calls, status, ..Plan::default() }
+}
+
+/// The plan of a set whose pods take too much memory to be looked at together: its status says why, and they are left as they are.
+pub fn too_large(set: &StrimziPodSet, why: &str, now: Timestamp) -> Plan {
+    Plan { status: failed(set, reasons::INVALID_CONFIGURATION, why, now), ..Plan::default() }
+}
+
+/// The status of a set whose pass failed: it says why, and what was known of the pods stays.
+pub fn failed(set: &StrimziPodSet, reason: &str, why: &str, now: Timestamp) -> StrimziPodSetStatus {
+    let mut status = set.status.clone().unwrap_or_default();
+    let failed = Condition::not_ready(reason, why);
+    status.conditions = Some(merge(vec![failed], status.conditions.as_deref(), now));
+    status.observed_generation = set.metadata.generation;
+    status
 }
 
 /// The pod as it is created: the listed one with the reference to its set.

@@ -22,7 +22,7 @@ use planner::completion::complete;
 use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
-use planner::kafka::exposed::NodeAddresses;
+use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// The answer to what a plan asks for.
-    fn answer(&self, need: &Need) -> Answer {
+    pub fn answer(&self, need: &Need) -> Answer {
         let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
@@ -277,6 +277,28 @@ impl World {
         let ingress: Vec<Value> = address.into_iter().collect();
         let live = Arc::make_mut(self.observed.exposed.services.get_mut(service).unwrap());
         live.status = Some(serde_json::from_value(json!({"loadBalancer": {"ingress": ingress}})).unwrap());
+    }
+
+    /// What the controllers outside do: every load balancer and every route has an address.
+    pub fn give_addresses(&mut self) {
+        let of_kind = |kind: &str| -> Vec<String> {
+            let all = self.observed.others.keys().filter(|id| id.kind == kind);
+            all.map(|id| id.name.clone()).collect()
+        };
+        let (services, routes, tls_routes) = (of_kind("Service"), of_kind("Route"), of_kind("TLSRoute"));
+        for name in services {
+            let service = &self.observed.exposed.services[&name];
+            if service.spec.as_ref().unwrap().type_.as_deref() == Some("LoadBalancer") {
+                self.balance(&name, Some(&format!("{name}.example.org")));
+            }
+        }
+        for name in routes {
+            let route = Route { hosts: vec![format!("{name}.apps.example.org")] };
+            self.observed.exposed.routes.insert(name, Arc::new(route));
+        }
+        for name in tls_routes {
+            self.observed.exposed.tls_routes.insert(name, Arc::new(TlsRoute { parents: 1 }));
+        }
     }
 
     /// What the other controllers do: every pod runs, is ready, and Kafka answers.

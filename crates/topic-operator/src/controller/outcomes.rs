@@ -59,7 +59,7 @@ impl Controller {
         let ended = Ended { members: items(members.clone()), results, interrupted, took };
         let report = apply::report(ended);
         // The resource is not in the index any more, and a successor may be.
-        self.tell(&report);
+        self.log_troubles(&report);
         let again = left_watch::has_to_be_repeated(&report);
         for (left_watch, item) in members {
             self.queue.done(&item.topic);
@@ -72,7 +72,7 @@ impl Controller {
 
     pub(super) fn batch_done(&mut self, ended: Ended<Item, Report>) {
         let report = apply::report(ended);
-        self.tell(&report);
+        self.log_troubles(&report);
         let now = Instant::now();
         for done in report.done {
             self.resource_done(done, now);
@@ -84,7 +84,7 @@ impl Controller {
     }
 
     /// Tells the log of what a batch met.
-    fn tell(&mut self, report: &Report) {
+    fn log_troubles(&mut self, report: &Report) {
         self.note_kafka(report);
         let mut troubles = report.done.iter().filter_map(|d| d.trouble.as_deref()).filter(|t| !t.is_empty());
         if let Some(first) = troubles.next() {

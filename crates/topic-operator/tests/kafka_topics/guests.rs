@@ -106,3 +106,42 @@ async fn a_topic_that_was_granted_is_deleted_by_an_operator_that_starts_later() 
         w.stop_operator().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_fills_the_memory_takes_nothing_from_the_topics_of_the_cluster() {
+    let mut w = World::with(&[crate::world::kafka().await.bootstrap()]).await;
+    let greedy = w.server.create_namespace("filling").await.unwrap();
+    w.set("KASTELLAN_TOPIC_NAMESPACES", &greedy);
+    w.set("KASTELLAN_MAX_CACHE_MIB", "1");
+    w.start_operator().await;
+    // Nothing is granted: whoever may write KafkaTopics there needs nobody else.
+    let topics: Api<KafkaTopic> = Api::namespaced(w.client.clone(), &greedy);
+    let long = "x".repeat(300_000);
+    for number in 0..6 {
+        let spec = json!({"topicName": w.topic("many"), "config": {"retention.ms": long}});
+        create_in(&topics, &format!("large-{number}"), spec, json!({})).await;
+    }
+    let no_room = |topic: &KafkaTopic| {
+        condition(topic, "Ready").is_some_and(|ready| {
+            ready.message.as_ref().is_some_and(|why| why.contains("KASTELLAN_MAX_CACHE_MIB"))
+        })
+    };
+    wait::for_object(&topics, "large-5", DEADLINE, "has no room", no_room).await.unwrap();
+    let own = w.topic("own");
+    w.create("own", json!({"topicName": own, "config": {"retention.ms": 1000}})).await;
+    w.ready("own").await;
+    w.until_config(&own, &[("retention.ms", "1000")]).await;
+    w.patch("own", json!({"spec": {"config": {"retention.ms": 2000}}})).await;
+    w.until_config(&own, &[("retention.ms", "2000")]).await;
+
+    // What there was no room for can be deleted, and its room is for others.
+    for number in 0..6 {
+        topics.delete(&format!("large-{number}"), &DeleteParams::default()).await.unwrap();
+    }
+    for number in 0..6 {
+        wait::for_absence(&topics, &format!("large-{number}"), DEADLINE).await.unwrap();
+    }
+    create_in(&topics, "small", json!({"topicName": w.topic("small")}), json!({})).await;
+    let refused = |topic: &KafkaTopic| condition(topic, "Ready").is_some() && !no_room(topic);
+    wait::for_object(&topics, "small", DEADLINE, "is read", refused).await.unwrap();
+}

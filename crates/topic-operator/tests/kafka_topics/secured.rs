@@ -7,8 +7,9 @@ use kube::{
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
+use test_support::wait;
 
-use crate::world::{World, kafka};
+use crate::world::{DEADLINE, World, kafka};
 
 fn secret(name: &str, data: &[(&str, &str)]) -> Secret {
     let data: BTreeMap<String, ByteString> =
@@ -35,6 +36,7 @@ async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
     let node = kafka().await;
     let mut w = World::with(&[node.bootstrap()]).await;
     over_tls(&mut w, &node.tls_bootstrap());
+    w.level = "TRACE";
     let secrets: Api<Secret> = Api::namespaced(w.client.clone(), &w.namespace);
     w.start_operator().await;
     let early = w.topic("early");
@@ -67,6 +69,32 @@ async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
         .unwrap();
     w.ready("early").await;
     w.until_exists(&early).await;
+
+    // A key on one line is what is left of one that went through a variable or a template.
+    let on_one_line = admin.key.replace('\n', "");
+    let broken = secret("my-entity-topic-operator-certs", &[("entity-operator.key", &on_one_line)]);
+    let data = json!({"data": broken.data});
+    secrets
+        .patch("my-entity-topic-operator-certs", &PatchParams::default(), &Patch::Merge(data))
+        .await
+        .unwrap();
+    let complains = || async { w.log.text().contains("lines of their own").then_some(()) };
+    wait::until(DEADLINE, "the log names the broken key", complains).await.unwrap();
+    let log = w.log.text();
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "everything was logged");
+    for key in [&nobody.key, &admin.key] {
+        for form in forms(key) {
+            assert!(!log.contains(&form), "a private key is in the log");
+        }
+    }
+}
+
+/// The forms in which a key could slip out: its body, as Kubernetes writes the entry of the Secret, and as Rust prints bytes.
+fn forms(key: &str) -> [String; 3] {
+    let body: String = key.lines().nth(1).unwrap().chars().take(48).collect();
+    let entry = serde_json::to_value(ByteString(key.as_bytes().to_vec())).unwrap();
+    let bytes = format!("{:?}", body.as_bytes()).trim_matches(['[', ']']).to_owned();
+    [body, entry.as_str().unwrap().to_owned(), bytes]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,16 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::Kafka;
-use jiff::Timestamp;
-use operator_runtime::apply::ApplyError;
+use api::conditions::reasons;
+use operator_runtime::batches::Interruption;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 
+use super::view::{LiveCluster, View};
 use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
 use crate::carry_out::{self, PlannedFor};
@@ -19,67 +20,33 @@ use crate::kafka::plan_size::PlanSize;
 use crate::kafka::room::{BUSY, Place};
 use crate::kafka::{kafka_calls, restart_pods};
 use crate::kind::{AnswersOf, Kind, Seen};
-use crate::pod_set::apply::PodSets;
 use crate::unreadable;
 use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
-use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
+use planner::kafka::status;
+use planner::kafka::unplanned::Unplanned;
 
-/// A cluster that is looked after.
-pub struct LiveCluster {
-    kafka: Arc<Kafka>,
-    observed: Observed,
-    /// How long the pass still waits for Kafka.
-    patience: Patience,
-    /// How long the pass has for changes of Kafka.
-    call_time: CallTime,
-    /// Pod sets that the pass changed.
-    written: Mutex<BTreeSet<String>>,
-    /// Why something that leads clients to the pods could not be written, or an object not be deleted: the pass fails in the end,
-    /// and holds up nothing else.
-    put_off: Mutex<Option<ApplyError>>,
-    _place: Place,
-}
-
-impl Observation for LiveCluster {
-    type Plan = Plan;
-    type Answer = Answer;
-
-    fn prepare(&mut self, now: Timestamp) {
-        self.observed.prepare(now);
-    }
-
-    fn plan(&self, now: Timestamp) -> Plan {
-        self.observed.plan(now)
-    }
-
-    fn answer(&mut self, need: Need, answer: Answer) {
-        self.observed.answer(need, answer);
-    }
-}
-
-impl LiveCluster {
-    fn new(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Self {
-        Self {
-            kafka,
-            observed,
-            patience: Patience::default(),
-            call_time: CallTime::default(),
-            written: Mutex::default(),
-            put_off: Mutex::default(),
-            _place: place,
-        }
-    }
+/// A cluster that is planned.
+fn live(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
+    Seen::Live(View::Live(Box::new(LiveCluster {
+        kafka,
+        observed,
+        patience: Patience::default(),
+        call_time: CallTime::default(),
+        written: Mutex::default(),
+        put_off: Mutex::default(),
+        _place: place,
+    })))
 }
 
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
-    type Observed = LiveCluster;
+    type Observed = View;
     /// Options that Kafka refused to change at run time, and why.
     type Said = BTreeMap<OptionChange, String>;
     type Error = Error;
@@ -88,41 +55,38 @@ impl Kind for Reconciler {
         &self.caches.kafkas
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<LiveCluster>, Error> {
-        let settled = |outcome| Ok(Seen::Settled(outcome));
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
         if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
             // It is there. What runs is left as it is; its status says so already.
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
             if unreadable.is_terminating() {
-                return self.gone(key, true).await.map(Seen::Settled);
+                return self.leaving(key, true).await;
             }
-            return settled(Outcome::Done);
+            return Ok(Seen::Settled(Outcome::Done));
         }
         let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.gone(key, false).await.map(Seen::Settled);
+            return self.leaving(key, false).await;
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
         self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
-            return self.gone(key, true).await.map(Seen::Settled);
+            return self.leaving(key, true).await;
         }
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
-            self.mandate.check()?;
-            self.write_paused(key, &kafka).await?;
-            return settled(Outcome::Done);
+            return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             // What runs is left as it is, but its certificates must not run out.
             let Some(place) = self.room.enter_to_read(self.caches.largest_cluster.bytes) else {
-                return settled(BUSY);
+                return Ok(Seen::Settled(BUSY));
             };
             let observed = self.observer.observe_certificates(key, Arc::clone(&kafka), why);
-            return Ok(Seen::Live(LiveCluster::new(kafka, observed, place)));
+            return Ok(live(kafka, observed, place));
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
-        let Some(place) = self.room.enter_to_read(bytes) else { return settled(BUSY) };
-        let (mut observed, referred) = match self.look(key, &kafka).await {
+        let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
+        let (mut observed, referred) = match self.observe_live(key, &kafka).await {
             Ok(seen) => seen,
             Err(error) => {
                 self.mandate.check()?;
@@ -134,24 +98,27 @@ impl Kind for Reconciler {
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             observed.unreadable = Some(why);
-            return Ok(Seen::Live(LiveCluster::new(kafka, observed, place)));
+            return Ok(live(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
-            return settled(BUSY);
+            return Ok(Seen::Settled(BUSY));
         };
-        Ok(Seen::Live(LiveCluster::new(kafka, observed, place)))
+        Ok(live(kafka, observed, place))
     }
 
-    async fn answer(
-        &self,
-        key: &ObjectRef,
-        live: &LiveCluster,
-        needs: Vec<Need>,
-    ) -> Result<AnswersOf<Self>, Error> {
-        Ok(self.answers.answer(key, &live.observed, needs, &live.patience).await)
+    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+        Ok(match view {
+            View::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
+            View::Leaving(_) | View::Unplanned(..) => self.answers.of_leaving(key, needs).await,
+        })
     }
 
-    async fn write(&self, key: &ObjectRef, live: &LiveCluster, plan: &mut Plan) -> Result<(), Error> {
+    async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {
+        let live = match view {
+            View::Live(live) => live,
+            View::Leaving(_) => return self.take_away(plan).await,
+            View::Unplanned(..) => return Ok(()),
+        };
         self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
@@ -160,9 +127,7 @@ impl Kind for Reconciler {
         }
         let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
         let written = carry_out::writes(&self.applier, owner, std::mem::take(&mut plan.apply)).await?;
-        let pod_sets = written.changed.into_iter().filter(|object| object.kind == PodSets::NAME);
-        *live.written.lock().unwrap_or_else(PoisonError::into_inner) =
-            pod_sets.map(|object| object.name).collect();
+        *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written.changed;
         *live.put_off.lock().unwrap_or_else(PoisonError::into_inner) = written.failed;
         if let Err(error) = carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await {
             let carry_out::Error::Apply(error) = error else { return Err(error.into()) };
@@ -178,9 +143,12 @@ impl Kind for Reconciler {
     async fn call(
         &self,
         key: &ObjectRef,
-        live: &LiveCluster,
+        view: &View,
         call: &AdminCall,
     ) -> Result<BTreeMap<OptionChange, String>, Error> {
+        let View::Live(live) = view else {
+            return Err(Error::Kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
+        };
         let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
@@ -191,10 +159,15 @@ impl Kind for Reconciler {
     async fn finish(
         &self,
         key: &ObjectRef,
-        live: &LiveCluster,
+        view: &View,
         plan: &Plan,
         said: Vec<Result<BTreeMap<OptionChange, String>, Error>>,
     ) -> Result<Outcome, Error> {
+        let live = match view {
+            View::Live(live) => live,
+            View::Leaving(leaving) => return Ok(self.taken_away(key, leaving, plan)),
+            View::Unplanned(..) => return self.end(key, plan).await,
+        };
         let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
         for said in said {
@@ -205,13 +178,13 @@ impl Kind for Reconciler {
         }
         failed.dedup();
         if failed.is_empty() {
-            self.tell_what_was_undone(key, observed, plan, &refusals);
+            self.tell_of_changes(key, observed, plan, &refusals);
         }
         self.remember_options(key, plan, refusals, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
         let go = {
             let written = live.written.lock().unwrap_or_else(PoisonError::into_inner);
-            restart_pods::may_go(plan, &written)
+            plan.roll.going(&written)
         };
         let restarts =
             restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
@@ -230,22 +203,13 @@ impl Kind for Reconciler {
             return Err(carry_out::Error::Apply(error).into());
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-        if let Some(status) = &plan.status.kafka {
-            self.write_status(key, status).await?;
-        }
-        for reason in &plan.waiting_for {
-            tracing::debug!(cluster = %key, reason, "waiting");
-        }
-        match &plan.failure {
-            Some(failure) => Err(Error::Unmade(failure.clone())),
-            None => Ok(again(plan)),
-        }
+        self.end(key, plan).await
     }
 
     async fn failed(
         &self,
         key: &ObjectRef,
-        live: &LiveCluster,
+        view: &View,
         plan: Option<&Plan>,
         error: Error,
     ) -> Result<Outcome, Error> {
@@ -256,7 +220,34 @@ impl Kind for Reconciler {
             }
             // The status says so already, or another process writes it.
             Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(carry_out::Error::Lapsed(_)) => Err(error),
-            error => self.fail(key, &live.kafka, plan, error).await,
+            error => match view {
+                View::Live(live) => self.fail(key, &live.kafka, plan, error).await,
+                // There is no status any more, or it was what could not be written.
+                View::Leaving(_) | View::Unplanned(..) => Err(error),
+            },
+        }
+    }
+
+    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
+        let Some(kafka) = self.caches.kafkas.get(key) else { return };
+        let why = format!("the pass over the resource did not come to its end and is made again: {why}");
+        let status = status::failed(&kafka, None, reasons::INTERNAL_ERROR, why, clock::now());
+        self.say_that_it_failed(key, &status).await;
+    }
+}
+
+impl Reconciler {
+    /// Writes the status of a plan of which everything else is done, and says when to look again.
+    async fn end(&self, key: &ObjectRef, plan: &Plan) -> Result<Outcome, Error> {
+        if let Some(status) = &plan.status.kafka {
+            self.write_status(key, status).await?;
+        }
+        for reason in &plan.waiting_for {
+            tracing::debug!(cluster = %key, reason, "waiting");
+        }
+        match &plan.failure {
+            Some(failure) => Err(Error::Unmade(failure.clone())),
+            None => Ok(again(plan)),
         }
     }
 }

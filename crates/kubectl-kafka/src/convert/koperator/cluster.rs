@@ -325,7 +325,10 @@ fn beside_the_brokers(spec: &mut Fields, notes: &mut Notes) {
         ),
         ("clusterID", "the result is a new cluster with an id of its own"),
         ("clientSSLCertSecret", "the operator reaches brokers with a certificate of its own"),
-        ("envoyConfig", "no Envoy is run: each broker of a listener has an address of its own"),
+        (
+            "envoyConfig",
+            "the operator runs Envoy for listeners with a single address: how many pods and with which resources stands there, and the image is a setting of the operator",
+        ),
         ("exporterImage", "write spec.kafkaExporter: {} to have the lag of consumers exported"),
     ] {
         spec.changed(name, text, notes);

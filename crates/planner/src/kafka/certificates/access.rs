@@ -32,7 +32,7 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
     let cluster = observed.kafka.as_ref()?.metadata.name.as_deref()?;
     let pods: Vec<_> = observed.pods.iter().filter(|(_, pod)| is_of_kafka(cluster, pod)).collect();
     let read = &observed.read_chains;
-    let mut trusted = Trusted::default();
+    let mut trusted = Trusted { now, seen: BTreeSet::new(), pem: String::new() };
     if let Some(secret) = observed.secrets.get(&names::cluster_ca_cert_secret(cluster)) {
         for key in secret.data.iter().flatten().map(|(key, _)| key) {
             if key.strip_suffix(".crt").is_some() {
@@ -47,7 +47,7 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
     let mut leaves = Vec::new();
     let own = names::cluster_operator_certs_secret(cluster);
     if let Some(secret) = observed.secrets.get(&own) {
-        leaves.push(leaf::look_into(&LeafOwner::ClusterOperator, secret, read));
+        leaves.push(leaf::find_in(&LeafOwner::ClusterOperator, secret, read));
     }
     let mut accepted: Option<BTreeSet<String>> = None;
     for (name, pod) in pods {
@@ -55,7 +55,7 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
         let found = observed
             .secrets
             .get(name)
-            .map_or(FoundLeaf::Missing, |secret| leaf::look_into(&owner, secret, read));
+            .map_or(FoundLeaf::Missing, |secret| leaf::find_in(&owner, secret, read));
         let trusts = trusted_by(pod, &found);
         accepted = Some(match accepted {
             Some(all) => all.intersection(&trusts).cloned().collect(),
@@ -88,9 +88,10 @@ fn show<'a>(
     best.and_then(|found| found.usable(now))
 }
 
-/// Trusted certificates, each once.
-#[derive(Default)]
+/// Trusted certificates, each once. TLS does not look at the end of an authority that is trusted: one that has ended is left out, or
+/// whoever has its key could go on making certificates.
 struct Trusted {
+    now: Timestamp,
     seen: BTreeSet<String>,
     pem: String,
 }
@@ -103,7 +104,10 @@ impl Trusted {
     }
 
     fn add_one(&mut self, one: &pki::Certificate) {
-        if one.info.is_ca && self.seen.insert(one.info.sha256_thumbprint.clone()) {
+        if one.info.is_ca
+            && one.info.not_after > self.now
+            && self.seen.insert(one.info.sha256_thumbprint.clone())
+        {
             self.pem.push_str(one.pem());
         }
     }

@@ -1,4 +1,4 @@
-//! Certificates that running pods show and that end while the restart that would replace them waits.
+//! Certificates that running pods show and that end soon, though the restart that would replace them is due.
 
 use std::fmt::Write as _;
 
@@ -23,19 +23,20 @@ const PART: i64 = 3;
 /// Pods that a warning names.
 const NAMED: usize = 10;
 
-/// Says which pods are to restart and show a certificate that ends soon, while the roll waits.
-pub fn while_waiting(
+/// Says which pods are to restart and show a certificate that ends soon. The restart is due for weeks then: either the roll
+/// waits, or pass after pass fails before it, and that reaches the status together with this.
+pub fn while_restarts_are_due(
     cluster: &Cluster,
     observed: &Observed,
     restarts: &[Restart],
-    why: &str,
+    waits: Option<&str>,
     now: Timestamp,
 ) -> Option<Warning> {
     let renews = |pod: &str| {
         let restart = restarts.iter().find(|restart| restart.pod == pod);
         restart.is_some_and(|restart| restart.reasons.iter().any(|reason| reason.is_about_certificates()))
     };
-    warning(cluster, observed, renews, why, now)
+    warning(cluster, observed, renews, waits.unwrap_or("it is due"), now)
 }
 
 /// The same while the resource is refused, for pods that do not show the certificate that their Secret holds.
@@ -80,8 +81,8 @@ fn warning(
     Some(Warning {
         reason: reasons::CERTIFICATE_ENDS.to_owned(),
         message: format!(
-            "pods run with certificates that nobody accepts after their end, and only a restart, which waits, renews them \
-             there: {named}; {why}"
+            "pods run with certificates that nobody accepts after their end, and only a restart renews them there: {named}; the \
+             restart: {why}"
         ),
     })
 }
@@ -95,7 +96,7 @@ fn ends(cluster: &Cluster, observed: &Observed, pod: &Pod) -> Option<Timestamp> 
     if annotation(pod, annotations::SERVER_CERT_HASH).map(str::to_owned) != mounted(observed, &name) {
         return None;
     }
-    match leaf::look(&LeafOwner::Node { pod: name }, cluster, observed) {
+    match leaf::find(&LeafOwner::Node { pod: name }, cluster, observed) {
         leaf::FoundLeaf::Present(present) => Some(present.chain.first().info.not_after),
         _ => None,
     }

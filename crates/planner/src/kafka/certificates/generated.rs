@@ -31,7 +31,7 @@ struct FoundAuthority<'a> {
 }
 
 impl<'a> FoundAuthority<'a> {
-    fn look(role: Role, cluster: &Cluster, observed: &'a Observed) -> Self {
+    fn of(role: Role, cluster: &Cluster, observed: &'a Observed) -> Self {
         let (cert_name, key_name) = role.names(&cluster.name);
         let cert_secret = observed.secrets.get(&cert_name);
         let key_secret = observed.secrets.get(&key_name);
@@ -93,7 +93,7 @@ fn is_annotated(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
 
 /// Whether an authority has a certificate and the key that belongs to it.
 pub fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
-    FoundAuthority::look(role, cluster, observed).fitting().is_some()
+    FoundAuthority::of(role, cluster, observed).fitting().is_some()
 }
 
 /// Looks at an authority.
@@ -105,7 +105,7 @@ pub fn look_at(
     now: Timestamp,
     may_renew: bool,
 ) -> AuthorityStep {
-    let found = FoundAuthority::look(role, cluster, observed);
+    let found = FoundAuthority::of(role, cluster, observed);
     let action = found.action(role.settings(cluster), now, may_renew);
     let old = kept_certificates(found.cert_secret.map(AsRef::as_ref), now, may_renew);
     let own = found.certificate.iter().chain(old.values()).flat_map(CertificateChain::iter);

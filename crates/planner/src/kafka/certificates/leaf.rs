@@ -98,9 +98,9 @@ impl Present {
 }
 
 /// Looks into the Secret of a leaf.
-pub fn look(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> FoundLeaf {
+pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> FoundLeaf {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(FoundLeaf::Missing, |secret| look_into(owner, secret, &observed.read_chains))
+    secret.map_or(FoundLeaf::Missing, |secret| find_in(owner, secret, &observed.read_chains))
 }
 
 /// The leaves of some owners, each looked at once.
@@ -114,7 +114,7 @@ impl Leaves {
         cluster: &Cluster,
         observed: &Observed,
     ) -> Self {
-        Self(owners.map(|owner| (owner.clone(), look(owner, cluster, observed))).collect())
+        Self(owners.map(|owner| (owner.clone(), find(owner, cluster, observed))).collect())
     }
 
     /// The leaf of one of them.
@@ -124,7 +124,7 @@ impl Leaves {
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn look_into(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLeaf {
+pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLeaf {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return FoundLeaf::Missing;

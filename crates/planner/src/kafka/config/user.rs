@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::model::Model;
 
-/// Options that the operator decides. A user's option that starts with one of these is dropped, with a warning.
+/// Options that the operator decides. A resource with an option that starts with one of these is refused.
 const FORBIDDEN_PREFIXES: &[&str] = &[
     "listeners",
     "advertised.",

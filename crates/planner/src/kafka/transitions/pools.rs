@@ -46,7 +46,8 @@ pub fn settle(
         existing: existing.clone(),
     };
     let mut scaler = Scaler::new(observed, existing, quorum);
-    let pools: Vec<Pool> = wanted.iter().map(|pool| settler.settle(pool, &mut scaler, findings)).collect();
+    let pools: Vec<Pool> =
+        wanted.iter().map(|pool| settler.settle_pool(pool, &mut scaler, findings)).collect();
     without_a_pool(observed, &pools, findings);
     pools
 }
@@ -149,7 +150,7 @@ struct Settler<'a> {
 }
 
 impl Settler<'_> {
-    fn settle(&self, wanted: &WantedPool, scaler: &mut Scaler<'_>, findings: &mut Findings) -> Pool {
+    fn settle_pool(&self, wanted: &WantedPool, scaler: &mut Scaler<'_>, findings: &mut Findings) -> Pool {
         let mut pool = wanted.pool.clone();
         let facts = self.existing.pool(&pool.name);
         (pool.controller, pool.broker) = self.roles(&wanted.pool, &facts, findings);

@@ -65,12 +65,12 @@ pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<Certifi
             );
         }
         certificates.extend(certificate(listener, &field, findings));
-        listeners.extend(one(listener, &field, findings));
+        listeners.extend(read_listener(listener, &field, findings));
     }
     (listeners, certificates)
 }
 
-fn one(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
+fn read_listener(raw: &Raw, field: &str, findings: &mut Findings) -> Option<Listener> {
     let in_range = raw.port >= ports::LISTENER_MIN && !ports::FORBIDDEN_LISTENER_PORTS.contains(&raw.port);
     let port = u16::try_from(raw.port).ok().filter(|_| in_range);
     if port.is_none() {

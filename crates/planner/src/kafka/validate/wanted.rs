@@ -71,6 +71,8 @@ pub struct LoggingReference {
     pub name: String,
     /// The key in it.
     pub key: String,
+    /// Whether the ConfigMap or the key may be missing: then the default holds.
+    pub optional: bool,
 }
 
 /// Whose logging it is.

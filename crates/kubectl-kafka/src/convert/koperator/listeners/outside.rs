@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::kafka::listeners::{
     ExternalTrafficPolicy, ListenerBootstrap, ListenerBroker, ListenerConfiguration, ListenerType,
-    NodeAddressType,
+    NodeAddressType, SingleAddress,
 };
-use api::limits;
+use api::{limits, ports};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
@@ -14,11 +15,16 @@ use crate::convert::fields::Fields;
 use crate::convert::metadata;
 use crate::convert::notes::Notes;
 
+/// Where clients began, unless the manifest said otherwise.
+const BOOTSTRAP_PORT: i32 = 29_092;
+
 /// What koperator puts before the brokers of all listeners.
 #[derive(Debug, Default)]
 pub struct Entrances {
     source_ranges: Option<Vec<String>>,
     address: Option<String>,
+    replicas: Option<i32>,
+    resources: Option<ResourceRequirements>,
     is_contour: bool,
 }
 
@@ -33,6 +39,10 @@ impl Entrances {
             found.source_ranges =
                 found.source_ranges.or_else(|| section.typed("loadBalancerSourceRanges", notes));
             found.address = found.address.or_else(|| section.text("loadBalancerIP", notes));
+            found.replicas = found
+                .replicas
+                .or_else(|| section.number("replicas", notes).and_then(|count| i32::try_from(count).ok()));
+            found.resources = found.resources.or_else(|| section.typed("resourceRequirements", notes));
         }
         found
     }
@@ -192,25 +202,44 @@ fn balanced(
 ) {
     let path = raw.at("externalStartingPort");
     let start = raw.number("externalStartingPort", notes);
-    raw.take("anyCastPort");
-    notes.changed(
-        path,
-        &start.into(),
-        "each broker has a load balancer of its own, and one more is for the first connection, in place of one with a port for \
-         each broker: clients take the new addresses from the status",
-    );
-    let at = raw.at("hostnameOverride");
-    if let Some(host) = raw.text("hostnameOverride", notes).filter(|host| !host.is_empty()) {
-        notes.lost(
-            at,
-            &Value::from(host.as_str()),
-            "one name cannot lead to several load balancers: let it lead to the first one, and write \
-             configuration.advertisedHostTemplate with a name for each broker, such as broker-{nodeId}.example.org",
+    let begin = raw.number("anyCastPort", notes).and_then(|port| i32::try_from(port).ok());
+    let begin = begin.filter(|port| is_port(*port)).unwrap_or(BOOTSTRAP_PORT);
+    let given = start.and_then(|port| i32::try_from(port).ok());
+    let fits = |first: &i32| {
+        brokers.ids.iter().all(|id| {
+            let port = first.checked_add(*id).filter(|port| is_port(*port));
+            port.is_some_and(|port| port != begin)
+        })
+    };
+    let first = given
+        .into_iter()
+        .chain([SingleAddress::FIRST_BROKER_PORT])
+        .find(|first| is_port(*first) && fits(first));
+    if let Some(first) = first {
+        configuration.per_broker_annotations_template = None;
+        configuration.single_address = Some(SingleAddress {
+            bootstrap_port: Some(begin),
+            first_broker_port: Some(first),
+            replicas: entrances.replicas.filter(|pods| (1..=20).contains(pods)),
+            resources: entrances.resources.clone(),
+        });
+        notes.changed(
+            path,
+            &start.into(),
+            format!(
+                "one load balancer for the whole listener, as before, through a proxy of the operator's (singleAddress, which is no \
+                 field of Strimzi's): clients begin at port {begin}, and broker 0 has port {first}"
+            ),
         );
-        if is_host(&host) {
-            bootstrap(configuration).alternative_names = Some(vec![host]);
-        }
+    } else {
+        notes.changed(
+            path,
+            &start.into(),
+            "leaves a broker without a port of its own: each broker has a load balancer of its own now, and one more is for the \
+             first connection",
+        );
     }
+    hostname(raw, configuration, notes);
     if !brokers.addresses.is_empty() {
         notes.lost(
             "nodePortExternalIP",
@@ -226,11 +255,39 @@ fn balanced(
         notes.lost(
             raw.path(),
             &Value::from("contour"),
-            "load balancers were written: for one entrance by host name, write type: tlsroute with the Gateway in parentRefs, and a \
+            "a load balancer was written: for one entrance by host name, write type: tlsroute with the Gateway in parentRefs, and a \
              hostTemplate",
         );
         raw.take("brokerFQDNTemplate");
     }
+}
+
+/// `hostnameOverride`: the name that leads to the load balancer.
+fn hostname(raw: &mut Fields, configuration: &mut ListenerConfiguration, notes: &mut Notes) {
+    let path = raw.at("hostnameOverride");
+    let Some(host) = raw.text("hostnameOverride", notes).filter(|host| !host.is_empty()) else { return };
+    if !is_host(&host) {
+        notes.lost(
+            path,
+            &Value::from(host),
+            "is no name of a host: write configuration.advertisedHostTemplate",
+        );
+    } else if configuration.single_address.is_some() {
+        configuration.advertised_host_template = Some(host);
+    } else {
+        notes.lost(
+            path,
+            &Value::from(host.as_str()),
+            "one name cannot lead to several load balancers: let it lead to the first one, and write \
+             configuration.advertisedHostTemplate with a name for each broker, such as broker-{nodeId}.example.org",
+        );
+        bootstrap(configuration).alternative_names = Some(vec![host]);
+    }
+}
+
+/// Whether a proxy can have the port.
+fn is_port(port: i32) -> bool {
+    (ports::PROXY_MIN..=65_535).contains(&port) && port != ports::METRICS
 }
 
 fn bootstrap(configuration: &mut ListenerConfiguration) -> &mut ListenerBootstrap {

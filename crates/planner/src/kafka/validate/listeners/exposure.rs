@@ -42,7 +42,7 @@ pub fn read(
             class,
             source_ranges: configuration.load_balancer_source_ranges.clone().unwrap_or_default(),
             bootstrap: configuration.create_bootstrap_service.unwrap_or(true),
-            finalizers: configuration.finalizers.clone().unwrap_or_default(),
+            finalizers: each_once(configuration.finalizers.as_deref().unwrap_or_default()),
             node_ports: configuration.allocate_load_balancer_node_ports,
         },
         Ingress => Way::Ingress { class },
@@ -71,6 +71,17 @@ pub fn read(
         },
         single,
     }))
+}
+
+/// The API server takes no finalizer twice.
+fn each_once(all: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for one in all {
+        if !once.contains(one) {
+            once.push(one.clone());
+        }
+    }
+    once
 }
 
 fn of_bootstrap(raw: &ListenerBootstrap) -> Entry {

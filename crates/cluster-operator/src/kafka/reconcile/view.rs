@@ -1,0 +1,81 @@
+//! What a pass over a Kafka resource has in view, and what is planned of it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use api::Kafka;
+use jiff::Timestamp;
+use objects::ObjectId;
+use operator_runtime::apply::ApplyError;
+
+use crate::kafka::call_time::CallTime;
+use crate::kafka::late_answers::Patience;
+use crate::kafka::room::Place;
+use planner::completion::Observation;
+use planner::kafka::answer::Answer;
+use planner::kafka::deleted_cluster::Remains;
+use planner::kafka::need::Need;
+use planner::kafka::observed::Observed;
+use planner::kafka::plan::Plan;
+use planner::kafka::unplanned::{self, Unplanned};
+
+/// What stands behind the name of a Kafka resource.
+pub enum View {
+    /// A cluster that is looked after.
+    Live(Box<LiveCluster>),
+    /// What is left of a cluster whose resource goes or is gone.
+    Leaving(Box<Leaving>),
+    /// A resource whose cluster is left as it is.
+    Unplanned(Arc<Kafka>, Unplanned),
+}
+
+/// A cluster that is looked after.
+pub struct LiveCluster {
+    pub kafka: Arc<Kafka>,
+    pub observed: Observed,
+    /// How long the pass still waits for Kafka.
+    pub patience: Patience,
+    /// How long the pass has for changes of Kafka.
+    pub call_time: CallTime,
+    /// Objects that the pass changed.
+    pub written: Mutex<BTreeSet<ObjectId>>,
+    /// Why something could not be written that the pods do without, or an object not be deleted: the pass fails in the end, and
+    /// holds up nothing else.
+    pub put_off: Mutex<Option<ApplyError>>,
+    /// Its memory.
+    pub _place: Place,
+}
+
+/// A cluster that goes.
+pub struct Leaving {
+    pub remains: Remains,
+    /// Its memory.
+    pub _place: Place,
+}
+
+impl Observation for View {
+    type Plan = Plan;
+    type Answer = Answer;
+
+    fn prepare(&mut self, now: Timestamp) {
+        if let Self::Live(live) = self {
+            live.observed.prepare(now);
+        }
+    }
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        match self {
+            Self::Live(live) => live.observed.plan(now),
+            Self::Leaving(leaving) => leaving.remains.plan(now),
+            Self::Unplanned(kafka, why) => unplanned::plan(kafka, why, now),
+        }
+    }
+
+    fn answer(&mut self, need: Need, answer: Answer) {
+        match self {
+            Self::Live(live) => live.observed.answer(need, answer),
+            Self::Leaving(leaving) => leaving.remains.answer(need, answer),
+            Self::Unplanned(..) => {}
+        }
+    }
+}
