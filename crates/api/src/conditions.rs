@@ -84,6 +84,10 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// A jar that the resource asks for was not found in the pods, which run without it.
+    pub const PLUG_IN_MISSING: &str = "PlugInMissing";
+    /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.
+    pub const QUOTAS_PLUGIN_CONFLICT: &str = "QuotasPluginConflict";
     /// Kubernetes has not said yet under which address clients reach a listener.
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to another owner.

@@ -119,16 +119,16 @@ where
                     Err(error) => drop(refused.get_or_insert(error)),
                 }
             }
-            if unanswered {
-                // Each of the others may take as long, and what comes after them has a use for the time.
-                break;
-            }
             // The rest of the stage is tried where the API server answers for each object by itself.
             let ends = |error: &Error| {
                 stage == Stage::NewKeys || !matches!(error, Error::Apply(error) if error.code().is_some())
             };
             if let Some(error) = refused.take_if(|error| ends(&*error)) {
                 return Err(error);
+            }
+            if unanswered {
+                // Each of the others may take as long, and what comes after them has a use for the time.
+                break;
             }
         }
         if let Some(error) = refused {

@@ -21,6 +21,7 @@ mod kubeconfig;
 pub mod leader;
 pub mod limits;
 pub mod list;
+pub mod log_file;
 pub mod long_text;
 pub mod memory;
 pub mod metrics;

@@ -152,7 +152,7 @@ fn addresses(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Vec<String> 
 }
 
 /// Whom the operator trusts and what it shows, as far as anything is there.
-fn tls(observed: &Observed) -> Option<TlsConfig> {
+pub(super) fn tls(observed: &Observed) -> Option<TlsConfig> {
     let access = access(observed, clock::now())?;
     Some(TlsConfig::new(access.trusted).with_identity(access.certificate, access.key.0))
 }

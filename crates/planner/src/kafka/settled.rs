@@ -53,7 +53,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 }
 
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
-    let Wanted { mut cluster, pools, logging, certificates, .. } = wanted;
+    let Wanted { mut cluster, pools, logging, metrics, certificates, .. } = wanted;
     let quorum = QuorumState::of(observed);
     cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
@@ -64,6 +64,6 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     let mut addresses = addresses::of(&cluster, &observed.exposed);
     last_advertised::fill(&cluster, observed, &mut addresses);
     cluster.addresses = addresses;
-    references::resolve(&mut cluster, &logging, &certificates, observed, findings);
+    references::resolve(&mut cluster, &logging, metrics.as_ref(), &certificates, observed, findings);
     cluster
 }

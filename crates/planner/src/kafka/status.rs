@@ -16,6 +16,7 @@ use super::certificates::Certificates;
 use super::cluster::{Cluster, Exposure, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::plug_ins;
 use super::pod_state::PATIENCE;
 use super::roll::Waiting;
 use super::transitions::membership;
@@ -253,6 +254,7 @@ pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp)
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
+    conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {

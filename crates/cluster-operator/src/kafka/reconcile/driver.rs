@@ -1,7 +1,7 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use api::Kafka;
 use api::conditions::reasons;
@@ -14,10 +14,8 @@ use super::view::{LiveCluster, View};
 use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
 use crate::carry_out::{self, PlannedFor};
-use crate::kafka::call_time::CallTime;
-use crate::kafka::late_answers::Patience;
 use crate::kafka::plan_size::PlanSize;
-use crate::kafka::room::{BUSY, Place};
+use crate::kafka::room::BUSY;
 use crate::kafka::{kafka_calls, restart_pods};
 use crate::kind::{AnswersOf, Kind, Seen};
 use crate::unreadable;
@@ -25,23 +23,9 @@ use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
-use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
 use planner::kafka::unplanned::Unplanned;
-
-/// A cluster that is planned.
-fn live(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
-    Seen::Live(View::Live(Box::new(LiveCluster {
-        kafka,
-        observed,
-        patience: Patience::default(),
-        call_time: CallTime::default(),
-        written: Mutex::default(),
-        put_off: Mutex::default(),
-        _place: place,
-    })))
-}
 
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
@@ -82,7 +66,7 @@ impl Kind for Reconciler {
                 return Ok(Seen::Settled(BUSY));
             };
             let observed = self.observer.observe_certificates(key, Arc::clone(&kafka), why);
-            return Ok(live(kafka, observed, place));
+            return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
@@ -98,12 +82,12 @@ impl Kind for Reconciler {
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             observed.unreadable = Some(why);
-            return Ok(live(kafka, observed, place));
+            return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return Ok(Seen::Settled(BUSY));
         };
-        Ok(live(kafka, observed, place))
+        Ok(LiveCluster::seen(kafka, observed, place))
     }
 
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {

@@ -19,7 +19,7 @@ use crate::kafka::observed::{BrokerConfigs, Observed};
 use self::memory::{OptionMemory, Override, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use super::model::Model;
-use super::server;
+use super::{plug_in_lines, server};
 
 /// How long a look at the brokers' options counts. A periodic pass comes later than that, so each of them looks.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -55,7 +55,10 @@ pub struct OptionPlan {
 /// resolves is known only to the pod, and what only some nodes are to have needs their files: both need a restart.
 pub(super) fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
     let mut options = server::shared_options(cluster);
-    options.retain(|name, value| model.is_live(name) && !value.contains("${"));
+    options.retain(|name, value| {
+        let is_the_agents = plug_in_lines::is_the_agents(cluster.metrics.as_ref(), name);
+        model.is_live(name) && !is_the_agents && !value.contains("${")
+    });
     options
 }
 
