@@ -26,9 +26,7 @@ pub mod events {
     pub const FAILED_CREATE: &str = "FailedCreate";
     /// What was done when [`FAILED_CREATE`] came.
     pub const CREATE_POD: &str = "CreatePod";
-    /// A run-time value of somebody else's was taken away.
-    pub const OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
-    /// What was done when [`OVERRIDE_UNDONE`] came.
+    /// Options of Kafka were changed.
     pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
     /// What a roll does that waits.
     pub const ROLLING_UPDATE: &str = "RollingUpdate";
