@@ -9,6 +9,7 @@ SHELL := /bin/bash
 
 CLUSTER ?= local
 NODES ?= 1
+SOAK_SECONDS ?= 600
 TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
@@ -40,6 +41,10 @@ test: test-unit test-api test-kafka e2e ## Run every test tier
 test-unit: ## Unit tests: nothing but this checkout
 	cargo test --workspace --exclude kafka-client --locked --lib --bins --test 'unit_*'
 
+.PHONY: soak
+soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
+	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_any_manifest soak -- --exact --nocapture
+
 .PHONY: test-api
 test-api: ## Tests against a real API server and etcd
 	@e2e/kubernetes/build.sh control-plane helm
@@ -47,7 +52,7 @@ test-api: ## Tests against a real API server and etcd
 
 .PHONY: test-kafka
 test-kafka: prerequisites ## Tests against real Kafka processes
-	@e2e/kubernetes/build.sh control-plane kafka
+	@e2e/kubernetes/build.sh control-plane kafka plug-ins
 	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
 	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 
@@ -75,7 +80,7 @@ crds: ## Write crds/ from the Rust types
 
 .PHONY: binaries
 binaries: prerequisites ## Build the static release binaries
-	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client
+	$(STATIC) cargo build --release --locked --target $(TARGET) $(addprefix -p ,$(OPERATORS)) -p kafka-client -p kubectl-kafka
 
 .PHONY: images
 images: ## Build the container images as tar files, without an engine

@@ -94,7 +94,7 @@ install_chart() {
   shift
   local options=(--set "logFormat=text")
   if [[ $CLUSTER == local ]]; then
-    options+=(--set kafka.image=kastellan/kafka)
+    options+=(--set kafka.image=kastellan/kafka --set "envoy.image=kastellan/envoy:$ENVOY_VERSION")
   else
     options+=(--set "image.registry=${IMAGE_REGISTRY:-}" --set "kafka.image=${KAFKA_IMAGE:-apache/kafka}")
   fi

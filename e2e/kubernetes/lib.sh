@@ -13,6 +13,8 @@ KUBECONFIG_ADMIN=$STATE/kubeconfig
 
 KUBERNETES_VERSION=v1.36.3
 KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
+# As in tools/envoy/requirements.txt.
+ENVOY_VERSION=1.40.0
 
 # One cluster per checkout: everything it makes outside the state folder carries this name.
 ID=$(printf '%s' "$CHECKOUT" | sha256sum | cut -c1-6)

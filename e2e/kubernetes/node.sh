@@ -94,6 +94,8 @@ tlsPrivateKeyFile: $STATE/pki/node-$i.key
 address: $(node_ip "$i")
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 failCgroupV1: false
+# A changed ConfigMap reaches running pods sooner than after the usual minute.
+syncFrequency: 10s
 failSwapOn: false
 cgroupDriver: cgroupfs
 cgroupRoot: /$NAME/node-$i

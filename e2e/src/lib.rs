@@ -1,5 +1,8 @@
 //! A namespace of its own for each scenario, and the waits and client pods that scenarios are told with.
 
+pub mod edge;
+pub mod outside;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
@@ -170,8 +173,14 @@ impl Scenario {
         self.kubectl(&all).await
     }
 
-    /// Runs the client of the quick start in a pod; what it printed, or why it failed.
-    pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
+    /// Starts the client of the quick start in a pod; the name of its Job.
+    pub async fn start_client(
+        &self,
+        cluster: &str,
+        user: &str,
+        port: u16,
+        arguments: &[&str],
+    ) -> Result<String> {
         let image = std::env::var("KASTELLAN_CLIENT_IMAGE")
             .context("KASTELLAN_CLIENT_IMAGE is not set: run `make e2e`")?;
         let name = format!("client-{:x}", self.started.elapsed().as_millis());
@@ -185,6 +194,32 @@ impl Scenario {
             .replace("value: USER}", &format!("value: {user}}}"))
             .replace("CLUSTER-", &format!("{cluster}-"));
         self.apply(&manifest).await?;
+        Ok(name)
+    }
+
+    /// Waits until a pod of a Job, or another one of this label, prints a line with these words.
+    pub async fn until_log(&self, selector: &str, words: &str, deadline: Duration) -> Result<()> {
+        let looked = async {
+            loop {
+                let pods = self.api::<Pod>().list(&ListParams::default().labels(selector)).await?;
+                for pod in pods.items.iter().map(ResourceExt::name_any) {
+                    // There is no log before the container has started.
+                    let end = LogParams { tail_lines: Some(1_000), ..LogParams::default() };
+                    let Ok(log) = self.api::<Pod>().logs(&pod, &end).await else { continue };
+                    if log.contains(words) {
+                        return Ok::<_, anyhow::Error>(());
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        let outcome = tokio::time::timeout(deadline, looked).await;
+        outcome.with_context(|| format!("no pod with {selector} printed {words:?} in time"))?
+    }
+
+    /// Runs the client of the quick start in a pod; what it printed, or why it failed.
+    pub async fn client(&self, cluster: &str, user: &str, port: u16, arguments: &[&str]) -> Result<String> {
+        let name = self.start_client(cluster, user, port, arguments).await?;
         let job = self
             .until::<Job>(&name, "its end", Duration::from_mins(3), |job| {
                 let conditions =

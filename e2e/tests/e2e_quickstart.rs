@@ -1,5 +1,7 @@
 //! The life of the quick-start cluster, told from outside: what a user does and sees.
 
+mod older;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -81,8 +83,8 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     until_ready(&scenario).await?;
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
 
-    scenario.stage("changing an option that Kafka reads at start: every pod restarts, one after the other");
-    set_config(&scenario, "num.partitions", "2").await?;
+    scenario.stage("an option that Kafka reads at start, a second disk and one more listener: every pod restarts in its turn");
+    Box::pin(add_disk_and_listener(&scenario)).await?;
     for (pod, uid) in &before {
         scenario
             .until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), |pod| {
@@ -92,6 +94,21 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     }
     until_ready(&scenario).await?;
     scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-c"]).await?;
+
+    scenario.stage("the listener with authentication of one's own is reached, and Kafka uses both disks");
+    let with_plain = ["--sasl-mechanism", "PLAIN", "consume", RECORDS, "--group", "quickstart-d"];
+    scenario.client(CLUSTER, "by-hand", 9095, &with_plain).await?;
+    scenario.client(CLUSTER, "by-hand", 9095, &["--sasl-mechanism", "PLAIN", "expect-denied"]).await?;
+    let disks = scenario
+        .tool(
+            "quickstart-dual-0",
+            "org.apache.kafka.tools.LogDirsCommand",
+            &["--bootstrap-server", "localhost:9092", "--describe", "--broker-list", "0"],
+        )
+        .await?;
+    for volume in ["/var/lib/kafka/data-0/kafka-log0", "/var/lib/kafka/data-1/kafka-log0"] {
+        anyhow::ensure!(disks.contains(volume), "{volume} is not in {disks}");
+    }
 
     scenario.stage("scaling the pool from 3 to 4 nodes");
     let patch = json!({"spec": {"replicas": 4}});
@@ -117,9 +134,42 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
         scenario.until::<Secret>(&name, "its end", minute, |secret| secret.is_none()).await?;
     }
     let claims = scenario.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
-    assert_eq!(claims.items.len(), 4, "the volumes stay");
+    assert_eq!(claims.items.len(), 8, "the volumes stay");
     scenario.stage("deleting the namespace: nothing holds it");
     scenario.remove().await
+}
+
+/// What only a restart brings, all at once: an option, a volume, and a listener whose users stand in its own configuration.
+async fn add_disk_and_listener(scenario: &Scenario) -> Result<()> {
+    let password = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "by-hand"},
+        "stringData": {"password": "of-this-test"}});
+    scenario.apply_value(&password).await?;
+    // Rights of a user that proves by other means who it is.
+    let rights = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
+    "metadata": {"name": "by-hand", "labels": {"strimzi.io/cluster": CLUSTER}},
+    "spec": {"authorization": {"type": "simple", "acls": [
+        {"resource": {"type": "topic", "name": "orders"}, "operations": ["Describe", "Read"]},
+        {"resource": {"type": "group", "name": "quickstart-", "patternType": "prefix"}, "operations": ["Read"]},
+    ]}}});
+    scenario.apply_value(&rights).await?;
+    let pool = scenario.api::<KafkaNodePool>().get("dual").await?;
+    let mut volumes = serde_json::to_value(&pool.spec.storage)?["volumes"].clone();
+    let more = json!({"id": 1, "type": "persistent-claim", "size": "1Gi"});
+    volumes.as_array_mut().context("the pool has no jbod storage")?.push(more);
+    let jaas =
+        "org.apache.kafka.common.security.plain.PlainLoginModule required user_by-hand=\"of-this-test\";";
+    let listener = json!({"name": "own", "port": 9095, "type": "internal", "tls": true, "authentication": {
+        "type": "custom", "sasl": true,
+        "listenerConfig": {"sasl.enabled.mechanisms": "PLAIN", "plain.sasl.jaas.config": jaas}}});
+    let kafka = scenario.api::<Kafka>().get(CLUSTER).await?;
+    let mut listeners = serde_json::to_value(&kafka.spec.kafka.listeners)?;
+    listeners.as_array_mut().context("the cluster has no listeners")?.push(listener);
+    let parameters = PatchParams::default();
+    let patch = json!({"spec": {"storage": {"volumes": volumes}}});
+    scenario.api::<KafkaNodePool>().patch("dual", &parameters, &Patch::Merge(&patch)).await?;
+    let patch = json!({"spec": {"kafka": {"listeners": listeners, "config": {"num.partitions": "2"}}}});
+    scenario.api::<Kafka>().patch(CLUSTER, &parameters, &Patch::Merge(&patch)).await?;
+    Ok(())
 }
 
 /// Sets one option of Kafka.

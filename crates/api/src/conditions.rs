@@ -20,6 +20,22 @@ pub mod types {
     pub const UNMANAGED: &str = "Unmanaged";
 }
 
+/// Reasons and actions of events. Those of a restart are reasons of the restart itself.
+pub mod events {
+    /// A pod could not be made.
+    pub const FAILED_CREATE: &str = "FailedCreate";
+    /// What was done when [`FAILED_CREATE`] came.
+    pub const CREATE_POD: &str = "CreatePod";
+    /// A run-time value of somebody else's was taken away.
+    pub const OVERRIDE_UNDONE: &str = "ConfigurationOverrideUndone";
+    /// What was done when [`OVERRIDE_UNDONE`] came.
+    pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+    /// What a roll does that waits.
+    pub const ROLLING_UPDATE: &str = "RollingUpdate";
+    /// The operator deleted a pod so that it starts anew.
+    pub const POD_RESTART: &str = "StrimziInitiatedPodRestart";
+}
+
 /// Condition reasons.
 pub mod reasons {
     /// A Kafka that was just created.
@@ -70,6 +86,10 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// A jar that the resource asks for was not found in the pods, which run without it.
+    pub const PLUG_IN_MISSING: &str = "PlugInMissing";
+    /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.
+    pub const QUOTAS_PLUGIN_CONFLICT: &str = "QuotasPluginConflict";
     /// Kubernetes has not said yet under which address clients reach a listener.
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to another owner.
@@ -100,6 +120,8 @@ pub mod reasons {
     pub const FOREIGN_BROKER_CONFIGURATION: &str = "ForeignBrokerConfiguration";
     /// An empty list of a listener's `networkPolicyPeers` lets everybody connect.
     pub const EMPTY_NETWORK_POLICY_PEERS: &str = "EmptyNetworkPolicyPeers";
+    /// A listener says something of a broker that is not there.
+    pub const LISTENER_BROKER_UNKNOWN: &str = "ListenerBrokerUnknown";
     /// A Service gets a name that begins with a digit.
     pub const SERVICE_NAME_BEGINS_WITH_DIGIT: &str = "ServiceNameBeginsWithDigit";
     /// A template sets a label that the operator sets itself.

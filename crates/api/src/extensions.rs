@@ -20,7 +20,78 @@ pub struct Extension {
 }
 
 /// All of them, by kind and path. A property inside of another one is an entry of its own.
-pub const EXTENSIONS: &[Extension] = &[];
+pub const EXTENSIONS: &[Extension] = &[
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress",
+        type_: "object",
+        default: "each broker has a Service, and an address, of its own",
+        purpose: "one Service for all brokers of a listener of type `loadbalancer`, `nodeport` or `cluster-ip`, with a port for each, through a proxy of the operator's",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.bootstrapPort",
+        type_: "integer",
+        default: "the port of the listener",
+        purpose: "port with which clients begin, from 1024",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.firstBrokerPort",
+        type_: "integer",
+        default: "20000",
+        purpose: "port of the broker with the node id 0; every other has this plus its id",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.replicas",
+        type_: "integer",
+        default: "2",
+        purpose: "pods of the proxy",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources",
+        type_: "object",
+        default: "a little is asked for, nothing is limited",
+        purpose: "CPU and memory of the proxy's container",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims",
+        type_: "array",
+        default: "none",
+        purpose: "devices, as in every container",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims[].name",
+        type_: "string",
+        default: "none",
+        purpose: "name of the device's claim",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.claims[].request",
+        type_: "string",
+        default: "all of the claim",
+        purpose: "which part of the claim",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.limits",
+        type_: "object",
+        default: "none",
+        purpose: "most that it may take",
+    },
+    Extension {
+        kind: "Kafka",
+        path: "spec.kafka.listeners[].configuration.singleAddress.resources.requests",
+        type_: "object",
+        default: "cpu `50m`, memory `96Mi`",
+        purpose: "what is set aside for it",
+    },
+];
 
 /// Those of a kind.
 pub fn of_kind(kind: &str) -> impl Iterator<Item = &'static Extension> {

@@ -78,6 +78,8 @@ pub mod component {
     pub const CRUISE_CONTROL: &str = "cruise-control";
     /// Kafka Exporter.
     pub const KAFKA_EXPORTER: &str = "kafka-exporter";
+    /// The proxy of a listener with a single address.
+    pub const KAFKA_PROXY: &str = "kafka-proxy";
     /// Kafka Connect.
     pub const KAFKA_CONNECT: &str = "kafka-connect";
     /// MirrorMaker 2.

@@ -33,12 +33,21 @@ pub fn unknown(metadata: &ObjectMeta) -> Option<&str> {
     metadata.annotations.as_ref()?.get(UNKNOWN_FIELDS).map(String::as_str)
 }
 
+/// What a warning with the reason `UnknownFields` says of them.
+pub fn complaint(metadata: &ObjectMeta) -> Option<String> {
+    unknown(metadata).map(|fields| {
+        format!(
+            "{fields}: not known to this version, and dropped by the API server; correct the name or remove it"
+        )
+    })
+}
+
 /// Paths below `spec` that the type does not know, of the resource that was applied.
 fn unknown_fields<Spec: DeserializeOwned + Serialize>(kind: &str, applied: &str) -> Vec<String> {
     let Ok(applied) = serde_json::from_str::<Value>(applied) else { return Vec::new() };
     let written = &applied["spec"];
     // What the type knows comes back out of it, in whatever form.
-    let known = serde_json::from_value::<Spec>(written.clone()).and_then(serde_json::to_value);
+    let known = serde_json::from_str::<Spec>(&written.to_string()).and_then(serde_json::to_value);
     let Ok(known) = known else { return Vec::new() };
     let mut found = Vec::new();
     compare(written, &known, "spec", "spec", &dropped::unread(kind), &mut found);

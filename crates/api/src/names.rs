@@ -3,6 +3,8 @@
 //! `c` is always the name of the custom resource (the cluster), `pool` that of a node pool, `id` a node id.
 //! These names are visible to clients, users and dashboards and must not change.
 
+pub mod proxy;
+
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
 pub const SHARED_COMPONENT_NAME: &str = "strimzi";
 

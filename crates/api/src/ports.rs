@@ -30,6 +30,9 @@ pub const USER_OPERATOR_HTTP: i32 = 8081;
 /// Ports that no user's listener may use although they are 9092 or higher.
 pub const FORBIDDEN_LISTENER_PORTS: [i32; 2] = [METRICS, JMX];
 
+/// The lowest port of a proxy: those below are for root alone.
+pub const PROXY_MIN: i32 = 1024;
+
 /// Name of [`CONTROL_PLANE`].
 pub const CONTROL_PLANE_NAME: &str = "tcp-ctrlplane";
 /// Name of [`REPLICATION`].
@@ -73,6 +76,11 @@ pub fn listener_port_name(name: &str, port: i32) -> String {
         ("tls", 9093) => "tcp-clientstls".to_owned(),
         _ => format!("tcp-{name}"),
     }
+}
+
+/// Name of the port of a broker in the Service of a listener with a single address.
+pub fn broker_port_name(id: i32) -> String {
+    format!("tcp-broker-{id}")
 }
 
 #[cfg(test)]

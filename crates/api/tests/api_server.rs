@@ -14,7 +14,7 @@ use std::path::Path;
 
 use api::{KafkaConnector, KafkaNodePool, KafkaTopic, KafkaTopicStatus};
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use server::{create, server};
 
@@ -37,6 +37,29 @@ async fn manifests_of_all_kinds_are_kept_as_they_are() {
         seen += 1;
     }
     assert!(seen >= 10);
+}
+
+#[tokio::test]
+async fn nothing_of_the_examples_is_refused_or_dropped() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let namespace = server.create_namespace("examples").await.unwrap();
+        for part in text.split("\n---\n") {
+            let manifest: Value = serde_saphyr::from_str(part).unwrap();
+            // Objects of Kubernetes itself have no definition of ours.
+            if manifest["apiVersion"].as_str().unwrap().contains('/') {
+                let created = create(&client, &namespace, &manifest).await.unwrap();
+                assert_eq!(created["spec"], manifest["spec"], "{}", path.display());
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 7);
 }
 
 #[tokio::test]
@@ -88,6 +111,10 @@ fn refused() -> Vec<Refused> {
     let case = |manifest, pointer, value, says| Refused { manifest, pointer, value, says };
     let volume = json!({ "name": "two", "emptyDir": {}, "secret": { "secretName": "x" } });
     let no_value = json!({ "name": "A" });
+    let key = json!({ "name": "a", "key": "b" });
+    let both_values = json!({ "name": "A", "value": "x", "valueFrom": { "secretKeyRef": key } });
+    let both_sources = json!({ "name": "A", "valueFrom": { "secretKeyRef": key, "configMapKeyRef": key } });
+    let templated = json!([{ "name": "two", "configMap": { "name": "x" }, "secret": { "secretName": "x" } }]);
     let needs_source = json!({ "type": "jmxPrometheusExporter" });
     let reporter = json!({ "type": "strimziMetricsReporter" });
     let by_variable = json!({ "type": "environment-variable" });
@@ -115,6 +142,9 @@ fn refused() -> Vec<Refused> {
         ),
         case("kafka.yaml", "/spec/cruiseControl/metricsConfig", reporter, "value type not supported"),
         case("kafka-connect.yaml", "/spec/rack", by_variable.clone(), "envVarName property is required"),
+        case("kafka-connect.yaml", "/spec/rack", json!({}), "topologyKey property is required"),
+        case("kafka-mirror-maker2.yaml", "/spec/rack", json!({}), "topologyKey property is required"),
+        case("kafka-bridge.yaml", "/spec/rack", json!({}), "topologyKey property is required"),
         case(
             "kafka-connect.yaml",
             "/spec/metricsConfig",
@@ -164,6 +194,24 @@ fn refused() -> Vec<Refused> {
             "kafka.yaml",
             "/spec/kafka/template/kafkaContainer/env/0",
             no_value,
+            "must validate one and only one schema",
+        ),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/template/kafkaContainer/env/0",
+            both_values,
+            "one and only one schema",
+        ),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/template/kafkaContainer/env/0",
+            both_sources,
+            "one and only one schema",
+        ),
+        case(
+            "kafka.yaml",
+            "/spec/kafka/template/pod/templatedVolumes",
+            templated,
             "must validate one and only one schema",
         ),
         case(
@@ -233,4 +281,34 @@ async fn unknown_properties_are_pruned_but_free_ones_are_kept() {
     let created = create(&client, &namespace, &topic).await.unwrap();
     assert!(created["spec"].get("unknown").is_none());
     assert_eq!(created["spec"]["config"]["deep"], json!({ "a": [1] }));
+}
+
+/// Every document of every example is taken by the API server as it is written: nothing is refused, nothing is dropped.
+#[tokio::test]
+async fn every_example_is_kept_as_it_is() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut applied = 0;
+    for (number, entry) in std::fs::read_dir(folder).unwrap().enumerate() {
+        let path = entry.unwrap().path();
+        let namespace = server.create_namespace(&format!("example-{number}")).await.unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for part in text.split("\n---\n") {
+            let document: Value = serde_saphyr::from_str(part).unwrap();
+            let what = format!("{} {}", path.display(), document["metadata"]["name"]);
+            let object: DynamicObject = serde_json::from_value(document.clone()).unwrap();
+            let (group, version) =
+                document["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
+            let kind = document["kind"].as_str().unwrap();
+            let endpoint = server::endpoint_of(client.clone(), &namespace, group, version, kind);
+            let created = endpoint.create(&PostParams::default(), &object).await;
+            let created = created.unwrap_or_else(|error| panic!("{what}: {error}"));
+            if !group.is_empty() {
+                assert_eq!(created.data["spec"], document["spec"], "{what}");
+            }
+            applied += 1;
+        }
+    }
+    assert!(applied >= 30, "{applied}");
 }

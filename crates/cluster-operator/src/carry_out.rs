@@ -1,7 +1,7 @@
 //! Carries out the Kubernetes part of a plan, of whatever kind the owner of its objects is: writes, deletions, finalizers,
 //! statuses. No policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use futures::future;
 use kube::Resource;
@@ -81,28 +81,31 @@ pub struct Written {
 
 /// Writes the objects of a plan, stage after stage: those with new keys one by one, the others of a stage side by side. What is
 /// refused in a stage keeps no other object of that stage from being written, unless later keys are signed by it.
+/// What is written, or needs no write, takes no memory any more.
 pub async fn writes<K>(
     applier: &Applier,
     owner: PlannedFor<'_, K>,
-    writes: &[Write],
+    writes: Vec<Write>,
 ) -> Result<Written, Error>
 where
     K: Resource<DynamicType = ()> + Send + Sync + 'static,
 {
     let mut written = Written::default();
-    let all: Vec<&Write> = writes.iter().filter(|write| write.is_change()).collect();
-    for all_of_stage in all.chunk_by(|one, other| one.stage == other.stage) {
-        let stage = all_of_stage[0].stage;
+    let mut all: VecDeque<Write> = writes.into_iter().filter(Write::is_change).collect();
+    while let Some(stage) = all.front().map(|write| write.stage) {
+        let of_stage = all.iter().take_while(|write| write.stage == stage).count();
+        let mut all_of_stage: VecDeque<Write> = all.drain(..of_stage).collect();
         if stage == Stage::Beside && written.failed.is_some() {
             // A program is started with what it uses, or runs on as it is.
             continue;
         }
         let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
-        let mut refused = None;
-        for some in all_of_stage.chunks(at_a_time) {
+        let (mut refused, mut unanswered) = (None, false);
+        while !all_of_stage.is_empty() {
             owner.check()?;
+            let some: Vec<Write> = all_of_stage.drain(..at_a_time.min(all_of_stage.len())).collect();
             let mut under_way = Vec::with_capacity(some.len());
-            for write in some {
+            for write in &some {
                 under_way.push(one_write(applier, write));
             }
             for (write, outcome) in some.iter().zip(future::join_all(under_way).await) {
@@ -110,6 +113,7 @@ where
                     Ok(Applied::Unchanged) => {}
                     Ok(_) => drop(written.changed.insert(write.reference.clone())),
                     Err(Error::Apply(error)) if !stage.holds_up() => {
+                        unanswered |= error.is_timeout();
                         written.failed.get_or_insert(error);
                     }
                     Err(error) => drop(refused.get_or_insert(error)),
@@ -121,6 +125,10 @@ where
             };
             if let Some(error) = refused.take_if(|error| ends(&*error)) {
                 return Err(error);
+            }
+            if unanswered {
+                // Each of the others may take as long, and what comes after them has a use for the time.
+                break;
             }
         }
         if let Some(error) = refused {
@@ -241,4 +249,61 @@ fn json(status: &impl Serialize) -> Option<Value> {
 
 fn key_of(reference: &ObjectId) -> ObjectRef {
     ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use api::Kafka;
+    use kube::{Client, Config};
+    use objects::{DesiredObject, Live, Precondition};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn service(number: usize) -> Write {
+        let name = format!("c-p-external-{number}");
+        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "ns"},
+            "spec": {"type": "LoadBalancer"}});
+        let reference = ObjectId {
+            api_version: "v1".to_owned(),
+            kind: "Service".to_owned(),
+            namespace: Some("ns".to_owned()),
+            name,
+        };
+        Write::of(DesiredObject { reference, object, precondition: Precondition::None }, &Live::Absent)
+    }
+
+    /// An API server that takes connections and says nothing.
+    #[tokio::test(start_paused = true)]
+    async fn writes_that_nobody_waits_for_take_the_time_of_one_when_none_is_answered() {
+        operator_runtime::client::install_crypto_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let silent = tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok(connection) = listener.accept().await {
+                kept.push(connection);
+            }
+        });
+        let mut config = Config::new(address.parse().unwrap());
+        config.connect_timeout = None;
+        let applier = Applier::new(Client::try_from(config).unwrap());
+        let kafka: Kafka =
+            serde_json::from_value(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u"}, "spec": {"kafka": {"listeners": []}}}))
+            .unwrap();
+        let key = ObjectRef::new("ns", "c");
+        let cache = Cache::fixed([(key.clone(), kafka.clone())]);
+        let services: Vec<Write> = (0..100).map(service).collect();
+        let began = Instant::now();
+        let written = writes(&applier, PlannedFor::new(&cache, &key, &kafka), services).await.unwrap();
+        assert!(written.changed.is_empty() && written.failed.is_some_and(|error| error.is_timeout()));
+        let most = operator_runtime::apply::REQUEST_DEADLINE + Duration::from_secs(1);
+        assert!(began.elapsed() <= most, "{:?}", began.elapsed());
+        silent.abort();
+    }
 }

@@ -32,7 +32,8 @@ pub type AnswersOf<K> = Vec<(NeedOf<<K as Kind>::Observed>, <<K as Kind>::Observ
 
 /// A kind of resource.
 pub trait Kind: Send + Sync + 'static {
-    /// The kind, as the label `strimzi.io/kind` of what its resources own names it.
+    /// The kind of the resources, as their `kind` says it. Of a kind that owns objects by labels it is also the value of their label
+    /// `strimzi.io/kind`.
     const NAME: &'static str;
 
     /// Calls of one plan that are under way at a time.
@@ -66,12 +67,13 @@ pub trait Kind: Send + Sync + 'static {
         needs: Vec<NeedOf<Self::Observed>>,
     ) -> impl Future<Output = Result<AnswersOf<Self>, Self::Error>> + Send;
 
-    /// Writes and deletes the objects of a plan. No policy.
+    /// Writes and deletes the objects of a plan. No policy. It may take out of the plan what nobody reads afterwards: many passes
+    /// wait for the API server at a time, and the objects are the largest part of what each of them holds.
     fn write(
         &self,
         key: &ObjectRef,
         observed: &Self::Observed,
-        plan: &PlanOf<Self>,
+        plan: &mut PlanOf<Self>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Makes one call. A call that fails does not keep the others from being made.
@@ -151,7 +153,7 @@ impl<K: Kind> Driver<K> {
             Seen::Live(observed) => observed,
             Seen::Settled(outcome) => return Ok(outcome),
         };
-        let plan = match self.complete(key, &mut observed).await {
+        let mut plan = match self.complete(key, &mut observed).await {
             Ok(plan) => plan,
             Err(error) => {
                 self.mandate.check()?;
@@ -160,7 +162,7 @@ impl<K: Kind> Driver<K> {
         };
         // A process that does not lead any more carries out nothing, and writes no status.
         self.mandate.check()?;
-        match self.carry_out(key, &observed, &plan).await {
+        match self.carry_out(key, &observed, &mut plan).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => self.kind.failed(key, &observed, Some(&plan), error).await,
         }
@@ -185,9 +187,10 @@ impl<K: Kind> Driver<K> {
         &self,
         key: &ObjectRef,
         observed: &K::Observed,
-        plan: &PlanOf<K>,
+        plan: &mut PlanOf<K>,
     ) -> Result<Outcome, K::Error> {
         self.kind.write(key, observed, plan).await?;
+        let plan = &*plan;
         let calls = plan.calls();
         let mut made = Vec::with_capacity(calls.len());
         for call in calls {

@@ -87,7 +87,7 @@ impl Kind for Counting {
         Ok(needs.into_iter().map(|need| (need, self.limit)).collect())
     }
 
-    async fn write(&self, _: &ObjectRef, _: &Limit, _: &Numbers) -> Result<(), Error> {
+    async fn write(&self, _: &ObjectRef, _: &Limit, _: &mut Numbers) -> Result<(), Error> {
         self.note("write");
         Ok(())
     }

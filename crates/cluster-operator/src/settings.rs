@@ -10,20 +10,25 @@ use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
-use planner::kafka::observed::{MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings};
+use planner::kafka::observed::{
+    ENVOY_IMAGE_DEFAULT, MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings,
+};
 use planner::kafka::versions;
 
 /// Image that carries all binaries of Kastellan, for the operands that run them.
-pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
+pub const OPERATOR_IMAGE: &str = env::own::OPERATOR_IMAGE;
 
 /// Kafka's image without a tag: the tag is the Kafka version. `STRIMZI_KAFKA_IMAGES` takes precedence.
-pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+pub const KAFKA_IMAGE: &str = env::own::KAFKA_IMAGE;
+
+/// Image of Envoy, for listeners with a single address.
+pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
 
 /// Whether the operator may make ClusterRoleBindings, default true. Without, racks by node label need one made by hand.
-pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+pub const CLUSTER_ROLE_BINDINGS: &str = env::own::CLUSTER_ROLE_BINDINGS;
 
 /// Port of health and metrics, default 8080.
-pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
+pub const HTTP_PORT: &str = env::own::HTTP_PORT;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -37,6 +42,7 @@ The operator is configured by environment variables, which the Helm chart sets. 
   KASTELLAN_OPERATOR_IMAGE                 image with the binaries of Kastellan (required)
   KASTELLAN_KAFKA_IMAGE                    Kafka's image without its tag (default apache/kafka)
   STRIMZI_KAFKA_IMAGES                     images by version, for example 4.3.1=registry/kafka:4.3.1
+  KASTELLAN_ENVOY_IMAGE                    image of Envoy, for listeners with a single address
   STRIMZI_FULL_RECONCILIATION_INTERVAL_MS  time between two passes over everything (default 120000)
   STRIMZI_LEADER_ELECTION_ENABLED          true: only the holder of the Lease works (default false)
   STRIMZI_LOG_LEVEL                        INFO (default), DEBUG, TRACE, WARN, ERROR
@@ -128,6 +134,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         topic_operator_image: env.optional(env::DEFAULT_TOPIC_OPERATOR_IMAGE),
         user_operator_image: env.optional(env::DEFAULT_USER_OPERATOR_IMAGE),
         kafka_exporter_image: env.optional(env::DEFAULT_KAFKA_EXPORTER_IMAGE),
+        envoy_image: env.string(ENVOY_IMAGE, ENVOY_IMAGE_DEFAULT),
         kafka_images: kafka_images(env),
         image_pull_policy: pull_policy(env),
         image_pull_secrets: env.list(env::IMAGE_PULL_SECRETS),

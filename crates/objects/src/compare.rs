@@ -36,14 +36,28 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Whether writing `desired` would change nothing. See [`differences`].
-pub fn covers(live: &Value, desired: &Value) -> bool {
-    differences(live, desired).is_empty()
-}
-
 /// Everything that writing `desired` would change. `live` should carry our managed-fields entry
 /// (`operator_runtime::apply::own_entry`); if it has no managed fields at all, only the values are compared.
 pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
+    compared(live, None, desired)
+}
+
+/// A list of a live object that stands beside the rest of it, so that a long one need not be copied for a comparison. The server
+/// stores such a list as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LentList<'a> {
+    /// The names of the fields from the root of the object to it.
+    pub path: &'static [&'static str],
+    /// Its items.
+    pub items: &'a [Value],
+}
+
+/// As [`differences`], with a list that `live` lacks.
+pub(crate) fn differences_with(live: &Value, list: LentList<'_>, desired: &Value) -> Vec<Difference> {
+    compared(live, Some(list), desired)
+}
+
+fn compared<'a>(live: &'a Value, list: Option<LentList<'a>>, desired: &'a Value) -> Vec<Difference> {
     let text = |pointer: &str| desired.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let mut comparison = Comparison {
         names: Vec::new(),
@@ -51,6 +65,7 @@ pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
         // Definitions of custom resources say themselves which maps are wholes; ours have none.
         atomic_maps: !is_custom(text("/apiVersion")),
         is_secret: text("/kind") == "Secret",
+        list,
         found: Vec::new(),
     };
     match own_fields(live) {
@@ -111,7 +126,7 @@ pub fn owned_keys(live: &Value, path: &[&str]) -> Option<Vec<String>> {
 }
 
 /// One step of the way to a value.
-enum Step<'a> {
+enum PathStep<'a> {
     Field(&'a str),
     /// A member of a list with keys.
     Member(&'a Value, Keys),
@@ -121,7 +136,7 @@ enum Step<'a> {
     Position(usize),
 }
 
-impl fmt::Display for Step<'_> {
+impl fmt::Display for PathStep<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(name) => {
@@ -150,22 +165,23 @@ struct Comparison<'a> {
     /// The way from the root by the names of the fields, for what [`schema`] knows.
     names: Vec<&'a str>,
     /// The same way with the members of lists, for people.
-    steps: Vec<Step<'a>>,
+    steps: Vec<PathStep<'a>>,
     atomic_maps: bool,
     is_secret: bool,
+    list: Option<LentList<'a>>,
     found: Vec<Difference>,
 }
 
 impl<'a> Comparison<'a> {
     fn below(&mut self, name: &'a str, go_on: impl FnOnce(&mut Self)) {
         self.names.push(name);
-        self.steps.push(Step::Field(name));
+        self.steps.push(PathStep::Field(name));
         go_on(self);
         self.steps.pop();
         self.names.pop();
     }
 
-    fn at_member(&mut self, step: Step<'a>, go_on: impl FnOnce(&mut Self)) {
+    fn at_member(&mut self, step: PathStep<'a>, go_on: impl FnOnce(&mut Self)) {
         self.steps.push(step);
         go_on(self);
         self.steps.pop();
@@ -200,6 +216,7 @@ impl<'a> Comparison<'a> {
                     }
                     let owned = own.and_then(|fields| fields.get(format!("f:{name}")));
                     self.below(name, |here| match fields.get(name) {
+                        _ if here.list.is_some_and(|list| here.names == list.path) => here.lent(wanted),
                         Some(value) => here.value(value, wanted, owned),
                         None if absence_covers(name, wanted, own.is_some(), owned.is_some()) => {}
                         None => here.differs(None, Some(wanted)),
@@ -227,7 +244,7 @@ impl<'a> Comparison<'a> {
                 for wanted in desired {
                     let owned = own.and_then(|fields| member_fields(fields, wanted));
                     let found = live.iter().find(|item| same_key(item, wanted, keys));
-                    self.at_member(Step::Member(wanted, keys), |here| match found {
+                    self.at_member(PathStep::Member(wanted, keys), |here| match found {
                         Some(item) => here.value(item, wanted, owned),
                         None => here.differs(None, Some(wanted)),
                     });
@@ -257,12 +274,28 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Question 1 for the list that stands beside the live object.
+    fn lent(&mut self, desired: &'a Value) {
+        let live = self.list.map_or(&[][..], |list| list.items);
+        match desired {
+            Value::Array(wanted) => {
+                let names = &mut self.names;
+                let same = live.len() == wanted.len()
+                    && live.iter().zip(wanted).all(|(item, wanted)| whole_equal(item, wanted, names));
+                if !same {
+                    self.members(live, wanted);
+                }
+            }
+            other => self.differs(Some(&Value::from(live)), Some(other)),
+        }
+    }
+
     /// What differs of lists of objects that are stored as a whole: the members, for people. The whole lists of a pod set
     /// would hide which pod changed, and how.
     fn members(&mut self, live: &'a [Value], desired: &'a [Value]) {
         for position in 0..live.len().max(desired.len()) {
             let (item, wanted) = (live.get(position), desired.get(position));
-            self.at_member(Step::Position(position), |here| match (item, wanted) {
+            self.at_member(PathStep::Position(position), |here| match (item, wanted) {
                 (Some(item), Some(wanted)) if whole_equal(item, wanted, &mut here.names) => {}
                 (Some(item), Some(wanted)) => {
                     let before = here.found.len();
@@ -290,7 +323,7 @@ impl<'a> Comparison<'a> {
                 let live = live.and_then(|live| owned_member(live, owned));
                 let wanted = owned_member(desired, owned);
                 let name = owned.split_once(':').map_or(owned.as_str(), |(_, name)| name);
-                self.at_member(Step::Owned(name), |here| here.undesired_below(below, live, wanted));
+                self.at_member(PathStep::Owned(name), |here| here.undesired_below(below, live, wanted));
             }
         }
     }

@@ -4,6 +4,7 @@ use api::common::template::MetadataTemplate;
 use api::labels;
 use kube_core::Resource;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::desired::{DesiredObject, ObjectId, Precondition};
@@ -98,6 +99,15 @@ impl<K: Resource<DynamicType = ()> + Serialize> Object<K> {
 /// them has one.
 pub fn json(object: &impl Serialize) -> Value {
     serde_json::to_value(object).unwrap_or_default()
+}
+
+/// An object of its type out of its JSON, by way of the text: reading the tree itself would put a second reader of each type
+/// into the programs, which for a pod is as large as a small program.
+///
+/// # Errors
+/// When it is no such object.
+pub fn typed<T: DeserializeOwned>(object: &Value) -> Result<T, serde_json::Error> {
+    serde_json::from_str(&object.to_string())
 }
 
 /// Adds the labels and annotations of a template to those of an object. A label of the template is closer to the object

@@ -43,6 +43,6 @@ impl Stored {
     /// The object as its type; `None` when it is of another type.
     pub fn parse<K: DeserializeOwned>(&self) -> Option<K> {
         let text = lz4_flex::decompress_size_prepended(&self.0).ok()?;
-        serde_json::from_slice(&text).ok()
+        serde_json::from_str(std::str::from_utf8(&text).ok()?).ok()
     }
 }

@@ -6,7 +6,7 @@ use api::labels::{self, component};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::compare::{Difference, differences};
+use crate::compare::{Difference, LentList, differences, differences_with};
 use crate::desired::{DesiredObject, Precondition};
 use crate::schema::SERVER_METADATA;
 
@@ -61,10 +61,9 @@ pub enum Stage {
 /// What a write does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Change {
-    /// There is no such object. If there is one by the time of the write, the plan is outdated.
+    /// There is no such object. If there is one by the time of the write, the plan is outdated and that object stays as it is.
     Create,
-    /// No such object is known, and one that does not carry the labels by which it would be known is meant to be taken
-    /// over: it is made, or written as a whole.
+    /// An object that does not carry the labels by which it would be known is taken over, or was not looked for: it is written as a whole.
     Put,
     /// The live object differs.
     Update {
@@ -79,9 +78,11 @@ pub enum Change {
 
 /// What is known of the live object that has the name of a desired one.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Live {
+pub enum Live<'a> {
     /// The object, with our entry of the managed fields.
     Object(Value),
+    /// The same without its longest list, which is lent for the comparison and not copied.
+    WithoutList(Value, LentList<'a>),
     /// There is none.
     Absent,
     /// That is not known.
@@ -90,23 +91,19 @@ pub enum Live {
 
 impl Write {
     /// Compares a desired object with the live one.
-    pub fn of(mut desired: DesiredObject, live: &Live) -> Self {
+    pub fn of(mut desired: DesiredObject, live: &Live<'_>) -> Self {
         clean(&mut desired.object);
         let change = match live {
             Live::Absent => Change::Create,
             Live::Unseen => Change::Put,
-            Live::Object(live) => {
-                let differences = differences(live, &desired.object);
-                let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-                let version = version.map(ToOwned::to_owned);
-                if differences.is_empty() { Change::Keep } else { Change::Update { differences, version } }
-            }
+            Live::Object(live) => change(live, differences(live, &desired.object)),
+            Live::WithoutList(live, list) => change(live, differences_with(live, *list, &desired.object)),
         };
         Self { stage: Stage::of(&desired), desired, change }
     }
 
     /// Compares all objects of a plan, and puts them into the order in which they are written.
-    pub fn all(desired: Vec<DesiredObject>, live: impl Fn(&DesiredObject) -> Live) -> Vec<Self> {
+    pub fn all<'a>(desired: Vec<DesiredObject>, live: impl Fn(&DesiredObject) -> Live<'a>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::with_capacity(desired.len());
         for desired in desired {
             let live = live(&desired);
@@ -125,6 +122,14 @@ impl Write {
     pub fn is_change(&self) -> bool {
         self.change != Change::Keep
     }
+}
+
+fn change(live: &Value, differences: Vec<Difference>) -> Change {
+    if differences.is_empty() {
+        return Change::Keep;
+    }
+    let version = live.pointer("/metadata/resourceVersion").and_then(Value::as_str).map(ToOwned::to_owned);
+    Change::Update { differences, version }
 }
 
 impl Stage {
@@ -159,7 +164,7 @@ fn component_of(desired: &DesiredObject) -> Option<&str> {
 }
 
 /// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
-pub fn clean(desired: &mut Value) {
+fn clean(desired: &mut Value) {
     drop_nulls(desired);
     let Some(fields) = desired.as_object_mut() else { return };
     fields.remove("status");
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_a_write_does_follows_from_the_live_object() {
-        let change = |live: Live| Write::of(desired("ConfigMap", "m", Precondition::None), &live).change;
+        let change = |live: Live<'_>| Write::of(desired("ConfigMap", "m", Precondition::None), &live).change;
         assert_eq!((change(Live::Absent), change(Live::Unseen)), (Change::Create, Change::Put));
         let live =
             |value: &str| Live::Object(json!({"metadata": {"resourceVersion": "7"}, "data": {"k": value}}));

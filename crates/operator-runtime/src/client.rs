@@ -5,14 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderValue, header::USER_AGENT};
+use kube::config::KubeConfigOptions;
 use kube::{Client, Config};
+
+use crate::kubeconfig::{self, KubeconfigError};
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Neither a kubeconfig file nor a service account was found.
     #[error("find the Kubernetes API: {0}; set KUBECONFIG, or run in a pod with a service account token")]
-    Config(#[source] Box<kube::config::InferConfigError>),
+    Config(#[source] Box<KubeconfigError>),
     /// The service account of the pod cannot be used.
     #[error("find the Kubernetes API by the pod's service account: {0}")]
     Pod(#[source] Box<kube::config::InClusterError>),
@@ -55,9 +58,24 @@ pub async fn connect(user_agent: &str) -> Result<Client, ClientError> {
     let config = if is_pod(std::env::var_os("KUBERNETES_SERVICE_HOST").as_deref(), Path::new(POD_TOKEN)) {
         Config::incluster().map_err(|error| ClientError::Pod(Box::new(error)))?
     } else {
-        Config::infer().await.map_err(|error| ClientError::Config(Box::new(error)))?
+        outside_a_pod().await?
     };
     from_config(config, user_agent)
+}
+
+/// By a kubeconfig file; where none can be used, by what there is of a service account.
+async fn outside_a_pod() -> Result<Config, ClientError> {
+    let mut config = match of_kubeconfig().await {
+        Ok(config) => config,
+        Err(error) => Config::incluster().map_err(|_| ClientError::Config(Box::new(error)))?,
+    };
+    config.apply_debug_overrides();
+    Ok(config)
+}
+
+async fn of_kubeconfig() -> Result<Config, KubeconfigError> {
+    let config = Config::from_custom_kubeconfig(kubeconfig::read()?, &KubeConfigOptions::default()).await;
+    config.map_err(|error| KubeconfigError::Unusable(Box::new(error)))
 }
 
 /// Whether the process runs in a pod with a service account. Templates can give the containers of an entity operator

@@ -3,12 +3,15 @@
 use std::io::IsTerminal;
 
 use api::env as names;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use crate::env::Env;
 
 /// Variable that chooses between text (the default) and JSON. Not in Strimzi.
-pub const LOG_FORMAT: &str = "KASTELLAN_LOG_FORMAT";
+pub const LOG_FORMAT: &str = api::env::own::LOG_FORMAT;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Settings {
 }
 
 /// Strimzi's level name, or filter directives, as a filter; `None` when it is neither.
-fn filter_of(level: &str) -> Option<String> {
+pub fn filter_of(level: &str) -> Option<String> {
     let name = match level.to_ascii_uppercase().as_str() {
         "OFF" => "off",
         "FATAL" | "ERROR" => "error",
@@ -58,7 +61,7 @@ fn filter_of(level: &str) -> Option<String> {
         "DEBUG" => "debug",
         "TRACE" | "ALL" => "trace",
         _ => {
-            let directives = level.contains('=') && EnvFilter::try_new(level).is_ok();
+            let directives = level.contains('=') && targets(level).is_some();
             // Behind the directives, so that these stand.
             return directives.then(|| format!("{level},{SECRETIVE}"));
         }
@@ -70,18 +73,41 @@ fn filter_of(level: &str) -> Option<String> {
     ))
 }
 
+/// Directives as a filter of targets; spans, which the programs have none of, cannot be named. `None`: they are none.
+fn targets(directives: &str) -> Option<Targets> {
+    let parts: Vec<&str> = directives.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    parts.join(",").parse().ok()
+}
+
 /// Never logged, whatever is asked for: the Kubernetes client quotes an answer that it cannot read, a Secret too.
 const SECRETIVE: &str = "kube_client::client=off";
 
+/// The level of the log that runs.
+#[derive(Debug)]
+pub struct LogLevel(reload::Handle<Targets, Registry>);
+
+impl LogLevel {
+    /// Sets another filter, of the form of [`Settings::filter`]. One that cannot be read changes nothing.
+    pub fn set(&self, filter: &str) {
+        if let Some(filter) = targets(filter) {
+            // It fails when logging has ended, and then there is nothing to set.
+            let _ = self.0.reload(filter);
+        }
+    }
+}
+
 /// Starts logging. A second call in one process changes nothing (tests share a process).
-pub fn init(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal());
+pub fn init(settings: &Settings) -> LogLevel {
+    let filter =
+        targets(&settings.filter).unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal());
     let _ = match settings.format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        Format::Text => registry.with(lines).try_init(),
+        Format::Json => registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init(),
     };
+    LogLevel(handle)
 }
 
 #[cfg(test)]
@@ -96,6 +122,15 @@ mod tests {
         let directives = filter_of("info,topic_operator=debug").unwrap();
         assert!(directives.starts_with("info,topic_operator=debug,"), "{directives}");
         assert_eq!(filter_of("loud"), None);
+        assert_eq!(filter_of("a=loud"), None);
+    }
+
+    #[test]
+    fn directives_are_taken_with_blanks_and_commas_too_many() {
+        let filter = targets(&filter_of("warn, ,topic_operator=debug,").unwrap()).unwrap();
+        let wanted = |target, level| filter.would_enable(target, &level);
+        assert!(wanted("topic_operator::plan", tracing::Level::DEBUG));
+        assert!(wanted("other", tracing::Level::WARN) && !wanted("other", tracing::Level::INFO));
     }
 
     #[test]
@@ -107,13 +142,11 @@ mod tests {
             "kube_client::client=trace",
             "trace,kube_client=trace",
         ] {
-            let log = Lines::default();
-            let filter = EnvFilter::try_new(filter_of(level).unwrap()).unwrap();
+            let log = LogLines::default();
+            let filter = targets(&filter_of(level).unwrap()).unwrap();
             let writer = log.clone();
-            let subscriber = tracing_subscriber::fmt()
-                .with_env_filter(filter)
-                .with_writer(move || writer.clone())
-                .finish();
+            let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+            let subscriber = tracing_subscriber::registry().with(filter).with(lines);
             tracing::subscriber::with_default(subscriber, || {
                 tracing::warn!(target: "kube_client::client", "{{\"data\":{{\"password\":\"aHVudGVyMg==\"}}}}");
                 tracing::error!(target: "topic_operator", "is logged");
@@ -124,9 +157,9 @@ mod tests {
     }
 
     #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    struct LogLines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Lines {
+    impl std::io::Write for LogLines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,7 @@ pub use self::owner::OwnerRef;
 use self::packed::Packing;
 use self::source::{Change, Source, SourceError};
 pub use self::unreadable::Unreadable;
-pub(crate) use self::unreadable::{Seen, metadata, read};
+pub(crate) use self::unreadable::{Seen, explain, metadata, read};
 
 /// Pause before a watch is tried again for which the right is missing and need not be there.
 const WITHOUT_RIGHT: Duration = Duration::from_mins(5);
@@ -158,19 +159,12 @@ where
         let kind = K::plural(&K::DynamicType::default()).into_owned();
         let cache = Cache::new(kind, packing, self.budget.clone(), self.namespaces.len());
         let storing = Storing { project: Box::new(project), weigh: Box::new(weigh) };
-        let storing = Arc::new(storing);
+        let sink: Arc<dyn Sink> = Arc::new(Keeping { cache: cache.clone(), largest: self.largest, storing });
         for namespace in self.namespaces {
             let source = Source::new::<K>(&self.client, &namespace)
                 .labels(self.labels.as_deref())
                 .fields(self.fields.as_deref());
-            let follow = Follow {
-                cache: cache.clone(),
-                namespace,
-                source,
-                largest: self.largest,
-                optional: self.optional,
-                storing: Arc::clone(&storing),
-            };
+            let follow = Follow { sink: Arc::clone(&sink), namespace, source, optional: self.optional };
             let shutdown = shutdown.clone();
             tokio::spawn(async move { shutdown.run_until_cancelled(follow.run()).await });
         }
@@ -217,22 +211,76 @@ fn trimmed<K>(
     }
 }
 
-/// Carries one watch into its cache.
-struct Follow<K, T> {
-    cache: Cache<T>,
-    namespace: String,
-    source: Source,
-    largest: Largest,
-    optional: bool,
-    storing: Arc<Storing<K, T>>,
+/// Where a watch puts what it sees. Following a watch is the same for every kind, and so is in the program once: only what is
+/// done with the text of an object depends on the kind.
+trait Sink: Send + Sync {
+    /// The kind of the objects.
+    fn kind(&self) -> &str;
+    /// Number of objects.
+    fn len(&self) -> usize;
+    /// Takes in the text of an object.
+    fn apply(&self, object: &str) -> Result<ObjectRef, json::NotJson>;
+    /// Takes in an object that is gone, and what it was like in the end.
+    fn remove(&self, last: &ObjectMeta);
+    /// Takes in that a list is complete.
+    fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>);
+    /// Takes in that the first list is complete.
+    fn listed_first(&self);
+    /// Whether there are objects that there was no room for.
+    fn wants_room(&self, namespace: &str) -> bool;
 }
 
-impl<K, T> Follow<K, T>
+/// A cache that keeps what its watch sees.
+struct Keeping<K, T> {
+    cache: Cache<T>,
+    largest: Largest,
+    storing: Storing<K, T>,
+}
+
+impl<K, T> Sink for Keeping<K, T>
 where
     K: Resource + DeserializeOwned + Send + 'static,
     K::DynamicType: Default,
     T: Send + Sync + 'static,
 {
+    fn kind(&self) -> &str {
+        self.cache.kind()
+    }
+
+    fn len(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn apply(&self, object: &str) -> Result<ObjectRef, json::NotJson> {
+        Ok(self.cache.apply(read::<K>(object, self.largest)?, &self.storing))
+    }
+
+    fn remove(&self, last: &ObjectMeta) {
+        self.cache.remove(&key_of(last), Some(last));
+    }
+
+    fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>) {
+        self.cache.retain(namespace, listed);
+    }
+
+    fn listed_first(&self) {
+        self.cache.listed_first();
+    }
+
+    fn wants_room(&self, namespace: &str) -> bool {
+        self.cache.wants_room(namespace)
+    }
+}
+
+/// Carries one watch into its cache.
+struct Follow {
+    sink: Arc<dyn Sink>,
+    namespace: String,
+    source: Source,
+    optional: bool,
+}
+
+impl Follow {
     /// For ever.
     async fn run(self) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(15));
@@ -248,8 +296,8 @@ where
             backoff.reset();
             if first {
                 first = false;
-                self.cache.listed_first();
-                tracing::debug!(kind = %self.cache.kind(), namespace = %self.namespace, objects = self.cache.len(), "first list is in");
+                self.sink.listed_first();
+                tracing::debug!(kind = %self.sink.kind(), namespace = %self.namespace, objects = self.sink.len(), "first list is in");
             }
             loop {
                 let before = version.clone();
@@ -259,7 +307,7 @@ where
                 }
                 match ended {
                     // What there was no room for may fit in by now.
-                    Ok(()) if self.cache.wants_room(&self.namespace) => break,
+                    Ok(()) if self.sink.wants_room(&self.namespace) => break,
                     Ok(()) => {}
                     Err(error) => {
                         self.pause(&mut backoff, &error).await;
@@ -277,7 +325,7 @@ where
     async fn list(&self) -> Result<String, SourceError> {
         let mut listed = HashSet::new();
         let version = self.source.list(|object| listed.extend(self.applied(object))).await?;
-        self.cache.retain(&self.namespace, &listed);
+        self.sink.retain(&self.namespace, &listed);
         Ok(version)
     }
 
@@ -287,15 +335,15 @@ where
                 self.applied(object);
             }
             Change::Deleted(object) => match metadata(object) {
-                Ok(metadata) => self.cache.remove(&key_of(&metadata), Some(&metadata)),
+                Ok(metadata) => self.sink.remove(&metadata),
                 Err(error) => self.cannot_tell(&error),
             },
         }
     }
 
     fn applied(&self, object: &str) -> Option<ObjectRef> {
-        match read::<K>(object, self.largest) {
-            Ok(seen) => Some(self.cache.apply(seen, &self.storing)),
+        match self.sink.apply(object) {
+            Ok(key) => Some(key),
             Err(error) => {
                 self.cannot_tell(&error);
                 None
@@ -304,16 +352,16 @@ where
     }
 
     fn cannot_tell(&self, error: &json::NotJson) {
-        tracing::warn!(kind = %self.cache.kind(), namespace = %self.namespace, %error, "the API server shows an object without a name");
+        tracing::warn!(kind = %self.sink.kind(), namespace = %self.namespace, %error, "the API server shows an object without a name");
     }
 
     async fn pause(&self, backoff: &mut Backoff, error: &SourceError) {
         if self.optional && (error.is_forbidden() || error.is_not_found()) {
-            tracing::debug!(kind = %self.cache.kind(), "there is no right to watch, or no such kind");
+            tracing::debug!(kind = %self.sink.kind(), "there is no right to watch, or no such kind");
             return tokio::time::sleep(WITHOUT_RIGHT).await;
         }
         let pause = backoff.pause();
-        let (kind, namespace) = (self.cache.kind(), &self.namespace);
+        let (kind, namespace) = (self.sink.kind(), &self.namespace);
         if error.is_expired() {
             tracing::debug!(kind, namespace, "the server forgot where the watch was, reading the list again");
         } else {

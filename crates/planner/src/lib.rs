@@ -6,6 +6,7 @@
 //! `workload` is what all pods share.
 
 pub mod completion;
+mod envoy;
 pub mod findings;
 mod fingerprint;
 pub mod kafka;

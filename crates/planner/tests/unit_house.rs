@@ -44,7 +44,14 @@ const FORBIDDEN: &[&str] = &[
 
 /// The crates from the top floor down, as in docs/architecture.md: each uses only what stands on a lower floor.
 const FLOORS: &[&[&str]] = &[
-    &["cluster-operator", "topic-operator", "user-operator", "kafka-agent", "kafka-exporter"],
+    &[
+        "cluster-operator",
+        "topic-operator",
+        "user-operator",
+        "kafka-agent",
+        "kafka-exporter",
+        "kubectl-kafka",
+    ],
     &["operator-runtime"],
     &["planner"],
     &["issuer", "objects", "rebalance"],
@@ -59,8 +66,15 @@ const BESIDE: &[&str] = &["bench", "e2e", "kafka-client", "test-support", "test-
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
 /// What `make binaries` builds.
-const PROGRAMS: &[&str] =
-    &["cluster-operator", "kafka-agent", "kafka-client", "kafka-exporter", "topic-operator", "user-operator"];
+const PROGRAMS: &[&str] = &[
+    "cluster-operator",
+    "kafka-agent",
+    "kafka-client",
+    "kafka-exporter",
+    "kubectl-kafka",
+    "topic-operator",
+    "user-operator",
+];
 
 /// What programs must not be built of, because a new user waits for it: JSON schemas, which only the definitions need,
 /// and a second way to serve HTTP, to watch, or to encrypt.
@@ -157,10 +171,32 @@ fn programs_are_built_of_nothing_that_they_do_not_need() {
         let tree = cargo(&arguments);
         let reached: BTreeSet<&str> =
             tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-        assert!(reached.contains("tokio"), "the tree was not understood: {tree}");
+        assert!(reached.contains("serde"), "the tree was not understood: {tree}");
         let needless: Vec<&&str> = reached.iter().filter(|name| NEEDLESS.contains(name)).collect();
         assert!(needless.is_empty(), "{package} is built of {needless:?}");
     }
+}
+
+#[test]
+fn a_person_s_command_line_asks_nobody() {
+    let arguments = [
+        "tree",
+        "--offline",
+        "--locked",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--package",
+        "kubectl-kafka",
+    ];
+    let tree = cargo(&arguments);
+    let reached: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(reached.contains(&"planner"), "{tree}");
+    // So far it reads files only; what will talk to Kubernetes comes with its subcommand.
+    let network: Vec<&&str> =
+        reached.iter().filter(|name| ["hyper", "kube-client", "socket2", "tokio"].contains(name)).collect();
+    assert!(network.is_empty(), "{network:?}");
 }
 
 #[test]

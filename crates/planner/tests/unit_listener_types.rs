@@ -438,13 +438,7 @@ fn what_a_type_cannot_do_without_and_what_no_template_can_say_is_named() {
 
 #[test]
 fn the_example_becomes_ready() {
-    let path = format!("{}/../../examples/listeners.yaml", env!("CARGO_MANIFEST_DIR"));
-    let mut documents = common::documents(&std::fs::read_to_string(path).unwrap());
-    for document in &mut documents {
-        document["metadata"]["namespace"] = json!("s1");
-        document["metadata"]["uid"] = json!("u");
-    }
-    let mut world = World::new(documents);
+    let mut world = World::example("listeners.yaml");
     let plan = world.plan();
     assert_eq!(condition(&plan, "NotReady").unwrap()["reason"], "Creating");
     world.apply(&plan);

@@ -14,7 +14,12 @@ use serde_json::{Value, json};
 
 /// The manifest that users of Strimzi 0.34 wrote.
 fn manifest() -> Value {
-    let path = format!("{}/../api/tests/older-manifests/kafka.yaml", env!("CARGO_MANIFEST_DIR"));
+    as_written("kafka")
+}
+
+/// A manifest as a user wrote it.
+fn as_written(name: &str) -> Value {
+    let path = format!("{}/../test-support/as-written/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     let mut kafka: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     kafka["metadata"]["namespace"] = json!("ns");
     kafka["metadata"]["uid"] = json!("of-the-resource");
@@ -98,6 +103,39 @@ fn a_manifest_with_zookeeper_becomes_a_ready_cluster_with_warnings() {
     let config = object(&plan, "ConfigMap", "my-cluster-kafka-0")["data"]["server.config"].as_str().unwrap();
     assert!(!config.contains("inter.broker.protocol.version"), "{config}");
     assert!(plan.roll.wanted.is_empty() && plan.delete.is_empty());
+}
+
+#[test]
+fn every_published_manifest_is_carried_out_as_it_was_written() {
+    let folder = format!("{}/../test-support/as-written", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| {
+            entry.unwrap().file_name().into_string().unwrap().strip_suffix(".yaml").map(str::to_owned)
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, ["kafka", "kafka-ephemeral-single", "kafka-nodeport", "kafka-nodeport-advertised"]);
+    for name in names {
+        let kafka = serde_json::from_value(as_written(&name)).unwrap();
+        let accepted = alone(Specs { kafka: &kafka, pools: &[] }, &settings());
+        assert!(accepted.is_ok(), "{name}: {accepted:?}");
+        let plan = World::new(vec![as_written(&name)]).settle();
+        assert!(
+            condition(&plan, "NotReady").is_none_or(|found| found["reason"] == "Creating"),
+            "{name}: {:#}",
+            kafka_status(&plan)
+        );
+        assert!(
+            warning_with(&plan, "UnsupportedKafkaVersion").is_some(),
+            "{name}: {:#}",
+            kafka_status(&plan)
+        );
+        // A port on Kubernetes nodes is given by the API server, which the planner's world has none of.
+        if !name.contains("nodeport") {
+            assert!(condition(&plan, "Ready").is_some(), "{name}: {:#}", kafka_status(&plan));
+        }
+    }
 }
 
 #[test]

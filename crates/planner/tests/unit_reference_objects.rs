@@ -29,6 +29,9 @@ fn compare(input: &str, facts: &str) {
     let mut world = World::load(input);
     // Strimzi lets operators of every namespace in, which this one does only when it does not know its own: docs/differences.md.
     std::sync::Arc::make_mut(&mut world.observed.settings).operator_namespace = None;
+    // Pods are planned when what leads to them is there.
+    let plan = world.plan();
+    world.apply(&plan);
     let plan = world.plan();
     let namespace = plan.apply[0].reference.namespace.clone().unwrap();
     let mut ours: BTreeMap<(String, String), Value> = BTreeMap::new();
@@ -103,6 +106,10 @@ fn one(
         "Service" => service(fact, object, check),
         "PodDisruptionBudget" | "NetworkPolicy" | "PersistentVolumeClaim" => {
             check("spec", &sorted(&fact["spec"]), &sorted(&object["spec"]));
+        }
+        "Ingress" => {
+            check("spec", &fact["spec"], &object["spec"]);
+            check("annotations", &fact["annotations"], &object["metadata"]["annotations"]);
         }
         "StrimziPodSet" => check("selector", &fact["spec"]["selector"], &object["spec"]["selector"]),
         "Role" => {
@@ -196,6 +203,11 @@ fn service(fact: &Value, object: &Value, check: &mut dyn FnMut(&str, &Value, &Va
         })
         .collect();
     check("ports", &fact["spec"]["ports"], &json!(ports));
+    check("traffic policy", &fact["spec"]["externalTrafficPolicy"], &spec["externalTrafficPolicy"]);
+    let on_nodes = spec["ports"].as_array().unwrap().iter().filter_map(|port| port.get("nodePort"));
+    let on_nodes: Vec<&Value> = on_nodes.collect();
+    let wanted = fact["spec"]["nodePorts"].as_array().map(|all| all.iter().collect::<Vec<_>>());
+    check("node ports", &json!(wanted.unwrap_or_default()), &json!(on_nodes));
     check("discovery", &fact["discovery"], &object["metadata"]["annotations"]["strimzi.io/discovery"]);
 }
 
@@ -270,6 +282,27 @@ fn a_dual_role_cluster_has_the_objects_that_tools_know() {
 #[test]
 fn separate_pools_on_volumes_have_the_objects_that_tools_know() {
     compare("split-pools.input.yaml", "split-pools.facts.yaml");
+}
+
+#[test]
+fn listeners_that_are_reached_from_outside_have_the_objects_that_tools_know() {
+    compare("external-listeners.input.yaml", "external-listeners.facts.yaml");
+}
+
+#[test]
+fn a_broker_tells_clients_from_outside_the_addresses_that_they_know() {
+    let mut world = World::load("external-listeners.input.yaml");
+    let plan = world.plan();
+    world.apply(&plan);
+    let broker = properties(&world.plan(), "edge-mixed-1");
+    let host = "edge-mixed-1.edge-kafka-brokers.case-external-listeners.svc";
+    assert_eq!(
+        broker["advertised.listeners"],
+        format!(
+            "CONTROLPLANE-9090://{host}:9090,REPLICATION-9091://{host}:9091,EXTERNAL-9094://b.example.com:12001,\
+             CIP-9095://edge-mixed-cip-1.case-external-listeners.svc:9095,ING-9096://b1.example.com:443"
+        )
+    );
 }
 
 /// The lines of `server.config` as a map.

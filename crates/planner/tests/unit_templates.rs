@@ -424,3 +424,33 @@ fn a_label_that_somebody_put_on_the_live_template_does_not_become_ours() {
     let labels = &entity_operator(&plan)["spec"]["template"]["metadata"]["labels"];
     assert_eq!((labels.get("by"), labels.get("team")), (None, None), "{labels}");
 }
+
+#[test]
+fn what_the_api_server_tells_apart_by_a_key_is_there_once_or_refused() {
+    let alias = |ip: &str, name: &str| json!({"ip": ip, "hostnames": [name]});
+    let pod = json!({"pod": {
+        "hostAliases": [alias("192.0.2.1", "a"), alias("192.0.2.2", "b"), alias("192.0.2.1", "c")],
+        "imagePullSecrets": [{"name": "one"}, {"name": "two"}, {"name": "one"}],
+    }});
+    let plan = world(pod.clone(), NONE, pod).plan();
+    let of_kafka = &object(&plan, "StrimziPodSet", "my-dual")["spec"]["pods"][0]["spec"];
+    for spec in [of_kafka, &entity_operator(&plan)["spec"]["template"]["spec"]] {
+        let aliases = json!([{"ip": "192.0.2.1", "hostnames": ["a", "c"]}, alias("192.0.2.2", "b")]);
+        assert_eq!(spec["hostAliases"], aliases);
+        assert_eq!(spec["imagePullSecrets"], json!([{"name": "one"}, {"name": "two"}]));
+    }
+    let spread = |key: &str, otherwise: &str| json!({"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": otherwise});
+    for (constraints, said) in [
+        (json!([spread("zone", "DoNotSchedule"), spread("zone", "DoNotSchedule")]), "[1]: there is another"),
+        (json!([{"maxSkew": 1}]), "[0].topologyKey: is missing"),
+        (json!([spread("zone", "Sometimes")]), "[0].whenUnsatisfiable: \"Sometimes\" is not known"),
+    ] {
+        let message = refusal(&world(NONE, NONE, json!({"pod": {"topologySpreadConstraints": constraints}})));
+        assert!(
+            message.contains(&format!("spec.entityOperator.template.pod.topologySpreadConstraints{said}")),
+            "{message}"
+        );
+    }
+    let both = json!({"pod": {"topologySpreadConstraints": [spread("zone", "DoNotSchedule"), spread("zone", "ScheduleAnyway")]}});
+    assert_eq!(refusal(&world(both, NONE, NONE)), "");
+}

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Everything that was said in a runtime made by [`Log::runtime`].
 #[derive(Clone, Debug, Default)]
@@ -36,11 +37,9 @@ impl Log {
 
     fn dispatch(&self, filter: &str) -> anyhow::Result<tracing::Dispatch> {
         let sink = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_env_filter(EnvFilter::try_new(filter)?)
-            .with_writer(move || sink.clone());
-        Ok(tracing::Dispatch::new(subscriber.finish()))
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || sink.clone());
+        let subscriber = tracing_subscriber::registry().with(filter.parse::<Targets>()?).with(lines);
+        Ok(tracing::Dispatch::new(subscriber))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
-use api::{KafkaTopic, annotations, kafka_topic::ReplicasChangeState};
+use api::{KafkaTopic, KafkaTopicSpec, annotations, kafka_topic::ReplicasChangeState, last_applied};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -57,7 +57,8 @@ impl Projector {
     }
 
     /// The projection of a KafkaTopic.
-    pub fn project(&self, topic: KafkaTopic) -> TopicResource {
+    pub fn project(&self, mut topic: KafkaTopic) -> TopicResource {
+        last_applied::note::<KafkaTopicSpec>("KafkaTopic", &mut topic.metadata);
         let namespace = topic.metadata.namespace.clone().unwrap_or_default();
         let namespace =
             self.namespaces.get(&namespace).cloned().unwrap_or_else(|| Arc::from(namespace.as_str()));
@@ -78,6 +79,7 @@ impl Projector {
             partitions: topic.spec.partitions,
             replicas: topic.spec.replicas,
             config: config_of(topic.spec.config.as_ref()),
+            unknown_fields: last_applied::complaint(&topic.metadata).map(String::into_boxed_str),
             status: topic.status.map(status_of).unwrap_or_default(),
             reference: ResourceRef { namespace, name },
         }
@@ -323,5 +325,24 @@ mod tests {
         assert!(r.status.is_ready());
         assert_eq!(r.status.replicas_change.unwrap().state, ChangeState::Ongoing);
         assert_eq!(r.created, 1_767_225_600);
+    }
+
+    #[test]
+    fn fields_that_the_api_server_dropped_are_known_and_a_correction_asks_for_a_new_look() {
+        let project = |written: Value| {
+            let applied = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic", "spec": written});
+            let topic = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+                "metadata": {"name": "t", "namespace": "ns", "generation": 1,
+                    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied.to_string()}},
+                "spec": {"partitions": 3}});
+            let selector = LabelSelector::default();
+            Projector::new("ns", [], selector).project(serde_json::from_value(topic).unwrap())
+        };
+        let wrong = project(json!({"partitions": 3, "replica": 2}));
+        let fields = wrong.unknown_fields.as_deref().unwrap();
+        assert!(fields.starts_with("spec.replica: not known"), "{fields}");
+        let right = project(json!({"partitions": 3}));
+        assert_eq!(right.unknown_fields, None);
+        assert!(right.asks_for_else_than(&wrong), "the generation is the same");
     }
 }

@@ -41,6 +41,8 @@ pub struct TopicResource {
     pub replicas: Option<i32>,
     /// `spec.config` as text, or what is wrong with it.
     pub config: Result<Config, Box<str>>,
+    /// What the API server dropped of it, because nobody knows such fields; in words.
+    pub unknown_fields: Option<Box<str>>,
     /// The status as last seen or written.
     pub status: TopicStatus,
 }
@@ -112,6 +114,7 @@ impl TopicResource {
             || self.partitions != other.partitions
             || self.replicas != other.replicas
             || self.config != other.config
+            || self.unknown_fields != other.unknown_fields
     }
 
     /// True when it is deleted for good: no state of it comes after this one.

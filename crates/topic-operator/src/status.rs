@@ -81,6 +81,10 @@ pub fn compose(resource: &TopicResource, verdict: &Verdict, now: &str) -> TopicS
             }
         }
     }
+    if let (Some(fields), Verdict::Refused(_) | Verdict::Looked { .. }) = (&resource.unknown_fields, verdict)
+    {
+        conditions.push(condition("Warning", "True", Some(reasons::UNKNOWN_FIELDS), Some(fields)));
+    }
     for new in &mut conditions {
         let since = before.conditions.iter().find(|old| old.says_the_same(new));
         new.last_transition = since.and_then(|old| old.last_transition.clone()).or_else(|| Some(now.into()));
@@ -188,6 +192,27 @@ mod tests {
         assert_eq!((&*s.conditions[0].kind, &*s.conditions[0].status), ("Ready", "False"));
         assert_eq!(s.conditions[0].reason.as_deref(), Some("NotSupported"));
         assert_eq!(s.conditions[0].message.as_deref(), Some("no"));
+    }
+
+    #[test]
+    fn fields_that_nobody_knows_are_named_whatever_else_is_said_of_the_topic() {
+        let mut r = resource("t");
+        r.unknown_fields = Some("spec.partition: not known".into());
+        for verdict in [looked(vec![]), Verdict::Refused(Refusal::new(reasons::INVALID_RESOURCE, "no"))] {
+            let s = compose(&r, &verdict, "now");
+            let said: Vec<_> =
+                s.conditions.iter().filter(|one| one.reason.as_deref() == Some("UnknownFields")).collect();
+            assert_eq!(said.len(), 1, "{s:?}");
+            assert_eq!(
+                (&*said[0].kind, said[0].message.as_deref()),
+                ("Warning", Some("spec.partition: not known"))
+            );
+        }
+        assert_eq!(
+            compose(&r, &Verdict::Paused, "now").conditions.len(),
+            1,
+            "who is paused is not looked at"
+        );
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn resource(name: &str) -> TopicResource {
         partitions: None,
         replicas: None,
         config: Ok(Config::default()),
+        unknown_fields: None,
         status: TopicStatus::default(),
     }
 }

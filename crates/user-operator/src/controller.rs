@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::labels;
-use api::{Condition, KafkaUser};
+use api::{Condition, KafkaUser, KafkaUserSpec};
+use api::{labels, last_applied};
 use k8s_openapi::api::core::v1::Secret;
 use operator_runtime::{
     apply::Applier,
@@ -54,7 +54,10 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let users = Watch::<KafkaUser>::namespaced(client, &namespaces)
         .labels(settings.selector.to_query().as_deref())
         .within(&settings.limits)
-        .start_trimmed(shutdown, |user| user.metadata.managed_fields = None);
+        .start_trimmed(shutdown, |user| {
+            user.metadata.managed_fields = None;
+            last_applied::note::<KafkaUserSpec>("KafkaUser", &mut user.metadata);
+        });
     let applier = Applier::new(client.clone());
     report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
     let prefix = settings.plan.secret_prefix.clone();

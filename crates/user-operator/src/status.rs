@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::conditions::{Condition, merge, reasons};
-use api::{KafkaUser, KafkaUserStatus};
+use api::{KafkaUser, KafkaUserStatus, last_applied};
 use jiff::Timestamp;
 
 use operator_runtime::refusal::Refusal;
@@ -39,10 +39,67 @@ pub fn of(
     } else {
         (Some(kafka_user::username(user)), secret)
     };
+    let mut conditions = if paused { Vec::new() } else { warnings(user) };
+    conditions.push(condition);
     KafkaUserStatus {
-        conditions: Some(merge(vec![condition], old.and_then(|status| status.conditions.as_deref()), now)),
+        conditions: Some(merge(conditions, old.and_then(|status| status.conditions.as_deref()), now)),
         observed_generation: user.metadata.generation,
         username,
         secret,
+    }
+}
+
+/// What deserves a look in the fields of a user.
+fn warnings(user: &KafkaUser) -> Vec<Condition> {
+    let mut warnings = Vec::new();
+    let authorization = user.spec.authorization.as_ref();
+    let mut rules = authorization.iter().flat_map(|all| all.acls.iter());
+    if rules.any(|rule| rule.operation.is_some()) {
+        let message = "spec.authorization.acls[].operation: write operations, a list, instead";
+        warnings.push(Condition::warning(reasons::DEPRECATED_FIELDS, message));
+    }
+    if let Some(complaint) = last_applied::complaint(&user.metadata) {
+        warnings.push(Condition::warning(reasons::UNKNOWN_FIELDS, complaint));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use api::KafkaUserSpec;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn warned(spec: &Value, paused: bool) -> Vec<(String, String)> {
+        let applied = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser", "spec": spec});
+        let annotations = json!({"kubectl.kubernetes.io/last-applied-configuration": applied.to_string(),
+            "strimzi.io/pause-reconciliation": paused.to_string()});
+        let user = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
+            "metadata": {"name": "a", "namespace": "ns", "annotations": annotations}, "spec": spec});
+        let mut user: KafkaUser = serde_json::from_value(user).unwrap();
+        last_applied::note::<KafkaUserSpec>("KafkaUser", &mut user.metadata);
+        let status = of(&user, None, None, Timestamp::UNIX_EPOCH);
+        let conditions = status.conditions.unwrap().into_iter().filter(|one| one.type_ == "Warning");
+        conditions.map(|one| (one.reason.unwrap(), one.message.unwrap())).collect()
+    }
+
+    #[test]
+    fn fields_that_nobody_knows_and_those_that_have_a_successor_are_named() {
+        let rule = json!({"resource": {"type": "topic", "name": "a"}, "operations": ["Read"]});
+        let mut spec = json!({"authentication": {"type": "tls"}, "quotas": {"producerByteRate": 1},
+            "authorization": {"type": "simple", "acls": [rule]}});
+        assert!(warned(&spec, false).is_empty());
+        spec["quotas"]["producerBytesRate"] = json!(5);
+        spec["authorization"]["acls"][0]["operation"] = json!("Write");
+        let found = warned(&spec, false);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[0].0, "DeprecatedFields");
+        assert!(found[0].1.contains("operations"));
+        assert_eq!(found[1].0, "UnknownFields");
+        assert!(found[1].1.starts_with("spec.quotas.producerBytesRate: not known"), "{found:?}");
+        assert!(warned(&spec, true).is_empty(), "who is paused is not looked at");
     }
 }

@@ -137,7 +137,7 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
         let (mut observed, _) = observer.observe(&key, Arc::clone(&kafka)).await?;
         observed.options = settled.options();
         let seen = own::cpu_ms();
-        let (_, plan) = complete(observed, settled.now, |need| settled.answer(need))
+        let (_, mut plan) = complete(observed, settled.now, |need| settled.answer(need))
             .map_err(|endless| anyhow::anyhow!("{endless}"))?;
         let planned = own::cpu_ms();
         if !plan.delete.is_empty() || !plan.calls.is_empty() || !plan.roll.wanted.is_empty() {
@@ -147,7 +147,9 @@ async fn measure(settled: &Settled, count: usize) -> anyhow::Result<Cost> {
             bail!("the cluster is not settled: {:?}: {:?}", write.reference, write.change);
         }
         let owner = PlannedFor::new(&caches.kafkas, &key, &*kafka);
-        carry_out::writes(&applier, owner, &plan.apply).await.context("the cluster is not settled")?;
+        carry_out::writes(&applier, owner, std::mem::take(&mut plan.apply))
+            .await
+            .context("the cluster is not settled")?;
         let compared = own::cpu_ms();
         costs.push(Cost { cached, observe: seen - begun, plan: planned - seen, compare: compared - planned });
     }

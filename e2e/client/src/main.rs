@@ -34,9 +34,12 @@ struct Cli {
     /// Folder with the user's Secret: `user.crt` and `user.key`, or `password`.
     #[arg(long, env = "USER_SECRET")]
     user_secret: Option<PathBuf>,
-    /// Name of the user, for SCRAM.
+    /// Name of the user, for a password.
     #[arg(long, env = "USER_NAME")]
     user_name: Option<String>,
+    /// How the password is shown to the broker.
+    #[arg(long, default_value = "SCRAM-SHA-512")]
+    sasl_mechanism: String,
     /// Give up after so many seconds.
     #[arg(long, default_value_t = 120)]
     deadline: u64,
@@ -113,7 +116,7 @@ fn base_config(cli: &Cli) -> Result<ClientConfig> {
     if password.exists() {
         let name = cli.user_name.as_deref().context("--user-name is needed with a password")?;
         config.set("security.protocol", "sasl_ssl");
-        config.set("sasl.mechanism", "SCRAM-SHA-512");
+        config.set("sasl.mechanism", &cli.sasl_mechanism);
         config.set("sasl.username", name);
         config.set("sasl.password", std::fs::read_to_string(&password).context("cannot read the password")?);
     } else {

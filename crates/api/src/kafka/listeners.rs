@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::refs::CertAndKeyRef;
 use crate::common::template::{IpFamily, IpFamilyPolicy};
-use crate::schema::{Embedded, Free, FreeMap, JsonSchema, string_enum};
+use crate::schema::{Embedded, Free, FreeMap, JsonSchema, Resources, string_enum};
 
 /// A port that clients connect to.
 #[skip_serializing_none]
@@ -100,7 +101,7 @@ string_enum! {
 
 /// Options of a listener. Each is for certain types only, which its description names.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerConfiguration {
     /// A certificate of the user's own in place of the one the operator makes. Only with `tls: true`.
@@ -153,6 +154,32 @@ pub struct ListenerConfiguration {
     pub allocate_load_balancer_node_ports: Option<bool>,
     /// The Gateways that TLSRoutes attach to (`tlsroute`, where it is required).
     pub parent_refs: Option<Vec<ParentRef>>,
+    /// One Service for the whole cluster, with a port for each broker, in place of one Service for each (`loadbalancer`,
+    /// `nodeport`, `cluster-ip`). A proxy of the operator's, Envoy, leads its ports to the brokers; it does not open TLS.
+    pub single_address: Option<SingleAddress>,
+}
+
+/// One address for the brokers of a listener, with a port for each.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SingleAddress {
+    /// Port with which clients begin. The default is the port of the listener.
+    pub bootstrap_port: Option<i32>,
+    /// Port of the broker with the node id 0; every other broker has this plus its node id. The default is 20000.
+    pub first_broker_port: Option<i32>,
+    /// Pods of the proxy. The default is 2.
+    pub replicas: Option<i32>,
+    /// CPU and memory of the proxy's container. The default asks for a little and limits nothing.
+    #[schemars(with = "Option<Resources>")]
+    pub resources: Option<ResourceRequirements>,
+}
+
+impl SingleAddress {
+    /// Default of `firstBrokerPort`.
+    pub const FIRST_BROKER_PORT: i32 = 20_000;
+    /// Default of `replicas`.
+    pub const REPLICAS: i32 = 2;
 }
 
 string_enum! {

@@ -80,7 +80,7 @@ impl Kind for NodePools {
         Ok(answers)
     }
 
-    async fn write(&self, _: &ObjectRef, _: &Observed, _: &Plan) -> Result<(), Error> {
+    async fn write(&self, _: &ObjectRef, _: &Observed, _: &mut Plan) -> Result<(), Error> {
         Ok(())
     }
 

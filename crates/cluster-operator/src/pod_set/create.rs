@@ -18,7 +18,7 @@ pub async fn create(
     wanted: &Value,
 ) -> Result<(), (String, String)> {
     let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pod: Pod = match serde_json::from_value(wanted.clone()) {
+    let pod: Pod = match objects::typed(wanted) {
         Ok(pod) => pod,
         Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
     };

@@ -1,8 +1,9 @@
 //! What leads to listeners from outside, against a real API server.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::Api;
 use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use test_support::{ApiServer, wait};
 
@@ -89,13 +90,18 @@ async fn a_broker_starts_when_what_leads_to_it_has_addresses_and_follows_them() 
     let ingress = world.get("Ingress", "c-dual-ing-0").await;
     assert_eq!(ingress.data["spec"]["rules"][0]["host"], "b0.example.org");
 
-    // The load balancer is another one.
+    // The load balancer is another one: the broker is told, with one restart.
+    let before = world.get("Pod", "c-dual-0").await.uid();
     says(&world, "Service", "c-dual-lb-0", json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.2"}]}})).await;
     let follows = || async {
         let all = told(&world, "c-dual-0").await;
         all.contains(&"LB-9094://192.0.2.2:9094".to_owned()).then_some(())
     };
     wait::until(DEADLINE, "the broker is told its new address", follows).await.unwrap();
+    let is_new = |pod: &DynamicObject| pod.uid() != before && pod.data["status"]["phase"] == "Running";
+    let restarted = world.until("Pod", "c-dual-0", "is a new pod", is_new).await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    assert_eq!(world.get("Pod", "c-dual-0").await.uid(), restarted.uid(), "it restarts once");
 
     // What leaves the resource leaves Kubernetes.
     world.apply(&with_listeners(&json!([inside]))).await;
@@ -109,6 +115,55 @@ async fn a_broker_starts_when_what_leads_to_it_has_addresses_and_follows_them() 
         world.gone(kind, name).await;
     }
     world.exists("Service", "c-dual-cip-0").await;
+}
+
+#[tokio::test]
+async fn one_load_balancer_serves_a_whole_cluster_through_a_proxy() {
+    let world = World::start("single-address").await;
+    world.apply(&pool("c", "dual", 2)).await;
+    let single = json!({"name": "one", "port": 9094, "type": "loadbalancer", "tls": true,
+        "configuration": {"singleAddress": {"firstBrokerPort": 19090}}});
+    let inside = json!({"name": "in", "port": 9092, "type": "internal", "tls": false});
+    world.apply(&with_listeners(&json!([inside, single]))).await;
+    let deployment = world.exists("Deployment", "c-kafka-one-proxy").await;
+    assert_eq!(deployment.data["spec"]["replicas"], 2);
+    for kind in ["NetworkPolicy", "PodDisruptionBudget"] {
+        world.exists(kind, "c-kafka-one-proxy").await;
+    }
+    let files =
+        |map: &DynamicObject| map.data["data"]["clusters.json"].as_str().unwrap_or_default().to_owned();
+    world
+        .until("ConfigMap", "c-kafka-one-proxy", "leads to both brokers", |map| {
+            files(map).contains("c-dual-one-0") && files(map).contains("c-dual-one-1")
+        })
+        .await;
+    let service = world.get("Service", "c-kafka-one-bootstrap").await;
+    assert_eq!(service.data["spec"]["type"], "LoadBalancer");
+    assert_eq!(world.get("Service", "c-dual-one-0").await.data["spec"]["type"], "ClusterIP");
+    let start = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
+    says(&world, "Service", "c-kafka-one-bootstrap", start).await;
+    world.until("Pod", "c-dual-1", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    let told_now = told(&world, "c-dual-1").await;
+    assert!(told_now.contains(&"ONE-9094://192.0.2.1:19091".to_owned()), "{told_now:?}");
+    world
+        .until("Kafka", "c", "says where clients begin", |kafka| {
+            kafka.data["status"]["listeners"][1]["bootstrapServers"] == "192.0.2.1:9094"
+        })
+        .await;
+    // Nothing is written again and again.
+    let version = |object: &DynamicObject| object.resource_version();
+    let before = world.get("Deployment", "c-kafka-one-proxy").await;
+    let map = world.get("ConfigMap", "c-kafka-one-proxy").await;
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    assert_eq!(version(&world.get("Deployment", "c-kafka-one-proxy").await), version(&before));
+    assert_eq!(version(&world.get("ConfigMap", "c-kafka-one-proxy").await), version(&map));
+
+    world.apply(&with_listeners(&json!([inside]))).await;
+    for kind in ["Deployment", "ConfigMap", "NetworkPolicy", "PodDisruptionBudget"] {
+        world.gone(kind, "c-kafka-one-proxy").await;
+    }
+    world.gone("Service", "c-kafka-one-bootstrap").await;
+    world.gone("Service", "c-dual-one-1").await;
 }
 
 #[tokio::test]

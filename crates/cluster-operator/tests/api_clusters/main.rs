@@ -3,6 +3,7 @@
 // Helpers of tests count as tests: a surprise ends the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod as_written;
 mod authors;
 mod bad_input;
 mod bounded_memory;

@@ -78,7 +78,8 @@ impl<T> Packing<T> {
     {
         Self {
             write: |value| serde_json::to_vec(value).ok(),
-            read: |text| serde_json::from_slice(text).ok(),
+            // As text, as answers of the API server are: the reader of a type is in the program once.
+            read: |text| serde_json::from_str(std::str::from_utf8(text).ok()?).ok(),
             sample_of: sample,
             sample: OnceLock::new(),
         }

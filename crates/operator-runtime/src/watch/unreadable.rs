@@ -243,7 +243,7 @@ fn fitting<T: serde::Serialize>(value: T, room: &mut usize) -> Option<T> {
 }
 
 /// The path of what cannot be read, and the words of the reader.
-fn explain(text: &str, error: &serde_json::Error, may_quote: bool) -> String {
+pub(crate) fn explain(text: &str, error: &serde_json::Error, may_quote: bool) -> String {
     let said = error.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     if said.contains("recursion limit") {

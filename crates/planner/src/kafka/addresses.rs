@@ -7,7 +7,9 @@ use api::kafka::listeners::NodeAddressType;
 use api::names;
 use k8s_openapi::api::core::v1::Service;
 
-use super::cluster::{Address, Addresses, Cluster, Exposure, Listener, Node, OwnServices, Way};
+use super::cluster::{
+    Address, Addresses, Cluster, Exposure, Listener, Node, OwnServices, SingleAddress, Way,
+};
 use super::exposed::{Exposed, NodeAddresses};
 use super::host_name;
 
@@ -93,13 +95,20 @@ fn exposed_address(
 ) -> Result<Address, String> {
     let service = broker_service(cluster, node, listener);
     exists(exposed, &service)?;
+    if let Some(single) = &services.single {
+        let Some(port) = single.broker_port(node.id) else {
+            return Err(format!("listener {} has no port for broker {}", listener.name, node.id));
+        };
+        let name = api::ports::broker_port_name(node.id);
+        return single_address(cluster, listener, services, exposed, (&name, port), host_is_given);
+    }
     let at = |host: String, port: u16| Ok(Address { host, port });
     match &services.way {
         Way::ClusterIp { with_dns_domain } => {
             at(with_domain(cluster, service_host(cluster, &service), *with_dns_domain), listener.port)
         }
         Way::NodePort { preferred, .. } => {
-            let port = node_port(exposed, &service).ok_or_else(|| waits_for_node_port(&service))?;
+            let port = node_port(exposed, &service, None).ok_or_else(|| waits_for_node_port(&service))?;
             at(node_placeholder(*preferred), port)
         }
         Way::LoadBalancer { .. } if host_is_given => at(String::new(), listener.port),
@@ -124,6 +133,38 @@ fn exposed_address(
     }
 }
 
+/// The address of a port of the one Service for all brokers, by the name and the number of the port.
+fn single_address(
+    cluster: &Cluster,
+    listener: &Listener,
+    services: &OwnServices,
+    exposed: &Exposed,
+    (name, port): (&str, u16),
+    host_is_given: bool,
+) -> Result<Address, String> {
+    let service = names::external_bootstrap_service(&cluster.name, &listener.name);
+    exists(exposed, &service)?;
+    match &services.way {
+        Way::NodePort { preferred, .. } => {
+            let port =
+                node_port(exposed, &service, Some(name)).ok_or_else(|| waits_for_node_port(&service))?;
+            Ok(Address { host: node_placeholder(*preferred), port })
+        }
+        Way::LoadBalancer { .. } if host_is_given => Ok(Address { host: String::new(), port }),
+        Way::LoadBalancer { .. } => {
+            let host = load_balancer(exposed, &service).ok_or_else(|| waits_for_balancer(&service))?;
+            Ok(Address { host, port })
+        }
+        Way::ClusterIp { with_dns_domain } => Ok(Address {
+            host: with_domain(cluster, service_host(cluster, &service), *with_dns_domain),
+            port,
+        }),
+        Way::Ingress { .. } | Way::Route | Way::TlsRoute { .. } => {
+            Err(format!("listener {} cannot have a single address", listener.name))
+        }
+    }
+}
+
 /// Where clients of a listener begin.
 fn bootstrap_addresses(
     cluster: &Cluster,
@@ -142,12 +183,16 @@ fn bootstrap_addresses(
     if services.has_bootstrap() {
         exists(exposed, &service)?;
     }
+    // The port of the Service with which clients begin.
+    let port = services.single.as_ref().map_or(listener.port, |single: &SingleAddress| single.bootstrap_port);
     match &services.way {
         Way::ClusterIp { with_dns_domain } => {
-            one(with_domain(cluster, service_host(cluster, &service), *with_dns_domain), listener.port)
+            one(with_domain(cluster, service_host(cluster, &service), *with_dns_domain), port)
         }
         Way::NodePort { preferred, .. } => {
-            let port = node_port(exposed, &service).ok_or_else(|| waits_for_node_port(&service))?;
+            let name = listener.port_name();
+            let port =
+                node_port(exposed, &service, Some(&name)).ok_or_else(|| waits_for_node_port(&service))?;
             let mut hosts: Vec<String> =
                 exposed.node_addresses.values().filter_map(|all| all.preferred(*preferred)).collect();
             hosts.sort();
@@ -155,7 +200,7 @@ fn bootstrap_addresses(
             Ok(hosts.into_iter().map(|host| Address { host, port }).collect())
         }
         Way::LoadBalancer { bootstrap: true, .. } => {
-            one(load_balancer(exposed, &service).ok_or_else(|| waits_for_balancer(&service))?, listener.port)
+            one(load_balancer(exposed, &service).ok_or_else(|| waits_for_balancer(&service))?, port)
         }
         Way::LoadBalancer { bootstrap: false, .. } => {
             // Those that are known: the others are said to be missing by themselves.
@@ -198,7 +243,10 @@ fn bootstrap_names(cluster: &Cluster, listener: &Listener) -> Vec<String> {
 /// Names of a broker, beside what it tells clients: under which it is reached although the resource names another.
 fn broker_names(cluster: &Cluster, node: Node<'_>, listener: &Listener, exposed: &Exposed) -> Vec<String> {
     let Some(services) = listener.own_services() else { return Vec::new() };
-    let service = broker_service(cluster, node, listener);
+    let service = match services.single {
+        Some(_) => names::external_bootstrap_service(&cluster.name, &listener.name),
+        None => broker_service(cluster, node, listener),
+    };
     match services.way {
         Way::ClusterIp { .. } => service_names(cluster, &service),
         Way::LoadBalancer { .. } => load_balancer(exposed, &service).into_iter().collect(),
@@ -214,6 +262,12 @@ fn broker_names(cluster: &Cluster, node: Node<'_>, listener: &Listener, exposed:
 pub fn broker_service(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
     let port = i32::from(listener.port);
     names::per_broker_service(&cluster.name, &node.pool.name, &listener.name, port, node.id)
+}
+
+/// Host name of the Service through which the proxy of a listener reaches a broker.
+pub fn upstream(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
+    let service = broker_service(cluster, node, listener);
+    format!("{}.{}", names::service_dns(&service, &cluster.namespace), cluster.dns_domain)
 }
 
 /// Every name of a Service within Kubernetes.
@@ -247,9 +301,11 @@ fn exists(exposed: &Exposed, service: &str) -> Result<(), String> {
     is_there.then_some(()).ok_or_else(|| format!("Service {service} is not there yet"))
 }
 
-fn node_port(exposed: &Exposed, service: &str) -> Option<u16> {
+/// The node port of a Service: of its port with a name, or of its only one.
+fn node_port(exposed: &Exposed, service: &str, name: Option<&str>) -> Option<u16> {
     let ports = exposed.services.get(service)?.spec.as_ref()?.ports.as_ref()?;
-    let port = ports.iter().find_map(|port| port.node_port)?;
+    let mut ports = ports.iter().filter(|port| name.is_none() || port.name.as_deref() == name);
+    let port = ports.find_map(|port| port.node_port)?;
     u16::try_from(port).ok().filter(|port| *port > 0)
 }
 

@@ -96,7 +96,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certifica
     let (Some(mut clients_ca), Some(mut cluster_ca)) = (authorities.pop(), authorities.pop()) else {
         return CertificatePlan::Missing(requests);
     };
-    let hand_over = phase::hand_over(cluster, observed, &cluster_ca, now);
+    let owners = leaf_owners(cluster);
+    let found = leaf::Leaves::of(owners.iter().map(|(owner, _)| owner), cluster, observed);
+    let hand_over = phase::hand_over(cluster, observed, &found, &cluster_ca, now);
     if hand_over.phase.is_over() {
         cluster_ca.retire_old();
     } else {
@@ -107,13 +109,13 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certifica
     requests.extend(clients_ca.take_store(cluster, observed));
     let mut leaves = Vec::new();
     let mut held = BTreeSet::new();
-    for (owner, node) in leaf_owners(cluster) {
+    for (owner, node) in owners {
         let signing = signing(&hand_over, node.is_some());
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: false };
-        match leaf::look_at(&wanted, cluster, &cluster_ca, observed, now) {
-            leaf::Step::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
-            leaf::Step::Missing(request) => requests.push(request),
-            leaf::Step::Held => {
+        match leaf::look_at(&wanted, &found, cluster, &cluster_ca, observed, now) {
+            leaf::LeafStep::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
+            leaf::LeafStep::Missing(request) => requests.push(request),
+            leaf::LeafStep::Held => {
                 held.extend(node.map(|node| node.id));
                 leaves.push((owner, node, None));
             }
@@ -216,8 +218,7 @@ fn trust_bundle(
         (names::keys::TRUST_BUNDLE_CLIENTS_CA.to_owned(), clients_ca.trusted().into_bytes()),
     ]);
     let parts = [cluster_ca, clients_ca].map(|authority| joined(&authority.trusted_thumbprints()));
-    let object =
-        secret::trust_bundle(cluster, &trust, cluster_ca.cert_generation, clients_ca.cert_generation);
+    let object = secret::trust_bundle(cluster, trust, cluster_ca.cert_generation, clients_ca.cert_generation);
     (object, fingerprint::short(parts.join(";").as_bytes()))
 }
 
@@ -244,21 +245,16 @@ fn assemble(
     ]);
     let mut nodes = BTreeMap::new();
     let (mut entity, mut kafka_exporter) = (Vec::new(), None);
+    let trusted = [
+        (names::keys::NODE_CLUSTER_CAS, cluster_ca.trusted().into_bytes()),
+        (names::keys::NODE_CLIENTS_CAS, clients_ca.trusted().into_bytes()),
+    ];
     for (owner, node, mut leaf) in leaves {
         if let Some(leaf) = leaf.as_mut().filter(|_| node.is_some()) {
-            for (key, authority) in
-                [(names::keys::NODE_CLUSTER_CAS, &cluster_ca), (names::keys::NODE_CLIENTS_CAS, &clients_ca)]
-            {
-                leaf.data.insert(key.to_owned(), authority.trusted().into_bytes());
-            }
+            leaf.data
+                .extend(trusted.iter().map(|(key, authorities)| ((*key).to_owned(), authorities.clone())));
         }
-        if let Some(leaf) = &leaf {
-            let precondition = leaf.precondition.clone();
-            objects.push(secret::leaf(cluster, &owner, &leaf.data, leaf.generation, precondition));
-        } else if let Some(secret) = observed.secrets.get(&owner.secret(&cluster.name)) {
-            objects.push(as_it_is(cluster, &owner, secret));
-        }
-        match (node, leaf) {
+        match (node, &leaf) {
             (Some(node), leaf) => {
                 let mut pod_annotations = started_with.clone();
                 if let Some(leaf) = leaf {
@@ -272,11 +268,16 @@ fn assemble(
                 nodes.insert(node.id, NodeCertificate { pod_annotations });
             }
             (None, Some(leaf)) => match owner {
-                LeafOwner::TopicOperator | LeafOwner::UserOperator => entity.push(leaf.certificate),
-                LeafOwner::KafkaExporter => kafka_exporter = Some(leaf.certificate),
+                LeafOwner::TopicOperator | LeafOwner::UserOperator => entity.push(leaf.certificate.clone()),
+                LeafOwner::KafkaExporter => kafka_exporter = Some(leaf.certificate.clone()),
                 LeafOwner::ClusterOperator | LeafOwner::Node { .. } => {}
             },
             (None, None) => {}
+        }
+        if let Some(leaf) = leaf {
+            objects.push(secret::leaf(cluster, &owner, leaf.data, leaf.generation, leaf.precondition));
+        } else if let Some(secret) = observed.secrets.get(&owner.secret(&cluster.name)) {
+            objects.push(as_it_is(cluster, &owner, secret));
         }
     }
     Certificates { cluster_ca, clients_ca, objects, nodes, held, entity, kafka_exporter }
@@ -286,7 +287,7 @@ fn assemble(
 fn as_it_is(cluster: &Cluster, owner: &LeafOwner, secret: &Secret) -> DesiredObject {
     let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect();
     let number = generation(secret, annotations::CLUSTER_CA_CERT_GENERATION).unwrap_or(0);
-    secret::leaf(cluster, owner, &data, number, objects::Precondition::None)
+    secret::leaf(cluster, owner, data, number, objects::Precondition::None)
 }
 
 /// Fingerprint of the certificates in the Secret of a node: the leaf and the user's own listener certificates.

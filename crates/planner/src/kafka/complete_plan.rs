@@ -14,10 +14,14 @@ use super::certificates::{Certificates, NodeCertificate, ending};
 use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
+use super::config::node_files::NodeFiles;
+use super::default_quotas::{self, DefaultQuotas};
 use super::foreign_additions;
+use super::jmx;
 use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
+use super::objects::pod::DesiredPod;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
     claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
@@ -29,7 +33,9 @@ use super::orphans;
 use super::ownership;
 use super::planned::{Plan, PlannedNode};
 use super::planned_events;
+use super::plug_ins;
 use super::pod_state;
+use super::proxy;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
@@ -57,6 +63,11 @@ pub fn complete(
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
         return Plan::asking(vec![need]);
     }
+    let quotas = default_quotas::plan(cluster, observed);
+    let needs: Vec<Need> = quotas.need.clone().into_iter().chain(plug_ins::need(cluster, observed)).collect();
+    if !needs.is_empty() {
+        return Plan::asking(needs);
+    }
     let mut draft = Draft {
         kafka,
         cluster,
@@ -64,11 +75,13 @@ pub fn complete(
         observed,
         now,
         options,
+        quotas,
         plan: Plan::default(),
         desired: certificates.objects.clone(),
         pods: Vec::new(),
         progress: Progress::default(),
         warnings,
+        files: NodeFiles::of(cluster),
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
@@ -77,6 +90,7 @@ pub fn complete(
     draft.pods_of_pools();
     draft.entity_operator();
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.removals();
     let pods_stay = ownership::leave_to_others(
         cluster,
@@ -100,6 +114,8 @@ struct Draft<'a> {
     now: Timestamp,
     /// What changes of options at run time.
     options: OptionPlan,
+    /// What changes of the default quotas of users.
+    quotas: DefaultQuotas,
     plan: Plan,
     /// Objects as they are to be. The plan says what of them is to be written.
     desired: Vec<DesiredObject>,
@@ -107,6 +123,8 @@ struct Draft<'a> {
     pods: Vec<Pod>,
     progress: Progress,
     warnings: Vec<Warning>,
+    /// What the ConfigMaps of the nodes hold.
+    files: NodeFiles<'a>,
 }
 
 impl Draft<'_> {
@@ -128,6 +146,7 @@ impl Draft<'_> {
         objects.push(service::bootstrap(cluster));
         objects.push(service::brokers(cluster));
         objects.extend(listener_services::all(cluster));
+        objects.extend(jmx::secret(cluster, self.observed));
         if settings.pod_disruption_budgets {
             objects.push(pod_disruption_budget::kafka(cluster));
         }
@@ -142,7 +161,8 @@ impl Draft<'_> {
                 let fitted = claim_growth::fitted(wanted, self.observed, &mut self.warnings, &mut classes);
                 self.desired.push(fitted.build());
             }
-            self.desired.push(config_map::node(cluster, node, &self.options.taken_out));
+            let files = self.files.of_node(node);
+            self.desired.push(config_map::node(cluster, node, files, &self.options.taken_out));
         }
         self.plan.needs.extend(classes.into_iter().map(Need::StorageClass));
         self.plan.needs.extend(kubernetes_nodes(cluster, self.observed));
@@ -152,26 +172,33 @@ impl Draft<'_> {
     fn pods_of_pools(&mut self) {
         let (cluster, certificates) = (self.cluster, self.certificates);
         self.progress.addresses_unknown(&cluster.addresses.unknown_bootstrap);
+        let mut pods = Vec::new();
         for pool in &cluster.pools {
             self.progress.waiting_for.extend(pool.waits_for.clone());
             let nodes = pool.nodes.iter().map(|id| Node { id: *id, pool });
-            let pods: Vec<Pod> = nodes.filter_map(|node| self.pod(node)).collect();
+            let mut listed = Vec::new();
+            for DesiredPod { pod, json } in nodes.filter_map(|node| self.pod(node)) {
+                pods.push(pod);
+                listed.push(json);
+            }
             let manual = manual_update(cluster, pool, self.observed);
-            self.desired.push(pod_set::of_pool(cluster, pool, &pods, manual.as_ref()));
+            let quotas = self.quotas.remembered;
+            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
+            self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
                 let status = status::pool(cluster, pool, self.observed, self.now);
                 self.plan.status.pools.insert(pool.name.clone(), status);
             }
-            self.pods.extend(pods);
         }
+        self.pods = pods;
         self.plan.roll.wanted.retain(|restart| !certificates.held.contains(&restart.node));
         self.plan.nodes.sort_by_key(|node| node.id);
     }
 
     /// The pod of a node as it is to be; `None`: it must not be made yet.
-    fn pod(&mut self, node: Node<'_>) -> Option<Pod> {
+    fn pod(&mut self, node: Node<'_>) -> Option<DesiredPod> {
         let (cluster, observed) = (self.cluster, self.observed);
         let none = NodeCertificate::default();
         let certificate = self.certificates.nodes.get(&node.id).unwrap_or(&none);
@@ -191,8 +218,9 @@ impl Draft<'_> {
                 return None;
             }
         }
-        let desired = pod::of_node(cluster, node, certificate, &observed.settings);
-        self.look_at_pod(node, &desired);
+        let configuration = self.files.restart_fingerprint(node);
+        let desired = pod::of_node(cluster, node, certificate, configuration, &observed.settings);
+        self.look_at_pod(node, &desired.pod);
         self.plan.nodes.push(PlannedNode {
             id: node.id,
             pod: cluster.pod_name(node),
@@ -281,6 +309,7 @@ impl Draft<'_> {
             self.plan.calls = std::mem::take(&mut self.options.calls);
             let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
             self.plan.calls.extend(calls);
+            self.plan.calls.extend(self.quotas.call.take());
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()
         {
@@ -295,7 +324,9 @@ impl Draft<'_> {
             waiting_for.push("the brokers to run with options that change at run time".to_owned());
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-        let again = self.options.look_again || admin_calls::may_have_more(&self.plan.calls);
+        let told =
+            self.plan.calls.iter().any(|call| matches!(call, AdminCall::AlterDefaultUserQuotas { .. }));
+        let again = self.options.look_again || told || admin_calls::may_have_more(&self.plan.calls);
         let again = again.then_some(COMPARE_AGAIN_SECONDS);
         self.plan.requeue_seconds = again.into_iter().chain(self.plan.requeue_seconds).min();
         self.plan.options = std::mem::take(&mut self.options.memory);

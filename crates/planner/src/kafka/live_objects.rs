@@ -1,6 +1,7 @@
 //! Which live object has the name of a desired one, out of what was observed, for the comparison of the two.
 
-use objects::{DesiredObject, Live, Write, json};
+use api::{StrimziPodSet, StrimziPodSetSpec};
+use objects::{DesiredObject, LentList, Live, Write, json};
 
 use super::observed::Observed;
 
@@ -9,7 +10,7 @@ pub fn writes(observed: &Observed, wanted: Vec<DesiredObject>) -> Vec<Write> {
     Write::all(wanted, |desired| live(observed, desired))
 }
 
-fn live(observed: &Observed, desired: &DesiredObject) -> Live {
+fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
     let id = &desired.reference;
     let name = &id.name;
     let own = observed.kafka.as_ref().and_then(|kafka| kafka.metadata.namespace.as_ref());
@@ -19,8 +20,10 @@ fn live(observed: &Observed, desired: &DesiredObject) -> Live {
         "Deployment" => observed.deployments.get(name).map(|found| json(&**found)),
         "PersistentVolumeClaim" => observed.claims.get(name).map(|found| json(&**found)),
         "Secret" => observed.secrets.get(name).map(|found| json(&**found)),
-        "Service" => observed.exposed.services.get(name).map(|found| json(&**found)),
-        "StrimziPodSet" => observed.pod_sets.get(name).map(|found| json(&**found)),
+        "StrimziPodSet" => match observed.pod_sets.get(name) {
+            Some(found) => return pod_set(found),
+            None => None,
+        },
         _ => None,
     };
     let other = || observed.others.get(id)?.body.as_ref().map(|body| body.value());
@@ -28,9 +31,14 @@ fn live(observed: &Observed, desired: &DesiredObject) -> Live {
     let holder = || held?.as_ref()?.body.as_ref().map(|body| body.value());
     match found.or_else(other).or_else(holder) {
         Some(object) => Live::Object(object),
-        // One that was made by hand for the node that is to find it has no labels, and nobody asks for it.
-        None if id.kind == "PersistentVolumeClaim" => Live::Unseen,
         None if held == Some(&None) => Live::Absent,
         None => Live::Unseen,
     }
+}
+
+/// A pod set without its pods, the largest part of all objects of a cluster, which stay where they are.
+fn pod_set(set: &StrimziPodSet) -> Live<'_> {
+    let spec = StrimziPodSetSpec { selector: set.spec.selector.clone(), pods: Vec::new() };
+    let rest = StrimziPodSet { metadata: set.metadata.clone(), spec, status: None };
+    Live::WithoutList(json(&rest), LentList { path: &["spec", "pods"], items: &set.spec.pods })
 }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
@@ -47,9 +48,11 @@ pub struct Observed {
     /// Deployments of the cluster, by name.
     pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
-    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
+    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings, Ingresses, Routes, TLSRoutes), with its body, to find those that
+    /// are no longer wanted and what a write changes.
     pub others: LiveObjects,
-    /// The bodies of those among them through which clients reach listeners.
+    /// What Kubernetes wrote into those among them through which clients reach listeners with Services of their own, and the addresses of the
+    /// Kubernetes nodes.
     pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.
@@ -77,6 +80,10 @@ pub struct Observed {
     pub unanswered: Vec<(Need, Silence)>,
     /// UIDs of pods that this process deleted: the watch may not have said so yet.
     pub restarted: BTreeSet<String>,
+    /// Default quotas of users in Kafka, by Kafka's names for them; `None`: it was not asked for them or did not answer.
+    pub default_quotas: Option<BTreeMap<String, f64>>,
+    /// What the agents of pods say of the jars that they did not find, by the name of the pod.
+    pub agent_reports: BTreeMap<String, AgentReport>,
     /// Why pods of the cluster could not be created, by name.
     pub pod_errors: BTreeMap<String, String>,
     /// What of the cluster is there and cannot be read, in words: then nothing is decided but which certificates to renew.
@@ -120,6 +127,8 @@ pub struct PlanSettings {
     pub user_operator_image: Option<String>,
     /// Image of the Kafka Exporter, when it is another one.
     pub kafka_exporter_image: Option<String>,
+    /// Image of the proxies of listeners with a single address: Envoy.
+    pub envoy_image: String,
     /// Kafka version to image (`STRIMZI_KAFKA_IMAGES`); a version without an entry has no image.
     pub kafka_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
@@ -161,6 +170,9 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
 }
 
+/// Default of `KASTELLAN_ENVOY_IMAGE`.
+pub const ENVOY_IMAGE_DEFAULT: &str = "envoyproxy/envoy:distroless-v1.40.0";
+
 /// Default of `KASTELLAN_MAX_NODES`.
 pub const MAX_NODES_DEFAULT: usize = 300;
 
@@ -186,6 +198,7 @@ impl Default for PlanSettings {
             topic_operator_image: None,
             user_operator_image: None,
             kafka_exporter_image: None,
+            envoy_image: ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),

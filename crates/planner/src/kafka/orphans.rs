@@ -13,15 +13,19 @@ use crate::orphans;
 
 /// What to delete.
 pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
-    let components = [
+    let live = live(&cluster.namespace, observed);
+    let mut components = vec![
         names::kafka(&cluster.name),
         names::entity_operator::deployment(&cluster.name),
         names::entity_operator::topic_operator(&cluster.name),
         names::entity_operator::user_operator(&cluster.name),
         names::kafka_exporter::deployment(&cluster.name),
     ];
+    // The listener of a proxy may be gone.
+    let is_proxy = |component: &&String| names::proxy::is_of(&cluster.name, component);
+    components.extend(live.values().filter_map(|facts| facts.component.as_ref()).filter(is_proxy).cloned());
     let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
-    orphans::of(&cluster.claimant(), &components, live(&cluster.namespace, observed), wanted, stays)
+    orphans::of(&cluster.claimant(), &components, live, wanted, stays)
 }
 
 /// Every live object of the cluster, but its pods, which are the pod sets' business.
@@ -42,6 +46,9 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
     let stays = match object.kind.as_str() {
         // What belongs to a node goes after its pod. Kafka's component has others from other operators.
         "ConfigMap" => of_kafka && (!facts.of_a_pod || observed.pods.contains_key(name)),
+        "Secret" if *name == names::kafka_jmx_secret(&cluster.name) => {
+            observed.pods.values().any(|pod| mounts_secret(pod, name))
+        }
         "Secret" => of_kafka && (!has_node_keys(observed, name) || observed.pods.contains_key(name)),
         "PersistentVolumeClaim" => {
             observed.pods.values().any(|pod| mounts(pod, name)) || !is_given_up(cluster, observed, name)
@@ -58,6 +65,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
         "Deployment" => {
             *name != names::entity_operator::deployment(&cluster.name)
                 && *name != names::kafka_exporter::deployment(&cluster.name)
+                && !names::proxy::is_of(&cluster.name, name)
         }
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
@@ -77,6 +85,13 @@ fn mounts(pod: &Pod, claim: &str) -> bool {
     let mut claims =
         volumes.into_iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
     claims.any(|mounted| mounted.claim_name == claim)
+}
+
+/// Whether a pod was made with the Secret.
+fn mounts_secret(pod: &Pod, name: &str) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
+    let mut secrets = volumes.into_iter().flatten().filter_map(|volume| volume.secret.as_ref());
+    secrets.any(|mounted| mounted.secret_name.as_deref() == Some(name))
 }
 
 /// Whether a claim is to go with its node and the node left the cluster for good, or stays and has lost the volume: Kafka

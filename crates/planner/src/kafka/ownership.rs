@@ -2,11 +2,14 @@
 //! the status names it, and only what cannot do without it waits.
 //! [`crate::ownership`] tells whose an object is.
 
+use std::collections::BTreeSet;
+
 use api::conditions::reasons;
 use api::names;
 use objects::{DesiredObject, ObjectId};
 
 use super::cluster::{Cluster, Warning};
+use super::held_authorities;
 use super::need::Need;
 use super::observed::Observed;
 use super::planned::Plan;
@@ -53,11 +56,18 @@ pub fn leave_to_others(
     }
     let objects: Vec<&ObjectId> = strangers.iter().map(|stranger| &stranger.object).collect();
     let waits = Waits::of(cluster, &objects);
+    let held = held_authorities::held(cluster, &objects);
+    messages.extend(held.iter().map(|role| held_authorities::words(*role).to_owned()));
     if waits.pods {
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    desired.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(cluster, wanted));
+    progress.foreign = strangers.iter().map(|stranger| stranger.object.clone()).collect();
+    desired.retain_mut(|wanted| {
+        !objects.contains(&&wanted.reference)
+            && !waits.concerns(cluster, wanted)
+            && held.iter().all(|role| held_authorities::may_be_written(cluster, observed, *role, wanted))
+    });
     waits.pods
 }
 
@@ -70,6 +80,7 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
             "ConfigMap" => observed.config_maps.get(name).map(|found| &found.metadata),
             "Deployment" => observed.deployments.get(name).map(|found| &found.metadata),
             CLAIM => observed.claims.get(name).map(|found| &found.metadata),
+            "StrimziPodSet" => observed.pod_sets.get(name).map(|found| &found.metadata),
             _ => None,
         };
         if let Some(metadata) = metadata {
@@ -89,7 +100,6 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
 
 /// What cannot do without objects of somebody else's.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a part of the cluster that waits or not")]
 struct Waits {
     /// The pods of Kafka.
     pods: bool,
@@ -97,8 +107,8 @@ struct Waits {
     entity_operator: bool,
     /// The exporter.
     kafka_exporter: bool,
-    /// Everything that is signed.
-    secrets: bool,
+    /// The proxies of listeners, by name.
+    proxies: BTreeSet<String>,
 }
 
 impl Waits {
@@ -120,7 +130,10 @@ impl Waits {
             let is_authority = is(&["Secret"]) && authorities.contains(&object.name);
             let of_entity_operator = object.name.starts_with(&format!("{}-entity-", cluster.name));
             let of_exporter = exporter.contains(&object.name);
-            waits.secrets |= is_authority;
+            let of_proxy = names::proxy::is_of(&cluster.name, &object.name);
+            if of_proxy && !is(&["PodDisruptionBudget"]) {
+                waits.proxies.insert(object.name.clone());
+            }
             if is_authority || of_exporter {
                 waits.kafka_exporter |= !is(&["PodDisruptionBudget"]);
             }
@@ -131,7 +144,8 @@ impl Waits {
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
                 || is(&[CLAIM, CLUSTER_ROLE_BINDING])
                 || object.name == names::brokers_service(&cluster.name);
-            waits.pods |= is_of_pods && !of_entity_operator && !of_exporter && object.name != own;
+            waits.pods |=
+                is_of_pods && !of_entity_operator && !of_exporter && !of_proxy && object.name != own;
         }
         waits
     }
@@ -142,8 +156,10 @@ impl Waits {
             "Deployment" if wanted.reference.name == names::kafka_exporter::deployment(&cluster.name) => {
                 self.kafka_exporter
             }
+            "Deployment" if names::proxy::is_of(&cluster.name, &wanted.reference.name) => {
+                self.proxies.contains(&wanted.reference.name)
+            }
             "Deployment" => self.entity_operator,
-            "Secret" => self.secrets,
             _ => false,
         }
     }

@@ -1,5 +1,6 @@
 //! The roll as a part of the plan: which pods go now, and what the others wait for.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -16,7 +17,7 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
-use super::restart::Restart;
+use super::restart::{Restart, RestartReason};
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -24,6 +25,9 @@ use super::silence::{Silence, SilenceKind};
 
 /// A wait that is over sooner is a part of every roll and is not announced.
 const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// Seconds until it is looked whether an answer that was on its way came: it brings a look itself, but not when it does not come.
+const UNDER_WAY_SECONDS: u64 = 6;
 
 /// Partitions that a warning names.
 const NAMED: usize = 10;
@@ -82,15 +86,20 @@ pub struct Waiting {
     pub why: String,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Whether a pod is only on its way up or down, as pods of a roll are.
+    /// Whether this is a part of every roll: a pod is on its way up or down, or an answer on its way.
     pub usual: bool,
     /// Whether the resource has to be corrected first.
     pub refused: bool,
+    /// Whether an answer is on its way that usually comes within moments.
+    pub under_way: bool,
 }
 
 impl Waiting {
     /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
     pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
+        if self.under_way {
+            return UNDER_WAY_SECONDS;
+        }
         if self.usual || self.refused {
             return 15;
         }
@@ -128,8 +137,13 @@ impl DecidedRoll {
         self.roll.now.clear();
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         self.warnings.push(Warning { reason, message: why.clone() });
-        self.roll.waits =
-            Some(Waiting { why, since: waiting_since(observed, now), usual: false, refused: true });
+        self.roll.waits = Some(Waiting {
+            why,
+            since: waiting_since(observed, now),
+            usual: false,
+            refused: true,
+            under_way: false,
+        });
     }
 }
 
@@ -157,12 +171,12 @@ pub fn decide(
             }
         }
     }
-    if let Some(Ok(brokers)) = view.as_ref().map(|view| &view.brokers) {
+    if let Some(Ok(brokers)) = view.as_deref().map(|view| &view.brokers) {
         for node in &mut nodes {
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_ref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
+    let rules = view.as_deref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -170,6 +184,12 @@ pub fn decide(
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
+    if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
+        // Nothing is wrong while the nodes still may take their time to answer.
+        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| !waits.refused) {
+            (waits.usual, waits.under_way) = (true, true);
+        }
+    }
     if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.usual) {
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
@@ -186,8 +206,13 @@ fn step(
     now: Timestamp,
     outcome: &mut DecidedRoll,
 ) {
-    let held =
-        |why: String| Waiting { why, since: waiting_since(observed, now), usual: false, refused: false };
+    let held = |why: String| Waiting {
+        why,
+        since: waiting_since(observed, now),
+        usual: false,
+        refused: false,
+        under_way: false,
+    };
     match decision {
         Decision::Settled => {}
         Decision::Held(why) => outcome.roll.waits = Some(held(why)),
@@ -263,6 +288,8 @@ fn nodes(
     now: Timestamp,
 ) -> Vec<RollNode> {
     let mut nodes = Vec::new();
+    let reasons: BTreeMap<&str, &BTreeSet<RestartReason>> =
+        restarts.iter().map(|restart| (restart.pod.as_str(), &restart.reasons)).collect();
     // A node that must not be started yet is not waited for.
     let listed = |node: &Node<'_>| desired.contains_key(cluster.pod_name(*node).as_str());
     for node in cluster.nodes().into_iter().filter(listed) {
@@ -279,11 +306,7 @@ fn nodes(
             served: situation.served,
             unscheduled: situation.unscheduled,
             loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
-            reasons: restarts
-                .iter()
-                .find(|restart| restart.pod == pod)
-                .map(|restart| restart.reasons.clone())
-                .unwrap_or_default(),
+            reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });
     }
@@ -291,13 +314,13 @@ fn nodes(
 }
 
 /// What Kafka says of a restart; else what has to be asked.
-fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
+fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKafka>, Need> {
     if let Some(view) = &observed.roll {
-        return Ok(view.clone());
+        return Ok(Cow::Borrowed(view));
     }
     if !observed.pods.values().any(|pod| pod_state::kafka_runs(pod)) {
         let silence = Silence::new(SilenceKind::Nobody, "no pod runs Kafka");
-        return Ok(RollKafka::silent(&silence));
+        return Ok(Cow::Owned(RollKafka::silent(&silence)));
     }
     let pods: Pods = nodes
         .iter()
@@ -308,20 +331,24 @@ fn ask(nodes: &[RollNode], observed: &Observed) -> Result<RollKafka, Need> {
         .collect();
     let need = Need::Roll(pods);
     match observed.silence(&need) {
-        Some(silence) => Ok(RollKafka::silent(silence)),
+        Some(silence) => Ok(Cow::Owned(RollKafka::silent(silence))),
         None => Err(need),
     }
 }
 
 /// Since when the roll waits: what it waits for may change meanwhile.
 fn waiting_since(observed: &Observed, now: Timestamp) -> Timestamp {
+    said_since(observed).unwrap_or(now)
+}
+
+/// Since when the status says that the roll waits; `None`: it does not.
+fn said_since(observed: &Observed) -> Option<Timestamp> {
     let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let said = conditions
         .iter()
         .find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS));
-    let since = said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok());
-    since.unwrap_or(now)
+    said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok())
 }
 
 fn single_copies(rules: &Rules<'_>) -> Option<Warning> {

@@ -1,4 +1,4 @@
-//! Deployments of one pod.
+//! Deployments.
 
 use api::common::pod_template::PodTemplate;
 use api::common::template::{DeploymentStrategy, MetadataTemplate};
@@ -18,7 +18,9 @@ pub struct Parts<'a> {
     pub name: &'a str,
     /// Kind of component, see [`api::labels::component`].
     pub component_type: &'a str,
-    /// How it replaces its pod.
+    /// How many pods it has.
+    pub replicas: i32,
+    /// How it replaces its pods.
     pub strategy: DeploymentStrategy,
     /// What the user adds to its metadata.
     pub template: Option<&'a MetadataTemplate>,
@@ -47,7 +49,7 @@ pub fn deployment(parts: Parts<'_>) -> DesiredObject {
     pod_labels.extend(own_labels.clone());
     let body = Deployment {
         spec: Some(DeploymentSpec {
-            replicas: Some(1),
+            replicas: Some(parts.replicas),
             strategy: Some(apps::DeploymentStrategy {
                 type_: Some(parts.strategy.to_string()),
                 ..apps::DeploymentStrategy::default()

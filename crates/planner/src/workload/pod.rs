@@ -2,7 +2,8 @@
 
 use api::common::pod_template::{PodTemplate, TemplatedVolume};
 use k8s_openapi::api::core::v1::{
-    Affinity, LocalObjectReference, NodeSelectorTerm, PodSecurityContext, PodSpec, SeccompProfile, Volume,
+    Affinity, HostAlias, LocalObjectReference, NodeSelectorTerm, PodSecurityContext, PodSpec, SeccompProfile,
+    Volume,
 };
 
 use super::Defaults;
@@ -32,14 +33,14 @@ pub fn pull_secrets(defaults: &Defaults<'_>) -> Option<Vec<LocalObjectReference>
 /// template's `templatedVolumes` refer to. Labels, annotations and the size of `/tmp` are not looked at here.
 pub fn apply_template(spec: &mut PodSpec, template: Option<&PodTemplate>, placeholders: &[(&str, String)]) {
     let Some(template) = template else { return };
-    replace(&mut spec.image_pull_secrets, template.image_pull_secrets.as_ref());
+    replace(&mut spec.image_pull_secrets, template.image_pull_secrets.as_deref().map(each_once).as_ref());
     replace(&mut spec.security_context, template.security_context.as_ref());
     replace(&mut spec.termination_grace_period_seconds, template.termination_grace_period_seconds.as_ref());
     replace(&mut spec.tolerations, template.tolerations.as_ref());
     replace(&mut spec.topology_spread_constraints, template.topology_spread_constraints.as_ref());
     replace(&mut spec.priority_class_name, template.priority_class_name.as_ref());
     replace(&mut spec.scheduler_name, template.scheduler_name.as_ref());
-    replace(&mut spec.host_aliases, template.host_aliases.as_ref());
+    replace(&mut spec.host_aliases, template.host_aliases.as_deref().map(one_per_address).as_ref());
     replace(&mut spec.dns_policy, template.dns_policy.map(|policy| policy.to_string()).as_ref());
     replace(&mut spec.dns_config, template.dns_config.as_ref());
     replace(&mut spec.enable_service_links, template.enable_service_links.as_ref());
@@ -52,6 +53,31 @@ pub fn apply_template(spec: &mut PodSpec, template: Option<&PodTemplate>, placeh
     for volume in template.templated_volumes.iter().flatten() {
         volumes.push(of_pod(volume.clone(), placeholders).into());
     }
+}
+
+/// The Secrets, each once: the API server tells the items of this list apart by their names.
+fn each_once(all: &[LocalObjectReference]) -> Vec<LocalObjectReference> {
+    let mut once: Vec<LocalObjectReference> = Vec::new();
+    for one in all {
+        if !once.contains(one) {
+            once.push(one.clone());
+        }
+    }
+    once
+}
+
+/// Host names by address: the API server tells the items of this list apart by their addresses.
+fn one_per_address(all: &[HostAlias]) -> Vec<HostAlias> {
+    let mut merged: Vec<HostAlias> = Vec::new();
+    for one in all {
+        match merged.iter_mut().find(|known| known.ip == one.ip) {
+            Some(known) => {
+                known.hostnames.get_or_insert_default().extend(one.hostnames.iter().flatten().cloned());
+            }
+            None => merged.push(one.clone()),
+        }
+    }
+    merged
 }
 
 fn replace<T: Clone>(field: &mut Option<T>, users: Option<&T>) {

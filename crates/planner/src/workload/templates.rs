@@ -44,6 +44,7 @@ pub fn check(template: &impl Sections, field: &str, findings: &mut Findings) {
         check_mount_paths(container, &format!("{field}.{section}.volumeMounts"), findings);
     }
     if let Some(pod) = template.pod() {
+        check_spreading(pod, &format!("{field}.pod.topologySpreadConstraints"), findings);
         check_volume_names(pod, &format!("{field}.pod"), findings);
     }
 }
@@ -154,6 +155,30 @@ fn no_key(path: String, findings: &mut Findings) {
             limits::KEY_NAME
         ),
     );
+}
+
+/// The API server tells these constraints apart by two of their properties, and takes none without them.
+fn check_spreading(pod: &PodTemplate, field: &str, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for (index, constraint) in pod.topology_spread_constraints.iter().flatten().enumerate() {
+        let (key, otherwise) = (&constraint.topology_key, &constraint.when_unsatisfiable);
+        if key.is_empty() {
+            findings.problem(
+                format!("{field}[{index}].topologyKey"),
+                "is missing: name a label of Kubernetes nodes, for example topology.kubernetes.io/zone",
+            );
+        } else if !["DoNotSchedule", "ScheduleAnyway"].contains(&otherwise.as_str()) {
+            findings.problem(
+                format!("{field}[{index}].whenUnsatisfiable"),
+                format!("{otherwise:?} is not known: write DoNotSchedule or ScheduleAnyway"),
+            );
+        } else if !seen.insert((key, otherwise)) {
+            findings.problem(
+                format!("{field}[{index}]"),
+                format!("there is another constraint with {key:?} and {otherwise}: leave one of the two"),
+            );
+        }
+    }
 }
 
 fn check_variables(container: &ContainerTemplate, field: &str, findings: &mut Findings) {

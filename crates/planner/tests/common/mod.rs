@@ -14,15 +14,16 @@ pub mod java_properties;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use objects::{DesiredObject, ObjectId, Stored};
 use planner::completion::complete;
 use planner::kafka::answer::Answer;
 use planner::kafka::config::live::memory::{OptionMemory, SettledOptions};
 use planner::kafka::config::model::{self, Scope};
-use planner::kafka::exposed::NodeAddresses;
+use planner::kafka::exposed::{NodeAddresses, Route, TlsRoute};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
@@ -51,6 +52,10 @@ pub struct World {
     pub strangers: BTreeMap<(&'static str, &'static str), Value>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
+    /// Default quotas of users in Kafka; `None`: it does not answer.
+    pub default_quotas: Option<BTreeMap<String, f64>>,
+    /// What the agents of pods say of their plug-ins; others do not answer.
+    pub agents: BTreeMap<String, AgentReport>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
     pub held_topics: Option<Vec<HeldTopic>>,
     version: u64,
@@ -85,11 +90,25 @@ impl World {
         Self::new(documents(&reference(file)))
     }
 
+    /// A manifest of `examples`, in the namespace `s1`.
+    pub fn example(name: &str) -> Self {
+        let path = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut documents = documents(&std::fs::read_to_string(path).unwrap());
+        for document in &mut documents {
+            document["metadata"]["namespace"] = json!("s1");
+            document["metadata"]["uid"] = json!("u");
+        }
+        Self::new(documents)
+    }
+
     pub fn new(documents: Vec<Value>) -> Self {
         let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
         for document in documents {
             if document["kind"] == "Kafka" {
                 observed.kafka = Some(Arc::new(serde_json::from_value::<Kafka>(document).unwrap()));
+            } else if document["kind"] == "ConfigMap" {
+                let name = document["metadata"]["name"].as_str().unwrap().to_owned();
+                observed.config_maps.insert(name, Arc::new(serde_json::from_value(document).unwrap()));
             } else {
                 observed.pools.push(Arc::new(serde_json::from_value::<KafkaNodePool>(document).unwrap()));
             }
@@ -99,6 +118,8 @@ impl World {
             observed,
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
+            default_quotas: None,
+            agents: BTreeMap::new(),
             held_topics: None,
             roll: None,
             refused_pods: BTreeMap::new(),
@@ -121,7 +142,7 @@ impl World {
     }
 
     /// The answer to what a plan asks for.
-    fn answer(&self, need: &Need) -> Answer {
+    pub fn answer(&self, need: &Need) -> Answer {
         let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
@@ -140,6 +161,7 @@ impl World {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
                     let holder = Holder::of(&serde_json::from_value(found.clone()).unwrap());
+                    let holder = holder.used_by(found["usedBy"].as_str().map(str::to_owned));
                     Some(if found.get("subjects").is_some() { holder.with_body(found) } else { holder })
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
@@ -153,6 +175,12 @@ impl World {
                 Answer::NodeAddresses(names.iter().map(|name| (name.clone(), addresses(name))).collect())
             }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
+            Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
+            Need::AgentReports(agents) => {
+                let reports =
+                    agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));
+                Answer::AgentReports(reports.collect())
+            }
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
     }
@@ -239,12 +267,15 @@ impl World {
     fn expose(&mut self, name: String, mut service: Value) {
         if ["NodePort", "LoadBalancer"].contains(&service["spec"]["type"].as_str().unwrap()) {
             let services = &self.observed.exposed.services;
-            let before = services.get(&name).and_then(|service| {
-                service.spec.as_ref()?.ports.as_ref()?.first()?.node_port.map(|port| json!(port))
-            });
-            let port = &mut service["spec"]["ports"][0]["nodePort"];
-            if port.is_null() {
-                *port = before.unwrap_or_else(|| json!(31_000 + services.len()));
+            let before = services.get(&name).and_then(|service| service.spec.as_ref()?.ports.clone());
+            let mut next = 31_000 + services.len();
+            for port in service["spec"]["ports"].as_array_mut().unwrap() {
+                let same = |known: &&ServicePort| json!(known.name) == port["name"];
+                let before = before.iter().flatten().find(same).and_then(|port| port.node_port);
+                if port["nodePort"].is_null() {
+                    port["nodePort"] = before.map_or_else(|| json!(next), |port| json!(port));
+                    next += 100;
+                }
             }
         }
         let before = self.observed.exposed.services.get(&name).and_then(|service| service.status.clone());
@@ -262,6 +293,28 @@ impl World {
         let ingress: Vec<Value> = address.into_iter().collect();
         let live = Arc::make_mut(self.observed.exposed.services.get_mut(service).unwrap());
         live.status = Some(serde_json::from_value(json!({"loadBalancer": {"ingress": ingress}})).unwrap());
+    }
+
+    /// What the controllers outside do: every load balancer and every route has an address.
+    pub fn give_addresses(&mut self) {
+        let of_kind = |kind: &str| -> Vec<String> {
+            let all = self.observed.others.keys().filter(|id| id.kind == kind);
+            all.map(|id| id.name.clone()).collect()
+        };
+        let (services, routes, tls_routes) = (of_kind("Service"), of_kind("Route"), of_kind("TLSRoute"));
+        for name in services {
+            let service = &self.observed.exposed.services[&name];
+            if service.spec.as_ref().unwrap().type_.as_deref() == Some("LoadBalancer") {
+                self.balance(&name, Some(&format!("{name}.example.org")));
+            }
+        }
+        for name in routes {
+            let route = Route { hosts: vec![format!("{name}.apps.example.org")] };
+            self.observed.exposed.routes.insert(name, Arc::new(route));
+        }
+        for name in tls_routes {
+            self.observed.exposed.tls_routes.insert(name, Arc::new(TlsRoute { parents: 1 }));
+        }
     }
 
     /// What the other controllers do: every pod runs, is ready, and Kafka answers.

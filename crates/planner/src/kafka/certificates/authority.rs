@@ -202,12 +202,12 @@ impl Authority {
             certificates.insert(names::keys::CA_PASSWORD.to_owned(), password.clone().into_bytes());
         }
         let keys = Data::from([(names::keys::CA_KEY.to_owned(), self.key.0.clone().into_bytes())]);
-        let secret = |name: &str, data: &Data, annotated: Pairs, precondition: &Precondition| {
+        let secret = |name: &str, data: Data, annotated: Pairs, precondition: &Precondition| {
             secret::authority(cluster, settings, name, data, annotated, precondition.clone())
         };
         vec![
-            secret(&key_name, &keys, self.key_annotations(), &self.key_precondition),
-            secret(&cert_name, &certificates, self.cert_annotations(), &self.cert_precondition),
+            secret(&key_name, keys, self.key_annotations(), &self.key_precondition),
+            secret(&cert_name, certificates, self.cert_annotations(), &self.cert_precondition),
         ]
     }
 

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use pki::CertificateChain;
 
 use super::authority::Authority;
-use super::leaf::{self, Found};
+use super::leaf::{FoundLeaf, Leaves};
 use super::{fingerprint, leaf_owners, split, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
@@ -54,15 +54,21 @@ pub struct HandOver {
     pub peers_trust: bool,
 }
 
-/// Finds out how far the hand-over to `authority` is.
-pub fn hand_over(cluster: &Cluster, observed: &Observed, authority: &Authority, now: Timestamp) -> HandOver {
+/// Finds out how far the hand-over to `authority` is. `leaves` are those of all [`leaf_owners`].
+pub fn hand_over(
+    cluster: &Cluster,
+    observed: &Observed,
+    leaves: &Leaves,
+    authority: &Authority,
+    now: Timestamp,
+) -> HandOver {
     let present = authority.certificate.authority_ids();
     let (mut all_trust, mut peers_trust, mut taken_up) = (true, true, true);
     for pod in running(cluster, observed) {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let owner = LeafOwner::Node { pod: name.to_owned() };
-        let leaf = leaf::find(&owner, cluster, observed);
-        if trusted_by(pod, &leaf).is_disjoint(&present) {
+        let leaf = leaves.get(&owner);
+        if trusted_by(pod, leaf).is_disjoint(&present) {
             all_trust = false;
             peers_trust &= leaf.usable(now).is_none();
         }
@@ -71,7 +77,7 @@ pub fn hand_over(cluster: &Cluster, observed: &Observed, authority: &Authority, 
         taken_up &= shown.is_some() && annotation(pod, annotations::SERVER_CERT_HASH) == shown.as_deref();
     }
     let signed = leaf_owners(cluster).iter().all(|(owner, _)| {
-        let leaf = leaf::find(owner, cluster, observed);
+        let leaf = leaves.get(owner);
         leaf.usable(now).is_some_and(|leaf| leaf.is_signed_by(authority))
     });
     let phase = if !all_trust {
@@ -107,7 +113,7 @@ pub fn is_of_kafka(cluster: &str, pod: &Pod) -> bool {
 
 /// The cluster CAs that a pod was started to trust. A pod that does not say so, of an older operator, trusts the one that
 /// signed its own leaf.
-pub fn trusted_by(pod: &Pod, leaf: &Found) -> BTreeSet<String> {
+pub fn trusted_by(pod: &Pod, leaf: &FoundLeaf) -> BTreeSet<String> {
     match annotation(pod, annotations::TRUSTED_CLUSTER_CAS) {
         Some(list) => split(list),
         None => leaf.issuers(),

@@ -1,6 +1,6 @@
 //! What the objects of a cluster remember of its authorities, when the Secrets with the authorities are lost or damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{annotations, labels, names};
 use jiff::Timestamp;
@@ -72,14 +72,14 @@ fn told(cluster: &Cluster, observed: &Observed, role: Role) -> Traces {
 
 /// Every Secret with a leaf of the cluster, those of nodes that are about to go included.
 fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner, &'a Secret)> {
-    let mut owners: Vec<LeafOwner> = leaf_owners(cluster).into_iter().map(|(owner, _)| owner).collect();
+    let mut owners: BTreeSet<LeafOwner> = leaf_owners(cluster).into_iter().map(|(owner, _)| owner).collect();
     for (name, secret) in &observed.secrets {
         let owner = LeafOwner::Node { pod: name.clone() };
         let all = secret.metadata.labels.as_ref();
         let is =
             |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
-        if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, "Kafka") && !owners.contains(&owner) {
-            owners.push(owner);
+        if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, "Kafka") {
+            owners.insert(owner);
         }
     }
     let secret_of = |owner: LeafOwner| {

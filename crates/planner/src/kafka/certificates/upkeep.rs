@@ -79,7 +79,6 @@ fn leaves(
     requests: &mut Vec<MaterialRequest>,
 ) -> Vec<DesiredObject> {
     let mut objects = Vec::new();
-    let hand_over = phase::hand_over(cluster, observed, authority, now);
     let mut owners = leaf_owners(cluster);
     if observed.unreadable.is_some() {
         // Of some nodes nothing but their Secret may be readable.
@@ -87,6 +86,8 @@ fn leaves(
         let nodes = secrets_of_nodes(cluster, observed).into_iter().map(|pod| LeafOwner::Node { pod });
         owners.extend(nodes.filter(|owner| !known.contains(owner)).map(|owner| (owner, None)));
     }
+    let found = leaf::Leaves::of(owners.iter().map(|(owner, _)| owner), cluster, observed);
+    let hand_over = phase::hand_over(cluster, observed, &found, authority, now);
     for (owner, node) in owners {
         if !observed.secrets.contains_key(&owner.secret(&cluster.name)) {
             continue;
@@ -96,18 +97,18 @@ fn leaves(
         } else {
             // Which authorities a pod trusts that cannot be read is not known. But a pod that accepts a certificate accepts
             // another one of the same authority.
-            let issuers = leaf::find(&owner, cluster, observed).issuers();
+            let issuers = found.get(&owner).issuers();
             let same = !issuers.is_empty() && issuers.is_subset(&authority.certificate.authority_ids());
             if same { Signing::All } else { Signing::Nothing }
         };
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: true };
-        match leaf::look_at(&wanted, cluster, authority, observed, now) {
-            leaf::Step::Ready(leaf) => {
-                let object = secret::leaf(cluster, &owner, &leaf.data, leaf.generation, leaf.precondition);
+        match leaf::look_at(&wanted, &found, cluster, authority, observed, now) {
+            leaf::LeafStep::Ready(leaf) => {
+                let object = secret::leaf(cluster, &owner, leaf.data, leaf.generation, leaf.precondition);
                 objects.extend(Some(object).filter(is_new));
             }
-            leaf::Step::Missing(request) => requests.push(request),
-            leaf::Step::Held => {}
+            leaf::LeafStep::Missing(request) => requests.push(request),
+            leaf::LeafStep::Held => {}
         }
     }
     objects

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::common::template::{IpFamily, IpFamilyPolicy};
 use api::kafka::listeners::{ExternalTrafficPolicy, NodeAddressType, ParentRef};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use objects::Pairs;
 
 use super::port_template::PortTemplate;
@@ -37,6 +38,28 @@ pub struct OwnServices {
     pub brokers: BTreeMap<i32, Entry>,
     /// What it says of every broker: texts with `{nodeId}` and `{nodePodName}`.
     pub every_broker: Entry,
+    /// The proxy through which the Service for the start leads to all brokers; `None`: each broker is exposed by itself.
+    pub single: Option<SingleAddress>,
+}
+
+/// One Service for all brokers, with a port for each, and the proxy behind it. The Services of the brokers are for the proxy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SingleAddress {
+    /// Port with which clients begin.
+    pub bootstrap_port: u16,
+    /// Port of the broker with the node id 0.
+    pub first_broker_port: u16,
+    /// Pods of the proxy.
+    pub replicas: i32,
+    /// CPU and memory of its container.
+    pub resources: Option<ResourceRequirements>,
+}
+
+impl SingleAddress {
+    /// The port of a broker; `None`: there is none so high.
+    pub fn broker_port(&self, id: i32) -> Option<u16> {
+        u16::try_from(i32::from(self.first_broker_port).checked_add(id)?).ok()
+    }
 }
 
 /// What makes the Services of a listener reachable.

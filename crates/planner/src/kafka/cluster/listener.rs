@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
-use super::exposure::{Advertised, Exposure, OwnServices};
+use super::exposure::{Advertised, Exposure, OwnServices, SingleAddress};
 
 /// A listener for clients.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,11 @@ impl Listener {
             Exposure::Internal { .. } => None,
             Exposure::OwnServices(services) => Some(services),
         }
+    }
+
+    /// The proxy through which all brokers have one address; `None`: there is none.
+    pub fn single_address(&self) -> Option<&SingleAddress> {
+        self.own_services().and_then(|services| services.single.as_ref())
     }
 
     /// Name of the port in pods and Services.

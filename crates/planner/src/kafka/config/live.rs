@@ -13,13 +13,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::fingerprint;
 use crate::kafka::admin_call::AdminCall;
-use crate::kafka::cluster::{Cluster, Node, Warning};
+use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
 use self::memory::{OptionMemory, Override, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use super::model::Model;
-use super::server;
+use super::{plug_in_lines, server};
 
 /// How long a look at the brokers' options counts. A periodic pass comes later than that, so each of them looks.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -53,34 +53,13 @@ pub struct OptionPlan {
 
 /// Options that all nodes are to have with the same value and that Kafka can change at run time. A value that the pod
 /// resolves is known only to the pod, and what only some nodes are to have needs their files: both need a restart.
-fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
+pub(super) fn live_options<'a>(cluster: &'a Cluster, model: &Model) -> BTreeMap<&'a str, &'a str> {
     let mut options = server::shared_options(cluster);
-    options.retain(|name, value| model.is_live(name) && !value.contains("${"));
+    options.retain(|name, value| {
+        let is_the_agents = plug_in_lines::is_the_agents(cluster.metrics.as_ref(), name);
+        model.is_live(name) && !is_the_agents && !value.contains("${")
+    });
     options
-}
-
-/// Fingerprint of everything in the configuration of a node that needs a restart to change.
-pub fn restart_fingerprint(cluster: &Cluster, node: Node<'_>) -> String {
-    let live = live_options(cluster, cluster.version.model());
-    let mut text = String::new();
-    for line in server::fixed(cluster, node).lines() {
-        // Where a node first looks for the quorum; later it knows the voters. Another controller restarts no pod.
-        if !line.starts_with("controller.quorum.bootstrap.servers=") {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    for (name, value) in server::options_of(cluster, node) {
-        if live.get(name) != Some(&value) {
-            add(&mut text, name, value);
-        }
-    }
-    let agent = super::agent::config(cluster, node);
-    // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
-    let heap = agent.heap.as_ref().map(api::agent::Heap::in_bytes);
-    let agent = api::agent::AgentConfig { initial_controllers: None, heap, ..agent };
-    text.push_str(&serde_json::to_string(&agent).unwrap_or_default());
-    fingerprint::short(text.as_bytes())
 }
 
 /// Fingerprint of every option that can change at run time.
@@ -96,7 +75,7 @@ fn live_fingerprint(cluster: &Cluster, live: &BTreeMap<&str, &str>) -> String {
     fingerprint::short(text.as_bytes())
 }
 
-fn add(text: &mut String, name: &str, value: &str) {
+pub(super) fn add(text: &mut String, name: &str, value: &str) {
     for part in [name, "=", value, "\n"] {
         text.push_str(part);
     }

@@ -7,20 +7,26 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, pool_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
+use crate::kafka::cluster::{Cluster, EntityContainer, Metrics, Node, Quorum};
 use crate::kafka::config::live::taken_out;
-use crate::kafka::config::{agent, logging, server};
+use crate::kafka::config::logging;
+use crate::kafka::config::node_files::Files;
 
 /// The ConfigMap of a node, named like its pod. `taken_out` are options that have not left Kafka yet.
-pub fn node(cluster: &Cluster, node: Node<'_>, taken_out: &BTreeSet<String>) -> DesiredObject {
+pub fn node(cluster: &Cluster, node: Node<'_>, files: Files, taken_out: &BTreeSet<String>) -> DesiredObject {
     let pod = cluster.pod_name(node);
     let data = [
-        (names::keys::SERVER_CONFIG, server::generate(cluster, node)),
-        (names::keys::AGENT_CONFIG, agent::generate(cluster, node)),
-        (names::keys::LOG4J2_PROPERTIES, logging::kafka(&cluster.logging)),
+        (names::keys::SERVER_CONFIG, files.server),
+        (names::keys::AGENT_CONFIG, files.agent),
+        (names::keys::LOG4J2_PROPERTIES, files.logging),
         (names::keys::CLUSTER_ID, cluster.cluster_id.clone().unwrap_or_default()),
         (names::keys::METADATA_VERSION, cluster.metadata_version.clone()),
     ];
+    let rules = match &cluster.metrics {
+        Some(Metrics::JmxExporter { rules }) => Some((names::keys::METRICS_CONFIG, rules.clone())),
+        _ => None,
+    };
+    let data = data.into_iter().chain(rules);
     let directory_ids = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, .. } => Some(objects::json(directory_ids).to_string()),
         Quorum::Static => None,
@@ -53,7 +59,7 @@ fn entity(cluster: &Cluster, name: String, labels: Pairs, container: &EntityCont
     Object::new(&cluster.owner(), name, labels, config_map([(names::keys::LOG4J2_PROPERTIES, text)])).build()
 }
 
-fn config_map<const N: usize>(data: [(&str, String); N]) -> ConfigMap {
+fn config_map<'a>(data: impl IntoIterator<Item = (&'a str, String)>) -> ConfigMap {
     let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     ConfigMap { data: Some(data), ..ConfigMap::default() }
 }

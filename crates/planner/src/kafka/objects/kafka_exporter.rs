@@ -59,6 +59,7 @@ pub fn deployment(
         owner: &cluster.owner(),
         name: &name,
         component_type: labels::component::KAFKA_EXPORTER,
+        replicas: 1,
         strategy: of_deployment
             .and_then(|template| template.deployment_strategy)
             .unwrap_or(DeploymentStrategy::RollingUpdate),

@@ -13,6 +13,8 @@ pub(crate) mod network_policy;
 pub(crate) mod pod;
 pub(crate) mod pod_disruption_budget;
 pub(crate) mod pod_set;
+pub(crate) mod proxy;
+pub(crate) mod proxy_config;
 pub mod rbac;
 mod route;
 pub(crate) mod secret;

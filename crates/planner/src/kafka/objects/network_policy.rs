@@ -9,7 +9,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, kafka_labels, kafka_selector};
-use crate::kafka::cluster::Cluster;
+use super::proxy;
+use crate::kafka::cluster::{Cluster, Listener, SingleAddress};
 use crate::kafka::observed::PlanSettings;
 
 /// The policy of the Kafka pods.
@@ -32,8 +33,13 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
         rule(ports::KAFKA_AGENT, Some(vec![operator])),
     ];
     for listener in &cluster.listeners {
-        ingress.push(rule(i32::from(listener.port), listener.peers.clone()));
+        // Behind a proxy the clients connect to that, and it alone to the brokers.
+        let from_proxy = || vec![pods(proxy::selector(cluster, listener))];
+        let from = listener.single_address().map_or_else(|| listener.peers.clone(), |_| Some(from_proxy()));
+        ingress.push(rule(i32::from(listener.port), from));
     }
+    ingress.extend(cluster.metrics.as_ref().map(|_| rule(ports::METRICS, None)));
+    ingress.extend(cluster.jmx.map(|_| rule(ports::JMX, None)));
     policy(cluster, names::kafka_network_policy(&cluster.name), kafka_labels(cluster), ingress)
 }
 
@@ -58,6 +64,19 @@ pub fn kafka_exporter(cluster: &Cluster) -> DesiredObject {
     policy(cluster, name, labels, vec![rule(ports::METRICS, None)])
 }
 
+/// The policy of a proxy: clients of the listener, and everybody for its figures.
+pub fn proxy(cluster: &Cluster, listener: &Listener, single: &SingleAddress) -> DesiredObject {
+    let name = names::proxy::deployment(&cluster.name, &listener.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_PROXY);
+    let brokers = cluster.broker_ids().into_iter().filter_map(|id| single.broker_port(id));
+    let for_clients = std::iter::once(single.bootstrap_port).chain(brokers);
+    let clients = NetworkPolicyIngressRule {
+        ports: Some(for_clients.map(|port| policy_port(i32::from(port))).collect()),
+        from: listener.peers.clone(),
+    };
+    policy(cluster, name, labels, vec![clients, rule(ports::METRICS, None)])
+}
+
 fn policy(
     cluster: &Cluster,
     name: String,
@@ -75,12 +94,15 @@ fn policy(
 }
 
 fn rule(port: i32, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
-    let port = NetworkPolicyPort {
+    NetworkPolicyIngressRule { ports: Some(vec![policy_port(port)]), from }
+}
+
+fn policy_port(port: i32) -> NetworkPolicyPort {
+    NetworkPolicyPort {
         port: Some(IntOrString::Int(port)),
         protocol: Some("TCP".to_owned()),
         ..NetworkPolicyPort::default()
-    };
-    NetworkPolicyIngressRule { ports: Some(vec![port]), from }
+    }
 }
 
 fn selector(labels: Pairs) -> LabelSelector {

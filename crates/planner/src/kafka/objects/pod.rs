@@ -10,11 +10,11 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Pairs, add_labels, merge_metadata};
+use serde_json::Value;
 
 use super::meta::{own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
-use crate::kafka::cluster::{Cluster, Node, Pool, Rack, VolumeKind};
-use crate::kafka::config::live;
+use crate::kafka::cluster::{Cluster, JMX_CREDENTIALS, Node, Pool, Rack, VolumeKind};
 use crate::kafka::observed::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, pod, probe, revision, volume};
@@ -33,6 +33,8 @@ const KAFKA_TEMPLATE: &str = "kafkaContainer";
 const GRACE_SECONDS: i64 = 30;
 /// Size of the volumes in memory that hold a few words.
 const SMALL: &str = "1Mi";
+/// The volume with the user and the password of remote JMX.
+const JMX_VOLUME: &str = "jmx-credentials";
 /// Permissions of the files with the node's certificates and keys.
 const CERTIFICATES_MODE: i32 = 0o440;
 /// Permissions of the files with the trusted certificates.
@@ -40,13 +42,24 @@ const TRUST_MODE: i32 = 0o444;
 /// Times that the start may fail to be over, one a second: a long recovery of logs is not cut short.
 const START_FAILURES: i32 = 1_000_000;
 
-/// The complete Pod object, as it stands in the pod set. `annotations` carries what the pod was started with.
+/// A pod as it stands in the pod set, and its JSON.
+#[derive(Debug, Clone)]
+pub struct DesiredPod {
+    /// The pod.
+    pub pod: Pod,
+    /// The same as it is written.
+    pub json: Value,
+}
+
+/// The complete pod of a node, whose configuration needs a restart to change where the fingerprint changes. The annotations
+/// carry what the pod was started with.
 pub fn of_node(
     cluster: &Cluster,
     node: Node<'_>,
     certificate: &NodeCertificate,
+    configuration: String,
     settings: &PlanSettings,
-) -> Pod {
+) -> DesiredPod {
     let pool = node.pool;
     let name = cluster.pod_name(node);
     let template = pool.templates.pod.as_ref();
@@ -73,7 +86,10 @@ pub fn of_node(
         ..Pod::default()
     };
     // What follows has reasons of its own for a restart, or is worth none; the revision is about everything else.
-    let (revision, resource_revision) = revision::revisions(without_agent_image(&pod));
+    let mut json = objects::json(&pod);
+    // Nor does the image count that the agent comes from: a new version of the operator restarts nothing. A pod keeps its
+    // agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
+    let (revision, resource_revision) = revision::revisions(&mut json, AGENT);
     let mut all_labels = pool_labels(cluster, pool);
     all_labels.extend(own_labels);
     let mut annotations = users;
@@ -81,23 +97,14 @@ pub fn of_node(
         (annotations::REVISION.to_owned(), revision),
         (annotations::RESOURCE_REVISION.to_owned(), resource_revision),
         (annotations::KAFKA_VERSION.to_owned(), cluster.version.version.clone()),
-        (annotations::CONFIGURATION_HASH.to_owned(), live::restart_fingerprint(cluster, node)),
+        (annotations::CONFIGURATION_HASH.to_owned(), configuration),
     ]);
     annotations.extend(certificate.pod_annotations.clone());
+    json["metadata"]["labels"] = objects::json(&all_labels);
+    json["metadata"]["annotations"] = objects::json(&annotations);
     pod.metadata.labels = Some(all_labels);
     pod.metadata.annotations = Some(annotations);
-    pod
-}
-
-/// The pod without the image that its agent comes from. A new version of the operator restarts nothing: a pod keeps its
-/// agent until it restarts for another reason, and what the agent is asked to do stands in the rest of the pod.
-fn without_agent_image(pod: &Pod) -> Pod {
-    let mut rest = pod.clone();
-    let containers = rest.spec.iter_mut().flat_map(|spec| spec.init_containers.iter_mut().flatten());
-    for container in containers.filter(|container| container.name == AGENT) {
-        container.image = None;
-    }
-    rest
+    DesiredPod { pod, json }
 }
 
 /// What the pods of a pool have whatever the templates say.
@@ -186,6 +193,9 @@ fn volumes(
     volumes.push(volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE));
     volumes.push(volume::memory("ready-files", SMALL));
     volumes.push(volume::empty(AGENT, None));
+    if cluster.jmx.is_some_and(|jmx| jmx.password) {
+        volumes.push(volume::secret(JMX_VOLUME, &names::kafka_jmx_secret(&cluster.name), CERTIFICATES_MODE));
+    }
     if node.pool.broker && (cluster.rack.is_some() || token) {
         volumes.push(volume::memory("rack-volume", SMALL));
     }
@@ -223,14 +233,17 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         volume::mount("ready-files", "/var/opt/kafka"),
         volume::read_only(AGENT, AGENT_FOLDER),
     ]);
+    if cluster.jmx.is_some_and(|jmx| jmx.password) {
+        mounts.push(volume::read_only(JMX_VOLUME, JMX_CREDENTIALS));
+    }
     if pool.broker && (cluster.rack.is_some() || token) {
         mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
     }
-    let mut environment = vec![container::variable("KAFKA_CLUSTER_NAME", &cluster.name)];
+    let mut environment = vec![container::variable(api::env::node::KAFKA_CLUSTER_NAME, &cluster.name)];
     if token {
         mounts.push(volume::token_mount());
         environment.push(EnvVar {
-            name: "NODE_NAME".to_owned(),
+            name: api::env::node::NODE_NAME.to_owned(),
             value_from: Some(EnvVarSource {
                 field_ref: Some(volume::field_of_pod("spec.nodeName")),
                 ..EnvVarSource::default()
@@ -272,5 +285,7 @@ fn container_ports(cluster: &Cluster, pool: &Pool, id: i32) -> Vec<ContainerPort
             all.push(container::port(&listener.port_name(), i32::from(listener.port)));
         }
     }
+    all.extend(cluster.metrics.as_ref().map(|_| container::port(ports::METRICS_NAME, ports::METRICS)));
+    all.extend(cluster.jmx.map(|_| container::port(ports::JMX_NAME, ports::JMX)));
     all
 }

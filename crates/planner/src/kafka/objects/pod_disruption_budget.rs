@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityOperator, KafkaExporter};
+use crate::kafka::cluster::{Cluster, EntityOperator, KafkaExporter, Listener};
 
 /// `<c>-kafka`, over all pools. Pods of a pod set have no scale, so it is said how many must stay.
 pub fn kafka(cluster: &Cluster) -> DesiredObject {
@@ -44,6 +44,17 @@ pub fn kafka_exporter(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObj
         ..PodDisruptionBudgetSpec::default()
     };
     budget(cluster, name, labels, template, spec)
+}
+
+/// `<c>-kafka-<listener>-proxy`.
+pub fn proxy(cluster: &Cluster, listener: &Listener) -> DesiredObject {
+    let name = names::proxy::deployment(&cluster.name, &listener.name);
+    let labels = component_labels(cluster, &name, labels::component::KAFKA_PROXY);
+    let spec = PodDisruptionBudgetSpec {
+        max_unavailable: Some(IntOrString::Int(1)),
+        ..PodDisruptionBudgetSpec::default()
+    };
+    budget(cluster, name, labels, None, spec)
 }
 
 fn budget(

@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 
 use api::{StrimziPodSet, StrimziPodSetSpec, annotations, labels};
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use objects::{DesiredObject, Object, json};
+use serde_json::Value;
 
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
-/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it.
-pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&ManualUpdate>) -> DesiredObject {
+/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
+/// `quotas`, whether there are default quotas of users of the operator's in Kafka.
+pub fn of_pool(
+    cluster: &Cluster,
+    pool: &Pool,
+    pods: Vec<Value>,
+    manual: Option<&ManualUpdate>,
+    quotas: bool,
+) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
     let spec = StrimziPodSetSpec {
@@ -23,6 +30,9 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    if quotas {
+        object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
+    }
     if pool.implied {
         object = object.annotation(annotations::IMPLIED_POOL, "true");
     }
@@ -48,7 +58,7 @@ pub fn of_pool(cluster: &Cluster, pool: &Pool, pods: &[Pod], manual: Option<&Man
     let template = pool.templates.pod_set.as_ref();
     let mut built = object.template(template.and_then(|template| template.metadata.as_ref())).build();
     // Put in afterwards: as a part of the body they would be copied once more, the largest part of all objects of a cluster.
-    built.object["spec"]["pods"] = pods.iter().map(json).collect();
+    built.object["spec"]["pods"] = Value::Array(pods);
     built
 }
 

@@ -13,8 +13,8 @@ use crate::kafka::cluster::{CaSettings, Cluster};
 /// Content of a Secret before it is encoded.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
-fn opaque(data: &Data) -> Secret {
-    let data = data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect();
+fn opaque(data: Data) -> Secret {
+    let data = data.into_iter().map(|(key, value)| (key, ByteString(value))).collect();
     Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
 }
 
@@ -24,7 +24,7 @@ pub fn authority(
     cluster: &Cluster,
     settings: &CaSettings,
     name: &str,
-    data: &Data,
+    data: Data,
     annotated: Pairs,
     precondition: Precondition,
 ) -> DesiredObject {
@@ -43,7 +43,7 @@ pub fn authority(
 }
 
 /// `<c>-trustbundle`: whom the nodes trust.
-pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
+pub fn trust_bundle(cluster: &Cluster, data: Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
     let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
     Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
@@ -51,11 +51,19 @@ pub fn trust_bundle(cluster: &Cluster, data: &Data, cluster_ca: i64, clients_ca:
         .build()
 }
 
+/// `<c>-kafka-jmx`: user and password of remote JMX.
+pub fn jmx(cluster: &Cluster, data: Data) -> DesiredObject {
+    let template = cluster.templates.jmx_secret.as_ref();
+    Object::new(&cluster.owner(), names::kafka_jmx_secret(&cluster.name), kafka_labels(cluster), opaque(data))
+        .template(template.and_then(|template| template.metadata.as_ref()))
+        .build()
+}
+
 /// A Secret with a leaf certificate: of a node, of the operator, of the entity operator.
 pub fn leaf(
     cluster: &Cluster,
     owner: &LeafOwner,
-    data: &Data,
+    data: Data,
     ca_generation: i64,
     precondition: Precondition,
 ) -> DesiredObject {

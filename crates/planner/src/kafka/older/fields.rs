@@ -16,16 +16,16 @@ pub fn say(kafka: &Kafka, findings: &mut Findings) {
     for (field, instead) in in_effect(kafka) {
         findings.warn(reasons::DEPRECATED_FIELDS, format!("{field}: write {instead} instead"));
     }
-    if let Some(fields) = last_applied::unknown(&kafka.metadata) {
-        findings.warn(reasons::UNKNOWN_FIELDS, unknown(fields));
+    if let Some(complaint) = last_applied::complaint(&kafka.metadata) {
+        findings.warn(reasons::UNKNOWN_FIELDS, complaint);
     }
 }
 
 /// What deserves a look in the fields of a node pool.
 pub fn of_pool(pool: &KafkaNodePool) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if let Some(fields) = last_applied::unknown(&pool.metadata) {
-        warnings.push(Warning { reason: reasons::UNKNOWN_FIELDS.to_owned(), message: unknown(fields) });
+    if let Some(message) = last_applied::complaint(&pool.metadata) {
+        warnings.push(Warning { reason: reasons::UNKNOWN_FIELDS.to_owned(), message });
     }
     let storage = &pool.spec.storage;
     let in_volumes = storage.volumes.iter().flatten().any(|volume| volume.overrides.is_some());
@@ -35,12 +35,6 @@ pub fn of_pool(pool: &KafkaNodePool) -> Vec<Warning> {
         warnings.push(Warning { reason, message: message.to_owned() });
     }
     warnings
-}
-
-fn unknown(fields: &str) -> String {
-    format!(
-        "{fields}: not known to this version, and dropped by the API server; correct the name or remove it"
-    )
 }
 
 /// Fields that are carried out and have a successor.

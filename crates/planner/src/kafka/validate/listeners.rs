@@ -1,6 +1,7 @@
 //! `spec.kafka.listeners`.
 
 mod exposure;
+mod single_address;
 
 use std::collections::{BTreeMap, BTreeSet};
 

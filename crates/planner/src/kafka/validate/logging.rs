@@ -33,6 +33,7 @@ pub fn read(
         field: path,
         name: reference.name.clone(),
         key: reference.key.clone(),
+        optional: reference.optional.unwrap_or(false),
     });
     Logging::Inline(BTreeMap::new())
 }

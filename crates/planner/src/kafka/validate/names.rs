@@ -68,6 +68,10 @@ pub fn validate(cluster: &Cluster, findings: &mut Findings) {
     let mut derived = of_cluster(cluster);
     for listener in cluster.listeners.iter().filter(|listener| listener.own_services().is_some()) {
         derived.push(Derived::service(names::external_bootstrap_service(name, &listener.name)));
+        if listener.single_address().is_some() {
+            let proxy = names::proxy::deployment(name, &listener.name);
+            derived.push(Derived::label_value(labels::NAME, "the objects of a proxy", proxy));
+        }
     }
     let room = check(field, name, &derived, findings);
     for pool in &cluster.pools {

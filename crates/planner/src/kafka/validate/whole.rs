@@ -1,9 +1,12 @@
 //! What has to hold for a cluster as a whole, whatever nodes it has.
 
+use std::collections::BTreeSet;
+
 use api::conditions::reasons;
+use api::ports;
 
 use super::{Findings, Specs, names, templates};
-use crate::kafka::cluster::{Cluster, Pool, Volume, VolumeKind, Way};
+use crate::kafka::cluster::{Cluster, Listener, Pool, SingleAddress, Volume, VolumeKind, Way};
 use crate::kafka::observed::PlanSettings;
 
 /// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
@@ -63,7 +66,11 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
                 break;
             }
         }
+        unknown_brokers(cluster, listener, &field, findings);
         let Some(services) = listener.own_services() else { continue };
+        if let Some(single) = &services.single {
+            broker_ports(cluster, single, &field, findings);
+        }
         if !matches!(services.way, Way::Ingress { .. } | Way::TlsRoute { .. }) {
             continue;
         }
@@ -78,6 +85,49 @@ fn listeners(cluster: &Cluster, findings: &mut Findings) {
                 );
             }
         }
+    }
+}
+
+/// What is said of brokers that are not there may be meant for later ones.
+fn unknown_brokers(cluster: &Cluster, listener: &Listener, field: &str, findings: &mut Findings) {
+    let of_services = listener.own_services().into_iter().flat_map(|services| services.brokers.keys());
+    let advertised = &listener.advertised;
+    let said: BTreeSet<i32> =
+        of_services.chain(advertised.hosts.keys()).chain(advertised.ports.keys()).copied().collect();
+    let known = cluster.broker_ids();
+    let unknown: Vec<String> = said.difference(&known).map(ToString::to_string).collect();
+    if known.is_empty() || unknown.is_empty() {
+        return;
+    }
+    findings.warn(
+        reasons::LISTENER_BROKER_UNKNOWN,
+        format!(
+            "{field}.brokers: no broker has the node id {}: what is said of it counts as soon as there is one; remove it if none \
+             is to come",
+            unknown.join(" or ")
+        ),
+    );
+}
+
+/// Each broker has a port of its own behind a single address.
+fn broker_ports(cluster: &Cluster, single: &SingleAddress, field: &str, findings: &mut Findings) {
+    let first = single.first_broker_port;
+    for id in cluster.broker_ids() {
+        let wrong = match single.broker_port(id) {
+            None => format!("{first} leaves broker {id} without a port, since ports end at 65535"),
+            Some(port) if port == single.bootstrap_port => {
+                format!("{first} gives broker {id} the port {port}, with which clients begin")
+            }
+            Some(port) if i32::from(port) == ports::METRICS => {
+                format!("{first} gives broker {id} the port {port}, at which the proxy tells its figures")
+            }
+            Some(_) => continue,
+        };
+        findings.problem(
+            format!("{field}.singleAddress.firstBrokerPort"),
+            format!("{wrong}: write a number that leaves each broker (its number plus the node id) a port of its own"),
+        );
+        break;
     }
 }
 

@@ -4,6 +4,7 @@ use api::kafka::listeners::{
     ExternalTrafficPolicy, Listener, ListenerBootstrap, ListenerBroker, ListenerConfiguration, ListenerType,
 };
 
+use super::single_address;
 use crate::findings::Findings;
 use crate::kafka::cluster::{Entry, Exposure, OwnServices, Way};
 use crate::kafka::validate::text;
@@ -41,7 +42,7 @@ pub fn read(
             class,
             source_ranges: configuration.load_balancer_source_ranges.clone().unwrap_or_default(),
             bootstrap: configuration.create_bootstrap_service.unwrap_or(true),
-            finalizers: configuration.finalizers.clone().unwrap_or_default(),
+            finalizers: each_once(configuration.finalizers.as_deref().unwrap_or_default()),
             node_ports: configuration.allocate_load_balancer_node_ports,
         },
         Ingress => Way::Ingress { class },
@@ -49,6 +50,7 @@ pub fn read(
         TlsRoute => Way::TlsRoute { parents: configuration.parent_refs.clone().unwrap_or_default() },
     };
     hosts(raw, configuration, &field, findings);
+    let single = single_address::read(raw, configuration, &field, findings);
     Exposure::OwnServices(Box::new(OwnServices {
         way,
         ip_family_policy: configuration.ip_family_policy,
@@ -67,7 +69,19 @@ pub fn read(
             labels: configuration.per_broker_labels_template.clone().unwrap_or_default(),
             ..Entry::default()
         },
+        single,
     }))
+}
+
+/// The API server takes no finalizer twice.
+fn each_once(all: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for one in all {
+        if !once.contains(one) {
+            once.push(one.clone());
+        }
+    }
+    once
 }
 
 fn of_bootstrap(raw: &ListenerBootstrap) -> Entry {
@@ -196,6 +210,7 @@ fn inapplicable(
         ("perBrokerAnnotationsTemplate", raw.per_broker_annotations_template.is_some(), NOT_INTERNAL),
         ("perBrokerLabelsTemplate", raw.per_broker_labels_template.is_some(), NOT_INTERNAL),
         ("parentRefs", raw.parent_refs.is_some(), &[TlsRoute]),
+        ("singleAddress", raw.single_address.is_some(), &[LoadBalancer, NodePort, ClusterIp]),
         ("bootstrap.host", bootstrap.host.is_some(), BY_HOST),
         ("bootstrap.nodePort", bootstrap.node_port.is_some(), ON_NODES),
         ("bootstrap.loadBalancerIP", bootstrap.load_balancer_ip.is_some(), LB),

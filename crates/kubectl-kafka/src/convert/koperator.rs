@@ -1,0 +1,14 @@
+//! Resources of koperator (<https://github.com/banzaicloud/koperator>, `api/v1beta1/kafkacluster_types.go`), of its successor
+//! (<https://github.com/adobe/koperator>) and of products made from it.
+
+mod brokers;
+mod cluster;
+mod listeners;
+mod pods;
+mod topic;
+mod user;
+mod vault;
+
+pub use self::cluster::cluster;
+pub use self::topic::topic;
+pub use self::user::user;

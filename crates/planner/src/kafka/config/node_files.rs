@@ -1,0 +1,101 @@
+//! What the ConfigMap of each node holds, made once for all that reads it: the ConfigMap itself, and the fingerprint by which a
+//! pod is restarted. What is the same for all nodes is made once for all of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use api::agent::{AgentConfig, Heap};
+
+use super::live::{add, live_options};
+use super::{agent, logging, server};
+use crate::fingerprint;
+use crate::kafka::cluster::{Cluster, Node};
+
+/// The files of the nodes of a cluster.
+#[derive(Debug)]
+pub struct NodeFiles<'a> {
+    cluster: &'a Cluster,
+    of_nodes: BTreeMap<i32, NodeFile>,
+    /// `log4j2.properties`, which is that of every node.
+    logging: String,
+    /// The options that Kafka can change at run time.
+    live: BTreeMap<&'a str, &'a str>,
+}
+
+/// What the operator decides for a node.
+#[derive(Debug, Clone)]
+struct NodeFile {
+    /// Lines of `server.config`.
+    fixed: String,
+    agent: AgentConfig,
+}
+
+/// The files of one node.
+#[derive(Debug)]
+pub struct Files {
+    /// `server.config`.
+    pub server: String,
+    /// `agent.config`.
+    pub agent: String,
+    /// `log4j2.properties`.
+    pub logging: String,
+}
+
+impl NodeFile {
+    fn of(cluster: &Cluster, node: Node<'_>) -> Self {
+        Self { fixed: server::fixed(cluster, node), agent: agent::config(cluster, node) }
+    }
+}
+
+impl<'a> NodeFiles<'a> {
+    /// The files of all nodes of a cluster.
+    pub fn of(cluster: &'a Cluster) -> Self {
+        let nodes = cluster.nodes().into_iter();
+        Self {
+            cluster,
+            of_nodes: nodes.map(|node| (node.id, NodeFile::of(cluster, node))).collect(),
+            logging: logging::kafka(&cluster.logging),
+            live: live_options(cluster, cluster.version.model()),
+        }
+    }
+
+    /// The files of a node.
+    pub fn of_node(&self, node: Node<'_>) -> Files {
+        let NodeFile { fixed, agent } = &*self.get(node);
+        Files {
+            server: server::whole(fixed, self.cluster, node),
+            agent: agent::text(agent),
+            logging: self.logging.clone(),
+        }
+    }
+
+    /// Fingerprint of everything in the configuration of a node that needs a restart to change.
+    pub fn restart_fingerprint(&self, node: Node<'_>) -> String {
+        let NodeFile { fixed, agent } = &*self.get(node);
+        let mut text = String::new();
+        for line in fixed.lines() {
+            // Where a node first looks for the quorum; later it knows the voters. Another controller restarts no pod.
+            if !line.starts_with("controller.quorum.bootstrap.servers=") {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        for (name, value) in server::options_of(self.cluster, node) {
+            if self.live.get(name) != Some(&value) {
+                add(&mut text, name, value);
+            }
+        }
+        // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
+        let heap = agent.heap.as_ref().map(Heap::in_bytes);
+        let agent = AgentConfig { initial_controllers: None, heap, ..agent.clone() };
+        text.push_str(&serde_json::to_string(&agent).unwrap_or_default());
+        fingerprint::short(text.as_bytes())
+    }
+
+    fn get(&self, node: Node<'_>) -> Cow<'_, NodeFile> {
+        match self.of_nodes.get(&node.id) {
+            Some(file) => Cow::Borrowed(file),
+            None => Cow::Owned(NodeFile::of(self.cluster, node)),
+        }
+    }
+}

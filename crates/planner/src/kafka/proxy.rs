@@ -1,0 +1,61 @@
+//! The proxies of listeners with a single address, as a part of the plan of a cluster.
+
+use api::names;
+use k8s_openapi::api::core::v1::Service;
+use kube_core::Resource;
+use objects::{DesiredObject, ObjectId};
+
+use super::addresses::broker_service;
+use super::cluster::{Cluster, Listener, Node};
+use super::objects::{network_policy, pod_disruption_budget, proxy, proxy_config};
+use super::observed::Observed;
+use super::status::Progress;
+use crate::workload::deployment::is_available;
+
+/// Adds the proxy of every listener with a single address.
+pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObject>, progress: &mut Progress) {
+    let settings = observed.settings.as_ref();
+    for listener in &cluster.listeners {
+        let Some(services) = listener.own_services() else { continue };
+        let Some(single) = &services.single else { continue };
+        let name = names::proxy::deployment(&cluster.name, &listener.name);
+        let live = observed.deployments.get(&name).map(AsRef::as_ref);
+        let brokers: Vec<Node<'_>> = cluster.nodes().into_iter().filter(|node| node.pool.broker).collect();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            brokers.into_iter().partition(|node| has_service(cluster, *node, listener, observed));
+        if settings.network_policies {
+            apply.push(network_policy::proxy(cluster, listener, single));
+        }
+        if settings.pod_disruption_budgets {
+            apply.push(pod_disruption_budget::proxy(cluster, listener));
+        }
+        // A pod that starts with some of the brokers reads the others a minute later.
+        let comes = |node: &Node<'_>| !belongs_to_others(cluster, *node, listener, observed);
+        if live.is_none() && unknown.iter().any(comes) {
+            progress
+                .waiting_for
+                .push(format!("deployment {name} is made when the Services of the brokers are"));
+            continue;
+        }
+        apply.push(proxy_config::config_map(cluster, listener, services, single, &known));
+        apply.push(proxy::deployment(cluster, listener, services, single, settings, live));
+        if !live.is_some_and(is_available) {
+            progress.waiting_for.push(format!("deployment {name} is not available"));
+        }
+    }
+}
+
+/// Whether the Service is there and the cluster's own: the proxy leads to no other.
+fn has_service(cluster: &Cluster, node: Node<'_>, listener: &Listener, observed: &Observed) -> bool {
+    observed.exposed.services.contains_key(&broker_service(cluster, node, listener))
+}
+
+fn belongs_to_others(cluster: &Cluster, node: Node<'_>, listener: &Listener, observed: &Observed) -> bool {
+    let id = ObjectId {
+        api_version: Service::api_version(&()).into_owned(),
+        kind: Service::kind(&()).into_owned(),
+        namespace: Some(cluster.namespace.clone()),
+        name: broker_service(cluster, node, listener),
+    };
+    observed.holders.get(&id).is_some_and(Option::is_some)
+}

@@ -1,0 +1,104 @@
+//! A client outside of the pods: the program of `e2e/client` on this machine, which is told by a file of hosts what a DNS server
+//! of the user's would tell.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+use crate::Scenario;
+use crate::edge::Edge;
+
+/// A client outside of the pods.
+pub struct Outside {
+    folder: tempfile::TempDir,
+}
+
+impl Outside {
+    /// A client that trusts a cluster.
+    pub async fn of(scenario: &Scenario, cluster: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let secret = scenario.api::<Secret>().get(&format!("{cluster}-cluster-ca-cert")).await?;
+        let authority =
+            secret.data.and_then(|mut data| data.remove("ca.crt")).context("there is no ca.crt")?;
+        std::fs::write(folder.path().join("ca.crt"), authority.0)?;
+        Ok(Self { folder })
+    }
+
+    /// Tells it the names of pods and Services, and of what the edge leads to.
+    pub async fn knows_names(&self, scenario: &Scenario, edge: &Edge) -> Result<()> {
+        let mut names = BTreeMap::new();
+        for service in scenario.api::<Service>().list(&ListParams::default()).await?.items {
+            let address = service.spec.as_ref().and_then(|spec| spec.cluster_ip.clone());
+            let name = format!("{}.{}.svc", service.name_any(), scenario.namespace);
+            names.extend(address.filter(|address| address != "None").map(|address| (name, address)));
+        }
+        for pod in scenario.api::<Pod>().list(&ListParams::default()).await?.items {
+            let spec = pod.spec.as_ref();
+            let (Some(host), Some(domain)) =
+                (spec.and_then(|spec| spec.hostname.clone()), spec.and_then(|spec| spec.subdomain.clone()))
+            else {
+                continue;
+            };
+            let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
+            let name = format!("{host}.{domain}.{}.svc", scenario.namespace);
+            names.extend(address.map(|address| (name, address)));
+        }
+        if let Ok(hosts) = edge.hosts.lock() {
+            names.extend(hosts.iter().map(|host| (host.clone(), edge.address.to_string())));
+        }
+        let mut text = "127.0.0.1 localhost\n".to_owned();
+        for (name, address) in names {
+            writeln!(text, "{address} {name}")?;
+        }
+        std::fs::write(self.folder.path().join("hosts"), text)?;
+        Ok(())
+    }
+
+    /// Runs the client; what it printed, or why it failed.
+    pub async fn run(&self, bootstrap: &str, topic: &str, tls: bool, arguments: &[&str]) -> Result<String> {
+        let program = std::env::var("KASTELLAN_KAFKA_CLIENT")
+            .context("KASTELLAN_KAFKA_CLIENT is not set: run `make e2e`")?;
+        let folder = self.folder.path().display().to_string();
+        // The file of hosts is that of this process alone.
+        let script = "mount --bind \"$0/hosts\" /etc/hosts && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, &folder, &program]);
+        command.args(["--bootstrap", bootstrap, "--topic", topic, "--deadline", "100"]);
+        if tls {
+            command.args(["--cluster-ca", &folder]);
+        }
+        let output =
+            tokio::time::timeout(Duration::from_mins(2), command.args(arguments).kill_on_drop(true).output());
+        let output = output.await.context("the client hangs")??;
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            bail!("the client failed with {bootstrap}: {said}");
+        }
+        Ok(said)
+    }
+}
+
+/// Connects; the connection is one that somebody behind the balancer took, since it stays open.
+pub async fn connection(address: SocketAddr) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address).await?;
+    if !is_open(&mut stream).await {
+        bail!("{address} closes connections");
+    }
+    Ok(stream)
+}
+
+/// Whether nobody closed a connection. Brokers say nothing before they are asked.
+pub async fn is_open(stream: &mut TcpStream) -> bool {
+    let mut byte = [0];
+    tokio::time::timeout(Duration::from_secs(1), stream.read(&mut byte)).await.is_err()
+}
