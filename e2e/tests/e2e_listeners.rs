@@ -49,7 +49,11 @@ fn kafka() -> Value {
     };
     let mut gateway = hosts("gateway");
     gateway["parentRefs"] = json!([{"name": "edge"}]);
-    let listener = |name: &str, port: u16, type_: &str, configuration: &Value| json!({"name": name, "port": port, "type": type_, "tls": name != "in", "configuration": configuration});
+    // Certificates do not name the Kubernetes nodes, at whose addresses clients of node ports are.
+    let listener = |name: &str, port: u16, type_: &str, configuration: &Value| {
+        let tls = LISTENERS.contains(&(name, true));
+        json!({"name": name, "port": port, "type": type_, "tls": tls, "configuration": configuration})
+    };
     json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": CLUSTER},
         "spec": {"kafka": {
