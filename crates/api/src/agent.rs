@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use crate::plug_in::{AgentReport, PlugIn};
+
 use serde::{Deserialize, Serialize};
 
 /// Everything the agent needs to know about its node beyond Kafka's own `server.config`.
@@ -81,6 +83,24 @@ pub struct AgentConfig {
     /// Whether `external.address` is needed because a node-port listener advertises the address of the node.
     #[serde(default)]
     pub node_port_addresses: bool,
+    /// Jars of others that the node is to run with, where they are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plug_ins: Vec<PlugIn>,
+    /// Remote JMX; `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jmx: Option<RemoteJmx>,
+}
+
+/// Remote JMX, on one port for everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoteJmx {
+    /// The port.
+    pub port: u16,
+    /// Directory with the files `jmx-username` and `jmx-password` of the one user that may connect, and only read; `None`:
+    /// everybody may connect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// What a node does in the cluster.

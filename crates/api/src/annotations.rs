@@ -124,6 +124,9 @@ pub const GENERATION: &str = "strimzi.io/generation";
 /// On a node's ConfigMap: names of options that left the resource and that Kafka still has a trace of.
 pub const OPTIONS_TAKEN_OUT: &str = "kastellan.io/options-taken-out";
 
+/// On a StrimziPodSet: the operator set Kafka's default quotas of users, and has not seen them gone since.
+pub const DEFAULT_USER_QUOTAS: &str = "kastellan.io/default-user-quotas";
+
 /// On a Kafka: path of the program that the container of the Kafka Exporter runs, in the image that `spec.kafkaExporter.image`
 /// names: for an image that is not ours.
 pub const KAFKA_EXPORTER_PROGRAM: &str = "kastellan.io/kafka-exporter-program";

@@ -20,6 +20,20 @@ pub mod types {
     pub const UNMANAGED: &str = "Unmanaged";
 }
 
+/// Reasons and actions of events. Those of a restart are reasons of the restart itself.
+pub mod events {
+    /// A pod could not be made.
+    pub const FAILED_CREATE: &str = "FailedCreate";
+    /// What was done when [`FAILED_CREATE`] came.
+    pub const CREATE_POD: &str = "CreatePod";
+    /// Options of Kafka were changed.
+    pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+    /// What a roll does that waits.
+    pub const ROLLING_UPDATE: &str = "RollingUpdate";
+    /// The operator deleted a pod so that it starts anew.
+    pub const POD_RESTART: &str = "StrimziInitiatedPodRestart";
+}
+
 /// Condition reasons.
 pub mod reasons {
     /// A Kafka that was just created.
@@ -70,6 +84,10 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// A jar that the resource asks for was not found in the pods, which run without it.
+    pub const PLUG_IN_MISSING: &str = "PlugInMissing";
+    /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.
+    pub const QUOTAS_PLUGIN_CONFLICT: &str = "QuotasPluginConflict";
     /// Kubernetes has not said yet under which address clients reach a listener.
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to another owner.

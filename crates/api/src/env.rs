@@ -309,6 +309,46 @@ pub mod user_operator {
     pub const IGNORED_USERS_PATTERN: &str = "STRIMZI_IGNORED_USERS_PATTERN";
 }
 
+/// Variables of Kafka's pods that the agent and the user's own scripts read.
+pub mod node {
+    /// Name of the cluster.
+    pub const KAFKA_CLUSTER_NAME: &str = "KAFKA_CLUSTER_NAME";
+    /// Name of the Kubernetes node that the pod runs on.
+    pub const NODE_NAME: &str = "NODE_NAME";
+}
+
+/// Variables that are not Strimzi's, each with its default where it is read.
+pub mod own {
+    /// Image with the operators and the agent.
+    pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
+    /// Image of every version of Kafka that has none of its own.
+    pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+    /// Whether the cluster operator makes ClusterRoleBindings.
+    pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+    /// Port of metrics and health.
+    pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
+    /// `text` or `json`.
+    pub const LOG_FORMAT: &str = "KASTELLAN_LOG_FORMAT";
+    /// What one answer of a broker may take, in MiB.
+    pub const MAX_ANSWER_MIB: &str = "KASTELLAN_MAX_ANSWER_MIB";
+    /// What one object may take, in KiB.
+    pub const MAX_OBJECT_KIB: &str = "KASTELLAN_MAX_OBJECT_KIB";
+    /// What one Secret or ConfigMap of a cluster may take, in KiB.
+    pub const MAX_SECRET_KIB: &str = "KASTELLAN_MAX_SECRET_KIB";
+    /// What the objects of one cluster may take while a pass reads them, in MiB.
+    pub const MAX_CLUSTER_MIB: &str = "KASTELLAN_MAX_CLUSTER_MIB";
+    /// Secrets and ConfigMaps of the user's own that one resource may refer to.
+    pub const MAX_REFERENCES: &str = "KASTELLAN_MAX_REFERENCES";
+    /// What all watched objects may take, in MiB.
+    pub const MAX_CACHE_MIB: &str = "KASTELLAN_MAX_CACHE_MIB";
+    /// Bytes per second with which the topic operator lets replicas move.
+    pub const REASSIGNMENT_THROTTLE: &str = "KASTELLAN_REASSIGNMENT_THROTTLE_BYTES_PER_SECOND";
+    /// Other namespaces with topics of the cluster.
+    pub const TOPIC_NAMESPACES: &str = "KASTELLAN_TOPIC_NAMESPACES";
+    /// Algorithm of the keys of users.
+    pub const USER_KEY_ALGORITHM: &str = "KASTELLAN_USER_KEY_ALGORITHM";
+}
+
 /// Whether Kafka resources may have object overrides, default false.
 pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
 /// Nodes that a cluster may grow to; the cluster operator's own.

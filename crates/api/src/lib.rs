@@ -41,6 +41,7 @@ pub mod last_applied;
 pub mod limits;
 pub mod names;
 pub mod openshift;
+pub mod plug_in;
 pub mod ports;
 pub mod present;
 pub mod principals;

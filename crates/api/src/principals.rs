@@ -47,6 +47,11 @@ pub fn super_users(c: &str) -> Vec<String> {
     ]
 }
 
+/// The principals that no limit of the quotas plug-in holds for.
+pub fn without_limits(c: &str) -> Vec<String> {
+    vec![internal(&kafka_common_name(c)), internal(&crate::names::cruise_control::deployment(c))]
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

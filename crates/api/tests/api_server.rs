@@ -40,6 +40,29 @@ async fn manifests_of_all_kinds_are_kept_as_they_are() {
 }
 
 #[tokio::test]
+async fn nothing_of_the_examples_is_refused_or_dropped() {
+    let server = server().await;
+    let client = server.client().await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let namespace = server.create_namespace("examples").await.unwrap();
+        for part in text.split("\n---\n") {
+            let manifest: Value = serde_saphyr::from_str(part).unwrap();
+            // Objects of Kubernetes itself have no definition of ours.
+            if manifest["apiVersion"].as_str().unwrap().contains('/') {
+                let created = create(&client, &namespace, &manifest).await.unwrap();
+                assert_eq!(created["spec"], manifest["spec"], "{}", path.display());
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen >= 7);
+}
+
+#[tokio::test]
 async fn statuses_are_kept_in_the_sub_resource() {
     let server = server().await;
     let client = server.client().await.unwrap();

@@ -281,6 +281,31 @@ where
     }
 }
 
+/// A kind that is watched in the operator's namespaces.
+trait Watchable:
+    Resource<Scope = NamespaceResourceScope, DynamicType: Default>
+    + Clone
+    + DeserializeOwned
+    + Serialize
+    + Debug
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Watchable for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType: Default>
+        + Clone
+        + DeserializeOwned
+        + Serialize
+        + Debug
+        + Send
+        + Sync
+        + 'static
+{
+}
+
 /// What every watch has in common.
 #[derive(Clone, Copy)]
 struct Start<'a> {
@@ -293,18 +318,11 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    fn typed<K>(&self, labels: Option<&str>, trim: impl Fn(&mut K) + Send + Sync + 'static) -> Cache<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn typed<K: Watchable>(
+        &self,
+        labels: Option<&str>,
+        trim: impl Fn(&mut K) + Send + Sync + 'static,
+    ) -> Cache<K> {
         let cache = Watch::<K>::namespaced(self.client, self.namespaces)
             .labels(labels)
             .within(self.limits)
@@ -314,50 +332,17 @@ impl Start<'_> {
         cache
     }
 
-    fn plain<K>(&self) -> PlainKind
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn plain<K: Watchable>(&self) -> PlainKind {
         let kind = self.plain_from::<K>(Watch::<K>::namespaced(self.client, self.namespaces));
         kind.cache.gate_readiness(self.health);
         kind
     }
 
-    fn optional<K>(&self) -> PlainKind
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn optional<K: Watchable>(&self) -> PlainKind {
         self.plain_from::<K>(Watch::<K>::namespaced(self.client, self.namespaces).optional())
     }
 
-    fn plain_from<K>(&self, watch: Watch<K>) -> PlainKind
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Serialize
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn plain_from<K: Watchable>(&self, watch: Watch<K>) -> PlainKind {
         let cache = watch.labels(Some(labels::SELECTOR_OF_KAFKA)).within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
@@ -410,17 +395,7 @@ impl Start<'_> {
         plain_kind::<K>(cache)
     }
 
-    fn parents<K>(&self, labels: Option<&str>) -> Cache<()>
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn parents<K: Watchable>(&self, labels: Option<&str>) -> Cache<()> {
         let watch = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces).labels(labels);
         watch.within(self.limits).optional().start(self.shutdown, |_| Some(()))
     }
@@ -439,17 +414,7 @@ impl Start<'_> {
         }))
     }
 
-    fn versions<K>(&self) -> Cache<String>
-    where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + DeserializeOwned
-            + Debug
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
-    {
+    fn versions<K: Watchable>(&self) -> Cache<String> {
         let cache = referenced_objects::versions::<K>(
             self.client,
             self.namespaces,

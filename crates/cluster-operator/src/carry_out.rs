@@ -100,7 +100,7 @@ where
             continue;
         }
         let at_a_time = if stage == Stage::NewKeys { 1 } else { CONCURRENCY };
-        let mut refused = None;
+        let (mut refused, mut unanswered) = (None, false);
         while !all_of_stage.is_empty() {
             owner.check()?;
             let some: Vec<Write> = all_of_stage.drain(..at_a_time.min(all_of_stage.len())).collect();
@@ -113,6 +113,7 @@ where
                     Ok(Applied::Unchanged) => {}
                     Ok(_) => drop(written.changed.insert(write.reference.clone())),
                     Err(Error::Apply(error)) if !stage.holds_up() => {
+                        unanswered |= error.is_timeout();
                         written.failed.get_or_insert(error);
                     }
                     Err(error) => drop(refused.get_or_insert(error)),
@@ -124,6 +125,10 @@ where
             };
             if let Some(error) = refused.take_if(|error| ends(&*error)) {
                 return Err(error);
+            }
+            if unanswered {
+                // Each of the others may take as long, and what comes after them has a use for the time.
+                break;
             }
         }
         if let Some(error) = refused {
@@ -244,4 +249,61 @@ fn json(status: &impl Serialize) -> Option<Value> {
 
 fn key_of(reference: &ObjectId) -> ObjectRef {
     ObjectRef::new(reference.namespace.clone().unwrap_or_default(), &reference.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use api::Kafka;
+    use kube::{Client, Config};
+    use objects::{DesiredObject, Live, Precondition};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn service(number: usize) -> Write {
+        let name = format!("c-p-external-{number}");
+        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "ns"},
+            "spec": {"type": "LoadBalancer"}});
+        let reference = ObjectId {
+            api_version: "v1".to_owned(),
+            kind: "Service".to_owned(),
+            namespace: Some("ns".to_owned()),
+            name,
+        };
+        Write::of(DesiredObject { reference, object, precondition: Precondition::None }, &Live::Absent)
+    }
+
+    /// An API server that takes connections and says nothing.
+    #[tokio::test(start_paused = true)]
+    async fn writes_that_nobody_waits_for_take_the_time_of_one_when_none_is_answered() {
+        operator_runtime::client::install_crypto_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let silent = tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok(connection) = listener.accept().await {
+                kept.push(connection);
+            }
+        });
+        let mut config = Config::new(address.parse().unwrap());
+        config.connect_timeout = None;
+        let applier = Applier::new(Client::try_from(config).unwrap());
+        let kafka: Kafka =
+            serde_json::from_value(json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u"}, "spec": {"kafka": {"listeners": []}}}))
+            .unwrap();
+        let key = ObjectRef::new("ns", "c");
+        let cache = Cache::fixed([(key.clone(), kafka.clone())]);
+        let services: Vec<Write> = (0..100).map(service).collect();
+        let began = Instant::now();
+        let written = writes(&applier, PlannedFor::new(&cache, &key, &kafka), services).await.unwrap();
+        assert!(written.changed.is_empty() && written.failed.is_some_and(|error| error.is_timeout()));
+        let most = operator_runtime::apply::REQUEST_DEADLINE + Duration::from_secs(1);
+        assert!(began.elapsed() <= most, "{:?}", began.elapsed());
+        silent.abort();
+    }
 }

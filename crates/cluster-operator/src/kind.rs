@@ -32,7 +32,8 @@ pub type AnswersOf<K> = Vec<(NeedOf<<K as Kind>::Observed>, <<K as Kind>::Observ
 
 /// A kind of resource.
 pub trait Kind: Send + Sync + 'static {
-    /// The kind, as the label `strimzi.io/kind` of what its resources own names it.
+    /// The kind of the resources, as their `kind` says it. Of a kind that owns objects by labels it is also the value of their label
+    /// `strimzi.io/kind`.
     const NAME: &'static str;
 
     /// Calls of one plan that are under way at a time.

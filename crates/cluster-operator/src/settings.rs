@@ -16,19 +16,19 @@ use planner::kafka::observed::{
 use planner::kafka::versions;
 
 /// Image that carries all binaries of Kastellan, for the operands that run them.
-pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
+pub const OPERATOR_IMAGE: &str = env::own::OPERATOR_IMAGE;
 
 /// Kafka's image without a tag: the tag is the Kafka version. `STRIMZI_KAFKA_IMAGES` takes precedence.
-pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+pub const KAFKA_IMAGE: &str = env::own::KAFKA_IMAGE;
 
 /// Image of Envoy, for listeners with a single address.
 pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
 
 /// Whether the operator may make ClusterRoleBindings, default true. Without, racks by node label need one made by hand.
-pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+pub const CLUSTER_ROLE_BINDINGS: &str = env::own::CLUSTER_ROLE_BINDINGS;
 
 /// Port of health and metrics, default 8080.
-pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
+pub const HTTP_PORT: &str = env::own::HTTP_PORT;
 
 /// What `--help` prints.
 pub const HELP: &str = "\

@@ -61,6 +61,9 @@ pub fn make(request: &MaterialRequest, now: Timestamp) -> Result<Material, PkiEr
             let store = trust_store(&entries, &password)?;
             Ok(Material::TrustStore { store, password: SecretPem(password.expose().to_owned()) })
         }
+        MaterialRequest::Password { length, .. } => {
+            Ok(Material::Text(SecretPem(crate::password(*length)?.expose().to_owned())))
+        }
         MaterialRequest::Uuid { .. } => Ok(Material::Text(SecretPem(kafka_uuid()?))),
     }
 }

@@ -76,6 +76,7 @@ pub use quotas::{QuotaEntity, QuotaName};
 pub use reach::Reach;
 pub use sasl::ScramMechanism;
 pub use scram::ScramChange;
+pub use tls::client_config;
 pub use topics::{CreatedTopic, NewPartitions, NewTopic, PartitionDescription, TopicDescription};
 pub use uuid::Uuid;
 pub use values::{TopicPartition, format_uuid, parse_uuid};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kafka_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
 use kafka_protocol::messages::{AlterClientQuotasRequest, DescribeClientQuotasRequest};
 use kafka_protocol::protocol::StrBytes;
 
@@ -11,6 +12,9 @@ use crate::client::{Route, misrouted};
 use crate::error::check;
 use crate::values::{string, text};
 use crate::{Admin, AdminError, Outcomes};
+
+/// Kafka's number for "the default of this kind of entity".
+const MATCH_DEFAULT: i8 = 1;
 
 /// Whom a quota is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -33,6 +37,11 @@ pub enum QuotaName {
 }
 
 impl QuotaEntity {
+    /// All users that have no quota of their own.
+    pub fn default_user() -> Self {
+        Self { user: Some(QuotaName::Default), ..Self::default() }
+    }
+
     /// A user, whatever its client id; without the `User:` of a principal.
     pub fn user(name: impl Into<String>) -> Self {
         Self { user: Some(QuotaName::Named(name.into())), ..Self::default() }
@@ -81,6 +90,23 @@ impl Admin {
             found.insert(QuotaEntity::from_parts(parts), values);
         }
         Ok(found)
+    }
+
+    /// The quotas of all users that have none of their own, whatever other quotas there are; named as in
+    /// [`Self::describe_client_quotas`].
+    pub async fn describe_default_user_quotas(&self) -> Result<BTreeMap<String, f64>, AdminError> {
+        let users = ComponentData::default()
+            .with_entity_type(text("user"))
+            .with_match_type(MATCH_DEFAULT)
+            .with_match(None);
+        let request = DescribeClientQuotasRequest::default().with_components(vec![users]).with_strict(true);
+        let answer = self
+            .call("describe the default quotas of users", Route::Any, request, |answer| {
+                check(answer.error_code, answer.error_message.as_ref())
+            })
+            .await?;
+        let values = answer.entries.iter().flatten().flat_map(|entry| &entry.values);
+        Ok(values.map(|value| (string(&value.key), value.value)).collect())
     }
 
     /// Sets (`Some`) and removes (`None`) quotas.

@@ -13,7 +13,7 @@ use crate::AdminError;
 use crate::config::TlsConfig;
 
 /// Builds the settings of TLS connections; checks every PEM text.
-pub(crate) fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminError> {
+pub fn client_config(tls: &TlsConfig) -> Result<Arc<ClientConfig>, AdminError> {
     let provider = provider();
     let verifier = verifier(tls, provider)?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::AgentConfig;
 use crate::layout::Layout;
+use crate::plug_ins;
 
 /// Kafka's own choice of collector and tuning, used when the resource sets no `-XX` options.
 pub const DEFAULT_PERFORMANCE_OPTIONS: [&str; 6] = [
@@ -62,6 +63,9 @@ pub fn class_path(libs: &Path, extra: &[PathBuf]) -> Result<String, JvmError> {
 fn is_wanted(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let Some(stem) = name.strip_suffix(".jar") else { return false };
+    if plug_ins::is_exporter(path) {
+        return false;
+    }
     let unwanted = ["-test", "-test-sources", "-src", "-scaladoc", "-javadoc"];
     !unwanted.iter().any(|end| stem.ends_with(end)) && !stem.contains("connect-file")
 }
@@ -135,6 +139,7 @@ mod tests {
             "x-javadoc.jar",
             "readme.txt",
             "a.jar.asc",
+            "jmx_prometheus_javaagent-1.0.1.jar",
         ] {
             std::fs::write(libs.path().join(name), "").unwrap();
         }

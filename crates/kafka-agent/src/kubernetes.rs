@@ -71,7 +71,7 @@ pub enum LookupError {
 /// Asks the API server for the node `NODE_NAME` with the pod's service account, again and again while it is not reachable.
 pub async fn look_up_node(layout: &Layout) -> Result<(String, Node), LookupError> {
     let variable = |name: &'static str| std::env::var(name).map_err(|_| LookupError::NoVariable(name));
-    let node = variable("NODE_NAME")?;
+    let node = variable(api::env::node::NODE_NAME)?;
     let host = variable("KUBERNETES_SERVICE_HOST")?;
     let port = variable("KUBERNETES_SERVICE_PORT")?;
     let mut attempt = 1;

@@ -53,6 +53,21 @@ impl Layout {
         self.at("var/opt/kafka/server.properties")
     }
 
+    /// The password of remote JMX, as the JVM reads it.
+    pub fn jmx_password(&self) -> PathBuf {
+        self.at("var/opt/kafka/jmx.password")
+    }
+
+    /// What the user of remote JMX may do, as the JVM reads it.
+    pub fn jmx_access(&self) -> PathBuf {
+        self.at("var/opt/kafka/jmx.access")
+    }
+
+    /// Where a volume with further jars may be mounted.
+    pub fn further_jars(&self) -> PathBuf {
+        self.absolute(Path::new(api::plug_in::JARS_FOLDER))
+    }
+
     /// The socket on which the running agent answers `probe`.
     pub fn socket(&self) -> PathBuf {
         self.at("var/opt/kafka/agent.sock")

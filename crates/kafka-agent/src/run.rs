@@ -14,7 +14,7 @@ use crate::recovery::Recovery;
 use crate::render::{self, Rendered};
 use crate::server::{self, Shared};
 use crate::storage::{apply, observe, plan};
-use crate::{heap, jvm, keystore, termination, tls, watch};
+use crate::{heap, jars, jmx, jvm, keystore, plug_ins, termination, tls, watch};
 
 /// The node cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,12 @@ pub enum RunError {
     /// The class path could not be made.
     #[error(transparent)]
     Jvm(#[from] jvm::JvmError),
+    /// A class is not there.
+    #[error(transparent)]
+    PlugIn(#[from] plug_ins::NoStorageManager),
+    /// Remote JMX cannot be had.
+    #[error(transparent)]
+    Jmx(#[from] jmx::JmxError),
     /// The agent cannot answer.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -88,7 +94,7 @@ pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
         }
         prepared = prepare(layout, port, &shared) => prepared?,
     };
-    let Start { config, program, arguments, recovery } = start;
+    let Start { config, jmx, program, arguments, recovery } = start;
     let jvm = process::start(&program, &arguments, &shared)
         .map_err(|source| RunError::Start { program: program.clone(), source })?;
     shared.node().started(recovery);
@@ -101,15 +107,18 @@ pub async fn run(layout: &Layout, port: u16) -> Result<u8, RunError> {
             }
             Ok(code)
         }
-        // These two never end.
+        // These never end.
         () = watch::listeners(&config, &shared) => Ok(1),
         () = watch::key_material(&config, &shared) => Ok(1),
+        () = watch::jmx_password(&config, jmx, layout) => Ok(1),
     }
 }
 
 /// All that Kafka's start needs.
 struct Start {
     config: AgentConfig,
+    /// Who may connect to remote JMX.
+    jmx: Option<jmx::Credentials>,
     program: PathBuf,
     arguments: Vec<String>,
     recovery: Recovery,
@@ -118,7 +127,7 @@ struct Start {
 /// Everything that comes before the JVM.
 async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Start, RunError> {
     let text = files::read(&layout.custom_config("agent.config"))?;
-    let config: AgentConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
+    let mut config: AgentConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
     for store in &config.keystores {
         keystore::update(store)?;
     }
@@ -136,10 +145,19 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
 
     look_up_node(&config, layout).await?;
     let server_config = files::read(&layout.custom_config("server.config"))?;
-    let server_config = render::render(&server_config, &ContainerSource { layout })?;
+    let mut server_config = render::render(&server_config, &ContainerSource { layout })?;
+    config.extra_class_path.extend(jars::below(&layout.further_jars()));
+    config.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
+    let class_path = jvm::class_path(&layout.libs(), &config.extra_class_path)?;
+    add_plug_ins(&mut config, layout, &class_path, &mut server_config, shared)?;
     files::write(&layout.server_properties(), server_config.properties.to_text().as_bytes(), 0o600)?;
 
-    let class_path = jvm::class_path(&layout.libs(), &config.extra_class_path)?;
+    let mut credentials = None;
+    if let Some(remote) = &config.jmx {
+        credentials = jmx::read(remote)?;
+        let arguments = jmx::prepare(remote, credentials.as_ref(), layout)?;
+        config.extra_jvm_arguments.extend(arguments);
+    }
     let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
     let environment = heap::options_of_environment(|name| std::env::var(name).ok());
     let memory = heap::flags(&config, &environment, heap::container_memory(layout));
@@ -157,7 +175,33 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
         milliseconds = shared.now().as_millis(),
         "starting Kafka"
     );
-    Ok(Start { config, program, arguments, recovery })
+    Ok(Start { config, jmx: credentials, program, arguments, recovery })
+}
+
+/// Looks for the jars of others that the node is to run with.
+fn add_plug_ins(
+    config: &mut AgentConfig,
+    layout: &Layout,
+    class_path: &str,
+    server_config: &mut Rendered,
+    shared: &Shared,
+) -> Result<(), RunError> {
+    if config.plug_ins.is_empty() {
+        return Ok(());
+    }
+    let rules = layout.custom_config(api::names::keys::METRICS_CONFIG);
+    let places = plug_ins::Places {
+        class_path: class_path.split(':').map(PathBuf::from).collect(),
+        folders: [layout.libs(), layout.further_jars()],
+        exporter_rules: &rules,
+    };
+    let outcome = plug_ins::apply(&config.plug_ins, &places, &mut server_config.properties)?;
+    for plug_in in &outcome.missing {
+        tracing::warn!(field = plug_in.field(), "no jar of {} is there: Kafka runs without", plug_in.name());
+    }
+    config.extra_jvm_arguments.extend(outcome.arguments);
+    shared.node().plug_ins_missing(outcome.missing);
+    Ok(())
 }
 
 /// Writes `rack.id` and `external.address` if the configuration needs them; otherwise nothing is asked.

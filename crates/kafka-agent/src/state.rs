@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::config::{AgentReport, PlugIn};
 use crate::recovery::Recovery;
 
 /// Without an answer for this long, a running node is no longer ready.
@@ -63,6 +64,7 @@ pub struct Node {
     last_accepted: Duration,
     last_answered: Duration,
     certificate_hash: Option<String>,
+    plug_ins: AgentReport,
 }
 
 /// The node as the outside sees it: the body of `/v1/broker-state`.
@@ -77,6 +79,9 @@ pub struct Report {
     /// SHA-256 of the certificate in the node's key store, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate_hash: Option<String>,
+    /// What the node runs without.
+    #[serde(flatten)]
+    pub plug_ins: AgentReport,
 }
 
 /// What is left of a recovery.
@@ -99,6 +104,7 @@ impl Default for Node {
             last_accepted: Duration::ZERO,
             last_answered: Duration::ZERO,
             certificate_hash: None,
+            plug_ins: AgentReport::default(),
         }
     }
 }
@@ -135,6 +141,11 @@ impl Node {
     /// Another certificate is in place.
     pub fn certificate(&mut self, hash: String) {
         self.certificate_hash = Some(hash);
+    }
+
+    /// Jars were not found that the node was to run with.
+    pub fn plug_ins_missing(&mut self, missing: Vec<PlugIn>) {
+        self.plug_ins.missing_plug_ins = missing;
     }
 
     /// The listeners were asked: that of the controller and that of the broker, where the node has them. Returns true if
@@ -198,7 +209,12 @@ impl Node {
             remaining_logs_to_recover: self.recovery.remaining_logs(),
             remaining_segments_to_recover: self.recovery.remaining_segments(),
         });
-        Report { broker_state: state as u8, recovery_state, certificate_hash: self.certificate_hash.clone() }
+        Report {
+            broker_state: state as u8,
+            recovery_state,
+            certificate_hash: self.certificate_hash.clone(),
+            plug_ins: self.plug_ins.clone(),
+        }
     }
 }
 
@@ -264,7 +280,12 @@ mod tests {
         let left = RecoveryState { remaining_logs_to_recover: 3, remaining_segments_to_recover: 0 };
         assert_eq!(
             node.report(),
-            Report { broker_state: 2, recovery_state: Some(left), certificate_hash: None }
+            Report {
+                broker_state: 2,
+                recovery_state: Some(left),
+                certificate_hash: None,
+                plug_ins: AgentReport::default()
+            }
         );
         assert_eq!(
             serde_json::to_string(&node.report()).unwrap(),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::config::AgentConfig;
 use crate::files;
+use crate::jmx;
 use crate::keystore;
+use crate::layout::Layout;
 use crate::listener::{self, Question};
 use crate::server::Shared;
 use crate::tls;
@@ -80,6 +82,26 @@ pub async fn key_material(config: &AgentConfig, shared: &Arc<Shared>) {
         }
         if changed && let Err(error) = load_identity(config, shared) {
             tracing::warn!(%error, "the agent keeps its old certificate");
+        }
+    }
+}
+
+/// Keeps the password of remote JMX like the mounted Secret for ever.
+pub async fn jmx_password(config: &AgentConfig, mut known: Option<jmx::Credentials>, layout: &Layout) {
+    loop {
+        tokio::time::sleep(SECRETS).await;
+        let Some(remote) = &config.jmx else { continue };
+        // A Secret that changes right now is complete the next time.
+        let Ok(Some(present)) = jmx::read(remote) else { continue };
+        if known.as_ref() == Some(&present) {
+            continue;
+        }
+        match jmx::write_password(&present, layout) {
+            Ok(()) => {
+                tracing::info!("the password of remote JMX changed");
+                known = Some(present);
+            }
+            Err(error) => tracing::warn!(%error, "the password of remote JMX is not renewed"),
         }
     }
 }

@@ -36,11 +36,6 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Whether writing `desired` would change nothing. See [`differences`].
-pub fn covers(live: &Value, desired: &Value) -> bool {
-    differences(live, desired).is_empty()
-}
-
 /// Everything that writing `desired` would change. `live` should carry our managed-fields entry
 /// (`operator_runtime::apply::own_entry`); if it has no managed fields at all, only the values are compared.
 pub fn differences(live: &Value, desired: &Value) -> Vec<Difference> {
@@ -131,7 +126,7 @@ pub fn owned_keys(live: &Value, path: &[&str]) -> Option<Vec<String>> {
 }
 
 /// One step of the way to a value.
-enum Step<'a> {
+enum PathStep<'a> {
     Field(&'a str),
     /// A member of a list with keys.
     Member(&'a Value, Keys),
@@ -141,7 +136,7 @@ enum Step<'a> {
     Position(usize),
 }
 
-impl fmt::Display for Step<'_> {
+impl fmt::Display for PathStep<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(name) => {
@@ -170,7 +165,7 @@ struct Comparison<'a> {
     /// The way from the root by the names of the fields, for what [`schema`] knows.
     names: Vec<&'a str>,
     /// The same way with the members of lists, for people.
-    steps: Vec<Step<'a>>,
+    steps: Vec<PathStep<'a>>,
     atomic_maps: bool,
     is_secret: bool,
     list: Option<LentList<'a>>,
@@ -180,13 +175,13 @@ struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     fn below(&mut self, name: &'a str, go_on: impl FnOnce(&mut Self)) {
         self.names.push(name);
-        self.steps.push(Step::Field(name));
+        self.steps.push(PathStep::Field(name));
         go_on(self);
         self.steps.pop();
         self.names.pop();
     }
 
-    fn at_member(&mut self, step: Step<'a>, go_on: impl FnOnce(&mut Self)) {
+    fn at_member(&mut self, step: PathStep<'a>, go_on: impl FnOnce(&mut Self)) {
         self.steps.push(step);
         go_on(self);
         self.steps.pop();
@@ -249,7 +244,7 @@ impl<'a> Comparison<'a> {
                 for wanted in desired {
                     let owned = own.and_then(|fields| member_fields(fields, wanted));
                     let found = live.iter().find(|item| same_key(item, wanted, keys));
-                    self.at_member(Step::Member(wanted, keys), |here| match found {
+                    self.at_member(PathStep::Member(wanted, keys), |here| match found {
                         Some(item) => here.value(item, wanted, owned),
                         None => here.differs(None, Some(wanted)),
                     });
@@ -300,7 +295,7 @@ impl<'a> Comparison<'a> {
     fn members(&mut self, live: &'a [Value], desired: &'a [Value]) {
         for position in 0..live.len().max(desired.len()) {
             let (item, wanted) = (live.get(position), desired.get(position));
-            self.at_member(Step::Position(position), |here| match (item, wanted) {
+            self.at_member(PathStep::Position(position), |here| match (item, wanted) {
                 (Some(item), Some(wanted)) if whole_equal(item, wanted, &mut here.names) => {}
                 (Some(item), Some(wanted)) => {
                     let before = here.found.len();
@@ -328,7 +323,7 @@ impl<'a> Comparison<'a> {
                 let live = live.and_then(|live| owned_member(live, owned));
                 let wanted = owned_member(desired, owned);
                 let name = owned.split_once(':').map_or(owned.as_str(), |(_, name)| name);
-                self.at_member(Step::Owned(name), |here| here.undesired_below(below, live, wanted));
+                self.at_member(PathStep::Owned(name), |here| here.undesired_below(below, live, wanted));
             }
         }
     }

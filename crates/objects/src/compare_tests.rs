@@ -2,6 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// Whether writing the desired object would change nothing.
+fn covers(live: &Value, desired: &Value) -> bool {
+    differences(live, desired).is_empty()
+}
+
 /// A live object with our entry in the managed fields.
 fn live(mut object: Value, own: &Value) -> Value {
     object["metadata"]["managedFields"] =

@@ -14,9 +14,9 @@ pub mod schema;
 mod stored;
 mod write;
 
-pub use compare::{Difference, LentList, covers, differences};
+pub use compare::{Difference, LentList, differences};
 pub use desired::{Deletion, DesiredObject, FinalizerRemoval, ObjectId, Precondition};
 pub use object::{Object, add_labels, json, merge_metadata, typed};
 pub use owner::{Owner, Pairs};
 pub use stored::Stored;
-pub use write::{Change, Live, Stage, Write, clean};
+pub use write::{Change, Live, Stage, Write};

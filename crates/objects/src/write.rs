@@ -61,10 +61,9 @@ pub enum Stage {
 /// What a write does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Change {
-    /// There is no such object. If there is one by the time of the write, the plan is outdated.
+    /// There is no such object. If there is one by the time of the write, the plan is outdated and that object stays as it is.
     Create,
-    /// No such object is known, and one that does not carry the labels by which it would be known is meant to be taken
-    /// over: it is made, or written as a whole.
+    /// An object that does not carry the labels by which it would be known is taken over, or was not looked for: it is written as a whole.
     Put,
     /// The live object differs.
     Update {
@@ -165,7 +164,7 @@ fn component_of(desired: &DesiredObject) -> Option<&str> {
 }
 
 /// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
-pub fn clean(desired: &mut Value) {
+fn clean(desired: &mut Value) {
     drop_nulls(desired);
     let Some(fields) = desired.as_object_mut() else { return };
     fields.remove("status");

@@ -14,7 +14,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::object_ref::ObjectRef;
-use objects::{clean, covers};
 
 pub(crate) use self::error::message;
 pub use self::error::{ApplyError, Subject};
@@ -54,81 +53,6 @@ impl Applier {
     /// The client, for reads.
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// Applies a typed object. See [`Applier::apply_value`].
-    pub async fn apply<K>(&self, desired: &K, live: Option<&Value>) -> Result<Applied, ApplyError>
-    where
-        K: Resource + Serialize,
-        K::DynamicType: Default,
-    {
-        let dynamic = K::DynamicType::default();
-        let subject = Subject { kind: K::kind(&dynamic).into_owned(), key: ObjectRef::of(desired) };
-        let mut value = serde_json::to_value(desired).map_err(|error| ApplyError::Malformed {
-            action: "apply",
-            subject: subject.clone(),
-            why: error.to_string(),
-        })?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.entry("apiVersion").or_insert_with(|| K::api_version(&dynamic).into());
-            fields.entry("kind").or_insert_with(|| K::kind(&dynamic).into());
-        }
-        self.apply_resource(value, &ApiResource::erase::<K>(&dynamic), live).await
-    }
-
-    /// Applies an object given as JSON with `apiVersion`, `kind` and `metadata.name`. Without `live` it is always written; with `live`
-    /// only when [`covers`] says that something is missing. Fields that other managers own are taken over.
-    pub async fn apply_value(&self, desired: &Value, live: Option<&Value>) -> Result<Applied, ApplyError> {
-        let resource = resource_of(desired).ok_or_else(|| ApplyError::Malformed {
-            action: "apply",
-            subject: subject_of(desired),
-            why: "the object has no apiVersion or kind".to_owned(),
-        })?;
-        self.apply_resource(desired.clone(), &resource, live).await
-    }
-
-    async fn apply_resource(
-        &self,
-        mut desired: Value,
-        resource: &ApiResource,
-        live: Option<&Value>,
-    ) -> Result<Applied, ApplyError> {
-        const ACTION: &str = "apply";
-        let subject = subject_of(&desired);
-        if subject.key.name.is_empty() {
-            return Err(ApplyError::Malformed {
-                action: ACTION,
-                subject,
-                why: "the object has no name".to_owned(),
-            });
-        }
-        clean(&mut desired);
-        if live.is_some_and(|live| covers(live, &desired)) {
-            return Ok(Applied::Unchanged);
-        }
-        let api = self.api(resource, &subject.key.namespace);
-        let patch = Patch::Apply(&desired);
-        let params = PatchParams::apply(&self.manager);
-        let mut result = self.request(ACTION, &subject, api.patch(&subject.key.name, &params, &patch)).await;
-        if result.as_ref().is_err_and(ApplyError::is_conflict) {
-            if live.is_none() {
-                // The caches did not know it: another client made it.
-                tracing::warn!(object = %subject, "another client made it, taking it over");
-            } else {
-                tracing::debug!(object = %subject, "fields belong to another manager, taking them over");
-            }
-            let forced = params.force();
-            result = self.request(ACTION, &subject, api.patch(&subject.key.name, &forced, &patch)).await;
-        }
-        let written = result?;
-        let before = live.and_then(|live| live.pointer("/metadata/resourceVersion")).and_then(Value::as_str);
-        Ok(match (live, before) {
-            (None, _) => Applied::Created,
-            (Some(_), Some(before)) if written.metadata.resource_version.as_deref() == Some(before) => {
-                Applied::Unchanged
-            }
-            _ => Applied::Updated,
-        })
     }
 
     /// Creates an object in a namespace. One of its name that is there is a conflict ([`ApplyError::is_conflict`]).
@@ -351,11 +275,6 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 pub(crate) fn subject_of(value: &Value) -> Subject {
     let key = ObjectRef::new(text(value, "/metadata/namespace"), text(value, "/metadata/name"));
     Subject { kind: text(value, "/kind").to_owned(), key }
-}
-
-pub(crate) fn resource_of(value: &Value) -> Option<ApiResource> {
-    let (api_version, kind) = (text(value, "/apiVersion"), text(value, "/kind"));
-    (!api_version.is_empty() && !kind.is_empty()).then(|| api_resource(api_version, kind))
 }
 
 /// Group, version, kind and plural (made by the English rules, which hold for every kind that the operators write).

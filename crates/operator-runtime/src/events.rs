@@ -19,7 +19,7 @@ pub const LONGEST_NOTE: usize = 1000;
 pub const CLUSTER_OPERATOR: &str = "strimzi.io/cluster-operator";
 
 /// Action of events about restarted pods.
-pub const POD_RESTART: &str = "StrimziInitiatedPodRestart";
+pub const POD_RESTART: &str = api::conditions::events::POD_RESTART;
 
 /// Events that wait; more are dropped.
 const CAPACITY: usize = 512;

@@ -7,6 +7,7 @@
 mod allocator;
 pub mod apply;
 pub mod batches;
+mod claim_users;
 pub mod client;
 pub mod clock;
 mod connections;
@@ -20,6 +21,7 @@ mod kubeconfig;
 pub mod leader;
 pub mod limits;
 pub mod list;
+pub mod log_file;
 pub mod long_text;
 pub mod memory;
 pub mod metrics;

@@ -6,34 +6,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::env::Env;
 
 /// Variable with the largest object that is read, in KiB.
-pub const LARGEST_OBJECT: &str = "KASTELLAN_MAX_OBJECT_KIB";
+pub const LARGEST_OBJECT: &str = api::env::own::MAX_OBJECT_KIB;
 
 /// Largest object that is read, by what its values take in memory: many times what a resource of a person's takes. The
 /// API server stores 1.5 MiB of text, which can be made to take 100 MiB.
 pub const LARGEST_OBJECT_DEFAULT: usize = 16 * 1024 * 1024;
 
 /// Variable with the largest Secret or ConfigMap of a cluster that is read, in KiB.
-pub const LARGEST_SECRET: &str = "KASTELLAN_MAX_SECRET_KIB";
+pub const LARGEST_SECRET: &str = api::env::own::MAX_SECRET_KIB;
 
 /// Largest Secret or ConfigMap of a cluster that is read: keys, certificates and configuration files take some tens of
 /// KiB. Every account that may make Secrets can give them the labels of a cluster.
 pub const LARGEST_SECRET_DEFAULT: usize = 512 * 1024;
 
 /// Variable with what the objects of one cluster may take while a pass reads them, in MiB.
-pub const LARGEST_CLUSTER: &str = "KASTELLAN_MAX_CLUSTER_MIB";
+pub const LARGEST_CLUSTER: &str = api::env::own::MAX_CLUSTER_MIB;
 
 /// What the objects of one cluster may take while a pass reads them: nearly twice what those of 300 nodes do.
 pub const LARGEST_CLUSTER_DEFAULT: usize = 64 * MIB;
 
 /// Variable with how many Secrets and ConfigMaps of the user's own one resource may refer to.
-pub const REFERENCES: &str = "KASTELLAN_MAX_REFERENCES";
+pub const REFERENCES: &str = api::env::own::MAX_REFERENCES;
 
 /// How many Secrets and ConfigMaps of the user's own one resource may refer to: one for each listener and each logging section,
 /// of which people write a handful.
 pub const REFERENCES_DEFAULT: usize = 100;
 
 /// Variable with what all watched objects may take, in MiB.
-pub const CACHE: &str = "KASTELLAN_MAX_CACHE_MIB";
+pub const CACHE: &str = api::env::own::MAX_CACHE_MIB;
 
 /// What all watched objects may take where the container has no limit.
 const CACHE_WITHOUT_LIMIT: usize = 1024 * MIB;

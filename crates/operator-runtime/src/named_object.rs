@@ -91,7 +91,8 @@ impl Applier {
     }
 }
 
-fn unread(subject: Subject, failed: SourceError) -> ApplyError {
+/// What a list of an object's kind ended with, as the error of reading the object.
+pub(crate) fn unread(subject: Subject, failed: SourceError) -> ApplyError {
     match failed.into_request() {
         Ok(source) => ApplyError::Api { action: ACTION, subject, source },
         Err(error) => ApplyError::Malformed { action: ACTION, subject, why: error.to_string() },

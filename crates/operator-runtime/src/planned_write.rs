@@ -53,6 +53,9 @@ impl Applier {
             result = self.request("apply", subject, api.patch(&write.reference.name, &forced, &patch)).await;
         }
         let written = result?;
+        if write.change == Change::Create && was_there(&written, self.manager()) {
+            return Err(self.give_back(api, subject, write).await);
+        }
         Ok(match &write.change {
             Change::Update { version: Some(before), .. }
                 if written.metadata.resource_version.as_ref() == Some(before) =>
@@ -62,6 +65,23 @@ impl Applier {
             Change::Update { .. } => Applied::Updated,
             _ => Applied::Created,
         })
+    }
+
+    /// Takes everything back that an apply added to an object which somebody else made since it was seen that there is none: an apply of nothing
+    /// removes what its manager alone has. The answer is that conflict.
+    ///
+    /// A creation would not touch such an object at all, but it owns every default that the server fills in, for ever, and it takes a second
+    /// request to make it look applied (see [`Applier::create_planned`]); for keys, of which somebody else's must not be replaced even for a
+    /// moment, that is the price.
+    async fn give_back(&self, api: &Api<DynamicObject>, subject: &Subject, write: &Write) -> ApplyError {
+        let id = &write.reference;
+        let nothing = json!({"apiVersion": id.api_version, "kind": id.kind, "metadata": {"name": id.name}});
+        let params = PatchParams::apply(self.manager());
+        let patch = Patch::Apply(&nothing);
+        match self.request("give back", subject, api.patch(&id.name, &params, &patch)).await {
+            Ok(_) => ApplyError::Taken { action: "create", subject: subject.clone() },
+            Err(error) => error,
+        }
     }
 
     /// Makes an object that must not be there yet.
@@ -94,4 +114,10 @@ impl Applier {
         self.request("change", subject, api.patch(name, &params, &Patch::Merge(&patch))).await?;
         Ok(Applied::Created)
     }
+}
+
+/// Whether an object was there before this manager made it: what is just made has no other manager.
+fn was_there(written: &DynamicObject, manager: &str) -> bool {
+    let mut managers = written.metadata.managed_fields.iter().flatten();
+    managers.any(|entry| entry.manager.as_deref() != Some(manager))
 }

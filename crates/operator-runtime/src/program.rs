@@ -3,6 +3,7 @@
 
 use std::{error::Error, fmt::Display, io::Write, process::ExitCode};
 
+use api::env as names;
 use kube::Client;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     client::{self, ClientError},
     env::{Env, EnvErrors},
+    log_file::LogFile,
     metrics::Metrics,
     server::{Health, Server, ServerError, Style},
     shutdown, telemetry,
@@ -90,8 +92,16 @@ where
             return ExitCode::from(WRONG_USE);
         }
     };
-    telemetry::init(&logs);
+    let log = telemetry::init(&logs);
+    // A variable wins over the file, which then is not looked at.
+    let mut file = env.optional(names::LOG_LEVEL).is_none().then(|| LogFile::of(program.name));
+    if let Some(filter) = file.as_mut().and_then(LogFile::look) {
+        log.set(&filter);
+    }
     let work = async {
+        if let Some(file) = file {
+            tokio::spawn(file.follow(log));
+        }
         let port = port(&settings);
         serve(program, port, move |parts| start(settings, parts)).await
     };

@@ -6,11 +6,12 @@ use api::env as names;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use crate::env::Env;
 
 /// Variable that chooses between text (the default) and JSON. Not in Strimzi.
-pub const LOG_FORMAT: &str = "KASTELLAN_LOG_FORMAT";
+pub const LOG_FORMAT: &str = api::env::own::LOG_FORMAT;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Settings {
 }
 
 /// Strimzi's level name, or filter directives, as a filter; `None` when it is neither.
-fn filter_of(level: &str) -> Option<String> {
+pub fn filter_of(level: &str) -> Option<String> {
     let name = match level.to_ascii_uppercase().as_str() {
         "OFF" => "off",
         "FATAL" | "ERROR" => "error",
@@ -81,16 +82,32 @@ fn targets(directives: &str) -> Option<Targets> {
 /// Never logged, whatever is asked for: the Kubernetes client quotes an answer that it cannot read, a Secret too.
 const SECRETIVE: &str = "kube_client::client=off";
 
+/// The level of the log that runs.
+#[derive(Debug)]
+pub struct LogLevel(reload::Handle<Targets, Registry>);
+
+impl LogLevel {
+    /// Sets another filter, of the form of [`Settings::filter`]. One that cannot be read changes nothing.
+    pub fn set(&self, filter: &str) {
+        if let Some(filter) = targets(filter) {
+            // It fails when logging has ended, and then there is nothing to set.
+            let _ = self.0.reload(filter);
+        }
+    }
+}
+
 /// Starts logging. A second call in one process changes nothing (tests share a process).
-pub fn init(settings: &Settings) {
+pub fn init(settings: &Settings) -> LogLevel {
     let filter =
         targets(&settings.filter).unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal());
     let _ = match settings.format {
         Format::Text => registry.with(lines).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init(),
     };
+    LogLevel(handle)
 }
 
 #[cfg(test)]
@@ -125,7 +142,7 @@ mod tests {
             "kube_client::client=trace",
             "trace,kube_client=trace",
         ] {
-            let log = Lines::default();
+            let log = LogLines::default();
             let filter = targets(&filter_of(level).unwrap()).unwrap();
             let writer = log.clone();
             let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
@@ -140,9 +157,9 @@ mod tests {
     }
 
     #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    struct LogLines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Lines {
+    impl std::io::Write for LogLines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())

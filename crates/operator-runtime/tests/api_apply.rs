@@ -1,12 +1,13 @@
 //! Writes against a real API server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use kube::api::{Patch, PatchParams, PropagationPolicy};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::api::{Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
 use kube::{Api, Client};
 use objects::schema::{self, ListKind};
-use operator_runtime::apply::{Applied, Applier};
+use objects::{DesiredObject, Live, ObjectId, Precondition, Write};
+use operator_runtime::apply::{Applied, Applier, ApplyError};
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 use test_support::ApiServer;
@@ -32,6 +33,20 @@ async fn live(client: &Client, like: &Value) -> Value {
     object.metadata.managed_fields =
         object.metadata.managed_fields.take().and_then(operator_runtime::apply::own_entry);
     serde_json::to_value(object).unwrap()
+}
+
+/// Writes an object as a plan says that saw this live one; `None`: it saw that there is none.
+async fn write(applier: &Applier, desired: &Value, live: Option<&Value>) -> Result<Applied, ApplyError> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let reference = ObjectId {
+        api_version: text(&desired["apiVersion"]),
+        kind: text(&desired["kind"]),
+        namespace: Some(text(&desired["metadata"]["namespace"])),
+        name: text(&desired["metadata"]["name"]),
+    };
+    let desired = DesiredObject { reference, object: desired.clone(), precondition: Precondition::None };
+    let live = live.map_or(Live::Absent, |live| Live::Object(live.clone()));
+    applier.write(&Write::of(desired, &live)).await
 }
 
 /// Objects of the kinds that the operators write, with fields that the server fills in, respells or drops.
@@ -88,12 +103,12 @@ async fn applying_the_same_again_writes_nothing_whatever_the_server_fills_in() {
     let (applier, namespace) = setup().await;
     for desired in kinds(&namespace) {
         let kind = desired["kind"].as_str().unwrap();
-        assert_eq!(applier.apply_value(&desired, None).await.unwrap(), Applied::Created, "{kind}");
+        assert_eq!(write(&applier, &desired, None).await.unwrap(), Applied::Created, "{kind}");
         let seen = live(applier.client(), &desired).await;
         // The comparison itself: with a client that reaches nobody, a request would be an error.
         let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
         let offline = Applier::new(Client::try_from(nowhere).unwrap());
-        let result = offline.apply_value(&desired, Some(&seen)).await;
+        let result = write(&offline, &desired, Some(&seen)).await;
         assert_eq!(result.ok(), Some(Applied::Unchanged), "{kind} would be written again; live {seen:#}");
     }
 }
@@ -103,7 +118,7 @@ async fn drift_made_by_hand_is_repaired_for_every_kind() {
     let (applier, namespace) = setup().await;
     let by_hand = PatchParams::default();
     for desired in kinds(&namespace) {
-        applier.apply_value(&desired, None).await.unwrap();
+        write(&applier, &desired, None).await.unwrap();
         let seen = live(applier.client(), &desired).await;
         let name = desired["metadata"]["name"].as_str().unwrap();
         let kind = desired["kind"].as_str().unwrap();
@@ -113,7 +128,7 @@ async fn drift_made_by_hand_is_repaired_for_every_kind() {
         let drift = json!({"metadata": {"annotations": {"a": "changed"}, "labels": {"strimzi.io/cluster": null, "foreign": "kept"}}});
         api.patch(name, &by_hand, &Patch::Merge(&drift)).await.unwrap();
         let drifted = live(applier.client(), &desired).await;
-        assert_eq!(applier.apply_value(&desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
+        assert_eq!(write(&applier, &desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
         let repaired = live(applier.client(), &desired).await;
         assert_eq!(repaired["metadata"]["annotations"]["a"], "b", "{kind}");
         assert_eq!(repaired["metadata"]["labels"]["strimzi.io/cluster"], "c", "{kind}");
@@ -131,14 +146,14 @@ async fn what_leaves_the_plan_leaves_the_object() {
     };
     let first =
         service(json!([{"name": "a", "port": 1}, {"name": "b", "port": 2}]), json!({"x": "1", "y": "2"}));
-    applier.apply_value(&first, None).await.unwrap();
+    write(&applier, &first, None).await.unwrap();
     let seen = live(applier.client(), &first).await;
     let second = service(json!([{"name": "b", "port": 2}]), json!({"y": "2"}));
-    assert_eq!(applier.apply_value(&second, Some(&seen)).await.unwrap(), Applied::Updated);
+    assert_eq!(write(&applier, &second, Some(&seen)).await.unwrap(), Applied::Updated);
     let seen = live(applier.client(), &second).await;
     assert_eq!(seen["metadata"]["labels"], json!({"y": "2"}));
     assert_eq!(seen["spec"]["ports"].as_array().unwrap().len(), 1);
-    assert_eq!(applier.apply_value(&second, Some(&seen)).await.unwrap(), Applied::Unchanged);
+    assert_eq!(write(&applier, &second, Some(&seen)).await.unwrap(), Applied::Unchanged);
 }
 
 #[tokio::test]
@@ -149,7 +164,7 @@ async fn fields_of_another_manager_are_taken_over() {
     api.patch("cm", &PatchParams::apply("somebody"), &Patch::Apply(&theirs)).await.unwrap();
     let ours = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}, "data": {"k": "ours"}});
     let seen = live(applier.client(), &ours).await;
-    assert_eq!(applier.apply_value(&ours, Some(&seen)).await.unwrap(), Applied::Updated);
+    assert_eq!(write(&applier, &ours, Some(&seen)).await.unwrap(), Applied::Updated);
     let data = api.get("cm").await.unwrap().data.unwrap();
     assert_eq!((data["k"].as_str(), data["t"].as_str()), ("ours", "1"));
 }
@@ -161,7 +176,7 @@ async fn deleting_is_safe_against_a_successor_of_the_same_name_and_against_absen
     assert!(!applier.delete::<ConfigMap>(&key, None, PropagationPolicy::Background).await.unwrap());
     let object =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}});
-    applier.apply_value(&object, None).await.unwrap();
+    write(&applier, &object, None).await.unwrap();
     let error = applier
         .delete::<ConfigMap>(&key, Some("another-uid"), PropagationPolicy::Background)
         .await
@@ -177,7 +192,7 @@ async fn deleting_is_safe_against_a_successor_of_the_same_name_and_against_absen
 async fn refusals_name_the_object_and_say_why() {
     let (applier, namespace) = setup().await;
     let bad = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": namespace}, "spec": {"ports": [{"port": 99_999}]}});
-    let error = applier.apply_value(&bad, None).await.unwrap_err();
+    let error = write(&applier, &bad, None).await.unwrap_err();
     assert!(
         error.is_invalid() && error.to_string().contains(&format!("apply Service {namespace}/s: ")),
         "{error}"
@@ -186,7 +201,7 @@ async fn refusals_name_the_object_and_say_why() {
     let poor = Applier::new(server.client_for_service_account(&namespace, "nobody").await.unwrap());
     let good =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": namespace}});
-    let error = poor.apply_value(&good, None).await.unwrap_err();
+    let error = write(&poor, &good, None).await.unwrap_err();
     assert!(error.is_forbidden(), "{error}");
 }
 
@@ -195,7 +210,7 @@ async fn a_status_is_written_only_when_it_differs_and_loses_what_left() {
     let (applier, namespace) = setup().await;
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": namespace},
         "spec": {"containers": [{"name": "c", "image": "i"}]}});
-    applier.apply_value(&pod, None).await.unwrap();
+    write(&applier, &pod, None).await.unwrap();
     let key = ObjectRef::new(namespace.clone(), "p");
     let condition = |time: &str| json!({"type": "Ready", "status": "True", "lastTransitionTime": time});
     let first =
@@ -213,18 +228,28 @@ async fn a_status_is_written_only_when_it_differs_and_loses_what_left() {
     assert!(!applier.patch_status::<Pod>(&gone, None, &first).await.unwrap());
 }
 
+/// Between plan and write somebody made an object of the name; with the same content, so that nothing conflicts.
 #[tokio::test]
-async fn typed_objects_can_be_applied() {
+async fn what_somebody_made_since_it_was_seen_that_there_is_none_stays_as_it_was_made() {
     let (applier, namespace) = setup().await;
-    let service: Service = serde_json::from_value(
-        json!({"metadata": {"name": "t", "namespace": namespace}, "spec": {"ports": [{"port": 1}]}}),
-    )
-    .unwrap();
-    assert_eq!(applier.apply(&service, None).await.unwrap(), Applied::Created);
-    let value =
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "t", "namespace": namespace}});
-    let seen = live(applier.client(), &value).await;
-    assert_eq!(applier.apply(&service, Some(&seen)).await.unwrap(), Applied::Unchanged);
+    for desired in kinds(&namespace) {
+        let (kind, name) = (desired["kind"].as_str().unwrap(), desired["metadata"]["name"].as_str().unwrap());
+        let (group, version) = desired["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(applier.client().clone(), &namespace, &resource);
+        let mut theirs = desired.clone();
+        theirs["metadata"] = json!({"name": name, "labels": {"empty": ""}});
+        let params = PostParams { field_manager: Some("somebody".to_owned()), ..PostParams::default() };
+        let made = api.create(&params, &serde_json::from_value(theirs).unwrap()).await.unwrap();
+        let error = write(&applier, &desired, None).await.unwrap_err();
+        assert!(error.is_conflict(), "{kind}: {error}");
+        let found = api.get(name).await.unwrap();
+        assert_eq!(found.metadata.labels, made.metadata.labels, "{kind}");
+        assert_eq!(found.metadata.annotations, made.metadata.annotations, "{kind}");
+        assert_eq!(found.data, made.data, "{kind}");
+        let mut managers = found.metadata.managed_fields.iter().flatten();
+        assert!(managers.all(|entry| entry.manager.as_deref() == Some("somebody")), "{kind}: {found:?}");
+    }
 }
 
 #[tokio::test]
@@ -237,7 +262,7 @@ async fn a_list_in_pages_brings_every_object_once_and_a_kind_that_does_not_exist
     };
     let maps: Vec<Value> = (0..520).map(map).collect();
     for some in maps.chunks(40) {
-        futures::future::join_all(some.iter().map(|map| applier.apply_value(map, None))).await;
+        futures::future::join_all(some.iter().map(|map| write(&applier, map, None))).await;
     }
     let names = async |labels: Option<&str>, fields: Option<&str>| {
         let mut names = Vec::new();
@@ -270,7 +295,7 @@ async fn a_key_that_somebody_adds_to_a_selector_is_taken_away_again() {
             "PodDisruptionBudget" => json!({"spec": {"selector": {"matchLabels": {"app": ""}}}}),
             _ => continue,
         };
-        applier.apply_value(&desired, None).await.unwrap();
+        write(&applier, &desired, None).await.unwrap();
         let before = live(applier.client(), &desired).await;
         let (group, version) = desired["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -279,10 +304,10 @@ async fn a_key_that_somebody_adds_to_a_selector_is_taken_away_again() {
         api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
         let drifted = live(applier.client(), &desired).await;
         assert_ne!(drifted["spec"], before["spec"], "{kind}");
-        assert_eq!(applier.apply_value(&desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
+        assert_eq!(write(&applier, &desired, Some(&drifted)).await.unwrap(), Applied::Updated, "{kind}");
         let repaired = live(applier.client(), &desired).await;
         assert_eq!(repaired["spec"], before["spec"], "{kind}");
-        assert_eq!(applier.apply_value(&desired, Some(&repaired)).await.unwrap(), Applied::Unchanged);
+        assert_eq!(write(&applier, &desired, Some(&repaired)).await.unwrap(), Applied::Unchanged);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::core::PartialObjectMeta;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, PartialObjectMeta};
 use kube::{Api, Client};
 use operator_runtime::env::Namespaces;
 use operator_runtime::watch::{Cache, Event, ObjectRef, Watch};
@@ -172,7 +172,10 @@ async fn a_watch_without_the_right_is_not_ready_and_recovers_when_it_gets_it() {
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
             "subjects": [{"kind": "ServiceAccount", "name": "op", "namespace": namespace}]}),
     ] {
-        operator_runtime::apply::Applier::new(admin.clone()).apply_value(&object, None).await.unwrap();
+        let kind = GroupVersionKind::gvk("rbac.authorization.k8s.io", "v1", object["kind"].as_str().unwrap());
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(admin.clone(), &namespace, &ApiResource::from_gvk(&kind));
+        api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
     }
     tokio::time::timeout(SOON, cache.ready()).await.unwrap();
     stop.cancel();

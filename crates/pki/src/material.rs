@@ -78,6 +78,13 @@ pub enum MaterialRequest {
         /// The password to keep, when there is one already.
         password: Option<SecretPem>,
     },
+    /// A random password of letters and digits. Yields [`Material::Text`].
+    Password {
+        /// Identifier, for instance `jmx-password`.
+        id: String,
+        /// Number of characters.
+        length: usize,
+    },
     /// A random Kafka UUID (22 characters of URL-safe base 64, not starting with `-`). Yields [`Material::Text`].
     Uuid {
         /// Identifier, for instance `cluster-id` or `directory-id-0`.
@@ -93,6 +100,7 @@ impl MaterialRequest {
             | Self::RenewedAuthority { id, .. }
             | Self::Leaf { id, .. }
             | Self::TrustStore { id, .. }
+            | Self::Password { id, .. }
             | Self::Uuid { id } => id,
         }
     }

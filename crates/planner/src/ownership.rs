@@ -20,8 +20,8 @@ pub const CLAIM: &str = "PersistentVolumeClaim";
 /// The kind of bindings that are cluster-wide.
 pub const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
-/// Kinds that are looked at. Pod sets are compared while resources are validated, and pods are the pod sets' business.
-const KINDS: [&str; 14] = [
+/// Kinds that are looked at. Pods are the pod sets' business.
+const KINDS: [&str; 15] = [
     CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",
@@ -35,6 +35,7 @@ const KINDS: [&str; 14] = [
     "Secret",
     "Service",
     "ServiceAccount",
+    "StrimziPodSet",
     "TLSRoute",
 ];
 
@@ -77,6 +78,8 @@ pub struct Holder {
     maker: Option<String>,
     /// The namespace of its first subject, if it is a binding.
     serves: Option<String>,
+    /// Kind and name of what uses it, if it is a claim.
+    user: Option<String>,
     /// The whole object without its status, for comparison with the desired one, where it was read.
     pub body: Option<Arc<Stored>>,
 }
@@ -98,8 +101,15 @@ impl Holder {
             maker: label(labels::KUBERNETES_MANAGED_BY)
                 .or_else(|| managers().find_map(|entry| entry.manager.clone())),
             serves: None,
+            user: None,
             body: None,
         }
+    }
+
+    /// A claim with kind and name of what uses it, though it does not say so itself.
+    #[must_use]
+    pub fn used_by(self, user: Option<String>) -> Self {
+        Self { user, ..self }
     }
 
     /// With the whole object, of which our entry of the managed fields is left.
@@ -125,8 +135,7 @@ impl Holder {
         let label = self.cluster.as_ref().map(|name| (name, self.kind.as_deref().unwrap_or("cluster")));
         let of_another = label.filter(|_| !has_name || self.kind.is_some());
         if object.kind == CLAIM {
-            let of_another = of_another.filter(|_| !is_labelled);
-            return of_another.map(|(name, kind)| Whose::Of(format!("{kind} {name}")));
+            return self.other_of_claim(claimant, of_another.filter(|_| !is_labelled), is_labelled);
         }
         // Nothing in the namespace of the resource can own it, and resources of two namespaces may need its name: the subject
         // tells.
@@ -155,6 +164,27 @@ impl Holder {
             (None, true) if self.cluster.is_none() && self.applied => None,
             _ => Some(Whose::Unlabelled(self.maker.clone())),
         }
+    }
+}
+
+impl Holder {
+    /// Claims hold data, and may be made by hand for the node that is to find them: one that nothing else owns or uses is taken by its name.
+    fn other_of_claim(
+        &self,
+        claimant: &Claimant<'_>,
+        of_another: Option<(&String, &str)>,
+        is_labelled: bool,
+    ) -> Option<Whose> {
+        if let Some((name, kind)) = of_another {
+            return Some(Whose::Of(format!("{kind} {name}")));
+        }
+        if is_labelled || self.owners.iter().any(|owner| claimant.is(owner)) {
+            return None;
+        }
+        if let Some(owner) = self.owners.first() {
+            return Some(Whose::Of(owner.words()));
+        }
+        self.user.clone().map(Whose::User)
     }
 }
 
@@ -203,6 +233,8 @@ pub fn look<'a>(
 pub enum Whose {
     /// Of this object, in words.
     Of(String),
+    /// It does not say whose it is, and this object uses it, in words.
+    User(String),
     /// Nothing tells but, perhaps, who made it.
     Unlabelled(Option<String>),
     /// That could not be found out, and why.
@@ -222,6 +254,12 @@ impl Stranger {
                 "{kind} {name}{of_namespace} belongs to {owner} and is left as it is, though the cluster needs an object of \
              this name: give {owner} another name, or the {} resource",
                 claimant.kind
+            ),
+            Whose::User(user) => format!(
+                "{kind} {name}{of_namespace} is used by {user} and is left as it is, though the cluster needs one of this name: \
+                 end that use, add the labels strimzi.io/kind: {0} and strimzi.io/cluster: {1} if it belongs to the cluster all \
+                 the same, or give the {0} resource another name",
+                claimant.kind, claimant.name
             ),
             Whose::Unlabelled(maker) => {
                 let made = maker.as_ref().map(|maker| format!(" (made by {maker})")).unwrap_or_default();

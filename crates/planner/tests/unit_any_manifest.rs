@@ -31,7 +31,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// How long the plans of one cluster may take, on a machine that is busy with much else.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes that the plan of a small cluster may have as JSON: some hundred times what is usual.
 const LARGEST: usize = 64 << 20;
 

@@ -248,6 +248,9 @@ fn a_cluster_has_pools_with_nodes_of_both_roles() {
     );
 }
 
+/// What is changed of a storage.
+type Spoil = fn(&mut Value);
+
 /// A cluster whose brokers have two volumes, changed.
 fn changed(change: impl FnOnce(&mut Value)) -> (Plan, Plan) {
     let mut world = World::load("split-pools.input.yaml");
@@ -258,7 +261,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> (Plan, Plan) {
 
 #[test]
 fn a_change_of_storage_that_loses_records_is_held_back() {
-    let cases: [(&str, fn(&mut Value)); 6] = [
+    let cases: [(&str, Spoil); 6] = [
         ("shrink", |storage| storage["volumes"][0]["size"] = json!("1Gi")),
         ("storage class", |storage| storage["volumes"][0]["class"] = json!("another")),
         ("selector", |storage| storage["volumes"][0]["selector"] = json!({"disk": "fast"})),

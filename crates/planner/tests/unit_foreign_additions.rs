@@ -60,6 +60,44 @@ fn what_was_added_to_the_entity_operator_is_named_and_stays() {
 }
 
 #[test]
+fn what_runs_in_a_container_or_renames_hosts_is_named() {
+    let command = json!({"exec": {"command": ["/tmp/x.so"]}});
+    let message = |change: &dyn Fn(&mut Value)| {
+        let mut world = changed(|deployment| change(&mut deployment["spec"]["template"]["spec"]));
+        warning_with(&world.plan(), "ForeignAdditions").unwrap()
+    };
+    for part in ["startupProbe", "postStart", "preStop"] {
+        let message = message(&|pod| match part {
+            "startupProbe" => pod["containers"][0][part] = command.clone(),
+            _ => pod["containers"][0]["lifecycle"] = json!({part: command}),
+        });
+        assert!(message.contains(&format!("{part} of container topic-operator")), "{message}");
+        assert!(!message.contains("/tmp/x.so"), "no values: {message}");
+    }
+    let aliased =
+        message(&|pod| pod["hostAliases"] = json!([{"ip": "10.1.2.3", "hostnames": ["my-kafka-bootstrap"]}]));
+    assert!(aliased.contains("hostAlias 10.1.2.3"), "{aliased}");
+    let renamed = message(&|pod| pod["dnsConfig"] = json!({"nameservers": ["10.1.2.3"]}));
+    assert!(renamed.contains("dnsConfig") && renamed.contains("spec.entityOperator.template"), "{renamed}");
+}
+
+#[test]
+fn an_addition_to_the_exporter_belongs_into_the_exporters_own_template() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["kafkaExporter"] = json!({}));
+    world.settle();
+    let live = world.observed.deployments.get_mut("my-kafka-exporter").unwrap();
+    let mut value = serde_json::to_value(live.as_ref()).unwrap();
+    push(&mut value["spec"]["template"]["spec"]["containers"], json!({"name": "shell", "image": "busybox"}));
+    *live = Arc::new(serde_json::from_value(value).unwrap());
+    let message = warning_with(&world.plan(), "ForeignAdditions").unwrap();
+    assert!(
+        message.contains("Deployment my-kafka-exporter") && message.contains("spec.kafkaExporter.template"),
+        "{message}"
+    );
+}
+
+#[test]
 fn what_the_operator_wrote_itself_is_no_addition() {
     assert_eq!(warning_with(&changed(|_| {}).plan(), "ForeignAdditions"), None);
     // It is about to take this out: the user took it out of the template.

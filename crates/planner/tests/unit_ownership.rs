@@ -82,6 +82,127 @@ fn pods_do_not_start_on_what_belongs_to_somebody_else() {
     }
 }
 
+fn status_of(plan: &Plan, listener: &str) -> Value {
+    let status = common::kafka_status(plan);
+    let mut listeners = status["listeners"].as_array().unwrap().iter();
+    listeners.find(|found| found["name"] == listener).unwrap().clone()
+}
+
+#[test]
+fn the_status_leads_no_client_to_a_service_of_somebody_else() {
+    let own = World::load("dual-role.input.yaml").plan();
+    assert_eq!(status_of(&own, "plain")["bootstrapServers"], "my-kafka-bootstrap.s1.svc:9092");
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| {
+        let listeners = kafka["spec"]["kafka"]["listeners"].as_array_mut().unwrap();
+        listeners.push(json!({"name": "out", "port": 9095, "type": "cluster-ip", "tls": false}));
+    });
+    world.settle();
+    world.observed.others.retain(|id, _| id.name != "my-kafka-bootstrap");
+    world.strangers.insert(("Service", "my-kafka-bootstrap"), json!({}));
+    let plan = world.plan();
+    for listener in ["plain", "tls"] {
+        let said = status_of(&plan, listener);
+        assert_eq!((&said["bootstrapServers"], &said["addresses"]), (&json!(""), &json!([])), "{said}");
+    }
+    let said = status_of(&plan, "out");
+    assert_eq!(said["bootstrapServers"], "my-kafka-out-bootstrap.s1.svc:9095", "it has a Service of its own");
+    // The other way round.
+    let mut world = named("Service", "my-kafka-out-bootstrap", json!({}));
+    world.kafka(|kafka| {
+        let listeners = kafka["spec"]["kafka"]["listeners"].as_array_mut().unwrap();
+        listeners.push(json!({"name": "out", "port": 9095, "type": "cluster-ip", "tls": false}));
+    });
+    let plan = world.plan();
+    assert_eq!(status_of(&plan, "out")["bootstrapServers"], "");
+    assert_eq!(status_of(&plan, "plain")["bootstrapServers"], "my-kafka-bootstrap.s1.svc:9092");
+}
+
+/// A settled cluster whose certificates end soon, so that all of them are due, and one of whose Secrets somebody replaced by his own.
+fn aging(taken: &'static str) -> World {
+    let mut world = World::load("dual-role.input.yaml");
+    let days = |kafka: &mut Value, days: i32| {
+        let authority = json!({"validityDays": days, "renewalDays": 30});
+        kafka["spec"]["clusterCa"] = authority.clone();
+        kafka["spec"]["clientsCa"] = authority;
+    };
+    world.kafka(|kafka| days(kafka, 40));
+    world.settle();
+    let settled = world.plan();
+    world.apply(&settled);
+    world.kafka(|kafka| days(kafka, 365));
+    world.now += jiff::SignedDuration::from_hours(24 * 15);
+    world.observed.secrets.remove(taken);
+    world.strangers.insert(("Secret", taken), json!({}));
+    world
+}
+
+/// Values of a Secret before and after a plan.
+fn values(world: &World, plan: &Plan, secret: &str, key: &str) -> (Value, Value) {
+    let before = serde_json::to_value(&*world.observed.secrets[secret]).unwrap()["data"][key].clone();
+    let is_it = |write: &&objects::Write| write.reference.kind == "Secret" && write.reference.name == secret;
+    let write = plan.apply.iter().find(is_it);
+    let after = write.map_or(before.clone(), |write| write.object["data"][key].clone());
+    assert!(!before.is_null(), "{secret} {key}");
+    (before, after)
+}
+
+#[test]
+fn while_the_clients_ca_is_held_what_the_cluster_ca_signs_is_renewed() {
+    for taken in ["my-clients-ca", "my-clients-ca-cert"] {
+        let mut world = aging(taken);
+        let plan = world.plan();
+        let message = not_ready(&plan);
+        assert!(message.contains("until then the clients CA is not renewed"), "{message}");
+        assert!(!message.contains("the cluster CA is not renewed"), "{message}");
+        assert!(
+            !wants(&plan, "Secret", "my-clients-ca") && !wants(&plan, "Secret", "my-clients-ca-cert"),
+            "{taken}"
+        );
+        for (secret, key) in [
+            ("my-dual-0", "my-dual-0.crt"),
+            ("my-cluster-operator-certs", "cluster-operator.crt"),
+            ("my-cluster-ca-cert", "ca.crt"),
+        ] {
+            let (before, after) = values(&world, &plan, secret, key);
+            assert_ne!(before, after, "{taken}: {secret} is not renewed");
+        }
+        // Nothing of an authority that is kept nowhere reaches a pod.
+        for (secret, key) in [("my-dual-0", "clients-cas.pem"), ("my-trustbundle", "clients-ca.crt")] {
+            let (before, after) = values(&world, &plan, secret, key);
+            assert_eq!(before, after, "{taken}: {secret}");
+        }
+        assert!(!wants(&plan, "StrimziPodSet", "my-dual") && plan.roll.now.is_empty());
+    }
+}
+
+#[test]
+fn while_the_cluster_ca_is_held_the_clients_ca_is_renewed_and_certificates_stay() {
+    for taken in ["my-cluster-ca", "my-cluster-ca-cert"] {
+        let mut world = aging(taken);
+        let plan = world.plan();
+        let message = not_ready(&plan);
+        assert!(message.contains("until then the cluster CA is not renewed and signs nothing"), "{message}");
+        assert!(
+            !wants(&plan, "Secret", "my-cluster-ca") && !wants(&plan, "Secret", "my-cluster-ca-cert"),
+            "{taken}"
+        );
+        let (before, after) = values(&world, &plan, "my-clients-ca-cert", "ca.crt");
+        assert_ne!(before, after, "{taken}: the clients CA is not renewed");
+        let (before, after) = values(&world, &plan, "my-dual-0", "clients-cas.pem");
+        assert_ne!(before, after, "{taken}: what needs no signature goes on");
+        for (secret, key) in [
+            ("my-dual-0", "my-dual-0.crt"),
+            ("my-dual-0", "cluster-cas.pem"),
+            ("my-trustbundle", "cluster-ca.crt"),
+            ("my-cluster-operator-certs", "cluster-operator.crt"),
+        ] {
+            let (before, after) = values(&world, &plan, secret, key);
+            assert_eq!(before, after, "{taken}: {secret} {key}");
+        }
+    }
+}
+
 #[test]
 fn a_running_cluster_goes_on_and_restarts_nothing_until_the_object_is_its_own() {
     let mut world = World::load("dual-role.input.yaml");
@@ -220,6 +341,26 @@ fn a_claim_of_another_cluster_is_left_alone_and_one_made_by_hand_is_taken_over()
         let message = not_ready(&plan);
         assert!(message.contains(&format!("data-0-shop-brokers-0 belongs to {whose}")), "{message}");
     }
+    // What owns or uses it does not say so on the claim, but a StatefulSet takes its claims up by their names.
+    let owned = json!({"ownerReferences": [
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "shop", "uid": "1", "controller": true}]});
+    for (metadata, words) in [
+        (owned, "data-0-shop-brokers-0 belongs to StatefulSet shop"),
+        (
+            json!({"usedBy": "StatefulSet shop-brokers"}),
+            "data-0-shop-brokers-0 is used by StatefulSet shop-brokers",
+        ),
+        (json!({"usedBy": "Pod copy"}), "add the labels strimzi.io/kind: Kafka and strimzi.io/cluster: shop"),
+    ] {
+        let plan = with_claim(metadata);
+        assert!(!wants(&plan, "PersistentVolumeClaim", "data-0-shop-brokers-0"), "{words}");
+        assert!(!wants(&plan, "StrimziPodSet", "shop-brokers"), "its pod would mount it: {words}");
+        assert!(not_ready(&plan).contains(words), "{}", not_ready(&plan));
+    }
+    // With the labels of the cluster somebody said that it is the cluster's.
+    let said =
+        json!({"labels": {"strimzi.io/cluster": "shop", "strimzi.io/kind": "Kafka"}, "usedBy": "Pod copy"});
+    assert!(wants(&with_claim(said), "PersistentVolumeClaim", "data-0-shop-brokers-0"));
     let by_hand = with_claim(json!({}));
     assert!(wants(&by_hand, "PersistentVolumeClaim", "data-0-shop-brokers-0"));
     assert!(warning_with(&by_hand, "ForeignObject").is_none());

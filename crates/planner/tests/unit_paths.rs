@@ -23,7 +23,7 @@ fn is_below(path: &str, sections: &BTreeSet<&str>) -> bool {
     let in_section = |section: &&str| {
         path.strip_prefix(*section).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    sections.iter().any(|section| in_section(section))
+    sections.iter().any(in_section)
 }
 
 #[test]

@@ -25,25 +25,6 @@ fn known_addition(key: &str) -> bool {
     key.starts_with("kastellan.io/") || key == "strimzi.io/kafka-version"
 }
 
-/// What JMX and metrics would add: both are not there yet (docs/differences.md).
-fn without_metrics(mut fact: Value) -> Option<Value> {
-    if fact["name"].as_str().is_some_and(|name| name.ends_with("-jmx")) {
-        return None;
-    }
-    let of_metrics = |item: &Value| match item {
-        Value::String(text) => {
-            ["metrics-config.json", "jmx ", "tcp-prometheus "].iter().any(|start| text.starts_with(start))
-        }
-        rule => [json!(9404), json!(9999)].contains(&rule["ports"][0]["port"]),
-    };
-    for pointer in ["/keys", "/spec/ports", "/spec/ingress"] {
-        if let Some(Value::Array(items)) = fact.pointer_mut(pointer) {
-            items.retain(|item| !of_metrics(item));
-        }
-    }
-    Some(fact)
-}
-
 fn compare(input: &str, facts: &str) {
     let mut world = World::load(input);
     // Strimzi lets operators of every namespace in, which this one does only when it does not know its own: docs/differences.md.
@@ -67,7 +48,6 @@ fn compare(input: &str, facts: &str) {
     }
     let mut differences = Vec::new();
     for fact in documents(&reference(facts)) {
-        let Some(fact) = without_metrics(fact) else { continue };
         let kind = fact["kind"].as_str().unwrap().to_owned();
         let name = fact["name"].as_str().unwrap().to_owned();
         match ours.remove(&(kind.clone(), name.clone())) {

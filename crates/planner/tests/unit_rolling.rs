@@ -156,6 +156,28 @@ fn a_kafka_that_does_not_answer_is_waited_for_with_its_reason() {
 }
 
 #[test]
+fn an_answer_that_is_on_its_way_is_no_trouble_but_ends_none_either() {
+    let mut world = due();
+    let plan_with = |world: &mut World, kind: SilenceKind| {
+        world.roll = Some(RollKafka::silent(&Silence::new(kind, "Kafka has not answered yet")));
+        world.plan()
+    };
+    let plan = plan_with(&mut world, SilenceKind::UnderWay);
+    assert!(plan.roll.now.is_empty(), "nothing is decided without it");
+    assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert_eq!(plan.requeue_seconds, Some(6), "if it does not come, that is said soon");
+    let plan = plan_with(&mut world, SilenceKind::Late);
+    assert!(!plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_some());
+    // What the status says goes on to stand there while the next answer is on its way.
+    let began = world.now;
+    world.apply(&plan);
+    world.now += SignedDuration::from_secs(30);
+    let plan = plan_with(&mut world, SilenceKind::UnderWay);
+    assert_eq!(plan.roll.waits.as_ref().unwrap().since, began);
+    assert!(warning(&plan, WAITS).is_some());
+}
+
+#[test]
 fn what_was_said_before_a_pod_was_replaced_is_another_question() {
     let mut world = due();
     let asked = |world: &mut World| {
@@ -296,6 +318,7 @@ fn a_pod_that_was_deleted_is_not_deleted_again_before_the_watch_says_so() {
     assert_eq!(plan.roll.now, Vec::<String>::new());
     assert!(plan.events.is_empty());
     assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert_eq!(plan.requeue_seconds, Some(6), "if it does not come, that is said soon");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) struct LeftWatch {
 
 /// What is there in its place.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum FoundTopic {
     /// This; none: nothing.
     Now(Option<Box<TopicResource>>),
     /// It cannot be told.
@@ -65,17 +65,17 @@ impl LeftWatch {
     }
 
     /// Looks what is there now, past the watch.
-    pub async fn look_up(&self, context: &Context) -> Found {
+    pub async fn look_up(&self, context: &Context) -> FoundTopic {
         if !self.pause.is_zero() {
             tokio::time::sleep(self.pause).await;
         }
         match context.kubernetes.get(&self.known.reference).await {
-            Ok(now) => Found::Now(now.map(Box::new)),
+            Ok(now) => FoundTopic::Now(now.map(Box::new)),
             Err(error) => {
                 if self.pause.is_zero() {
                     tracing::warn!(%error, "cannot tell what became of a resource that left the watch; looking again");
                 }
-                Found::Unknown
+                FoundTopic::Unknown
             }
         }
     }

@@ -19,9 +19,9 @@ const LARGEST_TOPIC_KIB: i64 = 1024;
 
 /// Our own variable: how fast replicas are copied when a replication factor changes, in bytes per second and broker;
 /// 0 means without limit.
-pub const THROTTLE_VARIABLE: &str = "KASTELLAN_REASSIGNMENT_THROTTLE_BYTES_PER_SECOND";
+pub const THROTTLE_VARIABLE: &str = env::own::REASSIGNMENT_THROTTLE;
 /// Our own variable: further namespaces whose KafkaTopics may be served, if they grant it.
-pub const NAMESPACES_VARIABLE: &str = "KASTELLAN_TOPIC_NAMESPACES";
+pub const NAMESPACES_VARIABLE: &str = env::own::TOPIC_NAMESPACES;
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
 

@@ -148,14 +148,14 @@ async fn look_for_strays(
 }
 
 /// What is kept of a resource that was found: whether its labels name another cluster, and for how long it has been terminating.
-type Found = BTreeMap<ResourceRef, (bool, Option<Duration>)>;
+type FoundStrays = BTreeMap<ResourceRef, (bool, Option<Duration>)>;
 
 /// Finds the resources of a namespace that carry the finalizer and are not selected.
 async fn list(
     search: &Search,
     namespace: &str,
     everything: bool,
-    found: &mut Found,
+    found: &mut FoundStrays,
 ) -> Result<(), ApplyError> {
     let now = Timestamp::now();
     for (key, value) in &search.selector.0 {

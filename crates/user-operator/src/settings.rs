@@ -61,7 +61,7 @@ Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 ";
 
 /// Our own variable: how the keys of new user certificates are made.
-pub const KEY_ALGORITHM_VARIABLE: &str = "KASTELLAN_USER_KEY_ALGORITHM";
+pub const KEY_ALGORITHM_VARIABLE: &str = env::own::USER_KEY_ALGORITHM;
 
 /// What planning has to know.
 #[derive(Clone, Debug)]

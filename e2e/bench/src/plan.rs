@@ -146,6 +146,8 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         Need::BrokerConfigs(brokers) => Answer::BrokerConfigs(
             brokers.keys().filter_map(|id| Some((*id, options_of(*id, observed)?))).collect(),
         ),
+        Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),
+        Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),
         Need::Roll(_) => Answer::Roll(roll(observed)),
         Need::Admission { .. } => Answer::Admission(Admission::Accepted),
     }

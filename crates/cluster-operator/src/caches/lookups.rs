@@ -179,6 +179,46 @@ impl Caches {
         by_name(&self.lookups.secrets, owner)
     }
 
+    /// Of the Secrets that were made for a resource those that can be read and take no more than `room` bytes together, by name: first those
+    /// with the given names, then those that could be a node's, the small ones before the large ones.
+    pub fn secrets_within(
+        &self,
+        owner: &OwnerRef,
+        first: &[String],
+        mut room: usize,
+    ) -> BTreeMap<String, Arc<Secret>> {
+        let of_a_node = |name: &str| name.rsplit_once('-').is_some_and(|(_, id)| id.parse::<u32>().is_ok());
+        let mut keys: Vec<(bool, usize, ObjectRef)> = Vec::new();
+        for key in self.lookups.secrets.keys_of(owner) {
+            let is_first = first.contains(&key.name);
+            if (is_first || of_a_node(&key.name)) && self.secrets.unreadable(&key).is_none() {
+                keys.push((!is_first, self.secrets.bytes_when_read(&key), key));
+            }
+        }
+        keys.sort();
+        let mut found = BTreeMap::new();
+        for (_, bytes, key) in keys {
+            let Some(left) = room.checked_sub(bytes) else { continue };
+            if let Some(secret) = self.secrets.get(&key) {
+                room = left;
+                found.insert(key.name, secret);
+            }
+        }
+        found
+    }
+
+    /// Node pools with the label of a cluster, by name, if all of them take no more than so many bytes together.
+    pub fn labelled_pools_within(
+        &self,
+        cluster: &ObjectRef,
+        room: usize,
+    ) -> BTreeMap<String, Arc<KafkaNodePool>> {
+        if self.lookups.pools.bytes_when_read(cluster) > room {
+            return BTreeMap::new();
+        }
+        by_name(&self.lookups.pools, cluster)
+    }
+
     /// `ConfigMaps` that were made for a resource, by name.
     pub fn config_maps_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<ConfigMap>> {
         by_name(&self.lookups.config_maps, owner)
@@ -243,11 +283,16 @@ impl Caches {
         found
     }
 
-    /// The bodies of the Services of a resource, by name. Few plans look into them, so that they are kept as text.
+    /// The bodies of the Services of a resource, by name, but of those that every Kafka has. Few plans look into them, so that they are kept as text.
     pub fn services_of(&self, owner: &OwnerRef) -> BTreeMap<String, Arc<Service>> {
         let services = self.lookups.plain.iter().find(|(kind, _)| kind.kind == SERVICE);
         let found = services.map(|(_, index)| index.owned_by(owner)).unwrap_or_default();
+        let name = &owner.object.name;
+        let of_every_kafka = [api::names::bootstrap_service(name), api::names::brokers_service(name)];
         let body = |(key, plain): (ObjectRef, Arc<Plain>)| {
+            if of_every_kafka.contains(&key.name) {
+                return None;
+            }
             let mut service: Service = plain.facts.body.as_ref()?.parse()?;
             service.status = plain.status.as_deref().cloned();
             Some((key.name, Arc::new(service)))

@@ -96,7 +96,7 @@ fn caches(clusters: &[String]) -> Caches {
     let roles =
         clusters.iter().map(|cluster| plain_object(owner(cluster), &format!("topics-of-{cluster}"), "role"));
     let services = clusters.iter().map(|cluster| {
-        let name = format!("{cluster}-kafka-bootstrap");
+        let name = format!("{cluster}-kafka-out-bootstrap");
         let (key, mut plain) = plain_object(owner(cluster), "ns", &name);
         let whole = json!({"metadata": {"name": name, "namespace": "ns"}, "spec": {"clusterIP": "10.0.0.1"},
             "status": {"loadBalancer": {"ingress": [{"hostname": format!("{cluster}.example.org")}]}}});
@@ -158,6 +158,12 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     let key = ObjectRef::new("ns", "c42");
     let before = scanned(&caches);
     let kafka = caches.kafkas.get(&key).unwrap();
+    let (observed, _) = observer.observe(&key, Arc::clone(&kafka)).await.unwrap();
+    assert!(observed.exposed.services.is_empty(), "no listener has Services of its own: none is decoded");
+    let mut kafka = serde_json::to_value(&*kafka).unwrap();
+    kafka["spec"]["kafka"]["listeners"] =
+        json!([{"name": "out", "port": 9094, "type": "loadbalancer", "tls": false}]);
+    let kafka = Arc::new(serde_json::from_value(kafka).unwrap());
     let (observed, referred) = observer.observe(&key, kafka).await.unwrap();
     assert_eq!(referred, 0);
     let sets: Vec<&String> = observed.pod_sets.keys().collect();
@@ -168,7 +174,10 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     };
     let balancer = service.status.as_ref().unwrap().load_balancer.as_ref().unwrap();
     let hosts = balancer.ingress.iter().flatten().filter_map(|ingress| ingress.hostname.as_deref());
-    assert_eq!((name.as_str(), hosts.collect::<Vec<_>>()), ("c42-kafka-bootstrap", vec!["c42.example.org"]));
+    assert_eq!(
+        (name.as_str(), hosts.collect::<Vec<_>>()),
+        ("c42-kafka-out-bootstrap", vec!["c42.example.org"])
+    );
     for names in [
         observed.pods.keys().collect::<Vec<_>>(),
         observed.claims.keys().collect(),

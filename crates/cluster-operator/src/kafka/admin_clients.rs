@@ -17,7 +17,7 @@ use planner::kafka::pod_state;
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Variable with the longest answer of a broker that is read, in MiB.
-pub const MAX_ANSWER: &str = "KASTELLAN_MAX_ANSWER_MIB";
+pub const MAX_ANSWER: &str = api::env::own::MAX_ANSWER_MIB;
 
 /// Default of [`MAX_ANSWER`]: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers of
 /// all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense.
@@ -152,7 +152,7 @@ fn addresses(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Vec<String> 
 }
 
 /// Whom the operator trusts and what it shows, as far as anything is there.
-fn tls(observed: &Observed) -> Option<TlsConfig> {
+pub(super) fn tls(observed: &Observed) -> Option<TlsConfig> {
     let access = access(observed, clock::now())?;
     Some(TlsConfig::new(access.trusted).with_identity(access.certificate, access.key.0))
 }

@@ -11,6 +11,8 @@ use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 
 use super::admin_clients::{Clients, Nodes};
+use super::agents::Agents;
+use super::call_error::call;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
@@ -40,6 +42,10 @@ pub struct Answers {
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
+    /// Which default quotas of users each Kafka has.
+    quotas: Asking<(), BTreeMap<String, f64>>,
+    /// What the agents say.
+    agents: Agents,
 }
 
 impl Answers {
@@ -61,6 +67,8 @@ impl Answers {
             replicas: Asking::second(queue.clone()),
             configs: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
+            quotas: Asking::second(queue.clone()),
+            agents: Agents::new(queue),
         }
     }
 
@@ -165,6 +173,17 @@ impl Answers {
                     async move { Ok::<_, Silence>(roll_calls::roll_view(brokers, controllers).await) };
                 self.rolls.answer(key, pods.clone(), patience, question).await.map(Answer::Roll)
             }
+            Need::DefaultQuotas => {
+                let admin = self.brokers(key, observed)?;
+                let question = async move {
+                    let quotas = admin.describe_default_user_quotas().await;
+                    quotas.map_err(call("describe the default quotas of users"))
+                };
+                self.quotas.answer(key, (), patience, question).await.map(Answer::DefaultQuotas)
+            }
+            Need::AgentReports(pods) => {
+                self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
+            }
             Need::Material(request) => {
                 let why = format!("{} was not made", request.id());
                 Err(Silence::new(SilenceKind::Refused, why))
@@ -191,6 +210,7 @@ impl Answers {
             self.views.forget(key);
             self.replicas.forget(key);
             self.configs.forget(key);
+            self.quotas.forget(key);
         }
     }
 
@@ -201,6 +221,8 @@ impl Answers {
         self.replicas.forget(key);
         self.configs.forget(key);
         self.rolls.forget(key);
+        self.quotas.forget(key);
+        self.agents.forget(key);
     }
 }
 

@@ -10,7 +10,7 @@ use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError, Subject, own_entry};
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::need::{Silence, SilenceKind};
-use planner::ownership::Holder;
+use planner::ownership::{CLAIM, Holder};
 
 use crate::caches::Caches;
 
@@ -29,20 +29,12 @@ pub async fn of(
     caches: &Caches,
     objects: &[ObjectId],
 ) -> Result<BTreeMap<ObjectId, Option<Holder>>, Silence> {
-    let (claims, objects): (Vec<&ObjectId>, Vec<&ObjectId>) =
-        objects.iter().partition(|object| object.kind == "PersistentVolumeClaim");
-    // Every claim with the label of some cluster is watched, and one without it is nobody's.
-    let claim = |id: &ObjectId| {
-        let key = ObjectRef::new(id.namespace.clone().unwrap_or_default(), &id.name);
-        caches.claims.get(&key).map(|claim| Holder::of(&claim.metadata))
-    };
-    let mut found: BTreeMap<ObjectId, Option<Holder>> =
-        claims.into_iter().map(|id| (id.clone(), claim(id))).collect();
+    let mut found: BTreeMap<ObjectId, Option<Holder>> = BTreeMap::new();
     let mut failed = None;
     for some in objects.chunks(CONCURRENCY) {
         let mut questions = Vec::with_capacity(some.len());
         for object in some {
-            questions.push(holder(applier, object));
+            questions.push(holder(applier, caches, object));
         }
         for (object, holder) in some.iter().zip(future::join_all(questions).await) {
             match holder {
@@ -56,19 +48,42 @@ pub async fn of(
 
 /// A list, because that is the right that the operator has; with the name, the API server reads this one object. What a
 /// binding is for stands in its body, and Roles and bindings that clusters share are in no cache as those of the cluster.
-async fn holder(applier: &Applier, object: &ObjectId) -> Result<Option<Holder>, Silence> {
+async fn holder(applier: &Applier, caches: &Caches, object: &ObjectId) -> Result<Option<Holder>, Silence> {
     let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
     let mut resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
     if object.kind == "NetworkPolicy" {
         "networkpolicies".clone_into(&mut resource.plural);
     }
     let key = ObjectRef::new(object.namespace.clone().unwrap_or_default(), &object.name);
+    if object.kind == CLAIM {
+        return claim(applier, caches, &resource, &key).await.map_err(|error| late(&error));
+    }
     let found = if group == RBAC {
         whole(applier, &resource, &key).await.map(|found| found.map(with_body))
     } else {
         applier.ownership(&resource, &key).await.map(|found| found.as_ref().map(Holder::of))
     };
-    found.map_err(|error| Silence::new(SilenceKind::Late, error.to_string()))
+    found.map_err(|error| late(&error))
+}
+
+fn late(error: &ApplyError) -> Silence {
+    Silence::new(SilenceKind::Late, error.to_string())
+}
+
+/// Every claim with the label of some cluster is watched. Of any other it is looked up what uses it.
+async fn claim(
+    applier: &Applier,
+    caches: &Caches,
+    resource: &ApiResource,
+    key: &ObjectRef,
+) -> Result<Option<Holder>, ApplyError> {
+    if let Some(claim) = caches.claims.get(key) {
+        return Ok(Some(Holder::of(&claim.metadata)));
+    }
+    let Some(found) = applier.ownership(resource, key).await? else { return Ok(None) };
+    let is_a_clusters = |labels: &BTreeMap<String, String>| labels.contains_key(api::labels::CLUSTER);
+    let user = applier.claim_user(key, is_a_clusters).await?;
+    Ok(Some(Holder::of(&found).used_by(user)))
 }
 
 async fn whole(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use kafka_admin::{Admin, FeatureUpdate, FeatureUpdateKind, TopicDescription};
+use kafka_admin::{Admin, FeatureUpdate, FeatureUpdateKind, QuotaEntity, TopicDescription};
 
 use super::call_error::{Error, call};
 use super::option_calls;
@@ -70,6 +70,15 @@ pub async fn make(admin: &Admin, wanted: &AdminCall) -> Result<BTreeMap<OptionCh
             let update = FeatureUpdate { name: "metadata.version".to_owned(), level: *level, kind };
             let action = format!("set the metadata version to {version}");
             admin.update_features(vec![update], false).await.map_err(call(&action))?;
+        }
+        AdminCall::AlterDefaultUserQuotas { changes } => {
+            let values = changes.iter().map(|(name, rate)| (name.clone(), rate.map(|rate| rate.0))).collect();
+            let changes = BTreeMap::from([(QuotaEntity::default_user(), values)]);
+            let action = "set the default quotas of users";
+            let outcomes = admin.alter_client_quotas(changes, false).await.map_err(call(action))?;
+            for outcome in outcomes.into_values() {
+                outcome.map_err(|source| Error::Refused { action: action.to_owned(), source })?;
+            }
         }
         AdminCall::UnregisterBroker { broker } => {
             let action = format!("unregister broker {broker}");

@@ -23,6 +23,9 @@ const WAIT: Duration = Duration::from_millis(500);
 /// Longest time for an answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long an answer usually takes at most: only after that is it trouble that there is none yet.
+const USUAL: Duration = Duration::from_secs(5);
+
 /// How old an answer may be when a pass takes it.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -78,6 +81,8 @@ impl<Q, V> Clone for Asking<Q, V> {
 struct State<Q, V> {
     /// The question under way.
     question: Option<(Q, AbortHandle)>,
+    /// Since when.
+    asked_at: Option<Instant>,
     /// An answer that came after its pass had gone on, and when.
     late: Option<(Instant, Q, V)>,
     /// How the last question failed.
@@ -90,7 +95,7 @@ struct State<Q, V> {
 
 impl<Q, V> Default for State<Q, V> {
     fn default() -> Self {
-        Self { question: None, late: None, failure: None, failures: 0, again_at: None }
+        Self { question: None, asked_at: None, late: None, failure: None, failures: 0, again_at: None }
     }
 }
 
@@ -156,6 +161,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
                 asking.end(&to, of, outcome, sender);
             });
             state.question = Some((about.clone(), task.abort_handle()));
+            state.asked_at = Some(Instant::now());
             receiver
         };
         let began = Instant::now();
@@ -229,7 +235,11 @@ impl<Q: PartialEq, V> State<Q, V> {
     fn silence(&self, about: &Q) -> Silence {
         match &self.failure {
             Some((of, silence)) if of == about => silence.clone(),
-            _ => Silence::new(SilenceKind::Late, "Kafka has not answered yet"),
+            _ => {
+                let is_usual = self.asked_at.is_some_and(|asked_at| asked_at.elapsed() < USUAL);
+                let kind = if is_usual { SilenceKind::UnderWay } else { SilenceKind::Late };
+                Silence::new(kind, "Kafka has not answered yet")
+            }
         }
     }
 }

@@ -171,7 +171,7 @@ async fn why_there_is_no_answer_is_known_until_there_is_one() {
     let (asking, _) = asking();
     let slow_failure = slow(Duration::from_secs(5), Err(away()));
     let yet = asking.answer(&cluster(), 0, &Patience::default(), slow_failure).await.unwrap_err();
-    assert_eq!((yet.kind, yet.why.as_str()), (SilenceKind::Late, "Kafka has not answered yet"));
+    assert_eq!((yet.kind, yet.why.as_str()), (SilenceKind::UnderWay, "Kafka has not answered yet"));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(
         asking.answer(&cluster(), 0, &Patience::default(), pending::<Answer>()).await,
@@ -201,4 +201,19 @@ async fn a_pass_waits_once_for_a_kafka_that_does_not_answer_however_much_it_asks
     assert!(views.answer(&cluster(), 9, &patience, slow).await.is_err());
     assert_eq!(queue.next().await, Some(cluster()));
     assert_eq!(views.answer(&cluster(), 9, &Patience::default(), pending::<Answer>()).await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_its_time_is_no_trouble_before_its_time_is_over() {
+    let (asking, queue) = asking();
+    let silence = async || {
+        let asked = asking.answer(&cluster(), 0, &Patience::default(), pending::<Answer>()).await;
+        asked.unwrap_err().kind
+    };
+    assert_eq!(silence().await, SilenceKind::UnderWay);
+    assert_eq!(silence().await, SilenceKind::UnderWay, "the same question goes on");
+    tokio::time::sleep(USUAL).await;
+    assert_eq!(silence().await, SilenceKind::Late, "it takes unusually long");
+    assert_eq!(queue.next().await, Some(cluster()));
+    assert_eq!(silence().await, SilenceKind::Late, "there was none in time");
 }

@@ -1,6 +1,7 @@
 //! Kafka clusters: `observe → plan → apply → status`; the plan is made by `planner::kafka`.
 
 pub(crate) mod admin_clients;
+mod agents;
 pub(crate) mod answers;
 pub(crate) mod call_error;
 mod call_time;

@@ -29,7 +29,7 @@ use crate::caches::{self, Caches};
 use crate::node_pools;
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
-use planner::kafka::exposed::Exposed;
+use planner::kafka::exposed::{Exposed, has_own_services};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
@@ -96,6 +96,8 @@ impl Observer {
         not_read.secrets.extend(read.await?);
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let (routes, tls_routes) = self.caches.routes_of(&owner);
+        let services =
+            if has_own_services(&kafka) { self.caches.services_of(&owner) } else { BTreeMap::new() };
         let observed = Observed {
             pod_sets_of_others: self.pod_sets_of_others(key, &kafka, &pools),
             kafka: Some(kafka),
@@ -108,18 +110,30 @@ impl Observer {
             config_maps,
             deployments: self.caches.deployments_of(&owner),
             others: self.caches.plain_of(&owner),
-            exposed: Exposed {
-                services: self.caches.services_of(&owner),
-                routes,
-                tls_routes,
-                ..Exposed::default()
-            },
+            exposed: Exposed { services, routes, tls_routes, ..Exposed::default() },
             watch_grants,
             not_read,
             settings: Arc::clone(&self.settings),
             ..Observed::default()
         };
         Ok((observed, room.taken()))
+    }
+
+    /// What it takes to renew the certificates of a cluster whose objects take too much memory to be read: `why`, in words. Nothing else
+    /// can be decided from it.
+    pub fn observe_certificates(&self, key: &ObjectRef, kafka: Arc<Kafka>, why: String) -> Observed {
+        // Half of what a cluster may take is enough for those of any number of nodes, and leaves the rest to its pools.
+        let room = self.caches.largest_cluster.bytes / 2;
+        let pools = self.caches.labelled_pools_within(key, room);
+        let secrets = api::names::secrets_of_kafka(&key.name);
+        Observed {
+            kafka: Some(kafka),
+            pools: pools.into_values().collect(),
+            secrets: self.caches.secrets_within(&caches::kafka(key), &secrets, room),
+            unreadable: Some(why),
+            settings: Arc::clone(&self.settings),
+            ..Observed::default()
+        }
     }
 
     /// Pod sets of other clusters that have the names of those that the pools need, each with whose it is.

@@ -15,7 +15,7 @@ use super::call_error::{Error, call};
 /// options of 300 brokers come to.
 const LONGEST: usize = 36 * 1024 * 1024;
 /// Action of events about options that were changed.
-const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
+const CONFIGURATION_CHANGE: &str = api::conditions::events::CONFIGURATION_CHANGE;
 
 /// The options of each of these brokers that can change at run time or were changed; brokers that do not answer are left
 /// out.

@@ -47,7 +47,7 @@ const OUTDATED: Duration = Duration::from_millis(200);
 const OUTDATED_DOUBLINGS: u32 = 6;
 
 /// Action of events about a roll that waits.
-const ROLL: &str = "RollingUpdate";
+const ROLL: &str = api::conditions::events::ROLLING_UPDATE;
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]

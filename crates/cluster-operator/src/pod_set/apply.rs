@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::{Condition, merge, reasons};
+use api::conditions::{Condition, events as event_words, merge, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
@@ -172,22 +172,27 @@ impl Kind for PodSets {
         plan: &Plan,
         said: Vec<Result<Option<Refusal>, Error>>,
     ) -> Result<Outcome, Error> {
-        let said = said.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let refused: BTreeMap<String, String> = said.into_iter().flatten().collect();
+        let (refused, failed) = taken_apart(said);
         let words: Vec<String> = refused.iter().map(|(pod, why)| format!("{pod}: {why}")).collect();
         let words = words.join("; ");
         let mut status = plan.status.clone();
         let live = observed.set.status.as_ref();
         if !refused.is_empty() {
-            let failed =
+            let cannot =
                 Condition::not_ready(reasons::KUBERNETES_ERROR, format!("cannot create pods: {words}"));
             let old = live.and_then(|status| status.conditions.as_deref());
-            status.conditions = Some(merge(vec![failed], old, clock::now()));
+            status.conditions = Some(merge(vec![cannot], old, clock::now()));
         }
-        self.say(observed, key, refused, &words);
+        if failed.is_none() || !refused.is_empty() {
+            self.say(observed, key, refused, &words);
+        }
         let live = live.and_then(|status| serde_json::to_value(status).ok());
         self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
-        if words.is_empty() { Ok(Outcome::Done) } else { Err(Error::Create(words)) }
+        match failed {
+            Some(error) => Err(error),
+            None if words.is_empty() => Ok(Outcome::Done),
+            None => Err(Error::Create(words)),
+        }
     }
 
     async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
@@ -224,11 +229,39 @@ impl PodSets {
             self.events.publish(Note {
                 regarding: events::reference(&*observed.set),
                 related: None,
-                reason: "FailedCreate".to_owned(),
-                action: "CreatePod".to_owned(),
+                reason: event_words::FAILED_CREATE.to_owned(),
+                action: event_words::CREATE_POD.to_owned(),
                 text: words.to_owned(),
                 severity: Severity::Warning,
             });
         }
+    }
+}
+
+/// What keeps pods from being made, and the first other failure: neither hides the other.
+fn taken_apart(said: Vec<Result<Option<Refusal>, Error>>) -> (BTreeMap<String, String>, Option<Error>) {
+    let (mut refused, mut failed) = (BTreeMap::new(), None);
+    for said in said {
+        match said {
+            Ok(refusal) => refused.extend(refusal),
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
+    }
+    (refused, failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_api_server_refuses_is_told_although_another_call_of_the_pass_failed() {
+        let failed = || Err(Error::Create("the deletion of another pod".to_owned()));
+        let refused = |pod: &str| Ok(Some((pod.to_owned(), "no room".to_owned())));
+        let (told, error) =
+            taken_apart(vec![Ok(None), failed(), refused("c-p-0"), failed(), refused("c-p-1")]);
+        assert_eq!(told.into_keys().collect::<Vec<_>>(), ["c-p-0", "c-p-1"]);
+        assert!(error.unwrap().to_string().contains("the deletion of another pod"));
+        assert!(taken_apart(vec![Ok(None)]).1.is_none());
     }
 }

@@ -170,3 +170,43 @@ async fn certificates_are_renewed_while_the_resource_is_wrong() {
     };
     assert_eq!(rest(world.versions("c").await), rest(before), "what runs was disturbed");
 }
+
+/// Anybody who may make Secrets can make a cluster too large to be read; its certificates must not run out meanwhile.
+#[tokio::test]
+async fn certificates_are_renewed_while_the_objects_of_the_cluster_are_too_large_to_be_read() {
+    let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "large").await;
+    world.set("STRIMZI_FULL_RECONCILIATION_INTERVAL_MS", "3600000");
+    world.set("KASTELLAN_MAX_CLUSTER_MIB", "3");
+    world.start_operator().await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut aging = kafka("c");
+    aging["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 5});
+    world.apply(&aging).await;
+    world.running("c", 1).await;
+    let before = world.versions("c").await;
+    let mut leaves = Vec::new();
+    for name in ["c-dual-0", "c-cluster-operator-certs"] {
+        leaves.push((name, world.get("Secret", name).await.data["data"].clone()));
+    }
+    let labels = json!({"strimzi.io/cluster": "c", "strimzi.io/kind": "Kafka"});
+    for number in 0..16 {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "eHh4".repeat(100_000)},
+            "metadata": {"name": format!("stuffing-{number}"), "labels": labels}});
+        world.apply(&secret).await;
+    }
+    world.refused("c", &["KASTELLAN_MAX_CLUSTER_MIB"]).await;
+    let longer = json!({"validityDays": 365, "renewalDays": 60});
+    world.patch("Kafka", "c", json!({"spec": {"clusterCa": longer}})).await;
+    world
+        .promptly("Secret", "c-cluster-ca-cert", "is renewed", |secret| {
+            secret.annotations()["strimzi.io/ca-cert-generation"] == "1"
+        })
+        .await;
+    for (name, before) in leaves {
+        world.promptly("Secret", name, "is renewed", |secret| secret.data["data"] != before).await;
+    }
+    let rest = |versions: std::collections::BTreeMap<String, String>| {
+        versions.into_iter().filter(|(name, _)| !name.starts_with("Secret ")).collect::<Vec<_>>()
+    };
+    assert_eq!(rest(world.versions("c").await), rest(before), "what runs was disturbed");
+}

@@ -76,6 +76,47 @@ async fn a_pod_of_somebody_elses_is_named_and_left_until_it_goes() {
     world.until("Pod", "c-dual-0", "is the cluster's", ours).await;
 }
 
+/// Of three claims without labels, a StatefulSet would take up one by its name, a pod mounts one, and nothing uses the last.
+#[tokio::test]
+async fn a_claim_that_something_else_uses_is_named_and_one_that_was_restored_by_hand_is_taken() {
+    let world = world("claims").await;
+    for number in 0..3 {
+        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": format!("data-0-c-dual-{number}")},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+        world.apply(&claim).await;
+    }
+    let labels = json!({"app": "mine"});
+    let containers = json!([{"name": "mine", "image": "mine"}]);
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "c-dual"},
+        "spec": {"replicas": 0, "serviceName": "mine", "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data-0"}, "spec": {"accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}}}}]}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "copy"}, "spec": {"containers": containers,
+        "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data-0-c-dual-1"}}]}});
+    world.apply(&set).await;
+    world.apply(&pod).await;
+    world.apply(&pool("c", "dual", 3)).await;
+    world.apply(&small("c")).await;
+    let says = |words: &'static str| {
+        move |kafka: &kube::core::DynamicObject| {
+            condition(kafka, "NotReady", "Creating")
+                .is_some_and(|found| found["message"].to_string().contains(words))
+        }
+    };
+    let words = "PersistentVolumeClaim data-0-c-dual-0 is used by StatefulSet c-dual";
+    world.until("Kafka", "c", words, says(words)).await;
+    world.delete("StatefulSet", "c-dual").await;
+    let words = "PersistentVolumeClaim data-0-c-dual-1 is used by Pod copy";
+    world.until("Kafka", "c", words, says(words)).await;
+    let labelled = |claim: &kube::core::DynamicObject| claim.labels().contains_key("strimzi.io/cluster");
+    world.until("PersistentVolumeClaim", "data-0-c-dual-2", "is the cluster's", labelled).await;
+    assert!(!labelled(&world.get("PersistentVolumeClaim", "data-0-c-dual-1").await), "it is left alone");
+    world.delete("Pod", "copy").await;
+    world.exists("Pod", "c-dual-1").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_of_nearly_three_hundred_nodes_gets_all_its_pods() {
     let server = ApiServer::shared().await.unwrap();

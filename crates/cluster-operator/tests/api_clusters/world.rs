@@ -280,7 +280,7 @@ impl World {
 
 pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Deployment" => ("apps", "v1"),
+        "Deployment" | "StatefulSet" => ("apps", "v1"),
         "NetworkPolicy" | "Ingress" => ("networking.k8s.io", "v1"),
         "Route" => ("route.openshift.io", "v1"),
         "TLSRoute" => ("gateway.networking.k8s.io", "v1"),

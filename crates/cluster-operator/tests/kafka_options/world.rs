@@ -86,11 +86,13 @@ impl World {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();
         view.broker_configs = option_calls::broker_options(&self.admin, &view.active_brokers).await;
         self.paper.observed.view = Some(view);
+        self.paper.default_quotas = Some(self.admin.describe_default_user_quotas().await.unwrap());
         let plan = self.paper.plan();
         self.paper.apply(&plan);
         let mut memory = plan.options.clone();
         for call in &plan.calls {
-            if matches!(call, AdminCall::AlterBrokerConfig { .. }) {
+            if matches!(call, AdminCall::AlterBrokerConfig { .. } | AdminCall::AlterDefaultUserQuotas { .. })
+            {
                 memory.refused.extend(kafka_calls::make(&self.admin, call).await.unwrap());
             }
         }

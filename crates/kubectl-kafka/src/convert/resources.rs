@@ -41,6 +41,7 @@ pub fn kafka(metadata: ObjectMeta, kafka: KafkaClusterSpec, entity_operator: Ent
         maintenance_time_windows: None,
         zookeeper: None,
         jmx_trans: None,
+        object_overrides: None,
     };
     Kafka { metadata, spec, status: None }
 }

@@ -46,6 +46,14 @@ pub enum ApplyError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// Another client made the object since it was seen that there is none. It is as that client made it.
+    #[error("{action} {subject}: another client made it meanwhile")]
+    Taken {
+        /// What was tried.
+        action: &'static str,
+        /// On which object.
+        subject: Subject,
+    },
     /// The object cannot be sent: it lacks its kind or name, or cannot be written as JSON.
     #[error("{action} {subject}: {why}")]
     Malformed {
@@ -93,13 +101,19 @@ impl ApplyError {
                 kube::Error::Api(status) => status.message.clone(),
                 other => other.to_string(),
             },
+            Self::Taken { .. } => "another client made it meanwhile".to_owned(),
             Self::Malformed { why, .. } => why.clone(),
         }
     }
 
     /// Another client changed the object first, or a precondition did not hold.
     pub fn is_conflict(&self) -> bool {
-        self.code() == Some(409)
+        matches!(self, Self::Taken { .. }) || self.code() == Some(409)
+    }
+
+    /// The API server did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout { .. })
     }
 
     /// There is no such object, kind or namespace.

@@ -74,6 +74,12 @@ where
         found.collect()
     }
 
+    /// The keys of the objects of an owner, without a look into any.
+    pub fn keys_of(&self, owner: &O) -> BTreeSet<ObjectRef> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(owner).cloned().unwrap_or_default()
+    }
+
     /// Bytes that the objects of an owner take when all of them are read.
     pub fn bytes_when_read(&self, owner: &O) -> usize {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);

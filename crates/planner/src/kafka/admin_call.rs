@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::cluster::Rate;
+
 /// A call to Kafka. All are idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum AdminCall {
@@ -23,6 +25,11 @@ pub enum AdminCall {
         level: i16,
         /// Whether this lowers the level (safe downgrade).
         downgrade: bool,
+    },
+    /// `alterClientQuotas` for the default of all users: quotas by name; `None` takes one away.
+    AlterDefaultUserQuotas {
+        /// Name and new value.
+        changes: BTreeMap<String, Option<Rate>>,
     },
     /// `unregisterBroker` for a broker that was removed.
     UnregisterBroker {

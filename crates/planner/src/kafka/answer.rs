@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::agent::AgentReport;
+
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::need::Admission;
@@ -31,6 +33,10 @@ pub enum Answer {
     BrokersWithReplicas(BTreeSet<i32>),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
+    /// The default quotas of users, by Kafka's names for them.
+    DefaultQuotas(BTreeMap<String, f64>),
+    /// What those agents say that answered, by the name of the pod.
+    AgentReports(BTreeMap<String, AgentReport>),
     /// What the safety of a restart depends on.
     Roll(RollKafka),
     /// Whether the API server takes the pod.

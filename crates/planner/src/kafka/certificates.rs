@@ -113,9 +113,9 @@ pub fn plan(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Certifica
         let signing = signing(&hand_over, node.is_some());
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: false };
         match leaf::look_at(&wanted, &found, cluster, &cluster_ca, observed, now) {
-            leaf::Step::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
-            leaf::Step::Missing(request) => requests.push(request),
-            leaf::Step::Held => {
+            leaf::LeafStep::Ready(leaf) => leaves.push((owner, node, Some(leaf))),
+            leaf::LeafStep::Missing(request) => requests.push(request),
+            leaf::LeafStep::Held => {
                 held.extend(node.map(|node| node.id));
                 leaves.push((owner, node, None));
             }

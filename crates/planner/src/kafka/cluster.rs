@@ -8,11 +8,14 @@ mod entity_operator;
 mod exposure;
 mod kafka_exporter;
 mod listener;
+mod metrics;
 mod node_config;
 mod pool;
 mod port_template;
 mod process;
+mod quotas;
 mod storage;
+mod tiered_storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -34,11 +37,14 @@ pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress, Way};
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
+pub use self::metrics::{JMX_CREDENTIALS, Jmx, Metrics};
 pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
 pub use self::process::{JvmOptions, Logging};
+pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
 pub use self::storage::{Storage, Volume, VolumeKind};
+pub use self::tiered_storage::TieredStorage;
 
 /// Port of the controller listener.
 pub const CONTROLLER_PORT: u16 = api::ports::CONTROL_PLANE as u16;
@@ -88,6 +94,14 @@ pub struct Cluster {
     pub readiness: Probe,
     /// Loggers and levels.
     pub logging: Logging,
+    /// Which metrics are offered to Prometheus.
+    pub metrics: Option<Metrics>,
+    /// Remote JMX.
+    pub jmx: Option<Jmx>,
+    /// Limits for clients.
+    pub quotas: Option<Quotas>,
+    /// Storage for segments outside the brokers.
+    pub tiered_storage: Option<TieredStorage>,
     /// The authority of the cluster's own components.
     pub cluster_ca: CaSettings,
     /// The authority of the users.

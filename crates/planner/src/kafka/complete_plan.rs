@@ -15,7 +15,9 @@ use super::claim_growth;
 use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
+use super::default_quotas::{self, DefaultQuotas};
 use super::foreign_additions;
+use super::jmx;
 use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
@@ -31,6 +33,7 @@ use super::orphans;
 use super::ownership;
 use super::planned::{Plan, PlannedNode};
 use super::planned_events;
+use super::plug_ins;
 use super::pod_state;
 use super::proxy;
 use super::restart::Restart;
@@ -62,6 +65,11 @@ pub fn complete(
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
         return Ok(Plan::asking(vec![need]));
     }
+    let quotas = default_quotas::plan(cluster, observed);
+    let needs: Vec<Need> = quotas.need.clone().into_iter().chain(plug_ins::need(cluster, observed)).collect();
+    if !needs.is_empty() {
+        return Ok(Plan::asking(needs));
+    }
     let mut draft = Draft {
         kafka,
         cluster,
@@ -69,6 +77,7 @@ pub fn complete(
         observed,
         now,
         options,
+        quotas,
         plan: Plan::default(),
         desired: certificates.objects.clone(),
         pods: Vec::new(),
@@ -109,6 +118,8 @@ struct Draft<'a> {
     now: Timestamp,
     /// What changes of options at run time.
     options: OptionPlan,
+    /// What changes of the default quotas of users.
+    quotas: DefaultQuotas,
     plan: Plan,
     /// Objects as they are to be. The plan says what of them is to be written.
     desired: Vec<DesiredObject>,
@@ -140,6 +151,7 @@ impl Draft<'_> {
         objects.push(service::bootstrap(cluster));
         objects.push(service::brokers(cluster));
         objects.extend(listener_services::all(cluster));
+        objects.extend(jmx::secret(cluster, self.observed));
         if settings.pod_disruption_budgets {
             objects.push(pod_disruption_budget::kafka(cluster));
         }
@@ -175,7 +187,9 @@ impl Draft<'_> {
                 listed.push(json);
             }
             let manual = manual_update(cluster, pool, self.observed);
-            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref()));
+            let quotas = self.quotas.remembered;
+            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
+            self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
             } else {
@@ -320,6 +334,7 @@ impl Draft<'_> {
             self.plan.calls = std::mem::take(&mut self.options.calls);
             let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
             self.plan.calls.extend(calls);
+            self.plan.calls.extend(self.quotas.call.take());
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()
         {
@@ -334,7 +349,9 @@ impl Draft<'_> {
             waiting_for.push("the brokers to run with options that change at run time".to_owned());
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
-        let again = self.options.look_again || admin_calls::may_have_more(&self.plan.calls);
+        let told =
+            self.plan.calls.iter().any(|call| matches!(call, AdminCall::AlterDefaultUserQuotas { .. }));
+        let again = self.options.look_again || told || admin_calls::may_have_more(&self.plan.calls);
         let again = again.then_some(COMPARE_AGAIN_SECONDS);
         self.plan.requeue_seconds = again.into_iter().chain(self.plan.requeue_seconds).min();
         self.plan.options = std::mem::take(&mut self.options.memory);

@@ -40,7 +40,10 @@ impl Observation for Observed {
             }
             (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => self.held_topics = Some(topics),
-            (Need::Kafka, Answer::Kafka(view)) => self.view = Some(view),
+            (Need::Kafka, Answer::Kafka(view)) => {
+                self.view = Some(view);
+                implied::add_known_to_kafka(self);
+            }
             (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {
                 if let Some(view) = &mut self.view {
                     view.brokers_with_replicas = Some(brokers);
@@ -50,6 +53,12 @@ impl Observation for Observed {
                 Some(view) if !configs.is_empty() => view.broker_configs = configs,
                 _ => self.unanswered.push((need, Silence::new(SilenceKind::Late, "no broker answered"))),
             },
+            (Need::DefaultQuotas, Answer::DefaultQuotas(quotas)) => self.default_quotas = Some(quotas),
+            (need @ Need::AgentReports(_), Answer::AgentReports(reports)) => {
+                self.agent_reports.extend(reports);
+                // Those that did not answer are asked again with the next pass.
+                self.unanswered.push((need, Silence::new(SilenceKind::Late, "not every agent answered")));
+            }
             (Need::Roll(_), Answer::Roll(view)) => self.roll = Some(view),
             (Need::Admission { pod, .. }, Answer::Admission(admission)) => {
                 self.admissions.insert(pod, admission);

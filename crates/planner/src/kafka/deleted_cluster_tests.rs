@@ -212,6 +212,7 @@ fn a_topic_operator_serves_the_namespaces_it_was_given() {
 #[test]
 fn topics_are_asked_for_before_anything_goes_and_once() {
     let mut remains = remains();
+    remains.seen = true;
     remains.topics = None;
     let mut asked = Vec::new();
     let answer = |need: &Need| {

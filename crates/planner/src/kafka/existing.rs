@@ -12,6 +12,7 @@ use kube_core::ResourceExt;
 use serde_json::Value;
 
 use super::observed::Observed;
+use super::transitions::quorum::QuorumState;
 
 /// What exists of one pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,8 +120,18 @@ impl Existing {
         }
     }
 
-    /// Keeps the ids of which a pool has volumes from all other pools, while Kafka cannot say which nodes it knows.
-    pub fn reserve_volumes(&mut self) {
+    /// Keeps the ids of which a pool has volumes from all other pools, while Kafka cannot say which nodes it knows. Volumes of a pool that is no
+    /// more count too: Kafka may still know the node.
+    pub fn reserve_volumes(&mut self, observed: &Observed) {
+        let cluster = observed.kafka.as_ref().map(|kafka| kafka.name_any()).unwrap_or_default();
+        for (name, claim) in &observed.claims {
+            let labels = claim.metadata.labels.as_ref();
+            let pool = labels.and_then(|labels| labels.get(labels::POOL_NAME));
+            let Some(pool) = pool.filter(|pool| !self.pools.contains_key(*pool)) else { continue };
+            if let Some(id) = node_of_claim(&cluster, pool, name, labels) {
+                self.hold(id, IdHolder::Other);
+            }
+        }
         let volumes: Vec<(i32, String)> = self
             .pools
             .iter()
@@ -222,6 +233,18 @@ pub fn node_of_pod<'a>(cluster: &str, pod: &'a Pod) -> Option<(&'a str, i32)> {
 fn id_of(cluster: &str, pool: &str, pod: &str) -> Option<i32> {
     let id = pod.strip_prefix(&names::pod_set(cluster, pool))?.strip_prefix('-')?;
     id.parse().ok().filter(|id| *id >= 0)
+}
+
+/// Nodes of a pool that its pod set or a pod names, and all that Kafka or what is remembered of the quorum knows.
+pub fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32> {
+    let mut ids = known_to_kafka(observed);
+    let of_pods = observed.pods.values().filter_map(|pod| node_of_pod(cluster, pod));
+    ids.extend(of_pods.filter(|(of, _)| *of == pool).map(|(_, id)| id));
+    let set = observed.pod_sets.get(&names::pod_set(cluster, pool));
+    let names = set.iter().flat_map(|set| listed(set)).filter_map(|pod| pod["metadata"]["name"].as_str());
+    ids.extend(names.filter_map(|name| id_of(cluster, pool, name)));
+    ids.extend(QuorumState::of(observed).first_controllers());
+    ids
 }
 
 /// Brokers and voters that Kafka knows.

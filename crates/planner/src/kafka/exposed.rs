@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::Kafka;
+use api::kafka::listeners::ListenerType;
 use k8s_openapi::api::core::v1::Service;
 
 /// Objects of one cluster, by name, with what Kubernetes wrote into them.
 #[derive(Debug, Clone, Default)]
 pub struct Exposed {
-    /// Services.
+    /// Services of listeners that have some of their own.
     pub services: BTreeMap<String, Arc<Service>>,
     /// Routes (`route.openshift.io/v1`).
     pub routes: BTreeMap<String, Arc<Route>>,
@@ -16,6 +18,11 @@ pub struct Exposed {
     pub tls_routes: BTreeMap<String, Arc<TlsRoute>>,
     /// The Kubernetes nodes that run brokers, by name, if a listener needs them.
     pub node_addresses: BTreeMap<String, NodeAddresses>,
+}
+
+/// Whether a Kafka resource has listeners with Services of their own, which planning looks into.
+pub fn has_own_services(kafka: &Kafka) -> bool {
+    kafka.spec.kafka.listeners.iter().any(|listener| listener.type_ != ListenerType::Internal)
 }
 
 /// What matters of a Route.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use api::conditions::reasons;
+use api::names;
 use k8s_openapi::api::apps::v1::Deployment;
 use objects::DesiredObject;
 use serde_json::{Map, Value};
@@ -21,6 +22,10 @@ const CONTAINER_LISTS: [(&str, &str, &str); 3] = [
     ("volumeDevices", "devicePath", "device"),
 ];
 
+/// Parts of a container that run something in it or decide about its life.
+const CONTAINER_PARTS: [&str; 5] =
+    ["livenessProbe", "readinessProbe", "startupProbe", "postStart", "preStop"];
+
 /// What lets a pod out of its own name spaces.
 const SWITCHES: [&str; 4] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"];
 
@@ -29,17 +34,22 @@ const NAMED: usize = 10;
 
 /// A warning for each Deployment of the plan that has additions.
 pub fn of(observed: &Observed, wanted: &[DesiredObject]) -> Vec<Warning> {
+    let cluster =
+        observed.kafka.as_ref().and_then(|kafka| kafka.metadata.name.as_deref()).unwrap_or_default();
+    let exporter = names::kafka_exporter::deployment(cluster);
     let deployments = wanted.iter().filter(|object| object.reference.kind == "Deployment");
     deployments
         .filter_map(|wanted| {
             let live = observed.deployments.get(&wanted.reference.name)?;
             let found = additions(live, &wanted.object);
-            (!found.is_empty()).then(|| warning(&wanted.reference.name, &found))
+            let name = &wanted.reference.name;
+            let section = if *name == exporter { "spec.kafkaExporter" } else { "spec.entityOperator" };
+            (!found.is_empty()).then(|| warning(name, section, &found))
         })
         .collect()
 }
 
-fn warning(name: &str, found: &[String]) -> Warning {
+fn warning(name: &str, section: &str, found: &[String]) -> Warning {
     let more = found.len().saturating_sub(NAMED);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
@@ -47,7 +57,7 @@ fn warning(name: &str, found: &[String]) -> Warning {
         reason: reasons::FOREIGN_ADDITIONS.to_owned(),
         message: format!(
             "Deployment {name} has parts that somebody else added and that the operator leaves as they are: {}{rest}; what \
-             is meant belongs into spec.entityOperator.template, everything else is to be taken out of the Deployment",
+             is meant belongs into {section}.template, everything else is to be taken out of the Deployment",
             named.join(", ")
         ),
     }
@@ -63,7 +73,7 @@ fn additions(live: &Deployment, wanted: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for list in LISTS {
         let kind = list.trim_end_matches('s');
-        let ours = names(&wanted[list], "name");
+        let ours = keys(&wanted[list], "name");
         for member in members(&live[list]) {
             let Some(name) = member["name"].as_str() else { continue };
             if !ours.contains(name) {
@@ -75,15 +85,31 @@ fn additions(live: &Deployment, wanted: &Value) -> Vec<String> {
             let same = members(&wanted[list]).find(|wanted| wanted["name"] == name).unwrap_or(&Value::Null);
             let own = &own[format!("f:{list}")][key("name", name)];
             for (part, by, word) in CONTAINER_LISTS {
-                let ours = names(&same[part], by);
+                let ours = keys(&same[part], by);
                 let more = members(&member[part]).filter_map(|one| one[by].as_str());
                 let more = more.filter(|one| !ours.contains(*one) && !owns(own, part, by, one));
                 found.extend(more.map(|one| format!("{word} {one} of {kind} {name}")));
+            }
+            for part in CONTAINER_PARTS {
+                let is_there = |container: &Value| {
+                    container[part].is_object() || container["lifecycle"][part].is_object()
+                };
+                let owned = [own.get(format!("f:{part}")), own["f:lifecycle"].get(format!("f:{part}"))];
+                if is_there(member) && !is_there(same) && owned.iter().all(Option::is_none) {
+                    found.push(format!("{part} of {kind} {name}"));
+                }
             }
             if members(&member["envFrom"]).count() > members(&same["envFrom"]).count() {
                 found.push(format!("envFrom of {kind} {name}"));
             }
         }
+    }
+    let ours = keys(&wanted["hostAliases"], "ip");
+    let more = members(&live["hostAliases"]).filter_map(|alias| alias["ip"].as_str());
+    let more = more.filter(|ip| !ours.contains(*ip) && !owns(&own, "hostAliases", "ip", ip));
+    found.extend(more.map(|ip| format!("hostAlias {ip}")));
+    if live["dnsConfig"].is_object() && !wanted["dnsConfig"].is_object() && own.get("f:dnsConfig").is_none() {
+        found.push("dnsConfig".to_owned());
     }
     let switched = SWITCHES.into_iter().filter(|name| live[*name] == true && wanted[*name] != true);
     found.extend(switched.map(|name| format!("{name}: true")));
@@ -113,6 +139,6 @@ fn members(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
-fn names<'a>(list: &'a Value, by: &str) -> BTreeSet<&'a str> {
+fn keys<'a>(list: &'a Value, by: &str) -> BTreeSet<&'a str> {
     members(list).filter_map(|member| member[by].as_str()).collect()
 }

@@ -20,7 +20,6 @@ fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
         "Deployment" => observed.deployments.get(name).map(|found| json(&**found)),
         "PersistentVolumeClaim" => observed.claims.get(name).map(|found| json(&**found)),
         "Secret" => observed.secrets.get(name).map(|found| json(&**found)),
-        "Service" => observed.exposed.services.get(name).map(|found| json(&**found)),
         "StrimziPodSet" => match observed.pod_sets.get(name) {
             Some(found) => return pod_set(found),
             None => None,
@@ -32,8 +31,6 @@ fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
     let holder = || held?.as_ref()?.body.as_ref().map(|body| body.value());
     match found.or_else(other).or_else(holder) {
         Some(object) => Live::Object(object),
-        // One that was made by hand for the node that is to find it has no labels, and nobody asks for it.
-        None if id.kind == "PersistentVolumeClaim" => Live::Unseen,
         None if held == Some(&None) => Live::Absent,
         None => Live::Unseen,
     }

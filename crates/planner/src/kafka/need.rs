@@ -34,6 +34,11 @@ pub enum Need {
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),
+    /// Which default quotas of users Kafka has. Answer: [`Answer::DefaultQuotas`](super::answer::Answer::DefaultQuotas).
+    DefaultQuotas,
+    /// Which jars the agents of these pods did not find, by the name of the pod: each with a mark of its container's present
+    /// start. Answer: [`Answer::AgentReports`](super::answer::Answer::AgentReports).
+    AgentReports(BTreeMap<String, String>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),

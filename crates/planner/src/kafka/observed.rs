@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
@@ -47,9 +48,11 @@ pub struct Observed {
     /// Deployments of the cluster, by name.
     pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Every other live object that carries the labels of the cluster (Services, ServiceAccounts, Roles, RoleBindings,
-    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings): enough to find those that are no longer wanted.
+    /// NetworkPolicies, PodDisruptionBudgets, ClusterRoleBindings, Ingresses, Routes, TLSRoutes), with its body, to find those that
+    /// are no longer wanted and what a write changes.
     pub others: LiveObjects,
-    /// The bodies of those among them through which clients reach listeners.
+    /// What Kubernetes wrote into those among them through which clients reach listeners with Services of their own, and the addresses of the
+    /// Kubernetes nodes.
     pub exposed: Exposed,
     /// What objects say that have names which the cluster needs and that do not carry its labels, for those that a plan asked
     /// for in this pass; `None`: there is no such object.
@@ -77,6 +80,10 @@ pub struct Observed {
     pub unanswered: Vec<(Need, Silence)>,
     /// UIDs of pods that this process deleted: the watch may not have said so yet.
     pub restarted: BTreeSet<String>,
+    /// Default quotas of users in Kafka, by Kafka's names for them; `None`: it was not asked for them or did not answer.
+    pub default_quotas: Option<BTreeMap<String, f64>>,
+    /// What the agents of pods say of the jars that they did not find, by the name of the pod.
+    pub agent_reports: BTreeMap<String, AgentReport>,
     /// Why pods of the cluster could not be created, by name.
     pub pod_errors: BTreeMap<String, String>,
     /// What of the cluster is there and cannot be read, in words: then nothing is decided but which certificates to renew.

@@ -46,6 +46,9 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
     let stays = match object.kind.as_str() {
         // What belongs to a node goes after its pod. Kafka's component has others from other operators.
         "ConfigMap" => of_kafka && (!facts.of_a_pod || observed.pods.contains_key(name)),
+        "Secret" if *name == names::kafka_jmx_secret(&cluster.name) => {
+            observed.pods.values().any(|pod| mounts_secret(pod, name))
+        }
         "Secret" => of_kafka && (!has_node_keys(observed, name) || observed.pods.contains_key(name)),
         "PersistentVolumeClaim" => {
             observed.pods.values().any(|pod| mounts(pod, name)) || !is_given_up(cluster, observed, name)
@@ -82,6 +85,13 @@ fn mounts(pod: &Pod, claim: &str) -> bool {
     let mut claims =
         volumes.into_iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
     claims.any(|mounted| mounted.claim_name == claim)
+}
+
+/// Whether a pod was made with the Secret.
+fn mounts_secret(pod: &Pod, name: &str) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
+    let mut secrets = volumes.into_iter().flatten().filter_map(|volume| volume.secret.as_ref());
+    secrets.any(|mounted| mounted.secret_name.as_deref() == Some(name))
 }
 
 /// Whether a claim is to go with its node and the node left the cluster for good, or stays and has lost the volume: Kafka

@@ -9,6 +9,7 @@ use api::names;
 use objects::{DesiredObject, ObjectId};
 
 use super::cluster::{Cluster, Warning};
+use super::held_authorities;
 use super::need::Need;
 use super::observed::Observed;
 use super::planned::Plan;
@@ -55,11 +56,18 @@ pub fn leave_to_others(
     }
     let objects: Vec<&ObjectId> = strangers.iter().map(|stranger| &stranger.object).collect();
     let waits = Waits::of(cluster, &objects);
+    let held = held_authorities::held(cluster, &objects);
+    messages.extend(held.iter().map(|role| held_authorities::words(*role).to_owned()));
     if waits.pods {
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    desired.retain(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(cluster, wanted));
+    progress.foreign = strangers.iter().map(|stranger| stranger.object.clone()).collect();
+    desired.retain_mut(|wanted| {
+        !objects.contains(&&wanted.reference)
+            && !waits.concerns(cluster, wanted)
+            && held.iter().all(|role| held_authorities::may_be_written(cluster, observed, *role, wanted))
+    });
     waits.pods
 }
 
@@ -72,6 +80,7 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
             "ConfigMap" => observed.config_maps.get(name).map(|found| &found.metadata),
             "Deployment" => observed.deployments.get(name).map(|found| &found.metadata),
             CLAIM => observed.claims.get(name).map(|found| &found.metadata),
+            "StrimziPodSet" => observed.pod_sets.get(name).map(|found| &found.metadata),
             _ => None,
         };
         if let Some(metadata) = metadata {
@@ -91,7 +100,6 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
 
 /// What cannot do without objects of somebody else's.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a part of the cluster that waits or not")]
 struct Waits {
     /// The pods of Kafka.
     pods: bool,
@@ -99,8 +107,6 @@ struct Waits {
     entity_operator: bool,
     /// The exporter.
     kafka_exporter: bool,
-    /// Everything that is signed.
-    secrets: bool,
     /// The proxies of listeners, by name.
     proxies: BTreeSet<String>,
 }
@@ -128,7 +134,6 @@ impl Waits {
             if of_proxy && !is(&["PodDisruptionBudget"]) {
                 waits.proxies.insert(object.name.clone());
             }
-            waits.secrets |= is_authority;
             if is_authority || of_exporter {
                 waits.kafka_exporter |= !is(&["PodDisruptionBudget"]);
             }
@@ -155,7 +160,6 @@ impl Waits {
                 self.proxies.contains(&wanted.reference.name)
             }
             "Deployment" => self.entity_operator,
-            "Secret" => self.secrets,
             _ => false,
         }
     }

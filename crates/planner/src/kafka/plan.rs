@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::certificates;
 use super::cluster::{Cluster, Quorum};
 use super::complete_plan::complete;
+use super::jmx;
 use super::need::Need;
 use super::observed::Observed;
 use super::older::implied;
@@ -45,6 +46,7 @@ pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     warnings.extend(held.iter().map(Held::warning));
     warnings.sort();
     let mut requests = identifiers(&cluster);
+    requests.extend(jmx::requests(&cluster, observed));
     let certificates = match certificates::plan(&cluster, observed, now) {
         certificates::CertificatePlan::Wrong(problems) => {
             let reason = api::conditions::reasons::INVALID_RESOURCE;

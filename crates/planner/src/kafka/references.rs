@@ -1,5 +1,6 @@
 //! Which objects of the user's own a cluster refers to: those, and no others, are read.
 
+mod exporter_rules;
 mod listener_certificate;
 
 use std::collections::BTreeSet;
@@ -7,10 +8,10 @@ use std::collections::BTreeSet;
 use api::Kafka;
 use api::common::logging::{Logging, LoggingType};
 
-use super::cluster::{self, Cluster, EntityContainer};
+use super::cluster::{self, Cluster, EntityContainer, Metrics};
 use super::observed::Observed;
 use super::validate::entity_operator::{TOPIC_OPERATOR, USER_OPERATOR};
-use super::validate::{CertificateReference, LoggingOf, LoggingReference};
+use super::validate::{CertificateReference, LoggingOf, LoggingReference, MetricsReference};
 use super::watched_namespace;
 use crate::findings::Findings;
 
@@ -35,6 +36,9 @@ impl References {
             references.secrets.extend(own.map(|own| own.secret_name.clone()));
         }
         references.logging(spec.kafka.logging.as_ref());
+        let rules = spec.kafka.metrics_config.as_ref().and_then(|metrics| metrics.value_from.as_ref());
+        let rules = rules.and_then(|from| from.config_map_key_ref.as_ref());
+        references.config_maps.extend(rules.map(|reference| reference.name.clone()));
         if let Some(entity) = &spec.entity_operator {
             references.logging(entity.topic_operator.as_ref().and_then(|topic| topic.logging.as_ref()));
             references.logging(entity.user_operator.as_ref().and_then(|user| user.logging.as_ref()));
@@ -69,6 +73,7 @@ impl References {
 pub fn resolve(
     cluster: &mut Cluster,
     logging: &[LoggingReference],
+    metrics: Option<&MetricsReference>,
     certificates: &[CertificateReference],
     observed: &Observed,
     findings: &mut Findings,
@@ -81,22 +86,38 @@ pub fn resolve(
         }
     }
     for reference in logging {
-        if let (Some(text), Some(place)) =
-            (logging_text(reference, observed, findings), logging_of(cluster, reference.of))
-        {
-            *place = cluster::Logging::External(text);
+        let LoggingReference { of, field, name, key, optional } = reference;
+        let text = text_of(&Place { field, name, key, optional: *optional }, observed, findings);
+        if let (Some(text), Some(logging)) = (text, logging_of(cluster, *of)) {
+            *logging = cluster::Logging::External(text);
+        }
+    }
+    if let Some(MetricsReference { field, name, key, optional }) = metrics
+        && let Some(text) = text_of(&Place { field, name, key, optional: *optional }, observed, findings)
+    {
+        match exporter_rules::as_json(&text) {
+            Ok(rules) => cluster.metrics = Some(Metrics::JmxExporter { rules }),
+            Err(why) => {
+                findings.problem(format!("{field}.key"), format!("key {key:?} of ConfigMap {name:?} {why}"));
+            }
         }
     }
     grants(cluster, observed, findings);
 }
 
-/// The text of an external logging section; `None`: it is missing, and the default holds.
-fn logging_text(
-    reference: &LoggingReference,
-    observed: &Observed,
-    findings: &mut Findings,
-) -> Option<String> {
-    let LoggingReference { field, name, key, optional, .. } = reference;
+/// A key of a ConfigMap of the user's own.
+struct Place<'a> {
+    /// Path of the reference.
+    field: &'a str,
+    name: &'a str,
+    key: &'a str,
+    /// Whether it may be missing.
+    optional: bool,
+}
+
+/// The text in a place; `None`: it is missing, and the default holds.
+fn text_of(place: &Place<'_>, observed: &Observed, findings: &mut Findings) -> Option<String> {
+    let Place { field, name, key, optional } = *place;
     if let Some(why) = observed.not_read.config_maps.get(name) {
         findings.problem(format!("{field}.name"), format!("ConfigMap {name:?} is not read: {why}"));
         return None;

@@ -26,6 +26,9 @@ use super::silence::{Silence, SilenceKind};
 /// A wait that is over sooner is a part of every roll and is not announced.
 const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
+/// Seconds until it is looked whether an answer that was on its way came: it brings a look itself, but not when it does not come.
+const UNDER_WAY_SECONDS: u64 = 6;
+
 /// Partitions that a warning names.
 const NAMED: usize = 10;
 
@@ -83,15 +86,20 @@ pub struct Waiting {
     pub why: String,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Whether a pod is only on its way up or down, as pods of a roll are.
+    /// Whether this is a part of every roll: a pod is on its way up or down, or an answer on its way.
     pub usual: bool,
     /// Whether the resource has to be corrected first.
     pub refused: bool,
+    /// Whether an answer is on its way that usually comes within moments.
+    pub under_way: bool,
 }
 
 impl Waiting {
     /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
     pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
+        if self.under_way {
+            return UNDER_WAY_SECONDS;
+        }
         if self.usual || self.refused {
             return 15;
         }
@@ -129,8 +137,13 @@ impl DecidedRoll {
         self.roll.now.clear();
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         self.warnings.push(Warning { reason, message: why.clone() });
-        self.roll.waits =
-            Some(Waiting { why, since: waiting_since(observed, now), usual: false, refused: true });
+        self.roll.waits = Some(Waiting {
+            why,
+            since: waiting_since(observed, now),
+            usual: false,
+            refused: true,
+            under_way: false,
+        });
     }
 }
 
@@ -171,6 +184,12 @@ pub fn decide(
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
+    if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
+        // Nothing is wrong while the nodes still may take their time to answer.
+        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| !waits.refused) {
+            (waits.usual, waits.under_way) = (true, true);
+        }
+    }
     if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.usual) {
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
@@ -187,8 +206,13 @@ fn step(
     now: Timestamp,
     outcome: &mut DecidedRoll,
 ) {
-    let held =
-        |why: String| Waiting { why, since: waiting_since(observed, now), usual: false, refused: false };
+    let held = |why: String| Waiting {
+        why,
+        since: waiting_since(observed, now),
+        usual: false,
+        refused: false,
+        under_way: false,
+    };
     match decision {
         Decision::Settled => {}
         Decision::Held(why) => outcome.roll.waits = Some(held(why)),
@@ -314,13 +338,17 @@ fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKaf
 
 /// Since when the roll waits: what it waits for may change meanwhile.
 fn waiting_since(observed: &Observed, now: Timestamp) -> Timestamp {
+    said_since(observed).unwrap_or(now)
+}
+
+/// Since when the status says that the roll waits; `None`: it does not.
+fn said_since(observed: &Observed) -> Option<Timestamp> {
     let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
     let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let said = conditions
         .iter()
         .find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS));
-    let since = said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok());
-    since.unwrap_or(now)
+    said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok())
 }
 
 fn single_copies(rules: &Rules<'_>) -> Option<Warning> {

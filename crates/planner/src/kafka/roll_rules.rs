@@ -266,7 +266,7 @@ impl<'a> Rules<'a> {
         // same reason. No broker is overloaded for that long.
         let nobody = match silence.kind {
             SilenceKind::Nobody | SilenceKind::Unreachable => true,
-            SilenceKind::Late | SilenceKind::Refused => node.long,
+            SilenceKind::Late | SilenceKind::UnderWay | SilenceKind::Refused => node.long,
             SilenceKind::Tls => false,
         };
         if nobody && others.all(|other| other.state != PodState::Ready) { None } else { unknown() }

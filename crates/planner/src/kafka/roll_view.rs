@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::restart::RestartReason;
-use super::silence::Silence;
+use super::silence::{Silence, SilenceKind};
 
 /// What Kubernetes says of a node's pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -119,5 +119,11 @@ impl RollKafka {
     /// Nothing is known, for one reason.
     pub fn silent(silence: &Silence) -> Self {
         Self { quorum: Err(silence.clone()), brokers: Err(silence.clone()) }
+    }
+
+    /// Whether answers are on their way.
+    pub fn is_under_way(&self) -> bool {
+        let silences = [self.quorum.as_ref().err(), self.brokers.as_ref().err()];
+        silences.into_iter().flatten().any(|silence| silence.kind == SilenceKind::UnderWay)
     }
 }

@@ -11,7 +11,7 @@ use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
-use super::transitions::quorum::RememberedQuorum;
+use super::transitions::quorum::QuorumState;
 use super::transitions::upgrade::Upgrade;
 use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, settle_node_config, validate};
 use crate::findings::{Findings, Held, Warning};
@@ -53,8 +53,8 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
 }
 
 fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings) -> Cluster {
-    let Wanted { mut cluster, pools, node_config, logging, certificates, .. } = wanted;
-    let quorum = RememberedQuorum::of(observed);
+    let Wanted { mut cluster, pools, node_config, logging, metrics, certificates, .. } = wanted;
+    let quorum = QuorumState::of(observed);
     cluster.pools = pools::settle(&cluster.name, &pools, observed, &quorum, findings);
     settle_node_config(&node_config, &mut cluster, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
@@ -65,6 +65,6 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     let mut addresses = addresses::of(&cluster, &observed.exposed);
     last_advertised::fill(&cluster, observed, &mut addresses);
     cluster.addresses = addresses;
-    references::resolve(&mut cluster, &logging, &certificates, observed, findings);
+    references::resolve(&mut cluster, &logging, metrics.as_ref(), &certificates, observed, findings);
     cluster
 }

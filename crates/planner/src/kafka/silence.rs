@@ -22,10 +22,12 @@ pub enum SilenceKind {
     Unreachable,
     /// The nodes that were asked and the operator do not agree on TLS: certificates or trust.
     Tls,
-    /// There is no answer yet, or there was none in time.
+    /// There was no answer in time.
     Late,
     /// The answer is an error, or cannot be read.
     Refused,
+    /// There is no answer yet, and there is still time for it: nothing is wrong.
+    UnderWay,
 }
 
 /// Characters that are kept of why there is no answer.

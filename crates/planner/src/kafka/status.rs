@@ -1,19 +1,22 @@
 //! The statuses of the Kafka resource and its pools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
-use api::{Kafka, KafkaNodePool, labels};
+use api::{Kafka, KafkaNodePool, labels, names};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use objects::ObjectId;
+
 use super::certificates::Certificates;
-use super::cluster::{Cluster, Listener, Pool, Warning};
+use super::cluster::{Cluster, Exposure, Listener, Pool, Warning};
 use super::objects::meta::pool_labels;
 use super::observed::Observed;
+use super::plug_ins;
 use super::pod_state::PATIENCE;
 use super::roll::Waiting;
 use super::transitions::membership;
@@ -67,6 +70,8 @@ pub struct Progress {
     pub roll_waits_since: Option<Timestamp>,
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
+    /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
+    pub foreign: BTreeSet<ObjectId>,
 }
 
 impl Progress {
@@ -127,7 +132,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates))
+                .map(|listener| listener_status(cluster, listener, certificates, &progress.foreign))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -202,8 +207,14 @@ fn internal_security() -> BTreeMap<String, Value> {
     ])
 }
 
-fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certificates) -> ListenerStatus {
-    let addresses = cluster.addresses.bootstrap(listener);
+fn listener_status(
+    cluster: &Cluster,
+    listener: &Listener,
+    certificates: &Certificates,
+    foreign: &BTreeSet<ObjectId>,
+) -> ListenerStatus {
+    let leads_elsewhere = foreign.iter().any(|object| leads_in(object, cluster, listener));
+    let addresses = if leads_elsewhere { &[] } else { cluster.addresses.bootstrap(listener) };
     let servers: Vec<String> =
         addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();
     let own = listener.certificate.as_ref().map(|own| own.chain.pem());
@@ -224,11 +235,26 @@ fn listener_status(cluster: &Cluster, listener: &Listener, certificates: &Certif
     }
 }
 
+/// Whether clients of a listener begin at an object of this name.
+fn leads_in(object: &ObjectId, cluster: &Cluster, listener: &Listener) -> bool {
+    let own = names::external_bootstrap_service(&cluster.name, &listener.name);
+    let name = match (&listener.exposure, object.kind.as_str()) {
+        (Exposure::Internal { .. }, "Service") => names::bootstrap_service(&cluster.name),
+        (Exposure::OwnServices(_), "Service") => own,
+        (Exposure::OwnServices(_), "Ingress" | "Route" | "TLSRoute") => {
+            names::external_bootstrap_route(&cluster.name, &listener.name, i32::from(listener.port))
+        }
+        _ => return false,
+    };
+    object.name == name
+}
+
 /// The status of a pool.
 pub fn pool(cluster: &Cluster, pool: &Pool, observed: &Observed, now: Timestamp) -> KafkaNodePoolStatus {
     let raw = observed.pools.iter().find(|raw| raw.metadata.name.as_deref() == Some(&pool.name));
     let old = raw.and_then(|raw| raw.status.as_ref());
     let mut conditions: Vec<Condition> = pool.warnings.iter().map(warning).collect();
+    conditions.extend(plug_ins::missing(cluster, pool, observed).iter().map(warning));
     conditions.extend(raw.and_then(|raw| moved(raw, &cluster.name)));
     let mut roles = Vec::new();
     if pool.controller {

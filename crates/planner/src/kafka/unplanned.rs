@@ -1,7 +1,6 @@
 //! A Kafka resource of which nothing is planned: what runs is left as it is, and the status says why.
 
 use api::Kafka;
-use api::conditions::reasons;
 use jiff::Timestamp;
 
 use super::planned::Plan;
@@ -12,8 +11,6 @@ use super::status;
 pub enum Unplanned {
     /// The resource asks for a pause.
     Paused,
-    /// The cluster takes too much memory to be looked at: how much, and what to do about it.
-    TooLarge(String),
 }
 
 /// The plan: a status, and nothing else.
@@ -21,9 +18,6 @@ pub fn plan(kafka: &Kafka, why: &Unplanned, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     plan.status.kafka = Some(match why {
         Unplanned::Paused => status::paused(kafka, now),
-        Unplanned::TooLarge(why) => {
-            status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why.as_str(), now)
-        }
     });
     plan
 }
@@ -44,20 +38,15 @@ mod tests {
                 "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
         }))
         .unwrap();
-        for (why, type_, generation) in [
-            (Unplanned::Paused, "ReconciliationPaused", 2),
-            (Unplanned::TooLarge("64 MiB: delete some".to_owned()), "NotReady", 3),
-        ] {
-            let plan = plan(&kafka, &why, Timestamp::UNIX_EPOCH);
-            let status = plan.status.kafka.clone().unwrap();
-            let conditions = status.conditions.unwrap();
-            assert_eq!(conditions.len(), 1, "{conditions:?}");
-            assert!(conditions[0].is(type_), "{conditions:?}");
-            assert_eq!(status.cluster_id.as_deref(), Some("id"));
-            assert_eq!(status.observed_generation, Some(generation));
-            let but_status =
-                Plan { common: Common { status: StatusPlan::default(), ..plan.common.clone() }, ..plan };
-            assert_eq!(but_status, Plan::default());
-        }
+        let plan = plan(&kafka, &Unplanned::Paused, Timestamp::UNIX_EPOCH);
+        let status = plan.status.kafka.clone().unwrap();
+        let conditions = status.conditions.unwrap();
+        assert_eq!(conditions.len(), 1, "{conditions:?}");
+        assert!(conditions[0].is("ReconciliationPaused"), "{conditions:?}");
+        assert_eq!(status.cluster_id.as_deref(), Some("id"));
+        assert_eq!(status.observed_generation, Some(2));
+        let but_status =
+            Plan { common: Common { status: StatusPlan::default(), ..plan.common.clone() }, ..plan };
+        assert_eq!(but_status, Plan::default());
     }
 }

@@ -9,13 +9,16 @@ pub(crate) mod entity_operator;
 mod kafka_exporter;
 mod listeners;
 mod logging;
+mod metrics;
 mod names;
 mod pools;
+pub(crate) mod quotas;
 mod security;
 mod spec;
 pub(crate) mod storage;
 mod templates;
 mod text;
+mod tiered_storage;
 mod wanted;
 mod whole;
 
@@ -31,7 +34,9 @@ use super::observed::PlanSettings;
 
 pub use self::alone::alone;
 pub use self::config::settle_node_config;
-pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
+pub use self::wanted::{
+    CertificateReference, LoggingOf, LoggingReference, MetricsReference, Wanted, WantedPool,
+};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};
 

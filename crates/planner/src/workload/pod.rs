@@ -72,7 +72,7 @@ fn one_per_address(all: &[HostAlias]) -> Vec<HostAlias> {
     for one in all {
         match merged.iter_mut().find(|known| known.ip == one.ip) {
             Some(known) => {
-                known.hostnames.get_or_insert_default().extend(one.hostnames.iter().flatten().cloned())
+                known.hostnames.get_or_insert_default().extend(one.hostnames.iter().flatten().cloned());
             }
             None => merged.push(one.clone()),
         }

@@ -14,6 +14,7 @@ pub mod java_properties;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
@@ -51,6 +52,10 @@ pub struct World {
     pub strangers: BTreeMap<(&'static str, &'static str), Value>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
+    /// Default quotas of users in Kafka; `None`: it does not answer.
+    pub default_quotas: Option<BTreeMap<String, f64>>,
+    /// What the agents of pods say of their plug-ins; others do not answer.
+    pub agents: BTreeMap<String, AgentReport>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
     pub held_topics: Option<Vec<HeldTopic>>,
     version: u64,
@@ -101,6 +106,9 @@ impl World {
         for document in documents {
             if document["kind"] == "Kafka" {
                 observed.kafka = Some(Arc::new(serde_json::from_value::<Kafka>(document).unwrap()));
+            } else if document["kind"] == "ConfigMap" {
+                let name = document["metadata"]["name"].as_str().unwrap().to_owned();
+                observed.config_maps.insert(name, Arc::new(serde_json::from_value(document).unwrap()));
             } else {
                 observed.pools.push(Arc::new(serde_json::from_value::<KafkaNodePool>(document).unwrap()));
             }
@@ -110,6 +118,8 @@ impl World {
             observed,
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
+            default_quotas: None,
+            agents: BTreeMap::new(),
             held_topics: None,
             roll: None,
             refused_pods: BTreeMap::new(),
@@ -151,6 +161,7 @@ impl World {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
                     let holder = Holder::of(&serde_json::from_value(found.clone()).unwrap());
+                    let holder = holder.used_by(found["usedBy"].as_str().map(str::to_owned));
                     Some(if found.get("subjects").is_some() { holder.with_body(found) } else { holder })
                 };
                 Answer::Holders(objects.iter().map(|object| (object.clone(), holder(object))).collect())
@@ -164,6 +175,12 @@ impl World {
                 Answer::NodeAddresses(names.iter().map(|name| (name.clone(), addresses(name))).collect())
             }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
+            Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
+            Need::AgentReports(agents) => {
+                let reports =
+                    agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));
+                Answer::AgentReports(reports.collect())
+            }
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
     }

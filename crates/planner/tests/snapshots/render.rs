@@ -96,12 +96,11 @@ pub fn plan(plan: &Plan, objects: Objects) -> String {
             let body = shown(object);
             // Objects of further nodes differ in little more than the node.
             let general = without_node(&body, name);
-            match seen.get(&general) {
-                Some(first) => writeln!(text, "\n== {title}: as {first}").unwrap(),
-                None => {
-                    write!(text, "\n== {title}\n{body}").unwrap();
-                    seen.insert(general, title);
-                }
+            if let Some(first) = seen.get(&general) {
+                writeln!(text, "\n== {title}: as {first}").unwrap();
+            } else {
+                write!(text, "\n== {title}\n{body}").unwrap();
+                seen.insert(general, title);
             }
         }
     }
@@ -291,7 +290,9 @@ fn section(text: &mut String, title: &str, value: &Value) {
 fn drop_certificates(status: &mut Value) {
     for listener in status["listeners"].as_array_mut().into_iter().flatten() {
         if let Some(certificates) = listener["certificates"].as_array_mut() {
-            certificates.iter_mut().for_each(|one| *one = "<certificate>".into());
+            for one in certificates.iter_mut() {
+                *one = "<certificate>".into();
+            }
         }
     }
 }

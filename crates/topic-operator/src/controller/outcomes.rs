@@ -7,7 +7,7 @@ use operator_runtime::batches::Ended;
 use crate::{
     apply,
     batch::{Done, Item, Latest, Next, Reach, Report},
-    left_watch::{self, Found, LeftWatch},
+    left_watch::{self, FoundTopic, LeftWatch},
     message::Message,
     plan::{self, Intent},
 };
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
     /// A resource left the watch; this is what is really there.
     LookedUp {
         left_watch: LeftWatch,
-        found: Found,
+        found: FoundTopic,
     },
     /// The throttle rates of brokers were removed, or that has to wait.
     RatesCleared(bool),
@@ -156,8 +156,8 @@ impl Controller {
         }
     }
 
-    fn looked_up(&mut self, left_watch: LeftWatch, found: Found) {
-        let Found::Now(now) = found else {
+    fn looked_up(&mut self, left_watch: LeftWatch, found: FoundTopic) {
+        let FoundTopic::Now(now) = found else {
             self.look_up(left_watch.not_found_out());
             return;
         };
@@ -198,7 +198,7 @@ impl Controller {
                 if left_watch.release(&context, &now).await {
                     return Outcome::Quiet;
                 }
-                Outcome::LookedUp { left_watch, found: Found::Unknown }
+                Outcome::LookedUp { left_watch, found: FoundTopic::Unknown }
             });
         } else if self.queue.begin(topic.clone()) {
             let item = Item { resource: known, topic, intent, failing: Duration::ZERO };

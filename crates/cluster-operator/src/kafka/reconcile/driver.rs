@@ -1,7 +1,7 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use api::Kafka;
 use api::conditions::reasons;
@@ -14,8 +14,6 @@ use super::view::{LiveCluster, View};
 use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
 use crate::carry_out::{self, PlannedFor};
-use crate::kafka::call_time::CallTime;
-use crate::kafka::late_answers::Patience;
 use crate::kafka::plan_size::PlanSize;
 use crate::kafka::room::BUSY;
 use crate::kafka::{kafka_calls, restart_pods};
@@ -58,13 +56,17 @@ impl Kind for Reconciler {
         if kafka.metadata.deletion_timestamp.is_some() {
             return self.leaving(key, true).await;
         }
-        let unplanned = |kafka, why| Ok(Seen::Live(View::Unplanned(kafka, why)));
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
-            return unplanned(kafka, Unplanned::Paused);
+            return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
-            return unplanned(kafka, Unplanned::TooLarge(why));
+            // What runs is left as it is, but its certificates must not run out.
+            let Some(place) = self.room.enter_to_read(self.caches.largest_cluster.bytes) else {
+                return Ok(Seen::Settled(BUSY));
+            };
+            let observed = self.observer.observe_certificates(key, Arc::clone(&kafka), why);
+            return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
@@ -79,20 +81,13 @@ impl Kind for Reconciler {
         observed.prepare(clock::now());
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
-            return unplanned(kafka, Unplanned::TooLarge(why));
+            observed.unreadable = Some(why);
+            return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
             return Ok(Seen::Settled(BUSY));
         };
-        Ok(Seen::Live(View::Live(Box::new(LiveCluster {
-            kafka,
-            observed,
-            patience: Patience::default(),
-            call_time: CallTime::default(),
-            written: Mutex::default(),
-            put_off: Mutex::default(),
-            _place: place,
-        }))))
+        Ok(LiveCluster::seen(kafka, observed, place))
     }
 
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {

@@ -11,6 +11,7 @@ use operator_runtime::apply::ApplyError;
 use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
 use crate::kafka::room::Place;
+use crate::kind::Seen;
 use planner::completion::Observation;
 use planner::kafka::answer::Answer;
 use planner::kafka::deleted_cluster::Remains;
@@ -44,6 +45,21 @@ pub struct LiveCluster {
     pub put_off: Mutex<Option<ApplyError>>,
     /// Its memory.
     pub _place: Place,
+}
+
+impl LiveCluster {
+    /// What a pass sees of a cluster that is looked after.
+    pub fn seen(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
+        Seen::Live(View::Live(Box::new(Self {
+            kafka,
+            observed,
+            patience: Patience::default(),
+            call_time: CallTime::default(),
+            written: Mutex::default(),
+            put_off: Mutex::default(),
+            _place: place,
+        })))
+    }
 }
 
 /// A cluster that goes.

@@ -10,7 +10,7 @@ use api::names;
 use jiff::Timestamp;
 use pki::{CertificateChain, SecretPem};
 
-use super::leaf::{self, Found, Present};
+use super::leaf::{self, FoundLeaf, Present};
 use super::phase::{is_of_kafka, trusted_by};
 use super::text;
 use crate::kafka::objects::secret::LeafOwner;
@@ -52,8 +52,10 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
     let mut accepted: Option<BTreeSet<String>> = None;
     for (name, pod) in pods {
         let owner = LeafOwner::Node { pod: name.clone() };
-        let found =
-            observed.secrets.get(name).map_or(Found::Missing, |secret| leaf::find_in(&owner, secret, read));
+        let found = observed
+            .secrets
+            .get(name)
+            .map_or(FoundLeaf::Missing, |secret| leaf::find_in(&owner, secret, read));
         let trusts = trusted_by(pod, &found);
         accepted = Some(match accepted {
             Some(all) => all.intersection(&trusts).cloned().collect(),
@@ -62,7 +64,7 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
         leaves.push(found);
     }
     for found in &leaves {
-        if let Found::Present(present) = found {
+        if let FoundLeaf::Present(present) = found {
             trusted.add_issuers(present);
         }
     }
@@ -75,9 +77,13 @@ pub fn access(observed: &Observed, now: Timestamp) -> Option<Access> {
 }
 
 /// The first leaf that every pod accepts, the operator's own before those of nodes; else the first.
-fn show<'a>(leaves: &'a [Found], accepted: Option<&BTreeSet<String>>, now: Timestamp) -> Option<&'a Present> {
-    let usable = |found: &&Found| found.usable(now).is_some();
-    let by_all = |found: &&Found| accepted.is_none_or(|accepted| !found.issuers().is_disjoint(accepted));
+fn show<'a>(
+    leaves: &'a [FoundLeaf],
+    accepted: Option<&BTreeSet<String>>,
+    now: Timestamp,
+) -> Option<&'a Present> {
+    let usable = |found: &&FoundLeaf| found.usable(now).is_some();
+    let by_all = |found: &&FoundLeaf| accepted.is_none_or(|accepted| !found.issuers().is_disjoint(accepted));
     let best = leaves.iter().filter(usable).find(by_all).or_else(|| leaves.iter().find(usable));
     best.and_then(|found| found.usable(now))
 }

@@ -97,7 +97,7 @@ fn ends(cluster: &Cluster, observed: &Observed, pod: &Pod) -> Option<Timestamp> 
         return None;
     }
     match leaf::find(&LeafOwner::Node { pod: name }, cluster, observed) {
-        leaf::Found::Present(present) => Some(present.chain.first().info.not_after),
+        leaf::FoundLeaf::Present(present) => Some(present.chain.first().info.not_after),
         _ => None,
     }
 }

@@ -34,7 +34,7 @@ pub struct Leaf {
 
 /// How far a certificate is.
 #[derive(Debug)]
-pub enum Step {
+pub enum LeafStep {
     /// This must be made first.
     Missing(MaterialRequest),
     /// It is there.
@@ -45,7 +45,7 @@ pub enum Step {
 
 /// What a Secret holds of a leaf.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundLeaf {
     /// Nothing.
     Missing,
     /// A text that cannot be read, a key of another certificate, or a certificate of another authority than the one
@@ -66,7 +66,7 @@ pub struct Present {
     pub key: PrivateKeyPem,
 }
 
-impl Found {
+impl FoundLeaf {
     /// The leaf, if it has not ended.
     pub fn usable(&self, now: Timestamp) -> Option<&Present> {
         match self {
@@ -98,14 +98,14 @@ impl Present {
 }
 
 /// Looks into the Secret of a leaf.
-pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> Found {
+pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> FoundLeaf {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
-    secret.map_or(Found::Missing, |secret| find_in(owner, secret, &observed.read_chains))
+    secret.map_or(FoundLeaf::Missing, |secret| find_in(owner, secret, &observed.read_chains))
 }
 
 /// The leaves of some owners, each looked at once.
 #[derive(Debug)]
-pub struct Leaves(BTreeMap<LeafOwner, Found>);
+pub struct Leaves(BTreeMap<LeafOwner, FoundLeaf>);
 
 impl Leaves {
     /// Looks into the Secrets of these owners.
@@ -118,26 +118,26 @@ impl Leaves {
     }
 
     /// The leaf of one of them.
-    pub fn get(&self, owner: &LeafOwner) -> &Found {
-        self.0.get(owner).unwrap_or(&Found::Missing)
+    pub fn get(&self, owner: &LeafOwner) -> &FoundLeaf {
+        self.0.get(owner).unwrap_or(&FoundLeaf::Missing)
     }
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> Found {
+pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLeaf {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
-        return Found::Missing;
+        return FoundLeaf::Missing;
     };
     let key = PrivateKeyPem::new(key);
-    let Ok(chain) = read.parse(&certificate) else { return Found::Broken };
+    let Ok(chain) = read.parse(&certificate) else { return FoundLeaf::Broken };
     let own = &chain.first().info;
     let signer_fits = chain.rest().first().is_none_or(|signer| signer.info.may_have_issued(own));
     // A key that cannot be read fits nothing.
     if !signer_fits || key.fits(own) == KeyFit::Differs {
-        return Found::Broken;
+        return FoundLeaf::Broken;
     }
-    Found::Present(Box::new(Present { chain, certificate, key }))
+    FoundLeaf::Present(Box::new(Present { chain, certificate, key }))
 }
 
 /// What the authority may sign.
@@ -174,12 +174,12 @@ pub fn look_at(
     authority: &Authority,
     observed: &Observed,
     now: Timestamp,
-) -> Step {
+) -> LeafStep {
     let id = wanted.owner.secret(&cluster.name);
     let secret = observed.secrets.get(&id).map(AsRef::as_ref);
     let found = leaves.get(wanted.owner);
     let present = match found {
-        Found::Present(present) => Some(present.as_ref()),
+        FoundLeaf::Present(present) => Some(present.as_ref()),
         _ => None,
     };
     let usable = found.usable(now);
@@ -190,7 +190,7 @@ pub fn look_at(
     };
     let state = LeafState {
         certificate: match (found, present) {
-            (Found::Missing, _) => CertificateState::Missing,
+            (FoundLeaf::Missing, _) => CertificateState::Missing,
             (_, Some(present)) => CertificateState::Present(&present.chain.first().info),
             _ => CertificateState::Broken,
         },
@@ -221,14 +221,14 @@ pub fn look_at(
                 .unwrap_or(authority.cert_generation);
             (usable.certificate.clone(), usable.key.expose().to_owned(), generation, Precondition::None)
         }
-        (false, None) => return Step::Held,
+        (false, None) => return LeafStep::Held,
         (true, _) => match observed.made.get(&id) {
             Some(Material::KeyPair { certificate, key }) => {
                 let chain = format!("{}\n{}", certificate.trim_end(), authority.certificate.pem());
                 (chain, key.0.clone(), authority.cert_generation, precondition(secret))
             }
             _ => {
-                return Step::Missing(MaterialRequest::Leaf {
+                return LeafStep::Missing(MaterialRequest::Leaf {
                     id,
                     common_name: wanted.owner.common_name(&cluster.name),
                     organization: principals::ORGANIZATION.to_owned(),
@@ -243,7 +243,7 @@ pub fn look_at(
         },
     };
     let data = data(wanted, cluster, secret, &certificate, key);
-    Step::Ready(Leaf { data, certificate, generation, precondition: condition })
+    LeafStep::Ready(Leaf { data, certificate, generation, precondition: condition })
 }
 
 /// The names and addresses that a leaf is to have.

@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use pki::CertificateChain;
 
 use super::authority::Authority;
-use super::leaf::{Found, Leaves};
+use super::leaf::{FoundLeaf, Leaves};
 use super::{fingerprint, leaf_owners, split, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
@@ -113,7 +113,7 @@ pub fn is_of_kafka(cluster: &str, pod: &Pod) -> bool {
 
 /// The cluster CAs that a pod was started to trust. A pod that does not say so, of an older operator, trusts the one that
 /// signed its own leaf.
-pub fn trusted_by(pod: &Pod, leaf: &Found) -> BTreeSet<String> {
+pub fn trusted_by(pod: &Pod, leaf: &FoundLeaf) -> BTreeSet<String> {
     match annotation(pod, annotations::TRUSTED_CLUSTER_CAS) {
         Some(list) => split(list),
         None => leaf.issuers(),

@@ -103,12 +103,12 @@ fn leaves(
         };
         let wanted = leaf::WantedLeaf { owner: &owner, node, may_renew, signing, prolong: true };
         match leaf::look_at(&wanted, &found, cluster, authority, observed, now) {
-            leaf::Step::Ready(leaf) => {
+            leaf::LeafStep::Ready(leaf) => {
                 let object = secret::leaf(cluster, &owner, leaf.data, leaf.generation, leaf.precondition);
                 objects.extend(Some(object).filter(is_new));
             }
-            leaf::Step::Missing(request) => requests.push(request),
-            leaf::Step::Held => {}
+            leaf::LeafStep::Missing(request) => requests.push(request),
+            leaf::LeafStep::Held => {}
         }
     }
     objects

@@ -57,13 +57,16 @@ impl NodeIds {
     }
 }
 
+/// Two keys that have the same node, and the option to which they give different values.
+pub type Contradiction<'a> = (&'a str, &'a str, &'a str);
+
 /// `spec.kafka.nodeConfig` with options that can be taken as they are.
 #[derive(Debug, Clone, Default)]
 pub struct NodeConfig(pub Vec<(String, NodeIds, BTreeMap<String, String>)>);
 
 impl NodeConfig {
     /// The options of a node; and of each option to which two keys give different values, both keys and its name.
-    pub fn of(&self, id: i32) -> (BTreeMap<String, String>, Vec<(&str, &str, &str)>) {
+    pub fn of(&self, id: i32) -> (BTreeMap<String, String>, Vec<Contradiction<'_>>) {
         let mut options: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
         let mut conflicts = Vec::new();
         for (key, _, own) in self.0.iter().filter(|(_, ids, _)| ids.contains(id)) {

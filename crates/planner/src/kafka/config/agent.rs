@@ -3,6 +3,7 @@
 use api::agent::AgentConfig;
 use api::agent::Heap;
 use api::agent::KeyStore;
+use api::agent::PlugIn;
 use api::agent::RackSource;
 use api::agent::Role;
 use api::agent::SystemProperty;
@@ -10,7 +11,8 @@ use api::agent::xx_flags;
 
 use super::server::{CLUSTER_TRUST, NODE_KEYSTORE, custom_keystore};
 use crate::kafka::cluster::{
-    CONTROLLER_PORT, Cluster, Node, Pool, Quorum, REPLICATION_PORT, Rack, VolumeKind,
+    CONTROLLER_PORT, Cluster, Jmx, Metrics, Node, Pool, Quorum, Quotas, REPLICATION_PORT, Rack,
+    TieredStorage, VolumeKind,
 };
 
 /// Where the Secret of the node is mounted.
@@ -87,7 +89,20 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         extra_jvm_arguments: Vec::new(),
         rack,
         node_port_addresses: pool.broker && cluster.has_node_ports(),
+        plug_ins: plug_ins(cluster, pool),
+        jmx: cluster.jmx.map(Jmx::remote),
     }
+}
+
+/// The jars that the nodes of a pool are to run with.
+pub fn plug_ins(cluster: &Cluster, pool: &Pool) -> Vec<PlugIn> {
+    let mut wanted = Vec::new();
+    wanted.extend(cluster.metrics.as_ref().map(Metrics::plug_in));
+    if pool.broker {
+        wanted.extend(matches!(cluster.quotas, Some(Quotas::PlugIn(_))).then_some(PlugIn::QuotasPlugIn));
+        wanted.extend(cluster.tiered_storage.as_ref().map(TieredStorage::plug_in));
+    }
+    wanted
 }
 
 /// With which voters a node formats an empty disk; `None`: it joins what is there.

@@ -21,7 +21,7 @@ use self::memory::{OptionChange, OptionMemory, Override, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use self::own_value::OwnValue;
 use super::model::Model;
-use super::server;
+use super::{plug_in_lines, server};
 
 /// How long a look at the brokers' options counts. A periodic pass comes later than that, so each of them looks.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -66,7 +66,10 @@ impl<'a> LiveOptions<'a> {
     /// A value that the pod resolves is known only to the pod, and a node without the role `broker` is told nothing at run time. An
     /// option of which some node has such a value needs restarts on all nodes: a run-time value would win over the files.
     pub(super) fn of(cluster: &'a Cluster, model: &Model) -> Self {
-        let is_plain = |name: &str, value: &str| model.is_live(name) && !value.contains("${");
+        let is_plain = |name: &str, value: &str| {
+            let is_the_agents = plug_in_lines::is_the_agents(cluster.metrics.as_ref(), name);
+            model.is_live(name) && !is_the_agents && !value.contains("${")
+        };
         let mut live = Self { shared: server::shared_options(cluster), own: BTreeMap::new() };
         live.shared.retain(|name, value| is_plain(name, value));
         let mut in_files = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::properties::{self, Properties};
+use api::properties::Properties;
 
 use crate::kafka::cluster::Logging;
 
@@ -28,17 +28,6 @@ pub fn kafka(logging: &Logging) -> String {
 /// The file of the topic or the user operator: they read the root logger's level.
 pub fn entity_operator(logging: &Logging) -> String {
     file(logging, &[])
-}
-
-/// The level of the root logger, for the entity operator's own environment; other loggers do not exist there.
-pub fn root_level(logging: &Logging) -> Option<String> {
-    match logging {
-        Logging::Inline(loggers) => loggers.get("rootLogger.level").cloned(),
-        Logging::External(text) => {
-            let level = properties::parse(text).ok()?.remove("rootLogger.level")?;
-            Some(level.trim().to_owned())
-        }
-    }
 }
 
 fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
@@ -133,18 +122,5 @@ mod tests {
         assert_eq!(text, "monitorInterval=30\nrootLogger.level = INFO\n");
         let own = "monitorInterval = 5\nrootLogger.level = INFO\n";
         assert_eq!(kafka(&Logging::External(own.to_owned())), own);
-    }
-
-    #[test]
-    fn the_level_of_an_external_file_is_read_as_java_reads_it() {
-        for text in [
-            "rootLogger.level = DEBUG\n",
-            "rootLogger.level: DEBUG\n",
-            "rootLogger.level=INFO\n# rootLogger.level=WARN\nrootLogger.level\\\n  =DEBUG\n",
-        ] {
-            let level = root_level(&Logging::External(text.to_owned()));
-            assert_eq!(level.as_deref(), Some("DEBUG"), "{text}");
-        }
-        assert_eq!(root_level(&Logging::External("#rootLogger.level=DEBUG\n".to_owned())), None);
     }
 }

@@ -2,36 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use api::properties;
-
+use super::lines::{Lines, keystore, truststore};
+use super::plug_in_lines;
 use crate::kafka::cluster::{
     Authorization, CONTROLLER_PORT, Cluster, Listener, ListenerAuthentication, Node, Pool, Quorum,
     REPLICATION_PORT, Rack,
 };
 
+pub use super::lines::{CLUSTER_TRUST, NODE_KEYSTORE, REPLICATION_LISTENER};
+
 /// Name of the controller listener.
 pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
-/// Name of the listener between brokers.
-pub const REPLICATION_LISTENER: &str = api::ports::REPLICATION_LISTENER;
-/// The node's key and certificate chain, put together by the agent.
-pub const NODE_KEYSTORE: &str = "/var/opt/kafka/node.pem";
-/// Who may be a node or an operator.
-pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
 /// Who may be a client with a certificate.
 pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 
 /// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
 const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
-
-/// Lines of properties in the order in which they were written.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn set(&mut self, name: &str, value: impl AsRef<str>) {
-        properties::add_line(&mut self.0, name, value.as_ref());
-    }
-}
 
 /// The part of `server.config` that the operator decides: every line of it needs a restart.
 pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
@@ -67,6 +53,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.set("sasl.enabled.mechanisms", "");
     lines.set("ssl.endpoint.identification.algorithm", "HTTPS");
     authorization(cluster, &mut lines);
+    plug_in_lines::add(cluster, pool, &mut lines);
     lines.0
 }
 
@@ -144,16 +131,6 @@ fn internal_tls(lines: &mut Lines, prefix: &str) {
     keystore(lines, prefix, NODE_KEYSTORE);
     truststore(lines, prefix, CLUSTER_TRUST);
     lines.set(&format!("{prefix}ssl.client.auth"), "required");
-}
-
-fn keystore(lines: &mut Lines, prefix: &str, path: &str) {
-    lines.set(&format!("{prefix}ssl.keystore.type"), "PEM");
-    lines.set(&format!("{prefix}ssl.keystore.location"), path);
-}
-
-fn truststore(lines: &mut Lines, prefix: &str, path: &str) {
-    lines.set(&format!("{prefix}ssl.truststore.type"), "PEM");
-    lines.set(&format!("{prefix}ssl.truststore.location"), path);
 }
 
 /// Path of the key store of a listener with a certificate of the user's own.

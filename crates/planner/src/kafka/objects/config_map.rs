@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use objects::{DesiredObject, Object, Pairs};
 
 use super::meta::{component_labels, pool_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, Node, Quorum};
+use crate::kafka::cluster::{Cluster, EntityContainer, Metrics, Node, Quorum};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::config::logging;
 use crate::kafka::config::node_files::Files;
@@ -22,6 +22,11 @@ pub fn node(cluster: &Cluster, node: Node<'_>, files: Files, taken_out: &BTreeSe
         (names::keys::CLUSTER_ID, cluster.cluster_id.clone().unwrap_or_default()),
         (names::keys::METADATA_VERSION, cluster.metadata_version.clone()),
     ];
+    let rules = match &cluster.metrics {
+        Some(Metrics::JmxExporter { rules }) => Some((names::keys::METRICS_CONFIG, rules.clone())),
+        _ => None,
+    };
+    let data = data.into_iter().chain(rules);
     let directory_ids = match &cluster.quorum {
         Quorum::Dynamic { directory_ids, .. } => Some(objects::json(directory_ids).to_string()),
         Quorum::Static => None,
@@ -54,7 +59,7 @@ fn entity(cluster: &Cluster, name: String, labels: Pairs, container: &EntityCont
     Object::new(&cluster.owner(), name, labels, config_map([(names::keys::LOG4J2_PROPERTIES, text)])).build()
 }
 
-fn config_map<const N: usize>(data: [(&str, String); N]) -> ConfigMap {
+fn config_map<'a>(data: impl IntoIterator<Item = (&'a str, String)>) -> ConfigMap {
     let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     ConfigMap { data: Some(data), ..ConfigMap::default() }
 }

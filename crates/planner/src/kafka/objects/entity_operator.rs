@@ -10,7 +10,6 @@ use objects::{DesiredObject, Pairs};
 
 use crate::fingerprint;
 use crate::kafka::cluster::{Authorization, Cluster, EntityContainer, EntityOperator, REPLICATION_PORT};
-use crate::kafka::config::logging;
 use crate::kafka::observed::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
@@ -206,9 +205,6 @@ fn common_variables(
     }
     if !settings.feature_gates.is_empty() {
         variables.push((env::FEATURE_GATES, settings.feature_gates.clone()));
-    }
-    if let Some(level) = logging::root_level(&container.logging) {
-        variables.push((env::LOG_LEVEL, level));
     }
 }
 

@@ -38,6 +38,8 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
         let from = listener.single_address().map_or_else(|| listener.peers.clone(), |_| Some(from_proxy()));
         ingress.push(rule(i32::from(listener.port), from));
     }
+    ingress.extend(cluster.metrics.as_ref().map(|_| rule(ports::METRICS, None)));
+    ingress.extend(cluster.jmx.map(|_| rule(ports::JMX, None)));
     policy(cluster, names::kafka_network_policy(&cluster.name), kafka_labels(cluster), ingress)
 }
 

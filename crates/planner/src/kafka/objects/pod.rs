@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::meta::{own_pool_labels, pool_labels};
 use crate::kafka::certificates::NodeCertificate;
-use crate::kafka::cluster::{Cluster, Node, Pool, Rack, VolumeKind};
+use crate::kafka::cluster::{Cluster, JMX_CREDENTIALS, Node, Pool, Rack, VolumeKind};
 use crate::kafka::observed::PlanSettings;
 use crate::overrides::Overriding;
 use crate::workload::templates::Taken;
@@ -34,6 +34,8 @@ const KAFKA_TEMPLATE: &str = "kafkaContainer";
 const GRACE_SECONDS: i64 = 30;
 /// Size of the volumes in memory that hold a few words.
 const SMALL: &str = "1Mi";
+/// The volume with the user and the password of remote JMX.
+const JMX_VOLUME: &str = "jmx-credentials";
 /// Permissions of the files with the node's certificates and keys.
 const CERTIFICATES_MODE: i32 = 0o440;
 /// Permissions of the files with the trusted certificates.
@@ -201,6 +203,9 @@ fn volumes(
     volumes.push(volume::secret("trust-bundle", &names::trust_bundle_secret(&cluster.name), TRUST_MODE));
     volumes.push(volume::memory("ready-files", SMALL));
     volumes.push(volume::empty(AGENT, None));
+    if cluster.jmx.is_some_and(|jmx| jmx.password) {
+        volumes.push(volume::secret(JMX_VOLUME, &names::kafka_jmx_secret(&cluster.name), CERTIFICATES_MODE));
+    }
     if node.pool.broker && (cluster.rack.is_some() || token) {
         volumes.push(volume::memory("rack-volume", SMALL));
     }
@@ -238,14 +243,17 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         volume::mount("ready-files", "/var/opt/kafka"),
         volume::read_only(AGENT, AGENT_FOLDER),
     ]);
+    if cluster.jmx.is_some_and(|jmx| jmx.password) {
+        mounts.push(volume::read_only(JMX_VOLUME, JMX_CREDENTIALS));
+    }
     if pool.broker && (cluster.rack.is_some() || token) {
         mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
     }
-    let mut environment = vec![container::variable("KAFKA_CLUSTER_NAME", &cluster.name)];
+    let mut environment = vec![container::variable(api::env::node::KAFKA_CLUSTER_NAME, &cluster.name)];
     if token {
         mounts.push(volume::token_mount());
         environment.push(EnvVar {
-            name: "NODE_NAME".to_owned(),
+            name: api::env::node::NODE_NAME.to_owned(),
             value_from: Some(EnvVarSource {
                 field_ref: Some(volume::field_of_pod("spec.nodeName")),
                 ..EnvVarSource::default()
@@ -287,5 +295,7 @@ fn container_ports(cluster: &Cluster, pool: &Pool, id: i32) -> Vec<ContainerPort
             all.push(container::port(&listener.port_name(), i32::from(listener.port)));
         }
     }
+    all.extend(cluster.metrics.as_ref().map(|_| container::port(ports::METRICS_NAME, ports::METRICS)));
+    all.extend(cluster.jmx.map(|_| container::port(ports::JMX_NAME, ports::JMX)));
     all
 }

@@ -10,12 +10,14 @@ use serde_json::Value;
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Pool, Quorum};
 
-/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it.
+/// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
+/// `quotas`, whether there are default quotas of users of the operator's in Kafka.
 pub fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
     pods: Vec<Value>,
     manual: Option<&ManualUpdate>,
+    quotas: bool,
 ) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
@@ -28,6 +30,9 @@ pub fn of_pool(
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    if quotas {
+        object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
+    }
     if pool.implied {
         object = object.annotation(annotations::IMPLIED_POOL, "true");
     }

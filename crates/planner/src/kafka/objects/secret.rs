@@ -51,6 +51,14 @@ pub fn trust_bundle(cluster: &Cluster, data: Data, cluster_ca: i64, clients_ca: 
         .build()
 }
 
+/// `<c>-kafka-jmx`: user and password of remote JMX.
+pub fn jmx(cluster: &Cluster, data: Data) -> DesiredObject {
+    let template = cluster.templates.jmx_secret.as_ref();
+    Object::new(&cluster.owner(), names::kafka_jmx_secret(&cluster.name), kafka_labels(cluster), opaque(data))
+        .template(template.and_then(|template| template.metadata.as_ref()))
+        .build()
+}
+
 /// A Secret with a leaf certificate: of a node, of the operator, of the entity operator.
 pub fn leaf(
     cluster: &Cluster,

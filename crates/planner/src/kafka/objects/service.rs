@@ -32,6 +32,7 @@ pub fn brokers(cluster: &Cluster) -> DesiredObject {
         port(ports::KAFKA_AGENT_NAME, ports::KAFKA_AGENT),
     ];
     service_ports.extend(listener_ports(cluster));
+    service_ports.extend(cluster.jmx.map(|_| port(ports::JMX_NAME, ports::JMX)));
     let template = cluster.templates.brokers_service.as_ref();
     let spec = ServiceSpec {
         cluster_ip: Some("None".to_owned()),

@@ -3,6 +3,7 @@
 //! There is no KafkaNodePool object of them. They are there as long as no such object has their role or their name, and as
 //! long as they have nodes: an object of another name adds nodes, and one of their name takes them over.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::common::storage::{Storage, StorageType, Volume, VolumeType};
@@ -15,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::ResourceExt;
 
 use crate::findings::Findings;
+use crate::kafka::existing;
 use crate::kafka::observed::Observed;
 
 /// The pool of the brokers. Its pods and claims have the names that those of a cluster with ZooKeeper had.
@@ -39,14 +41,25 @@ pub fn add(observed: &mut Observed, now: Timestamp) {
     if wait_seconds(observed, now).is_some() {
         return;
     }
-    let has = |name: &str| has_nodes(observed, &kafka.name_any(), name);
-    let added = of(&kafka, &observed.pools, has);
+    add_to(&kafka, observed);
+}
+
+/// Adds those whose nodes Kafka knows, and nothing else does: it has been asked by now.
+pub fn add_known_to_kafka(observed: &mut Observed) {
+    if let Some(kafka) = observed.kafka.clone().filter(|_| !observed.pools.is_empty()) {
+        add_to(&kafka, observed);
+    }
+}
+
+fn add_to(kafka: &Kafka, observed: &mut Observed) {
+    let has = |name: &str, role: ProcessRole| has_nodes(observed, &kafka.name_any(), name, role);
+    let added = of(kafka, &observed.pools, has);
     let left = [(BROKERS, ProcessRole::Broker), (CONTROLLERS, ProcessRole::Controller)]
         .into_iter()
         .filter_map(|(name, role)| {
             let is_there = |pool: &KafkaNodePool| pool.name_any() == name;
             let gone = !added.iter().any(is_there) && !observed.pools.iter().any(|pool| is_there(pool));
-            (gone && has(name)).then(|| left_behind(&kafka, observed, name, role))
+            (gone && has(name, role)).then(|| left_behind(kafka, observed, name, role))
         });
     let left: Vec<KafkaNodePool> = left.collect();
     observed.pools.extend(added.into_iter().chain(left).map(Arc::new));
@@ -57,13 +70,13 @@ pub fn add(observed: &mut Observed, now: Timestamp) {
 pub fn of(
     kafka: &Kafka,
     objects: &[Arc<KafkaNodePool>],
-    has_nodes: impl Fn(&str) -> bool,
+    has_nodes: impl Fn(&str, ProcessRole) -> bool,
 ) -> Vec<KafkaNodePool> {
     let wanted = |name: &str, role: ProcessRole, annotation: &str| {
         let named = objects.iter().any(|pool| pool.name_any() == name);
         let taken = objects.iter().any(|pool| pool.spec.roles.contains(&role));
         let off = kafka.annotations().get(annotation).is_some_and(|value| value != "disabled");
-        !named && (has_nodes(name) || !taken && !off)
+        !named && (has_nodes(name, role) || !taken && !off)
     };
     let mut pools = Vec::new();
     if wanted(BROKERS, ProcessRole::Broker, annotations::NODE_POOLS) {
@@ -88,7 +101,7 @@ pub fn wait_seconds(observed: &Observed, now: Timestamp) -> Option<u64> {
     let rest = PATIENCE - now.duration_since(created);
     let is_new = kafka.status.as_ref().is_none_or(|status| status.cluster_id.is_none());
     let nothing_yet = observed.pools.is_empty() && observed.pod_sets.is_empty();
-    if !rest.is_positive() || !is_new || !nothing_yet || of(kafka, &[], |_| false).is_empty() {
+    if !rest.is_positive() || !is_new || !nothing_yet || of(kafka, &[], |_, _| false).is_empty() {
         return None;
     }
     u64::try_from(rest.as_secs()).ok().map(|seconds| seconds + 1)
@@ -97,7 +110,7 @@ pub fn wait_seconds(observed: &Observed, now: Timestamp) -> Option<u64> {
 /// Whether [`add`] left the pools out for that reason.
 pub fn are_awaited(observed: &Observed) -> bool {
     observed.pools.is_empty()
-        && observed.kafka.as_deref().is_some_and(|kafka| !of(kafka, &[], |_| false).is_empty())
+        && observed.kafka.as_deref().is_some_and(|kafka| !of(kafka, &[], |_, _| false).is_empty())
 }
 
 /// Says what became of the fields that imply pools.
@@ -165,17 +178,30 @@ fn left(cluster: &str, pool: &str, role: &str) -> String {
     )
 }
 
-/// Whether an implied pool has nodes, or volumes of some.
-fn has_nodes(observed: &Observed, cluster: &str, name: &str) -> bool {
+/// Whether an implied pool has nodes, as far as its marks tell: a pod set that lists some, or volumes of nodes.
+///
+/// A volume stays when its node leaves for good, so where KafkaNodePools have the role by now, it takes a second witness: a pod, a pod
+/// set, Kafka, or what is remembered of the quorum. Without such a KafkaNodePool the volumes are all that is left of the cluster's
+/// records, and count.
+fn has_nodes(observed: &Observed, cluster: &str, name: &str, role: ProcessRole) -> bool {
     let implied = |metadata: &ObjectMeta| {
         annotations::is_true(metadata.annotations.as_ref(), annotations::IMPLIED_POOL)
     };
-    let set = observed.pod_sets.get(&names::pod_set(cluster, name));
-    let of_pool = |metadata: &ObjectMeta| {
-        metadata.labels.as_ref().and_then(|all| all.get(labels::POOL_NAME)).is_some_and(|pool| pool == name)
-    };
-    set.is_some_and(|set| implied(&set.metadata))
-        || observed.claims.values().any(|claim| of_pool(&claim.metadata) && implied(&claim.metadata))
+    let set = observed.pod_sets.get(&names::pod_set(cluster, name)).filter(|set| implied(&set.metadata));
+    if set.is_some_and(|set| !set.spec.pods.is_empty()) {
+        return true;
+    }
+    let claims = observed.claims.iter().filter(|(_, claim)| implied(&claim.metadata));
+    let ids: BTreeSet<i32> = claims
+        .filter_map(|(claim, found)| {
+            existing::node_of_claim(cluster, name, claim, found.metadata.labels.as_ref())
+        })
+        .collect();
+    let replaced = observed.pools.iter().any(|pool| !is_implied(pool) && pool.spec.roles.contains(&role));
+    if !replaced {
+        return set.is_some() || !ids.is_empty();
+    }
+    !ids.is_empty() && !ids.is_disjoint(&existing::witnessed(observed, cluster, name))
 }
 
 fn pool(kafka: &Kafka, name: &str, role: ProcessRole, replicas: i32, storage: Storage) -> KafkaNodePool {

@@ -8,7 +8,7 @@ use kube_core::ResourceExt;
 
 use super::leaving::{Hold, Replicas, list};
 use super::membership;
-use super::quorum::RememberedQuorum;
+use super::quorum::QuorumState;
 use super::roles::{self, RoleChange};
 use super::scaling::{GrowthHold, Scaler, Scaling, Wish};
 use super::size::{self, MAX_CONTROLLERS, Size};
@@ -24,7 +24,7 @@ pub fn settle(
     cluster: &str,
     wanted: &[WantedPool],
     observed: &Observed,
-    quorum: &RememberedQuorum,
+    quorum: &QuorumState,
     findings: &mut Findings,
 ) -> Vec<Pool> {
     let existing = Existing::of(observed);
@@ -144,7 +144,7 @@ struct Settler<'a> {
     observed: &'a Observed,
     cluster: &'a str,
     existing: Existing,
-    quorum: &'a RememberedQuorum,
+    quorum: &'a QuorumState,
     /// Pools that would make the cluster too large.
     too_large: BTreeSet<String>,
 }

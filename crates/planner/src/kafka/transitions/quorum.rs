@@ -12,56 +12,112 @@ pub fn directory_id_request(node: i32) -> String {
     format!("directory-id-{node}")
 }
 
-/// What is remembered of the quorum.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RememberedQuorum {
-    /// Node ids in `controller.quorum.voters`, where the cluster was formatted with such a list.
-    pub static_voters: Option<BTreeSet<i32>>,
-    /// Directory ids of the first controllers of any other cluster.
-    directory_ids: BTreeMap<i32, String>,
-    /// Whether the quorum has existed.
-    pub formed: bool,
-    /// Voters, as Kafka says.
-    pub voters: BTreeSet<i32>,
+/// How far the quorum of the controllers is, as the objects remember it and Kafka says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuorumState {
+    /// There is none yet: its first controllers are formatted with these directory ids, those that were made so far.
+    New {
+        /// Directory ids by node id.
+        directory_ids: BTreeMap<i32, String>,
+    },
+    /// It has existed, and Kafka itself keeps who its voters are (KIP-853).
+    Formed {
+        /// Directory ids of the first controllers.
+        directory_ids: BTreeMap<i32, String>,
+        /// Voters, as Kafka says.
+        voters: BTreeSet<i32>,
+    },
+    /// The cluster was formatted with `controller.quorum.voters`, a list that cannot change.
+    Fixed {
+        /// Node ids in that list.
+        listed: BTreeSet<i32>,
+        /// Directory ids that objects remember nevertheless.
+        directory_ids: BTreeMap<i32, String>,
+        /// Voters, as Kafka says.
+        voters: BTreeSet<i32>,
+    },
 }
 
-impl RememberedQuorum {
+impl QuorumState {
     /// Reads it from the objects, and from what Kafka says.
     pub fn of(observed: &Observed) -> Self {
         let kafka = observed.kafka.as_ref();
         let existed =
             kafka.and_then(|kafka| kafka.status.as_ref()).is_some_and(|status| status.cluster_id.is_some());
-        let mut found = Self { formed: existed, ..Self::default() };
+        let mut formed = existed;
         let pod_sets = observed.pod_sets.values().filter_map(|set| set.metadata.annotations.as_ref());
         let config_maps = observed.config_maps.values().filter_map(|map| map.metadata.annotations.as_ref());
-        let mut has_directory_ids = false;
+        let (mut directory_ids, mut has_directory_ids) = (BTreeMap::new(), false);
         for annotations in pod_sets.chain(config_maps) {
-            found.formed |= annotations.get(annotations::QUORUM_FORMED).is_some_and(|value| value == "true");
+            formed |= annotations.get(annotations::QUORUM_FORMED).is_some_and(|value| value == "true");
             let remembered = annotations
                 .get(annotations::CONTROLLER_DIRECTORY_IDS)
                 .map(String::as_str)
                 .unwrap_or_default();
             if let Ok(ids) = serde_json::from_str::<BTreeMap<i32, String>>(remembered) {
                 has_directory_ids = true;
-                found.directory_ids.extend(ids);
+                directory_ids.extend(ids);
             }
         }
+        let mut voters = BTreeSet::new();
         if let Some(quorum) = observed.view.as_ref().and_then(|view| view.quorum.as_ref()) {
-            found.formed |= quorum.leader >= 0;
-            found.voters = quorum.voters.keys().copied().collect();
+            formed |= quorum.leader >= 0;
+            voters = quorum.voters.keys().copied().collect();
         }
-        found.static_voters = static_voters(observed, existed && !has_directory_ids);
-        found
+        match (fixed_list(observed, existed && !has_directory_ids), formed) {
+            (Some(listed), _) => Self::Fixed { listed, directory_ids, voters },
+            (None, true) => Self::Formed { directory_ids, voters },
+            (None, false) => Self::New { directory_ids },
+        }
+    }
+
+    /// Whether it has existed.
+    pub fn has_existed(&self) -> bool {
+        match self {
+            Self::New { .. } => false,
+            Self::Formed { .. } | Self::Fixed { .. } => true,
+        }
+    }
+
+    /// The list that cannot change, where there is one.
+    pub fn fixed_list(&self) -> Option<&BTreeSet<i32>> {
+        match self {
+            Self::Fixed { listed, .. } => Some(listed),
+            Self::New { .. } | Self::Formed { .. } => None,
+        }
+    }
+
+    /// Those of some nodes that Kafka says are voters.
+    pub fn voters_among(&self, nodes: &BTreeSet<i32>) -> BTreeSet<i32> {
+        match self {
+            Self::New { .. } => BTreeSet::new(),
+            Self::Formed { voters, .. } | Self::Fixed { voters, .. } => {
+                voters.intersection(nodes).copied().collect()
+            }
+        }
+    }
+
+    /// The controllers that the cluster was formatted with, as far as objects remember them.
+    pub fn first_controllers(&self) -> BTreeSet<i32> {
+        match self {
+            Self::New { directory_ids } | Self::Formed { directory_ids, .. } => {
+                directory_ids.keys().copied().collect()
+            }
+            Self::Fixed { listed, directory_ids, .. } => {
+                listed.iter().chain(directory_ids.keys()).copied().collect()
+            }
+        }
     }
 
     /// The quorum of a cluster with these pools.
     pub fn quorum(&self, observed: &Observed, pools: &[Pool]) -> Quorum {
-        if self.static_voters.is_some() {
-            return Quorum::Static;
-        }
-        let mut directory_ids = self.directory_ids.clone();
+        let (mut directory_ids, formed) = match self {
+            Self::Fixed { .. } => return Quorum::Static,
+            Self::New { directory_ids } => (directory_ids.clone(), false),
+            Self::Formed { directory_ids, .. } => (directory_ids.clone(), true),
+        };
         let mut initial: BTreeSet<i32> = directory_ids.keys().copied().collect();
-        if initial.is_empty() && !self.formed {
+        if initial.is_empty() && !formed {
             for pool in pools.iter().filter(|pool| pool.controller) {
                 initial.extend(&pool.nodes);
             }
@@ -71,13 +127,13 @@ impl RememberedQuorum {
                 directory_ids.entry(*id).or_insert_with(|| text.0.clone());
             }
         }
-        Quorum::Dynamic { directory_ids, initial, formed: self.formed }
+        Quorum::Dynamic { directory_ids, initial, formed }
     }
 }
 
 /// The voters of a cluster that was formatted with a fixed list of them. `nothing_remembered`: the cluster exists and
 /// none of its objects has directory ids, as every object of any other cluster would.
-fn static_voters(observed: &Observed, nothing_remembered: bool) -> Option<BTreeSet<i32>> {
+fn fixed_list(observed: &Observed, nothing_remembered: bool) -> Option<BTreeSet<i32>> {
     // Kafka knows best: the voters of a fixed list have no directory ids.
     let quorum = observed.view.as_ref().and_then(|view| view.quorum.as_ref());
     if let Some(quorum) = quorum.filter(|quorum| !quorum.voters.is_empty()) {

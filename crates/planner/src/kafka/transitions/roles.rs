@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::leaving::{Hold, Replicas};
-use super::quorum::RememberedQuorum;
+use super::quorum::QuorumState;
 use crate::kafka::existing::PoolFacts;
 
 /// What becomes of one role of a pool.
@@ -52,12 +52,12 @@ pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> Rol
 }
 
 /// The role of a controller.
-pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &RememberedQuorum) -> RoleChange {
+pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &QuorumState) -> RoleChange {
     let had = facts.controller.decided || facts.controller.running;
     match (asked_for, had && !facts.nodes.is_empty()) {
         (true, true) | (false, false) => RoleChange::Settled,
         (false, true) => RoleChange::HeldBack(Hold::Controllers(facts.nodes.clone())),
-        (true, false) => match &quorum.static_voters {
+        (true, false) => match quorum.fixed_list() {
             Some(voters) if !facts.nodes.is_subset(voters) => RoleChange::Refused { voters: voters.clone() },
             _ => RoleChange::Granted,
         },

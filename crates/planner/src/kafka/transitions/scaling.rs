@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::leaving::{Hold, Replicas};
-use super::quorum::RememberedQuorum;
+use super::quorum::QuorumState;
 use super::{node_ids, roles};
 use crate::kafka::existing::{Existing, PoolFacts};
 use crate::kafka::observed::Observed;
@@ -77,7 +77,7 @@ pub struct Wish {
 pub struct Scaler<'a> {
     existing: Existing,
     replicas: Replicas<'a>,
-    quorum: &'a RememberedQuorum,
+    quorum: &'a QuorumState,
     ids: IdsKnown,
 }
 
@@ -94,8 +94,8 @@ enum IdsKnown {
 
 impl<'a> Scaler<'a> {
     /// For one pass.
-    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a RememberedQuorum) -> Self {
-        let ids = if observed.view.is_some() || !quorum.formed {
+    pub fn new(observed: &'a Observed, existing: Existing, quorum: &'a QuorumState) -> Self {
+        let ids = if observed.view.is_some() || !quorum.has_existed() {
             IdsKnown::Yes
         } else if has_ready_broker(observed) {
             IdsKnown::Soon
@@ -104,7 +104,7 @@ impl<'a> Scaler<'a> {
         };
         let mut scaler = Self { existing, replicas: Replicas::of(observed), quorum, ids };
         if ids == IdsKnown::Never {
-            scaler.existing.reserve_volumes();
+            scaler.existing.reserve_volumes(observed);
         }
         scaler
     }
@@ -125,7 +125,7 @@ impl<'a> Scaler<'a> {
 
     /// Nodes that only Kafka knows and that have something to lose.
     fn remnants_that_matter(&self, facts: &PoolFacts) -> BTreeSet<i32> {
-        let voters = self.quorum.voters.intersection(&facts.remnants).copied();
+        let voters = self.quorum.voters_among(&facts.remnants);
         self.replicas.on(&facts.remnants).into_iter().chain(voters).collect()
     }
 
@@ -134,9 +134,7 @@ impl<'a> Scaler<'a> {
         let is_free = |id: i32| self.existing.is_free(id, &wish.pool);
         // Whether the remnants hold replicas decides whether they are nodes of the pool.
         let undecided = !self.replicas.are_known() && !facts.remnants.is_subset(&nodes);
-        let (added, why) = if let Some(voters) =
-            self.quorum.static_voters.as_ref().filter(|_| wish.controller)
-        {
+        let (added, why) = if let Some(voters) = self.quorum.fixed_list().filter(|_| wish.controller) {
             let free = voters.iter().copied().filter(|id| is_free(*id) && !nodes.contains(id));
             (free.take(missing).collect(), Some(GrowthHold::StaticQuorum { voters: voters.clone() }))
         } else if self.ids == IdsKnown::Soon || undecided {
@@ -144,7 +142,8 @@ impl<'a> Scaler<'a> {
             (named.take(missing).collect(), Some(GrowthHold::IdsUnknown))
         } else {
             // A pool that was made anew takes up the volumes that it finds.
-            let own = facts.volumes.iter().copied().filter(|_| self.quorum.formed && facts.nodes.is_empty());
+            let own =
+                facts.volumes.iter().copied().filter(|_| self.quorum.has_existed() && facts.nodes.is_empty());
             let preferred = wish.next.iter().copied().chain(own);
             (node_ids::free(missing, preferred, |id| is_free(id) && !nodes.contains(&id)), None)
         };

@@ -22,7 +22,7 @@ use crate::kafka::transitions::size::{self, Size};
 /// When something is wrong with them.
 pub fn alone(specs: Specs<'_>, settings: &PlanSettings) -> Result<(Cluster, Vec<Warning>), Invalid> {
     let mut pools = specs.pools.to_vec();
-    pools.extend(implied::of(specs.kafka, specs.pools, |_| false).into_iter().map(Arc::new));
+    pools.extend(implied::of(specs.kafka, specs.pools, |_, _| false).into_iter().map(Arc::new));
     pools.sort_by_key(|pool| pool.name_any());
     let specs = Specs { pools: &pools, ..specs };
     let Validated { wanted, mut findings } = validate(specs, settings);

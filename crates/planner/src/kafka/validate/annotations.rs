@@ -14,15 +14,12 @@ pub fn internal_security(kafka: &Kafka, findings: &mut Findings) {
     let key = annotations::INTERNAL_CLUSTER_SECURITY;
     let Some(text) = kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)) else { return };
     let field = format!("metadata.annotations.{key}");
-    let asked: Value = match serde_json::from_str(text) {
-        Ok(asked @ Value::Object(_)) => asked,
-        _ => {
-            findings.problem(
+    let Ok(asked @ Value::Object(_)) = serde_json::from_str(text) else {
+        findings.problem(
                 field,
                 r#"is not JSON such as {"encryption": {"type": "strimzi-tls"}, "authentication": {"type": "strimzi-mtls"}}: write that, or take it out"#,
             );
-            return;
-        }
+        return;
     };
     for (part, done) in DONE {
         let type_ = &asked[part]["type"];

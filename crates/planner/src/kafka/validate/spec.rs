@@ -11,8 +11,12 @@ use kube_core::ResourceExt;
 
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
-use super::{Findings, annotations, config, kafka_exporter, listeners, logging, security, text};
+use super::{
+    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, quotas, security, text,
+    tiered_storage,
+};
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
+use crate::kafka::config::plug_in_lines;
 use crate::kafka::observed::PlanSettings;
 use crate::kafka::versions::{self, KafkaVersion};
 use crate::overrides;
@@ -35,8 +39,11 @@ pub fn read(
     let image = image(spec, version.as_ref(), settings, findings);
     let metadata_version = metadata_version(spec, version.as_ref(), findings);
     let (listeners, certificates) = listeners::read(&spec.listeners, findings);
-    let config = config::of_all(spec, version.as_ref(), findings);
+    let mut config = config::of_all(spec, version.as_ref(), findings);
     let node_config = config::of_nodes(spec, version.as_ref(), findings);
+    let (metrics, rules) = metrics::read(spec, findings);
+    let quotas = quotas::read(spec, &mut config, findings);
+    plug_in_lines::add_reporters(metrics.as_ref(), &mut config);
     let labels = exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
         findings.problem("metadata.labels", error.to_string());
         BTreeMap::new()
@@ -76,6 +83,10 @@ pub fn read(
         liveness: probe(spec.liveness_probe.as_ref(), KAFKA_PROBE),
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
+        metrics,
+        jmx: metrics::jmx(spec),
+        quotas,
+        tiered_storage: tiered_storage::read(spec, findings),
         cluster_ca,
         clients_ca,
         maintenance_windows,
@@ -87,7 +98,15 @@ pub fn read(
         name: kafka.name_any(),
         namespace,
     };
-    Some(Wanted { cluster, pools, knows_options, node_config, logging: external, certificates })
+    Some(Wanted {
+        cluster,
+        pools,
+        knows_options,
+        node_config,
+        logging: external,
+        metrics: rules,
+        certificates,
+    })
 }
 
 fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVersion> {
@@ -191,20 +210,10 @@ fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
 
 /// Sections that are understood but not carried out yet.
 fn not_yet(kafka: &Kafka, findings: &mut Findings) {
-    let spec = &kafka.spec;
-    let sections = [
-        ("spec.cruiseControl", spec.cruise_control.is_some()),
-        ("spec.kafka.metricsConfig", spec.kafka.metrics_config.is_some()),
-        ("spec.kafka.jmxOptions", spec.kafka.jmx_options.is_some()),
-        ("spec.kafka.quotas", spec.kafka.quotas.is_some()),
-        ("spec.kafka.tieredStorage", spec.kafka.tiered_storage.is_some()),
-    ];
-    for (field, present) in sections {
-        if present {
-            findings.warn(
-                reasons::UNSUPPORTED_FIELDS,
-                format!("{field} is not carried out by this version; remove it to clear this warning"),
-            );
-        }
+    if kafka.spec.cruise_control.is_some() {
+        findings.warn(
+            reasons::UNSUPPORTED_FIELDS,
+            "spec.cruiseControl is not carried out by this version; remove it to clear this warning",
+        );
     }
 }

@@ -39,6 +39,19 @@ pub fn super_users(users: &[String], findings: &mut Findings) {
     }
 }
 
+/// An item of a list that is joined by a separator. `what` says what the item is ("a regular expression").
+pub fn item(text: &str, separator: char, field: &str, what: &str, findings: &mut Findings) {
+    if text.trim().is_empty() {
+        findings.problem(field, format!("{text:?} is not {what}: write one, or remove the item"));
+    } else if text.contains(separator) {
+        let message =
+            format!("{text:?} holds the separator {separator:?}: write each part as an item of its own");
+        findings.problem(field, message);
+    } else {
+        plain(text, field, what, findings);
+    }
+}
+
 /// Name of a Java class.
 pub fn class(name: &str, field: &str, findings: &mut Findings) {
     if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$')) {

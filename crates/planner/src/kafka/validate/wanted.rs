@@ -17,6 +17,8 @@ pub struct Wanted {
     pub node_config: NodeConfig,
     /// Logging sections whose text lies in a ConfigMap.
     pub logging: Vec<LoggingReference>,
+    /// The rules of the exporter of metrics.
+    pub metrics: Option<MetricsReference>,
     /// Listeners whose certificate lies in a Secret.
     pub certificates: Vec<CertificateReference>,
 }
@@ -60,6 +62,19 @@ impl WantedPool {
             ),
         );
     }
+}
+
+/// Rules of the exporter of metrics, which lie in a ConfigMap of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsReference {
+    /// Path of the reference.
+    pub field: String,
+    /// Name of the ConfigMap.
+    pub name: String,
+    /// Key of the ConfigMap.
+    pub key: String,
+    /// Whether the ConfigMap or the key may be missing: then there are no rules.
+    pub optional: bool,
 }
 
 /// A logging section whose text lies in a ConfigMap of the user's own.

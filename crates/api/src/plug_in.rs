@@ -1,0 +1,129 @@
+//! Jars that options of a Kafka resource ask for and that Kafka's own image does not have: what each is called, where it comes
+//! from, which classes it is known by. The agent of a node looks for them and says which it does not find.
+
+use serde::{Deserialize, Serialize};
+
+/// Folder in the container where a volume with further jars may be mounted. All jars below it are put on the class path.
+pub const JARS_FOLDER: &str = "/mnt/kafka-libs";
+
+/// Folder for Kafka's own jars, where those of a derived image may lie too.
+pub const LIBS_FOLDER: &str = "/opt/kafka/libs";
+
+/// How the file name of the exporter's jar begins.
+pub const JMX_EXPORTER_JAR: &str = "jmx_prometheus_javaagent";
+
+/// A jar that Kafka's own image does not have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum PlugIn {
+    /// Offers JMX beans to Prometheus, by the rules in `metrics-config.json`.
+    JmxPrometheusExporter {
+        /// On which port.
+        port: u16,
+    },
+    /// Offers the metrics of Kafka's own registries to Prometheus.
+    MetricsReporter,
+    /// Limits clients, also by the free space on volumes.
+    QuotasPlugIn,
+    /// Moves segments to and from remote storage: a class of the user's own choice.
+    RemoteStorageManager {
+        /// Its name.
+        class: String,
+        /// Where it is looked for beside the class path, with `:` between places and `/*` for all jars of a folder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class_path: Option<String>,
+    },
+}
+
+/// The reporters of one version of [`PlugIn::MetricsReporter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reporters {
+    /// The one for `metric.reporters`.
+    pub kafka: &'static str,
+    /// The one for `kafka.metrics.reporters`.
+    pub yammer: &'static str,
+}
+
+/// The names that the reporters have now, and those that they had before version 0.3.0.
+pub const METRICS_REPORTERS: [Reporters; 2] = [
+    Reporters {
+        kafka: "io.strimzi.kafka.metrics.prometheus.ServerKafkaMetricsReporter",
+        yammer: "io.strimzi.kafka.metrics.prometheus.ServerYammerMetricsReporter",
+    },
+    Reporters {
+        kafka: "io.strimzi.kafka.metrics.KafkaPrometheusMetricsReporter",
+        yammer: "io.strimzi.kafka.metrics.YammerPrometheusMetricsReporter",
+    },
+];
+
+/// The class of [`PlugIn::QuotasPlugIn`].
+pub const QUOTAS_CLASS: &str = "io.strimzi.kafka.quotas.StaticQuotaCallback";
+
+/// How the options of [`PlugIn::QuotasPlugIn`] begin.
+pub const QUOTAS_OPTIONS: &str = "client.quota.callback.";
+
+/// How the options of [`PlugIn::MetricsReporter`] begin.
+pub const METRICS_REPORTER_OPTIONS: &str = "prometheus.metrics.reporter.";
+
+impl PlugIn {
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::JmxPrometheusExporter { .. } => "the JMX Prometheus Exporter",
+            Self::MetricsReporter => "the Strimzi Metrics Reporter",
+            Self::QuotasPlugIn => "the Strimzi Quotas plug-in",
+            Self::RemoteStorageManager { class, .. } => class,
+        }
+    }
+
+    /// The section of the Kafka resource that asks for it.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::JmxPrometheusExporter { .. } | Self::MetricsReporter => "spec.kafka.metricsConfig",
+            Self::QuotasPlugIn => "spec.kafka.quotas",
+            Self::RemoteStorageManager { .. } => "spec.kafka.tieredStorage",
+        }
+    }
+
+    /// Where Maven Central has it, as group and artifact; `None`: that is up to the user.
+    pub fn artifact(&self) -> Option<&'static str> {
+        match self {
+            Self::JmxPrometheusExporter { .. } => Some("io.prometheus.jmx:jmx_prometheus_javaagent"),
+            Self::MetricsReporter => Some("io.strimzi:metrics-reporter"),
+            Self::QuotasPlugIn => Some("io.strimzi:kafka-quotas-plugin"),
+            Self::RemoteStorageManager { .. } => None,
+        }
+    }
+}
+
+/// What an agent says of the plug-ins of its node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentReport {
+    /// Those that are to be there and were not found: Kafka runs without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_plug_ins: Vec<PlugIn>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_as_it_is_written() {
+        let report = AgentReport {
+            missing_plug_ins: vec![
+                PlugIn::JmxPrometheusExporter { port: 9404 },
+                PlugIn::MetricsReporter,
+                PlugIn::RemoteStorageManager { class: "a.B".to_owned(), class_path: Some("/x/*".to_owned()) },
+            ],
+        };
+        let text = serde_json::to_string(&report).unwrap();
+        assert!(text.contains(r#"{"type":"jmxPrometheusExporter","port":9404}"#), "{text}");
+        assert!(text.contains(r#""classPath":"/x/*""#), "{text}");
+        assert_eq!(serde_json::from_str::<AgentReport>(&text).unwrap(), report);
+        // That of an agent that knows of no plug-ins, or misses none.
+        let other = serde_json::from_str::<AgentReport>(r#"{"brokerState":3}"#).unwrap();
+        assert_eq!(other, AgentReport::default());
+    }
+}

@@ -1,0 +1,223 @@
+//! Asks the agents of Kafka's pods which jars they did not find, with the operator's own certificate. No policy.
+//!
+//! What an agent said of a start of its container is remembered until there is another start: it looks once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::agent::AgentReport;
+use futures::{StreamExt as _, stream};
+use kafka_admin::AdminError;
+use operator_runtime::queue::Queue;
+use operator_runtime::watch::ObjectRef;
+use planner::kafka::need::{Silence, SilenceKind};
+use planner::kafka::observed::Observed;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::admin_clients;
+use super::late_answers::{Asking, Patience};
+
+/// Longest time for the answer of one agent.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest answer in bytes; an agent says far less.
+const LONGEST: u64 = 64 * 1024;
+/// Agents that are asked at a time.
+const AT_ONCE: usize = 8;
+/// What is asked. The connection is of use once.
+const REQUEST: &str = "GET /v1/broker-state HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n";
+/// How the answer of an agent begins that knows.
+const GOOD: &str = "HTTP/1.1 200 ";
+
+/// An agent did not say what it did not find.
+#[derive(Debug, Error)]
+enum Error {
+    /// The operator has no certificate, or one that is of no use.
+    #[error("cannot ask the agent of pod {pod}: {source}")]
+    Certificate {
+        /// The pod.
+        pod: String,
+        /// Why.
+        source: AdminError,
+    },
+    /// The connection failed.
+    #[error("cannot ask the agent of pod {pod}: {source}")]
+    Connection {
+        /// The pod.
+        pod: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It takes too long.
+    #[error("the agent of pod {pod} has not answered within {} s", DEADLINE.as_secs())]
+    Late {
+        /// The pod.
+        pod: String,
+    },
+    /// The answer is none.
+    #[error("the agent of pod {pod} answers with something else than its state")]
+    Answer {
+        /// The pod.
+        pod: String,
+    },
+}
+
+impl From<Error> for Silence {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Certificate { .. } => SilenceKind::Tls,
+            Error::Connection { .. } => SilenceKind::Unreachable,
+            Error::Late { .. } => SilenceKind::Late,
+            Error::Answer { .. } => SilenceKind::Refused,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// What agents said, by the name of the pod: of which start of its container, and what.
+type Known = HashMap<String, (String, AgentReport)>;
+
+/// The agents of all clusters.
+pub struct Agents {
+    known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
+    asking: Asking<BTreeMap<String, String>, ()>,
+}
+
+impl Agents {
+    /// `queue` gets the clusters whose agents answer late.
+    pub fn new(queue: &Queue<ObjectRef>) -> Self {
+        Self { known: Arc::default(), asking: Asking::new(queue.clone()) }
+    }
+
+    /// What the agents of these pods say, as far as they answer. `pods`: a mark of the present start of each.
+    pub async fn reports(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        pods: &BTreeMap<String, String>,
+        patience: &Patience,
+    ) -> Result<BTreeMap<String, AgentReport>, Silence> {
+        let mut silence = None;
+        let unknown = {
+            let mut all = lock(&self.known);
+            let known = all.entry(key.clone()).or_default();
+            known.retain(|pod, (start, _)| {
+                observed.pods.contains_key(pod) && pods.get(pod).is_none_or(|now| now == start)
+            });
+            pods.iter()
+                .filter(|(pod, _)| !known.contains_key(*pod))
+                .map(|(pod, start)| (pod.clone(), start.clone()))
+                .collect::<BTreeMap<_, _>>()
+        };
+        if !unknown.is_empty() {
+            let (asked, of, known) = (unknown.clone(), key.clone(), Arc::clone(&self.known));
+            let tls = admin_clients::tls(observed);
+            let question = async move {
+                let Some(tls) = tls else {
+                    return Err(Silence::new(
+                        SilenceKind::Tls,
+                        "the operator has no certificate for the cluster yet",
+                    ));
+                };
+                ask_all(&of, &tls, asked, &known).await.map_err(Silence::from)
+            };
+            silence = self.asking.answer(key, unknown, patience, question).await.err();
+        }
+        let all = lock(&self.known);
+        let known = all.get(key).into_iter().flatten().filter(|(pod, _)| pods.contains_key(*pod));
+        let reports: BTreeMap<_, _> = known.map(|(pod, (_, report))| (pod.clone(), report.clone())).collect();
+        match silence {
+            Some(silence) if reports.is_empty() => Err(silence),
+            _ => Ok(reports),
+        }
+    }
+
+    /// Ends the questions to a cluster that is gone.
+    pub fn forget(&self, key: &ObjectRef) {
+        self.asking.forget(key);
+        lock(&self.known).remove(key);
+    }
+}
+
+fn lock(known: &Mutex<HashMap<ObjectRef, Known>>) -> MutexGuard<'_, HashMap<ObjectRef, Known>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks all of them and notes what they say. The first that does not answer is the error.
+async fn ask_all(
+    key: &ObjectRef,
+    tls: &kafka_admin::TlsConfig,
+    pods: BTreeMap<String, String>,
+    known: &Mutex<HashMap<ObjectRef, Known>>,
+) -> Result<(), Error> {
+    let mut answers = stream::iter(pods)
+        .map(|(pod, start)| async move {
+            let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
+            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, tls)).await;
+            let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
+            (pod, start, answer)
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut failure = None;
+    while let Some((pod, start, answer)) = answers.next().await {
+        match answer {
+            Ok(report) => {
+                // A cluster that is gone is not remembered.
+                if let Some(known) = lock(known).get_mut(key) {
+                    known.insert(pod, (start, report));
+                }
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Asks the agent of a pod.
+async fn ask(pod: &str, host: String, tls: &kafka_admin::TlsConfig) -> Result<AgentReport, Error> {
+    let failed = |source| Error::Connection { pod: pod.to_owned(), source };
+    let config = kafka_admin::client_config(tls)
+        .map_err(|source| Error::Certificate { pod: pod.to_owned(), source })?;
+    let port = u16::try_from(api::ports::KAFKA_AGENT).unwrap_or_default();
+    let stream = TcpStream::connect((host.as_str(), port)).await.map_err(failed)?;
+    let name = ServerName::try_from(host).map_err(|error| failed(std::io::Error::other(error)))?;
+    let mut stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
+    stream.write_all(REQUEST.as_bytes()).await.map_err(failed)?;
+    let mut answer = Vec::new();
+    // An agent may close the connection without a farewell: what counts is that the answer is whole.
+    let ended = stream.take(LONGEST).read_to_end(&mut answer).await;
+    match (report(&answer), ended) {
+        (Some(report), _) => Ok(report),
+        (None, Err(error)) => Err(failed(error)),
+        (None, Ok(_)) => Err(Error::Answer { pod: pod.to_owned() }),
+    }
+}
+
+/// The report in an answer.
+fn report(answer: &[u8]) -> Option<AgentReport> {
+    let text = std::str::from_utf8(answer).ok().filter(|text| text.starts_with(GOOD))?;
+    serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::agent::PlugIn;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_and_what_is_none_is_not() {
+        let good = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"brokerState\":3,\"missingPlugIns\":[{\"type\":\"metricsReporter\"}]}";
+        assert_eq!(report(good.as_bytes()).unwrap().missing_plug_ins, [PlugIn::MetricsReporter]);
+        // An agent of before knows of no plug-ins.
+        let older = "HTTP/1.1 200 OK\r\n\r\n{\"brokerState\":3}";
+        assert_eq!(report(older.as_bytes()), Some(AgentReport::default()));
+        for bad in ["", "HTTP/1.1 404 Not Found\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n{", "{}"] {
+            assert_eq!(report(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

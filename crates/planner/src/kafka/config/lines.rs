@@ -1,0 +1,40 @@
+//! Lines of `server.config`, and where the files lie that they name.
+
+use api::properties;
+
+/// Name of the listener between brokers.
+pub const REPLICATION_LISTENER: &str = api::ports::REPLICATION_LISTENER;
+/// The node's key and certificate chain, put together by the agent.
+pub const NODE_KEYSTORE: &str = "/var/opt/kafka/node.pem";
+/// Who may be a node or an operator.
+pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
+
+/// Lines of properties in the order in which they were written.
+#[derive(Default)]
+pub(super) struct Lines(pub(super) String);
+
+impl Lines {
+    /// Adds a line.
+    pub(super) fn set(&mut self, name: &str, value: impl AsRef<str>) {
+        properties::add_line(&mut self.0, name, value.as_ref());
+    }
+
+    /// Adds a line if there is a value.
+    pub(super) fn maybe(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.set(name, value.to_string());
+        }
+    }
+}
+
+/// What a listener or a client shows.
+pub(super) fn keystore(lines: &mut Lines, prefix: &str, path: &str) {
+    lines.set(&format!("{prefix}ssl.keystore.type"), "PEM");
+    lines.set(&format!("{prefix}ssl.keystore.location"), path);
+}
+
+/// Whom a listener or a client trusts.
+pub(super) fn truststore(lines: &mut Lines, prefix: &str, path: &str) {
+    lines.set(&format!("{prefix}ssl.truststore.type"), "PEM");
+    lines.set(&format!("{prefix}ssl.truststore.location"), path);
+}

@@ -1,0 +1,58 @@
+//! Kafka's default quotas of users, as `spec.kafka.quotas` has them, and that they leave Kafka with the section.
+//!
+//! Kafka does not tell who set them. So that those of other people are left alone where the resource says nothing of quotas, the
+//! pod sets remember that the operator set some.
+
+use std::collections::BTreeMap;
+
+use api::annotations;
+
+use super::admin_call::AdminCall;
+use super::cluster::{Cluster, Quotas, Rate};
+use super::need::Need;
+use super::observed::Observed;
+use super::validate::quotas::QUOTAS_OF_USERS;
+
+/// What is to be done about them.
+#[derive(Debug, Default)]
+pub struct DefaultQuotas {
+    /// What has to be known first.
+    pub need: Option<Need>,
+    /// What Kafka is told.
+    pub call: Option<AdminCall>,
+    /// Whether the pod sets remember that there are some of the operator's.
+    pub remembered: bool,
+}
+
+/// Compares what is wanted with what Kafka has.
+pub fn plan(cluster: &Cluster, observed: &Observed) -> DefaultQuotas {
+    let wanted = match &cluster.quotas {
+        Some(Quotas::Kafka(rates)) => Some(rates),
+        _ => None,
+    };
+    if wanted.is_none() && !is_remembered(observed) {
+        return DefaultQuotas::default();
+    }
+    let Some(present) = &observed.default_quotas else {
+        let need = observed.view.as_ref().map(|_| Need::DefaultQuotas);
+        let need = need.filter(|need| observed.silence(need).is_none());
+        return DefaultQuotas { need, call: None, remembered: true };
+    };
+    let mut changes = BTreeMap::new();
+    for (_, name) in QUOTAS_OF_USERS {
+        let wanted = wanted.and_then(|rates| rates.get(name)).copied();
+        if wanted != present.get(name).copied().map(Rate) {
+            changes.insert(name.to_owned(), wanted);
+        }
+    }
+    let remembered = wanted.is_some() || !changes.is_empty();
+    let call = (!changes.is_empty()).then_some(AdminCall::AlterDefaultUserQuotas { changes });
+    DefaultQuotas { need: None, call, remembered }
+}
+
+fn is_remembered(observed: &Observed) -> bool {
+    observed
+        .pod_sets
+        .values()
+        .any(|set| annotations::is_true(set.metadata.annotations.as_ref(), annotations::DEFAULT_USER_QUOTAS))
+}
