@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool};
+use planner::kafka::observed::PlanSettings;
 use planner::kafka::validate::{Specs, alone};
 use serde_json::Value;
 
@@ -27,9 +28,10 @@ fn every_example_is_accepted_without_a_warning_about_its_fields() {
             Arc::new(pool)
         });
         let pools: Vec<_> = pools.collect();
+        let settings = PlanSettings { object_overrides: true, ..common::settings() };
         for kafka in of_kind("Kafka") {
             let kafka: Kafka = serde_json::from_value(kafka).unwrap();
-            let judged = alone(Specs { kafka: &kafka, pools: &pools }, &common::settings());
+            let judged = alone(Specs { kafka: &kafka, pools: &pools }, &settings);
             let (_, warnings) =
                 judged.unwrap_or_else(|invalid| panic!("{}: {}", path.display(), invalid.message()));
             let about_fields =

@@ -339,6 +339,7 @@ impl World {
         }
         let nodes: BTreeSet<i32> =
             self.observed.pods.keys().map(|pod| pod.rsplit_once('-').unwrap().1.parse().unwrap()).collect();
+        let Some(leader) = nodes.first().copied() else { return };
         let of_role = |role: &str| -> BTreeSet<i32> {
             let pods = self.observed.pods.iter();
             pods.filter(|(_, pod)| pod.metadata.labels.as_ref().unwrap()[role] == "true")
@@ -355,7 +356,7 @@ impl World {
             cluster_id: "the-cluster".to_owned(),
             registered_brokers: brokers.clone(),
             active_brokers: brokers,
-            quorum: Some(QuorumView { leader: *nodes.first().unwrap(), voters, observers: BTreeMap::new() }),
+            quorum: Some(QuorumView { leader, voters, observers: BTreeMap::new() }),
             metadata_level: before.metadata_level.or(Some(30)),
             ..before
         });
