@@ -180,6 +180,7 @@ async fn certificates_are_renewed_while_the_objects_of_the_cluster_are_too_large
     world.start_operator().await;
     world.apply(&pool("c", "dual", 1)).await;
     let mut aging = kafka("c");
+    aging["spec"]["kafka"]["config"] = json!({});
     aging["spec"]["clusterCa"] = json!({"validityDays": 30, "renewalDays": 5});
     world.apply(&aging).await;
     world.running("c", 1).await;

@@ -47,7 +47,7 @@ async fn a_patch_reaches_the_objects_once_and_leaves_them_again() {
     assert_eq!(service.data["spec"]["internalTrafficPolicy"], "Local");
     // What is patched is no difference that is written again and again.
     let before = world.versions("c").await;
-    world.passes(2).await;
+    world.has_it_looked_at(&world.api("Kafka"), "c").await;
     assert_eq!(world.versions("c").await, before);
     world.apply(&plain).await;
     world
