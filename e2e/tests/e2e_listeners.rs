@@ -204,11 +204,15 @@ async fn a_broker_comes(scenario: &Scenario, client: &Outside) -> Result<()> {
         let ids = pool.and_then(|pool| pool.status.as_ref()?.node_ids.clone());
         ids.is_some_and(|ids| ids.len() == 2)
     };
-    scenario.until::<KafkaNodePool>("more", "two nodes", MINUTE, two).await?;
+    let grown = scenario.until::<KafkaNodePool>("more", "two nodes", MINUTE, two).await?;
+    let ids = grown.and_then(|pool| pool.status?.node_ids).unwrap_or_default();
+    let mut names = ids.iter().map(|id| format!("{CLUSTER}-more-{id}"));
+    let newest = names.find(|name| !before.contains_key(name)).context("no new broker")?;
+    let is_ready =
+        |found: Option<&Pod>| found.is_some_and(|found| has_condition(found.status.as_ref(), "Ready"));
+    scenario.until::<Pod>(&newest, "a ready pod", Duration::from_mins(3), is_ready).await?;
     until_ready(scenario).await?;
-    let pods = scenario.kafka_pods(CLUSTER).await?;
-    let newest = pods.keys().find(|name| !before.contains_key(*name)).context("no new broker")?;
-    let address: SocketAddr = told(scenario, newest, "one").await?.parse()?;
+    let address: SocketAddr = told(scenario, &newest, "one").await?.parse()?;
     // Kubernetes brings the files into the pods of the proxy in its own time.
     let reached = async {
         while connection(address).await.is_err() {
