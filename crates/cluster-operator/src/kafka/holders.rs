@@ -80,10 +80,11 @@ async fn claim(
     if let Some(claim) = caches.claims.get(key) {
         return Ok(Some(Holder::of(&claim.metadata)));
     }
-    let Some(found) = applier.ownership(resource, key).await? else { return Ok(None) };
+    // With its size, below which it is never asked to shrink.
+    let Some(found) = whole(applier, resource, key).await? else { return Ok(None) };
     let is_a_clusters = |labels: &BTreeMap<String, String>| labels.contains_key(api::labels::CLUSTER);
     let user = applier.claim_user(key, is_a_clusters).await?;
-    Ok(Some(Holder::of(&found).used_by(user)))
+    Ok(Some(with_body(found).used_by(user)))
 }
 
 async fn whole(

@@ -83,7 +83,7 @@ async fn a_claim_that_something_else_uses_is_named_and_one_that_was_restored_by_
     for number in 0..3 {
         let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
             "metadata": {"name": format!("data-0-c-dual-{number}")},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}});
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": if number == 0 { "2Gi" } else { "100Gi" }}}}});
         world.apply(&claim).await;
     }
     let labels = json!({"app": "mine"});

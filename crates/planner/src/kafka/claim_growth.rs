@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::conditions::reasons;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -12,6 +13,7 @@ use objects::quantity::Quantity;
 use super::cluster::Warning;
 use super::objects::claim::STORAGE;
 use super::observed::Observed;
+use crate::ownership::CLAIM;
 
 /// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
 pub fn fitted(
@@ -21,15 +23,16 @@ pub fn fitted(
     unknown: &mut BTreeSet<String>,
 ) -> Object<PersistentVolumeClaim> {
     let name = wanted.body.metadata.name.clone().unwrap_or_default();
-    let Some(live) = observed.claims.get(&name) else { return wanted };
-    keep_class(&mut wanted, live);
-    let (Some(present), Some(size)) = (requested(live), requested(&wanted.body)) else { return wanted };
+    let restored = || restored(&name, observed);
+    let Some(live) = observed.claims.get(&name).cloned().or_else(restored) else { return wanted };
+    keep_class(&mut wanted, &live);
+    let (Some(present), Some(size)) = (requested(&live), requested(&wanted.body)) else { return wanted };
     let (Some(has), Some(wants)) = (Quantity::parse(&present), Quantity::parse(&size)) else { return wanted };
     let keep = match wants.cmp(&has) {
         // A claim that is larger than asked for is as good.
         Ordering::Less => true,
         Ordering::Equal => false,
-        Ordering::Greater => match growth(live, observed) {
+        Ordering::Greater => match growth(&live, observed) {
             Growth::Possible => false,
             Growth::Later => true,
             Growth::Unknown(class) => {
@@ -51,6 +54,12 @@ pub fn fitted(
         requests.insert(STORAGE.to_owned(), resource::Quantity(present));
     }
     wanted
+}
+
+/// A claim that was made by hand under the name of the cluster's, without labels, as for a restored volume.
+fn restored(name: &str, observed: &Observed) -> Option<Arc<PersistentVolumeClaim>> {
+    let mut claims = observed.holders.iter().filter(|(id, _)| id.kind == CLAIM && id.name == name);
+    claims.find_map(|(_, holder)| holder.as_ref()?.body.as_ref()?.parse()).map(Arc::new)
 }
 
 /// A claim stays in its class: one that the resource names for its node since is for a new claim.
