@@ -215,7 +215,7 @@ async fn certificates_that_are_replaced_are_used_without_a_restart() {
     write_identity(folder.path(), node.ca_pem(), &own);
     exporter.until("kafka_exporter_last_collection_success", &[], |success| success == 1.0).await;
 
-    // A key on one line is what is left of one that went through a variable or a template.
+    // A variable or a template leaves of a PEM key a single line.
     std::fs::write(folder.path().join("own.key"), own.key.replace('\n', "")).unwrap();
     exporter.until("kafka_exporter_last_collection_success", &[], |success| success == 0.0).await;
     let log = log.text();

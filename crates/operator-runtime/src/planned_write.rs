@@ -67,11 +67,11 @@ impl Applier {
         })
     }
 
-    /// Takes everything back that an apply added to an object which somebody else made since it was seen that there is none: an apply of nothing
+    /// Takes everything back that an apply added to an object which another client made since it was seen that there is none: an apply of nothing
     /// removes what its manager alone has. The answer is that conflict.
     ///
     /// A creation would not touch such an object at all, but it owns every default that the server fills in, for ever, and it takes a second
-    /// request to make it look applied (see [`Applier::create_planned`]); for keys, of which somebody else's must not be replaced even for a
+    /// request to make it look applied (see [`Applier::create_planned`]); for keys, because another client's must not be replaced even for a
     /// moment, that is the price.
     async fn give_back(&self, api: &Api<DynamicObject>, subject: &Subject, write: &Write) -> ApplyError {
         let id = &write.reference;

@@ -87,7 +87,7 @@ const SECRETIVE: &str = "kube_client::client=off";
 pub struct LogLevel(reload::Handle<Targets, Registry>);
 
 impl LogLevel {
-    /// Sets another filter, of the form of [`Settings::filter`]. One that cannot be read changes nothing.
+    /// Sets another filter, of the form of [`Settings::filter`]. A filter that cannot be read changes nothing.
     pub fn set(&self, filter: &str) {
         if let Some(filter) = targets(filter) {
             // It fails when logging has ended, and then there is nothing to set.

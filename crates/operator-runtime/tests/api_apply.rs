@@ -228,7 +228,7 @@ async fn a_status_is_written_only_when_it_differs_and_loses_what_left() {
     assert!(!applier.patch_status::<Pod>(&gone, None, &first).await.unwrap());
 }
 
-/// Between plan and write somebody made an object of the name; with the same content, so that nothing conflicts.
+/// Between plan and write another client made an object of the name; with the same content, so that nothing conflicts.
 #[tokio::test]
 async fn what_somebody_made_since_it_was_seen_that_there_is_none_stays_as_it_was_made() {
     let (applier, namespace) = setup().await;

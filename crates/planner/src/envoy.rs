@@ -197,7 +197,7 @@ impl Message for HttpConnectionManager {
 pub struct HttpFilter {
     /// Its name.
     pub name: &'static str,
-    /// The one that follows routes.
+    /// The router filter, which follows the routes.
     pub typed_config: Any<Router>,
 }
 

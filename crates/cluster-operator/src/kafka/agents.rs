@@ -36,7 +36,7 @@ const GOOD: &str = "HTTP/1.1 200 ";
 /// An agent did not say what it did not find.
 #[derive(Debug, Error)]
 enum Error {
-    /// The operator has no certificate, or one that is of no use.
+    /// The operator has no certificate, or a certificate that cannot be used.
     #[error("cannot ask the agent of pod {pod}: {source}")]
     Certificate {
         /// The pod.

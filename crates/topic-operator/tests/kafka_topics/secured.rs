@@ -70,7 +70,7 @@ async fn certificates_come_from_secrets_and_are_renewed_without_a_restart() {
     w.ready("early").await;
     w.until_exists(&early).await;
 
-    // A key on one line is what is left of one that went through a variable or a template.
+    // A variable or a template leaves of a PEM key a single line.
     let on_one_line = admin.key.replace('\n', "");
     let broken = secret("my-entity-topic-operator-certs", &[("entity-operator.key", &on_one_line)]);
     let data = json!({"data": broken.data});

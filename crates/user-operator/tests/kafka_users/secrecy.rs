@@ -74,7 +74,7 @@ async fn no_key_and_no_password_is_in_a_log_a_status_or_an_event() {
         }
     }
     // Kafka's refusal of a broken CA and of an unreachable broker are told too.
-    // A key on one line is what is left of one that went through a variable or a template.
+    // A variable or a template leaves of a PEM key a single line.
     let on_one_line = w.node.authority().key().replace('\n', "");
     for (user, broken) in [("late", "a-broken-key-of-the-authority"), ("later", on_one_line.as_str())] {
         w.change_secret("my-clients-ca", &[("ca.key", broken.as_bytes())]).await;

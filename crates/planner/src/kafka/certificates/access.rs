@@ -88,7 +88,7 @@ fn show<'a>(
     best.and_then(|found| found.usable(now))
 }
 
-/// Trusted certificates, each once. TLS does not look at the end of an authority that is trusted: one that has ended is left out, or
+/// Trusted certificates, each once. TLS does not look at the end of an authority that is trusted: an ended certificate is left out, or
 /// whoever has its key could go on making certificates.
 struct Trusted {
     now: Timestamp,
