@@ -466,3 +466,27 @@ fn the_example_becomes_ready() {
     let file = object(&plan, "ConfigMap", "one-address-dual-2")["data"]["server.config"].as_str().unwrap();
     assert!(file.contains("EXTERNAL-9094://kafka.example.org:19092"), "{file}");
 }
+
+#[test]
+fn a_proxy_that_is_away_for_long_makes_the_cluster_not_ready() {
+    let mut world = exposed("loadbalancer", &json!({"singleAddress": {}}));
+    world.give_addresses();
+    let plan = world.settle();
+    world.apply(&plan);
+    assert!(condition(&world.plan(), "Ready").is_some(), "{:#}", kafka_status(&world.plan()));
+    let lost = |world: &mut World, since: jiff::Timestamp| {
+        let live = world.observed.deployments.get_mut("my-kafka-ext-proxy").unwrap();
+        let status = json!({"updatedReplicas": 2, "replicas": 2, "unavailableReplicas": 2, "conditions": [
+            {"type": "Available", "status": "False", "lastTransitionTime": since.to_string()}]});
+        std::sync::Arc::make_mut(live).status = Some(serde_json::from_value(status).unwrap());
+    };
+    let now = world.now;
+    lost(&mut world, now - jiff::SignedDuration::from_mins(1));
+    assert!(condition(&world.plan(), "Ready").is_some(), "it may come back");
+    lost(&mut world, now - jiff::SignedDuration::from_mins(10));
+    let plan = world.plan();
+    let why = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(why.contains("my-kafka-ext-proxy"), "{why}");
+    let words = warning_with(&plan, "DeploymentNotAvailable").unwrap();
+    assert!(words.contains("my-kafka-ext-proxy"), "{words}");
+}

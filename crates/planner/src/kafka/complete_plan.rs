@@ -22,7 +22,7 @@ use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
 use super::objects::pod::DesiredPod;
-use super::objects::pod_set::ManualUpdate;
+use super::objects::pod_set::{InKafka, ManualUpdate};
 use super::objects::{
     claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
     pod_set, rbac, service,
@@ -45,7 +45,6 @@ use super::transitions::topic_operator;
 use crate::findings::Problem;
 use crate::overrides::{self, Overriding};
 use crate::pod_set::plan::is_ready;
-use crate::workload::deployment::is_available;
 use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
@@ -92,8 +91,8 @@ pub fn complete(
     draft.objects_of_nodes();
     draft.pods_of_pools();
     draft.entity_operator();
-    kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
-    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
+    kafka_exporter::plan(cluster, certificates, observed, now, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, now, &mut draft.desired, &mut draft.progress);
     draft.overrides()?;
     draft.removals();
     let pods_stay = ownership::leave_to_others(
@@ -152,6 +151,7 @@ impl Draft<'_> {
         objects.push(service::brokers(cluster));
         objects.extend(listener_services::all(cluster));
         objects.extend(jmx::secret(cluster, self.observed));
+        self.warnings.extend(jmx::warning(cluster, self.observed));
         if settings.pod_disruption_budgets {
             objects.push(pod_disruption_budget::kafka(cluster));
         }
@@ -187,8 +187,9 @@ impl Draft<'_> {
                 listed.push(json);
             }
             let manual = manual_update(cluster, pool, self.observed);
-            let quotas = self.quotas.remembered;
-            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
+            let own_options = &self.options.memory.own_values;
+            let remembered = InKafka { quotas: self.quotas.remembered, own_options };
+            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
@@ -293,9 +294,7 @@ impl Draft<'_> {
         let name = names::entity_operator::deployment(&cluster.name);
         let live = self.observed.deployments.get(&name).map(AsRef::as_ref);
         objects.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
-        if !live.is_some_and(is_available) {
-            self.progress.waiting_for.push(format!("deployment {name} is not available"));
-        }
+        self.progress.deployment(&name, live, self.now);
     }
 
     /// What users lay over the objects.
@@ -329,6 +328,7 @@ impl Draft<'_> {
     /// What Kafka is told.
     fn calls(&mut self) {
         let observed = self.observed;
+        self.progress.waiting_for.extend(self.quotas.waiting_for.map(str::to_owned));
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);

@@ -1,6 +1,7 @@
 //! The exporter of lag and offsets, as a part of the plan of a cluster.
 
 use api::names;
+use jiff::Timestamp;
 use objects::{DesiredObject, Pairs};
 
 use super::certificates::Certificates;
@@ -9,13 +10,13 @@ use super::objects::{entity_operator, kafka_exporter, network_policy, pod_disrup
 use super::observed::Observed;
 use super::status::Progress;
 use crate::pod_set::plan::is_ready;
-use crate::workload::deployment::is_available;
 
 /// Adds what the section asks for. A new Deployment waits until the brokers are ready: before that it has nothing to show.
 pub fn plan(
     cluster: &Cluster,
     certificates: &Certificates,
     observed: &Observed,
+    now: Timestamp,
     apply: &mut Vec<DesiredObject>,
     progress: &mut Progress,
 ) {
@@ -43,9 +44,7 @@ pub fn plan(
         _ => Pairs::new(),
     };
     apply.push(kafka_exporter::deployment(cluster, exporter, started_with, settings, live));
-    if !live.is_some_and(is_available) {
-        progress.waiting_for.push(format!("deployment {name} is not available"));
-    }
+    progress.deployment(&name, live, now);
 }
 
 fn brokers_are_ready(cluster: &Cluster, observed: &Observed) -> bool {

@@ -1,6 +1,7 @@
 //! The proxies of listeners with a single address, as a part of the plan of a cluster.
 
 use api::names;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
 use kube_core::Resource;
 use objects::{DesiredObject, ObjectId};
@@ -10,10 +11,15 @@ use super::cluster::{Cluster, Listener, Node};
 use super::objects::{network_policy, pod_disruption_budget, proxy, proxy_config};
 use super::observed::Observed;
 use super::status::Progress;
-use crate::workload::deployment::is_available;
 
 /// Adds the proxy of every listener with a single address.
-pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObject>, progress: &mut Progress) {
+pub fn plan(
+    cluster: &Cluster,
+    observed: &Observed,
+    now: Timestamp,
+    apply: &mut Vec<DesiredObject>,
+    progress: &mut Progress,
+) {
     let settings = observed.settings.as_ref();
     for listener in &cluster.listeners {
         let Some(services) = listener.own_services() else { continue };
@@ -39,9 +45,7 @@ pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObjec
         }
         apply.push(proxy_config::config_map(cluster, listener, services, single, &known));
         apply.push(proxy::deployment(cluster, listener, services, single, settings, live));
-        if !live.is_some_and(is_available) {
-            progress.waiting_for.push(format!("deployment {name} is not available"));
-        }
+        progress.deployment(&name, live, now);
     }
 }
 

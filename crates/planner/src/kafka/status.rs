@@ -8,6 +8,7 @@ use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodeP
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels, names};
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::Value;
 
 use objects::ObjectId;
@@ -21,6 +22,7 @@ use super::pod_state::PATIENCE;
 use super::roll::Waiting;
 use super::transitions::membership;
 use super::validate::Invalid;
+use crate::workload::deployment::{is_available, unavailable_since};
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -79,6 +81,25 @@ impl Progress {
     pub fn unready_since(&mut self, since: Option<Timestamp>, now: Timestamp) {
         if since.is_some_and(|since| now.duration_since(since) > PATIENCE) {
             self.stuck = true;
+        }
+    }
+
+    /// Notes whether a Deployment is available.
+    pub fn deployment(&mut self, name: &str, live: Option<&Deployment>, now: Timestamp) {
+        if live.is_some_and(is_available) {
+            return;
+        }
+        self.waiting_for.push(format!("deployment {name} is not available"));
+        let since = live.and_then(unavailable_since);
+        if let Some(since) = since.filter(|since| now.duration_since(*since) > PATIENCE) {
+            self.stuck = true;
+            self.warnings.push(Warning {
+                reason: reasons::DEPLOYMENT_NOT_AVAILABLE.to_owned(),
+                message: format!(
+                    "deployment {name} has not been available since {}: its pods and its own conditions say why",
+                    format_time(since)
+                ),
+            });
         }
     }
 
