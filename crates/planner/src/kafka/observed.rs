@@ -22,6 +22,7 @@ use super::config::live::memory::OptionMemory;
 use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
 use crate::workload::Defaults;
+use crate::workload::network_policy::OperatorPlace;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -182,6 +183,14 @@ pub const MAX_NODES_DEFAULT: usize = 300;
 pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
 
 impl PlanSettings {
+    /// Where the operator runs.
+    pub fn operator_place(&self) -> OperatorPlace<'_> {
+        OperatorPlace {
+            namespace: self.operator_namespace.as_deref(),
+            labels: &self.operator_namespace_labels,
+        }
+    }
+
     /// What holds for the pods of every kind.
     pub fn pod_defaults(&self) -> Defaults<'_> {
         Defaults {
