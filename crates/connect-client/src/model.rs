@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a connector or a task does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum State {
     /// No worker has it.
     Unassigned,
@@ -76,7 +76,7 @@ impl Serialize for State {
 }
 
 /// How a connector or a task is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// What it does.
     pub state: State,
@@ -92,7 +92,7 @@ pub struct Condition {
 }
 
 /// How a task is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskStatus {
     /// Its number.
     pub id: i32,
@@ -102,7 +102,7 @@ pub struct TaskStatus {
 }
 
 /// How a connector and its tasks are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConnectorStatus {
     /// Its name.
     pub name: String,
@@ -117,7 +117,7 @@ pub struct ConnectorStatus {
 }
 
 /// What a connector is to do.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct ConnectorInfo {
     /// Its name.
     pub name: String,
@@ -130,7 +130,7 @@ pub struct ConnectorInfo {
 }
 
 /// A connector in the list of all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Listed {
     /// What it is to do.
     pub info: ConnectorInfo,
@@ -139,7 +139,7 @@ pub struct Listed {
 }
 
 /// A plug-in that the workers offer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Plugin {
     /// Name of the class.
     pub class: String,
@@ -186,14 +186,14 @@ impl<'de> Deserialize<'de> for Validation {
 }
 
 /// What a logger says at least.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Logger {
     /// The level; a logger without one has that of its parent.
     pub level: Option<String>,
 }
 
 /// A worker.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Worker {
     /// Version of Kafka Connect.
     pub version: String,

@@ -225,7 +225,7 @@ impl Observed {
             let standing = Standing::Wrong { reason: reasons::INVALID_RESOURCE, message: message.join("; ") };
             let details = Details { actual, warnings: &findings.warnings, topics: None, waits_since: None };
             let status = status::of(&self.connector, &standing, &details, now);
-            return Plan { status, take_off, ..Plan::default() };
+            return Plan { take_off, status, ..Plan::default() };
         };
         let before = self.connector.status.as_ref().and_then(|status| status.auto_restart.as_ref());
         let mut step = transition::step(&Situation {
