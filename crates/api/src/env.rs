@@ -325,6 +325,9 @@ pub mod own {
     pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
     /// Whether the cluster operator makes ClusterRoleBindings.
     pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+    /// Addresses of the REST APIs of Connect clusters, in place of those of their Services: `namespace/name=host:port,…`, or
+    /// `*=host:port` for all.
+    pub const CONNECT_ADDRESSES: &str = "KASTELLAN_CONNECT_ADDRESSES";
     /// Port of metrics and health.
     pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
     /// `text` or `json`.
