@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_state_counts_more_than_the_pause_of_older_versions() {
-        let state = |spec| {
+        let state = |spec: &Value| {
             let (wanted, findings) = read(spec);
             (wanted.unwrap().state, findings.warnings.len())
         };
