@@ -9,6 +9,7 @@ mod claim_growth;
 pub mod cluster;
 mod complete_plan;
 pub mod completion;
+mod components;
 pub mod config;
 mod default_quotas;
 pub mod deleted_cluster;

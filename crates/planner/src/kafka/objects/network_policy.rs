@@ -11,6 +11,7 @@ use objects::{DesiredObject, Object, Pairs};
 use super::meta::{component_labels, kafka_labels, kafka_selector};
 use super::proxy;
 use crate::kafka::cluster::{Cluster, Listener, SingleAddress};
+use crate::kafka::components;
 use crate::kafka::observed::PlanSettings;
 
 /// The policy of the Kafka pods.
@@ -18,18 +19,10 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
     let kafka = pods(kafka_selector(cluster));
     let operator = operator_peer(cluster, settings);
     let named = |name: String| pods([(labels::NAME.to_owned(), name)].into());
+    let clients = components::clients(&cluster.name).map(named);
     let mut ingress = vec![
         rule(ports::CONTROL_PLANE, Some(vec![kafka.clone(), operator.clone()])),
-        rule(
-            ports::REPLICATION,
-            Some(vec![
-                operator.clone(),
-                kafka,
-                named(names::entity_operator::deployment(&cluster.name)),
-                named(names::kafka_exporter::deployment(&cluster.name)),
-                named(names::cruise_control::deployment(&cluster.name)),
-            ]),
-        ),
+        rule(ports::REPLICATION, Some([operator.clone(), kafka].into_iter().chain(clients).collect())),
         rule(ports::KAFKA_AGENT, Some(vec![operator])),
     ];
     for listener in &cluster.listeners {
