@@ -60,7 +60,7 @@ pub fn read(
             FIELD,
             format!(
                 "is not allowed by this installation: take it out, or have the chart's objectOverrides set to true ({}=true)",
-                api::env::OBJECT_OVERRIDES
+                api::env::own::OBJECT_OVERRIDES
             ),
         );
         return Vec::new();
