@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
-use api::{annotations, names};
+use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -43,7 +43,7 @@ use super::roll_view::PodState;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
-use crate::overrides::{self, Overriding};
+use crate::overrides::Overriding;
 use crate::pod_set::plan::is_ready;
 use crate::workload::deployment::is_available;
 use objects::DesiredObject;
@@ -61,7 +61,7 @@ pub fn complete(
     now: Timestamp,
 ) -> Result<Plan, Vec<Problem>> {
     let options = live::plan_options(cluster, observed, now);
-    if let Some(need) = options_of_brokers(cluster, &options, observed) {
+    if let Some(need) = options.question(cluster, observed) {
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
         return Ok(Plan::asking(vec![need]));
     }
@@ -186,7 +186,7 @@ impl Draft<'_> {
                 pods.push(pod);
                 listed.push(json);
             }
-            let manual = manual_update(cluster, pool, self.observed);
+            let manual = ManualUpdate::of(cluster, pool, self.observed);
             let quotas = self.quotas.remembered;
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
@@ -303,16 +303,7 @@ impl Draft<'_> {
         for object in &mut self.desired {
             self.overriding.object(object);
         }
-        let unused = self.overriding.unused();
-        if !unused.is_empty() {
-            let message = format!(
-                "{}: there is no object for {}: write a kind, or the name of an object of this cluster, or the beginning of names and *",
-                overrides::FIELD,
-                unused.join(", ")
-            );
-            let reason = reasons::OBJECT_OVERRIDE_WITHOUT_OBJECT.to_owned();
-            self.warnings.push(Warning { reason, message });
-        }
+        self.warnings.extend(self.overriding.unused());
         let problems = std::mem::take(&mut self.overriding.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -387,7 +378,7 @@ impl Draft<'_> {
         }
         // Also where nothing waits: a pass may fail before it gets to the restart.
         let waits =
-            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.is_usual()).map(|waits| waits.why.as_str());
         let restarts = &self.plan.roll.wanted;
         let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
         self.warnings.extend(ending);
@@ -449,17 +440,6 @@ fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     }
 }
 
-/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
-fn options_of_brokers(cluster: &Cluster, live: &OptionPlan, observed: &Observed) -> Option<Need> {
-    let view = observed.view.as_ref().filter(|_| live.look)?;
-    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
-    let pods: BTreeMap<i32, String> = nodes
-        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
-        .collect();
-    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
-    observed.silence(&need).is_none().then_some(need)
-}
-
 /// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
 fn restart_of(
     cluster: &Cluster,
@@ -479,19 +459,4 @@ fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> boo
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
     let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
     !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
-}
-
-/// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
-/// what no clock can confuse.
-fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<ManualUpdate> {
-    let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
-    let all = set.metadata.annotations.as_ref()?;
-    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
-    let before = ManualUpdate::pods(set);
-    let live = pool.nodes.iter().filter_map(|id| {
-        let pod = observed.pods.get(&cluster.pod_name(Node { id: *id, pool }))?;
-        pod.metadata.uid.clone().filter(|uid| !observed.restarted.contains(uid))
-    });
-    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
-    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use api::principals;
+
 use super::lines::{Lines, keystore, truststore};
 use super::plug_in_lines;
 use crate::kafka::cluster::{
@@ -57,12 +59,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.0
 }
 
-/// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
-pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
-    whole(&fixed(cluster, node), cluster, node)
-}
-
-/// The same with the operator's lines at hand.
+/// The whole `server.config`: what the operator decides ([`fixed`]), then the user's options in the order of their names.
 pub fn whole(fixed: &str, cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines(fixed.to_owned());
     for (name, value) in options_of(cluster, node) {
@@ -227,7 +224,7 @@ fn authorization(cluster: &Cluster, lines: &mut Lines) {
         Authorization::Custom { class, super_users, .. } => (class.as_str(), super_users),
     };
     lines.set("authorizer.class.name", class);
-    let mut users = api::principals::super_users(&cluster.name);
-    users.extend(extra.iter().map(|user| format!("User:{}", user.strip_prefix("User:").unwrap_or(user))));
+    let mut users = principals::super_users(&cluster.name);
+    users.extend(extra.iter().map(|user| principals::of_user(principals::username(user).unwrap_or(user))));
     lines.set("super.users", users.join(";"));
 }
