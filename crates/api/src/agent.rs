@@ -83,7 +83,7 @@ pub struct AgentConfig {
     /// Whether `external.address` is needed because a node-port listener advertises the address of the node.
     #[serde(default)]
     pub node_port_addresses: bool,
-    /// Jars of others that the node is to run with, where they are there.
+    /// Jars beside Kafka's own, such as a metrics reporter, that the node runs with if its image has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plug_ins: Vec<PlugIn>,
     /// Remote JMX; `None`: there is none.

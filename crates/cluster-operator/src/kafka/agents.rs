@@ -30,10 +30,10 @@ const LONGEST: u64 = 64 * 1024;
 const AT_ONCE: usize = 8;
 /// What is asked. The connection is of use once.
 const REQUEST: &str = "GET /v1/broker-state HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n";
-/// How the answer of an agent begins that knows.
+/// Status line of a good answer.
 const GOOD: &str = "HTTP/1.1 200 ";
 
-/// An agent did not say what it did not find.
+/// Why it is not known which jars an agent did not find.
 #[derive(Debug, Error)]
 enum Error {
     /// The operator has no certificate, or a certificate that cannot be used.

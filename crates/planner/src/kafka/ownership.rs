@@ -63,7 +63,7 @@ pub fn leave_to_others(
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    progress.foreign = strangers.iter().map(|stranger| stranger.object.clone()).collect();
+    progress.held_by_others = strangers.iter().map(|stranger| stranger.object.clone()).collect();
     desired.retain_mut(|wanted| {
         !objects.contains(&&wanted.reference)
             && !waits.concerns(wanted)
