@@ -52,6 +52,8 @@ pub mod reasons {
     pub const INTERNAL_ERROR: &str = "InternalError";
     /// A property that this version does not know.
     pub const UNKNOWN_FIELDS: &str = "UnknownFields";
+    /// Properties are set that can have no effect here.
+    pub const FIELDS_WITHOUT_EFFECT: &str = "FieldsWithoutEffect";
     /// A deprecated property is in use.
     pub const DEPRECATED_FIELDS: &str = "DeprecatedFields";
     /// A deprecated feature is in use.

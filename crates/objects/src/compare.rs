@@ -240,6 +240,10 @@ impl<'a> Comparison<'a> {
         own: Option<&'a Value>,
     ) {
         let same = match schema::list_kind(&self.names) {
+            // Members that their keys do not tell apart are told apart by position. The API server refuses such a list.
+            ListKind::Keyed(keys) if !are_told_apart(desired, keys) => {
+                return self.members(live, desired);
+            }
             ListKind::Keyed(keys) => {
                 for wanted in desired {
                     let owned = own.and_then(|fields| member_fields(fields, wanted));
@@ -424,6 +428,18 @@ fn same_key(one: &Value, other: &Value, keys: Keys) -> bool {
         let part = |item: &Value| item.get(name).cloned().or_else(|| missing.map(Value::from));
         part(one) == part(other)
     })
+}
+
+/// Whether the keys tell the members of a list apart.
+fn are_told_apart(members: &[Value], keys: Keys) -> bool {
+    let mut rest = members;
+    while let [first, others @ ..] = rest {
+        if others.iter().any(|other| same_key(first, other, keys)) {
+            return false;
+        }
+        rest = others;
+    }
+    true
 }
 
 /// Our managed fields of one member of a keyed list.

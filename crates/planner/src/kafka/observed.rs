@@ -23,6 +23,7 @@ use super::config::live::memory::OptionMemory;
 use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
 use crate::workload::Defaults;
+use crate::workload::network_policy::OperatorPlace;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -175,6 +176,14 @@ pub struct PlanSettings {
 }
 
 impl PlanSettings {
+    /// Where the operator runs.
+    pub fn operator_place(&self) -> OperatorPlace<'_> {
+        OperatorPlace {
+            namespace: self.operator_namespace.as_deref(),
+            labels: &self.operator_namespace_labels,
+        }
+    }
+
     /// What holds for the pods of every kind.
     pub fn pod_defaults(&self) -> Defaults<'_> {
         Defaults {

@@ -1,23 +1,20 @@
 //! Who may connect to the pods of Kafka, of the entity operator and of the exporter.
 
 use api::{labels, names, ports};
-use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
-};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use objects::{DesiredObject, Object, Pairs};
+use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
+use objects::{DesiredObject, Pairs};
 
 use super::meta::{component_labels, kafka_labels, kafka_selector};
 use super::proxy;
 use crate::kafka::cluster::{Cluster, Listener, SingleAddress};
 use crate::kafka::components;
 use crate::kafka::observed::PlanSettings;
+use crate::workload::network_policy::{self, pods, policy_port, rule};
 
 /// The policy of the Kafka pods.
 pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
     let kafka = pods(kafka_selector(cluster));
-    let operator = operator_peer(cluster, settings);
+    let operator = network_policy::operator_peer(&cluster.namespace, &settings.operator_place());
     let named = |name: String| pods([(labels::NAME.to_owned(), name)].into());
     let clients = components::clients(&cluster.name).map(named);
     let mut ingress = vec![
@@ -76,54 +73,5 @@ fn policy(
     labels: Pairs,
     ingress: Vec<NetworkPolicyIngressRule>,
 ) -> DesiredObject {
-    let spec = NetworkPolicySpec {
-        pod_selector: Some(selector(labels::selector(&labels))),
-        ingress: Some(ingress),
-        policy_types: Some(vec!["Ingress".to_owned()]),
-        ..NetworkPolicySpec::default()
-    };
-    let body = NetworkPolicy { spec: Some(spec), ..NetworkPolicy::default() };
-    Object::new(&cluster.owner(), name, labels, body).build()
-}
-
-fn rule(port: i32, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
-    NetworkPolicyIngressRule { ports: Some(vec![policy_port(port)]), from }
-}
-
-fn policy_port(port: i32) -> NetworkPolicyPort {
-    NetworkPolicyPort {
-        port: Some(IntOrString::Int(port)),
-        protocol: Some("TCP".to_owned()),
-        ..NetworkPolicyPort::default()
-    }
-}
-
-fn selector(labels: Pairs) -> LabelSelector {
-    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
-}
-
-/// The pods of the namespace with these labels.
-fn pods(labels: Pairs) -> NetworkPolicyPeer {
-    NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
-}
-
-/// The cluster operator: in its own namespace when that is this one, else in namespaces with the configured labels, and
-/// without these in its own by the label with which Kubernetes names a namespace. Only an operator that does not know where
-/// it runs is let in from any namespace.
-fn operator_peer(cluster: &Cluster, settings: &PlanSettings) -> NetworkPolicyPeer {
-    let operator = pods([(labels::KIND.to_owned(), labels::KIND_CLUSTER_OPERATOR.to_owned())].into());
-    if settings.operator_namespace.as_deref() == Some(cluster.namespace.as_str()) {
-        return operator;
-    }
-    let namespaces = match &settings.operator_namespace {
-        _ if !settings.operator_namespace_labels.is_empty() => {
-            selector(settings.operator_namespace_labels.clone())
-        }
-        Some(namespace) => {
-            selector([(labels::KUBERNETES_NAMESPACE_NAME.to_owned(), namespace.clone())].into())
-        }
-        // A selector without labels selects every namespace.
-        None => LabelSelector::default(),
-    };
-    NetworkPolicyPeer { namespace_selector: Some(namespaces), ..operator }
+    network_policy::policy(&cluster.owner(), name, labels, ingress)
 }

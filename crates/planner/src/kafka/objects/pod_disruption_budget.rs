@@ -2,23 +2,18 @@
 
 use api::common::template::PodDisruptionBudgetTemplate;
 use api::{labels, names};
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use objects::{DesiredObject, Object, Pairs};
+use objects::{DesiredObject, Pairs};
 
 use super::meta::{component_labels, kafka_labels};
 use crate::kafka::cluster::{Cluster, EntityOperator, KafkaExporter, Listener};
+use crate::workload::budget;
 
-/// `<c>-kafka`, over all pools. Pods of a pod set have no scale, so it is said how many must stay.
+/// `<c>-kafka`, over all pools.
 pub fn kafka(cluster: &Cluster) -> DesiredObject {
     let template = cluster.templates.pod_disruption_budget.as_ref();
-    let nodes = i32::try_from(cluster.nodes().len()).unwrap_or(i32::MAX);
-    let min_available = nodes.saturating_sub(max_unavailable(template)).max(0);
-    let spec = PodDisruptionBudgetSpec {
-        min_available: Some(IntOrString::Int(min_available)),
-        ..PodDisruptionBudgetSpec::default()
-    };
+    let spec = budget::of_pods(cluster.nodes().len(), template);
     budget(cluster, names::kafka(&cluster.name), kafka_labels(cluster), template, spec)
 }
 
@@ -28,7 +23,7 @@ pub fn entity_operator(cluster: &Cluster, entity_operator: &EntityOperator) -> D
     let name = names::entity_operator::deployment(&cluster.name);
     let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
     let spec = PodDisruptionBudgetSpec {
-        max_unavailable: Some(IntOrString::Int(max_unavailable(template))),
+        max_unavailable: Some(IntOrString::Int(budget::max_unavailable(template))),
         ..PodDisruptionBudgetSpec::default()
     };
     budget(cluster, name, labels, template, spec)
@@ -40,7 +35,7 @@ pub fn kafka_exporter(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObj
     let name = names::kafka_exporter::deployment(&cluster.name);
     let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
     let spec = PodDisruptionBudgetSpec {
-        max_unavailable: Some(IntOrString::Int(max_unavailable(template))),
+        max_unavailable: Some(IntOrString::Int(budget::max_unavailable(template))),
         ..PodDisruptionBudgetSpec::default()
     };
     budget(cluster, name, labels, template, spec)
@@ -64,17 +59,5 @@ fn budget(
     template: Option<&PodDisruptionBudgetTemplate>,
     spec: PodDisruptionBudgetSpec,
 ) -> DesiredObject {
-    let match_labels = Some(labels::selector(&labels));
-    let selector = Some(LabelSelector { match_labels, ..LabelSelector::default() });
-    let body = PodDisruptionBudget {
-        spec: Some(PodDisruptionBudgetSpec { selector, ..spec }),
-        ..PodDisruptionBudget::default()
-    };
-    Object::new(&cluster.owner(), name, labels, body)
-        .template(template.and_then(|template| template.metadata.as_ref()))
-        .build()
-}
-
-fn max_unavailable(template: Option<&PodDisruptionBudgetTemplate>) -> i32 {
-    template.and_then(|template| template.max_unavailable).unwrap_or(1)
+    budget::budget(&cluster.owner(), name, labels, template, spec)
 }

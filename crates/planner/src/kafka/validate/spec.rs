@@ -12,8 +12,8 @@ use kube_core::ResourceExt;
 use super::entity_operator::{self, probe};
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{
-    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, quotas, security, text,
-    tiered_storage,
+    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, no_effect, quotas, resources,
+    security, text, tiered_storage,
 };
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::plug_in_lines;
@@ -49,6 +49,7 @@ pub fn read(
         BTreeMap::new()
     });
     text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
+    resources::claims(spec.resources.as_ref(), "spec.kafka.resources", findings);
     let authorization = security::authorization(spec, findings);
     let rack = rack(spec, findings);
     let mut external = Vec::new();
@@ -61,6 +62,7 @@ pub fn read(
     let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
     annotations::internal_security(kafka, findings);
     not_yet(kafka, findings);
+    no_effect::say(kafka, findings);
     let object_overrides =
         overrides::read(kafka.spec.object_overrides.as_ref(), settings.object_overrides, findings);
     let knows_options = spec.config.is_some() && version.is_some();
