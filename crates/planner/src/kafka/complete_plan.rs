@@ -16,6 +16,7 @@ use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
+use super::entity_operator;
 use super::foreign_additions;
 use super::jmx;
 use super::kafka_exporter;
@@ -24,8 +25,7 @@ use super::need::Need;
 use super::objects::pod::DesiredPod;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
-    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
-    pod_set, rbac, service,
+    claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
 use super::observed::Observed;
 use super::orphaned_pools;
@@ -45,7 +45,6 @@ use super::transitions::topic_operator;
 use crate::findings::Problem;
 use crate::overrides::Overriding;
 use crate::pod_set::plan::is_ready;
-use crate::workload::deployment::is_available;
 use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
@@ -91,7 +90,7 @@ pub fn complete(
     draft.objects_of_cluster();
     draft.objects_of_nodes();
     draft.pods_of_pools();
-    draft.entity_operator();
+    entity_operator::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.overrides()?;
@@ -262,39 +261,6 @@ impl Draft<'_> {
                 None => progress.waiting_for.push(format!("pod {name} is not ready")),
             }
             progress.unready_since(pod_state::unready_since(live), self.now);
-        }
-    }
-
-    /// The objects of the topic operator and the user operator.
-    fn entity_operator(&mut self) {
-        let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
-        let Some(entity) = &cluster.entity_operator else { return };
-        let objects = &mut self.desired;
-        objects.push(rbac::entity_operator_service_account(cluster, entity));
-        objects.extend(rbac::entity_operator_roles(cluster, entity));
-        objects.extend(rbac::entity_operator_role_bindings(cluster, entity));
-        if settings.network_policies {
-            let (topic, user) = (entity.topic.is_some(), entity.user.is_some());
-            objects.push(network_policy::entity_operator(cluster, topic, user));
-        }
-        if settings.pod_disruption_budgets {
-            objects.push(pod_disruption_budget::entity_operator(cluster, entity));
-        }
-        if let Some(topic) = &entity.topic {
-            objects.push(config_map::topic_operator(cluster, topic));
-        }
-        if let Some(user) = &entity.user {
-            objects.push(config_map::user_operator(cluster, user));
-        }
-        let texts: Vec<&str> = self.certificates.entity.iter().map(String::as_str).collect();
-        let authority = &self.certificates.cluster_ca;
-        let started_with =
-            entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
-        let name = names::entity_operator::deployment(&cluster.name);
-        let live = self.observed.deployments.get(&name).map(AsRef::as_ref);
-        objects.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
-        if !live.is_some_and(is_available) {
-            self.progress.waiting_for.push(format!("deployment {name} is not available"));
         }
     }
 

@@ -13,6 +13,7 @@ mod components;
 pub mod config;
 mod default_quotas;
 pub mod deleted_cluster;
+mod entity_operator;
 mod existing;
 pub mod exposed;
 mod foreign_additions;

@@ -24,6 +24,7 @@ use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
 use crate::workload::Defaults;
 use crate::workload::network_policy::OperatorPlace;
+use crate::workload::operand::Switches;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -182,6 +183,12 @@ impl PlanSettings {
             namespace: self.operator_namespace.as_deref(),
             labels: &self.operator_namespace_labels,
         }
+    }
+
+    /// What goes with the Deployments of every kind.
+    pub fn switches(&self) -> Switches {
+        let (network_policies, pod_disruption_budgets) = (self.network_policies, self.pod_disruption_budgets);
+        Switches { network_policies, pod_disruption_budgets }
     }
 
     /// What holds for the pods of every kind.
