@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container::{self, CLIENTS_TRUST, CLUSTER_TRUST, NODE_KEYSTORE};
 use api::principals;
 
 use super::lines::{Lines, keystore, truststore};
@@ -11,12 +12,10 @@ use crate::kafka::cluster::{
     REPLICATION_PORT, Rack,
 };
 
-pub use super::lines::{CLUSTER_TRUST, NODE_KEYSTORE, REPLICATION_LISTENER};
+pub use super::lines::REPLICATION_LISTENER;
 
 /// Name of the controller listener.
 pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
-/// Who may be a client with a certificate.
-pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 
 /// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
 const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
@@ -28,7 +27,10 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.set("node.id", node.id.to_string());
     if pool.broker {
         match &cluster.rack {
-            Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
+            Some(Rack::TopologyLabel(_)) => {
+                let file = format!("{}:{}", container::KUBERNETES_NODE, container::RACK_FILE);
+                lines.set("broker.rack", format!("${{strimzidir:{file}}}"));
+            }
             Some(Rack::EnvironmentVariable(name)) => {
                 lines.set("broker.rack", format!("${{strimzienv:{name}}}"));
             }
@@ -132,7 +134,7 @@ fn internal_tls(lines: &mut Lines, prefix: &str) {
 
 /// Path of the key store of a listener with a certificate of the user's own.
 pub fn custom_keystore(listener: &Listener) -> String {
-    format!("/var/opt/kafka/{}-{}.pem", listener.name, listener.port)
+    format!("{}/{}-{}.pem", container::MADE_BY_AGENT, listener.name, listener.port)
 }
 
 fn client_listener(lines: &mut Lines, listener: &Listener) {
