@@ -64,11 +64,14 @@ pub fn leave_to_others(
     }
     progress.waiting_for.splice(0..0, messages);
     progress.held_by_others = strangers.iter().map(|stranger| stranger.object.clone()).collect();
-    desired.retain_mut(|wanted| {
-        !objects.contains(&&wanted.reference)
-            && !waits.concerns(wanted)
-            && held.iter().all(|role| held_authorities::may_be_written(cluster, observed, *role, wanted))
-    });
+    let all = std::mem::take(desired).into_iter();
+    let may_be_written =
+        all.filter(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
+    let while_held = |wanted: DesiredObject| {
+        let mut roles = held.iter();
+        roles.try_fold(wanted, |wanted, role| held_authorities::while_held(cluster, observed, *role, wanted))
+    };
+    *desired = may_be_written.filter_map(while_held).collect();
     waits.pods
 }
 
