@@ -15,6 +15,7 @@ use objects::{DesiredObject, json, overlay, typed};
 use serde_json::Value;
 
 use self::kind::Kind;
+pub use self::rules::ALLOWED;
 use self::rules::Surroundings;
 use crate::findings::{Findings, Problem, Warning};
 
