@@ -12,7 +12,7 @@ mod fingerprint;
 pub mod kafka;
 pub mod live_object;
 pub mod node_pool;
-mod option_text;
+pub mod option_text;
 pub mod orphans;
 pub mod overrides;
 pub mod ownership;
