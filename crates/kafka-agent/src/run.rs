@@ -191,7 +191,7 @@ fn add_plug_ins(
     if config.plug_ins.is_empty() {
         return Ok(());
     }
-    let rules = layout.custom_config(api::names::keys::METRICS_CONFIG);
+    let rules = layout.custom_config(keys::METRICS_CONFIG);
     let places = plug_ins::Places {
         class_path: class_path.split(':').map(PathBuf::from).collect(),
         folders: [layout.libs(), layout.further_jars()],

@@ -76,7 +76,7 @@ pub fn while_held(
     };
     let copied = if name == names::trust_bundle_secret(&cluster.name) { in_bundle } else { in_node };
     if let Some(data) = wanted.object["data"].as_object_mut().filter(|data| data.contains_key(copied)) {
-        let Some(before) = live_data.and_then(|live| live.get(copied)) else { return None };
+        let before = live_data.and_then(|live| live.get(copied))?;
         data.insert(copied.to_owned(), encoded(before));
     }
     if let Some(annotations) = wanted.object["metadata"]["annotations"].as_object_mut()
