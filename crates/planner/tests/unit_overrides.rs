@@ -329,7 +329,11 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
         "spec.containers[kakfa] is no container",
     ),
     ("Pod", r#"{"spec": {"containers": null}}"#, "spec.containers is the operator's"),
-    ("Pod", r#"{"spec": {"tolerations": "x"}}"#, "makes no Pod of it"),
+    (
+        "Pod",
+        r#"{"spec": {"tolerations": "x"}}"#,
+        "makes no Pod of it: a value of another type stands where a sequence is expected; docs",
+    ),
     ("Pod", r#"{"spec": {"toleration": []}}"#, "spec.toleration is not known to a Pod"),
     ("Pod", r#"{"status": {"phase": "Failed"}}"#, "status.phase is"),
     ("Service", r#"{"spec": {"selector": {"a": "b"}}}"#, "spec.selector.a is"),
