@@ -232,7 +232,12 @@ fn a_variable_of_ours_is_named_in_one_file() {
         for file in rust_files(&folder.join("src")) {
             let name = file.strip_prefix(root()).unwrap().display().to_string();
             let text = std::fs::read_to_string(&file).unwrap();
-            if name != NAMES && !name.ends_with("_tests.rs") && production(&text).contains("\"KASTELLAN_") {
+            let code = production(&text);
+            // Neither written out, nor under a second name.
+            let again =
+                |line: &str| line.contains("const ") && line.contains(" &str = ") && line.contains("own::");
+            let is_again = code.contains("\"KASTELLAN_") || code.lines().any(again);
+            if name != NAMES && !name.ends_with("_tests.rs") && is_again {
                 elsewhere.push(name);
             }
         }

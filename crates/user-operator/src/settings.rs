@@ -60,9 +60,6 @@ STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS. The queue has no bound, and a change waits 
 Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 ";
 
-/// Our own variable: how the keys of new user certificates are made.
-pub const KEY_ALGORITHM_VARIABLE: &str = env::own::USER_KEY_ALGORITHM;
-
 /// What planning has to know.
 #[derive(Clone, Debug)]
 pub struct PlanSettings {
@@ -134,7 +131,7 @@ impl Settings {
         let properties = client_properties(from);
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
-            from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
+            from.choice(env::own::USER_KEY_ALGORITHM, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
         let selector = from.label_selector(names::LABELS);
         let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
         let settings = Self {
