@@ -277,10 +277,16 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
     produce(&scenario, "q-e-0", "pairs", 400_000, 1_000).await?;
     let written = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(written.values().sum::<i64>() == 400_000, "{written:?}");
+    create_topic(&scenario, "q-e-0", "lonely", "1", &["min.insync.replicas=1"]).await?;
 
-    scenario.stage("a rolling update: no restart takes the last complete copy");
+    scenario.stage("a rolling update: no restart takes the last complete copy, and a copy without any other is warned of");
     let before = scenario.kafka_pods("q").await?;
     scenario.kubectl(&["annotate", "strimzipodset", "q-e", "strimzi.io/manual-rolling-update=true"]).await?;
+    until_kafka(&scenario, "q", "a warning of the partition that nothing keeps", MINUTE, |kafka| {
+        says(kafka, "Warning", "SingleReplicaOnEphemeralStorage")
+            && says(kafka, "Warning", "lonely-0 (broker 1)")
+    })
+    .await?;
     for (pod, uid) in &before {
         until_pod_ready(&scenario, pod, Some(uid)).await?;
     }

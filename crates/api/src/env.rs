@@ -339,6 +339,9 @@ pub mod own {
     pub const MAX_WISHED_IDS: &str = "KASTELLAN_MAX_WISHED_IDS";
     /// Default of [`MAX_WISHED_IDS`].
     pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
+    /// Addresses of the REST APIs of Connect clusters, in place of those of their Services: `namespace/name=host:port,…`, or
+    /// `*=host:port` for all.
+    pub const CONNECT_ADDRESSES: &str = "KASTELLAN_CONNECT_ADDRESSES";
     /// Port of metrics and health.
     pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
     /// `text` or `json`.

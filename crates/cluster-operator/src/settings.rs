@@ -10,6 +10,7 @@ use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
+use crate::kafka_connector::addresses::ConnectAddresses;
 use planner::kafka::observed::PlanSettings;
 use planner::kafka::versions;
 
@@ -71,6 +72,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Longest answer of a broker that is read, in bytes.
     pub longest_answer: usize,
+    /// Where the REST APIs of Connect clusters are.
+    pub connect_addresses: ConnectAddresses,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
 }
@@ -97,6 +100,7 @@ impl Settings {
             longest_answer: env.integer(own::MAX_ANSWER_MIB, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
                 * 1024
                 * 1024,
+            connect_addresses: ConnectAddresses::from_env(env),
             plan: Arc::new(plan_settings(env)),
         };
         env.finish()?;

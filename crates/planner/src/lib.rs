@@ -10,6 +10,7 @@ mod envoy;
 pub mod findings;
 mod fingerprint;
 pub mod kafka;
+pub mod kafka_connector;
 pub mod live_object;
 pub mod node_pool;
 pub mod option_text;

@@ -55,7 +55,7 @@ const FLOORS: &[&[&str]] = &[
     &["operator-runtime"],
     &["planner"],
     &["issuer", "objects", "rebalance"],
-    &["api", "kafka-admin", "pki"],
+    &["api", "connect-client", "kafka-admin", "pki"],
     &["no-schema"],
 ];
 

@@ -15,6 +15,14 @@ pub fn api_service(c: &str) -> String {
     format!("{c}-connect-api")
 }
 
+/// Host name of the REST API.
+pub fn api_host(c: &str, namespace: &str) -> String {
+    super::service_dns(&api_service(c), namespace)
+}
+
+/// Key of a ConfigMap with the offsets of a KafkaConnector.
+pub const OFFSETS_KEY: &str = "offsets.json";
+
 /// ConfigMap with the workers' configuration.
 pub fn config_map(c: &str) -> String {
     format!("{c}-connect-config")

@@ -87,6 +87,7 @@ pub fn complete(
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
+    draft.warnings.extend(status::errors_of_live_pods(observed));
     draft.objects_of_cluster();
     draft.objects_of_nodes();
     draft.pods_of_pools();
@@ -241,7 +242,7 @@ impl Draft<'_> {
         let name = self.cluster.pod_name(node);
         let Some(live) = observed.pods.get(&name) else {
             match observed.pod_errors.get(&name) {
-                Some(why) => progress.pod_has_words(format!("pod {name} cannot be created: {why}")),
+                Some(error) => progress.pod_has_words(error.words(&name)),
                 None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
             }
             return;
@@ -295,7 +296,8 @@ impl Draft<'_> {
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()
         {
-            self.progress.waiting_for.push("Kafka has not answered yet".to_owned());
+            let why = observed.why_silent(|need| *need == Need::Kafka);
+            self.progress.waiting_for.push(format!("Kafka has not answered yet{why}"));
         }
     }
 
@@ -303,7 +305,8 @@ impl Draft<'_> {
     fn options_settle(&mut self) {
         let waiting_for = &mut self.progress.waiting_for;
         if waiting_for.is_empty() && !self.options.settled {
-            waiting_for.push("the brokers to run with options that change at run time".to_owned());
+            let why = self.observed.why_silent(|need| matches!(need, Need::BrokerConfigs(_)));
+            waiting_for.push(format!("the brokers to run with options that change at run time{why}"));
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
         let told =

@@ -15,13 +15,14 @@ use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
-use super::silence::Silence;
+use super::silence::{Silence, SilenceKind};
 use objects::ObjectId;
 use pki::{Material, ReadChains};
 
 use super::config::live::memory::OptionMemory;
 use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
+use crate::pod_set::pod_error::PodError;
 use crate::workload::Defaults;
 use crate::workload::network_policy::OperatorPlace;
 use crate::workload::operand::Switches;
@@ -87,8 +88,8 @@ pub struct Observed {
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
     pub agent_reports: BTreeMap<String, AgentReport>,
-    /// Why pods of the cluster could not be created, by name.
-    pub pod_errors: BTreeMap<String, String>,
+    /// Why pods of the cluster could not be created or deleted, or not be given what belongs to them, by name.
+    pub pod_errors: BTreeMap<String, PodError>,
     /// Why this is not all of the cluster, in words: some of it cannot be read, or all of it together takes too much memory. Then
     /// nothing is decided but which certificates to renew.
     pub incomplete: Option<String>,
@@ -102,6 +103,14 @@ impl Observed {
     /// Why a need has no answer; `None`: it was not asked for yet, or has one.
     pub fn silence(&self, need: &Need) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
+    }
+
+    /// Why a need has no answer, in words behind a colon; nothing while the answer may still come, or when it is there.
+    pub fn why_silent(&self, is_the_need: impl Fn(&Need) -> bool) -> String {
+        let silence =
+            self.unanswered.iter().find(|(asked, _)| is_the_need(asked)).map(|(_, silence)| silence);
+        let lasting = silence.filter(|silence| silence.kind != SilenceKind::UnderWay);
+        lasting.map(|silence| format!(": {silence}")).unwrap_or_default()
     }
 }
 

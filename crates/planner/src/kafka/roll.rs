@@ -219,12 +219,9 @@ fn step(
         Decision::Settled => {}
         Decision::Held(why) => outcome.roll.waits = Some(held(why)),
         Decision::Starting(why) => {
-            let mut refused = nodes.iter().filter_map(|node| {
-                observed
-                    .pod_errors
-                    .get(&node.pod)
-                    .map(|why| format!("pod {} cannot be created: {why}", node.pod))
-            });
+            let mut refused = nodes
+                .iter()
+                .filter_map(|node| observed.pod_errors.get(&node.pod).map(|error| error.words(&node.pod)));
             outcome.roll.waits = Some(match refused.next() {
                 Some(why) => held(why),
                 None => Waiting { kind: WaitKind::PodUnderWay, ..held(why) },

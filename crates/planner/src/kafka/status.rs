@@ -21,6 +21,7 @@ use super::pod_state::PATIENCE;
 use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
+use crate::pod_set::pod_error::PodAction;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -50,6 +51,15 @@ pub fn failed(
     status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
     status.observed_generation = kafka.metadata.generation;
     status
+}
+
+/// What Kubernetes refused to do to pods that are there, also to those that are not wanted any more.
+pub fn errors_of_live_pods(observed: &Observed) -> impl Iterator<Item = Warning> {
+    let errors = observed.pod_errors.iter().filter(|(_, error)| error.action != PodAction::Create);
+    errors.map(|(pod, error)| Warning {
+        reason: reasons::KUBERNETES_ERROR.to_owned(),
+        message: error.words(pod),
+    })
 }
 
 /// The status of a paused resource: it says so, and what was known of the cluster stays.
