@@ -18,7 +18,7 @@ use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::roll::Waiting;
+use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
@@ -81,7 +81,7 @@ pub struct Progress {
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
     /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
-    pub foreign: BTreeSet<ObjectId>,
+    pub held_by_others: BTreeSet<ObjectId>,
 }
 
 impl Progress {
@@ -113,10 +113,10 @@ impl Progress {
 
     /// Notes that a roll waits.
     pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
-        if !waits.usual {
+        if !waits.is_usual() {
             self.roll_waits_since = Some(waits.since);
             self.waiting_for.insert(0, waits.why.clone());
-            self.stuck |= waits.refused || now.duration_since(waits.since) > PATIENCE;
+            self.stuck |= waits.kind == WaitKind::Refused || now.duration_since(waits.since) > PATIENCE;
         }
     }
 }
@@ -142,7 +142,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates, &progress.foreign))
+                .map(|listener| listener_status(cluster, listener, certificates, &progress.held_by_others))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -221,9 +221,9 @@ fn listener_status(
     cluster: &Cluster,
     listener: &Listener,
     certificates: &Certificates,
-    foreign: &BTreeSet<ObjectId>,
+    held_by_others: &BTreeSet<ObjectId>,
 ) -> ListenerStatus {
-    let leads_elsewhere = foreign.iter().any(|object| leads_in(object, cluster, listener));
+    let leads_elsewhere = held_by_others.iter().any(|object| leads_in(object, cluster, listener));
     let addresses = if leads_elsewhere { &[] } else { cluster.addresses.bootstrap(listener) };
     let servers: Vec<String> =
         addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();
