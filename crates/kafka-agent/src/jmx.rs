@@ -86,7 +86,7 @@ pub fn prepare(
         // The JVM reads this file at its start alone. A Secret that was lost is made anew for the usual user.
         let mut lines = format!("{} {ACCESS}\n", credentials.user);
         if credentials.user != names::JMX_USER {
-            lines.push_str(&format!("{} {ACCESS}\n", names::JMX_USER));
+            lines.extend([names::JMX_USER, " ", ACCESS, "\n"]);
         }
         files::write(&layout.jmx_access(), lines.as_bytes(), 0o600)?;
         let file = |path: &Path| path.display().to_string();

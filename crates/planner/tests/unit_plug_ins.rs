@@ -514,3 +514,20 @@ fn the_examples_are_carried_out_as_they_stand() {
     let (_, plan) = example(include_str!("../../../examples/tiered-storage.yaml"));
     assert!(lines(&plan, "archive-dual-0")["rsm.config.storage.backend.class"].ends_with("S3Storage"));
 }
+
+#[test]
+fn tiered_storage_leaves_only_when_somebody_confirms_that_no_topic_needs_it() {
+    let mut world = world("tieredStorage", tiered());
+    world.settle();
+    world.kafka(|kafka| kafka["spec"]["kafka"]["tieredStorage"] = Value::Null);
+    let message = problem(&mut world.clone());
+    assert!(
+        message.contains("spec.kafka.tieredStorage: is gone") && message.contains("remote.storage.enable"),
+        "{message}"
+    );
+    world.kafka(|kafka| {
+        kafka["metadata"]["annotations"]["kastellan.io/remove-tiered-storage"] = json!("true");
+    });
+    let plan = world.plan();
+    assert!(condition(&plan, "NotReady").is_none() && !plan.roll.wanted.is_empty());
+}

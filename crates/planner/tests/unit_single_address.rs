@@ -490,3 +490,31 @@ fn a_proxy_that_is_away_for_long_makes_the_cluster_not_ready() {
     let words = warning_with(&plan, "DeploymentNotAvailable").unwrap();
     assert!(words.contains("my-kafka-ext-proxy"), "{words}");
 }
+
+#[test]
+fn a_listener_that_gets_or_loses_its_single_address_warns_while_its_addresses_change() {
+    let listeners = |single: bool| {
+        let configuration = if single { json!({"singleAddress": {}}) } else { json!({}) };
+        json!([{"name": "ext", "port": 9094, "type": "loadbalancer", "tls": true, "configuration": configuration}])
+    };
+    let mut world = exposed("loadbalancer", &json!({}));
+    world.give_addresses();
+    let plan = world.settle();
+    world.apply(&plan);
+    let words = |plan: &Plan| warning_with(plan, "ListenerAddressesChange");
+    assert_eq!(words(&world.plan()), None);
+    for single in [true, false] {
+        world.kafka(|kafka| kafka["spec"]["kafka"]["listeners"] = listeners(single));
+        let plan = world.plan();
+        assert!(words(&plan).unwrap().contains("listener ext"));
+        for _ in 0..3 {
+            let plan = world.plan();
+            world.apply(&plan);
+            world.give_addresses();
+        }
+        for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+            world.restart(pod);
+        }
+        assert_eq!(words(&world.plan()), None);
+    }
+}

@@ -1,44 +1,32 @@
-//! User and password of remote JMX: the password is made once, and both are kept as they are in their Secret from then on.
+//! User and password of remote JMX of the nodes.
 
 use api::conditions::reasons;
 use api::{labels, names};
-use k8s_openapi::api::core::v1::Secret;
 use objects::DesiredObject;
-use pki::{Material, MaterialRequest, SecretPem};
+use pki::MaterialRequest;
 
 use super::certificates::authority::precondition;
-use super::certificates::text;
 use super::cluster::{Cluster, Warning};
-use super::objects::secret::{self, Data};
+use super::objects::secret;
 use super::observed::Observed;
 use crate::ownership::{self, Holding};
-
-/// Characters of a password that is made.
-const LENGTH: usize = 16;
+use crate::process::jmx_secret::Known;
 
 /// What has to be made first.
 pub fn requests(cluster: &Cluster, observed: &Observed) -> Vec<MaterialRequest> {
-    let wanted = cluster.jmx.is_some_and(|jmx| jmx.password) && !is_hidden(cluster, observed);
-    let key = names::keys::JMX_PASSWORD;
-    let missing = wanted && in_secret(cluster, observed, key).is_none() && made(observed, key).is_none();
-    missing.then(|| MaterialRequest::Password { id: key.to_owned(), length: LENGTH }).into_iter().collect()
+    if !cluster.jmx.is_some_and(|jmx| jmx.password) || is_hidden(cluster, observed) {
+        return Vec::new();
+    }
+    known(cluster, observed).requests()
 }
 
 /// The Secret; `None`: there is none to be, something has to be made first, or what is in it is not known.
 pub fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
     cluster.jmx.filter(|jmx| jmx.password && !is_hidden(cluster, observed))?;
-    let (user_key, key) = (names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD);
-    let user = in_secret(cluster, observed, user_key);
-    let password = in_secret(cluster, observed, key);
-    let is_whole = user.is_some() && password.is_some();
-    // The JVM reads who may do what at its start alone: where the Secret was lost, the user stays the same.
-    let user = user.unwrap_or_else(|| names::JMX_USER.to_owned());
-    let password = password.map(SecretPem).or_else(|| made(observed, key))?;
-    let data =
-        Data::from([(user_key.to_owned(), user.into_bytes()), (key.to_owned(), password.0.into_bytes())]);
-    let mut secret = secret::jmx(cluster, data);
-    if !is_whole {
-        secret.precondition = precondition(live(cluster, observed));
+    let known = known(cluster, observed);
+    let mut secret = secret::jmx(cluster, known.data()?);
+    if !known.is_whole() {
+        secret.precondition = precondition(known.live);
     }
     Some(secret)
 }
@@ -50,19 +38,18 @@ pub fn warning(cluster: &Cluster, observed: &Observed) -> Option<Warning> {
         reason: reasons::FOREIGN_OBJECT.to_owned(),
         message: format!(
             "Secret {} has lost the labels by which this operator finds it, and is left as it is: put the labels {}: {} and \
-             {}: {} back, or delete it, and a new password is made",
+             {}: Kafka back, or delete it, and a new password is made",
             names::kafka_jmx_secret(&cluster.name),
             labels::CLUSTER,
             cluster.name,
             labels::KIND,
-            "Kafka",
         ),
     })
 }
 
 /// Whether there is such a Secret of the cluster's that does not carry its labels: what is in it is not known.
 fn is_hidden(cluster: &Cluster, observed: &Observed) -> bool {
-    if live(cluster, observed).is_some() {
+    if known(cluster, observed).live.is_some() {
         return false;
     }
     let name = names::kafka_jmx_secret(&cluster.name);
@@ -74,17 +61,7 @@ fn is_hidden(cluster: &Cluster, observed: &Observed) -> bool {
     })
 }
 
-fn live<'a>(cluster: &Cluster, observed: &'a Observed) -> Option<&'a Secret> {
-    observed.secrets.get(&names::kafka_jmx_secret(&cluster.name)).map(AsRef::as_ref)
-}
-
-fn in_secret(cluster: &Cluster, observed: &Observed, key: &str) -> Option<String> {
-    live(cluster, observed).and_then(|secret| text(secret, key))
-}
-
-fn made(observed: &Observed, key: &str) -> Option<SecretPem> {
-    match observed.made.get(key) {
-        Some(Material::Text(made)) => Some(made.clone()),
-        _ => None,
-    }
+fn known<'a>(cluster: &Cluster, observed: &'a Observed) -> Known<'a> {
+    let live = observed.secrets.get(&names::kafka_jmx_secret(&cluster.name));
+    Known { live: live.map(AsRef::as_ref), made: &observed.made }
 }

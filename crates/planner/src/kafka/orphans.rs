@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use objects::{Deletion, DesiredObject, ObjectId};
 
 use super::cluster::Cluster;
+use super::components;
 use super::existing;
 use super::observed::Observed;
 use crate::live_object::{self, LiveObject, LiveObjects};
@@ -16,23 +17,17 @@ use crate::orphans;
 /// What to delete.
 pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
     let live = live(&cluster.namespace, observed);
-    let mut components = vec![
-        names::kafka(&cluster.name),
-        names::entity_operator::deployment(&cluster.name),
-        names::entity_operator::topic_operator(&cluster.name),
-        names::entity_operator::user_operator(&cluster.name),
-        names::kafka_exporter::deployment(&cluster.name),
-    ];
-    // The listener of a proxy may be gone.
-    let is_proxy = |component: &&String| names::proxy::is_of(&cluster.name, component);
-    components.extend(live.values().filter_map(|facts| facts.component.as_ref()).filter(is_proxy).cloned());
+    // Also of a listener that is gone.
+    let found: BTreeSet<&String> = live.values().filter_map(|facts| facts.component.as_ref()).collect();
+    let is_made = |name: &&String| components::named(&cluster.name, name).is_some();
+    let made: Vec<String> = found.into_iter().filter(is_made).cloned().collect();
     let undecided = undecided_nodes(cluster, observed);
     let stays = |object: &ObjectId, facts: &LiveObject| {
         let is_of =
             |(pod_set, id): &(String, String)| object.name.starts_with(pod_set) && object.name.ends_with(id);
         if undecided.iter().any(is_of) { Some(true) } else { stays(cluster, observed, object, facts) }
     };
-    orphans::of(&cluster.claimant(), &components, live, wanted, stays)
+    orphans::of(&cluster.claimant(), &made, live, wanted, stays)
 }
 
 /// How the names begin and end of what belongs to nodes that the plan does not have, and whose volumes are there: while Kafka does not say
@@ -86,11 +81,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
             observed.pod_sets.get(name).is_none_or(|set| !set.spec.pods.is_empty())
                 || observed.pods.values().any(|pod| runs(pod))
         }
-        "Deployment" => {
-            *name != names::entity_operator::deployment(&cluster.name)
-                && *name != names::kafka_exporter::deployment(&cluster.name)
-                && !names::proxy::is_of(&cluster.name, name)
-        }
+        "Deployment" => components::of_deployment(&cluster.name, name).is_none(),
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
         _ => return None,

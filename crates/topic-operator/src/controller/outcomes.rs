@@ -190,6 +190,7 @@ impl Controller {
         };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
+            tracing::debug!(%topic, "the topic is not deleted now");
             self.look_up(left_watch.held_back());
             return;
         }
