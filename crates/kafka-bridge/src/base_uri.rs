@@ -15,7 +15,8 @@ pub fn of(headers: &HeaderMap, scheme: &str, own: &str, group: &str, name: &str)
         let mut found = pairs.filter(|(key, _)| key.eq_ignore_ascii_case(wanted));
         found.next().map(|(_, value)| value.trim_matches('"').to_owned())
     };
-    let first = |name: &str| get(name).and_then(|text| text.split(',').next()).map(|text| text.trim().to_owned());
+    let first =
+        |name: &str| get(name).and_then(|text| text.split(',').next()).map(|text| text.trim().to_owned());
     let proxied = part("host").or_else(|| first("x-forwarded-host")).filter(|host| is_host(host));
     let scheme = part("proto")
         .or_else(|| first("x-forwarded-proto"))
@@ -39,7 +40,9 @@ pub fn of(headers: &HeaderMap, scheme: &str, own: &str, group: &str, name: &str)
 fn is_host(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 300
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+        && host.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+        })
 }
 
 #[cfg(test)]
@@ -66,10 +69,16 @@ mod tests {
             &[("host", "inside"), ("x-forwarded-host", "gateway:443"), ("x-forwarded-proto", "https")],
             &format!("https://gateway:443{path}"),
         );
-        check(&[("forwarded", "host=gateway;proto=https, host=other")], &format!("https://gateway:443{path}"));
+        check(
+            &[("forwarded", "host=gateway;proto=https, host=other")],
+            &format!("https://gateway:443{path}"),
+        );
         check(&[("forwarded", "host=gateway:81;proto=http")], &format!("http://gateway:81{path}"));
         check(
-            &[("forwarded", "host=gateway;proto=http"), ("x-forwarded-path", "/my-bridge/consumers/my-group")],
+            &[
+                ("forwarded", "host=gateway;proto=http"),
+                ("x-forwarded-path", "/my-bridge/consumers/my-group"),
+            ],
             "http://gateway:80/my-bridge/consumers/my-group/instances/c1",
         );
         check(&[("host", "a\"b")], &format!("http://localhost:8080{path}"));

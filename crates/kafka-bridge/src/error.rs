@@ -109,10 +109,13 @@ pub fn status_of(code: RDKafkaErrorCode) -> StatusCode {
         | Code::PolicyViolation
         | Code::InvalidRequest
         | Code::OffsetOutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::QueueFull | Code::AllBrokersDown | Code::BrokerTransportFailure | Code::ThrottlingQuotaExceeded => {
-            StatusCode::SERVICE_UNAVAILABLE
+        Code::QueueFull
+        | Code::AllBrokersDown
+        | Code::BrokerTransportFailure
+        | Code::ThrottlingQuotaExceeded => StatusCode::SERVICE_UNAVAILABLE,
+        Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut => {
+            StatusCode::GATEWAY_TIMEOUT
         }
-        Code::MessageTimedOut | Code::OperationTimedOut | Code::RequestTimedOut => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

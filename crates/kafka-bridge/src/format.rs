@@ -1,7 +1,9 @@
 //! The formats in which records are carried inside JSON, and the media types that name them.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use http::StatusCode;
 
 use crate::error::ApiError;
@@ -86,9 +88,17 @@ impl Format {
     }
 }
 
+/// Reads what Java's decoder reads: without padding, too, and whatever is in the last bits.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
 /// The bytes of a Base64 text.
 pub fn base64_bytes(text: &str, path: &str) -> Result<Vec<u8>, ApiError> {
-    STANDARD.decode(text).map_err(|_| ApiError::unprocessable(format!("{path}: must be Base64 text")))
+    LENIENT.decode(text).map_err(|_| ApiError::unprocessable(format!("{path}: must be Base64 text")))
 }
 
 /// Writes bytes as a Base64 text with its quotes.
@@ -147,9 +157,8 @@ pub fn accepts(accept: Option<&str>, media_types: &[&str]) -> bool {
     accept.split(',').filter(|range| !refuses(range)).map(essence).any(|range| {
         range == "*/*"
             || media_types.iter().any(|known| {
-                range == *known || range.strip_suffix("/*").is_some_and(|group| {
-                    known.split('/').next() == Some(group)
-                })
+                range == *known
+                    || range.strip_suffix("/*").is_some_and(|group| known.split('/').next() == Some(group))
             })
     })
 }
@@ -188,6 +197,8 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), json);
         }
         assert_eq!(Format::Text.decode(raw("null"), "/v").unwrap(), None);
+        // As Java reads it.
+        assert_eq!(Format::Binary.decode(raw(r#""AP9""#), "/v").unwrap().unwrap(), b"\x00\xff");
         let mut out = Vec::new();
         Format::Binary.encode(None, &mut out).unwrap();
         assert_eq!(out, b"null");
@@ -205,7 +216,10 @@ mod tests {
 
     #[test]
     fn media_types_are_compared_without_parameters_and_case() {
-        assert_eq!(of_content(Some("Application/vnd.kafka.JSON.v2+json; charset=utf-8")).unwrap(), Format::Json);
+        assert_eq!(
+            of_content(Some("Application/vnd.kafka.JSON.v2+json; charset=utf-8")).unwrap(),
+            Format::Json
+        );
         for wrong in [None, Some("application/json"), Some("text/plain"), Some("")] {
             assert_eq!(of_content(wrong).unwrap_err().code, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{wrong:?}");
         }

@@ -131,17 +131,29 @@ impl<'a> Raw<'a> {
 
     /// A whole number.
     pub fn integer(self, path: &str) -> Result<i64, JsonError> {
-        self.read(path, Kind::Number, "an integer of 64 bits")
+        self.whole(path, "an integer of 64 bits")
     }
 
     /// A whole number of 32 bits.
     pub fn small_integer(self, path: &str) -> Result<i32, JsonError> {
-        self.read(path, Kind::Number, "an integer of 32 bits")
+        self.whole(path, "an integer of 32 bits")
     }
 
     /// Yes or no.
     pub fn boolean(self, path: &str) -> Result<bool, JsonError> {
         self.read(path, Kind::Boolean, "true or false")
+    }
+
+    /// `1.0` is a whole number, too.
+    fn whole<T: TryFrom<i64>>(self, path: &str, expected: &'static str) -> Result<T, JsonError> {
+        /// Beyond it not every whole number has a text with a point.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let wrong = || JsonError::Type { path: path.to_owned(), expected };
+        let number = self.read::<i64>(path, Kind::Number, expected).or_else(|_| {
+            let number: f64 = self.read(path, Kind::Number, expected)?;
+            if number.fract() == 0.0 && number.abs() <= EXACT { Ok(number as i64) } else { Err(wrong()) }
+        })?;
+        T::try_from(number).map_err(|_| wrong())
     }
 
     fn read<T: serde::de::DeserializeOwned>(
@@ -246,6 +258,9 @@ mod tests {
         }
         let number = Raw::parse(b"1.5").unwrap();
         assert_eq!(number.integer("/x").unwrap_err().to_string(), "/x: must be an integer of 64 bits");
+        assert_eq!(Raw::parse(b"3.0").unwrap().small_integer("/x"), Ok(3));
+        assert_eq!(Raw::parse(b"-9223372036854775808").unwrap().integer("/x"), Ok(i64::MIN));
+        assert!(Raw::parse(b"1e30").unwrap().integer("/x").is_err());
         assert!(Raw::parse(b"2147483648").unwrap().small_integer("/x").is_err());
         assert!(Raw::parse(b"\"a\"").unwrap().members("/x").is_err());
         assert!(Raw::parse(b"{}").unwrap().items("/x").is_err());

@@ -47,7 +47,8 @@ impl BridgeMetrics {
     pub fn new() -> prometheus::Result<Self> {
         let all = Metrics::new()?;
         let gauge = |name: &str, help: &str| all.register(IntGauge::new(name, help)?);
-        let by_topic = |name: &str, help: &str| all.register(IntCounterVec::new(Opts::new(name, help), &["topic"])?);
+        let by_topic =
+            |name: &str, help: &str| all.register(IntCounterVec::new(Opts::new(name, help), &["topic"])?);
         let bytes = |name: &str, help: &str| {
             all.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(BYTES.to_vec()))?)
         };
@@ -57,12 +58,21 @@ impl BridgeMetrics {
                 &["method", "path", "code"],
             )?)?,
             response_time: all.register(HistogramVec::new(
-                HistogramOpts::new("strimzi_bridge_http_server_response_time_seconds", "Time until an answer began")
-                    .buckets(SECONDS.to_vec()),
+                HistogramOpts::new(
+                    "strimzi_bridge_http_server_response_time_seconds",
+                    "Time until an answer began",
+                )
+                .buckets(SECONDS.to_vec()),
                 &["method", "path"],
             )?)?,
-            request_bytes: bytes("strimzi_bridge_http_server_request_bytes", "Size of the bodies of requests")?,
-            response_bytes: bytes("strimzi_bridge_http_server_response_bytes", "Size of the bodies of answers")?,
+            request_bytes: bytes(
+                "strimzi_bridge_http_server_request_bytes",
+                "Size of the bodies of requests",
+            )?,
+            response_bytes: bytes(
+                "strimzi_bridge_http_server_response_bytes",
+                "Size of the bodies of answers",
+            )?,
             connections: gauge("strimzi_bridge_http_server_active_connections", "Open connections")?,
             active_requests: gauge(
                 "strimzi_bridge_http_server_active_requests",
@@ -83,7 +93,10 @@ impl BridgeMetrics {
                 "strimzi_bridge_kafka_producer_byte_total",
                 "Bytes of keys and values that Kafka took",
             )?,
-            failed: by_topic("strimzi_bridge_kafka_producer_record_error_total", "Records that Kafka did not take")?,
+            failed: by_topic(
+                "strimzi_bridge_kafka_producer_record_error_total",
+                "Records that Kafka did not take",
+            )?,
             consumed: by_topic(
                 "strimzi_bridge_kafka_consumer_records_consumed_total",
                 "Records that consumers were given",
@@ -163,7 +176,10 @@ mod tests {
         metrics.produced("never-there", 0, 0, 3);
         metrics.answered("POST", "/topics/{topicname}", 200, Duration::from_millis(3));
         let text = metrics.render().unwrap();
-        assert!(text.contains("strimzi_bridge_kafka_producer_record_send_total{topic=\"other\"} 10"), "{text}");
+        assert!(
+            text.contains("strimzi_bridge_kafka_producer_record_send_total{topic=\"other\"} 10"),
+            "{text}"
+        );
         assert!(text.contains("strimzi_bridge_kafka_producer_record_error_total{topic=\"other\"} 3"));
         assert!(!text.contains("never-there"));
         assert!(text.contains(

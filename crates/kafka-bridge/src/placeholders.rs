@@ -50,7 +50,9 @@ pub enum PlaceholderError {
     )]
     Provider(String),
     /// The placeholder is not closed or lacks a part.
-    #[error("read a placeholder: write ${{strimzienv:NAME}}, ${{strimzifile:FILE:NAME}} or ${{strimzidir:FOLDER:FILE}}")]
+    #[error(
+        "read a placeholder: write ${{strimzienv:NAME}}, ${{strimzifile:FILE:NAME}} or ${{strimzidir:FOLDER:FILE}}"
+    )]
     Malformed,
 }
 

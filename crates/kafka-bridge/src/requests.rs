@@ -7,6 +7,9 @@ use crate::json::{JsonError, Kind, Raw};
 /// Records of one request at most.
 const MOST_RECORDS: usize = 100_000;
 
+/// Replicas of a partition, as far as the client library can ask for them.
+const MOST_REPLICAS: i32 = 10_000;
+
 /// The largest topic name of Kafka.
 const LONGEST_TOPIC: usize = 249;
 
@@ -108,7 +111,9 @@ pub fn records(body: &[u8], format: Format, to_partition: bool) -> Result<Vec<Ne
     }
     let items = items.ok_or_else(|| missing("/", "records"))?;
     if items.len() > MOST_RECORDS {
-        return Err(ApiError::unprocessable(format!("/records: at most {MOST_RECORDS} records in a request")));
+        return Err(ApiError::unprocessable(format!(
+            "/records: at most {MOST_RECORDS} records in a request"
+        )));
     }
     items.iter().enumerate().map(|(index, item)| record(*item, index, format, to_partition)).collect()
 }
@@ -125,7 +130,8 @@ fn record(item: Raw<'_>, index: usize, format: Format, to_partition: bool) -> Re
             "key" => record.key = format.decode(value, &format!("{}/key", path()))?,
             "headers" => record.headers = headers(value, &format!("{}/headers", path()))?,
             "partition" if !to_partition => {
-                record.partition = optional(value, |value| value.small_integer(&format!("{}/partition", path())))?;
+                record.partition =
+                    optional(value, |value| value.small_integer(&format!("{}/partition", path())))?;
             }
             "timestamp" => {
                 record.timestamp = optional(value, |value| value.integer(&format!("{}/timestamp", path())))?;
@@ -171,13 +177,12 @@ fn headers(value: Raw<'_>, path: &str) -> Result<Vec<(String, Vec<u8>)>, ApiErro
                     let path = format!("{path}/value");
                     bytes = Some(format::base64_bytes(&value.string(&path)?, &path)?);
                 }
-                _ => return Err(unknown(&path, &name)),
+                // As with Strimzi, what else a header says is left out.
+                _ => {}
             }
         }
-        headers.push((
-            key.ok_or_else(|| missing(&path, "key"))?,
-            bytes.ok_or_else(|| missing(&path, "value"))?,
-        ));
+        headers
+            .push((key.ok_or_else(|| missing(&path, "key"))?, bytes.ok_or_else(|| missing(&path, "value"))?));
     }
     Ok(headers)
 }
@@ -194,8 +199,9 @@ pub fn consumer(body: &[u8]) -> Result<NewConsumer, ApiError> {
             "name" => new.name = Some(value.string(&path)?),
             "format" => {
                 let text = value.string(&path)?;
-                let format = Format::of_name(&text)
-                    .ok_or_else(|| ApiError::unprocessable("Invalid format type: write json, binary or text."))?;
+                let format = Format::of_name(&text).ok_or_else(|| {
+                    ApiError::unprocessable("Invalid format type: write json, binary or text.")
+                })?;
                 new.format = Some(format);
             }
             "auto.offset.reset" => {
@@ -253,7 +259,9 @@ pub fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
         (Some(_), Some(_)) => Err(exclusive()),
         (Some(topics), None) => {
             if let Some(wrong) = topics.iter().find(|topic| !is_topic_name(topic)) {
-                return Err(ApiError::unprocessable(format!("/topics: '{wrong}' is not the name of a topic")));
+                return Err(ApiError::unprocessable(format!(
+                    "/topics: '{wrong}' is not the name of a topic"
+                )));
             }
             Ok(Subscription::Topics(topics))
         }
@@ -280,8 +288,7 @@ pub fn partitions(body: &[u8]) -> Result<Vec<Position>, ApiError> {
 
 /// Offsets to go to.
 pub fn seeks(body: &[u8]) -> Result<Vec<Position>, ApiError> {
-    let found = positions_of(object(body)?, "offsets", true)?;
-    found.ok_or_else(|| missing("/", "offsets"))
+    Ok(positions_of(object(body)?, "offsets", true)?.unwrap_or_default())
 }
 
 /// Offsets to commit; `None`: those of everything that was handed out.
@@ -355,10 +362,9 @@ pub fn topic(body: &[u8]) -> Result<NewTopic, ApiError> {
             "/topic_name: must have 1 to 249 letters, digits, dots, hyphens and underscores",
         ));
     }
-    for (name, number, most) in [
-        ("partitions_count", new.partitions, i32::MAX),
-        ("replication_factor", new.replicas, i32::from(i16::MAX)),
-    ] {
+    for (name, number, most) in
+        [("partitions_count", new.partitions, i32::MAX), ("replication_factor", new.replicas, MOST_REPLICAS)]
+    {
         if number.is_some_and(|number| !(1..=most).contains(&number)) {
             return Err(ApiError::unprocessable(format!("/{name}: must be a number from 1 to {most}")));
         }

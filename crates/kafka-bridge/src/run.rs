@@ -101,7 +101,13 @@ impl Bridge {
     }
 }
 
-async fn work(service: Arc<Service>, http: Http, api: Port, management: Port, certificate: Option<Certificate>) {
+async fn work(
+    service: Arc<Service>,
+    http: Http,
+    api: Port,
+    management: Port,
+    certificate: Option<Certificate>,
+) {
     let shutdown = service.shutdown.clone();
     let serving = Serving {
         most: http.max_connections,
@@ -116,7 +122,8 @@ async fn work(service: Arc<Service>, http: Http, api: Port, management: Port, ce
     let for_management = Serving {
         most: MANAGEMENT_CONNECTIONS,
         certificate: None,
-        connections: prometheus::IntGauge::new("unused", "unused").unwrap_or_else(|_| serving.connections.clone()),
+        connections: prometheus::IntGauge::new("unused", "unused")
+            .unwrap_or_else(|_| serving.connections.clone()),
         shutdown: managed.clone(),
         patience: Duration::from_secs(1),
         ..serving.clone()

@@ -254,7 +254,12 @@ impl Service {
         Ok(answer::json(body))
     }
 
-    async fn create_consumer(&self, group: &str, body: &[u8], headers: &HeaderMap) -> Result<Answer, ApiError> {
+    async fn create_consumer(
+        &self,
+        group: &str,
+        body: &[u8],
+        headers: &HeaderMap,
+    ) -> Result<Answer, ApiError> {
         let new = requests::consumer(body)?;
         let name = self.registry.create(group, new).await?;
         let uri = base_uri::of(headers, self.scheme, &self.address, group, &name);
@@ -334,7 +339,8 @@ fn not_acceptable(media_type: &str) -> ApiError {
 }
 
 fn shown(value: &impl Serialize) -> Result<Answer, ApiError> {
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::internal(format!("write json: {error}")))?;
+    let body =
+        serde_json::to_vec(value).map_err(|error| ApiError::internal(format!("write json: {error}")))?;
     Ok(answer::json(body))
 }
 
@@ -389,7 +395,8 @@ fn offsets(topic: &str, outcomes: &[Outcome]) -> Vec<u8> {
                 let _ = write!(body, "{{\"partition\":{partition},\"offset\":{offset}}}");
             }
             Outcome::Failed(code) => {
-                let error = ApiError::new(status_of(*code), format!("send a record to topic {topic}: {code}"));
+                let error =
+                    ApiError::new(status_of(*code), format!("send a record to topic {topic}: {code}"));
                 body.extend_from_slice(&error.body());
             }
         }

@@ -168,9 +168,12 @@ impl Settings {
             reader.mistakes.push("kafka.bootstrap.servers is not set: write host:port of brokers".to_owned());
         }
         let timeout = reader.number("http.timeoutSeconds", -1_i64, -1, i64::from(i32::MAX));
-        let max_poll_records = kafka.consumer.get("max.poll.records").map_or(Some(500), |text| text.parse().ok());
+        let max_poll_records =
+            kafka.consumer.get("max.poll.records").map_or(Some(500), |text| text.parse().ok());
         if max_poll_records.is_none_or(|records: usize| records == 0) {
-            reader.mistakes.push("kafka.consumer.max.poll.records cannot be used: write a number from 1".to_owned());
+            reader
+                .mistakes
+                .push("kafka.consumer.max.poll.records cannot be used: write a number from 1".to_owned());
         }
         let settings = Self {
             id: reader.text("bridge.id"),
@@ -178,7 +181,10 @@ impl Settings {
             kafka,
             producer_enabled: reader.boolean("http.producer.enabled", true),
             consumer_enabled: reader.boolean("http.consumer.enabled", true),
-            consumer_timeout: u64::try_from(timeout).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            consumer_timeout: u64::try_from(timeout)
+                .ok()
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
             max_poll_records: max_poll_records.unwrap_or(500),
             prefetch: reader.number("kastellan.consumer.prefetch.bytes", 128 << 20, 1 << 20, 1 << 40),
             metrics: reader.choice("bridge.metrics", &["jmxPrometheusExporter", "strimziMetricsReporter"]),
@@ -248,7 +254,8 @@ impl Reader<'_> {
     fn choice(&mut self, name: &str, choices: &[&str]) -> bool {
         let Some(text) = self.text(name) else { return false };
         if !choices.contains(&text.as_str()) {
-            self.mistakes.push(format!("{name} cannot be used: write {}, or leave it out", choices.join(" or ")));
+            self.mistakes
+                .push(format!("{name} cannot be used: write {}, or leave it out", choices.join(" or ")));
         }
         true
     }
@@ -266,7 +273,12 @@ impl Reader<'_> {
         Http {
             host: self.text("http.host").unwrap_or_else(|| "0.0.0.0".to_owned()),
             port: self.number("http.port", ports::BRIDGE_HTTP as u16, 0, u16::MAX),
-            management_port: self.number("http.management.port", ports::BRIDGE_MANAGEMENT as u16, 0, u16::MAX),
+            management_port: self.number(
+                "http.management.port",
+                ports::BRIDGE_MANAGEMENT as u16,
+                0,
+                u16::MAX,
+            ),
             cors: self.cors(),
             tls: self.tls(),
             max_connections: self.number("kastellan.http.max.connections", 1000, 1, 1_000_000),
@@ -302,7 +314,10 @@ impl Reader<'_> {
         let (certificate, key) = (self.text(CERTIFICATE), self.text(KEY));
         let protocols = self.list("http.ssl.enabled.protocols");
         if let Some(suites) = self.text("http.ssl.enabled.cipher.suites") {
-            tracing::warn!(count = suites.split(',').count(), "the option http.ssl.enabled.cipher.suites has no effect: every suite that is offered is a safe one");
+            tracing::warn!(
+                count = suites.split(',').count(),
+                "the option http.ssl.enabled.cipher.suites has no effect: every suite that is offered is a safe one"
+            );
         }
         if !enabled {
             return None;
@@ -315,7 +330,8 @@ impl Reader<'_> {
         let offers = |protocol: &str| protocols.is_empty() || protocols.iter().any(|one| one == protocol);
         let (tls12, tls13) = (offers("TLSv1.2"), offers("TLSv1.3"));
         if !tls12 && !tls13 {
-            self.mistakes.push("http.ssl.enabled.protocols cannot be used: write TLSv1.2, TLSv1.3 or both".to_owned());
+            self.mistakes
+                .push("http.ssl.enabled.protocols cannot be used: write TLSv1.2, TLSv1.3 or both".to_owned());
         }
         Some(Tls { certificate: certificate?.into(), key: key?.into(), tls12, tls13 })
     }
@@ -374,7 +390,9 @@ mod tests {
         assert_eq!(settings.http.port, 8090);
         assert_eq!(settings.http.management_port, 8081);
         assert_eq!(settings.consumer_timeout, Some(Duration::from_mins(1)));
-        assert!(!settings.producer_enabled && settings.consumer_enabled && settings.tracing && settings.metrics);
+        assert!(
+            !settings.producer_enabled && settings.consumer_enabled && settings.tracing && settings.metrics
+        );
         assert!(settings.http.cors.is_some() && settings.http.tls.is_none());
         assert_eq!(settings.max_poll_records, 7);
         assert!(settings.unknown.is_empty(), "{:?}", settings.unknown);

@@ -12,7 +12,9 @@ const LONGEST: usize = 512;
 
 /// The context of a request: names and values.
 pub fn context(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    let one = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes).filter(|value| value.len() <= LONGEST);
+    let one = |name: &str| {
+        headers.get(name).map(http::HeaderValue::as_bytes).filter(|value| value.len() <= LONGEST)
+    };
     // Without a parent a state means nothing.
     if !one("traceparent").is_some_and(is_parent) {
         return Vec::new();
@@ -36,8 +38,16 @@ fn is_parent(value: &[u8]) -> bool {
         value.get(range).is_some_and(|part| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
     };
     let is_dash = |at: usize| value.get(at) == Some(&b'-');
-    let shaped = digits(0..2) && is_dash(2) && digits(3..35) && is_dash(35) && digits(36..52) && is_dash(52) && digits(53..55);
-    let zero = |range: std::ops::Range<usize>| value.get(range).is_some_and(|part| part.iter().all(|byte| *byte == b'0'));
+    let shaped = digits(0..2)
+        && is_dash(2)
+        && digits(3..35)
+        && is_dash(35)
+        && digits(36..52)
+        && is_dash(52)
+        && digits(53..55);
+    let zero = |range: std::ops::Range<usize>| {
+        value.get(range).is_some_and(|part| part.iter().all(|byte| *byte == b'0'))
+    };
     shaped && !zero(3..35) && !zero(36..52) && value.get(0..2) != Some(b"ff")
 }
 
@@ -55,7 +65,8 @@ mod tests {
         headers.insert("tracestate", HeaderValue::from_static("a=b"));
         assert!(context(&headers).is_empty());
         headers.insert("traceparent", HeaderValue::from_static(PARENT));
-        let own = NewRecord { headers: vec![("traceparent".to_owned(), b"mine".to_vec())], ..NewRecord::default() };
+        let own =
+            NewRecord { headers: vec![("traceparent".to_owned(), b"mine".to_vec())], ..NewRecord::default() };
         let mut records = [NewRecord::default(), own.clone()];
         add(&context(&headers), &mut records);
         assert_eq!(records[0].headers[0], ("traceparent".to_owned(), PARENT.as_bytes().to_vec()));

@@ -216,7 +216,15 @@ mod tests {
         let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
         let headers = OwnedHeaders::new().insert(Header { key: "h\"", value: Some("v") });
         let headers = (offset == 7).then_some(headers);
-        OwnedMessage::new(bytes(value), bytes(key), "t".to_owned(), Timestamp::CreateTime(5), 1, offset, headers)
+        OwnedMessage::new(
+            bytes(value),
+            bytes(key),
+            "t".to_owned(),
+            Timestamp::CreateTime(5),
+            1,
+            offset,
+            headers,
+        )
     }
 
     fn held(records: &[OwnedMessage]) -> Held {
@@ -267,7 +275,11 @@ mod tests {
         let error = held.write(Format::Json, BOUNDS).unwrap_err();
         assert_eq!(error.code.as_u16(), 406);
         assert!(error.message.contains("offset 2 of partition 1 of topic t"), "{error}");
-        assert!(String::from_utf8(held.write(Format::Json, BOUNDS).unwrap().body).unwrap().contains("\"offset\":3"));
+        assert!(
+            String::from_utf8(held.write(Format::Json, BOUNDS).unwrap().body)
+                .unwrap()
+                .contains("\"offset\":3")
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::time::Instant;
 
@@ -28,7 +29,8 @@ pub async fn poll(
         return Ok(Written { body: b"[]".to_vec(), ..Written::default() });
     };
     if matches!(instance.held().reads, Reads::Nothing) {
-        return Err(ApiError::internal("Consumer is not subscribed to any topics or assigned any partitions"));
+        let text = "Consumer is not subscribed to any topics or assigned any partitions";
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
     }
     // The client asks for more, so it is done with what it got.
     instance.keep_positions();
@@ -109,7 +111,8 @@ mod tests {
         ] {
             assert_eq!(told(&KafkaError::MessageConsumption(code)), None, "{code:?}");
         }
-        let denied = told(&KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed)).unwrap();
+        let denied =
+            told(&KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed)).unwrap();
         assert_eq!(denied.code.as_u16(), 403);
         let fatal = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
         assert!(told(&fatal).unwrap().message.contains("make another one"));

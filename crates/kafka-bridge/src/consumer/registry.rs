@@ -126,7 +126,9 @@ impl Registry {
                     .size_limit(LARGEST_PATTERN)
                     .build()
                     .map_err(|_| {
-                        ApiError::unprocessable("/topic_pattern: must be a regular expression such as orders-.*")
+                        ApiError::unprocessable(
+                            "/topic_pattern: must be a regular expression such as orders-.*",
+                        )
                     })?;
                 let topics = Topics(self.clients.admin()?).names().await?;
                 instance.subscribe(matching(&pattern, &topics), Some(pattern)).await
@@ -204,7 +206,9 @@ impl Registry {
         };
         let names = match names {
             Ok(names) => names,
-            Err(error) => return tracing::warn!(%error, "new topics that match patterns are not found for now"),
+            Err(error) => {
+                return tracing::warn!(%error, "new topics that match patterns are not found for now");
+            }
         };
         for (instance, pattern, before) in patterns {
             let now = matching(&pattern, &names);

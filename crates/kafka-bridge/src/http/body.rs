@@ -69,7 +69,10 @@ impl Bodies {
     fn too_large(&self) -> ApiError {
         ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body of the request has more than {} bytes: send fewer records at a time", self.largest),
+            format!(
+                "the body of the request has more than {} bytes: send fewer records at a time",
+                self.largest
+            ),
         )
     }
 }

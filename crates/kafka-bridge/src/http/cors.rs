@@ -8,7 +8,8 @@ use http::{Method, StatusCode};
 use regex::Regex;
 
 /// Headers that a page may send.
-const HEADERS: &str = "accept, authorization, content-type, origin, traceparent, tracestate, x-requested-with";
+const HEADERS: &str =
+    "accept, authorization, content-type, origin, traceparent, tracestate, x-requested-with";
 
 /// Seconds for which a browser may remember an answer.
 const MAX_AGE: &str = "600";
@@ -40,7 +41,8 @@ impl Cors {
         let mut expressions = Vec::new();
         for origin in origins.iter().filter(|origin| origin.as_str() != "*") {
             // A plain origin has dots, which mean themselves there.
-            let is_plain = origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte));
+            let is_plain =
+                origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte));
             let text = if is_plain { regex::escape(origin) } else { origin.clone() };
             let whole = Regex::new(&format!("^(?:{text})$")).map_err(|_| origin.clone())?;
             expressions.push(whole);

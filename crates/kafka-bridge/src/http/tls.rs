@@ -65,7 +65,9 @@ impl Certificate {
                 () = tokio::time::sleep(LOOK) => {}
             }
             match self.look() {
-                Ok(true) => tracing::info!("the certificate of the API has changed: new connections get the new one"),
+                Ok(true) => {
+                    tracing::info!("the certificate of the API has changed: new connections get the new one")
+                }
                 Ok(false) => {}
                 // Half of a change is seen as a key that does not belong to the certificate.
                 Err(error) => {
@@ -137,7 +139,8 @@ mod tests {
             std::fs::write(path("c"), certificate).unwrap();
             std::fs::write(path("k"), key).unwrap();
         };
-        let (one, other) = (authority.server(&["localhost"]).unwrap(), authority.server(&["localhost"]).unwrap());
+        let (one, other) =
+            (authority.server(&["localhost"]).unwrap(), authority.server(&["localhost"]).unwrap());
         write(&one.certificate, &one.key);
         let files = Tls { certificate: path("c"), key: path("k"), tls12: true, tls13: true };
         let certificate = Certificate::read(&files).unwrap();

@@ -139,7 +139,9 @@ impl Clients {
         let settings = match Settings::from_file(file) {
             Ok(settings) => settings,
             Err(error) => {
-                self.tell(&format!("the configuration cannot be read again, the clients stay as they are: {error}"));
+                self.tell(&format!(
+                    "the configuration cannot be read again, the clients stay as they are: {error}"
+                ));
                 return;
             }
         };
@@ -158,7 +160,9 @@ impl Clients {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *current, Current { options, configs, producer, admin: None });
         drop(current);
-        tracing::info!("passwords, certificates or options of Kafka's clients have changed: new clients are used from now on");
+        tracing::info!(
+            "passwords, certificates or options of Kafka's clients have changed: new clients are used from now on"
+        );
         if let Some(producer) = old.producer {
             retire(producer);
         }

@@ -81,6 +81,8 @@ const CONSUMER_DEFAULTS: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "true"),
     ("check.crcs", "true"),
 ];
+// Whoever asks for a topic does not make it.
+const ADMIN_DEFAULTS: &[(&str, &str)] = &[("allow.auto.create.topics", "false")];
 
 /// A configuration, and what could not be carried over.
 #[derive(Debug)]
@@ -114,7 +116,7 @@ pub fn map(role: Role, options: &BTreeMap<String, String>) -> Result<Mapped, Opt
     let own = match role {
         Role::Producer => PRODUCER_DEFAULTS,
         Role::Consumer => CONSUMER_DEFAULTS,
-        Role::Admin => &[],
+        Role::Admin => ADMIN_DEFAULTS,
     };
     for (name, value) in DEFAULTS.iter().chain(own) {
         mapped.config.set(*name, *value);
@@ -167,7 +169,9 @@ fn one(
     }
     // Without effect on a connection that is not encrypted, and easily taken for encryption.
     if name == "ssl.truststore.certificates" && !encrypts(options) {
-        mapped.warnings.push(format!("the option {name} has no effect: security.protocol is not SSL or SASL_SSL"));
+        mapped
+            .warnings
+            .push(format!("the option {name} has no effect: security.protocol is not SSL or SASL_SSL"));
     }
     Ok(())
 }
@@ -187,7 +191,9 @@ fn set(name: &str, asked: &str, value: &str, mapped: &mut Mapped) -> Result<(), 
             Ok(())
         }
         Err(KafkaError::ClientConfig(rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
-            mapped.warnings.push(format!("the option {asked} has no effect: the client of the bridge does not know it"));
+            mapped
+                .warnings
+                .push(format!("the option {asked} has no effect: the client of the bridge does not know it"));
             Ok(())
         }
         Err(_) => Err(OptionError::new(asked, "its value is not one that the client takes")),
@@ -215,9 +221,9 @@ fn used(role: Role, name: &str, value: &str, mapped: &mut Mapped) -> Result<(), 
                 )),
             }
         }
-        "partitioner.class" => mapped
-            .warnings
-            .push(format!("the option {name} has no effect: partitions are chosen as Kafka's default partitioner does")),
+        "partitioner.class" => mapped.warnings.push(format!(
+            "the option {name} has no effect: partitions are chosen as Kafka's default partitioner does"
+        )),
         _ => {}
     }
     Ok(())
@@ -341,6 +347,8 @@ mod tests {
             assert!(mapped.warnings.iter().any(|warning| warning.contains(name)), "{name}");
         }
         assert!(!format!("{:?}", mapped.warnings).contains("secret-class"));
+        let admin = map(Role::Admin, &BTreeMap::new()).unwrap();
+        assert_eq!(value(&admin, "allow.auto.create.topics"), Some("false"), "a question would make a topic");
         let error = map(Role::Consumer, &options(&[("fetch.min.bytes", "hunter2")])).unwrap_err();
         assert!(error.to_string().contains("fetch.min.bytes") && !error.to_string().contains("hunter2"));
     }

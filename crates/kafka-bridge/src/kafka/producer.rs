@@ -166,8 +166,10 @@ impl Producer {
                 }
             }
         }
-        let sent = records.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Sent { .. }));
-        let (count, bytes) = sent.fold((0, 0), |(count, bytes), (record, _)| (count + 1, bytes + size(record)));
+        let sent =
+            records.iter().zip(&outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Sent { .. }));
+        let (count, bytes) =
+            sent.fold((0, 0), |(count, bytes), (record, _)| (count + 1, bytes + size(record)));
         self.metrics.produced(topic, count, bytes, outcomes.len() - count);
         outcomes
     }

@@ -29,6 +29,8 @@ impl ClientContext for Said {
 
 /// A line of the library's log. Most lines speak of one connection and of one try: what lasts is told by the error of a request.
 pub fn log(client: &str, level: RDKafkaLogLevel, facility: &str, text: &str) {
+    // Options that concern another kind of client: the bridge names those without effect itself.
+    let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(client, facility, "{text}");

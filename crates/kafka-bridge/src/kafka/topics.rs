@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as LibraryTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewTopic as LibraryTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use serde::Serialize;
@@ -68,7 +70,8 @@ impl Topics {
         }
         let (client, name) = (Arc::clone(&self.0), topic.to_owned());
         let metadata = blocking(move || client.inner().fetch_metadata(Some(&name), PATIENCE)).await?;
-        let metadata = metadata.map_err(|error| ApiError::kafka(&format!("describe topic {topic}"), &error))?;
+        let metadata =
+            metadata.map_err(|error| ApiError::kafka(&format!("describe topic {topic}"), &error))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic).ok_or_else(no_topic)?;
         if let Some(error) = found.error() {
             let code = RDKafkaErrorCode::from(error);
@@ -90,8 +93,8 @@ impl Topics {
         let described = described.map_err(|error| ApiError::kafka(&action(), &error))?;
         let mut configs = std::collections::BTreeMap::new();
         for resource in described {
-            let resource = resource
-                .map_err(|code| ApiError::new(status_of(code), format!("{}: {code}", action())))?;
+            let resource =
+                resource.map_err(|code| ApiError::new(status_of(code), format!("{}: {code}", action())))?;
             for entry in resource.entries {
                 if let Some(value) = entry.value {
                     configs.insert(entry.name, value);
@@ -121,8 +124,7 @@ impl Topics {
     pub async fn create(&self, new: &NewTopic) -> Result<(), ApiError> {
         let replication = TopicReplication::Fixed(new.replicas.unwrap_or(-1));
         let topic = LibraryTopic::new(&new.name, new.partitions.unwrap_or(-1), replication);
-        let options =
-            AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));
         let action = format!("create topic {}", new.name);
         let created = self.0.create_topics([&topic], &options).await;
         let created = created.map_err(|error| match error {
@@ -167,5 +169,7 @@ fn no_partition() -> ApiError {
 
 /// Runs a call that waits on a thread that may.
 pub async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(call).await.map_err(|error| ApiError::internal(format!("wait for Kafka: {error}")))
+    tokio::task::spawn_blocking(call)
+        .await
+        .map_err(|error| ApiError::internal(format!("wait for Kafka: {error}")))
 }

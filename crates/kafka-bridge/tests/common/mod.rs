@@ -137,7 +137,11 @@ pub fn reply(answer: &[u8]) -> Reply {
     let answer = String::from_utf8_lossy(answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Reply { code: code.unwrap_or_else(|| panic!("no answer: {answer}")), head: head.to_owned(), body: body.to_owned() }
+    Reply {
+        code: code.unwrap_or_else(|| panic!("no answer: {answer}")),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }
 
 /// `offsets` of the answer to records that were sent.
