@@ -21,6 +21,7 @@ mod service;
 pub mod settings;
 mod trace;
 
+pub use kafka::waiting::THREADS as WAITING_THREADS;
 pub use run::{Bridge, StartError};
 pub use settings::Settings;
 

@@ -14,9 +14,6 @@ const NAME: &str = "kafka-bridge";
 /// The exit code for arguments and settings that cannot be used.
 const WRONG_USE: u8 = 2;
 
-/// Threads that may wait for Kafka: each holds one question, a commit, a new consumer or one that leaves.
-const WAITING_THREADS: usize = 24;
-
 /// What the arguments ask for.
 enum Asked {
     Help,
@@ -98,7 +95,7 @@ fn work(file: PathBuf) -> Result<(), MainError> {
     let settings = Settings::from_file(&file).map_err(|error| MainError::Settings(file.clone(), error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(WAITING_THREADS)
+        .max_blocking_threads(kafka_bridge::WAITING_THREADS)
         .enable_all()
         .build()
         .map_err(MainError::Runtime)?;

@@ -12,7 +12,6 @@ use crate::http::body::Bodies;
 use crate::http::server::{self, ListenError, Port, Serving};
 use crate::http::tls::{Certificate, TlsError};
 use crate::kafka::clients::{Clients, ClientsError};
-use crate::kafka::topics::blocking;
 use crate::metrics::BridgeMetrics;
 use crate::service::{Service, Surface};
 use crate::settings::{Http, Settings};
@@ -111,7 +110,7 @@ async fn work(
     let shutdown = service.shutdown.clone();
     let serving = Serving {
         most: http.max_connections,
-        head_timeout: http.request_timeout,
+        head_timeout: http.idle_timeout,
         certificate,
         connections: service.metrics.connections.clone(),
         shutdown: shutdown.clone(),
@@ -151,7 +150,7 @@ async fn work(
         let _ = task.await;
     }
     let clients = Arc::clone(&service.clients);
-    let _ = blocking(move || clients.flush(http.shutdown_timeout)).await;
+    let _ = tokio::task::spawn_blocking(move || clients.flush(http.shutdown_timeout)).await;
     managed.cancel();
     let _ = probes.await;
 }
@@ -163,6 +162,6 @@ async fn refresh(service: Arc<Service>, shutdown: CancellationToken) {
             () = tokio::time::sleep(REFRESH) => {}
         }
         let clients = Arc::clone(&service.clients);
-        let _ = blocking(move || clients.refresh()).await;
+        let _ = tokio::task::spawn_blocking(move || clients.refresh()).await;
     }
 }

@@ -128,11 +128,10 @@ impl Service {
 
     fn about_itself(&self, surface: Surface, operation: Operation) -> Result<Answer, ApiError> {
         Ok(match operation {
-            Operation::Healthy => answer::empty(StatusCode::OK),
             Operation::Ready if self.shutdown.is_cancelled() => {
                 answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Operation::Ready => answer::empty(StatusCode::OK),
+            Operation::Healthy | Operation::Ready => answer::empty(StatusCode::OK),
             Operation::OpenApi => answer::with(StatusCode::OK, JSON, OPENAPI),
             Operation::Metrics if surface == Surface::Api && !self.metrics_enabled => {
                 return Err(ApiError::not_found("The metrics endpoint is not enabled."));

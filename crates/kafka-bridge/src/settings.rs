@@ -51,7 +51,8 @@ Bounds (not in Strimzi)
   kastellan.http.max.connections        connections at a time (1000)
   kastellan.http.max.body.bytes         largest body of a request (10485760)
   kastellan.http.max.pending.bytes      bodies of all requests that are being worked on (67108864)
-  kastellan.http.request.timeout.ms     time for the head and for the body of a request (30000)
+  kastellan.http.request.timeout.ms     time for the body of a request (30000)
+  kastellan.http.idle.timeout.ms        time from the last answer to the end of the head of the next request (75000)
   kastellan.consumer.prefetch.bytes     what all consumers together hold of records that nobody asked for yet (134217728)
   kastellan.shutdown.timeout.ms         time for what is under way when the process is asked to end (20000)
 
@@ -90,8 +91,10 @@ pub struct Http {
     pub max_body: usize,
     /// All bodies. Bytes.
     pub max_pending: usize,
-    /// Time for the head and for the body of a request.
+    /// Time for the body of a request.
     pub request_timeout: Duration,
+    /// Time between two requests of a connection.
+    pub idle_timeout: Duration,
     /// Time for the end.
     pub shutdown_timeout: Duration,
 }
@@ -119,6 +122,7 @@ impl KafkaOptions {
 }
 
 /// Everything the bridge is told.
+#[expect(clippy::struct_excessive_bools, reason = "switches of the file, which do not depend on each other")]
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its name.
@@ -285,6 +289,7 @@ impl Reader<'_> {
             max_body: self.number("kastellan.http.max.body.bytes", 10 << 20, 1024, 1 << 30),
             max_pending: self.number("kastellan.http.max.pending.bytes", 64 << 20, 1024, 1 << 40),
             request_timeout: self.milliseconds("kastellan.http.request.timeout.ms", 30_000),
+            idle_timeout: self.milliseconds("kastellan.http.idle.timeout.ms", 75_000),
             shutdown_timeout: self.milliseconds("kastellan.shutdown.timeout.ms", 20_000),
         }
     }

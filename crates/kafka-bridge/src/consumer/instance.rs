@@ -20,12 +20,18 @@ use crate::error::ApiError;
 use crate::format::Format;
 use crate::kafka::options::offset_reset;
 use crate::kafka::said;
-use crate::kafka::topics::blocking;
+use crate::kafka::waiting::{Work, blocking};
 use crate::prefetch::Share;
 use crate::requests::{NewConsumer, Position, exclusive};
 
 /// How long a seek may take.
 const SEEK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the end of a subscription may take.
+const LEAVING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The stack of a thread that waits until a consumer has left its group. Bytes.
+const CLOSING_STACK: usize = 256 * 1024;
 
 /// What the library tells of one consumer.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +172,7 @@ impl Instance {
         call: impl FnOnce(&Native) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let native = Arc::clone(&self.native);
-        blocking(move || call(&native)).await
+        blocking(Work::Consumers, move || call(&native)).await
     }
 
     /// Subscribes to topics; earlier ones are replaced.
@@ -188,6 +194,19 @@ impl Instance {
                 None => Reads::Topics(topics.clone()),
             };
         }
+        self.follow(topics).await
+    }
+
+    /// Other topics match its pattern now. Nothing happens if it reads something else meanwhile.
+    pub async fn match_again(&self, topics: Vec<String>, pattern: &Regex) -> Result<(), ApiError> {
+        match &mut self.held().reads {
+            Reads::Pattern(now, matched) if now.as_str() == pattern.as_str() => topics.clone_into(matched),
+            _ => return Ok(()),
+        }
+        self.follow(topics).await
+    }
+
+    async fn follow(&self, topics: Vec<String>) -> Result<(), ApiError> {
         let subscribed = self.blocking(move |native| {
             if topics.is_empty() {
                 native.unsubscribe();
@@ -202,9 +221,18 @@ impl Instance {
     /// Takes no partitions any more.
     pub async fn unsubscribe(&self) -> Result<(), ApiError> {
         self.keep_positions();
-        let done = self.blocking(|native| {
+        let is_assigned = matches!(self.held().reads, Reads::Assigned);
+        let done = self.blocking(move |native| {
+            if is_assigned {
+                return native.unassign();
+            }
             native.unsubscribe();
-            native.unassign()
+            // The library leaves the group when it is asked for records: others get the partitions at once.
+            let until = Instant::now() + LEAVING_PATIENCE;
+            while native.assignment()?.count() > 0 && Instant::now() < until {
+                drop(native.poll(Duration::from_millis(50)));
+            }
+            Ok(())
         });
         done.await?.map_err(|error| ApiError::kafka("unsubscribe", &error))?;
         let mut held = self.held();
@@ -345,14 +373,9 @@ impl Drop for Instance {
             drop(native);
             gone.cancel();
         };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => {
-                runtime.spawn_blocking(close);
-            }
-            Err(_) => {
-                std::thread::spawn(close);
-            }
-        }
+        // A thread of its own: one that waits for a broker in vain keeps no request waiting. Where there is none to be had, the
+        // closure is dropped, and the consumer with it.
+        let _ = std::thread::Builder::new().stack_size(CLOSING_STACK).spawn(close);
     }
 }
 

@@ -13,7 +13,8 @@ use crate::consumer::held::Reads;
 use crate::consumer::instance::Instance;
 use crate::error::ApiError;
 use crate::kafka::clients::Clients;
-use crate::kafka::topics::{Topics, blocking};
+use crate::kafka::topics::Topics;
+use crate::kafka::waiting::{Work, blocking};
 use crate::metrics::BridgeMetrics;
 use crate::prefetch::Budget;
 use crate::requests::{NewConsumer, Subscription};
@@ -92,7 +93,8 @@ impl Registry {
             )
         })?;
         let (config, group, of_name) = (self.clients.consumer_config(), group.to_owned(), name.clone());
-        let made = blocking(move || Instance::new(config, &group, &of_name, &new, share)).await??;
+        let made =
+            blocking(Work::Births, move || Instance::new(config, &group, &of_name, &new, share)).await??;
         std::mem::forget(reserved);
         self.places().insert(key, Place::There(Arc::new(made)));
         self.count();
@@ -213,7 +215,7 @@ impl Registry {
         for (instance, pattern, before) in patterns {
             let now = matching(&pattern, &names);
             if now != before
-                && let Err(error) = instance.subscribe(now, Some(pattern)).await
+                && let Err(error) = instance.match_again(now, &pattern).await
             {
                 tracing::warn!(group = instance.group, consumer = instance.name, %error, "subscribe again");
             }
@@ -241,8 +243,11 @@ impl Registry {
 
 /// Lets go of a consumer. The answer is cancelled when it has left its group.
 fn end(instance: Arc<Instance>) -> CancellationToken {
+    let gone = instance.gone.clone();
     instance.end.cancel();
-    instance.gone.clone()
+    // Who still uses it has been told, and lets go of it, too.
+    drop(instance);
+    gone
 }
 
 /// A place that is freed again unless the consumer was made.

@@ -26,7 +26,7 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn new(path: &Path, reason: impl ToString) -> Self {
+    fn new(path: &Path, reason: &dyn std::fmt::Display) -> Self {
         Self { path: path.display().to_string(), reason: reason.to_string() }
     }
 }
@@ -66,7 +66,7 @@ impl Certificate {
             }
             match self.look() {
                 Ok(true) => {
-                    tracing::info!("the certificate of the API has changed: new connections get the new one")
+                    tracing::info!("the certificate of the API has changed: new connections get the new one");
                 }
                 Ok(false) => {}
                 // Half of a change is seen as a key that does not belong to the certificate.
@@ -94,19 +94,19 @@ impl Certificate {
 }
 
 fn texts(files: &Tls) -> Result<Texts, TlsError> {
-    let read = |path: &Path| placeholders::read(path).map_err(|error| TlsError::new(path, error));
+    let read = |path: &Path| placeholders::read(path).map_err(|error| TlsError::new(path, &error));
     Ok((read(&files.certificate)?, read(&files.key)?))
 }
 
 fn configure(files: &Tls, (certificate, key): &Texts) -> Result<ServerConfig, TlsError> {
     let chain: Result<Vec<CertificateDer<'static>>, _> =
         CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
-    let chain = chain.map_err(|_| TlsError::new(&files.certificate, "it is not PEM"))?;
+    let chain = chain.map_err(|_| TlsError::new(&files.certificate, &"it is not PEM"))?;
     if chain.is_empty() {
-        return Err(TlsError::new(&files.certificate, "there is no certificate in it"));
+        return Err(TlsError::new(&files.certificate, &"there is no certificate in it"));
     }
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|_| TlsError::new(&files.key, "there is no private key in PEM in it"))?;
+        .map_err(|_| TlsError::new(&files.key, &"there is no private key in PEM in it"))?;
     let mut versions: Vec<&'static SupportedProtocolVersion> = Vec::new();
     if files.tls13 {
         versions.push(&rustls::version::TLS13);
@@ -116,10 +116,10 @@ fn configure(files: &Tls, (certificate, key): &Texts) -> Result<ServerConfig, Tl
     }
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&versions)
-        .map_err(|error| TlsError::new(&files.certificate, error))?
+        .map_err(|error| TlsError::new(&files.certificate, &error))?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| TlsError::new(&files.certificate, error))?;
+        .map_err(|error| TlsError::new(&files.certificate, &error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

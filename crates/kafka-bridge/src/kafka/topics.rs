@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::{ApiError, status_of};
 use crate::kafka::said::Said;
+use crate::kafka::waiting::{Work, blocking};
 use crate::requests::{NewTopic, is_topic_name};
 
 /// How long Kafka may take for an answer.
@@ -28,7 +29,8 @@ pub struct Replica {
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Partition {
-    partition: i32,
+    #[serde(rename = "partition")]
+    number: i32,
     leader: i32,
     replicas: Vec<Replica>,
 }
@@ -56,7 +58,8 @@ impl Topics {
     /// The names of all topics, in their order.
     pub async fn names(&self) -> Result<Vec<String>, ApiError> {
         let client = Arc::clone(&self.0);
-        let metadata = blocking(move || client.inner().fetch_metadata(None, PATIENCE)).await?;
+        let metadata =
+            blocking(Work::Questions, move || client.inner().fetch_metadata(None, PATIENCE)).await?;
         let metadata = metadata.map_err(|error| ApiError::kafka("list topics", &error))?;
         let mut names: Vec<String> = metadata.topics().iter().map(|topic| topic.name().to_owned()).collect();
         names.sort();
@@ -69,7 +72,8 @@ impl Topics {
             return Err(no_topic());
         }
         let (client, name) = (Arc::clone(&self.0), topic.to_owned());
-        let metadata = blocking(move || client.inner().fetch_metadata(Some(&name), PATIENCE)).await?;
+        let metadata =
+            blocking(Work::Questions, move || client.inner().fetch_metadata(Some(&name), PATIENCE)).await?;
         let metadata =
             metadata.map_err(|error| ApiError::kafka(&format!("describe topic {topic}"), &error))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic).ok_or_else(no_topic)?;
@@ -107,14 +111,16 @@ impl Topics {
     /// One partition.
     pub async fn partition(&self, topic: &str, partition: i32) -> Result<Partition, ApiError> {
         let mut partitions = self.partitions(topic).await?.into_iter();
-        partitions.find(|found| found.partition == partition).ok_or_else(no_partition)
+        partitions.find(|found| found.number == partition).ok_or_else(no_partition)
     }
 
     /// First and next offset of a partition.
     pub async fn offsets(&self, topic: &str, partition: i32) -> Result<Offsets, ApiError> {
         self.partition(topic, partition).await?;
         let (client, name) = (Arc::clone(&self.0), topic.to_owned());
-        let asked = blocking(move || client.inner().fetch_watermarks(&name, partition, PATIENCE)).await?;
+        let asked =
+            blocking(Work::Questions, move || client.inner().fetch_watermarks(&name, partition, PATIENCE))
+                .await?;
         let action = format!("list offsets of partition {partition} of topic {topic}");
         let (beginning_offset, end_offset) = asked.map_err(|error| ApiError::kafka(&action, &error))?;
         Ok(Offsets { beginning_offset, end_offset })
@@ -149,13 +155,13 @@ fn described(topic: &MetadataTopic) -> Vec<Partition> {
                 in_sync: partition.isr().contains(broker),
             };
             Partition {
-                partition: partition.id(),
+                number: partition.id(),
                 leader: partition.leader(),
                 replicas: partition.replicas().iter().map(replica).collect(),
             }
         })
         .collect();
-    partitions.sort_by_key(|partition| partition.partition);
+    partitions.sort_by_key(|partition| partition.number);
     partitions
 }
 
@@ -165,11 +171,4 @@ fn no_topic() -> ApiError {
 
 fn no_partition() -> ApiError {
     ApiError::not_found("The specified topic partition was not found.")
-}
-
-/// Runs a call that waits on a thread that may.
-pub async fn blocking<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(call)
-        .await
-        .map_err(|error| ApiError::internal(format!("wait for Kafka: {error}")))
 }
