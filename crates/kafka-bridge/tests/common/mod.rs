@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use api::properties;
@@ -119,10 +120,10 @@ pub async fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        write!(text, "{name}: {value}\r\n").unwrap();
     }
     if !body.is_empty() || method == "POST" {
-        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        write!(text, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     text.push_str("\r\n");
     text.push_str(body);
