@@ -196,7 +196,18 @@ fn set(name: &str, asked: &str, value: &str, mapped: &mut Mapped) -> Result<(), 
                 .push(format!("the option {asked} has no effect: the client of the bridge does not know it"));
             Ok(())
         }
-        Err(_) => Err(OptionError::new(asked, "its value is not one that the client takes")),
+        // Without it the connection would be another one than was asked for.
+        Err(_)
+            if ["bootstrap.", "security.", "ssl.", "sasl."].iter().any(|group| asked.starts_with(group)) =>
+        {
+            Err(OptionError::new(asked, "its value is not one that the client takes"))
+        }
+        Err(_) => {
+            mapped.warnings.push(format!(
+                "the option {asked} has no effect: its value is not one that the client takes"
+            ));
+            Ok(())
+        }
     }
 }
 
@@ -349,8 +360,11 @@ mod tests {
         assert!(!format!("{:?}", mapped.warnings).contains("secret-class"));
         let admin = map(Role::Admin, &BTreeMap::new()).unwrap();
         assert_eq!(value(&admin, "allow.auto.create.topics"), Some("false"), "a question would make a topic");
-        let error = map(Role::Consumer, &options(&[("fetch.min.bytes", "hunter2")])).unwrap_err();
-        assert!(error.to_string().contains("fetch.min.bytes") && !error.to_string().contains("hunter2"));
+        let wrong = map(Role::Consumer, &options(&[("fetch.min.bytes", "hunter2")])).unwrap();
+        assert!(wrong.warnings[0].contains("fetch.min.bytes") && !wrong.warnings[0].contains("hunter2"));
+        assert!(value(&wrong, "fetch.min.bytes").is_none());
+        let error = map(Role::Consumer, &options(&[("security.protocol", "hunter2")])).unwrap_err();
+        assert!(error.to_string().contains("security.protocol") && !error.to_string().contains("hunter2"));
     }
 
     #[test]
