@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the rows are the product")]
 
 mod bare;
+mod bridge;
 mod clusters;
 mod hosts;
 mod idle;
@@ -38,6 +39,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
+    /// The bridge: records and consumers.
+    Bridge {
+        /// The binary of the bridge.
+        #[arg(long)]
+        bridge: PathBuf,
+    },
     /// Kafka clusters: until the pods of many new ones exist.
     Clusters {
         /// The binary of the cluster operator.
@@ -87,6 +94,7 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
+        What::Bridge { bridge } => bridge::run(&bridge).await,
         What::Clusters { operator, counts, cached } => {
             clusters::run(&operator, &counts).await?;
             pass::run(&cached).await
