@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod labels;
 pub mod pod;
 pub mod probe;
+pub mod resizing;
 pub mod revision;
 pub mod templates;
 pub mod volume;

@@ -1,6 +1,6 @@
 //! Deletes the pods that a plan wants restarted now, and says why. No policy.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::PropagationPolicy;
@@ -50,6 +50,9 @@ pub async fn restart(
         if let Err(lapsed) = mandate.check() {
             return (deleted, Err(lapsed.into()));
         }
+        if let Err(error) = delete_claims(applier, key, plan, name).await {
+            return (deleted, Err(error.into()));
+        }
         let pod_key = ObjectRef::new(&key.namespace, name);
         match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
             Ok(true) => announce(events, key, observed, plan, pod),
@@ -67,6 +70,24 @@ pub async fn restart(
         deleted.known.extend(pod.uid());
     }
     (deleted, Ok(()))
+}
+
+/// Deletes the claims that go with a pod. Kubernetes keeps them until the pod is gone; so a process that is killed in between
+/// loses nothing, and the next one sees that they go.
+async fn delete_claims(applier: &Applier, key: &ObjectRef, plan: &Plan, pod: &str) -> Result<(), ApplyError> {
+    for (name, uid) in plan.roll.claims.get(pod).into_iter().flatten() {
+        let claim = ObjectRef::new(&key.namespace, name);
+        let deleted = applier
+            .delete::<PersistentVolumeClaim>(&claim, uid.as_deref(), PropagationPolicy::Background)
+            .await;
+        match deleted {
+            Ok(_) => tracing::info!(%claim, pod, "claim deleted, to be made anew with its pod"),
+            // Another claim has the name by now.
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a pod is still there and not being deleted, past the cache.

@@ -29,6 +29,7 @@ pub use crate::findings::Warning;
 use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
 pub use crate::workload::probe::Probe;
+pub use crate::workload::resizing::Resizing;
 
 pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
@@ -98,6 +99,8 @@ pub struct Cluster {
     pub metrics: Option<Metrics>,
     /// Remote JMX.
     pub jmx: Option<Jmx>,
+    /// Whether other resources of containers reach running pods without a restart.
+    pub resizing: Option<Resizing>,
     /// Limits for clients.
     pub quotas: Option<Quotas>,
     /// Storage for segments outside the brokers.
