@@ -277,7 +277,7 @@ fn what_kubernetes_does_not_have_in_its_own_structures_is_named() {
         affinity: {nodeAffinity: {required: {}, preferred: [1]}}, \
         tolerations: [{key: a, efect: NoSchedule}], \
         podSecurityContext: {fsGroups: 1}, securityContext: {runAsUsr: 1, runAsUser: 2}, \
-        volumes: [{name: extra, secret: {secretName: s, defaultmode: 1}}], \
+        volumes: [{name: extra, configMap: {name: s, defaultmode: 1}}], \
         volumeMounts: [{name: extra, mountPath: /mnt/a, readonly: true}], \
         envs: [{name: A, valeu: x}]}";
     let conversion = converted(&two(config, "", ""));
@@ -288,7 +288,7 @@ fn what_kubernetes_does_not_have_in_its_own_structures_is_named() {
         ("tolerations[0].efect", "NoSchedule"),
         ("podSecurityContext.fsGroups", "1"),
         ("securityContext.runAsUsr", "1"),
-        ("volumes[0].secret.defaultmode", "1"),
+        ("volumes[0].configMap.defaultmode", "1"),
         ("volumeMounts[0].readonly", "true"),
         ("envs[0].valeu", "x"),
     ] {
