@@ -247,7 +247,7 @@ impl<'a> Comparison<'a> {
             ListKind::Keyed(keys) => {
                 for wanted in desired {
                     let owned = own.and_then(|fields| member_fields(fields, wanted));
-                    let found = live.iter().find(|item| same_key(item, wanted, keys));
+                    let found = live.iter().find(|item| schema::is_same_member(item, wanted, keys));
                     self.at_member(PathStep::Member(wanted, keys), |here| match found {
                         Some(item) => here.value(item, wanted, owned),
                         None => here.differs(None, Some(wanted)),
@@ -423,18 +423,12 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn same_key(one: &Value, other: &Value, keys: Keys) -> bool {
-    keys.iter().all(|(name, missing)| {
-        let part = |item: &Value| item.get(name).cloned().or_else(|| missing.map(Value::from));
-        part(one) == part(other)
-    })
-}
-
 /// Whether the keys tell the members of a list apart.
 fn are_told_apart(members: &[Value], keys: Keys) -> bool {
     let mut rest = members;
     while let [first, others @ ..] = rest {
-        if others.iter().any(|other| same_key(first, other, keys)) {
+        let has_key = schema::is_same_member(first, first, keys);
+        if !has_key || others.iter().any(|other| schema::is_same_member(first, other, keys)) {
             return false;
         }
         rest = others;

@@ -1,12 +1,12 @@
 //! Running pods get other resources from a real API server without a restart, and a restart where it refuses them.
 
-use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
 use serde_json::json;
-use test_support::{ApiServer, wait};
+use test_support::{ApiServer, stand_in, wait};
 
-use crate::world::{DEADLINE, World, condition, kafka, pool};
+use crate::world::{DEADLINE, World, condition, kafka, pool, resource};
 
 const ERROR: &str = "strimzi.io/in-place-resizing-error";
 
@@ -34,13 +34,17 @@ async fn texts(world: &World) -> Vec<String> {
 async fn pods_get_other_resources_without_a_restart_and_restart_where_that_is_refused() {
     let mut world = World::without_operator(ApiServer::shared().await.unwrap(), "resizing").await;
     world.start_operator().await;
+    // Where pods run is looked at when they are resized.
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": stand_in::NODE}});
+    let machines: Api<DynamicObject> = Api::all_with(world.api("Pod").into_client(), &resource("Node"));
+    machines.patch(stand_in::NODE, &PatchParams::apply("test").force(), &Patch::Apply(&node)).await.unwrap();
     let mut nodes = pool("c", "dual", 3);
     let sized = |memory: &str, cpu: &str| json!({"limits": {"memory": memory}, "requests": {"memory": "1Gi", "cpu": cpu}});
     nodes["spec"]["resources"] = sized("1Gi", "500m");
     world.apply(&nodes).await;
-    let mut resource = kafka("c");
-    resource["metadata"]["annotations"] = json!({"strimzi.io/in-place-resizing": "true"});
-    world.apply(&resource).await;
+    let mut cluster = kafka("c");
+    cluster["metadata"]["annotations"] = json!({"strimzi.io/in-place-resizing": "true"});
+    world.apply(&cluster).await;
     world.running("c", 3).await;
     let mut before = Vec::new();
     for node in 0..3 {

@@ -36,9 +36,7 @@ use super::observed::PlanSettings;
 
 pub use self::alone::alone;
 pub use self::config::{is_same_on_all_nodes, settle_node_config};
-pub use self::wanted::{
-    CertificateReference, LoggingOf, LoggingReference, MetricsReference, Wanted, WantedPool,
-};
+pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};
 

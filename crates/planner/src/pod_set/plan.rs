@@ -15,6 +15,7 @@ use objects::{Owner, json};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::pod_error::PodAction;
 use crate::plan;
 pub use crate::workload::resizing::ResizeCall;
 use crate::workload::resizing::Resizing;
@@ -35,6 +36,28 @@ pub enum PodCall {
     Relabel(String, BTreeMap<String, String>),
     /// It differs from the listed one in its resources alone, and gets those without a restart.
     Resize(ResizeCall),
+}
+
+impl PodCall {
+    /// What is done.
+    pub fn action(&self) -> PodAction {
+        match self {
+            Self::Create(_) => PodAction::Create,
+            Self::Delete(..) => PodAction::Delete,
+            Self::Adopt(_) => PodAction::Adopt,
+            Self::Relabel(..) => PodAction::Relabel,
+            Self::Resize(_) => PodAction::Resize,
+        }
+    }
+
+    /// The name of the pod.
+    pub fn pod(&self) -> &str {
+        match self {
+            Self::Create(pod) => pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default(),
+            Self::Delete(name, _) | Self::Adopt(name) | Self::Relabel(name, _) => name,
+            Self::Resize(call) => &call.pod,
+        }
+    }
 }
 
 /// The owner reference of every pod of a set.

@@ -67,7 +67,7 @@ pub fn read(
             .resources
             .clone()
             .or_else(|| shared.resources.clone().filter(|_| asks(ProcessRole::Broker))),
-        jvm: jvm_options.map(jvm).unwrap_or_default(),
+        jvm: jvm_options.map(JvmOptions::from).unwrap_or_default(),
         templates: shared.template.clone().unwrap_or_default().overlaid(raw.spec.template.as_ref()),
         warnings,
         name,
@@ -85,20 +85,4 @@ fn node_ids_of(raw: &KafkaNodePool, key: &str, most: usize, warnings: &mut Vec<W
         None
     });
     ids.unwrap_or_default()
-}
-
-/// Options of the JVM.
-pub fn jvm(raw: &api::common::jvm::JvmOptions) -> JvmOptions {
-    JvmOptions {
-        xms: raw.xms.clone(),
-        xmx: raw.xmx.clone(),
-        xx: raw.xx.clone().unwrap_or_default(),
-        system_properties: raw
-            .java_system_properties
-            .iter()
-            .flatten()
-            .filter_map(|property| Some((property.name.clone()?, property.value.clone().unwrap_or_default())))
-            .collect(),
-        gc_logging: raw.gc_logging_enabled.unwrap_or(false),
-    }
 }

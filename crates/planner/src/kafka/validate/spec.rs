@@ -44,10 +44,7 @@ pub fn read(
     let (metrics, rules) = metrics::read(spec, findings);
     let quotas = quotas::read(spec, &mut config, findings);
     plug_in_lines::add_reporters(metrics.as_ref(), &mut config);
-    let labels = exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
-        findings.problem("metadata.labels", error.to_string());
-        BTreeMap::new()
-    });
+    let labels = labels(kafka, exclusion, findings);
     text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
     resources::claims(spec.resources.as_ref(), "spec.kafka.resources", findings);
     let authorization = security::authorization(spec, findings);
@@ -60,9 +57,7 @@ pub fn read(
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
     let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
-    annotations::internal_security(kafka, findings);
-    not_yet(kafka, findings);
-    no_effect::say(kafka, findings);
+    without_effect(kafka, findings);
     let object_overrides =
         overrides::read(kafka.spec.object_overrides.as_ref(), settings.object_overrides, findings);
     let knows_options = spec.config.is_some() && version.is_some();
@@ -110,6 +105,21 @@ pub fn read(
         metrics: rules,
         certificates,
     })
+}
+
+/// The labels that the objects of the cluster get.
+fn labels(kafka: &Kafka, exclusion: &ExclusionPattern, findings: &mut Findings) -> BTreeMap<String, String> {
+    exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
+        findings.problem("metadata.labels", error.to_string());
+        BTreeMap::new()
+    })
+}
+
+/// Says which parts of the resource do nothing.
+fn without_effect(kafka: &Kafka, findings: &mut Findings) {
+    annotations::internal_security(kafka, findings);
+    not_yet(kafka, findings);
+    no_effect::say(kafka, findings);
 }
 
 fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVersion> {

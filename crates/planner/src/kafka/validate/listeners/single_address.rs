@@ -32,7 +32,7 @@ pub fn read(
     let bootstrap_port = raw.bootstrap_port.unwrap_or(listener.port);
     let bootstrap_port = port(bootstrap_port, &format!("{field}.bootstrapPort"), findings);
     let first_broker_port = raw.first_broker_port.unwrap_or(Raw::FIRST_BROKER_PORT);
-    // That a broker has the port of the figures is told with the brokers.
+    // Whether the port of a broker would be that of the metrics is checked where the node ids are known.
     let first_broker_port = port(first_broker_port, &format!("{field}.firstBrokerPort"), findings);
     resources::claims(raw.resources.as_ref(), &format!("{field}.resources"), findings);
     Some(SingleAddress {
