@@ -21,6 +21,7 @@ mod pools;
 mod process;
 mod references;
 mod refusals;
+mod resizing;
 mod restarts;
 mod rights;
 mod scaling;
