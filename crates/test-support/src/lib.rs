@@ -14,6 +14,6 @@ pub mod wait;
 
 pub use api_server::ApiServer;
 pub use connect_stand_in::ConnectStandIn;
-pub use kafka::{Java, KafkaCluster, KafkaNode, KafkaOptions};
+pub use kafka::{ConnectWorker, Java, KafkaCluster, KafkaNode, KafkaOptions};
 pub use log::Log;
 pub use stand_in::PodReadyStandIn;
