@@ -26,6 +26,16 @@ pub mod events {
     pub const FAILED_CREATE: &str = "FailedCreate";
     /// What was done when [`FAILED_CREATE`] came.
     pub const CREATE_POD: &str = "CreatePod";
+    /// A pod could not be deleted.
+    pub const FAILED_DELETE: &str = "FailedDelete";
+    /// What was done when [`FAILED_DELETE`] came.
+    pub const DELETE_POD: &str = "DeletePod";
+    /// A pod could not be given a label, or the reference to its owner.
+    pub const FAILED_UPDATE: &str = "FailedUpdate";
+    /// What was done when [`FAILED_UPDATE`] came.
+    pub const UPDATE_POD: &str = "UpdatePod";
+    /// What was done when a resource could not be read.
+    pub const READING: &str = "Reading";
     /// Options of Kafka were changed.
     pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
     /// What a roll does that waits.
@@ -58,6 +68,8 @@ pub mod reasons {
     pub const INTERNAL_ERROR: &str = "InternalError";
     /// A property that this version does not know.
     pub const UNKNOWN_FIELDS: &str = "UnknownFields";
+    /// Properties are set that can have no effect here.
+    pub const FIELDS_WITHOUT_EFFECT: &str = "FieldsWithoutEffect";
     /// A deprecated property is in use.
     pub const DEPRECATED_FIELDS: &str = "DeprecatedFields";
     /// A deprecated feature is in use.

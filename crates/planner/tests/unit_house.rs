@@ -220,6 +220,32 @@ fn generated_objects_are_typed() {
 }
 
 #[test]
+fn a_variable_of_ours_is_named_in_one_file() {
+    // Help texts name it inside a longer text.
+    const NAMES: &str = "crates/api/src/env.rs";
+    let mut elsewhere = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.ends_with("test-support") || !folder.join("src").is_dir() {
+            continue;
+        }
+        for file in rust_files(&folder.join("src")) {
+            let name = file.strip_prefix(root()).unwrap().display().to_string();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = production(&text);
+            // Neither written out, nor under a second name.
+            let again =
+                |line: &str| line.contains("const ") && line.contains(" &str = ") && line.contains("own::");
+            let is_again = code.contains("\"KASTELLAN_") || code.lines().any(again);
+            if name != NAMES && !name.ends_with("_tests.rs") && is_again {
+                elsewhere.push(name);
+            }
+        }
+    }
+    assert!(elsewhere.is_empty(), "write the name into {NAMES} and use it from there: {elsewhere:#?}");
+}
+
+#[test]
 fn no_crate_uses_one_of_its_own_floor_or_of_a_higher_one() {
     let packages = Packages::read();
     let floor = |name: &str| FLOORS.iter().position(|floor| floor.contains(&name));

@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    fn read(annotations: Value, spec: Value) -> (Vec<Call>, Vec<String>) {
+    fn read(annotations: &Value, spec: &Value) -> (Vec<Call>, Vec<String>) {
         let connector: KafkaConnector = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
             "metadata": {"name": "a", "annotations": annotations}, "spec": spec,
@@ -151,20 +151,20 @@ mod tests {
             ("false", None),
             ("", None),
         ] {
-            let (calls, warnings) = read(json!({RESTART: value}), json!({}));
+            let (calls, warnings) = read(&json!({RESTART: value}), &json!({}));
             assert_eq!((calls, warnings), (call.into_iter().collect(), Vec::new()), "{value}");
         }
-        let (calls, warnings) = read(json!({RESTART: "all", RESTART_TASK: "one"}), json!({}));
+        let (calls, warnings) = read(&json!({RESTART: "all", RESTART_TASK: "one"}), &json!({}));
         assert!(calls.is_empty() && warnings[0].starts_with("RestartConnector: "), "{warnings:?}");
         assert!(warnings[1].starts_with("RestartConnectorTask: "), "{warnings:?}");
-        assert_eq!(read(json!({RESTART_TASK: "3"}), json!({})).0, [Call::RestartTask { task: 3 }]);
-        assert!(read(json!({RESTART_TASK: "-1"}), json!({})).0.is_empty());
+        assert_eq!(read(&json!({RESTART_TASK: "3"}), &json!({})).0, [Call::RestartTask { task: 3 }]);
+        assert!(read(&json!({RESTART_TASK: "-1"}), &json!({})).0.is_empty());
     }
 
     #[test]
     fn offsets_need_the_config_map_that_they_go_to_or_come_from() {
         let spec = json!({"listOffsets": {"toConfigMap": {"name": "l"}}, "alterOffsets": {"fromConfigMap": {"name": "f"}}});
-        let asked = |value: &str, spec: &Value| read(json!({CONNECTOR_OFFSETS: value}), spec.clone());
+        let asked = |value: &str, spec: &Value| read(&json!({CONNECTOR_OFFSETS: value}), spec);
         assert_eq!(asked("list", &spec).0, [Call::ListOffsets { config_map: "l".to_owned() }]);
         assert_eq!(asked("alter", &spec).0, [Call::AlterOffsets { config_map: "f".to_owned() }]);
         assert_eq!(asked("reset", &json!({})).0, [Call::ResetOffsets]);

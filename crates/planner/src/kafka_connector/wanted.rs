@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn read(spec: Value) -> (Option<Wanted>, Findings) {
+    fn read(spec: &Value) -> (Option<Wanted>, Findings) {
         let connector: KafkaConnector = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector", "metadata": {"name": "a"}, "spec": spec,
         }))
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn options_are_texts_as_connect_keeps_them() {
-        let (wanted, findings) = read(json!({"class": " a.B ", "tasksMax": 2, "version": "[1.0,2.0)",
+        let (wanted, findings) = read(&json!({"class": " a.B ", "tasksMax": 2, "version": "[1.0,2.0)",
             "config": {"a": 1, "b": true, "c": "x", "d": 1.5, "e": null, "f": ""}}));
         let config = wanted.unwrap().config;
         let expected = [
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_option_is_refused_and_what_a_field_decides_is_ignored_with_a_word() {
-        let (wanted, findings) = read(json!({"config": {"list": [1], "name": "x", "tasks.max": 7}}));
+        let (wanted, findings) = read(&json!({"config": {"list": [1], "name": "x", "tasks.max": 7}}));
         assert_eq!(wanted, None);
         let problems: Vec<&str> = findings.problems.iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(problems, ["spec.config.list", "spec.class"]);
@@ -192,7 +192,7 @@ mod tests {
         assert!(words[0].contains("spec.config.name") && words[0].contains("metadata.name"), "{words:?}");
         assert!(words[1].contains("spec.tasksMax"), "{words:?}");
         assert!(
-            !read(json!({"class": "A", "config": {"tasks.max": 7}}))
+            !read(&json!({"class": "A", "config": {"tasks.max": 7}}))
                 .0
                 .unwrap()
                 .config
@@ -202,16 +202,16 @@ mod tests {
 
     #[test]
     fn the_state_counts_more_than_the_pause_of_older_versions() {
-        let state = |spec| {
+        let state = |spec: &Value| {
             let (wanted, findings) = read(spec);
             (wanted.unwrap().state, findings.warnings.len())
         };
-        assert_eq!(state(json!({"class": "A"})), (ConnectorState::Running, 0));
-        assert_eq!(state(json!({"class": "A", "state": "stopped"})), (ConnectorState::Stopped, 0));
-        assert_eq!(state(json!({"class": "A", "pause": true})), (ConnectorState::Paused, 1));
-        assert_eq!(state(json!({"class": "A", "pause": false})), (ConnectorState::Running, 1));
+        assert_eq!(state(&json!({"class": "A"})), (ConnectorState::Running, 0));
+        assert_eq!(state(&json!({"class": "A", "state": "stopped"})), (ConnectorState::Stopped, 0));
+        assert_eq!(state(&json!({"class": "A", "pause": true})), (ConnectorState::Paused, 1));
+        assert_eq!(state(&json!({"class": "A", "pause": false})), (ConnectorState::Running, 1));
         assert_eq!(
-            state(json!({"class": "A", "pause": true, "state": "running"})),
+            state(&json!({"class": "A", "pause": true, "state": "running"})),
             (ConnectorState::Running, 1)
         );
     }
