@@ -8,7 +8,7 @@ use objects::{DesiredObject, Object, json};
 use serde_json::Value;
 
 use super::meta::pool_labels;
-use crate::kafka::cluster::{Cluster, Node, Pool, Quorum};
+use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
 use crate::kafka::config::live::taken_out;
 use crate::kafka::observed::Observed;
 
@@ -41,6 +41,9 @@ pub fn of_pool(
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    for (key, value) in cluster.resizing.into_iter().flat_map(Resizing::annotations) {
+        object = object.annotation(key, value);
+    }
     object = object.maybe_annotation(
         annotations::OPTIONS_OF_BROKERS,
         taken_out::of_brokers_annotation(in_kafka.own_options),
