@@ -1,7 +1,16 @@
 //! The part of Envoy's configuration (API v3) that the operators write. Envoy reads it as JSON; field names are those of its
 //! messages.
 
+mod message;
+mod overload;
+
 use serde::Serialize;
+
+pub use self::message::{Any, Message};
+pub use self::overload::{
+    DownstreamConnections, FixedHeap, Monitor, OverloadAction, OverloadManager, OverloadTrigger,
+    ResourceMonitor, Threshold,
+};
 
 /// What Envoy is started with.
 #[derive(Debug, Serialize)]
@@ -14,6 +23,8 @@ pub struct Bootstrap {
     pub dynamic_resources: DynamicResources,
     /// What does not change while it runs.
     pub static_resources: StaticResources,
+    /// How much it takes on.
+    pub overload_manager: OverloadManager,
 }
 
 /// Who an Envoy is.
@@ -73,26 +84,6 @@ pub struct StaticResources {
     pub clusters: Vec<Cluster>,
 }
 
-/// A message that names its own type.
-#[derive(Debug, Serialize)]
-pub struct Any<T> {
-    #[serde(rename = "@type")]
-    type_url: &'static str,
-    #[serde(flatten)]
-    message: T,
-}
-
-/// A message that can stand where any message can.
-pub trait Message: Sized {
-    /// The URL of its type.
-    const TYPE_URL: &'static str;
-
-    /// The message with its type.
-    fn any(self) -> Any<Self> {
-        Any { type_url: Self::TYPE_URL, message: self }
-    }
-}
-
 /// An address.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,6 +118,11 @@ pub struct Listener {
     pub address: Address,
     /// What becomes of its connections.
     pub filter_chains: Vec<FilterChain>,
+    /// Bytes of a connection that wait to be passed on.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// Whether its connections are none of those that are counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_global_conn_limit: bool,
 }
 
 impl Message for Listener {
@@ -186,6 +182,25 @@ pub struct HttpConnectionManager {
     pub route_config: RouteConfiguration,
     /// The filters of requests, in order.
     pub http_filters: Vec<HttpFilter>,
+    /// How long the head of a request may take.
+    pub request_headers_timeout: &'static str,
+    /// How long a request may take.
+    pub request_timeout: &'static str,
+    /// How long a request may stay without a word.
+    pub stream_idle_timeout: &'static str,
+    /// KiB that the head of a request may have.
+    pub max_request_headers_kb: u32,
+    /// What holds for connections.
+    pub common_http_protocol_options: HttpProtocolOptions,
+}
+
+/// What holds for HTTP connections.
+#[derive(Debug, Serialize)]
+pub struct HttpProtocolOptions {
+    /// How long one may stay without a request.
+    pub idle_timeout: &'static str,
+    /// How long one may last.
+    pub max_connection_duration: &'static str,
 }
 
 impl Message for HttpConnectionManager {
@@ -294,6 +309,8 @@ pub struct Cluster {
     pub dns_lookup_family: Option<&'static str>,
     /// How long a connection may take.
     pub connect_timeout: &'static str,
+    /// Bytes of a connection that wait to be passed on.
+    pub per_connection_buffer_limit_bytes: u32,
     /// Its hosts.
     pub load_assignment: LoadAssignment,
     /// How it is found out which hosts answer.

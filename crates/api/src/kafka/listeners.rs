@@ -170,7 +170,7 @@ pub struct SingleAddress {
     pub first_broker_port: Option<i32>,
     /// Pods of the proxy. The default is 2.
     pub replicas: Option<i32>,
-    /// CPU and memory of the proxy's container. The default asks for a little and limits nothing.
+    /// CPU and memory of the proxy's container. The default asks for a little and limits the memory to 512 MiB.
     #[schemars(with = "Option<Resources>")]
     pub resources: Option<ResourceRequirements>,
 }
