@@ -84,6 +84,8 @@ pub mod reasons {
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// Everybody may use the remote JMX of the nodes.
+    pub const JMX_WITHOUT_AUTHENTICATION: &str = "JmxWithoutAuthentication";
     /// A jar that the resource asks for was not found in the pods, which run without it.
     pub const PLUG_IN_MISSING: &str = "PlugInMissing";
     /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.

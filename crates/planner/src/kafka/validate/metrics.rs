@@ -1,6 +1,7 @@
 //! `spec.kafka.metricsConfig` and `spec.kafka.jmxOptions`.
 
 use api::common::metrics::{MetricsConfig, MetricsConfigType};
+use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
 
 use super::wanted::MetricsReference;
@@ -69,7 +70,16 @@ fn reference(raw: &MetricsConfig, findings: &mut Findings) -> Option<MetricsRefe
 }
 
 /// Reads `jmxOptions`.
-pub fn jmx(spec: &KafkaClusterSpec) -> Option<Jmx> {
+pub fn jmx(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Jmx> {
+    let options = spec.jmx_options.as_ref()?;
     // There is but one type of authentication.
-    spec.jmx_options.as_ref().map(|options| Jmx { password: options.authentication.is_some() })
+    let password = options.authentication.is_some();
+    if !password {
+        findings.warn(
+            reasons::JMX_WITHOUT_AUTHENTICATION,
+            "spec.kafka.jmxOptions: whoever reaches port 9999 of the pods may read and change everything in Kafka's JVM, and run \
+             commands by it: write authentication: {type: password}",
+        );
+    }
+    Some(Jmx { password })
 }

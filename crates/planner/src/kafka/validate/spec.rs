@@ -84,7 +84,7 @@ pub fn read(
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
         metrics,
-        jmx: metrics::jmx(spec),
+        jmx: metrics::jmx(spec, findings),
         quotas,
         tiered_storage: tiered_storage::read(spec, findings),
         cluster_ca,
