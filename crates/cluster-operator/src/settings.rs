@@ -96,6 +96,7 @@ impl Settings {
     /// Reads the environment; all errors at once.
     pub fn from_env(env: &Env) -> Result<Self, EnvErrors> {
         let deadline = env::OPERATION_TIMEOUT_MS_DEFAULT;
+        let limits = Limits::from_env(env);
         let settings = Self {
             namespaces: env.namespaces(env::NAMESPACE),
             selector: env.label_selector(env::CUSTOM_RESOURCE_SELECTOR),
@@ -110,18 +111,18 @@ impl Settings {
             leader: LeaderConfig::from_env(env),
             http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
-            limits: Limits::from_env(env),
             longest_answer: env.integer(clients::MAX_ANSWER, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
                 * 1024
                 * 1024,
-            plan: Arc::new(plan_settings(env)),
+            plan: Arc::new(plan_settings(env, &limits)),
+            limits,
         };
         env.finish()?;
         Ok(settings)
     }
 }
 
-fn plan_settings(env: &Env) -> PlanSettings {
+fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
     let operator_image = env.required(OPERATOR_IMAGE);
     let mut shared_environment = BTreeMap::new();
     for name in env::SHARED {
@@ -162,6 +163,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
         max_wished_ids: env.integer(env::MAX_WISHED_IDS, MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,
+        largest_config_map: limits.largest_secret.bytes,
     }
 }
 

@@ -170,6 +170,8 @@ pub struct PlanSettings {
     pub max_nodes: usize,
     /// Ids that one annotation may wish for.
     pub max_wished_ids: usize,
+    /// Bytes of the largest ConfigMap that the operator reads.
+    pub largest_config_map: usize,
 }
 
 /// Default of `KASTELLAN_ENVOY_IMAGE`.
@@ -180,6 +182,9 @@ pub const MAX_NODES_DEFAULT: usize = 300;
 
 /// Default of `KASTELLAN_MAX_WISHED_IDS`.
 pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
+
+/// Default of `KASTELLAN_MAX_SECRET_KIB`, in bytes.
+pub const LARGEST_CONFIG_MAP_DEFAULT: usize = 512 * 1024;
 
 impl PlanSettings {
     /// What holds for the pods of every kind.
@@ -221,6 +226,7 @@ impl Default for PlanSettings {
             object_overrides: false,
             max_nodes: MAX_NODES_DEFAULT,
             max_wished_ids: MAX_WISHED_IDS_DEFAULT,
+            largest_config_map: LARGEST_CONFIG_MAP_DEFAULT,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which objects of the user's own a cluster refers to: those, and no others, are read.
 
-mod exporter_rules;
+pub(super) mod exporter_rules;
 mod listener_certificate;
 
 use std::collections::BTreeSet;
