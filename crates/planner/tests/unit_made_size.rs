@@ -190,7 +190,7 @@ fn certificates_of_what_is_too_large_are_renewed_without_the_templates() {
             "clusterCaCert": {"metadata": {"annotations": {"kept": "yes"}}}});
     });
     world.settle();
-    world.observed.unreadable = Some("spec: too much".to_owned());
+    world.observed.incomplete = Some("spec: too much".to_owned());
     made_size::leave_out(&mut world.observed);
     let kafka = world.observed.kafka.as_deref().unwrap();
     let template = kafka.spec.kafka.template.as_ref().unwrap();

@@ -17,7 +17,7 @@ use kube_core::ResourceExt;
 use serde::Serialize;
 
 use super::observed::Observed;
-use super::references::exporter_rules;
+use crate::process::exporter_rules;
 
 /// What an object takes beside what users wrote: its names, labels and owner, as it is wanted and as it is written.
 const OBJECT: usize = 4000;
@@ -46,19 +46,25 @@ impl MadeSize {
         let mut size = Self::default();
         let Some(kafka) = observed.kafka.as_deref() else { return size };
         let shared = Shared::of(kafka);
-        let (mut nodes, mut services, mut routes) = (0, 0, 0);
+        let (mut nodes, mut claims, mut services, mut routes) = (0, 0, 0, 0);
         for pool in &observed.pools {
             let wished = usize::try_from(pool.spec.replicas).unwrap_or_default();
             let of_pool = wished.min(observed.settings.max_nodes.saturating_sub(nodes));
             nodes += of_pool;
             let pool = Repeating::of(&shared, pool, of_pool);
-            size.claims(&pool);
+            claims += size.claims(&pool);
             let (more_services, more_routes) = size.listeners(&pool);
             services += more_services;
             routes += more_routes;
         }
         if observed.settings.object_overrides {
-            size.overrides(kafka, nodes, services, routes);
+            size.overrides(kafka, |kind| match kind {
+                "Pod" => nodes,
+                "PersistentVolumeClaim" => claims,
+                "Service" => OF_CLUSTER + services,
+                "Ingress" | "Route" | "TLSRoute" => routes,
+                _ => OF_CLUSTER + nodes,
+            });
         }
         size.rules(kafka, observed, nodes);
         size
@@ -90,7 +96,8 @@ impl MadeSize {
         self.add("metadata.labels", times, COPIES * pool.labels);
     }
 
-    fn claims(&mut self, pool: &Repeating<'_>) {
+    /// The claims of the nodes; how many there are.
+    fn claims(&mut self, pool: &Repeating<'_>) -> usize {
         let storage = &pool.raw.spec.storage;
         let field = format!("KafkaNodePool {} spec.storage", pool.name);
         let mut claims = 0;
@@ -110,6 +117,7 @@ impl MadeSize {
             }
         }
         self.metadata(pool, "persistentVolumeClaim", pool.nodes * claims);
+        pool.nodes * claims
     }
 
     /// What leads to the listeners; the numbers of Services and of Ingresses and routes.
@@ -137,16 +145,11 @@ impl MadeSize {
         (services, routes)
     }
 
-    fn overrides(&mut self, kafka: &Kafka, nodes: usize, services: usize, routes: usize) {
+    /// Patches, each as often as there are objects of its kind.
+    fn overrides(&mut self, kafka: &Kafka, objects: impl Fn(&str) -> usize) {
         for (key, patch) in kafka.spec.object_overrides.iter().flatten() {
             let (kind, name) = key.split_once('/').unwrap_or((key, "*"));
-            let of_kind = match kind {
-                "Pod" => nodes,
-                "Service" => OF_CLUSTER + services,
-                "Ingress" => routes,
-                _ => OF_CLUSTER,
-            };
-            let times = if name.ends_with('*') { of_kind } else { 1 };
+            let times = if name.ends_with('*') { objects(kind) } else { 1 };
             self.add("spec.objectOverrides", times, COPIES_OF_PATCH * weight(patch));
         }
     }

@@ -1,5 +1,6 @@
 //! CPU and memory of a proxy.
 
+use api::kafka::listeners::SingleAddress as Raw;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use objects::quantity;
@@ -13,8 +14,8 @@ pub fn of(single: &SingleAddress) -> ResourceRequirements {
     }
     let quantity = |name: &str, text: &str| (name.to_owned(), Quantity(text.to_owned()));
     ResourceRequirements {
-        requests: Some([quantity("cpu", "50m"), quantity("memory", "96Mi")].into()),
-        limits: Some([quantity("memory", "512Mi")].into()),
+        requests: Some([quantity("cpu", Raw::CPU), quantity("memory", Raw::MEMORY)].into()),
+        limits: Some([quantity("memory", Raw::MEMORY_LIMIT)].into()),
         ..ResourceRequirements::default()
     }
 }

@@ -3,6 +3,8 @@
 mod bounded_yaml;
 
 use self::bounded_yaml::{Bounded, TOO_LONG};
+use crate::findings::Findings;
+use crate::references::{ConfigMapKey, ConfigMaps, text_of};
 
 /// The longest text in bytes, as it is written and as JSON. It stands in the ConfigMap of every node.
 const LONGEST: usize = bounded_yaml::MOST;
@@ -28,6 +30,16 @@ const KEYS: &[&str] = &[
 
 /// Characters of a key that are shown.
 const SHOWN: usize = 40;
+
+/// The rules that a key of a ConfigMap holds, as JSON. What is wrong with them is a problem.
+pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Findings) -> Option<String> {
+    let text = text_of(reference, maps, findings)?;
+    let ConfigMapKey { field, name, key, .. } = reference;
+    let refused = |why: String| {
+        findings.problem(format!("{field}.key"), format!("key {key:?} of ConfigMap {name:?} {why}"));
+    };
+    as_json(&text).map_err(refused).ok()
+}
 
 /// The rules as JSON. The exporter would not start, and Kafka not with it, with what is no YAML: so it is read here.
 ///
