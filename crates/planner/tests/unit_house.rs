@@ -49,6 +49,7 @@ const FLOORS: &[&[&str]] = &[
         "topic-operator",
         "user-operator",
         "kafka-agent",
+        "kafka-bridge",
         "kafka-exporter",
         "kubectl-kafka",
     ],
@@ -69,6 +70,7 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const PROGRAMS: &[&str] = &[
     "cluster-operator",
     "kafka-agent",
+    "kafka-bridge",
     "kafka-client",
     "kafka-exporter",
     "kubectl-kafka",

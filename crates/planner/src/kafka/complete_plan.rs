@@ -255,6 +255,8 @@ impl Draft<'_> {
         if let Some(restart) = restart_of(self.cluster, node, desired, options, observed) {
             progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
             self.plan.roll.wanted.push(restart);
+        } else {
+            progress.resizes(&name, restart_reasons::resize(self.cluster, live, desired));
         }
         if !is_ready(live) {
             match pod_state::words(live) {
