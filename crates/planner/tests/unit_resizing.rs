@@ -38,6 +38,7 @@ fn larger(asked: &[&str]) -> (World, Plan) {
     world.pool(0, |pool| pool["spec"]["resources"] = json!({"limits": {"memory": "900Mi"}}));
     let plan = world.plan();
     world.apply(&plan);
+    world.run_everything();
     (world, plan)
 }
 
