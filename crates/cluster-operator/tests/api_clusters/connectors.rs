@@ -123,7 +123,7 @@ async fn every_mistake_and_fault_has_its_words_and_the_others_go_on() {
     let mut none = connect("none");
     none["spec"]["replicas"] = json!(0);
     world.apply(&none).await;
-    stand_in.rebalance(20);
+    stand_in.rebalance(8);
     let refused = format!("{REFUSED}one");
     let table = [
         ("c", "list", json!({"config": {"k": [1]}}), "InvalidResourceException", "spec.config.k"),
