@@ -116,6 +116,8 @@ pub mod reasons {
     pub const LOAD_BALANCER_CLASS_STAYS: &str = "LoadBalancerClassStays";
     /// A Deployment of the cluster has not been available for a long time.
     pub const DEPLOYMENT_NOT_AVAILABLE: &str = "DeploymentNotAvailable";
+    /// Everybody may use the remote JMX of the nodes.
+    pub const JMX_WITHOUT_AUTHENTICATION: &str = "JmxWithoutAuthentication";
     /// A jar that the resource asks for was not found in the pods, which run without it.
     pub const PLUG_IN_MISSING: &str = "PlugInMissing";
     /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.

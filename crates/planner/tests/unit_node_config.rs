@@ -248,6 +248,13 @@ fn the_example_gives_each_node_what_it_says() {
 #[test]
 fn a_value_that_outlived_its_node_is_known_as_the_operators_when_the_node_comes_back() {
     let mut world = settled("split-pools.input.yaml");
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
+    });
+    let plan = world.settle();
+    world.apply(&plan);
+    world.tell_options(&[]);
+    world.observed.options = world.plan().options;
     let (index, pool) = brokers(&world);
     let id = *pool.status.as_ref().unwrap().node_ids.as_ref().unwrap().last().unwrap();
     wish(&mut world, json!({id.to_string(): {"num.io.threads": 12}}));

@@ -165,38 +165,6 @@ fn without_a_list_the_reporter_offers_what_dashboards_show() {
     );
 }
 
-/// What is written when the Secret of JMX is gone.
-fn plan_of_the_secret(world: &mut World) -> objects::Write {
-    world.observed.secrets.remove("my-kafka-jmx");
-    let plan = world.plan();
-    let is_it = |write: &&objects::Write| write.reference.name == "my-kafka-jmx";
-    plan.apply.iter().find(is_it).unwrap().clone()
-}
-
-#[test]
-fn a_lost_secret_of_jmx_locks_nobody_out_and_one_without_labels_is_left_alone() {
-    let mut world = world("jmxOptions", json!({"authentication": {"type": "password"}}));
-    world.settle();
-    let before = world.observed.secrets["my-kafka-jmx"].clone();
-    let written = plan_of_the_secret(&mut world.clone());
-    let user = |data: &Value| data["jmx-username"].as_str().unwrap().to_owned();
-    // Kafka reads who may do what at its start alone: the user stays the same.
-    let of_before = serde_json::to_value(&*before).unwrap();
-    assert_eq!(user(&written.object["data"]), user(&of_before["data"]));
-    // It lost its labels, and so the operator does not see what is in it.
-    let mut hidden = of_before;
-    let owner = json!([{"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "name": "my", "controller": true,
-        "uid": world.observed.kafka.as_ref().unwrap().metadata.uid}]);
-    hidden["metadata"]["labels"] = json!({});
-    hidden["metadata"]["ownerReferences"] = owner;
-    world.strangers.insert(("Secret", "my-kafka-jmx"), hidden);
-    world.observed.secrets.remove("my-kafka-jmx");
-    let plan = world.plan();
-    assert!(!plan.apply.iter().any(|write| write.reference.name == "my-kafka-jmx"), "it is not overwritten");
-    let words = warning_with(&plan, "ForeignObject").unwrap();
-    assert!(words.contains("Secret my-kafka-jmx") && words.contains("strimzi.io/cluster"), "{words}");
-}
-
 #[test]
 fn the_password_of_jmx_is_made_once_and_mounted() {
     let mut world = world("jmxOptions", json!({"authentication": {"type": "password"}}));
@@ -213,8 +181,6 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
     let word = |key: &str| String::from_utf8(secret.data.as_ref().unwrap()[key].0.clone()).unwrap();
     let (user, password) = (word("jmx-username"), word("jmx-password"));
     assert_eq!((user.as_str(), password.len()), ("kafka-jmx", 16));
-    let write = plan_of_the_secret(&mut world.clone());
-    assert_eq!(write.precondition, objects::Precondition::Absent, "no Secret is overwritten");
     // It is in the Secret and nowhere else.
     for object in plan.apply.iter().filter(|object| object.reference.kind != "Secret") {
         assert!(!object.object.to_string().contains(&password), "{:?}", object.reference);
@@ -239,6 +205,8 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
     let is_deleted = |plan: &Plan| plan.delete.iter().any(|gone| gone.object.name == "my-kafka-jmx");
     let plan = world.plan();
     assert!(!is_deleted(&plan), "pods still mount it");
+    let said = warning_with(&plan, "JmxWithoutAuthentication").unwrap();
+    assert!(said.contains("port 9999") && said.contains("authentication: {type: password}"), "{said}");
     world.apply(&plan);
     world.observed.pods.clear();
     world.run_everything();
@@ -247,6 +215,34 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
     assert!(ports(&plan)[1].contains("9999"));
     world.kafka(|kafka| kafka["spec"]["kafka"]["jmxOptions"] = Value::Null);
     assert!(ports(&world.plan()).iter().all(|text| !text.contains("9999")));
+}
+
+#[test]
+fn a_class_path_leads_to_jars_and_to_nothing_else() {
+    let refused = |path: &str| {
+        let manager = json!({"className": "a.Rsm", "classPath": path, "config": {}});
+        let mut world = world("tieredStorage", json!({"type": "custom", "remoteStorageManager": manager}));
+        let plan = world.plan();
+        let why =
+            condition(&plan, "NotReady").map(|condition| condition["message"].as_str().unwrap().to_owned());
+        why.filter(|why| why.contains("classPath"))
+    };
+    for good in ["/opt/rsm/*", "/opt/rsm/a.jar:/mnt/kafka-libs/*", "/opt/rsm/core/*:/opt/rsm/s3/*"] {
+        assert_eq!(refused(good), None, "{good}");
+    }
+    let long = format!("/{}", "x".repeat(5000));
+    for bad in [
+        "/*",
+        "/",
+        "rsm/*",
+        "/x:${strimzidir:/opt/kafka/node-certs:a.key}",
+        "/opt/../*",
+        "/opt/a\n/*",
+        "/*/*",
+        &long,
+    ] {
+        assert!(refused(bad).is_some(), "{bad}");
+    }
 }
 
 fn quota_calls(plan: &Plan) -> Vec<BTreeMap<String, Option<Rate>>> {
@@ -308,34 +304,6 @@ fn kafkas_own_quotas_are_set_kept_and_leave_with_the_section() {
     world.default_quotas = Some(BTreeMap::from([("consumer_byte_rate".to_owned(), 7.0)]));
     assert!(quota_calls(&world.plan()).is_empty());
     assert!(!world.asked.iter().any(|need| matches!(need, Need::DefaultQuotas)), "and nobody asks");
-}
-
-#[test]
-fn a_cluster_is_not_ready_before_kafka_was_told_its_quotas() {
-    let mut world = world("quotas", json!({"type": "kafka", "producerByteRate": 1000}));
-    let plan = world.settle();
-    assert!(condition(&plan, "Ready").is_none(), "{:#}", kafka_status(&plan));
-    assert!(plan.waiting_for.iter().any(|what| what.contains("quotas")), "{:?}", plan.waiting_for);
-    world.default_quotas = Some(BTreeMap::new());
-    let plan = world.plan();
-    assert_eq!(quota_calls(&plan).len(), 1);
-    assert!(condition(&plan, "Ready").is_some(), "{:#}", kafka_status(&plan));
-}
-
-#[test]
-fn quotas_are_set_only_once_it_is_remembered_whose_they_are() {
-    let mut world = world("quotas", Value::Null);
-    world.settle();
-    world.default_quotas = Some(BTreeMap::new());
-    world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["quotas"] = json!({"type": "kafka", "producerByteRate": 1000});
-    });
-    // The pod sets, which remember it, may have to wait for an object of somebody else's.
-    let plan = world.plan();
-    assert!(quota_calls(&plan).is_empty());
-    assert!(plan.waiting_for.iter().any(|what| what.contains("quotas")), "{:?}", plan.waiting_for);
-    world.apply(&plan);
-    assert_eq!(quota_calls(&world.plan()).len(), 1);
 }
 
 #[test]
@@ -513,21 +481,4 @@ fn the_examples_are_carried_out_as_they_stand() {
     assert_eq!(quota_calls(&plan)[0].len(), 4);
     let (_, plan) = example(include_str!("../../../examples/tiered-storage.yaml"));
     assert!(lines(&plan, "archive-dual-0")["rsm.config.storage.backend.class"].ends_with("S3Storage"));
-}
-
-#[test]
-fn tiered_storage_leaves_only_when_somebody_confirms_that_no_topic_needs_it() {
-    let mut world = world("tieredStorage", tiered());
-    world.settle();
-    world.kafka(|kafka| kafka["spec"]["kafka"]["tieredStorage"] = Value::Null);
-    let message = problem(&mut world.clone());
-    assert!(
-        message.contains("spec.kafka.tieredStorage: is gone") && message.contains("remote.storage.enable"),
-        "{message}"
-    );
-    world.kafka(|kafka| {
-        kafka["metadata"]["annotations"]["kastellan.io/remove-tiered-storage"] = json!("true");
-    });
-    let plan = world.plan();
-    assert!(condition(&plan, "NotReady").is_none() && !plan.roll.wanted.is_empty());
 }

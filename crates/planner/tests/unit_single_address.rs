@@ -165,6 +165,7 @@ fn ports_lead_to_brokers_and_the_one_for_the_start_to_all_that_answer() {
             "filter_chains": [{"filters": [{"name": "tcp", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
                 "stat_prefix": "broker-2", "cluster": "broker-2", "idle_timeout": "0s", "max_connect_attempts": 3}}]}],
+            "per_connection_buffer_limit_bytes": 32768,
         })
     );
     let clusters = resources(&plan, "clusters.json");
@@ -185,6 +186,37 @@ fn ports_lead_to_brokers_and_the_one_for_the_start_to_all_that_answer() {
         assert_eq!(cluster["health_checks"][0]["healthy_threshold"], 1);
         assert!(cluster["circuit_breakers"]["thresholds"][0]["max_connections"].as_i64().unwrap() > 100_000);
     }
+}
+
+#[test]
+fn the_proxy_takes_no_more_than_it_has_memory_for() {
+    let limits = |resources: Value| {
+        let mut world = exposed("loadbalancer", &json!({"singleAddress": resources}));
+        let plan = world.plan();
+        let deployment = object(&plan, "Deployment", "my-kafka-ext-proxy");
+        let limits = &deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"];
+        let bootstrap: Value = serde_json::from_str(&file(&plan, "bootstrap.json")).unwrap();
+        let [connections, heap] =
+            ["0/typed_config/max_active_downstream_connections", "1/typed_config/max_heap_size_bytes"].map(
+                |place| bootstrap.pointer(&format!("/overload_manager/resource_monitors/{place}")).cloned(),
+            );
+        // Whoever asks how the proxy is has an answer also when there are no connections left.
+        let health = &bootstrap["static_resources"]["listeners"][0];
+        assert_eq!(health["ignore_global_conn_limit"], true);
+        let manager = &health["filter_chains"][0]["filters"][0]["typed_config"];
+        assert_eq!(manager["request_headers_timeout"], "5s");
+        for route in manager["route_config"]["virtual_hosts"][0]["routes"].as_array().unwrap() {
+            let exact = json!({"name": ":path", "string_match": {"exact": route["match"]["path"]}});
+            assert_eq!(route["match"]["headers"][1], exact, "nothing after the path");
+        }
+        json!([limits["memory"], connections, heap, bootstrap["overload_manager"]["actions"][0]["name"]])
+    };
+    let stops = "envoy.overload_actions.stop_accepting_connections";
+    assert_eq!(limits(json!({})), json!(["512Mi", 10922, 512 << 20, stops]));
+    let own = json!({"resources": {"limits": {"memory": "96Mi"}}});
+    assert_eq!(limits(own), json!(["96Mi", 2048, 96 << 20, stops]));
+    let none = json!({"resources": {"requests": {"memory": "96Mi"}}});
+    assert_eq!(limits(none), json!([null, 50_000, null, null]));
 }
 
 #[test]
@@ -465,56 +497,4 @@ fn the_example_becomes_ready() {
     assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
     let file = object(&plan, "ConfigMap", "one-address-dual-2")["data"]["server.config"].as_str().unwrap();
     assert!(file.contains("EXTERNAL-9094://kafka.example.org:19092"), "{file}");
-}
-
-#[test]
-fn a_proxy_that_is_away_for_long_makes_the_cluster_not_ready() {
-    let mut world = exposed("loadbalancer", &json!({"singleAddress": {}}));
-    world.give_addresses();
-    let plan = world.settle();
-    world.apply(&plan);
-    assert!(condition(&world.plan(), "Ready").is_some(), "{:#}", kafka_status(&world.plan()));
-    let lost = |world: &mut World, since: jiff::Timestamp| {
-        let live = world.observed.deployments.get_mut("my-kafka-ext-proxy").unwrap();
-        let status = json!({"updatedReplicas": 2, "replicas": 2, "unavailableReplicas": 2, "conditions": [
-            {"type": "Available", "status": "False", "lastTransitionTime": since.to_string()}]});
-        std::sync::Arc::make_mut(live).status = Some(serde_json::from_value(status).unwrap());
-    };
-    let now = world.now;
-    lost(&mut world, now - jiff::SignedDuration::from_mins(1));
-    assert!(condition(&world.plan(), "Ready").is_some(), "it may come back");
-    lost(&mut world, now - jiff::SignedDuration::from_mins(10));
-    let plan = world.plan();
-    let why = condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned();
-    assert!(why.contains("my-kafka-ext-proxy"), "{why}");
-    let words = warning_with(&plan, "DeploymentNotAvailable").unwrap();
-    assert!(words.contains("my-kafka-ext-proxy"), "{words}");
-}
-
-#[test]
-fn a_listener_that_gets_or_loses_its_single_address_warns_while_its_addresses_change() {
-    let listeners = |single: bool| {
-        let configuration = if single { json!({"singleAddress": {}}) } else { json!({}) };
-        json!([{"name": "ext", "port": 9094, "type": "loadbalancer", "tls": true, "configuration": configuration}])
-    };
-    let mut world = exposed("loadbalancer", &json!({}));
-    world.give_addresses();
-    let plan = world.settle();
-    world.apply(&plan);
-    let words = |plan: &Plan| warning_with(plan, "ListenerAddressesChange");
-    assert_eq!(words(&world.plan()), None);
-    for single in [true, false] {
-        world.kafka(|kafka| kafka["spec"]["kafka"]["listeners"] = listeners(single));
-        let plan = world.plan();
-        assert!(words(&plan).unwrap().contains("listener ext"));
-        for _ in 0..3 {
-            let plan = world.plan();
-            world.apply(&plan);
-            world.give_addresses();
-        }
-        for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
-            world.restart(pod);
-        }
-        assert_eq!(words(&world.plan()), None);
-    }
 }

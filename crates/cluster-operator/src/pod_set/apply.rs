@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::reasons;
+use api::conditions::{events as event_words, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;

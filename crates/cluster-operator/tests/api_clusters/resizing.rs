@@ -38,6 +38,9 @@ async fn pods_get_other_resources_without_a_restart_and_restart_where_that_is_re
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": stand_in::NODE}});
     let machines: Api<DynamicObject> = Api::all_with(world.api("Pod").into_client(), &resource("Node"));
     machines.patch(stand_in::NODE, &PatchParams::apply("test").force(), &Patch::Apply(&node)).await.unwrap();
+    let room = json!({"cpu": "100", "memory": "500Gi", "pods": "1000"});
+    let room = json!({"status": {"capacity": room, "allocatable": room}});
+    machines.patch_status(stand_in::NODE, &PatchParams::default(), &Patch::Merge(&room)).await.unwrap();
     let mut nodes = pool("c", "dual", 3);
     let sized = |memory: &str, cpu: &str| json!({"limits": {"memory": memory}, "requests": {"memory": "1Gi", "cpu": cpu}});
     nodes["spec"]["resources"] = sized("1Gi", "500m");

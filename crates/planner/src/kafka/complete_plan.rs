@@ -85,7 +85,7 @@ pub fn complete(
         progress: Progress::default(),
         warnings,
         overriding: Overriding::new(&cluster.object_overrides),
-        files: NodeFiles::of(cluster),
+        files: NodeFiles::of(cluster).within(observed.settings.largest_config_map)?,
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);

@@ -176,7 +176,7 @@ mod tests {
     const HASTY: Resizing = Resizing { wait_for_deferred: false };
     const LISTED: Revisions<'_> = Revisions { pod: Some("r1"), resources: Some("s2") };
 
-    fn pod(revisions: [&str; 2], phase: &str, conditions: Value) -> Pod {
+    fn pod(revisions: [&str; 2], phase: &str, conditions: &Value) -> Pod {
         let [revision, resources] = revisions;
         let annotations = json!({"strimzi.io/revision": revision, "strimzi.io/resource-revision": resources});
         serde_json::from_value(json!({
@@ -188,16 +188,16 @@ mod tests {
 
     #[test]
     fn only_a_pod_that_runs_and_differs_in_nothing_else_is_resized() {
-        assert_eq!(HASTY.state(&pod(["r1", "s1"], "Running", json!([])), LISTED), Resize::Due);
-        for other in [pod(["r0", "s1"], "Running", json!([])), pod(["r1", "s1"], "Pending", json!([]))] {
+        assert_eq!(HASTY.state(&pod(["r1", "s1"], "Running", &json!([])), LISTED), Resize::Due);
+        for other in [pod(["r0", "s1"], "Running", &json!([])), pod(["r1", "s1"], "Pending", &json!([]))] {
             assert!(matches!(HASTY.state(&other, LISTED), Resize::Impossible(_)), "{other:?}");
         }
-        assert_eq!(HASTY.state(&pod(["r1", "s2"], "Running", json!([])), LISTED), Resize::Done);
+        assert_eq!(HASTY.state(&pod(["r1", "s2"], "Running", &json!([])), LISTED), Resize::Done);
     }
 
     #[test]
     fn what_was_refused_is_not_asked_for_again_but_something_else_is() {
-        let mut live = pod(["r1", "s1"], "Running", json!([]));
+        let mut live = pod(["r1", "s1"], "Running", &json!([]));
         let mut remember = |text: &str| {
             let key = annotations::IN_PLACE_RESIZING_ERROR.to_owned();
             live.metadata.annotations.as_mut().unwrap().insert(key, text.to_owned());
@@ -217,7 +217,7 @@ mod tests {
     fn what_the_machine_cannot_do_takes_a_restart_and_what_it_puts_off_takes_patience() {
         let of = |resizing: Resizing, type_: &str, reason: &str| {
             let told = json!([{"type": type_, "status": "True", "reason": reason, "message": "m"}]);
-            resizing.state(&pod(["r1", "s2"], "Running", told), LISTED)
+            resizing.state(&pod(["r1", "s2"], "Running", &told), LISTED)
         };
         let impossible = Resize::Impossible("m".to_owned());
         assert_eq!(of(PATIENT, "PodResizePending", "Infeasible"), impossible);
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(of(PATIENT, "PodResizePending", "Deferred"), Resize::Deferred("m".to_owned()));
         assert_eq!(of(PATIENT, "PodResizeInProgress", "Error"), impossible);
         assert_eq!(of(PATIENT, "PodResizeInProgress", ""), Resize::UnderWay("m".to_owned()));
-        let mut behind = pod(["r1", "s2"], "Running", json!([]));
+        let mut behind = pod(["r1", "s2"], "Running", &json!([]));
         behind.metadata.generation = Some(2);
         behind.status.as_mut().unwrap().observed_generation = Some(1);
         assert!(matches!(HASTY.state(&behind, LISTED), Resize::UnderWay(_)));

@@ -64,8 +64,7 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     let mut pools = Vec::new();
     let mut nodes = Nodes::default();
     let mut logging: Option<Logging> = None;
-    let mut own = Vec::new();
-    let mut own_of_controllers = Vec::new();
+    let (mut own, mut own_of_controllers) = (Vec::new(), Vec::new());
     for Group { name: pool, nodes: of_group, config } in groups {
         let parts = pods::read(config, &of_cluster, notes);
         logging = logging.or_else(|| parts.logging.clone());

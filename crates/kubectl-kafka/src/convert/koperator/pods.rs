@@ -379,7 +379,7 @@ fn variable(path: &str, value: &Value, notes: &mut Notes) -> Option<ContainerEnv
         }
         return Some(ContainerEnvVar { name: Some(name.to_owned()), value: None, value_from: Some(source) });
     }
-    if secrets::is_secret(name, &Value::from(text.as_str())) {
+    if !secrets::is_harmless_variable(name, &text) {
         notes.lost(path, &Value::Null, format!("the value of {name} may be a secret, and is not printed: put it into a Secret and write valueFrom.secretKeyRef"));
         return None;
     }

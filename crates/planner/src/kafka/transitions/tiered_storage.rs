@@ -12,7 +12,8 @@ use crate::kafka::observed::Observed;
 pub fn check(kafka: &Kafka, cluster: &Cluster, observed: &Observed, findings: &mut Findings) {
     let is_confirmed =
         annotations::is_true(kafka.metadata.annotations.as_ref(), annotations::REMOVE_TIERED_STORAGE);
-    if cluster.tiered_storage.is_some() || is_confirmed {
+    let is_asked_for = cluster.tiered_storage.is_some() || kafka.spec.kafka.tiered_storage.is_some();
+    if is_asked_for || is_confirmed {
         return;
     }
     let is_on = format!("{REMOTE_STORAGE}=true");

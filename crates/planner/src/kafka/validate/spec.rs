@@ -81,7 +81,7 @@ pub fn read(
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
         metrics,
-        jmx: metrics::jmx(spec),
+        jmx: metrics::jmx(spec, findings),
         resizing: Resizing::asked(kafka.metadata.annotations.as_ref()),
         quotas,
         tiered_storage: tiered_storage::read(spec, findings),

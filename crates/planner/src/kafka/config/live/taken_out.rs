@@ -50,7 +50,7 @@ pub fn of_brokers(observed: &Observed) -> BTreeSet<(i32, String)> {
     let all = observed.pod_sets.values().filter_map(|set| set.metadata.annotations.as_ref());
     let texts = all.filter_map(|all| all.get(annotations::OPTIONS_OF_BROKERS));
     let read = texts.filter_map(|text| serde_json::from_str::<BTreeMap<i32, BTreeSet<String>>>(text).ok());
-    let usable = |name: &String| user::is_option_name(name) && !user::is_forbidden(name);
+    let usable = |name: &String| is_option_name(name) && !user::is_forbidden(name);
     let pairs = read.flatten().flat_map(|(id, names)| names.into_iter().map(move |name| (id, name)));
     pairs.filter(|(_, name)| usable(name)).collect()
 }
