@@ -32,6 +32,13 @@ bench_of_bridge() {
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
+# bench_of_connectors: the rows of connectors, which the cluster operator looks after.
+bench_of_connectors() {
+  local release=target/x86_64-unknown-linux-gnu/release rows
+  rows=$(TMPDIR=/dev/shm "$release/bench" connectors --operator "$release/cluster-operator")
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
 # resident POD PORT: megabytes that the operator in the pod says it holds.
 resident() {
   local ip
@@ -54,6 +61,8 @@ step "Users"
 bench_of user
 step "Bridge"
 bench_of_bridge
+step "Connectors"
+bench_of_connectors
 step "Starting Kubernetes"
 cluster
 [[ $CLUSTER == local ]] || die "the bench reads pods by their address, which only works on the local Kubernetes"

@@ -26,6 +26,12 @@ pub mod events {
     pub const FAILED_CREATE: &str = "FailedCreate";
     /// What was done when [`FAILED_CREATE`] came.
     pub const CREATE_POD: &str = "CreatePod";
+    /// A pod got other resources without a restart.
+    pub const POD_RESIZED: &str = "PodResized";
+    /// Kubernetes refused to give a pod other resources without a restart.
+    pub const FAILED_RESIZE: &str = "FailedResize";
+    /// What was done when one of these two came.
+    pub const RESIZE_POD: &str = "ResizePod";
     /// A pod could not be deleted.
     pub const FAILED_DELETE: &str = "FailedDelete";
     /// What was done when [`FAILED_DELETE`] came.
@@ -100,8 +106,12 @@ pub mod reasons {
     pub const ROLLING_UPDATE_WAITS: &str = "RollingUpdateWaits";
     /// Partitions have one replica, on storage that a restart of its broker destroys.
     pub const SINGLE_REPLICA_ON_EPHEMERAL_STORAGE: &str = "SingleReplicaOnEphemeralStorage";
+    /// The machine of a pod has no room for the resources that it is to get without a restart.
+    pub const IN_PLACE_RESIZING_DEFERRED: &str = "InPlaceResizingDeferred";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// Everybody may use the remote JMX of the nodes.
+    pub const JMX_WITHOUT_AUTHENTICATION: &str = "JmxWithoutAuthentication";
     /// A jar that the resource asks for was not found in the pods, which run without it.
     pub const PLUG_IN_MISSING: &str = "PlugInMissing";
     /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.

@@ -114,7 +114,7 @@ pub const CUSTOM_KAFKA_EXPORTER_LABELS: &str = "STRIMZI_CUSTOM_KAFKA_EXPORTER_LA
 pub const SHARED: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
 /// Variables that decide which programs run in a container and with whom they talk; no template may set them.
-pub const RESERVED: [&str; 3] = ["JAVA_HOME", "KUBECONFIG", "RUST_LOG"];
+pub const RESERVED: [&str; 5] = ["GCONV_PATH", "GLIBC_TUNABLES", "JAVA_HOME", "KUBECONFIG", "RUST_LOG"];
 /// Beginning of the variables by which Kubernetes tells a container where its API server is; no template may set them.
 pub const RESERVED_PREFIX: &str = "KUBERNETES_SERVICE_";
 

@@ -3,6 +3,8 @@
 //! `kubectl apply` leaves behind what it was given, in an annotation as large as the resource. A cache needs to know of it no more than which
 //! fields were dropped.
 
+use std::fmt::Write as _;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,15 +51,98 @@ fn unknown_fields<Spec: DeserializeOwned + Serialize>(kind: &str, applied: &str)
     // What the type knows comes back out of it, in whatever form.
     let known = serde_json::from_str::<Spec>(&written.to_string()).and_then(serde_json::to_value);
     let Ok(known) = known else { return Vec::new() };
-    let mut found = Vec::new();
-    compare(written, &known, "spec", "spec", &dropped::unread(kind), &mut found);
-    found.dedup();
-    let more = found.len().saturating_sub(NAMED);
-    found.truncate(NAMED);
+    let kept = dropped::unread(kind);
+    let mut search = Search { kept: &kept, path: vec![Step::Name("spec")], found: Vec::new(), more: 0 };
+    search.compare(written, &known);
+    let Search { mut found, more, .. } = search;
     if more > 0 {
         found.push(format!("and {more} more"));
     }
     found
+}
+
+/// A part of a path.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    /// A field.
+    Name(&'a str),
+    /// An item of a list.
+    Item(usize),
+}
+
+/// A search for fields that a type does not know. Names are the user's own, and may be as long as the resource: a path becomes a text only
+/// where it is shown.
+struct Search<'a> {
+    /// Fields that are kept although no type has them, without the numbers of items: `spec.a[].b`.
+    kept: &'a [String],
+    /// Where the search is.
+    path: Vec<Step<'a>>,
+    /// The first paths that were found.
+    found: Vec<String>,
+    /// How many others there are.
+    more: usize,
+}
+
+impl<'a> Search<'a> {
+    fn compare(&mut self, written: &'a Value, known: &Value) {
+        match (written, known) {
+            (Value::Object(written), Value::Object(known)) => {
+                for (name, value) in written.iter().filter(|(_, value)| !value.is_null()) {
+                    self.path.push(Step::Name(name));
+                    match known.get(name) {
+                        Some(known) => self.compare(value, known),
+                        None if is_empty(value) || self.is_kept() => {}
+                        None if self.found.len() < NAMED => self.found.push(self.shown()),
+                        None => self.more += 1,
+                    }
+                    self.path.pop();
+                }
+            }
+            (Value::Array(written), Value::Array(known)) if written.len() == known.len() => {
+                for (index, (written, known)) in written.iter().zip(known).enumerate() {
+                    self.path.push(Step::Item(index));
+                    self.compare(written, known);
+                    self.path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the field is one that is kept.
+    fn is_kept(&self) -> bool {
+        self.kept.iter().any(|kept| {
+            let mut rest = kept.as_str();
+            for (index, step) in self.path.iter().enumerate() {
+                let without = match step {
+                    Step::Name(name) if index == 0 => rest.strip_prefix(name),
+                    Step::Name(name) => rest.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)),
+                    Step::Item(_) => rest.strip_prefix("[]"),
+                };
+                let Some(without) = without else { return false };
+                rest = without;
+            }
+            rest.is_empty()
+        })
+    }
+
+    /// The path as a status can show it.
+    fn shown(&self) -> String {
+        let mut shown = String::new();
+        for (index, step) in self.path.iter().enumerate() {
+            if shown.chars().count() > LONGEST_PATH {
+                break;
+            }
+            match step {
+                Step::Name(name) => {
+                    shown.push_str(if index == 0 { "" } else { "." });
+                    shown.extend(name.chars().take(LONGEST_PATH + 1));
+                }
+                Step::Item(number) => drop(write!(shown, "[{number}]")),
+            }
+        }
+        shortened(&shown)
+    }
 }
 
 /// A path that a status can show: names are the user's own.
@@ -67,35 +152,6 @@ fn shortened(path: &str) -> String {
         short.push('…');
     }
     short
-}
-
-/// `path` has numbers of list items, `shape` has none.
-fn compare(
-    written: &Value,
-    known: &Value,
-    path: &str,
-    shape: &str,
-    kept: &[String],
-    found: &mut Vec<String>,
-) {
-    match (written, known) {
-        (Value::Object(written), Value::Object(known)) => {
-            for (name, value) in written.iter().filter(|(_, value)| !value.is_null()) {
-                let (path, shape) = (format!("{path}.{name}"), format!("{shape}.{name}"));
-                match known.get(name) {
-                    Some(known) => compare(value, known, &path, &shape, kept, found),
-                    None if kept.contains(&shape) || is_empty(value) => {}
-                    None => found.push(shortened(&path)),
-                }
-            }
-        }
-        (Value::Array(written), Value::Array(known)) if written.len() == known.len() => {
-            for (index, (written, known)) in written.iter().zip(known).enumerate() {
-                compare(written, known, &format!("{path}[{index}]"), &format!("{shape}[]"), kept, found);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Some types do not tell a list without items from none.
@@ -154,5 +210,20 @@ mod tests {
             spec[format!("field{number}")] = json!(1);
         }
         assert!(noted(&spec).unwrap().ends_with(", and 20 more"), "{:?}", noted(&spec));
+    }
+
+    #[test]
+    fn long_names_of_many_fields_take_no_time() {
+        // As long as all of them together, once for each of them, would be 100 GB.
+        let fields: serde_json::Map<String, Value> = (0..50_000).map(|n| (n.to_string(), json!(1))).collect();
+        let start = std::time::Instant::now();
+        let long = "x".repeat(1_000_000);
+        let known = json!({"kafka": {"listeners": [], "config": {long.as_str(): fields}}});
+        assert_eq!(noted(&known), None);
+        let unknown =
+            json!({"kafka": {"listeners": [], "template": {"pod": {long.as_str(): 1, "affinity": fields}}}});
+        let fields = noted(&unknown).unwrap();
+        assert!(fields.len() < 20 * LONGEST_PATH && fields.ends_with("more"), "{fields}");
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
     }
 }

@@ -8,6 +8,11 @@ pub const LABEL_VALUE: usize = 63;
 pub const KEY_NAME: usize = 63;
 /// The prefix of such a key, and the name of any object: a name of DNS.
 pub const DNS_NAME: usize = 253;
+/// Keys and values of all annotations of an object, in bytes.
+pub const ANNOTATIONS: usize = 256 * 1024;
+/// Keys and values of labels, or of annotations, that a user gives to every broker's objects for a listener or a volume, in bytes. A bound
+/// of the operator's own.
+pub const REPEATED_METADATA: usize = 4096;
 /// The common name of a certificate (RFC 5280, `ub-common-name`).
 pub const COMMON_NAME: usize = 64;
 

@@ -82,6 +82,7 @@ impl Settings {
     /// Reads the environment; all errors at once.
     pub fn from_env(env: &Env) -> Result<Self, EnvErrors> {
         let deadline = env::OPERATION_TIMEOUT_MS_DEFAULT;
+        let limits = Limits::from_env(env);
         let settings = Self {
             namespaces: env.namespaces(env::NAMESPACE),
             selector: env.label_selector(env::CUSTOM_RESOURCE_SELECTOR),
@@ -96,19 +97,19 @@ impl Settings {
             leader: LeaderConfig::from_env(env),
             http_port: env.integer(own::HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
-            limits: Limits::from_env(env),
             longest_answer: env.integer(own::MAX_ANSWER_MIB, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
                 * 1024
                 * 1024,
             connect_addresses: ConnectAddresses::from_env(env),
-            plan: Arc::new(plan_settings(env)),
+            plan: Arc::new(plan_settings(env, &limits)),
+            limits,
         };
         env.finish()?;
         Ok(settings)
     }
 }
 
-fn plan_settings(env: &Env) -> PlanSettings {
+fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
     let operator_image = env.required(own::OPERATOR_IMAGE);
     let mut shared_environment = BTreeMap::new();
     for name in env::SHARED {
@@ -149,6 +150,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         max_nodes: env.integer(own::MAX_NODES, own::MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
         max_wished_ids: env.integer(own::MAX_WISHED_IDS, own::MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,
+        largest_config_map: limits.largest_secret.bytes,
     }
 }
 

@@ -79,6 +79,11 @@ impl Connect {
         self.get(&|| "list connectors".to_owned(), "/connectors?expand=info&expand=status").await
     }
 
+    /// Names of all connectors, also of those without a status.
+    pub async fn connector_names(&self) -> Result<Vec<String>, ConnectError> {
+        self.get(&|| "list the names of connectors".to_owned(), "/connectors").await
+    }
+
     /// What a connector is to do.
     pub async fn connector(&self, name: &str) -> Result<ConnectorInfo, ConnectError> {
         self.get(&|| format!("read connector '{name}'"), &of(name, "")).await

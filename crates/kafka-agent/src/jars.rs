@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const DEPTH: usize = 6;
 /// Jars that are found at most: more make a command line that no kernel takes.
 const MOST: usize = 1000;
+/// Entries of folders that are looked at: a folder of jars has far fewer, and the whole of a container has more.
+const MOST_VISITED: usize = 20_000;
 /// The longest list of contents of a jar that is read.
 const LONGEST_LIST: u64 = 64 * 1024 * 1024;
 /// Bytes of the record at the end of a jar, without its comment.
@@ -21,30 +23,42 @@ const ENTRY_MARK: [u8; 4] = [0x50, 0x4b, 0x01, 0x02];
 
 /// The jars below a folder, in the order of their paths; none if there is no such folder.
 pub fn below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    add_below(folder, DEPTH, &mut found);
+    let mut search = Search { found: Vec::new(), visited: 0 };
+    search.add_below(folder, DEPTH);
+    let mut found = search.found;
     found.sort();
     found.truncate(MOST);
     found
 }
 
-fn add_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // What begins with a dot is the kubelet's own: the versions of a mounted ConfigMap, to which the names beside it lead.
-        if name.starts_with('.') {
-            continue;
-        }
-        // A link to a folder may lead round in a circle.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            if depth > 0 && found.len() < MOST {
-                add_below(&path, depth - 1, found);
+struct Search {
+    found: Vec<PathBuf>,
+    visited: usize,
+}
+
+impl Search {
+    fn add_below(&mut self, folder: &Path, depth: usize) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            self.visited += 1;
+            if self.visited > MOST_VISITED {
+                return;
             }
-        } else if name.ends_with(".jar") {
-            found.push(path);
+            let path = entry.path();
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // What begins with a dot is the kubelet's own: the versions of a mounted ConfigMap, to which the names beside it lead.
+            if name.starts_with('.') {
+                continue;
+            }
+            // A link to a folder may lead round in a circle.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if depth > 0 && self.found.len() < MOST {
+                    self.add_below(&path, depth - 1);
+                }
+            } else if name.ends_with(".jar") && path.is_file() {
+                self.found.push(path);
+            }
         }
     }
 }
@@ -57,6 +71,10 @@ pub fn has_class(jar: &Path, class: &str) -> bool {
 
 /// Whether the list at the end of a jar has the entry.
 fn lists(jar: &Path, wanted: &[u8]) -> io::Result<bool> {
+    // Whoever opens a pipe waits for a writer.
+    if !std::fs::metadata(jar)?.is_file() {
+        return Err(no_jar());
+    }
     let list = list_of(&mut File::open(jar)?)?;
     let mut rest = list.as_slice();
     while rest.starts_with(&ENTRY_MARK) && rest.len() >= ENTRY {
@@ -71,7 +89,6 @@ fn lists(jar: &Path, wanted: &[u8]) -> io::Result<bool> {
 }
 
 fn list_of(jar: &mut File) -> io::Result<Vec<u8>> {
-    let no_jar = || io::Error::new(io::ErrorKind::InvalidData, "not a jar");
     let length = jar.metadata()?.len();
     // The last record, and the comment that may follow it.
     let tail = length.min(u64::from(u16::MAX) + END as u64);
@@ -83,6 +100,10 @@ fn list_of(jar: &mut File) -> io::Result<Vec<u8>> {
         return Err(no_jar());
     }
     read_at(jar, offset, size)
+}
+
+fn no_jar() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not a jar")
 }
 
 fn read_at(file: &mut File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
@@ -170,5 +191,34 @@ mod tests {
         let names: Vec<_> = found.iter().map(|path| path.strip_prefix(at.path()).unwrap()).collect();
         assert_eq!(names, [Path::new("b.jar"), Path::new("c.jar"), Path::new("deep/er/a.jar")]);
         assert!(below(&at.path().join("none")).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_jar_and_is_not_waited_for() {
+        let at = tempfile::tempdir().unwrap();
+        let pipe = at.path().join("pipe.jar");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::fs::create_dir(at.path().join("folder.jar")).unwrap();
+        std::fs::write(at.path().join("a.jar"), "").unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let folder = at.path().to_owned();
+        std::thread::spawn(move || tell.send((has_class(&pipe, "a.B"), below(&folder))).unwrap());
+        let (has, found) = told.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert!(!has && found == [at.path().join("a.jar")], "{found:?}");
+    }
+
+    #[test]
+    fn a_search_of_very_many_files_ends() {
+        let at = tempfile::tempdir().unwrap();
+        for folder in 0..3 {
+            let folder = at.path().join(folder.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            for file in 0..MOST_VISITED / 2 {
+                File::create(folder.join(file.to_string())).unwrap();
+            }
+        }
+        let mut search = Search { found: Vec::new(), visited: 0 };
+        search.add_below(at.path(), DEPTH);
+        assert!(search.visited <= MOST_VISITED + DEPTH, "{}", search.visited);
     }
 }

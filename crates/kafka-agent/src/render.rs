@@ -2,9 +2,13 @@
 //!
 //! Files and variables hold passwords and keys: no error says anything of their content.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::properties::{self, Malformed, Properties};
+
+/// Folders below which placeholders find files: those of users' volumes, and what the agent itself found out. Other folders hold keys of the
+/// node and its token, which are no part of anybody's options.
+pub const FOLDERS: [&str; 2] = ["/mnt", "/opt/kafka/init"];
 
 /// The shortest resolved value that is taken out of texts of others: shorter ones are no secrets, and are everywhere.
 const SHORTEST_SECRET: usize = 3;
@@ -32,6 +36,16 @@ pub enum RenderError {
         path: String,
         /// Why.
         reason: String,
+    },
+    /// The file is none of those that may be read.
+    #[error(
+        "{placeholder} in server.config: {path} is not read: mount the volume with the file below /mnt, and name it there"
+    )]
+    NotThere {
+        /// The placeholder as written.
+        placeholder: String,
+        /// The file.
+        path: String,
     },
     /// The file does not have the key. Its keys are not listed: of a file that holds just a password, the password is one.
     #[error(
@@ -130,7 +144,13 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
         path: path.display().to_string(),
         reason,
     };
-    let read = |path: &Path| source.file(path).map_err(|reason| unreadable(path, reason));
+    let read = |path: &Path| {
+        if !is_for_placeholders(path) {
+            let (placeholder, path) = (placeholder.to_owned(), path.display().to_string());
+            return Err(RenderError::NotThere { placeholder, path });
+        }
+        source.file(path).map_err(|reason| unreadable(path, reason))
+    };
     let malformed = |form| RenderError::Malformed { placeholder: placeholder.to_owned(), form };
     match provider {
         "strimzienv" => source.variable(argument).map(Some).ok_or_else(|| RenderError::NoVariable {
@@ -160,6 +180,12 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
         }
         _ => Ok(None),
     }
+}
+
+/// Whether placeholders may stand for what is in a file.
+fn is_for_placeholders(path: &Path) -> bool {
+    let goes_up = path.components().any(|part| part == Component::ParentDir);
+    !goes_up && FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 #[cfg(test)]
@@ -210,11 +236,28 @@ mod tests {
     fn what_is_missing_is_named() {
         let message = |text| render(text, &Fixed).err().unwrap().to_string();
         assert!(message("a=${strimzienv:ZONE}").contains("no environment variable ZONE"));
-        assert!(message("a=${strimzidir:/x:y}").contains("cannot read /x/y"));
+        assert!(message("a=${strimzidir:/mnt/x:y}").contains("cannot read /mnt/x/y"));
         let key = message("a=${strimzifile:/opt/kafka/init/external.address:k}");
         assert!(key.contains("external.address has no key k among its 1;"), "{key}");
         assert!(message("a=${strimzifile:nokey}").contains("must have the form"));
         assert!(message("a=1\nb=\\u1").contains("cannot read server.config: line 2"));
+    }
+
+    #[test]
+    fn placeholders_lead_to_no_keys_of_the_node() {
+        for text in [
+            "a=${strimzidir:/opt/kafka/node-certs:p.key}",
+            "a=/x:${strimzidir:/var/run/secrets/kubernetes.io/serviceaccount:token}",
+            "a=${strimzifile:/mnt/../opt/kafka/node-certs/p.key:k}",
+            "a=${strimzidir:/mnt:../opt/kafka/node-certs/p.key}",
+            "a=${strimzidir:/mnt:/opt/kafka/node-certs/p.key}",
+            "a=${strimzidir:/mntx:y}",
+            "a=${strimzidir:mnt:y}",
+        ] {
+            let why = render(text, &Any("hunter2".to_owned())).err().unwrap().to_string();
+            assert!(why.contains("below /mnt") && !why.contains("hunter2"), "{text}: {why}");
+        }
+        assert!(render("a=${strimzidir:/mnt/a/b:c}", &Any("hunter2".to_owned())).is_ok());
     }
 
     #[test]
@@ -253,7 +296,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_resolved_value_is_what_java_reads(value in "[ \t\u{c}\n\r=:#!\\\\u$}{ä😀a]{0,12}|\\PC*") {
-            let text = "node.id=1\na=X-${strimzienv:V}-Y\nb=${strimzidir:/d:f}\n";
+            let text = "node.id=1\na=X-${strimzienv:V}-Y\nb=${strimzidir:/mnt/d:f}\n";
             let rendered = render(text, &Any(value.clone())).unwrap().properties;
             let read = properties::parse(&rendered.to_text()).unwrap();
             let around = format!("X-{value}-Y");

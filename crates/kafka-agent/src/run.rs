@@ -286,6 +286,14 @@ impl render::Source for ContainerSource<'_> {
     }
 
     fn file(&self, path: &Path) -> Result<String, String> {
-        std::fs::read_to_string(self.layout.absolute(path)).map_err(|error| error.to_string())
+        let path = self.layout.absolute(path);
+        // A link in a volume of the user's own may lead anywhere.
+        let real = path.canonicalize().map_err(|error| error.to_string())?;
+        let folders = render::FOLDERS.iter().map(|folder| self.layout.absolute(Path::new(folder)));
+        let mut real_folders = folders.filter_map(|folder| folder.canonicalize().ok());
+        if !real_folders.any(|folder| real.starts_with(folder)) {
+            return Err("it is a link that leads out of the folders for such files".to_owned());
+        }
+        std::fs::read_to_string(real).map_err(|error| error.to_string())
     }
 }

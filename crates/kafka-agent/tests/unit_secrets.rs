@@ -124,6 +124,13 @@ fn a_wrong_placeholder_shows_nothing_of_the_file() {
     node.fails("a key store", "cannot read /mnt/secret/password");
     node.server("a=${strimzidir:/mnt/secret:password}");
     node.fails("a binary file", "cannot read /mnt/secret/password");
+    node.put("opt/kafka/node-certs/other", MARK);
+    let link = node.container.path("mnt/secret/link");
+    std::os::unix::fs::symlink(node.container.path("opt/kafka/node-certs/other"), link).unwrap();
+    node.server("a=${strimzidir:/mnt/secret:link}");
+    node.fails("a link to a key of the node", "leads out of the folders");
+    node.server("a=${strimzidir:/opt/kafka/node-certs:other}");
+    node.fails("a key of the node", "below /mnt");
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl Quantity {
         Some(Self { nanos: value * sign })
     }
 
+    /// The whole number of units in it, bytes for memory; `None`: it is negative, or too large.
+    pub fn whole(self) -> Option<u64> {
+        u64::try_from(self.nanos / 1_000_000_000).ok().filter(|_| self.nanos >= 0)
+    }
+
     /// Whether it is more than nothing.
     pub fn is_positive(self) -> bool {
         self.nanos > 0

@@ -1,7 +1,7 @@
 //! Who uses a claim for a volume that does not say so itself: a StatefulSet refers to its claims by their names alone, and a pod names
 //! those that it mounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
@@ -16,45 +16,60 @@ use crate::watch::source::Source;
 const OVER: [&str; 2] = ["Succeeded", "Failed"];
 
 impl Applier {
-    /// Kind and name of what uses a claim, read past all caches: a StatefulSet that made it, or would take it up by its name, else a pod
-    /// that mounts it and has not ended; `None`: nothing. `is_own` is asked with the labels of such a pod, and those are left out. It
-    /// takes the right to list both kinds; without the one for StatefulSets these are not looked at.
+    /// Kind and name of what uses each of these claims of a namespace, by the name of the claim, read past all caches: a StatefulSet that
+    /// made it, or would take it up by its name, else a pod that mounts it and has not ended. `is_own` is asked with the labels of such a
+    /// pod, and those are left out. It takes the right to list both kinds; without the one for StatefulSets these are not looked at. Both
+    /// are listed once for all claims.
     ///
     /// # Errors
     /// When the API server does not answer or refuses.
-    pub async fn claim_user(
+    pub async fn claim_users(
         &self,
-        claim: &ObjectRef,
+        namespace: &str,
+        claims: &BTreeSet<String>,
         is_own: impl Fn(&BTreeMap<String, String>) -> bool + Send + Sync,
-    ) -> Result<Option<String>, ApplyError> {
-        for (template, name) in possible_sets(&claim.name) {
-            let fields = format!("metadata.name={name}");
-            let source = Source::new::<StatefulSet>(self.client(), &claim.namespace).fields(Some(&fields));
-            let mut found = false;
-            let listed = source.list(|set| found |= has_template(set, template).unwrap_or(false));
+    ) -> Result<BTreeMap<String, String>, ApplyError> {
+        let mut users = BTreeMap::new();
+        let mut of_sets: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        for claim in claims {
+            for (template, set) in possible_sets(claim) {
+                of_sets.entry(set).or_default().push((template, claim));
+            }
+        }
+        if !of_sets.is_empty() {
+            let source = Source::new::<StatefulSet>(self.client(), namespace);
+            let listed = source.list(|set| {
+                let name = at(set, &["metadata", "name"]).ok().flatten().and_then(json::plain_string);
+                let Some((name, possible)) = name.and_then(|name| Some((name, of_sets.get(name)?))) else {
+                    return;
+                };
+                for (template, claim) in possible {
+                    if has_template(set, template).unwrap_or(false) {
+                        users.insert((*claim).to_owned(), format!("StatefulSet {name}"));
+                    }
+                }
+            });
             match listed.await {
-                Ok(_) if found => return Ok(Some(format!("StatefulSet {name}"))),
                 Ok(_) => {}
-                Err(error) if error.is_forbidden() || error.is_not_found() => break,
+                Err(error) if error.is_forbidden() || error.is_not_found() => {}
                 Err(error) => {
-                    let key = ObjectRef::new(&claim.namespace, name);
+                    let key = ObjectRef::new(namespace, "");
                     return Err(unread(Subject { kind: "StatefulSet".to_owned(), key }, error));
                 }
             }
         }
-        let mut user = None;
-        let source = Source::new::<Pod>(self.client(), &claim.namespace);
+        let source = Source::new::<Pod>(self.client(), namespace);
         let listed = source.list(|pod| {
-            if user.is_none()
-                && let Ok(Some(name)) = mounting(pod, &claim.name, &is_own)
-            {
-                user = Some(format!("Pod {name}"));
+            let Ok(Some((name, mounted))) = mounting(pod, claims, &is_own) else { return };
+            for claim in mounted {
+                users.entry(claim).or_insert_with(|| format!("Pod {name}"));
             }
         });
         match listed.await {
-            Ok(_) => Ok(user),
+            Ok(_) => Ok(users),
             Err(error) => {
-                Err(unread(Subject { kind: "PersistentVolumeClaim".to_owned(), key: claim.clone() }, error))
+                let key = ObjectRef::new(namespace, "");
+                Err(unread(Subject { kind: "PersistentVolumeClaim".to_owned(), key }, error))
             }
         }
     }
@@ -84,27 +99,28 @@ fn has_template(set: &str, name: &str) -> Result<bool, NotJson> {
     Ok(false)
 }
 
-/// The name of a pod of others that mounts a claim.
+/// The name of a pod of others, and which of the claims it mounts; `None`: none.
 fn mounting(
     pod: &str,
-    claim: &str,
+    claims: &BTreeSet<String>,
     is_own: impl Fn(&BTreeMap<String, String>) -> bool,
-) -> Result<Option<String>, NotJson> {
+) -> Result<Option<(String, BTreeSet<String>)>, NotJson> {
     let Some(volumes) = at(pod, &["spec", "volumes"])?.filter(|all| *all != "null") else { return Ok(None) };
-    let mut mounts = false;
+    let mut mounted = BTreeSet::new();
     for volume in json::items(volumes)? {
         let name = at(volume?.text, &["persistentVolumeClaim", "claimName"])?.and_then(json::plain_string);
-        mounts |= name == Some(claim);
+        mounted.extend(name.filter(|name| claims.contains(*name)).map(str::to_owned));
     }
     let phase = at(pod, &["status", "phase"])?.and_then(json::plain_string);
-    if !mounts || phase.is_some_and(|phase| OVER.contains(&phase)) {
+    if mounted.is_empty() || phase.is_some_and(|phase| OVER.contains(&phase)) {
         return Ok(None);
     }
     let labels = at(pod, &["metadata", "labels"])?.and_then(|text| serde_json::from_str(text).ok());
     if is_own(&labels.unwrap_or_default()) {
         return Ok(None);
     }
-    Ok(at(pod, &["metadata", "name"])?.and_then(json::plain_string).map(str::to_owned))
+    let name = at(pod, &["metadata", "name"])?.and_then(json::plain_string);
+    Ok(name.map(|name| (name.to_owned(), mounted)))
 }
 
 fn at<'a>(text: &'a str, path: &[&str]) -> Result<Option<&'a str>, NotJson> {
@@ -143,7 +159,13 @@ mod tests {
             .to_string()
         };
         let user = |pod: &str, claim: &str| {
-            mounting(pod, claim, |labels| labels.get("team").is_some_and(|team| team == "ours")).unwrap()
+            let claims = BTreeSet::from([claim.to_owned()]);
+            let found =
+                mounting(pod, &claims, |labels| labels.get("team").is_some_and(|team| team == "ours"));
+            found.unwrap().map(|(name, mounted)| {
+                assert_eq!(mounted, claims);
+                name
+            })
         };
         assert_eq!(user(&pod("Running", "theirs"), "c").as_deref(), Some("p"));
         assert_eq!(user(&pod("Pending", "theirs"), "c").as_deref(), Some("p"));

@@ -11,6 +11,86 @@ pub struct Bootstrap {
     pub admin: Admin,
     pub dynamic_resources: DynamicResources,
     pub static_resources: StaticResources,
+    pub overload_manager: OverloadManager,
+}
+
+/// How much an Envoy takes on.
+#[derive(Debug, Serialize)]
+pub struct OverloadManager {
+    /// How often it is looked at.
+    pub refresh_interval: &'static str,
+    /// What is looked at.
+    pub resource_monitors: Vec<ResourceMonitor>,
+    /// What is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<OverloadAction>,
+}
+
+/// Something that can be used up.
+#[derive(Debug, Serialize)]
+pub struct ResourceMonitor {
+    /// Its name.
+    pub name: &'static str,
+    /// How much there is of it.
+    pub typed_config: Monitor,
+}
+
+/// How much there is of something.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Monitor {
+    /// Connections of clients.
+    Connections(Any<DownstreamConnections>),
+    /// Memory.
+    Heap(Any<FixedHeap>),
+}
+
+/// Connections of clients.
+#[derive(Debug, Serialize)]
+pub struct DownstreamConnections {
+    /// How many there may be at a time.
+    pub max_active_downstream_connections: i64,
+}
+
+impl Message for DownstreamConnections {
+    const TYPE_URL: &'static str = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+}
+
+/// Memory.
+#[derive(Debug, Serialize)]
+pub struct FixedHeap {
+    /// All of it.
+    pub max_heap_size_bytes: u64,
+}
+
+impl Message for FixedHeap {
+    const TYPE_URL: &'static str =
+        "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig";
+}
+
+/// What is done when something is used up.
+#[derive(Debug, Serialize)]
+pub struct OverloadAction {
+    /// Its name.
+    pub name: &'static str,
+    /// When.
+    pub triggers: Vec<OverloadTrigger>,
+}
+
+/// When an action is taken.
+#[derive(Debug, Serialize)]
+pub struct OverloadTrigger {
+    /// Name of the monitor.
+    pub name: &'static str,
+    /// The share that is used.
+    pub threshold: Threshold,
+}
+
+/// A share.
+#[derive(Debug, Serialize)]
+pub struct Threshold {
+    /// From 0 to 1.
+    pub value: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,6 +174,11 @@ pub struct Listener {
     pub name: String,
     pub address: Address,
     pub filter_chains: Vec<FilterChain>,
+    /// Bytes of a connection that wait to be passed on.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// Whether its connections are none of those that are counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_global_conn_limit: bool,
 }
 
 impl Message for Listener {
@@ -138,6 +223,22 @@ pub struct HttpConnectionManager {
     pub stat_prefix: &'static str,
     pub route_config: RouteConfiguration,
     pub http_filters: Vec<HttpFilter>,
+    /// How long the head of a request may take.
+    pub request_headers_timeout: &'static str,
+    /// How long a request may take.
+    pub request_timeout: &'static str,
+    /// How long a request may stay without a word.
+    pub stream_idle_timeout: &'static str,
+    pub max_request_headers_kb: u32,
+    pub common_http_protocol_options: HttpProtocolOptions,
+}
+
+#[derive(Debug, Serialize)]
+pub struct HttpProtocolOptions {
+    /// How long a connection may stay without a request.
+    pub idle_timeout: &'static str,
+    /// How long a connection may last.
+    pub max_connection_duration: &'static str,
 }
 
 impl Message for HttpConnectionManager {
@@ -220,6 +321,8 @@ pub struct Cluster {
     pub dns_lookup_family: Option<&'static str>,
     /// How long a connection may take.
     pub connect_timeout: &'static str,
+    /// Bytes of a connection that wait to be passed on.
+    pub per_connection_buffer_limit_bytes: u32,
     pub load_assignment: LoadAssignment,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<HealthCheck>,

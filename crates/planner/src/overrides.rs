@@ -23,6 +23,10 @@ use crate::findings::{Findings, Problem, Warning};
 pub const FIELD: &str = "spec.objectOverrides";
 /// Bytes that one patch may have as JSON: it is laid over each object that its key names.
 const LONGEST: usize = 16 * 1024;
+/// Bytes that the patches of one object may have together.
+const LONGEST_OF_OBJECT: usize = 64 * 1024;
+/// Problems that are looked for: the same patches are laid over very many objects.
+const MOST_PROBLEMS: usize = 20;
 /// Where the list of what may be changed is explained.
 const EXPLAINED: &str = "docs/extensions.md says what an override may change";
 
@@ -34,6 +38,8 @@ pub struct ObjectOverride {
     /// A name, or the beginning of names with `*` at its end; `None`: every object of the kind.
     name: Option<String>,
     patch: Value,
+    /// Bytes of the patch as JSON.
+    length: usize,
 }
 
 impl ObjectOverride {
@@ -111,12 +117,13 @@ fn read_entry(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<Obj
         );
     }
     let patch = Value::Object(patch.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
-    if patch.to_string().len() > LONGEST {
+    let length = patch.to_string().len();
+    if length > LONGEST {
         findings.problem(&field, format!("is longer than {} KiB: write less", LONGEST / 1024));
         return None;
     }
     let name = name.filter(|_| is_name).map(str::to_owned);
-    Some(ObjectOverride { key: key.to_owned(), kind: known?, name, patch })
+    Some(ObjectOverride { key: key.to_owned(), kind: known?, name, patch, length })
 }
 
 /// What was expected, without the value that was there.
@@ -190,6 +197,20 @@ impl<'a> Overriding<'a> {
         }
         let keys: Vec<&str> = patches.iter().map(|one| one.key.as_str()).collect();
         self.used.extend(&keys);
+        if self.problems.len() >= MOST_PROBLEMS {
+            return None;
+        }
+        let length: usize = patches.iter().map(|one| one.length).sum();
+        if length > LONGEST_OF_OBJECT {
+            let message = format!(
+                "the {} patches that are for {} {name} have {length} bytes together: write at most {} KiB for an object",
+                patches.len(),
+                kind.as_str(),
+                LONGEST_OF_OBJECT / 1024
+            );
+            self.problems.push(Problem { field: FIELD.to_owned(), message });
+            return None;
+        }
         let field = format!("{FIELD}.{}", keys.join(" and "));
         let mut result = base.clone();
         for one in patches {
@@ -219,7 +240,7 @@ impl<'a> Overriding<'a> {
             .into_iter()
             .map(|why| Problem { field: field.clone(), message: format!("{why}; {EXPLAINED}") });
         for problem in problems {
-            if !self.problems.contains(&problem) {
+            if self.problems.len() < MOST_PROBLEMS && !self.problems.contains(&problem) {
                 self.problems.push(problem);
             }
         }

@@ -10,6 +10,7 @@ pub mod operand;
 pub mod pod;
 pub mod probe;
 pub mod rbac;
+pub mod resizing;
 pub mod revision;
 pub mod secret;
 pub mod service;

@@ -275,6 +275,22 @@ fn a_rebalance_is_waited_for_and_is_no_error() {
 }
 
 #[test]
+fn a_connector_whose_start_hangs_is_waited_for_ever_more_rarely() {
+    let mut world = World::new(&json!({}));
+    for _ in 0..4 {
+        world.fails(FailureKind::NotStarted, "exists");
+        world.after(4).pass();
+        let words = world.not_ready("Creating");
+        assert!(words.contains("its start hangs"), "{words}");
+        while world.plan().calls.is_empty() {
+            world.after(1);
+        }
+        world.not_ready("Creating");
+    }
+    assert!(world.now >= at(5 + 10 + 20 + 40), "{}", world.now);
+}
+
+#[test]
 fn what_connect_refuses_is_told_and_is_not_sent_again_and_again() {
     let mut world = World::new(&json!({"config": {"k": "${strimzidir:/x:y}"}}));
     world.fails(FailureKind::Refused, "2 error(s):\nInvalid value hunter2 for configuration k: no");

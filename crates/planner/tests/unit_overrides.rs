@@ -47,6 +47,8 @@ fn revisions(plan: &Plan) -> Vec<Value> {
 fn refusal(overrides: Value) -> String {
     static SETTLED: LazyLock<Mutex<World>> = LazyLock::new(|| {
         let mut world = world();
+        let storage = json!({"type": "persistent-claim", "size": "1Gi"});
+        world.pool(0, |pool| pool["spec"]["storage"] = storage);
         world.settle();
         Mutex::new(world)
     });
@@ -363,9 +365,17 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("PodDisruptionBudget", r#"{"spec": {"selector": null}}"#, "spec.selector is"),
     ("ServiceAccount", r#"{"secrets": [{"name": "x"}]}"#, "secrets"),
     ("Secret", "{}", "does not name a kind that can be overridden"),
-    ("ConfigMap", "{}", "does not name a kind"),
+    ("ConfigMap", r#"{"data": {"server.config": "x"}}"#, "data.server.config is"),
+    ("NetworkPolicy", r#"{"spec": {"ingress": []}}"#, "spec.ingress is"),
+    ("PersistentVolumeClaim", r#"{"spec": {"storageClassName": "x"}}"#, "spec.storageClassName is"),
+    (
+        "PersistentVolumeClaim",
+        r#"{"metadata": {"annotations": {"strimzi.io/delete-claim": "true"}}}"#,
+        "metadata.annotations.strimzi.io/delete-claim is",
+    ),
+    ("RoleBinding", r#"{"subjects": []}"#, "subjects is"),
+    ("Role", r#"{"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}"#, "rules is"),
     ("StrimziPodSet", "{}", "does not name a kind"),
-    ("Role", "{}", "does not name a kind"),
     ("Pod/", "{}", "has no name of an object"),
     ("Pod/A*", "{}", "has no name of an object"),
 ];

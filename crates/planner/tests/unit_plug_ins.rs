@@ -206,6 +206,8 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
     let is_deleted = |plan: &Plan| plan.delete.iter().any(|gone| gone.object.name == "my-kafka-jmx");
     let plan = world.plan();
     assert!(!is_deleted(&plan), "pods still mount it");
+    let said = warning_with(&plan, "JmxWithoutAuthentication").unwrap();
+    assert!(said.contains("port 9999") && said.contains("authentication: {type: password}"), "{said}");
     world.apply(&plan);
     world.observed.pods.clear();
     world.run_everything();
@@ -214,6 +216,34 @@ fn the_password_of_jmx_is_made_once_and_mounted() {
     assert!(ports(&plan)[1].contains("9999"));
     world.kafka(|kafka| kafka["spec"]["kafka"]["jmxOptions"] = Value::Null);
     assert!(ports(&world.plan()).iter().all(|text| !text.contains("9999")));
+}
+
+#[test]
+fn a_class_path_leads_to_jars_and_to_nothing_else() {
+    let refused = |path: &str| {
+        let manager = json!({"className": "a.Rsm", "classPath": path, "config": {}});
+        let mut world = world("tieredStorage", json!({"type": "custom", "remoteStorageManager": manager}));
+        let plan = world.plan();
+        let why =
+            condition(&plan, "NotReady").map(|condition| condition["message"].as_str().unwrap().to_owned());
+        why.filter(|why| why.contains("classPath"))
+    };
+    for good in ["/opt/rsm/*", "/opt/rsm/a.jar:/mnt/kafka-libs/*", "/opt/rsm/core/*:/opt/rsm/s3/*"] {
+        assert_eq!(refused(good), None, "{good}");
+    }
+    let long = format!("/{}", "x".repeat(5000));
+    for bad in [
+        "/*",
+        "/",
+        "rsm/*",
+        "/x:${strimzidir:/opt/kafka/node-certs:a.key}",
+        "/opt/../*",
+        "/opt/a\n/*",
+        "/*/*",
+        &long,
+    ] {
+        assert!(refused(bad).is_some(), "{bad}");
+    }
 }
 
 fn quota_calls(plan: &Plan) -> Vec<BTreeMap<String, Option<Rate>>> {

@@ -165,6 +165,7 @@ fn ports_lead_to_brokers_and_the_one_for_the_start_to_all_that_answer() {
             "filter_chains": [{"filters": [{"name": "tcp", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
                 "stat_prefix": "broker-2", "cluster": "broker-2", "idle_timeout": "0s", "max_connect_attempts": 3}}]}],
+            "per_connection_buffer_limit_bytes": 32768,
         })
     );
     let clusters = resources(&plan, "clusters.json");
@@ -185,6 +186,37 @@ fn ports_lead_to_brokers_and_the_one_for_the_start_to_all_that_answer() {
         assert_eq!(cluster["health_checks"][0]["healthy_threshold"], 1);
         assert!(cluster["circuit_breakers"]["thresholds"][0]["max_connections"].as_i64().unwrap() > 100_000);
     }
+}
+
+#[test]
+fn the_proxy_takes_no_more_than_it_has_memory_for() {
+    let limits = |resources: Value| {
+        let mut world = exposed("loadbalancer", &json!({"singleAddress": resources}));
+        let plan = world.plan();
+        let deployment = object(&plan, "Deployment", "my-kafka-ext-proxy");
+        let limits = &deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"];
+        let bootstrap: Value = serde_json::from_str(&file(&plan, "bootstrap.json")).unwrap();
+        let [connections, heap] =
+            ["0/typed_config/max_active_downstream_connections", "1/typed_config/max_heap_size_bytes"].map(
+                |place| bootstrap.pointer(&format!("/overload_manager/resource_monitors/{place}")).cloned(),
+            );
+        // Whoever asks how the proxy is has an answer also when there are no connections left.
+        let health = &bootstrap["static_resources"]["listeners"][0];
+        assert_eq!(health["ignore_global_conn_limit"], true);
+        let manager = &health["filter_chains"][0]["filters"][0]["typed_config"];
+        assert_eq!(manager["request_headers_timeout"], "5s");
+        for route in manager["route_config"]["virtual_hosts"][0]["routes"].as_array().unwrap() {
+            let exact = json!({"name": ":path", "string_match": {"exact": route["match"]["path"]}});
+            assert_eq!(route["match"]["headers"][1], exact, "nothing after the path");
+        }
+        json!([limits["memory"], connections, heap, bootstrap["overload_manager"]["actions"][0]["name"]])
+    };
+    let stops = "envoy.overload_actions.stop_accepting_connections";
+    assert_eq!(limits(json!({})), json!(["512Mi", 10922, 512 << 20, stops]));
+    let own = json!({"resources": {"limits": {"memory": "96Mi"}}});
+    assert_eq!(limits(own), json!(["96Mi", 2048, 96 << 20, stops]));
+    let none = json!({"resources": {"requests": {"memory": "96Mi"}}});
+    assert_eq!(limits(none), json!([null, 50_000, null, null]));
 }
 
 #[test]

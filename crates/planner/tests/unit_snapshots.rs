@@ -151,6 +151,16 @@ fn virtual_machine_probes_logging_and_a_rack_from_a_variable() {
 }
 
 #[test]
+fn metrics_jmx_quotas_and_tiered_storage_with_jars_of_an_image_volume() {
+    check_new("plug-ins");
+}
+
+#[test]
+fn one_address_options_of_single_nodes_and_resizing_in_place() {
+    check_new("extensions");
+}
+
+#[test]
 fn a_manifest_of_the_time_of_zookeeper() {
     check_new("zookeeper");
 }

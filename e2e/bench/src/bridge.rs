@@ -91,10 +91,12 @@ async fn bare(bootstrap: &str) -> anyhow::Result<f64> {
     let value = vec![b'x'; VALUE + 2];
     let begun = own_cpu()?;
     for _ in 0..BATCHES {
-        let sent: Result<Vec<_>, _> = (0..BATCH)
-            .map(|_| producer.send_result(FutureRecord::<(), _>::to("bare").payload(&value)))
-            .collect();
-        for report in sent.map_err(|(error, _)| error).context("send")? {
+        let mut sent = Vec::with_capacity(BATCH);
+        for _ in 0..BATCH {
+            let record = FutureRecord::<(), _>::to("bare").payload(&value);
+            sent.push(producer.send_result(record).map_err(|(error, _)| error).context("send")?);
+        }
+        for report in sent {
             report.await?.map_err(|(error, _)| error).context("a record was not taken")?;
         }
     }

@@ -8,6 +8,7 @@
 mod bare;
 mod bridge;
 mod clusters;
+mod connectors;
 mod hosts;
 mod idle;
 mod kafka_stand_in;
@@ -80,6 +81,15 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [6_000, 40_000])]
         scale: Vec<usize>,
     },
+    /// KafkaConnectors of one Connect cluster, nine of ten stopped.
+    Connectors {
+        /// The binary of the cluster operator.
+        #[arg(long)]
+        operator: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+    },
     /// KafkaUsers with certificates, two rules and a quota each.
     Users {
         /// The binary of the user operator.
@@ -104,6 +114,7 @@ async fn main() -> anyhow::Result<()> {
             topics_at_scale::run(&operator, &scale).await
         }
         What::Users { operator, counts } => users::run(&operator, &counts).await,
+        What::Connectors { operator, count } => connectors::run(&operator, count).await,
         What::Plan => plan::run(),
         What::Pass { cached } => pass::run(&cached).await,
     }

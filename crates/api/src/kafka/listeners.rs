@@ -170,7 +170,7 @@ pub struct SingleAddress {
     pub first_broker_port: Option<i32>,
     /// Pods of the proxy. The default is 2.
     pub replicas: Option<i32>,
-    /// CPU and memory of the proxy's container. The default asks for a little and limits nothing.
+    /// CPU and memory of the proxy's container. The default asks for a little and limits the memory to 512 MiB.
     #[schemars(with = "Option<Resources>")]
     pub resources: Option<ResourceRequirements>,
 }
@@ -184,6 +184,8 @@ impl SingleAddress {
     pub const CPU: &'static str = "50m";
     /// Memory that is set aside unless `resources` says otherwise.
     pub const MEMORY: &'static str = "96Mi";
+    /// The most memory unless `resources` says otherwise.
+    pub const MEMORY_LIMIT: &'static str = "512Mi";
 }
 
 string_enum! {

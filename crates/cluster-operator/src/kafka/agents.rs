@@ -3,11 +3,12 @@
 //! What an agent said of a start of its container is remembered until there is another start: it looks once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem::discriminant;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::agent::AgentReport;
 use api::agent::container::BROKER_STATE;
+use api::agent::{AgentReport, PlugIn};
 use futures::{StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
@@ -198,16 +199,23 @@ async fn ask(pod: &str, host: String, tls: &kafka_admin::TlsConfig) -> Result<Ag
     }
 }
 
-/// The report in an answer.
+/// The report in an answer, with each kind of plug-in once: whoever answers for an agent fills no memory. A class of tiered storage is
+/// none of them, because Kafka does not start without it.
 fn report(answer: &[u8]) -> Option<AgentReport> {
     let text = std::str::from_utf8(answer).ok().filter(|text| text.starts_with(GOOD))?;
-    serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+    let read: AgentReport = serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()?;
+    let mut kept: Vec<PlugIn> = Vec::new();
+    for plug_in in read.missing_plug_ins {
+        let is_known = kept.iter().any(|known| discriminant(known) == discriminant(&plug_in));
+        if !is_known && !matches!(plug_in, PlugIn::RemoteStorageManager { .. }) {
+            kept.push(plug_in);
+        }
+    }
+    Some(AgentReport { missing_plug_ins: kept })
 }
 
 #[cfg(test)]
 mod tests {
-    use api::agent::PlugIn;
-
     use super::*;
 
     #[test]
@@ -220,5 +228,17 @@ mod tests {
         for bad in ["", "HTTP/1.1 404 Not Found\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n{", "{}"] {
             assert_eq!(report(bad.as_bytes()), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn whoever_answers_for_an_agent_fills_no_memory() {
+        let reporters = vec![r#"{"type":"metricsReporter"}"#; 1000].join(",");
+        let port = |port| format!(r#",{{"type":"jmxPrometheusExporter","port":{port}}}"#);
+        let ports = (0..200).map(port).collect::<Vec<_>>().concat();
+        let class = format!(r#",{{"type":"remoteStorageManager","class":"{}"}}"#, "x".repeat(20_000));
+        let answer = format!("{GOOD}OK\r\n\r\n{{\"missingPlugIns\":[{reporters}{ports}{class}]}}");
+        assert!(answer.len() < usize::try_from(LONGEST).unwrap());
+        let kept = report(answer.as_bytes()).unwrap().missing_plug_ins;
+        assert_eq!(kept, [PlugIn::MetricsReporter, PlugIn::JmxPrometheusExporter { port: 0 }]);
     }
 }

@@ -1,7 +1,7 @@
 //! Finds out who holds names that the caches do not know as those of a cluster: what does not carry its labels is not watched,
 //! so the API server is asked. No policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 use kube::api::{Api, DynamicObject, ListParams};
@@ -43,6 +43,9 @@ pub async fn of(
             }
         }
     }
+    if let Err(error) = used_claims(applier, caches, &mut found).await {
+        failed = Some(late(&error));
+    }
     failed.filter(|_| found.is_empty()).map_or(Ok(found), Err)
 }
 
@@ -70,7 +73,41 @@ fn late(error: &ApplyError) -> Silence {
     Silence::new(SilenceKind::Late, error.to_string())
 }
 
-/// Every claim with the label of some cluster is watched. Of any other it is looked up what uses it.
+/// Notes what uses the claims that no cache has. Without an answer they are left out.
+async fn used_claims(
+    applier: &Applier,
+    caches: &Caches,
+    found: &mut BTreeMap<ObjectId, Option<Holder>>,
+) -> Result<(), ApplyError> {
+    let key = |id: &ObjectId| ObjectRef::new(id.namespace.clone().unwrap_or_default(), &id.name);
+    let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (id, _) in found.iter().filter(|(id, holder)| id.kind == CLAIM && holder.is_some()) {
+        let key = key(id);
+        if !caches.claims.contains(&key) {
+            unknown.entry(key.namespace).or_default().insert(key.name);
+        }
+    }
+    let is_a_clusters = |labels: &BTreeMap<String, String>| labels.contains_key(api::labels::CLUSTER);
+    for (namespace, claims) in unknown {
+        let is_one = |id: &ObjectId| {
+            id.kind == CLAIM && id.namespace.as_deref() == Some(&namespace) && claims.contains(&id.name)
+        };
+        match applier.claim_users(&namespace, &claims, is_a_clusters).await {
+            Ok(mut users) => {
+                for (id, holder) in found.iter_mut().filter(|(id, _)| is_one(id)) {
+                    *holder = holder.take().map(|holder| holder.used_by(users.remove(&id.name)));
+                }
+            }
+            Err(error) => {
+                found.retain(|id, _| !is_one(id));
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every claim with the label of some cluster is watched. Of any other it is looked up what uses it ([`used_claims`]).
 async fn claim(
     applier: &Applier,
     caches: &Caches,
@@ -81,10 +118,7 @@ async fn claim(
         return Ok(Some(Holder::of(&claim.metadata)));
     }
     // With its size, below which it is never asked to shrink.
-    let Some(found) = whole(applier, resource, key).await? else { return Ok(None) };
-    let is_a_clusters = |labels: &BTreeMap<String, String>| labels.contains_key(api::labels::CLUSTER);
-    let user = applier.claim_user(key, is_a_clusters).await?;
-    Ok(Some(with_body(found).used_by(user)))
+    Ok(whole(applier, resource, key).await?.map(with_body))
 }
 
 async fn whole(

@@ -1,20 +1,23 @@
 //! How much memory a plan takes for what a user wrote once and every node repeats: the configuration, the templates, the
-//! certificates of listeners.
+//! certificates of listeners. What it takes for each listener and each volume of a node is [`MadeSize`].
 
 use kube::ResourceExt;
 use operator_runtime::limits::Largest;
 use operator_runtime::watch::ObjectRef;
+use planner::kafka::made_size::MadeSize;
 use planner::kafka::observed::Observed;
 
 use crate::caches::Caches;
 
 /// The size of a plan, before it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanSize {
     /// Nodes that the pools ask for, as far as a cluster may grow.
     pub nodes: usize,
-    /// Bytes of what the nodes repeat.
+    /// Bytes of what the nodes repeat, of what they repeat for each listener and volume, and of what the pools share.
     pub bytes: usize,
+    /// The field that makes most of what is repeated for each listener and volume, when that is more than the rest.
+    largest: Option<String>,
 }
 
 impl PlanSize {
@@ -22,30 +25,39 @@ impl PlanSize {
     pub fn of(caches: &Caches, cluster: &ObjectRef, observed: &Observed, referred: usize) -> Self {
         let most = observed.settings.max_nodes;
         let of_cluster = caches.kafkas.bytes_when_read(cluster) + referred;
-        let mut size = Self { nodes: 0, bytes: 0 };
+        let mut size = Self::default();
         for pool in &observed.pools {
             let wished = usize::try_from(pool.spec.replicas).unwrap_or_default();
             let of_pool = caches.pools.bytes_when_read(&ObjectRef::new(&cluster.namespace, pool.name_any()));
             size.add(wished, of_cluster + of_pool, most);
         }
+        size.add_made(&MadeSize::of(observed));
         size
+    }
+
+    fn add_made(&mut self, made: &MadeSize) {
+        self.largest = made.largest().filter(|_| made.bytes() > self.bytes).map(str::to_owned);
+        self.bytes = self.bytes.saturating_add(made.bytes());
     }
 
     /// Adds nodes that repeat so many bytes each. Those beyond the most are refused by the plan, and not made.
     fn add(&mut self, nodes: usize, bytes_of_each: usize, most: usize) {
         let nodes = nodes.min(most.saturating_sub(self.nodes));
         self.nodes += nodes;
-        self.bytes = self.bytes.saturating_add(nodes.saturating_mul(bytes_of_each));
+        // A pool without nodes has a copy of the templates, too.
+        self.bytes = self.bytes.saturating_add(nodes.max(1).saturating_mul(bytes_of_each));
     }
 
     /// Why the plan would take too much, in words.
     pub fn too_much(&self, largest: Largest) -> Option<String> {
         let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
+        let most_of_it =
+            self.largest.as_ref().map(|field| format!(", most of it for {field}")).unwrap_or_default();
         (self.bytes > largest.bytes).then(|| {
             format!(
-                "spec: what it says, what it refers to and what the pools say is repeated for each of {} nodes and takes {} MiB, \
-                 more than {} MiB ({}), and what runs is left as it is: write less, in fewer or smaller templates, options and \
-                 referenced Secrets, or raise the limit",
+                "spec: what it says, what it refers to and what the pools say is repeated for each of {} nodes, their listeners \
+                 and volumes, and takes {} MiB{most_of_it}, more than {} MiB ({}), and what runs is left as it is: write less, in \
+                 fewer or smaller templates, options and referenced Secrets, with fewer listeners, or raise the limit",
                 self.nodes,
                 mib(self.bytes),
                 mib(largest.bytes),
@@ -61,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    const NONE: PlanSize = PlanSize { nodes: 0, bytes: 0 };
+    const NONE: PlanSize = PlanSize { nodes: 0, bytes: 0, largest: None };
 
     #[test]
     fn three_hundred_nodes_of_an_usual_resource_are_planned_and_as_many_of_a_megabyte_are_not() {
@@ -88,6 +100,7 @@ mod tests {
         for _ in 0..50 {
             size.add(250, 1000, 300);
         }
-        assert_eq!(size, PlanSize { nodes: 300, bytes: 300_000 });
+        // Each of the others counts once, since it has the templates all the same.
+        assert_eq!(size, PlanSize { nodes: 300, bytes: 348_000, largest: None });
     }
 }

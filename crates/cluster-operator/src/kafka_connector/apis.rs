@@ -1,6 +1,7 @@
 //! The REST APIs of all Connect clusters: one client and one list of connectors for each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ impl Apis {
                 connect: Connect::new(config),
                 looked: tokio::sync::Mutex::default(),
                 lanes: Lanes::default(),
+                first_round: AtomicBool::new(true),
             })
         });
         Arc::clone(api)
@@ -92,6 +94,7 @@ pub struct Api {
     looked: tokio::sync::Mutex<Looked>,
     /// Calls about single connectors.
     pub lanes: Lanes,
+    first_round: AtomicBool,
 }
 
 /// The last list.
@@ -151,6 +154,16 @@ impl Api {
             tokio::spawn(let_go(Arc::downgrade(self)));
         }
         look
+    }
+
+    /// Whether this is the first round over the cluster; the next one is not.
+    pub fn is_first_round(&self) -> bool {
+        self.first_round.swap(false, Ordering::Relaxed)
+    }
+
+    /// Has the next round count as the first.
+    pub fn next_is_first_round(&self) {
+        self.first_round.store(true, Ordering::Relaxed);
     }
 
     /// The classes of connectors that the workers offer, for the status of the cluster; in order.

@@ -1,5 +1,7 @@
 //! Makes the calls of plans. No policy.
 
+use std::collections::BTreeMap;
+
 use api::KafkaConnector;
 use api::common::connector::ConnectorState;
 use connect_client::{ConnectError, NewConnector, Restart, TargetState};
@@ -54,8 +56,8 @@ pub async fn make(
         Call::Create { config, state } => {
             let new = NewConnector { name, config, initial_state: target(*state) };
             match lane(api, name, "create", connect.create(&new)).await {
-                // It has no status yet, or somebody else was quicker: the next look tells.
-                Err(ConnectError::Exists { .. }) => Ok(()),
+                // The list of connectors has only those that have a state.
+                Err(ConnectError::Exists { .. }) => exists(api, name, config).await,
                 made => Ok(made?),
             }
         }
@@ -85,16 +87,26 @@ pub async fn make(
     }
 }
 
+/// Gives a connector that exists without a state its options, if it has others.
+async fn exists(api: &Api, name: &str, config: &BTreeMap<String, String>) -> Result<(), Failed> {
+    let info = lane(api, name, "read", api.connect.connector(name)).await?;
+    if info.config == *config {
+        let message = format!("connector '{name}' has no state yet");
+        return Err(Failed { kind: FailureKind::NotStarted, message });
+    }
+    Ok(lane(api, name, "configure", api.connect.configure(name, config)).await?)
+}
+
 /// The topics of a connector.
 pub async fn topics(api: &Api, name: &str) -> Result<Vec<String>, ConnectError> {
     lane(api, name, "read the topics of", api.connect.topics(name)).await
 }
 
-/// Removes a connector; one that is gone is.
-pub async fn remove(api: &Api, name: &str) -> Result<(), ConnectError> {
+/// Removes a connector; `false`: there was none.
+pub async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
     match lane(api, name, "delete", api.connect.delete(name)).await {
-        Err(ConnectError::NotFound { .. }) => Ok(()),
-        answer => answer,
+        Err(ConnectError::NotFound { .. }) => Ok(false),
+        answer => answer.map(|()| true),
     }
 }
 

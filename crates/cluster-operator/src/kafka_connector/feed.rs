@@ -1,5 +1,8 @@
 //! Which watch event leads to which pass over connectors.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use api::KafkaConnector;
 use operator_runtime::queue::Queue;
 use operator_runtime::status::more_than_status_changed;
@@ -14,6 +17,21 @@ pub struct Queues {
     pub connectors: Queue<ObjectRef>,
     /// Connect clusters, for rounds over all their connectors.
     pub rounds: Queue<ObjectRef>,
+    /// Connectors whose resources left a cluster, by cluster.
+    left: Arc<Mutex<HashMap<ObjectRef, BTreeSet<String>>>>,
+}
+
+impl Queues {
+    /// Takes the names of connectors whose resources left a cluster since the last call.
+    pub fn take_left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster).unwrap_or_default()
+    }
+
+    /// Notes connectors whose resources left a cluster.
+    pub fn note_left(&self, cluster: &ObjectRef, names: impl IntoIterator<Item = String>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.entry(cluster.clone()).or_default().extend(names);
+    }
 }
 
 /// Leads every change that matters into the queues.
@@ -51,6 +69,7 @@ fn connector_changed(event: &Event<'_, KafkaConnector>, add: &Queues) {
     };
     // It is undeclared where it was.
     if let Some(left) = left {
+        add.note_left(&left, [key.name.clone()]);
         add.rounds.add(left);
     }
     if more_than_status_changed(event) {

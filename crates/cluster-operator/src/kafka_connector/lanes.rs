@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_the_slow_lane_is_full_a_call_is_given_up() {
         let lanes = Arc::new(Lanes::default());
-        let slow = (0..SLOW + 1).map(|number| (number.to_string(), Duration::from_secs(20)));
+        let slow = (0..=SLOW).map(|number| (number.to_string(), Duration::from_secs(20)));
         let ended = run(&lanes, slow).await;
         assert_eq!(ended.iter().filter(|ended| **ended == SOON).count(), 1);
     }

@@ -122,7 +122,19 @@ impl Rounds {
         api: &Arc<Api>,
         all: &BTreeMap<String, Listed>,
     ) -> Result<bool, Lapsed> {
-        let names = undeclared(all.keys().map(String::as_str), &self.resources.declared(cluster));
+        // The list has no connector without a state, such as one whose start hangs.
+        let mut left = self.queues.take_left(cluster);
+        if api.is_first_round() {
+            match api.connect.connector_names().await {
+                Ok(names) => left.extend(names),
+                Err(error) => {
+                    tracing::warn!(%cluster, %error, "the names of connectors were not listed");
+                    api.next_is_first_round();
+                }
+            }
+        }
+        let known = all.keys().chain(&left).map(String::as_str);
+        let names = undeclared(known, &self.resources.declared(cluster));
         let mut removals = Vec::with_capacity(names.len());
         for name in names {
             self.mandate.check()?;
@@ -135,9 +147,11 @@ impl Rounds {
         let mut removals = stream::iter(removals).buffer_unordered(REMOVALS);
         while let Some((name, removed)) = removals.next().await {
             match removed {
-                Ok(()) => self.tell_removed(cluster, facts, &name),
+                Ok(true) => self.tell_removed(cluster, facts, &name),
+                Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(%cluster, connector = name, %error, "a connector that no resource declares was not removed");
+                    self.queues.note_left(cluster, [name]);
                     complete = false;
                 }
             }

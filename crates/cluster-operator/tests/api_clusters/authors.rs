@@ -24,6 +24,8 @@ fn forbidden() -> Vec<(&'static str, Value)> {
         ("templatedVolumes", json!([{"name": "v", "secret": {"secretName": "s"}}])),
         ("objectOverrides", json!({"Pod": {"spec": {"runtimeClassName": "r"}}})),
         ("env", json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}])),
+        ("env", json!([{"name": "LD_PRELOAD", "value": "/mnt/x/a.so"}])),
+        ("env", json!([{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/mnt/x/a.jar"}])),
     ]
 }
 

@@ -104,6 +104,60 @@ fn cluster(name: &str) -> Value {
     cluster
 }
 
+/// What is written once and made very often: for each listener, volume and node, and by aliases.
+async fn repeated(tenants: &Tenants) {
+    let listeners = |count: usize, type_: &str| {
+        let one = |n: usize| {
+            json!({"name": format!("l{n}"), "port": 9100 + n, "type": type_, "tls": true, "configuration": {
+                "bootstrap": {"host": format!("l{n}.example.org")}, "hostTemplate": format!("{{nodeId}}.l{n}.example.org")}})
+        };
+        (0..count).map(one).collect::<Vec<_>>()
+    };
+    let annotated = |bytes: usize| json!({"metadata": {"annotations": {"a": "x".repeat(bytes)}}});
+    let mut services = cluster("services");
+    services["spec"]["kafka"]["listeners"] = json!(listeners(30, "cluster-ip"));
+    for listener in services["spec"]["kafka"]["listeners"].as_array_mut().unwrap() {
+        listener.as_object_mut().unwrap().remove("configuration");
+    }
+    services["spec"]["kafka"]["template"] = json!({"perPodService": annotated(1_200_000)});
+    let mut ingresses = cluster("ingresses");
+    ingresses["spec"]["kafka"]["listeners"] = json!(listeners(30, "ingress"));
+    let volume = |id: usize| json!({"id": id, "type": "persistent-claim", "size": "1Gi"});
+    let mut volumes = pool("volumes", "volumes", 1);
+    volumes["spec"]["storage"] =
+        json!({"type": "jbod", "volumes": (0..2000).map(volume).collect::<Vec<_>>()});
+    volumes["spec"]["template"] = json!({"persistentVolumeClaim": annotated(300_000)});
+    let mut rules = cluster("rules");
+    rules["spec"]["kafka"]["metricsConfig"] = json!({"type": "jmxPrometheusExporter",
+        "valueFrom": {"configMapKeyRef": {"name": "rules", "key": "rules.yml"}}});
+    let again = vec!["*a"; 10_000].join(", ");
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"},
+        "data": {"rules.yml": format!("rules: [&a {}, {again}]", "x".repeat(60_000))}});
+    let objects = [
+        map,
+        pool("services", "services", 10),
+        services,
+        pool("ingresses", "ingresses", 300),
+        ingresses,
+        volumes,
+        cluster("volumes"),
+        pool("rules", "rules", 10),
+        rules,
+    ];
+    tenants.create_all(&objects).await;
+    for (name, words) in [
+        ("services", ["spec.kafka.template.perPodService", "KASTELLAN_MAX_CLUSTER_MIB"]),
+        ("ingresses", ["spec.kafka.listeners[", "KASTELLAN_MAX_CLUSTER_MIB"]),
+        (
+            "volumes",
+            ["KafkaNodePool volumes spec.template.persistentVolumeClaim", "KASTELLAN_MAX_CLUSTER_MIB"],
+        ),
+        ("rules", ["rules.yml", "aliases"]),
+    ] {
+        tenants.says("Kafka", name, &words).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let server = unbounded_server().await;
@@ -177,6 +231,9 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     tenants.says("Kafka", "nested", &["nests too deeply"]).await;
     tenants.says("Kafka", "huge-3", &["InvalidResourceException"]).await;
     tenants.others_are_served(&operator, "huge values").await;
+
+    repeated(&tenants).await;
+    tenants.others_are_served(&operator, "what every broker repeats for each listener and volume").await;
 
     // An operator that comes back finds all of it at once.
     drop(operator);

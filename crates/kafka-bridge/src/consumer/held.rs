@@ -229,7 +229,9 @@ mod tests {
 
     fn held(records: &[OwnedMessage]) -> Held {
         let mut held = Held::default();
-        records.iter().for_each(|record| held.push(record.clone()));
+        for record in records {
+            held.push(record.clone());
+        }
         held
     }
 

@@ -32,7 +32,7 @@ pub fn add(options: &mut JvmOptions, arguments: &str, path: &str, notes: &mut No
             argument.strip_prefix("-D").filter(|property| !property.starts_with('=') && !property.is_empty())
         {
             let (name, value) = property.split_once('=').unwrap_or((property, ""));
-            if secrets::is_secret(name, &Value::from(value)) {
+            if !secrets::is_harmless_property(name, value) {
                 notes.lost(
                     path,
                     &Value::Null,

@@ -28,6 +28,7 @@ use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
 pub use crate::process::{JMX_CREDENTIALS, Jmx, JvmOptions, Logging, Metrics};
 pub use crate::workload::probe::Probe;
+pub use crate::workload::resizing::Resizing;
 
 pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
@@ -95,6 +96,8 @@ pub struct Cluster {
     pub metrics: Option<Metrics>,
     /// Remote JMX.
     pub jmx: Option<Jmx>,
+    /// Whether other resources of containers reach running pods without a restart.
+    pub resizing: Option<Resizing>,
     /// Limits for clients.
     pub quotas: Option<Quotas>,
     /// Storage for segments outside the brokers.

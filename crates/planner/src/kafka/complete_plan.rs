@@ -83,7 +83,7 @@ pub fn complete(
         progress: Progress::default(),
         warnings,
         overriding: Overriding::new(&cluster.object_overrides),
-        files: NodeFiles::of(cluster),
+        files: NodeFiles::of(cluster).within(observed.settings.largest_config_map)?,
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
@@ -255,6 +255,8 @@ impl Draft<'_> {
         if let Some(restart) = restart_of(self.cluster, node, desired, options, observed) {
             progress.waiting_for.push(format!("pod {name} is to be restarted: {}", restart.notes.join(", ")));
             self.plan.roll.wanted.push(restart);
+        } else {
+            progress.resizes(&name, restart_reasons::resize(self.cluster, live, desired));
         }
         if !is_ready(live) {
             match pod_state::words(live) {

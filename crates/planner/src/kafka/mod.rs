@@ -24,6 +24,7 @@ mod jmx;
 mod kafka_exporter;
 mod last_advertised;
 mod live_objects;
+pub mod made_size;
 pub mod need;
 pub mod objects;
 pub mod observed;

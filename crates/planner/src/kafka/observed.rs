@@ -183,7 +183,12 @@ pub struct PlanSettings {
     pub max_nodes: usize,
     /// Ids that one annotation may wish for.
     pub max_wished_ids: usize,
+    /// Bytes of the largest ConfigMap that the operator reads.
+    pub largest_config_map: usize,
 }
+
+/// Default of `KASTELLAN_MAX_SECRET_KIB`, in bytes.
+pub const LARGEST_CONFIG_MAP_DEFAULT: usize = 512 * 1024;
 
 impl PlanSettings {
     /// Where the operator runs.
@@ -239,6 +244,7 @@ impl Default for PlanSettings {
             object_overrides: false,
             max_nodes: own::MAX_NODES_DEFAULT,
             max_wished_ids: own::MAX_WISHED_IDS_DEFAULT,
+            largest_config_map: LARGEST_CONFIG_MAP_DEFAULT,
         }
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Volume};
 
 use super::cluster::Pool;
 use super::observed::Observed;
+use super::restart_reasons::is_new_with_claims;
 use super::roll_view::PodState;
 use crate::pod_set::plan::is_ready;
 use crate::pod_words::condition;
@@ -172,17 +173,36 @@ fn was_ready(pod: &Pod) -> bool {
 /// Whether a restart destroys records of a pod: one of the volumes with Kafka's logs ends with the pod, or the pod that takes
 /// its place does not have it. `desired` is the pod as it stands in the pod set.
 pub fn loses_storage(live: &Pod, desired: &Pod) -> bool {
-    let Some(spec) = &live.spec else { return false };
     let wanted = desired.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-    let kafka = spec.containers.iter().filter(|container| container.name == names::containers::KAFKA);
-    let mounts = kafka.flat_map(|container| container.volume_mounts.iter().flatten());
-    let of_data = mounts.filter(|mount| Pool::is_data_mount(&mount.mount_path)).map(|mount| &mount.name);
     let kept = |volume: &Volume| {
         let claim = claim_of(volume);
         claim.is_some() && wanted.iter().any(|volume| claim_of(volume) == claim)
     };
-    let mut volumes = of_data.filter_map(|name| spec.volumes.iter().flatten().find(|one| one.name == *name));
-    volumes.any(|volume| !kept(volume))
+    data_volumes(live).any(|volume| !kept(volume))
+}
+
+/// The volumes with Kafka's logs.
+fn data_volumes(live: &Pod) -> impl Iterator<Item = &Volume> {
+    live.spec.iter().flat_map(|spec| {
+        let kafka = spec.containers.iter().filter(|container| container.name == names::containers::KAFKA);
+        let mounts = kafka.flat_map(|container| container.volume_mounts.iter().flatten());
+        let of_data = mounts.filter(|mount| Pool::is_data_mount(&mount.mount_path)).map(|mount| &mount.name);
+        of_data.filter_map(|name| spec.volumes.iter().flatten().find(|one| one.name == *name))
+    })
+}
+
+/// The claims of the volumes with Kafka's logs.
+pub fn data_claims(live: &Pod) -> Vec<&str> {
+    data_volumes(live).filter_map(claim_of).collect()
+}
+
+/// Whether a restart destroys what outlived former pods of the node: its claims go with the pod, because a user asks for it or
+/// deleted one of them, which Kubernetes keeps as long as the pod runs.
+pub fn loses_claims(live: &Pod, observed: &Observed) -> bool {
+    let claims = data_claims(live).into_iter();
+    let mut claims = claims.filter_map(|name| observed.claims.get(name)).peekable();
+    claims.peek().is_some()
+        && (is_new_with_claims(live) || claims.any(|claim| claim.metadata.deletion_timestamp.is_some()))
 }
 
 /// The claim that a volume is made of.

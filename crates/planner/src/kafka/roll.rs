@@ -18,6 +18,7 @@ use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
 use super::restart::{Restart, RestartReason};
+use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -39,6 +40,10 @@ pub struct Roll {
     pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
+    /// Claims that are deleted before the pods of `now` that mount them, by pod: each with its UID. Kubernetes keeps a claim as long
+    /// as its pod runs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, BTreeMap<String, Option<String>>>,
     /// Pods of `now` whose pod set this plan changes, by name, with that set. When its write has changed it, they go with the next
     /// pass, which the watch brings: the pod-set controller works from the same cache, and would make the pod once more as the
     /// set was before, to be restarted again.
@@ -149,6 +154,7 @@ impl DecidedRoll {
         }
         let why = format!("restart of pod {} waits: {why}", self.roll.now.join(", "));
         self.roll.now.clear();
+        self.roll.claims.clear();
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         self.warnings.push(Warning { reason, message: why.clone() });
         self.roll.waits = Some(Waiting { why, since: waiting_since(observed, now), kind: WaitKind::Refused });
@@ -242,8 +248,19 @@ fn step(
                 // The pods of a batch go together or not at all.
                 outcome.roll.now.clear();
             }
+            let all = outcome.roll.now.iter().map(|pod| (pod.clone(), claims_that_go(pod, observed)));
+            outcome.roll.claims = all.filter(|(_, claims)| !claims.is_empty()).collect();
         }
     }
+}
+
+/// The claims that are deleted with a pod, because a user asks for both to be made anew: those of the volumes with Kafka's logs.
+fn claims_that_go(pod: &str, observed: &Observed) -> BTreeMap<String, Option<String>> {
+    let Some(live) = observed.pods.get(pod).filter(|live| is_new_with_claims(live)) else {
+        return BTreeMap::new();
+    };
+    let claims = pod_state::data_claims(live).into_iter().filter_map(|name| observed.claims.get(name));
+    claims.filter_map(|claim| Some((claim.metadata.name.clone()?, claim.metadata.uid.clone()))).collect()
 }
 
 /// Why a pod is not deleted although it might be.
@@ -295,6 +312,7 @@ fn nodes(
         let pod = cluster.pod_name(node);
         let situation = pod_state::situation(observed, &pod, now);
         let live = observed.pods.get(&pod).zip(desired.get(pod.as_str()));
+        let loses_claims = live.is_some_and(|(live, _)| pod_state::loses_claims(live, observed));
         nodes.push(RollNode {
             id: node.id,
             controller: node.pool.controller,
@@ -304,7 +322,9 @@ fn nodes(
             long: situation.long,
             served: situation.served,
             unscheduled: situation.unscheduled,
-            loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+            loses_storage: loses_claims
+                || live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+            loses_claims,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });

@@ -22,6 +22,7 @@ use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
+use crate::workload::resizing::Resize;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -96,6 +97,26 @@ impl Progress {
     pub fn pod_has_words(&mut self, words: String) {
         let reason = reasons::POD_NOT_READY.to_owned();
         self.warnings.push(Warning { reason, message: words.clone() });
+        self.waiting_for.push(words);
+    }
+
+    /// Notes how far other resources of a pod are that it gets without a restart.
+    pub fn resizes(&mut self, pod: &str, resize: Resize) {
+        let words = match resize {
+            // Of what is impossible there is a restart.
+            Resize::Done | Resize::Impossible(_) => return,
+            Resize::Due => format!("pod {pod} is to get other resources without a restart"),
+            Resize::UnderWay(words) => {
+                format!("pod {pod} gets other resources without a restart: {words}")
+            }
+            Resize::Deferred(words) => {
+                let words =
+                    format!("pod {pod} waits for other resources, which Kubernetes puts off: {words}");
+                let reason = reasons::IN_PLACE_RESIZING_DEFERRED.to_owned();
+                self.warnings.push(Warning { reason, message: words.clone() });
+                words
+            }
+        };
         self.waiting_for.push(words);
     }
 

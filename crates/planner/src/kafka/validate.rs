@@ -35,7 +35,7 @@ use super::cluster::Cluster;
 use super::observed::PlanSettings;
 
 pub use self::alone::alone;
-pub use self::config::settle_node_config;
+pub use self::config::{is_same_on_all_nodes, settle_node_config};
 pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};

@@ -21,6 +21,8 @@ const SHORT_PAUSES: (i64, i64) = (250, 5000);
 pub enum FailureKind {
     /// Connect divides its connectors among the workers: waited for.
     Rebalancing,
+    /// The connector was made before and has no state yet: waited for.
+    NotStarted,
     /// Nobody answered.
     Silence,
     /// Connect does not take what was sent.

@@ -136,6 +136,7 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
         Attempt::Now => {
             // What is known of an earlier failure stays until it is over.
             step.standing = match situation.past.failures.iter().find(|failure| failure.call.is_like(&call)) {
+                Some(failure) if failure.kind == FailureKind::NotStarted => Standing::Waits(not_started()),
                 Some(failure) if failure.kind != FailureKind::Rebalancing => wrong(failure),
                 _ => Standing::Waits(words),
             };
@@ -154,6 +155,11 @@ fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
             );
             false
         }
+        Attempt::Later(failure) if failure.kind == FailureKind::NotStarted => {
+            step.look_by(failure.again_at());
+            step.standing = Standing::Waits(not_started());
+            false
+        }
         Attempt::Later(failure) => {
             step.look_by(failure.again_at());
             step.standing = wrong(failure);
@@ -169,6 +175,10 @@ fn attempt<'a>(situation: &Situation<'a>, call: &Call) -> Attempt<'a> {
         None if situation.past.is_settling(call, situation.now) => Attempt::Settling,
         None => Attempt::Now,
     }
+}
+
+fn not_started() -> String {
+    "Kafka Connect has the connector and says nothing of its state: no worker has started it yet, or its start hangs".to_owned()
 }
 
 fn waiting_words(call: &Call) -> String {

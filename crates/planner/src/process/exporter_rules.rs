@@ -1,12 +1,35 @@
 //! The rules of the JMX Prometheus Exporter: YAML of the user's own, of which nodes get JSON.
 
-use serde_json::Value;
+mod bounded_yaml;
 
+use self::bounded_yaml::{Bounded, TOO_LONG};
 use crate::findings::Findings;
 use crate::references::{ConfigMapKey, ConfigMaps, text_of};
 
-/// The longest text in bytes. It stands in the ConfigMap of every node beside other things, and Kubernetes takes 1 MiB for all.
-const LONGEST: usize = 512 * 1024;
+/// The longest text in bytes, as it is written and as JSON. It stands in the ConfigMap of every node.
+const LONGEST: usize = bounded_yaml::MOST;
+
+/// What the exporter may be told. It knows more: another process to ask (`jmxUrl`, `hostPort`, `username`, `password`, `ssl`), and
+/// how it serves (`httpServer`, `openTelemetry`), which is the operator's to say. Whoever may write a ConfigMap is not always whoever
+/// may write the Kafka resource.
+const KEYS: &[&str] = &[
+    "autoExcludeObjectNameAttributes",
+    "blacklistObjectNames",
+    "excludeJvmMetrics",
+    "excludeObjectNameAttributes",
+    "excludeObjectNames",
+    "includeObjectNames",
+    "inferCounterTypeFromName",
+    "lowercaseOutputLabelNames",
+    "lowercaseOutputName",
+    "metricCustomizers",
+    "rules",
+    "startDelaySeconds",
+    "whitelistObjectNames",
+];
+
+/// Characters of a key that are shown.
+const SHOWN: usize = 40;
 
 /// The rules that a key of a ConfigMap holds, as JSON. What is wrong with them is a problem.
 pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Findings) -> Option<String> {
@@ -23,28 +46,44 @@ pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Find
 /// # Errors
 /// Why they cannot be used, as the end of a sentence that begins with where they are.
 pub fn as_json(text: &str) -> Result<String, String> {
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| {
-        format!("is not YAML: {}; write the rules of the exporter", first_line(&error.to_string()))
-    })?;
-    let value = match value {
-        Value::Null => Value::Object(serde_json::Map::new()),
-        Value::Object(_) => value,
+    if text.len() > LONGEST {
+        return Err(format!("has {} bytes: write at most {LONGEST}", text.len()));
+    }
+    let Bounded(value) = serde_saphyr::from_str(text).map_err(|error| not_read(&error.to_string()))?;
+    let map = match value {
+        serde_json::Value::Null => serde_json::Map::new(),
+        serde_json::Value::Object(map) => map,
         _ => {
             return Err(
                 "is no map: write the rules of the exporter, such as \"rules: [{pattern: .*}]\"".to_owned()
             );
         }
     };
-    let json = value.to_string();
+    if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let shown: String = key.chars().take(SHOWN).collect();
+        return Err(format!("has the key {shown:?}: take it out, and write none but {}", KEYS.join(", ")));
+    }
+    let json = serde_json::Value::Object(map).to_string();
     if json.len() > LONGEST {
         return Err(format!("has {} bytes as JSON: write at most {LONGEST}", json.len()));
     }
     Ok(json)
 }
 
-/// What comes after it is a picture of the text, which a condition has no room for.
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// About how many bytes the rules of a text have in the ConfigMap of a node. Nothing makes a text much longer but names that stand for
+/// parts of it.
+pub fn expanded(text: &str) -> usize {
+    let has_aliases = text.contains('&') && text.contains('*');
+    if has_aliases { as_json(text).map_or(0, |json| json.len()) } else { text.len().min(LONGEST) }
+}
+
+fn not_read(error: &str) -> String {
+    // What comes after the first line is a picture of the text, which a condition has no room for.
+    let first_line = error.lines().next().unwrap_or_default();
+    if first_line.contains(TOO_LONG) {
+        return format!("{TOO_LONG}: write at most {LONGEST} bytes");
+    }
+    format!("is not YAML: {first_line}; write the rules of the exporter")
 }
 
 #[cfg(test)]
@@ -61,6 +100,11 @@ mod tests {
         );
         assert_eq!(as_json("# nothing yet\n").unwrap(), "{}");
         assert_eq!(as_json(r#"{"rules": []}"#).unwrap(), r#"{"rules":[]}"#);
+        let numbers = "startDelaySeconds: 3\nrules:\n- {pattern: a, value: -1, valueFactor: 0.5, cache: true, help: ~}\n";
+        assert_eq!(
+            as_json(numbers).unwrap(),
+            r#"{"rules":[{"cache":true,"help":null,"pattern":"a","value":-1,"valueFactor":0.5}],"startDelaySeconds":3}"#
+        );
     }
 
     #[test]
@@ -74,8 +118,17 @@ mod tests {
             let why = as_json(text).unwrap_err();
             assert!(why.contains(expected) && !why.contains('\n'), "{text}: {why}");
         }
-        let long = format!("rules: [{}]", "{pattern: aaaaaaaaaaaaaaaaaaaaaaaa},".repeat(20_000));
+        let long = format!("rules: [{}]", "{pattern: aaaaaaaaaaaaaaaaaaaaaaaa},".repeat(5_000));
         assert!(as_json(&long).unwrap_err().contains("write at most"));
+    }
+
+    #[test]
+    fn the_exporter_is_not_led_to_other_processes() {
+        for key in ["jmxUrl", "hostPort", "username", "password", "ssl", "httpServer", "openTelemetry"] {
+            let why = as_json(&format!("rules: []\n{key}: secret-value\n")).unwrap_err();
+            assert!(why.contains(key) && why.contains("includeObjectNames"), "{why}");
+            assert!(!why.contains("secret-value"), "{why}");
+        }
     }
 
     #[test]
@@ -87,5 +140,17 @@ mod tests {
             text.push_str(&line);
         }
         assert!(as_json(&text).is_err());
+    }
+
+    #[test]
+    fn a_long_text_that_is_repeated_by_name_takes_no_memory() {
+        // Of 80 KiB: written out it would be 600 MB.
+        let again = "*a, ".repeat(10_000);
+        let text = format!("rules: [&a {}, {}]", "x".repeat(60_000), again.trim_end_matches(", "));
+        assert!(as_json(&text).unwrap_err().contains("aliases"), "{:?}", as_json(&text));
+        let few = "rules:\n- &a {pattern: aaa, type: GAUGE}\n- *a\n- {<<: *a, pattern: b}\n";
+        assert_eq!(as_json(few).unwrap().matches("GAUGE").count(), 3);
+        assert_eq!(expanded(few), as_json(few).unwrap().len());
+        assert_eq!(expanded("rules: []"), 9);
     }
 }

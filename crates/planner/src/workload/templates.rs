@@ -14,6 +14,9 @@ use crate::findings::Findings;
 /// The folder below which containers may mount what users add.
 const MOUNT_ROOT: &str = "/mnt";
 
+/// Sections of objects that every broker has once for each listener, or every node for each volume.
+const REPEATED: &[&str] = &["perPodIngress", "perPodRoute", "perPodService", "persistentVolumeClaim"];
+
 /// What the operator itself puts into the pods that a template is for.
 #[derive(Debug, Default)]
 pub struct Taken {
@@ -37,7 +40,9 @@ pub struct TemplateVolumes<'a> {
 /// Checks what can be said of a template without knowing the pods that it is for. `field` is its path.
 pub fn check(template: &impl Sections, field: &str, findings: &mut Findings) {
     for (section, metadata) in template.metadata() {
-        check_metadata(metadata, &format!("{field}.{section}.metadata"), findings);
+        let field = format!("{field}.{section}.metadata");
+        check_metadata(metadata, &field, findings);
+        check_length(metadata, section, &field, findings);
     }
     for (section, container) in template.containers() {
         check_variables(container, &format!("{field}.{section}.env"), findings);
@@ -131,6 +136,25 @@ fn check_metadata(metadata: &MetadataTemplate, field: &str, findings: &mut Findi
         } else if !limits::is_key(&key.to_ascii_lowercase()) {
             // The API server compares keys of annotations in lower case.
             no_key(path, findings);
+        }
+    }
+}
+
+/// Kubernetes takes no more than some annotations, and what is repeated very often has to be short.
+fn check_length(metadata: &MetadataTemplate, section: &str, field: &str, findings: &mut Findings) {
+    let repeated = REPEATED.contains(&section);
+    for (name, pairs) in [("labels", &metadata.labels), ("annotations", &metadata.annotations)] {
+        let bytes: usize = pairs.iter().flatten().map(|(key, value)| key.len() + value.len()).sum();
+        let (most, why) = if repeated {
+            (limits::REPEATED_METADATA, "because very many objects get them")
+        } else {
+            (limits::ANNOTATIONS, "as Kubernetes takes no more")
+        };
+        if bytes > most {
+            findings.problem(
+                format!("{field}.{name}"),
+                format!("has {bytes} bytes, and may have {most}, {why}: write less"),
+            );
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::unreadable;
 use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
+use planner::kafka::made_size;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
@@ -81,6 +82,7 @@ impl Kind for Reconciler {
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
             observed.incomplete = Some(why);
+            made_size::leave_out(&mut observed);
             return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {

@@ -8,8 +8,12 @@ use api::agent::{AgentConfig, Heap};
 
 use super::live::{LiveOptions, add};
 use super::{agent, logging, server};
+use crate::findings::Problem;
 use crate::fingerprint;
-use crate::kafka::cluster::{Cluster, Node};
+use crate::kafka::cluster::{Cluster, Metrics, Node};
+
+/// What the ConfigMap of a node has beside the files, with room for what Kubernetes notes in it. Bytes.
+const BESIDE: usize = 16 * 1024;
 
 /// The files of the nodes of a cluster.
 #[derive(Debug)]
@@ -59,6 +63,41 @@ impl<'a> NodeFiles<'a> {
         }
     }
 
+    /// The same, unless the ConfigMap of a node would be larger than those that the operator reads.
+    ///
+    /// # Errors
+    /// What is too large.
+    pub fn within(self, most: usize) -> Result<Self, Vec<Problem>> {
+        let rules = match &self.cluster.metrics {
+            Some(Metrics::JmxExporter { rules }) => stored(rules),
+            _ => 0,
+        };
+        let logging = stored(&self.logging);
+        for node in self.cluster.nodes() {
+            let NodeFile { fixed, agent } = &*self.get(node);
+            let options = server::options_of(self.cluster, node);
+            let options: usize = options.iter().map(|(name, value)| stored(name) + stored(value) + 2).sum();
+            let parts = [
+                ("spec.kafka.config", options),
+                ("spec.kafka.logging", logging),
+                ("spec.kafka.metricsConfig", rules),
+                ("spec", stored(fixed) + stored(&agent::text(agent))),
+            ];
+            let all: usize = parts.iter().map(|(_, bytes)| bytes).sum();
+            if all + BESIDE > most {
+                let (field, bytes) = parts.into_iter().max_by_key(|(_, bytes)| *bytes).unwrap_or_default();
+                let message = format!(
+                    "takes {bytes} of {all} bytes in the ConfigMap {}, of which the operator reads {most} ({}): write less, or raise \
+                     the limit",
+                    self.cluster.pod_name(node),
+                    api::env::own::MAX_SECRET_KIB
+                );
+                return Err(vec![Problem { field: field.to_owned(), message }]);
+            }
+        }
+        Ok(self)
+    }
+
     /// The files of a node.
     pub fn of_node(&self, node: Node<'_>) -> Files {
         let NodeFile { fixed, agent } = &*self.get(node);
@@ -98,4 +137,10 @@ impl<'a> NodeFiles<'a> {
             None => Cow::Owned(NodeFile::of(self.cluster, node)),
         }
     }
+}
+
+/// Bytes of a text in an object as the API server writes it.
+fn stored(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t' | b'\r')).count();
+    text.len() + escaped
 }

@@ -20,9 +20,10 @@ pub fn all(cluster: &Cluster) -> Vec<DesiredObject> {
         let Some(services) = listener.own_services() else { continue };
         if let Some(single) = &services.single {
             made.push(single_service(cluster, listener, services, single));
+            let for_the_proxy = for_the_proxy(services);
             for node in cluster.nodes().into_iter().filter(|node| node.pool.broker) {
                 let target = Target::broker(cluster, listener, services, node);
-                made.push(service(&target, &for_the_proxy(services), broker_selector(cluster, node)));
+                made.push(service(&target, &for_the_proxy, broker_selector(cluster, node)));
             }
             continue;
         }

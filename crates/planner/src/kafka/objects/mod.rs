@@ -15,6 +15,7 @@ pub(crate) mod pod_disruption_budget;
 pub(crate) mod pod_set;
 pub(crate) mod proxy;
 pub(crate) mod proxy_config;
+mod proxy_resources;
 pub mod rbac;
 mod route;
 pub(crate) mod secret;

@@ -8,7 +8,7 @@ use objects::{DesiredObject, Object, json};
 use serde_json::Value;
 
 use super::meta::pool_labels;
-use crate::kafka::cluster::{Cluster, Node, Pool, Quorum};
+use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
 use crate::kafka::observed::Observed;
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
@@ -31,6 +31,9 @@ pub fn of_pool(
     let mut object = Object::new(&cluster.owner_of_pool(pool), name, all, body)
         .annotation(annotations::KAFKA_VERSION, &cluster.version.version)
         .annotation(annotations::STORAGE, &pool.storage_json);
+    for (key, value) in cluster.resizing.into_iter().flat_map(Resizing::annotations) {
+        object = object.annotation(key, value);
+    }
     if quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
     }

@@ -1,19 +1,17 @@
 //! The Deployment of a proxy: Envoy, which leads the ports of a single address to the brokers.
 
 use api::common::template::DeploymentStrategy;
-use api::kafka::listeners::SingleAddress as Raw;
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    Container, Lifecycle, LifecycleHandler, PodSpec, ResourceRequirements, SleepAction,
-    TopologySpreadConstraint,
+    Container, Lifecycle, LifecycleHandler, PodSpec, SleepAction, TopologySpreadConstraint,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use objects::{DesiredObject, Pairs};
 
 use super::meta::component_labels;
 use super::proxy_config::{ALIVE, FOLDER, READY, bootstrap};
+use super::proxy_resources;
 use crate::fingerprint;
 use crate::kafka::cluster::{Cluster, Listener, OwnServices, Probe, SingleAddress};
 use crate::kafka::observed::PlanSettings;
@@ -55,7 +53,7 @@ pub fn deployment(
     let name = names::proxy::deployment(&cluster.name, &listener.name);
     let match_labels = Some(selector(cluster, listener));
     // It is read at the start alone, so that another one needs another pod.
-    let started_with = fingerprint::short(bootstrap(cluster, &name, services).as_bytes());
+    let started_with = fingerprint::short(bootstrap(cluster, &name, services, single).as_bytes());
     let spec = PodSpec {
         automount_service_account_token: Some(false),
         // A variable for each Service of the namespace would be a lot.
@@ -111,15 +109,5 @@ fn container_of(single: &SingleAddress, settings: &PlanSettings) -> Container {
         security_context: Some(container::security()),
         ..Container::default()
     };
-    let little = little();
-    container::completed(container, single.resources.as_ref().or(Some(&little)), &settings.pod_defaults())
-}
-
-/// What is asked for unless the resource says otherwise.
-fn little() -> ResourceRequirements {
-    let quantity = |name: &str, text: &str| (name.to_owned(), Quantity(text.to_owned()));
-    ResourceRequirements {
-        requests: Some([quantity("cpu", Raw::CPU), quantity("memory", Raw::MEMORY)].into()),
-        ..ResourceRequirements::default()
-    }
+    container::completed(container, Some(&proxy_resources::of(single)), &settings.pod_defaults())
 }

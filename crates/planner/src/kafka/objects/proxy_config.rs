@@ -10,13 +10,15 @@ use objects::{DesiredObject, Object};
 use serde::Serialize;
 
 use super::meta::component_labels;
+use super::proxy_resources::memory_limit;
 use crate::envoy::{
-    Address, Admin, Any, Bootstrap, CircuitBreakers, Cluster as EnvoyCluster, ConfigSource, DynamicResources,
-    Endpoint, Endpoints, Filter, FilterChain, FilterConfig, HeaderMatch, HealthCheck, HttpConnectionManager,
-    HttpFilter, LbEndpoint, Listener as EnvoyListener, LoadAssignment, Message, Node as EnvoyNode,
-    PathConfigSource, Route, RouteAction, RouteConfiguration, RouteMatch, Router, SocketAddress,
-    StaticResources, StringMatch, TcpHealthCheck, TcpKeepalive, TcpProxy, Thresholds,
-    UpstreamConnectionOptions, VirtualHost, WatchedDirectory,
+    Address, Admin, Any, Bootstrap, CircuitBreakers, Cluster as EnvoyCluster, ConfigSource,
+    DownstreamConnections, DynamicResources, Endpoint, Endpoints, Filter, FilterChain, FilterConfig,
+    FixedHeap, HeaderMatch, HealthCheck, HttpConnectionManager, HttpFilter, HttpProtocolOptions, LbEndpoint,
+    Listener as EnvoyListener, LoadAssignment, Message, Monitor, Node as EnvoyNode, OverloadAction,
+    OverloadManager, OverloadTrigger, PathConfigSource, ResourceMonitor, Route, RouteAction,
+    RouteConfiguration, RouteMatch, Router, SocketAddress, StaticResources, StringMatch, TcpHealthCheck,
+    TcpKeepalive, TcpProxy, Threshold, Thresholds, UpstreamConnectionOptions, VirtualHost, WatchedDirectory,
 };
 use crate::kafka::addresses::upstream;
 use crate::kafka::cluster::{Cluster, Listener, Node, OwnServices, SingleAddress};
@@ -33,8 +35,17 @@ const METRICS: &str = "/metrics";
 const ADMIN: &str = "/tmp/admin.sock";
 /// Name of the cluster that leads there, and of the listener that leads to it.
 const HEALTH: &str = "health";
-/// Connections of a port: the brokers have bounds of their own.
+/// Connections of a port: the bound is that of all of them.
 const NO_BOUND: u32 = 1_000_000;
+/// Bytes of a connection that wait in each direction until the other side takes them.
+const BUFFER: u32 = 32 * 1024;
+/// What a connection takes of the memory while both sides keep up.
+const OF_CONNECTION: u64 = 48 * 1024;
+/// Connections where the memory has no limit.
+const CONNECTIONS_WITHOUT_LIMIT: i64 = 50_000;
+/// The share of the memory at which no more connections are taken.
+const FULL: f64 = 0.9;
+const HEAP: &str = "envoy.resource_monitors.fixed_heap";
 /// Hosts that are tried for a connection.
 const ATTEMPTS: u32 = 3;
 
@@ -59,7 +70,7 @@ pub fn config_map(
         add(format!("broker-{}", node.id), port, vec![upstream(cluster, *node, listener)]);
     }
     let data = BTreeMap::from([
-        (names::proxy::BOOTSTRAP.to_owned(), bootstrap(cluster, &name, services)),
+        (names::proxy::BOOTSTRAP.to_owned(), bootstrap(cluster, &name, services, single)),
         (names::proxy::LISTENERS.to_owned(), file(&listeners)),
         (names::proxy::CLUSTERS.to_owned(), file(&clusters)),
     ]);
@@ -69,7 +80,7 @@ pub fn config_map(
 }
 
 /// What Envoy is started with: its only part that it does not read again.
-pub fn bootstrap(cluster: &Cluster, name: &str, services: &OwnServices) -> String {
+pub fn bootstrap(cluster: &Cluster, name: &str, services: &OwnServices, single: &SingleAddress) -> String {
     let source = |file: &str| ConfigSource {
         path_config_source: PathConfigSource {
             path: format!("{FOLDER}/{file}"),
@@ -97,8 +108,31 @@ pub fn bootstrap(cluster: &Cluster, name: &str, services: &OwnServices) -> Strin
             listeners: vec![health_listener(address(services, metrics))],
             clusters: vec![to_admin],
         },
+        overload_manager: overload_manager(memory_limit(single)),
     };
     objects::json(&bootstrap).to_string()
+}
+
+/// No more connections than there is memory for. What memory has no limit for takes what the Kubernetes node has.
+fn overload_manager(memory: Option<u64>) -> OverloadManager {
+    let most = memory.and_then(|bytes| i64::try_from(bytes / OF_CONNECTION).ok());
+    let connections = DownstreamConnections {
+        max_active_downstream_connections: most.unwrap_or(CONNECTIONS_WITHOUT_LIMIT).max(1),
+    };
+    let mut monitors = vec![ResourceMonitor {
+        name: "envoy.resource_monitors.global_downstream_max_connections",
+        typed_config: Monitor::Connections(connections.any()),
+    }];
+    let mut actions = Vec::new();
+    if let Some(max_heap_size_bytes) = memory {
+        let heap = FixedHeap { max_heap_size_bytes };
+        monitors.push(ResourceMonitor { name: HEAP, typed_config: Monitor::Heap(heap.any()) });
+        actions.push(OverloadAction {
+            name: "envoy.overload_actions.stop_accepting_connections",
+            triggers: vec![OverloadTrigger { name: HEAP, threshold: Threshold { value: FULL } }],
+        });
+    }
+    OverloadManager { refresh_interval: "0.25s", resource_monitors: monitors, actions }
 }
 
 /// A file with one resource a line.
@@ -119,6 +153,8 @@ fn listener_of(name: &str, address: Address, filter: Filter) -> EnvoyListener {
         name: name.to_owned(),
         address,
         filter_chains: vec![FilterChain { filters: vec![filter] }],
+        per_connection_buffer_limit_bytes: BUFFER,
+        ignore_global_conn_limit: name == HEALTH,
     }
 }
 
@@ -151,6 +187,7 @@ fn cluster_of(name: String, hosts: Vec<Address>) -> EnvoyCluster {
         discovery: "STRICT_DNS",
         dns_lookup_family: Some("V4_PREFERRED"),
         connect_timeout: "5s",
+        per_connection_buffer_limit_bytes: BUFFER,
         load_assignment: LoadAssignment {
             cluster_name: name.clone(),
             endpoints: vec![Endpoints { lb_endpoints: hosts }],
@@ -177,8 +214,10 @@ fn cluster_of(name: String, hosts: Vec<Address>) -> EnvoyCluster {
 /// What probes and Prometheus may ask, and nothing else of what Envoy's own port would let them do.
 fn health_listener(address: Address) -> EnvoyListener {
     let route = |path: &'static str, action: RouteAction| {
-        let get = HeaderMatch { name: ":method", string_match: StringMatch { exact: "GET" } };
-        Route { match_: RouteMatch { path, headers: vec![get] }, action }
+        let header = |name, exact| HeaderMatch { name, string_match: StringMatch { exact } };
+        // With what follows a question mark Envoy would filter its figures, by an expression that takes its time.
+        let headers = vec![header(":method", "GET"), header(":path", path)];
+        Route { match_: RouteMatch { path, headers }, action }
     };
     let to_admin = |path: &'static str| RouteAction::Route { cluster: HEALTH, prefix_rewrite: path };
     let host = VirtualHost {
@@ -194,6 +233,14 @@ fn health_listener(address: Address) -> EnvoyListener {
         stat_prefix: HEALTH,
         route_config: RouteConfiguration { virtual_hosts: vec![host] },
         http_filters: vec![HttpFilter { name: "router", typed_config: Router {}.any() }],
+        request_headers_timeout: "5s",
+        request_timeout: "10s",
+        stream_idle_timeout: "30s",
+        max_request_headers_kb: 8,
+        common_http_protocol_options: HttpProtocolOptions {
+            idle_timeout: "60s",
+            max_connection_duration: "600s",
+        },
     };
     let filter = Filter { name: "http", typed_config: FilterConfig::Http(Box::new(manager.any())) };
     listener_of(HEALTH, address, filter)

@@ -1,5 +1,6 @@
 //! `spec.kafka.metricsConfig` and `spec.kafka.jmxOptions`.
 
+use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
 
 use super::Findings;
@@ -35,6 +36,14 @@ pub fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> (Option<Metrics
 }
 
 /// Reads `jmxOptions`.
-pub fn jmx(spec: &KafkaClusterSpec) -> Option<Jmx> {
-    spec.jmx_options.as_ref().map(Jmx::from)
+pub fn jmx(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Jmx> {
+    let options = spec.jmx_options.as_ref()?;
+    if options.authentication.is_none() {
+        findings.warn(
+            reasons::JMX_WITHOUT_AUTHENTICATION,
+            "spec.kafka.jmxOptions: whoever reaches port 9999 of the pods may read and change everything in Kafka's JVM, and run \
+             commands by it: write authentication: {type: password}",
+        );
+    }
+    Some(Jmx::from(options))
 }

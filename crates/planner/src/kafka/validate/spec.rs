@@ -15,7 +15,7 @@ use super::{
     Findings, annotations, config, kafka_exporter, listeners, logging, metrics, no_effect, quotas, resources,
     security, text, tiered_storage,
 };
-use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
+use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack, Resizing};
 use crate::kafka::config::plug_in_lines;
 use crate::kafka::observed::PlanSettings;
 use crate::kafka::versions::{self, KafkaVersion};
@@ -81,7 +81,8 @@ pub fn read(
         readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
         metrics,
-        jmx: metrics::jmx(spec),
+        jmx: metrics::jmx(spec, findings),
+        resizing: Resizing::asked(kafka.metadata.annotations.as_ref()),
         quotas,
         tiered_storage: tiered_storage::read(spec, findings),
         cluster_ca,

@@ -9,6 +9,9 @@ use objects::quantity::Quantity;
 use super::Findings;
 use crate::kafka::cluster::{Storage, Volume, VolumeKind};
 
+/// Volumes of a node, at most: each is a disk, and a claim of every node.
+const MAX_VOLUMES: usize = 100;
+
 /// Reads a storage. `field` is the path for messages.
 pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Storage {
     let before = findings.problems.len();
@@ -20,6 +23,13 @@ pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Stora
             findings
                 .problem(format!("{field}.volumes"), "is empty: a jbod storage needs at least one volume");
         }
+        if raw.len() > MAX_VOLUMES {
+            findings.problem(
+                format!("{field}.volumes"),
+                format!("has {} volumes: write at most {MAX_VOLUMES}", raw.len()),
+            );
+        }
+        let raw = raw.get(..MAX_VOLUMES).unwrap_or(raw);
         let mut ids = BTreeSet::new();
         for (index, volume) in raw.iter().enumerate() {
             let path = format!("{field}.volumes[{index}]");

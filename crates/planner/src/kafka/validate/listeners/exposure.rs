@@ -11,7 +11,7 @@ use crate::kafka::validate::text;
 use ListenerType::{ClusterIp, Ingress, Internal, LoadBalancer, NodePort, Route, TlsRoute};
 
 /// Bytes of labels or annotations that every broker gets.
-const MOST_OF_EVERY_BROKER: usize = 4096;
+const MOST_OF_EVERY_BROKER: usize = api::limits::REPEATED_METADATA;
 /// What is not internal.
 const NOT_INTERNAL: &[ListenerType] = &[ClusterIp, NodePort, LoadBalancer, Ingress, Route, TlsRoute];
 /// What leads to a host name of its own.
