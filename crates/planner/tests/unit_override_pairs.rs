@@ -41,7 +41,7 @@ fn values_that_the_api_server_takes_only_alone_are_refused_together() {
         refusal(&json!({"Deployment": {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1}}}}}));
     assert!(strategy.contains("beside the type Recreate"), "{strategy}");
     let families = refusal(
-        json!({"Service": {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4", "IPv6"]}}}),
+        &json!({"Service": {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4", "IPv6"]}}}),
     );
     assert!(families.contains("ipFamilyPolicy"), "{families}");
     // One of the two, with the other taken out.
