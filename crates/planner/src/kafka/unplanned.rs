@@ -1,6 +1,7 @@
 //! A Kafka resource of which nothing is planned: what runs is left as it is, and the status says why.
 
 use api::Kafka;
+use api::conditions::reasons;
 use jiff::Timestamp;
 
 use super::planned::Plan;
@@ -11,6 +12,8 @@ use super::status;
 pub enum Unplanned {
     /// The resource asks for a pause.
     Paused,
+    /// What the resource refers to could not be read, in words.
+    Unread(String),
 }
 
 /// The plan: a status, and nothing else.
@@ -18,6 +21,10 @@ pub fn plan(kafka: &Kafka, why: &Unplanned, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
     plan.status.kafka = Some(match why {
         Unplanned::Paused => status::paused(kafka, now),
+        Unplanned::Unread(why) => {
+            plan.failure = Some(why.clone());
+            status::failed(kafka, None, reasons::KUBERNETES_ERROR, why, now)
+        }
     });
     plan
 }
@@ -45,6 +52,12 @@ mod tests {
         assert!(conditions[0].is("ReconciliationPaused"), "{conditions:?}");
         assert_eq!(status.cluster_id.as_deref(), Some("id"));
         assert_eq!(status.observed_generation, Some(2));
+        let unread = super::plan(&kafka, &Unplanned::Unread("no right".to_owned()), Timestamp::UNIX_EPOCH);
+        assert_eq!(unread.failure.as_deref(), Some("no right"), "the pass counts as failed");
+        let status = unread.status.kafka.unwrap();
+        let conditions = status.conditions.unwrap();
+        assert_eq!(conditions[0].reason.as_deref(), Some("KubernetesError"), "{conditions:?}");
+        assert_eq!((conditions.len(), status.cluster_id.as_deref()), (1, Some("id")));
         let but_status =
             Plan { common: Common { status: StatusPlan::default(), ..plan.common.clone() }, ..plan };
         assert_eq!(but_status, Plan::default());

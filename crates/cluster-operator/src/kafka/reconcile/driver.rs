@@ -44,17 +44,17 @@ impl Kind for Reconciler {
             // It is there. What runs is left as it is; its status says so already.
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
             if unreadable.is_terminating() {
-                return self.leaving(key, true).await;
+                return Ok(self.leaving(key, true));
             }
             return Ok(Seen::Settled(Outcome::Done));
         }
         let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.leaving(key, false).await;
+            return Ok(self.leaving(key, false));
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
         self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
-            return self.leaving(key, true).await;
+            return Ok(self.leaving(key, true));
         }
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
@@ -73,8 +73,7 @@ impl Kind for Reconciler {
         let (mut observed, referred) = match self.observe_live(key, &kafka).await {
             Ok(seen) => seen,
             Err(error) => {
-                self.mandate.check()?;
-                return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
+                return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Unread(error.to_string()))));
             }
         };
         // Pools that an older resource implies have nodes too.
@@ -149,7 +148,7 @@ impl Kind for Reconciler {
     ) -> Result<Outcome, Error> {
         let live = match view {
             View::Live(live) => live,
-            View::Leaving(leaving) => return Ok(self.taken_away(key, leaving, plan)),
+            View::Leaving(leaving) => return self.taken_away(key, leaving, plan),
             View::Unplanned(..) => return self.end(key, plan).await,
         };
         let observed = &live.observed;
