@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(status.observed_generation, Some(2));
         let unread = super::plan(&kafka, &Unplanned::Unread("no right".to_owned()), Timestamp::UNIX_EPOCH);
         assert_eq!(unread.failure.as_deref(), Some("no right"), "the pass counts as failed");
-        let status = unread.status.kafka.unwrap();
+        let status = unread.status.kafka.clone().unwrap();
         let conditions = status.conditions.unwrap();
         assert_eq!(conditions[0].reason.as_deref(), Some("KubernetesError"), "{conditions:?}");
         assert_eq!((conditions.len(), status.cluster_id.as_deref()), (1, Some("id")));
