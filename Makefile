@@ -14,7 +14,7 @@ TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
 STATIC := OPENSSL_STATIC=1 RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,--icf=all,-z,pack-relative-relocs'
-OPERATORS := cluster-operator topic-operator user-operator kafka-agent kafka-exporter
+OPERATORS := cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge
 
 export CLUSTER NODES
 
@@ -38,7 +38,7 @@ kubeconfig: ## Print the path of the local cluster's kubeconfig
 test: test-unit test-api test-kafka e2e ## Run every test tier
 
 .PHONY: test-unit
-test-unit: ## Unit tests: nothing but this checkout
+test-unit: prerequisites ## Unit tests: no other process
 	cargo test --workspace --exclude kafka-client --locked --lib --bins --test 'unit_*'
 
 .PHONY: soak
@@ -46,7 +46,7 @@ soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning
 	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_any_manifest soak -- --exact --nocapture
 
 .PHONY: test-api
-test-api: ## Tests against a real API server and etcd
+test-api: prerequisites ## Tests against a real API server and etcd
 	@e2e/kubernetes/build.sh control-plane helm
 	cargo test --workspace --exclude kafka-client --locked --test 'api_*'
 

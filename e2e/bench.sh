@@ -25,6 +25,20 @@ bench_of_plans() {
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
+# bench_of_bridge: the rows of the bridge beside a bare producer, without a cluster.
+bench_of_bridge() {
+  local release=target/x86_64-unknown-linux-gnu/release rows
+  rows=$(TMPDIR=/dev/shm "$release/bench" bridge --bridge "$release/kafka-bridge")
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
+# bench_of_connectors: the rows of connectors, which the cluster operator looks after.
+bench_of_connectors() {
+  local release=target/x86_64-unknown-linux-gnu/release rows
+  rows=$(TMPDIR=/dev/shm "$release/bench" connectors --operator "$release/cluster-operator")
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
 # resident POD PORT: megabytes that the operator in the pod says it holds.
 resident() {
   local ip
@@ -32,7 +46,7 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=10
+STEP_TOTAL=11
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
@@ -45,6 +59,10 @@ step "Topics"
 bench_of topic
 step "Users"
 bench_of user
+step "Bridge"
+bench_of_bridge
+step "Connectors"
+bench_of_connectors
 step "Starting Kubernetes"
 cluster
 [[ $CLUSTER == local ]] || die "the bench reads pods by their address, which only works on the local Kubernetes"

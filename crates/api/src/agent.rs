@@ -3,6 +3,8 @@
 //! The file is JSON. The cluster operator writes it through [`AgentConfig`], the agent reads it through the same type, so
 //! the two cannot drift apart. It holds no secrets: key material is named by path only.
 
+pub mod container;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -83,7 +85,7 @@ pub struct AgentConfig {
     /// Whether `external.address` is needed because a node-port listener advertises the address of the node.
     #[serde(default)]
     pub node_port_addresses: bool,
-    /// Jars of others that the node is to run with, where they are there.
+    /// Jars beside Kafka's own, such as a metrics reporter, that the node runs with if its image has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plug_ins: Vec<PlugIn>,
     /// Remote JMX; `None`: there is none.
@@ -224,7 +226,7 @@ fn default_heap_percentage() -> u8 {
 }
 
 fn default_client_authorities() -> PathBuf {
-    PathBuf::from("/opt/kafka/trust-bundle/cluster-ca.crt")
+    PathBuf::from(container::CLUSTER_TRUST)
 }
 
 #[cfg(test)]

@@ -154,9 +154,9 @@ pub struct Watched {
     /// Routes and TLSRoutes. Few installations know these kinds, so nothing waits for these caches.
     pub routes: Vec<PlainKind>,
     /// Resource versions of Secrets that somebody else made.
-    pub foreign_secrets: Cache<String>,
+    pub referenced_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
-    pub foreign_config_maps: Cache<String>,
+    pub referenced_config_maps: Cache<String>,
 }
 
 impl Watched {
@@ -213,8 +213,8 @@ impl Caches {
             ],
             routes: vec![start.optional::<Route>(), start.optional::<TlsRoute>()],
             cluster_role_bindings: start.cluster_role_bindings(),
-            foreign_secrets: start.versions::<Secret>(),
-            foreign_config_maps: start.versions::<ConfigMap>(),
+            referenced_secrets: start.versions::<Secret>(),
+            referenced_config_maps: start.versions::<ConfigMap>(),
         })
     }
 
@@ -236,8 +236,8 @@ impl Caches {
         for kind in &self.plain {
             kind.cache.ready().await;
         }
-        self.foreign_secrets.ready().await;
-        self.foreign_config_maps.ready().await;
+        self.referenced_secrets.ready().await;
+        self.referenced_config_maps.ready().await;
     }
 }
 

@@ -99,9 +99,9 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
             add_cluster(&add, &*pool);
         }
     });
-    for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
+    for referenced in [&caches.referenced_secrets, &caches.referenced_config_maps] {
         let (add, known) = (queue.clone(), caches.clone());
-        foreign.on_change(move |event| add_referring(&add, &known, event.key()));
+        referenced.on_change(move |event| add_referring(&add, &known, event.key()));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod caches;
 pub mod carry_out;
 mod controller;
 pub mod kafka;
+pub mod kafka_connector;
 mod kind;
 mod node_pools;
 mod pod_set;

@@ -22,6 +22,8 @@ use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kafka_connector;
+use crate::kafka_connector::apis::Apis;
 use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
@@ -102,6 +104,17 @@ async fn work(
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
+        let connectors = kafka_connector::start(kafka_connector::Parts {
+            settings,
+            applier: applier.clone(),
+            events: events.clone(),
+            metrics,
+            health,
+            mandate: &mandate,
+            stop,
+            apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
+        });
+        let connectors = connectors.context("cannot make the metrics of connectors")?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -114,6 +127,7 @@ async fn work(
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
         running.push((Reconciler::NAME, kafkas));
+        running.extend(connectors);
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), driver, stop.clone()));
     }

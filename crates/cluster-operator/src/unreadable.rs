@@ -45,7 +45,7 @@ pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed)
         observed.secrets.remove(&key.name);
     }
     let said = parts.iter().map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why));
-    observed.unreadable = words(said.collect());
+    observed.incomplete = words(said.collect());
 }
 
 /// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make

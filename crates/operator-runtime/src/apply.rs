@@ -202,6 +202,26 @@ impl Applier {
         self.merge_resource(&api_resource(api_version, kind), key, patch).await
     }
 
+    /// A strategic merge patch of a part of an object that has a path of its own, such as `resize` of a pod.
+    pub async fn strategic<K>(
+        &self,
+        key: &ObjectRef,
+        subresource: &str,
+        patch: &Value,
+    ) -> Result<(), ApplyError>
+    where
+        K: Resource,
+        K::DynamicType: Default,
+    {
+        let resource = ApiResource::erase::<K>(&K::DynamicType::default());
+        let subject = Subject { kind: resource.kind.clone(), key: key.clone() };
+        let api = self.api(&resource, &key.namespace);
+        let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
+        let request = Request::new(api.resource_url());
+        let request = request.patch_subresource(subresource, &key.name, &params, &Patch::Strategic(patch));
+        self.send("change", &subject, request).await
+    }
+
     async fn merge_resource(
         &self,
         resource: &ApiResource,

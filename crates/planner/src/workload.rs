@@ -1,12 +1,19 @@
 //! What the pods of every workload share, whatever runs in them: templates of the user, probes, security, volumes,
 //! Deployments, labels, revisions. Knows nothing of Kafka.
 
+pub mod budget;
 pub mod container;
 pub mod deployment;
 pub mod labels;
+pub mod network_policy;
+pub mod operand;
 pub mod pod;
 pub mod probe;
+pub mod rbac;
+pub mod resizing;
 pub mod revision;
+pub mod secret;
+pub mod service;
 pub mod templates;
 pub mod volume;
 

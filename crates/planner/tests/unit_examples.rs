@@ -28,14 +28,23 @@ fn every_example_is_accepted_without_a_warning_about_its_fields() {
             Arc::new(pool)
         });
         let pools: Vec<_> = pools.collect();
-        let settings = PlanSettings { object_overrides: true, ..common::settings() };
+        let settings = PlanSettings {
+            object_overrides: true,
+            entity_operator_watched_namespace: true,
+            ..common::settings()
+        };
         for kafka in of_kind("Kafka") {
             let kafka: Kafka = serde_json::from_value(kafka).unwrap();
             let judged = alone(Specs { kafka: &kafka, pools: &pools }, &settings);
             let (_, warnings) =
                 judged.unwrap_or_else(|invalid| panic!("{}: {}", path.display(), invalid.message()));
-            let about_fields =
-                ["UnsupportedFields", "UnknownFields", "DeprecatedFields", "TemplateLabelIgnored"];
+            let about_fields = [
+                "UnsupportedFields",
+                "UnknownFields",
+                "DeprecatedFields",
+                "FieldsWithoutEffect",
+                "TemplateLabelIgnored",
+            ];
             let said: Vec<_> =
                 warnings.iter().filter(|one| about_fields.contains(&one.reason.as_str())).collect();
             assert!(said.is_empty(), "{}: {said:?}", path.display());

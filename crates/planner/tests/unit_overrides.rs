@@ -9,10 +9,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use common::{World, condition, object, warning_with};
 use planner::kafka::plan::Plan;
+use planner::overrides::ALLOWED;
 use serde_json::{Value, json};
 
 fn world() -> World {
@@ -45,6 +47,8 @@ fn revisions(plan: &Plan) -> Vec<Value> {
 fn refusal(overrides: Value) -> String {
     static SETTLED: LazyLock<Mutex<World>> = LazyLock::new(|| {
         let mut world = world();
+        let storage = json!({"type": "persistent-claim", "size": "1Gi"});
+        world.pool(0, |pool| pool["spec"]["storage"] = storage);
         world.settle();
         Mutex::new(world)
     });
@@ -54,6 +58,42 @@ fn refusal(overrides: Value) -> String {
     let sets = plan.apply.iter().filter(|write| write.reference.kind == "StrimziPodSet");
     assert_eq!(sets.count(), 0, "what runs is left as it is");
     condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned()
+}
+
+/// Words in backquotes.
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_documentation_lists_exactly_what_an_override_may_change() {
+    let page = include_str!("../../../docs/extensions.md");
+    let allowed = |what: &str| {
+        let (_, fields) = ALLOWED.iter().find(|(kind, _)| *kind == what).unwrap();
+        let name = |field: &&'static str| field.trim_start_matches("spec.").trim_start_matches("ports[].");
+        fields.iter().map(name).collect::<BTreeSet<&str>>()
+    };
+    let (_, table) = page.split_once("| kind | what may be changed |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let mut kinds = BTreeSet::new();
+    for row in rows {
+        let (kind, told) = row.trim_matches(['|', ' ']).split_once(" | ").unwrap();
+        let kind = kind.trim_matches('`');
+        let mut expected = allowed(kind);
+        match kind {
+            "Pod" => expected.extend(allowed("container").into_iter().chain(["/mnt"])),
+            "Deployment" => expected.extend(["template", "Pod"]),
+            _ => {}
+        }
+        assert_eq!(words(told), expected, "{kind}");
+        kinds.insert(kind);
+    }
+    let all: BTreeSet<&str> = ALLOWED.iter().map(|(kind, _)| *kind).collect();
+    let others = BTreeSet::from(["container", "volume"]);
+    assert_eq!(kinds, all.difference(&others).copied().collect());
+    let (_, volumes) = page.split_once("Volumes that are added are of the kinds ").unwrap();
+    let (volumes, _) = volumes.split_once('(').unwrap();
+    assert_eq!(words(volumes), allowed("volume"));
 }
 
 #[test]
@@ -150,6 +190,56 @@ fn other_kinds_are_patched_by_kind_or_name() {
     let patched = again.apply.iter().filter(|write| kinds.contains(&write.reference.kind.as_str()));
     let changed = patched.filter(|write| !matches!(write.change, objects::Change::Keep));
     assert_eq!(changed.map(|write| &write.reference.name).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn every_other_kind_takes_labels_and_annotations_and_a_claim_its_class_of_attributes() {
+    let mut world = world();
+    let storage = json!({"type": "persistent-claim", "size": "1Gi"});
+    world.pool(0, |pool| pool["spec"]["storage"] = storage);
+    world.kafka(|kafka| {
+        let listeners = &mut kafka["spec"]["kafka"]["listeners"];
+        let hosts = json!({"bootstrap": {"host": "b.example.org"}, "hostTemplate": "{nodeId}.example.org",
+            "parentRefs": [{"name": "gateway"}]});
+        *listeners = json!([
+            {"name": "nodes", "port": 9094, "type": "nodeport", "tls": true},
+            {"name": "routes", "port": 9095, "type": "route", "tls": true},
+            {"name": "gateway", "port": 9096, "type": "tlsroute", "tls": true, "configuration": hosts}]);
+    });
+    let marked = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"example.org/x": "y"}}});
+    let kinds =
+        ["ClusterRoleBinding", "ConfigMap", "NetworkPolicy", "Role", "RoleBinding", "Route", "TLSRoute"];
+    let mut overrides: Value = kinds.map(|kind| (kind.to_owned(), marked.clone())).into_iter().collect();
+    overrides["PersistentVolumeClaim/data-my-dual-1"] =
+        json!({"spec": {"volumeAttributesClassName": "fast"}});
+    wish(&mut world, overrides);
+    for _ in 0..4 {
+        let plan = world.plan();
+        assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
+        world.apply(&plan);
+        world.give_addresses();
+        world.run_everything();
+    }
+    let plan = world.plan();
+    assert!(condition(&plan, "Ready").is_some(), "{:?}", condition(&plan, "NotReady"));
+    for kind in kinds {
+        let of_kind: Vec<_> = plan.apply.iter().filter(|write| write.reference.kind == kind).collect();
+        assert!(!of_kind.is_empty(), "there is a {kind}");
+        for write in of_kind {
+            let metadata = &write.object["metadata"];
+            assert_eq!(
+                (&metadata["labels"]["team"], &metadata["annotations"]["example.org/x"]),
+                (&json!("a"), &json!("y")),
+                "{}",
+                write.reference.name
+            );
+            assert!(!write.is_change(), "{kind}: {:?}", write.change);
+        }
+    }
+    let class = |name: &str| {
+        object(&plan, "PersistentVolumeClaim", name)["spec"]["volumeAttributesClassName"].clone()
+    };
+    assert_eq!((class("data-my-dual-0"), class("data-my-dual-1")), (Value::Null, json!("fast")));
 }
 
 /// What may not be changed, and where the message says it is.
@@ -291,7 +381,11 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
         "spec.containers[kakfa] is no container",
     ),
     ("Pod", r#"{"spec": {"containers": null}}"#, "spec.containers is the operator's"),
-    ("Pod", r#"{"spec": {"tolerations": "x"}}"#, "makes no Pod of it"),
+    (
+        "Pod",
+        r#"{"spec": {"tolerations": "x"}}"#,
+        "makes no Pod of it: a value of another type stands where a sequence is expected; docs",
+    ),
     ("Pod", r#"{"spec": {"toleration": []}}"#, "spec.toleration is not known to a Pod"),
     ("Pod", r#"{"status": {"phase": "Failed"}}"#, "status.phase is"),
     ("Service", r#"{"spec": {"selector": {"a": "b"}}}"#, "spec.selector.a is"),
@@ -321,9 +415,17 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("PodDisruptionBudget", r#"{"spec": {"selector": null}}"#, "spec.selector is"),
     ("ServiceAccount", r#"{"secrets": [{"name": "x"}]}"#, "secrets"),
     ("Secret", "{}", "does not name a kind that can be overridden"),
-    ("ConfigMap", "{}", "does not name a kind"),
+    ("ConfigMap", r#"{"data": {"server.config": "x"}}"#, "data.server.config is"),
+    ("NetworkPolicy", r#"{"spec": {"ingress": []}}"#, "spec.ingress is"),
+    ("PersistentVolumeClaim", r#"{"spec": {"storageClassName": "x"}}"#, "spec.storageClassName is"),
+    (
+        "PersistentVolumeClaim",
+        r#"{"metadata": {"annotations": {"strimzi.io/delete-claim": "true"}}}"#,
+        "metadata.annotations.strimzi.io/delete-claim is",
+    ),
+    ("RoleBinding", r#"{"subjects": []}"#, "subjects is"),
+    ("Role", r#"{"rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}"#, "rules is"),
     ("StrimziPodSet", "{}", "does not name a kind"),
-    ("Role", "{}", "does not name a kind"),
     ("Pod/", "{}", "has no name of an object"),
     ("Pod/A*", "{}", "has no name of an object"),
 ];

@@ -165,10 +165,10 @@ fn an_answer_that_is_on_its_way_is_no_trouble_but_ends_none_either() {
     };
     let plan = plan_with(&mut world, SilenceKind::UnderWay);
     assert!(plan.roll.now.is_empty(), "nothing is decided without it");
-    assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert!(plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_none());
     assert_eq!(plan.requeue_seconds, Some(6), "if it does not come, that is said soon");
     let plan = plan_with(&mut world, SilenceKind::Late);
-    assert!(!plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_some());
+    assert!(!plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_some());
     // What the status says goes on to stand there while the next answer is on its way.
     let began = world.now;
     world.apply(&plan);
@@ -318,7 +318,7 @@ fn a_pod_that_was_deleted_is_not_deleted_again_before_the_watch_says_so() {
     let plan = world.plan();
     assert_eq!(plan.roll.now, Vec::<String>::new());
     assert!(plan.events.is_empty());
-    assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert!(plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_none());
 }
 
 #[test]

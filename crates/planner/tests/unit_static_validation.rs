@@ -81,3 +81,73 @@ fn what_they_refer_to_is_taken_for_given() {
     });
     assert!(cluster.is_ok(), "{cluster:?}");
 }
+
+#[test]
+fn claims_for_devices_have_a_name_each() {
+    let claims = json!({"claims": [{"name": "gpu"}, {"request": "a"}, {"name": "gpu", "request": "b"}]});
+    let message = lint(|kafka, pool| {
+        pool["spec"]["resources"] = claims.clone();
+        let spec = &mut kafka["spec"];
+        spec["kafkaExporter"]["resources"] = claims.clone();
+        spec["entityOperator"]["topicOperator"]["resources"] = claims.clone();
+        spec["entityOperator"]["userOperator"]["resources"] = claims.clone();
+    })
+    .unwrap_err()
+    .message();
+    for section in [
+        "KafkaNodePool dual spec",
+        "spec.kafkaExporter",
+        "spec.entityOperator.topicOperator",
+        "spec.entityOperator.userOperator",
+    ] {
+        for part in ["claims[1].name: is missing", "claims[2].name: \"gpu\" is used twice"] {
+            let part = format!("{section}.resources.{part}");
+            assert!(message.contains(&part), "{part}: {message}");
+        }
+    }
+    let named = json!({"claims": [{"name": "gpu"}, {"name": "nic", "request": "a"}]});
+    assert!(lint(|_, pool| pool["spec"]["resources"] = named).is_ok());
+}
+
+#[test]
+fn brokers_have_several_volumes_only_with_a_metadata_version_that_knows_them() {
+    let volume = |id: i32| json!({"id": id, "type": "persistent-claim", "size": "1Gi"});
+    let judged = |version: &str, volumes: &[Value], roles: &[&str]| {
+        let judged = lint(|kafka, pool| {
+            kafka["spec"]["kafka"]["metadataVersion"] = json!(version);
+            pool["spec"]["storage"] = json!({"type": "jbod", "volumes": volumes});
+            pool["spec"]["roles"] = json!(roles);
+        });
+        judged.map_err(|invalid| invalid.message()).err().unwrap_or_default()
+    };
+    let (both, two) = (["controller", "broker"], [volume(0), volume(1)]);
+    let said = judged("3.6", &two, &both);
+    for part in ["KafkaNodePool dual spec.storage.volumes", "3.7-IV2", "3.6-IV2", "one volume"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(judged("3.7", &two, &both), "");
+    assert_eq!(judged("3.6", &two[..1], &both), "");
+    assert!(!judged("3.6", &two, &["controller"]).contains("spec.storage"));
+}
+
+#[test]
+fn what_can_do_nothing_is_named_without_its_value() {
+    let (kafka, pools) = resources(|kafka, _| {
+        kafka["spec"]["kafka"]["brokerRackInitImage"] = json!("some/image");
+        let entity = &mut kafka["spec"]["entityOperator"];
+        entity["template"] = json!({"deployment": {"deploymentStrategy": "RollingUpdate"}});
+        entity["userOperator"]["jvmOptions"] =
+            json!({"-Xmx": "1g", "javaSystemProperties": [{"name": "a.b", "value": "hidden"}]});
+    });
+    let specs = Specs { kafka: &kafka, pools: &pools };
+    let (_, warnings) = alone(specs, &common::settings()).unwrap();
+    let said = &warnings.iter().find(|one| one.reason == "FieldsWithoutEffect").unwrap().message;
+    for part in [
+        "spec.kafka.brokerRackInitImage",
+        "spec.entityOperator.template.deployment.deploymentStrategy",
+        "spec.entityOperator.userOperator.jvmOptions: -Xmx, javaSystemProperties[a.b]",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("hidden") && !said.contains("topicOperator"), "{said}");
+}

@@ -4,6 +4,7 @@
 //! for a certificate, and a TLS listener with SCRAM logins. Controllers listen in plaintext.
 
 mod authority;
+pub mod connect;
 mod java;
 mod node;
 mod process;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 pub use authority::{Authority, Identity};
+pub use connect::ConnectWorker;
 pub use java::Java;
 pub use node::{KafkaNode, Roles};
 

@@ -4,6 +4,7 @@ pub mod api_server;
 pub mod binaries;
 pub mod certificates;
 pub mod child;
+pub mod connect_stand_in;
 pub mod extremes;
 pub mod kafka;
 pub mod log;
@@ -12,6 +13,7 @@ pub mod stand_in;
 pub mod wait;
 
 pub use api_server::ApiServer;
-pub use kafka::{Java, KafkaCluster, KafkaNode, KafkaOptions};
+pub use connect_stand_in::ConnectStandIn;
+pub use kafka::{ConnectWorker, Java, KafkaCluster, KafkaNode, KafkaOptions};
 pub use log::Log;
 pub use stand_in::PodReadyStandIn;

@@ -147,6 +147,8 @@ fn pod_status(pod: &Pod, fate: Fate, addresses: &AtomicU32) -> Value {
             json!({
                 "name": container.name, "image": image, "imageID": image, "restartCount": restarts,
                 "ready": ready, "started": ready, "state": state,
+                // By these the API server knows that the machine can resize pods.
+                "resources": container.resources.clone().unwrap_or_default(),
             })
         })
         .collect();

@@ -6,7 +6,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the rows are the product")]
 
 mod bare;
+mod bridge;
 mod clusters;
+mod connectors;
 mod hosts;
 mod idle;
 mod kafka_stand_in;
@@ -38,6 +40,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
+    /// The bridge: records and consumers.
+    Bridge {
+        /// The binary of the bridge.
+        #[arg(long)]
+        bridge: PathBuf,
+    },
     /// Kafka clusters: until the pods of many new ones exist.
     Clusters {
         /// The binary of the cluster operator.
@@ -73,6 +81,15 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [6_000, 40_000])]
         scale: Vec<usize>,
     },
+    /// KafkaConnectors of one Connect cluster, nine of ten stopped.
+    Connectors {
+        /// The binary of the cluster operator.
+        #[arg(long)]
+        operator: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+    },
     /// KafkaUsers with certificates, two rules and a quota each.
     Users {
         /// The binary of the user operator.
@@ -87,6 +104,7 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
+        What::Bridge { bridge } => bridge::run(&bridge).await,
         What::Clusters { operator, counts, cached } => {
             clusters::run(&operator, &counts).await?;
             pass::run(&cached).await
@@ -96,6 +114,7 @@ async fn main() -> anyhow::Result<()> {
             topics_at_scale::run(&operator, &scale).await
         }
         What::Users { operator, counts } => users::run(&operator, &counts).await,
+        What::Connectors { operator, count } => connectors::run(&operator, count).await,
         What::Plan => plan::run(),
         What::Pass { cached } => pass::run(&cached).await,
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use operator_runtime::limits::{self, Largest};
+use api::env::own;
+use operator_runtime::limits::Largest;
 use operator_runtime::referenced_objects::Referenced;
 
 /// What is left for the objects that a cluster refers to, beside its own.
@@ -61,7 +62,7 @@ impl ReferenceRoom {
 pub fn too_many(most: usize) -> String {
     format!(
         "the resource refers to more than {most} Secrets and ConfigMaps ({}): refer to fewer, or raise the limit",
-        limits::REFERENCES
+        own::MAX_REFERENCES
     )
 }
 
@@ -71,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_referred_to_and_the_clusters_own_objects_share_one_bound() {
-        let largest = Largest { bytes: 64 << 20, variable: limits::LARGEST_CLUSTER };
+        let largest = Largest { bytes: 64 << 20, variable: own::MAX_CLUSTER_MIB };
         let mut room = ReferenceRoom::beside(40 << 20, largest);
         let read = |mib: usize| Referenced::Read { copy: Arc::new(()), bytes: mib << 20 };
         assert!(room.take(read(20)).is_ok());

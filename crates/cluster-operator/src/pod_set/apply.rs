@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::reasons;
+use api::conditions::{events as event_words, reasons};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
@@ -21,13 +21,14 @@ use thiserror::Error;
 
 use super::create::create;
 use super::errors::PodErrors;
+use super::resize::{Resized, resize};
 use crate::caches::Caches;
 use crate::controller::Queues;
 use crate::kafka::room::{BUSY, Place, Room};
 use crate::kind::{AnswersOf, Kind, Seen};
 use crate::unreadable::too_much;
 use planner::completion::{NeverComplete, Observation};
-use planner::pod_set::plan::{self, Plan, PodCall};
+use planner::pod_set::plan::{self, Plan, PodCall, ResizeCall};
 use planner::pod_set::pod_error::{self, PodError};
 
 /// What can go wrong with a pod set.
@@ -161,6 +162,18 @@ impl Kind for PodSets {
                 let owner = plan::owner_reference(&observed.set);
                 self.change(&pod, json!({"ownerReferences": [owner]})).await
             }
+            PodCall::Resize(wanted) => match resize(&self.applier, &key.namespace, wanted).await {
+                Ok(Resized::Done) => {
+                    self.tell_of_resize(observed, wanted, None);
+                    Ok(())
+                }
+                Ok(Resized::Refused(why)) => {
+                    self.tell_of_resize(observed, wanted, Some(&why));
+                    Ok(())
+                }
+                Ok(Resized::Gone) => Ok(()),
+                Err(error) => Err(error.why()),
+            },
             PodCall::Relabel(_, labels) => self.change(&pod, json!({"labels": labels})).await,
         };
         Ok(done.err().map(|why| (pod.name, PodError { action: call.action(), why })))
@@ -206,6 +219,31 @@ impl PodSets {
         mandate: Mandate,
     ) -> Self {
         Self { caches, applier, events, errors, queues, mandate, room: Arc::default() }
+    }
+
+    /// Tells whoever looks at events that a pod was resized, or why it was not.
+    fn tell_of_resize(&self, observed: &LiveSet, call: &ResizeCall, refused: Option<&str>) {
+        let pod = observed.pods.iter().find(|pod| pod.metadata.name.as_ref() == Some(&call.pod));
+        let (reason, text, severity) = match refused {
+            None => {
+                tracing::info!(pod = call.pod, "pod resized");
+                let text = format!("pod {} gets other resources without a restart", call.pod);
+                (event_words::POD_RESIZED, text, Severity::Normal)
+            }
+            Some(why) => {
+                tracing::warn!(pod = call.pod, why, "pod cannot be resized without a restart");
+                let text = format!("pod {} is restarted for other resources: {why}", call.pod);
+                (event_words::FAILED_RESIZE, text, Severity::Warning)
+            }
+        };
+        self.events.publish(Note {
+            regarding: events::reference(&*observed.set),
+            related: pod.map(|pod| events::reference(&**pod)),
+            reason: reason.to_owned(),
+            action: event_words::RESIZE_POD.to_owned(),
+            text,
+            severity,
+        });
     }
 
     /// Changes the metadata of a pod; where that is refused, why. A pod that is gone needs no change.

@@ -6,3 +6,4 @@
 pub mod apply;
 mod create;
 pub mod errors;
+mod resize;

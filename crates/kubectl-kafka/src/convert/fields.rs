@@ -1,5 +1,6 @@
 //! The fields of a manifest, taken one after the other: what nobody took is said at the end.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -10,6 +11,10 @@ const LONGEST: i64 = 10 * 365 * 24 * 60 * 60;
 /// What is said of a field that is not known.
 const UNKNOWN: &str =
     "is not known to this converter: if it matters, look for its counterpart in the Kafka resource";
+
+/// What is said of a field that a type of Kubernetes does not have.
+const UNKNOWN_TO_KUBERNETES: &str =
+    "is no field that Kubernetes has here, and was left out: correct its name, or where it stands";
 
 /// An object of a manifest with its path.
 #[derive(Debug, Clone)]
@@ -115,13 +120,11 @@ impl Fields {
             .collect()
     }
 
-    /// Takes a value of a type of Kubernetes.
-    pub fn typed<T: DeserializeOwned>(&mut self, name: &str, notes: &mut Notes) -> Option<T> {
+    /// Takes a value of a type of Kubernetes. What that type does not have is said.
+    pub fn typed<T: DeserializeOwned + Serialize>(&mut self, name: &str, notes: &mut Notes) -> Option<T> {
         let value = self.take(name)?;
-        match serde_json::from_value(value.clone()) {
-            Ok(typed) => Some(typed),
-            Err(_) => self.wrong(name, &value, "what Kubernetes has here", notes),
-        }
+        let typed = typed(&self.at(name), &value, notes);
+        typed.or_else(|| self.wrong(name, &value, "what Kubernetes has here", notes))
     }
 
     /// Takes a field that has no counterpart.
@@ -150,6 +153,37 @@ impl Fields {
     fn wrong<T>(&self, name: &str, value: &Value, expected: &str, notes: &mut Notes) -> Option<T> {
         notes.lost(self.at(name), value, format!("is not {expected}, and was left out: correct it"));
         None
+    }
+}
+
+/// A value as a type of Kubernetes; fields that the type does not have are said, since nothing of them stays. `None`: it is no such
+/// value.
+pub fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, notes: &mut Notes) -> Option<T> {
+    let typed: T = serde_json::from_value(value.clone()).ok()?;
+    let kept = serde_json::to_value(&typed).ok()?;
+    unknown(path, value, &kept, notes);
+    Some(typed)
+}
+
+/// Says what stands in `given` and not in `kept`.
+fn unknown(path: &str, given: &Value, kept: &Value, notes: &mut Notes) {
+    match (given, kept) {
+        (Value::Object(given), Value::Object(kept)) => {
+            for (name, value) in given {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match kept.get(name) {
+                    Some(kept) => unknown(&path, value, kept, notes),
+                    None if is_nothing(value) => {}
+                    None => notes.lost(path, value, UNKNOWN_TO_KUBERNETES),
+                }
+            }
+        }
+        (Value::Array(given), Value::Array(kept)) => {
+            for (index, (given, kept)) in given.iter().zip(kept).enumerate() {
+                unknown(&format!("{path}[{index}]"), given, kept, notes);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -4,6 +4,7 @@
 mod brokers;
 mod cluster;
 mod listeners;
+mod node_config;
 mod pods;
 mod topic;
 mod user;

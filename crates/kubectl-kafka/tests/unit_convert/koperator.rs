@@ -43,7 +43,9 @@ fn brokers_become_pools_of_those_that_are_alike_and_keep_their_ids() {
     let controllers = find(&conversion, "KafkaNodePool", "controller");
     assert_eq!(controllers["spec"]["storage"]["volumes"][0]["class"], "fast");
     assert_eq!(controllers["spec"]["template"]["pod"]["tolerations"][0]["key"], "kafka");
-    says(&conversion, Weight::Lost, &["spec.brokers[2] num.io.threads", "= 16", "single brokers"]);
+    let kafka = find(&conversion, "Kafka", "events");
+    assert_eq!(kafka["spec"]["kafka"]["nodeConfig"], json!({"2": {"num.io.threads": 16}}));
+    says(&conversion, Weight::Changed, &["spec.brokers[2] num.io.threads", "= 16", "nodeConfig"]);
     says(&conversion, Weight::Lost, &["spec.brokers[3].brokerConfig.containers", "busybox"]);
     says(&conversion, Weight::Lost, &["spec.envs[1]", "CLASSPATH+"]);
     says(&conversion, Weight::Changed, &["mountPath", "/kafka-logs-2", "/var/lib/kafka/data-1"]);
@@ -234,4 +236,66 @@ fn no_secret_is_printed_and_what_needs_one_refers_to_it() {
     ] {
         says(&conversion, Weight::Lost, words);
     }
+}
+
+/// A cluster of two brokers with a configuration for both and options of their own.
+fn two(config: &str, first: &str, second: &str) -> String {
+    format!(
+        "apiVersion: kafka.banzaicloud.io/v1beta1\nkind: KafkaCluster\nmetadata: {{name: a, namespace: b}}\nspec:\n  \
+         brokerConfigGroups:\n    g: {config}\n  brokers:\n    - {{id: 0, brokerConfigGroup: g, readOnlyConfig: \"{first}\"}}\n    \
+         - {{id: 1, brokerConfigGroup: g, readOnlyConfig: \"{second}\"}}\n    - {{id: 2, brokerConfigGroup: g, readOnlyConfig: \"{second}\"}}\n"
+    )
+}
+
+#[test]
+fn options_of_single_brokers_stay_theirs_and_what_all_have_is_the_clusters() {
+    let storage = "{storageConfigs: [{mountPath: /a, emptyDir: {}}]}";
+    let first = r"num.io.threads=9\nlog.retention.hours=24\nmin.insync.replicas=1\nssl.keystore.password=x";
+    let second = r"num.io.threads=9\nlog.retention.hours=48\nsuper.users=User:a\nnot.an.option=1";
+    let conversion = converted(&two(storage, first, second));
+    let spec = &find(&conversion, "Kafka", "a")["spec"]["kafka"];
+    assert_eq!(spec["config"]["num.io.threads"], 9);
+    assert_eq!(
+        spec["nodeConfig"],
+        json!({"0": {"log.retention.hours": 24}, "1-2": {"log.retention.hours": 48}})
+    );
+    for words in [
+        ["spec.brokers[0] min.insync.replicas", "the same on all brokers"],
+        ["spec.brokers[1] super.users", "spec.kafka.authorization"],
+        ["spec.brokers[1]", "not.an.option"],
+        ["spec.brokers[0]", "ssl.keystore.password"],
+    ] {
+        says(&conversion, Weight::Lost, &words);
+    }
+    assert!(!text(&conversion).unwrap().contains("password=x"));
+}
+
+#[test]
+fn what_kubernetes_does_not_have_in_its_own_structures_is_named() {
+    let config = "{storageConfigs: [{mountPath: /a, pvcSpec: {acessModes: [x], resources: {requests: {storage: 1Gi}}}}], \
+        resourceRequirements: {request: {cpu: 1}, limits: {memory: 1Gi}}, \
+        affinity: {nodeAffinity: {required: {}, preferred: [1]}}, \
+        tolerations: [{key: a, efect: NoSchedule}], \
+        podSecurityContext: {fsGroups: 1}, securityContext: {runAsUsr: 1, runAsUser: 2}, \
+        volumes: [{name: extra, configMap: {name: s, defaultmode: 1}}], \
+        volumeMounts: [{name: extra, mountPath: /mnt/a, readonly: true}], \
+        envs: [{name: A, valeu: x}]}";
+    let conversion = converted(&two(config, "", ""));
+    for (path, value) in [
+        ("storageConfigs[0].pvcSpec.acessModes", "x"),
+        ("resourceRequirements.request", "cpu"),
+        ("affinity.nodeAffinity.preferred", "1"),
+        ("tolerations[0].efect", "NoSchedule"),
+        ("podSecurityContext.fsGroups", "1"),
+        ("securityContext.runAsUsr", "1"),
+        ("volumes[0].configMap.defaultmode", "1"),
+        ("volumeMounts[0].readonly", "true"),
+        ("envs[0].valeu", "x"),
+    ] {
+        says(&conversion, Weight::Lost, &[path, value, "no field that Kubernetes has here"]);
+    }
+    let pool = find(&conversion, "KafkaNodePool", "g");
+    let container = &pool["spec"]["template"]["kafkaContainer"];
+    assert_eq!(container["securityContext"], json!({"runAsUser": 2}));
+    assert_eq!(pool["spec"]["resources"], json!({"limits": {"memory": "1Gi"}}));
 }

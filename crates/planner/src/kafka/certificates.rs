@@ -300,12 +300,6 @@ fn fingerprint<'a>(data: impl Iterator<Item = (&'a String, &'a [u8])>) -> String
     fingerprint::long(&content)
 }
 
-/// The text under a key of a Secret.
-pub fn text(secret: &Secret, key: &str) -> Option<String> {
-    let bytes = secret.data.as_ref()?.get(key)?;
-    String::from_utf8(bytes.0.clone()).ok().filter(|text| !text.trim().is_empty())
-}
-
 /// A generation from an annotation of a Secret.
 pub fn generation(secret: &Secret, annotation: &str) -> Option<i64> {
     secret.metadata.annotations.as_ref()?.get(annotation)?.parse().ok()

@@ -8,11 +8,9 @@ mod entity_operator;
 mod exposure;
 mod kafka_exporter;
 mod listener;
-mod metrics;
 mod node_config;
 mod pool;
 mod port_template;
-mod process;
 mod quotas;
 mod storage;
 mod tiered_storage;
@@ -28,7 +26,9 @@ use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
 use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
+pub use crate::process::{JMX_CREDENTIALS, Jmx, JvmOptions, Logging, Metrics};
 pub use crate::workload::probe::Probe;
+pub use crate::workload::resizing::Resizing;
 
 pub use self::addresses::{Address, Addresses};
 pub use self::authority::CaSettings;
@@ -37,11 +37,9 @@ pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress, Way};
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
-pub use self::metrics::{JMX_CREDENTIALS, Jmx, Metrics};
 pub use self::node_config::{NodeConfig, NodeIds};
 pub use self::pool::Pool;
 pub use self::port_template::PortTemplate;
-pub use self::process::{JvmOptions, Logging};
 pub use self::quotas::{FreeSpace, Quotas, QuotasPlugIn, Rate};
 pub use self::storage::{Storage, Volume, VolumeKind};
 pub use self::tiered_storage::TieredStorage;
@@ -98,6 +96,8 @@ pub struct Cluster {
     pub metrics: Option<Metrics>,
     /// Remote JMX.
     pub jmx: Option<Jmx>,
+    /// Whether other resources of containers reach running pods without a restart.
+    pub resizing: Option<Resizing>,
     /// Limits for clients.
     pub quotas: Option<Quotas>,
     /// Storage for segments outside the brokers.

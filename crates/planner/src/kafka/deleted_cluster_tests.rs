@@ -230,7 +230,7 @@ fn topics_are_asked_for_before_anything_goes_and_once() {
 /// A cluster of which a trust bundle is left, as a cache has it, and what a plan asks for, in order.
 fn asked_of(answers: impl Fn(&Need) -> Answer) -> (Vec<Need>, Plan) {
     let remains = Remains {
-        secrets: named(&owned("c-cluster-ca-cert", "Kafka")),
+        secrets: named(&owned("c-trustbundle", "Kafka")),
         pod_sets: named(&owned("c-p", "KafkaNodePool")),
         exists: None,
         bundle_is_current: false,
@@ -250,7 +250,7 @@ fn answer(need: &Need) -> Answer {
     match need {
         Need::ResourceExists => Answer::ResourceExists(false),
         Need::TrustBundle => {
-            let metadata = serde_json::from_value(owned("c-cluster-ca-cert", "Kafka")).unwrap();
+            let metadata = serde_json::from_value(owned("c-trustbundle", "Kafka")).unwrap();
             Answer::TrustBundle(Some(Box::new(metadata)))
         }
         Need::ClusterRoleBinding => Answer::ClusterRoleBinding(None),
@@ -280,7 +280,7 @@ fn a_bundle_whose_owner_was_taken_away_says_that_the_objects_are_to_stay() {
     let (asked, plan) = asked_of(|need| match need {
         Need::TrustBundle => {
             let made = json!({"app.kubernetes.io/managed-by": "strimzi-cluster-operator"});
-            let metadata = json!({"name": "c-cluster-ca-cert", "labels": made});
+            let metadata = json!({"name": "c-trustbundle", "labels": made});
             Answer::TrustBundle(Some(Box::new(serde_json::from_value(metadata).unwrap())))
         }
         other => answer(other),

@@ -1,44 +1,29 @@
-//! User and password of remote JMX: made once, and kept as they are in their Secret from then on.
+//! User and password of remote JMX of the nodes.
 
 use api::names;
 use objects::DesiredObject;
-use pki::{Material, MaterialRequest, SecretPem};
+use pki::MaterialRequest;
 
-use super::certificates::text;
 use super::cluster::Cluster;
-use super::objects::secret::{self, Data};
+use super::objects::secret;
 use super::observed::Observed;
-
-/// The keys of the Secret.
-const KEYS: [&str; 2] = [names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD];
-
-/// Characters of what is made.
-const LENGTH: usize = 16;
+use crate::process::jmx_secret::Known;
 
 /// What has to be made first.
 pub fn requests(cluster: &Cluster, observed: &Observed) -> Vec<MaterialRequest> {
     if !cluster.jmx.is_some_and(|jmx| jmx.password) {
         return Vec::new();
     }
-    let missing = KEYS.into_iter().filter(|key| value(cluster, observed, key).is_none());
-    missing.map(|key| MaterialRequest::Password { id: key.to_owned(), length: LENGTH }).collect()
+    known(cluster, observed).requests()
 }
 
 /// The Secret; `None`: there is none to be, or something has to be made first.
 pub fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
     cluster.jmx.filter(|jmx| jmx.password)?;
-    let mut data = Data::new();
-    for key in KEYS {
-        data.insert(key.to_owned(), value(cluster, observed, key)?.0.into_bytes());
-    }
-    Some(secret::jmx(cluster, data))
+    Some(secret::jmx(cluster, known(cluster, observed).data()?))
 }
 
-/// What stands in the live Secret, else what was made.
-fn value(cluster: &Cluster, observed: &Observed, key: &str) -> Option<SecretPem> {
+fn known<'a>(cluster: &Cluster, observed: &'a Observed) -> Known<'a> {
     let live = observed.secrets.get(&names::kafka_jmx_secret(&cluster.name));
-    live.and_then(|secret| text(secret, key)).map(SecretPem).or_else(|| match observed.made.get(key) {
-        Some(Material::Text(made)) => Some(made.clone()),
-        _ => None,
-    })
+    Known { live: live.map(AsRef::as_ref), made: &observed.made }
 }

@@ -3,10 +3,14 @@
 use api::{StrimziPodSet, StrimziPodSetSpec};
 use objects::{DesiredObject, LentList, Live, Write, json};
 
+use super::components;
 use super::observed::Observed;
 
 /// What writing these objects would do, in the order in which they are written. Each live object is read once.
-pub fn writes(observed: &Observed, wanted: Vec<DesiredObject>) -> Vec<Write> {
+pub fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec<Write> {
+    for object in &mut wanted {
+        object.beside = components::is_beside(object);
+    }
     Write::all(wanted, |desired| live(observed, desired))
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::agent::AgentReport;
+use api::env::own;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
@@ -23,6 +24,8 @@ use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
 use crate::pod_set::pod_error::PodError;
 use crate::workload::Defaults;
+use crate::workload::network_policy::OperatorPlace;
+use crate::workload::operand::Switches;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -87,8 +90,9 @@ pub struct Observed {
     pub agent_reports: BTreeMap<String, AgentReport>,
     /// Why pods of the cluster could not be created or deleted, or not be given what belongs to them, by name.
     pub pod_errors: BTreeMap<String, PodError>,
-    /// What of the cluster is there and cannot be read, in words: then nothing is decided but which certificates to renew.
-    pub unreadable: Option<String>,
+    /// Why this is not all of the cluster, in words: some of it cannot be read, or all of it together takes too much memory. Then
+    /// nothing is decided but which certificates to renew.
+    pub incomplete: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
     /// Certificates that were read in this pass.
@@ -181,16 +185,21 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
 }
 
-/// Default of `KASTELLAN_ENVOY_IMAGE`.
-pub const ENVOY_IMAGE_DEFAULT: &str = "envoyproxy/envoy:distroless-v1.40.0";
-
-/// Default of `KASTELLAN_MAX_NODES`.
-pub const MAX_NODES_DEFAULT: usize = 300;
-
-/// Default of `KASTELLAN_MAX_WISHED_IDS`.
-pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
-
 impl PlanSettings {
+    /// Where the operator runs.
+    pub fn operator_place(&self) -> OperatorPlace<'_> {
+        OperatorPlace {
+            namespace: self.operator_namespace.as_deref(),
+            labels: &self.operator_namespace_labels,
+        }
+    }
+
+    /// What goes with the Deployments of every kind.
+    pub fn switches(&self) -> Switches {
+        let (network_policies, pod_disruption_budgets) = (self.network_policies, self.pod_disruption_budgets);
+        Switches { network_policies, pod_disruption_budgets }
+    }
+
     /// What holds for the pods of every kind.
     pub fn pod_defaults(&self) -> Defaults<'_> {
         Defaults {
@@ -209,7 +218,7 @@ impl Default for PlanSettings {
             topic_operator_image: None,
             user_operator_image: None,
             kafka_exporter_image: None,
-            envoy_image: ENVOY_IMAGE_DEFAULT.to_owned(),
+            envoy_image: own::ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
@@ -228,8 +237,8 @@ impl Default for PlanSettings {
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             object_overrides: false,
-            max_nodes: MAX_NODES_DEFAULT,
-            max_wished_ids: MAX_WISHED_IDS_DEFAULT,
+            max_nodes: own::MAX_NODES_DEFAULT,
+            max_wished_ids: own::MAX_WISHED_IDS_DEFAULT,
         }
     }
 }

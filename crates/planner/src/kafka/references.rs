@@ -1,29 +1,18 @@
 //! Which objects of the user's own a cluster refers to: those, and no others, are read.
 
-mod exporter_rules;
 mod listener_certificate;
 
-use std::collections::BTreeSet;
-
 use api::Kafka;
-use api::common::logging::{Logging, LoggingType};
 
 use super::cluster::{self, Cluster, EntityContainer, Metrics};
 use super::observed::Observed;
 use super::validate::entity_operator::{TOPIC_OPERATOR, USER_OPERATOR};
-use super::validate::{CertificateReference, LoggingOf, LoggingReference, MetricsReference};
+use super::validate::{CertificateReference, LoggingOf, LoggingReference};
 use super::watched_namespace;
 use crate::findings::Findings;
-
-/// Names of the Secrets and ConfigMaps that planning a cluster looks into. What a template mounts or passes on is between
-/// Kubernetes and the pod.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct References {
-    /// Secrets.
-    pub secrets: BTreeSet<String>,
-    /// ConfigMaps.
-    pub config_maps: BTreeSet<String>,
-}
+use crate::process::exporter_rules;
+pub use crate::references::References;
+use crate::references::{ConfigMapKey, ConfigMaps, text_of};
 
 impl References {
     /// Of a Kafka resource.
@@ -45,27 +34,6 @@ impl References {
         }
         references
     }
-
-    /// The names beyond so many, which are taken out: ConfigMaps come before Secrets, each in the order of their names.
-    pub fn split_off(&mut self, most: usize) -> Self {
-        fn beyond(names: &mut BTreeSet<String>, most: usize) -> BTreeSet<String> {
-            names.iter().nth(most).cloned().map(|first| names.split_off(&first)).unwrap_or_default()
-        }
-        let config_maps = beyond(&mut self.config_maps, most);
-        let secrets = beyond(&mut self.secrets, most - self.config_maps.len());
-        Self { secrets, config_maps }
-    }
-
-    /// Whether one of the names is among them.
-    pub fn contain(&self, name: &str) -> bool {
-        self.secrets.contains(name) || self.config_maps.contains(name)
-    }
-
-    fn logging(&mut self, logging: Option<&Logging>) {
-        let Some(logging) = logging.filter(|logging| logging.type_ == LoggingType::External) else { return };
-        let reference = logging.value_from.as_ref().and_then(|from| from.config_map_key_ref.as_ref());
-        self.config_maps.extend(reference.map(|reference| reference.name.clone()));
-    }
 }
 
 /// Puts what the resources refer to into the cluster: logging texts and certificates; and looks for the grants of the namespaces
@@ -73,7 +41,7 @@ impl References {
 pub fn resolve(
     cluster: &mut Cluster,
     logging: &[LoggingReference],
-    metrics: Option<&MetricsReference>,
+    metrics: Option<&ConfigMapKey>,
     certificates: &[CertificateReference],
     observed: &Observed,
     findings: &mut Findings,
@@ -85,57 +53,17 @@ pub fn resolve(
             listener.certificate = read;
         }
     }
+    let maps = ConfigMaps { read: &observed.config_maps, not_read: &observed.not_read.config_maps };
     for reference in logging {
-        let LoggingReference { of, field, name, key, optional } = reference;
-        let text = text_of(&Place { field, name, key, optional: *optional }, observed, findings);
-        if let (Some(text), Some(logging)) = (text, logging_of(cluster, *of)) {
+        let text = text_of(&reference.text, &maps, findings);
+        if let (Some(text), Some(logging)) = (text, logging_of(cluster, reference.of)) {
             *logging = cluster::Logging::External(text);
         }
     }
-    if let Some(MetricsReference { field, name, key, optional }) = metrics
-        && let Some(text) = text_of(&Place { field, name, key, optional: *optional }, observed, findings)
-    {
-        match exporter_rules::as_json(&text) {
-            Ok(rules) => cluster.metrics = Some(Metrics::JmxExporter { rules }),
-            Err(why) => {
-                findings.problem(format!("{field}.key"), format!("key {key:?} of ConfigMap {name:?} {why}"));
-            }
-        }
+    if let Some(rules) = metrics.and_then(|reference| exporter_rules::read(reference, &maps, findings)) {
+        cluster.metrics = Some(Metrics::JmxExporter { rules });
     }
     grants(cluster, observed, findings);
-}
-
-/// A key of a ConfigMap of the user's own.
-struct Place<'a> {
-    /// Path of the reference.
-    field: &'a str,
-    name: &'a str,
-    key: &'a str,
-    /// Whether it may be missing.
-    optional: bool,
-}
-
-/// The text in a place; `None`: it is missing, and the default holds.
-fn text_of(place: &Place<'_>, observed: &Observed, findings: &mut Findings) -> Option<String> {
-    let Place { field, name, key, optional } = *place;
-    if let Some(why) = observed.not_read.config_maps.get(name) {
-        findings.problem(format!("{field}.name"), format!("ConfigMap {name:?} is not read: {why}"));
-        return None;
-    }
-    let Some(map) = observed.config_maps.get(name) else {
-        if !optional {
-            findings.problem(
-                format!("{field}.name"),
-                format!("ConfigMap {name:?} does not exist in the namespace: create it, or correct the name"),
-            );
-        }
-        return None;
-    };
-    let text = map.data.as_ref().and_then(|data| data.get(key)).cloned();
-    if text.is_none() && !optional {
-        findings.problem(format!("{field}.key"), format!("ConfigMap {name:?} has no key {key:?}"));
-    }
-    text
 }
 
 /// Where the logging of a part of the cluster stands.

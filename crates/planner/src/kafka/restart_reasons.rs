@@ -10,6 +10,7 @@ use super::objects::pod_set::ManualUpdate;
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
 use crate::kafka::restart::RestartReason;
+use crate::workload::resizing::{Resize, Revisions};
 use api::names;
 
 /// Annotations that a pod is started with, and what it means when one differs.
@@ -58,12 +59,16 @@ pub fn of_pod(
 ) -> Option<Restart> {
     let mut reasons = BTreeSet::new();
     let mut notes = Vec::new();
-    let annotation_of = |pod: &Pod, key: &str| pod.metadata.annotations.as_ref()?.get(key).cloned();
     for (annotation, reason, note) in STARTED_WITH {
-        if annotation_of(live, annotation) != annotation_of(desired, annotation) {
+        let in_place = cluster.resizing.is_some() && *annotation == annotations::RESOURCE_REVISION;
+        if !in_place && annotation_of(live, annotation) != annotation_of(desired, annotation) {
             reasons.insert(*reason);
             notes.push((*note).to_owned());
         }
+    }
+    if is_new_with_claims(live) {
+        reasons.insert(RestartReason::ManualRollingUpdate);
+        notes.push("the pod and its claims are to be made anew, as an annotation asks".to_owned());
     }
     if is_asked_for(cluster, node, live, observed) {
         reasons.insert(RestartReason::ManualRollingUpdate);
@@ -77,7 +82,39 @@ pub fn of_pod(
             notes.push("a volume grew and its file system must be resized".to_owned());
         }
     }
+    match resize(cluster, live, desired) {
+        Resize::Impossible(why) => {
+            reasons.insert(RestartReason::PodHasOldResourceRevision);
+            notes.push(format!(
+                "the resources of the containers changed, and cannot change without a restart: {why}"
+            ));
+        }
+        // The restart brings them, too.
+        Resize::Due if !reasons.is_empty() => {
+            reasons.insert(RestartReason::PodHasOldResourceRevision);
+            notes.push("the resources of the containers changed".to_owned());
+        }
+        Resize::Due | Resize::Done | Resize::UnderWay(_) | Resize::Deferred(_) => {}
+    }
     (!reasons.is_empty()).then_some(Restart { node: node.id, pod, reasons, notes })
+}
+
+fn annotation_of<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
+    pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// How far the resources of a live pod are that changes without a restart; of one that does not, there is nothing to tell.
+pub fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
+    let listed = Revisions {
+        pod: annotation_of(desired, annotations::REVISION),
+        resources: annotation_of(desired, annotations::RESOURCE_REVISION),
+    };
+    cluster.resizing.map_or(Resize::Done, |resizing| resizing.state(live, listed))
+}
+
+/// Whether a user asks for the pod to be made anew together with its claims.
+pub fn is_new_with_claims(live: &Pod) -> bool {
+    annotations::is_true(live.metadata.annotations.as_ref(), annotations::DELETE_POD_AND_PVC)
 }
 
 /// The restart with the options that need one, which the pod's annotations do not show: the broker itself tells.

@@ -18,6 +18,7 @@ use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
 use super::restart::{Restart, RestartReason};
+use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -39,6 +40,10 @@ pub struct Roll {
     pub wanted: Vec<Restart>,
     /// Names of the pods to delete now; the pod-set controller makes them again.
     pub now: Vec<String>,
+    /// Claims that are deleted before the pods of `now` that mount them, by pod: each with its UID. Kubernetes keeps a claim as long
+    /// as its pod runs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, BTreeMap<String, Option<String>>>,
     /// Pods of `now` whose pod set this plan changes, by name, with that set. When its write has changed it, they go with the next
     /// pass, which the watch brings: the pod-set controller works from the same cache, and would make the pod once more as the
     /// set was before, to be restarted again.
@@ -86,22 +91,30 @@ pub struct Waiting {
     pub why: String,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Whether this is a part of every roll: a pod is on its way up or down, or an answer on its way.
-    pub usual: bool,
-    /// Whether the resource has to be corrected first.
-    pub refused: bool,
-    /// Whether an answer is on its way that usually comes within moments.
-    pub under_way: bool,
+    /// What kind of wait it is.
+    pub kind: WaitKind,
+}
+
+/// What kind of wait it is that a roll does not go on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum WaitKind {
+    /// A part of every roll: a pod is on its way up or down.
+    PodUnderWay,
+    /// A part of every roll: an answer is on its way that usually comes within moments.
+    AnswerUnderWay,
+    /// Something keeps the restart from being safe, and may pass by itself.
+    Unsafe,
+    /// The resource has to be corrected first.
+    Refused,
 }
 
 impl Waiting {
     /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
     pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
-        if self.under_way {
-            return UNDER_WAY_SECONDS;
-        }
-        if self.usual || self.refused {
-            return 15;
+        match self.kind {
+            WaitKind::AnswerUnderWay => return UNDER_WAY_SECONDS,
+            WaitKind::PodUnderWay | WaitKind::Refused => return 15,
+            WaitKind::Unsafe => {}
         }
         match now.duration_since(self.since).as_secs() {
             ..60 => 2,
@@ -110,9 +123,15 @@ impl Waiting {
         }
     }
 
+    /// Whether this is a part of every roll.
+    pub fn is_usual(&self) -> bool {
+        matches!(self.kind, WaitKind::PodUnderWay | WaitKind::AnswerUnderWay)
+    }
+
     /// Whether it is time to say so in an event and in the log.
     pub fn is_announced(&self, now: Timestamp) -> bool {
-        !self.usual && (self.refused || now.duration_since(self.since) >= ANNOUNCED_AFTER)
+        let is_late = || now.duration_since(self.since) >= ANNOUNCED_AFTER;
+        !self.is_usual() && (self.kind == WaitKind::Refused || is_late())
     }
 }
 
@@ -135,15 +154,10 @@ impl DecidedRoll {
         }
         let why = format!("restart of pod {} waits: {why}", self.roll.now.join(", "));
         self.roll.now.clear();
+        self.roll.claims.clear();
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         self.warnings.push(Warning { reason, message: why.clone() });
-        self.roll.waits = Some(Waiting {
-            why,
-            since: waiting_since(observed, now),
-            usual: false,
-            refused: true,
-            under_way: false,
-        });
+        self.roll.waits = Some(Waiting { why, since: waiting_since(observed, now), kind: WaitKind::Refused });
     }
 }
 
@@ -186,11 +200,11 @@ pub fn decide(
     step(decision, &nodes, desired, observed, now, &mut outcome);
     if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
         // Nothing is wrong while the nodes still may take their time to answer.
-        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| !waits.refused) {
-            (waits.usual, waits.under_way) = (true, true);
+        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| waits.kind != WaitKind::Refused) {
+            waits.kind = WaitKind::AnswerUnderWay;
         }
     }
-    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.usual) {
+    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.is_usual()) {
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
@@ -206,13 +220,7 @@ fn step(
     now: Timestamp,
     outcome: &mut DecidedRoll,
 ) {
-    let held = |why: String| Waiting {
-        why,
-        since: waiting_since(observed, now),
-        usual: false,
-        refused: false,
-        under_way: false,
-    };
+    let held = |why: String| Waiting { why, since: waiting_since(observed, now), kind: WaitKind::Unsafe };
     match decision {
         Decision::Settled => {}
         Decision::Held(why) => outcome.roll.waits = Some(held(why)),
@@ -222,7 +230,7 @@ fn step(
                 .filter_map(|node| observed.pod_errors.get(&node.pod).map(|error| error.words(&node.pod)));
             outcome.roll.waits = Some(match refused.next() {
                 Some(why) => held(why),
-                None => Waiting { usual: true, ..held(why) },
+                None => Waiting { kind: WaitKind::PodUnderWay, ..held(why) },
             });
         }
         Decision::Restart(batch) => {
@@ -232,7 +240,7 @@ fn step(
                     Err(NotAdmitted::Unasked(need)) => outcome.needs.push(need),
                     Err(NotAdmitted::Silent(why)) => outcome.roll.waits = Some(held(why)),
                     Err(NotAdmitted::Refused(why)) => {
-                        outcome.roll.waits = Some(Waiting { refused: true, ..held(why) });
+                        outcome.roll.waits = Some(Waiting { kind: WaitKind::Refused, ..held(why) });
                     }
                 }
             }
@@ -240,8 +248,19 @@ fn step(
                 // The pods of a batch go together or not at all.
                 outcome.roll.now.clear();
             }
+            let all = outcome.roll.now.iter().map(|pod| (pod.clone(), claims_that_go(pod, observed)));
+            outcome.roll.claims = all.filter(|(_, claims)| !claims.is_empty()).collect();
         }
     }
+}
+
+/// The claims that are deleted with a pod, because a user asks for both to be made anew: those of the volumes with Kafka's logs.
+fn claims_that_go(pod: &str, observed: &Observed) -> BTreeMap<String, Option<String>> {
+    let Some(live) = observed.pods.get(pod).filter(|live| is_new_with_claims(live)) else {
+        return BTreeMap::new();
+    };
+    let claims = pod_state::data_claims(live).into_iter().filter_map(|name| observed.claims.get(name));
+    claims.filter_map(|claim| Some((claim.metadata.name.clone()?, claim.metadata.uid.clone()))).collect()
 }
 
 /// Why a pod is not deleted although it might be.
@@ -293,6 +312,7 @@ fn nodes(
         let pod = cluster.pod_name(node);
         let situation = pod_state::situation(observed, &pod, now);
         let live = observed.pods.get(&pod).zip(desired.get(pod.as_str()));
+        let loses_claims = live.is_some_and(|(live, _)| pod_state::loses_claims(live, observed));
         nodes.push(RollNode {
             id: node.id,
             controller: node.pool.controller,
@@ -302,7 +322,9 @@ fn nodes(
             long: situation.long,
             served: situation.served,
             unscheduled: situation.unscheduled,
-            loses_storage: live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+            loses_storage: loses_claims
+                || live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
+            loses_claims,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });

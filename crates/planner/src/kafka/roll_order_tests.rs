@@ -323,6 +323,7 @@ prop_compose! {
             served: flags[i].1 || states_of[states[i] as usize] == PodState::Ready,
             unscheduled: flags[i].2,
             loses_storage: flags[i].3,
+            loses_claims: false,
             reasons: reasons[due[i] as usize].iter().copied().collect(),
         }).collect();
         let follower = |n: &RollNode| RollVoter { id: n.id, lag_ms: lags[n.id as usize] };

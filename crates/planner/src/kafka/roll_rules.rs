@@ -83,6 +83,15 @@ impl<'a> Rules<'a> {
         if !quorum.voters.iter().any(|voter| leaves(voter.id)) {
             return None;
         }
+        // What the restart destroys is made anew only by the others, who decide about it by a majority of all.
+        if voters < 3
+            && let Some(node) = members.iter().find(|node| node.loses_claims)
+        {
+            return Some(format!(
+                "the claims of controller {} would be deleted, and without its log the quorum of {voters} cannot go on",
+                node.id
+            ));
+        }
         if voters > 1 {
             let others = quorum.voters.iter().filter(|voter| !leaves(voter.id)).filter(caught_up).count();
             let needed = if voters == 2 { 1 } else { usize::midpoint(voters, 2) };
@@ -112,7 +121,8 @@ impl<'a> Rules<'a> {
         if node.state == PodState::Ready {
             return Some(WHY.to_owned());
         }
-        let lost = node.may_lose_records() && self.others(node, |other| other.controller).next().is_some();
+        let has_others = || self.others(node, |other| other.controller).next().is_some();
+        let lost = node.loses_claims || node.may_lose_records() && has_others();
         lost.then(|| format!("{WHY}, and the restart would destroy one of its logs"))
     }
 
@@ -176,7 +186,7 @@ impl<'a> Rules<'a> {
     ///
     /// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
     ///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
-    ///   partition that has no other replica cannot be kept by waiting.
+    ///   partition that has no other replica cannot be kept by waiting, unless it lies on a claim that would be deleted.
     /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
@@ -198,7 +208,7 @@ impl<'a> Rules<'a> {
             let may_come = |but: i32| {
                 partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id))
             };
-            if let Some(node) = taken.find(|node| may_come(node.id)) {
+            if let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id)) {
                 return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
             }
         }
@@ -254,7 +264,9 @@ impl<'a> Rules<'a> {
         }
         let mut others = self.others(node, kind).peekable();
         // The only node of a kind has no other to wait for.
-        others.peek()?;
+        if !node.loses_claims {
+            others.peek()?;
+        }
         if node.may_lose_records() {
             return Some(format!(
                 "the restart would destroy what the pod has stored, and whether there are other copies is not known: \

@@ -45,14 +45,16 @@ pub struct RollNode {
     pub unscheduled: bool,
     /// A restart destroys records: a volume with Kafka's logs ends with the pod, or the new pod no longer has it.
     pub loses_storage: bool,
+    /// A restart destroys claims: what lies on them was there before this very pod.
+    pub loses_claims: bool,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,
 }
 
 impl RollNode {
-    /// Whether a restart may destroy records: it loses storage, and the pod was ready and so may have some.
+    /// Whether a restart may destroy records: it loses claims, or other storage, and the pod was ready and so may have some.
     pub fn may_lose_records(&self) -> bool {
-        self.loses_storage && self.served
+        self.loses_claims || self.loses_storage && self.served
     }
 
     /// Whether nothing is taken away when the pod is replaced.

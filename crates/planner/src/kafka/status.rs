@@ -18,10 +18,11 @@ use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::roll::Waiting;
+use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
+use crate::workload::resizing::Resize;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -81,7 +82,7 @@ pub struct Progress {
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
     /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
-    pub foreign: BTreeSet<ObjectId>,
+    pub held_by_others: BTreeSet<ObjectId>,
 }
 
 impl Progress {
@@ -99,6 +100,26 @@ impl Progress {
         self.waiting_for.push(words);
     }
 
+    /// Notes how far other resources of a pod are that it gets without a restart.
+    pub fn resizes(&mut self, pod: &str, resize: Resize) {
+        let words = match resize {
+            // Of what is impossible there is a restart.
+            Resize::Done | Resize::Impossible(_) => return,
+            Resize::Due => format!("pod {pod} is to get other resources without a restart"),
+            Resize::UnderWay(words) => {
+                format!("pod {pod} gets other resources without a restart: {words}")
+            }
+            Resize::Deferred(words) => {
+                let words =
+                    format!("pod {pod} waits for other resources, which Kubernetes puts off: {words}");
+                let reason = reasons::IN_PLACE_RESIZING_DEFERRED.to_owned();
+                self.warnings.push(Warning { reason, message: words.clone() });
+                words
+            }
+        };
+        self.waiting_for.push(words);
+    }
+
     /// Notes addresses of listeners that are not known, in words.
     pub fn addresses_unknown(&mut self, words: &[String]) {
         for words in words {
@@ -113,10 +134,10 @@ impl Progress {
 
     /// Notes that a roll waits.
     pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
-        if !waits.usual {
+        if !waits.is_usual() {
             self.roll_waits_since = Some(waits.since);
             self.waiting_for.insert(0, waits.why.clone());
-            self.stuck |= waits.refused || now.duration_since(waits.since) > PATIENCE;
+            self.stuck |= waits.kind == WaitKind::Refused || now.duration_since(waits.since) > PATIENCE;
         }
     }
 }
@@ -142,7 +163,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates, &progress.foreign))
+                .map(|listener| listener_status(cluster, listener, certificates, &progress.held_by_others))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -221,9 +242,9 @@ fn listener_status(
     cluster: &Cluster,
     listener: &Listener,
     certificates: &Certificates,
-    foreign: &BTreeSet<ObjectId>,
+    held_by_others: &BTreeSet<ObjectId>,
 ) -> ListenerStatus {
-    let leads_elsewhere = foreign.iter().any(|object| leads_in(object, cluster, listener));
+    let leads_elsewhere = held_by_others.iter().any(|object| leads_in(object, cluster, listener));
     let addresses = if leads_elsewhere { &[] } else { cluster.addresses.bootstrap(listener) };
     let servers: Vec<String> =
         addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();

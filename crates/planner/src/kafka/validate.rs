@@ -11,8 +11,10 @@ mod listeners;
 mod logging;
 mod metrics;
 mod names;
+mod no_effect;
 mod pools;
 pub(crate) mod quotas;
+mod resources;
 mod security;
 mod spec;
 pub(crate) mod storage;
@@ -33,10 +35,8 @@ use super::cluster::Cluster;
 use super::observed::PlanSettings;
 
 pub use self::alone::alone;
-pub use self::config::settle_node_config;
-pub use self::wanted::{
-    CertificateReference, LoggingOf, LoggingReference, MetricsReference, Wanted, WantedPool,
-};
+pub use self::config::{is_same_on_all_nodes, settle_node_config};
+pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};
 

@@ -61,11 +61,26 @@ const SERVICE: &[&str] = &[
     "spec.trafficDistribution",
 ];
 const SERVICE_ACCOUNT: &[&str] = &["imagePullSecrets"];
+/// What else a claim says cannot change once it is there.
+const CLAIM: &[&str] = &["spec.volumeAttributesClassName"];
 
 /// Kinds of volumes that may be added. Secrets and what else decides about identities belong into a template, where they are looked at
 /// by whoever guards them.
 const VOLUMES: &[&str] =
     &["configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"];
+
+/// What [`judge`] lets an override write, for a comparison with the documentation: kinds of objects, `container` and `volume`,
+/// each with its fields or kinds.
+pub const ALLOWED: [(&str, &[&str]); 8] = [
+    (Kind::Pod.as_str(), POD),
+    (Kind::Deployment.as_str(), DEPLOYMENT),
+    (Kind::Service.as_str(), SERVICE),
+    (Kind::Ingress.as_str(), INGRESS),
+    (Kind::PodDisruptionBudget.as_str(), POD_DISRUPTION_BUDGET),
+    (Kind::ServiceAccount.as_str(), SERVICE_ACCOUNT),
+    ("container", CONTAINER),
+    ("volume", VOLUMES),
+];
 
 /// What else has to be known of an object.
 #[derive(Debug)]
@@ -105,6 +120,15 @@ pub fn judge(kind: Kind, change: &Alteration<'_>, surroundings: &Surroundings) -
         Kind::Service if field == "spec.ports[]" && change.before.is_none() => return Ok(()),
         Kind::Service => SERVICE,
         Kind::ServiceAccount => SERVICE_ACCOUNT,
+        Kind::PersistentVolumeClaim => CLAIM,
+        // Who may do what, who may connect, what programs read, and where clients are led: only labels and annotations.
+        Kind::ClusterRoleBinding
+        | Kind::ConfigMap
+        | Kind::NetworkPolicy
+        | Kind::Role
+        | Kind::RoleBinding
+        | Kind::Route
+        | Kind::TlsRoute => &[],
     };
     if is_within(field, own) { Ok(()) } else { metadata(field, change) }
 }

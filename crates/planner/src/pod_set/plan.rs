@@ -17,6 +17,8 @@ use serde_json::Value;
 
 use super::pod_error::PodAction;
 use crate::plan;
+pub use crate::workload::resizing::ResizeCall;
+use crate::workload::resizing::Resizing;
 
 /// What a pass over a pod set does: its calls, and its status.
 pub type Plan = plan::Plan<Infallible, PodCall, StrimziPodSetStatus>;
@@ -32,6 +34,8 @@ pub enum PodCall {
     Adopt(String),
     /// It is of the current revision and lacks labels of its set's: it gets these, for which it needs no restart.
     Relabel(String, BTreeMap<String, String>),
+    /// It differs from the listed one in its resources alone, and gets those without a restart.
+    Resize(ResizeCall),
 }
 
 impl PodCall {
@@ -42,6 +46,7 @@ impl PodCall {
             Self::Delete(..) => PodAction::Delete,
             Self::Adopt(_) => PodAction::Adopt,
             Self::Relabel(..) => PodAction::Relabel,
+            Self::Resize(_) => PodAction::Resize,
         }
     }
 
@@ -50,6 +55,7 @@ impl PodCall {
         match self {
             Self::Create(pod) => pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default(),
             Self::Delete(name, _) | Self::Adopt(name) | Self::Relabel(name, _) => name,
+            Self::Resize(call) => &call.pod,
         }
     }
 }
@@ -66,6 +72,8 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
     let (mut ready, mut current) = (0, 0);
     let (mut creations, mut deletions, mut adoptions, mut labels) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let resizing = Resizing::asked(set.metadata.annotations.as_ref());
+    let mut resizes = Vec::new();
     for desired in &set.spec.pods {
         let Some(name) = desired.pointer("/metadata/name").and_then(Value::as_str) else { continue };
         listed.insert(name.to_owned());
@@ -84,6 +92,7 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
         ready += i32::from(is_ready(pod));
         if revision(desired) == pod.annotations().get(api::annotations::REVISION).map(String::as_str) {
             current += 1;
+            resizes.extend(resizing.and_then(|resizing| resizing.call(pod, desired)).map(PodCall::Resize));
             let lacking = lacking_labels(desired, pod);
             if !lacking.is_empty() && pod.metadata.deletion_timestamp.is_none() {
                 labels.push(PodCall::Relabel(name.to_owned(), lacking));
@@ -102,7 +111,7 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
         ready_pods: Some(ready),
         current_pods: Some(current),
     };
-    let calls = [creations, deletions, adoptions, labels].concat();
+    let calls = [creations, deletions, adoptions, labels, resizes].concat();
     Plan { calls, status, ..Plan::default() }
 }
 

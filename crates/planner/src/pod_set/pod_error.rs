@@ -18,6 +18,8 @@ pub enum PodAction {
     Adopt,
     /// It gets labels of its set's.
     Relabel,
+    /// It gets other resources without a restart.
+    Resize,
 }
 
 impl PodAction {
@@ -28,6 +30,7 @@ impl PodAction {
             Self::Delete => "deleted",
             Self::Adopt => "given the reference to its pod set again",
             Self::Relabel => "given the labels of its pod set",
+            Self::Resize => "given other resources",
         }
     }
 
@@ -37,6 +40,7 @@ impl PodAction {
             Self::Create => (events::FAILED_CREATE, events::CREATE_POD),
             Self::Delete => (events::FAILED_DELETE, events::DELETE_POD),
             Self::Adopt | Self::Relabel => (events::FAILED_UPDATE, events::UPDATE_POD),
+            Self::Resize => (events::FAILED_RESIZE, events::RESIZE_POD),
         };
         EventOfPods { reason, action }
     }

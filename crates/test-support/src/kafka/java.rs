@@ -43,6 +43,11 @@ impl Java {
         &self.program
     }
 
+    /// The folder with Kafka's jars.
+    pub fn libs(&self) -> &Path {
+        &self.libs
+    }
+
     /// Arguments up to and including the main class.
     pub fn arguments(&self, log4j: &Path, heap_mb: u32, main_class: &str) -> Vec<String> {
         let mut arguments: Vec<String> = [

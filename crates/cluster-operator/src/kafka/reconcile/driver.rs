@@ -80,7 +80,7 @@ impl Kind for Reconciler {
         observed.prepare(clock::now());
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
-            observed.unreadable = Some(why);
+            observed.incomplete = Some(why);
             return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::brokers::{self, Group};
 use super::listeners::{self, Nodes};
+use super::node_config;
 use super::pods::{self, OfCluster, Parts};
 use super::vault::Vault;
 use crate::convert::fields::Fields;
@@ -63,7 +64,7 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     let mut pools = Vec::new();
     let mut nodes = Nodes::default();
     let mut logging: Option<Logging> = None;
-    let mut own = Vec::new();
+    let (mut own, mut own_of_controllers) = (Vec::new(), Vec::new());
     for Group { name: pool, nodes: of_group, config } in groups {
         let parts = pods::read(config, &of_cluster, notes);
         logging = logging.or_else(|| parts.logging.clone());
@@ -79,11 +80,13 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
         for node in of_group {
             if is_broker {
                 nodes.add(&node);
-                own.push((node.path, node.options));
+                own.push(node);
+            } else {
+                own_of_controllers.push(node);
             }
         }
     }
-    same_everywhere(own, &mut options, notes);
+    let node_config = node_config::of(own, own_of_controllers, &mut options, notes);
     let ids: BTreeSet<i32> = nodes.ids();
     if !pools.iter().any(|pool| pool.spec.roles.contains(&ProcessRole::Controller)) {
         pools.insert(0, controllers::pool(&meta, &pools, &ids));
@@ -105,6 +108,7 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     let kafka = KafkaClusterSpec {
         listeners: found.listeners,
         config: Some(config).filter(|config| !config.is_empty()),
+        node_config,
         authorization: sorted.authorization,
         rack: rack(&mut spec, notes),
         logging,
@@ -114,10 +118,8 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     beside_the_brokers(&mut spec, notes);
     spec.rest(notes);
     controllers::say_that_data_stays(&name, notes);
-    let kafka = resources::kafka(meta, kafka, entity_operator());
-    let mut all = vec![Resource::Kafka(Box::new(kafka))];
-    all.extend(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool))));
-    Ok(all)
+    let kafka = Resource::Kafka(Box::new(resources::kafka(meta, kafka, entity_operator())));
+    Ok(std::iter::once(kafka).chain(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool)))).collect())
 }
 
 /// koperator looks after topics and users as well.
@@ -138,34 +140,6 @@ fn cluster_options(spec: &mut Fields, notes: &mut Notes) -> Options {
         }
     }
     all
-}
-
-/// Options of single brokers: what all of them have is the cluster's.
-fn same_everywhere(own: Vec<(String, Options)>, options: &mut Options, notes: &mut Notes) {
-    let Some((_, first)) = own.first() else { return };
-    let common: Options = first
-        .iter()
-        .filter(|(name, given)| {
-            own.iter().all(|(_, other)| other.get(*name).is_some_and(|other| other.value == given.value))
-        })
-        .map(|(name, given)| (name.clone(), given.clone()))
-        .collect();
-    for (path, of_broker) in own {
-        for (name, given) in of_broker {
-            let is_known = common.contains_key(&name)
-                || options.get(&name).is_some_and(|known| known.value == given.value);
-            if let Some(why) = options::gone(&name).filter(|_| !is_known) {
-                notes.changed(format!("{path} {name}"), &Value::from(given.value), why);
-            } else if !is_known {
-                notes.lost(
-                    format!("{path} {name}"),
-                    &Value::from(given.value),
-                    "options of single brokers have no field in these resources: set it for all brokers in spec.kafka.config, or leave it out",
-                );
-            }
-        }
-    }
-    options.extend(common);
 }
 
 fn roles(parts: &Parts, knows_roles: bool) -> Vec<ProcessRole> {
@@ -191,7 +165,10 @@ fn node_pool(
                 labels::CLUSTER.to_owned(),
                 cluster.name.clone().unwrap_or_default(),
             )])),
-            annotations: Some(BTreeMap::from([(annotations::NEXT_NODE_IDS.to_owned(), ranges(ids))])),
+            annotations: Some(BTreeMap::from([(
+                annotations::NEXT_NODE_IDS.to_owned(),
+                format!("[{}]", node_config::ranges(ids).join(", ")),
+            )])),
             ..ObjectMeta::default()
         },
         spec: KafkaNodePoolSpec {
@@ -204,22 +181,6 @@ fn node_pool(
         },
         status: None,
     }
-}
-
-/// Ids as the annotation writes them: `[0-2, 7]`.
-fn ranges(ids: &[i32]) -> String {
-    let mut parts: Vec<(i32, i32)> = Vec::new();
-    for id in ids {
-        match parts.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*id) => *last = *id,
-            _ => parts.push((*id, *id)),
-        }
-    }
-    let texts: Vec<String> = parts
-        .into_iter()
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
-        .collect();
-    format!("[{}]", texts.join(", "))
 }
 
 /// `rackAwareness.labels`: the last one is the narrowest.

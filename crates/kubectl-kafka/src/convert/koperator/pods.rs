@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::Value;
 
-use crate::convert::fields::Fields;
+use crate::convert::fields::{self, Fields};
 use crate::convert::notes::Notes;
 use crate::convert::{affinity, jvm, logging, metadata, secrets, storage};
 
@@ -198,7 +198,7 @@ fn of_claim(raw: &Fields, notes: &mut Notes) -> Volume {
     let spec = if value.to_string().contains("{{") {
         None
     } else {
-        serde_json::from_value::<PersistentVolumeClaimSpec>(value.clone()).ok()
+        fields::typed::<PersistentVolumeClaimSpec>(&path, &value, notes)
     };
     let mut volume = Volume { size: Some(SIZE.to_owned()), ..Volume::new(VolumeType::PersistentClaim) };
     let Some(spec) = spec else {
@@ -293,7 +293,7 @@ fn volumes(config: &mut Fields, notes: &mut Notes) -> Vec<AdditionalVolume> {
                 && SOURCES.iter().any(|source| fields.contains_key(*source))
                 && secrets::without(&value) == value
         });
-        let volume = serde_json::from_value::<AdditionalVolume>(value.clone()).ok().filter(|_| has_source);
+        let volume = has_source.then(|| fields::typed::<AdditionalVolume>(&path, &value, notes)).flatten();
         let is_new = |volume: &AdditionalVolume| {
             let name = volume.name.as_deref().unwrap_or_default();
             api::limits::is_dns_label(name) && !found.iter().any(|other| other.name.as_deref() == Some(name))
@@ -314,7 +314,7 @@ fn container(
 ) -> ContainerTemplate {
     let mut mounts: Vec<VolumeMount> = Vec::new();
     for (path, value) in config.list("volumeMounts", notes) {
-        let mount = serde_json::from_value::<VolumeMount>(value.clone()).ok();
+        let mount = fields::typed::<VolumeMount>(&path, &value, notes);
         let fits = |mount: &VolumeMount| {
             mount.mount_path.starts_with("/mnt/")
                 && !mount.mount_path.contains(':')
@@ -344,7 +344,7 @@ fn container(
 
 /// An environment variable. A variable cannot add to another, and a value that may be a secret is not printed.
 fn variable(path: &str, value: &Value, notes: &mut Notes) -> Option<ContainerEnvVar> {
-    let Ok(variable) = serde_json::from_value::<EnvVar>(value.clone()) else {
+    let Some(variable) = fields::typed::<EnvVar>(path, value, notes) else {
         notes.lost(path, value, "is no environment variable: it was left out");
         return None;
     };

@@ -12,9 +12,9 @@ use pki::{CertificateChain, SecretPem};
 
 use super::leaf::{self, FoundLeaf, Present};
 use super::phase::{is_of_kafka, trusted_by};
-use super::text;
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 
 /// How the operator speaks with the nodes of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::Secret;
 use pki::{Certificate, CertificateChain, Material, MaterialRequest, SecretPem};
 
 use super::role::Role;
-use super::text;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::{self, Data};
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 use objects::{DesiredObject, Pairs, Precondition};
 
 /// An authority that is there.

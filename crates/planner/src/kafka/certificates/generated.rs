@@ -13,10 +13,10 @@ use pki::{
 
 use super::authority::{Authority, AuthorityStep, precondition};
 use super::role::Role;
-use super::text;
 use super::traces::{Numbers, Traces};
 use crate::kafka::cluster::{CaSettings, Cluster};
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 
 /// What the two Secrets of an authority hold.
 struct FoundAuthority<'a> {

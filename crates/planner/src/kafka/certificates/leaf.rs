@@ -12,11 +12,12 @@ use pki::{
 };
 
 use super::authority::{Authority, precondition};
-use super::{generation, text};
+use super::generation;
 use crate::kafka::cluster::{Cluster, Node, as_ip};
 use crate::kafka::config::server;
 use crate::kafka::objects::secret::{Data, LeafOwner};
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 use objects::Precondition;
 
 /// A certificate that is there.

@@ -14,10 +14,11 @@ use pki::CertificateChain;
 
 use super::authority::Authority;
 use super::leaf::{FoundLeaf, Leaves};
-use super::{fingerprint, leaf_owners, split, text};
+use super::{fingerprint, leaf_owners, split};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 
 /// A phase of the hand-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use k8s_openapi::api::core::v1::Secret;
 use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
 
 use super::authority::Authority;
+use super::generation;
 use super::role::Role;
-use super::{generation, text};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::Problem;
+use crate::workload::secret::text;
 
 /// Collects what is wrong with an authority.
 struct Complaints {

@@ -9,10 +9,11 @@ use pki::Certificate;
 
 use super::phase::running;
 use super::role::Role;
-use super::{generation, leaf_owners, text};
+use super::{generation, leaf_owners};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
+use crate::workload::secret::text;
 
 /// Traces by their thumbprints.
 pub type Traces = BTreeMap<String, Certificate>;

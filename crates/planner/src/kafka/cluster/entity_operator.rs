@@ -3,7 +3,7 @@
 use api::kafka::entity_operator::EntityOperatorTemplate;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
-use super::process::Logging;
+use crate::process::Logging;
 use crate::workload::probe::Probe;
 
 /// The topic and user operators.

@@ -6,8 +6,8 @@ use api::kafka::template::KafkaClusterTemplate;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use super::Warning;
-use super::process::JvmOptions;
 use super::storage::{Storage, Volume};
+use crate::process::JvmOptions;
 
 /// Where the volumes with Kafka's logs are mounted; in a `jbod` storage the volume's id follows.
 const DATA_MOUNT: &str = "/var/lib/kafka/data";

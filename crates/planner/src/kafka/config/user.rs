@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::model::Model;
+use crate::option_text::{as_text, is_option_name, no_option_name};
 
 /// Options that the operator decides. A resource with an option that starts with one of these is refused.
 const FORBIDDEN_PREFIXES: &[&str] = &[
@@ -76,16 +77,6 @@ pub fn is_forbidden(name: &str) -> bool {
     !EXCEPTIONS.contains(&lower.as_str()) && FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
 }
 
-/// Whether a name can be one of an option: no character in it means anything in a properties file or a list.
-pub fn is_option_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-}
-
-/// What is wrong with a name that is none.
-pub fn no_option_name(name: &str) -> String {
-    format!("{name:?} is not the name of an option: use letters, digits, '.', '_' and '-' only")
-}
-
 /// Sorts the `config` map of a resource.
 pub fn sort<'a>(raw: impl IntoIterator<Item = (&'a String, &'a Value)>, model: &Model) -> UserConfig {
     let mut sorted = UserConfig::default();
@@ -111,21 +102,6 @@ pub fn sort<'a>(raw: impl IntoIterator<Item = (&'a String, &'a Value)>, model: &
         }
     }
     sorted
-}
-
-/// A value of the `config` map as Kafka's text; lists are joined with commas.
-pub fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some(String::new()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => {
-            let parts: Option<Vec<String>> = items.iter().map(as_text).collect();
-            parts.map(|parts| parts.join(","))
-        }
-        Value::Object(_) => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,32 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use api::common::template::ResourceTemplate;
 use api::{labels, names};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
-use objects::{DesiredObject, Object, Pairs};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject};
+use objects::{DesiredObject, Object};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator, KafkaExporter};
-
-const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator};
+use crate::workload::rbac::{self, only, role_ref, rule};
 
 /// `<c>-kafka`.
 pub fn kafka_service_account(cluster: &Cluster) -> DesiredObject {
     let template = cluster.templates.service_account.as_ref();
-    service_account(cluster, names::kafka(&cluster.name), kafka_labels(cluster), template)
+    rbac::service_account(&cluster.owner(), names::kafka(&cluster.name), kafka_labels(cluster), template)
 }
 
-fn service_account(
-    cluster: &Cluster,
-    name: String,
-    labels: Pairs,
-    template: Option<&ResourceTemplate>,
-) -> DesiredObject {
-    Object::new(&cluster.owner(), name, labels, ServiceAccount::default())
-        .template(template.and_then(|template| template.metadata.as_ref()))
-        .build()
+fn subject(cluster: &Cluster, account: String) -> Subject {
+    rbac::subject(&cluster.namespace, account)
 }
 
 /// Lets the pods read the Kubernetes nodes, for the rack.
@@ -44,33 +34,6 @@ pub fn kafka_cluster_role_binding(cluster: &Cluster) -> DesiredObject {
         .namespace(None)
         .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
-}
-
-fn role_ref(kind: &str, name: &str) -> RoleRef {
-    RoleRef { api_group: RBAC_GROUP.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
-}
-
-fn subject(cluster: &Cluster, account: String) -> Subject {
-    Subject {
-        kind: "ServiceAccount".to_owned(),
-        name: account,
-        namespace: Some(cluster.namespace.clone()),
-        ..Subject::default()
-    }
-}
-
-/// `<c>-entity-operator`.
-pub fn entity_operator_service_account(cluster: &Cluster, entity: &EntityOperator) -> DesiredObject {
-    let name = names::entity_operator::deployment(&cluster.name);
-    let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    service_account(cluster, name, labels, entity.templates.service_account.as_ref())
-}
-
-/// `<c>-kafka-exporter`. It may do nothing in Kubernetes.
-pub fn kafka_exporter_service_account(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObject {
-    let name = names::kafka_exporter::deployment(&cluster.name);
-    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
-    service_account(cluster, name, labels, exporter.templates.service_account.as_ref())
 }
 
 /// The Roles of the entity operator, one in each namespace that it works in, each with only what is needed there.
@@ -114,21 +77,6 @@ fn name_in(cluster: &Cluster, namespace: &str, own: String) -> String {
 /// A topic's finalizer must not hold up its namespace: the topic operator looks whether that is being deleted.
 fn namespace_rule(namespace: &str) -> PolicyRule {
     only(&[namespace.to_owned()], rule("", "namespaces", &["get"]))
-}
-
-/// The right to do this with all resources of a kind.
-fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
-    PolicyRule {
-        api_groups: Some(vec![group.to_owned()]),
-        resources: Some(vec![resource.to_owned()]),
-        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-        ..PolicyRule::default()
-    }
-}
-
-/// The right for the resources with these names alone.
-fn only(names: &[String], rule: PolicyRule) -> PolicyRule {
-    PolicyRule { resource_names: Some(names.to_vec()), ..rule }
 }
 
 fn rules(

@@ -1,22 +1,12 @@
 //! The Secrets: authorities, trust, certificates.
 
-use std::collections::BTreeMap;
-
 use api::{annotations, labels, names};
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
 use objects::{DesiredObject, Object, Pairs, Precondition};
 
 use super::meta::{component_labels, kafka_labels};
 use crate::kafka::cluster::{CaSettings, Cluster};
-
-/// Content of a Secret before it is encoded.
-pub type Data = BTreeMap<String, Vec<u8>>;
-
-fn opaque(data: Data) -> Secret {
-    let data = data.into_iter().map(|(key, value)| (key, ByteString(value))).collect();
-    Secret { type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
-}
+pub use crate::workload::secret::Data;
+use crate::workload::secret::opaque;
 
 /// The Secret with the certificates, or the one with the key, of an authority. `annotated` are annotations of it beside
 /// those of the user's template.

@@ -1,13 +1,12 @@
 //! The Services: one for clients to begin with, one without an address that names every pod.
 
-use api::common::template::InternalServiceTemplate;
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use objects::{DesiredObject, Object, Pairs};
+use objects::{DesiredObject, Object};
 
 use super::meta::{kafka_labels, kafka_selector};
 use crate::kafka::cluster::{Cluster, Listener, ListenerAuthentication};
+use crate::workload::service::{port, spec};
 
 /// `<c>-kafka-bootstrap`: brokers only.
 pub fn bootstrap(cluster: &Cluster) -> DesiredObject {
@@ -49,33 +48,9 @@ fn service(cluster: &Cluster, name: String, spec: ServiceSpec) -> Object<Service
     Object::new(&cluster.owner(), name, kafka_labels(cluster), body)
 }
 
-fn spec(template: Option<&InternalServiceTemplate>, selector: Pairs, ports: Vec<ServicePort>) -> ServiceSpec {
-    let families = template.and_then(|template| template.ip_families.as_ref());
-    ServiceSpec {
-        type_: Some("ClusterIP".to_owned()),
-        selector: Some(selector),
-        ports: Some(ports),
-        ip_family_policy: template
-            .and_then(|template| template.ip_family_policy)
-            .map(|policy| policy.to_string()),
-        ip_families: families.map(|families| families.iter().map(ToString::to_string).collect()),
-        ..ServiceSpec::default()
-    }
-}
-
 /// The port of a listener.
 pub fn listener_port(listener: &Listener) -> ServicePort {
     port(&listener.port_name(), i32::from(listener.port))
-}
-
-fn port(name: &str, number: i32) -> ServicePort {
-    ServicePort {
-        name: Some(name.to_owned()),
-        port: number,
-        target_port: Some(IntOrString::String(name.to_owned())),
-        protocol: Some("TCP".to_owned()),
-        ..ServicePort::default()
-    }
 }
 
 fn listener_ports(cluster: &Cluster) -> Vec<ServicePort> {

@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::Secret;
 use pki::{CertificateChain, KeyFit, PrivateKeyPem, SecretPem};
 
 use crate::findings::Findings;
-use crate::kafka::certificates::text;
 use crate::kafka::cluster::ListenerCertificate;
 use crate::kafka::observed::Observed;
 use crate::kafka::validate::CertificateReference;
+use crate::workload::secret::text;
 
 /// Reads the certificate; what is wrong with it is a problem.
 pub fn read(

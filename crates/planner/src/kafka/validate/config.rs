@@ -69,10 +69,7 @@ pub fn of_nodes(
         }
         let mut options = options(raw, version, &field, findings);
         options.retain(|name, _| {
-            let shared = SAME_EVERYWHERE.iter().any(|option| match option.strip_suffix('.') {
-                Some(_) => name.starts_with(option),
-                None => name == option,
-            });
+            let shared = is_same_on_all_nodes(name);
             if shared {
                 findings.problem(
                     format!("{field}.{name}"),
@@ -86,6 +83,14 @@ pub fn of_nodes(
         }
     }
     NodeConfig(all)
+}
+
+/// Whether all nodes have to agree about an option.
+pub fn is_same_on_all_nodes(name: &str) -> bool {
+    SAME_EVERYWHERE.iter().any(|option| match option.strip_suffix('.') {
+        Some(_) => name.starts_with(option),
+        None => name == *option,
+    })
 }
 
 /// Options that can be taken as they are. `field` is the path of the section.

@@ -12,8 +12,8 @@ use api::ports;
 use super::wanted::CertificateReference;
 use super::{Findings, text};
 use crate::kafka::cluster::{Advertised, Listener, ListenerAuthentication, PortTemplate};
-use crate::kafka::config::user;
 use crate::kafka::older::no_longer;
+use crate::option_text;
 
 /// Listeners of a cluster, at most.
 const MAX_LISTENERS: usize = 30;
@@ -168,7 +168,7 @@ fn authentication(raw: &Raw, field: &str, findings: &mut Findings) -> ListenerAu
                 let path = format!("{path}.{name}");
                 if name.starts_with("ssl.keystore.") {
                     findings.problem(path, "the key store is the operator's: remove the option");
-                } else if let Some(text) = user::as_text(value) {
+                } else if let Some(text) = option_text::as_text(value) {
                     config.insert(name.clone(), text);
                 } else {
                     findings.problem(path, "must be text, a number, true, false or a list of them");

@@ -1,11 +1,10 @@
 //! `spec.kafka.metricsConfig` and `spec.kafka.jmxOptions`.
 
-use api::common::metrics::{MetricsConfig, MetricsConfigType};
 use api::kafka::KafkaClusterSpec;
 
-use super::wanted::MetricsReference;
-use super::{Findings, text};
+use super::Findings;
 use crate::kafka::cluster::{Jmx, Metrics};
+use crate::references::ConfigMapKey;
 
 /// Path of the section.
 const SECTION: &str = "spec.kafka.metricsConfig";
@@ -30,46 +29,12 @@ const ALLOWED: [&str; 16] = [
     "kafka_server_socket_server.*",
 ];
 
-/// The rules of an exporter before they are read.
-const NO_RULES: &str = "{}";
-
 /// Reads the section, and where its rules are.
-pub fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> (Option<Metrics>, Option<MetricsReference>) {
-    let Some(raw) = &spec.metrics_config else { return (None, None) };
-    match raw.type_ {
-        MetricsConfigType::JmxPrometheusExporter => {
-            let rules = NO_RULES.to_owned();
-            (Some(Metrics::JmxExporter { rules }), reference(raw, findings))
-        }
-        MetricsConfigType::StrimziMetricsReporter => {
-            let listed = raw.values.as_ref().and_then(|values| values.allow_list.clone());
-            let allow_list = listed.unwrap_or_else(|| ALLOWED.map(str::to_owned).to_vec());
-            let field = format!("{SECTION}.values.allowList");
-            for (index, expression) in allow_list.iter().enumerate() {
-                text::item(expression, ',', &format!("{field}[{index}]"), "a regular expression", findings);
-            }
-            (Some(Metrics::Reporter { allow_list }), None)
-        }
-    }
-}
-
-fn reference(raw: &MetricsConfig, findings: &mut Findings) -> Option<MetricsReference> {
-    let field = format!("{SECTION}.valueFrom.configMapKeyRef");
-    let reference = raw.value_from.as_ref().and_then(|source| source.config_map_key_ref.as_ref());
-    let Some(reference) = reference else {
-        findings.problem(field, "is missing: name the ConfigMap with the rules of the exporter, and the key");
-        return None;
-    };
-    Some(MetricsReference {
-        field,
-        name: reference.name.clone(),
-        key: reference.key.clone(),
-        optional: reference.optional.unwrap_or(false),
-    })
+pub fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> (Option<Metrics>, Option<ConfigMapKey>) {
+    Metrics::read(spec.metrics_config.as_ref(), SECTION, &ALLOWED, findings)
 }
 
 /// Reads `jmxOptions`.
 pub fn jmx(spec: &KafkaClusterSpec) -> Option<Jmx> {
-    // There is but one type of authentication.
-    spec.jmx_options.as_ref().map(|options| Jmx { password: options.authentication.is_some() })
+    spec.jmx_options.as_ref().map(Jmx::from)
 }

@@ -10,7 +10,7 @@ use api::{KafkaNodePool, annotations};
 use kube_core::ResourceExt;
 
 use super::wanted::WantedPool;
-use super::{Findings, storage, text};
+use super::{Findings, resources, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
@@ -47,6 +47,7 @@ pub fn read(
     });
     let storage = storage::read(&raw.spec.storage, &format!("{path} spec.storage"), findings);
     text::jvm(raw.spec.jvm_options.as_ref(), &format!("{path} spec.jvmOptions"), findings);
+    resources::claims(raw.spec.resources.as_ref(), &format!("{path} spec.resources"), findings);
     let jvm_options = raw.spec.jvm_options.as_ref().or(shared.jvm_options.as_ref());
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {
@@ -66,7 +67,7 @@ pub fn read(
             .resources
             .clone()
             .or_else(|| shared.resources.clone().filter(|_| asks(ProcessRole::Broker))),
-        jvm: jvm_options.map(jvm).unwrap_or_default(),
+        jvm: jvm_options.map(JvmOptions::from).unwrap_or_default(),
         templates: shared.template.clone().unwrap_or_default().overlaid(raw.spec.template.as_ref()),
         warnings,
         name,
@@ -84,20 +85,4 @@ fn node_ids_of(raw: &KafkaNodePool, key: &str, most: usize, warnings: &mut Vec<W
         None
     });
     ids.unwrap_or_default()
-}
-
-/// Options of the JVM.
-pub fn jvm(raw: &api::common::jvm::JvmOptions) -> JvmOptions {
-    JvmOptions {
-        xms: raw.xms.clone(),
-        xmx: raw.xmx.clone(),
-        xx: raw.xx.clone().unwrap_or_default(),
-        system_properties: raw
-            .java_system_properties
-            .iter()
-            .flatten()
-            .filter_map(|property| Some((property.name.clone()?, property.value.clone().unwrap_or_default())))
-            .collect(),
-        gc_logging: raw.gc_logging_enabled.unwrap_or(false),
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::kafka::cluster::{Cluster, NodeConfig, Pool, Storage};
+use crate::references::ConfigMapKey;
 
 /// What the resources of a cluster ask for, checked as far as they alone say.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub struct Wanted {
     /// Logging sections whose text lies in a ConfigMap.
     pub logging: Vec<LoggingReference>,
     /// The rules of the exporter of metrics.
-    pub metrics: Option<MetricsReference>,
+    pub metrics: Option<ConfigMapKey>,
     /// Listeners whose certificate lies in a Secret.
     pub certificates: Vec<CertificateReference>,
 }
@@ -58,23 +59,10 @@ impl WantedPool {
             format!(
                 "{} would make the cluster larger than {most} nodes ({} of the operator): write less",
                 self.replicas.unwrap_or_default(),
-                api::env::MAX_NODES
+                api::env::own::MAX_NODES
             ),
         );
     }
-}
-
-/// Rules of the exporter of metrics, which lie in a ConfigMap of the user's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MetricsReference {
-    /// Path of the reference.
-    pub field: String,
-    /// Name of the ConfigMap.
-    pub name: String,
-    /// Key of the ConfigMap.
-    pub key: String,
-    /// Whether the ConfigMap or the key may be missing: then there are no rules.
-    pub optional: bool,
 }
 
 /// A logging section whose text lies in a ConfigMap of the user's own.
@@ -82,14 +70,8 @@ pub struct MetricsReference {
 pub struct LoggingReference {
     /// Whose.
     pub of: LoggingOf,
-    /// Path of the reference.
-    pub field: String,
-    /// Name of the ConfigMap.
-    pub name: String,
-    /// The key in it.
-    pub key: String,
-    /// Whether the ConfigMap or the key may be missing: then the default holds.
-    pub optional: bool,
+    /// Where the text lies.
+    pub text: ConfigMapKey,
 }
 
 /// Whose logging it is.

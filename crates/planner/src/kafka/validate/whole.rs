@@ -9,6 +9,9 @@ use super::{Findings, Specs, names, templates};
 use crate::kafka::cluster::{Cluster, Listener, Pool, SingleAddress, Volume, VolumeKind, Way};
 use crate::kafka::observed::PlanSettings;
 
+/// The first metadata version with which a broker may have more than one log directory.
+const METADATA_OF_SEVERAL_VOLUMES: &str = "3.7-IV2";
+
 /// Checks the cluster that the resources make, with its nodes. `knows_options`: whether its options are those of the resource.
 pub fn check(
     cluster: &Cluster,
@@ -24,6 +27,7 @@ pub fn check(
     if knows_options {
         replication(cluster, findings);
     }
+    several_volumes(cluster, findings);
     listeners(cluster, findings);
     names::validate(cluster, findings);
     templates::validate(specs.kafka, specs.pools, cluster, settings, findings);
@@ -50,6 +54,27 @@ fn roles(pools: &[Pool], findings: &mut Findings) {
         findings.warn(
             reasons::KAFKA_KRAFT_CONTROLLER_NODE_COUNT,
             format!("there are {controllers} controllers: an odd number survives as many failures with fewer nodes"),
+        );
+    }
+}
+
+/// Brokers of an older metadata version do not start with more than one log directory.
+fn several_volumes(cluster: &Cluster, findings: &mut Findings) {
+    let model = cluster.version.model();
+    let level = |name: &str| model.metadata_level(name).map(|(_, level)| level);
+    let (asked, least) = (level(&cluster.metadata_version), level(METADATA_OF_SEVERAL_VOLUMES));
+    if asked.zip(least).is_none_or(|(asked, least)| asked >= least) {
+        return;
+    }
+    for pool in cluster.pools.iter().filter(|pool| pool.broker && pool.volumes.len() > 1) {
+        findings.problem(
+            format!("KafkaNodePool {} spec.storage.volumes", pool.name),
+            format!(
+                "brokers with {} volumes need the metadata version {METADATA_OF_SEVERAL_VOLUMES} or a newer one, and \
+                 spec.kafka.metadataVersion asks for {}: write a newer one there, or one volume",
+                pool.volumes.len(),
+                cluster.metadata_version
+            ),
         );
     }
 }

@@ -10,6 +10,7 @@ use api::{annotations, names};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::config::user;
 use crate::kafka::observed::Observed;
+use crate::option_text::is_option_name;
 
 /// Options that some live ConfigMap has, or remembers, and that are wanted no more.
 pub fn candidates(
@@ -28,10 +29,7 @@ pub fn candidates(
         // Names of options are plain: nothing in them is escaped.
         let in_file = lines.filter_map(|line| Some(line.split_once('=')?.0.trim()));
         for name in remembered.chain(in_file) {
-            if !is_wanted(name)
-                && user::is_option_name(name)
-                && !user::is_forbidden(name)
-                && !found.contains(name)
+            if !is_wanted(name) && is_option_name(name) && !user::is_forbidden(name) && !found.contains(name)
             {
                 found.insert(name.to_owned());
             }

@@ -2,8 +2,21 @@
 
 use serde_json::Value;
 
+use crate::findings::Findings;
+use crate::references::{ConfigMapKey, ConfigMaps, text_of};
+
 /// The longest text in bytes. It stands in the ConfigMap of every node beside other things, and Kubernetes takes 1 MiB for all.
 const LONGEST: usize = 512 * 1024;
+
+/// The rules that a key of a ConfigMap holds, as JSON. What is wrong with them is a problem.
+pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Findings) -> Option<String> {
+    let text = text_of(reference, maps, findings)?;
+    let ConfigMapKey { field, name, key, .. } = reference;
+    let refused = |why: String| {
+        findings.problem(format!("{field}.key"), format!("key {key:?} of ConfigMap {name:?} {why}"));
+    };
+    as_json(&text).map_err(refused).ok()
+}
 
 /// The rules as JSON. The exporter would not start, and Kafka not with it, with what is no YAML: so it is read here.
 ///

@@ -1,0 +1,120 @@
+//! Requests for records. Nobody waits on a thread: the library wakes the task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::time::Instant;
+
+use crate::consumer::held::{AnswerBounds, Reads, Written};
+use crate::consumer::instance::Instance;
+use crate::error::{ApiError, status_of};
+
+/// Between two looks at the library's queue when it does not wake us: it does so only when the queue was empty before.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The queue counts as empty after so many looks: a look may find an event that is no record.
+const EMPTY_LOOKS: usize = 3;
+
+/// Waits for records and writes them.
+pub async fn poll(
+    instance: &Arc<Instance>,
+    timeout: Duration,
+    bounds: AnswerBounds,
+) -> Result<Written, ApiError> {
+    let deadline = Instant::now() + timeout;
+    let Ok(_turn) = tokio::time::timeout_at(deadline, instance.turn.lock()).await else {
+        // Another request waits for the records.
+        return Ok(Written { body: b"[]".to_vec(), ..Written::default() });
+    };
+    if matches!(instance.held().reads, Reads::Nothing) {
+        let text = "Consumer is not subscribed to any topics or assigned any partitions";
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
+    }
+    // The client asks for more, so it is done with what it got.
+    instance.keep_positions();
+    loop {
+        take(instance, bounds)?;
+        if !instance.held().is_empty() || Instant::now() >= deadline {
+            break;
+        }
+        tokio::select! {
+            () = instance.ready().notified() => {}
+            () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+            () = instance.end.cancelled() => break,
+        }
+    }
+    instance.held().write(instance.format, bounds)
+}
+
+/// Moves what the library has fetched into what is held.
+fn take(instance: &Instance, bounds: AnswerBounds) -> Result<(), ApiError> {
+    let mut looks = 0;
+    while looks < EMPTY_LOOKS && !instance.held().is_full(bounds) {
+        match instance.native().poll(Duration::ZERO) {
+            Some(Ok(record)) => {
+                let record = record.detach();
+                instance.held().push(record);
+                looks = 0;
+            }
+            Some(Err(error)) => {
+                if instance.held().is_empty()
+                    && let Some(error) = told(&error)
+                {
+                    return Err(error);
+                }
+            }
+            None => looks += 1,
+        }
+    }
+    Ok(())
+}
+
+/// What the client is told of an error; `None`: it passes, the library tries again.
+fn told(error: &KafkaError) -> Option<ApiError> {
+    use RDKafkaErrorCode as Code;
+    if let KafkaError::MessageConsumptionFatal(code) = error {
+        let text = format!("receive records: {code}; delete this consumer and make another one");
+        return Some(ApiError::new(status_of(*code), text));
+    }
+    let code = error.rdkafka_error_code()?;
+    let lasts = matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::AutoOffsetReset
+            | Code::InvalidGroupId
+            | Code::InconsistentGroupProtocol
+            | Code::GroupMaxSizeReached
+            | Code::BadCompression
+            | Code::NotImplemented
+            | Code::BadMessage
+    );
+    lasts.then(|| ApiError::new(status_of(code), format!("receive records: {code}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_not_told_and_what_lasts_is() {
+        for code in [
+            RDKafkaErrorCode::AllBrokersDown,
+            RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::PollExceeded,
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+        ] {
+            assert_eq!(told(&KafkaError::MessageConsumption(code)), None, "{code:?}");
+        }
+        let denied =
+            told(&KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed)).unwrap();
+        assert_eq!(denied.code.as_u16(), 403);
+        let fatal = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
+        assert!(told(&fatal).unwrap().message.contains("make another one"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The running bridge: its ports, its tasks, its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::consumer::registry::Registry;
+use crate::http::body::Bodies;
+use crate::http::server::{self, ListenError, Port, Serving};
+use crate::http::tls::{Certificate, TlsError};
+use crate::kafka::clients::{Clients, ClientsError};
+use crate::metrics::BridgeMetrics;
+use crate::service::{Service, Surface};
+use crate::settings::{Http, Settings};
+
+/// Between two looks at passwords and certificates for Kafka.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// Connections of probes and scrapes.
+const MANAGEMENT_CONNECTIONS: usize = 64;
+
+/// Why the bridge cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A client of Kafka.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
+    /// A port.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The certificate of the API.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The figures.
+    #[error("register metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A bridge that serves.
+#[derive(Debug)]
+pub struct Bridge {
+    /// Port of the API.
+    pub port: u16,
+    /// Port of health and metrics.
+    pub management_port: u16,
+    done: JoinHandle<()>,
+}
+
+impl Bridge {
+    /// Starts to serve; `file` is the file of the settings, which is read again for passwords and certificates.
+    pub async fn start(
+        settings: Settings,
+        file: Option<PathBuf>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
+        for name in &settings.unknown {
+            tracing::warn!("the setting {name} has no effect: nobody knows it");
+        }
+        let metrics = BridgeMetrics::new()?;
+        let clients = Arc::new(Clients::new(&settings, file, metrics.clone())?);
+        let certificate = settings.http.tls.as_ref().map(Certificate::read).transpose()?;
+        let api = Port::listen(&settings.http.host, settings.http.port).await?;
+        let management = Port::listen(&settings.http.host, settings.http.management_port).await?;
+        let (port, management_port) = (api.number(), management.number());
+        let registry = Arc::new(Registry::new(
+            Arc::clone(&clients),
+            settings.prefetch,
+            metrics.clone(),
+            settings.id.clone(),
+            settings.consumer_timeout,
+        ));
+        if let Some(certificate) = certificate.clone() {
+            tokio::spawn(certificate.follow(shutdown.clone()));
+        }
+        let http = settings.http.clone();
+        let service = Arc::new(Service {
+            bodies: Bodies::new(http.max_body, http.max_pending, http.request_timeout),
+            cors: http.cors.clone(),
+            consumer_enabled: settings.consumer_enabled,
+            metrics_enabled: settings.metrics,
+            tracing: settings.tracing,
+            scheme: if certificate.is_some() { "https" } else { "http" },
+            address: format!("{}:{port}", if http.host == "0.0.0.0" { "localhost" } else { &http.host }),
+            max_poll_records: settings.max_poll_records,
+            shutdown: shutdown.clone(),
+            clients,
+            registry,
+            metrics,
+        });
+        let done = tokio::spawn(work(service, http, api, management, certificate));
+        Ok(Self { port, management_port, done })
+    }
+
+    /// Waits for the end, which begins with the shutdown.
+    pub async fn wait(self) -> Result<(), tokio::task::JoinError> {
+        self.done.await
+    }
+}
+
+async fn work(
+    service: Arc<Service>,
+    http: Http,
+    api: Port,
+    management: Port,
+    certificate: Option<Certificate>,
+) {
+    let shutdown = service.shutdown.clone();
+    let serving = Serving {
+        most: http.max_connections,
+        head_timeout: http.idle_timeout,
+        certificate,
+        connections: service.metrics.connections.clone(),
+        shutdown: shutdown.clone(),
+        patience: http.shutdown_timeout,
+    };
+    // Probes are answered until the last request is.
+    let managed = CancellationToken::new();
+    let for_management = Serving {
+        most: MANAGEMENT_CONNECTIONS,
+        certificate: None,
+        connections: prometheus::IntGauge::new("unused", "unused")
+            .unwrap_or_else(|_| serving.connections.clone()),
+        shutdown: managed.clone(),
+        patience: Duration::from_secs(1),
+        ..serving.clone()
+    };
+    let handler = |surface: Surface| {
+        let service = Arc::clone(&service);
+        move |request| Arc::clone(&service).answer(surface, request)
+    };
+    let probes = tokio::spawn(server::serve(management, for_management, handler(Surface::Management)));
+    let tending = {
+        let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
+        tokio::spawn(async move { service.registry.tend(&shutdown).await })
+    };
+    let refreshing = tokio::spawn(refresh(Arc::clone(&service), shutdown.clone()));
+    // Requests that wait for records end early.
+    let waking = {
+        let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
+        tokio::spawn(async move {
+            shutdown.cancelled().await;
+            service.registry.end_all(http.shutdown_timeout).await;
+        })
+    };
+    server::serve(api, serving, handler(Surface::Api)).await;
+    for task in [tending, refreshing, waking] {
+        let _ = task.await;
+    }
+    let clients = Arc::clone(&service.clients);
+    let _ = tokio::task::spawn_blocking(move || clients.flush(http.shutdown_timeout)).await;
+    managed.cancel();
+    let _ = probes.await;
+}
+
+async fn refresh(service: Arc<Service>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(REFRESH) => {}
+        }
+        let clients = Arc::clone(&service.clients);
+        let _ = tokio::task::spawn_blocking(move || clients.refresh()).await;
+    }
+}
