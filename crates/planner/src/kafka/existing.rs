@@ -51,8 +51,8 @@ pub struct Existing {
 enum IdHolder {
     /// A pool of the cluster, by name.
     Pool(String),
-    /// A pod of a pool that is no more, or a broker or voter that Kafka knows and of which no pool has the volumes.
-    Other,
+    /// No pool: a pod of a pool that is no more, or a broker or voter that Kafka knows and of which no pool has the volumes.
+    NoPool,
 }
 
 impl Existing {
@@ -71,7 +71,7 @@ impl Existing {
             let holder = if found.pools.contains_key(pool) {
                 IdHolder::Pool(pool.to_owned())
             } else {
-                IdHolder::Other
+                IdHolder::NoPool
             };
             found.hold(id, holder);
         }
@@ -96,7 +96,7 @@ impl Existing {
                 facts.remnants.insert(id);
                 IdHolder::Pool(name.clone())
             }
-            _ => IdHolder::Other,
+            _ => IdHolder::NoPool,
         };
         self.hold(id, holder);
     }
@@ -129,7 +129,7 @@ impl Existing {
             let pool = labels.and_then(|labels| labels.get(labels::POOL_NAME));
             let Some(pool) = pool.filter(|pool| !self.pools.contains_key(*pool)) else { continue };
             if let Some(id) = node_of_claim(&cluster, pool, name, labels) {
-                self.hold(id, IdHolder::Other);
+                self.hold(id, IdHolder::NoPool);
             }
         }
         let volumes: Vec<(i32, String)> = self
