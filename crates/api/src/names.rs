@@ -3,6 +3,7 @@
 //! `c` is always the name of the custom resource (the cluster), `pool` that of a node pool, `id` a node id.
 //! These names are visible to clients, users and dashboards and must not change.
 
+pub mod connect;
 pub mod proxy;
 
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
@@ -112,6 +113,8 @@ pub fn kafka_init_cluster_role_binding(namespace: &str, c: &str) -> String {
 
 /// ClusterRole that lets pods read their Kubernetes node; the chart makes it.
 pub const BROKER_CLUSTER_ROLE: &str = "strimzi-kafka-broker";
+/// ClusterRole that lets clients of Kafka read the label of their Kubernetes node that is their rack.
+pub const CLIENT_CLUSTER_ROLE: &str = "strimzi-kafka-client";
 
 /// NetworkPolicy of the Kafka nodes.
 pub fn kafka_network_policy(c: &str) -> String {
@@ -238,6 +241,8 @@ pub mod keys {
     pub const SERVER_CONFIG: &str = "server.config";
     /// Configuration of the agent in a node's ConfigMap, as JSON.
     pub const AGENT_CONFIG: &str = "agent.config";
+    /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.
+    pub const KAFKA_CONNECT_PROPERTIES: &str = "kafka-connect.properties";
     /// Logging configuration.
     pub const LOG4J2_PROPERTIES: &str = "log4j2.properties";
     /// The cluster id in a node's ConfigMap.
@@ -349,59 +354,6 @@ pub mod kafka_exporter {
     /// Certificate Secret.
     pub fn certs_secret(c: &str) -> String {
         format!("{c}-kafka-exporter-certs")
-    }
-}
-
-/// A KafkaConnect cluster and what belongs to it.
-pub mod connect {
-    /// Component name: StrimziPodSet, headless Service, ServiceAccount, NetworkPolicy, PodDisruptionBudget, Role.
-    pub fn component(c: &str) -> String {
-        format!("{c}-connect")
-    }
-
-    /// Pod with an index from 0.
-    pub fn pod(c: &str, index: i32) -> String {
-        format!("{c}-connect-{index}")
-    }
-
-    /// Service of the REST API.
-    pub fn api_service(c: &str) -> String {
-        format!("{c}-connect-api")
-    }
-
-    /// ConfigMap with the workers' configuration.
-    pub fn config_map(c: &str) -> String {
-        format!("{c}-connect-config")
-    }
-
-    /// RoleBinding.
-    pub fn role_binding(c: &str) -> String {
-        format!("{c}-connect-connect-role")
-    }
-
-    /// Secret with the trusted certificates; the same for KafkaConnect and KafkaMirrorMaker2.
-    pub fn trusted_certs_secret(c: &str) -> String {
-        format!("{c}-connect-tls-trusted-certs")
-    }
-
-    /// Secret with the JMX user and password.
-    pub fn jmx_secret(c: &str) -> String {
-        format!("{c}-kafka-connect-jmx")
-    }
-
-    /// ClusterRoleBinding, made only for rack awareness by topology label.
-    pub fn init_cluster_role_binding(namespace: &str, c: &str) -> String {
-        format!("strimzi-{namespace}-{c}-connect-init")
-    }
-
-    /// ConfigMap with the Dockerfile of an image build.
-    pub fn dockerfile_config_map(c: &str) -> String {
-        format!("{c}-connect-dockerfile")
-    }
-
-    /// Pod, ServiceAccount and BuildConfig of an image build.
-    pub fn build(c: &str) -> String {
-        format!("{c}-connect-build")
     }
 }
 

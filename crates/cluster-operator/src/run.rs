@@ -16,12 +16,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
+use crate::controller::{Queues, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kafka_connect;
+use crate::kafka_connect::driver::Connects;
 use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
@@ -101,6 +103,18 @@ async fn work(
         let clients = Clients::new(settings.longest_answer);
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
+        feed_connects(&caches, &queues.connects);
+        let connect_observer = kafka_connect::observe::Observer::new(
+            caches.clone(),
+            applier.clone(),
+            Arc::clone(&settings.plan),
+            &settings.limits,
+            pod_errors.clone(),
+        );
+        let connects =
+            Connects::new(caches.clone(), applier.clone(), connect_observer, events.clone(), mandate.clone());
+        let (_, connects) = start.kind(connects, &queues.connects);
+        running.push((Connects::NAME, connects));
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
