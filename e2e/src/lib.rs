@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use api::Kafka;
 use futures::TryStreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
@@ -98,6 +99,12 @@ impl Scenario {
             .await
             .with_context(|| format!("cannot apply {} {}", text("/kind"), text("/metadata/name")))?;
         Ok(())
+    }
+
+    /// Waits until a Kafka resource is ready as it is now.
+    pub async fn until_ready(&self, cluster: &str, deadline: Duration) -> Result<Kafka> {
+        let found = Box::pin(self.until::<Kafka>(cluster, "Ready", deadline, is_ready)).await?;
+        found.context("the Kafka resource is gone")
     }
 
     /// Waits until the object of this name fulfils the condition; `None` stands for an object that is not there.
@@ -238,6 +245,20 @@ impl Scenario {
         }
         Ok(log)
     }
+}
+
+/// Whether a Kafka resource is ready as it is now.
+pub fn is_ready(kafka: Option<&Kafka>) -> bool {
+    kafka.is_some_and(|kafka| {
+        let status = kafka.status.as_ref();
+        let observed = status.and_then(|status| status.observed_generation);
+        observed == kafka.metadata.generation && has_condition(status, "Ready")
+    })
+}
+
+/// Whether a pod is ready and stays.
+pub fn is_pod_ready(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none() && has_condition(pod.status.as_ref(), "Ready")
 }
 
 /// Whether a resource of ours has a condition of this type with status True.

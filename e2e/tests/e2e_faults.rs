@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::{Kafka, KafkaNodePool, annotations};
-use e2e::{Scenario, has_condition};
+use e2e::{Scenario, is_pod_ready};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -71,13 +71,6 @@ fn says(kafka: &Kafka, kind: &str, words: &str) -> bool {
     })
 }
 
-async fn until_ready(scenario: &Scenario, cluster: &str, deadline: Duration) -> Result<Kafka> {
-    let ready = |kafka: Option<&Kafka>| {
-        kafka.is_some_and(|kafka| is_current(kafka) && has_condition(kafka.status.as_ref(), "Ready"))
-    };
-    scenario.until::<Kafka>(cluster, "Ready", deadline, ready).await?.context("the Kafka resource is gone")
-}
-
 async fn until_kafka(
     scenario: &Scenario,
     cluster: &str,
@@ -89,13 +82,11 @@ async fn until_kafka(
     found.context("the Kafka resource is gone")
 }
 
-fn pod_ready(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_none() && has_condition(pod.status.as_ref(), "Ready")
-}
-
 async fn until_pod_ready(scenario: &Scenario, name: &str, old_uid: Option<&String>) -> Result<()> {
     let is_new = |pod: Option<&Pod>| {
-        pod.is_some_and(|pod| pod_ready(pod) && (old_uid.is_none() || pod.metadata.uid.as_ref() != old_uid))
+        pod.is_some_and(|pod| {
+            is_pod_ready(pod) && (old_uid.is_none() || pod.metadata.uid.as_ref() != old_uid)
+        })
     };
     scenario.until::<Pod>(name, "a ready pod", Duration::from_mins(5), is_new).await.map(drop)
 }
@@ -180,7 +171,7 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     scenario.apply_value(&pool("a", "d", 1, &["controller", "broker"], &claim_storage(false))).await?;
     scenario.apply_value(&pool("a", "b", 1, &["broker"], &claim_storage(true))).await?;
     scenario.apply_value(&kafka("a", 1, &json!({"entityOperator": {"topicOperator": {}}}))).await?;
-    until_ready(&scenario, "a", Duration::from_mins(4)).await?;
+    scenario.until_ready("a", Duration::from_mins(4)).await?;
 
     scenario.stage("every pass fails: the API server refuses the entity operator");
     let resources = json!({"requests": {"memory": "256Mi"}, "limits": {"memory": "128Mi"}});
@@ -205,7 +196,7 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     })
     .await?;
     patch_kafka(&scenario, "a", &json!({"spec": {"entityOperator": null}})).await?;
-    until_ready(&scenario, "a", Duration::from_mins(3)).await?;
+    scenario.until_ready("a", Duration::from_mins(3)).await?;
     ensure!(scenario.kafka_pods("a").await? == before, "no pod may go");
     let claim = scenario.api::<PersistentVolumeClaim>().get("data-0-a-b-2").await?;
     ensure!(claim.metadata.deletion_timestamp.is_none(), "the claim of broker 2 must stay");
@@ -218,11 +209,11 @@ async fn a_node_that_failing_passes_made_is_kept_while_it_holds_replicas() -> Re
     let old = scenario.api::<Pod>().get("a-d-1").await?.uid();
     let volume = json!([{"name": "missing", "secret": {"secretName": "does-not-exist"}}]);
     patch_pool(&scenario, "d", &json!({"spec": {"template": {"pod": {"volumes": volume}}}})).await?;
-    let waits = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.uid() != old && !pod_ready(pod));
+    let waits = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.uid() != old && !is_pod_ready(pod));
     scenario.until::<Pod>("a-d-1", "a pod that cannot mount", Duration::from_mins(2), waits).await?;
     patch_pool(&scenario, "d", &json!({"spec": {"template": null}})).await?;
     until_pod_ready(&scenario, "a-d-1", old.as_ref()).await?;
-    until_ready(&scenario, "a", Duration::from_mins(4)).await?;
+    scenario.until_ready("a", Duration::from_mins(4)).await?;
     let counts = record_counts(&scenario, "a-d-1", "only-on-2").await?;
     ensure!(counts.values().sum::<i64>() == 1_000, "{counts:?}");
     scenario.remove().await
@@ -265,7 +256,7 @@ async fn refused_resources_show_nothing_and_change_nothing(scenario: &Scenario, 
             undo["config"][name] = Value::Null;
         }
         patch_kafka(scenario, cluster, &json!({"spec": {"kafka": undo}})).await?;
-        until_ready(scenario, cluster, MINUTE).await?;
+        scenario.until_ready(cluster, MINUTE).await?;
     }
     ensure!(scenario.kafka_pods(cluster).await? == before, "what is refused restarts nothing");
     Ok(())
@@ -281,19 +272,25 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
         .apply_value(&pool("q", "e", 3, &["controller", "broker"], &json!({"type": "ephemeral"})))
         .await?;
     scenario.apply_value(&kafka("q", 3, &json!({}))).await?;
-    until_ready(&scenario, "q", Duration::from_mins(4)).await?;
+    scenario.until_ready("q", Duration::from_mins(4)).await?;
     create_topic(&scenario, "q-e-0", "pairs", "0:1,1:2,2:0", &["min.insync.replicas=2"]).await?;
     produce(&scenario, "q-e-0", "pairs", 400_000, 1_000).await?;
     let written = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(written.values().sum::<i64>() == 400_000, "{written:?}");
+    create_topic(&scenario, "q-e-0", "lonely", "1", &["min.insync.replicas=1"]).await?;
 
-    scenario.stage("a rolling update: no restart takes the last complete copy");
+    scenario.stage("a rolling update: no restart takes the last complete copy, and a copy without any other is warned of");
     let before = scenario.kafka_pods("q").await?;
     scenario.kubectl(&["annotate", "strimzipodset", "q-e", "strimzi.io/manual-rolling-update=true"]).await?;
+    until_kafka(&scenario, "q", "a warning of the partition that nothing keeps", MINUTE, |kafka| {
+        says(kafka, "Warning", "SingleReplicaOnEphemeralStorage")
+            && says(kafka, "Warning", "lonely-0 (broker 1)")
+    })
+    .await?;
     for (pod, uid) in &before {
         until_pod_ready(&scenario, pod, Some(uid)).await?;
     }
-    until_ready(&scenario, "q", Duration::from_mins(4)).await?;
+    scenario.until_ready("q", Duration::from_mins(4)).await?;
     let kept = record_counts(&scenario, "q-e-0", "pairs").await?;
     ensure!(kept == written, "{written:?} became {kept:?}");
 
@@ -328,13 +325,13 @@ async fn a_cluster_without_disks_keeps_its_records_and_outlives_the_loss_of_its_
                 |pod| {
                     pod.is_some_and(|pod| {
                         let trusted = pod.annotations().get(annotations::TRUSTED_CLUSTER_CAS);
-                        pod_ready(pod) && trusted.is_some_and(|trusted| !trusted.contains(','))
+                        is_pod_ready(pod) && trusted.is_some_and(|trusted| !trusted.contains(','))
                     })
                 },
             )
             .await?;
     }
-    until_ready(&scenario, "q", Duration::from_mins(6)).await?;
+    scenario.until_ready("q", Duration::from_mins(6)).await?;
     ensure!(
         certificate(&scenario, "q-cluster-ca-cert", "ca.crt").await? != old_ca,
         "the authority must be a new one"

@@ -79,17 +79,6 @@ fn kafka() -> Value {
     })
 }
 
-async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
-    let ready = |kafka: Option<&Kafka>| {
-        kafka.is_some_and(|kafka| {
-            let observed = kafka.status.as_ref().and_then(|status| status.observed_generation);
-            observed == kafka.metadata.generation && has_condition(kafka.status.as_ref(), "Ready")
-        })
-    };
-    let found = Box::pin(scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(4), ready)).await?;
-    found.context("the Kafka resource is gone")
-}
-
 /// Where clients of a listener begin, as the status says.
 fn bootstrap(kafka: &Kafka, listener: &str) -> Result<String> {
     let all = kafka.status.iter().flat_map(|status| status.listeners.iter().flatten());
@@ -138,7 +127,7 @@ async fn listeners_of_every_type_lead_to_the_brokers() -> Result<()> {
         scenario.apply_value(&pool(name, roles)).await?;
     }
     scenario.apply_value(&kafka()).await?;
-    let kafka = until_ready(&scenario).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let client = Outside::of(&scenario, CLUSTER).await?;
     client.knows_names(&scenario, &edge).await?;
     for listener in LISTENERS {
@@ -174,7 +163,7 @@ async fn a_balancer_moves(scenario: &Scenario, edge: &Edge, client: &Outside) ->
         })
     };
     let restarted = scenario.until::<Pod>(&pod, "a new ready pod", Duration::from_mins(3), is_new).await?;
-    let kafka = until_ready(scenario).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let now = told(scenario, &pod, "lb").await?;
     ensure!(now == format!("{moved}:9095"), "it tells {now}, and its balancer is {moved}");
     client.knows_names(scenario, edge).await?;
@@ -188,7 +177,7 @@ async fn a_balancer_moves(scenario: &Scenario, edge: &Edge, client: &Outside) ->
 
 async fn a_broker_comes(scenario: &Scenario, client: &Outside) -> Result<()> {
     scenario.stage("listeners: a broker more behind the single address: no connection to the others is lost");
-    let kafka = until_ready(scenario).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let before = scenario.kafka_pods(CLUSTER).await?;
     let start: SocketAddr = bootstrap(&kafka, "one")?.parse()?;
     let mut open = vec![(start, connection(start).await?)];
@@ -211,7 +200,7 @@ async fn a_broker_comes(scenario: &Scenario, client: &Outside) -> Result<()> {
     let is_ready =
         |found: Option<&Pod>| found.is_some_and(|found| has_condition(found.status.as_ref(), "Ready"));
     scenario.until::<Pod>(&newest, "a ready pod", Duration::from_mins(3), is_ready).await?;
-    until_ready(scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let address: SocketAddr = told(scenario, &newest, "one").await?.parse()?;
     // Kubernetes brings the files into the pods of the proxy in its own time.
     let reached = async {

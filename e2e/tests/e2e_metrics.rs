@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use api::{Kafka, KafkaNodePool};
-use e2e::{Scenario, has_condition};
+use e2e::{Scenario, is_ready};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{LogParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -19,14 +19,6 @@ const POD: &str = "watched-dual-0";
 const PORT: u16 = 9404;
 /// A metric that only the rules of the test make.
 const METRIC: &str = "kastellan_test_broker_state";
-
-fn ready(kafka: Option<&Kafka>) -> bool {
-    kafka.is_some_and(|kafka| {
-        let status = kafka.status.as_ref();
-        has_condition(status, "Ready")
-            && status.and_then(|status| status.observed_generation) == kafka.metadata.generation
-    })
-}
 
 /// Whether a status has the warning that a jar is missing.
 fn misses_a_jar(status: Option<&impl serde::Serialize>) -> bool {
@@ -109,7 +101,7 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     for object in manifest().as_array().context("a list")? {
         scenario.apply_value(object).await?;
     }
-    scenario.until::<Kafka>(CLUSTER, "Ready", minutes, ready).await?;
+    scenario.until_ready(CLUSTER, minutes).await?;
     let pool = |pool: Option<&KafkaNodePool>| pool.is_some_and(|pool| misses_a_jar(pool.status.as_ref()));
     scenario.until::<KafkaNodePool>("dual", "the missing jar", Duration::from_mins(1), pool).await?;
     let kafka = |kafka: Option<&Kafka>| kafka.is_some_and(|kafka| misses_a_jar(kafka.status.as_ref()));
@@ -118,7 +110,7 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     scenario.stage("an image with the jar: the warning goes");
     change(&scenario, json!({"image": image})).await?;
     let has_all = |kafka: Option<&Kafka>| {
-        ready(kafka) && kafka.is_some_and(|kafka| !misses_a_jar(kafka.status.as_ref()))
+        is_ready(kafka) && kafka.is_some_and(|kafka| !misses_a_jar(kafka.status.as_ref()))
     };
     scenario.until::<Kafka>(CLUSTER, "no missing jar", minutes, has_all).await?;
     let pod = scenario.api::<Pod>().get(POD).await?;
@@ -164,7 +156,7 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
         assert!(begun.elapsed() < Duration::from_mins(3), "the log level did not change");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    scenario.until::<Kafka>(CLUSTER, "Ready", minutes, ready).await?;
+    scenario.until_ready(CLUSTER, minutes).await?;
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
     prometheus.kill().await?;
     scenario.remove().await

@@ -6,30 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use api::{Kafka, KafkaNodePool, KafkaTopic, KafkaUser};
-use e2e::{Scenario, has_condition};
+use e2e::{Scenario, has_condition, is_pod_ready};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 
 const CLUSTER: &str = "quickstart";
 const RECORDS: &str = "10000";
-
-fn ready(kafka: Option<&Kafka>) -> bool {
-    kafka.is_some_and(|kafka| {
-        has_condition(kafka.status.as_ref(), "Ready")
-            && kafka.status.as_ref().and_then(|status| status.observed_generation)
-                == kafka.metadata.generation
-    })
-}
-
-fn pod_ready(pod: &Pod) -> bool {
-    pod.metadata.deletion_timestamp.is_none() && has_condition(pod.status.as_ref(), "Ready")
-}
-
-async fn until_ready(scenario: &Scenario) -> Result<Kafka> {
-    let kafka = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(4), ready).await?;
-    kafka.context("the Kafka resource is gone")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[allow(clippy::too_many_lines, reason = "one story")]
@@ -38,7 +21,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
 
     scenario.stage("applying examples/quickstart.yaml");
     scenario.apply(include_str!("../../examples/quickstart.yaml")).await?;
-    let kafka = until_ready(&scenario).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     let status = kafka.status.context("no status")?;
     assert_eq!(status.kafka_version.as_deref(), Some("4.3.1"));
     assert!(status.cluster_id.is_some_and(|id| id.len() == 22));
@@ -70,17 +53,17 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     scenario
         .until::<Pod>("quickstart-dual-1", "a new ready pod", Duration::from_mins(3), |pod| {
             pod.is_some_and(|pod| {
-                pod_ready(pod) && pod.metadata.uid.as_ref() != before.get("quickstart-dual-1")
+                is_pod_ready(pod) && pod.metadata.uid.as_ref() != before.get("quickstart-dual-1")
             })
         })
         .await?;
-    until_ready(&scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-b"]).await?;
 
     scenario.stage("changing an option that Kafka changes at run time: no pod restarts");
     let before = scenario.kafka_pods(CLUSTER).await?;
     set_config(&scenario, "log.retention.ms", "3600000").await?;
-    until_ready(&scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
 
     scenario.stage("an option that Kafka reads at start, a second disk and one more listener: every pod restarts in its turn");
@@ -88,11 +71,11 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     for (pod, uid) in &before {
         scenario
             .until::<Pod>(pod, "a new ready pod", Duration::from_mins(4), |pod| {
-                pod.is_some_and(|pod| pod_ready(pod) && pod.metadata.uid.as_ref() != Some(uid))
+                pod.is_some_and(|pod| is_pod_ready(pod) && pod.metadata.uid.as_ref() != Some(uid))
             })
             .await?;
     }
-    until_ready(&scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
     scenario.client(CLUSTER, "consumer", 9094, &["consume", RECORDS, "--group", "quickstart-c"]).await?;
 
     scenario.stage("the listener with authentication of one's own is reached, and Kafka uses both disks");
@@ -110,7 +93,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
     scenario.api::<KafkaNodePool>().patch("dual", &PatchParams::default(), &Patch::Merge(&patch)).await?;
     scenario
         .until::<Pod>("quickstart-dual-3", "a ready pod", Duration::from_mins(3), |pod| {
-            pod.is_some_and(pod_ready)
+            pod.is_some_and(is_pod_ready)
         })
         .await?;
     scenario
@@ -119,7 +102,7 @@ async fn the_quick_start_cluster_serves_heals_rolls_grows_and_goes() -> Result<(
             ids == Some(vec![0, 1, 2, 3])
         })
         .await?;
-    until_ready(&scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(4)).await?;
 
     scenario.stage("deleting the Kafka resource: all goes but the volumes");
     scenario.api::<Kafka>().delete(CLUSTER, &DeleteParams::default()).await?;

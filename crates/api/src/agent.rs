@@ -3,6 +3,8 @@
 //! The file is JSON. The cluster operator writes it through [`AgentConfig`], the agent reads it through the same type, so
 //! the two cannot drift apart. It holds no secrets: key material is named by path only.
 
+pub mod container;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -275,7 +277,7 @@ fn default_heap_percentage() -> u8 {
 }
 
 fn default_client_authorities() -> PathBuf {
-    PathBuf::from("/opt/kafka/trust-bundle/cluster-ca.crt")
+    PathBuf::from(container::CLUSTER_TRUST)
 }
 
 #[cfg(test)]

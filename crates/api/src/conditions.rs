@@ -26,10 +26,26 @@ pub mod events {
     pub const FAILED_CREATE: &str = "FailedCreate";
     /// What was done when [`FAILED_CREATE`] came.
     pub const CREATE_POD: &str = "CreatePod";
+    /// A pod could not be deleted.
+    pub const FAILED_DELETE: &str = "FailedDelete";
+    /// What was done when [`FAILED_DELETE`] came.
+    pub const DELETE_POD: &str = "DeletePod";
+    /// A pod could not be given a label, or the reference to its owner.
+    pub const FAILED_UPDATE: &str = "FailedUpdate";
+    /// What was done when [`FAILED_UPDATE`] came.
+    pub const UPDATE_POD: &str = "UpdatePod";
+    /// What was done when a resource could not be read.
+    pub const READING: &str = "Reading";
     /// Options of Kafka were changed.
     pub const CONFIGURATION_CHANGE: &str = "ConfigurationChange";
     /// What a roll does that waits.
     pub const ROLLING_UPDATE: &str = "RollingUpdate";
+    /// A connector was restarted.
+    pub const CONNECTOR_RESTARTED: &str = "ConnectorRestarted";
+    /// A connector that no resource declares was removed.
+    pub const CONNECTOR_REMOVED: &str = "ConnectorRemoved";
+    /// What was done when a connector was restarted or removed.
+    pub const MANAGE_CONNECTOR: &str = "ManageConnector";
     /// The operator deleted a pod so that it starts anew.
     pub const POD_RESTART: &str = "StrimziInitiatedPodRestart";
 }
@@ -52,6 +68,8 @@ pub mod reasons {
     pub const INTERNAL_ERROR: &str = "InternalError";
     /// A property that this version does not know.
     pub const UNKNOWN_FIELDS: &str = "UnknownFields";
+    /// Properties are set that can have no effect here.
+    pub const FIELDS_WITHOUT_EFFECT: &str = "FieldsWithoutEffect";
     /// A deprecated property is in use.
     pub const DEPRECATED_FIELDS: &str = "DeprecatedFields";
     /// A deprecated feature is in use.
@@ -132,6 +150,28 @@ pub mod reasons {
     pub const NODE_CONFIG_WITHOUT_NODE: &str = "NodeConfigWithoutNode";
     /// `objectOverrides` names objects that do not exist.
     pub const OBJECT_OVERRIDE_WITHOUT_OBJECT: &str = "ObjectOverrideWithoutObject";
+    /// Kafka Connect refused a request about a connector, or could not carry it out.
+    pub const CONNECT_REST: &str = "ConnectRestException";
+    /// No worker of a Kafka Connect cluster answers.
+    pub const CONNECT_AWAY: &str = "ConnectTimeoutException";
+    /// What a resource names does not exist, or is not set up for it.
+    pub const NO_SUCH_RESOURCE: &str = "NoSuchResourceException";
+    /// A connector or some of its tasks ended with an error.
+    pub const CONNECTOR_FAILED: &str = "ConnectorFailed";
+    /// A connector could not be restarted as an annotation, or the automatic restart, asks for it.
+    pub const RESTART_CONNECTOR: &str = "RestartConnector";
+    /// A task could not be restarted as an annotation asks for it.
+    pub const RESTART_CONNECTOR_TASK: &str = "RestartConnectorTask";
+    /// The offsets of a connector could not be listed.
+    pub const LIST_OFFSETS: &str = "ListOffsets";
+    /// The offsets of a connector could not be altered.
+    pub const ALTER_OFFSETS: &str = "AlterOffsets";
+    /// The offsets of a connector could not be reset.
+    pub const RESET_OFFSETS: &str = "ResetOffsets";
+    /// The annotation about offsets asks for something else than there is.
+    pub const MANAGE_OFFSETS: &str = "ManageOffsets";
+    /// Options of a connector that other fields of the resource decide.
+    pub const OPTIONS_IGNORED: &str = "OptionsIgnored";
     /// A volume could not be made larger.
     pub const PVC_RESIZING_WARNING: &str = "PvcResizingWarning";
 }

@@ -213,7 +213,6 @@ pub const DROPPED: &[Dropped] = &[
     of("KafkaConnect", "spec.authentication", OAUTH_CLIENT),
     of("KafkaConnect", "spec.build.output", &[("additionalKanikoOptions", Texts)]),
     of("KafkaConnect", "spec.template", &[("deployment", Object)]),
-    of("KafkaConnector", "spec", &[("pause", Switch)]),
     of("KafkaBridge", "spec", &[("enableMetrics", Switch)]),
     of("KafkaBridge", "spec.authentication", OAUTH_CLIENT),
     of(

@@ -323,8 +323,25 @@ pub mod own {
     pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
     /// Image of every version of Kafka that has none of its own.
     pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+    /// Image of Envoy, for listeners with a single address.
+    pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
+    /// Default of [`ENVOY_IMAGE`].
+    pub const ENVOY_IMAGE_DEFAULT: &str = "envoyproxy/envoy:distroless-v1.40.0";
     /// Whether the cluster operator makes ClusterRoleBindings.
     pub const CLUSTER_ROLE_BINDINGS: &str = "KASTELLAN_CLUSTER_ROLE_BINDINGS";
+    /// Whether Kafka resources may have object overrides, default false.
+    pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
+    /// Nodes that a cluster may grow to.
+    pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
+    /// Default of [`MAX_NODES`].
+    pub const MAX_NODES_DEFAULT: usize = 300;
+    /// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for.
+    pub const MAX_WISHED_IDS: &str = "KASTELLAN_MAX_WISHED_IDS";
+    /// Default of [`MAX_WISHED_IDS`].
+    pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
+    /// Addresses of the REST APIs of Connect clusters, in place of those of their Services: `namespace/name=host:port,…`, or
+    /// `*=host:port` for all.
+    pub const CONNECT_ADDRESSES: &str = "KASTELLAN_CONNECT_ADDRESSES";
     /// Port of metrics and health.
     pub const HTTP_PORT: &str = "KASTELLAN_HTTP_PORT";
     /// `text` or `json`.
@@ -348,13 +365,6 @@ pub mod own {
     /// Algorithm of the keys of users.
     pub const USER_KEY_ALGORITHM: &str = "KASTELLAN_USER_KEY_ALGORITHM";
 }
-
-/// Whether Kafka resources may have object overrides, default false.
-pub const OBJECT_OVERRIDES: &str = "KASTELLAN_OBJECT_OVERRIDES";
-/// Nodes that a cluster may grow to; the cluster operator's own.
-pub const MAX_NODES: &str = "KASTELLAN_MAX_NODES";
-/// Ids that one annotation `strimzi.io/next-node-ids` or `strimzi.io/remove-node-ids` may wish for; the cluster operator's own.
-pub const MAX_WISHED_IDS: &str = "KASTELLAN_MAX_WISHED_IDS";
 
 /// Variables of the Kafka Exporter.
 pub mod kafka_exporter {

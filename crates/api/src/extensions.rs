@@ -111,3 +111,18 @@ pub const EXTENSIONS: &[Extension] = &[
 pub fn of_kind(kind: &str) -> impl Iterator<Item = &'static Extension> {
     EXTENSIONS.iter().filter(move |extension| extension.kind == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::listeners::SingleAddress;
+
+    #[test]
+    fn the_default_resources_of_a_proxy_are_those_that_it_gets() {
+        let path = "spec.kafka.listeners[].configuration.singleAddress.resources.requests";
+        let told =
+            EXTENSIONS.iter().find(|extension| extension.path == path).map(|extension| extension.default);
+        let expected = format!("cpu `{}`, memory `{}`", SingleAddress::CPU, SingleAddress::MEMORY);
+        assert_eq!(told, Some(expected.as_str()));
+    }
+}

@@ -65,6 +65,8 @@ pub struct KafkaConnectorSpec {
     pub config: Option<FreeMap>,
     /// What the connector should be doing. The default is `running`.
     pub state: Option<ConnectorState>,
+    /// Of older versions: `true` is what `state: paused` says. `state` wins.
+    pub pause: Option<bool>,
     /// Where offsets go when the annotation `strimzi.io/connector-offsets` says `list`.
     pub list_offsets: Option<ListOffsets>,
     /// Where offsets come from when the annotation `strimzi.io/connector-offsets` says `alter`. The connector must be
@@ -86,7 +88,7 @@ pub struct KafkaConnectorStatus {
     /// The connector's state as Kafka Connect's REST API shows it.
     #[schemars(with = "Option<Free>")]
     pub connector_status: Option<FreeMap>,
-    /// Largest number of tasks.
+    /// Number of tasks that it has.
     pub tasks_max: Option<i32>,
     /// Topics the connector uses.
     pub topics: Option<Vec<String>>,

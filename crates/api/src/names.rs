@@ -3,7 +3,10 @@
 //! `c` is always the name of the custom resource (the cluster), `pool` that of a node pool, `id` a node id.
 //! These names are visible to clients, users and dashboards and must not change.
 
+pub mod bridge;
 pub mod connect;
+pub mod cruise_control;
+pub mod mirror_maker2;
 pub mod proxy;
 
 /// Value of the label `strimzi.io/name` on objects that belong to no single component (CAs, the trust bundle).
@@ -101,11 +104,6 @@ pub fn pods_of_claim(claim: &str) -> impl Iterator<Item = &str> {
     pod.into_iter().chain(behind_id.map(|(_, pod)| pod))
 }
 
-/// RoleBinding of the Kafka nodes.
-pub fn kafka_role_binding(c: &str) -> String {
-    format!("{c}-kafka-role")
-}
-
 /// ClusterRoleBinding of the Kafka nodes, made only for rack awareness by topology label and for node ports.
 pub fn kafka_init_cluster_role_binding(namespace: &str, c: &str) -> String {
     format!("strimzi-{namespace}-{c}-kafka-init")
@@ -124,11 +122,6 @@ pub fn kafka_network_policy(c: &str) -> String {
 /// Secret with the JMX user and password of the Kafka nodes.
 pub fn kafka_jmx_secret(c: &str) -> String {
     format!("{c}-kafka-jmx")
-}
-
-/// ConfigMap that older versions shared between all nodes and that is deleted on a takeover.
-pub fn legacy_kafka_config_map(c: &str) -> String {
-    format!("{c}-kafka-config")
 }
 
 /// Secret with the private key of the cluster CA (key `ca.key`).
@@ -316,34 +309,6 @@ pub mod entity_operator {
     }
 }
 
-/// Cruise Control and what belongs to it.
-pub mod cruise_control {
-    /// Deployment, ServiceAccount, Service and PodDisruptionBudget.
-    pub fn deployment(c: &str) -> String {
-        format!("{c}-cruise-control")
-    }
-
-    /// ConfigMap with its configuration and the brokers' capacities.
-    pub fn config_map(c: &str) -> String {
-        format!("{c}-cruise-control-config")
-    }
-
-    /// Certificate Secret.
-    pub fn certs_secret(c: &str) -> String {
-        format!("{c}-cruise-control-certs")
-    }
-
-    /// Secret with the users of its REST API.
-    pub fn api_secret(c: &str) -> String {
-        format!("{c}-cruise-control-api")
-    }
-
-    /// NetworkPolicy.
-    pub fn network_policy(c: &str) -> String {
-        format!("{c}-network-policy-cruise-control")
-    }
-}
-
 /// The Kafka Exporter and what belongs to it.
 pub mod kafka_exporter {
     /// Deployment, ServiceAccount, NetworkPolicy and PodDisruptionBudget.
@@ -354,72 +319,6 @@ pub mod kafka_exporter {
     /// Certificate Secret.
     pub fn certs_secret(c: &str) -> String {
         format!("{c}-kafka-exporter-certs")
-    }
-}
-
-/// A KafkaMirrorMaker2 and what belongs to it.
-pub mod mirror_maker2 {
-    /// Component name: StrimziPodSet, headless Service, ServiceAccount, NetworkPolicy, PodDisruptionBudget, Role.
-    pub fn component(c: &str) -> String {
-        format!("{c}-mirrormaker2")
-    }
-
-    /// Pod with an index from 0.
-    pub fn pod(c: &str, index: i32) -> String {
-        format!("{c}-mirrormaker2-{index}")
-    }
-
-    /// Service of the REST API.
-    pub fn api_service(c: &str) -> String {
-        format!("{c}-mirrormaker2-api")
-    }
-
-    /// ConfigMap with the workers' configuration.
-    pub fn config_map(c: &str) -> String {
-        format!("{c}-mirrormaker2-config")
-    }
-
-    /// RoleBinding.
-    pub fn role_binding(c: &str) -> String {
-        format!("{c}-mirrormaker2-role")
-    }
-
-    /// ClusterRoleBinding, made only for rack awareness by topology label.
-    pub fn init_cluster_role_binding(namespace: &str, c: &str) -> String {
-        format!("strimzi-{namespace}-{c}-mirrormaker2-init")
-    }
-}
-
-/// A KafkaBridge and what belongs to it.
-pub mod bridge {
-    /// Deployment, ServiceAccount, PodDisruptionBudget and Role.
-    pub fn component(c: &str) -> String {
-        format!("{c}-bridge")
-    }
-
-    /// Service of the HTTP API.
-    pub fn service(c: &str) -> String {
-        format!("{c}-bridge-service")
-    }
-
-    /// ConfigMap with the bridge's configuration.
-    pub fn config_map(c: &str) -> String {
-        format!("{c}-bridge-config")
-    }
-
-    /// RoleBinding.
-    pub fn role_binding(c: &str) -> String {
-        format!("{c}-bridge-role")
-    }
-
-    /// ClusterRoleBinding, made only for rack awareness by topology label.
-    pub fn init_cluster_role_binding(namespace: &str, c: &str) -> String {
-        format!("strimzi-{namespace}-{c}-bridge-init")
-    }
-
-    /// Secret with the trusted certificates.
-    pub fn trusted_certs_secret(c: &str) -> String {
-        format!("{c}-bridge-tls-trusted-certs")
     }
 }
 

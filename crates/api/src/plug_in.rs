@@ -9,6 +9,12 @@ pub const JARS_FOLDER: &str = "/mnt/kafka-libs";
 /// Folder for Kafka's own jars, where those of a derived image may lie too.
 pub const LIBS_FOLDER: &str = "/opt/kafka/libs";
 
+/// The option with the reporters that Kafka tells of its metrics.
+pub const METRIC_REPORTERS: &str = "metric.reporters";
+
+/// The option with the reporters that Kafka tells of the metrics in its older registry.
+pub const YAMMER_REPORTERS: &str = "kafka.metrics.reporters";
+
 /// How the file name of the exporter's jar begins.
 pub const JMX_EXPORTER_JAR: &str = "jmx_prometheus_javaagent";
 
@@ -42,9 +48,9 @@ pub enum PlugIn {
 /// The reporters of one version of [`PlugIn::MetricsReporter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reporters {
-    /// The one for `metric.reporters`.
+    /// The one for [`METRIC_REPORTERS`].
     pub kafka: &'static str,
-    /// The one for `kafka.metrics.reporters`.
+    /// The one for [`YAMMER_REPORTERS`].
     pub yammer: &'static str,
 }
 

@@ -3,6 +3,10 @@
 
 /// Organization in the subject of every internal certificate.
 pub const ORGANIZATION: &str = "io.strimzi";
+/// How the principals of users begin.
+pub const USER: &str = "User:";
+/// How the user name begins that a certificate gives a client.
+pub const COMMON_NAME: &str = "CN=";
 /// Principal of a client that shows no certificate.
 pub const ANONYMOUS: &str = "User:ANONYMOUS";
 
@@ -22,17 +26,22 @@ pub const CLIENTS_CA: &str = "clients-ca";
 
 /// Kafka principal of an internal certificate: `User:CN=<common name>,O=io.strimzi`.
 pub fn internal(common_name: &str) -> String {
-    format!("User:CN={common_name},O={ORGANIZATION}")
+    of_user(&format!("{},O={ORGANIZATION}", by_certificate(common_name)))
 }
 
-/// Principal of a user that shows a certificate: `User:CN=<name>`.
-pub fn tls_user(name: &str) -> String {
-    format!("User:CN={name}")
+/// Name in Kafka of the user of a KafkaUser that shows a certificate: `CN=<name>`.
+pub fn by_certificate(name: &str) -> String {
+    format!("{COMMON_NAME}{name}")
 }
 
-/// Principal of a user that shows a password: `User:<name>`.
-pub fn scram_user(name: &str) -> String {
-    format!("User:{name}")
+/// Principal of a user: `User:<name in Kafka>`.
+pub fn of_user(username: &str) -> String {
+    format!("{USER}{username}")
+}
+
+/// Name in Kafka of the user with a principal; `None`: it is no user's.
+pub fn username(principal: &str) -> Option<&str> {
+    principal.strip_prefix(USER)
 }
 
 /// The principals that every cluster's `super.users` starts with, in this order.

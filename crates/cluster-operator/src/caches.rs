@@ -159,9 +159,9 @@ pub struct Watched {
     /// Routes and TLSRoutes. Few installations know these kinds, so nothing waits for these caches.
     pub routes: Vec<PlainKind>,
     /// Resource versions of Secrets that belong to no cluster: of users' own, and of KafkaUsers.
-    pub foreign_secrets: Cache<String>,
+    pub referenced_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
-    pub foreign_config_maps: Cache<String>,
+    pub referenced_config_maps: Cache<String>,
 }
 
 impl Watched {
@@ -221,8 +221,8 @@ impl Caches {
             ],
             routes: vec![start.optional::<Route>(), start.optional::<TlsRoute>()],
             cluster_role_bindings: start.cluster_role_bindings(),
-            foreign_secrets: start.versions::<Secret>(labels::SELECTOR_OF_NO_CLUSTER),
-            foreign_config_maps: start.versions::<ConfigMap>(labels::SELECTOR_OF_NO_KIND),
+            referenced_secrets: start.versions::<Secret>(labels::SELECTOR_OF_NO_CLUSTER),
+            referenced_config_maps: start.versions::<ConfigMap>(labels::SELECTOR_OF_NO_KIND),
         })
     }
 
@@ -244,8 +244,8 @@ impl Caches {
         for kind in &self.plain {
             kind.cache.ready().await;
         }
-        self.foreign_secrets.ready().await;
-        self.foreign_config_maps.ready().await;
+        self.referenced_secrets.ready().await;
+        self.referenced_config_maps.ready().await;
     }
 }
 

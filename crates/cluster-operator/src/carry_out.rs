@@ -274,7 +274,8 @@ mod tests {
             namespace: Some("ns".to_owned()),
             name,
         };
-        Write::of(DesiredObject { reference, object, precondition: Precondition::None }, &Live::Absent)
+        let precondition = Precondition::None;
+        Write::of(DesiredObject { reference, object, precondition, beside: false }, &Live::Absent)
     }
 
     /// An API server that takes connections and says nothing.

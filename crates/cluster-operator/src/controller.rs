@@ -104,9 +104,9 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
             add_cluster(&add, &*pool);
         }
     });
-    for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
+    for referenced in [&caches.referenced_secrets, &caches.referenced_config_maps] {
         let (add, known) = (queue.clone(), caches.clone());
-        foreign.on_change(move |event| add_referring(&add, &known, event.key()));
+        referenced.on_change(move |event| add_referring(&add, &known, event.key()));
     }
 }
 
@@ -118,7 +118,7 @@ pub fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
             add.add(event.key().clone());
         }
     });
-    for foreign in [&caches.foreign_secrets, &caches.foreign_config_maps] {
+    for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
         let (add, known) = (queue.clone(), caches.clone());
         foreign.on_change(move |event| add_all(&add, known.connects_referring_to(event.key())));
     }

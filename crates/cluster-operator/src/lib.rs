@@ -10,6 +10,7 @@ pub mod carry_out;
 mod controller;
 pub mod kafka;
 mod kafka_connect;
+pub mod kafka_connector;
 mod kind;
 mod node_pools;
 mod pod_set;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use api::env::own;
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::limits::{self, Largest};
+use operator_runtime::limits::Largest;
 use operator_runtime::referenced_objects::{Referenced, Remembered};
 use operator_runtime::watch::{Cache, ObjectRef};
 use serde::de::DeserializeOwned;
@@ -68,7 +69,7 @@ impl ReferenceRoom {
 pub fn too_many(most: usize) -> String {
     format!(
         "the resource refers to more than {most} Secrets and ConfigMaps ({}): refer to fewer, or raise the limit",
-        limits::REFERENCES
+        own::MAX_REFERENCES
     )
 }
 
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_referred_to_and_the_clusters_own_objects_share_one_bound() {
-        let largest = Largest { bytes: 64 << 20, variable: limits::LARGEST_CLUSTER };
+        let largest = Largest { bytes: 64 << 20, variable: own::MAX_CLUSTER_MIB };
         let mut room = ReferenceRoom::beside(40 << 20, largest);
         let read = |mib: usize| Referenced::Read { copy: Arc::new(()), bytes: mib << 20 };
         assert!(room.take(read(20)).is_ok());

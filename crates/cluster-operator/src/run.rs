@@ -24,6 +24,8 @@ use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
 use crate::kafka_connect;
 use crate::kafka_connect::driver::Connects;
+use crate::kafka_connector;
+use crate::kafka_connector::apis::Apis;
 use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
@@ -116,6 +118,17 @@ async fn work(
         let (_, connects) = start.kind(connects, &queues.connects);
         running.push((Connects::NAME, connects));
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
+        let connectors = kafka_connector::start(kafka_connector::Parts {
+            settings,
+            applier: applier.clone(),
+            events: events.clone(),
+            metrics,
+            health,
+            mandate: &mandate,
+            stop,
+            apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
+        });
+        let connectors = connectors.context("cannot make the metrics of connectors")?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -128,6 +141,7 @@ async fn work(
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
         running.push((Reconciler::NAME, kafkas));
+        running.extend(connectors);
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), driver, stop.clone()));
     }

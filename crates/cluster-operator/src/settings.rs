@@ -4,31 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::env;
+use api::env::{self, own};
 use operator_runtime::env::{Env, EnvErrors, LabelSelector, Namespaces};
 use operator_runtime::leader::LeaderConfig;
 use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
-use planner::kafka::observed::{
-    ENVOY_IMAGE_DEFAULT, MAX_NODES_DEFAULT, MAX_WISHED_IDS_DEFAULT, PlanSettings,
-};
+use crate::kafka_connector::addresses::ConnectAddresses;
+use planner::kafka::observed::PlanSettings;
 use planner::kafka::versions;
-
-/// Image that carries all binaries of Kastellan, for the operands that run them.
-pub const OPERATOR_IMAGE: &str = env::own::OPERATOR_IMAGE;
-
-/// Kafka's image without a tag: the tag is the Kafka version. `STRIMZI_KAFKA_IMAGES` takes precedence.
-pub const KAFKA_IMAGE: &str = env::own::KAFKA_IMAGE;
-
-/// Image of Envoy, for listeners with a single address.
-pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
-
-/// Whether the operator may make ClusterRoleBindings, default true. Without, racks by node label need one made by hand.
-pub const CLUSTER_ROLE_BINDINGS: &str = env::own::CLUSTER_ROLE_BINDINGS;
-
-/// Port of health and metrics, default 8080.
-pub const HTTP_PORT: &str = env::own::HTTP_PORT;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -62,7 +46,7 @@ Bounds for what one tenant may make the operator hold in memory. What is beyond 
   KASTELLAN_MAX_ANSWER_MIB                 one answer of a broker (default 16); it may take three times as much once it
                                            is read, and the clusters read four such answers at a time
 
-It serves /healthy, /ready and /metrics on port 8080.
+It serves /healthy, /ready and /metrics on port 8080; KASTELLAN_HTTP_PORT names another one.
 ";
 
 /// All settings of the process.
@@ -88,6 +72,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Longest answer of a broker that is read, in bytes.
     pub longest_answer: usize,
+    /// Where the REST APIs of Connect clusters are.
+    pub connect_addresses: ConnectAddresses,
     /// What plans depend on.
     pub plan: Arc<PlanSettings>,
 }
@@ -108,12 +94,13 @@ impl Settings {
                 .bool(env::POD_SET_RECONCILIATION_ONLY, env::POD_SET_RECONCILIATION_ONLY_DEFAULT),
             operator_name: env.string(env::OPERATOR_NAME, env::OPERATOR_NAME_DEFAULT),
             leader: LeaderConfig::from_env(env),
-            http_port: env.integer(HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
+            http_port: env.integer(own::HTTP_PORT, i64::from(api::ports::CLUSTER_OPERATOR_HTTP), 0..=65_535)
                 as u16,
             limits: Limits::from_env(env),
-            longest_answer: env.integer(clients::MAX_ANSWER, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
+            longest_answer: env.integer(own::MAX_ANSWER_MIB, clients::MAX_ANSWER_DEFAULT, 1..=1024) as usize
                 * 1024
                 * 1024,
+            connect_addresses: ConnectAddresses::from_env(env),
             plan: Arc::new(plan_settings(env)),
         };
         env.finish()?;
@@ -122,7 +109,7 @@ impl Settings {
 }
 
 fn plan_settings(env: &Env) -> PlanSettings {
-    let operator_image = env.required(OPERATOR_IMAGE);
+    let operator_image = env.required(own::OPERATOR_IMAGE);
     let mut shared_environment = BTreeMap::new();
     for name in env::SHARED {
         if let Some(value) = env.optional(name) {
@@ -135,7 +122,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         topic_operator_image: env.optional(env::DEFAULT_TOPIC_OPERATOR_IMAGE),
         user_operator_image: env.optional(env::DEFAULT_USER_OPERATOR_IMAGE),
         kafka_exporter_image: env.optional(env::DEFAULT_KAFKA_EXPORTER_IMAGE),
-        envoy_image: env.string(ENVOY_IMAGE, ENVOY_IMAGE_DEFAULT),
+        envoy_image: env.string(own::ENVOY_IMAGE, own::ENVOY_IMAGE_DEFAULT),
         kafka_images: kafka_images(env),
         kafka_connect_images: env.images(env::KAFKA_CONNECT_IMAGES),
         image_pull_policy: pull_policy(env),
@@ -143,7 +130,7 @@ fn plan_settings(env: &Env) -> PlanSettings {
         network_policies: env.bool(env::NETWORK_POLICY_GENERATION, env::NETWORK_POLICY_GENERATION_DEFAULT),
         pod_disruption_budgets: env
             .bool(env::POD_DISRUPTION_BUDGET_GENERATION, env::POD_DISRUPTION_BUDGET_GENERATION_DEFAULT),
-        cluster_role_bindings: env.bool(CLUSTER_ROLE_BINDINGS, true),
+        cluster_role_bindings: env.bool(own::CLUSTER_ROLE_BINDINGS, true),
         pkcs12: env.bool(env::PKCS12_KEYSTORE_GENERATION, env::PKCS12_KEYSTORE_GENERATION_DEFAULT),
         operator_namespace: env.optional(env::OPERATOR_NAMESPACE),
         operator_namespace_labels: env.label_selector(env::OPERATOR_NAMESPACE_LABELS).0,
@@ -160,16 +147,16 @@ fn plan_settings(env: &Env) -> PlanSettings {
         custom_kafka_connect_labels: env.label_selector(env::CUSTOM_KAFKA_CONNECT_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
-        object_overrides: env.bool(env::OBJECT_OVERRIDES, false),
-        max_nodes: env.integer(env::MAX_NODES, MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
-        max_wished_ids: env.integer(env::MAX_WISHED_IDS, MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
+        object_overrides: env.bool(own::OBJECT_OVERRIDES, false),
+        max_nodes: env.integer(own::MAX_NODES, own::MAX_NODES_DEFAULT as i64, 1..=10_000) as usize,
+        max_wished_ids: env.integer(own::MAX_WISHED_IDS, own::MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,
     }
 }
 
 /// `STRIMZI_KAFKA_IMAGES` as far as it goes, and `KASTELLAN_KAFKA_IMAGE:<version>` for the other versions.
 fn kafka_images(env: &Env) -> BTreeMap<String, String> {
-    let base = env.string(KAFKA_IMAGE, "apache/kafka");
+    let base = env.string(own::KAFKA_IMAGE, "apache/kafka");
     let mut images = env.images(env::KAFKA_IMAGES);
     for version in versions::supported() {
         images.entry(version.version.clone()).or_insert_with(|| format!("{base}:{}", version.version));
@@ -215,8 +202,8 @@ mod tests {
     #[test]
     fn every_supported_version_has_an_image_and_a_given_one_wins() {
         let env = Env::from_map([
-            (OPERATOR_IMAGE, "kastellan/operator:1"),
-            (KAFKA_IMAGE, "registry/kafka"),
+            (own::OPERATOR_IMAGE, "kastellan/operator:1"),
+            (own::KAFKA_IMAGE, "registry/kafka"),
             (env::KAFKA_IMAGES, "4.3.1=mine/kafka:x"),
         ]);
         let images = Settings::from_env(&env).unwrap().plan.kafka_images.clone();
@@ -227,7 +214,7 @@ mod tests {
     #[test]
     fn the_password_of_a_proxy_does_not_go_into_pods() {
         let env = Env::from_map([
-            (OPERATOR_IMAGE, "kastellan/operator:1"),
+            (own::OPERATOR_IMAGE, "kastellan/operator:1"),
             ("HTTP_PROXY", "http://proxy:3128"),
             ("HTTPS_PROXY", "http://me:p@ss/word@proxy:3128/"),
         ]);
@@ -245,11 +232,13 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_none_is_told_at_the_start() {
-        let env = Env::from_map([(OPERATOR_IMAGE, "o"), (env::LABELS_EXCLUSION_PATTERN, "a(?!b)")]);
+        let env = Env::from_map([(own::OPERATOR_IMAGE, "o"), (env::LABELS_EXCLUSION_PATTERN, "a(?!b)")]);
         let errors = Settings::from_env(&env).unwrap_err().to_string();
         assert!(errors.contains("STRIMZI_LABELS_EXCLUSION_PATTERN='a(?!b)'"), "{errors}");
-        let default =
-            [(OPERATOR_IMAGE, "o"), (env::LABELS_EXCLUSION_PATTERN, api::labels::DEFAULT_EXCLUSION_PATTERN)];
+        let default = [
+            (own::OPERATOR_IMAGE, "o"),
+            (env::LABELS_EXCLUSION_PATTERN, api::labels::DEFAULT_EXCLUSION_PATTERN),
+        ];
         assert!(Settings::from_env(&Env::from_map(default)).is_ok());
     }
 
@@ -260,7 +249,8 @@ mod tests {
             (env::PKCS12_KEYSTORE_GENERATION, "maybe"),
         ]);
         let errors = Settings::from_env(&env).unwrap_err().to_string();
-        for part in [OPERATOR_IMAGE, env::IMAGE_PULL_POLICY, env::PKCS12_KEYSTORE_GENERATION, "IfNotPresent"]
+        for part in
+            [own::OPERATOR_IMAGE, env::IMAGE_PULL_POLICY, env::PKCS12_KEYSTORE_GENERATION, "IfNotPresent"]
         {
             assert!(errors.contains(part), "{errors}");
         }

@@ -50,7 +50,7 @@ pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed)
     for (_, key, _) in parts.iter().filter(|(kind, _, _)| *kind == "Secret") {
         observed.secrets.remove(&key.name);
     }
-    observed.unreadable = parts_of(caches, &owner);
+    observed.incomplete = parts_of(caches, &owner);
 }
 
 /// What of a resource cannot be read, in words.

@@ -36,7 +36,7 @@ Usage: kafka-agent install DIR | run [--port PORT] | connect | probe liveness|re
 const WRONG_USE: u8 = 2;
 
 /// Where the endpoint listens that tells the node's state, if nothing else is said.
-const DEFAULT_PORT: u16 = 8443;
+const DEFAULT_PORT: u16 = api::ports::KAFKA_AGENT as u16;
 
 /// A command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -193,12 +193,17 @@ mod tests {
         assert_eq!(read("probe readiness"), at("/", Command::Probe { kind: Kind::Readiness }));
         assert_eq!(read("--root /x probe liveness"), at("/x", Command::Probe { kind: Kind::Liveness }));
         assert_eq!(read("install /opt/a"), at("/", Command::Install { directory: "/opt/a".into() }));
-        assert_eq!(read("run"), at("/", Command::Run { port: 8443 }));
+        assert_eq!(read("run"), at("/", Command::Run { port: DEFAULT_PORT }));
         assert_eq!(read("run --root=/x --port=1"), at("/x", Command::Run { port: 1 }));
         assert_eq!(read("run --port 0 --root /x"), at("/x", Command::Run { port: 0 }));
         assert_eq!(read("run --help"), at("/", Command::Help));
         assert_eq!(read("connect"), at("/", Command::Connect));
         assert_eq!(read("-V"), at("/", Command::Version));
+    }
+
+    #[test]
+    fn the_help_text_names_the_port_at_which_the_operator_asks() {
+        assert!(HELP.contains(&format!("[default: {DEFAULT_PORT}]")), "{HELP}");
     }
 
     #[test]

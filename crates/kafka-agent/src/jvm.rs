@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use api::names::keys;
+
 use crate::config::JvmSettings;
 use crate::layout::Layout;
 use crate::plug_ins;
@@ -108,7 +110,7 @@ pub fn arguments(
     }
     arguments.push("-Djava.awt.headless=true".to_owned());
     arguments.push("-Djava.io.tmpdir=/tmp".to_owned());
-    let logging = layout.custom_config("log4j2.properties");
+    let logging = layout.custom_config(keys::LOG4J2_PROPERTIES);
     arguments.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
     for property in &config.java_system_properties {
         arguments.push(format!("-D{}={}", property.name, property.value));

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use api::agent::container;
+
 /// The directories of the container, below an optional root (`/` in a pod, another directory in tests).
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -18,14 +20,19 @@ impl Layout {
         self.root.join(path)
     }
 
+    /// A file that the agent makes.
+    fn made(&self, name: &str) -> PathBuf {
+        self.absolute(Path::new(container::MADE_BY_AGENT)).join(name)
+    }
+
     /// A file of the node's ConfigMap (`server.config`, `agent.config`, `cluster.id`, `metadata.version`, …).
     pub fn custom_config(&self, key: &str) -> PathBuf {
-        self.at("opt/kafka/custom-config").join(key)
+        self.absolute(Path::new(container::CUSTOM_CONFIG)).join(key)
     }
 
     /// Kafka's jars.
     pub fn libs(&self) -> PathBuf {
-        self.at("opt/kafka/libs")
+        self.absolute(Path::new(api::plug_in::LIBS_FOLDER))
     }
 
     /// Class-data archive for the broker that the `apache/kafka` image brings along.
@@ -40,17 +47,17 @@ impl Layout {
 
     /// Rack of the node, read by `broker.rack`.
     pub fn rack_file(&self) -> PathBuf {
-        self.at("opt/kafka/init/rack.id")
+        self.absolute(Path::new(container::KUBERNETES_NODE)).join(container::RACK_FILE)
     }
 
     /// Addresses of the node, read by `advertised.listeners` of node-port listeners.
     pub fn external_address_file(&self) -> PathBuf {
-        self.at("opt/kafka/init/external.address")
+        self.absolute(Path::new(container::KUBERNETES_NODE)).join(container::ADDRESSES_FILE)
     }
 
     /// Kafka's final configuration.
     pub fn server_properties(&self) -> PathBuf {
-        self.at("var/opt/kafka/server.properties")
+        self.made("server.properties")
     }
 
     /// The final configuration of a worker of Kafka Connect.
@@ -65,12 +72,12 @@ impl Layout {
 
     /// The password of remote JMX, as the JVM reads it.
     pub fn jmx_password(&self) -> PathBuf {
-        self.at("var/opt/kafka/jmx.password")
+        self.made("jmx.password")
     }
 
     /// What the user of remote JMX may do, as the JVM reads it.
     pub fn jmx_access(&self) -> PathBuf {
-        self.at("var/opt/kafka/jmx.access")
+        self.made("jmx.access")
     }
 
     /// Where a volume with further jars may be mounted.
@@ -80,7 +87,7 @@ impl Layout {
 
     /// The socket on which the running agent answers `probe`.
     pub fn socket(&self) -> PathBuf {
-        self.at("var/opt/kafka/agent.sock")
+        self.made("agent.sock")
     }
 
     /// Directory with the pod's service account (`token`, `ca.crt`).

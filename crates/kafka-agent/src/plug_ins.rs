@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use api::plug_in::{
-    CLIENT_METRICS_REPORTERS, JMX_EXPORTER_JAR, METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, PlugIn,
-    QUOTAS_CLASS, QUOTAS_OPTIONS, SECRETS_PROVIDER_CLASS,
+    CLIENT_METRICS_REPORTERS, JMX_EXPORTER_JAR, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS,
+    METRICS_REPORTERS, PlugIn, QUOTAS_CLASS, QUOTAS_OPTIONS, SECRETS_PROVIDER_CLASS, YAMMER_REPORTERS,
 };
 
 use crate::jars;
@@ -117,8 +117,8 @@ fn metrics_reporter(places: &Places<'_>, properties: &mut Properties) -> bool {
         [version.kafka, version.yammer, METRICS_REGISTRY].iter().all(|class| places.have(class))
     });
     for (option, expected, found) in [
-        ("metric.reporters", expected.kafka, found.map(|found| found.kafka)),
-        ("kafka.metrics.reporters", expected.yammer, found.map(|found| found.yammer)),
+        (METRIC_REPORTERS, expected.kafka, found.map(|found| found.kafka)),
+        (YAMMER_REPORTERS, expected.yammer, found.map(|found| found.yammer)),
     ] {
         rename_reporter(properties, option, expected, found);
     }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use api::names::keys;
+
 use crate::config::{AgentConfig, RackSource, Role};
 use crate::files::{self, FileError};
 use crate::kubernetes::{self, LookupError};
@@ -126,7 +128,7 @@ struct Start {
 
 /// Everything that comes before the JVM.
 async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Start, RunError> {
-    let text = files::read(&layout.custom_config("agent.config"))?;
+    let text = files::read(&layout.custom_config(keys::AGENT_CONFIG))?;
     let mut config: AgentConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
     for store in &config.keystores {
         keystore::update(store)?;
@@ -144,8 +146,8 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
         .map_err(|source| RunError::Listen { address: format!("port {port}"), source })?;
 
     look_up_node(&config, layout).await?;
-    let server_config = files::read(&layout.custom_config("server.config"))?;
-    let mut server_config = render::render("server.config", &server_config, &ContainerSource { layout })?;
+    let server_config = files::read(&layout.custom_config(keys::SERVER_CONFIG))?;
+    let mut server_config = render::render(keys::SERVER_CONFIG, &server_config, &ContainerSource { layout })?;
     config.jvm.extra_class_path.extend(jars::below(&layout.further_jars()));
     config.jvm.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
     let class_path = jvm::class_path(&layout.libs(), &config.jvm.extra_class_path)?;
@@ -191,7 +193,7 @@ fn add_plug_ins(
     if config.plug_ins.is_empty() {
         return Ok(());
     }
-    let rules = layout.custom_config(api::names::keys::METRICS_CONFIG);
+    let rules = layout.custom_config(keys::METRICS_CONFIG);
     let places = plug_ins::Places {
         class_path: class_path.split(':').map(PathBuf::from).collect(),
         folders: [layout.libs(), layout.further_jars()],

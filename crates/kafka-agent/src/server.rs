@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::agent::container::BROKER_STATE;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -155,13 +156,13 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: 
 /// `/v1/broker-state` the [`crate::state::Report`] as JSON; `/v1/ready` and `/v1/alive` 204 or 503.
 fn answer(path: &str, shared: &Shared) -> Response<Full<Bytes>> {
     let node = shared.node();
-    let (status, body) = match path {
-        "/v1/broker-state" | "/v1/broker-state/" => match serde_json::to_vec(&node.report()) {
+    let (status, body) = match path.strip_suffix('/').unwrap_or(path) {
+        BROKER_STATE => match serde_json::to_vec(&node.report()) {
             Ok(body) => (StatusCode::OK, body),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         },
-        "/v1/ready" | "/v1/ready/" => verdict(node.is_ready(shared.now()), &node),
-        "/v1/alive" | "/v1/alive/" => verdict(node.is_alive(shared.now()), &node),
+        "/v1/ready" => verdict(node.is_ready(shared.now()), &node),
+        "/v1/alive" => verdict(node.is_alive(shared.now()), &node),
         _ => (StatusCode::NOT_FOUND, Vec::new()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));

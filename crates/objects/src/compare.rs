@@ -240,10 +240,14 @@ impl<'a> Comparison<'a> {
         own: Option<&'a Value>,
     ) {
         let same = match schema::list_kind(&self.names) {
+            // Members that their keys do not tell apart are told apart by position. The API server refuses such a list.
+            ListKind::Keyed(keys) if !are_told_apart(desired, keys) => {
+                return self.members(live, desired);
+            }
             ListKind::Keyed(keys) => {
                 for wanted in desired {
                     let owned = own.and_then(|fields| member_fields(fields, wanted));
-                    let found = live.iter().find(|item| same_key(item, wanted, keys));
+                    let found = live.iter().find(|item| schema::is_same_member(item, wanted, keys));
                     self.at_member(PathStep::Member(wanted, keys), |here| match found {
                         Some(item) => here.value(item, wanted, owned),
                         None => here.differs(None, Some(wanted)),
@@ -419,11 +423,17 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn same_key(one: &Value, other: &Value, keys: Keys) -> bool {
-    keys.iter().all(|(name, missing)| {
-        let part = |item: &Value| item.get(name).cloned().or_else(|| missing.map(Value::from));
-        part(one) == part(other)
-    })
+/// Whether the keys tell the members of a list apart.
+fn are_told_apart(members: &[Value], keys: Keys) -> bool {
+    let mut rest = members;
+    while let [first, others @ ..] = rest {
+        let has_key = schema::is_same_member(first, first, keys);
+        if !has_key || others.iter().any(|other| schema::is_same_member(first, other, keys)) {
+            return false;
+        }
+        rest = others;
+    }
+    true
 }
 
 /// Our managed fields of one member of a keyed list.

@@ -281,3 +281,22 @@ fn of_a_list_that_is_stored_as_a_whole_the_members_that_differ_are_named() {
     assert_eq!(paths(&more, &live), ["spec.pods[0]"]);
     assert!(covers(&live, &live));
 }
+
+#[test]
+fn members_that_their_keys_do_not_tell_apart_are_compared_by_position() {
+    let pod = |claims: Value| {
+        json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [
+            {"name": "a", "resources": {"claims": claims}}]}}}})
+    };
+    for (claims, other) in [
+        (json!([{}, {"request": "x"}]), json!([{}, {"request": "y"}])),
+        (
+            json!([{"name": "gpu", "request": "x"}, {"name": "gpu"}]),
+            json!([{"name": "gpu"}, {"name": "gpu"}]),
+        ),
+    ] {
+        assert!(covers(&pod(claims.clone()), &pod(claims.clone())), "{claims}");
+        assert!(!covers(&pod(claims.clone()), &pod(other)), "{claims}");
+        assert!(!covers(&pod(json!([claims[0]])), &pod(claims.clone())), "{claims}");
+    }
+}

@@ -14,6 +14,10 @@ pub struct DesiredObject {
     pub object: Value,
     /// What must hold for the write to be right; a violated one ends the pass, which is then repeated.
     pub precondition: Precondition,
+    /// Whether it is of a program beside the pods for which the resource exists, so that nothing waits for its write. A printed
+    /// write says it as its stage.
+    #[serde(skip)]
+    pub beside: bool,
 }
 
 impl std::fmt::Debug for DesiredObject {

@@ -91,7 +91,8 @@ impl<K: Resource<DynamicType = ()> + Serialize> Object<K> {
             namespace: metadata.namespace.clone(),
             name: metadata.name.clone().unwrap_or_default(),
         };
-        DesiredObject { reference, object: json(&self.body), precondition: self.precondition }
+        let object = json(&self.body);
+        DesiredObject { reference, object, precondition: self.precondition, beside: false }
     }
 }
 

@@ -32,7 +32,7 @@ fn merge_at<'a>(object: &mut Value, patch: &'a Value, path: &mut Vec<&'a str>) {
         Value::Array(members) => match (schema::list_kind(path), &mut *object) {
             (ListKind::Keyed(keys), Value::Array(present)) => {
                 for member in members {
-                    match present.iter_mut().find(|known| has_key_of(known, member, keys)) {
+                    match present.iter_mut().find(|known| schema::is_same_member(known, member, keys)) {
                         Some(known) => merge_at(known, member, path),
                         None => present.push(without_nulls(member)),
                     }
@@ -54,16 +54,6 @@ fn without_nulls(value: &Value) -> Value {
         Value::Array(members) => Value::Array(members.iter().map(without_nulls).collect()),
         other => other.clone(),
     }
-}
-
-fn has_key_of(known: &Value, member: &Value, keys: Keys) -> bool {
-    let key = |value: &Value, (field, default): &(&str, Option<&str>)| {
-        value.get(*field).cloned().or_else(|| default.map(Value::from))
-    };
-    keys.iter().all(|part| {
-        let (known, member) = (key(known, part), key(member, part));
-        known.is_some() && known == member
-    })
 }
 
 /// A difference between two objects.
@@ -140,9 +130,11 @@ impl<'a> Walk<'a, '_> {
         };
         let mut all: Vec<(Option<&'a Value>, Option<&'a Value>)> = Vec::new();
         for member in former {
-            all.push((Some(member), later.iter().find(|other| has_key_of(other, member, keys))));
+            all.push((Some(member), later.iter().find(|other| schema::is_same_member(other, member, keys))));
         }
-        let added = later.iter().filter(|member| !former.iter().any(|known| has_key_of(known, member, keys)));
+        let added = later
+            .iter()
+            .filter(|member| !former.iter().any(|known| schema::is_same_member(known, member, keys)));
         all.extend(added.map(|member| (None, Some(member))));
         for (before, after) in all {
             let place = before.or(after).map(name).unwrap_or_default();

@@ -132,6 +132,15 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 /// Fields by which the members of a list are told apart; the second part is the value when a member lacks the field.
 pub type Keys = &'static [(&'static str, Option<&'static str>)];
 
+/// Whether two members of a list have the same key. A member without its key is the same as no other.
+pub fn is_same_member(one: &Value, other: &Value, keys: Keys) -> bool {
+    keys.iter().all(|(field, missing)| {
+        let part = |member: &Value| member.get(field).cloned().or_else(|| missing.map(Value::from));
+        let one = part(one);
+        one.is_some() && one == part(other)
+    })
+}
+
 /// How the members of a list are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListKind {
@@ -174,5 +183,22 @@ pub fn list_kind(path: &[&str]) -> ListKind {
         "values" if parent == "exitCodes" => ListKind::Words,
         "loadBalancerSourceRanges" | "accessModes" => ListKind::WholeWords,
         _ => ListKind::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_are_the_same_by_their_keys_and_without_a_key_they_are_none() {
+        let ListKind::Keyed(ports) = list_kind(&["spec", "ports"]) else { unreachable!("it has keys") };
+        let same = |one: Value, other: Value| is_same_member(&one, &other, ports);
+        assert!(same(json!({"port": 1}), json!({"port": 1, "protocol": "TCP", "name": "a"})));
+        assert!(!same(json!({"port": 1}), json!({"port": 1, "protocol": "UDP"})));
+        assert!(!same(json!({"port": 1}), json!({"port": 2})));
+        assert!(!same(json!({"name": "a"}), json!({"name": "a"})));
     }
 }

@@ -2,21 +2,12 @@
 
 use std::ops::Deref;
 
-use api::labels::{self, component};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::compare::{Difference, LentList, differences, differences_with};
 use crate::desired::{DesiredObject, Precondition};
 use crate::schema::SERVER_METADATA;
-
-/// Components that work beside the pods of a cluster.
-const BESIDE: [&str; 4] = [
-    component::ENTITY_OPERATOR,
-    component::ENTITY_TOPIC_OPERATOR,
-    component::ENTITY_USER_OPERATOR,
-    component::KAFKA_EXPORTER,
-];
 
 /// A desired object, and what its write does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,7 +39,8 @@ pub enum Stage {
     /// What runs the pods, when all that they mount is there; and what binds a role of theirs, because the API server wants to
     /// see a role before it lets anybody bind it.
     Last,
-    /// What programs beside the pods use, such as the entity operator and the exporter: the pods do without it.
+    /// What programs beside the pods use, such as the entity operator: the pods do without it. The plan says of an object that it
+    /// is one of these ([`DesiredObject::beside`]).
     UsedBeside,
     /// The Deployments of these programs, and what binds their roles. A quota or a webhook may refuse them: the pods, their
     /// certificates and their restarts must not wait for that.
@@ -139,8 +131,7 @@ impl Stage {
     }
 
     fn of(desired: &DesiredObject) -> Self {
-        let is_beside = component_of(desired).is_some_and(|component| BESIDE.contains(&component));
-        if is_beside {
+        if desired.beside {
             let runs = matches!(desired.reference.kind.as_str(), "Deployment" | "RoleBinding");
             return if runs { Self::Beside } else { Self::UsedBeside };
         }
@@ -156,11 +147,6 @@ impl Stage {
             _ => Self::Used,
         }
     }
-}
-
-/// The component that an object is a part of.
-fn component_of(desired: &DesiredObject) -> Option<&str> {
-    desired.object.get("metadata")?.get("labels")?.get(labels::COMPONENT_TYPE)?.as_str()
 }
 
 /// Drops what an apply must not carry: nulls (they would be owned), the status and the server's metadata.
@@ -202,7 +188,7 @@ mod tests {
         };
         let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "ns"},
             "data": {"k": "v", "gone": null}, "status": {}});
-        DesiredObject { reference, object, precondition }
+        DesiredObject { reference, object, precondition, beside: false }
     }
 
     #[test]
@@ -251,21 +237,17 @@ mod tests {
 
     #[test]
     fn nothing_waits_for_what_programs_beside_the_pods_use_and_are() {
-        let stage = |kind: &str, component: &str, precondition: Precondition| {
-            let mut desired = desired(kind, "a", precondition);
-            desired.object["metadata"]["labels"] = json!({labels::COMPONENT_TYPE: component});
-            Write::of(desired, &Live::Absent).stage
+        let stage = |kind: &str, beside: bool, precondition: Precondition| {
+            Write::of(DesiredObject { beside, ..desired(kind, "a", precondition) }, &Live::Absent).stage
         };
-        for component in BESIDE {
-            // Its certificate signs nothing.
-            assert_eq!(stage("Secret", component, Precondition::Absent), Stage::UsedBeside);
-            assert_eq!(stage("Role", component, Precondition::None), Stage::UsedBeside);
-            assert_eq!(stage("RoleBinding", component, Precondition::None), Stage::Beside);
-            assert_eq!(stage("Deployment", component, Precondition::None), Stage::Beside);
-        }
+        // Its certificate signs nothing.
+        assert_eq!(stage("Secret", true, Precondition::Absent), Stage::UsedBeside);
+        assert_eq!(stage("Role", true, Precondition::None), Stage::UsedBeside);
+        assert_eq!(stage("RoleBinding", true, Precondition::None), Stage::Beside);
+        assert_eq!(stage("Deployment", true, Precondition::None), Stage::Beside);
         assert!(!Stage::UsedBeside.holds_up() && !Stage::Beside.holds_up() && !Stage::Access.holds_up());
-        assert_eq!(stage("Secret", component::KAFKA, Precondition::Absent), Stage::NewKeys);
-        assert_eq!(stage("StrimziPodSet", component::KAFKA, Precondition::None), Stage::Last);
+        assert_eq!(stage("Secret", false, Precondition::Absent), Stage::NewKeys);
+        assert_eq!(stage("StrimziPodSet", false, Precondition::None), Stage::Last);
         assert!(Stage::NewKeys.holds_up() && Stage::Used.holds_up() && Stage::Last.holds_up());
     }
 

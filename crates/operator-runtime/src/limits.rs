@@ -3,37 +3,24 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::env::Env;
+use api::env::own::{MAX_CACHE_MIB, MAX_CLUSTER_MIB, MAX_OBJECT_KIB, MAX_REFERENCES, MAX_SECRET_KIB};
 
-/// Variable with the largest object that is read, in KiB.
-pub const LARGEST_OBJECT: &str = api::env::own::MAX_OBJECT_KIB;
+use crate::env::Env;
 
 /// Largest object that is read, by what its values take in memory: many times what a resource of a person's takes. The
 /// API server stores 1.5 MiB of text, which can be made to take 100 MiB.
 pub const LARGEST_OBJECT_DEFAULT: usize = 16 * 1024 * 1024;
 
-/// Variable with the largest Secret or ConfigMap of a cluster that is read, in KiB.
-pub const LARGEST_SECRET: &str = api::env::own::MAX_SECRET_KIB;
-
 /// Largest Secret or ConfigMap of a cluster that is read: keys, certificates and configuration files take some tens of
 /// KiB. Every account that may make Secrets can give them the labels of a cluster.
 pub const LARGEST_SECRET_DEFAULT: usize = 512 * 1024;
 
-/// Variable with what the objects of one cluster may take while a pass reads them, in MiB.
-pub const LARGEST_CLUSTER: &str = api::env::own::MAX_CLUSTER_MIB;
-
 /// What the objects of one cluster may take while a pass reads them: nearly twice what those of 300 nodes do.
 pub const LARGEST_CLUSTER_DEFAULT: usize = 64 * MIB;
-
-/// Variable with how many Secrets and ConfigMaps of the user's own one resource may refer to.
-pub const REFERENCES: &str = api::env::own::MAX_REFERENCES;
 
 /// How many Secrets and ConfigMaps of the user's own one resource may refer to: one for each listener and each logging section,
 /// of which people write a handful.
 pub const REFERENCES_DEFAULT: usize = 100;
-
-/// Variable with what all watched objects may take, in MiB.
-pub const CACHE: &str = api::env::own::MAX_CACHE_MIB;
 
 /// What all watched objects may take where the container has no limit.
 const CACHE_WITHOUT_LIMIT: usize = 1024 * MIB;
@@ -54,12 +41,12 @@ pub struct Largest {
 
 impl Largest {
     /// The bound for objects of all kinds, when nothing else is said.
-    pub const DEFAULT: Self = Self { bytes: LARGEST_OBJECT_DEFAULT, variable: LARGEST_OBJECT };
+    pub const DEFAULT: Self = Self { bytes: LARGEST_OBJECT_DEFAULT, variable: MAX_OBJECT_KIB };
 
     /// From `KASTELLAN_MAX_OBJECT_KIB`, for an operator of one kind of resource.
     pub fn from_env(env: &Env, default_kib: i64) -> Self {
-        let kib = env.integer(LARGEST_OBJECT, default_kib, 64..=1024 * 1024);
-        Self { bytes: kib as usize * 1024, variable: LARGEST_OBJECT }
+        let kib = env.integer(MAX_OBJECT_KIB, default_kib, 64..=1024 * 1024);
+        Self { bytes: kib as usize * 1024, variable: MAX_OBJECT_KIB }
     }
 }
 
@@ -88,16 +75,16 @@ impl Limits {
     /// As [`Self::from_env`], with another default for `KASTELLAN_MAX_OBJECT_KIB`.
     pub fn with_objects_of(env: &Env, default_kib: i64) -> Self {
         let default = LARGEST_SECRET_DEFAULT / 1024;
-        let secret = env.integer(LARGEST_SECRET, default as i64, 16..=1024 * 1024);
+        let secret = env.integer(MAX_SECRET_KIB, default as i64, 16..=1024 * 1024);
         let default = LARGEST_CLUSTER_DEFAULT / MIB;
-        let cluster = env.integer(LARGEST_CLUSTER, default as i64, 1..=1024 * 1024);
-        let references = env.integer(REFERENCES, REFERENCES_DEFAULT as i64, 1..=100_000);
+        let cluster = env.integer(MAX_CLUSTER_MIB, default as i64, 1..=1024 * 1024);
+        let references = env.integer(MAX_REFERENCES, REFERENCES_DEFAULT as i64, 1..=100_000);
         let default = default_cache(container_limit()) / MIB;
-        let cache = env.integer(CACHE, default as i64, 1..=1024 * 1024);
+        let cache = env.integer(MAX_CACHE_MIB, default as i64, 1..=1024 * 1024);
         Self {
             largest_object: Largest::from_env(env, default_kib),
-            largest_secret: Largest { bytes: secret as usize * 1024, variable: LARGEST_SECRET },
-            largest_cluster: Largest { bytes: cluster as usize * MIB, variable: LARGEST_CLUSTER },
+            largest_secret: Largest { bytes: secret as usize * 1024, variable: MAX_SECRET_KIB },
+            largest_cluster: Largest { bytes: cluster as usize * MIB, variable: MAX_CLUSTER_MIB },
             references: references as usize,
             budget: Budget::new(cache as usize * MIB),
         }
@@ -117,8 +104,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             largest_object: Largest::DEFAULT,
-            largest_secret: Largest { bytes: LARGEST_SECRET_DEFAULT, variable: LARGEST_SECRET },
-            largest_cluster: Largest { bytes: LARGEST_CLUSTER_DEFAULT, variable: LARGEST_CLUSTER },
+            largest_secret: Largest { bytes: LARGEST_SECRET_DEFAULT, variable: MAX_SECRET_KIB },
+            largest_cluster: Largest { bytes: LARGEST_CLUSTER_DEFAULT, variable: MAX_CLUSTER_MIB },
             references: REFERENCES_DEFAULT,
             budget: Budget::new(default_cache(None)),
         }
@@ -188,7 +175,7 @@ impl Budget {
         let others = used.namespaces.keys().filter(|name| *name != namespace).count();
         if new > old && !fits(self.bytes, total, mine, others + 1) {
             return Err(format!(
-                "there is no room for it: the objects of all namespaces may take {} MiB ({CACHE}), and those of namespace '{namespace}' take more than its share of that; make or have fewer or smaller ones, or raise the limit",
+                "there is no room for it: the objects of all namespaces may take {} MiB ({MAX_CACHE_MIB}), and those of namespace '{namespace}' take more than its share of that; make or have fewer or smaller ones, or raise the limit",
                 self.bytes / MIB
             ));
         }
@@ -227,7 +214,7 @@ mod tests {
         let budget = Budget::new(100);
         assert!(budget.charge("a", 0, 100).is_ok());
         let refused = budget.charge("a", 0, 1).unwrap_err();
-        assert!(refused.contains("namespace 'a'") && refused.contains(CACHE), "{refused}");
+        assert!(refused.contains("namespace 'a'") && refused.contains(MAX_CACHE_MIB), "{refused}");
         assert_eq!(budget.used(), 100);
         budget.give_back("a", 100);
         assert_eq!(budget.used(), 0);
@@ -266,7 +253,7 @@ mod tests {
         assert_eq!(default_cache(Some(250 * MIB)), 100 * MIB);
         assert_eq!(default_cache(Some(8 * MIB)), SMALLEST_CACHE);
         assert_eq!(default_cache(None), CACHE_WITHOUT_LIMIT);
-        let env = Env::from_map([(LARGEST_OBJECT, "100"), (CACHE, "3")]);
+        let env = Env::from_map([(MAX_OBJECT_KIB, "100"), (MAX_CACHE_MIB, "3")]);
         let limits = Limits::from_env(&env);
         assert_eq!((limits.largest_object.bytes, limits.budget.bytes), (100 * 1024, 3 * MIB));
     }

@@ -141,7 +141,7 @@ impl<T: Send + Sync + 'static> Teller<T> {
             },
             related: None,
             reason: REASON.to_owned(),
-            action: "Reading".to_owned(),
+            action: api::conditions::events::READING.to_owned(),
             text,
             severity: Severity::Warning,
         });

@@ -10,9 +10,6 @@ use tracing_subscriber::{Registry, reload};
 
 use crate::env::Env;
 
-/// Variable that chooses between text (the default) and JSON. Not in Strimzi.
-pub const LOG_FORMAT: &str = api::env::own::LOG_FORMAT;
-
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -43,7 +40,7 @@ impl Settings {
             );
             "info".to_owned()
         });
-        let format = match env.choice(LOG_FORMAT, "text", &["text", "json"]) {
+        let format = match env.choice(names::own::LOG_FORMAT, "text", &["text", "json"]) {
             "json" => Format::Json,
             _ => Format::Text,
         };

@@ -44,7 +44,8 @@ async fn write(applier: &Applier, desired: &Value, live: Option<&Value>) -> Resu
         namespace: Some(text(&desired["metadata"]["namespace"])),
         name: text(&desired["metadata"]["name"]),
     };
-    let desired = DesiredObject { reference, object: desired.clone(), precondition: Precondition::None };
+    let (object, precondition) = (desired.clone(), Precondition::None);
+    let desired = DesiredObject { reference, object, precondition, beside: false };
     let live = live.map_or(Live::Absent, |live| Live::Object(live.clone()));
     applier.write(&Write::of(desired, &live)).await
 }

@@ -6,16 +6,18 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::conditions::reasons;
 use api::kafka::MOST_OBJECT_OVERRIDES;
 use api::limits;
 use api::schema::FreeMap;
 use k8s_openapi::api::core::v1::Pod;
-use objects::{DesiredObject, json, overlay};
+use objects::{DesiredObject, json, overlay, typed};
 use serde_json::Value;
 
 use self::kind::Kind;
+pub use self::rules::ALLOWED;
 use self::rules::Surroundings;
-use crate::findings::{Findings, Problem};
+use crate::findings::{Findings, Problem, Warning};
 
 /// Path of the section.
 pub const FIELD: &str = "spec.objectOverrides";
@@ -59,7 +61,7 @@ pub fn read(
             FIELD,
             format!(
                 "is not allowed by this installation: take it out, or have the chart's objectOverrides set to true ({}=true)",
-                api::env::OBJECT_OVERRIDES
+                api::env::own::OBJECT_OVERRIDES
             ),
         );
         return Vec::new();
@@ -73,10 +75,14 @@ pub fn read(
             ),
         );
     }
-    raw.iter().take(MOST_OBJECT_OVERRIDES).filter_map(|(key, patch)| one(key, patch, findings)).collect()
+    raw.iter()
+        .take(MOST_OBJECT_OVERRIDES)
+        .filter_map(|(key, patch)| read_entry(key, patch, findings))
+        .collect()
 }
 
-fn one(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<ObjectOverride> {
+/// Reads one entry of the section.
+fn read_entry(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<ObjectOverride> {
     let shown: String = key.chars().take(limits::DNS_NAME).collect();
     let field = format!("{FIELD}.{shown}");
     let (kind, name) = match key.split_once('/') {
@@ -116,9 +122,11 @@ fn one(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<ObjectOver
 /// What was expected, without the value that was there.
 fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    // The place in the text of the object means nothing to the user.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
     match text.rsplit_once(", expected ") {
         Some((_, expected)) => format!("a value of another type stands where {expected} is expected"),
-        None if text.starts_with("missing field") => text,
+        None if text.starts_with("missing field") => text.to_owned(),
         None => "a value is of another type than its field".to_owned(),
     }
 }
@@ -144,8 +152,12 @@ impl<'a> Overriding<'a> {
         if !self.all.iter().any(|one| one.is_for(Kind::Pod, &name)) {
             return pod;
         }
-        let result = self.lay(Kind::Pod, &name, &json(&pod), volumes);
-        result.and_then(|result| serde_json::from_value(result).ok()).unwrap_or(pod)
+        let Some(result) = self.lay(Kind::Pod, &name, &json(&pod), volumes) else { return pod };
+        typed(&result).unwrap_or_else(|error| {
+            let message = format!("makes no Pod of {name}: {}; {EXPLAINED}", without_value(&error));
+            self.problems.push(Problem { field: FIELD.to_owned(), message });
+            pod
+        })
     }
 
     /// Lays what is for an object over it.
@@ -158,9 +170,16 @@ impl<'a> Overriding<'a> {
         }
     }
 
-    /// Keys that name nothing.
-    pub fn unused(&self) -> Vec<&'a str> {
-        self.all.iter().map(|one| one.key.as_str()).filter(|key| !self.used.contains(key)).collect()
+    /// What to say of keys that name no object.
+    pub fn unused(&self) -> Option<Warning> {
+        let keys = self.all.iter().map(|one| one.key.as_str()).filter(|key| !self.used.contains(key));
+        let unused: Vec<&str> = keys.collect();
+        let message = format!(
+            "{FIELD}: there is no object for {}: write a kind, or the name of an object of this cluster, or the beginning of names and *",
+            unused.join(", ")
+        );
+        let reason = reasons::OBJECT_OVERRIDE_WITHOUT_OBJECT.to_owned();
+        (!unused.is_empty()).then_some(Warning { reason, message })
     }
 
     /// The object with what is for it laid over it; `None`: nothing is, or it may not be.

@@ -6,6 +6,7 @@ pub mod container;
 pub mod deployment;
 pub mod labels;
 pub mod network_policy;
+pub mod operand;
 pub mod pod;
 pub mod probe;
 pub mod rbac;

@@ -98,6 +98,24 @@ fn an_addition_to_the_exporter_belongs_into_the_exporters_own_template() {
 }
 
 #[test]
+fn an_addition_to_a_proxy_without_a_template_belongs_into_an_override() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["listeners"] = json!([{"name": "ext", "port": 9094, "type": "loadbalancer", "tls": true,
+            "configuration": {"singleAddress": {}}}]);
+    });
+    world.settle();
+    let live = world.observed.deployments.get_mut("my-kafka-ext-proxy").unwrap();
+    let mut value = serde_json::to_value(live.as_ref()).unwrap();
+    push(&mut value["spec"]["template"]["spec"]["containers"], json!({"name": "shell", "image": "busybox"}));
+    *live = Arc::new(serde_json::from_value(value).unwrap());
+    let message = warning_with(&world.plan(), "ForeignAdditions").unwrap();
+    assert!(message.contains("Deployment my-kafka-ext-proxy"), "{message}");
+    assert!(message.contains("spec.objectOverrides.Deployment/my-kafka-ext-proxy"), "{message}");
+    assert!(!message.contains("entityOperator") && !message.contains("template"), "{message}");
+}
+
+#[test]
 fn what_the_operator_wrote_itself_is_no_addition() {
     assert_eq!(warning_with(&changed(|_| {}).plan(), "ForeignAdditions"), None);
     // It is about to take this out: the user took it out of the template.

@@ -55,7 +55,7 @@ const FLOORS: &[&[&str]] = &[
     &["operator-runtime"],
     &["planner"],
     &["issuer", "objects", "rebalance"],
-    &["api", "kafka-admin", "pki"],
+    &["api", "connect-client", "kafka-admin", "pki"],
     &["no-schema"],
 ];
 
@@ -217,6 +217,32 @@ fn generated_objects_are_typed() {
         }
     }
     assert!(untyped.is_empty(), "made with json! instead of the types of Kubernetes: {untyped:#?}");
+}
+
+#[test]
+fn a_variable_of_ours_is_named_in_one_file() {
+    // Help texts name it inside a longer text.
+    const NAMES: &str = "crates/api/src/env.rs";
+    let mut elsewhere = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.ends_with("test-support") || !folder.join("src").is_dir() {
+            continue;
+        }
+        for file in rust_files(&folder.join("src")) {
+            let name = file.strip_prefix(root()).unwrap().display().to_string();
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = production(&text);
+            // Neither written out, nor under a second name.
+            let again =
+                |line: &str| line.contains("const ") && line.contains(" &str = ") && line.contains("own::");
+            let is_again = code.contains("\"KASTELLAN_") || code.lines().any(again);
+            if name != NAMES && !name.ends_with("_tests.rs") && is_again {
+                elsewhere.push(name);
+            }
+        }
+    }
+    assert!(elsewhere.is_empty(), "write the name into {NAMES} and use it from there: {elsewhere:#?}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ fn cluster(world: &World) -> Cluster {
 }
 
 fn line(cluster: &Cluster, id: i32, option: &str) -> String {
-    let text = server::generate(cluster, Node { id, pool: &cluster.pools[0] });
+    let node = Node { id, pool: &cluster.pools[0] };
+    let text = server::whole(&server::fixed(cluster, node), cluster, node);
     api::properties::parse(&text).unwrap().get(option).unwrap().to_owned()
 }
 

@@ -9,10 +9,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use common::{World, condition, object, warning_with};
 use planner::kafka::plan::Plan;
+use planner::overrides::ALLOWED;
 use serde_json::{Value, json};
 
 fn world() -> World {
@@ -54,6 +56,42 @@ fn refusal(overrides: Value) -> String {
     let sets = plan.apply.iter().filter(|write| write.reference.kind == "StrimziPodSet");
     assert_eq!(sets.count(), 0, "what runs is left as it is");
     condition(&plan, "NotReady").unwrap()["message"].as_str().unwrap().to_owned()
+}
+
+/// Words in backquotes.
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_documentation_lists_exactly_what_an_override_may_change() {
+    let page = include_str!("../../../docs/extensions.md");
+    let allowed = |what: &str| {
+        let (_, fields) = ALLOWED.iter().find(|(kind, _)| *kind == what).unwrap();
+        let name = |field: &&'static str| field.trim_start_matches("spec.").trim_start_matches("ports[].");
+        fields.iter().map(name).collect::<BTreeSet<&str>>()
+    };
+    let (_, table) = page.split_once("| kind | what may be changed |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let mut kinds = BTreeSet::new();
+    for row in rows {
+        let (kind, told) = row.trim_matches(['|', ' ']).split_once(" | ").unwrap();
+        let kind = kind.trim_matches('`');
+        let mut expected = allowed(kind);
+        match kind {
+            "Pod" => expected.extend(allowed("container").into_iter().chain(["/mnt"])),
+            "Deployment" => expected.extend(["template", "Pod"]),
+            _ => {}
+        }
+        assert_eq!(words(told), expected, "{kind}");
+        kinds.insert(kind);
+    }
+    let all: BTreeSet<&str> = ALLOWED.iter().map(|(kind, _)| *kind).collect();
+    let others = BTreeSet::from(["container", "volume"]);
+    assert_eq!(kinds, all.difference(&others).copied().collect());
+    let (_, volumes) = page.split_once("Volumes that are added are of the kinds ").unwrap();
+    let (volumes, _) = volumes.split_once('(').unwrap();
+    assert_eq!(words(volumes), allowed("volume"));
 }
 
 #[test]
@@ -291,7 +329,11 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
         "spec.containers[kakfa] is no container",
     ),
     ("Pod", r#"{"spec": {"containers": null}}"#, "spec.containers is the operator's"),
-    ("Pod", r#"{"spec": {"tolerations": "x"}}"#, "makes no Pod of it"),
+    (
+        "Pod",
+        r#"{"spec": {"tolerations": "x"}}"#,
+        "makes no Pod of it: a value of another type stands where a sequence is expected; docs",
+    ),
     ("Pod", r#"{"spec": {"toleration": []}}"#, "spec.toleration is not known to a Pod"),
     ("Pod", r#"{"status": {"phase": "Failed"}}"#, "status.phase is"),
     ("Service", r#"{"spec": {"selector": {"a": "b"}}}"#, "spec.selector.a is"),

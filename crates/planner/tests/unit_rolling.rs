@@ -21,6 +21,7 @@ use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
 use planner::plan::Occasion;
+use planner::pod_set::pod_error::{PodAction, PodError};
 use serde_json::{Value, json};
 
 const WAITS: &str = "RollingUpdateWaits";
@@ -164,10 +165,10 @@ fn an_answer_that_is_on_its_way_is_no_trouble_but_ends_none_either() {
     };
     let plan = plan_with(&mut world, SilenceKind::UnderWay);
     assert!(plan.roll.now.is_empty(), "nothing is decided without it");
-    assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert!(plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_none());
     assert_eq!(plan.requeue_seconds, Some(6), "if it does not come, that is said soon");
     let plan = plan_with(&mut world, SilenceKind::Late);
-    assert!(!plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_some());
+    assert!(!plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_some());
     // What the status says goes on to stand there while the next answer is on its way.
     let began = world.now;
     world.apply(&plan);
@@ -317,7 +318,7 @@ fn a_pod_that_was_deleted_is_not_deleted_again_before_the_watch_says_so() {
     let plan = world.plan();
     assert_eq!(plan.roll.now, Vec::<String>::new());
     assert!(plan.events.is_empty());
-    assert!(plan.roll.waits.as_ref().unwrap().usual && warning(&plan, WAITS).is_none());
+    assert!(plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_none());
 }
 
 #[test]
@@ -360,10 +361,8 @@ fn a_pod_that_is_refused_stands_in_the_status_at_once() {
     let settled = world.settle();
     world.apply(&settled);
     world.observed.pods.remove("my-dual-1");
-    world
-        .observed
-        .pod_errors
-        .insert("my-dual-1".to_owned(), "no PriorityClass with name high was found".to_owned());
+    let refused = PodError::creation("no PriorityClass with name high was found");
+    world.observed.pod_errors.insert("my-dual-1".to_owned(), refused);
     world.kafka(|kafka| kafka["spec"]["kafka"]["config"]["auto.create.topics.enable"] = json!(false));
     let plan = world.plan();
     assert!(plan.roll.now.is_empty());
@@ -372,6 +371,24 @@ fn a_pod_that_is_refused_stands_in_the_status_at_once() {
         let said = said.as_str().unwrap();
         assert!(said.contains("my-dual-1") && said.contains("PriorityClass"), "{said}");
     }
+}
+
+#[test]
+fn a_deletion_that_is_refused_stands_in_the_status_whatever_else_is_wrong() {
+    let mut world = World::load("dual-role.input.yaml");
+    let settled = world.settle();
+    world.apply(&settled);
+    let refused = PodError { action: PodAction::Delete, why: "the webhook is away".to_owned() };
+    world.observed.pod_errors.insert("my-dual-7".to_owned(), refused);
+    let says = |plan: &Plan| {
+        let said = warning(plan, "KubernetesError").unwrap()["message"].clone();
+        assert_eq!(said, "pod my-dual-7 cannot be deleted: the webhook is away");
+    };
+    says(&world.plan());
+    world.kafka(|kafka| kafka["spec"]["kafka"]["config"]["num.io.threads"] = json!("many"));
+    let plan = world.plan();
+    assert!(condition(&plan, "NotReady").is_some(), "{:?}", plan.status.kafka);
+    says(&plan);
 }
 
 #[test]

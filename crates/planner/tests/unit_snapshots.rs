@@ -14,8 +14,10 @@ mod common;
 #[path = "snapshots/render.rs"]
 mod render;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use api::labels::{COMPONENT_TYPE, component};
 use common::World;
 use pki::{Material, MaterialRequest, SecretPem};
 use planner::completion::complete;
@@ -183,6 +185,39 @@ fn a_running_cluster_that_gets_the_next_version() {
     world.observed.view.as_mut().unwrap().metadata_level = Some(29);
     world.kafka(|kafka: &mut Value| kafka["spec"]["kafka"]["version"] = json!("4.3.1"));
     check("production-upgrade", &planned(&world), Objects::Changed);
+}
+
+#[test]
+fn nothing_waits_for_an_object_that_is_not_of_kafkas_own_pods() {
+    let mut single = world("load-balancers");
+    single.kafka(|kafka| {
+        kafka["spec"]["kafka"]["listeners"][1]["configuration"] = json!({"singleAddress": {}});
+    });
+    let names = ["production", "node-ports", "load-balancers", "hosts", "gateway", "templates", "zookeeper"];
+    let worlds = names.into_iter().map(world).chain([single]);
+    let of_kafka = [
+        component::KAFKA,
+        component::CERTIFICATE_AUTHORITY,
+        component::TRUST_BUNDLE,
+        component::CLUSTER_OPERATOR_CERTS,
+    ];
+    let mut beside = BTreeSet::new();
+    for world in worlds {
+        for world in [world.clone(), begun(begun(world))] {
+            for write in &planned(&world).apply {
+                let type_ = write.object["metadata"]["labels"][COMPONENT_TYPE].as_str().unwrap();
+                if of_kafka.contains(&type_) {
+                    continue;
+                }
+                beside.insert(format!("{type_} {}", write.reference.kind));
+                let (kind, name) = (&write.reference.kind, &write.reference.name);
+                assert!(!write.stage.holds_up(), "{kind} {name} is written in the stage {:?}", write.stage);
+            }
+        }
+    }
+    for seen in ["kafka-proxy Deployment", "kafka-exporter Secret", "entity-topic-operator RoleBinding"] {
+        assert!(beside.contains(seen), "{seen}: {beside:?}");
+    }
 }
 
 #[test]

@@ -81,3 +81,30 @@ fn what_they_refer_to_is_taken_for_given() {
     });
     assert!(cluster.is_ok(), "{cluster:?}");
 }
+
+#[test]
+fn claims_for_devices_have_a_name_each() {
+    let claims = json!({"claims": [{"name": "gpu"}, {"request": "a"}, {"name": "gpu", "request": "b"}]});
+    let message = lint(|kafka, pool| {
+        pool["spec"]["resources"] = claims.clone();
+        let spec = &mut kafka["spec"];
+        spec["kafkaExporter"]["resources"] = claims.clone();
+        spec["entityOperator"]["topicOperator"]["resources"] = claims.clone();
+        spec["entityOperator"]["userOperator"]["resources"] = claims.clone();
+    })
+    .unwrap_err()
+    .message();
+    for section in [
+        "KafkaNodePool dual spec",
+        "spec.kafkaExporter",
+        "spec.entityOperator.topicOperator",
+        "spec.entityOperator.userOperator",
+    ] {
+        for part in ["claims[1].name: is missing", "claims[2].name: \"gpu\" is used twice"] {
+            let part = format!("{section}.resources.{part}");
+            assert!(message.contains(&part), "{part}: {message}");
+        }
+    }
+    let named = json!({"claims": [{"name": "gpu"}, {"name": "nic", "request": "a"}]});
+    assert!(lint(|_, pool| pool["spec"]["resources"] = named).is_ok());
+}

@@ -183,7 +183,7 @@ fn certificates_are_renewed_while_objects_of_the_cluster_cannot_be_read() {
         let mut world = aging(|_| {});
         world.now += SignedDuration::from_hours(24 * 15);
         let before = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;
-        world.observed.unreadable = Some(format!("{what} cannot be read"));
+        world.observed.incomplete = Some(format!("{what} cannot be read"));
         lose(&mut world);
         let mut written = BTreeSet::new();
         // The authorities first, and what they sign with the next passes.
@@ -223,7 +223,7 @@ fn while_a_pod_cannot_be_read_nothing_is_signed_by_an_authority_that_it_may_not_
     world.now += SignedDuration::from_hours(24 * 15);
     let before = leaf(&world, "my-dual-1", "my-dual-1.crt").not_after;
     world.observed.pods.clear();
-    world.observed.unreadable = Some("Pod my-dual-0 cannot be read".to_owned());
+    world.observed.incomplete = Some("Pod my-dual-0 cannot be read".to_owned());
     for _ in 0..3 {
         let plan = world.plan();
         world.apply(&plan);

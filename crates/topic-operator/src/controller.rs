@@ -38,8 +38,10 @@ use crate::{
     watches,
 };
 
+mod held;
 mod outcomes;
 
+use held::Held;
 use outcomes::{Deletion, Outcome};
 
 /// Resources in one step of the timer's look at everything: one or two requests per step, and bounded memory.
@@ -52,50 +54,10 @@ const PULSE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When a metric cannot be registered.
 pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> {
-    let Parts { client, metrics, health, shutdown } = parts;
-    let topic_metrics = TopicMetrics::new(metrics, &settings)?;
-    let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
-    let projector = Projector::new(
-        &settings.namespace,
-        settings.guests.iter().map(|g| g.namespace.clone()),
-        settings.selector.clone(),
-    );
-    let context = Arc::new(Context {
-        kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
-        admin: admin.clone(),
-        plan: settings.plan.clone(),
-        throttle: settings.throttle,
-        metrics: topic_metrics,
-        deleted: Mutex::default(),
-    });
-    let grants = Grants::new(settings.guests.clone(), settings.cluster());
-    let rates_due = settings.throttle.map(|_| Instant::now());
-    let controller = Controller {
-        gate: health.gate("the first look at all KafkaTopics"),
-        health: health.clone(),
-        context,
-        index: Index::default(),
-        queue: Queue::default(),
-        held: HashMap::new(),
-        in_batch: HashSet::new(),
-        unreadable: HashSet::new(),
-        tasks: JoinSet::new(),
-        batches: Batches::new(settings.batches, BATCH_DEADLINE),
-        sweep: VecDeque::new(),
-        sweeps: Batches::new(1, BATCH_DEADLINE),
-        deletions: Batches::new(usize::MAX, BATCH_DEADLINE),
-        // An earlier process may have left rates.
-        rates_due,
-        clearing_rates: false,
-        next_sweep: Instant::now(),
-        cluster_goes_away: false,
-        grants,
-        losses: Losses::default(),
-        kafka_lost: None,
-        shutdown: shutdown.clone(),
-        settings,
-    };
-    let work = controller.run(client.clone(), projector, shutdown.clone());
+    let controller = Controller::new(settings, parts)?;
+    let admin = controller.context.admin.clone();
+    let projector = controller.context.kubernetes.projector().clone();
+    let work = controller.run(parts.client.clone(), projector, parts.shutdown.clone());
     Ok(Operator::run("KafkaTopics", admin, work))
 }
 
@@ -104,8 +66,10 @@ struct Controller {
     settings: Settings,
     index: Index,
     queue: Queue,
-    /// Events about resources in a batch: compared with the batch's own writes when it is done.
-    held: HashMap<ResourceRef, Message>,
+    /// What was told of resources in a batch.
+    held: HashMap<ResourceRef, Held>,
+    /// Resources that got their finalizer a moment ago, and when it was seen first.
+    finalized: HashMap<ResourceRef, Instant>,
     in_batch: HashSet<ResourceRef>,
     /// Resources that are there and cannot be read. What was known of them stays in the index, so that no other resource takes
     /// their topics over, and is not worked on.
@@ -132,6 +96,53 @@ struct Controller {
 }
 
 impl Controller {
+    fn new(settings: Settings, parts: &Parts) -> prometheus::Result<Self> {
+        let Parts { client, metrics, health, shutdown } = parts;
+        let topic_metrics = TopicMetrics::new(metrics, &settings)?;
+        let admin = kafka::connect(client, settings.kafka.clone(), metrics, shutdown);
+        let projector = Projector::new(
+            &settings.namespace,
+            settings.guests.iter().map(|g| g.namespace.clone()),
+            settings.selector.clone(),
+        );
+        let context = Arc::new(Context {
+            kubernetes: Kubernetes::new(client.clone(), projector.clone(), topic_metrics.clone()),
+            admin: admin.clone(),
+            plan: settings.plan.clone(),
+            throttle: settings.throttle,
+            metrics: topic_metrics,
+            deleted: Mutex::default(),
+        });
+        let grants = Grants::new(settings.guests.clone(), settings.cluster());
+        let rates_due = settings.throttle.map(|_| Instant::now());
+        Ok(Self {
+            gate: health.gate("the first look at all KafkaTopics"),
+            health: health.clone(),
+            context,
+            index: Index::default(),
+            queue: Queue::default(),
+            held: HashMap::new(),
+            finalized: HashMap::new(),
+            in_batch: HashSet::new(),
+            unreadable: HashSet::new(),
+            tasks: JoinSet::new(),
+            batches: Batches::new(settings.batches, BATCH_DEADLINE),
+            sweep: VecDeque::new(),
+            sweeps: Batches::new(1, BATCH_DEADLINE),
+            deletions: Batches::new(usize::MAX, BATCH_DEADLINE),
+            // An earlier process may have left rates.
+            rates_due,
+            clearing_rates: false,
+            next_sweep: Instant::now(),
+            cluster_goes_away: false,
+            grants,
+            losses: Losses::default(),
+            kafka_lost: None,
+            shutdown: shutdown.clone(),
+            settings,
+        })
+    }
+
     async fn run(mut self, client: Client, projector: Projector, shutdown: CancellationToken) {
         let (sender, mut messages) = mpsc::unbounded_channel();
         if !watches::start(&self.settings, &client, projector, sender, &shutdown).await {
@@ -212,16 +223,16 @@ impl Controller {
     fn take_in(&mut self, message: Message) {
         match message {
             Message::Seen(resource) if self.in_batch.contains(&resource.reference) => {
-                self.held.insert(resource.reference.clone(), Message::Seen(resource));
+                self.hold_seen(resource);
             }
-            Message::Gone { reference, despite_finalizer } if self.in_batch.contains(&reference) => {
-                self.held.insert(reference.clone(), Message::Gone { reference, despite_finalizer });
+            Message::Gone { reference, told_finalizer } if self.in_batch.contains(&reference) => {
+                self.hold_gone(&reference, told_finalizer);
             }
             Message::Seen(resource) => {
                 let reference = resource.reference.clone();
                 if self.index.get(&reference).is_some_and(|known| known.uid != resource.uid) {
                     // Made again: the resource that had the name before is gone.
-                    self.take_in(Message::Gone { reference: reference.clone(), despite_finalizer: false });
+                    self.take_in(Message::Gone { reference: reference.clone(), told_finalizer: false });
                 }
                 let changed = self.index.upsert(*resource);
                 if changed.itself {
@@ -229,11 +240,12 @@ impl Controller {
                 }
                 self.push_all(changed.others);
             }
-            Message::Gone { reference, despite_finalizer } => {
+            Message::Gone { reference, told_finalizer } => {
+                let finalizer_is_new = self.finalizer_is_new(&reference);
                 let (known, others) = self.index.remove(&reference);
                 self.queue.succeeded(&reference);
                 if let Some(known) = known {
-                    self.left_watch(known, despite_finalizer, others);
+                    self.left_watch(known, told_finalizer, finalizer_is_new, others);
                 }
             }
             Message::Unreadable { reference, unreadable: true } => {
@@ -282,15 +294,21 @@ impl Controller {
 
     /// A resource left the watch. When we did not take its finalizer off ourselves, it is looked up once more before
     /// anything is done: it may only have lost its labels.
-    fn left_watch(&mut self, known: Arc<TopicResource>, despite_finalizer: bool, others: Vec<ResourceRef>) {
+    fn left_watch(
+        &mut self,
+        known: Arc<TopicResource>,
+        told_finalizer: bool,
+        finalizer_is_new: bool,
+        others: Vec<ResourceRef>,
+    ) {
         let owned = matches!(self.claim(&known), Claim::Owner { heir: None });
         let sole_owner = owned && others.is_empty();
         // What was seen of it last may be older than its finalizer.
-        let looks = despite_finalizer
+        let looks = told_finalizer
             || plan::wants_lookup(&known, sole_owner, self.cluster_goes_away, &self.context.plan);
         self.push_all(others);
         if looks {
-            self.look_up(LeftWatch::new(known, despite_finalizer));
+            self.look_up(LeftWatch::new(known, told_finalizer && finalizer_is_new));
         }
     }
 
@@ -399,6 +417,7 @@ impl Controller {
     }
 
     fn timer(&mut self) {
+        self.forget_finalizers();
         let now = Instant::now();
         if now >= self.next_sweep && self.sweep.is_empty() && self.sweeps.has_room() {
             self.next_sweep = now + self.settings.interval;
@@ -419,32 +438,9 @@ impl Controller {
 }
 
 #[cfg(test)]
-mod tests {
-    use operator_runtime::{env::Env, metrics::Metrics};
-    use tokio::net::TcpListener;
+#[path = "controller_tests.rs"]
+mod tests;
 
-    use super::*;
-
-    #[tokio::test]
-    async fn a_list_that_takes_long_is_waited_for_and_is_no_reason_for_a_restart() {
-        const SILENCE: Duration = Duration::from_millis(20);
-        // It takes connections, and answers nothing.
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", server.local_addr().unwrap());
-        let client = Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
-        let health = Health::with_silence(SILENCE);
-        let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
-        let parts = Parts { client, metrics, health: health.clone(), shutdown: shutdown.clone() };
-        let settings = Settings::from_env(&Env::from_map([
-            ("STRIMZI_NAMESPACE", "ns"),
-            ("STRIMZI_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
-        ]))
-        .unwrap();
-        let operator = start(settings, &parts).unwrap();
-        tokio::time::sleep(SILENCE * 10).await;
-        assert_eq!(health.alive(), Ok(()));
-        assert!(health.ready().is_err());
-        shutdown.cancel();
-        operator.ended().await;
-    }
-}
+#[cfg(test)]
+#[path = "controller/left_watch_tests.rs"]
+mod left_watch_tests;

@@ -148,6 +148,11 @@ impl Kubernetes {
         Self { applier, projector, metrics, limit: Arc::new(Semaphore::new(IN_FLIGHT)) }
     }
 
+    /// Turns what is read into what is kept.
+    pub fn projector(&self) -> &Projector {
+        &self.projector
+    }
+
     fn api(&self, resource: &ResourceRef) -> Api<KafkaTopic> {
         Api::namespaced(self.applier.client().clone(), &resource.namespace)
     }

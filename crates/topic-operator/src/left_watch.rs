@@ -17,8 +17,8 @@ use crate::{
 pub(crate) struct LeftWatch {
     /// As it was last seen.
     pub known: Arc<TopicResource>,
-    /// The API server deleted it although it had our finalizer. Only the first look, in the same moment, can tell that: later,
-    /// another operator may have taken the finalizer off.
+    /// The API server may have deleted it although it had our finalizer, which came too late. Only the first look, in the same
+    /// moment, can tell that: later, another operator may have taken the finalizer off.
     pub despite_finalizer: bool,
     backoff: Backoff,
     pause: Duration,

@@ -10,9 +10,10 @@ use crate::{resource::TopicResource, topic::ResourceRef};
 pub(crate) enum Message {
     /// A KafkaTopic as it is.
     Seen(Box<TopicResource>),
-    /// A KafkaTopic is gone, or its labels no longer select it. `despite_finalizer`: the API server told of it as of one that had
-    /// our finalizer and was not being deleted.
-    Gone { reference: ResourceRef, despite_finalizer: bool },
+    /// A KafkaTopic is gone, or its labels no longer select it. `told_finalizer`: the API server told of it as of one that had our
+    /// finalizer and was not being deleted. That is so of every label that leaves, and of a deletion that the API server began
+    /// before the finalizer was there.
+    Gone { reference: ResourceRef, told_finalizer: bool },
     /// Whether a KafkaTopic is there and cannot be read.
     Unreadable { reference: ResourceRef, unreadable: bool },
     /// Whether the Kafka resource is being deleted or was deleted.
@@ -26,9 +27,8 @@ pub(crate) fn reference_of(key: &ObjectRef) -> ResourceRef {
     ResourceRef::new(&key.namespace, &key.name)
 }
 
-/// Whether what the API server told with a deletion shows an object that had our finalizer and was not being deleted. A deletion
-/// that the API server began before the finalizer was there takes no notice of it.
-pub(crate) fn went_despite_finalizer(told: Option<&ObjectMeta>) -> bool {
+/// Whether what the API server told with a deletion shows an object that had our finalizer and was not being deleted.
+pub(crate) fn told_finalizer(told: Option<&ObjectMeta>) -> bool {
     told.is_some_and(|told| {
         let finalizers = told.finalizers.iter().flatten();
         told.deletion_timestamp.is_none()

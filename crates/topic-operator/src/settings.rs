@@ -17,11 +17,6 @@ use crate::config::Alterable;
 /// Memory that the values of one KafkaTopic may take, in KiB: far more than all options of a topic.
 const LARGEST_TOPIC_KIB: i64 = 1024;
 
-/// Our own variable: how fast replicas are copied when a replication factor changes, in bytes per second and broker;
-/// 0 means without limit.
-pub const THROTTLE_VARIABLE: &str = env::own::REASSIGNMENT_THROTTLE;
-/// Our own variable: further namespaces whose KafkaTopics may be served, if they grant it.
-pub const NAMESPACES_VARIABLE: &str = env::own::TOPIC_NAMESPACES;
 /// 50 MiB per second and broker: a gigabit link stays usable for clients.
 const DEFAULT_THROTTLE: i64 = 50 * 1024 * 1024;
 
@@ -94,7 +89,7 @@ impl Settings {
         from.required(env::KAFKA_BOOTSTRAP_SERVERS);
         let protocol =
             from.choice(names::SECURITY_PROTOCOL, "", &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]);
-        let throttle = from.integer(THROTTLE_VARIABLE, DEFAULT_THROTTLE, 0..=i64::MAX);
+        let throttle = from.integer(env::own::REASSIGNMENT_THROTTLE, DEFAULT_THROTTLE, 0..=i64::MAX);
         // Accepted so that a deployment made for Strimzi starts; the reason stands in HELP.
         from.integer(names::MAX_QUEUE_SIZE, names::MAX_QUEUE_SIZE_DEFAULT, 1..=i64::MAX);
         from.duration_ms(
@@ -103,7 +98,7 @@ impl Settings {
         );
         let settings = Self {
             guests: from
-                .list(NAMESPACES_VARIABLE)
+                .list(env::own::TOPIC_NAMESPACES)
                 .iter()
                 .map(|text| Guest::parse(text))
                 .filter(|guest| guest.namespace != namespace)
@@ -397,6 +392,6 @@ mod tests {
             let is_variable = !name.ends_with("_DEFAULT") && !name.ends_with("_PREFIX");
             assert!(!is_variable || HELP.contains(&format!("STRIMZI_{name}")), "{name}");
         }
-        assert!(HELP.contains(THROTTLE_VARIABLE) && HELP.contains(NAMESPACES_VARIABLE));
+        assert!(HELP.contains(env::own::REASSIGNMENT_THROTTLE) && HELP.contains(env::own::TOPIC_NAMESPACES));
     }
 }

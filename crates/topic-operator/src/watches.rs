@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     grants,
     kubernetes::Projector,
-    message::{Message, reference_of, went_despite_finalizer},
+    message::{Message, reference_of, told_finalizer},
     seen::Seen,
     settings::Settings,
     unreadable,
@@ -63,8 +63,8 @@ pub(crate) async fn start(
             }
         }
         Event::Deleted { key, told, .. } => {
-            let (reference, despite_finalizer) = (reference_of(key), went_despite_finalizer(*told));
-            let _ = sender.send(Message::Gone { reference, despite_finalizer });
+            let (reference, told_finalizer) = (reference_of(key), told_finalizer(*told));
+            let _ = sender.send(Message::Gone { reference, told_finalizer });
         }
     });
     shutdown.run_until_cancelled(cache.ready()).await.is_some()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{Condition, KafkaUser, KafkaUserSpec};
-use api::{labels, last_applied};
+use api::{labels, last_applied, principals};
 use k8s_openapi::api::core::v1::Secret;
 use operator_runtime::{
     apply::Applier,
@@ -255,7 +255,7 @@ async fn refresh(context: Arc<Context>, queue: Queue<String>, shutdown: Cancella
     let usernames = || {
         let mut all = of_kafka.usernames();
         for key in context.observer.users.keys() {
-            all.insert(format!("CN={}", key.name));
+            all.insert(principals::by_certificate(&key.name));
             all.insert(key.name);
         }
         all

@@ -6,6 +6,7 @@ use api::KafkaUser;
 use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::names::keys;
+use api::principals;
 use jiff::Timestamp;
 use kafka_admin::{AclBinding, QuotaEntity};
 use kube::ResourceExt;
@@ -139,7 +140,7 @@ fn try_plan(
     if let Some(kafka) = &observed.kafka {
         let changes = &mut plan.kafka;
         if let Ok(rights) = &rights {
-            let certificate_name = format!("CN={name}");
+            let certificate_name = principals::by_certificate(&name);
             let certificate = (certificate_name.as_str(), &kafka.certificate);
             let plain = (name.as_str(), &kafka.plain);
             let (ours, other) =
@@ -222,7 +223,13 @@ pub fn plan_absent(name: &str, observed: &Observed, settings: &PlanSettings, res
     let ignored = settings.ignored_users.as_ref().is_some_and(|pattern| pattern.is_match(name));
     if let (Some(kafka), false) = (&observed.kafka, ignored) {
         let (changes, nothing) = (&mut plan.kafka, Rights::default());
-        difference(&format!("CN={name}"), &kafka.certificate, &nothing, kafka.acls_supported, changes);
+        difference(
+            &principals::by_certificate(name),
+            &kafka.certificate,
+            &nothing,
+            kafka.acls_supported,
+            changes,
+        );
         difference(name, &kafka.plain, &nothing, kafka.acls_supported, changes);
         changes.delete_password = kafka.plain.scram.is_some();
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::conditions::reasons;
+use api::env::own::{MAX_CACHE_MIB, MAX_SECRET_KIB};
 use api::kafka_user::KafkaUserAuthenticationType;
 use api::{KafkaUser, labels};
 use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
@@ -12,7 +13,7 @@ use kafka_admin::MAX_TEXT_BYTES;
 use kube::{Client, ResourceExt};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
-use operator_runtime::limits::{CACHE, LARGEST_SECRET, Largest};
+use operator_runtime::limits::Largest;
 use operator_runtime::named_object::Named;
 use operator_runtime::referenced_objects::{self, Referenced, Remembered};
 use operator_runtime::refusal::Refusal;
@@ -226,11 +227,11 @@ impl Passwords {
                 Err(Refusal::invalid(format!("the key {key} of Secret {name} is empty")))
             }
             Some(Err(Flaw::TooLarge)) => Err(Refusal::invalid(format!(
-                "the Secret {name} with the password is too large to be read ({LARGEST_SECRET}): put the password into a smaller one"
+                "the Secret {name} with the password is too large to be read ({MAX_SECRET_KIB}): put the password into a smaller one"
             ))),
             Some(Err(Flaw::NoRoom)) => Err(Refusal::invalid(format!(
                 "there is no room for what the Secret {name} holds: all KafkaUsers, their Secrets and the passwords that they refer to \
-                 take more than {CACHE} says; have fewer or shorter ones, or raise the limit"
+                 take more than {MAX_CACHE_MIB} says; have fewer or shorter ones, or raise the limit"
             ))),
             Some(Err(Flaw::TooLong(bytes))) => Err(Refusal::invalid(format!(
                 "the key {key} of Secret {name} has {bytes} bytes: a password has at most {MAX_TEXT_BYTES}, write a shorter one"

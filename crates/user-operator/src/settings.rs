@@ -60,9 +60,6 @@ STRIMZI_BATCH_MAXIMUM_BLOCK_TIME_MS. The queue has no bound, and a change waits 
 Health (/healthy, /ready) and metrics (/metrics) are on port 8081.
 ";
 
-/// Our own variable: how the keys of new user certificates are made.
-pub const KEY_ALGORITHM_VARIABLE: &str = env::own::USER_KEY_ALGORITHM;
-
 /// What planning has to know.
 #[derive(Clone, Debug)]
 pub struct PlanSettings {
@@ -134,44 +131,17 @@ impl Settings {
         let properties = client_properties(from);
         let ca_namespace = from.string(names::CA_NAMESPACE, &namespace);
         let algorithm =
-            from.choice(KEY_ALGORITHM_VARIABLE, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
+            from.choice(env::own::USER_KEY_ALGORITHM, "ecdsa-p256", &["ecdsa-p256", "rsa-2048", "rsa-4096"]);
         let selector = from.label_selector(names::LABELS);
         let cluster = selector.0.get(api::labels::CLUSTER).filter(|_| ca_namespace == namespace).cloned();
         let settings = Self {
             selector,
             limits: Limits::from_env(from),
-            kafka: Connection {
-                bootstrap: list(
-                    &from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT),
-                ),
-                client_id: "strimzi-user-operator".to_owned(),
-                tls: from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).map(|trusted_secret| TlsSettings {
-                    trusted_secret,
-                    identity: from.optional(names::EO_KEY_SECRET_NAME).map(|secret| IdentitySecret {
-                        secret,
-                        key_name: from.string(names::EO_KEY_NAME, names::EO_KEY_NAME_DEFAULT),
-                        certificate_name: from.string(names::EO_CERT_NAME, names::EO_CERT_NAME_DEFAULT),
-                    }),
-                    verify_hostname: true,
-                }),
-                sasl: sasl(from, &properties, from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).is_some()),
-                namespace: ca_namespace.clone(),
-            },
+            kafka: connection(from, &properties, &ca_namespace),
             ca_namespace,
             ca_cert_secret: from.required(names::CA_CERT_NAME),
             ca_key_secret: from.required(names::CA_KEY_NAME),
-            plan: PlanSettings {
-                secret_prefix: from.string(names::SECRET_PREFIX, ""),
-                validity_days: from.integer(names::CA_VALIDITY, names::CA_VALIDITY_DEFAULT, 1..=36_500)
-                    as u32,
-                renewal_days: from.integer(names::CA_RENEWAL, names::CA_RENEWAL_DEFAULT, 1..=36_500) as u32,
-                windows: windows(from),
-                pkcs12: from.bool(env::PKCS12_KEYSTORE_GENERATION, env::PKCS12_KEYSTORE_GENERATION_DEFAULT),
-                acls_supported: from
-                    .bool(names::ACLS_ADMIN_API_SUPPORTED, names::ACLS_ADMIN_API_SUPPORTED_DEFAULT),
-                ignored_users: ignored_users(from),
-                cluster,
-            },
+            plan: plan_settings(from, cluster),
             algorithm: match algorithm {
                 "rsa-2048" => issuer::KeyAlgorithm::Rsa2048,
                 "rsa-4096" => issuer::KeyAlgorithm::Rsa4096,
@@ -201,6 +171,39 @@ impl Settings {
         };
         from.finish()?;
         Ok(settings)
+    }
+}
+
+/// How Kafka is reached. `namespace` is that of the Secrets with its certificates.
+fn connection(from: &Env, properties: &Properties, namespace: &str) -> Connection {
+    Connection {
+        bootstrap: list(&from.string(env::KAFKA_BOOTSTRAP_SERVERS, env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT)),
+        client_id: "strimzi-user-operator".to_owned(),
+        tls: from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).map(|trusted_secret| TlsSettings {
+            trusted_secret,
+            identity: from.optional(names::EO_KEY_SECRET_NAME).map(|secret| IdentitySecret {
+                secret,
+                key_name: from.string(names::EO_KEY_NAME, names::EO_KEY_NAME_DEFAULT),
+                certificate_name: from.string(names::EO_CERT_NAME, names::EO_CERT_NAME_DEFAULT),
+            }),
+            verify_hostname: true,
+        }),
+        sasl: sasl(from, properties, from.optional(names::CLUSTER_CA_CERT_SECRET_NAME).is_some()),
+        namespace: namespace.to_owned(),
+    }
+}
+
+/// What plans depend on. `cluster` is the one that the users belong to, where it is known.
+fn plan_settings(from: &Env, cluster: Option<String>) -> PlanSettings {
+    PlanSettings {
+        secret_prefix: from.string(names::SECRET_PREFIX, ""),
+        validity_days: from.integer(names::CA_VALIDITY, names::CA_VALIDITY_DEFAULT, 1..=36_500) as u32,
+        renewal_days: from.integer(names::CA_RENEWAL, names::CA_RENEWAL_DEFAULT, 1..=36_500) as u32,
+        windows: windows(from),
+        pkcs12: from.bool(env::PKCS12_KEYSTORE_GENERATION, env::PKCS12_KEYSTORE_GENERATION_DEFAULT),
+        acls_supported: from.bool(names::ACLS_ADMIN_API_SUPPORTED, names::ACLS_ADMIN_API_SUPPORTED_DEFAULT),
+        ignored_users: ignored_users(from),
+        cluster,
     }
 }
 

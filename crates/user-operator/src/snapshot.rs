@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::principals;
 use futures::{StreamExt, stream};
 use kafka_admin::{
     AclBinding, AclFilter, AclOperation, Admin, AdminError, ErrorCode, PatternType, Permission, QuotaEntity,
@@ -42,7 +43,7 @@ impl Rule {
             resource_type: self.resource_type,
             resource_name: Arc::clone(&self.resource_name),
             pattern: self.pattern,
-            principal: format!("User:{username}"),
+            principal: principals::of_user(username),
             host: self.host.to_string(),
             operation: self.operation,
             permission: self.permission,
@@ -85,7 +86,7 @@ impl Held {
 /// The name of the KafkaUser that a user name in Kafka belongs to; `None` for names that are none of our business: `*`,
 /// `ANONYMOUS`, and distinguished names with more than a common name, which are the cluster's own parts.
 pub fn resource_name(username: &str) -> Option<&str> {
-    let name = username.strip_prefix("CN=").unwrap_or(username);
+    let name = username.strip_prefix(principals::COMMON_NAME).unwrap_or(username);
     let foreign = name.is_empty() || name == "*" || name == "ANONYMOUS" || name.contains([',', '=', '+']);
     if foreign { None } else { Some(name) }
 }
@@ -123,7 +124,7 @@ impl Snapshot {
     pub fn user(&self, name: &str) -> Option<UserInKafka> {
         let state = self.lock();
         state.loaded.then(|| UserInKafka {
-            certificate: state.users.get(&format!("CN={name}")).cloned().unwrap_or_default(),
+            certificate: state.users.get(&principals::by_certificate(name)).cloned().unwrap_or_default(),
             plain: state.users.get(name).cloned().unwrap_or_default(),
             acls_supported: state.acls_supported,
         })
@@ -225,7 +226,7 @@ impl Reading {
     fn add_rules(&mut self, bindings: BTreeSet<AclBinding>) {
         self.acls_supported = true;
         for binding in bindings {
-            if let Some(username) = binding.principal.strip_prefix("User:") {
+            if let Some(username) = principals::username(&binding.principal) {
                 self.users.entry(username.to_owned()).or_default().rules.insert(Rule::of(&binding));
             }
         }
@@ -277,7 +278,7 @@ async fn read_user_by_user(
     reading: &mut Reading,
 ) -> Result<(), AdminError> {
     let read = stream::iter(usernames).map(|username| async move {
-        let rules = admin.describe_acls(AclFilter::principal(format!("User:{username}"))).await;
+        let rules = admin.describe_acls(AclFilter::principal(principals::of_user(&username))).await;
         (username, rules)
     });
     let mut read = std::pin::pin!(read.buffer_unordered(READS));

@@ -1,7 +1,7 @@
 //! What a KafkaUser says about its user, in short.
 
 use api::kafka_user::KafkaUserAuthenticationType;
-use api::{KafkaUser, annotations};
+use api::{KafkaUser, annotations, principals};
 use kube::ResourceExt;
 
 /// How the user authenticates; `None`: by other means, under the resource's name.
@@ -11,7 +11,7 @@ pub fn authentication(user: &KafkaUser) -> Option<KafkaUserAuthenticationType> {
 
 /// The user's name in Kafka.
 pub fn username(user: &KafkaUser) -> String {
-    if by_certificate(user) { format!("CN={}", user.name_any()) } else { user.name_any() }
+    if by_certificate(user) { principals::by_certificate(&user.name_any()) } else { user.name_any() }
 }
 
 /// Whether the user shows a certificate, made by the operator or by other means.

@@ -206,8 +206,8 @@ impl Settled {
             plain,
             cluster_role_bindings,
             routes: Vec::new(),
-            foreign_secrets: Cache::fixed([]),
-            foreign_config_maps: Cache::fixed([]),
+            referenced_secrets: Cache::fixed([]),
+            referenced_config_maps: Cache::fixed([]),
         }))
     }
 }

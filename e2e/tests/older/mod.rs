@@ -75,18 +75,6 @@ async fn until<T>(what: &str, deadline: Duration, ask: impl AsyncFn() -> Result<
     tokio::time::timeout(deadline, asked).await.with_context(|| format!("{what} did not come in time"))
 }
 
-async fn ready(scenario: &Scenario) -> Result<Kafka> {
-    let is_ready = |kafka: Option<&Kafka>| {
-        kafka.is_some_and(|kafka| {
-            has_condition(kafka.status.as_ref(), "Ready")
-                && kafka.status.as_ref().and_then(|status| status.observed_generation)
-                    == kafka.metadata.generation
-        })
-    };
-    let kafka = scenario.until::<Kafka>(CLUSTER, "Ready", Duration::from_mins(5), is_ready).await?;
-    kafka.context("the Kafka resource is gone")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[allow(clippy::too_many_lines, reason = "one story")]
 async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
@@ -104,7 +92,7 @@ async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
         .apply_value(&json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
             "metadata": {"name": "reader", "labels": labels}, "spec": {"authentication": {"type": "tls"}}}))
         .await?;
-    let kafka = ready(&scenario).await?;
+    let kafka = scenario.until_ready(CLUSTER, Duration::from_mins(5)).await?;
     let status = serde_json::to_value(&kafka.status)?;
     let said: Vec<&Value> = status["conditions"]
         .as_array()
@@ -134,7 +122,7 @@ async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
     let patch = json!({"spec": {"kafkaExporter": {}, "kafka": {
         "logging": {"type": "inline", "loggers": {"org.apache.kafka": "DEBUG"}}}}});
     scenario.api::<Kafka>().patch(CLUSTER, &PatchParams::default(), &Patch::Merge(&patch)).await?;
-    ready(&scenario).await?;
+    scenario.until_ready(CLUSTER, Duration::from_mins(5)).await?;
     for pod in pods.keys() {
         // The kubelet looks at the ConfigMaps of a pod when the pod changes, or once in a good minute.
         scenario.kubectl(&["annotate", "pod", pod, "example.com/look=now"]).await?;

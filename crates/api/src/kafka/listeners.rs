@@ -180,6 +180,10 @@ impl SingleAddress {
     pub const FIRST_BROKER_PORT: i32 = 20_000;
     /// Default of `replicas`.
     pub const REPLICAS: i32 = 2;
+    /// CPU that is set aside unless `resources` says otherwise.
+    pub const CPU: &'static str = "50m";
+    /// Memory that is set aside unless `resources` says otherwise.
+    pub const MEMORY: &'static str = "96Mi";
 }
 
 string_enum! {

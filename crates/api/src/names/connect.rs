@@ -1,4 +1,4 @@
-//! A KafkaConnect cluster and what belongs to it.
+//! The names of a KafkaConnect cluster and of what belongs to it.
 
 /// Component name: StrimziPodSet, headless Service, ServiceAccount, NetworkPolicy, PodDisruptionBudget, Role.
 pub fn component(c: &str) -> String {
@@ -14,6 +14,14 @@ pub fn pod(c: &str, index: i32) -> String {
 pub fn api_service(c: &str) -> String {
     format!("{c}-connect-api")
 }
+
+/// Host name of the REST API.
+pub fn api_host(c: &str, namespace: &str) -> String {
+    super::service_dns(&api_service(c), namespace)
+}
+
+/// Key of a ConfigMap with the offsets of a KafkaConnector.
+pub const OFFSETS_KEY: &str = "offsets.json";
 
 /// ConfigMap with the workers' configuration.
 pub fn config_map(c: &str) -> String {

@@ -126,8 +126,8 @@ fn caches(clusters: &[String]) -> Caches {
         ],
         cluster_role_bindings: plain("ClusterRoleBinding", Vec::new()),
         routes: Vec::new(),
-        foreign_secrets: Cache::fixed([]),
-        foreign_config_maps: Cache::fixed([]),
+        referenced_secrets: Cache::fixed([]),
+        referenced_config_maps: Cache::fixed([]),
     })
 }
 
@@ -141,8 +141,8 @@ fn scanned(caches: &Caches) -> usize {
         + caches.secrets.scanned()
         + caches.config_maps.scanned()
         + caches.deployments.scanned()
-        + caches.foreign_secrets.scanned()
-        + caches.foreign_config_maps.scanned()
+        + caches.referenced_secrets.scanned()
+        + caches.referenced_config_maps.scanned()
         + caches.cluster_role_bindings.cache.scanned()
         + plain
 }
@@ -192,7 +192,7 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     assert_eq!(others, [ROLE, ROLE_BINDING, SERVICE]);
     let mut noted = observed.clone();
     unreadable::note_parts(&caches, &key, &mut noted);
-    assert_eq!(noted.unreadable, None);
+    assert_eq!(noted.incomplete, None);
     let pool = &observed.pools[0];
     assert_eq!(node_pools::concerned(&caches, pool), [key.clone()].into());
     node_pools::membership(&caches, pool);

@@ -16,11 +16,9 @@ use planner::kafka::pod_state;
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Variable with the longest answer of a broker that is read, in MiB.
-pub const MAX_ANSWER: &str = api::env::own::MAX_ANSWER_MIB;
-
-/// Default of [`MAX_ANSWER`]: three times the list of 100,000 partitions of three replicas in 10,000 topics. The brokers of
-/// all tenants share one operator, which must not run out of its 256 MiB because one of them answers nonsense.
+/// The longest answer of a broker that is read, in MiB, unless `KASTELLAN_MAX_ANSWER_MIB` says otherwise: three times the list
+/// of 100,000 partitions of three replicas in 10,000 topics. The brokers of all tenants share one operator, which must not run
+/// out of its 256 MiB because one of them answers nonsense.
 pub const MAX_ANSWER_DEFAULT: i64 = 16;
 
 /// How many times the longest answer the values of one answer may take in memory.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::agent::AgentReport;
+use api::agent::container::BROKER_STATE;
 use futures::{StreamExt as _, stream};
 use kafka_admin::AdminError;
 use operator_runtime::queue::Queue;
@@ -28,12 +29,10 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const LONGEST: u64 = 64 * 1024;
 /// Agents that are asked at a time.
 const AT_ONCE: usize = 8;
-/// What is asked. The connection is of use once.
-const REQUEST: &str = "GET /v1/broker-state HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n";
-/// How the answer of an agent begins that knows.
+/// Status line of a good answer.
 const GOOD: &str = "HTTP/1.1 200 ";
 
-/// An agent did not say what it did not find.
+/// Why it is not known which jars an agent did not find.
 #[derive(Debug, Error)]
 enum Error {
     /// The operator has no certificate, or a certificate that cannot be used.
@@ -186,7 +185,9 @@ async fn ask(pod: &str, host: String, tls: &kafka_admin::TlsConfig) -> Result<Ag
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(failed)?;
     let name = ServerName::try_from(host).map_err(|error| failed(std::io::Error::other(error)))?;
     let mut stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
-    stream.write_all(REQUEST.as_bytes()).await.map_err(failed)?;
+    // The connection is of use once.
+    let request = format!("GET {BROKER_STATE} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(failed)?;
     let mut answer = Vec::new();
     // An agent may close the connection without a farewell: what counts is that the answer is whole.
     let ended = stream.take(LONGEST).read_to_end(&mut answer).await;

@@ -16,11 +16,12 @@ use super::call_error::call;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
+use super::views::Views;
 use super::{dry_run, holders, kafka_calls, key_making, option_calls, roll_calls};
 use crate::caches::Caches;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
-use planner::kafka::observed::{BrokerConfigs, KafkaView, Observed};
+use planner::kafka::observed::{BrokerConfigs, Observed};
 use planner::kafka::pod_state;
 use planner::kafka::roll_view::RollKafka;
 
@@ -34,10 +35,8 @@ pub struct Answers {
     observer: Arc<Observer>,
     clients: Clients,
     nodes: KubernetesNodes,
-    /// How each Kafka is.
-    views: Asking<(), KafkaView>,
-    /// Which brokers hold replicas.
-    replicas: Asking<(), BTreeSet<i32>>,
+    /// How each Kafka is, and which brokers hold replicas.
+    views: Views,
     /// With which options the brokers run.
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// What a restart would do.
@@ -63,8 +62,7 @@ impl Answers {
             observer,
             clients,
             nodes: KubernetesNodes::default(),
-            views: Asking::new(queue.clone()),
-            replicas: Asking::second(queue.clone()),
+            views: Views::new(queue),
             configs: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             quotas: Asking::second(queue.clone()),
@@ -148,21 +146,21 @@ impl Answers {
             }
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;
-                self.views
-                    .answer(key, (), patience, async move { kafka_calls::view(&admin).await })
-                    .await
-                    .map(Answer::Kafka)
+                let question = async move { kafka_calls::view(&admin).await };
+                self.views.view(key, patience, question).await.map(Answer::Kafka)
             }
             Need::BrokersWithReplicas => {
                 let admin = self.brokers(key, observed)?;
-                let question = async move { kafka_calls::brokers_with_replicas(&admin).await };
-                self.replicas.answer(key, (), patience, question).await.map(Answer::BrokersWithReplicas)
+                let question = async move {
+                    future::try_join(kafka_calls::view(&admin), kafka_calls::brokers_with_replicas(&admin))
+                        .await
+                };
+                self.views.replicas(key, patience, question).await.map(Answer::BrokersWithReplicas)
             }
             Need::BrokerConfigs(pods) => {
                 let admin = self.brokers(key, observed)?;
                 let brokers: BTreeSet<i32> = pods.keys().copied().collect();
-                let question =
-                    async move { Ok::<_, Silence>(option_calls::broker_options(&admin, &brokers).await) };
+                let question = async move { option_calls::broker_options(&admin, &brokers).await };
                 self.configs.answer(key, pods.clone(), patience, question).await.map(Answer::BrokerConfigs)
             }
             Need::Roll(pods) => {
@@ -208,7 +206,6 @@ impl Answers {
     pub fn forget_unless_ready(&self, key: &ObjectRef, observed: &Observed) {
         if !pod_state::some_broker_is_ready(observed) {
             self.views.forget(key);
-            self.replicas.forget(key);
             self.configs.forget(key);
             self.quotas.forget(key);
         }
@@ -218,7 +215,6 @@ impl Answers {
     pub fn forget(&self, key: &ObjectRef) {
         self.clients.forget(key);
         self.views.forget(key);
-        self.replicas.forget(key);
         self.configs.forget(key);
         self.rolls.forget(key);
         self.quotas.forget(key);

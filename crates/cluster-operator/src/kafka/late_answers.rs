@@ -178,6 +178,12 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
         }
     }
 
+    /// The answer that came after its pass had gone on, if it is fresh. Nothing is asked.
+    pub fn late(&self, key: &ObjectRef, about: &Q) -> Option<V> {
+        let late = self.lock().get_mut(key)?.late.take();
+        late.filter(|(at, of, _)| at.elapsed() < self.fresh && of == about).map(|(_, _, answer)| answer)
+    }
+
     /// When a question may be asked again; `None`: at once.
     fn end(
         &self,

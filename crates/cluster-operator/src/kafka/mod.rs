@@ -19,3 +19,4 @@ pub(crate) mod restart_pods;
 pub mod roll_calls;
 pub(crate) mod roll_metric;
 pub(crate) mod room;
+mod views;

@@ -84,13 +84,13 @@ impl Observer {
         };
         let mut room = ReferenceRoom::beside(self.caches.bytes_of(&owner), self.caches.largest_cluster);
         let (names, found) = (&references.config_maps, &mut config_maps);
-        let foreign = &self.caches.foreign_config_maps;
-        let read = fetch(&self.applier, key, names, foreign, &self.config_maps, &mut room, found);
+        let referenced = &self.caches.referenced_config_maps;
+        let read = fetch(&self.applier, key, names, referenced, &self.config_maps, &mut room, found);
         not_read.config_maps.extend(read.await?);
         let watch_grants = self.watch_grants(&kafka, &mut room, &mut not_read).await?;
         let (names, found) = (&references.secrets, &mut secrets);
-        let foreign = &self.caches.foreign_secrets;
-        let read = fetch(&self.applier, key, names, foreign, &self.secrets, &mut room, found);
+        let referenced = &self.caches.referenced_secrets;
+        let read = fetch(&self.applier, key, names, referenced, &self.secrets, &mut room, found);
         not_read.secrets.extend(read.await?);
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let (routes, tls_routes) = self.caches.routes_of(&owner);
@@ -128,7 +128,7 @@ impl Observer {
             kafka: Some(kafka),
             pools: pools.into_values().collect(),
             secrets: self.caches.secrets_within(&caches::kafka(key), &secrets, room),
-            unreadable: Some(why),
+            incomplete: Some(why),
             settings: Arc::clone(&self.settings),
             ..Observed::default()
         }
@@ -167,7 +167,7 @@ impl Observer {
         let mut grants = BTreeMap::new();
         for namespace in watched_namespace::others(kafka) {
             let grant = ObjectRef::new(&namespace, api::watch_grant::NAME);
-            let Some(version) = self.caches.foreign_config_maps.get(&grant) else {
+            let Some(version) = self.caches.referenced_config_maps.get(&grant) else {
                 self.config_maps.forget(&grant);
                 continue;
             };
@@ -188,7 +188,8 @@ impl Observer {
         self.drop_copies(&key.namespace, &self.referred.now(key, References::default()));
     }
 
-    /// One that another cluster refers to as well is read again.
+    /// Drops the copies of Secrets and ConfigMaps to which the cluster no longer refers. A cluster that needs the same object reads it
+    /// again in its next pass.
     fn drop_copies(&self, namespace: &str, unused: &References) {
         for name in &unused.secrets {
             self.secrets.forget(&ObjectRef::new(namespace, name));

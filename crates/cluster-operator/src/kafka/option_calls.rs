@@ -18,13 +18,19 @@ const LONGEST: usize = 36 * 1024 * 1024;
 const CONFIGURATION_CHANGE: &str = api::conditions::events::CONFIGURATION_CHANGE;
 
 /// The options of each of these brokers that can change at run time or were changed; brokers that do not answer are left
-/// out.
-pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> BrokerConfigs {
+/// out. Where none does, why the first did not.
+pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> Result<BrokerConfigs, Error> {
     let answers = admin.describe_broker_options(brokers.iter().copied()).await;
-    let mut found = BrokerConfigs::new();
+    let (mut found, mut silent) = (BrokerConfigs::new(), None);
     let mut bytes = 0;
     for (id, answer) in answers {
-        let Ok(options) = answer else { continue };
+        let options = match answer {
+            Ok(options) => options,
+            Err(source) => {
+                silent.get_or_insert((id, source));
+                continue;
+            }
+        };
         bytes += options.iter().map(|(name, option)| name.len() + option.bytes()).sum::<usize>();
         if bytes > LONGEST {
             tracing::warn!(
@@ -41,7 +47,12 @@ pub async fn broker_options(admin: &Admin, brokers: &BTreeSet<i32>) -> BrokerCon
         });
         found.insert(id, options.collect());
     }
-    found
+    match silent {
+        Some((id, source)) if found.is_empty() => {
+            Err(Error::Refused { action: format!("describe the options of broker {id}"), source })
+        }
+        _ => Ok(found),
+    }
 }
 
 /// Makes changes of one broker, or of the default of all, and returns those that Kafka refused, with its words. Kafka

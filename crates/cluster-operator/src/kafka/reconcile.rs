@@ -119,7 +119,7 @@ pub struct Parts {
     pub answers: Answers,
     /// Publishes events.
     pub events: Events,
-    /// Why pods could not be made.
+    /// Why pods could not be made, deleted or changed.
     pub pod_errors: PodErrors,
     /// How long rolls have been waiting.
     pub waiting: RollMetric,

@@ -23,7 +23,7 @@ impl RollMetric {
 
     /// Shows for how long the roll of a cluster has been waiting.
     pub fn show(&self, key: &ObjectRef, waits: Option<&Waiting>, now: Timestamp) {
-        match waits.filter(|waits| !waits.usual) {
+        match waits.filter(|waits| !waits.is_usual()) {
             Some(waits) => {
                 let seconds = now.duration_since(waits.since).as_secs_f64();
                 self.0.with_label_values(&[key.namespace.as_str(), key.name.as_str()]).set(seconds.max(0.0));

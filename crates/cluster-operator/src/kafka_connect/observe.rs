@@ -98,7 +98,7 @@ impl Observer {
         observed.unread_secrets = all(beyond.secrets);
         observed.unread_config_maps = all(beyond.config_maps);
         let mut room = ReferenceRoom::beside(bytes, self.caches.largest_cluster);
-        let foreign = &self.caches.foreign_config_maps;
+        let foreign = &self.caches.referenced_config_maps;
         let (names, found) = (&references.config_maps, &mut observed.referred_config_maps);
         let read = fetch(&self.applier, key, names, foreign, &self.config_maps, &mut room, found);
         observed.unread_config_maps.extend(read.await?);
@@ -107,7 +107,7 @@ impl Observer {
                 observed.referred_secrets.insert(name.clone(), secret);
             }
         }
-        let foreign = &self.caches.foreign_secrets;
+        let foreign = &self.caches.referenced_secrets;
         let (names, found) = (&references.secrets, &mut observed.referred_secrets);
         let read = fetch(&self.applier, key, names, foreign, &self.secrets, &mut room, found);
         observed.unread_secrets.extend(read.await?);

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::{Condition, events as event_words, merge, reasons};
+use api::conditions::reasons;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
@@ -16,7 +16,7 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::create::create;
@@ -28,6 +28,7 @@ use crate::kind::{AnswersOf, Kind, Seen};
 use crate::unreadable::too_much;
 use planner::completion::{NeverComplete, Observation};
 use planner::pod_set::plan::{self, Plan, PodCall};
+use planner::pod_set::pod_error::{self, PodError};
 
 /// What can go wrong with a pod set.
 #[derive(Debug, Error)]
@@ -35,9 +36,9 @@ pub enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    /// Pods could not be created.
-    #[error("cannot create pods: {0}")]
-    Create(String),
+    /// Something could not be done to pods, in words.
+    #[error("{0}")]
+    Pods(String),
     /// Another process may lead.
     #[error(transparent)]
     Lapsed(#[from] Lapsed),
@@ -74,8 +75,8 @@ impl Observation for LiveSet {
     }
 }
 
-/// Why a pod could not be made, by its name.
-type Refusal = (String, String);
+/// What could not be done to a pod, by its name.
+type NamedError = (String, PodError);
 
 /// What the passes over all pod sets share.
 #[derive(Clone)]
@@ -84,7 +85,7 @@ pub struct PodSets {
     applier: Applier,
     events: Events,
     errors: PodErrors,
-    /// The passes over what the sets were made for: they say in the status what keeps pods from being made.
+    /// The passes over what the sets were made for: they say in the status what could not be done to pods.
     queues: Queues,
     mandate: Mandate,
     /// How many large sets are looked at a time.
@@ -96,7 +97,7 @@ impl Kind for PodSets {
     const CALLS_AT_A_TIME: usize = 32;
     type Resource = StrimziPodSet;
     type Observed = LiveSet;
-    type Said = Option<Refusal>;
+    type Said = Option<NamedError>;
     type Error = Error;
 
     fn resources(&self) -> &Cache<StrimziPodSet> {
@@ -131,38 +132,38 @@ impl Kind for PodSets {
         Ok(())
     }
 
+    /// What is refused ends no pass: it stands in the statuses, and the other calls are made.
     async fn call(
         &self,
         key: &ObjectRef,
         observed: &LiveSet,
         call: &PodCall,
-    ) -> Result<Option<Refusal>, Error> {
-        match call {
-            PodCall::Create(pod) => {
+    ) -> Result<Option<NamedError>, Error> {
+        let pod = ObjectRef::new(&key.namespace, call.pod());
+        let done = match call {
+            PodCall::Create(wanted) => {
                 let uid = observed.set.metadata.uid.as_deref();
-                return Ok(create(&self.applier, &key.namespace, uid, pod).await.err());
+                create(&self.applier, &key.namespace, uid, wanted).await
             }
-            PodCall::Delete(name, uid) => {
+            PodCall::Delete(_, uid) => {
                 self.mandate.check()?;
-                let pod = ObjectRef::new(&key.namespace, name);
                 match self.applier.delete::<Pod>(&pod, uid.as_deref(), PropagationPolicy::Background).await {
-                    Ok(_) => tracing::info!(%pod, set = key.name, "pod deleted"),
+                    Ok(_) => {
+                        tracing::info!(%pod, set = key.name, "pod deleted");
+                        Ok(())
+                    }
                     // Another pod has the name by now: the watch brings it.
-                    Err(error) if error.is_conflict() => {}
-                    Err(error) => return Err(error.into()),
+                    Err(error) if error.is_conflict() => Ok(()),
+                    Err(error) => Err(error.why()),
                 }
             }
-            PodCall::Adopt(name) => {
+            PodCall::Adopt(_) => {
                 let owner = plan::owner_reference(&observed.set);
-                let patch = json!({"metadata": {"ownerReferences": [owner]}});
-                self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
+                self.change(&pod, json!({"ownerReferences": [owner]})).await
             }
-            PodCall::Relabel(name, labels) => {
-                let patch = json!({"metadata": {"labels": labels}});
-                self.applier.merge::<Pod>(&ObjectRef::new(&key.namespace, name), &patch).await?;
-            }
-        }
-        Ok(None)
+            PodCall::Relabel(_, labels) => self.change(&pod, json!({"labels": labels})).await,
+        };
+        Ok(done.err().map(|why| (pod.name, PodError { action: call.action(), why })))
     }
 
     async fn finish(
@@ -170,29 +171,17 @@ impl Kind for PodSets {
         key: &ObjectRef,
         observed: &LiveSet,
         plan: &Plan,
-        said: Vec<Result<Option<Refusal>, Error>>,
+        said: Vec<Result<Option<NamedError>, Error>>,
     ) -> Result<Outcome, Error> {
-        let (refused, failed) = taken_apart(said);
-        let words: Vec<String> = refused.iter().map(|(pod, why)| format!("{pod}: {why}")).collect();
-        let words = words.join("; ");
-        let mut status = plan.status.clone();
-        let live = observed.set.status.as_ref();
-        if !refused.is_empty() {
-            let cannot =
-                Condition::not_ready(reasons::KUBERNETES_ERROR, format!("cannot create pods: {words}"));
-            let old = live.and_then(|status| status.conditions.as_deref());
-            status.conditions = Some(merge(vec![cannot], old, clock::now()));
-        }
-        if failed.is_none() || !refused.is_empty() {
-            self.say(observed, key, refused, &words);
-        }
-        let live = live.and_then(|status| serde_json::to_value(status).ok());
+        // A process that does not lead any more says nothing.
+        let errors: Vec<Option<NamedError>> = said.into_iter().collect::<Result<_, _>>()?;
+        let errors: BTreeMap<String, PodError> = errors.into_iter().flatten().collect();
+        let words = pod_error::words(&errors);
+        let status = pod_error::note(plan.status.clone(), &observed.set, &errors, clock::now());
+        self.say(observed, key, errors);
+        let live = observed.set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
         self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
-        match failed {
-            Some(error) => Err(error),
-            None if words.is_empty() => Ok(Outcome::Done),
-            None => Err(Error::Create(words)),
-        }
+        if words.is_empty() { Ok(Outcome::Done) } else { Err(Error::Pods(words)) }
     }
 
     async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
@@ -219,49 +208,29 @@ impl PodSets {
         Self { caches, applier, events, errors, queues, mandate, room: Arc::default() }
     }
 
-    /// Tells the cluster, and whoever looks at events, what keeps pods from being made, when that is news.
-    fn say(&self, observed: &LiveSet, key: &ObjectRef, refused: BTreeMap<String, String>, words: &str) {
-        if !self.errors.note(key, refused) {
+    /// Changes the metadata of a pod; where that is refused, why. A pod that is gone needs no change.
+    async fn change(&self, pod: &ObjectRef, metadata: Value) -> Result<(), String> {
+        match self.applier.merge::<Pod>(pod, &json!({"metadata": metadata})).await {
+            Err(error) if !error.is_gone() => Err(error.why()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the owner of the set, and whoever looks at events, what could not be done to pods, when that is news.
+    fn say(&self, observed: &LiveSet, key: &ObjectRef, errors: BTreeMap<String, PodError>) {
+        if !self.errors.note(key, errors.clone()) {
             return;
         }
         self.queues.add(&observed.parent);
-        if !words.is_empty() {
+        for (event, errors) in pod_error::by_event(errors) {
             self.events.publish(Note {
                 regarding: events::reference(&*observed.set),
                 related: None,
-                reason: event_words::FAILED_CREATE.to_owned(),
-                action: event_words::CREATE_POD.to_owned(),
-                text: words.to_owned(),
+                reason: event.reason.to_owned(),
+                action: event.action.to_owned(),
+                text: pod_error::words(&errors),
                 severity: Severity::Warning,
             });
         }
-    }
-}
-
-/// What keeps pods from being made, and the first other failure: neither hides the other.
-fn taken_apart(said: Vec<Result<Option<Refusal>, Error>>) -> (BTreeMap<String, String>, Option<Error>) {
-    let (mut refused, mut failed) = (BTreeMap::new(), None);
-    for said in said {
-        match said {
-            Ok(refusal) => refused.extend(refusal),
-            Err(error) => drop(failed.get_or_insert(error)),
-        }
-    }
-    (refused, failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_api_server_refuses_is_told_although_another_call_of_the_pass_failed() {
-        let failed = || Err(Error::Create("the deletion of another pod".to_owned()));
-        let refused = |pod: &str| Ok(Some((pod.to_owned(), "no room".to_owned())));
-        let (told, error) =
-            taken_apart(vec![Ok(None), failed(), refused("c-p-0"), failed(), refused("c-p-1")]);
-        assert_eq!(told.into_keys().collect::<Vec<_>>(), ["c-p-0", "c-p-1"]);
-        assert!(error.unwrap().to_string().contains("the deletion of another pod"));
-        assert!(taken_apart(vec![Ok(None)]).1.is_none());
     }
 }

@@ -10,33 +10,29 @@ use operator_runtime::apply::Applier;
 use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 
-/// Creates a pod for the pod set with this UID; else its name and why it cannot be.
+/// Creates a pod for the pod set with this UID; else says why it cannot be.
 pub async fn create(
     applier: &Applier,
     namespace: &str,
     set_uid: Option<&str>,
     wanted: &Value,
-) -> Result<(), (String, String)> {
+) -> Result<(), String> {
     let name = wanted.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let pod: Pod = match objects::typed(wanted) {
         Ok(pod) => pod,
-        Err(error) => return Err((name, format!("it is not a valid pod: {error}"))),
+        Err(error) => return Err(format!("it is not a valid pod: {error}")),
     };
-    let why = match applier.create(namespace, &pod).await {
+    match applier.create(namespace, &pod).await {
         Ok(()) => {
             tracing::info!(pod = name, "pod created");
-            return Ok(());
+            Ok(())
         }
         Err(error) if error.is_conflict() => {
             let key = ObjectRef::new(namespace, &name);
-            match name_is_taken(applier, &key, set_uid, &pod).await {
-                Ok(()) => return Ok(()),
-                Err(why) => why,
-            }
+            name_is_taken(applier, &key, set_uid, &pod).await
         }
-        Err(error) => error.why(),
-    };
-    Err((name, why))
+        Err(error) => Err(error.why()),
+    }
 }
 
 /// Looks past the cache at the pod that has the name. The cache may be behind; or the pod lost its labels, and is in no cache:

@@ -1,17 +1,18 @@
-//! Why pods could not be created: what the pod-set controller ran into, for the passes over their clusters.
+//! Why pods could not be created, deleted or changed: what the pod-set controller ran into, for the passes over their clusters.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use operator_runtime::watch::ObjectRef;
+use planner::pod_set::pod_error::PodError;
 
-/// The pods that could not be created, and why. Cheap to clone; all clones are the same.
+/// The pods to which something could not be done, and why. Cheap to clone; all clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct PodErrors(Arc<Mutex<HashMap<ObjectRef, BTreeMap<String, String>>>>);
+pub struct PodErrors(Arc<Mutex<HashMap<ObjectRef, BTreeMap<String, PodError>>>>);
 
 impl PodErrors {
     /// Notes what a pass over a pod set ran into, by name of the pod. Says whether that is news.
-    pub fn note(&self, set: &ObjectRef, errors: BTreeMap<String, String>) -> bool {
+    pub fn note(&self, set: &ObjectRef, errors: BTreeMap<String, PodError>) -> bool {
         let mut all = self.lock();
         if all.get(set).map_or(errors.is_empty(), |known| *known == errors) {
             return false;
@@ -29,13 +30,13 @@ impl PodErrors {
         &self,
         namespace: &str,
         sets: impl IntoIterator<Item = &'a String>,
-    ) -> BTreeMap<String, String> {
+    ) -> BTreeMap<String, PodError> {
         let all = self.lock();
         let known = sets.into_iter().filter_map(|set| all.get(&ObjectRef::new(namespace, set)));
         known.flat_map(Clone::clone).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, BTreeMap<String, String>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, BTreeMap<String, PodError>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,10 +46,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_keeps_pods_from_being_made_is_news_once() {
+    fn what_could_not_be_done_to_pods_is_news_once() {
         let errors = PodErrors::default();
         let set = ObjectRef::new("ns", "c-p");
-        let one = BTreeMap::from([("c-p-0".to_owned(), "no".to_owned())]);
+        let one = BTreeMap::from([("c-p-0".to_owned(), PodError::creation("no"))]);
         assert!(!errors.note(&set, BTreeMap::new()));
         assert!(errors.note(&set, one.clone()));
         assert!(!errors.note(&set, one.clone()));

@@ -11,6 +11,7 @@ use test_support::stand_in::Fate;
 use test_support::wait;
 
 use crate::hostile::{create, deep, unbounded_server};
+use crate::hostile_broker::{Answer, HostileBroker, hosts};
 use crate::process::Process;
 use crate::world::{DEADLINE, World, kafka, pool};
 
@@ -88,6 +89,14 @@ fn noise(seed: u32) -> String {
     digits.collect()
 }
 
+/// Clusters of one node whose brokers answer to do harm: name, pod, and address of the broker.
+fn evil_brokers() -> Vec<(String, String, String)> {
+    let broker = |number: usize| {
+        (format!("evil-{number}"), format!("evil-{number}-p{number}-0"), format!("127.0.92.{}", number + 1))
+    };
+    (0..6).map(broker).collect()
+}
+
 /// A cluster of one node.
 fn cluster(name: &str) -> Value {
     let mut cluster = kafka(name);
@@ -105,7 +114,7 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let logs = tempfile::tempdir().unwrap();
     let log = logs.path().join("operator.log");
     let mut tenants = Tenants { hostile, others, clusters: 0 };
-    let operator = Process::start(&tenants.hostile, &values, &log).await;
+    let operator = Process::start(&tenants.hostile, &values, None, &log).await;
     tenants.others_are_served(&operator, "nothing").await;
 
     let mut wishes = pool("wishes", "wishes", 1);
@@ -171,6 +180,45 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
 
     // An operator that comes back finds all of it at once.
     drop(operator);
-    let operator = Process::start(&tenants.hostile, &values, &log).await;
+    let operator = Process::start(&tenants.hostile, &values, None, &log).await;
     tenants.others_are_served(&operator, "a start in the middle of all that").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_that_answer_to_do_harm_leave_the_operator_up_and_the_others_served() {
+    let server = unbounded_server().await;
+    let fate = |pod: &str| if pod.starts_with("evil-") { Fate::Ready } else { Fate::Running };
+    let hostile = World::with_fates(server, "hostile-brokers", fate).await;
+    let others = World::with(server, "others", Fate::Running).await;
+    let watched = format!("watchNamespaces={{{}}}", others.namespace);
+    let values = [watched.as_str()];
+    let logs = tempfile::tempdir().unwrap();
+    let log = logs.path().join("operator.log");
+    let mut tenants = Tenants { hostile, others, clusters: 0 };
+    let brokers = evil_brokers();
+    let named =
+        brokers.iter().map(|(cluster, pod, address)| (cluster.as_str(), pod.as_str(), address.clone()));
+    let hosts = hosts(&tenants.hostile.namespace, &named.collect::<Vec<_>>());
+    let operator = Process::start(&tenants.hostile, &values, Some(hosts.path()), &log).await;
+
+    let mut answering = Vec::new();
+    for (number, (cluster_name, pod, address)) in brokers.iter().enumerate() {
+        tenants.create_all(&[pool(cluster_name, &format!("p{number}"), 1), cluster(cluster_name)]).await;
+        tenants.hostile.until("Pod", pod, "is ready", |pod| pod.data["status"]["phase"] == "Running").await;
+        let answer = if number == 0 { Answer::Claim } else { Answer::Long };
+        answering.push(HostileBroker::start(&tenants.hostile, cluster_name, pod, address, answer).await);
+    }
+    let all_have = || async { answering.iter().all(|broker| broker.answered() > 1).then_some(()) };
+    wait::until(DEADLINE, "every broker has answered more than once", all_have).await.unwrap();
+    for (cluster, ..) in &brokers {
+        let words = if cluster == "evil-0" {
+            ["Kafka has not answered yet", "claims"]
+        } else {
+            ["options of broker 0", "of memory"]
+        };
+        tenants.says("Kafka", cluster, &words).await;
+    }
+    tenants
+        .others_are_served(&operator, "answers that claim 137 GB, and very long ones of several clusters")
+        .await;
 }

@@ -12,6 +12,7 @@ mod deletion;
 mod extremes;
 mod faults;
 mod hostile;
+mod hostile_broker;
 mod kinds;
 mod lifecycle;
 mod listeners;

@@ -1,6 +1,7 @@
 //! The operator's own binary with the chart's settings, and how much memory it takes.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,8 +23,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the operator in the namespace of the world with these values of the chart, which give it its rights too.
-    pub async fn start(world: &World, values: &[&str], log: &Path) -> Self {
+    /// Starts the operator in the namespace of the world with these values of the chart, which give it its rights too. It reads the
+    /// host names of a file in place of the machine's, where there is one.
+    pub async fn start(world: &World, values: &[&str], hosts: Option<&Path>, log: &Path) -> Self {
         rights::grant(&world.client, &world.namespace, values).await;
         let objects = rights::template("deployment", &world.namespace, values);
         let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
@@ -32,7 +34,8 @@ impl Process {
 
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let env = container["env"].as_array().unwrap().iter();
-        let mut arguments = vec!["-i".to_owned()];
+        let mut arguments = hosts.map(with_hosts).unwrap_or_default();
+        arguments.extend(["/usr/bin/env", "-i"].map(str::to_owned));
         arguments.extend(
             env.filter_map(|entry| Some(format!("{}={}", text(&entry["name"])?, text(&entry["value"])?))),
         );
@@ -49,7 +52,7 @@ impl Process {
             format!("KUBECONFIG={}", kubeconfig.display()),
         ]);
         arguments.push(env!("CARGO_BIN_EXE_cluster-operator").to_owned());
-        let child = Child::start(Path::new("/usr/bin/env"), &arguments, log).unwrap();
+        let child = Child::start(Path::new(&arguments.remove(0)), &arguments, log).unwrap();
         let (peak_kib, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (pid, peak, end) = (child.id(), Arc::clone(&peak_kib), Arc::clone(&ended));
         std::thread::spawn(move || {
@@ -73,6 +76,30 @@ impl Process {
             self.limit_kib / 1024
         );
     }
+}
+
+/// Arguments of `unshare` (package util-linux, as `setpriv`) that put a file in the place of the system's host names, for one process:
+/// as root, else as a user who is root in a namespace of its own.
+fn with_hosts(file: &Path) -> Vec<String> {
+    const MOUNT: &str = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+    let arguments = |option: &str| {
+        let file = file.display().to_string();
+        vec![
+            "unshare".to_owned(),
+            option.to_owned(),
+            "sh".to_owned(),
+            "-c".to_owned(),
+            MOUNT.to_owned(),
+            file,
+        ]
+    };
+    let all = ["-m", "-Urm"].map(arguments);
+    let works = |arguments: &&Vec<String>| {
+        let mut command = Command::new(&arguments[0]);
+        command.args(&arguments[1..]).arg("true").stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    all.iter().find(works).expect("no mount namespace can be made here").clone()
 }
 
 impl Drop for Process {

@@ -98,6 +98,35 @@ async fn a_deployment_that_is_refused_keeps_no_pod_from_its_restart() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_refused_keeps_no_pod_from_its_restart() {
+    let mut world = World::with_fates(ApiServer::shared().await.unwrap(), "proxy", |_| Fate::Running).await;
+    world.start_operator().await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
+    kafka["spec"].as_object_mut().unwrap().remove("entityOperator");
+    let refused = json!({"requests": {"memory": "256Mi"}, "limits": {"memory": "128Mi"}});
+    kafka["spec"]["kafka"]["listeners"] = json!([{"name": "one", "port": 9094, "type": "loadbalancer", "tls": true,
+        "configuration": {"singleAddress": {"resources": refused}}}]);
+    world.apply(&kafka).await;
+    world.exists("Service", "c-kafka-one-bootstrap").await;
+    let address = json!({"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}});
+    let services = world.api("Service");
+    let (name, params) = ("c-kafka-one-bootstrap", PatchParams::default());
+    services.patch_status(name, &params, &Patch::Merge(address)).await.unwrap();
+    let before = world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    world.refused("c", &["c-kafka-one-proxy", "must be less than or equal to"]).await;
+    let resources = json!({"limits": {"memory": "3Gi"}, "requests": {"memory": "3Gi"}});
+    world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": resources}})).await;
+    let is_new = |pod: &DynamicObject| {
+        pod.uid() != before.uid()
+            && pod.data["spec"]["containers"][0]["resources"].to_string().contains("3Gi")
+    };
+    world.until("Pod", "c-dual-0", "is a new pod with the change", is_new).await;
+    world.refused("c", &["c-kafka-one-proxy", "must be less than or equal to"]).await;
+}
+
+#[tokio::test]
 async fn a_roll_that_waits_stands_in_the_status_an_event_and_a_metric() {
     // All pods are ready, and Kafka does not answer.
     let (world, before) = changed("waits", |_| Fate::Ready).await;

@@ -84,7 +84,8 @@ impl World {
     /// One pass: asks the broker, plans, carries the plan out but for restarts. The time goes on a little.
     pub async fn pass(&mut self) -> Plan {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();
-        view.broker_configs = option_calls::broker_options(&self.admin, &view.active_brokers).await;
+        view.broker_configs =
+            option_calls::broker_options(&self.admin, &view.active_brokers).await.unwrap_or_default();
         self.paper.observed.view = Some(view);
         self.paper.default_quotas = Some(self.admin.describe_default_user_quotas().await.unwrap());
         let plan = self.paper.plan();

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::common::pod_template::PodTemplate;
 use api::common::storage::{Storage, StorageType};
+use api::env::own::{MAX_NODES, MAX_NODES_DEFAULT};
 use api::kafka::{EntityOperatorSpec, EntityTopicOperatorSpec, KafkaClusterSpec, KafkaExporterSpec};
 use api::kafka_node_pool::{KafkaNodePoolTemplate, ProcessRole};
 use api::{KafkaNodePool, KafkaNodePoolSpec, KafkaTopic, KafkaTopicSpec, labels};
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use planner::kafka::observed::MAX_NODES_DEFAULT;
 use serde_json::Value;
 
 use super::fields::Fields;
@@ -109,7 +109,7 @@ fn broker_count(spec: &mut Fields, notes: &mut Notes) -> Result<usize, String> {
     };
     if brokers > MAX_NODES_DEFAULT {
         return Err(format!(
-            "spec.brokerCount: {brokers} is more than the {MAX_NODES_DEFAULT} nodes that an operator runs unless KASTELLAN_MAX_NODES \
+            "spec.brokerCount: {brokers} is more than the {MAX_NODES_DEFAULT} nodes that an operator runs unless {MAX_NODES} \
              says otherwise: write fewer, and scale the KafkaNodePool afterwards"
         ));
     }

@@ -100,7 +100,7 @@ pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
         let name = known_name(&name, &given, model, notes);
         if let Some(why) = gone(&name) {
             notes.changed(given.path, &shown, why);
-        } else if !user::is_option_name(&name) {
+        } else if !planner::option_text::is_option_name(&name) {
             notes.lost(given.path, &shown, "is no name of an option, and was left out");
         } else if user::is_forbidden(&name) {
             notes.lost(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container;
 use api::kafka::listeners::NodeAddressType;
 use api::names;
 use k8s_openapi::api::core::v1::Service;
@@ -292,7 +293,8 @@ fn with_domain(cluster: &Cluster, host: String, with: bool) -> String {
 /// What the agent of a node replaces by the address of the Kubernetes node that the pod runs on.
 fn node_placeholder(preferred: Option<NodeAddressType>) -> String {
     let kind = preferred.map_or_else(|| "default".to_owned(), |kind| kind.as_str().to_lowercase());
-    format!("${{strimzifile:/opt/kafka/init/external.address:nodeport.{kind}.address}}")
+    let (folder, file) = (container::KUBERNETES_NODE, container::ADDRESSES_FILE);
+    format!("${{strimzifile:{folder}/{file}:nodeport.{kind}.address}}")
 }
 
 /// What has the name of a Service and is not the cluster's own is told to no client.

@@ -56,13 +56,13 @@ pub fn fitted(
     wanted
 }
 
-/// A claim that was made by hand under the name of the cluster's, without labels, as for a restored volume.
+/// The claim of this name that a user made by hand, without the operator's labels, for example for a restored volume.
 fn restored(name: &str, observed: &Observed) -> Option<Arc<PersistentVolumeClaim>> {
     let mut claims = observed.holders.iter().filter(|(id, _)| id.kind == CLAIM && id.name == name);
     claims.find_map(|(_, holder)| holder.as_ref()?.body.as_ref()?.parse()).map(Arc::new)
 }
 
-/// A claim stays in its class: one that the resource names for its node since is for a new claim.
+/// An existing claim keeps its storage class: a class that the resource names later is for new claims.
 fn keep_class(wanted: &mut Object<PersistentVolumeClaim>, live: &PersistentVolumeClaim) {
     let present = live.spec.as_ref().and_then(|spec| spec.storage_class_name.clone());
     let class = &mut wanted.body.spec.get_or_insert_default().storage_class_name;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
-use api::{annotations, names};
+use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -16,6 +16,7 @@ use super::cluster::{Cluster, Node, Pool, Rack, Warning};
 use super::config::live::{self, OptionPlan};
 use super::config::node_files::NodeFiles;
 use super::default_quotas::{self, DefaultQuotas};
+use super::entity_operator;
 use super::foreign_additions;
 use super::jmx;
 use super::kafka_exporter;
@@ -24,8 +25,7 @@ use super::need::Need;
 use super::objects::pod::DesiredPod;
 use super::objects::pod_set::ManualUpdate;
 use super::objects::{
-    claim, config_map, entity_operator, listener_services, network_policy, pod, pod_disruption_budget,
-    pod_set, rbac, service,
+    claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
 use super::observed::Observed;
 use super::orphaned_pools;
@@ -43,9 +43,8 @@ use super::roll_view::PodState;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
-use crate::overrides::{self, Overriding};
+use crate::overrides::Overriding;
 use crate::pod_set::plan::is_ready;
-use crate::workload::deployment::is_available;
 use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
@@ -61,7 +60,7 @@ pub fn complete(
     now: Timestamp,
 ) -> Result<Plan, Vec<Problem>> {
     let options = live::plan_options(cluster, observed, now);
-    if let Some(need) = options_of_brokers(cluster, &options, observed) {
+    if let Some(need) = options.question(cluster, observed) {
         // Before all that follows is made: each plan over a cluster that has settled asks for them.
         return Ok(Plan::asking(vec![need]));
     }
@@ -88,10 +87,11 @@ pub fn complete(
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
     draft.warnings.append(&mut draft.options.warnings);
+    draft.warnings.extend(status::errors_of_live_pods(observed));
     draft.objects_of_cluster();
     draft.objects_of_nodes();
     draft.pods_of_pools();
-    draft.entity_operator();
+    entity_operator::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
     proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
     draft.overrides()?;
@@ -186,7 +186,7 @@ impl Draft<'_> {
                 pods.push(pod);
                 listed.push(json);
             }
-            let manual = manual_update(cluster, pool, self.observed);
+            let manual = ManualUpdate::of(cluster, pool, self.observed);
             let quotas = self.quotas.remembered;
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
@@ -242,7 +242,7 @@ impl Draft<'_> {
         let name = self.cluster.pod_name(node);
         let Some(live) = observed.pods.get(&name) else {
             match observed.pod_errors.get(&name) {
-                Some(why) => progress.pod_has_words(format!("pod {name} cannot be created: {why}")),
+                Some(error) => progress.pod_has_words(error.words(&name)),
                 None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
             }
             return;
@@ -265,54 +265,12 @@ impl Draft<'_> {
         }
     }
 
-    /// The objects of the topic operator and the user operator.
-    fn entity_operator(&mut self) {
-        let (cluster, settings) = (self.cluster, self.observed.settings.as_ref());
-        let Some(entity) = &cluster.entity_operator else { return };
-        let objects = &mut self.desired;
-        objects.push(rbac::entity_operator_service_account(cluster, entity));
-        objects.extend(rbac::entity_operator_roles(cluster, entity));
-        objects.extend(rbac::entity_operator_role_bindings(cluster, entity));
-        if settings.network_policies {
-            let (topic, user) = (entity.topic.is_some(), entity.user.is_some());
-            objects.push(network_policy::entity_operator(cluster, topic, user));
-        }
-        if settings.pod_disruption_budgets {
-            objects.push(pod_disruption_budget::entity_operator(cluster, entity));
-        }
-        if let Some(topic) = &entity.topic {
-            objects.push(config_map::topic_operator(cluster, topic));
-        }
-        if let Some(user) = &entity.user {
-            objects.push(config_map::user_operator(cluster, user));
-        }
-        let texts: Vec<&str> = self.certificates.entity.iter().map(String::as_str).collect();
-        let authority = &self.certificates.cluster_ca;
-        let started_with =
-            entity_operator::started_with(&texts, authority.cert_generation, authority.key_generation);
-        let name = names::entity_operator::deployment(&cluster.name);
-        let live = self.observed.deployments.get(&name).map(AsRef::as_ref);
-        objects.push(entity_operator::deployment(cluster, entity, &started_with, settings, live));
-        if !live.is_some_and(is_available) {
-            self.progress.waiting_for.push(format!("deployment {name} is not available"));
-        }
-    }
-
     /// What users lay over the objects.
     fn overrides(&mut self) -> Result<(), Vec<Problem>> {
         for object in &mut self.desired {
             self.overriding.object(object);
         }
-        let unused = self.overriding.unused();
-        if !unused.is_empty() {
-            let message = format!(
-                "{}: there is no object for {}: write a kind, or the name of an object of this cluster, or the beginning of names and *",
-                overrides::FIELD,
-                unused.join(", ")
-            );
-            let reason = reasons::OBJECT_OVERRIDE_WITHOUT_OBJECT.to_owned();
-            self.warnings.push(Warning { reason, message });
-        }
+        self.warnings.extend(self.overriding.unused());
         let problems = std::mem::take(&mut self.overriding.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -338,7 +296,8 @@ impl Draft<'_> {
         } else if status.is_none_or(|status| status.cluster_id.is_none())
             && self.progress.waiting_for.is_empty()
         {
-            self.progress.waiting_for.push("Kafka has not answered yet".to_owned());
+            let why = observed.why_silent(|need| *need == Need::Kafka);
+            self.progress.waiting_for.push(format!("Kafka has not answered yet{why}"));
         }
     }
 
@@ -346,7 +305,8 @@ impl Draft<'_> {
     fn options_settle(&mut self) {
         let waiting_for = &mut self.progress.waiting_for;
         if waiting_for.is_empty() && !self.options.settled {
-            waiting_for.push("the brokers to run with options that change at run time".to_owned());
+            let why = self.observed.why_silent(|need| matches!(need, Need::BrokerConfigs(_)));
+            waiting_for.push(format!("the brokers to run with options that change at run time{why}"));
         }
         // Nothing announces that they do. While Kafka does not answer, whoever asks it brings the next pass.
         let told =
@@ -387,7 +347,7 @@ impl Draft<'_> {
         }
         // Also where nothing waits: a pass may fail before it gets to the restart.
         let waits =
-            self.plan.roll.waits.as_ref().filter(|waits| !waits.usual).map(|waits| waits.why.as_str());
+            self.plan.roll.waits.as_ref().filter(|waits| !waits.is_usual()).map(|waits| waits.why.as_str());
         let restarts = &self.plan.roll.wanted;
         let ending = ending::while_restarts_are_due(cluster, observed, restarts, waits, now);
         self.warnings.extend(ending);
@@ -449,17 +409,6 @@ fn nodes_need_a_binding(cluster: &Cluster) -> Warning {
     }
 }
 
-/// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
-fn options_of_brokers(cluster: &Cluster, live: &OptionPlan, observed: &Observed) -> Option<Need> {
-    let view = observed.view.as_ref().filter(|_| live.look)?;
-    let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
-    let pods: BTreeMap<i32, String> = nodes
-        .filter_map(|node| Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?)))
-        .collect();
-    let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
-    observed.silence(&need).is_none().then_some(need)
-}
-
 /// The restart that the pod of a node needs, if it runs; `options` are those that it has to restart for.
 fn restart_of(
     cluster: &Cluster,
@@ -479,19 +428,4 @@ fn is_new(pod: &str, cluster: &Cluster, pool: &Pool, observed: &Observed) -> boo
     let set = observed.pod_sets.get(&cluster.pod_set_name(pool));
     let mut listed = set.into_iter().flat_map(|set| &set.spec.pods);
     !observed.pods.contains_key(pod) && !listed.any(|listed| listed["metadata"]["name"] == *pod)
-}
-
-/// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
-/// what no clock can confuse.
-fn manual_update(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<ManualUpdate> {
-    let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
-    let all = set.metadata.annotations.as_ref()?;
-    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
-    let before = ManualUpdate::pods(set);
-    let live = pool.nodes.iter().filter_map(|id| {
-        let pod = observed.pods.get(&cluster.pod_name(Node { id: *id, pool }))?;
-        pod.metadata.uid.clone().filter(|uid| !observed.restarted.contains(uid))
-    });
-    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
-    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
 }

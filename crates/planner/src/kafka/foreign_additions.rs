@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use api::conditions::reasons;
-use api::names;
 use k8s_openapi::api::apps::v1::Deployment;
 use objects::DesiredObject;
 use serde_json::{Map, Value};
 
 use super::cluster::Warning;
+use super::components;
 use super::observed::Observed;
+use crate::overrides;
 
 /// Lists of a pod whose members have names.
 const LISTS: [&str; 4] = ["initContainers", "containers", "ephemeralContainers", "volumes"];
@@ -36,20 +37,27 @@ const NAMED: usize = 10;
 pub fn of(observed: &Observed, wanted: &[DesiredObject]) -> Vec<Warning> {
     let cluster =
         observed.kafka.as_ref().and_then(|kafka| kafka.metadata.name.as_deref()).unwrap_or_default();
-    let exporter = names::kafka_exporter::deployment(cluster);
     let deployments = wanted.iter().filter(|object| object.reference.kind == "Deployment");
     deployments
         .filter_map(|wanted| {
             let live = observed.deployments.get(&wanted.reference.name)?;
             let found = additions(live, &wanted.object);
             let name = &wanted.reference.name;
-            let section = if *name == exporter { "spec.kafkaExporter" } else { "spec.entityOperator" };
-            (!found.is_empty()).then(|| warning(name, section, &found))
+            (!found.is_empty()).then(|| warning(name, &place(cluster, name), &found))
         })
         .collect()
 }
 
-fn warning(name: &str, section: &str, found: &[String]) -> Warning {
+/// The field of the Kafka resource with which the user changes the pod of a Deployment.
+fn place(cluster: &str, deployment: &str) -> String {
+    let section = components::of_deployment(cluster, deployment).and_then(|component| component.section);
+    match section {
+        Some(section) => format!("{section}.template"),
+        None => format!("{}.Deployment/{deployment}", overrides::FIELD),
+    }
+}
+
+fn warning(name: &str, place: &str, found: &[String]) -> Warning {
     let more = found.len().saturating_sub(NAMED);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
@@ -57,7 +65,7 @@ fn warning(name: &str, section: &str, found: &[String]) -> Warning {
         reason: reasons::FOREIGN_ADDITIONS.to_owned(),
         message: format!(
             "Deployment {name} has parts that somebody else added and that the operator leaves as they are: {}{rest}; what \
-             is meant belongs into {section}.template, everything else is to be taken out of the Deployment",
+             is meant belongs into {place}, everything else is to be taken out of the Deployment",
             named.join(", ")
         ),
     }

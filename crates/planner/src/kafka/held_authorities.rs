@@ -29,35 +29,35 @@ pub fn words(role: Role) -> &'static str {
     }
 }
 
-/// Makes a wanted object right while an authority is held: what it has of that authority stays as it is in the live object. `false`: the
-/// object must not be written.
-pub fn may_be_written(
+/// A wanted object as it is right while an authority is held: what it has of that authority stays as it is in the live object. `None`:
+/// it must not be written.
+pub fn while_held(
     cluster: &Cluster,
     observed: &Observed,
     role: Role,
-    wanted: &mut DesiredObject,
-) -> bool {
+    mut wanted: DesiredObject,
+) -> Option<DesiredObject> {
     if wanted.reference.kind != "Secret" {
-        return true;
+        return Some(wanted);
     }
     let name = wanted.reference.name.clone();
     let (cert, key) = role.names(&cluster.name);
     if name == cert || name == key {
-        return false;
+        return None;
     }
     let live = observed.secrets.get(&name);
     let live_data = live.and_then(|live| live.data.as_ref());
     let is_new = wanted.precondition != Precondition::None;
-    if role == Role::Cluster && is_new && is_leaf(cluster, wanted) {
+    if role == Role::Cluster && is_new && is_leaf(cluster, &wanted) {
         // The certificate stays; what lies beside it in the Secret of a node may be written.
         let own = [format!("{name}.crt"), format!("{name}.key")];
         let (Some(live), Some(data)) = (live_data, wanted.object["data"].as_object_mut()) else {
-            return false;
+            return None;
         };
         for key in own {
             match (live.get(&key), data.get_mut(&key)) {
                 (Some(before), Some(value)) => *value = encoded(before),
-                _ => return false,
+                _ => return None,
             }
         }
         wanted.precondition = Precondition::None;
@@ -76,7 +76,7 @@ pub fn may_be_written(
     };
     let copied = if name == names::trust_bundle_secret(&cluster.name) { in_bundle } else { in_node };
     if let Some(data) = wanted.object["data"].as_object_mut().filter(|data| data.contains_key(copied)) {
-        let Some(before) = live_data.and_then(|live| live.get(copied)) else { return false };
+        let before = live_data.and_then(|live| live.get(copied))?;
         data.insert(copied.to_owned(), encoded(before));
     }
     if let Some(annotations) = wanted.object["metadata"]["annotations"].as_object_mut()
@@ -85,7 +85,7 @@ pub fn may_be_written(
     {
         annotations.insert(generation.to_owned(), Value::from(before.as_str()));
     }
-    true
+    Some(wanted)
 }
 
 /// A value of a Secret as it is sent.

@@ -1,15 +1,16 @@
 //! The exporter of lag and offsets, as a part of the plan of a cluster.
 
-use api::names;
+use api::{labels, names, ports};
 use objects::{DesiredObject, Pairs};
 
 use super::certificates::Certificates;
 use super::cluster::Cluster;
-use super::objects::{entity_operator, kafka_exporter, network_policy, pod_disruption_budget, rbac};
+use super::objects::{entity_operator, kafka_exporter};
 use super::observed::Observed;
 use super::status::Progress;
 use crate::pod_set::plan::is_ready;
-use crate::workload::deployment::is_available;
+use crate::workload::network_policy::rule;
+use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds what the section asks for. A new Deployment waits until the brokers are ready: before that it has nothing to show.
 pub fn plan(
@@ -21,31 +22,33 @@ pub fn plan(
 ) {
     let Some(exporter) = &cluster.kafka_exporter else { return };
     let settings = observed.settings.as_ref();
-    apply.push(rbac::kafka_exporter_service_account(cluster, exporter));
-    if settings.network_policies {
-        apply.push(network_policy::kafka_exporter(cluster));
-    }
-    if settings.pod_disruption_budgets {
-        apply.push(pod_disruption_budget::kafka_exporter(cluster, exporter));
-    }
     let name = names::kafka_exporter::deployment(&cluster.name);
     let live = observed.deployments.get(&name).map(AsRef::as_ref);
-    if live.is_none() && !brokers_are_ready(cluster, observed) {
-        progress.waiting_for.push(format!("deployment {name} is made when the brokers are ready"));
-        return;
-    }
-    // Our program reads its files again; another one has to be started with them.
-    let authority = &certificates.cluster_ca;
-    let started_with = match (&exporter.program, &certificates.kafka_exporter) {
-        (Some(_), Some(certificate)) => {
-            entity_operator::started_with(&[certificate], authority.cert_generation, authority.key_generation)
-        }
-        _ => Pairs::new(),
+    let company = Company {
+        // It may do nothing in Kubernetes.
+        account: Account::Own(exporter.templates.service_account.as_ref()),
+        rights: Vec::new(),
+        // Everybody may scrape it.
+        ingress: vec![rule(ports::METRICS, None)],
+        budget: exporter.templates.pod_disruption_budget.as_ref(),
+        made_when: (!brokers_are_ready(cluster, observed)).then_some("the brokers are ready"),
     };
-    apply.push(kafka_exporter::deployment(cluster, exporter, started_with, settings, live));
-    if !live.is_some_and(is_available) {
-        progress.waiting_for.push(format!("deployment {name} is not available"));
-    }
+    let component_type = labels::component::KAFKA_EXPORTER;
+    let operand = Operand { owner: &cluster.owner(), name: &name, component_type, live };
+    let planned = operand.plan(settings.switches(), company, || {
+        // Our program reads its files again; another one has to be started with them.
+        let authority = &certificates.cluster_ca;
+        let started_with = match (&exporter.program, &certificates.kafka_exporter) {
+            (Some(_), Some(certificate)) => {
+                let (cert, key) = (authority.cert_generation, authority.key_generation);
+                entity_operator::started_with(&[certificate], cert, key)
+            }
+            _ => Pairs::new(),
+        };
+        vec![kafka_exporter::deployment(cluster, exporter, started_with, settings, live)]
+    });
+    apply.extend(planned.objects);
+    progress.waiting_for.extend(planned.waiting_for);
 }
 
 fn brokers_are_ready(cluster: &Cluster, observed: &Observed) -> bool {

@@ -2,11 +2,15 @@
 
 use objects::{DesiredObject, Live, Write, json};
 
+use super::components;
 use super::observed::Observed;
 use crate::live_object::pod_set;
 
 /// What writing these objects would do, in the order in which they are written. Each live object is read once.
-pub fn writes(observed: &Observed, wanted: Vec<DesiredObject>) -> Vec<Write> {
+pub fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec<Write> {
+    for object in &mut wanted {
+        object.beside = components::is_beside(object);
+    }
     Write::all(wanted, |desired| live(observed, desired))
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::agent::AgentReport;
+use api::env::own;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
@@ -14,15 +15,17 @@ use super::exposed::Exposed;
 use super::held_topic::HeldTopic;
 use super::need::{Admission, Need};
 use super::roll_view::RollKafka;
-use super::silence::Silence;
+use super::silence::{Silence, SilenceKind};
 use objects::ObjectId;
 use pki::{Material, ReadChains};
 
 use super::config::live::memory::OptionMemory;
 use crate::live_object::LiveObjects;
 use crate::ownership::Holder;
+use crate::pod_set::pod_error::PodError;
 use crate::workload::Defaults;
 use crate::workload::network_policy::OperatorPlace;
+use crate::workload::operand::Switches;
 
 /// Everything that planning one Kafka cluster depends on, but the time.
 #[derive(Debug, Clone, Default)]
@@ -85,10 +88,11 @@ pub struct Observed {
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
     pub agent_reports: BTreeMap<String, AgentReport>,
-    /// Why pods of the cluster could not be created, by name.
-    pub pod_errors: BTreeMap<String, String>,
-    /// What of the cluster is there and cannot be read, in words: then nothing is decided but which certificates to renew.
-    pub unreadable: Option<String>,
+    /// Why pods of the cluster could not be created or deleted, or not be given what belongs to them, by name.
+    pub pod_errors: BTreeMap<String, PodError>,
+    /// Why this is not all of the cluster, in words: some of it cannot be read, or all of it together takes too much memory. Then
+    /// nothing is decided but which certificates to renew.
+    pub incomplete: Option<String>,
     /// Settings of the operator.
     pub settings: Arc<PlanSettings>,
     /// Certificates that were read in this pass.
@@ -99,6 +103,14 @@ impl Observed {
     /// Why a need has no answer; `None`: it was not asked for yet, or has one.
     pub fn silence(&self, need: &Need) -> Option<&Silence> {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
+    }
+
+    /// Why a need has no answer, in words behind a colon; nothing while the answer may still come, or when it is there.
+    pub fn why_silent(&self, is_the_need: impl Fn(&Need) -> bool) -> String {
+        let silence =
+            self.unanswered.iter().find(|(asked, _)| is_the_need(asked)).map(|(_, silence)| silence);
+        let lasting = silence.filter(|silence| silence.kind != SilenceKind::UnderWay);
+        lasting.map(|silence| format!(": {silence}")).unwrap_or_default()
     }
 }
 
@@ -177,15 +189,6 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
 }
 
-/// Default of `KASTELLAN_ENVOY_IMAGE`.
-pub const ENVOY_IMAGE_DEFAULT: &str = "envoyproxy/envoy:distroless-v1.40.0";
-
-/// Default of `KASTELLAN_MAX_NODES`.
-pub const MAX_NODES_DEFAULT: usize = 300;
-
-/// Default of `KASTELLAN_MAX_WISHED_IDS`.
-pub const MAX_WISHED_IDS_DEFAULT: usize = 10_000;
-
 impl PlanSettings {
     /// Where the operator runs.
     pub fn operator_place(&self) -> OperatorPlace<'_> {
@@ -193,6 +196,12 @@ impl PlanSettings {
             namespace: self.operator_namespace.as_deref(),
             labels: &self.operator_namespace_labels,
         }
+    }
+
+    /// What goes with the Deployments of every kind.
+    pub fn switches(&self) -> Switches {
+        let (network_policies, pod_disruption_budgets) = (self.network_policies, self.pod_disruption_budgets);
+        Switches { network_policies, pod_disruption_budgets }
     }
 
     /// What holds for the pods of every kind.
@@ -213,7 +222,7 @@ impl Default for PlanSettings {
             topic_operator_image: None,
             user_operator_image: None,
             kafka_exporter_image: None,
-            envoy_image: ENVOY_IMAGE_DEFAULT.to_owned(),
+            envoy_image: own::ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             kafka_connect_images: BTreeMap::new(),
             image_pull_policy: None,
@@ -234,8 +243,8 @@ impl Default for PlanSettings {
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             object_overrides: false,
-            max_nodes: MAX_NODES_DEFAULT,
-            max_wished_ids: MAX_WISHED_IDS_DEFAULT,
+            max_nodes: own::MAX_NODES_DEFAULT,
+            max_wished_ids: own::MAX_WISHED_IDS_DEFAULT,
         }
     }
 }

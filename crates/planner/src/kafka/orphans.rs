@@ -1,11 +1,14 @@
 //! What of a Kafka cluster goes because nothing wants it any more: by the rule of [`crate::orphans`], with the exceptions that
 //! [`stays`] spells out.
 
+use std::collections::BTreeSet;
+
 use api::{annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
 use objects::{Deletion, DesiredObject, ObjectId};
 
 use super::cluster::Cluster;
+use super::components;
 use super::existing;
 use super::observed::Observed;
 use crate::live_object::{self, LiveObject, LiveObjects};
@@ -14,18 +17,12 @@ use crate::orphans;
 /// What to delete.
 pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
     let live = live(&cluster.namespace, observed);
-    let mut components = vec![
-        names::kafka(&cluster.name),
-        names::entity_operator::deployment(&cluster.name),
-        names::entity_operator::topic_operator(&cluster.name),
-        names::entity_operator::user_operator(&cluster.name),
-        names::kafka_exporter::deployment(&cluster.name),
-    ];
-    // The listener of a proxy may be gone.
-    let is_proxy = |component: &&String| names::proxy::is_of(&cluster.name, component);
-    components.extend(live.values().filter_map(|facts| facts.component.as_ref()).filter(is_proxy).cloned());
+    // Also of a listener that is gone.
+    let found: BTreeSet<&String> = live.values().filter_map(|facts| facts.component.as_ref()).collect();
+    let is_made = |name: &&String| components::named(&cluster.name, name).is_some();
+    let made: Vec<String> = found.into_iter().filter(is_made).cloned().collect();
     let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
-    orphans::of(&cluster.claimant(), &components, live, wanted, stays)
+    orphans::of(&cluster.claimant(), &made, live, wanted, stays)
 }
 
 /// Every live object of the cluster, but its pods, which are the pod sets' business.
@@ -62,11 +59,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
             observed.pod_sets.get(name).is_none_or(|set| !set.spec.pods.is_empty())
                 || observed.pods.values().any(|pod| runs(pod))
         }
-        "Deployment" => {
-            *name != names::entity_operator::deployment(&cluster.name)
-                && *name != names::kafka_exporter::deployment(&cluster.name)
-                && !names::proxy::is_of(&cluster.name, name)
-        }
+        "Deployment" => components::of_deployment(&cluster.name, name).is_none(),
         // From another operator: pods of its making may still need them.
         "Role" | "RoleBinding" if of_kafka => true,
         _ => return None,

@@ -9,6 +9,7 @@ use api::names;
 use objects::{DesiredObject, ObjectId};
 
 use super::cluster::{Cluster, Warning};
+use super::components;
 use super::held_authorities;
 use super::need::Need;
 use super::observed::Observed;
@@ -62,12 +63,15 @@ pub fn leave_to_others(
         messages.push("the pods of Kafka stay as they are until then".to_owned());
     }
     progress.waiting_for.splice(0..0, messages);
-    progress.foreign = strangers.iter().map(|stranger| stranger.object.clone()).collect();
-    desired.retain_mut(|wanted| {
-        !objects.contains(&&wanted.reference)
-            && !waits.concerns(cluster, wanted)
-            && held.iter().all(|role| held_authorities::may_be_written(cluster, observed, *role, wanted))
-    });
+    progress.held_by_others = strangers.iter().map(|stranger| stranger.object.clone()).collect();
+    let all = std::mem::take(desired).into_iter();
+    let may_be_written =
+        all.filter(|wanted| !objects.contains(&&wanted.reference) && !waits.concerns(wanted));
+    let while_held = |wanted: DesiredObject| {
+        let mut roles = held.iter();
+        roles.try_fold(wanted, |wanted, role| held_authorities::while_held(cluster, observed, *role, wanted))
+    };
+    *desired = may_be_written.filter_map(while_held).collect();
     waits.pods
 }
 
@@ -103,63 +107,46 @@ fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding
 struct Waits {
     /// The pods of Kafka.
     pods: bool,
-    /// The entity operator.
-    entity_operator: bool,
-    /// The exporter.
-    kafka_exporter: bool,
-    /// The proxies of listeners, by name.
-    proxies: BTreeSet<String>,
+    /// Deployments of components beside them, by name.
+    deployments: BTreeSet<String>,
 }
 
 impl Waits {
     fn of(cluster: &Cluster, strangers: &[&ObjectId]) -> Self {
+        let name = cluster.name.as_str();
         let authorities = [
-            names::cluster_ca_key_secret(&cluster.name),
-            names::cluster_ca_cert_secret(&cluster.name),
-            names::clients_ca_key_secret(&cluster.name),
-            names::clients_ca_cert_secret(&cluster.name),
+            names::cluster_ca_key_secret(name),
+            names::cluster_ca_cert_secret(name),
+            names::clients_ca_key_secret(name),
+            names::clients_ca_cert_secret(name),
         ];
-        let own = names::cluster_operator_certs_secret(&cluster.name);
-        let exporter = [
-            names::kafka_exporter::deployment(&cluster.name),
-            names::kafka_exporter::certs_secret(&cluster.name),
-        ];
+        let own = names::cluster_operator_certs_secret(name);
         let mut waits = Self::default();
         for object in strangers {
             let is = |kinds: &[&str]| kinds.contains(&object.kind.as_str());
-            let is_authority = is(&["Secret"]) && authorities.contains(&object.name);
-            let of_entity_operator = object.name.starts_with(&format!("{}-entity-", cluster.name));
-            let of_exporter = exporter.contains(&object.name);
-            let of_proxy = names::proxy::is_of(&cluster.name, &object.name);
-            if of_proxy && !is(&["PodDisruptionBudget"]) {
-                waits.proxies.insert(object.name.clone());
+            let beside = components::beside(name, &object.name);
+            if is(&["Secret"]) && authorities.contains(&object.name) {
+                let certified = components::ALL.into_iter().filter(|component| component.needs_authorities);
+                waits.deployments.extend(certified.filter_map(|one| one.deployment(name, &object.name)));
             }
-            if is_authority || of_exporter {
-                waits.kafka_exporter |= !is(&["PodDisruptionBudget"]);
-            }
-            if is_authority || of_entity_operator {
-                waits.entity_operator |= !is(&["PodDisruptionBudget", "Service"]);
+            if !is(&["PodDisruptionBudget", "Service"]) {
+                waits
+                    .deployments
+                    .extend(beside.and_then(|component| component.deployment(name, &object.name)));
             }
             // What pods mount or run as, and what keeps others away from them or gives them their names.
             let is_of_pods = is(&["Secret", "ConfigMap", "ServiceAccount", "NetworkPolicy"])
                 || is(&[CLAIM, CLUSTER_ROLE_BINDING])
-                || object.name == names::brokers_service(&cluster.name);
-            waits.pods |=
-                is_of_pods && !of_entity_operator && !of_exporter && !of_proxy && object.name != own;
+                || object.name == names::brokers_service(name);
+            waits.pods |= is_of_pods && beside.is_none() && object.name != own;
         }
         waits
     }
 
-    fn concerns(&self, cluster: &Cluster, wanted: &DesiredObject) -> bool {
+    fn concerns(&self, wanted: &DesiredObject) -> bool {
         match wanted.reference.kind.as_str() {
             "StrimziPodSet" => self.pods,
-            "Deployment" if wanted.reference.name == names::kafka_exporter::deployment(&cluster.name) => {
-                self.kafka_exporter
-            }
-            "Deployment" if names::proxy::is_of(&cluster.name, &wanted.reference.name) => {
-                self.proxies.contains(&wanted.reference.name)
-            }
-            "Deployment" => self.entity_operator,
+            "Deployment" => self.deployments.contains(&wanted.reference.name),
             _ => false,
         }
     }

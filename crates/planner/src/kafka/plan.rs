@@ -28,7 +28,7 @@ pub use super::planned::{Plan, PlannedNode, StatusPlan};
 /// - Else the plan is complete, and carrying it out again changes nothing.
 pub fn plan(observed: &Observed, now: Timestamp) -> Plan {
     let Some(kafka) = observed.kafka.as_deref() else { return Plan::default() };
-    if let Some(why) = &observed.unreadable {
+    if let Some(why) = &observed.incomplete {
         return upkeep_plan::unreadable(kafka, why, observed, now);
     }
     if implied::are_awaited(observed) {

@@ -8,7 +8,7 @@ use api::kafka_node_pool::KafkaNodePoolStatus;
 use serde::Serialize;
 
 use super::admin_call::AdminCall;
-use super::config::live::memory::{OptionMemory, Override};
+use super::config::live::memory::{OptionMemory, RunTimeValue};
 use super::need::Need;
 use super::roll::Roll;
 use crate::completion::Planned;
@@ -31,7 +31,7 @@ pub struct Plan {
     /// Every Kafka node that should exist, in the order of node ids.
     pub nodes: Vec<PlannedNode>,
     /// Run-time values set by other people that `calls` take away, for events.
-    pub undone: Vec<Override>,
+    pub undone: Vec<RunTimeValue>,
     /// What the next pass should know about the options that change at run time: [`Observed::options`].
     ///
     /// [`Observed::options`]: super::observed::Observed::options

@@ -1,16 +1,16 @@
 //! The proxies of listeners with a single address, as a part of the plan of a cluster.
 
-use api::names;
+use api::{labels, names};
 use k8s_openapi::api::core::v1::Service;
 use kube_core::Resource;
 use objects::{DesiredObject, ObjectId};
 
 use super::addresses::broker_service;
 use super::cluster::{Cluster, Listener, Node};
-use super::objects::{network_policy, pod_disruption_budget, proxy, proxy_config};
+use super::objects::{network_policy, proxy, proxy_config};
 use super::observed::Observed;
 use super::status::Progress;
-use crate::workload::deployment::is_available;
+use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds the proxy of every listener with a single address.
 pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObject>, progress: &mut Progress) {
@@ -23,25 +23,23 @@ pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObjec
         let brokers: Vec<Node<'_>> = cluster.nodes().into_iter().filter(|node| node.pool.broker).collect();
         let (known, unknown): (Vec<_>, Vec<_>) =
             brokers.into_iter().partition(|node| has_service(cluster, *node, listener, observed));
-        if settings.network_policies {
-            apply.push(network_policy::proxy(cluster, listener, single));
-        }
-        if settings.pod_disruption_budgets {
-            apply.push(pod_disruption_budget::proxy(cluster, listener));
-        }
         // A pod that starts with some of the brokers reads the others a minute later.
         let comes = |node: &Node<'_>| !belongs_to_others(cluster, *node, listener, observed);
-        if live.is_none() && unknown.iter().any(comes) {
-            progress
-                .waiting_for
-                .push(format!("deployment {name} is made when the Services of the brokers are"));
-            continue;
-        }
-        apply.push(proxy_config::config_map(cluster, listener, services, single, &known));
-        apply.push(proxy::deployment(cluster, listener, services, single, settings, live));
-        if !live.is_some_and(is_available) {
-            progress.waiting_for.push(format!("deployment {name} is not available"));
-        }
+        let company = Company {
+            account: Account::OfNamespace,
+            rights: Vec::new(),
+            ingress: network_policy::to_proxy(cluster, listener, single),
+            budget: None,
+            made_when: unknown.iter().any(comes).then_some("the Services of the brokers are"),
+        };
+        let component_type = labels::component::KAFKA_PROXY;
+        let operand = Operand { owner: &cluster.owner(), name: &name, component_type, live };
+        let planned = operand.plan(settings.switches(), company, || {
+            let files = proxy_config::config_map(cluster, listener, services, single, &known);
+            vec![files, proxy::deployment(cluster, listener, services, single, settings, live)]
+        });
+        apply.extend(planned.objects);
+        progress.waiting_for.extend(planned.waiting_for);
     }
 }
 

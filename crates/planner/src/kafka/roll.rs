@@ -86,22 +86,30 @@ pub struct Waiting {
     pub why: String,
     /// Since when it waits.
     pub since: Timestamp,
-    /// Whether this is a part of every roll: a pod is on its way up or down, or an answer on its way.
-    pub usual: bool,
-    /// Whether the resource has to be corrected first.
-    pub refused: bool,
-    /// Whether an answer is on its way that usually comes within moments.
-    pub under_way: bool,
+    /// What kind of wait it is.
+    pub kind: WaitKind,
+}
+
+/// What kind of wait it is that a roll does not go on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum WaitKind {
+    /// A part of every roll: a pod is on its way up or down.
+    PodUnderWay,
+    /// A part of every roll: an answer is on its way that usually comes within moments.
+    AnswerUnderWay,
+    /// Something keeps the restart from being safe, and may pass by itself.
+    Unsafe,
+    /// The resource has to be corrected first.
+    Refused,
 }
 
 impl Waiting {
     /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
     pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
-        if self.under_way {
-            return UNDER_WAY_SECONDS;
-        }
-        if self.usual || self.refused {
-            return 15;
+        match self.kind {
+            WaitKind::AnswerUnderWay => return UNDER_WAY_SECONDS,
+            WaitKind::PodUnderWay | WaitKind::Refused => return 15,
+            WaitKind::Unsafe => {}
         }
         match now.duration_since(self.since).as_secs() {
             ..60 => 2,
@@ -110,9 +118,15 @@ impl Waiting {
         }
     }
 
+    /// Whether this is a part of every roll.
+    pub fn is_usual(&self) -> bool {
+        matches!(self.kind, WaitKind::PodUnderWay | WaitKind::AnswerUnderWay)
+    }
+
     /// Whether it is time to say so in an event and in the log.
     pub fn is_announced(&self, now: Timestamp) -> bool {
-        !self.usual && (self.refused || now.duration_since(self.since) >= ANNOUNCED_AFTER)
+        let is_late = || now.duration_since(self.since) >= ANNOUNCED_AFTER;
+        !self.is_usual() && (self.kind == WaitKind::Refused || is_late())
     }
 }
 
@@ -137,13 +151,7 @@ impl DecidedRoll {
         self.roll.now.clear();
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         self.warnings.push(Warning { reason, message: why.clone() });
-        self.roll.waits = Some(Waiting {
-            why,
-            since: waiting_since(observed, now),
-            usual: false,
-            refused: true,
-            under_way: false,
-        });
+        self.roll.waits = Some(Waiting { why, since: waiting_since(observed, now), kind: WaitKind::Refused });
     }
 }
 
@@ -186,11 +194,11 @@ pub fn decide(
     step(decision, &nodes, desired, observed, now, &mut outcome);
     if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
         // Nothing is wrong while the nodes still may take their time to answer.
-        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| !waits.refused) {
-            (waits.usual, waits.under_way) = (true, true);
+        if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| waits.kind != WaitKind::Refused) {
+            waits.kind = WaitKind::AnswerUnderWay;
         }
     }
-    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.usual) {
+    if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.is_usual()) {
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
@@ -206,26 +214,17 @@ fn step(
     now: Timestamp,
     outcome: &mut DecidedRoll,
 ) {
-    let held = |why: String| Waiting {
-        why,
-        since: waiting_since(observed, now),
-        usual: false,
-        refused: false,
-        under_way: false,
-    };
+    let held = |why: String| Waiting { why, since: waiting_since(observed, now), kind: WaitKind::Unsafe };
     match decision {
         Decision::Settled => {}
         Decision::Held(why) => outcome.roll.waits = Some(held(why)),
         Decision::Starting(why) => {
-            let mut refused = nodes.iter().filter_map(|node| {
-                observed
-                    .pod_errors
-                    .get(&node.pod)
-                    .map(|why| format!("pod {} cannot be created: {why}", node.pod))
-            });
+            let mut refused = nodes
+                .iter()
+                .filter_map(|node| observed.pod_errors.get(&node.pod).map(|error| error.words(&node.pod)));
             outcome.roll.waits = Some(match refused.next() {
                 Some(why) => held(why),
-                None => Waiting { usual: true, ..held(why) },
+                None => Waiting { kind: WaitKind::PodUnderWay, ..held(why) },
             });
         }
         Decision::Restart(batch) => {
@@ -235,7 +234,7 @@ fn step(
                     Err(NotAdmitted::Unasked(need)) => outcome.needs.push(need),
                     Err(NotAdmitted::Silent(why)) => outcome.roll.waits = Some(held(why)),
                     Err(NotAdmitted::Refused(why)) => {
-                        outcome.roll.waits = Some(Waiting { refused: true, ..held(why) });
+                        outcome.roll.waits = Some(Waiting { kind: WaitKind::Refused, ..held(why) });
                     }
                 }
             }

@@ -18,9 +18,10 @@ use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::roll::Waiting;
+use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
+use crate::pod_set::pod_error::PodAction;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
 pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
@@ -52,6 +53,15 @@ pub fn failed(
     status
 }
 
+/// What Kubernetes refused to do to pods that are there, also to those that are not wanted any more.
+pub fn errors_of_live_pods(observed: &Observed) -> impl Iterator<Item = Warning> {
+    let errors = observed.pod_errors.iter().filter(|(_, error)| error.action != PodAction::Create);
+    errors.map(|(pod, error)| Warning {
+        reason: reasons::KUBERNETES_ERROR.to_owned(),
+        message: error.words(pod),
+    })
+}
+
 /// The status of a paused resource: it says so, and what was known of the cluster stays.
 pub fn paused(kafka: &Kafka, now: Timestamp) -> KafkaStatus {
     let mut status = kafka.status.clone().unwrap_or_default();
@@ -71,7 +81,7 @@ pub struct Progress {
     /// What deserves a look, in addition to what the resource itself gives reason for.
     pub warnings: Vec<Warning>,
     /// Objects that have a name which the cluster needs and belong to somebody else: the status leads no client to these.
-    pub foreign: BTreeSet<ObjectId>,
+    pub held_by_others: BTreeSet<ObjectId>,
 }
 
 impl Progress {
@@ -103,10 +113,10 @@ impl Progress {
 
     /// Notes that a roll waits.
     pub fn roll_waits(&mut self, waits: &Waiting, now: Timestamp) {
-        if !waits.usual {
+        if !waits.is_usual() {
             self.roll_waits_since = Some(waits.since);
             self.waiting_for.insert(0, waits.why.clone());
-            self.stuck |= waits.refused || now.duration_since(waits.since) > PATIENCE;
+            self.stuck |= waits.kind == WaitKind::Refused || now.duration_since(waits.since) > PATIENCE;
         }
     }
 }
@@ -132,7 +142,7 @@ pub fn kafka(
             cluster
                 .listeners
                 .iter()
-                .map(|listener| listener_status(cluster, listener, certificates, &progress.foreign))
+                .map(|listener| listener_status(cluster, listener, certificates, &progress.held_by_others))
                 .collect(),
         ),
         kafka_node_pools: Some(
@@ -211,9 +221,9 @@ fn listener_status(
     cluster: &Cluster,
     listener: &Listener,
     certificates: &Certificates,
-    foreign: &BTreeSet<ObjectId>,
+    held_by_others: &BTreeSet<ObjectId>,
 ) -> ListenerStatus {
-    let leads_elsewhere = foreign.iter().any(|object| leads_in(object, cluster, listener));
+    let leads_elsewhere = held_by_others.iter().any(|object| leads_in(object, cluster, listener));
     let addresses = if leads_elsewhere { &[] } else { cluster.addresses.bootstrap(listener) };
     let servers: Vec<String> =
         addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();

@@ -27,6 +27,7 @@ pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: 
     let ending = invalid.cluster.as_deref().and_then(|cluster| ending::while_refused(cluster, observed, now));
     let mut warnings = invalid.warnings.clone();
     warnings.extend(ending);
+    warnings.extend(status::errors_of_live_pods(observed));
     plan.status.kafka = Some(status::invalid(kafka, invalid, &warnings, now));
     plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
     plan

@@ -85,7 +85,7 @@ pub fn say(connect: &KafkaConnect, findings: &mut Findings) {
         findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
     if spec.client_rack_init_image.is_some() {
-        let message = "spec.clientRackInitImage: without effect in this version, whose own image finds the rack; remove it";
-        findings.warn(reasons::DEPRECATED_FIELDS, message);
+        let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
     }
 }

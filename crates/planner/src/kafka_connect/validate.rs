@@ -146,7 +146,7 @@ fn replicas(connect: &KafkaConnect, settings: &PlanSettings, findings: &mut Find
                 format!(
                     "{asked} is more than {} ({} of the operator): write less",
                     settings.max_nodes,
-                    api::env::MAX_NODES
+                    api::env::own::MAX_NODES
                 ),
             );
             0

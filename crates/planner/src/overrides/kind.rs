@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use objects::json;
+use objects::{json, typed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl Kind {
     /// When a value is of another type than its field.
     pub fn as_read(self, object: &Value) -> Result<Value, serde_json::Error> {
         fn read<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
-            T::deserialize(object).map(|typed| json(&typed))
+            typed::<T>(object).map(|read| json(&read))
         }
         match self {
             Self::Deployment => read::<Deployment>(object),

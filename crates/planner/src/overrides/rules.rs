@@ -67,6 +67,19 @@ const SERVICE_ACCOUNT: &[&str] = &["imagePullSecrets"];
 const VOLUMES: &[&str] =
     &["configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected"];
 
+/// What [`judge`] lets an override write, for a comparison with the documentation: kinds of objects, `container` and `volume`,
+/// each with its fields or kinds.
+pub const ALLOWED: [(&str, &[&str]); 8] = [
+    (Kind::Pod.as_str(), POD),
+    (Kind::Deployment.as_str(), DEPLOYMENT),
+    (Kind::Service.as_str(), SERVICE),
+    (Kind::Ingress.as_str(), INGRESS),
+    (Kind::PodDisruptionBudget.as_str(), POD_DISRUPTION_BUDGET),
+    (Kind::ServiceAccount.as_str(), SERVICE_ACCOUNT),
+    ("container", CONTAINER),
+    ("volume", VOLUMES),
+];
+
 /// What else has to be known of an object.
 #[derive(Debug)]
 pub struct Surroundings {

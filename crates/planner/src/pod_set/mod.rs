@@ -1,3 +1,4 @@
-//! StrimziPodSets: which pods of a set to make, to delete and to adopt.
+//! StrimziPodSets: which pods of a set to make, to delete and to adopt, and what is said of those to which it could not be done.
 
 pub mod plan;
+pub mod pod_error;

@@ -15,6 +15,7 @@ use objects::{Owner, json};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::pod_error::PodAction;
 use crate::plan;
 
 /// What a pass over a pod set does: its calls, and its status.
@@ -31,6 +32,26 @@ pub enum PodCall {
     Adopt(String),
     /// It is of the current revision and lacks labels of its set's: it gets these, for which it needs no restart.
     Relabel(String, BTreeMap<String, String>),
+}
+
+impl PodCall {
+    /// What is done.
+    pub fn action(&self) -> PodAction {
+        match self {
+            Self::Create(_) => PodAction::Create,
+            Self::Delete(..) => PodAction::Delete,
+            Self::Adopt(_) => PodAction::Adopt,
+            Self::Relabel(..) => PodAction::Relabel,
+        }
+    }
+
+    /// The name of the pod.
+    pub fn pod(&self) -> &str {
+        match self {
+            Self::Create(pod) => pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default(),
+            Self::Delete(name, _) | Self::Adopt(name) | Self::Relabel(name, _) => name,
+        }
+    }
 }
 
 /// The owner reference of every pod of a set.

@@ -11,7 +11,7 @@ use crate::workload::secret::{Data, text};
 /// The keys of the Secret.
 const KEYS: [&str; 2] = [names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD];
 
-/// Characters of what is made.
+/// Characters of the user name, and of the password.
 const LENGTH: usize = 16;
 
 /// What of the Secret is known.

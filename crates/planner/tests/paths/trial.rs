@@ -68,6 +68,7 @@ impl Manifests {
         let settings = Arc::make_mut(&mut world.observed.settings);
         settings.entity_operator_watched_namespace = true;
         refer(&mut world);
+        world.default_quotas = Some(BTreeMap::new());
         world
     }
 }
@@ -85,6 +86,12 @@ fn refer(world: &mut World) {
         let line = |key: &str| (key.to_owned(), format!("rootLogger.level = {name}-{key}"));
         let data = ["a", "some-value", "other-value"].map(line);
         let mut map = ConfigMap { data: Some(data.into()), ..ConfigMap::default() };
+        map.metadata.name = Some(name.to_owned());
+        world.observed.config_maps.insert(name.to_owned(), Arc::new(map));
+    }
+    for name in ["rules", "more-rules"] {
+        let rules = |key: &str| (key.to_owned(), format!("rules: [{{pattern: {name}-{key}}}]"));
+        let mut map = ConfigMap { data: Some(["a", "b"].map(rules).into()), ..ConfigMap::default() };
         map.metadata.name = Some(name.to_owned());
         world.observed.config_maps.insert(name.to_owned(), Arc::new(map));
     }
@@ -174,8 +181,9 @@ fn of_plan(mut plan: Plan) -> Outcome {
     if let Some(refusal) = refusal {
         return Outcome::Refused(refusal.message.clone().unwrap_or_default());
     }
-    // A warning may say of a property only that it is there.
-    conditions.retain(|one| one.type_ != types::WARNING);
+    // A warning may say of a property only that it is there, unless it is made to say that the property does nothing.
+    let says_so = |one: &Condition| one.reason.as_deref() == Some(reasons::FIELDS_WITHOUT_EFFECT);
+    conditions.retain(|one| one.type_ != types::WARNING || says_so(one));
     Outcome::Planned(Box::new(plan))
 }
 
@@ -236,13 +244,21 @@ impl Trial {
         if optional {
             tried.insert(0, None);
         }
+        // What has to be there and can be only one thing acts when the section does in which it is.
+        let section = path.rsplit_once('.').map(|(section, _)| section).filter(|_| tried.len() == 1);
+        if section.is_some() {
+            tried.insert(0, None);
+        }
         let refusals_count = contexts::REFUSALS_COUNT.iter().any(|end| path.ends_with(end));
         let mut refusals = BTreeSet::new();
         for moment in MOMENTS {
             let mut first: Option<Outcome> = None;
             for value in &tried {
                 let mut manifests = context.clone();
-                manifests.set(&self.schemas, kind, path, value.as_ref());
+                match section.filter(|_| value.is_none()) {
+                    Some(section) => manifests.set(&self.schemas, kind, section, None),
+                    None => manifests.set(&self.schemas, kind, path, value.as_ref()),
+                }
                 let outcome = self.changed(&context, &manifests, moment);
                 if let Outcome::Refused(why) = &outcome {
                     refusals.insert(format!("{}: {why}", json!(value)));

@@ -107,6 +107,7 @@ impl Controller {
                 // The answer to a write may hold a change by a user, whose event then tells nothing new.
                 let known = self.index.get(&done.reference);
                 changed_meanwhile = known.is_some_and(|known| resource.asks_for_else_than(known));
+                self.note_finalizer(&resource);
                 let lacks_finalizer = plan::wants_finalizer(&resource, &self.context.plan);
                 let others = self.index.upsert(*resource).others;
                 self.push_all(others);
@@ -129,9 +130,7 @@ impl Controller {
         if changed_meanwhile {
             self.push(done.reference.clone());
         }
-        if let Some(message) = self.held.remove(&done.reference) {
-            self.take_in(message);
-        }
+        self.take_in_held(&done.reference);
     }
 
     fn note_kafka(&mut self, report: &Report) {
@@ -156,11 +155,12 @@ impl Controller {
         }
     }
 
-    fn looked_up(&mut self, left_watch: LeftWatch, found: FoundTopic) {
-        let FoundTopic::Now(now) = found else {
+    pub(super) fn looked_up(&mut self, left_watch: LeftWatch, found: FoundTopic) {
+        if matches!(found, FoundTopic::Unknown) {
             self.look_up(left_watch.not_found_out());
             return;
-        };
+        }
+        let Some((left_watch, FoundTopic::Now(now))) = self.hold_found(left_watch, found) else { return };
         let known = left_watch.known.clone();
         if self.index.get(&known.reference).is_some_and(|now| now.uid == known.uid) {
             // Back in the watch, whose events lead on.
@@ -179,6 +179,9 @@ impl Controller {
         let stays = self.cluster_goes_away || wanted;
         let untold = left_watch.despite_finalizer || !self.context.plan.use_finalizers;
         let Some(intent) = plan::intent_of_unwatched(&known, now.as_deref(), stays, untold) else {
+            if now.is_none() && !wanted && known.has_finalizer() && !known.deleting {
+                tracing::warn!(resource = %known.reference, topic = %topic, "a KafkaTopic is gone whose finalizer nobody asked this operator to take off: its topic stays in Kafka");
+            }
             // Who wants the topic may be about to go as well, and has no finalizer yet.
             if now.is_none() && left_watch.despite_finalizer && wanted && !self.index.is_held(&topic) {
                 self.wait_for_heir(left_watch);
@@ -187,6 +190,7 @@ impl Controller {
         };
         let intent = self.grants.permitted(&known, intent);
         if matches!(intent, Intent::Delete(_)) && !self.losses.allow(Instant::now(), self.index.len()) {
+            tracing::debug!(%topic, "the topic is not deleted now");
             self.look_up(left_watch.held_back());
             return;
         }

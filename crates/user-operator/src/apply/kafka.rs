@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
+use api::principals;
 use kafka_admin::{
     AclBinding, AclFilter, Admin, AdminError, ErrorCode, KafkaError, QuotaEntity, QuotaName, ScramChange,
     ScramMechanism, in_halves,
@@ -124,7 +125,7 @@ fn keep_old_rules(delete: &mut BTreeMap<AclBinding, usize>, failed: &Failures) {
 }
 
 fn username_of(binding: &AclBinding) -> &str {
-    binding.principal.strip_prefix("User:").unwrap_or(&binding.principal)
+    principals::username(&binding.principal).unwrap_or(&binding.principal)
 }
 
 fn note_acl(snapshot: &Snapshot, binding: &AclBinding, present: bool) {
@@ -205,7 +206,7 @@ mod tests {
             resource_type: ResourceType::Topic,
             resource_name: "t".into(),
             pattern: PatternType::Literal,
-            principal: format!("User:CN={user}"),
+            principal: principals::of_user(&principals::by_certificate(user)),
             host: "*".to_owned(),
             operation: AclOperation::Read,
             permission: Permission::Allow,

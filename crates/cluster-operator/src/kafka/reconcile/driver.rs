@@ -25,7 +25,6 @@ use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
-use planner::kafka::unplanned::Unplanned;
 
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
@@ -58,7 +57,7 @@ impl Kind for Reconciler {
         }
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
-            return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
+            return Ok(Seen::Live(View::Paused(kafka)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             // What runs is left as it is, but its certificates must not run out.
@@ -81,7 +80,7 @@ impl Kind for Reconciler {
         observed.prepare(clock::now());
         let size = PlanSize::of(&self.caches, key, &observed, referred);
         if let Some(why) = size.too_much(self.caches.largest_cluster) {
-            observed.unreadable = Some(why);
+            observed.incomplete = Some(why);
             return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
@@ -93,7 +92,7 @@ impl Kind for Reconciler {
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
         Ok(match view {
             View::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
-            View::Leaving(_) | View::Unplanned(..) => self.answers.of_leaving(key, needs).await,
+            View::Leaving(_) | View::Paused(_) => self.answers.of_leaving(key, needs).await,
         })
     }
 
@@ -101,7 +100,7 @@ impl Kind for Reconciler {
         let live = match view {
             View::Live(live) => live,
             View::Leaving(_) => return self.take_away(plan).await,
-            View::Unplanned(..) => return Ok(()),
+            View::Paused(_) => return Ok(()),
         };
         self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
@@ -150,7 +149,7 @@ impl Kind for Reconciler {
         let live = match view {
             View::Live(live) => live,
             View::Leaving(leaving) => return Ok(self.taken_away(key, leaving, plan)),
-            View::Unplanned(..) => return self.end(key, plan).await,
+            View::Paused(_) => return self.end(key, plan).await,
         };
         let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
@@ -207,7 +206,7 @@ impl Kind for Reconciler {
             error => match view {
                 View::Live(live) => self.fail(key, &live.kafka, plan, error).await,
                 // There is no status any more, or it was what could not be written.
-                View::Leaving(_) | View::Unplanned(..) => Err(error),
+                View::Leaving(_) | View::Paused(_) => Err(error),
             },
         }
     }

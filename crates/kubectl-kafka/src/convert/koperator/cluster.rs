@@ -114,10 +114,8 @@ pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, Stri
     beside_the_brokers(&mut spec, notes);
     spec.rest(notes);
     controllers::say_that_data_stays(&name, notes);
-    let kafka = resources::kafka(meta, kafka, entity_operator());
-    let mut all = vec![Resource::Kafka(Box::new(kafka))];
-    all.extend(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool))));
-    Ok(all)
+    let kafka = Resource::Kafka(Box::new(resources::kafka(meta, kafka, entity_operator())));
+    Ok(std::iter::once(kafka).chain(pools.into_iter().map(|pool| Resource::Pool(Box::new(pool)))).collect())
 }
 
 /// koperator looks after topics and users as well.

@@ -80,7 +80,7 @@ fn leaves(
 ) -> Vec<DesiredObject> {
     let mut objects = Vec::new();
     let mut owners = leaf_owners(cluster);
-    if observed.unreadable.is_some() {
+    if observed.incomplete.is_some() {
         // Of some nodes nothing but their Secret may be readable.
         let known: BTreeSet<LeafOwner> = owners.iter().map(|(owner, _)| owner.clone()).collect();
         let nodes = secrets_of_nodes(cluster, observed).into_iter().map(|pod| LeafOwner::Node { pod });
@@ -92,7 +92,7 @@ fn leaves(
         if !observed.secrets.contains_key(&owner.secret(&cluster.name)) {
             continue;
         }
-        let signing = if observed.unreadable.is_none() {
+        let signing = if observed.incomplete.is_none() {
             signing(&hand_over, node.is_some())
         } else {
             // Which authorities a pod trusts that cannot be read is not known. But a pod that accepts a certificate accepts

@@ -5,15 +5,14 @@ use api::agent::KeyStore;
 use api::agent::PlugIn;
 use api::agent::RackSource;
 use api::agent::Role;
+use api::agent::container::{CLUSTER_TRUST, NODE_CERTIFICATES, NODE_KEYSTORE};
 
-use super::server::{CLUSTER_TRUST, NODE_KEYSTORE, custom_keystore};
+use super::server::custom_keystore;
 use crate::kafka::cluster::{
     CONTROLLER_PORT, Cluster, Jmx, Metrics, Node, Pool, Quorum, Quotas, REPLICATION_PORT, Rack,
     TieredStorage, VolumeKind,
 };
 
-/// Where the Secret of the node is mounted.
-pub const NODE_CERTIFICATES: &str = "/opt/kafka/node-certs";
 /// Upper bound of the heap when the pool names none: 5 GiB, the rest is for the page cache.
 const HEAP_MAXIMUM: u64 = 5 * 1024 * 1024 * 1024;
 /// The heap's share of the memory limit when the pool names no size.

@@ -1,13 +1,9 @@
-//! Lines of `server.config`, and where the files lie that they name.
+//! Lines of `server.config`.
 
 use api::properties;
 
 /// Name of the listener between brokers.
 pub const REPLICATION_LISTENER: &str = api::ports::REPLICATION_LISTENER;
-/// The node's key and certificate chain, put together by the agent.
-pub const NODE_KEYSTORE: &str = "/var/opt/kafka/node.pem";
-/// Who may be a node or an operator.
-pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
 
 /// Lines of properties in the order in which they were written.
 #[derive(Default)]

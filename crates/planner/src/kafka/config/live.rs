@@ -1,8 +1,8 @@
 //! Options that change at run time: what Kafka must be told so that it runs with what the resource says.
 
+mod foreign_values;
 pub mod memory;
 mod option;
-mod overrides;
 mod own_value;
 pub(crate) mod taken_out;
 mod value;
@@ -15,9 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::fingerprint;
 use crate::kafka::admin_call::AdminCall;
 use crate::kafka::cluster::{Cluster, Warning};
+use crate::kafka::need::Need;
 use crate::kafka::observed::{BrokerConfigs, Observed};
 
-use self::memory::{OptionChange, OptionMemory, Override, SettledOptions};
+use self::memory::{OptionChange, OptionMemory, RunTimeValue, SettledOptions};
 use self::option::{Goal, Look, Steps};
 use self::own_value::OwnValue;
 use super::model::Model;
@@ -42,7 +43,7 @@ pub struct OptionPlan {
     /// Options that left the resource and have not left Kafka yet.
     pub taken_out: BTreeSet<String>,
     /// Run-time values set by other people that the calls take away.
-    pub undone: Vec<Override>,
+    pub undone: Vec<RunTimeValue>,
     /// What deserves a look.
     pub warnings: Vec<Warning>,
     /// Whether every broker runs with the wanted options.
@@ -51,6 +52,21 @@ pub struct OptionPlan {
     pub look_again: bool,
     /// What the next pass should know.
     pub memory: OptionMemory,
+}
+
+impl OptionPlan {
+    /// With which options the brokers that are up run, if that is to be looked at: it is told of their present pods alone.
+    pub fn question(&self, cluster: &Cluster, observed: &Observed) -> Option<Need> {
+        let view = observed.view.as_ref().filter(|_| self.look)?;
+        let nodes = cluster.nodes().into_iter().filter(|node| view.active_brokers.contains(&node.id));
+        let pods: BTreeMap<i32, String> = nodes
+            .filter_map(|node| {
+                Some((node.id, observed.pods.get(&cluster.pod_name(node))?.metadata.uid.clone()?))
+            })
+            .collect();
+        let need = (!pods.is_empty()).then_some(Need::BrokerConfigs(pods))?;
+        observed.silence(&need).is_none().then_some(need)
+    }
 }
 
 /// Options that Kafka can change at run time.
@@ -166,7 +182,7 @@ pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> O
             looking.fill(&mut plan);
         }
     }
-    plan.warnings.extend(overrides::warning(&plan.memory.foreign));
+    plan.warnings.extend(foreign_values::warning(&plan.memory.foreign));
     plan
 }
 
@@ -217,7 +233,7 @@ impl Looking<'_> {
             }
         }
         let is_handled = |name: &str| live.contains(name) || removed.contains(name);
-        let found = overrides::find(self.cluster, self.configs, &plan.memory, is_handled);
+        let found = foreign_values::find(self.cluster, self.configs, &plan.memory, is_handled);
         changes.extend(found.changes);
         plan.undone.extend(found.undone);
         // What a broker that does not answer runs with is not known to have changed.
@@ -328,7 +344,7 @@ impl Looking<'_> {
             return;
         }
         let stored = self.configs.values().find_map(|options| options.get(name)?.everywhere.clone());
-        plan.undone.extend(stored.map(|value| Override { broker: None, option: name.to_owned(), value }));
+        plan.undone.extend(stored.map(|value| RunTimeValue { broker: None, option: name.to_owned(), value }));
     }
 
     fn has_trace(&self, name: &str) -> bool {

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container::{CLUSTER_TRUST, NODE_KEYSTORE};
 use api::names;
-use api::plug_in::{METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, QUOTAS_CLASS, QUOTAS_OPTIONS};
+use api::plug_in::{
+    METRIC_REPORTERS, METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, QUOTAS_CLASS, QUOTAS_OPTIONS,
+    YAMMER_REPORTERS,
+};
 
-use super::lines::{CLUSTER_TRUST, Lines, NODE_KEYSTORE, REPLICATION_LISTENER, keystore, truststore};
+use super::lines::{Lines, REPLICATION_LISTENER, keystore, truststore};
 use crate::kafka::cluster::{
     Cluster, FreeSpace, Metrics, Pool, Quotas, QuotasPlugIn, REPLICATION_PORT, TieredStorage,
 };
 
-/// Reporters that Kafka tells of its metrics.
-pub const METRIC_REPORTERS: &str = "metric.reporters";
-/// Reporters that Kafka tells of the metrics in its older registry.
-const YAMMER_REPORTERS: &str = "kafka.metrics.reporters";
 /// The reporter that Kafka has by default.
 const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 

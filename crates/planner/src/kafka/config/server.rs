@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container::{self, CLIENTS_TRUST, CLUSTER_TRUST, NODE_KEYSTORE};
+use api::principals;
+
 use super::lines::{Lines, keystore, truststore};
 use super::plug_in_lines;
 use crate::kafka::cluster::{
@@ -9,12 +12,10 @@ use crate::kafka::cluster::{
     REPLICATION_PORT, Rack,
 };
 
-pub use super::lines::{CLUSTER_TRUST, NODE_KEYSTORE, REPLICATION_LISTENER};
+pub use super::lines::REPLICATION_LISTENER;
 
 /// Name of the controller listener.
 pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
-/// Who may be a client with a certificate.
-pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
 
 /// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
 const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
@@ -26,7 +27,10 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.set("node.id", node.id.to_string());
     if pool.broker {
         match &cluster.rack {
-            Some(Rack::TopologyLabel(_)) => lines.set("broker.rack", "${strimzidir:/opt/kafka/init:rack.id}"),
+            Some(Rack::TopologyLabel(_)) => {
+                let file = format!("{}:{}", container::KUBERNETES_NODE, container::RACK_FILE);
+                lines.set("broker.rack", format!("${{strimzidir:{file}}}"));
+            }
             Some(Rack::EnvironmentVariable(name)) => {
                 lines.set("broker.rack", format!("${{strimzienv:{name}}}"));
             }
@@ -57,12 +61,7 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     lines.0
 }
 
-/// The whole `server.config`: what the operator decides, then the user's options in the order of their names.
-pub fn generate(cluster: &Cluster, node: Node<'_>) -> String {
-    whole(&fixed(cluster, node), cluster, node)
-}
-
-/// The same with the operator's lines at hand.
+/// The whole `server.config`: what the operator decides ([`fixed`]), then the user's options in the order of their names.
 pub fn whole(fixed: &str, cluster: &Cluster, node: Node<'_>) -> String {
     let mut lines = Lines(fixed.to_owned());
     for (name, value) in options_of(cluster, node) {
@@ -135,7 +134,7 @@ fn internal_tls(lines: &mut Lines, prefix: &str) {
 
 /// Path of the key store of a listener with a certificate of the user's own.
 pub fn custom_keystore(listener: &Listener) -> String {
-    format!("/var/opt/kafka/{}-{}.pem", listener.name, listener.port)
+    format!("{}/{}-{}.pem", container::MADE_BY_AGENT, listener.name, listener.port)
 }
 
 fn client_listener(lines: &mut Lines, listener: &Listener) {
@@ -227,7 +226,7 @@ fn authorization(cluster: &Cluster, lines: &mut Lines) {
         Authorization::Custom { class, super_users, .. } => (class.as_str(), super_users),
     };
     lines.set("authorizer.class.name", class);
-    let mut users = api::principals::super_users(&cluster.name);
-    users.extend(extra.iter().map(|user| format!("User:{}", user.strip_prefix("User:").unwrap_or(user))));
+    let mut users = principals::super_users(&cluster.name);
+    users.extend(extra.iter().map(|user| principals::of_user(principals::username(user).unwrap_or(user))));
     lines.set("super.users", users.join(";"));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::agent::container as places;
 use api::common::pod_template::PodTemplate;
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::core::v1::{
@@ -224,17 +225,18 @@ fn kafka(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings, token: bool
         data.map(|data| volume::mount(&Pool::volume_name(data), &Pool::mount_path(data))).collect();
     mounts.extend([
         volume::mount("strimzi-tmp", "/tmp"),
-        volume::mount("kafka-metrics-and-logging", "/opt/kafka/custom-config/"),
-        volume::read_only("node-certs", "/opt/kafka/node-certs/"),
-        volume::read_only("trust-bundle", "/opt/kafka/trust-bundle/"),
-        volume::mount("ready-files", "/var/opt/kafka"),
+        // With a "/" at the end, as they have been from the first: another path would restart every pod.
+        volume::mount("kafka-metrics-and-logging", &format!("{}/", places::CUSTOM_CONFIG)),
+        volume::read_only("node-certs", &format!("{}/", places::NODE_CERTIFICATES)),
+        volume::read_only("trust-bundle", &format!("{}/", places::TRUST_BUNDLE)),
+        volume::mount("ready-files", places::MADE_BY_AGENT),
         volume::read_only(AGENT, AGENT_FOLDER),
     ]);
     if cluster.jmx.is_some_and(|jmx| jmx.password) {
         mounts.push(volume::read_only(JMX_VOLUME, JMX_CREDENTIALS));
     }
     if pool.broker && (cluster.rack.is_some() || token) {
-        mounts.push(volume::mount("rack-volume", "/opt/kafka/init"));
+        mounts.push(volume::mount("rack-volume", places::KUBERNETES_NODE));
     }
     let mut environment = vec![container::variable(api::env::node::KAFKA_CLUSTER_NAME, &cluster.name)];
     if token {

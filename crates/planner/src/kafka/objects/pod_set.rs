@@ -8,7 +8,8 @@ use objects::{DesiredObject, Object, json};
 use serde_json::Value;
 
 use super::meta::pool_labels;
-use crate::kafka::cluster::{Cluster, Pool, Quorum};
+use crate::kafka::cluster::{Cluster, Node, Pool, Quorum};
+use crate::kafka::observed::Observed;
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
 /// `quotas`, whether there are default quotas of users of the operator's in Kafka.
@@ -72,6 +73,21 @@ pub struct ManualUpdate {
 }
 
 impl ManualUpdate {
+    /// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
+    /// what no clock can confuse.
+    pub fn of(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<Self> {
+        let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
+        let all = set.metadata.annotations.as_ref()?;
+        let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
+        let before = Self::pods(set);
+        let live = pool.nodes.iter().filter_map(|id| {
+            let pod = observed.pods.get(&cluster.pod_name(Node { id: *id, pool }))?;
+            pod.metadata.uid.clone().filter(|uid| !observed.restarted.contains(uid))
+        });
+        let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
+        (is_new || !pods.is_empty()).then_some(Self { pods, is_new })
+    }
+
     /// The pods that a pod set remembers.
     pub fn pods(set: &StrimziPodSet) -> BTreeSet<String> {
         let remembered = set

@@ -1,6 +1,7 @@
 //! The Deployment of a proxy: Envoy, which leads the ports of a single address to the brokers.
 
 use api::common::template::DeploymentStrategy;
+use api::kafka::listeners::SingleAddress as Raw;
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
@@ -118,7 +119,7 @@ fn container_of(single: &SingleAddress, settings: &PlanSettings) -> Container {
 fn little() -> ResourceRequirements {
     let quantity = |name: &str, text: &str| (name.to_owned(), Quantity(text.to_owned()));
     ResourceRequirements {
-        requests: Some([quantity("cpu", "50m"), quantity("memory", "96Mi")].into()),
+        requests: Some([quantity("cpu", Raw::CPU), quantity("memory", Raw::MEMORY)].into()),
         ..ResourceRequirements::default()
     }
 }

@@ -3,28 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use api::common::template::ResourceTemplate;
 use api::{labels, names};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject};
-use objects::{DesiredObject, Object, Pairs};
+use objects::{DesiredObject, Object};
 
 use super::meta::{component_labels, kafka_labels};
-use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator, KafkaExporter};
+use crate::kafka::cluster::{Cluster, EntityContainer, EntityOperator};
 use crate::workload::rbac::{self, only, role_ref, rule};
 
 /// `<c>-kafka`.
 pub fn kafka_service_account(cluster: &Cluster) -> DesiredObject {
     let template = cluster.templates.service_account.as_ref();
-    service_account(cluster, names::kafka(&cluster.name), kafka_labels(cluster), template)
-}
-
-fn service_account(
-    cluster: &Cluster,
-    name: String,
-    labels: Pairs,
-    template: Option<&ResourceTemplate>,
-) -> DesiredObject {
-    rbac::service_account(&cluster.owner(), name, labels, template)
+    rbac::service_account(&cluster.owner(), names::kafka(&cluster.name), kafka_labels(cluster), template)
 }
 
 fn subject(cluster: &Cluster, account: String) -> Subject {
@@ -44,20 +34,6 @@ pub fn kafka_cluster_role_binding(cluster: &Cluster) -> DesiredObject {
         .namespace(None)
         .template(template.and_then(|template| template.metadata.as_ref()))
         .build()
-}
-
-/// `<c>-entity-operator`.
-pub fn entity_operator_service_account(cluster: &Cluster, entity: &EntityOperator) -> DesiredObject {
-    let name = names::entity_operator::deployment(&cluster.name);
-    let labels = component_labels(cluster, &name, labels::component::ENTITY_OPERATOR);
-    service_account(cluster, name, labels, entity.templates.service_account.as_ref())
-}
-
-/// `<c>-kafka-exporter`. It may do nothing in Kubernetes.
-pub fn kafka_exporter_service_account(cluster: &Cluster, exporter: &KafkaExporter) -> DesiredObject {
-    let name = names::kafka_exporter::deployment(&cluster.name);
-    let labels = component_labels(cluster, &name, labels::component::KAFKA_EXPORTER);
-    service_account(cluster, name, labels, exporter.templates.service_account.as_ref())
 }
 
 /// The Roles of the entity operator, one in each namespace that it works in, each with only what is needed there.

@@ -12,7 +12,10 @@ pub fn parse_ranges(text: &str, most: usize) -> Result<Vec<i32>, String> {
     // Before anything is listed: a few bytes can stand for billions of ids.
     let check = |known: usize, more: usize| {
         if known + more > most {
-            return Err(format!("it lists more than {most} ids ({}): list fewer", api::env::MAX_WISHED_IDS));
+            return Err(format!(
+                "it lists more than {most} ids ({}): list fewer",
+                api::env::own::MAX_WISHED_IDS
+            ));
         }
         Ok(())
     };

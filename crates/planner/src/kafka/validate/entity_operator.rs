@@ -2,10 +2,11 @@
 
 use api::Kafka;
 use api::common::logging::Logging as RawLogging;
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_core::ResourceExt;
 
 use super::wanted::{LoggingOf, LoggingReference};
-use super::{Findings, logging};
+use super::{Findings, logging, resources};
 use crate::kafka::cluster::{EntityContainer, EntityOperator, Logging, Probe};
 use crate::kafka::observed::PlanSettings;
 use crate::kafka::watched_namespace;
@@ -35,7 +36,7 @@ pub fn read(
             raw.reconciliation_interval_ms,
             raw.reconciliation_interval_seconds,
         ),
-        resources: raw.resources.clone(),
+        resources: reader.resources(raw.resources.as_ref(), TOPIC_OPERATOR),
         liveness: Probe::read(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: Probe::read(raw.readiness_probe.as_ref(), READINESS),
         startup: raw
@@ -51,7 +52,7 @@ pub fn read(
             raw.reconciliation_interval_ms,
             raw.reconciliation_interval_seconds,
         ),
-        resources: raw.resources.clone(),
+        resources: reader.resources(raw.resources.as_ref(), USER_OPERATOR),
         liveness: Probe::read(raw.liveness_probe.as_ref(), LIVENESS),
         readiness: Probe::read(raw.readiness_probe.as_ref(), READINESS),
         startup: None,
@@ -87,6 +88,11 @@ impl Reader<'_> {
             self.findings.problem(format!("{field}.watchedNamespace"), why);
         }
         asked.clone()
+    }
+
+    fn resources(&mut self, raw: Option<&ResourceRequirements>, field: &str) -> Option<ResourceRequirements> {
+        resources::claims(raw, &format!("{field}.resources"), self.findings);
+        raw.cloned()
     }
 
     fn logging(&mut self, raw: Option<&RawLogging>, of: LoggingOf, field: &str) -> Logging {

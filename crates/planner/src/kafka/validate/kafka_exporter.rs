@@ -4,8 +4,8 @@ use api::kafka::KafkaExporterSpec;
 use api::kafka::exporter::name_expression;
 use api::{Kafka, annotations};
 
-use super::Findings;
 use super::entity_operator::image;
+use super::{Findings, resources};
 use crate::kafka::cluster::{ExporterLevel, KafkaExporter, Probe};
 use crate::kafka::observed::PlanSettings;
 
@@ -20,6 +20,7 @@ const SECTION: &str = "spec.kafkaExporter";
 pub fn read(kafka: &Kafka, settings: &PlanSettings, findings: &mut Findings) -> Option<KafkaExporter> {
     let raw = kafka.spec.kafka_exporter.as_ref()?;
     expressions(raw, findings);
+    resources::claims(raw.resources.as_ref(), &format!("{SECTION}.resources"), findings);
     Some(KafkaExporter {
         image: image(raw.image.as_ref(), settings.kafka_exporter_image.as_ref(), settings),
         program: program(kafka, findings),

@@ -5,11 +5,12 @@
 
 use api::conditions::reasons;
 use api::limits::{COMMON_NAME, DNS_LABEL, LABEL_VALUE};
-use api::names::{self, cruise_control, entity_operator, kafka_exporter};
+use api::names::{self, entity_operator, kafka_exporter};
 use api::{labels, principals};
 
 use super::Findings;
 use crate::kafka::cluster::{Cluster, Pool};
+use crate::kafka::components;
 
 /// Characters in a DNS label, as they are told to a user.
 const ALLOWED: &str = "lower-case letters, digits and \"-\"";
@@ -116,11 +117,7 @@ fn of_cluster(cluster: &Cluster) -> Vec<Derived> {
         Derived::common_name(principals::kafka_common_name(name)),
     ];
     // The NetworkPolicy of Kafka names them whether they exist or not.
-    for deployment in [
-        entity_operator::deployment(name),
-        kafka_exporter::deployment(name),
-        cruise_control::deployment(name),
-    ] {
+    for deployment in components::clients(name) {
         all.push(Derived::label_value(labels::NAME, "pods that may connect", deployment));
     }
     if cluster.kafka_exporter.is_some() {

@@ -10,7 +10,7 @@ use api::{KafkaNodePool, annotations};
 use kube_core::ResourceExt;
 
 use super::wanted::WantedPool;
-use super::{Findings, storage, text};
+use super::{Findings, resources, storage, text};
 use crate::kafka::cluster::{JvmOptions, Pool, Warning};
 use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
@@ -47,6 +47,7 @@ pub fn read(
     });
     let storage = storage::read(&raw.spec.storage, &format!("{path} spec.storage"), findings);
     text::jvm(raw.spec.jvm_options.as_ref(), &format!("{path} spec.jvmOptions"), findings);
+    resources::claims(raw.spec.resources.as_ref(), &format!("{path} spec.resources"), findings);
     let jvm_options = raw.spec.jvm_options.as_ref().or(shared.jvm_options.as_ref());
     let asks = |role| raw.spec.roles.contains(&role);
     let pool = Pool {

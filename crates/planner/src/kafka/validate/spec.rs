@@ -11,8 +11,8 @@ use kube_core::ResourceExt;
 use super::entity_operator;
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{
-    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, quotas, security, text,
-    tiered_storage,
+    Findings, annotations, config, kafka_exporter, listeners, logging, metrics, no_effect, quotas, resources,
+    security, text, tiered_storage,
 };
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack};
 use crate::kafka::config::plug_in_lines;
@@ -43,11 +43,9 @@ pub fn read(
     let (metrics, rules) = metrics::read(spec, findings);
     let quotas = quotas::read(spec, &mut config, findings);
     plug_in_lines::add_reporters(metrics.as_ref(), &mut config);
-    let labels = exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
-        findings.problem("metadata.labels", error.to_string());
-        BTreeMap::new()
-    });
+    let labels = labels(kafka, exclusion, findings);
     text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
+    resources::claims(spec.resources.as_ref(), "spec.kafka.resources", findings);
     let authorization = security::authorization(spec, findings);
     let rack = Rack::read(spec.rack.as_ref(), "spec.kafka.rack", findings);
     let mut external = Vec::new();
@@ -58,8 +56,7 @@ pub fn read(
     let maintenance_windows = security::windows(kafka, findings);
     let entity_operator = entity_operator::read(kafka, settings, &mut external, findings);
     let kafka_exporter = kafka_exporter::read(kafka, settings, findings);
-    annotations::internal_security(kafka, findings);
-    not_yet(kafka, findings);
+    without_effect(kafka, findings);
     let object_overrides =
         overrides::read(kafka.spec.object_overrides.as_ref(), settings.object_overrides, findings);
     let knows_options = spec.config.is_some() && version.is_some();
@@ -106,6 +103,21 @@ pub fn read(
         metrics: rules,
         certificates,
     })
+}
+
+/// The labels that the objects of the cluster get.
+fn labels(kafka: &Kafka, exclusion: &ExclusionPattern, findings: &mut Findings) -> BTreeMap<String, String> {
+    exclusion.inherited(kafka.metadata.labels.as_ref()).unwrap_or_else(|error| {
+        findings.problem("metadata.labels", error.to_string());
+        BTreeMap::new()
+    })
+}
+
+/// Says which parts of the resource do nothing.
+fn without_effect(kafka: &Kafka, findings: &mut Findings) {
+    annotations::internal_security(kafka, findings);
+    not_yet(kafka, findings);
+    no_effect::say(kafka, findings);
 }
 
 fn image(

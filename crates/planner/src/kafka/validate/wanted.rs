@@ -59,7 +59,7 @@ impl WantedPool {
             format!(
                 "{} would make the cluster larger than {most} nodes ({} of the operator): write less",
                 self.replicas.unwrap_or_default(),
-                api::env::MAX_NODES
+                api::env::own::MAX_NODES
             ),
         );
     }

@@ -132,7 +132,7 @@ fn sasl(
     let mut config = FreeMap::new();
     config.insert(MECHANISMS.to_owned(), Value::from(each.join(",")));
     for (option, given) in shared_options(options).into_iter().chain(own) {
-        if !planner::kafka::config::user::is_option_name(&option) || option.starts_with("ssl.keystore.") {
+        if !planner::option_text::is_option_name(&option) || option.starts_with("ssl.keystore.") {
             notes.lost(given.path, &Value::Null, "cannot be an option of a listener: it was left out");
         } else if secrets::is_secret(&option, &Value::from(given.value.as_str())) {
             let key: String = format!("{name}.{option}");

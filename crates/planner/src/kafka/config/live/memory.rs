@@ -13,7 +13,7 @@ pub struct OptionMemory {
     /// When the brokers were last seen to run with the wanted options.
     pub settled: Option<SettledOptions>,
     /// Run-time values that neither the resource nor the operator sets.
-    pub foreign: BTreeSet<Override>,
+    pub foreign: BTreeSet<RunTimeValue>,
     /// Changes that Kafka refused, and why. They count while the wanted options stay as they are.
     pub refused: BTreeMap<OptionChange, String>,
     /// Brokers and their options to which the operator gave a value of their own.
@@ -36,7 +36,7 @@ pub struct SettledOptions {
 
 /// A run-time value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Override {
+pub struct RunTimeValue {
     /// The broker; `None`: the default of all brokers.
     pub broker: Option<i32>,
     /// Name of the option.
@@ -45,7 +45,7 @@ pub struct Override {
     pub value: String,
 }
 
-impl Override {
+impl RunTimeValue {
     /// Characters of a name or a value that are kept of what is only told of.
     const LONGEST: usize = 255;
 
@@ -59,7 +59,7 @@ impl Override {
     }
 }
 
-impl fmt::Display for Override {
+impl fmt::Display for RunTimeValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.broker {
             Some(id) => write!(formatter, "{}={} on broker {id}", self.option, self.value),

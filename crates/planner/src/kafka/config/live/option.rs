@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::memory::{OptionChange, OptionMemory, Override};
+use super::memory::{OptionChange, OptionMemory, RunTimeValue};
 use super::value::{self, same};
 use crate::kafka::config::model::Model;
 use crate::kafka::observed::ConfigView;
@@ -27,7 +27,7 @@ pub struct Steps {
     /// Brokers that have to restart, and why, in words.
     pub restarts: BTreeMap<i32, String>,
     /// Values on single brokers that are taken away.
-    pub undone: Vec<Override>,
+    pub undone: Vec<RunTimeValue>,
     /// Kafka has stored the value, and not every broker has taken it up.
     pub not_taken_up: bool,
     /// Why the option stays different although neither a change nor a restart helps, in words.
@@ -161,7 +161,7 @@ impl Look<'_> {
             steps.changes.push(change);
             if is_last {
                 let (option, value) = (self.name.to_owned(), value.clone());
-                steps.undone.push(Override { broker: Some(*id), option, value });
+                steps.undone.push(RunTimeValue { broker: Some(*id), option, value });
             }
         }
     }

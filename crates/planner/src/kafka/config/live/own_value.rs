@@ -1,7 +1,7 @@
 //! A value that one broker is to have for itself: it is set on that broker where the broker would run with another one, be it
 //! from the run-time value of all brokers or from the file that it was started with.
 
-use super::memory::{OptionChange, OptionMemory, Override};
+use super::memory::{OptionChange, OptionMemory, RunTimeValue};
 use super::option::Steps;
 use super::value::{self, same};
 use crate::kafka::config::model::Model;
@@ -29,9 +29,9 @@ pub struct OwnValue<'a> {
 
 impl OwnValue<'_> {
     /// The run-time value of the broker, where it is another one than it should be.
-    pub fn set_by_hand(&self) -> Option<Override> {
+    pub fn set_by_hand(&self) -> Option<RunTimeValue> {
         let value = self.view.on_broker.clone().filter(|value| !self.is(Some(value)))?;
-        Some(Override { broker: Some(self.id), option: self.name.to_owned(), value })
+        Some(RunTimeValue { broker: Some(self.id), option: self.name.to_owned(), value })
     }
 
     /// The change of the broker's run-time value; what else follows is added to the steps.

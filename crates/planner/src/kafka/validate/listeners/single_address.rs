@@ -7,6 +7,7 @@ use api::ports;
 
 use crate::findings::Findings;
 use crate::kafka::cluster::SingleAddress;
+use crate::kafka::validate::resources;
 
 /// Pods that a proxy may have.
 const MOST_REPLICAS: i32 = 20;
@@ -31,8 +32,9 @@ pub fn read(
     let bootstrap_port = raw.bootstrap_port.unwrap_or(listener.port);
     let bootstrap_port = port(bootstrap_port, &format!("{field}.bootstrapPort"), findings);
     let first_broker_port = raw.first_broker_port.unwrap_or(Raw::FIRST_BROKER_PORT);
-    // That a broker has the port of the figures is told with the brokers.
+    // Whether the port of a broker would be that of the metrics is checked where the node ids are known.
     let first_broker_port = port(first_broker_port, &format!("{field}.firstBrokerPort"), findings);
+    resources::claims(raw.resources.as_ref(), &format!("{field}.resources"), findings);
     Some(SingleAddress {
         bootstrap_port: bootstrap_port?,
         first_broker_port: first_broker_port?,

@@ -1,4 +1,4 @@
-//! A Kafka resource of which nothing is planned: what runs is left as it is, and the status says why.
+//! A Kafka resource that asks for a pause: what runs is left as it is, and the status says why.
 
 use api::Kafka;
 use jiff::Timestamp;
@@ -6,19 +6,10 @@ use jiff::Timestamp;
 use super::planned::Plan;
 use super::status;
 
-/// Why nothing is planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unplanned {
-    /// The resource asks for a pause.
-    Paused,
-}
-
 /// The plan: a status, and nothing else.
-pub fn plan(kafka: &Kafka, why: &Unplanned, now: Timestamp) -> Plan {
+pub fn plan(kafka: &Kafka, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    plan.status.kafka = Some(match why {
-        Unplanned::Paused => status::paused(kafka, now),
-    });
+    plan.status.kafka = Some(status::paused(kafka, now));
     plan
 }
 
@@ -38,7 +29,7 @@ mod tests {
                 "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
         }))
         .unwrap();
-        let plan = plan(&kafka, &Unplanned::Paused, Timestamp::UNIX_EPOCH);
+        let plan = plan(&kafka, Timestamp::UNIX_EPOCH);
         let status = plan.status.kafka.clone().unwrap();
         let conditions = status.conditions.unwrap();
         assert_eq!(conditions.len(), 1, "{conditions:?}");

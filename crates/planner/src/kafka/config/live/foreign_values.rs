@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use api::conditions::reasons;
 
-use super::memory::{OptionChange, OptionMemory, Override};
+use super::memory::{OptionChange, OptionMemory, RunTimeValue};
 use crate::kafka::cluster::{Cluster, Node, Warning};
 use crate::kafka::config::server;
 use crate::kafka::observed::{BrokerConfigs, ConfigView};
@@ -20,13 +20,13 @@ const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.repl
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct FoundOverrides {
+pub struct FoundValues {
     /// Changes that remove values of options that the files set.
     pub changes: Vec<OptionChange>,
     /// The values that the changes remove.
-    pub undone: Vec<Override>,
+    pub undone: Vec<RunTimeValue>,
     /// Values of options that the files do not set: they stay, and a warning names them.
-    pub foreign: BTreeSet<Override>,
+    pub foreign: BTreeSet<RunTimeValue>,
 }
 
 /// Looks at every run-time value but those of the options that `is_handled` says are looked after elsewhere.
@@ -35,8 +35,8 @@ pub fn find(
     configs: &BrokerConfigs,
     memory: &OptionMemory,
     is_handled: impl Fn(&str) -> bool,
-) -> FoundOverrides {
-    let mut found = FoundOverrides::default();
+) -> FoundValues {
+    let mut found = FoundValues::default();
     let nodes = cluster.nodes();
     let mut everywhere = BTreeSet::new();
     for (id, options) in configs {
@@ -72,19 +72,20 @@ fn is_topic_operators(cluster: &Cluster, option: &str) -> bool {
 }
 
 fn names_in_file(cluster: &Cluster, node: Node<'_>) -> BTreeSet<String> {
-    let text = server::generate(cluster, node);
-    text.lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect()
+    let fixed = server::fixed(cluster, node);
+    let of_operator = fixed.lines().filter_map(|line| Some(line.split_once('=')?.0));
+    of_operator.chain(server::options_of(cluster, node).into_keys()).map(str::to_owned).collect()
 }
 
-fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = Override> {
+fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = RunTimeValue> {
     let layers = [(Some(broker), view.on_broker.clone()), (None, view.everywhere.clone())];
     layers.into_iter().filter_map(move |(broker, value)| {
-        Some(Override { broker, option: option.to_owned(), value: value? })
+        Some(RunTimeValue { broker, option: option.to_owned(), value: value? })
     })
 }
 
 /// A warning that names the values; `None`: there are none.
-pub fn warning(foreign: &BTreeSet<Override>) -> Option<Warning> {
+pub fn warning(foreign: &BTreeSet<RunTimeValue>) -> Option<Warning> {
     if foreign.is_empty() {
         return None;
     }

@@ -1,0 +1,48 @@
+//! Where things lie in the container of a Kafka node, and how its agent is asked: the operator mounts and names them, the agent
+//! reads and writes them.
+
+/// Path of the request for the state of the node, answered with an [`AgentReport`](super::AgentReport) among other fields.
+pub const BROKER_STATE: &str = "/v1/broker-state";
+
+/// Folder of the node's ConfigMap. Its files are named by [`crate::names::keys`].
+pub const CUSTOM_CONFIG: &str = "/opt/kafka/custom-config";
+
+/// Folder of the node's Secret: its certificate and key.
+pub const NODE_CERTIFICATES: &str = "/opt/kafka/node-certs";
+
+/// Folder of the Secret with the authorities that the node trusts.
+pub const TRUST_BUNDLE: &str = "/opt/kafka/trust-bundle";
+
+/// The authority of nodes and operators, a file of [`TRUST_BUNDLE`].
+pub const CLUSTER_TRUST: &str = "/opt/kafka/trust-bundle/cluster-ca.crt";
+
+/// The authority of clients, a file of [`TRUST_BUNDLE`].
+pub const CLIENTS_TRUST: &str = "/opt/kafka/trust-bundle/clients-ca.crt";
+
+/// Folder of what the agent makes: the final configuration, key stores, its socket.
+pub const MADE_BY_AGENT: &str = "/var/opt/kafka";
+
+/// The node's key and certificate chain, a file of [`MADE_BY_AGENT`].
+pub const NODE_KEYSTORE: &str = "/var/opt/kafka/node.pem";
+
+/// Folder of what the agent finds out about the Kubernetes node.
+pub const KUBERNETES_NODE: &str = "/opt/kafka/init";
+
+/// The file of [`KUBERNETES_NODE`] with the rack.
+pub const RACK_FILE: &str = "rack.id";
+
+/// The file of [`KUBERNETES_NODE`] with the addresses.
+pub const ADDRESSES_FILE: &str = "external.address";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::keys;
+
+    #[test]
+    fn files_lie_in_their_folders() {
+        assert_eq!(CLUSTER_TRUST, format!("{TRUST_BUNDLE}/{}", keys::TRUST_BUNDLE_CLUSTER_CA));
+        assert_eq!(CLIENTS_TRUST, format!("{TRUST_BUNDLE}/{}", keys::TRUST_BUNDLE_CLIENTS_CA));
+        assert!(NODE_KEYSTORE.starts_with(&format!("{MADE_BY_AGENT}/")));
+    }
+}

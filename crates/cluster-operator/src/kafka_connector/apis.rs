@@ -1,0 +1,179 @@
+//! The REST APIs of all Connect clusters: one client and one list of connectors for each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use api::common::connector::ConnectorPlugin;
+use connect_client::model::Listed;
+use connect_client::{Connect, ConnectConfig, ConnectError};
+use jiff::Timestamp;
+use operator_runtime::clock;
+use operator_runtime::watch::ObjectRef;
+use tokio::time::Instant;
+
+use super::addresses::ConnectAddresses;
+use super::lanes::{self, Lanes};
+
+/// Longest time for the list of connectors.
+const LIST: Duration = Duration::from_secs(10);
+
+/// Shortest time between two lists of one cluster.
+const PACE: Duration = Duration::from_millis(50);
+
+/// How long a list is kept for passes that come.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// First and longest pause before a cluster is asked again that did not answer.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// What a Connect cluster says of its connectors.
+#[derive(Debug, Clone)]
+pub enum Look {
+    /// All of them, by name.
+    Here(Arc<BTreeMap<String, Listed>>),
+    /// No worker answers.
+    Away {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The answer cannot be used: why.
+    Unusable(String),
+}
+
+/// The APIs of all clusters.
+#[derive(Debug)]
+pub struct Apis {
+    known: Mutex<HashMap<ObjectRef, Arc<Api>>>,
+    addresses: ConnectAddresses,
+    longest_answer: usize,
+}
+
+impl Apis {
+    /// With a bound for the length of an answer in bytes.
+    pub fn new(addresses: ConnectAddresses, longest_answer: usize) -> Self {
+        Self { known: Mutex::default(), addresses, longest_answer }
+    }
+
+    /// The API of a cluster.
+    pub fn of(&self, cluster: &ObjectRef) -> Arc<Api> {
+        let mut known = self.lock();
+        let api = known.entry(cluster.clone()).or_insert_with(|| {
+            let config = ConnectConfig::new(self.addresses.of(cluster))
+                .with_deadline(lanes::DEADLINE)
+                .with_longest_answer(self.longest_answer)
+                .with_at_once(lanes::AT_ONCE);
+            Arc::new(Api {
+                cluster: cluster.clone(),
+                connect: Connect::new(config),
+                looked: tokio::sync::Mutex::default(),
+                lanes: Lanes::default(),
+            })
+        });
+        Arc::clone(api)
+    }
+
+    /// Ends the connections to a cluster that is gone.
+    pub fn forget(&self, cluster: &ObjectRef) {
+        self.lock().remove(cluster);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Arc<Api>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The API of one cluster.
+#[derive(Debug)]
+pub struct Api {
+    cluster: ObjectRef,
+    /// The client, whose calls have the deadline of the lanes.
+    pub connect: Connect,
+    looked: tokio::sync::Mutex<Looked>,
+    /// Calls about single connectors.
+    pub lanes: Lanes,
+}
+
+/// The last list.
+#[derive(Debug, Default)]
+struct Looked {
+    began: Option<Instant>,
+    ended: Option<Instant>,
+    /// `None`: it was let go of.
+    look: Option<Look>,
+    /// Lists in a row that failed.
+    failures: u32,
+    away_since: Option<Timestamp>,
+}
+
+impl Api {
+    /// All connectors, from a list that was begun no earlier than this: everybody who waits for one shares it. A cluster that did not
+    /// answer is not asked again before its time.
+    pub async fn look(self: &Arc<Self>, not_before: Instant) -> Look {
+        let mut looked = self.looked.lock().await;
+        if let Some(look) = looked.look.clone() {
+            let is_bad = !matches!(look, Look::Here(_));
+            let pause = PAUSES.0.saturating_mul(1 << looked.failures.saturating_sub(1).min(8)).min(PAUSES.1);
+            let waits = is_bad && looked.ended.is_some_and(|ended| ended.elapsed() < pause);
+            if waits || looked.began.is_some_and(|began| began >= not_before) {
+                return look;
+            }
+        }
+        if let (Some(began), Some(ended)) = (looked.began, looked.ended) {
+            // A worker has other things to do, too.
+            tokio::time::sleep_until(ended + PACE.max(ended - began)).await;
+        }
+        looked.began = Some(Instant::now());
+        let answer = self.connect.with_deadline(LIST).connectors().await;
+        looked.ended = Some(Instant::now());
+        let look = match answer {
+            Ok(connectors) => {
+                if looked.failures > 0 {
+                    tracing::info!(cluster = %self.cluster, "Kafka Connect answers again");
+                }
+                (looked.failures, looked.away_since) = (0, None);
+                Look::Here(Arc::new(connectors))
+            }
+            Err(error) => {
+                tracing::warn!(cluster = %self.cluster, %error, "Kafka Connect did not list its connectors");
+                looked.failures = looked.failures.saturating_add(1);
+                let since = *looked.away_since.get_or_insert_with(clock::now);
+                match &error {
+                    ConnectError::TooLong { .. } | ConnectError::Malformed { .. } => {
+                        Look::Unusable(error.to_string())
+                    }
+                    _ => Look::Away { since },
+                }
+            }
+        };
+        looked.look = Some(look.clone());
+        if matches!(look, Look::Here(_)) {
+            tokio::spawn(let_go(Arc::downgrade(self)));
+        }
+        look
+    }
+
+    /// The classes of connectors that the workers offer, for the status of the cluster; in order.
+    pub async fn connector_plugins(&self) -> Result<Vec<ConnectorPlugin>, ConnectError> {
+        let listed = self.connect.with_deadline(LIST).connector_plugins().await?;
+        let plugins = listed.into_iter().map(|plugin| ConnectorPlugin {
+            class: Some(plugin.class),
+            type_: Some(plugin.type_),
+            version: plugin.version,
+        });
+        let mut plugins: Vec<ConnectorPlugin> = plugins.collect();
+        plugins.sort_by(|one, other| (&one.class, &one.version).cmp(&(&other.class, &other.version)));
+        Ok(plugins)
+    }
+}
+
+/// Lets go of a list that nobody asked for again for a while: with many connectors it is large.
+async fn let_go(api: Weak<Api>) {
+    tokio::time::sleep(KEPT).await;
+    let Some(api) = api.upgrade() else { return };
+    let mut looked = api.looked.lock().await;
+    if matches!(looked.look, Some(Look::Here(_))) && looked.ended.is_some_and(|ended| ended.elapsed() >= KEPT)
+    {
+        looked.look = None;
+    }
+}

@@ -1,0 +1,151 @@
+//! Makes the calls of plans. No policy.
+
+use api::KafkaConnector;
+use api::common::connector::ConnectorState;
+use connect_client::{ConnectError, NewConnector, Restart, TargetState};
+use k8s_openapi::api::core::v1::ConfigMap;
+use operator_runtime::apply::Applier;
+use operator_runtime::watch::ObjectRef;
+use planner::kafka_connector::call::Call;
+use planner::kafka_connector::offsets::{self, Change, KEY};
+use planner::kafka_connector::past::FailureKind;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::apis::Api;
+
+/// A call was not made.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct Failed {
+    /// How.
+    pub kind: FailureKind,
+    /// Why, in words.
+    pub message: String,
+}
+
+impl From<ConnectError> for Failed {
+    fn from(error: ConnectError) -> Self {
+        let kind = match &error {
+            ConnectError::Rebalancing { .. } => FailureKind::Rebalancing,
+            error if error.is_silence() => FailureKind::Silence,
+            ConnectError::Invalid { .. } => FailureKind::Refused,
+            ConnectError::NotFound { .. } => FailureKind::Missing,
+            _ => FailureKind::Failed,
+        };
+        Self { kind, message: error.to_string() }
+    }
+}
+
+fn of_config_map(message: String) -> Failed {
+    Failed { kind: FailureKind::ConfigMap, message }
+}
+
+/// Makes a call about a connector.
+pub async fn make(
+    api: &Api,
+    applier: &Applier,
+    connector: &KafkaConnector,
+    name: &str,
+    call: &Call,
+) -> Result<(), Failed> {
+    let connect = &api.connect;
+    match call {
+        Call::Create { config, state } => {
+            let new = NewConnector { name, config, initial_state: target(*state) };
+            match lane(api, name, "create", connect.create(&new)).await {
+                // It has no status yet, or somebody else was quicker: the next look tells.
+                Err(ConnectError::Exists { .. }) => Ok(()),
+                made => Ok(made?),
+            }
+        }
+        Call::Configure { config } => {
+            Ok(lane(api, name, "configure", connect.configure(name, config)).await?)
+        }
+        Call::Resume => Ok(lane(api, name, "resume", connect.resume(name)).await?),
+        Call::Pause => Ok(lane(api, name, "pause", connect.pause(name)).await?),
+        Call::Stop => Ok(lane(api, name, "stop", connect.stop(name)).await?),
+        Call::Restart { include_tasks, only_failed, .. } => {
+            let what = Restart { include_tasks: *include_tasks, only_failed: *only_failed };
+            Ok(lane(api, name, "restart", connect.restart(name, what)).await?)
+        }
+        Call::RestartTask { task } => {
+            Ok(lane(api, name, "restart a task of", connect.restart_task(name, *task)).await?)
+        }
+        Call::ResetOffsets => Ok(lane(api, name, "reset the offsets of", connect.reset_offsets(name)).await?),
+        Call::ListOffsets { config_map } => {
+            let offsets = lane(api, name, "list the offsets of", connect.offsets(name)).await?;
+            write_offsets(applier, connector, config_map, &offsets).await
+        }
+        Call::AlterOffsets { config_map } => {
+            let existing = read_config_map(applier, connector, config_map).await?;
+            let offsets = offsets::read(config_map, KEY, existing.as_ref()).map_err(of_config_map)?;
+            Ok(lane(api, name, "alter the offsets of", connect.alter_offsets(name, &offsets)).await?)
+        }
+    }
+}
+
+/// The topics of a connector.
+pub async fn topics(api: &Api, name: &str) -> Result<Vec<String>, ConnectError> {
+    lane(api, name, "read the topics of", api.connect.topics(name)).await
+}
+
+/// Removes a connector; one that is gone is.
+pub async fn remove(api: &Api, name: &str) -> Result<(), ConnectError> {
+    match lane(api, name, "delete", api.connect.delete(name)).await {
+        Err(ConnectError::NotFound { .. }) => Ok(()),
+        answer => answer,
+    }
+}
+
+async fn lane<T>(
+    api: &Api,
+    name: &str,
+    action: &str,
+    call: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let late = |after| ConnectError::Late {
+        action: format!("{action} connector '{name}'"),
+        address: api.connect.address().to_owned(),
+        after,
+    };
+    api.lanes.run(name, call, late).await
+}
+
+fn target(state: ConnectorState) -> TargetState {
+    match state {
+        ConnectorState::Running => TargetState::Running,
+        ConnectorState::Paused => TargetState::Paused,
+        ConnectorState::Stopped => TargetState::Stopped,
+    }
+}
+
+fn key(connector: &KafkaConnector, config_map: &str) -> ObjectRef {
+    ObjectRef::new(connector.metadata.namespace.clone().unwrap_or_default(), config_map)
+}
+
+async fn read_config_map(
+    applier: &Applier,
+    connector: &KafkaConnector,
+    name: &str,
+) -> Result<Option<ConfigMap>, Failed> {
+    let key = key(connector, name);
+    applier.get::<ConfigMap>(&key).await.map_err(|error| of_config_map(error.to_string()))
+}
+
+async fn write_offsets(
+    applier: &Applier,
+    connector: &KafkaConnector,
+    name: &str,
+    offsets: &Value,
+) -> Result<(), Failed> {
+    let existing = read_config_map(applier, connector, name).await?;
+    let change = offsets::written(connector, name, KEY, offsets, existing.as_ref()).map_err(of_config_map)?;
+    let key = key(connector, name);
+    let written = match change {
+        Change::Nothing => Ok(()),
+        Change::Create(config_map) => applier.create(&key.namespace, &*config_map).await,
+        Change::Merge(patch) => applier.merge::<ConfigMap>(&key, &patch).await.map(drop),
+    };
+    written.map_err(|error| of_config_map(error.to_string()))
+}

@@ -1,0 +1,66 @@
+//! What is remembered of connectors from pass to pass.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use operator_runtime::watch::ObjectRef;
+use planner::kafka_connector::asked::Annotation;
+use planner::kafka_connector::past::Past;
+use tokio::time::Instant;
+
+/// What is remembered of one connector.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// UID of the resource.
+    uid: Option<String>,
+    /// What was done.
+    pub past: Past,
+    /// Annotations whose work is done.
+    pub answered: Vec<Annotation>,
+    /// A list of connectors has to be at least as new as this.
+    pub not_before: Option<Instant>,
+    /// What the last pass saw of it, as a hash.
+    pub shown: Option<u64>,
+    /// Whether it is its turn to be asked for its topics.
+    pub topics_wanted: bool,
+    /// Whether it waits for a Connect that is away.
+    pub waits: bool,
+}
+
+/// The memories of all connectors.
+#[derive(Debug, Default)]
+pub struct Memories(Mutex<HashMap<ObjectRef, Memory>>);
+
+impl Memories {
+    /// What is remembered of a connector. Nothing is of another one that had its name.
+    pub fn of(&self, key: &ObjectRef, uid: Option<&str>) -> Memory {
+        let mut all = self.lock();
+        let memory = all.entry(key.clone()).or_default();
+        if memory.uid.as_deref() != uid {
+            let topics_wanted = memory.topics_wanted;
+            *memory = Memory { uid: uid.map(ToOwned::to_owned), topics_wanted, ..Memory::default() };
+        }
+        memory.clone()
+    }
+
+    /// Changes what is remembered of a connector, if anything is.
+    pub fn change(&self, key: &ObjectRef, change: impl FnOnce(&mut Memory)) {
+        if let Some(memory) = self.lock().get_mut(key) {
+            change(memory);
+        }
+    }
+
+    /// A part of what is remembered of a connector.
+    pub fn read<T>(&self, key: &ObjectRef, read: impl FnOnce(&Memory) -> T) -> Option<T> {
+        self.lock().get(key).map(read)
+    }
+
+    /// Forgets a connector that is gone.
+    pub fn forget(&self, key: &ObjectRef) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

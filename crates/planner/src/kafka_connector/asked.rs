@@ -1,0 +1,178 @@
+//! The annotations that ask for something once, and are taken off when it is done.
+
+use api::KafkaConnector;
+use api::annotations::{CONNECTOR_OFFSETS, RESTART, RESTART_TASK};
+use api::conditions::reasons;
+
+use super::call::Call;
+use crate::findings::Findings;
+
+/// What an annotation asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The annotation.
+    pub annotation: Annotation,
+    /// The call.
+    pub call: Call,
+    /// Whether the connector has to be stopped for it.
+    pub when_stopped: bool,
+}
+
+/// An annotation as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// What the annotations ask for, in the order in which it is done. What cannot be understood is a warning.
+pub fn of(connector: &KafkaConnector, findings: &mut Findings) -> Vec<Asked> {
+    let value = |key: &'static str| {
+        let value = connector.metadata.annotations.as_ref()?.get(key)?;
+        let nothing = value.trim().is_empty() || value.trim().eq_ignore_ascii_case("false");
+        (!nothing).then(|| Annotation { key, value: value.clone() })
+    };
+    let offsets = value(CONNECTOR_OFFSETS).and_then(|asked| offsets(connector, asked, findings));
+    let restart = value(RESTART).and_then(|asked| restart(asked, findings));
+    let task = value(RESTART_TASK).and_then(|asked| restart_task(asked, findings));
+    [offsets, restart, task].into_iter().flatten().collect()
+}
+
+fn restart(annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+    let (mut include_tasks, mut only_failed) = (false, false);
+    if !annotation.value.trim().eq_ignore_ascii_case("true") {
+        for word in annotation.value.split(',').map(str::trim) {
+            match word {
+                "includeTasks" => include_tasks = true,
+                "onlyFailed" => only_failed = true,
+                _ => {
+                    let message = format!(
+                        "metadata.annotations.{RESTART}: {word:?} is not known: write true, includeTasks, onlyFailed, or \
+                         includeTasks,onlyFailed"
+                    );
+                    findings.warn(reasons::RESTART_CONNECTOR, message);
+                    return None;
+                }
+            }
+        }
+    }
+    let call = Call::Restart { include_tasks, only_failed, automatic: false };
+    Some(Asked { annotation, call, when_stopped: false })
+}
+
+fn restart_task(annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+    match annotation.value.trim().parse() {
+        Ok(task) if task >= 0 => {
+            Some(Asked { annotation, call: Call::RestartTask { task }, when_stopped: false })
+        }
+        _ => {
+            let message = format!(
+                "metadata.annotations.{RESTART_TASK}: {:?} is not the number of a task: write one such as 0",
+                annotation.value
+            );
+            findings.warn(reasons::RESTART_CONNECTOR_TASK, message);
+            None
+        }
+    }
+}
+
+fn offsets(connector: &KafkaConnector, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+    let spec = &connector.spec;
+    let named = |name: Option<&str>, reason: &str, field: &str, findings: &mut Findings| {
+        let name = name.filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+        if name.is_none() {
+            let message = format!(
+                "{field} is missing, which the annotation {CONNECTOR_OFFSETS} needs: name a ConfigMap"
+            );
+            findings.warn(reason, message);
+        }
+        name
+    };
+    let (call, when_stopped) = match annotation.value.trim() {
+        "list" => {
+            let name = spec.list_offsets.as_ref().map(|list| list.to_config_map.name.as_str());
+            let config_map =
+                named(name, reasons::LIST_OFFSETS, "spec.listOffsets.toConfigMap.name", findings)?;
+            (Call::ListOffsets { config_map }, false)
+        }
+        "alter" => {
+            let name = spec.alter_offsets.as_ref().map(|alter| alter.from_config_map.name.as_str());
+            let config_map =
+                named(name, reasons::ALTER_OFFSETS, "spec.alterOffsets.fromConfigMap.name", findings)?;
+            (Call::AlterOffsets { config_map }, true)
+        }
+        "reset" => (Call::ResetOffsets, true),
+        other => {
+            let message = format!(
+                "metadata.annotations.{CONNECTOR_OFFSETS}: {other:?} is not known: write list, alter or reset"
+            );
+            findings.warn(reasons::MANAGE_OFFSETS, message);
+            return None;
+        }
+    };
+    Some(Asked { annotation, call, when_stopped })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(annotations: &Value, spec: &Value) -> (Vec<Call>, Vec<String>) {
+        let connector: KafkaConnector = serde_json::from_value(json!({
+            "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnector",
+            "metadata": {"name": "a", "annotations": annotations}, "spec": spec,
+        }))
+        .unwrap();
+        let mut findings = Findings::default();
+        let asked = of(&connector, &mut findings);
+        let warnings = findings.warnings.into_iter();
+        (
+            asked.into_iter().map(|asked| asked.call).collect(),
+            warnings.map(|warning| format!("{}: {}", warning.reason, warning.message)).collect(),
+        )
+    }
+
+    fn restart(include_tasks: bool, only_failed: bool) -> Call {
+        Call::Restart { include_tasks, only_failed, automatic: false }
+    }
+
+    #[test]
+    fn restarts_are_asked_for_in_several_ways() {
+        for (value, call) in [
+            ("true", Some(restart(false, false))),
+            ("True", Some(restart(false, false))),
+            ("includeTasks", Some(restart(true, false))),
+            ("onlyFailed", Some(restart(false, true))),
+            ("includeTasks, onlyFailed", Some(restart(true, true))),
+            ("false", None),
+            ("", None),
+        ] {
+            let (calls, warnings) = read(&json!({RESTART: value}), &json!({}));
+            assert_eq!((calls, warnings), (call.into_iter().collect(), Vec::new()), "{value}");
+        }
+        let (calls, warnings) = read(&json!({RESTART: "all", RESTART_TASK: "one"}), &json!({}));
+        assert!(calls.is_empty() && warnings[0].starts_with("RestartConnector: "), "{warnings:?}");
+        assert!(warnings[1].starts_with("RestartConnectorTask: "), "{warnings:?}");
+        assert_eq!(read(&json!({RESTART_TASK: "3"}), &json!({})).0, [Call::RestartTask { task: 3 }]);
+        assert!(read(&json!({RESTART_TASK: "-1"}), &json!({})).0.is_empty());
+    }
+
+    #[test]
+    fn offsets_need_the_config_map_that_they_go_to_or_come_from() {
+        let spec = json!({"listOffsets": {"toConfigMap": {"name": "l"}}, "alterOffsets": {"fromConfigMap": {"name": "f"}}});
+        let asked = |value: &str, spec: &Value| read(&json!({CONNECTOR_OFFSETS: value}), spec);
+        assert_eq!(asked("list", &spec).0, [Call::ListOffsets { config_map: "l".to_owned() }]);
+        assert_eq!(asked("alter", &spec).0, [Call::AlterOffsets { config_map: "f".to_owned() }]);
+        assert_eq!(asked("reset", &json!({})).0, [Call::ResetOffsets]);
+        for (value, reason) in
+            [("list", "ListOffsets: "), ("alter", "AlterOffsets: "), ("drop", "ManageOffsets: ")]
+        {
+            let (calls, warnings) = asked(value, &json!({}));
+            assert!(calls.is_empty() && warnings[0].starts_with(reason), "{value}: {warnings:?}");
+        }
+    }
+}

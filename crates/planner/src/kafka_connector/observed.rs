@@ -1,0 +1,295 @@
+//! What the plan of a KafkaConnector depends on, and the plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::common::connector::AutoRestartStatus;
+use api::conditions::{reasons, types};
+use api::{KafkaConnector, KafkaConnectorStatus, annotations};
+use jiff::{SignedDuration, Timestamp};
+
+use super::actual::{Actual, State};
+use super::asked::{self, Annotation};
+use super::past::Past;
+use super::status::{self, Details};
+use super::transition::{self, Doing, Situation, Standing, Step};
+use super::wanted;
+use crate::completion::{Observation, Planned};
+use crate::findings::{Findings, Problem};
+
+/// How long a Connect that does not answer may be away before connectors that were ready count as not ready: a worker that is
+/// replaced is back by then.
+pub const AWAY: SignedDuration = SignedDuration::from_secs(30);
+
+/// The Connect cluster that a connector is to run in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cluster {
+    /// The resource names none.
+    Unnamed,
+    /// This operator looks after no KafkaConnect of the name. `exists`: whether there is one all the same, which another operator looks
+    /// after; `None`: nobody asked.
+    Unknown {
+        /// The name.
+        name: String,
+        /// Whether it exists.
+        exists: Option<bool>,
+    },
+    /// It is not set up for connector resources.
+    WithoutResources {
+        /// The name.
+        name: String,
+    },
+    /// It has no workers, on purpose.
+    WithoutWorkers {
+        /// The name.
+        name: String,
+    },
+    /// It can be asked.
+    Usable {
+        /// The name.
+        name: String,
+    },
+}
+
+/// What Connect says of the connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Nobody asked.
+    Unasked,
+    /// No worker answers.
+    Away {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The list of connectors cannot be used: why.
+    Unusable(String),
+    /// It has the connector, or has not.
+    Here(Option<Actual>),
+}
+
+/// What has to be known first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// Whether there is a KafkaConnect of this name, which this operator does not look after.
+    ConnectNamed(String),
+    /// The topics of the connector.
+    Topics,
+}
+
+/// The answer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Whether it exists.
+    Exists(bool),
+    /// The topics; `None`: they are not known.
+    Topics(Option<Vec<String>>),
+}
+
+/// A KafkaConnector and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The resource.
+    pub connector: Arc<KafkaConnector>,
+    /// Where it is to run.
+    pub cluster: Cluster,
+    /// What Connect says.
+    pub seen: Seen,
+    /// What was done before.
+    pub past: Past,
+    /// Annotations whose work is done and that are still there.
+    pub answered: Vec<Annotation>,
+    /// Whether it is this connector's turn to be asked for its topics.
+    pub topics_wanted: bool,
+    /// Its topics, once they were asked for.
+    pub topics: Option<Option<Vec<String>>>,
+}
+
+/// What a pass does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// What has to be known first.
+    pub needs: Vec<Need>,
+    /// The call to make, if there is one.
+    pub calls: Vec<Doing>,
+    /// Annotations to take off, since what they ask for was done.
+    pub take_off: Vec<Annotation>,
+    /// The status; `None`: what is there stays.
+    pub status: Option<KafkaConnectorStatus>,
+    /// When to look again, if nothing happens before.
+    pub again: Option<Duration>,
+    /// Whether it waits for a Connect that is away.
+    pub waits_for_connect: bool,
+}
+
+impl Planned for Plan {
+    type Need = Need;
+    type Call = Doing;
+
+    fn take_needs(&mut self) -> Vec<Need> {
+        std::mem::take(&mut self.needs)
+    }
+
+    fn calls(&self) -> &[Doing] {
+        &self.calls
+    }
+}
+
+impl Observation for Observed {
+    type Plan = Plan;
+    type Answer = Answer;
+
+    fn prepare(&mut self, now: Timestamp) {
+        if let Seen::Here(actual) = &self.seen {
+            self.past.see(actual.as_ref().map(|actual| &actual.connector.state), now);
+        }
+    }
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        if annotations::is_true(
+            self.connector.metadata.annotations.as_ref(),
+            annotations::PAUSE_RECONCILIATION,
+        ) {
+            return Plan { status: Some(status::paused(&self.connector, now)), ..Plan::default() };
+        }
+        let name = match &self.cluster {
+            Cluster::Usable { name } => name,
+            Cluster::Unknown { name, exists: None } => {
+                return Plan { needs: vec![Need::ConnectNamed(name.clone())], ..Plan::default() };
+            }
+            // Another operator looks after it, or this one will in a moment.
+            Cluster::Unknown { exists: Some(true), .. } => return Plan::default(),
+            other => return self.unusable(reasons::NO_SUCH_RESOURCE, &cluster_words(other), now),
+        };
+        match &self.seen {
+            Seen::Here(actual) => self.plan_here(actual.as_ref(), now),
+            Seen::Unusable(why) => {
+                let plan = self.unusable(reasons::CONNECT_REST, why, now);
+                Plan { waits_for_connect: true, ..plan }
+            }
+            Seen::Away { since } => self.plan_away(name, *since, now),
+            Seen::Unasked => Plan { waits_for_connect: true, ..Plan::default() },
+        }
+    }
+
+    fn answer(&mut self, _: Need, answer: Answer) {
+        match answer {
+            Answer::Topics(topics) => self.topics = Some(topics),
+            Answer::Exists(exists) => {
+                if let Cluster::Unknown { exists: known, .. } = &mut self.cluster {
+                    *known = Some(exists);
+                }
+            }
+        }
+    }
+}
+
+impl Observed {
+    fn unusable(&self, reason: &str, message: &str, now: Timestamp) -> Plan {
+        Plan { status: Some(status::unusable(&self.connector, reason, message, now)), ..Plan::default() }
+    }
+
+    fn plan_away(&self, cluster: &str, since: Timestamp, now: Timestamp) -> Plan {
+        let told_at = since + AWAY;
+        let status = self.connector.status.as_ref();
+        let is_ready = status.is_some_and(|status| {
+            let mut conditions = status.conditions.iter().flatten();
+            status.observed_generation == self.connector.metadata.generation
+                && conditions.any(|condition| condition.is(types::READY))
+        });
+        if is_ready && now < told_at {
+            let again = Duration::try_from(told_at.duration_since(now)).unwrap_or_default();
+            return Plan { waits_for_connect: true, again: Some(again), ..Plan::default() };
+        }
+        let message = format!(
+            "no worker of Kafka Connect cluster {cluster} answers: the connector is looked after when one does; see the KafkaConnect \
+             resource {cluster} and its pods"
+        );
+        let mut status = status::unusable(&self.connector, reasons::CONNECT_AWAY, &message, now);
+        // What was known of it is the best that there is.
+        let old = self.connector.status.clone().unwrap_or_default();
+        (status.connector_status, status.tasks_max, status.topics) =
+            (old.connector_status, old.tasks_max, old.topics);
+        Plan { status: Some(status), waits_for_connect: true, ..Plan::default() }
+    }
+
+    fn plan_here(&self, actual: Option<&Actual>, now: Timestamp) -> Plan {
+        let mut findings = Findings::default();
+        let asked = asked::of(&self.connector, &mut findings);
+        let wanted = wanted::of(&self.connector, &mut findings);
+        let is_answered = |annotation: &Annotation| self.answered.contains(annotation);
+        let (done, asked): (Vec<_>, Vec<_>) =
+            asked.into_iter().partition(|asked| is_answered(&asked.annotation));
+        let take_off = done.into_iter().map(|asked| asked.annotation).collect();
+        let Some(wanted) = wanted else {
+            let message: Vec<String> = findings.problems.iter().map(Problem::to_string).collect();
+            let standing = Standing::Wrong { reason: reasons::INVALID_RESOURCE, message: message.join("; ") };
+            let details = Details { actual, warnings: &findings.warnings, topics: None, waits_since: None };
+            let status = status::of(&self.connector, &standing, &details, now);
+            return Plan { take_off, status, ..Plan::default() };
+        };
+        let before = self.connector.status.as_ref().and_then(|status| status.auto_restart.as_ref());
+        let mut step = transition::step(&Situation {
+            wanted: &wanted,
+            actual,
+            asked: &asked,
+            restarts: later(before, self.past.restarted.as_ref()),
+            past: &self.past,
+            now,
+        });
+        let runs = actual.is_some_and(|actual| actual.connector.state == State::Running);
+        if self.topics_wanted && runs && step.doing.is_none() && self.topics.is_none() {
+            return Plan { needs: vec![Need::Topics], ..Plan::default() };
+        }
+        step.warnings.splice(0..0, findings.warnings);
+        self.carry(actual, step, take_off, now)
+    }
+
+    fn carry(&self, actual: Option<&Actual>, step: Step, take_off: Vec<Annotation>, now: Timestamp) -> Plan {
+        let details = Details {
+            actual,
+            warnings: &step.warnings,
+            topics: self.topics.as_ref().and_then(Option::as_deref),
+            waits_since: self.past.waits_since(),
+        };
+        let mut status = status::of(&self.connector, &step.standing, &details, now);
+        let made = step.doing.as_ref().and_then(|doing| doing.restarts.clone());
+        if let Some(status) = &mut status {
+            status.auto_restart = made.or(step.restarts);
+        }
+        let again = step.look_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        Plan { calls: step.doing.into_iter().collect(), take_off, status, again, ..Plan::default() }
+    }
+}
+
+/// The restarts that the status says, or later ones that it does not say yet.
+fn later<'a>(
+    told: Option<&'a AutoRestartStatus>,
+    remembered: Option<&'a AutoRestartStatus>,
+) -> Option<&'a AutoRestartStatus> {
+    let at = |status: &&AutoRestartStatus| {
+        status.last_restart_timestamp.as_deref().and_then(|at| at.parse::<Timestamp>().ok())
+    };
+    [told, remembered].into_iter().flatten().max_by_key(at)
+}
+
+fn cluster_words(cluster: &Cluster) -> String {
+    match cluster {
+        Cluster::Unnamed => format!(
+            "the label {} is missing: write the name of a KafkaConnect resource of this namespace",
+            api::labels::CLUSTER
+        ),
+        Cluster::Unknown { name, .. } => format!(
+            "there is no KafkaConnect resource {name} in this namespace, which the label {} names: make it, or correct the label",
+            api::labels::CLUSTER
+        ),
+        Cluster::WithoutResources { name } => format!(
+            "KafkaConnect resource {name} is not set up for connector resources: give it the annotation {}: \"true\" (connectors that were \
+             made by its REST API and have no KafkaConnector are removed then)",
+            annotations::USE_CONNECTOR_RESOURCES
+        ),
+        Cluster::WithoutWorkers { name } => {
+            format!("Kafka Connect cluster {name} has 0 replicas: the connector runs when it has some")
+        }
+        Cluster::Usable { name } => format!("Kafka Connect cluster {name} can be asked"),
+    }
+}

@@ -1,0 +1,324 @@
+//! The next call about a connector: one at a time, decided from what Connect says now.
+//!
+//! First what the connector is to be: it is made, given its options, and led into its state. Then what annotations ask for, then the
+//! automatic restart. What was refused or not answered is tried again later, and what meets a rebalance in a moment; what was made a
+//! moment ago is given time to show.
+
+use api::common::connector::{AutoRestartStatus, ConnectorState};
+use api::conditions::{format_time, reasons};
+use jiff::{SignedDuration, Timestamp};
+
+use super::actual::{Actual, State};
+use super::asked::{Annotation, Asked};
+use super::auto_restart::{self, Verdict};
+use super::call::Call;
+use super::past::{Failure, FailureKind, Past};
+use super::wanted::Wanted;
+use super::words;
+use crate::findings::Warning;
+
+/// How long a connector that has just been started is looked at more often: its tasks come a moment later.
+const YOUNG: SignedDuration = SignedDuration::from_secs(30);
+
+/// What is decided from.
+#[derive(Debug)]
+pub struct Situation<'a> {
+    /// What the connector is to be.
+    pub wanted: &'a Wanted,
+    /// What Connect has; `None`: no such connector.
+    pub actual: Option<&'a Actual>,
+    /// What annotations ask for.
+    pub asked: &'a [Asked],
+    /// Automatic restarts in a row so far.
+    pub restarts: Option<&'a AutoRestartStatus>,
+    /// What was tried before.
+    pub past: &'a Past,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A call and what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doing {
+    /// The call.
+    pub call: Call,
+    /// The annotation that asked for it, which is taken off when it was made.
+    pub answers: Option<Annotation>,
+    /// The automatic restarts in a row, when it was made.
+    pub restarts: Option<AutoRestartStatus>,
+}
+
+/// How the connector is, compared with what it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// As it is to be.
+    AsWanted,
+    /// On its way: what is waited for, in words.
+    Waits(String),
+    /// Not as it is to be.
+    Wrong {
+        /// Reason of the condition.
+        reason: &'static str,
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The call to make now.
+    pub doing: Option<Doing>,
+    /// How the connector is.
+    pub standing: Standing,
+    /// Automatic restarts in a row.
+    pub restarts: Option<AutoRestartStatus>,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// When to look again, if nothing happens before.
+    pub look_at: Option<Timestamp>,
+}
+
+impl Step {
+    fn look_by(&mut self, at: Timestamp) {
+        self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
+    }
+}
+
+/// Whether a call can be made now.
+enum Attempt<'a> {
+    Now,
+    /// It was made a moment ago.
+    Settling,
+    /// It failed and is to be tried again later.
+    Later(&'a Failure),
+}
+
+/// Decides.
+pub fn step(situation: &Situation<'_>) -> Step {
+    let mut step = Step {
+        doing: None,
+        standing: standing(situation),
+        restarts: situation.restarts.cloned(),
+        warnings: Vec::new(),
+        look_at: None,
+    };
+    if lead(situation, &mut step) {
+        answer(situation, &mut step);
+        restart(situation, &mut step);
+    }
+    watch_what_moves(situation, &mut step);
+    step
+}
+
+/// What has to be done so that the connector is what it is to be.
+fn needed(situation: &Situation<'_>) -> Option<Call> {
+    let wanted = situation.wanted;
+    let Some(actual) = situation.actual else {
+        return Some(Call::Create { config: wanted.config.clone(), state: wanted.state });
+    };
+    if actual.config != wanted.config {
+        return Some(Call::Configure { config: wanted.config.clone() });
+    }
+    match (wanted.state, &actual.connector.state) {
+        (ConnectorState::Running, State::Paused | State::Stopped) => Some(Call::Resume),
+        (ConnectorState::Paused, State::Running | State::Stopped) => Some(Call::Pause),
+        (ConnectorState::Stopped, State::Running | State::Paused | State::Failed) => Some(Call::Stop),
+        _ => None,
+    }
+}
+
+/// Leads the connector to what it is to be. `false`: nothing else is to be done meanwhile.
+fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
+    let Some(call) = needed(situation) else { return true };
+    let words = waiting_words(&call);
+    match attempt(situation, &call) {
+        Attempt::Now => {
+            // What is known of an earlier failure stays until it is over.
+            step.standing = match situation.past.failures.iter().find(|failure| failure.call.is_like(&call)) {
+                Some(failure) if failure.kind != FailureKind::Rebalancing => wrong(failure),
+                _ => Standing::Waits(words),
+            };
+            step.doing = Some(Doing { call, answers: None, restarts: None });
+            false
+        }
+        Attempt::Settling => {
+            step.standing = Standing::Waits(words);
+            false
+        }
+        Attempt::Later(failure) if failure.kind == FailureKind::Rebalancing => {
+            step.look_by(failure.again_at());
+            step.standing = Standing::Waits(
+                "Kafka Connect divides its connectors among the workers, and takes the change afterwards"
+                    .to_owned(),
+            );
+            false
+        }
+        Attempt::Later(failure) => {
+            step.look_by(failure.again_at());
+            step.standing = wrong(failure);
+            situation.actual.is_some()
+        }
+    }
+}
+
+fn attempt<'a>(situation: &Situation<'a>, call: &Call) -> Attempt<'a> {
+    let failure = situation.past.failure(call).filter(|failure| failure.again_at() > situation.now);
+    match failure {
+        Some(failure) => Attempt::Later(failure),
+        None if situation.past.is_settling(call, situation.now) => Attempt::Settling,
+        None => Attempt::Now,
+    }
+}
+
+fn waiting_words(call: &Call) -> String {
+    match call {
+        Call::Create { .. } => "the connector is being made",
+        Call::Configure { .. } => "the connector is being given its options",
+        Call::Resume => "the connector is being resumed",
+        Call::Pause => "the connector is being paused",
+        _ => "the connector is being stopped",
+    }
+    .to_owned()
+}
+
+fn wrong(failure: &Failure) -> Standing {
+    let reason = match failure.kind {
+        FailureKind::Silence => reasons::CONNECT_AWAY,
+        _ => reasons::CONNECT_REST,
+    };
+    let config = match &failure.call {
+        Call::Create { config, .. } | Call::Configure { config } => Some(config),
+        _ => None,
+    };
+    let message = config
+        .map_or_else(|| failure.message.clone(), |config| words::without_secrets(&failure.message, config));
+    Standing::Wrong { reason, message }
+}
+
+/// How the connector is by what Connect says.
+fn standing(situation: &Situation<'_>) -> Standing {
+    let Some(actual) = situation.actual else {
+        return Standing::Waits("the connector is being made".to_owned());
+    };
+    if actual.has_failed() {
+        let mut message = words::failed(actual);
+        if actual.connector.state == State::Failed && situation.wanted.state == ConnectorState::Paused {
+            message.push_str("; a connector that has failed cannot be paused");
+        }
+        return Standing::Wrong { reason: reasons::CONNECTOR_FAILED, message };
+    }
+    match &actual.connector.state {
+        State::Passing(word) => Standing::Waits(format!("the connector is {word}")),
+        _ => Standing::AsWanted,
+    }
+}
+
+/// Does what annotations ask for.
+fn answer(situation: &Situation<'_>, step: &mut Step) {
+    for asked in situation.asked {
+        let reason = reason(&asked.call);
+        if asked.when_stopped && !is_stopped(situation) {
+            let message = format!(
+                "metadata.annotations.{}: the connector has to be stopped for that: write state: stopped",
+                asked.annotation.key
+            );
+            step.warnings.push(Warning { reason: reason.to_owned(), message });
+            continue;
+        }
+        match attempt(situation, &asked.call) {
+            Attempt::Now if step.doing.is_none() => {
+                step.doing = Some(Doing {
+                    call: asked.call.clone(),
+                    answers: Some(asked.annotation.clone()),
+                    restarts: None,
+                });
+            }
+            Attempt::Now | Attempt::Settling => {}
+            Attempt::Later(failure) => warn(failure, reason, step),
+        }
+    }
+}
+
+fn is_stopped(situation: &Situation<'_>) -> bool {
+    situation.wanted.state == ConnectorState::Stopped
+        && situation.actual.is_some_and(|actual| actual.connector.state == State::Stopped)
+}
+
+fn warn(failure: &Failure, reason: &str, step: &mut Step) {
+    step.look_by(failure.again_at());
+    if failure.kind != FailureKind::Rebalancing {
+        step.warnings.push(Warning { reason: reason.to_owned(), message: failure.message.clone() });
+    }
+}
+
+fn reason(call: &Call) -> &'static str {
+    match call {
+        Call::RestartTask { .. } => reasons::RESTART_CONNECTOR_TASK,
+        Call::ListOffsets { .. } => reasons::LIST_OFFSETS,
+        Call::AlterOffsets { .. } => reasons::ALTER_OFFSETS,
+        Call::ResetOffsets => reasons::RESET_OFFSETS,
+        _ => reasons::RESTART_CONNECTOR,
+    }
+}
+
+/// Restarts what has failed.
+fn restart(situation: &Situation<'_>, step: &mut Step) {
+    let has_failed = situation.actual.is_some_and(Actual::has_failed);
+    let policy = situation.wanted.auto_restart;
+    let verdict = auto_restart::decide(policy, situation.restarts, has_failed, situation.now);
+    let note = match verdict {
+        Verdict::Nothing => {
+            step.restarts = None;
+            return;
+        }
+        Verdict::ForgetAt(at) => return step.look_by(at),
+        Verdict::RestartAt(at) => {
+            step.look_by(at);
+            format!("it is restarted at {}", format_time(at))
+        }
+        Verdict::GivenUp(count) => {
+            format!(
+                "it was restarted {count} times in a row, and is not restarted again before it was well (autoRestart.maxRestarts)"
+            )
+        }
+        Verdict::Restart(count) => {
+            let call = Call::Restart { include_tasks: true, only_failed: true, automatic: true };
+            match attempt(situation, &call) {
+                Attempt::Now if step.doing.is_none() => {
+                    let restarts = AutoRestartStatus {
+                        count: Some(count),
+                        connector_name: Some(situation.wanted.name.clone()),
+                        last_restart_timestamp: Some(format_time(situation.now)),
+                    };
+                    step.doing = Some(Doing { call, answers: None, restarts: Some(restarts) });
+                }
+                Attempt::Now | Attempt::Settling => {}
+                Attempt::Later(failure) => warn(failure, reasons::RESTART_CONNECTOR, step),
+            }
+            return;
+        }
+    };
+    if let Standing::Wrong { reason: reasons::CONNECTOR_FAILED, message } = &mut step.standing {
+        message.push_str("; ");
+        message.push_str(&note);
+    }
+}
+
+/// Looks again soon at what changes by itself.
+fn watch_what_moves(situation: &Situation<'_>, step: &mut Step) {
+    let now = situation.now;
+    let next = now + SignedDuration::try_from(situation.past.next_look(now)).unwrap_or(YOUNG);
+    let is_young = situation.past.waits_since().is_some_and(|since| now.duration_since(since) < YOUNG);
+    let moves = match (&step.standing, situation.actual) {
+        (Standing::Waits(_), _) => step.look_at.is_none(),
+        (Standing::AsWanted, Some(actual)) if actual.connector.state == State::Running => {
+            let comes = |state: &State| matches!(state, State::Passing(_));
+            is_young && (actual.tasks.is_empty() || actual.tasks.values().any(|task| comes(&task.state)))
+        }
+        _ => false,
+    };
+    if moves && step.doing.is_none() {
+        step.look_by(next);
+    }
+}
