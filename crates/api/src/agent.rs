@@ -12,6 +12,10 @@ pub use crate::plug_in::{AgentReport, PlugIn};
 
 use serde::{Deserialize, Serialize};
 
+/// The placeholder `${kastellanjaas:DIRECTORY:FILE}`: the content of a file without a line end at its end, escaped for a value
+/// between quotation marks in a JAAS configuration.
+pub const JAAS_PLACEHOLDER: &str = "kastellanjaas";
+
 /// Everything the agent needs to know about its node beyond Kafka's own `server.config`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +58,27 @@ pub struct AgentConfig {
     /// Whether the two listeners above speak TLS. Default: true.
     #[serde(default = "default_true")]
     pub internal_tls: bool,
+    /// How the JVM is started.
+    #[serde(flatten)]
+    pub jvm: JvmSettings,
+    /// Where the rack of the node comes from; `None`: the node has no rack.
+    #[serde(default)]
+    pub rack: Option<RackSource>,
+    /// Whether `external.address` is needed because a node-port listener advertises the address of the node.
+    #[serde(default)]
+    pub node_port_addresses: bool,
+    /// Jars of others that the node is to run with, where they are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plug_ins: Vec<PlugIn>,
+    /// Remote JMX; `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jmx: Option<RemoteJmx>,
+}
+
+/// How the agent starts the JVM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JvmSettings {
     /// Explicit heap bounds; they win over the dynamic heap.
     #[serde(default)]
     pub heap: Option<Heap>,
@@ -79,13 +104,39 @@ pub struct AgentConfig {
     /// Further JVM arguments, put before the main class (for example a `-javaagent:`).
     #[serde(default)]
     pub extra_jvm_arguments: Vec<String>,
-    /// Where the rack of the node comes from; `None`: the node has no rack.
-    #[serde(default)]
+}
+
+impl Default for JvmSettings {
+    fn default() -> Self {
+        Self {
+            heap: None,
+            dynamic_heap_percentage: default_heap_percentage(),
+            dynamic_heap_max_bytes: None,
+            jvm_performance_options: Vec::new(),
+            java_system_properties: Vec::new(),
+            gc_logging: false,
+            extra_class_path: Vec::new(),
+            extra_jvm_arguments: Vec::new(),
+        }
+    }
+}
+
+/// `agent.config` of a worker of Kafka Connect or MirrorMaker 2. It is the same for all workers of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerConfig {
+    /// The port of the REST API, which tells how the worker is.
+    pub rest_port: u16,
+    /// PEM key stores to put together from mounted Secrets before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keystores: Vec<KeyStore>,
+    /// How the JVM is started.
+    #[serde(flatten)]
+    pub jvm: JvmSettings,
+    /// Where the rack of the worker comes from; `None`: it has no rack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<RackSource>,
-    /// Whether `external.address` is needed because a node-port listener advertises the address of the node.
-    #[serde(default)]
-    pub node_port_addresses: bool,
-    /// Jars beside Kafka's own, such as a metrics reporter, that the node runs with if its image has them.
+    /// Jars of others that the worker is to run with, where they are there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plug_ins: Vec<PlugIn>,
     /// Remote JMX; `None`: there is none.
@@ -240,10 +291,10 @@ mod tests {
                 "logDirs":["/var/lib/kafka/data/kafka-log0"],"rack":{"type":"topologyLabel","key":"zone"},"heap":{"xmx":"256m"}}"#,
         )
         .unwrap();
-        assert_eq!(config.dynamic_heap_percentage, 50);
+        assert_eq!(config.jvm.dynamic_heap_percentage, 50);
         assert!(config.internal_tls);
         assert_eq!(config.rack, Some(RackSource::TopologyLabel { key: "zone".into() }));
-        assert_eq!(config.heap, Some(Heap { xms: None, xmx: Some("256m".into()) }));
+        assert_eq!(config.jvm.heap, Some(Heap { xms: None, xmx: Some("256m".into()) }));
         assert_eq!(config.all_directories().len(), 1);
     }
 

@@ -21,6 +21,7 @@ pub mod agent;
 pub mod annotations;
 pub mod common;
 pub mod conditions;
+pub mod connect;
 #[cfg(feature = "schema")]
 pub mod crds;
 pub mod dropped;

@@ -111,6 +111,8 @@ pub fn kafka_init_cluster_role_binding(namespace: &str, c: &str) -> String {
 
 /// ClusterRole that lets pods read their Kubernetes node; the chart makes it.
 pub const BROKER_CLUSTER_ROLE: &str = "strimzi-kafka-broker";
+/// ClusterRole that lets clients of Kafka read the label of their Kubernetes node that is their rack.
+pub const CLIENT_CLUSTER_ROLE: &str = "strimzi-kafka-client";
 
 /// NetworkPolicy of the Kafka nodes.
 pub fn kafka_network_policy(c: &str) -> String {
@@ -235,6 +237,8 @@ pub mod keys {
     pub const SERVER_CONFIG: &str = "server.config";
     /// Configuration of the agent in a node's ConfigMap, as JSON.
     pub const AGENT_CONFIG: &str = "agent.config";
+    /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.
+    pub const KAFKA_CONNECT_PROPERTIES: &str = "kafka-connect.properties";
     /// Logging configuration.
     pub const LOG4J2_PROPERTIES: &str = "log4j2.properties";
     /// The cluster id in a node's ConfigMap.

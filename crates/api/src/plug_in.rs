@@ -31,6 +31,10 @@ pub enum PlugIn {
     MetricsReporter,
     /// Limits clients, also by the free space on volumes.
     QuotasPlugIn,
+    /// Offers the metrics of a worker of Kafka Connect and of its clients to Prometheus.
+    ClientMetricsReporter,
+    /// Reads the Secrets that configurations of connectors refer to with `${strimzisecrets:…}`.
+    SecretsProvider,
     /// Moves segments to and from remote storage: a class of the user's own choice.
     RemoteStorageManager {
         /// Its name.
@@ -62,6 +66,15 @@ pub const METRICS_REPORTERS: [Reporters; 2] = [
     },
 ];
 
+/// The class of [`PlugIn::ClientMetricsReporter`] now, and the one that it had before version 0.3.0.
+pub const CLIENT_METRICS_REPORTERS: [&str; 2] = [
+    "io.strimzi.kafka.metrics.prometheus.ClientMetricsReporter",
+    "io.strimzi.kafka.metrics.KafkaPrometheusMetricsReporter",
+];
+
+/// The class of [`PlugIn::SecretsProvider`].
+pub const SECRETS_PROVIDER_CLASS: &str = "io.strimzi.kafka.KubernetesSecretConfigProvider";
+
 /// The class of [`PlugIn::QuotasPlugIn`].
 pub const QUOTAS_CLASS: &str = "io.strimzi.kafka.quotas.StaticQuotaCallback";
 
@@ -76,7 +89,8 @@ impl PlugIn {
     pub fn name(&self) -> &str {
         match self {
             Self::JmxPrometheusExporter { .. } => "the JMX Prometheus Exporter",
-            Self::MetricsReporter => "the Strimzi Metrics Reporter",
+            Self::MetricsReporter | Self::ClientMetricsReporter => "the Strimzi Metrics Reporter",
+            Self::SecretsProvider => "the Kubernetes configuration provider (strimzisecrets)",
             Self::QuotasPlugIn => "the Strimzi Quotas plug-in",
             Self::RemoteStorageManager { class, .. } => class,
         }
@@ -86,6 +100,8 @@ impl PlugIn {
     pub fn field(&self) -> &'static str {
         match self {
             Self::JmxPrometheusExporter { .. } | Self::MetricsReporter => "spec.kafka.metricsConfig",
+            Self::ClientMetricsReporter => "spec.metricsConfig",
+            Self::SecretsProvider => "config.providers",
             Self::QuotasPlugIn => "spec.kafka.quotas",
             Self::RemoteStorageManager { .. } => "spec.kafka.tieredStorage",
         }
@@ -95,7 +111,8 @@ impl PlugIn {
     pub fn artifact(&self) -> Option<&'static str> {
         match self {
             Self::JmxPrometheusExporter { .. } => Some("io.prometheus.jmx:jmx_prometheus_javaagent"),
-            Self::MetricsReporter => Some("io.strimzi:metrics-reporter"),
+            Self::MetricsReporter | Self::ClientMetricsReporter => Some("io.strimzi:metrics-reporter"),
+            Self::SecretsProvider => Some("io.strimzi:kafka-kubernetes-config-provider"),
             Self::QuotasPlugIn => Some("io.strimzi:kafka-quotas-plugin"),
             Self::RemoteStorageManager { .. } => None,
         }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::openshift::Route;
 use api::{
-    Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet,
-    labels, last_applied,
+    Kafka, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec,
+    StrimziPodSet, labels, last_applied,
 };
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -42,6 +42,9 @@ use planner::live_object::LiveObject;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
 pub const KAFKA: &str = "Kafka";
+
+/// The kind of KafkaConnect resources.
+pub const KAFKA_CONNECT: &str = "KafkaConnect";
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -129,6 +132,8 @@ pub struct Watched {
     pub most_references: usize,
     /// Kafka resources that the selector accepts.
     pub kafkas: Cache<Kafka>,
+    /// KafkaConnect resources that the selector accepts. The process does not wait for them: an installation may lack the kind.
+    pub connects: Cache<KafkaConnect>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
     /// them: an installation may lack the kinds, or the right to watch them.
     pub parents: Vec<(&'static str, Cache<()>)>,
@@ -153,7 +158,7 @@ pub struct Watched {
     pub cluster_role_bindings: PlainKind,
     /// Routes and TLSRoutes. Few installations know these kinds, so nothing waits for these caches.
     pub routes: Vec<PlainKind>,
-    /// Resource versions of Secrets that somebody else made.
+    /// Resource versions of Secrets that belong to no cluster: of users' own, and of KafkaUsers.
     pub referenced_secrets: Cache<String>,
     /// Resource versions of ConfigMaps that somebody else made.
     pub referenced_config_maps: Cache<String>,
@@ -186,10 +191,13 @@ impl Caches {
             kafkas: start.typed(selector.to_query().as_deref(), |kafka: &mut Kafka| {
                 last_applied::note::<KafkaSpec>("Kafka", &mut kafka.metadata);
             }),
-            parents: vec![
-                ("KafkaConnect", start.parents::<KafkaConnect>(selector.to_query().as_deref())),
-                ("KafkaMirrorMaker2", start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref())),
-            ],
+            connects: start.optional_typed(selector.to_query().as_deref(), |connect: &mut KafkaConnect| {
+                last_applied::note::<KafkaConnectSpec>(KAFKA_CONNECT, &mut connect.metadata);
+            }),
+            parents: vec![(
+                "KafkaMirrorMaker2",
+                start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref()),
+            )],
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
                 last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
@@ -199,8 +207,8 @@ impl Caches {
                 pod.metadata.managed_fields = None;
             }),
             claims: start.typed(Some(labels::CLUSTER), |_| {}),
-            secrets: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
-            config_maps: small.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            secrets: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
+            config_maps: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
             deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
@@ -213,8 +221,8 @@ impl Caches {
             ],
             routes: vec![start.optional::<Route>(), start.optional::<TlsRoute>()],
             cluster_role_bindings: start.cluster_role_bindings(),
-            referenced_secrets: start.versions::<Secret>(),
-            referenced_config_maps: start.versions::<ConfigMap>(),
+            referenced_secrets: start.versions::<Secret>(labels::SELECTOR_OF_NO_CLUSTER),
+            referenced_config_maps: start.versions::<ConfigMap>(labels::SELECTOR_OF_NO_KIND),
         })
     }
 
@@ -244,6 +252,11 @@ impl Caches {
 /// A Kafka resource as the owner of objects.
 pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA, cluster.clone())
+}
+
+/// A KafkaConnect resource as the owner of objects.
+pub fn connect(cluster: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA_CONNECT, cluster.clone())
 }
 
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
@@ -332,6 +345,20 @@ impl Start<'_> {
         cache
     }
 
+    /// Nothing waits for such a cache: an installation may lack the kind, or the right to watch it.
+    fn optional_typed<K: Watchable>(
+        &self,
+        labels: Option<&str>,
+        trim: impl Fn(&mut K) + Send + Sync + 'static,
+    ) -> Cache<K> {
+        Watch::<K>::namespaced(self.client, self.namespaces)
+            .labels(labels)
+            .within(self.limits)
+            .largest(self.largest)
+            .optional()
+            .start_packed(self.shutdown, trim)
+    }
+
     fn plain<K: Watchable>(&self) -> PlainKind {
         let kind = self.plain_from::<K>(Watch::<K>::namespaced(self.client, self.namespaces));
         kind.cache.gate_readiness(self.health);
@@ -343,7 +370,7 @@ impl Start<'_> {
     }
 
     fn plain_from<K: Watchable>(&self, watch: Watch<K>) -> PlainKind {
-        let cache = watch.labels(Some(labels::SELECTOR_OF_KAFKA)).within(self.limits).start_weighed(
+        let cache = watch.labels(Some(labels::SELECTOR_OF_CLUSTERS)).within(self.limits).start_weighed(
             self.shutdown,
             |object: K| {
                 let mut owner = OwnerRef::of_labels(object.meta())?;
@@ -402,25 +429,21 @@ impl Start<'_> {
 
     fn cluster_role_bindings(&self) -> PlainKind {
         let watch = Watch::<ClusterRoleBinding>::all(self.client)
-            .labels(Some(labels::SELECTOR_OF_KAFKA))
+            .labels(Some(labels::SELECTOR_OF_CLUSTERS))
             .within(self.limits)
             .optional();
         plain_kind::<ClusterRoleBinding>(watch.start(self.shutdown, |binding: ClusterRoleBinding| {
             let object = Stored::of(&binding).ok()?;
-            let owner = kafka(&cluster_of_binding(&binding)?);
+            let kind = OwnerRef::of_labels(binding.meta())?.kind;
+            let owner = OwnerRef::new(kind, cluster_of_binding(&binding)?);
             let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
             let (taken, weight) = (Taken::default(), Weight::from(0));
             Some(Plain { owner, facts, role: None, status: None, taken, weight })
         }))
     }
 
-    fn versions<K: Watchable>(&self) -> Cache<String> {
-        let cache = referenced_objects::versions::<K>(
-            self.client,
-            self.namespaces,
-            labels::SELECTOR_OF_NO_KIND,
-            self.shutdown,
-        );
+    fn versions<K: Watchable>(&self, selector: &str) -> Cache<String> {
+        let cache = referenced_objects::versions::<K>(self.client, self.namespaces, selector, self.shutdown);
         cache.gate_readiness(self.health);
         cache
     }

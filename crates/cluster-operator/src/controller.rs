@@ -11,7 +11,7 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
-use crate::caches::{self, Caches, KAFKA};
+use crate::caches::{self, Caches, KAFKA, KAFKA_CONNECT};
 use crate::node_pools;
 
 /// The queues of the process.
@@ -19,6 +19,8 @@ use crate::node_pools;
 pub struct Queues {
     /// Kafka resources.
     pub kafkas: Queue<ObjectRef>,
+    /// KafkaConnect resources.
+    pub connects: Queue<ObjectRef>,
     /// Node pools.
     pub pools: Queue<ObjectRef>,
     /// Pod sets.
@@ -28,7 +30,7 @@ pub struct Queues {
 impl Queues {
     /// Empty queues.
     pub fn new() -> Self {
-        Self { kafkas: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
+        Self { kafkas: Queue::new(), connects: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
     }
 
     /// Leads what happened to an object to the resource that it belongs to. Those of a kind that has no driver are left to
@@ -37,6 +39,9 @@ impl Queues {
         match owner.kind.as_str() {
             KAFKA => {
                 self.kafkas.add(owner.object.clone());
+            }
+            KAFKA_CONNECT => {
+                self.connects.add(owner.object.clone());
             }
             kind => tracing::trace!(kind, owner = %owner.object, "no driver for the kind"),
         }
@@ -105,6 +110,29 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     }
 }
 
+/// Leads every other change that can matter to a KafkaConnect resource into its queue.
+pub fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.connects.on_change(move |event| {
+        if more_than_status_changed(event) {
+            add.add(event.key().clone());
+        }
+    });
+    for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
+        let (add, known) = (queue.clone(), caches.clone());
+        foreign.on_change(move |event| add_all(&add, known.connects_referring_to(event.key())));
+    }
+    // The certificates of a cluster that the workers connect to.
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.secrets.on_change(move |event| add_all(&add, known.connects_referring_to(event.key())));
+}
+
+fn add_all(queue: &Queue<ObjectRef>, keys: Vec<ObjectRef>) {
+    for key in keys {
+        queue.add(key);
+    }
+}
+
 /// Leads every change into the queue of pools that can matter to the question whether a Kafka resource looks after one.
 pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
@@ -152,6 +180,12 @@ pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.kafkas.on_change(move |event| {
         if comes_or_goes(event) {
             add_pod_sets(&add, &known, &caches::kafka(event.key()));
+        }
+    });
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.connects.on_change(move |event| {
+        if comes_or_goes(event) {
+            add_pod_sets(&add, &known, &caches::connect(event.key()));
         }
     });
     for (kind, cache) in &caches.parents {

@@ -16,12 +16,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
+use crate::controller::{Queues, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kafka_connect;
+use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kind::{Driver, Kind};
@@ -104,17 +106,8 @@ async fn work(
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
-        let connectors = kafka_connector::start(kafka_connector::Parts {
-            settings,
-            applier: applier.clone(),
-            events: events.clone(),
-            metrics,
-            health,
-            mandate: &mandate,
-            stop,
-            apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
-        });
-        let connectors = connectors.context("cannot make the metrics of connectors")?;
+        let connect = ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors };
+        let connects_and_connectors = start.connect(&queues, &connect)?;
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -127,7 +120,7 @@ async fn work(
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
         running.push((Reconciler::NAME, kafkas));
-        running.extend(connectors);
+        running.extend(connects_and_connectors);
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), driver, stop.clone()));
     }
@@ -168,6 +161,54 @@ impl Start<'_> {
         let (caches, health, stop) = (self.caches.clone(), self.health.clone(), self.stop.clone());
         let running = run_kind(Arc::clone(&driver), queue.clone(), tuning, caches, health, stop);
         (driver, tokio::spawn(running))
+    }
+}
+
+/// What the controllers of Kafka Connect take besides.
+struct ConnectParts<'a> {
+    applier: &'a Applier,
+    events: &'a Events,
+    pod_errors: &'a PodErrors,
+}
+
+impl Start<'_> {
+    /// Starts what looks after Connect clusters and after connectors.
+    fn connect(
+        &self,
+        queues: &Queues,
+        parts: &ConnectParts<'_>,
+    ) -> Result<Vec<(&'static str, JoinHandle<()>)>> {
+        let settings = self.settings;
+        feed_connects(self.caches, &queues.connects);
+        let observer = kafka_connect::observe::Observer::new(
+            self.caches.clone(),
+            parts.applier.clone(),
+            Arc::clone(&settings.plan),
+            &settings.limits,
+            parts.pod_errors.clone(),
+        );
+        let (applier, events) = (parts.applier.clone(), parts.events.clone());
+        let connects = Connects::new(
+            self.caches.clone(),
+            applier.clone(),
+            observer,
+            events.clone(),
+            self.mandate.clone(),
+        );
+        let (_, connects) = self.kind(connects, &queues.connects);
+        let connectors = kafka_connector::start(kafka_connector::Parts {
+            settings,
+            applier,
+            events,
+            metrics: self.metrics,
+            health: self.health,
+            mandate: self.mandate,
+            stop: self.stop,
+            apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
+        });
+        let mut running = connectors.context("cannot make the metrics of connectors")?;
+        running.push((Connects::NAME, connects));
+        Ok(running)
     }
 }
 

@@ -4,12 +4,12 @@
 //! for gone.
 
 use api::conditions::Condition;
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
 use operator_runtime::report;
-use operator_runtime::watch::ObjectRef;
+use operator_runtime::watch::{ObjectRef, OwnerRef};
 use planner::kafka::observed::Observed;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ const NAMED: usize = 3;
 pub fn tell_resources(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &CancellationToken) {
     let events = || events.cloned();
     report::in_status::<Kafka, _>(&caches.kafkas, applier, events(), Condition::not_ready, stop);
+    report::in_status::<KafkaConnect, _>(&caches.connects, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaNodePool, _>(&caches.pools, applier, events(), Condition::not_ready, stop);
     report::in_status::<StrimziPodSet, _>(&caches.pod_sets, applier, events(), Condition::not_ready, stop);
 }
@@ -33,6 +34,10 @@ pub fn feed(caches: &Caches, queues: &Queues) {
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
+    let add = queues.connects.clone();
+    caches.connects.on_unreadable(move |key, _| {
+        add.add(key.clone());
+    });
     let add = queues.clone();
     caches.on_unreadable_part(move |owner| add.add(owner));
 }
@@ -40,12 +45,19 @@ pub fn feed(caches: &Caches, queues: &Queues) {
 /// Notes what of a cluster cannot be read. The Secrets among it are taken out of what was seen: the caches know them as they
 /// were, and a certificate that is renewed in an old copy would never be written.
 pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed) {
-    let parts = caches.unreadable_of(&caches::kafka(cluster));
+    let owner = caches::kafka(cluster);
+    let parts = caches.unreadable_of(&owner);
     for (_, key, _) in parts.iter().filter(|(kind, _, _)| *kind == "Secret") {
         observed.secrets.remove(&key.name);
     }
+    observed.incomplete = parts_of(caches, &owner);
+}
+
+/// What of a resource cannot be read, in words.
+pub fn parts_of(caches: &Caches, owner: &OwnerRef) -> Option<String> {
+    let parts = caches.unreadable_of(owner);
     let said = parts.iter().map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why));
-    observed.incomplete = words(said.collect());
+    words(said.collect())
 }
 
 /// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make

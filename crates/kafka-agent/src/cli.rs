@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use crate::layout::Layout;
 use crate::probe::{self, Kind};
-use crate::{install, run, termination};
+use crate::{install, run, termination, worker};
 
 /// What `--help` prints.
 const HELP: &str = "\
 The entry point of every Kafka pod: prepares the storage, starts Kafka, and tells how it is.
 
-Usage: kafka-agent install DIR | run [--port PORT] | probe liveness|readiness
+Usage: kafka-agent install DIR | run [--port PORT] | connect | probe liveness|readiness
 
   install DIR  Copy this program into a volume, for the container that runs Kafka (the init container's job);
                the program becomes DIR/kafka-agent.
@@ -22,6 +22,8 @@ Usage: kafka-agent install DIR | run [--port PORT] | probe liveness|readiness
                Storage of another cluster or another node is refused. The log level of the agent itself is in
                RUST_LOG (default: info).
     --port PORT  Port of the endpoint that tells the node's state, HTTPS with client certificates [default: 8443]
+  connect      Run the worker of Kafka Connect that /opt/kafka/custom-config describes, in the same way: configuration,
+               key stores, plug-ins, JVM. Whether it is ready is what its REST API says at /health.
   probe        Ask the running agent on behalf of the kubelet; exit code 0 means yes.
     liveness     Kafka's process lives and, once it has run, accepts connections.
     readiness    It serves clients.
@@ -50,6 +52,7 @@ enum Command {
     Version,
     Install { directory: PathBuf },
     Run { port: u16 },
+    Connect,
     Probe { kind: Kind },
 }
 
@@ -94,6 +97,7 @@ fn command(words: &[OsString], port: Option<u16>) -> Result<Command, String> {
     match texts.as_slice() {
         ["install", _] => Ok(Command::Install { directory: PathBuf::from(&words[1]) }),
         ["run"] => Ok(Command::Run { port: port.unwrap_or(DEFAULT_PORT) }),
+        ["connect"] => Ok(Command::Connect),
         ["probe", "liveness"] => Ok(Command::Probe { kind: Kind::Liveness }),
         ["probe", "readiness"] => Ok(Command::Probe { kind: Kind::Readiness }),
         [] => Err("a command is missing".to_owned()),
@@ -126,16 +130,8 @@ pub fn main() -> ExitCode {
                 failure(&error)
             }
         },
-        Command::Run { port } => {
-            start_log();
-            match run_blocking(&layout, port) {
-                Ok(code) => ExitCode::from(code),
-                Err(error) => {
-                    termination::leave_message(&layout, &error.to_string());
-                    failure(&*error)
-                }
-            }
-        }
+        Command::Run { port } => until_its_end(&layout, run::run(&layout, port)),
+        Command::Connect => until_its_end(&layout, worker::run(&layout)),
     }
 }
 
@@ -145,10 +141,24 @@ fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run_blocking(layout: &Layout, port: u16) -> Result<u8, Box<dyn std::error::Error>> {
+/// Runs what ends with the container, and says why if it cannot be run.
+fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, run::RunError>>) -> ExitCode {
+    start_log();
+    match run_blocking(running) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            termination::leave_message(layout, &error.to_string());
+            failure(&*error)
+        }
+    }
+}
+
+fn run_blocking(
+    running: impl Future<Output = Result<u8, run::RunError>>,
+) -> Result<u8, Box<dyn std::error::Error>> {
     // One thread is plenty: the agent waits nearly always.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(run::run(layout, port));
+    let ended = runtime.block_on(running);
     // A pod that is asked to stop does not wait until its storage is prepared: each step of that may be cut short.
     runtime.shutdown_background();
     Ok(ended?)
@@ -187,6 +197,7 @@ mod tests {
         assert_eq!(read("run --root=/x --port=1"), at("/x", Command::Run { port: 1 }));
         assert_eq!(read("run --port 0 --root /x"), at("/x", Command::Run { port: 0 }));
         assert_eq!(read("run --help"), at("/", Command::Help));
+        assert_eq!(read("connect"), at("/", Command::Connect));
         assert_eq!(read("-V"), at("/", Command::Version));
     }
 

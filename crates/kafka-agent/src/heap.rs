@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::AgentConfig;
+use crate::config::JvmSettings;
 use crate::layout::Layout;
 
 /// Flags of the JVM (without value and `-XX:`) that say how large the heap is, directly or as a share of the memory.
@@ -29,7 +29,7 @@ const OPTION_VARIABLES: [&str; 3] = ["JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS", "_
 /// `dynamic_heap_max_bytes`, and then starts at its full size unless `-Xms` is given.
 ///
 /// `memory` is the container's memory in bytes; `None` (unknown) leaves the choice to the JVM.
-pub fn flags(config: &AgentConfig, environment: &[String], memory: Option<u64>) -> Vec<String> {
+pub fn flags(config: &JvmSettings, environment: &[String], memory: Option<u64>) -> Vec<String> {
     let heap = config.heap.clone().unwrap_or_default();
     let mut flags = Vec::new();
     if let Some(xms) = &heap.xms {
@@ -100,14 +100,8 @@ mod tests {
 
     const GIB: u64 = 1024 * 1024 * 1024;
 
-    fn config(heap: Option<Heap>, max: Option<u64>) -> AgentConfig {
-        let mut config: AgentConfig = serde_json::from_str(
-            r#"{"nodeId":0,"podName":"p","roles":["broker"],"metadataLogDir":"/a","logDirs":["/a"]}"#,
-        )
-        .unwrap();
-        config.heap = heap;
-        config.dynamic_heap_max_bytes = max;
-        config
+    fn config(heap: Option<Heap>, max: Option<u64>) -> JvmSettings {
+        JvmSettings { heap, dynamic_heap_max_bytes: max, ..JvmSettings::default() }
     }
 
     #[test]

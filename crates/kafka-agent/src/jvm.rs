@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use api::names::keys;
 
-use crate::config::AgentConfig;
+use crate::config::JvmSettings;
 use crate::layout::Layout;
 use crate::plug_ins;
 
@@ -72,14 +72,24 @@ fn is_wanted(path: &Path) -> bool {
     !unwanted.iter().any(|end| stem.ends_with(end)) && !stem.contains("connect-file")
 }
 
-/// Arguments of `java` that start the broker. Secrets never stand here: every user of the machine can read them.
+/// What the JVM runs: a class, and the file with its configuration.
+#[derive(Debug)]
+pub struct Program {
+    /// Name of the class.
+    pub class: &'static str,
+    /// Its one argument.
+    pub configuration: PathBuf,
+}
+
+/// Arguments of `java` that start a program of Kafka's. Secrets never stand here: every user of the machine can read them.
 ///
 /// `heap` are the flags of [`crate::heap::flags`]; `class_path` is that of [`class_path`].
-pub fn kafka_arguments(
-    config: &AgentConfig,
+pub fn arguments(
+    config: &JvmSettings,
     layout: &Layout,
     heap: &[String],
     class_path: &str,
+    program: &Program,
 ) -> Vec<String> {
     let mut arguments = heap.to_vec();
     if config.jvm_performance_options.is_empty() {
@@ -106,8 +116,8 @@ pub fn kafka_arguments(
         arguments.push(format!("-D{}={}", property.name, property.value));
     }
     arguments.extend(config.extra_jvm_arguments.iter().cloned());
-    arguments.extend(["-cp".to_owned(), class_path.to_owned(), "kafka.Kafka".to_owned()]);
-    arguments.push(layout.server_properties().display().to_string());
+    arguments.extend(["-cp".to_owned(), class_path.to_owned(), program.class.to_owned()]);
+    arguments.push(program.configuration.display().to_string());
     arguments
 }
 
@@ -124,11 +134,14 @@ mod tests {
     use super::*;
     use crate::config::SystemProperty;
 
-    fn config() -> AgentConfig {
-        serde_json::from_str(
-            r#"{"nodeId":0,"podName":"p","roles":["broker"],"metadataLogDir":"/a","logDirs":["/a"]}"#,
-        )
-        .unwrap()
+    fn kafka_arguments(
+        config: &JvmSettings,
+        layout: &Layout,
+        heap: &[String],
+        class_path: &str,
+    ) -> Vec<String> {
+        let configuration = layout.server_properties();
+        arguments(config, layout, heap, class_path, &Program { class: "kafka.Kafka", configuration })
     }
 
     #[test]
@@ -156,8 +169,12 @@ mod tests {
 
     #[test]
     fn the_command_line_has_defaults_and_ends_with_class_and_file() {
-        let arguments =
-            kafka_arguments(&config(), &Layout::new(Path::new("/")), &["-Xmx1g".to_owned()], "a:b");
+        let arguments = kafka_arguments(
+            &JvmSettings::default(),
+            &Layout::new(Path::new("/")),
+            &["-Xmx1g".to_owned()],
+            "a:b",
+        );
         assert_eq!(arguments[0], "-Xmx1g");
         assert!(arguments.contains(&"-XX:+UseG1GC".to_owned()));
         assert!(arguments.contains(&"-XX:+ExitOnOutOfMemoryError".to_owned()));
@@ -175,10 +192,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join("opt/kafka")).unwrap();
         std::fs::write(root.path().join("opt/kafka/kafka.jsa"), "").unwrap();
-        let mut config = config();
-        config.jvm_performance_options = vec!["-XX:+UseZGC".to_owned()];
-        config.java_system_properties = vec![SystemProperty { name: "a.b".into(), value: "c d".into() }];
-        config.gc_logging = true;
+        let config = JvmSettings {
+            jvm_performance_options: vec!["-XX:+UseZGC".to_owned()],
+            java_system_properties: vec![SystemProperty { name: "a.b".into(), value: "c d".into() }],
+            gc_logging: true,
+            ..JvmSettings::default()
+        };
         let layout = Layout::new(root.path());
         let arguments = kafka_arguments(&config, &layout, &[], "x");
         assert!(

@@ -60,6 +60,16 @@ impl Layout {
         self.made("server.properties")
     }
 
+    /// The final configuration of a worker of Kafka Connect.
+    pub fn worker_properties(&self) -> PathBuf {
+        self.at("var/opt/kafka/kafka-connect.properties")
+    }
+
+    /// Where plug-ins of workers lie, each in a folder of its own.
+    pub fn worker_plug_ins(&self) -> PathBuf {
+        self.at("opt/kafka/plugins")
+    }
+
     /// The password of remote JMX, as the JVM reads it.
     pub fn jmx_password(&self) -> PathBuf {
         self.made("jmx.password")

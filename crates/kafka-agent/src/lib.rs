@@ -1,8 +1,8 @@
-//! The entry point of every Kafka pod.
+//! The entry point of every Kafka pod, and of every pod of Kafka Connect.
 //!
 //! An init container copies this binary into the pod (`install`); there it is process 1 of the Kafka container (`run`)
 //! and answers the kubelet's probes (`probe`). [`run`] reads as the order of a start: configuration, key stores, storage,
-//! JVM; then it watches over the JVM until the pod ends.
+//! JVM; then it watches over the JVM until the pod ends. [`worker`] does the same for Kafka Connect.
 
 pub mod cli;
 pub mod files;
@@ -28,6 +28,8 @@ pub mod storage;
 pub mod termination;
 pub mod tls;
 pub mod watch;
+pub mod worker;
+pub mod worker_health;
 
 pub use api::agent as config;
 pub use api::properties;

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use api::plug_in::{
-    JMX_EXPORTER_JAR, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, PlugIn, QUOTAS_CLASS,
-    QUOTAS_OPTIONS, YAMMER_REPORTERS,
+    CLIENT_METRICS_REPORTERS, JMX_EXPORTER_JAR, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS,
+    METRICS_REPORTERS, PlugIn, QUOTAS_CLASS, QUOTAS_OPTIONS, SECRETS_PROVIDER_CLASS, YAMMER_REPORTERS,
 };
 
 use crate::jars;
@@ -88,6 +88,8 @@ pub fn apply(
                 jar.is_some()
             }
             PlugIn::MetricsReporter => metrics_reporter(places, properties),
+            PlugIn::ClientMetricsReporter => client_metrics_reporter(places, properties),
+            PlugIn::SecretsProvider => secrets_provider(places, properties),
             PlugIn::QuotasPlugIn => {
                 let is_there = places.have(QUOTAS_CLASS);
                 if !is_there {
@@ -118,20 +120,56 @@ fn metrics_reporter(places: &Places<'_>, properties: &mut Properties) -> bool {
         (METRIC_REPORTERS, expected.kafka, found.map(|found| found.kafka)),
         (YAMMER_REPORTERS, expected.yammer, found.map(|found| found.yammer)),
     ] {
-        let Some(listed) = properties.get(option) else { continue };
-        let reporters = listed.split(',').map(str::trim);
-        let reporters = reporters.filter_map(|name| if name == expected { found } else { Some(name) });
-        let reporters: Vec<String> = reporters.map(str::to_owned).collect();
-        if reporters.is_empty() {
-            properties.remove(option);
-        } else {
-            properties.set(option, reporters.join(","));
-        }
+        rename_reporter(properties, option, expected, found);
     }
     if found.is_none() {
         remove(properties, METRICS_REPORTER_OPTIONS);
     }
     found.is_some()
+}
+
+/// Puts another reporter in the place of one in a list, or takes it out.
+fn rename_reporter(properties: &mut Properties, option: &str, expected: &str, found: Option<&str>) {
+    let Some(listed) = properties.get(option) else { return };
+    let reporters = listed.split(',').map(str::trim);
+    let reporters = reporters.filter_map(|name| if name == expected { found } else { Some(name) });
+    let reporters: Vec<String> = reporters.map(str::to_owned).collect();
+    if reporters.is_empty() {
+        properties.remove(option);
+    } else {
+        properties.set(option, reporters.join(","));
+    }
+}
+
+/// Names the reporter of a worker and of its clients as the version that is there does; whether there is one.
+fn client_metrics_reporter(places: &Places<'_>, properties: &mut Properties) -> bool {
+    let [expected, _] = CLIENT_METRICS_REPORTERS;
+    let mut versions = CLIENT_METRICS_REPORTERS.into_iter();
+    let found = versions.find(|class| places.have(class) && places.have(METRICS_REGISTRY));
+    let names: Vec<String> = properties.iter().map(|(name, _)| name.to_owned()).collect();
+    for name in names {
+        if name.ends_with("metric.reporters") {
+            rename_reporter(properties, &name, expected, found);
+        } else if found.is_none() && name.contains(METRICS_REPORTER_OPTIONS) {
+            properties.remove(&name);
+        }
+    }
+    found.is_some()
+}
+
+/// Without its class the provider is taken out: a configuration that refers to it is refused by the worker, by its name.
+fn secrets_provider(places: &Places<'_>, properties: &mut Properties) -> bool {
+    if places.have(SECRETS_PROVIDER_CLASS) {
+        return true;
+    }
+    let name = api::connect::SECRETS_PROVIDER;
+    remove(properties, &format!("{}.{name}.", api::connect::CONFIG_PROVIDERS));
+    if let Some(listed) = properties.get(api::connect::CONFIG_PROVIDERS) {
+        let others: Vec<&str> = listed.split(',').filter(|one| one.trim() != name).collect();
+        let others = others.join(",");
+        properties.set(api::connect::CONFIG_PROVIDERS, others);
+    }
+    false
 }
 
 fn remove(properties: &mut Properties, prefix: &str) {

@@ -1,14 +1,16 @@
-//! Resolves the placeholders of `server.config`, so that Kafka needs no configuration provider of ours.
+//! Resolves the placeholders of `server.config` and of a worker's configuration, so that Kafka needs no configuration provider of ours.
 //!
 //! Files and variables hold passwords and keys: no error says anything of their content.
 
 use std::path::{Component, Path};
 
+use api::agent::container;
+
 use crate::properties::{self, Malformed, Properties};
 
 /// Folders below which placeholders find files: those of users' volumes, and what the agent itself found out. Other folders hold keys of the
 /// node and its token, which are no part of anybody's options.
-pub const FOLDERS: [&str; 2] = ["/mnt", "/opt/kafka/init"];
+pub const FOLDERS: [&str; 3] = ["/mnt", container::KUBERNETES_NODE, container::CLIENTS];
 
 /// The shortest resolved value that is taken out of texts of others: shorter ones are no secrets, and are everywhere.
 const SHORTEST_SECRET: usize = 3;
@@ -17,19 +19,28 @@ const SHORTEST_SECRET: usize = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The file as a whole is not readable.
-    #[error("cannot read server.config: {0}")]
-    Text(#[from] Malformed),
+    #[error("cannot read {file}: {source}")]
+    Text {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        source: Malformed,
+    },
     /// The environment variable is not set.
-    #[error("{placeholder} in server.config: the container has no environment variable {name}")]
+    #[error("{placeholder} in {file}: the container has no environment variable {name}")]
     NoVariable {
+        /// The file that it stands in.
+        file: &'static str,
         /// The placeholder as written.
         placeholder: String,
         /// The variable.
         name: String,
     },
     /// The file is not readable.
-    #[error("{placeholder} in server.config: cannot read {path}: {reason}")]
+    #[error("{placeholder} in {file}: cannot read {path}: {reason}")]
     NoFile {
+        /// The file that it stands in.
+        file: &'static str,
         /// The placeholder as written.
         placeholder: String,
         /// The file.
@@ -39,9 +50,11 @@ pub enum RenderError {
     },
     /// The file is none of those that may be read.
     #[error(
-        "{placeholder} in server.config: {path} is not read: mount the volume with the file below /mnt, and name it there"
+        "{placeholder} in {file}: {path} is not read: mount the volume with the file below /mnt, and name it there"
     )]
     NotThere {
+        /// The file with the placeholder.
+        file: &'static str,
         /// The placeholder as written.
         placeholder: String,
         /// The file.
@@ -49,10 +62,12 @@ pub enum RenderError {
     },
     /// The file does not have the key. Its keys are not listed: of a file that holds just a password, the password is one.
     #[error(
-        "{placeholder} in server.config: {path} has no key {key} among its {keys}; a file that holds nothing but \
+        "{placeholder} in {file}: {path} has no key {key} among its {keys}; a file that holds nothing but \
          the value is read with ${{strimzidir:DIRECTORY:FILE}}"
     )]
     NoKey {
+        /// The file that it stands in.
+        file: &'static str,
         /// The placeholder as written.
         placeholder: String,
         /// The file.
@@ -63,8 +78,10 @@ pub enum RenderError {
         keys: usize,
     },
     /// The placeholder is not of the form it has to have.
-    #[error("{placeholder} in server.config must have the form {form}")]
+    #[error("{placeholder} in {file} must have the form {form}")]
     Malformed {
+        /// The file that it stands in.
+        file: &'static str,
         /// The placeholder as written.
         placeholder: String,
         /// What it should look like.
@@ -99,12 +116,14 @@ impl Rendered {
     }
 }
 
-/// Replaces `${strimzienv:VAR}`, `${strimzidir:DIR:FILE}` and `${strimzifile:FILE:KEY}` in all values.
-/// Other placeholders stay for the configuration providers that the user configured.
-pub fn render(text: &str, source: &dyn Source) -> Result<Rendered, RenderError> {
+/// Replaces `${strimzienv:VAR}`, `${strimzidir:DIR:FILE}`, `${strimzifile:FILE:KEY}` and [`api::agent::JAAS_PLACEHOLDER`] in all
+/// values. Other placeholders stay for the configuration providers that the user configured. `file` names the text in errors.
+pub fn render(file: &'static str, text: &str, source: &dyn Source) -> Result<Rendered, RenderError> {
     let mut rendered = Rendered::default();
-    for (name, value) in properties::parse(text)?.iter() {
-        let value = render_value(value, source, &mut rendered.resolved)?;
+    let place = Place { file, source };
+    let properties = properties::parse(text).map_err(|source| RenderError::Text { file, source })?;
+    for (name, value) in properties.iter() {
+        let value = render_value(value, &place, &mut rendered.resolved)?;
         rendered.properties.set(name, value);
     }
     // A value may be a part of another one.
@@ -113,14 +132,23 @@ pub fn render(text: &str, source: &dyn Source) -> Result<Rendered, RenderError> 
     Ok(rendered)
 }
 
-fn render_value(value: &str, source: &dyn Source, resolved: &mut Vec<String>) -> Result<String, RenderError> {
+/// The file whose placeholders are resolved, and out of what.
+struct Place<'a> {
+    file: &'static str,
+    source: &'a dyn Source,
+}
+
+/// How placeholders begin that are resolved here.
+const BEGINNINGS: [&str; 2] = ["${strimzi", "${kastellan"];
+
+fn render_value(value: &str, place: &Place<'_>, resolved: &mut Vec<String>) -> Result<String, RenderError> {
     let mut rendered = String::with_capacity(value.len());
     let mut rest = value;
-    while let Some(start) = rest.find("${strimzi") {
+    while let Some(start) = BEGINNINGS.iter().filter_map(|beginning| rest.find(beginning)).min() {
         let Some(length) = rest[start..].find('}') else { break };
         let placeholder = &rest[start..=start + length];
         rendered.push_str(&rest[..start]);
-        match resolve(placeholder, source)? {
+        match resolve(placeholder, place)? {
             Some(value) => {
                 rendered.push_str(&value);
                 // A file often ends with a line end that is not part of what others print.
@@ -136,10 +164,27 @@ fn render_value(value: &str, source: &dyn Source, resolved: &mut Vec<String>) ->
     Ok(rendered)
 }
 
-fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, RenderError> {
+/// A text as it stands between the quotation marks of a value in a JAAS configuration.
+fn in_jaas_quotes(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+fn resolve(placeholder: &str, place: &Place<'_>) -> Result<Option<String>, RenderError> {
+    let Place { file: in_file, source } = *place;
     let inner = &placeholder[2..placeholder.len() - 1];
     let Some((provider, argument)) = inner.split_once(':') else { return Ok(None) };
     let unreadable = |path: &Path, reason: String| RenderError::NoFile {
+        file: in_file,
         placeholder: placeholder.to_owned(),
         path: path.display().to_string(),
         reason,
@@ -147,13 +192,15 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
     let read = |path: &Path| {
         if !is_for_placeholders(path) {
             let (placeholder, path) = (placeholder.to_owned(), path.display().to_string());
-            return Err(RenderError::NotThere { placeholder, path });
+            return Err(RenderError::NotThere { file: in_file, placeholder, path });
         }
         source.file(path).map_err(|reason| unreadable(path, reason))
     };
-    let malformed = |form| RenderError::Malformed { placeholder: placeholder.to_owned(), form };
+    let malformed =
+        |form| RenderError::Malformed { file: in_file, placeholder: placeholder.to_owned(), form };
     match provider {
         "strimzienv" => source.variable(argument).map(Some).ok_or_else(|| RenderError::NoVariable {
+            file: in_file,
             placeholder: placeholder.to_owned(),
             name: argument.to_owned(),
         }),
@@ -161,6 +208,13 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
             let (directory, file) =
                 argument.rsplit_once(':').ok_or_else(|| malformed("${strimzidir:DIRECTORY:FILE}"))?;
             Ok(Some(read(&Path::new(directory).join(file))?))
+        }
+        api::agent::JAAS_PLACEHOLDER => {
+            let (directory, file) =
+                argument.rsplit_once(':').ok_or_else(|| malformed("${kastellanjaas:DIRECTORY:FILE}"))?;
+            let text = read(&Path::new(directory).join(file))?;
+            // A password that was written with an editor has a line end that is not part of it.
+            Ok(Some(in_jaas_quotes(text.trim_end_matches(['\n', '\r']))))
         }
         "strimzifile" => {
             let (file, key) =
@@ -171,6 +225,7 @@ fn resolve(placeholder: &str, source: &dyn Source) -> Result<Option<String>, Ren
             match values.remove(key) {
                 Some(value) => Ok(Some(value)),
                 None => Err(RenderError::NoKey {
+                    file: in_file,
                     placeholder: placeholder.to_owned(),
                     path: file.to_owned(),
                     key: key.to_owned(),
@@ -224,7 +279,7 @@ mod tests {
             ("a", "E://1.2.3.4:9094,X://west\\1:1"),
             ("o", "${other:x}"),
         ];
-        let rendered = render(text, &Fixed).unwrap();
+        let rendered = render("server.config", text, &Fixed).unwrap();
         assert_eq!(rendered.properties, expected.into_iter().collect());
         assert_eq!(
             rendered.properties.to_text(),
@@ -234,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let message = |text| render(text, &Fixed).err().unwrap().to_string();
+        let message = |text| render("server.config", text, &Fixed).err().unwrap().to_string();
         assert!(message("a=${strimzienv:ZONE}").contains("no environment variable ZONE"));
         assert!(message("a=${strimzidir:/mnt/x:y}").contains("cannot read /mnt/x/y"));
         let key = message("a=${strimzifile:/opt/kafka/init/external.address:k}");
@@ -254,15 +309,24 @@ mod tests {
             "a=${strimzidir:/mntx:y}",
             "a=${strimzidir:mnt:y}",
         ] {
-            let why = render(text, &Any("hunter2".to_owned())).err().unwrap().to_string();
+            let why = render("server.config", text, &Any("hunter2".to_owned())).err().unwrap().to_string();
             assert!(why.contains("below /mnt") && !why.contains("hunter2"), "{text}: {why}");
         }
-        assert!(render("a=${strimzidir:/mnt/a/b:c}", &Any("hunter2".to_owned())).is_ok());
+        assert!(render("server.config", "a=${strimzidir:/mnt/a/b:c}", &Any("hunter2".to_owned())).is_ok());
+    }
+
+    #[test]
+    fn a_password_keeps_its_quotes_in_a_jaas_configuration() {
+        let password = r#"a"b\c'd"#;
+        let text = "c=M required password=\"${kastellanjaas:/mnt/d:f}\";";
+        let rendered = render("kafka-connect.properties", text, &Any(format!("{password}\n"))).unwrap();
+        let expected = r#"M required password="a\"b\\c'd";"#;
+        assert_eq!(rendered.properties.get("c"), Some(expected));
     }
 
     #[test]
     fn no_error_says_what_is_in_a_file() {
-        let message = |text| render(text, &Fixed).err().unwrap().to_string();
+        let message = |text| render("server.config", text, &Fixed).err().unwrap().to_string();
         let key = message("a=${strimzifile:/mnt/password:password}");
         assert!(key.contains("no key password") && key.contains("${strimzidir:DIRECTORY:FILE}"), "{key}");
         let broken = message("a=${strimzifile:/mnt/broken:password}");
@@ -274,8 +338,12 @@ mod tests {
 
     #[test]
     fn what_placeholders_stood_for_is_taken_out_of_texts_of_others() {
-        let rendered =
-            render("a=${strimzidir:/mnt:password}\nb=${strimzidir:/opt/kafka/init:rack.id}", &Fixed).unwrap();
+        let rendered = render(
+            "server.config",
+            "a=${strimzidir:/mnt:password}\nb=${strimzidir:/opt/kafka/init:rack.id}",
+            &Fixed,
+        )
+        .unwrap();
         assert_eq!(
             rendered.mask("Invalid value hunter2 of the database for a"),
             "Invalid value [hidden] for a"
@@ -297,7 +365,7 @@ mod tests {
         #[test]
         fn a_resolved_value_is_what_java_reads(value in "[ \t\u{c}\n\r=:#!\\\\u$}{ä😀a]{0,12}|\\PC*") {
             let text = "node.id=1\na=X-${strimzienv:V}-Y\nb=${strimzidir:/mnt/d:f}\n";
-            let rendered = render(text, &Any(value.clone())).unwrap().properties;
+            let rendered = render("server.config", text, &Any(value.clone())).unwrap().properties;
             let read = properties::parse(&rendered.to_text()).unwrap();
             let around = format!("X-{value}-Y");
             let expected: Properties = [("node.id", "1"), ("a", &around), ("b", &value)].into_iter().collect();

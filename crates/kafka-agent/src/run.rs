@@ -147,10 +147,10 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
 
     look_up_node(&config, layout).await?;
     let server_config = files::read(&layout.custom_config(keys::SERVER_CONFIG))?;
-    let mut server_config = render::render(&server_config, &ContainerSource { layout })?;
-    config.extra_class_path.extend(jars::below(&layout.further_jars()));
-    config.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
-    let class_path = jvm::class_path(&layout.libs(), &config.extra_class_path)?;
+    let mut server_config = render::render(keys::SERVER_CONFIG, &server_config, &ContainerSource { layout })?;
+    config.jvm.extra_class_path.extend(jars::below(&layout.further_jars()));
+    config.jvm.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
+    let class_path = jvm::class_path(&layout.libs(), &config.jvm.extra_class_path)?;
     add_plug_ins(&mut config, layout, &class_path, &mut server_config, shared)?;
     files::write(&layout.server_properties(), server_config.properties.to_text().as_bytes(), 0o600)?;
 
@@ -158,12 +158,14 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
     if let Some(remote) = &config.jmx {
         credentials = jmx::read(remote)?;
         let arguments = jmx::prepare(remote, credentials.as_ref(), layout)?;
-        config.extra_jvm_arguments.extend(arguments);
+        config.jvm.extra_jvm_arguments.extend(arguments);
     }
     let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
     let environment = heap::options_of_environment(|name| std::env::var(name).ok());
-    let memory = heap::flags(&config, &environment, heap::container_memory(layout));
-    let arguments = jvm::kafka_arguments(&config, layout, &memory, &class_path);
+    let memory = heap::flags(&config.jvm, &environment, heap::container_memory(layout));
+    let configuration = layout.server_properties();
+    let kafka = jvm::Program { class: "kafka.Kafka", configuration };
+    let arguments = jvm::arguments(&config.jvm, layout, &memory, &class_path, &kafka);
     // Formatting by Kafka's own tool and moving a metadata log take their time; meanwhile probes and signals are answered.
     let storage = {
         let (config, layout, program) = (config.clone(), layout.clone(), program.clone());
@@ -201,14 +203,27 @@ fn add_plug_ins(
     for plug_in in &outcome.missing {
         tracing::warn!(field = plug_in.field(), "no jar of {} is there: Kafka runs without", plug_in.name());
     }
-    config.extra_jvm_arguments.extend(outcome.arguments);
+    config.jvm.extra_jvm_arguments.extend(outcome.arguments);
     shared.node().plug_ins_missing(outcome.missing);
     Ok(())
 }
 
 /// Writes `rack.id` and `external.address` if the configuration needs them; otherwise nothing is asked.
 async fn look_up_node(config: &AgentConfig, layout: &Layout) -> Result<(), RunError> {
-    let label = match &config.rack {
+    if !config.has_role(Role::Broker) {
+        return Ok(());
+    }
+    write_node_files(config.rack.as_ref(), config.node_port_addresses, layout).await
+}
+
+/// Writes what the configuration needs to know of the Kubernetes node: `rack.id` for a rack that is a label of it, and
+/// `external.address`.
+pub(crate) async fn write_node_files(
+    rack: Option<&RackSource>,
+    node_port_addresses: bool,
+    layout: &Layout,
+) -> Result<(), RunError> {
+    let label = match rack {
         Some(RackSource::TopologyLabel { key }) => Some(key),
         _ => None,
     };
@@ -216,15 +231,15 @@ async fn look_up_node(config: &AgentConfig, layout: &Layout) -> Result<(), RunEr
     // The two files live as long as the pod, and a pod stays on its node: a container that starts again, maybe while the
     // API server is away, has no need to ask.
     let asks_rack = label.is_some() && !rack.exists();
-    let asks_addresses = config.node_port_addresses && !addresses.exists();
-    if !config.has_role(Role::Broker) || (!asks_rack && !asks_addresses) {
+    let asks_addresses = node_port_addresses && !addresses.exists();
+    if !asks_rack && !asks_addresses {
         return Ok(());
     }
     let (name, node) = kubernetes::look_up_node(layout).await?;
     if let Some(key) = label {
         files::write(&rack, node_info::rack(&name, &node, key)?.as_bytes(), 0o644)?;
     }
-    if config.node_port_addresses {
+    if node_port_addresses {
         let text = node_info::external_addresses(&name, &node)?;
         files::write(&addresses, text.as_bytes(), 0o644)?;
     }
@@ -276,8 +291,9 @@ fn prepare_storage(
 }
 
 /// Placeholders take their values from the container's environment and files.
-struct ContainerSource<'a> {
-    layout: &'a Layout,
+pub(crate) struct ContainerSource<'a> {
+    /// Where its files are.
+    pub(crate) layout: &'a Layout,
 }
 
 impl render::Source for ContainerSource<'_> {

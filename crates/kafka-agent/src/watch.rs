@@ -13,6 +13,7 @@ use crate::layout::Layout;
 use crate::listener::{self, Question};
 use crate::server::Shared;
 use crate::tls;
+use crate::worker_health;
 
 /// Between questions while the node starts, so that its readiness is seen at once.
 const HURRY: Duration = Duration::from_millis(200);
@@ -47,6 +48,28 @@ pub async fn listeners(config: &AgentConfig, shared: &Shared) {
             let mut node = shared.node();
             if node.asked(now, controller, broker) {
                 tracing::info!(milliseconds = now.as_millis(), "Kafka is running");
+            }
+            if node.is_calm(now) {
+                CALM
+            } else if node.has_run() {
+                WORRY
+            } else {
+                HURRY
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Asks a worker's REST API for ever.
+pub async fn worker(port: u16, shared: &Shared) {
+    loop {
+        let answer = worker_health::ask(port).await;
+        let now = shared.now();
+        let pause = {
+            let mut node = shared.node();
+            if node.asked(now, None, Some(answer)) {
+                tracing::info!(milliseconds = now.as_millis(), "the worker is running");
             }
             if node.is_calm(now) {
                 CALM

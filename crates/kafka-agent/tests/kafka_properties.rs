@@ -132,7 +132,8 @@ fn kafka_reads_what_was_meant() {
         ]
         .into_iter()
         .collect();
-        let rendered = render(&written.to_text(), &Everywhere(secret.clone())).unwrap().properties;
+        let rendered =
+            render("server.config", &written.to_text(), &Everywhere(secret.clone())).unwrap().properties;
         let mut expected = written;
         expected.set("looked.up", format!("a{secret}b"));
         expected.set("dir", secret);

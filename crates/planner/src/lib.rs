@@ -5,11 +5,13 @@
 //! complete one. Each kind of resource has a folder: [`kafka`] and [`pod_set`]; [`node_pool`] is for pools that no Kafka resource looks after;
 //! `workload` is what all pods share.
 
+pub mod clients;
 pub mod completion;
 mod envoy;
 pub mod findings;
 mod fingerprint;
 pub mod kafka;
+pub mod kafka_connect;
 pub mod kafka_connector;
 pub mod live_object;
 pub mod node_pool;
@@ -21,6 +23,8 @@ pub mod plan;
 pub mod pod_set;
 pub mod pod_words;
 mod process;
+mod rack;
 pub mod references;
 mod text;
+pub mod workers;
 mod workload;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::labels;
+use api::{StrimziPodSet, StrimziPodSetSpec, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube_core::Resource;
-use objects::{ObjectId, Stored};
+use objects::{LentList, Live, ObjectId, Stored, json};
 
 /// What is known of a live object of which planning does not read the body, but to compare it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,4 +102,11 @@ impl NamedOwner {
     pub(crate) fn words(&self) -> String {
         format!("{} {}", self.kind, self.name)
     }
+}
+
+/// A pod set without its pods, the largest part of all objects of a cluster, which stay where they are.
+pub(crate) fn pod_set(set: &StrimziPodSet) -> Live<'_> {
+    let spec = StrimziPodSetSpec { selector: set.spec.selector.clone(), pods: Vec::new() };
+    let rest = StrimziPodSet { metadata: set.metadata.clone(), spec, status: None };
+    Live::WithoutList(json(&rest), LentList { path: &["spec", "pods"], items: &set.spec.pods })
 }

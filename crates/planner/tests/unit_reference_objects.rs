@@ -68,6 +68,44 @@ fn compare(input: &str, facts: &str) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// The same for the workers of a KafkaConnect.
+fn compare_workers(input: &str, facts: &str) {
+    let (observed, plan) = common::connect::planned(&reference(input));
+    let mut ours: BTreeMap<(String, String), Value> = BTreeMap::new();
+    for object in &plan.apply {
+        let key = (object.reference.kind.clone(), object.reference.name.clone());
+        let mut found = object.object.clone();
+        // What our agent is told is our own.
+        if let Some(data) = found.pointer_mut("/data").filter(|_| key.0 == "ConfigMap") {
+            data.as_object_mut().unwrap().remove("agent.config");
+        }
+        for pod in found.pointer("/spec/pods").and_then(Value::as_array).into_iter().flatten() {
+            let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+            ours.insert(("Pod".to_owned(), name), pod.clone());
+        }
+        ours.insert(key, found);
+    }
+    let mut differences = Vec::new();
+    for fact in documents(&reference(facts)) {
+        let (kind, name) = (fact["kind"].as_str().unwrap(), fact["name"].as_str().unwrap());
+        let Some(object) = ours.remove(&(kind.to_owned(), name.to_owned())) else {
+            differences.push(format!("{kind} {name} is missing"));
+            continue;
+        };
+        let mut check = |what: &str, wanted: &Value, found: &Value| {
+            if wanted != found {
+                differences.push(format!("{kind} {name} {what}:\n  wanted {wanted}\n  found  {found}"));
+            }
+        };
+        // The order of names in a rule means nothing.
+        let fact = if kind == "Role" { sorted(&fact) } else { fact.clone() };
+        let object = if kind == "Role" { sorted(&object) } else { object };
+        one(kind, &fact, &object, &observed.namespace, &mut check);
+    }
+    differences.extend(ours.keys().map(|(kind, name)| format!("{kind} {name} is new")));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 fn one(
     kind: &str,
     fact: &Value,
@@ -287,6 +325,11 @@ fn separate_pools_on_volumes_have_the_objects_that_tools_know() {
 #[test]
 fn listeners_that_are_reached_from_outside_have_the_objects_that_tools_know() {
     compare("external-listeners.input.yaml", "external-listeners.facts.yaml");
+}
+
+#[test]
+fn workers_of_kafka_connect_have_the_objects_that_tools_know() {
+    compare_workers("connect.input.yaml", "connect.facts.yaml");
 }
 
 #[test]

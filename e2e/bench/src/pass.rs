@@ -196,6 +196,7 @@ impl Settled {
             most_references: 100,
             kafkas: copies.cache([kafka])?,
             parents: Vec::new(),
+            connects: Cache::fixed([]),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
             pod_sets: copies.cache(observed.pod_sets.values().map(|set| &**set))?,
             pods: copies.cache(observed.pods.values().map(|pod| &**pod))?,

@@ -141,6 +141,9 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
             Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
         }
         Need::HeldTopics => Answer::HeldTopics(Vec::new()),
+        Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
+            unknown("this cluster does not go")
+        }
         Need::Kafka => Answer::Kafka(view(observed)),
         Need::BrokersWithReplicas => Answer::BrokersWithReplicas(ids(observed, labels::BROKER_ROLE)),
         Need::BrokerConfigs(brokers) => Answer::BrokerConfigs(

@@ -34,6 +34,9 @@ pub const RACK_FILE: &str = "rack.id";
 /// The file of [`KUBERNETES_NODE`] with the addresses.
 pub const ADDRESSES_FILE: &str = "external.address";
 
+/// Where a pod that is a client of Kafka finds what it proves itself by: a folder for each client.
+pub const CLIENTS: &str = "/opt/kafka/clients";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodTemplate};
+use crate::common::sections::sections;
 use crate::common::template::{
     InternalServiceTemplate, MetadataTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
@@ -44,6 +45,23 @@ pub struct KafkaConnectTemplate {
     /// The Secret with the JMX user and password.
     pub jmx_secret: Option<ResourceTemplate>,
 }
+
+sections!(KafkaConnectTemplate {
+    objects:
+        pod_set "podSet",
+        api_service "apiService",
+        headless_service "headlessService",
+        pod_disruption_budget "podDisruptionBudget",
+        service_account "serviceAccount",
+        cluster_role_binding "clusterRoleBinding",
+        build_config "buildConfig",
+        build_service_account "buildServiceAccount",
+        jmx_secret "jmxSecret";
+    containers:
+        connect_container "connectContainer",
+        init_container "initContainer",
+        build_container "buildContainer";
+});
 
 /// A generated BuildConfig (OpenShift).
 #[skip_serializing_none]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
@@ -12,7 +12,7 @@ use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
-use super::{Caches, KAFKA, Plain, PlainKind, Watched, kafka};
+use super::{Caches, KAFKA, KAFKA_CONNECT, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::exposed::{Route, TlsRoute};
 use planner::kafka::references::References;
@@ -56,6 +56,8 @@ pub struct Lookups {
     kafkas_of_ids: Index<Kafka>,
     /// By the Secrets and `ConfigMaps` that they refer to.
     kafkas_of_references: Index<Kafka>,
+    /// By the Secrets and `ConfigMaps` that they refer to.
+    connects_of_references: Index<KafkaConnect>,
     /// By the other namespaces that their entity operators are to work in.
     kafkas_of_watched_namespaces: Index<Kafka, String>,
     unreadable: Vec<(String, UnreadableIndex<OwnerRef>)>,
@@ -102,12 +104,10 @@ impl Lookups {
                 cluster_id(kafka).map(|id| ObjectRef::new(&key.namespace, id))
             }),
             kafkas_of_references: Index::of(&watched.kafkas, move |key, kafka| {
-                let mut references = References::of(kafka);
-                // What is beyond is not read.
-                references.split_off(most_references);
-                let References { secrets, config_maps } = references;
-                let names = secrets.into_iter().chain(config_maps);
-                names.map(|name| ObjectRef::new(&key.namespace, name)).collect::<Vec<_>>()
+                referred_to(key, References::of(kafka), most_references)
+            }),
+            connects_of_references: Index::of(&watched.connects, move |key, connect| {
+                referred_to(key, planner::kafka_connect::references::of(connect), most_references)
             }),
             kafkas_of_watched_namespaces: Index::of(&watched.kafkas, |_, kafka| {
                 watched_namespace::others(kafka)
@@ -150,6 +150,9 @@ impl Caches {
         let OwnerRef { kind, object } = resource;
         if kind == KAFKA {
             return self.kafkas.contains(object) || self.kafkas.unreadable(object).is_some();
+        }
+        if kind == KAFKA_CONNECT {
+            return self.connects.contains(object) || self.connects.unreadable(object).is_some();
         }
         self.parents.iter().any(|(parent, cache)| parent == kind && cache.contains(object))
     }
@@ -263,6 +266,11 @@ impl Caches {
         self.lookups.kafkas_of_references.owned_by(object).into_keys().collect()
     }
 
+    /// KafkaConnect resources that refer to a Secret or `ConfigMap` of this name.
+    pub fn connects_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
+        self.lookups.connects_of_references.owned_by(object).into_keys().collect()
+    }
+
     /// Kafka resources of other namespaces whose entity operator is to work in this one.
     pub fn kafkas_watching(&self, namespace: &str) -> Vec<ObjectRef> {
         self.lookups.kafkas_of_watched_namespaces.owned_by(&namespace.to_owned()).into_keys().collect()
@@ -362,6 +370,14 @@ impl Caches {
             index.on_change(handler.clone());
         }
     }
+}
+
+/// The objects that a resource refers to and that are read.
+fn referred_to(key: &ObjectRef, mut references: References, most: usize) -> Vec<ObjectRef> {
+    // What is beyond is not read.
+    references.split_off(most);
+    let References { secrets, config_maps } = references;
+    secrets.into_iter().chain(config_maps).map(|name| ObjectRef::new(&key.namespace, name)).collect()
 }
 
 fn by_labels<K>(cache: &Cache<K>) -> Index<K, OwnerRef>

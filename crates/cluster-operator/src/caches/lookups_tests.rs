@@ -110,6 +110,7 @@ fn caches(clusters: &[String]) -> Caches {
         largest_cluster: Largest::DEFAULT,
         most_references: 100,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
+        connects: Cache::fixed([]),
         parents: Vec::new(),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
@@ -231,12 +232,12 @@ fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
 #[test]
 fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector() {
     let watched = caches(&["c".to_owned()]).watched;
-    let parents = vec![("KafkaConnect", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
+    let parents = vec![("KafkaMirrorMaker2", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
     let caches = Caches::of(Watched { parents, ..watched });
     let looks_after =
         |kind: &str, name: &str| caches.looks_after(&OwnerRef::new(kind, ObjectRef::new("ns", name)));
-    assert!(looks_after("Kafka", "c") && looks_after("KafkaConnect", "d"));
-    assert!(!looks_after("Kafka", "d") && !looks_after("KafkaConnect", "c"));
+    assert!(looks_after("Kafka", "c") && looks_after("KafkaMirrorMaker2", "d"));
+    assert!(!looks_after("Kafka", "d") && !looks_after("KafkaMirrorMaker2", "c"));
     assert!(!looks_after("KafkaBridge", "c"), "no pod set is made for that kind");
 }
 

@@ -2,17 +2,15 @@
 //! of others that the resource refers to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{Kafka, KafkaNodePool, KafkaTopic};
 use jiff::Timestamp;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::env::Namespaces;
@@ -20,13 +18,12 @@ use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::memory;
 use operator_runtime::named_object::Named;
 use operator_runtime::referenced_objects::Remembered;
-use operator_runtime::watch::{Cache, ObjectRef};
-use serde::de::DeserializeOwned;
+use operator_runtime::watch::ObjectRef;
 
-use super::reference_room::{ReferenceRoom, too_many};
 use crate::caches::owners;
 use crate::caches::{self, Caches};
 use crate::node_pools;
+use crate::reference_room::{ReferenceRoom, fetch, too_many};
 use planner::kafka::deleted_cluster;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::exposed::{Exposed, has_own_services};
@@ -88,11 +85,12 @@ impl Observer {
         let mut room = ReferenceRoom::beside(self.caches.bytes_of(&owner), self.caches.largest_cluster);
         let (names, found) = (&references.config_maps, &mut config_maps);
         let referenced = &self.caches.referenced_config_maps;
-        let read = self.fetch(key, names, referenced, &self.config_maps, &mut room, found);
+        let read = fetch(&self.applier, key, names, referenced, &self.config_maps, &mut room, found);
         not_read.config_maps.extend(read.await?);
         let watch_grants = self.watch_grants(&kafka, &mut room, &mut not_read).await?;
         let (names, found) = (&references.secrets, &mut secrets);
-        let read = self.fetch(key, names, &self.caches.referenced_secrets, &self.secrets, &mut room, found);
+        let referenced = &self.caches.referenced_secrets;
+        let read = fetch(&self.applier, key, names, referenced, &self.secrets, &mut room, found);
         not_read.secrets.extend(read.await?);
         self.drop_copies(&key.namespace, &self.referred.now(key, references));
         let (routes, tls_routes) = self.caches.routes_of(&owner);
@@ -343,46 +341,6 @@ impl Observer {
             }
         }
         Ok(found)
-    }
-
-    /// Adds the named objects to `found`, and returns those that there is no room for, each with why. An object that does not exist is left
-    /// out: planning says what misses it.
-    async fn fetch<K>(
-        &self,
-        cluster: &ObjectRef,
-        names: &BTreeSet<String>,
-        versions: &Cache<String>,
-        remembered: &Remembered<K>,
-        room: &mut ReferenceRoom,
-        found: &mut BTreeMap<String, Arc<K>>,
-    ) -> Result<BTreeMap<String, String>, ApplyError>
-    where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send,
-        K::DynamicType: Default,
-    {
-        let mut not_read = BTreeMap::new();
-        for name in names {
-            if found.contains_key(name) {
-                continue;
-            }
-            let key = ObjectRef::new(&cluster.namespace, name);
-            let Some(version) = versions.get(&key) else {
-                remembered.forget(&key);
-                continue;
-            };
-            if let Some(why) = room.refusal() {
-                remembered.forget(&key);
-                not_read.insert(name.clone(), why.to_owned());
-                continue;
-            }
-            let whole = |object: K| object;
-            let Some(object) = remembered.get(&key, &version, &self.applier, whole).await? else { continue };
-            match room.take(object) {
-                Ok(object) => drop(found.insert(name.clone(), object)),
-                Err(why) => drop(not_read.insert(name.clone(), why)),
-            }
-        }
-        Ok(not_read)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A Kafka and a KafkaConnect of one name in one namespace have nothing to do with each other.
+//! A Kafka and a KafkaMirrorMaker2 of one name in one namespace have nothing to do with each other.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +9,45 @@ use serde_json::{Value, json};
 use crate::deletion::collect;
 use crate::world::{OWNED, World, pool};
 
-/// A KafkaConnect, which has no controller here: its objects are made by the test, as Strimzi labels them.
-fn connect(name: &str) -> Value {
-    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "metadata": {"name": name},
-        "spec": {"replicas": 2, "bootstrapServers": format!("{name}-kafka-bootstrap:9092"), "groupId": "connect",
-            "configStorageTopic": "configs", "statusStorageTopic": "statuses", "offsetStorageTopic": "offsets"}})
+/// A KafkaMirrorMaker2, which has no controller here: its objects are made by the test, as Strimzi labels them.
+fn mirror(name: &str) -> Value {
+    let servers = format!("{name}-kafka-bootstrap:9092");
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "metadata": {"name": name},
+        "spec": {"replicas": 2, "target": {"alias": "there", "bootstrapServers": servers, "groupId": "mirror",
+                "configStorageTopic": "configs", "statusStorageTopic": "statuses", "offsetStorageTopic": "offsets"},
+            "mirrors": [{"source": {"alias": "here", "bootstrapServers": servers}}]}})
 }
 
-/// Metadata of an object of the KafkaConnect `c` with this UID.
-fn of_connect(name: &str, uid: &str) -> Value {
+/// Metadata of an object of the KafkaMirrorMaker2 `c` with this UID.
+fn of_mirror(name: &str, uid: &str) -> Value {
     json!({"name": name,
         "labels": {
-            "strimzi.io/cluster": "c", "strimzi.io/kind": "KafkaConnect", "strimzi.io/name": "c-connect",
-            "strimzi.io/component-type": "kafka-connect", "app.kubernetes.io/instance": "c",
+            "strimzi.io/cluster": "c", "strimzi.io/kind": "KafkaMirrorMaker2", "strimzi.io/name": "c-mirrormaker2",
+            "strimzi.io/component-type": "kafka-mirror-maker-2", "app.kubernetes.io/instance": "c",
             "app.kubernetes.io/managed-by": "strimzi-cluster-operator",
         },
-        "ownerReferences": [{"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "name": "c", "uid": uid,
+        "ownerReferences": [{"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "name": "c", "uid": uid,
             "controller": false, "blockOwnerDeletion": false}],
     })
 }
 
-/// The pod set of the KafkaConnect with so many pods.
+/// The pod set of the KafkaMirrorMaker2 with so many pods.
 fn workers(uid: &str, pods: usize) -> Value {
     let pod = |number: usize| {
-        let name = format!("c-connect-{number}");
-        let mut metadata = of_connect(&name, uid);
+        let name = format!("c-mirrormaker2-{number}");
+        let mut metadata = of_mirror(&name, uid);
         metadata["ownerReferences"] = json!([]);
         metadata["annotations"] = json!({"strimzi.io/revision": "1"});
         let labels = metadata["labels"].as_object_mut().unwrap();
         labels.insert("strimzi.io/controller".to_owned(), "strimzipodset".into());
-        labels.insert("strimzi.io/controller-name".to_owned(), "c-connect".into());
+        labels.insert("strimzi.io/controller-name".to_owned(), "c-mirrormaker2".into());
         labels.insert("strimzi.io/pod-name".to_owned(), name.clone().into());
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-            "spec": {"hostname": name, "containers": [{"name": "c-connect", "image": "kafka"}]}})
+            "spec": {"hostname": name, "containers": [{"name": "c-mirrormaker2", "image": "kafka"}]}})
     };
-    json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "metadata": of_connect("c-connect", uid),
-        "spec": {"selector": {"matchLabels": {"strimzi.io/cluster": "c", "strimzi.io/kind": "KafkaConnect",
-                "strimzi.io/name": "c-connect"}},
+    json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "metadata": of_mirror("c-mirrormaker2", uid),
+        "spec": {"selector": {"matchLabels": {"strimzi.io/cluster": "c", "strimzi.io/kind": "KafkaMirrorMaker2",
+                "strimzi.io/name": "c-mirrormaker2"}},
             "pods": (0..pods).map(pod).collect::<Vec<_>>()}})
 }
 
@@ -66,36 +68,35 @@ async fn versions(world: &World, kind: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Waits until the pods of the KafkaConnect run and its pod set says so.
+/// Waits until the pods of the KafkaMirrorMaker2 run and its pod set says so.
 async fn workers_run(world: &World, pods: i64) {
     for number in 0..pods {
-        let name = format!("c-connect-{number}");
+        let name = format!("c-mirrormaker2-{number}");
         world.until("Pod", &name, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
     }
     world
-        .until("StrimziPodSet", "c-connect", "counts its pods", |set| {
+        .until("StrimziPodSet", "c-mirrormaker2", "counts its pods", |set| {
             set.data["status"]["currentPods"] == pods && set.data["status"]["pods"] == pods
         })
         .await;
 }
 
 #[tokio::test]
-async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
+async fn a_kafka_and_a_mirror_of_one_name_never_touch_what_is_the_others() {
     let world = World::start("kinds").await;
     collect(&world);
     world.usual("c").await;
-    let uid = world.apply(&connect("c")).await.uid().unwrap();
-    let tls = json!({"apiVersion": "v1", "kind": "Secret", "metadata": of_connect("c-connect-tls", &uid), "data": {}});
-    let options =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": of_connect("c-connect-config", &uid)});
+    let uid = world.apply(&mirror("c")).await.uid().unwrap();
+    let tls = json!({"apiVersion": "v1", "kind": "Secret", "metadata": of_mirror("c-mirrormaker2-tls", &uid), "data": {}});
+    let options = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": of_mirror("c-mirrormaker2-config", &uid)});
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
-        "metadata": of_connect("data-c-connect-0", &uid),
+        "metadata": of_mirror("data-c-mirrormaker2-0", &uid),
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
     for object in [&tls, &options, &claim] {
         world.apply(object).await;
     }
     world
-        .until("PersistentVolumeClaim", "data-c-connect-0", "is bound", |claim| {
+        .until("PersistentVolumeClaim", "data-c-mirrormaker2-0", "is bound", |claim| {
             claim.data["status"]["phase"] == "Bound"
         })
         .await;
@@ -103,29 +104,29 @@ async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
     workers_run(&world, 2).await;
 
     // The Kafka is looked at, changed and scaled.
-    let connects = versions(&world, "KafkaConnect").await;
-    assert_eq!(connects.len(), 6, "{connects:?}");
+    let mirrors = versions(&world, "KafkaMirrorMaker2").await;
+    assert_eq!(mirrors.len(), 6, "{mirrors:?}");
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     world.apply(&pool("c", "dual", 4)).await;
     world.until("Pod", "c-dual-3", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
     let kafka = world.deploying("c").await;
-    assert!(!kafka.data["status"].to_string().contains("connect"), "{}", kafka.data["status"]);
-    assert_eq!(versions(&world, "KafkaConnect").await, connects);
+    assert!(!kafka.data["status"].to_string().contains("mirror"), "{}", kafka.data["status"]);
+    assert_eq!(versions(&world, "KafkaMirrorMaker2").await, mirrors);
 
-    // The KafkaConnect is scaled, and a pod of it is lost.
+    // The KafkaMirrorMaker2 is scaled, and a pod of it is lost.
     let kafkas = versions(&world, "Kafka").await;
     assert_eq!(kafkas.keys().filter(|name| name.starts_with("Pod ")).count(), 4, "{kafkas:?}");
     world.apply(&workers(&uid, 1)).await;
-    world.gone("Pod", "c-connect-1").await;
-    let worker = world.get("Pod", "c-connect-0").await.uid();
-    world.delete("Pod", "c-connect-0").await;
-    world.until("Pod", "c-connect-0", "was made anew", |pod| pod.uid() != worker).await;
+    world.gone("Pod", "c-mirrormaker2-1").await;
+    let worker = world.get("Pod", "c-mirrormaker2-0").await.uid();
+    world.delete("Pod", "c-mirrormaker2-0").await;
+    world.until("Pod", "c-mirrormaker2-0", "was made anew", |pod| pod.uid() != worker).await;
     workers_run(&world, 1).await;
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
     assert_eq!(versions(&world, "Kafka").await, kafkas);
 
     // The Kafka goes, and all of it but the volumes.
-    let connects = versions(&world, "KafkaConnect").await;
+    let mirrors = versions(&world, "KafkaMirrorMaker2").await;
     world.delete("Kafka", "c").await;
     world.delete("KafkaNodePool", "dual").await;
     for (kind, name) in [
@@ -136,9 +137,9 @@ async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
     ] {
         world.gone(kind, name).await;
     }
-    assert_eq!(versions(&world, "KafkaConnect").await, connects);
+    assert_eq!(versions(&world, "KafkaMirrorMaker2").await, mirrors);
     // Its pods are looked after still.
-    let worker = world.get("Pod", "c-connect-0").await.uid();
-    world.delete("Pod", "c-connect-0").await;
-    world.until("Pod", "c-connect-0", "was made anew", |pod| pod.uid() != worker).await;
+    let worker = world.get("Pod", "c-mirrormaker2-0").await.uid();
+    world.delete("Pod", "c-mirrormaker2-0").await;
+    world.until("Pod", "c-mirrormaker2-0", "was made anew", |pod| pod.uid() != worker).await;
 }

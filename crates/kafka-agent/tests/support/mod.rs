@@ -113,9 +113,18 @@ impl Container {
 
     /// Starts the agent with further environment variables.
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
+        self.start_as(&["run", "--port", &self.port.to_string()], environment)
+    }
+
+    /// Starts the agent of a worker of Kafka Connect.
+    pub fn start_worker(&self, environment: &[(&str, &str)]) -> Agent {
+        self.start_as(&["connect"], environment)
+    }
+
+    fn start_as(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Agent {
         let log = self.path("agent.log");
         let file = fs::File::create(&log).unwrap();
-        let mut command = self.command(&["run", "--port", &self.port.to_string()]);
+        let mut command = self.command(arguments);
         command.envs(environment.iter().copied());
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Agent { child, log, socket: self.path("var/opt/kafka/agent.sock") }

@@ -27,6 +27,7 @@ pub use crate::findings::Warning;
 use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
 pub use crate::process::{JMX_CREDENTIALS, Jmx, JvmOptions, Logging, Metrics};
+pub use crate::rack::Rack;
 pub use crate::workload::probe::Probe;
 pub use crate::workload::resizing::Resizing;
 
@@ -134,15 +135,6 @@ pub enum Quorum {
         /// Whether the quorum has existed: then a controller with an empty disk joins instead of founding.
         formed: bool,
     },
-}
-
-/// Where racks come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rack {
-    /// A label of the Kubernetes node.
-    TopologyLabel(String),
-    /// An environment variable of the container.
-    EnvironmentVariable(String),
 }
 
 /// A node of a pool.

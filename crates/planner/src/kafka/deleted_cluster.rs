@@ -34,6 +34,7 @@ const RETRY_SECONDS: u64 = 10;
 
 /// What was seen of a cluster that goes.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, not the states of a machine")]
 pub struct Remains {
     /// Namespace of the cluster.
     pub namespace: String,

@@ -1,10 +1,10 @@
 //! Which live object has the name of a desired one, out of what was observed, for the comparison of the two.
 
-use api::{StrimziPodSet, StrimziPodSetSpec};
-use objects::{DesiredObject, LentList, Live, Write, json};
+use objects::{DesiredObject, Live, Write, json};
 
 use super::components;
 use super::observed::Observed;
+use crate::live_object::pod_set;
 
 /// What writing these objects would do, in the order in which they are written. Each live object is read once.
 pub fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec<Write> {
@@ -38,11 +38,4 @@ fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
         None if held == Some(&None) => Live::Absent,
         None => Live::Unseen,
     }
-}
-
-/// A pod set without its pods, the largest part of all objects of a cluster, which stay where they are.
-fn pod_set(set: &StrimziPodSet) -> Live<'_> {
-    let spec = StrimziPodSetSpec { selector: set.spec.selector.clone(), pods: Vec::new() };
-    let rest = StrimziPodSet { metadata: set.metadata.clone(), spec, status: None };
-    Live::WithoutList(json(&rest), LentList { path: &["spec", "pods"], items: &set.spec.pods })
 }

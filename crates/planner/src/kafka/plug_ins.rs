@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::PlugIn;
 use api::conditions::reasons;
-use api::plug_in::{JARS_FOLDER, JMX_EXPORTER_JAR, LIBS_FOLDER, METRICS_REPORTERS, QUOTAS_CLASS};
+use api::plug_in::{
+    CLIENT_METRICS_REPORTERS, JARS_FOLDER, JMX_EXPORTER_JAR, LIBS_FOLDER, METRICS_REPORTERS, QUOTAS_CLASS,
+    SECRETS_PROVIDER_CLASS,
+};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::cluster::{Cluster, Node, Pool, Warning};
@@ -66,6 +69,8 @@ fn message(pool: &Pool, plug_in: &PlugIn, pods: &BTreeSet<String>) -> String {
     let what = match plug_in {
         PlugIn::JmxPrometheusExporter { .. } => format!("no jar {JMX_EXPORTER_JAR}*.jar"),
         PlugIn::MetricsReporter => format!("no jar with the class {}", METRICS_REPORTERS[0].kafka),
+        PlugIn::ClientMetricsReporter => format!("no jar with the class {}", CLIENT_METRICS_REPORTERS[0]),
+        PlugIn::SecretsProvider => format!("no jar with the class {SECRETS_PROVIDER_CLASS}"),
         PlugIn::QuotasPlugIn => format!("no jar with the class {QUOTAS_CLASS}"),
         PlugIn::RemoteStorageManager { class, .. } => format!("no jar with the class {class}"),
     };

@@ -2,9 +2,11 @@
 
 use std::sync::OnceLock;
 
+use api::conditions::reasons;
 use serde::Deserialize;
 
 use super::config::model::{self, Model};
+use crate::findings::Findings;
 
 /// A Kafka version that can run.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -43,6 +45,25 @@ pub fn default_version() -> Option<&'static KafkaVersion> {
 /// The supported version of that name.
 pub fn find(version: &str) -> Option<&'static KafkaVersion> {
     supported().iter().find(|known| known.version == version)
+}
+
+/// The version that the field of a resource asks for. One that is older than all that are supported runs as the default version.
+pub fn read(asked: Option<&str>, field: &str, findings: &mut Findings) -> Option<KafkaVersion> {
+    let Some(asked) = asked else { return default_version().cloned() };
+    if let Some(version) = find(asked) {
+        return Some(version.clone());
+    }
+    if is_older_than_supported(asked) {
+        let default = default_version().cloned();
+        let runs = default.as_ref().map(|version| version.version.clone()).unwrap_or_default();
+        findings.warn(
+            reasons::UNSUPPORTED_KAFKA_VERSION,
+            format!("{field}: {asked} is older than every supported version; {runs} runs instead"),
+        );
+        return default;
+    }
+    findings.problem(field, format!("{asked:?} is not supported: write one of {}", supported_list()));
+    None
 }
 
 /// `4.2.0, 4.2.1, …` for messages.

@@ -2,8 +2,8 @@
 
 use api::common::pod_template::{PodTemplate, TemplatedVolume};
 use k8s_openapi::api::core::v1::{
-    Affinity, HostAlias, LocalObjectReference, NodeSelectorTerm, PodSecurityContext, PodSpec, SeccompProfile,
-    Volume,
+    Affinity, HostAlias, LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement,
+    NodeSelectorTerm, PodSecurityContext, PodSpec, SeccompProfile, Volume,
 };
 
 use super::Defaults;
@@ -27,6 +27,23 @@ pub fn security(user: i64, group: Option<i64>) -> PodSecurityContext {
 pub fn pull_secrets(defaults: &Defaults<'_>) -> Option<Vec<LocalObjectReference>> {
     let all = defaults.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
     Some(all.collect::<Vec<_>>()).filter(|all| !all.is_empty())
+}
+
+/// Lets a pod run only where the Kubernetes node has a label with this key.
+pub fn where_label_exists(key: &str) -> Affinity {
+    let has_label = NodeSelectorRequirement {
+        key: key.to_owned(),
+        operator: "Exists".to_owned(),
+        ..NodeSelectorRequirement::default()
+    };
+    let term = NodeSelectorTerm { match_expressions: Some(vec![has_label]), ..NodeSelectorTerm::default() };
+    let node_affinity = NodeAffinity {
+        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
+            node_selector_terms: vec![term],
+        }),
+        ..NodeAffinity::default()
+    };
+    Affinity { node_affinity: Some(node_affinity), ..Affinity::default() }
 }
 
 /// Lays the user's pod template over the specification of a pod. `placeholders` are replaced in the names that the

@@ -1,5 +1,6 @@
 //! Health probes of containers.
 
+use api::common::probe::Probe as RawProbe;
 use k8s_openapi::api::core::v1::{self as core, ExecAction, HTTPGetAction};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -19,6 +20,18 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// What a user says of a probe, over a default.
+    pub fn read(raw: Option<&RawProbe>, default: Self) -> Self {
+        let Some(raw) = raw else { return default };
+        Self {
+            initial_delay: raw.initial_delay_seconds.unwrap_or(default.initial_delay),
+            timeout: raw.timeout_seconds.unwrap_or(default.timeout),
+            period: raw.period_seconds.unwrap_or(default.period),
+            failures: raw.failure_threshold.unwrap_or(default.failures),
+            successes: raw.success_threshold.unwrap_or(default.successes),
+        }
+    }
+
     /// A probe that runs a command in the container.
     pub fn exec(self, command: &[&str]) -> core::Probe {
         core::Probe { exec: Some(exec(command)), ..self.timing() }

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub mod at_work;
+pub mod connect;
 pub mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};

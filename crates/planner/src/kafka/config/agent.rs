@@ -1,14 +1,11 @@
 //! `agent.config`: what the agent of a node needs to know.
 
 use api::agent::AgentConfig;
-use api::agent::Heap;
 use api::agent::KeyStore;
 use api::agent::PlugIn;
 use api::agent::RackSource;
 use api::agent::Role;
-use api::agent::SystemProperty;
 use api::agent::container::{CLUSTER_TRUST, NODE_CERTIFICATES, NODE_KEYSTORE};
-use api::agent::xx_flags;
 
 use super::server::custom_keystore;
 use crate::kafka::cluster::{
@@ -54,8 +51,6 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         roles.push(Role::Broker);
     }
     let jvm = &pool.jvm;
-    let heap =
-        (jvm.xms.is_some() || jvm.xmx.is_some()).then(|| Heap { xms: jvm.xms.clone(), xmx: jvm.xmx.clone() });
     let rack = cluster.rack.as_ref().filter(|_| pool.broker).map(|rack| match rack {
         Rack::TopologyLabel(key) => RackSource::TopologyLabel { key: key.clone() },
         Rack::EnvironmentVariable(name) => RackSource::Env { name: name.clone() },
@@ -74,18 +69,7 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         controller_port: pool.controller.then_some(CONTROLLER_PORT),
         replication_port: pool.broker.then_some(REPLICATION_PORT),
         internal_tls: true,
-        heap,
-        dynamic_heap_percentage: HEAP_PERCENTAGE,
-        dynamic_heap_max_bytes: Some(HEAP_MAXIMUM),
-        jvm_performance_options: xx_flags(&jvm.xx),
-        java_system_properties: jvm
-            .system_properties
-            .iter()
-            .map(|(name, value)| SystemProperty { name: name.clone(), value: value.clone() })
-            .collect(),
-        gc_logging: jvm.gc_logging,
-        extra_class_path: Vec::new(),
-        extra_jvm_arguments: Vec::new(),
+        jvm: jvm.settings(Some(HEAP_MAXIMUM), HEAP_PERCENTAGE),
         rack,
         node_port_addresses: pool.broker && cluster.has_node_ports(),
         plug_ins: plug_ins(cluster, pool),

@@ -125,8 +125,8 @@ impl<'a> NodeFiles<'a> {
             }
         }
         // With which voters an empty disk is formatted matters only when a disk is empty; it must not restart a pod.
-        let heap = agent.heap.as_ref().map(Heap::in_bytes);
-        let agent = AgentConfig { initial_controllers: None, heap, ..agent.clone() };
+        let mut agent = AgentConfig { initial_controllers: None, ..agent.clone() };
+        agent.jvm.heap = agent.jvm.heap.as_ref().map(Heap::in_bytes);
         text.push_str(&serde_json::to_string(&agent).unwrap_or_default());
         fingerprint::short(text.as_bytes())
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::model::Model;
-use crate::option_text::{as_text, is_option_name, no_option_name};
+pub use crate::option_text::is_option_name;
+use crate::option_text::{as_text, no_option_name};
 
 /// Options that the operator decides. A resource with an option that starts with one of these is refused.
 const FORBIDDEN_PREFIXES: &[&str] = &[

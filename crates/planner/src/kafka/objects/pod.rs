@@ -6,8 +6,7 @@ use api::agent::container as places;
 use api::common::pod_template::PodTemplate;
 use api::{annotations, labels, names, ports};
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, ContainerPort, EnvVar, EnvVarSource, NodeAffinity, NodeSelector,
-    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Probe, Volume,
+    Affinity, Container, ContainerPort, EnvVar, EnvVarSource, Pod, PodSpec, Probe, Volume,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Pairs, add_labels, merge_metadata};
@@ -168,19 +167,7 @@ fn spec(cluster: &Cluster, node: Node<'_>, settings: &PlanSettings) -> PodSpec {
 /// A broker whose rack is a label runs only where there is such a label.
 fn affinity(cluster: &Cluster, pool: &Pool) -> Option<Affinity> {
     let Some(Rack::TopologyLabel(key)) = cluster.rack.as_ref().filter(|_| pool.broker) else { return None };
-    let has_label = NodeSelectorRequirement {
-        key: key.clone(),
-        operator: "Exists".to_owned(),
-        ..NodeSelectorRequirement::default()
-    };
-    let term = NodeSelectorTerm { match_expressions: Some(vec![has_label]), ..NodeSelectorTerm::default() };
-    let node_affinity = NodeAffinity {
-        required_during_scheduling_ignored_during_execution: Some(NodeSelector {
-            node_selector_terms: vec![term],
-        }),
-        ..NodeAffinity::default()
-    };
-    Some(Affinity { node_affinity: Some(node_affinity), ..Affinity::default() })
+    Some(pod::where_label_exists(key))
 }
 
 fn volumes(

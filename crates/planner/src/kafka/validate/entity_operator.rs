@@ -2,7 +2,6 @@
 
 use api::Kafka;
 use api::common::logging::Logging as RawLogging;
-use api::common::probe::Probe as RawProbe;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube_core::ResourceExt;
 
@@ -38,9 +37,12 @@ pub fn read(
             raw.reconciliation_interval_seconds,
         ),
         resources: reader.resources(raw.resources.as_ref(), TOPIC_OPERATOR),
-        liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
-        readiness: probe(raw.readiness_probe.as_ref(), READINESS),
-        startup: raw.startup_probe.as_ref().map(|raw| probe(Some(raw), Probe { failures: 12, ..LIVENESS })),
+        liveness: Probe::read(raw.liveness_probe.as_ref(), LIVENESS),
+        readiness: Probe::read(raw.readiness_probe.as_ref(), READINESS),
+        startup: raw
+            .startup_probe
+            .as_ref()
+            .map(|raw| Probe::read(Some(raw), Probe { failures: 12, ..LIVENESS })),
         logging: reader.logging(raw.logging.as_ref(), LoggingOf::TopicOperator, TOPIC_OPERATOR),
     });
     let user = raw.user_operator.as_ref().map(|raw| EntityContainer {
@@ -51,8 +53,8 @@ pub fn read(
             raw.reconciliation_interval_seconds,
         ),
         resources: reader.resources(raw.resources.as_ref(), USER_OPERATOR),
-        liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
-        readiness: probe(raw.readiness_probe.as_ref(), READINESS),
+        liveness: Probe::read(raw.liveness_probe.as_ref(), LIVENESS),
+        readiness: Probe::read(raw.readiness_probe.as_ref(), READINESS),
         startup: None,
         logging: reader.logging(raw.logging.as_ref(), LoggingOf::UserOperator, USER_OPERATOR),
     });
@@ -95,18 +97,6 @@ impl Reader<'_> {
 
     fn logging(&mut self, raw: Option<&RawLogging>, of: LoggingOf, field: &str) -> Logging {
         logging::read(raw, of, &format!("{field}.logging"), self.external, self.findings)
-    }
-}
-
-/// Timing of a probe.
-pub fn probe(raw: Option<&RawProbe>, default: Probe) -> Probe {
-    let Some(raw) = raw else { return default };
-    Probe {
-        initial_delay: raw.initial_delay_seconds.unwrap_or(default.initial_delay),
-        timeout: raw.timeout_seconds.unwrap_or(default.timeout),
-        period: raw.period_seconds.unwrap_or(default.period),
-        failures: raw.failure_threshold.unwrap_or(default.failures),
-        successes: raw.success_threshold.unwrap_or(default.successes),
     }
 }
 

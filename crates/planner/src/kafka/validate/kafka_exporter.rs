@@ -4,7 +4,7 @@ use api::kafka::KafkaExporterSpec;
 use api::kafka::exporter::name_expression;
 use api::{Kafka, annotations};
 
-use super::entity_operator::{image, probe};
+use super::entity_operator::image;
 use super::{Findings, resources};
 use crate::kafka::cluster::{ExporterLevel, KafkaExporter, Probe};
 use crate::kafka::observed::PlanSettings;
@@ -32,8 +32,8 @@ pub fn read(kafka: &Kafka, settings: &PlanSettings, findings: &mut Findings) -> 
         client_logs: raw.enable_sarama_logging.unwrap_or_default(),
         show_all: raw.show_all_offsets.unwrap_or(true),
         resources: raw.resources.clone(),
-        liveness: probe(raw.liveness_probe.as_ref(), LIVENESS),
-        readiness: probe(raw.readiness_probe.as_ref(), READINESS),
+        liveness: Probe::read(raw.liveness_probe.as_ref(), LIVENESS),
+        readiness: Probe::read(raw.readiness_probe.as_ref(), READINESS),
         templates: raw.template.clone().unwrap_or_default(),
     })
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use api::Kafka;
-use api::common::rack::RackType;
 use api::conditions::reasons;
 use api::kafka::KafkaClusterSpec;
 use api::labels::ExclusionPattern;
 use kube_core::ResourceExt;
 
-use super::entity_operator::{self, probe};
+use super::entity_operator;
 use super::wanted::{LoggingOf, Wanted, WantedPool};
 use super::{
     Findings, annotations, config, kafka_exporter, listeners, logging, metrics, no_effect, quotas, resources,
@@ -35,7 +34,7 @@ pub fn read(
 ) -> Option<Wanted> {
     let spec = &kafka.spec.kafka;
     let namespace = kafka.namespace().unwrap_or_default();
-    let version = version(spec, findings);
+    let version = versions::read(spec.version.as_deref(), "spec.kafka.version", findings);
     let image = image(spec, version.as_ref(), settings, findings);
     let metadata_version = metadata_version(spec, version.as_ref(), findings);
     let (listeners, certificates) = listeners::read(&spec.listeners, findings);
@@ -48,7 +47,7 @@ pub fn read(
     text::jvm(spec.jvm_options.as_ref(), "spec.kafka.jvmOptions", findings);
     resources::claims(spec.resources.as_ref(), "spec.kafka.resources", findings);
     let authorization = security::authorization(spec, findings);
-    let rack = rack(spec, findings);
+    let rack = Rack::read(spec.rack.as_ref(), "spec.kafka.rack", findings);
     let mut external = Vec::new();
     let logging =
         logging::read(spec.logging.as_ref(), LoggingOf::Kafka, "spec.kafka.logging", &mut external, findings);
@@ -77,8 +76,8 @@ pub fn read(
         config,
         node_config: BTreeMap::new(),
         rack,
-        liveness: probe(spec.liveness_probe.as_ref(), KAFKA_PROBE),
-        readiness: probe(spec.readiness_probe.as_ref(), KAFKA_PROBE),
+        liveness: Probe::read(spec.liveness_probe.as_ref(), KAFKA_PROBE),
+        readiness: Probe::read(spec.readiness_probe.as_ref(), KAFKA_PROBE),
         logging,
         metrics,
         jmx: metrics::jmx(spec, findings),
@@ -120,29 +119,6 @@ fn without_effect(kafka: &Kafka, findings: &mut Findings) {
     annotations::internal_security(kafka, findings);
     not_yet(kafka, findings);
     no_effect::say(kafka, findings);
-}
-
-fn version(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<KafkaVersion> {
-    let Some(asked) = spec.version.as_deref() else {
-        return versions::default_version().cloned();
-    };
-    if let Some(version) = versions::find(asked) {
-        return Some(version.clone());
-    }
-    if versions::is_older_than_supported(asked) {
-        let default = versions::default_version().cloned();
-        let runs = default.as_ref().map(|version| version.version.clone()).unwrap_or_default();
-        findings.warn(
-            reasons::UNSUPPORTED_KAFKA_VERSION,
-            format!("spec.kafka.version: {asked} is older than every supported version; {runs} runs instead"),
-        );
-        return default;
-    }
-    findings.problem(
-        "spec.kafka.version",
-        format!("{asked:?} is not supported: write one of {}", versions::supported_list()),
-    );
-    None
 }
 
 fn image(
@@ -202,23 +178,6 @@ fn metadata_version(
         format!("{asked:?} is not known to Kafka {}: write one of {}", version.version, known.join(", ")),
     );
     version.metadata.clone()
-}
-
-fn rack(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Rack> {
-    let raw = spec.rack.as_ref()?;
-    let (field, value, make): (_, _, fn(String) -> Rack) = match raw.type_.unwrap_or(RackType::TopologyLabel)
-    {
-        RackType::TopologyLabel => ("topologyKey", &raw.topology_key, Rack::TopologyLabel),
-        RackType::EnvironmentVariable => ("envVarName", &raw.env_var_name, Rack::EnvironmentVariable),
-    };
-    let value = value.clone().filter(|value| !value.is_empty());
-    let path = format!("spec.kafka.rack.{field}");
-    match &value {
-        None => findings.problem(path, "is missing"),
-        Some(name) if field == "envVarName" => text::environment_variable(name, &path, findings),
-        Some(_) => {}
-    }
-    value.map(make)
 }
 
 /// Sections that are understood but not carried out yet.

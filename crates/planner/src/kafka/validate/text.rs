@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::kafka::host_name;
-pub use crate::text::{class, environment_variable, item, jvm, option_name, plain};
+pub use crate::text::{class, item, jvm, option_name, plain};
 
 /// Items of `super.users`, which Kafka separates by `;`.
 pub fn super_users(users: &[String], findings: &mut Findings) {

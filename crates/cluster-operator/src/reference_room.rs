@@ -1,10 +1,17 @@
-//! How much of what a cluster refers to a pass reads: its author names the objects, and all tenants share one memory.
+//! How much of what a resource refers to a pass reads: its author names the objects, and all tenants share one memory.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use api::env::own;
+use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
+use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::limits::Largest;
-use operator_runtime::referenced_objects::Referenced;
+use operator_runtime::referenced_objects::{Referenced, Remembered};
+use operator_runtime::watch::{Cache, ObjectRef};
+use serde::de::DeserializeOwned;
 
 /// What is left for the objects that a cluster refers to, beside its own.
 #[derive(Debug)]
@@ -64,6 +71,46 @@ pub fn too_many(most: usize) -> String {
         "the resource refers to more than {most} Secrets and ConfigMaps ({}): refer to fewer, or raise the limit",
         own::MAX_REFERENCES
     )
+}
+
+/// Adds the named objects to `found`, and returns those that there is no room for, each with why. An object that does not exist is left
+/// out: planning says what misses it.
+pub async fn fetch<K>(
+    applier: &Applier,
+    resource: &ObjectRef,
+    names: &BTreeSet<String>,
+    versions: &Cache<String>,
+    remembered: &Remembered<K>,
+    room: &mut ReferenceRoom,
+    found: &mut BTreeMap<String, Arc<K>>,
+) -> Result<BTreeMap<String, String>, ApplyError>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug + Send,
+    K::DynamicType: Default,
+{
+    let mut not_read = BTreeMap::new();
+    for name in names {
+        if found.contains_key(name) {
+            continue;
+        }
+        let key = ObjectRef::new(&resource.namespace, name);
+        let Some(version) = versions.get(&key) else {
+            remembered.forget(&key);
+            continue;
+        };
+        if let Some(why) = room.refusal() {
+            remembered.forget(&key);
+            not_read.insert(name.clone(), why.to_owned());
+            continue;
+        }
+        let whole = |object: K| object;
+        let Some(object) = remembered.get(&key, &version, applier, whole).await? else { continue };
+        match room.take(object) {
+            Ok(object) => drop(found.insert(name.clone(), object)),
+            Err(why) => drop(not_read.insert(name.clone(), why)),
+        }
+    }
+    Ok(not_read)
 }
 
 #[cfg(test)]

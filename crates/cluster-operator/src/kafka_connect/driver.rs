@@ -1,0 +1,288 @@
+//! What the steps of a pass (see [`crate::kind`]) mean for a KafkaConnect resource.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::KafkaConnect;
+use api::conditions::reasons;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::PropagationPolicy;
+use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::batches::Interruption;
+use operator_runtime::clock;
+use operator_runtime::controller::Outcome;
+use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::watch::{Cache, ObjectRef};
+use planner::completion::NeverComplete;
+use planner::kafka_connect::observed::{Live, View};
+use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::status;
+use planner::workers::need::{Answer, Need};
+use planner::workers::roll::WorkerRestart;
+use thiserror::Error;
+
+use super::observe::Observer;
+use crate::caches::{Caches, KAFKA_CONNECT};
+use crate::carry_out::{self, PlannedFor};
+use crate::kafka::{holders, key_making};
+use crate::kind::{AnswersOf, Kind, Seen};
+
+/// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
+/// already.
+const OUTDATED: Duration = Duration::from_secs(1);
+/// When to look again for what is left of a resource while nothing is known of its kind.
+const KIND_UNKNOWN: Duration = Duration::from_mins(1);
+
+/// What can end a pass early. The pass is repeated with back-off.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Kubernetes refused something.
+    #[error(transparent)]
+    Kubernetes(#[from] ApplyError),
+    /// A plan could not be carried out.
+    #[error(transparent)]
+    Apply(#[from] carry_out::Error),
+    /// The plan asks again and again.
+    #[error(transparent)]
+    NeverComplete(#[from] NeverComplete),
+    /// Another process may lead.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
+}
+
+impl Error {
+    /// Reason of the condition that tells of it.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Kubernetes(_) | Self::Apply(_) => reasons::KUBERNETES_ERROR,
+            Self::NeverComplete(_) | Self::Lapsed(_) => reasons::INTERNAL_ERROR,
+        }
+    }
+}
+
+/// Looks after KafkaConnect resources. One for the whole process.
+pub struct Connects {
+    caches: Caches,
+    applier: Applier,
+    observer: Observer,
+    events: Events,
+    mandate: Mandate,
+    /// UIDs of pods that were deleted and that the watch may still show.
+    restarted: Mutex<HashMap<ObjectRef, BTreeSet<String>>>,
+}
+
+impl Connects {
+    /// From the parts that all passes share.
+    pub fn new(
+        caches: Caches,
+        applier: Applier,
+        observer: Observer,
+        events: Events,
+        mandate: Mandate,
+    ) -> Self {
+        Self { caches, applier, observer, events, mandate, restarted: Mutex::default() }
+    }
+
+    fn restarted<T>(&self, act: impl FnOnce(&mut HashMap<ObjectRef, BTreeSet<String>>) -> T) -> T {
+        act(&mut self.restarted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// UIDs of deleted pods of a resource that the watch still shows.
+    fn still_shown(&self, key: &ObjectRef) -> BTreeSet<String> {
+        let pods = self.caches.pods_of(&crate::caches::connect(key));
+        let live: BTreeSet<&String> = pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
+        self.restarted(|all| {
+            let Some(uids) = all.get_mut(key) else { return BTreeSet::new() };
+            uids.retain(|uid| live.contains(uid));
+            let left = uids.clone();
+            if left.is_empty() {
+                all.remove(key);
+            }
+            left
+        })
+    }
+
+    async fn write_status(
+        &self,
+        key: &ObjectRef,
+        status: &api::kafka_connect::KafkaConnectStatus,
+    ) -> Result<(), ApplyError> {
+        carry_out::status(&self.applier, &self.caches.connects, key, status).await
+    }
+
+    /// Says in the status why a pass failed.
+    async fn tell(
+        &self,
+        key: &ObjectRef,
+        connect: &KafkaConnect,
+        plan: Option<&Plan>,
+        reason: &str,
+        why: &str,
+    ) {
+        let planned = plan.and_then(|plan| plan.status.as_ref());
+        let status = status::failed(connect, planned, reason, why, clock::now());
+        if let Err(unwritten) = self.write_status(key, &status).await {
+            tracing::warn!(connect = %key, error = %unwritten, "cannot say in the status why the pass failed");
+        }
+    }
+
+    fn announce(&self, connect: &KafkaConnect, pod: &Pod, restart: &WorkerRestart) {
+        for reason in &restart.reasons {
+            self.events.publish(Note {
+                regarding: events::reference(connect),
+                related: Some(events::reference(pod)),
+                reason: reason.as_str().to_owned(),
+                action: events::POD_RESTART.to_owned(),
+                text: restart.notes.join("; "),
+                severity: Severity::Normal,
+            });
+        }
+    }
+}
+
+impl Kind for Connects {
+    const NAME: &'static str = KAFKA_CONNECT;
+    type Resource = KafkaConnect;
+    type Observed = View;
+    type Said = ();
+    type Error = Error;
+
+    fn resources(&self) -> &Cache<KafkaConnect> {
+        &self.caches.connects
+    }
+
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+        if self.caches.connects.unreadable(key).is_some() {
+            // It is there. What runs is left as it is; its status says so already.
+            return Ok(Seen::Settled(Outcome::Done));
+        }
+        let Some(connect) = self.caches.connects.get(key) else {
+            self.restarted(|all| drop(all.remove(key)));
+            if !self.caches.connects.is_ready() {
+                return Ok(Seen::Settled(Outcome::Again(KIND_UNKNOWN)));
+            }
+            return Ok(match self.observer.left_behind(key).await? {
+                Some(left) if !left.is_empty() => Seen::Live(View::Leaving(left)),
+                _ => Seen::Settled(Outcome::Done),
+            });
+        };
+        if connect.metadata.deletion_timestamp.is_some() {
+            return Ok(Seen::Settled(Outcome::Done));
+        }
+        let annotations = connect.metadata.annotations.as_ref();
+        if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
+            return Ok(Seen::Live(View::Paused(connect)));
+        }
+        match self.observer.observe(key, &connect, self.still_shown(key)).await {
+            Ok(observed) => Ok(Seen::Live(View::Live(Box::new(Live { connect, observed })))),
+            Err(error) => {
+                self.mandate.check()?;
+                let error = Error::from(error);
+                self.tell(key, &connect, None, error.reason(), &error.to_string()).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+        let mut answers = Vec::with_capacity(needs.len());
+        let mut materials = Vec::new();
+        for need in needs {
+            match need {
+                Need::Material(request) => materials.push(*request),
+                Need::Holders(objects) => {
+                    let found = holders::of(&self.applier, &self.caches, &objects).await;
+                    let answer = found.map_or_else(Answer::Unknown, Answer::Holders);
+                    answers.push((Need::Holders(objects), answer));
+                }
+            }
+        }
+        for (request, made) in key_making::make(materials).await {
+            let answer = made.map_or_else(|error| Answer::Unknown(error.into()), Answer::Material);
+            answers.push((Need::Material(Box::new(request)), answer));
+        }
+        Ok(answers)
+    }
+
+    async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {
+        if let View::Live(live) = view {
+            let owner = PlannedFor::new(&self.caches.connects, key, &*live.connect);
+            let written = carry_out::writes(&self.applier, owner, std::mem::take(&mut plan.apply)).await?;
+            if let Some(failed) = written.failed {
+                return Err(failed.into());
+            }
+        }
+        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
+        Ok(())
+    }
+
+    /// Deletes the pod of a worker: the pod set makes it anew.
+    async fn call(&self, key: &ObjectRef, view: &View, restart: &WorkerRestart) -> Result<(), Error> {
+        let View::Live(live) = view else { return Ok(()) };
+        let Some(pod) = live.observed.pods.get(&restart.pod) else { return Ok(()) };
+        self.mandate.check()?;
+        let pod_key = ObjectRef::new(&key.namespace, &restart.pod);
+        let (uid, background) = (restart.uid.as_deref(), PropagationPolicy::Background);
+        match self.applier.delete::<Pod>(&pod_key, uid, background).await {
+            Ok(true) => {
+                tracing::info!(connect = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
+                self.announce(&live.connect, pod, restart);
+            }
+            // It went meanwhile, or another one has its name: its watch event is on its way.
+            Ok(false) => {}
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.restarted(|all| all.entry(key.clone()).or_default().extend(restart.uid.clone()));
+        Ok(())
+    }
+
+    async fn finish(
+        &self,
+        key: &ObjectRef,
+        _: &View,
+        plan: &Plan,
+        said: Vec<Result<(), Error>>,
+    ) -> Result<Outcome, Error> {
+        for said in said {
+            said?;
+        }
+        if let Some(status) = &plan.status {
+            self.write_status(key, status).await?;
+        }
+        for reason in &plan.waiting_for {
+            tracing::debug!(connect = %key, reason, "waiting");
+        }
+        Ok(plan.requeue_seconds.map_or(Outcome::Done, |seconds| Outcome::Again(Duration::from_secs(seconds))))
+    }
+
+    async fn failed(
+        &self,
+        key: &ObjectRef,
+        view: &View,
+        plan: Option<&Plan>,
+        error: Error,
+    ) -> Result<Outcome, Error> {
+        match (error, view) {
+            (Error::Apply(carry_out::Error::Outdated { kind, name }), _) => {
+                tracing::debug!(connect = %key, kind, name, "the caches are behind");
+                Ok(Outcome::Again(OUTDATED))
+            }
+            (error @ (Error::Lapsed(_) | Error::Apply(carry_out::Error::Lapsed(_))), _) => Err(error),
+            (error, View::Live(live)) => {
+                self.tell(key, &live.connect, plan, error.reason(), &error.to_string()).await;
+                Err(error)
+            }
+            (error, _) => Err(error),
+        }
+    }
+
+    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
+        let Some(connect) = self.caches.connects.get(key) else { return };
+        let connect = Arc::clone(&connect);
+        let why = format!("the pass over the resource did not come to its end and is made again: {why}");
+        self.tell(key, &connect, None, reasons::INTERNAL_ERROR, &why).await;
+    }
+}

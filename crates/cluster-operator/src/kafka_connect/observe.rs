@@ -1,0 +1,131 @@
+//! Gathers what planning a KafkaConnect depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
+//! the resource refers to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::KafkaConnect;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::limits::Limits;
+use operator_runtime::memory;
+use operator_runtime::referenced_objects::Remembered;
+use operator_runtime::watch::ObjectRef;
+use planner::kafka::observed::PlanSettings;
+use planner::kafka_connect::references;
+use planner::live_object::LiveObjects;
+use planner::workers::observed::Observed;
+
+use crate::caches::{self, Caches};
+use crate::pod_set::errors::PodErrors;
+use crate::reference_room::{ReferenceRoom, fetch, too_many};
+use crate::unreadable;
+
+/// Observes the workers of KafkaConnects. One for the whole process.
+pub struct Observer {
+    caches: Caches,
+    applier: Applier,
+    settings: Arc<PlanSettings>,
+    secrets: Remembered<Secret>,
+    config_maps: Remembered<ConfigMap>,
+    pod_errors: PodErrors,
+}
+
+impl Observer {
+    /// From its parts. What resources refer to is read within the limits.
+    pub fn new(
+        caches: Caches,
+        applier: Applier,
+        settings: Arc<PlanSettings>,
+        limits: &Limits,
+        pod_errors: PodErrors,
+    ) -> Self {
+        let (largest, budget) = (limits.largest_secret, &limits.budget);
+        Self {
+            caches,
+            applier,
+            settings,
+            secrets: Remembered::within(largest, budget.clone(), memory::size_of),
+            config_maps: Remembered::within(largest, budget.clone(), memory::size_of),
+            pod_errors,
+        }
+    }
+
+    /// Everything that is known without asking, and what the resource refers to.
+    pub async fn observe(
+        &self,
+        key: &ObjectRef,
+        connect: &KafkaConnect,
+        restarted: BTreeSet<String>,
+    ) -> Result<Observed, ApplyError> {
+        let owner = caches::connect(key);
+        let bytes = self.caches.bytes_of(&owner);
+        let mut observed = Observed {
+            namespace: key.namespace.clone(),
+            restarted,
+            settings: Arc::clone(&self.settings),
+            unreadable: unreadable::too_much(bytes, self.caches.largest_cluster),
+            ..Observed::default()
+        };
+        if observed.unreadable.is_some() {
+            return Ok(observed);
+        }
+        observed.unreadable = unreadable::parts_of(&self.caches, &owner);
+        observed.pod_sets = self.caches.pod_sets_of(&owner);
+        observed.pods = self.caches.pods_of(&owner);
+        observed.secrets = self.caches.secrets_of(&owner);
+        observed.config_maps = self.caches.config_maps_of(&owner);
+        observed.others = self.caches.plain_of(&owner);
+        observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
+        self.referred(key, connect, bytes, &mut observed).await?;
+        Ok(observed)
+    }
+
+    /// What the resource refers to: Secrets of clusters are in a cache, all others are read once per version.
+    async fn referred(
+        &self,
+        key: &ObjectRef,
+        connect: &KafkaConnect,
+        bytes: usize,
+        observed: &mut Observed,
+    ) -> Result<(), ApplyError> {
+        let mut references = references::of(connect);
+        let most = self.caches.most_references;
+        let beyond = references.split_off(most);
+        let all = |names: BTreeSet<String>| -> BTreeMap<String, String> {
+            names.into_iter().map(|name| (name, too_many(most))).collect()
+        };
+        observed.unread_secrets = all(beyond.secrets);
+        observed.unread_config_maps = all(beyond.config_maps);
+        let mut room = ReferenceRoom::beside(bytes, self.caches.largest_cluster);
+        let foreign = &self.caches.referenced_config_maps;
+        let (names, found) = (&references.config_maps, &mut observed.referred_config_maps);
+        let read = fetch(&self.applier, key, names, foreign, &self.config_maps, &mut room, found);
+        observed.unread_config_maps.extend(read.await?);
+        for name in &references.secrets {
+            if let Some(secret) = self.caches.secrets.get(&ObjectRef::new(&key.namespace, name)) {
+                observed.referred_secrets.insert(name.clone(), secret);
+            }
+        }
+        let foreign = &self.caches.referenced_secrets;
+        let (names, found) = (&references.secrets, &mut observed.referred_secrets);
+        let read = fetch(&self.applier, key, names, foreign, &self.secrets, &mut room, found);
+        observed.unread_secrets.extend(read.await?);
+        Ok(())
+    }
+
+    /// What is left of a resource that is gone and that Kubernetes does not collect. `None`: there is such a resource, of
+    /// another operator's, or that cannot be found out now.
+    pub async fn left_behind(&self, key: &ObjectRef) -> Result<Option<LiveObjects>, ApplyError> {
+        let mut left = self.caches.plain_of(&caches::connect(key));
+        left.retain(|object, _| object.namespace.is_none());
+        if left.is_empty() {
+            return Ok(Some(left));
+        }
+        let mut exists = false;
+        let fields = format!("metadata.name={}", key.name);
+        let each = |_| exists = true;
+        self.applier.each_metadata::<KafkaConnect>(&key.namespace, None, Some(&fields), each).await?;
+        Ok((!exists).then_some(left))
+    }
+}

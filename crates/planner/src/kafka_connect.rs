@@ -1,0 +1,9 @@
+//! KafkaConnect: clusters of Kafka Connect. What has to do with workers as such stands in [`crate::workers`].
+
+pub mod observed;
+mod older;
+mod options;
+pub mod plan;
+pub mod references;
+pub mod status;
+mod validate;

@@ -1,0 +1,91 @@
+//! KafkaConnect resources of older versions: what they mean today.
+
+use std::collections::BTreeMap;
+
+use api::common::metrics::TracingType;
+use api::conditions::reasons;
+use api::{KafkaConnect, last_applied};
+
+use crate::findings::Findings;
+use crate::workers::properties::Group;
+
+/// Workers of a resource that names no number of them.
+pub const REPLICAS: i32 = 3;
+
+/// The group and its topics. Older resources have them among the options, and may leave them out.
+pub fn group(
+    connect: &KafkaConnect,
+    options: &mut BTreeMap<String, String>,
+    findings: &mut Findings,
+) -> Group {
+    let spec = &connect.spec;
+    let mut read = |field: &str, option: &str, own: Option<&String>, default: &str| {
+        let other = options.remove(option);
+        match (own, other) {
+            (Some(own), None) => own.clone(),
+            (Some(own), Some(other)) => {
+                if *own != other {
+                    findings.problem(
+                        format!("spec.config.{option}"),
+                        format!("is another value than spec.{field}: remove it"),
+                    );
+                }
+                own.clone()
+            }
+            (None, Some(other)) => {
+                let message = format!("spec.config.{option}: write spec.{field} instead");
+                findings.warn(reasons::DEPRECATED_FIELDS, message);
+                other
+            }
+            (None, None) => {
+                let message = format!("spec.{field} is missing: {default:?} is used; write it");
+                findings.warn(reasons::DEPRECATED_FIELDS, message);
+                default.to_owned()
+            }
+        }
+    };
+    Group {
+        id: read("groupId", "group.id", spec.group_id.as_ref(), "connect-cluster"),
+        config_topic: read(
+            "configStorageTopic",
+            "config.storage.topic",
+            spec.config_storage_topic.as_ref(),
+            "connect-cluster-configs",
+        ),
+        status_topic: read(
+            "statusStorageTopic",
+            "status.storage.topic",
+            spec.status_storage_topic.as_ref(),
+            "connect-cluster-status",
+        ),
+        offset_topic: read(
+            "offsetStorageTopic",
+            "offset.storage.topic",
+            spec.offset_storage_topic.as_ref(),
+            "connect-cluster-offsets",
+        ),
+    }
+}
+
+/// Says which fields are deprecated, unknown, or not carried out.
+pub fn say(connect: &KafkaConnect, findings: &mut Findings) {
+    if let Some(complaint) = last_applied::complaint(&connect.metadata) {
+        findings.warn(reasons::UNKNOWN_FIELDS, complaint);
+    }
+    let spec = &connect.spec;
+    if let Some(tracing) = &spec.tracing {
+        let message = match tracing.type_ {
+            TracingType::Jaeger => {
+                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
+            }
+            TracingType::OpenTelemetry => {
+                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
+            }
+        };
+        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
+    }
+    if spec.client_rack_init_image.is_some() {
+        let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
+    }
+}

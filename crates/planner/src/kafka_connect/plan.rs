@@ -1,0 +1,69 @@
+//! Puts the plan of a KafkaConnect together. Pure.
+
+use api::KafkaConnect;
+use api::conditions::reasons;
+use api::kafka_connect::KafkaConnectStatus;
+use jiff::Timestamp;
+
+use super::status::{self, Progress};
+use super::validate;
+use crate::findings::{Findings, Problem};
+use crate::workers::observed::Observed;
+use crate::workers::plan::{self, Draft};
+
+/// The plan; its status is the complete one of the resource, and `None` writes nothing.
+pub type Plan = plan::Plan<Option<KafkaConnectStatus>>;
+
+/// Seconds after which a resource whose pods wait for longer than usual is looked at again.
+const LOOK_AGAIN_SECONDS: u64 = 60;
+
+/// Plans one pass over one KafkaConnect, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
+/// writes its status and nothing else.
+pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan {
+    let mut findings = Findings::default();
+    if let Some(why) = &observed.unreadable {
+        let status = status::invalid(connect, reasons::INVALID_CONFIGURATION, why, &[], now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let workers = validate::read(connect, observed, &mut findings);
+    findings.warnings.sort();
+    findings.warnings.dedup();
+    let Some(workers) = workers.filter(|_| findings.problems.is_empty()) else {
+        let words = words(&findings.problems);
+        let status = status::invalid(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    };
+    let draft = plan::draft(&workers, observed, now);
+    let Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
+    if !needs.is_empty() {
+        return Plan::asking(needs);
+    }
+    findings.warnings.extend(warnings);
+    findings.warnings.sort();
+    findings.warnings.dedup();
+    let progress = Progress { waiting_for: &waiting_for, stuck };
+    let status = status::of(connect, &workers, &findings.warnings, &progress, now);
+    let again = (!waiting_for.is_empty()).then_some(LOOK_AGAIN_SECONDS);
+    Plan {
+        apply,
+        delete,
+        calls: restart.into_iter().collect(),
+        status: Some(status),
+        requeue_seconds: look_again.into_iter().chain(again).min(),
+        waiting_for,
+        ..Plan::default()
+    }
+}
+
+/// Problems that a message names: the API server stores no status of megabytes.
+const NAMED_PROBLEMS: usize = 100;
+
+fn words(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        return "spec: cannot be understood".to_owned();
+    }
+    let texts: Vec<String> = problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
+    let more = problems.len().saturating_sub(NAMED_PROBLEMS);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    texts.join("; ") + &rest
+}

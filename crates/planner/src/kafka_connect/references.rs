@@ -1,0 +1,25 @@
+//! Which objects of the user's own a KafkaConnect refers to: those, and no others, are read.
+
+use api::KafkaConnect;
+
+use crate::clients::Access;
+use crate::findings::Findings;
+use crate::references::References;
+
+/// Of a KafkaConnect. What a template mounts or passes on is between Kubernetes and the pod.
+pub fn of(connect: &KafkaConnect) -> References {
+    let mut references = References::default();
+    let spec = &connect.spec;
+    access(connect, &mut Findings::default()).refer(&mut references);
+    references.logging(spec.logging.as_ref());
+    let rules = spec.metrics_config.as_ref().and_then(|metrics| metrics.value_from.as_ref());
+    let rules = rules.and_then(|from| from.config_map_key_ref.as_ref());
+    references.config_maps.extend(rules.map(|reference| reference.name.clone()));
+    references
+}
+
+/// How its workers reach Kafka.
+pub(super) fn access(connect: &KafkaConnect, findings: &mut Findings) -> Access {
+    let spec = &connect.spec;
+    Access::read("spec", &spec.bootstrap_servers, spec.tls.as_ref(), spec.authentication.as_ref(), findings)
+}

@@ -1,0 +1,30 @@
+//! What the plan of workers has to know, or to have made, before it is complete.
+
+use std::collections::BTreeMap;
+
+use objects::ObjectId;
+use pki::{Material, MaterialRequest};
+use serde::Serialize;
+
+pub use crate::kafka::need::{Silence, SilenceKind};
+use crate::ownership::Holder;
+
+/// Something that a plan asks for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum Need {
+    /// A password that has to be made.
+    Material(Box<MaterialRequest>),
+    /// Whose the objects are that have these names, if there are any.
+    Holders(Vec<ObjectId>),
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// What was made.
+    Material(Material),
+    /// What objects say of whose they are; `None`: there is no such object.
+    Holders(BTreeMap<ObjectId, Option<Holder>>),
+    /// There is none.
+    Unknown(Silence),
+}

@@ -1,0 +1,154 @@
+//! Puts the plan of the workers of one resource together, but for the status of the resource.
+
+use std::collections::BTreeMap;
+
+use api::conditions::reasons;
+use api::names;
+use jiff::Timestamp;
+use objects::{Deletion, DesiredObject, ObjectId, Write};
+
+use super::need::Need;
+use super::observed::Observed;
+use super::pod::{self, DesiredPod};
+use super::roll::{self, WorkerRestart};
+use super::{Workers, objects as made};
+use crate::findings::Warning;
+use crate::live_object::LiveObject;
+use crate::orphans;
+use crate::ownership::{self, Stranger, Whose};
+use crate::plan;
+use crate::process::jmx_secret::Known;
+use crate::rack::Rack;
+
+/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+const AGAIN_SECONDS: u64 = 15;
+
+/// The plan of a kind that has workers: `S` is its status.
+pub type Plan<S> = plan::Plan<Need, WorkerRestart, S>;
+
+/// What is planned of the workers.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// What has to be known or made first: then nothing else is there.
+    pub needs: Vec<Need>,
+    /// Objects to write.
+    pub apply: Vec<Write>,
+    /// Objects to delete.
+    pub delete: Vec<Deletion>,
+    /// The worker that restarts now.
+    pub restart: Option<WorkerRestart>,
+    /// What is waited for.
+    pub waiting_for: Vec<String>,
+    /// Whether that has lasted for so long that it counts as a failure.
+    pub stuck: bool,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// Seconds after which to look again without an event.
+    pub look_again: Option<u64>,
+}
+
+/// Plans the workers. Pure.
+pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
+    let mut draft = Draft::default();
+    let settings = observed.settings.as_ref();
+    let mut desired = made::of_workers(workers, settings);
+    if workers.jmx.is_some_and(|jmx| jmx.password) {
+        let live = observed.secrets.get(&workers.names.jmx_secret).map(AsRef::as_ref);
+        let known = Known { live, made: &observed.made };
+        let requests = known.requests().into_iter().map(|request| Need::Material(Box::new(request)));
+        draft.needs.extend(requests.filter(|need| observed.silence(need).is_none()));
+        desired.extend(known.data().map(|data| made::jmx_secret(workers, data)));
+    }
+    if matches!(workers.rack, Some(Rack::TopologyLabel(_))) && !settings.cluster_role_bindings {
+        draft.warnings.push(needs_a_binding(workers));
+    }
+    let mut pods = BTreeMap::new();
+    let mut listed = Vec::with_capacity(workers.replicas);
+    for number in 0..workers.replicas {
+        let DesiredPod { pod, json } = pod::of_worker(workers, number, settings);
+        pods.insert(workers.names.pod(number), pod);
+        listed.push(json);
+    }
+    let set = &workers.names.component;
+    let manual = roll::manual_update(observed, set);
+    desired.push(made::pod_set(workers, listed, manual.as_ref()));
+    let stays = |object: &ObjectId, _: &LiveObject| stays(observed, object);
+    let components = std::slice::from_ref(set);
+    draft.delete = orphans::of(&workers.claimant(), components, observed.all_live(), &desired, stays);
+    leave_to_others(workers, observed, &mut desired, &mut draft);
+    if !draft.needs.is_empty() {
+        return Draft { needs: draft.needs, ..Draft::default() };
+    }
+    draft.apply = Write::all(desired, |desired| observed.live(desired));
+    let is_set = |write: &&Write| write.reference.kind == "StrimziPodSet";
+    let write = draft.apply.iter().find(is_set);
+    let roll = roll::decide(&pods, observed, set, write.is_none_or(Write::is_change), now);
+    draft.restart = roll.now;
+    draft.waiting_for.extend(roll.waiting_for);
+    draft.stuck |= roll.stuck;
+    draft.warnings.extend(roll.said.into_iter().map(|message| {
+        let reason = reasons::POD_NOT_READY.to_owned();
+        Warning { reason, message }
+    }));
+    draft
+}
+
+/// A Secret that pods mount goes after them.
+fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
+    let is_mounted = || observed.pods.values().any(|live| pod::mounts_secret(live, &object.name));
+    (object.kind == "Secret" && is_mounted()).then_some(true)
+}
+
+/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+fn leave_to_others(
+    workers: &Workers,
+    observed: &Observed,
+    desired: &mut Vec<DesiredObject>,
+    draft: &mut Draft,
+) {
+    let claimant = workers.claimant();
+    let wanted = desired.iter().map(|object| &object.reference);
+    let (mut strangers, unknown) =
+        ownership::look(&claimant, wanted, |object| observed.holding(&claimant, object));
+    if !unknown.is_empty() {
+        let need = Need::Holders(unknown.clone());
+        let Some(silence) = observed.silence(&need) else {
+            draft.needs.push(need);
+            return;
+        };
+        let unknown = unknown.into_iter();
+        strangers
+            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
+    }
+    if strangers.is_empty() {
+        return;
+    }
+    draft.look_again = Some(AGAIN_SECONDS);
+    draft.stuck = true;
+    draft.delete.clear();
+    for stranger in &strangers {
+        let message = stranger.words(&claimant);
+        let reason = reasons::FOREIGN_OBJECT.to_owned();
+        draft.warnings.push(Warning { reason, message: message.clone() });
+        draft.waiting_for.push(message);
+    }
+    desired.retain(|wanted| {
+        wanted.reference.kind != "StrimziPodSet"
+            && strangers.iter().all(|stranger| stranger.object != wanted.reference)
+    });
+}
+
+/// What an administrator has to do where the operator may not.
+fn needs_a_binding(workers: &Workers) -> Warning {
+    let (name, account) = (&workers.names.cluster_role_binding, &workers.names.component);
+    Warning {
+        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
+        message: format!(
+            "spec.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have the ClusterRole {} bound to the service account {account} of the namespace {}, for \
+             example as ClusterRoleBinding {name}, or use spec.rack.type: environment-variable",
+            names::CLIENT_CLUSTER_ROLE,
+            workers.owner.namespace,
+        ),
+    }
+}
