@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::common::connector::ConnectorState;
@@ -144,10 +143,6 @@ impl World {
     }
 }
 
-fn config() -> BTreeMap<String, String> {
-    actual("RUNNING", &[]).config
-}
-
 #[test]
 fn a_connector_is_made_in_the_state_that_it_is_to_have() {
     for (spec, state) in [
@@ -156,8 +151,8 @@ fn a_connector_is_made_in_the_state_that_it_is_to_have() {
         (json!({"pause": true}), ConnectorState::Paused),
         (json!({"state": "stopped"}), ConnectorState::Stopped),
     ] {
-        let mut world = World::new(&spec);
-        assert_eq!(world.call(), Some(Call::Create { config: config(), state }));
+        let (mut world, config) = (World::new(&spec), actual("RUNNING", &[]).config);
+        assert_eq!(world.call(), Some(Call::Create { config, state }));
     }
 }
 
@@ -309,17 +304,6 @@ fn what_connect_refuses_is_told_and_is_not_sent_again_and_again() {
         "the workers may have the class by now"
     );
     world.not_ready("ConnectRestException");
-}
-
-#[test]
-fn a_call_that_is_not_answered_is_made_again_ever_later() {
-    let mut world = World::new(&json!({}));
-    world.fails(FailureKind::Silence, "late");
-    world.not_ready("ConnectTimeoutException");
-    let plan = world.after(1).plan();
-    assert_eq!((plan.calls.len(), plan.again.unwrap().as_secs()), (0, 4));
-    world.after(4).fails(FailureKind::Silence, "late");
-    assert_eq!(world.plan().again.unwrap().as_secs(), 10);
 }
 
 #[test]
