@@ -124,6 +124,12 @@ pub const GENERATION: &str = "strimzi.io/generation";
 /// On a node's ConfigMap: names of options that left the resource and that Kafka still has a trace of.
 pub const OPTIONS_TAKEN_OUT: &str = "kastellan.io/options-taken-out";
 
+/// On a Kafka: no topic has remote storage any more, and the nodes may go without `spec.kafka.tieredStorage`.
+pub const REMOVE_TIERED_STORAGE: &str = "kastellan.io/remove-tiered-storage";
+
+/// On pod sets: which run-time options the operator gave single brokers in Kafka, by node id. Kafka keeps them when a node leaves.
+pub const OPTIONS_OF_BROKERS: &str = "kastellan.io/options-of-brokers";
+
 /// On a StrimziPodSet: the operator set Kafka's default quotas of users, and has not seen them gone since.
 pub const DEFAULT_USER_QUOTAS: &str = "kastellan.io/default-user-quotas";
 

@@ -110,6 +110,12 @@ pub mod reasons {
     pub const IN_PLACE_RESIZING_DEFERRED: &str = "InPlaceResizingDeferred";
     /// A pod does not become ready, and something says why.
     pub const POD_NOT_READY: &str = "PodNotReady";
+    /// The addresses of a listener change, because it got or lost a single address.
+    pub const LISTENER_ADDRESSES_CHANGE: &str = "ListenerAddressesChange";
+    /// A load balancer keeps its class, though another one is asked for.
+    pub const LOAD_BALANCER_CLASS_STAYS: &str = "LoadBalancerClassStays";
+    /// A Deployment of the cluster has not been available for a long time.
+    pub const DEPLOYMENT_NOT_AVAILABLE: &str = "DeploymentNotAvailable";
     /// Everybody may use the remote JMX of the nodes.
     pub const JMX_WITHOUT_AUTHENTICATION: &str = "JmxWithoutAuthentication";
     /// A jar that the resource asks for was not found in the pods, which run without it.

@@ -117,6 +117,9 @@ pub fn kafka_network_policy(c: &str) -> String {
     format!("{c}-network-policy-kafka")
 }
 
+/// The user of remote JMX, unless the Secret names another one.
+pub const JMX_USER: &str = "kafka-jmx";
+
 /// Secret with the JMX user and password of the Kafka nodes.
 pub fn kafka_jmx_secret(c: &str) -> String {
     format!("{c}-kafka-jmx")

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use api::names::keys;
+use api::names::{self, keys};
 
 use crate::config::RemoteJmx;
 use crate::files::{self, FileError};
@@ -35,6 +35,13 @@ pub enum JmxError {
 pub struct Credentials {
     user: String,
     password: String,
+}
+
+impl Credentials {
+    /// The name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
 }
 
 /// Reads who may connect; `None`: everybody may.
@@ -76,8 +83,12 @@ pub fn prepare(
     ];
     if let Some(credentials) = credentials {
         write_password(credentials, layout)?;
-        let line = format!("{} {ACCESS}\n", credentials.user);
-        files::write(&layout.jmx_access(), line.as_bytes(), 0o600)?;
+        // The JVM reads this file at its start alone. A Secret that was lost is made anew for the usual user.
+        let mut lines = format!("{} {ACCESS}\n", credentials.user);
+        if credentials.user != names::JMX_USER {
+            lines.extend([names::JMX_USER, " ", ACCESS, "\n"]);
+        }
+        files::write(&layout.jmx_access(), lines.as_bytes(), 0o600)?;
         let file = |path: &Path| path.display().to_string();
         arguments.push(property("password.file", &file(&layout.jmx_password())));
         arguments.push(property("access.file", &file(&layout.jmx_access())));
@@ -107,7 +118,10 @@ mod tests {
         assert!(arguments.contains(&"-Dcom.sun.management.jmxremote.authenticate=true".to_owned()));
         assert!(!arguments.iter().any(|argument| argument.contains("hunter2")), "{arguments:?}");
         assert_eq!(std::fs::read_to_string(layout.jmx_password()).unwrap(), "somebody hunter2\n");
-        assert_eq!(std::fs::read_to_string(layout.jmx_access()).unwrap(), "somebody readonly\n");
+        assert_eq!(
+            std::fs::read_to_string(layout.jmx_access()).unwrap(),
+            "somebody readonly\nkafka-jmx readonly\n"
+        );
         let mode = std::fs::metadata(layout.jmx_password()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

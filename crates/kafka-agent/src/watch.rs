@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::names;
+
 use crate::config::AgentConfig;
 use crate::files;
 use crate::jmx;
@@ -88,6 +90,7 @@ pub async fn key_material(config: &AgentConfig, shared: &Arc<Shared>) {
 
 /// Keeps the password of remote JMX like the mounted Secret for ever.
 pub async fn jmx_password(config: &AgentConfig, mut known: Option<jmx::Credentials>, layout: &Layout) {
+    let started_for = known.as_ref().map(|known| known.user().to_owned());
     loop {
         tokio::time::sleep(SECRETS).await;
         let Some(remote) = &config.jmx else { continue };
@@ -98,7 +101,15 @@ pub async fn jmx_password(config: &AgentConfig, mut known: Option<jmx::Credentia
         }
         match jmx::write_password(&present, layout) {
             Ok(()) => {
-                tracing::info!("the password of remote JMX changed");
+                let user = present.user();
+                if started_for.as_deref() == Some(user) || user == names::JMX_USER {
+                    tracing::info!("the password of remote JMX changed");
+                } else {
+                    tracing::warn!(
+                        user,
+                        "the user of remote JMX changed: Kafka lets it in from its next start on"
+                    );
+                }
                 known = Some(present);
             }
             Err(error) => tracing::warn!(%error, "the password of remote JMX is not renewed"),

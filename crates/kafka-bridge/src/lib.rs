@@ -13,6 +13,7 @@ mod http;
 mod json;
 mod kafka;
 mod metrics;
+mod openapi;
 mod placeholders;
 mod prefetch;
 mod requests;
@@ -24,6 +25,3 @@ mod trace;
 pub use kafka::waiting::THREADS as WAITING_THREADS;
 pub use run::{Bridge, StartError};
 pub use settings::Settings;
-
-/// The description of the API that is served.
-pub(crate) const OPENAPI: &str = include_str!("openapi.json");

@@ -5,8 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use api::names::keys::LOG4J2_PROPERTIES;
 use kafka_bridge::{Bridge, Settings, StartError, settings};
 use operator_runtime::env::{Env, EnvErrors};
+use operator_runtime::log_file::LogFile;
 use operator_runtime::{shutdown, telemetry};
 
 const NAME: &str = "kafka-bridge";
@@ -90,8 +92,14 @@ fn complain(text: &impl Display) {
 
 fn work(file: PathBuf) -> Result<(), MainError> {
     let env = Env::from_process();
-    telemetry::init(&telemetry::Settings::from_env(&env));
+    let log = telemetry::init(&telemetry::Settings::from_env(&env));
     env.finish()?;
+    // A variable wins over the file, which then is not looked at.
+    let by_variable = env.optional(api::env::LOG_LEVEL).is_some();
+    let mut log_file = (!by_variable).then(|| LogFile::at(file.with_file_name(LOG4J2_PROPERTIES)));
+    if let Some(filter) = log_file.as_mut().and_then(LogFile::look) {
+        log.set(&filter);
+    }
     let settings = Settings::from_file(&file).map_err(|error| MainError::Settings(file.clone(), error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -100,6 +108,9 @@ fn work(file: PathBuf) -> Result<(), MainError> {
         .build()
         .map_err(MainError::Runtime)?;
     runtime.block_on(async {
+        if let Some(log_file) = log_file {
+            tokio::spawn(log_file.follow(log));
+        }
         let shutdown = shutdown::on_signals().map_err(MainError::Signals)?;
         let bridge = Bridge::start(settings, Some(file), shutdown).await?;
         tracing::info!(

@@ -7,6 +7,9 @@ use crate::json::{JsonError, Kind, Raw};
 /// Records of one request at most.
 const MOST_RECORDS: usize = 100_000;
 
+/// Partitions of a new topic, as far as the client library can ask for them.
+const MOST_PARTITIONS: i32 = 100_000;
+
 /// Replicas of a partition, as far as the client library can ask for them.
 const MOST_REPLICAS: i32 = 10_000;
 
@@ -362,9 +365,10 @@ pub fn topic(body: &[u8]) -> Result<NewTopic, ApiError> {
             "/topic_name: must have 1 to 249 letters, digits, dots, hyphens and underscores",
         ));
     }
-    for (name, number, most) in
-        [("partitions_count", new.partitions, i32::MAX), ("replication_factor", new.replicas, MOST_REPLICAS)]
-    {
+    for (name, number, most) in [
+        ("partitions_count", new.partitions, MOST_PARTITIONS),
+        ("replication_factor", new.replicas, MOST_REPLICAS),
+    ] {
         if number.is_some_and(|number| !(1..=most).contains(&number)) {
             return Err(ApiError::unprocessable(format!("/{name}: must be a number from 1 to {most}")));
         }

@@ -104,6 +104,7 @@ fn a_topic_has_a_name_and_numbers() {
         (r#"{"partitions_count":1}"#, 400),
         (r#"{"topic_name":"a b"}"#, 422),
         (r#"{"topic_name":"t","partitions_count":0}"#, 422),
+        (r#"{"topic_name":"t","partitions_count":100001}"#, 422),
         (r#"{"topic_name":"t","replication_factor":10001}"#, 422),
         (r#"{"topic_name":"t","partitions_count":"1"}"#, 400),
     ] {

@@ -28,7 +28,7 @@ use crate::kafka::producer::Outcome;
 use crate::kafka::topics::Topics;
 use crate::metrics::BridgeMetrics;
 use crate::requests;
-use crate::{OPENAPI, base_uri, trace};
+use crate::{base_uri, openapi, trace};
 
 /// How long a request for records waits where it does not say.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -132,7 +132,7 @@ impl Service {
                 answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
             Operation::Healthy | Operation::Ready => answer::empty(StatusCode::OK),
-            Operation::OpenApi => answer::with(StatusCode::OK, JSON, OPENAPI),
+            Operation::OpenApi => answer::with(StatusCode::OK, JSON, openapi::TEXT),
             Operation::Metrics if surface == Surface::Api && !self.metrics_enabled => {
                 return Err(ApiError::not_found("The metrics endpoint is not enabled."));
             }

@@ -56,7 +56,8 @@ Bounds (not in Strimzi)
   kastellan.consumer.prefetch.bytes     what all consumers together hold of records that nobody asked for yet (134217728)
   kastellan.shutdown.timeout.ms         time for what is under way when the process is asked to end (20000)
 
-Log: STRIMZI_LOG_LEVEL (INFO) and KASTELLAN_LOG_FORMAT (text or json) are environment variables.
+Log: STRIMZI_LOG_LEVEL (INFO) and KASTELLAN_LOG_FORMAT (text or json) are environment variables. Without the first one,
+rootLogger.level of log4j2.properties beside the configuration file counts, and is read again every ten seconds.
 ";
 
 /// Where the certificate of the API is.

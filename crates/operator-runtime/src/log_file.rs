@@ -27,7 +27,8 @@ impl LogFile {
         Self::at(PathBuf::from(format!("/opt/{program}/custom-config/{}", keys::LOG4J2_PROPERTIES)))
     }
 
-    fn at(path: PathBuf) -> Self {
+    /// The file at a path, whether or not it is there.
+    pub fn at(path: PathBuf) -> Self {
         Self { path, level: None }
     }
 

@@ -1,5 +1,6 @@
 //! Carries out what a plan says of an object: its comparison with the live one was made there.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use objects::{Change, Precondition, Write};
@@ -116,8 +117,91 @@ impl Applier {
     }
 }
 
-/// Whether an object was there before this manager made it: what is just made has no other manager.
+/// Whether an object is another client's: it was there before this manager made it, or has fields that both wrote.
+///
+/// The answer to a creation may be lost, and the object be there with the next one. Then controllers of Kubernetes may have written their
+/// parts of it already, a status or what it pulls images with: it is this manager's all the same.
 fn was_there(written: &DynamicObject, manager: &str) -> bool {
-    let mut managers = written.metadata.managed_fields.iter().flatten();
-    managers.any(|entry| entry.manager.as_deref() != Some(manager))
+    let created = written.metadata.creation_timestamp.as_ref();
+    let entries = || written.metadata.managed_fields.iter().flatten();
+    let is_ours = |entry: &&ManagedFieldsEntry| entry.manager.as_deref() == Some(manager);
+    let is_of_creation = |entry: &ManagedFieldsEntry| entry.time.is_some() && entry.time.as_ref() == created;
+    let made_it = entries().filter(is_ours).any(is_of_creation);
+    let others = entries().filter(|entry| !is_ours(entry) && entry.subresource.as_deref() != Some("status"));
+    let mut foreign = others.filter(|other| {
+        let shares = entries().filter(is_ours).any(|ours| share_a_field(ours, other));
+        shares || is_of_creation(other) && !made_it
+    });
+    foreign.next().is_some()
+}
+
+/// Whether two managers have a field in common.
+fn share_a_field(one: &ManagedFieldsEntry, other: &ManagedFieldsEntry) -> bool {
+    let (Some(one), Some(other)) = (&one.fields_v1, &other.fields_v1) else { return false };
+    share(&one.0, &other.0)
+}
+
+fn share(one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return false };
+    if one.is_empty() || other.is_empty() {
+        return one.is_empty() && other.is_empty();
+    }
+    // A point is the map or the item itself, which all have that write into it.
+    one.iter()
+        .filter(|(name, _)| *name != ".")
+        .any(|(name, part)| other.get(name).is_some_and(|also| share(part, also)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREATED: &str = "2026-01-01T00:00:00Z";
+    const LATER: &str = "2026-01-01T00:00:30Z";
+
+    fn entry(manager: &str, time: &str, subresource: Option<&str>, fields: &Value) -> Value {
+        let mut entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time,
+            "fieldsType": "FieldsV1", "fieldsV1": fields});
+        if let Some(subresource) = subresource {
+            entry["subresource"] = json!(subresource);
+        }
+        entry
+    }
+
+    fn is_others(entries: &[Value]) -> bool {
+        let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
+            "name": "a", "namespace": "ns", "creationTimestamp": CREATED, "managedFields": entries}});
+        was_there(&serde_json::from_value(object).unwrap(), "us")
+    }
+
+    #[test]
+    fn an_object_of_ours_stays_ours_though_controllers_wrote_into_it_before_the_answer_came() {
+        let labels = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}});
+        let pulls = json!({"f:imagePullSecrets": {}});
+        assert!(!is_others(&[entry("us", CREATED, None, &labels)]));
+        let status = json!({"f:status": {"f:disruptionsAllowed": {}}});
+        assert!(!is_others(&[
+            entry("us", CREATED, None, &labels),
+            entry("kube-controller-manager", CREATED, Some("status"), &status)
+        ]));
+        for time in [CREATED, LATER] {
+            assert!(!is_others(&[entry("us", CREATED, None, &labels), entry("others", time, None, &pulls)]));
+        }
+        // What is asked for changed meanwhile.
+        assert!(!is_others(&[entry("us", LATER, None, &labels), entry("others", LATER, None, &pulls)]));
+    }
+
+    #[test]
+    fn an_object_that_another_client_made_is_its_own() {
+        let labels = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}});
+        let other_labels = json!({"f:metadata": {"f:labels": {".": {}, "f:b": {}}}});
+        let theirs = |fields: &Value| {
+            is_others(&[entry("us", LATER, None, &labels), entry("them", CREATED, None, fields)])
+        };
+        assert!(theirs(&labels));
+        assert!(theirs(&other_labels));
+        assert!(theirs(&json!({"f:data": {"f:x": {}}})));
+        // In the same moment.
+        assert!(is_others(&[entry("us", CREATED, None, &labels), entry("them", CREATED, None, &labels)]));
+    }
 }

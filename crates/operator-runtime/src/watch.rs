@@ -42,7 +42,7 @@ pub use self::index::{Index, UnreadableIndex};
 pub use self::owner::OwnerRef;
 use self::packed::Packing;
 use self::source::{Change, Source, SourceError};
-pub use self::unreadable::Unreadable;
+pub use self::unreadable::{NamedTopic, Unreadable};
 pub(crate) use self::unreadable::{Seen, explain, metadata, read};
 
 /// Pause before a watch is tried again for which the right is missing and need not be there.
@@ -252,7 +252,7 @@ where
     }
 
     fn apply(&self, object: &str) -> Result<ObjectRef, json::NotJson> {
-        Ok(self.cache.apply(read::<K>(object, self.largest)?, &self.storing))
+        Ok(self.cache.apply(object, read::<K>(object, self.largest)?, &self.storing))
     }
 
     fn remove(&self, last: &ObjectMeta) {

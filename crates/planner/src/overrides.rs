@@ -1,6 +1,7 @@
 //! Object overrides: patches of users over generated objects, applied last. What they may change is a list ([`rules`]); whatever else
 //! would be different afterwards is a problem of the resource, and nothing is taken of it.
 
+mod excluding;
 mod kind;
 mod rules;
 
@@ -233,6 +234,7 @@ impl<'a> Overriding<'a> {
                 wrong.push(format!("{} {why}", alteration.place));
             }
         }
+        wrong.extend(excluding::complaints(kind, &result));
         if wrong.is_empty() {
             return Some(result);
         }

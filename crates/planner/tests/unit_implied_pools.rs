@@ -63,9 +63,11 @@ fn volumes_of_nodes_that_left_bring_no_pool_back_once_others_have_its_role() {
         }
         add_pool(&mut world, real_pool("large", &["broker"], 1, &storage));
         add_pool(&mut world, real_pool("voters", &["controller"], 1, &storage));
+        let plan = world.settle();
+        world.apply(&plan);
         marked_claim(&mut world, "data-0-my-cluster-kafka-2", "kafka");
         marked_claim(&mut world, "data-my-cluster-controller-1000", "controller");
-        let plan = world.settle();
+        let plan = world.plan();
         assert!(condition(&plan, "Ready").is_some(), "{:#}", kafka_status(&plan));
         let only_real = |pod: &String| pod.contains("large") || pod.contains("voters");
         assert!(pods(&plan).iter().all(only_real), "{:?}", pods(&plan));
@@ -110,4 +112,60 @@ fn nodes_that_only_kafka_still_knows_come_back_with_their_volumes() {
     let (_, plan) = planner::completion::complete(world.observed.clone(), world.now, answers).unwrap();
     assert_eq!(pods(&plan), before);
     assert!(plan.delete.is_empty(), "{:?}", plan.delete);
+}
+
+/// The Kafka resource was deleted and is applied again: its objects are gone, those of the pools and all claims are there.
+fn made_again(world: &mut World) {
+    let observed = &mut world.observed;
+    (observed.pods, observed.view) = (BTreeMap::new(), None);
+    observed.pod_sets.clear();
+    observed.config_maps.clear();
+    observed.secrets.clear();
+    observed.deployments.clear();
+    observed.others = planner::live_object::LiveObjects::new();
+    world.kafka(|kafka| kafka["status"] = Value::Null);
+}
+
+#[test]
+fn nodes_of_implied_pools_come_back_beside_others_when_the_resource_is_made_again() {
+    let storage = json!({"type": "persistent-claim", "size": "10Gi"});
+    let mut world = world();
+    world.settle();
+    add_pool(&mut world, real_pool("large", &["broker"], 1, &storage));
+    add_pool(&mut world, real_pool("voters", &["controller"], 3, &storage));
+    let before = pods(&world.settle());
+    assert!(before.iter().any(|pod| pod.contains("-controller-1000")), "{before:?}");
+    made_again(&mut world);
+    let plan = world.plan();
+    assert_eq!(pods(&plan), before);
+    // Also when only a part of the first pass was carried out.
+    world.apply(&plan);
+    for set in ["my-cluster-kafka", "my-cluster-controller"] {
+        world.observed.pod_sets.remove(set);
+    }
+    assert_eq!(pods(&world.plan()), before);
+}
+
+#[test]
+fn a_pool_whose_set_is_gone_keeps_its_nodes_and_addresses_while_kafka_is_silent() {
+    let storage = json!({"type": "persistent-claim", "size": "10Gi"});
+    let mut world = world();
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["listeners"] =
+            json!([{"name": "ext", "port": 9094, "type": "nodeport", "tls": true}]);
+    });
+    world.settle();
+    add_pool(&mut world, real_pool("large", &["broker"], 1, &storage));
+    let before = pods(&world.settle());
+    world.observed.pod_sets.remove("my-cluster-kafka");
+    world.observed.pods.retain(|name, _| !name.contains("-kafka-"));
+    let view = world.observed.view.take();
+    let plan = world.plan();
+    assert!(plan.delete.is_empty(), "{:?}", plan.delete);
+    // Nor are addresses given up when nothing but volumes tells of the nodes.
+    world.observed.config_maps.retain(|name, _| !name.contains("-kafka-"));
+    let plan = world.plan();
+    assert!(plan.delete.iter().all(|gone| gone.object.kind != "Service"), "{:?}", plan.delete);
+    world.observed.view = view;
+    assert_eq!(pods(&world.plan()), before, "Kafka knows them");
 }

@@ -446,3 +446,25 @@ fn the_example_becomes_ready() {
     assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
     assert_eq!(kafka_status(&plan)["listeners"].as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn a_load_balancer_keeps_the_class_that_kubernetes_lets_nobody_change() {
+    let mut world = World::load("dual-role.input.yaml");
+    let ask = |world: &mut World, class: Value| {
+        world.kafka(|kafka| {
+            kafka["spec"]["kafka"]["listeners"] = json!([{"name": "ext", "port": 9094, "type": "loadbalancer", "tls": true,
+                "configuration": {"class": class}}]);
+        });
+    };
+    ask(&mut world, json!("a.example/b"));
+    let plan = world.plan();
+    world.apply(&plan);
+    for class in [json!("c.example/d"), Value::Null] {
+        ask(&mut world, class);
+        let plan = world.plan();
+        let service = object(&plan, "Service", "my-kafka-ext-bootstrap");
+        assert_eq!(service["spec"]["loadBalancerClass"], "a.example/b");
+        let words = warning_with(&plan, "LoadBalancerClassStays").unwrap();
+        assert!(words.contains("a.example/b"), "{words}");
+    }
+}

@@ -244,3 +244,59 @@ fn the_example_gives_each_node_what_it_says() {
     );
     assert!(warning_with(&plan, "NodeConfigWithoutNode").is_none());
 }
+
+#[test]
+fn a_value_that_outlived_its_node_is_known_as_the_operators_when_the_node_comes_back() {
+    let mut world = settled("split-pools.input.yaml");
+    world.kafka(|kafka| {
+        kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
+    });
+    let plan = world.settle();
+    world.apply(&plan);
+    world.tell_options(&[]);
+    world.observed.options = world.plan().options;
+    let (index, pool) = brokers(&world);
+    let id = *pool.status.as_ref().unwrap().node_ids.as_ref().unwrap().last().unwrap();
+    wish(&mut world, json!({id.to_string(): {"num.io.threads": 12}}));
+    let plan = world.plan();
+    assert_eq!(told(&plan), [&call(Some(id), "num.io.threads", Some("12"))]);
+    world.apply(&plan);
+    tell(&mut world, None, id, "num.io.threads", "12");
+    let plan = world.plan();
+    world.apply(&plan);
+
+    // The node leaves; Kafka keeps what it was told. The operator is started anew.
+    let replicas = pool.spec.replicas;
+    let view = world.observed.view.as_mut().unwrap();
+    (view.broker_configs, view.brokers_with_replicas) = (BTreeMap::new(), Some([].into()));
+    world.pool(index, |pool| pool["spec"]["replicas"] = json!(replicas - 1));
+    for _ in 0..3 {
+        let plan = world.plan();
+        world.apply(&plan);
+        world.run_everything();
+        world.observed.view.as_mut().unwrap().brokers_with_replicas = Some([].into());
+    }
+    assert!(!world.observed.config_maps.contains_key(&format!("shop-brokers-{id}")));
+    world.observed.options = planner::kafka::config::live::memory::OptionMemory::default();
+    wish(&mut world, Value::Null);
+    let plan = world.plan();
+    world.apply(&plan);
+
+    world.pool(index, |pool| pool["spec"]["replicas"] = json!(replicas));
+    let plan = world.plan();
+    world.apply(&plan);
+    world.run_everything();
+    tell(&mut world, None, id, "num.io.threads", "12");
+    let plan = world.plan();
+    assert_eq!(told(&plan), [&call(Some(id), "num.io.threads", None)]);
+    assert!(warning_with(&plan, "ForeignBrokerConfiguration").is_none());
+    assert!(plan.undone.is_empty(), "{:?}", plan.undone);
+}
+
+/// The pool of brokers, and its place.
+fn brokers(world: &World) -> (usize, api::KafkaNodePool) {
+    let mut pools = world.observed.pools.iter().enumerate();
+    let is_brokers = |pool: &api::KafkaNodePool| pool.spec.roles.iter().all(|role| role.as_str() == "broker");
+    let (index, pool) = pools.find(|(_, pool)| is_brokers(pool)).unwrap();
+    (index, pool.as_ref().clone())
+}

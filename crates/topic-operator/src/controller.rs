@@ -71,9 +71,11 @@ struct Controller {
     /// Resources that got their finalizer a moment ago, and when it was seen first.
     finalized: HashMap<ResourceRef, Instant>,
     in_batch: HashSet<ResourceRef>,
-    /// Resources that are there and cannot be read. What was known of them stays in the index, so that no other resource takes
+    /// Resources that are there and cannot be read. What is known of them stays in the index, so that no other resource takes
     /// their topics over, and is not worked on.
     unreadable: HashSet<ResourceRef>,
+    /// Those of them of which no more is known than their names and their topics.
+    never_read: HashSet<ResourceRef>,
     /// Looks at single resources and at Kafka, beside the batches.
     tasks: JoinSet<Outcome>,
     batches: Batches<Item, Report>,
@@ -125,6 +127,7 @@ impl Controller {
             finalized: HashMap::new(),
             in_batch: HashSet::new(),
             unreadable: HashSet::new(),
+            never_read: HashSet::new(),
             tasks: JoinSet::new(),
             batches: Batches::new(settings.batches, BATCH_DEADLINE),
             sweep: VecDeque::new(),
@@ -230,6 +233,9 @@ impl Controller {
             }
             Message::Seen(resource) => {
                 let reference = resource.reference.clone();
+                if self.never_read.remove(&reference) {
+                    self.forget(&reference);
+                }
                 if self.index.get(&reference).is_some_and(|known| known.uid != resource.uid) {
                     // Made again: the resource that had the name before is gone.
                     self.take_in(Message::Gone { reference: reference.clone(), told_finalizer: false });
@@ -248,10 +254,11 @@ impl Controller {
                     self.left_watch(known, told_finalizer, finalizer_is_new, others);
                 }
             }
-            Message::Unreadable { reference, unreadable: true } => {
-                self.unreadable.insert(reference);
-            }
-            Message::Unreadable { reference, unreadable: false } => {
+            Message::Unreadable(found) => self.note_unreadable(*found),
+            Message::NotUnreadable(reference) => {
+                if self.never_read.remove(&reference) {
+                    self.forget(&reference);
+                }
                 if self.unreadable.remove(&reference) && self.index.get(&reference).is_some() {
                     self.push(reference);
                 }
@@ -273,6 +280,23 @@ impl Controller {
                 }
             }
         }
+    }
+
+    /// Takes in what is known of a resource that cannot be read, unless more was known of it before.
+    fn note_unreadable(&mut self, found: TopicResource) {
+        let reference = found.reference.clone();
+        self.unreadable.insert(reference.clone());
+        if self.index.get(&reference).is_none() || self.never_read.contains(&reference) {
+            self.never_read.insert(reference);
+            let changed = self.index.upsert(found);
+            self.push_all(changed.others);
+        }
+    }
+
+    /// Takes out of the index what is known of a resource without having read it.
+    fn forget(&mut self, reference: &ResourceRef) {
+        let (_, others) = self.index.remove(reference);
+        self.push_all(others);
     }
 
     fn push(&mut self, reference: ResourceRef) {
@@ -325,7 +349,11 @@ impl Controller {
     }
 
     fn intent(&self, resource: &TopicResource) -> Intent {
-        let intent = plan::intent(resource, &self.claim(resource), self.cluster_goes_away);
+        let intent = match plan::intent(resource, &self.claim(resource), self.cluster_goes_away) {
+            // It says that the topic shall exist. More is not known of it, and it holds up no deletion.
+            Intent::HandOver(heir) if self.unreadable.contains(&heir) => Intent::Release,
+            intent => intent,
+        };
         self.grants.permitted(resource, intent)
     }
 

@@ -12,7 +12,7 @@ use kube::{
 use operator_runtime::{
     apply::{Applier, ApplyError, Subject},
     env::LabelSelector,
-    watch::ObjectRef,
+    watch::{ObjectRef, Unreadable},
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -83,6 +83,23 @@ impl Projector {
             status: topic.status.map(status_of).unwrap_or_default(),
             reference: ResourceRef { namespace, name },
         }
+    }
+
+    /// What is known of a KafkaTopic that is there and cannot be read: its name, and which topic is its.
+    pub fn unread(&self, found: &Unreadable) -> TopicResource {
+        let metadata = found.metadata.clone();
+        let said = &found.topic;
+        let spec = KafkaTopicSpec {
+            topic_name: said.wanted.as_deref().map(str::to_owned),
+            ..KafkaTopicSpec::default()
+        };
+        let topic = KafkaTopic { metadata, spec, status: None };
+        let mut known = self.project(topic);
+        // The watch asks for no other labels than those of this operator.
+        known.selected = true;
+        known.managed = !said.is_left_alone;
+        known.status.topic_name.clone_from(&said.managed);
+        known
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) enum Message {
     /// finalizer and was not being deleted. That is so of every label that leaves, and of a deletion that the API server began
     /// before the finalizer was there.
     Gone { reference: ResourceRef, told_finalizer: bool },
-    /// Whether a KafkaTopic is there and cannot be read.
-    Unreadable { reference: ResourceRef, unreadable: bool },
+    /// A KafkaTopic is there and cannot be read: what is known of it all the same.
+    Unreadable(Box<TopicResource>),
+    /// A KafkaTopic that could not be read can be read, or is gone.
+    NotUnreadable(ResourceRef),
     /// Whether the Kafka resource is being deleted or was deleted.
     ClusterGoesAway(bool),
     /// Whether a namespace grants its topics.

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::kubernetes::Projector;
 use crate::message::{Message, reference_of};
 use crate::seen::Seen;
 
@@ -24,6 +25,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn follow(
     cache: &Cache<Seen>,
     applier: Applier,
+    projector: Projector,
     sender: mpsc::UnboundedSender<Message>,
     shutdown: &CancellationToken,
 ) {
@@ -31,8 +33,10 @@ pub(crate) fn follow(
     let queue = Queue::new();
     let releases = queue.clone();
     cache.on_unreadable(move |key, unreadable| {
-        let _ = sender
-            .send(Message::Unreadable { reference: reference_of(key), unreadable: unreadable.is_some() });
+        let _ = sender.send(match unreadable {
+            Some(found) => Message::Unreadable(Box::new(projector.unread(found))),
+            None => Message::NotUnreadable(reference_of(key)),
+        });
         if unreadable.is_some_and(|unreadable| others_finalizers(unreadable).is_some()) {
             releases.add(key.clone());
         }

@@ -47,6 +47,7 @@ pub(crate) async fn start(
     watch_grants(settings, client, &sender, shutdown);
     let mut namespaces = vec![settings.namespace.clone()];
     namespaces.extend(settings.guests.iter().map(|g| g.namespace.clone()));
+    let of_unreadable = projector.clone();
     let cache = Watch::<KafkaTopic>::namespaced(client, &Namespaces::Some(namespaces))
         .labels(settings.selector.to_query().as_deref())
         .within(&settings.limits)
@@ -55,7 +56,7 @@ pub(crate) async fn start(
             move |topic| Some(Seen::of(projector.project(topic))),
             |seen| seen.bytes().into(),
         );
-    unreadable::follow(&cache, Applier::new(client.clone()), sender.clone(), shutdown);
+    unreadable::follow(&cache, Applier::new(client.clone()), of_unreadable, sender.clone(), shutdown);
     cache.on_change(move |event| match event {
         Event::Applied { new, .. } => {
             if let Some(resource) = new.take() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future;
 use kafka_admin::Admin;
-use operator_runtime::apply::Applier;
+use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
 
@@ -102,12 +102,18 @@ impl Answers {
     pub async fn of_leaving(&self, key: &ObjectRef, needs: Vec<Need>) -> Vec<(Need, Answer)> {
         let mut answers = Vec::with_capacity(needs.len());
         for need in needs {
-            let answer = if need == Need::HeldTopics {
-                self.held_topics(key).await.unwrap_or_else(Answer::Unknown)
-            } else {
-                Answer::Unknown(Silence::new(SilenceKind::Nobody, "the cluster goes"))
+            let answer = match &need {
+                Need::ResourceExists => self.observer.exists(key).await.map(Answer::ResourceExists),
+                Need::TrustBundle => self.observer.trust_bundle(key).await.map(Answer::TrustBundle),
+                Need::ClusterRoleBinding => {
+                    self.observer.cluster_role_binding(key).await.map(Answer::ClusterRoleBinding)
+                }
+                Need::HeldTopics => Ok(self.held_topics(key).await.unwrap_or_else(Answer::Unknown)),
+                _ => Ok(Answer::Unknown(Silence::new(SilenceKind::Nobody, "the cluster goes"))),
             };
-            answers.push((need, answer));
+            let late =
+                |error: ApplyError| Answer::Unknown(Silence::new(SilenceKind::Late, error.to_string()));
+            answers.push((need, answer.unwrap_or_else(late)));
         }
         answers
     }
@@ -181,6 +187,9 @@ impl Answers {
             }
             Need::AgentReports(pods) => {
                 self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
+            }
+            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
+                Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
             }
             Need::Material(request) => {
                 let why = format!("{} was not made", request.id());

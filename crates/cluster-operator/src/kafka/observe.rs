@@ -210,36 +210,17 @@ impl Observer {
         }
     }
 
-    /// What is left of a cluster that goes; `terminating` is the Kafka resource if there still is one, `seen` whether
-    /// this process ever saw it, `gone_since` since when it knows that there is none. `None`: the resource exists and belongs to another operator.
-    pub async fn remains(
+    /// What caches have of a cluster that goes; `terminating`: its resource is marked for deletion, `seen`: this process saw it,
+    /// `gone_since`: since when it knows that there is none.
+    pub fn remains(
         &self,
         key: &ObjectRef,
         terminating: bool,
         seen: bool,
         gone_since: Option<Timestamp>,
-    ) -> Result<Option<Remains>, ApplyError> {
-        if !terminating && self.exists(key).await? {
-            return Ok(None);
-        }
+    ) -> Remains {
         let owner = caches::kafka(key);
-        let mut secrets = self.caches.secrets_of(&owner);
-        // Whether its owner was taken away decides about everything: the cache may be behind.
-        let bundle = api::names::trust_bundle_secret(&key.name);
-        if let std::collections::btree_map::Entry::Occupied(mut cached) = secrets.entry(bundle.clone()) {
-            let largest = self.largest;
-            match self.applier.get_within::<Secret>(&ObjectRef::new(&key.namespace, bundle), largest).await? {
-                Some(Named::Readable(secret)) => drop(cached.insert(Arc::new(*secret))),
-                Some(Named::Unreadable(found)) => {
-                    let bundle = Secret { metadata: found.metadata.clone(), ..Secret::default() };
-                    drop(cached.insert(Arc::new(bundle)));
-                }
-                None => drop(cached.remove()),
-            }
-        }
-        let mut others = self.caches.plain_of(&owner);
-        others.extend(self.cluster_role_binding(key).await?);
-        Ok(Some(Remains {
+        Remains {
             namespace: key.namespace.clone(),
             name: key.name.clone(),
             terminating,
@@ -247,26 +228,35 @@ impl Observer {
             gone_since,
             pools: self.caches.has_labelled_pools(key),
             pod_sets: self.caches.pod_sets_of(&owner),
-            secrets,
+            secrets: self.caches.secrets_of(&owner),
             config_maps: self.caches.config_maps_of(&owner),
-            others,
-            topics: None,
-        }))
+            others: self.caches.plain_of(&owner),
+            binding_is_known: self.caches.cluster_role_bindings.cache.is_ready(),
+            ..Remains::default()
+        }
     }
 
-    async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
+    /// Whether there is a Kafka resource, also one that the selector leaves out.
+    pub async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
         kafka_exists(&self.applier, key).await
     }
 
-    /// The one cluster-wide object, while the cache does not have it. An installation for single namespaces may not have
-    /// the right to read it, and then never made one.
-    async fn cluster_role_binding(
+    /// The metadata of the trust bundle of a cluster, past the cache.
+    pub async fn trust_bundle(&self, key: &ObjectRef) -> Result<Option<Box<ObjectMeta>>, ApplyError> {
+        let bundle = ObjectRef::new(&key.namespace, api::names::trust_bundle_secret(&key.name));
+        let found = self.applier.get_within::<Secret>(&bundle, self.largest).await?;
+        Ok(found.map(|found| match found {
+            Named::Readable(secret) => Box::new(secret.metadata),
+            Named::Unreadable(found) => Box::new(found.metadata.clone()),
+        }))
+    }
+
+    /// The one cluster-wide object, past the cache. An installation for single namespaces may not have the right to read it, and then
+    /// never made one.
+    pub async fn cluster_role_binding(
         &self,
         key: &ObjectRef,
     ) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
-        if self.caches.cluster_role_bindings.cache.is_ready() {
-            return Ok(None);
-        }
         let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
         let name = ObjectRef::new("", name);
         match self.applier.get::<ClusterRoleBinding>(&name).await {

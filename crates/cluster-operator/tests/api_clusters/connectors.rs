@@ -123,11 +123,11 @@ async fn every_mistake_and_fault_has_its_words_and_the_others_go_on() {
     let mut none = connect("none");
     none["spec"]["replicas"] = json!(0);
     world.apply(&none).await;
-    stand_in.rebalance(20);
+    stand_in.rebalance(8);
     let refused = format!("{REFUSED}one");
     let table = [
         ("c", "list", json!({"config": {"k": [1]}}), "InvalidResourceException", "spec.config.k"),
-        ("c", "classless", json!({"class": null}), "InvalidResourceException", "spec.class"),
+        ("c", "classless", json!({"class": " "}), "InvalidResourceException", "spec.class"),
         ("c", refused.as_str(), json!({}), "ConnectRestException", "contains the following 1 error"),
         ("plain", "unused", json!({}), "NoSuchResourceException", "use-connector-resources"),
         ("none", "idle", json!({}), "NoSuchResourceException", "0 replicas"),

@@ -38,6 +38,9 @@ async fn pods_get_other_resources_without_a_restart_and_restart_where_that_is_re
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": stand_in::NODE}});
     let machines: Api<DynamicObject> = Api::all_with(world.api("Pod").into_client(), &resource("Node"));
     machines.patch(stand_in::NODE, &PatchParams::apply("test").force(), &Patch::Apply(&node)).await.unwrap();
+    let room = json!({"cpu": "100", "memory": "500Gi", "pods": "1000"});
+    let room = json!({"status": {"capacity": room, "allocatable": room}});
+    machines.patch_status(stand_in::NODE, &PatchParams::default(), &Patch::Merge(&room)).await.unwrap();
     let mut nodes = pool("c", "dual", 3);
     let sized = |memory: &str, cpu: &str| json!({"limits": {"memory": memory}, "requests": {"memory": "1Gi", "cpu": cpu}});
     nodes["spec"]["resources"] = sized("1Gi", "500m");
@@ -67,16 +70,16 @@ async fn pods_get_other_resources_without_a_restart_and_restart_where_that_is_re
     let idle = |kafka: &DynamicObject| !kafka.data["status"].to_string().contains("other resources");
     world.until("Kafka", "c", "has nothing to resize", idle).await;
 
-    // A pod of another class of service is another pod.
-    let whole = json!({"limits": {"memory": "1Gi", "cpu": "1"}, "requests": {"memory": "1Gi", "cpu": "1"}});
-    world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": whole}})).await;
+    // No machine of this size can have it.
+    let too_much = json!({"limits": {"memory": "900Gi"}, "requests": {"memory": "900Gi", "cpu": "750m"}});
+    world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": too_much}})).await;
     event(&world, "FailedResize", "c-dual-2").await;
     let refused =
         world.until("Pod", "c-dual-2", "says why", |pod| pod.annotations().contains_key(ERROR)).await;
-    assert!(refused.annotations()[ERROR].contains("QOS"), "{:?}", refused.annotations()[ERROR]);
+    assert!(refused.annotations()[ERROR].contains("allocatable"), "{:?}", refused.annotations()[ERROR]);
     let old = before[0].uid();
     let new = world.until("Pod", "c-dual-0", "is a new pod", |pod| pod.uid() != old).await;
-    assert_eq!(memory(&new), "1Gi");
+    assert_eq!(memory(&new), "900Gi");
     assert!(!new.annotations().contains_key(ERROR));
 }
 

@@ -44,6 +44,8 @@ async fn default_quotas_come_stay_and_go_with_the_section() {
 
     let section = json!({"type": "kafka", "producerByteRate": 1000, "controllerMutationRate": 10.5});
     world.paper.kafka(|kafka| kafka["spec"]["kafka"]["quotas"] = section);
+    // First the pod sets remember it.
+    assert!(world.pass().await.calls.is_empty());
     world.pass().await;
     let wanted: BTreeMap<String, f64> =
         [("producer_byte_rate".to_owned(), 1000.0), ("controller_mutation_rate".to_owned(), 10.5)].into();

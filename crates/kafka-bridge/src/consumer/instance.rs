@@ -395,7 +395,8 @@ fn configured(mut config: ClientConfig, group: &str, new: &NewConsumer, share: &
         config.set("fetch.min.bytes", bytes.to_string());
     }
     if let Some(timeout) = new.request_timeout {
-        config.set("socket.timeout.ms", timeout.clamp(10, 300_000).to_string());
+        // A fetch that waits for records takes half a second: less would make each of them fail.
+        config.set("socket.timeout.ms", timeout.clamp(2_000, 300_000).to_string());
     }
     // Only what a client was handed out may be committed.
     config.set("enable.auto.offset.store", "false");

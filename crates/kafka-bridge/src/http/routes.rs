@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn every_path_and_method_of_the_served_description_is_in_the_table() {
-        let description: serde_json::Value = serde_json::from_str(crate::OPENAPI).unwrap();
+        let description: serde_json::Value = serde_json::from_str(crate::openapi::TEXT).unwrap();
         let mut described = Vec::new();
         for (path, methods) in description["paths"].as_object().unwrap() {
             for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {

@@ -391,8 +391,8 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// Takes in the state of an object.
-    pub(super) fn apply<K: Resource>(&self, seen: Seen<K>, storing: &Storing<K, T>) -> ObjectRef {
+    /// Takes in the state of an object, whose text this is.
+    pub(super) fn apply<K: Resource>(&self, text: &str, seen: Seen<K>, storing: &Storing<K, T>) -> ObjectRef {
         let mut object = match seen {
             Seen::Readable(object) => *object,
             Seen::Unreadable(unreadable) => {
@@ -428,7 +428,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
                 let charged =
                     self.inner.budget.as_ref().map(|budget| budget.charge(&key.namespace, before, bytes));
                 if let Some(Err(why)) = charged {
-                    self.set_unreadable(&key, Unreadable::for_want_of_room(metadata, why));
+                    self.set_unreadable(&key, Unreadable::for_want_of_room(metadata, why).naming(text));
                     return key;
                 }
                 let was_unreadable = self.inner.unreadable.remove(&key);

@@ -52,8 +52,41 @@ pub struct Unreadable {
     pub conditions: Vec<Condition>,
     /// The generation that its status is about.
     pub observed_generation: Option<i64>,
+    /// Which topic it is about, if it is a KafkaTopic.
+    pub topic: NamedTopic,
     /// Whether it would be readable if there were more room.
     pub(super) for_want_of_room: bool,
+}
+
+/// What a KafkaTopic that is not read says of its topic: another resource must not take that for its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedTopic {
+    /// `spec.topicName`.
+    pub wanted: Option<Box<str>>,
+    /// `status.topicName`: it manages this one.
+    pub managed: Option<Box<str>>,
+    /// Whether it says `strimzi.io/managed: "false"`.
+    pub is_left_alone: bool,
+}
+
+impl NamedTopic {
+    /// Characters of the longest name that a topic may have.
+    const LONGEST: usize = 249;
+
+    /// As the text of an object says it. What cannot be told is left out.
+    pub(super) fn of(text: &str) -> Self {
+        let text_at = |path: &[&str]| {
+            let mut here = text;
+            for name in path {
+                here = json::member(here, name).ok()??;
+            }
+            json::plain_string(here)
+        };
+        let name =
+            |part| text_at(&[part, "topicName"]).filter(|name| name.len() <= Self::LONGEST).map(Into::into);
+        let managed = text_at(&["metadata", "annotations", api::annotations::MANAGED]);
+        Self { wanted: name("spec"), managed: name("status"), is_left_alone: managed == Some("false") }
+    }
 }
 
 impl Unreadable {
@@ -69,8 +102,14 @@ impl Unreadable {
             why,
             conditions: Vec::new(),
             observed_generation: None,
+            topic: NamedTopic::default(),
             for_want_of_room: true,
         }
+    }
+
+    /// With what the text of the object says of its topic.
+    pub(super) fn naming(self, text: &str) -> Self {
+        Self { topic: NamedTopic::of(text), ..self }
     }
 
     /// An object whose kept text cannot be decoded any more; its next change mends that.
@@ -85,6 +124,11 @@ impl Unreadable {
         crate::memory::size_of(&self.metadata)
             + crate::memory::size_of(&self.conditions)
             + self.why.len()
+            + [&self.topic.wanted, &self.topic.managed]
+                .into_iter()
+                .flatten()
+                .map(|name| name.len())
+                .sum::<usize>()
             + PLACES
     }
 
@@ -99,6 +143,7 @@ impl Unreadable {
             uid: self.metadata.uid,
             resource_version: self.metadata.resource_version,
             generation: self.metadata.generation,
+            creation_timestamp: self.metadata.creation_timestamp,
             deletion_timestamp: self.metadata.deletion_timestamp,
             finalizers: self.metadata.finalizers,
             labels: Some(labels),
@@ -132,6 +177,7 @@ struct BareMetadata {
     uid: Option<String>,
     resource_version: Option<String>,
     generation: Option<i64>,
+    creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
     finalizers: Option<Vec<String>>,
@@ -184,6 +230,7 @@ pub(crate) fn unreadable(text: &str, why: String) -> Result<Unreadable, NotJson>
         why,
         conditions: status.conditions.and_then(|all| fitting(all, &mut room)).unwrap_or_default(),
         observed_generation: status.observed_generation,
+        topic: NamedTopic::of(text),
         for_want_of_room: false,
     })
 }
@@ -208,6 +255,7 @@ pub(crate) fn metadata(text: &str) -> Result<ObjectMeta, NotJson> {
         uid: bare.uid,
         resource_version: bare.resource_version,
         generation: bare.generation,
+        creation_timestamp: bare.creation_timestamp,
         deletion_timestamp: bare.deletion_timestamp,
         labels: bare.labels,
         finalizers: bare.finalizers,

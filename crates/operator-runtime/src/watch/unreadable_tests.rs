@@ -132,3 +132,22 @@ fn a_pod_set_of_300_nodes_can_be_read_and_a_heap_of_empty_maps_cannot() {
     let empty = set(vec![json!({"a": {"a": 1}}); 100_000]);
     assert!(matches!(read::<StrimziPodSet>(&empty, largest), Ok(Seen::Unreadable(_))));
 }
+
+#[test]
+fn the_topic_of_a_resource_that_is_not_read_is_known() {
+    let topic = json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
+        "metadata": {"name": "n", "namespace": "ns", "annotations": {"strimzi.io/managed": "false"}},
+        "spec": {"topicName": "wanted", "partitions": 5_000_000_000_u64},
+        "status": {"topicName": "managed"},
+    });
+    let found = read_as::<KafkaTopic>(&topic.to_string()).unwrap_err();
+    let named =
+        NamedTopic { wanted: Some("wanted".into()), managed: Some("managed".into()), is_left_alone: true };
+    assert_eq!(found.topic, named);
+    let bare = read_as::<KafkaTopic>(&topic.to_string()).unwrap_err().bare();
+    assert_eq!(bare.topic, named, "also when there is room for nothing else");
+    let mut long = topic;
+    long["spec"]["topicName"] = json!("x".repeat(250));
+    assert_eq!(read_as::<KafkaTopic>(&long.to_string()).unwrap_err().topic.wanted, None);
+}

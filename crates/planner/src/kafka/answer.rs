@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::agent::AgentReport;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
@@ -10,6 +11,7 @@ use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::roll_view::RollKafka;
 use super::silence::Silence;
+use crate::live_object::LiveObject;
 use crate::ownership::Holder;
 use objects::ObjectId;
 use pki::Material;
@@ -27,6 +29,12 @@ pub enum Answer {
     Holders(BTreeMap<ObjectId, Option<Holder>>),
     /// Topics that have the topic operator's finalizer.
     HeldTopics(Vec<HeldTopic>),
+    /// Whether there is a Kafka resource.
+    ResourceExists(bool),
+    /// The metadata of the trust bundle, if there is one.
+    TrustBundle(Option<Box<ObjectMeta>>),
+    /// The binding of the cluster, if there is one that the operator may know of.
+    ClusterRoleBinding(Option<(ObjectId, LiveObject)>),
     /// What Kafka says of itself.
     Kafka(KafkaView),
     /// Brokers that hold at least one replica.

@@ -8,6 +8,7 @@ use api::names;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
+use super::address_switch;
 use super::admin_call::AdminCall;
 use super::admin_calls;
 use super::certificates::{Certificates, NodeCertificate, ending};
@@ -23,7 +24,7 @@ use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
 use super::objects::pod::DesiredPod;
-use super::objects::pod_set::ManualUpdate;
+use super::objects::pod_set::{InKafka, ManualUpdate};
 use super::objects::{
     claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
@@ -40,6 +41,7 @@ use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
 use super::roll_view::PodState;
+use super::service_class;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
@@ -91,9 +93,9 @@ pub fn complete(
     draft.objects_of_cluster();
     draft.objects_of_nodes();
     draft.pods_of_pools();
-    entity_operator::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
-    kafka_exporter::plan(cluster, certificates, observed, &mut draft.desired, &mut draft.progress);
-    proxy::plan(cluster, observed, &mut draft.desired, &mut draft.progress);
+    entity_operator::plan(cluster, certificates, observed, now, &mut draft.desired, &mut draft.progress);
+    kafka_exporter::plan(cluster, certificates, observed, now, &mut draft.desired, &mut draft.progress);
+    proxy::plan(cluster, observed, now, &mut draft.desired, &mut draft.progress);
     draft.overrides()?;
     draft.removals();
     let pods_stay = ownership::leave_to_others(
@@ -152,6 +154,7 @@ impl Draft<'_> {
         objects.push(service::brokers(cluster));
         objects.extend(listener_services::all(cluster));
         objects.extend(jmx::secret(cluster, self.observed));
+        self.warnings.extend(jmx::warning(cluster, self.observed));
         if settings.pod_disruption_budgets {
             objects.push(pod_disruption_budget::kafka(cluster));
         }
@@ -187,8 +190,9 @@ impl Draft<'_> {
                 listed.push(json);
             }
             let manual = ManualUpdate::of(cluster, pool, self.observed);
-            let quotas = self.quotas.remembered;
-            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), quotas));
+            let own_options = &self.options.memory.own_values;
+            let remembered = InKafka { quotas: self.quotas.remembered, own_options };
+            self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));
             self.warnings.extend(plug_ins::missing(cluster, pool, self.observed));
             if pool.implied {
                 self.warnings.extend(pool.warnings.clone());
@@ -273,6 +277,7 @@ impl Draft<'_> {
             self.overriding.object(object);
         }
         self.warnings.extend(self.overriding.unused());
+        self.warnings.extend(service_class::keep(self.observed, &mut self.desired));
         let problems = std::mem::take(&mut self.overriding.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -282,6 +287,7 @@ impl Draft<'_> {
         let (cluster, observed) = (self.cluster, self.observed);
         self.warnings.extend(foreign_additions::of(observed, &self.desired));
         self.warnings.extend(orphaned_pools::warnings(cluster, observed));
+        self.warnings.extend(address_switch::warnings(cluster, observed, &self.plan.roll.wanted));
         self.plan.delete = orphans::of(cluster, observed, &self.desired);
         topic_operator::release_topics(cluster, observed, &mut self.plan);
     }
@@ -289,6 +295,7 @@ impl Draft<'_> {
     /// What Kafka is told.
     fn calls(&mut self) {
         let observed = self.observed;
+        self.progress.waiting_for.extend(self.quotas.waiting_for.map(str::to_owned));
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);

@@ -20,8 +20,10 @@ pub struct DefaultQuotas {
     pub need: Option<Need>,
     /// What Kafka is told.
     pub call: Option<AdminCall>,
-    /// Whether the pod sets remember that there are some of the operator's.
+    /// Whether the pod sets are to remember that there are some of the operator's.
     pub remembered: bool,
+    /// What the cluster waits for.
+    pub waiting_for: Option<&'static str>,
 }
 
 /// Compares what is wanted with what Kafka has.
@@ -36,7 +38,8 @@ pub fn plan(cluster: &Cluster, observed: &Observed) -> DefaultQuotas {
     let Some(present) = &observed.default_quotas else {
         let need = observed.view.as_ref().map(|_| Need::DefaultQuotas);
         let need = need.filter(|need| observed.silence(need).is_none());
-        return DefaultQuotas { need, call: None, remembered: true };
+        let waiting_for = Some("Kafka to say which default quotas users have (spec.kafka.quotas)");
+        return DefaultQuotas { need, call: None, remembered: true, waiting_for };
     };
     let mut changes = BTreeMap::new();
     for (_, name) in QUOTAS_OF_USERS {
@@ -46,8 +49,13 @@ pub fn plan(cluster: &Cluster, observed: &Observed) -> DefaultQuotas {
         }
     }
     let remembered = wanted.is_some() || !changes.is_empty();
+    if !changes.is_empty() && !is_remembered(observed) {
+        // Pod sets may have to wait. Until they are written, nobody would know later whose the quotas are.
+        let waiting_for = Some("the pod sets to be written, before Kafka is told spec.kafka.quotas");
+        return DefaultQuotas { need: None, call: None, remembered, waiting_for };
+    }
     let call = (!changes.is_empty()).then_some(AdminCall::AlterDefaultUserQuotas { changes });
-    DefaultQuotas { need: None, call, remembered }
+    DefaultQuotas { need: None, call, remembered, waiting_for: None }
 }
 
 fn is_remembered(observed: &Observed) -> bool {

@@ -55,8 +55,17 @@ pub struct Remains {
     pub config_maps: BTreeMap<String, Arc<ConfigMap>>,
     /// Further objects, also those in other namespaces.
     pub others: LiveObjects,
+    /// Whether there is a Kafka resource all the same, which caches do not hold; `None`: nobody has asked yet. Of a resource that is
+    /// marked for deletion nobody asks.
+    pub exists: Option<bool>,
+    /// Whether what `secrets` has of the trust bundle was read past the cache.
+    pub bundle_is_current: bool,
+    /// Whether `others` has the ClusterRoleBinding of the cluster, if there is one.
+    pub binding_is_known: bool,
     /// Topics with the topic operator's finalizer, or why they could not be listed; `None`: nobody has asked yet.
     pub topics: Option<Result<Vec<HeldTopic>, Silence>>,
+    /// What else has no answer, and why: then nothing is decided.
+    pub unanswered: Vec<(Need, Silence)>,
 }
 
 impl Observation for Remains {
@@ -68,14 +77,30 @@ impl Observation for Remains {
     }
 
     fn answer(&mut self, need: Need, answer: Answer) {
-        if need != Need::HeldTopics {
-            return;
+        let other = || Silence::new(SilenceKind::Refused, "the answer is to another question");
+        match (need, answer) {
+            (Need::HeldTopics, Answer::HeldTopics(topics)) => self.topics = Some(Ok(topics)),
+            (Need::HeldTopics, Answer::Unknown(silence)) => self.topics = Some(Err(silence)),
+            (Need::HeldTopics, _) => self.topics = Some(Err(other())),
+            (Need::ResourceExists, Answer::ResourceExists(exists)) => self.exists = Some(exists),
+            (Need::TrustBundle, Answer::TrustBundle(found)) => {
+                let name = names::trust_bundle_secret(&self.name);
+                match found {
+                    Some(metadata) => {
+                        let bundle = Secret { metadata: *metadata, ..Secret::default() };
+                        self.secrets.insert(name, Arc::new(bundle));
+                    }
+                    None => drop(self.secrets.remove(&name)),
+                }
+                self.bundle_is_current = true;
+            }
+            (Need::ClusterRoleBinding, Answer::ClusterRoleBinding(found)) => {
+                self.others.extend(found);
+                self.binding_is_known = true;
+            }
+            (need, Answer::Unknown(silence)) => self.unanswered.push((need, silence)),
+            (need, _) => self.unanswered.push((need, other())),
         }
-        self.topics = Some(match answer {
-            Answer::HeldTopics(topics) => Ok(topics),
-            Answer::Unknown(silence) => Err(silence),
-            _ => Err(Silence::new(SilenceKind::Refused, "the topics were not listed")),
-        });
     }
 }
 
@@ -104,9 +129,38 @@ pub fn topic_namespaces(namespace: &str, name: &str, bindings: &[TopicBinding]) 
     found
 }
 
+/// What has to be asked before anything is decided: whether the cluster is gone decides about everything, and so does whether the
+/// owner of its trust bundle was taken away.
+fn questions(remains: &Remains) -> Vec<Need> {
+    if !remains.terminating && remains.exists.is_none() {
+        return vec![Need::ResourceExists];
+    }
+    let has_bundle = remains.secrets.contains_key(&names::trust_bundle_secret(&remains.name));
+    let bundle = (has_bundle && !remains.bundle_is_current).then_some(Need::TrustBundle);
+    let binding = (!remains.binding_is_known).then_some(Need::ClusterRoleBinding);
+    bundle.into_iter().chain(binding).collect()
+}
+
 /// Plans what goes. Carrying the plan out again changes nothing.
 pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
+    if let Some((need, why)) = remains.unanswered.first() {
+        let what = match need {
+            Need::ResourceExists => "whether the Kafka resource is gone",
+            Need::TrustBundle => "whose the trust bundle of the cluster is",
+            _ => "what is left of the cluster",
+        };
+        plan.failure = Some(format!("{what} is not known: {why}"));
+        return plan;
+    }
+    if remains.exists == Some(true) {
+        // Another operator looks after it, or it was made anew and its pass is on the way.
+        return plan;
+    }
+    let questions = questions(remains);
+    if !questions.is_empty() {
+        return Plan::asking(questions);
+    }
     if is_orphaned(remains) {
         plan.waiting_for.push("a Kafka resource: it was deleted without its objects".to_owned());
         return plan;

@@ -21,6 +21,9 @@ fn remains() -> Remains {
     Remains {
         namespace: "ns".to_owned(),
         name: "c".to_owned(),
+        exists: Some(false),
+        bundle_is_current: true,
+        binding_is_known: true,
         topics: Some(Ok(Vec::new())),
         gone_since: Some(now() - jiff::SignedDuration::from_mins(1)),
         ..Remains::default()
@@ -222,4 +225,78 @@ fn topics_are_asked_for_before_anything_goes_and_once() {
     let (_, plan) = crate::completion::complete(remains, now(), answer).unwrap();
     assert_eq!(asked, [Need::HeldTopics]);
     assert_eq!(plan.finalizers.len(), 1);
+}
+
+/// A cluster of which a trust bundle is left, as a cache has it, and what a plan asks for, in order.
+fn asked_of(answers: impl Fn(&Need) -> Answer) -> (Vec<Need>, Plan) {
+    let remains = Remains {
+        secrets: named(&owned("c-trustbundle", "Kafka")),
+        pod_sets: named(&owned("c-p", "KafkaNodePool")),
+        exists: None,
+        bundle_is_current: false,
+        binding_is_known: false,
+        topics: None,
+        ..remains()
+    };
+    let mut asked = Vec::new();
+    let completed = crate::completion::complete(remains, now(), |need| {
+        asked.push(need.clone());
+        answers(need)
+    });
+    (asked, completed.unwrap().1)
+}
+
+fn answer(need: &Need) -> Answer {
+    match need {
+        Need::ResourceExists => Answer::ResourceExists(false),
+        Need::TrustBundle => {
+            let metadata = serde_json::from_value(owned("c-trustbundle", "Kafka")).unwrap();
+            Answer::TrustBundle(Some(Box::new(metadata)))
+        }
+        Need::ClusterRoleBinding => Answer::ClusterRoleBinding(None),
+        _ => Answer::HeldTopics(Vec::new()),
+    }
+}
+
+#[test]
+fn what_decides_about_everything_is_asked_first() {
+    let (asked, plan) = asked_of(answer);
+    let all = [Need::ResourceExists, Need::TrustBundle, Need::ClusterRoleBinding, Need::HeldTopics];
+    assert_eq!(asked, all);
+    assert_eq!(names_of(&plan), ["StrimziPodSet c-p"]);
+}
+
+#[test]
+fn a_resource_that_exists_all_the_same_loses_nothing() {
+    let (asked, plan) = asked_of(|need| match need {
+        Need::ResourceExists => Answer::ResourceExists(true),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!((asked, plan), (vec![Need::ResourceExists], Plan::default()));
+}
+
+#[test]
+fn a_bundle_whose_owner_was_taken_away_says_that_the_objects_are_to_stay() {
+    let (asked, plan) = asked_of(|need| match need {
+        Need::TrustBundle => {
+            let made = json!({"app.kubernetes.io/managed-by": "strimzi-cluster-operator"});
+            let metadata = json!({"name": "c-trustbundle", "labels": made});
+            Answer::TrustBundle(Some(Box::new(serde_json::from_value(metadata).unwrap())))
+        }
+        other => answer(other),
+    });
+    assert!(!asked.contains(&Need::HeldTopics), "{asked:?}");
+    assert!(plan.delete.is_empty() && !plan.waiting_for.is_empty());
+}
+
+#[test]
+fn nothing_goes_while_it_is_not_known_whether_the_resource_is_gone() {
+    for silent in [Need::ResourceExists, Need::TrustBundle, Need::ClusterRoleBinding] {
+        let (_, plan) = asked_of(|need| match need {
+            need if *need == silent => Answer::Unknown(Silence::new(SilenceKind::Late, "no answer")),
+            other => answer(other),
+        });
+        assert!(plan.delete.is_empty() && plan.finalizers.is_empty(), "{silent:?}");
+        assert!(plan.failure.as_ref().unwrap().contains("no answer"), "{silent:?}");
+    }
 }

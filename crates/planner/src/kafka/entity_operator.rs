@@ -1,6 +1,7 @@
 //! The topic operator and the user operator, as a part of the plan of a cluster.
 
 use api::{labels, names, ports};
+use jiff::Timestamp;
 use objects::DesiredObject;
 
 use super::certificates::Certificates;
@@ -16,6 +17,7 @@ pub fn plan(
     cluster: &Cluster,
     certificates: &Certificates,
     observed: &Observed,
+    now: Timestamp,
     apply: &mut Vec<DesiredObject>,
     progress: &mut Progress,
 ) {
@@ -47,6 +49,7 @@ pub fn plan(
         let deployment = entity_operator::deployment(cluster, entity, &started_with, settings, live);
         topic.into_iter().chain(user).chain([deployment]).collect()
     });
+    progress.deployment(&name, planned.unavailable_since, now);
     apply.extend(planned.objects);
     progress.waiting_for.extend(planned.waiting_for);
 }

@@ -51,8 +51,8 @@ pub struct Existing {
 enum IdHolder {
     /// A pool of the cluster, by name.
     Pool(String),
-    /// A pod of a pool that is no more, or a broker or voter that Kafka knows and of which no pool has the volumes.
-    Other,
+    /// No pool: a pod of a pool that is no more, or a broker or voter that Kafka knows and of which no pool has the volumes.
+    NoPool,
 }
 
 impl Existing {
@@ -71,7 +71,7 @@ impl Existing {
             let holder = if found.pools.contains_key(pool) {
                 IdHolder::Pool(pool.to_owned())
             } else {
-                IdHolder::Other
+                IdHolder::NoPool
             };
             found.hold(id, holder);
         }
@@ -96,7 +96,7 @@ impl Existing {
                 facts.remnants.insert(id);
                 IdHolder::Pool(name.clone())
             }
-            _ => IdHolder::Other,
+            _ => IdHolder::NoPool,
         };
         self.hold(id, holder);
     }
@@ -129,7 +129,7 @@ impl Existing {
             let pool = labels.and_then(|labels| labels.get(labels::POOL_NAME));
             let Some(pool) = pool.filter(|pool| !self.pools.contains_key(*pool)) else { continue };
             if let Some(id) = node_of_claim(&cluster, pool, name, labels) {
-                self.hold(id, IdHolder::Other);
+                self.hold(id, IdHolder::NoPool);
             }
         }
         let volumes: Vec<(i32, String)> = self
@@ -235,7 +235,8 @@ fn id_of(cluster: &str, pool: &str, pod: &str) -> Option<i32> {
     id.parse().ok().filter(|id| *id >= 0)
 }
 
-/// Nodes of a pool that its pod set or a pod names, and all that Kafka or what is remembered of the quorum knows.
+/// Nodes of a pool that its pod set, a pod or a ConfigMap names, and all that Kafka or what is remembered of the quorum knows. The ConfigMap
+/// of a node goes after its pod, when the node leaves.
 pub fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32> {
     let mut ids = known_to_kafka(observed);
     let of_pods = observed.pods.values().filter_map(|pod| node_of_pod(cluster, pod));
@@ -243,6 +244,7 @@ pub fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32
     let set = observed.pod_sets.get(&names::pod_set(cluster, pool));
     let names = set.iter().flat_map(|set| listed(set)).filter_map(|pod| pod["metadata"]["name"].as_str());
     ids.extend(names.filter_map(|name| id_of(cluster, pool, name)));
+    ids.extend(observed.config_maps.keys().filter_map(|name| id_of(cluster, pool, name)));
     ids.extend(QuorumState::of(observed).first_controllers());
     ids
 }

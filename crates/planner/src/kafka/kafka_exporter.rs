@@ -1,6 +1,7 @@
 //! The exporter of lag and offsets, as a part of the plan of a cluster.
 
 use api::{labels, names, ports};
+use jiff::Timestamp;
 use objects::{DesiredObject, Pairs};
 
 use super::certificates::Certificates;
@@ -17,6 +18,7 @@ pub fn plan(
     cluster: &Cluster,
     certificates: &Certificates,
     observed: &Observed,
+    now: Timestamp,
     apply: &mut Vec<DesiredObject>,
     progress: &mut Progress,
 ) {
@@ -47,6 +49,7 @@ pub fn plan(
         };
         vec![kafka_exporter::deployment(cluster, exporter, started_with, settings, live)]
     });
+    progress.deployment(&name, planned.unavailable_since, now);
     apply.extend(planned.objects);
     progress.waiting_for.extend(planned.waiting_for);
 }

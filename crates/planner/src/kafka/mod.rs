@@ -1,5 +1,6 @@
 //! Kafka clusters: from what was observed to a [`plan::Plan`].
 
+mod address_switch;
 mod addresses;
 pub mod admin_call;
 mod admin_calls;
@@ -32,7 +33,6 @@ pub mod older;
 mod orphaned_pools;
 mod orphans;
 mod ownership;
-pub mod paused;
 pub mod plan;
 mod planned;
 mod planned_events;
@@ -46,10 +46,12 @@ pub mod roll;
 mod roll_order;
 mod roll_rules;
 pub mod roll_view;
+mod service_class;
 pub mod settled;
 mod silence;
 pub mod status;
 pub mod transitions;
+pub mod unplanned;
 mod upkeep_plan;
 pub mod validate;
 pub mod versions;

@@ -21,8 +21,30 @@ pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> V
     let found: BTreeSet<&String> = live.values().filter_map(|facts| facts.component.as_ref()).collect();
     let is_made = |name: &&String| components::named(&cluster.name, name).is_some();
     let made: Vec<String> = found.into_iter().filter(is_made).cloned().collect();
-    let stays = |object: &ObjectId, facts: &LiveObject| stays(cluster, observed, object, facts);
+    let undecided = undecided_nodes(cluster, observed);
+    let stays = |object: &ObjectId, facts: &LiveObject| {
+        let is_of =
+            |(pod_set, id): &(String, String)| object.name.starts_with(pod_set) && object.name.ends_with(id);
+        if undecided.iter().any(is_of) { Some(true) } else { stays(cluster, observed, object, facts) }
+    };
     orphans::of(&cluster.claimant(), &made, live, wanted, stays)
+}
+
+/// How the names begin and end of what belongs to nodes that the plan does not have, and whose volumes are there: while Kafka does not say
+/// which nodes it knows, none of them has left for good, and clients keep their addresses.
+fn undecided_nodes(cluster: &Cluster, observed: &Observed) -> Vec<(String, String)> {
+    if observed.view.is_some() {
+        return Vec::new();
+    }
+    let planned: BTreeSet<i32> = cluster.nodes().into_iter().map(|node| node.id).collect();
+    let claims = observed.claims.iter().filter_map(|(name, claim)| {
+        let labels = claim.metadata.labels.as_ref();
+        let pool = labels?.get(labels::POOL_NAME)?;
+        let id = existing::node_of_claim(&cluster.name, pool, name, labels)?;
+        (!planned.contains(&id))
+            .then(|| (format!("{}-", names::pod_set(&cluster.name, pool)), format!("-{id}")))
+    });
+    claims.collect()
 }
 
 /// Every live object of the cluster, but its pods, which are the pod sets' business.

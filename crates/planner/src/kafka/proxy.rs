@@ -1,6 +1,7 @@
 //! The proxies of listeners with a single address, as a part of the plan of a cluster.
 
 use api::{labels, names};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Service;
 use kube_core::Resource;
 use objects::{DesiredObject, ObjectId};
@@ -13,7 +14,13 @@ use super::status::Progress;
 use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds the proxy of every listener with a single address.
-pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObject>, progress: &mut Progress) {
+pub fn plan(
+    cluster: &Cluster,
+    observed: &Observed,
+    now: Timestamp,
+    apply: &mut Vec<DesiredObject>,
+    progress: &mut Progress,
+) {
     let settings = observed.settings.as_ref();
     for listener in &cluster.listeners {
         let Some(services) = listener.own_services() else { continue };
@@ -38,6 +45,7 @@ pub fn plan(cluster: &Cluster, observed: &Observed, apply: &mut Vec<DesiredObjec
             let files = proxy_config::config_map(cluster, listener, services, single, &known);
             vec![files, proxy::deployment(cluster, listener, services, single, settings, live)]
         });
+        progress.deployment(&name, planned.unavailable_since, now);
         apply.extend(planned.objects);
         progress.waiting_for.extend(planned.waiting_for);
     }

@@ -12,6 +12,7 @@ use super::references;
 use super::transitions::cluster_id::ClusterId;
 use super::transitions::pools;
 use super::transitions::quorum::QuorumState;
+use super::transitions::tiered_storage;
 use super::transitions::upgrade::Upgrade;
 use super::validate::{Invalid, Specs, Validated, Wanted, check_whole, settle_node_config, validate};
 use crate::findings::{Findings, Held, Warning};
@@ -40,6 +41,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
         let cluster = with_what_exists(wanted, observed, &mut findings);
+        tiered_storage::check(kafka, &cluster, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
     });

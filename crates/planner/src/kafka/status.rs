@@ -93,6 +93,20 @@ impl Progress {
         }
     }
 
+    /// Notes that a Deployment is not available since a time.
+    pub fn deployment(&mut self, name: &str, unavailable_since: Option<Timestamp>, now: Timestamp) {
+        let long = |since: &Timestamp| now.duration_since(*since) > PATIENCE;
+        let Some(since) = unavailable_since.filter(long) else { return };
+        self.stuck = true;
+        self.warnings.push(Warning {
+            reason: reasons::DEPLOYMENT_NOT_AVAILABLE.to_owned(),
+            message: format!(
+                "deployment {name} has not been available since {}: its pods and its own conditions say why",
+                format_time(since)
+            ),
+        });
+    }
+
     /// Notes what is known about a pod that is not there or not ready.
     pub fn pod_has_words(&mut self, words: String) {
         let reason = reasons::POD_NOT_READY.to_owned();

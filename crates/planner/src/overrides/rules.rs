@@ -71,8 +71,9 @@ const VOLUMES: &[&str] =
 
 /// What [`judge`] lets an override write, for a comparison with the documentation: kinds of objects, `container` and `volume`,
 /// each with its fields or kinds.
-pub const ALLOWED: [(&str, &[&str]); 8] = [
+pub const ALLOWED: [(&str, &[&str]); 9] = [
     (Kind::Pod.as_str(), POD),
+    (Kind::PersistentVolumeClaim.as_str(), CLAIM),
     (Kind::Deployment.as_str(), DEPLOYMENT),
     (Kind::Service.as_str(), SERVICE),
     (Kind::Ingress.as_str(), INGRESS),

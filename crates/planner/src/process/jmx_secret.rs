@@ -1,4 +1,4 @@
-//! User and password of remote JMX: made once, and kept as they are in their Secret from then on.
+//! User and password of remote JMX: the password is made once, and both are kept as they are in their Secret from then on.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,7 @@ use pki::{Material, MaterialRequest, SecretPem};
 
 use crate::workload::secret::{Data, text};
 
-/// The keys of the Secret.
-const KEYS: [&str; 2] = [names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD];
-
-/// Characters of the user name, and of the password.
+/// Characters of a password that is made.
 const LENGTH: usize = 16;
 
 /// What of the Secret is known.
@@ -26,22 +23,37 @@ pub struct Known<'a> {
 impl Known<'_> {
     /// What has to be made first.
     pub fn requests(&self) -> Vec<MaterialRequest> {
-        let missing = KEYS.into_iter().filter(|key| self.value(key).is_none());
-        missing.map(|key| MaterialRequest::Password { id: key.to_owned(), length: LENGTH }).collect()
+        let key = names::keys::JMX_PASSWORD;
+        let missing = self.password().is_none();
+        missing
+            .then(|| MaterialRequest::Password { id: key.to_owned(), length: LENGTH })
+            .into_iter()
+            .collect()
     }
 
     /// The content of the Secret; `None`: something has to be made first.
     pub fn data(&self) -> Option<Data> {
-        let mut data = Data::new();
-        for key in KEYS {
-            data.insert(key.to_owned(), self.value(key)?.0.into_bytes());
-        }
-        Some(data)
+        // The JVM reads who may do what at its start alone: where the Secret was lost, the user stays the same.
+        let user = self.in_secret(names::keys::JMX_USERNAME).unwrap_or_else(|| names::JMX_USER.to_owned());
+        let password = self.password()?.0;
+        let texts = [(names::keys::JMX_USERNAME, user), (names::keys::JMX_PASSWORD, password)];
+        Some(texts.map(|(key, text)| (key.to_owned(), text.into_bytes())).into())
+    }
+
+    /// Whether the live Secret has it all.
+    pub fn is_whole(&self) -> bool {
+        let keys = [names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD];
+        keys.into_iter().all(|key| self.in_secret(key).is_some())
+    }
+
+    fn in_secret(&self, key: &str) -> Option<String> {
+        self.live.and_then(|secret| text(secret, key))
     }
 
     /// What stands in the live Secret, else what was made.
-    fn value(&self, key: &str) -> Option<SecretPem> {
-        self.live.and_then(|secret| text(secret, key)).map(SecretPem).or_else(|| match self.made.get(key) {
+    fn password(&self) -> Option<SecretPem> {
+        let key = names::keys::JMX_PASSWORD;
+        self.in_secret(key).map(SecretPem).or_else(|| match self.made.get(key) {
             Some(Material::Text(made)) => Some(made.clone()),
             _ => None,
         })

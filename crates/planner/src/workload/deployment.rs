@@ -2,6 +2,7 @@
 
 use api::common::pod_template::PodTemplate;
 use api::common::template::{DeploymentStrategy, MetadataTemplate};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{self as apps, Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -113,4 +114,19 @@ pub fn is_available(deployment: &Deployment) -> bool {
         && status.updated_replicas.unwrap_or(0) >= 1
         && status.available_replicas.unwrap_or(0) >= 1
         && status.unavailable_replicas.unwrap_or(0) == 0
+}
+
+/// Since when too few of its pods are available, or none of its new ones come; `None`: that is not so, or not known.
+pub fn unavailable_since(deployment: &Deployment) -> Option<Timestamp> {
+    let status = deployment.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let failed = |type_: &str| {
+        let mut all = conditions.into_iter().flatten();
+        let found = all.find(|condition| condition.type_ == type_ && condition.status == "False")?;
+        found.last_transition_time.as_ref()
+    };
+    let told = failed("Available").or_else(|| failed("Progressing"));
+    // Where not even a condition is written, no controller looks after Deployments, or nothing has begun.
+    let made = deployment.metadata.creation_timestamp.as_ref().filter(|_| conditions.is_none());
+    told.or(made).map(|time| time.0)
 }

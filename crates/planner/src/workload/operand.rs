@@ -2,13 +2,14 @@
 //! far it is.
 
 use api::common::template::{PodDisruptionBudgetTemplate, ResourceTemplate};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
 use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Owner, Pairs};
 
-use super::deployment::is_available;
+use super::deployment::{is_available, unavailable_since};
 use super::labels::component_labels;
 use super::{budget, network_policy, rbac};
 
@@ -65,6 +66,8 @@ pub struct PlannedOperand {
     pub objects: Vec<DesiredObject>,
     /// What is not there yet, in words.
     pub waiting_for: Option<String>,
+    /// Since when the Deployment that is there is not available.
+    pub unavailable_since: Option<Timestamp>,
 }
 
 impl Operand<'_> {
@@ -90,12 +93,13 @@ impl Operand<'_> {
         let name = self.name;
         if let Some(obstacle) = company.made_when.filter(|_| self.live.is_none()) {
             let waiting_for = Some(format!("deployment {name} is made when {obstacle}"));
-            return PlannedOperand { objects, waiting_for };
+            return PlannedOperand { objects, waiting_for, unavailable_since: None };
         }
         objects.extend(deployment());
         let runs = self.live.is_some_and(is_available);
         let waiting_for = (!runs).then(|| format!("deployment {name} is not available"));
-        PlannedOperand { objects, waiting_for }
+        let unavailable_since = self.live.filter(|_| !runs).and_then(unavailable_since);
+        PlannedOperand { objects, waiting_for, unavailable_since }
     }
 
     /// The labels of its objects.
@@ -135,7 +139,7 @@ mod tests {
     ) -> (Vec<String>, Option<String>) {
         let owner = Owner::new::<api::KafkaBridge>("b", "ns", "u", &Pairs::new());
         let operand = Operand { owner: &owner, name: "b-bridge", component_type: "kafka-bridge", live };
-        let PlannedOperand { objects, waiting_for } = operand.plan(switches, company, || {
+        let PlannedOperand { objects, waiting_for, .. } = operand.plan(switches, company, || {
             vec![Object::new(&owner, "b-bridge", Pairs::new(), Deployment::default()).build()]
         });
         for object in &objects {

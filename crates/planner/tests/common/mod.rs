@@ -181,6 +181,9 @@ impl World {
                     agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));
                 Answer::AgentReports(reports.collect())
             }
+            Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
+                panic!("{need:?} is about a cluster that goes")
+            }
             Need::Kafka | Need::BrokersWithReplicas | Need::BrokerConfigs(_) => unknown(),
         }
     }

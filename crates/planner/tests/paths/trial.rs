@@ -182,7 +182,8 @@ fn of_plan(mut plan: Plan) -> Outcome {
         return Outcome::Refused(refusal.message.clone().unwrap_or_default());
     }
     // A warning may say of a property only that it is there, unless it is made to say that the property does nothing.
-    let says_so = |one: &Condition| one.reason.as_deref() == Some(reasons::FIELDS_WITHOUT_EFFECT);
+    let told = [reasons::FIELDS_WITHOUT_EFFECT, reasons::LOAD_BALANCER_CLASS_STAYS];
+    let says_so = |one: &Condition| one.reason.as_deref().is_some_and(|reason| told.contains(&reason));
     conditions.retain(|one| one.type_ != types::WARNING || says_so(one));
     Outcome::Planned(Box::new(plan))
 }

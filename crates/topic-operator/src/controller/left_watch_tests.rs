@@ -257,3 +257,39 @@ async fn a_finalizer_that_a_batch_puts_on_after_the_label_left_is_taken_off_agai
     scene.end_batch(item, Latest::Now(Box::new(with_finalizer)));
     assert!(!scene.controller.tasks.is_empty(), "it is looked up again");
 }
+
+#[tokio::test]
+async fn a_resource_that_there_is_no_room_for_keeps_its_topic() {
+    let mut scene = Scene::new(true).await;
+    scene.topic.deleting = true;
+    let mut scene = scene.known();
+    let intent = |scene: &Scene| scene.controller.intent(&scene.topic);
+    assert_eq!(intent(&scene), Intent::Delete("t".into()));
+    // The operator was started when there was no room for it: it was never read.
+    let mut unread = resource("manager");
+    (unread.topic_name, unread.created) = ("t".into(), 200);
+    unread.status.topic_name = Some("t".into());
+    scene.controller.take_in(Message::Unreadable(Box::new(unread.clone())));
+    assert_eq!(intent(&scene), Intent::Release, "another one manages the topic");
+    scene.topic.deleting = false;
+    assert!(matches!(intent(&scene), Intent::Refuse(_)), "and its options do not change");
+    // Read at last, it is worked on like any other.
+    scene.controller.take_in(Message::Seen(Box::new(unread.clone())));
+    scene.controller.take_in(Message::NotUnreadable(unread.reference.clone()));
+    assert!(scene.controller.index.get(&unread.reference).is_some());
+    assert!(scene.controller.unreadable.is_empty() && scene.controller.never_read.is_empty());
+}
+
+#[tokio::test]
+async fn a_resource_that_was_never_read_and_is_gone_wants_nothing_any_more() {
+    let mut scene = Scene::new(true).await;
+    scene.topic.deleting = true;
+    let mut scene = scene.known();
+    let mut unread = resource("heir");
+    unread.topic_name = "t".into();
+    scene.controller.take_in(Message::Unreadable(Box::new(unread.clone())));
+    // It wants the topic, and holds up no deletion.
+    assert_eq!(scene.controller.intent(&scene.topic), Intent::Release);
+    scene.controller.take_in(Message::NotUnreadable(unread.reference.clone()));
+    assert_eq!(scene.controller.intent(&scene.topic), Intent::Delete("t".into()));
+}

@@ -26,6 +26,7 @@ use planner::kafka::made_size;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
+use planner::kafka::unplanned::Unplanned;
 
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
@@ -44,21 +45,21 @@ impl Kind for Reconciler {
             // It is there. What runs is left as it is; its status says so already.
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
             if unreadable.is_terminating() {
-                return self.leaving(key, true).await;
+                return Ok(self.leaving(key, true));
             }
             return Ok(Seen::Settled(Outcome::Done));
         }
         let Some(kafka) = self.caches.kafkas.get(key) else {
-            return self.leaving(key, false).await;
+            return Ok(self.leaving(key, false));
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
         self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
-            return self.leaving(key, true).await;
+            return Ok(self.leaving(key, true));
         }
         let annotations = kafka.metadata.annotations.as_ref();
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
-            return Ok(Seen::Live(View::Paused(kafka)));
+            return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             // What runs is left as it is, but its certificates must not run out.
@@ -73,8 +74,7 @@ impl Kind for Reconciler {
         let (mut observed, referred) = match self.observe_live(key, &kafka).await {
             Ok(seen) => seen,
             Err(error) => {
-                self.mandate.check()?;
-                return self.fail(key, &kafka, None, error.into()).await.map(Seen::Settled);
+                return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Unread(error.to_string()))));
             }
         };
         // Pools that an older resource implies have nodes too.
@@ -94,7 +94,7 @@ impl Kind for Reconciler {
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
         Ok(match view {
             View::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
-            View::Leaving(_) | View::Paused(_) => self.answers.of_leaving(key, needs).await,
+            View::Leaving(_) | View::Unplanned(..) => self.answers.of_leaving(key, needs).await,
         })
     }
 
@@ -102,7 +102,7 @@ impl Kind for Reconciler {
         let live = match view {
             View::Live(live) => live,
             View::Leaving(_) => return self.take_away(plan).await,
-            View::Paused(_) => return Ok(()),
+            View::Unplanned(..) => return Ok(()),
         };
         self.announce(key, &live.observed, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
@@ -150,8 +150,8 @@ impl Kind for Reconciler {
     ) -> Result<Outcome, Error> {
         let live = match view {
             View::Live(live) => live,
-            View::Leaving(leaving) => return Ok(self.taken_away(key, leaving, plan)),
-            View::Paused(_) => return self.end(key, plan).await,
+            View::Leaving(leaving) => return self.taken_away(key, leaving, plan),
+            View::Unplanned(..) => return self.end(key, plan).await,
         };
         let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
@@ -208,7 +208,7 @@ impl Kind for Reconciler {
             error => match view {
                 View::Live(live) => self.fail(key, &live.kafka, plan, error).await,
                 // There is no status any more, or it was what could not be written.
-                View::Leaving(_) | View::Paused(_) => Err(error),
+                View::Leaving(_) | View::Unplanned(..) => Err(error),
             },
         }
     }

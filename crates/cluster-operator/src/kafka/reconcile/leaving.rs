@@ -21,7 +21,7 @@ const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 
 impl Reconciler {
     /// What is left of a cluster. `terminating`: its resource is still there, and is being deleted.
-    pub(super) async fn leaving(&self, key: &ObjectRef, terminating: bool) -> Result<Seen<View>, Error> {
+    pub(super) fn leaving(&self, key: &ObjectRef, terminating: bool) -> Seen<View> {
         if !terminating {
             self.answers.forget(key);
             self.observer.forget(key);
@@ -35,15 +35,12 @@ impl Reconciler {
         });
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             tracing::warn!(cluster = %key, why, "what is left of a cluster is not looked at");
-            return Ok(Seen::Settled(TOO_MUCH_LEFT));
+            return Seen::Settled(TOO_MUCH_LEFT);
         }
         let bytes = self.caches.bytes_of(&caches::kafka(key));
-        let Some(place) = self.room.enter_to_read(bytes) else { return Ok(Seen::Settled(BUSY)) };
-        let Some(remains) = self.observer.remains(key, terminating, seen, gone_since).await? else {
-            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            return Ok(Seen::Settled(Outcome::Done));
-        };
-        Ok(Seen::Live(View::Leaving(Box::new(Leaving { remains, _place: place }))))
+        let Some(place) = self.room.enter_to_read(bytes) else { return Seen::Settled(BUSY) };
+        let remains = self.observer.remains(key, terminating, seen, gone_since);
+        Seen::Live(View::Leaving(Box::new(Leaving { remains, _place: place })))
     }
 
     /// Deletes what is planned to go. Topics that changed meanwhile keep nothing of it waiting.
@@ -54,13 +51,25 @@ impl Reconciler {
     }
 
     /// Forgets a cluster of which nothing is left to do.
-    pub(super) fn taken_away(&self, key: &ObjectRef, leaving: &Leaving, plan: &Plan) -> Outcome {
+    pub(super) fn taken_away(
+        &self,
+        key: &ObjectRef,
+        leaving: &Leaving,
+        plan: &Plan,
+    ) -> Result<Outcome, Error> {
+        if let Some(failure) = &plan.failure {
+            return Err(Error::Unmade(failure.clone()));
+        }
+        if leaving.remains.exists == Some(true) {
+            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            return Ok(Outcome::Done);
+        }
         let outcome = again(plan);
         if !leaving.remains.terminating && matches!(outcome, Outcome::Done) {
             // What appears under the name from now on belongs to a successor that may be on its way.
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         }
-        outcome
+        Ok(outcome)
     }
 }

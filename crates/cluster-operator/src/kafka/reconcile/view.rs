@@ -17,8 +17,8 @@ use planner::kafka::answer::Answer;
 use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::need::Need;
 use planner::kafka::observed::Observed;
-use planner::kafka::paused;
 use planner::kafka::plan::Plan;
+use planner::kafka::unplanned::{self, Unplanned};
 
 /// What stands behind the name of a Kafka resource.
 pub enum View {
@@ -26,8 +26,8 @@ pub enum View {
     Live(Box<LiveCluster>),
     /// What is left of a cluster whose resource goes or is gone.
     Leaving(Box<Leaving>),
-    /// A resource that asks for a pause: its cluster is left as it is.
-    Paused(Arc<Kafka>),
+    /// A resource whose cluster is left as it is.
+    Unplanned(Arc<Kafka>, Unplanned),
 }
 
 /// A cluster that is looked after.
@@ -83,7 +83,7 @@ impl Observation for View {
         match self {
             Self::Live(live) => live.observed.plan(now),
             Self::Leaving(leaving) => leaving.remains.plan(now),
-            Self::Paused(kafka) => paused::plan(kafka, now),
+            Self::Unplanned(kafka, why) => unplanned::plan(kafka, why, now),
         }
     }
 
@@ -91,7 +91,7 @@ impl Observation for View {
         match self {
             Self::Live(live) => live.observed.answer(need, answer),
             Self::Leaving(leaving) => leaving.remains.answer(need, answer),
-            Self::Paused(_) => {}
+            Self::Unplanned(..) => {}
         }
     }
 }

@@ -147,6 +147,7 @@ pub fn plan_options(cluster: &Cluster, observed: &Observed, now: Timestamp) -> O
     let live = LiveOptions::of(cluster, model);
     let fingerprint = live_fingerprint(cluster, &live);
     let mut memory = observed.options.clone();
+    memory.own_values.extend(taken_out::of_brokers(observed));
     if memory.about != fingerprint {
         (memory.refused, memory.not_taken_up) = (BTreeMap::new(), BTreeMap::new());
         memory.about.clone_from(&fingerprint);
@@ -206,8 +207,9 @@ impl Looking<'_> {
         let waited = std::mem::take(&mut plan.memory.not_taken_up);
         // Only the operator writes the files. What it sets to cover a line must not be taken for a value of a user's.
         plan.taken_out.extend(self.in_files_only());
-        let removed = plan.taken_out.clone();
         self.remember_own_values(&mut plan.memory);
+        plan.taken_out.extend(self.outlived(&plan.memory));
+        let removed = plan.taken_out.clone();
         let live = self.live.names();
         let goal = |name| self.live.shared.get(name).map_or(Goal::Unset, |value| Goal::Value(value));
         let goals = live.iter().map(|name| (*name, goal(*name)));
@@ -267,6 +269,13 @@ impl Looking<'_> {
         let all = self.configs.values().flatten();
         let of_files = all.filter(|(name, view)| view.in_file.is_some() && self.model.is_live(name));
         of_files.map(|(name, _)| name).filter(|name| !self.names.contains(name.as_str())).cloned()
+    }
+
+    /// Options of which a broker still has a value of the operator's, and that no node is to have: the broker was away when they were taken
+    /// out of the resource.
+    fn outlived(&self, memory: &OptionMemory) -> impl Iterator<Item = String> {
+        let here = memory.own_values.iter().filter(|(id, _)| self.configs.contains_key(id));
+        here.map(|(_, name)| name).filter(|name| !self.names.contains(name.as_str())).cloned()
     }
 
     /// What is to be done on the brokers that have no value of their own.

@@ -79,9 +79,12 @@ fn quotas_plug_in(cluster: &Cluster, quotas: &QuotasPlugIn, lines: &mut Lines) {
     lines.set(&option("excluded.principal.name.list"), excluded.join(";"));
 }
 
+/// The option with which a node has remote storage.
+pub const REMOTE_STORAGE: &str = "remote.log.storage.system.enable";
+
 fn tiered_storage(cluster: &Cluster, pool: &Pool, storage: &TieredStorage, lines: &mut Lines) {
     // The controllers judge the options of topics, and so have to know that there is remote storage.
-    lines.set("remote.log.storage.system.enable", "true");
+    lines.set(REMOTE_STORAGE, "true");
     if !pool.broker {
         return;
     }

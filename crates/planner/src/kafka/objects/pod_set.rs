@@ -9,16 +9,26 @@ use serde_json::Value;
 
 use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Node, Pool, Quorum, Resizing};
+use crate::kafka::config::live::taken_out;
 use crate::kafka::observed::Observed;
 
+/// What there is in Kafka that the operator set and that Kafka itself does not tell from what others set.
+#[derive(Debug, Clone, Copy)]
+pub struct InKafka<'a> {
+    /// Whether there are default quotas of users.
+    pub quotas: bool,
+    /// Brokers, and their options that have a value of their own.
+    pub own_options: &'a BTreeSet<(i32, String)>,
+}
+
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
-/// `quotas`, whether there are default quotas of users of the operator's in Kafka.
+/// `in_kafka`, what it remembers.
 pub fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
     pods: Vec<Value>,
     manual: Option<&ManualUpdate>,
-    quotas: bool,
+    in_kafka: InKafka<'_>,
 ) -> DesiredObject {
     let all = pool_labels(cluster, pool);
     let match_labels = Some(labels::selector(&all));
@@ -34,7 +44,11 @@ pub fn of_pool(
     for (key, value) in cluster.resizing.into_iter().flat_map(Resizing::annotations) {
         object = object.annotation(key, value);
     }
-    if quotas {
+    object = object.maybe_annotation(
+        annotations::OPTIONS_OF_BROKERS,
+        taken_out::of_brokers_annotation(in_kafka.own_options),
+    );
+    if in_kafka.quotas {
         object = object.annotation(annotations::DEFAULT_USER_QUOTAS, "true");
     }
     if pool.implied {

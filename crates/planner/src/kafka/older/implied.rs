@@ -18,6 +18,7 @@ use kube_core::ResourceExt;
 use crate::findings::Findings;
 use crate::kafka::existing;
 use crate::kafka::observed::Observed;
+use crate::kafka::transitions::quorum::QuorumState;
 
 /// The pool of the brokers. Its pods and claims have the names that those of a cluster with ZooKeeper had.
 pub const BROKERS: &str = names::IMPLIED_BROKER_POOL;
@@ -173,7 +174,8 @@ fn deprecated(findings: &mut Findings, message: String) {
 fn left(cluster: &str, pool: &str, role: &str) -> String {
     format!(
         "is gone, and the nodes of pool {pool} (StrimziPodSet {}) run on as they are: create a KafkaNodePool {pool} with \
-         roles: [{role}] and their replicas and storage, or put the field back",
+         roles: [{role}] and their replicas and storage, or put the field back; volumes of nodes that are no more count as long \
+         as their PersistentVolumeClaims are there",
         names::pod_set(cluster, pool)
     )
 }
@@ -181,8 +183,9 @@ fn left(cluster: &str, pool: &str, role: &str) -> String {
 /// Whether an implied pool has nodes, as far as its marks tell: a pod set that lists some, or volumes of nodes.
 ///
 /// A volume stays when its node leaves for good, so where KafkaNodePools have the role by now, it takes a second witness: a pod, a pod
-/// set, Kafka, or what is remembered of the quorum. Without such a KafkaNodePool the volumes are all that is left of the cluster's
-/// records, and count.
+/// set, the node's ConfigMap, Kafka, or what is remembered of the quorum. Without such a KafkaNodePool the volumes are all that is left
+/// of the cluster's records, and count. So they do before Kafka has said for the first time which nodes it has: of a resource that was
+/// deleted and made again nothing else is left.
 fn has_nodes(observed: &Observed, cluster: &str, name: &str, role: ProcessRole) -> bool {
     let implied = |metadata: &ObjectMeta| {
         annotations::is_true(metadata.annotations.as_ref(), annotations::IMPLIED_POOL)
@@ -198,7 +201,8 @@ fn has_nodes(observed: &Observed, cluster: &str, name: &str, role: ProcessRole) 
         })
         .collect();
     let replaced = observed.pools.iter().any(|pool| !is_implied(pool) && pool.spec.roles.contains(&role));
-    if !replaced {
+    let never_told = observed.view.is_none() && !QuorumState::of(observed).has_existed();
+    if !replaced || never_told {
         return set.is_some() || !ids.is_empty();
     }
     !ids.is_empty() && !ids.is_disjoint(&existing::witnessed(observed, cluster, name))

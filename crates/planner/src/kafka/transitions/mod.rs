@@ -13,6 +13,7 @@ pub(crate) mod quorum;
 pub(crate) mod roles;
 pub mod scaling;
 pub(crate) mod size;
+pub(crate) mod tiered_storage;
 pub(crate) mod topic_operator;
 pub(crate) mod upgrade;
 pub(crate) mod volumes;
