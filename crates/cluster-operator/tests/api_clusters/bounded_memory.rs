@@ -188,6 +188,9 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     tenants.says("Kafka", "pools", &["spec.replicas", "250", "KASTELLAN_MAX_NODES"]).await;
     tenants.others_are_served(&operator, "pools of very many nodes").await;
 
+    repeated(&tenants).await;
+    tenants.others_are_served(&operator, "what every broker repeats for each listener and volume").await;
+
     let text = "eHh4".repeat(LARGE / 4);
     let secrets = (0..60).map(|n| labelled("Secret", &format!("large-{n}"), "stuffed", &json!({"a": text})));
     let maps = (0..30).map(|n| labelled("ConfigMap", &format!("large-{n}"), "stuffed", &json!({"a": text})));
@@ -231,9 +234,6 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     tenants.says("Kafka", "nested", &["nests too deeply"]).await;
     tenants.says("Kafka", "huge-3", &["InvalidResourceException"]).await;
     tenants.others_are_served(&operator, "huge values").await;
-
-    repeated(&tenants).await;
-    tenants.others_are_served(&operator, "what every broker repeats for each listener and volume").await;
 
     // An operator that comes back finds all of it at once.
     drop(operator);
