@@ -53,7 +53,7 @@ pub const EXTENSIONS: &[Extension] = &[
         kind: "Kafka",
         path: "spec.kafka.listeners[].configuration.singleAddress.resources",
         type_: "object",
-        default: "a little is asked for, nothing is limited",
+        default: "a little CPU and memory is asked for, 512 MiB is the limit",
         purpose: "CPU and memory of the proxy's container",
     },
     Extension {

@@ -159,13 +159,14 @@ fn a_pool_whose_set_is_gone_keeps_its_nodes_and_addresses_while_kafka_is_silent(
     let before = pods(&world.settle());
     world.observed.pod_sets.remove("my-cluster-kafka");
     world.observed.pods.retain(|name, _| !name.contains("-kafka-"));
-    let view = world.observed.view.take();
+    let mut view = world.observed.view.take().unwrap();
+    view.brokers_with_replicas = Some([0, 1].into());
     let plan = world.plan();
     assert!(plan.delete.is_empty(), "{:?}", plan.delete);
     // Nor are addresses given up when nothing but volumes tells of the nodes.
     world.observed.config_maps.retain(|name, _| !name.contains("-kafka-"));
     let plan = world.plan();
     assert!(plan.delete.iter().all(|gone| gone.object.kind != "Service"), "{:?}", plan.delete);
-    world.observed.view = view;
-    assert_eq!(pods(&world.plan()), before, "Kafka knows them");
+    world.observed.view = Some(view);
+    assert_eq!(pods(&world.plan()), before, "Kafka knows them, and that they hold replicas");
 }

@@ -96,7 +96,7 @@ fn passwords_are_placeholders_and_names_are_escaped() {
         assert_eq!(properties.get("security.protocol"), Some("SASL_PLAINTEXT"));
         let jaas = format!(
             "org.apache.kafka.common.security.{module} required username=\"a\\\"b\\\\c\" \
-             password=\"${{kastellanjaas:/opt/kafka/client:password}}\";"
+             password=\"${{kastellanjaas:/opt/kafka/clients/client:password}}\";"
         );
         assert_eq!(properties.get("sasl.jaas.config"), Some(jaas.as_str()));
         let shown = serde_json::to_string(&plan).unwrap();

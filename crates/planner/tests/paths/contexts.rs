@@ -203,4 +203,5 @@ pub fn of(kind: &'static str, path: &str) -> Vec<Context> {
 }
 
 /// Ends of paths whose other value is refused: a key that does not fit, a text that has to be there.
-pub const REFUSALS_COUNT: &[&str] = &["brokerCertChainAndKey.key", "valueFrom.configMapKeyRef.optional"];
+pub const REFUSALS_COUNT: &[&str] =
+    &["brokerCertChainAndKey.key", "tieredStorage.type", "valueFrom.configMapKeyRef.optional"];
