@@ -247,7 +247,7 @@ fn the_example_gives_each_node_what_it_says() {
 
 #[test]
 fn a_value_that_outlived_its_node_is_known_as_the_operators_when_the_node_comes_back() {
-    let mut world = settled("split-pools.input.yaml");
+    let mut world = World::load("split-pools.input.yaml");
     world.kafka(|kafka| {
         kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
     });
