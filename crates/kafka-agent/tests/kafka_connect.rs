@@ -54,10 +54,10 @@ fn broker(authority: &Authority, client: u16) -> Container {
 fn worker(authority: &Authority, client: u16, rest: u16) -> Container {
     let container = Container::new().with_kafka();
     let (key, certificate) = authority.issue("worker");
-    container.put("opt/kafka/client/user.key", &key);
-    container.put("opt/kafka/client/user.crt", &certificate);
-    container.put("opt/kafka/client/ca.crt", &authority.certificate);
-    container.put("opt/kafka/client/password", &format!("{PASSWORD}\n"));
+    container.put("opt/kafka/clients/client/user.key", &key);
+    container.put("opt/kafka/clients/client/user.crt", &certificate);
+    container.put("opt/kafka/clients/client/ca.crt", &authority.certificate);
+    container.put("opt/kafka/clients/client/password", &format!("{PASSWORD}\n"));
     let mut jars = std::fs::read_dir(libs()).unwrap().flatten().map(|entry| entry.path());
     let jar = jars.find(|path| path.display().to_string().contains("connect-file")).unwrap();
     std::fs::create_dir_all(container.path("mnt/kafka-libs")).unwrap();
@@ -67,8 +67,8 @@ fn worker(authority: &Authority, client: u16, rest: u16) -> Container {
             "heap":{{"xmx":"256m"}},"jvmPerformanceOptions":["-XX:+UseSerialGC","-XX:TieredStopAtLevel=1"],
             "plugIns":[{{"type":"secretsProvider"}}]}}"#,
         container.text("var/opt/kafka/client.pem"),
-        container.text("opt/kafka/client/user.key"),
-        container.text("opt/kafka/client/user.crt"),
+        container.text("opt/kafka/clients/client/user.key"),
+        container.text("opt/kafka/clients/client/user.crt"),
     );
     container.put("opt/kafka/custom-config/agent.config", &agent);
     let mut properties = format!(
@@ -91,8 +91,8 @@ fn worker(authority: &Authority, client: u16, rest: u16) -> Container {
             "{prefix}security.protocol=SASL_SSL\n{prefix}ssl.truststore.type=PEM\n{prefix}ssl.truststore.location={}\n\
              {prefix}ssl.keystore.type=PEM\n{prefix}ssl.keystore.location={}\n{prefix}sasl.mechanism=PLAIN\n\
              {prefix}sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"connect\" \
-             password=\"${{kastellanjaas:/opt/kafka/client:password}}\";\n",
-            container.text("opt/kafka/client/ca.crt"),
+             password=\"${{kastellanjaas:/opt/kafka/clients/client:password}}\";\n",
+            container.text("opt/kafka/clients/client/ca.crt"),
             container.text("var/opt/kafka/client.pem"),
         );
         properties.push_str(&lines);

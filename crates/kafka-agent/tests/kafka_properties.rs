@@ -128,7 +128,7 @@ fn kafka_reads_what_was_meant() {
         let written: Properties = [
             (name.as_str(), value.as_str()),
             ("looked.up", "a${strimzienv:V}b"),
-            ("dir", "${strimzidir:/d:f}"),
+            ("dir", "${strimzidir:/mnt/d:f}"),
         ]
         .into_iter()
         .collect();
