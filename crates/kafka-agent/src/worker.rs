@@ -2,13 +2,16 @@
 //!
 //! What it has in common with a Kafka node is that of [`crate::run`]; it has no storage, and its own REST API tells how it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
 
 use crate::config::WorkerConfig;
 use crate::files::{self, FileError};
 use crate::layout::Layout;
 use crate::process::{self, Signals};
+use crate::properties::Properties;
 use crate::recovery::Recovery;
 use crate::render::{self, Rendered};
 use crate::run::{ContainerSource, RunError, write_node_files};
@@ -76,6 +79,7 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunErro
     let file = api::names::keys::KAFKA_CONNECT_PROPERTIES;
     let properties = files::read(&layout.custom_config(file))?;
     let mut rendered = render::render(file, &properties, &ContainerSource { layout })?;
+    leave_out_missing_folders(&mut rendered.properties, layout);
 
     config.jvm.extra_class_path.extend(jars::below(&layout.further_jars()));
     config.jvm.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
@@ -99,6 +103,19 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunErro
     );
     let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
     Ok(Start { rest_port: config.rest_port, program, arguments })
+}
+
+/// Takes folders that are not there out of those that the provider of files may read: Kafka does not start with such a folder, and not every
+/// image has `/mnt`. Where none is there the list stays, since without it every folder may be read.
+fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) {
+    let option = format!("{CONFIG_PROVIDERS}.{DIRECTORY_PROVIDER}.param.allowed.paths");
+    let Some(listed) = properties.get(&option) else { return };
+    let there = listed.split(',').filter(|folder| layout.absolute(Path::new(folder.trim())).exists());
+    let there: Vec<&str> = there.collect();
+    if !there.is_empty() {
+        let there = there.join(",");
+        properties.set(option, there);
+    }
 }
 
 /// Looks for the jars of others that the worker is to run with. Those of its plug-ins count too.
@@ -128,4 +145,23 @@ fn add_plug_ins(
     config.jvm.extra_jvm_arguments.extend(outcome.arguments);
     shared.node().plug_ins_missing(outcome.missing);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_the_image_lacks_keeps_no_worker_from_its_start() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("opt/kafka")).unwrap();
+        let layout = Layout::new(root.path());
+        let option = "config.providers.strimzidir.param.allowed.paths";
+        let mut properties: Properties = [(option, "/opt/kafka,/mnt")].into_iter().collect();
+        leave_out_missing_folders(&mut properties, &layout);
+        assert_eq!(properties.get(option), Some("/opt/kafka"));
+        let mut nowhere: Properties = [(option, "/srv")].into_iter().collect();
+        leave_out_missing_folders(&mut nowhere, &layout);
+        assert_eq!(nowhere.get(option), Some("/srv"), "no list would open every folder");
+    }
 }
