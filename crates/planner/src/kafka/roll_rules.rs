@@ -187,6 +187,7 @@ impl<'a> Rules<'a> {
     /// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
     ///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
     ///   partition that has no other replica cannot be kept by waiting, unless it lies on a claim that would be deleted.
+    /// - While no replica is in sync, the last one that was may be any of them: a ready broker keeps what the restart would destroy.
     /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
@@ -204,10 +205,16 @@ impl<'a> Rules<'a> {
             .count();
         let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).peekable();
         let takes_one = taken.peek().is_some();
+        let may_come =
+            |but: i32| partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id));
+        if partition.isr.is_empty() {
+            let mut taken = partition.replicas.iter().filter_map(|id| leaves(*id));
+            let holds = |node: &&&RollNode| node.state == PodState::Ready && node.may_lose_records();
+            if let Some(node) = taken.find(|node| holds(node) && may_come(node.id)) {
+                return Some(Block::NoneInSync { node: node.id });
+            }
+        }
         if takes_one && left == 0 {
-            let may_come = |but: i32| {
-                partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id))
-            };
             if let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id)) {
                 return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
             }
@@ -242,6 +249,11 @@ impl<'a> Rules<'a> {
                     list(&partition.replicas)
                 )
             }
+            Block::NoneInSync { node } => format!(
+                "partition {name} has no replica in sync, and the restart would destroy what broker {node} has of it, of \
+                 replicas on brokers {}{hint}",
+                list(&partition.replicas)
+            ),
             Block::BelowMinimum => {
                 let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
                 format!(
@@ -309,6 +321,8 @@ impl<'a> Rules<'a> {
 enum Block {
     /// Its only copy in sync.
     LastCopy { node: i32, destroyed: bool },
+    /// What may be its last complete copy: none is in sync.
+    NoneInSync { node: i32 },
     /// Replicas that writes need.
     BelowMinimum,
 }

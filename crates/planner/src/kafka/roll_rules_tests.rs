@@ -148,3 +148,21 @@ fn single_copies_on_storage_that_ends_with_the_pod_are_found() {
     assert_eq!(rules.single_copies(), [("orders-1", 1), ("orders-2", 1)]);
     assert_eq!(rules.obstacle(&BTreeSet::from([0])), None, "nothing that is waited for keeps it");
 }
+
+#[test]
+fn while_no_replica_is_in_sync_a_broker_keeps_what_the_restart_would_destroy() {
+    let of_memory = |id| RollNode { loses_storage: true, state: PodState::Ready, ..node(id, false, true) };
+    let mut nodes = [of_memory(0), of_memory(1), of_memory(2)];
+    let quorum = || Some(quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, 0)]));
+    let leaderless = kafka(quorum(), &[(&[1, 2], &[], 2)]);
+    let why = obstacle(&nodes, &leaderless, &[2]);
+    assert!(says(why.as_ref(), "orders-0 has no replica in sync"), "{why:?}");
+    assert_eq!(obstacle(&nodes, &leaderless, &[0]), None, "it has no replica of it");
+    // A partition that has no other replica cannot be kept by waiting.
+    assert_eq!(obstacle(&nodes, &kafka(quorum(), &[(&[2], &[], 1)]), &[2]), None);
+    // What is down may be what brings a replica back, and a volume outlives the restart.
+    nodes[1].state = PodState::Unready;
+    nodes[2].loses_storage = false;
+    assert_eq!(obstacle(&nodes, &leaderless, &[1]), None);
+    assert_eq!(obstacle(&nodes, &leaderless, &[2]), None);
+}
