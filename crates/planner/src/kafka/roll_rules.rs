@@ -214,10 +214,11 @@ impl<'a> Rules<'a> {
                 return Some(Block::NoneInSync { node: node.id });
             }
         }
-        if takes_one && left == 0 {
-            if let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id)) {
-                return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
-            }
+        if takes_one
+            && left == 0
+            && let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id))
+        {
+            return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
         }
         let short = if takes_one {
             left < partition.min_isr
