@@ -109,7 +109,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether the field is one that is kept.
+    /// Whether the schema keeps the field.
     fn is_kept(&self) -> bool {
         self.kept.iter().any(|kept| {
             let mut rest = kept.as_str();

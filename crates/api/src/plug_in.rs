@@ -66,7 +66,7 @@ pub const METRICS_REPORTERS: [Reporters; 2] = [
     },
 ];
 
-/// The class of [`PlugIn::ClientMetricsReporter`] now, and the one that it had before version 0.3.0.
+/// The class of [`PlugIn::ClientMetricsReporter`] now, and its class before version 0.3.0.
 pub const CLIENT_METRICS_REPORTERS: [&str; 2] = [
     "io.strimzi.kafka.metrics.prometheus.ClientMetricsReporter",
     "io.strimzi.kafka.metrics.KafkaPrometheusMetricsReporter",

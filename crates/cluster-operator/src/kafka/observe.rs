@@ -234,7 +234,7 @@ impl Observer {
         }
     }
 
-    /// Whether there is a Kafka resource, also one that the selector leaves out.
+    /// Whether there is a Kafka resource, whatever the selector leaves out.
     pub async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
         kafka_exists(&self.applier, key).await
     }

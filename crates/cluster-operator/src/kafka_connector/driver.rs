@@ -188,7 +188,7 @@ impl Kind for Connectors {
             self.memories.forget(key);
             return Ok(Seen::Settled(Outcome::Done));
         };
-        // It goes, and then it is a connector that nobody declares. One that cannot be read is left as it is.
+        // The resource goes, and then nobody declares its connector. A resource that cannot be read leaves its connector as it is.
         if connector.metadata.deletion_timestamp.is_some()
             || self.resources.connectors.unreadable(key).is_some()
         {

@@ -1,4 +1,4 @@
-//! Calls about single connectors, beside each other: so many at a time, and one that takes long is in nobody's way.
+//! Calls about single connectors, beside each other: a bounded number at a time, and a slow call holds up no other.
 //!
 //! There are two lanes. A call that is not answered soon goes over into the slow lane, and where that is full it is given up; a
 //! connector whose last call was slow begins there. So connectors that never answer fill the slow lane, in which they wait for each
@@ -43,7 +43,7 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Makes a call about a connector, which has to have a deadline of its own. `late` is the answer to one that is given up.
+    /// Makes a call about a connector, which has to have a deadline of its own. `late` is the answer when the call is given up.
     pub async fn run<T>(
         &self,
         connector: &str,

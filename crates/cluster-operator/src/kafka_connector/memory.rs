@@ -32,7 +32,7 @@ pub struct Memory {
 pub struct Memories(Mutex<HashMap<ObjectRef, Memory>>);
 
 impl Memories {
-    /// What is remembered of a connector. Nothing is of another one that had its name.
+    /// What is remembered of a connector. What was remembered of a former connector of the same name is not.
     pub fn of(&self, key: &ObjectRef, uid: Option<&str>) -> Memory {
         let mut all = self.lock();
         let memory = all.entry(key.clone()).or_default();

@@ -83,7 +83,7 @@ impl Resources {
         self.of_clusters.keys_of(cluster)
     }
 
-    /// Names of the connectors that are declared for a cluster. One that cannot be read may be.
+    /// Names of the connectors that are declared for a cluster. A resource that cannot be read counts as a declaration.
     pub fn declared(&self, cluster: &ObjectRef) -> BTreeSet<String> {
         let readable = self.of_cluster(cluster).into_iter().map(|key| key.name);
         let unreadable = self.connectors.all_unreadable().into_iter().map(|(key, _)| key);
