@@ -58,6 +58,9 @@ use crate::schema::{Free, FreeMap, JsonSchema, Resources};
 pub struct KafkaConnectSpec {
     /// Version of Kafka Connect, for example `4.3.1`. The default is the newest version the operator knows.
     pub version: Option<String>,
+    /// Of older versions: variables and volumes of the workers.
+    #[schemars(skip)]
+    pub external_configuration: Option<crate::present::Present>,
     /// Number of workers.
     pub replicas: Option<i32>,
     /// Image of the workers. The default is the operator's image for the version, or the one that was built.

@@ -382,7 +382,12 @@ async fn what_is_under_way_finishes_at_the_end(served: Served) {
     let waiting = tokio::spawn(async move {
         request(port, "GET", &format!("{consumer}/records?timeout=100000"), &[], "").await
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    let is_open = "strimzi_bridge_http_server_active_connections 1";
+    while !request(served.management_port, "GET", "/metrics", &[], "").await.body.contains(is_open) {
+        assert!(began.elapsed() < DEADLINE, "the poll is under way");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     served.post("/topics/letters?async=true", TEXT, r#"{"records":[{"value":"last"}]}"#).await.expect(204);
     let began = Instant::now();
     served.stop().await;

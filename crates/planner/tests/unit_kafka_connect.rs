@@ -287,6 +287,7 @@ fn older_manifests_are_taken_as_they_are() {
         spec.remove(field);
     }
     spec["config"]["group.id"] = json!("old-group");
+    spec.insert("externalConfiguration".to_owned(), json!({"env": [{"name": "A", "value": "b"}]}));
     spec["config"]["offset.storage.topic"] = json!("old-offsets");
     let plan = connect.plan();
     let properties = properties(&plan);
@@ -298,6 +299,7 @@ fn older_manifests_are_taken_as_they_are() {
     let said = |text: &str| {
         conditions.iter().any(|one| one.type_ == "Warning" && one.message.as_ref().unwrap().contains(text))
     };
+    assert!(said("spec.externalConfiguration") && said("connectContainer.env"), "{conditions:?}");
     assert!(
         said("write spec.groupId instead") && said("spec.statusStorageTopic is missing"),
         "{conditions:?}"

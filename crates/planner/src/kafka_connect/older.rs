@@ -84,6 +84,11 @@ pub fn say(connect: &KafkaConnect, findings: &mut Findings) {
         };
         findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
+    if spec.external_configuration.is_some() {
+        let message = "spec.externalConfiguration is not carried out: write its variables into spec.template.connectContainer.env, its \
+                       volumes into spec.template.pod.volumes and spec.template.connectContainer.volumeMounts, with paths below /mnt";
+        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
+    }
     if spec.client_rack_init_image.is_some() {
         let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
