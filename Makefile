@@ -43,7 +43,7 @@ test-unit: prerequisites ## Unit tests: no other process
 
 .PHONY: soak
 soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
-	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_any_manifest soak -- --exact --nocapture
+	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_tests any_manifest::soak -- --exact --nocapture
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd

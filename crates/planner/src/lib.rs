@@ -1,7 +1,7 @@
 //! Everything that the cluster operator decides.
 //!
 //! Pure: no network, no clock, no chance, no HashMap whose order shows. What was observed and the time go in, a plan comes
-//! out; Cargo keeps it so (`tests/unit_house.rs`). [`plan`] is what the plans of all kinds have in common, [`completion`] leads to a
+//! out; Cargo keeps it so (`tests/unit_tests/house.rs`). [`plan`] is what the plans of all kinds have in common, [`completion`] leads to a
 //! complete one. Each kind of resource has a folder: [`kafka`] and [`pod_set`]; [`node_pool`] is for pools that no Kafka resource looks after;
 //! `workload` is what all pods share.
 

@@ -1,0 +1,61 @@
+//! The planner as a function: every test here makes plans and looks at them; no other process, no network.
+//!
+//! One program for all of them, since linking one costs more time than running its tests.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod any_manifest;
+mod authorities;
+mod bad_input;
+mod connectors;
+mod differences;
+mod every_path;
+mod examples;
+mod existing_nodes;
+mod foreign_additions;
+mod held;
+mod house;
+mod implied_pools;
+mod kafka_connect;
+mod kafka_exporter;
+mod listener_addresses;
+mod listener_certificates;
+mod listener_rules;
+mod listener_types;
+mod logging;
+mod lost_memory;
+mod made_size;
+mod names;
+mod network_policy;
+mod new_claims;
+mod node_config;
+mod odd_specs;
+mod older_manifests;
+mod options;
+mod orphaned_pools;
+mod override_kinds;
+mod override_pairs;
+mod overrides;
+mod ownership;
+mod paths;
+mod planning;
+mod plug_ins;
+mod pool_templates;
+mod properties;
+mod proxies;
+mod reference_objects;
+mod references;
+mod resizing;
+mod revisions;
+mod rolling;
+mod secrecy;
+mod single_address;
+mod snapshots;
+mod static_validation;
+mod storage_changes;
+mod supplied_authorities;
+mod templates;
+mod topic_operator;
+mod upkeep;
+mod validation;

@@ -1,0 +1,98 @@
+//! A node pool that was deleted with `--cascade=orphan`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use crate::common;
+
+use std::sync::Arc;
+
+use common::{World, warning_with};
+use planner::kafka::plan::Plan;
+use serde_json::json;
+
+/// A settled cluster with a pool of both roles and one of brokers.
+fn settled() -> World {
+    let mut world = World::load("dual-role.input.yaml");
+    let mut brokers = serde_json::to_value(world.observed.pools[0].as_ref()).unwrap();
+    brokers["metadata"]["name"] = json!("brokers");
+    brokers["metadata"]["uid"] = json!("uid-of-brokers");
+    brokers["spec"]["roles"] = json!(["broker"]);
+    world.observed.pools.insert(0, Arc::new(serde_json::from_value(brokers).unwrap()));
+    world.settle();
+    world
+}
+
+/// What Kubernetes does to the objects of a pool that is deleted so, and to the pool.
+fn orphan(world: &mut World) -> Arc<api::KafkaNodePool> {
+    let pool = world.observed.pools.remove(0);
+    let is_lost =
+        |owners: &mut Option<Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>>| {
+            if owners.iter().flatten().any(|owner| owner.name == "brokers") {
+                *owners = None;
+            }
+        };
+    let observed = &mut world.observed;
+    observed.pod_sets.values_mut().for_each(|set| is_lost(&mut Arc::make_mut(set).metadata.owner_references));
+    observed.secrets.values_mut().for_each(|set| is_lost(&mut Arc::make_mut(set).metadata.owner_references));
+    observed
+        .config_maps
+        .values_mut()
+        .for_each(|map| is_lost(&mut Arc::make_mut(map).metadata.owner_references));
+    observed
+        .claims
+        .values_mut()
+        .for_each(|claim| is_lost(&mut Arc::make_mut(claim).metadata.owner_references));
+    pool
+}
+
+fn deleted(plan: &Plan) -> Vec<&str> {
+    plan.delete.iter().map(|deletion| deletion.object.name.as_str()).collect()
+}
+
+#[test]
+fn its_pods_run_on_and_the_status_says_that_nobody_looks_after_them() {
+    let mut world = settled();
+    assert_eq!(warning_with(&world.plan(), "PodsWithoutNodePool"), None);
+    let before: Vec<String> = world.observed.pods.keys().cloned().collect();
+    orphan(&mut world);
+    let mut plan = world.plan();
+    for _ in 0..3 {
+        assert_eq!(deleted(&plan), Vec::<&str>::new());
+        assert!(plan.calls.is_empty(), "{:?}", plan.calls);
+        assert!(!plan.roll.now.iter().any(|pod| pod.starts_with("my-brokers")), "{:?}", plan.roll.now);
+        world.apply(&plan);
+        world.run_everything();
+        plan = world.plan();
+    }
+    assert_eq!(world.observed.pods.keys().cloned().collect::<Vec<_>>(), before);
+    let said = warning_with(&plan, "PodsWithoutNodePool").unwrap();
+    assert!(said.contains("StrimziPodSet my-brokers") && said.contains("KafkaNodePool brokers"), "{said}");
+    // A pool that is deleted in the usual way leaves nothing that would have to be said.
+    let mut usual = settled();
+    usual.observed.pools.remove(0);
+    assert_eq!(warning_with(&usual.plan(), "PodsWithoutNodePool"), None);
+}
+
+#[test]
+fn a_pool_that_comes_back_gets_its_nodes_and_restarts_nothing() {
+    let mut world = settled();
+    let pool = orphan(&mut world);
+    let plan = world.plan();
+    world.apply(&plan);
+    let mut again = serde_json::to_value(pool.as_ref()).unwrap();
+    again["metadata"]["uid"] = json!("uid-of-the-next");
+    again.as_object_mut().unwrap().remove("status");
+    world.observed.pools.insert(0, Arc::new(serde_json::from_value(again).unwrap()));
+    let plan = world.settle();
+    assert_eq!(warning_with(&plan, "PodsWithoutNodePool"), None);
+    assert!(plan.roll.wanted.is_empty(), "{:?}", plan.roll.wanted);
+    assert_eq!(deleted(&plan), Vec::<&str>::new());
+    let owners = world.observed.pod_sets["my-brokers"].metadata.owner_references.as_ref().unwrap();
+    assert_eq!(owners[0].uid, "uid-of-the-next");
+    assert_eq!(plan.nodes.iter().filter(|node| node.pod_set == "my-brokers").count(), 3);
+}
