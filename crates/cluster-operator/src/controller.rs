@@ -16,7 +16,7 @@ use crate::node_pools;
 
 /// The queues of the process.
 #[derive(Clone)]
-pub struct Queues {
+pub(crate) struct Queues {
     /// Kafka resources.
     pub kafkas: Queue<ObjectRef>,
     /// KafkaConnect resources.
@@ -29,13 +29,13 @@ pub struct Queues {
 
 impl Queues {
     /// Empty queues.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { kafkas: Queue::new(), connects: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
     }
 
     /// Leads what happened to an object to the resource that it belongs to. Those of a kind that has no driver are left to
     /// whoever looks after them.
-    pub fn add(&self, owner: &OwnerRef) {
+    pub(crate) fn add(&self, owner: &OwnerRef) {
         match owner.kind.as_str() {
             KAFKA => {
                 self.kafkas.add(owner.object.clone());
@@ -55,7 +55,7 @@ impl Default for Queues {
 }
 
 /// Leads every change of what resources own into the queue of the owner's kind.
-pub fn feed_owners(caches: &Caches, queues: &Queues) {
+pub(crate) fn feed_owners(caches: &Caches, queues: &Queues) {
     let add = queues.clone();
     caches.pods.on_change(move |event| {
         let unchanged =
@@ -82,7 +82,7 @@ pub fn feed_owners(caches: &Caches, queues: &Queues) {
 }
 
 /// Leads every other change that can matter to a Kafka resource into its queue.
-pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
+pub(crate) fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.kafkas.on_change(move |event| {
         if more_than_status_changed(event) {
@@ -111,7 +111,7 @@ pub fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
 }
 
 /// Leads every other change that can matter to a KafkaConnect resource into its queue.
-pub fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
+pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.connects.on_change(move |event| {
         if more_than_status_changed(event) {
@@ -134,7 +134,7 @@ fn add_all(queue: &Queue<ObjectRef>, keys: Vec<ObjectRef>) {
 }
 
 /// Leads every change into the queue of pools that can matter to the question whether a Kafka resource looks after one.
-pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
+pub(crate) fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.pools.on_change(move |event| {
         if more_than_status_changed(event) {
@@ -158,7 +158,7 @@ pub fn feed_pools(caches: &Caches, queue: &Queue<ObjectRef>) {
 }
 
 /// Leads every change of pod sets, of their pods and of what they were made for into the queue of pod sets.
-pub fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
+pub(crate) fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
     caches.pod_sets.on_change(move |event| {
         if more_than_status_changed(event) {

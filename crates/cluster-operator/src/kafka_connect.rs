@@ -1,4 +1,4 @@
 //! KafkaConnect resources: `observe → plan → apply → status`; the plan is made by `planner::kafka_connect`.
 
-pub mod driver;
-pub mod observe;
+pub(crate) mod driver;
+pub(crate) mod observe;

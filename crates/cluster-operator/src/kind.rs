@@ -17,7 +17,7 @@ use planner::completion::{CallOf, Completion, NeedOf, NeverComplete, Observation
 
 /// What a look at a resource yields.
 #[derive(Debug)]
-pub enum Seen<O> {
+pub(crate) enum Seen<O> {
     /// What its plan depends on.
     Live(O),
     /// There is nothing to plan: it is not there, cannot be read, or there is no room to read it now.
@@ -25,13 +25,14 @@ pub enum Seen<O> {
 }
 
 /// The plans of a kind.
-pub type PlanOf<K> = <<K as Kind>::Observed as Observation>::Plan;
+pub(crate) type PlanOf<K> = <<K as Kind>::Observed as Observation>::Plan;
 
 /// Answers to what a plan of a kind asked for.
-pub type AnswersOf<K> = Vec<(NeedOf<<K as Kind>::Observed>, <<K as Kind>::Observed as Observation>::Answer)>;
+pub(crate) type AnswersOf<K> =
+    Vec<(NeedOf<<K as Kind>::Observed>, <<K as Kind>::Observed as Observation>::Answer)>;
 
 /// A kind of resource.
-pub trait Kind: Send + Sync + 'static {
+pub(crate) trait Kind: Send + Sync + 'static {
     /// The kind of the resources, as their `kind` says it. Of a kind that owns objects by labels it is also the value of their label
     /// `strimzi.io/kind`.
     const NAME: &'static str;
@@ -111,19 +112,19 @@ pub trait Kind: Send + Sync + 'static {
 }
 
 /// Makes the passes over all resources of a kind.
-pub struct Driver<K> {
+pub(crate) struct Driver<K> {
     kind: K,
     mandate: Mandate,
 }
 
 impl<K: Kind> Driver<K> {
     /// For a kind. Without a mandate that holds no plan is carried out.
-    pub fn new(kind: K, mandate: Mandate) -> Self {
+    pub(crate) fn new(kind: K, mandate: Mandate) -> Self {
         Self { kind, mandate }
     }
 
     /// The kind.
-    pub fn kind(&self) -> &K {
+    pub(crate) fn kind(&self) -> &K {
         &self.kind
     }
 
@@ -131,7 +132,11 @@ impl<K: Kind> Driver<K> {
     ///
     /// # Errors
     /// When it could not be made to its end; it is to be repeated.
-    pub async fn pass_within(self: Arc<Self>, key: ObjectRef, deadline: Duration) -> Result<Outcome, String> {
+    pub(crate) async fn pass_within(
+        self: Arc<Self>,
+        key: ObjectRef,
+        deadline: Duration,
+    ) -> Result<Outcome, String> {
         let (driver, of) = (Arc::clone(&self), key.clone());
         match batches::run(async move { driver.pass(&of).await }, deadline).await {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
@@ -148,7 +153,7 @@ impl<K: Kind> Driver<K> {
     ///
     /// # Errors
     /// When it could not be made to its end; it is to be repeated.
-    pub async fn pass(&self, key: &ObjectRef) -> Result<Outcome, K::Error> {
+    pub(crate) async fn pass(&self, key: &ObjectRef) -> Result<Outcome, K::Error> {
         let mut observed = match self.kind.observe(key).await? {
             Seen::Live(observed) => observed,
             Seen::Settled(outcome) => return Ok(outcome),

@@ -1,6 +1,6 @@
 //! Which pools belong to which cluster, out of the caches.
 
-pub mod driver;
+pub(crate) mod driver;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::caches::owners::{self, cluster_id};
 
 /// The pools of one cluster.
 #[derive(Debug, Default)]
-pub struct Pools {
+pub(crate) struct Pools {
     /// Its own, by name.
     pub own: BTreeMap<String, Arc<KafkaNodePool>>,
     /// Those that only carry its label, each with the cluster that it belongs to.
@@ -23,7 +23,7 @@ pub struct Pools {
 }
 
 /// The pools that belong to a cluster, or carry its label.
-pub fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
+pub(crate) fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
     let kafka = caches.kafkas.get(key);
     let cluster_id = kafka.as_deref().and_then(cluster_id);
     let mut found = Pools::default();
@@ -52,7 +52,7 @@ pub fn of_cluster(caches: &Caches, key: &ObjectRef) -> Pools {
 }
 
 /// Whose a pool is.
-pub fn membership(caches: &Caches, pool: &KafkaNodePool) -> Membership {
+pub(crate) fn membership(caches: &Caches, pool: &KafkaNodePool) -> Membership {
     let namespace = pool.namespace().unwrap_or_default();
     let label = membership::label(pool).map(|name| ObjectRef::new(&namespace, name));
     let exists = |key: &ObjectRef| caches.kafkas.contains(key);
@@ -67,7 +67,7 @@ pub fn membership(caches: &Caches, pool: &KafkaNodePool) -> Membership {
 }
 
 /// Clusters whose queues a change of a pool concerns.
-pub fn concerned(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<ObjectRef> {
+pub(crate) fn concerned(caches: &Caches, pool: &KafkaNodePool) -> BTreeSet<ObjectRef> {
     let namespace = pool.namespace().unwrap_or_default();
     let label = membership::label(pool).map(ToOwned::to_owned);
     let names = homes(caches, pool).into_iter().chain(label);

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 /// What is left for the objects that a cluster refers to, beside its own.
 #[derive(Debug)]
-pub struct ReferenceRoom {
+pub(crate) struct ReferenceRoom {
     largest: Largest,
     left: usize,
     taken: usize,
@@ -25,17 +25,17 @@ pub struct ReferenceRoom {
 
 impl ReferenceRoom {
     /// What the bound leaves when the cluster's own objects take so many bytes.
-    pub fn beside(own: usize, largest: Largest) -> Self {
+    pub(crate) fn beside(own: usize, largest: Largest) -> Self {
         Self { largest, left: largest.bytes.saturating_sub(own), taken: 0, refusal: None }
     }
 
     /// Why nothing else is read, as part of a sentence about an object that is not.
-    pub fn refusal(&self) -> Option<&str> {
+    pub(crate) fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()
     }
 
     /// Bytes of what was read.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken
     }
 
@@ -43,7 +43,7 @@ impl ReferenceRoom {
     ///
     /// # Errors
     /// Why there is none, as part of a sentence about the object.
-    pub fn take<T>(&mut self, found: Referenced<T>) -> Result<Arc<T>, String> {
+    pub(crate) fn take<T>(&mut self, found: Referenced<T>) -> Result<Arc<T>, String> {
         let why = match found {
             Referenced::Read { copy, bytes } if bytes <= self.left => {
                 self.left -= bytes;
@@ -66,7 +66,7 @@ impl ReferenceRoom {
 }
 
 /// That an object is beyond the number of those that are read for one cluster, as part of a sentence about it.
-pub fn too_many(most: usize) -> String {
+pub(crate) fn too_many(most: usize) -> String {
     format!(
         "the resource refers to more than {most} Secrets and ConfigMaps ({}): refer to fewer, or raise the limit",
         own::MAX_REFERENCES
@@ -75,7 +75,7 @@ pub fn too_many(most: usize) -> String {
 
 /// Adds the named objects to `found`, and returns those that there is no room for, each with why. An object that does not exist is left
 /// out: planning says what misses it.
-pub async fn fetch<K>(
+pub(crate) async fn fetch<K>(
     applier: &Applier,
     resource: &ObjectRef,
     names: &BTreeSet<String>,

@@ -20,7 +20,12 @@ use crate::controller::Queues;
 const NAMED: usize = 3;
 
 /// Has resources that cannot be read say so in their statuses, and as events.
-pub fn tell_resources(caches: &Caches, applier: &Applier, events: Option<&Events>, stop: &CancellationToken) {
+pub(crate) fn tell_resources(
+    caches: &Caches,
+    applier: &Applier,
+    events: Option<&Events>,
+    stop: &CancellationToken,
+) {
     let events = || events.cloned();
     report::in_status::<Kafka, _>(&caches.kafkas, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaConnect, _>(&caches.connects, applier, events(), Condition::not_ready, stop);
@@ -29,7 +34,7 @@ pub fn tell_resources(caches: &Caches, applier: &Applier, events: Option<&Events
 }
 
 /// Leads every object that cannot be read, or can be again, to its cluster.
-pub fn feed(caches: &Caches, queues: &Queues) {
+pub(crate) fn feed(caches: &Caches, queues: &Queues) {
     let add = queues.kafkas.clone();
     caches.kafkas.on_unreadable(move |key, _| {
         add.add(key.clone());
@@ -44,7 +49,7 @@ pub fn feed(caches: &Caches, queues: &Queues) {
 
 /// Notes what of a cluster cannot be read. The Secrets among it are taken out of what was seen: the caches know them as they
 /// were, and a certificate that is renewed in an old copy would never be written.
-pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed) {
+pub(crate) fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed) {
     let owner = caches::kafka(cluster);
     let parts = caches.unreadable_of(&owner);
     for (_, key, _) in parts.iter().filter(|(kind, _, _)| *kind == "Secret") {
@@ -54,7 +59,7 @@ pub fn note_parts(caches: &Caches, cluster: &ObjectRef, observed: &mut Observed)
 }
 
 /// What of a resource cannot be read, in words.
-pub fn parts_of(caches: &Caches, owner: &OwnerRef) -> Option<String> {
+pub(crate) fn parts_of(caches: &Caches, owner: &OwnerRef) -> Option<String> {
     let parts = caches.unreadable_of(owner);
     let said = parts.iter().map(|(kind, key, found)| format!("{kind} {}: {}", key.name, found.why));
     words(said.collect())
@@ -62,12 +67,12 @@ pub fn parts_of(caches: &Caches, owner: &OwnerRef) -> Option<String> {
 
 /// That the objects with the labels of a cluster take too much memory to be read together, in words. Anybody who may make
 /// Secrets can make them, also for a cluster that does not exist.
-pub fn too_much_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
+pub(crate) fn too_much_of(caches: &Caches, cluster: &ObjectRef) -> Option<String> {
     too_much(caches.bytes_of(&caches::kafka(cluster)), caches.largest_cluster)
 }
 
 /// Caches keep objects packed; a pass unpacks all of a cluster, in a memory that all tenants share.
-pub fn too_much(bytes: usize, largest: Largest) -> Option<String> {
+pub(crate) fn too_much(bytes: usize, largest: Largest) -> Option<String> {
     let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
     (bytes > largest.bytes).then(|| {
         format!(

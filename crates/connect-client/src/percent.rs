@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// A name as one part of a path or as a value of a query: everything but letters, digits, `-`, `.`, `_` and `~` is escaped.
-pub fn encode(name: &str) -> String {
+pub(crate) fn encode(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

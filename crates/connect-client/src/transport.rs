@@ -73,7 +73,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub fn new(config: ConnectConfig) -> Self {
+    pub(crate) fn new(config: ConnectConfig) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
@@ -87,16 +87,16 @@ impl Transport {
     }
 
     /// The same connections, with another deadline.
-    pub fn with_deadline(&self, deadline: Duration) -> Self {
+    pub(crate) fn with_deadline(&self, deadline: Duration) -> Self {
         Self { deadline, ..self.clone() }
     }
 
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.config.address
     }
 
     /// One request; the answer is the body of a good one.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         action: &(dyn Fn() -> String + Sync),
         method: Method,

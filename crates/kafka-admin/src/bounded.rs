@@ -36,13 +36,13 @@ pub(crate) struct Bounded {
 
 impl Bounded {
     /// `most` bounds the memory of the decoded values.
-    pub fn new(bytes: Bytes, old_format: bool, most: usize) -> Self {
+    pub(crate) fn new(bytes: Bytes, old_format: bool, most: usize) -> Self {
         let taken = bytes.len();
         Self { bytes, old_format, taken, most, refused: None }
     }
 
     /// Why the answer could not be read: because it was refused, or because of what the codec says.
-    pub fn explain(&self, codec: impl FnOnce() -> String) -> String {
+    pub(crate) fn explain(&self, codec: impl FnOnce() -> String) -> String {
         self.refused.clone().unwrap_or_else(codec)
     }
 

@@ -5,7 +5,7 @@ use http::header::{FORWARDED, HOST, HeaderMap};
 use crate::http::routes::encode;
 
 /// The address of a consumer. `scheme` is ours, and `own` the address for a request that names no host.
-pub fn of(headers: &HeaderMap, scheme: &str, own: &str, group: &str, name: &str) -> String {
+pub(crate) fn of(headers: &HeaderMap, scheme: &str, own: &str, group: &str, name: &str) -> String {
     let get = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let forwarded = get(FORWARDED.as_str());
     let part = |wanted: &str| {

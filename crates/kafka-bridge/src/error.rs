@@ -8,7 +8,7 @@ use crate::json::JsonError;
 /// An answer that says what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// The code, which the body repeats.
     pub code: StatusCode,
     /// What is wrong.
@@ -19,37 +19,37 @@ pub struct ApiError {
 
 impl ApiError {
     /// Of a code and a message.
-    pub fn new(code: StatusCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: StatusCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), validation_errors: Vec::new() }
     }
 
     /// 400.
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// 404.
-    pub fn not_found(message: impl Into<String>) -> Self {
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
     /// 422: understood, and not possible.
-    pub fn unprocessable(message: impl Into<String>) -> Self {
+    pub(crate) fn unprocessable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
     }
 
     /// 500.
-    pub fn internal(message: impl Into<String>) -> Self {
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
     /// There is no such consumer.
-    pub fn no_consumer() -> Self {
+    pub(crate) fn no_consumer() -> Self {
         Self::not_found("The specified consumer instance was not found.")
     }
 
     /// The body of the answer.
-    pub fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self) -> Vec<u8> {
         let mut body = serde_json::json!({"error_code": self.code.as_u16(), "message": self.message});
         if !self.validation_errors.is_empty() {
             body["validation_errors"] = self.validation_errors.clone().into();
@@ -58,7 +58,7 @@ impl ApiError {
     }
 
     /// What Kafka or the client library said while something was done.
-    pub fn kafka(action: &str, error: &KafkaError) -> Self {
+    pub(crate) fn kafka(action: &str, error: &KafkaError) -> Self {
         let code = match error {
             KafkaError::AdminOp(code) => Some(*code),
             other => other.rdkafka_error_code(),
@@ -87,7 +87,7 @@ impl From<JsonError> for ApiError {
 }
 
 /// The code of HTTP for an error of Kafka.
-pub fn status_of(code: RDKafkaErrorCode) -> StatusCode {
+pub(crate) fn status_of(code: RDKafkaErrorCode) -> StatusCode {
     use RDKafkaErrorCode as Code;
     match code {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => StatusCode::NOT_FOUND,

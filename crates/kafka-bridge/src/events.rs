@@ -19,7 +19,7 @@ const WAITING: usize = 16;
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// Starts a stream; it ends with the client or with the consumer.
-pub fn stream(
+pub(crate) fn stream(
     using: Use,
     instance: Arc<Instance>,
     bounds: AnswerBounds,

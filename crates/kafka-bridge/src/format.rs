@@ -10,15 +10,15 @@ use crate::error::ApiError;
 use crate::json::{Kind, Raw};
 
 /// Media type of everything but records.
-pub const KAFKA_JSON: &str = "application/vnd.kafka.v2+json";
+pub(crate) const KAFKA_JSON: &str = "application/vnd.kafka.v2+json";
 /// Media type of plain JSON.
-pub const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// Media type of a stream of events.
-pub const EVENT_STREAM: &str = "text/event-stream";
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
 /// How keys and values of records stand in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// As JSON values.
     Json,
     /// As Base64 in a text.
@@ -29,7 +29,7 @@ pub enum Format {
 
 impl Format {
     /// By its name in the API.
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Json),
             "binary" => Some(Self::Binary),
@@ -39,7 +39,7 @@ impl Format {
     }
 
     /// Its media type.
-    pub const fn media_type(self) -> &'static str {
+    pub(crate) const fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/vnd.kafka.json.v2+json",
             Self::Binary => "application/vnd.kafka.binary.v2+json",
@@ -52,7 +52,7 @@ impl Format {
     }
 
     /// The bytes for Kafka of a key or a value; `None` for null.
-    pub fn decode(self, value: Raw<'_>, path: &str) -> Result<Option<Vec<u8>>, ApiError> {
+    pub(crate) fn decode(self, value: Raw<'_>, path: &str) -> Result<Option<Vec<u8>>, ApiError> {
         if value.kind() == Kind::Null {
             return Ok(None);
         }
@@ -70,7 +70,7 @@ impl Format {
     }
 
     /// Writes the bytes of a key or a value as JSON. `Err` says why they cannot be.
-    pub fn encode(self, bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn encode(self, bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), String> {
         let Some(bytes) = bytes else {
             out.extend_from_slice(b"null");
             return Ok(());
@@ -97,12 +97,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The bytes of a Base64 text.
-pub fn base64_bytes(text: &str, path: &str) -> Result<Vec<u8>, ApiError> {
+pub(crate) fn base64_bytes(text: &str, path: &str) -> Result<Vec<u8>, ApiError> {
     LENIENT.decode(text).map_err(|_| ApiError::unprocessable(format!("{path}: must be Base64 text")))
 }
 
 /// Writes bytes as a Base64 text with its quotes.
-pub fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
@@ -112,7 +112,7 @@ pub fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes a text with its quotes.
-pub fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     // Writing into memory does not fail.
     let _ = serde_json::to_writer(out, text);
 }
@@ -123,7 +123,7 @@ fn essence(header: &str) -> String {
 }
 
 /// The format of the records in a request, by its `Content-Type`.
-pub fn of_content(content_type: Option<&str>) -> Result<Format, ApiError> {
+pub(crate) fn of_content(content_type: Option<&str>) -> Result<Format, ApiError> {
     let found = content_type.map(essence).and_then(|found| Format::of_media_type(&found));
     found.ok_or_else(|| {
         unsupported(
@@ -134,7 +134,7 @@ pub fn of_content(content_type: Option<&str>) -> Result<Format, ApiError> {
 }
 
 /// Checks the `Content-Type` of a request without records. No header is taken for the right one.
-pub fn check_content(content_type: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn check_content(content_type: Option<&str>) -> Result<(), ApiError> {
     let Some(header) = content_type else { return Ok(()) };
     let found = essence(header);
     if found == KAFKA_JSON || found == JSON || Format::of_media_type(&found).is_some() {
@@ -152,7 +152,7 @@ fn unsupported(content_type: Option<&str>, instead: &str) -> ApiError {
 }
 
 /// Whether one of the media types may be sent; no header permits all.
-pub fn accepts(accept: Option<&str>, media_types: &[&str]) -> bool {
+pub(crate) fn accepts(accept: Option<&str>, media_types: &[&str]) -> bool {
     let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return true };
     accept.split(',').filter(|range| !refuses(range)).map(essence).any(|range| {
         range == "*/*"
@@ -170,7 +170,7 @@ fn refuses(range: &str) -> bool {
 }
 
 /// Whether a stream of events is wanted, and nothing else would do.
-pub fn wants_events(accept: Option<&str>) -> bool {
+pub(crate) fn wants_events(accept: Option<&str>) -> bool {
     accept.is_some_and(|accept| accept.split(',').map(essence).next().as_deref() == Some(EVENT_STREAM))
 }
 

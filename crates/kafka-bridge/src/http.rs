@@ -1,8 +1,8 @@
 //! HTTP: connections, the table of routes, bodies, pages of other origins, TLS.
 
-pub mod answer;
-pub mod body;
-pub mod cors;
-pub mod routes;
-pub mod server;
-pub mod tls;
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod cors;
+pub(crate) mod routes;
+pub(crate) mod server;
+pub(crate) mod tls;

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 /// Text that is not the JSON that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JsonError {
+pub(crate) enum JsonError {
     /// Not JSON, or text behind it.
     #[error("read json: {0}")]
     Malformed(String),
@@ -37,11 +37,11 @@ pub enum JsonError {
 
 /// A piece of JSON text that is known to be one whole value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Raw<'a>(&'a str);
+pub(crate) struct Raw<'a>(&'a str);
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `null`
     Null,
     /// `true` or `false`
@@ -58,7 +58,7 @@ pub enum Kind {
 
 impl<'a> Raw<'a> {
     /// The only value of a text.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| JsonError::Malformed(format!("not UTF-8 after byte {}", error.valid_up_to())))?;
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| JsonError::Malformed(error.to_string()))?;
@@ -67,12 +67,12 @@ impl<'a> Raw<'a> {
 
     /// Its text.
     #[cfg(test)]
-    pub fn text(self) -> &'a str {
+    pub(crate) fn text(self) -> &'a str {
         self.0
     }
 
     /// Its type.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self.0.as_bytes().first() {
             Some(b'n') | None => Kind::Null,
             Some(b't' | b'f') => Kind::Boolean,
@@ -84,7 +84,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The members of an object, in the order of the text.
-    pub fn members(self, path: &str) -> Result<Vec<(String, Raw<'a>)>, JsonError> {
+    pub(crate) fn members(self, path: &str) -> Result<Vec<(String, Raw<'a>)>, JsonError> {
         let wrong = || JsonError::Type { path: path.to_owned(), expected: "an object" };
         let mut rest = self.0.strip_prefix('{').ok_or_else(wrong)?;
         let mut members = Vec::new();
@@ -106,7 +106,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The items of an array.
-    pub fn items(self, path: &str) -> Result<Vec<Raw<'a>>, JsonError> {
+    pub(crate) fn items(self, path: &str) -> Result<Vec<Raw<'a>>, JsonError> {
         let wrong = || JsonError::Type { path: path.to_owned(), expected: "an array" };
         let mut rest = self.0.strip_prefix('[').ok_or_else(wrong)?;
         let mut items = Vec::new();
@@ -125,22 +125,22 @@ impl<'a> Raw<'a> {
     }
 
     /// A text.
-    pub fn string(self, path: &str) -> Result<String, JsonError> {
+    pub(crate) fn string(self, path: &str) -> Result<String, JsonError> {
         self.read(path, Kind::Text, "a string")
     }
 
     /// A whole number.
-    pub fn integer(self, path: &str) -> Result<i64, JsonError> {
+    pub(crate) fn integer(self, path: &str) -> Result<i64, JsonError> {
         self.whole(path, "an integer of 64 bits")
     }
 
     /// A whole number of 32 bits.
-    pub fn small_integer(self, path: &str) -> Result<i32, JsonError> {
+    pub(crate) fn small_integer(self, path: &str) -> Result<i32, JsonError> {
         self.whole(path, "an integer of 32 bits")
     }
 
     /// Yes or no.
-    pub fn boolean(self, path: &str) -> Result<bool, JsonError> {
+    pub(crate) fn boolean(self, path: &str) -> Result<bool, JsonError> {
         self.read(path, Kind::Boolean, "true or false")
     }
 
@@ -167,7 +167,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The text without the blanks between its parts.
-    pub fn compact(self) -> Vec<u8> {
+    pub(crate) fn compact(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len());
         let (mut in_text, mut escaped) = (false, false);
         for byte in self.0.bytes() {

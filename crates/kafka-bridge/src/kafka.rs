@@ -1,8 +1,8 @@
 //! Kafka, through librdkafka: options, the clients that requests share, records to send, questions about topics, calls that wait.
 
-pub mod clients;
-pub mod options;
-pub mod producer;
-pub mod said;
-pub mod topics;
-pub mod waiting;
+pub(crate) mod clients;
+pub(crate) mod options;
+pub(crate) mod producer;
+pub(crate) mod said;
+pub(crate) mod topics;
+pub(crate) mod waiting;

@@ -16,7 +16,7 @@ const MOST_TOPICS: usize = 1000;
 
 /// Counters and gauges of the bridge. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct BridgeMetrics {
+pub(crate) struct BridgeMetrics {
     all: Metrics,
     requests: IntCounterVec,
     response_time: HistogramVec,
@@ -44,7 +44,7 @@ pub struct BridgeMetrics {
 
 impl BridgeMetrics {
     /// In a new registry.
-    pub fn new() -> prometheus::Result<Self> {
+    pub(crate) fn new() -> prometheus::Result<Self> {
         let all = Metrics::new()?;
         let gauge = |name: &str, help: &str| all.register(IntGauge::new(name, help)?);
         let by_topic =
@@ -111,18 +111,18 @@ impl BridgeMetrics {
     }
 
     /// The text that Prometheus reads.
-    pub fn render(&self) -> prometheus::Result<String> {
+    pub(crate) fn render(&self) -> prometheus::Result<String> {
         self.all.render()
     }
 
     /// One answered request. `path` is that of the table of routes.
-    pub fn answered(&self, method: &str, path: &str, code: u16, took: Duration) {
+    pub(crate) fn answered(&self, method: &str, path: &str, code: u16, took: Duration) {
         self.requests.with_label_values(&[method, path, &code.to_string()]).inc();
         self.response_time.with_label_values(&[method, path]).observe(took.as_secs_f64());
     }
 
     /// The bodies of one request and its answer.
-    pub fn bodies(&self, request: usize, response: usize) {
+    pub(crate) fn bodies(&self, request: usize, response: usize) {
         self.request_bytes.observe(request as f64);
         self.response_bytes.observe(response as f64);
     }
@@ -141,7 +141,7 @@ impl BridgeMetrics {
     }
 
     /// Records of one topic that Kafka took, and that it did not take.
-    pub fn produced(&self, topic: &str, records: usize, bytes: usize, failed: usize) {
+    pub(crate) fn produced(&self, topic: &str, records: usize, bytes: usize, failed: usize) {
         if records > 0 {
             let topic = self.topic(topic);
             self.sent.with_label_values(&[topic]).inc_by(records as u64);
@@ -156,7 +156,7 @@ impl BridgeMetrics {
     }
 
     /// A record that a consumer was given.
-    pub fn consumed(&self, topic: &str, records: usize, bytes: usize) {
+    pub(crate) fn consumed(&self, topic: &str, records: usize, bytes: usize) {
         let topic = self.topic(topic);
         self.consumed.with_label_values(&[topic]).inc_by(records as u64);
         self.consumed_bytes.with_label_values(&[topic]).inc_by(bytes as u64);

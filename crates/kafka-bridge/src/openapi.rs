@@ -1,4 +1,4 @@
 //! The description of the API, which is served.
 
 /// OpenAPI 3.1, as JSON.
-pub const TEXT: &str = include_str!("openapi.json");
+pub(crate) const TEXT: &str = include_str!("openapi.json");

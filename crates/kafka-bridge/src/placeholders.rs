@@ -16,7 +16,7 @@ const MOST_FILES: usize = 100;
 
 /// A placeholder without a value. Never says a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceholderError {
+pub(crate) enum PlaceholderError {
     /// The variable is not set.
     #[error("find the variable {0}: it is not set")]
     Variable(String),
@@ -57,7 +57,7 @@ pub enum PlaceholderError {
 }
 
 /// The value with every placeholder replaced.
-pub fn resolve(value: &str) -> Result<String, PlaceholderError> {
+pub(crate) fn resolve(value: &str) -> Result<String, PlaceholderError> {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
     while let Some(start) = rest.find("${") {
@@ -125,7 +125,7 @@ fn all_files(folder: &Path, suffix: &str) -> Result<String, PlaceholderError> {
 }
 
 /// A text file of bounded length.
-pub fn read(path: &Path) -> Result<String, PlaceholderError> {
+pub(crate) fn read(path: &Path) -> Result<String, PlaceholderError> {
     let mut text = String::new();
     let done = std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
     done.map_err(|error| file_error(path, &error))?;

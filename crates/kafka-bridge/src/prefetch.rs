@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The least that a consumer works with. Bytes.
-pub const LEAST: usize = 64 * 1024;
+pub(crate) const LEAST: usize = 64 * 1024;
 
 /// The most that one gets. Bytes.
 const MOST: usize = 8 * 1024 * 1024;
@@ -16,26 +16,26 @@ const DIVISOR: usize = 16;
 
 /// The whole, and what of it is given away.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     whole: usize,
     given: Mutex<usize>,
 }
 
 /// What one consumer may hold; comes back when it is dropped.
 #[derive(Debug)]
-pub struct Share {
+pub(crate) struct Share {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
 impl Budget {
     /// Of so many bytes for all consumers.
-    pub fn new(whole: usize) -> Arc<Self> {
+    pub(crate) fn new(whole: usize) -> Arc<Self> {
         Arc::new(Self { whole, given: Mutex::default() })
     }
 
     /// The part of one more consumer; `None`: there is not enough left for one.
-    pub fn share(self: &Arc<Self>) -> Option<Share> {
+    pub(crate) fn share(self: &Arc<Self>) -> Option<Share> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let left = self.whole.saturating_sub(*given);
         if left < LEAST {
@@ -49,29 +49,29 @@ impl Budget {
     }
 
     /// What consumers have of it. Bytes.
-    pub fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         *self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Share {
     /// Bytes of records that wait in the client library.
-    pub fn queue(&self) -> usize {
+    pub(crate) fn queue(&self) -> usize {
         self.bytes / 2
     }
 
     /// Bytes that one answer of a broker may have.
-    pub fn fetch(&self) -> usize {
+    pub(crate) fn fetch(&self) -> usize {
         self.bytes / 4
     }
 
     /// Records that wait: each takes some hundred bytes beside its own.
-    pub fn records(&self) -> usize {
+    pub(crate) fn records(&self) -> usize {
         (self.bytes / 1024).max(1)
     }
 
     /// Bytes of keys and values in one answer of the bridge, unless a single record is larger.
-    pub fn answer(&self) -> usize {
+    pub(crate) fn answer(&self) -> usize {
         self.bytes
     }
 }

@@ -18,7 +18,7 @@ const LONGEST_TOPIC: usize = 249;
 
 /// A record to send. `None` as a key or a value is null.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NewRecord {
+pub(crate) struct NewRecord {
     /// Its key.
     pub key: Option<Vec<u8>>,
     /// Its value.
@@ -33,7 +33,7 @@ pub struct NewRecord {
 
 /// What a consumer is made with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NewConsumer {
+pub(crate) struct NewConsumer {
     /// Its name in the group.
     pub name: Option<String>,
     /// How records are shown to it.
@@ -52,7 +52,7 @@ pub struct NewConsumer {
 
 /// What a consumer subscribes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subscription {
+pub(crate) enum Subscription {
     /// Topics by name.
     Topics(Vec<String>),
     /// A regular expression for whole names.
@@ -61,7 +61,7 @@ pub enum Subscription {
 
 /// A partition, and an offset where one is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -72,7 +72,7 @@ pub struct Position {
 
 /// A topic to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewTopic {
+pub(crate) struct NewTopic {
     /// Its name.
     pub name: String,
     /// How many partitions; none: as the broker likes.
@@ -82,7 +82,7 @@ pub struct NewTopic {
 }
 
 /// Whether Kafka takes the name for a topic.
-pub fn is_topic_name(name: &str) -> bool {
+pub(crate) fn is_topic_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..")
         && name.len() <= LONGEST_TOPIC
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
@@ -102,7 +102,7 @@ fn object(body: &[u8]) -> Result<Vec<(String, Raw<'_>)>, ApiError> {
 }
 
 /// Records for a topic, or for one partition, where a record names none.
-pub fn records(body: &[u8], format: Format, to_partition: bool) -> Result<Vec<NewRecord>, ApiError> {
+pub(crate) fn records(body: &[u8], format: Format, to_partition: bool) -> Result<Vec<NewRecord>, ApiError> {
     let mut items = None;
     for (name, value) in object(body)? {
         match name.as_str() {
@@ -191,7 +191,7 @@ fn headers(value: Raw<'_>, path: &str) -> Result<Vec<(String, Vec<u8>)>, ApiErro
 }
 
 /// A consumer; an empty body makes one as usual.
-pub fn consumer(body: &[u8]) -> Result<NewConsumer, ApiError> {
+pub(crate) fn consumer(body: &[u8]) -> Result<NewConsumer, ApiError> {
     let mut new = NewConsumer::default();
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(new);
@@ -244,7 +244,7 @@ fn from_one(value: Raw<'_>, path: &str, most: i64) -> Result<i64, ApiError> {
 }
 
 /// What to subscribe to.
-pub fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
+pub(crate) fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
     let (mut topics, mut pattern) = (None, None);
     for (name, value) in object(body)? {
         match name.as_str() {
@@ -276,7 +276,7 @@ pub fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
 }
 
 /// Two ways to get partitions at a time.
-pub fn exclusive() -> ApiError {
+pub(crate) fn exclusive() -> ApiError {
     ApiError::new(
         http::StatusCode::CONFLICT,
         "Subscriptions to topics, partitions, and patterns are mutually exclusive.",
@@ -284,18 +284,18 @@ pub fn exclusive() -> ApiError {
 }
 
 /// Partitions to take, or to seek in.
-pub fn partitions(body: &[u8]) -> Result<Vec<Position>, ApiError> {
+pub(crate) fn partitions(body: &[u8]) -> Result<Vec<Position>, ApiError> {
     let found = positions_of(object(body)?, "partitions", false)?;
     found.ok_or_else(|| missing("/", "partitions"))
 }
 
 /// Offsets to go to.
-pub fn seeks(body: &[u8]) -> Result<Vec<Position>, ApiError> {
+pub(crate) fn seeks(body: &[u8]) -> Result<Vec<Position>, ApiError> {
     Ok(positions_of(object(body)?, "offsets", true)?.unwrap_or_default())
 }
 
 /// Offsets to commit; `None`: those of everything that was handed out.
-pub fn commits(body: &[u8]) -> Result<Option<Vec<Position>>, ApiError> {
+pub(crate) fn commits(body: &[u8]) -> Result<Option<Vec<Position>>, ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -348,7 +348,7 @@ fn position(item: Raw<'_>, path: &str, with_offset: bool) -> Result<Position, Ap
 }
 
 /// A topic to make.
-pub fn topic(body: &[u8]) -> Result<NewTopic, ApiError> {
+pub(crate) fn topic(body: &[u8]) -> Result<NewTopic, ApiError> {
     let (mut topic, mut partitions, mut replicas) = (None, None, None);
     for (name, value) in object(body)? {
         let path = format!("/{name}");

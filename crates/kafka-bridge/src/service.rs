@@ -41,7 +41,7 @@ const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// On which port a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Surface {
+pub(crate) enum Surface {
     /// That of the API: everything.
     Api,
     /// That of probes and Prometheus.
@@ -50,7 +50,7 @@ pub enum Surface {
 
 /// Everything that answers need.
 #[allow(missing_debug_implementations, reason = "the clients of the library have none")]
-pub struct Service {
+pub(crate) struct Service {
     /// Clients of Kafka.
     pub clients: Arc<Clients>,
     /// Consumers.
@@ -79,7 +79,7 @@ pub struct Service {
 
 impl Service {
     /// Answers a request.
-    pub async fn answer(self: Arc<Self>, surface: Surface, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn answer(self: Arc<Self>, surface: Surface, request: Request<Incoming>) -> Answer {
         self.metrics.active_requests.inc();
         let begun = Instant::now();
         let (parts, body) = request.into_parts();

@@ -11,7 +11,7 @@ const NAMES: [&str; 2] = ["traceparent", "tracestate"];
 const LONGEST: usize = 512;
 
 /// The context of a request: names and values.
-pub fn context(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn context(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     let one = |name: &str| {
         headers.get(name).map(http::HeaderValue::as_bytes).filter(|value| value.len() <= LONGEST)
     };
@@ -23,7 +23,7 @@ pub fn context(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Gives the context to records that have none of their own.
-pub fn add(context: &[(String, Vec<u8>)], records: &mut [NewRecord]) {
+pub(crate) fn add(context: &[(String, Vec<u8>)], records: &mut [NewRecord]) {
     for record in records {
         let has_own = record.headers.iter().any(|(name, _)| NAMES.contains(&name.as_str()));
         if !has_own {

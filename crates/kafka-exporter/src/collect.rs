@@ -36,7 +36,7 @@ const QUESTIONS: usize = 500;
 
 /// What one collection found, and what it did not.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Collection {
+pub(crate) struct Collection {
     /// What it found.
     pub snapshot: Snapshot,
     /// What it did not.
@@ -88,7 +88,7 @@ impl Asker<'_> {
 }
 
 /// Collects everything once. `timelines` goes on from one collection to the next.
-pub async fn collect(
+pub(crate) async fn collect(
     admin: &Admin,
     settings: &Settings,
     timelines: &mut Timelines,

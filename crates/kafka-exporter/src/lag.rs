@@ -7,11 +7,11 @@ use crate::timeline::Timeline;
 
 /// The timelines of the partitions that groups consume.
 #[derive(Debug, Clone, Default)]
-pub struct Timelines(HashMap<String, BTreeMap<i32, Timeline>>);
+pub(crate) struct Timelines(HashMap<String, BTreeMap<i32, Timeline>>);
 
 /// A question to Kafka: which record of a partition is the first that is not older than a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
+pub(crate) struct Question {
     /// Place of the topic in the snapshot.
     pub topic: usize,
     /// Number of the partition.
@@ -24,7 +24,7 @@ pub struct Question {
 
 impl Timelines {
     /// Takes over where the partitions of a snapshot end, which was seen at `now`, and forgets partitions that nobody consumes.
-    pub fn follow(&mut self, snapshot: &Snapshot, now: i64) {
+    pub(crate) fn follow(&mut self, snapshot: &Snapshot, now: i64) {
         let mut before = std::mem::take(&mut self.0);
         for consumed in snapshot.groups.iter().flat_map(|group| &group.consumed) {
             let Some(topic) = snapshot.topics.get(consumed.topic) else { continue };
@@ -49,7 +49,7 @@ impl Timelines {
     }
 
     /// What to ask Kafka, `most` questions at most, one for a partition.
-    pub fn questions(&self, snapshot: &Snapshot, now: i64, most: usize) -> Vec<Question> {
+    pub(crate) fn questions(&self, snapshot: &Snapshot, now: i64, most: usize) -> Vec<Question> {
         let (mut questions, mut asked) = (Vec::new(), BTreeSet::new());
         for consumed in snapshot.groups.iter().flat_map(|group| &group.consumed) {
             let Some(topic) = snapshot.topics.get(consumed.topic) else { continue };
@@ -75,7 +75,7 @@ impl Timelines {
     }
 
     /// Takes over Kafka's answer: offset and time of the record, if there is one.
-    pub fn answered(
+    pub(crate) fn answered(
         &mut self,
         topic: &str,
         question: Question,
@@ -90,7 +90,7 @@ impl Timelines {
     }
 
     /// Fills in the lag of every group.
-    pub fn fill(&self, snapshot: &mut Snapshot, now: i64) {
+    pub(crate) fn fill(&self, snapshot: &mut Snapshot, now: i64) {
         let topics = &snapshot.topics;
         for consumed in snapshot.groups.iter_mut().flat_map(|group| &mut group.consumed) {
             let Some(topic) = topics.get(consumed.topic) else { continue };

@@ -8,19 +8,19 @@ use crate::snapshot::{Consumed, Partition, Position, Topic};
 
 /// How much is kept: Kafka may name any number of topics, groups and offsets.
 #[derive(Debug)]
-pub struct Room {
+pub(crate) struct Room {
     left: usize,
     refused: usize,
 }
 
 impl Room {
     /// For this many entries.
-    pub fn new(entries: usize) -> Self {
+    pub(crate) fn new(entries: usize) -> Self {
         Self { left: entries, refused: 0 }
     }
 
     /// Takes room for all of these entries, or for none.
-    pub fn take(&mut self, entries: usize) -> bool {
+    pub(crate) fn take(&mut self, entries: usize) -> bool {
         if entries <= self.left {
             self.left -= entries;
             return true;
@@ -30,13 +30,13 @@ impl Room {
     }
 
     /// Entries for which there was none.
-    pub fn refused(&self) -> usize {
+    pub(crate) fn refused(&self) -> usize {
         self.refused
     }
 }
 
 /// Topics by name, their partitions by number.
-pub fn topics(described: impl Iterator<Item = TopicDescription>, room: &mut Room) -> Vec<Topic> {
+pub(crate) fn topics(described: impl Iterator<Item = TopicDescription>, room: &mut Room) -> Vec<Topic> {
     let mut topics = Vec::new();
     for topic in described {
         if !room.take(topic.partitions.len() + 1) {
@@ -62,7 +62,7 @@ pub fn topics(described: impl Iterator<Item = TopicDescription>, room: &mut Room
 
 /// What a group has committed of these topics: of each of which it has committed anything, every partition; with
 /// `assigned`, only the partitions that its members have.
-pub fn consumed(
+pub(crate) fn consumed(
     topics: &[Topic],
     committed: &Committed,
     assigned: Option<&BTreeMap<String, Vec<i32>>>,

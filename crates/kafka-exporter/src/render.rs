@@ -10,7 +10,7 @@ use crate::snapshot::{Group, Partition, Position, Snapshot, Topic};
 
 /// The metrics of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// The text.
     pub text: Vec<u8>,
     /// Lines for which there was no room.
@@ -18,7 +18,7 @@ pub struct Rendered {
 }
 
 /// Writes a snapshot into `most` bytes. `room` is how long the text will be, about.
-pub fn render(snapshot: &Snapshot, most: usize, room: usize) -> Rendered {
+pub(crate) fn render(snapshot: &Snapshot, most: usize, room: usize) -> Rendered {
     let mut writer = Writer { text: Vec::with_capacity(room.min(most)), most, left_out: 0 };
     brokers(&mut writer, snapshot);
     topics(&mut writer, &snapshot.topics);

@@ -2,7 +2,7 @@
 
 /// What one collection found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Brokers: id and address.
     pub brokers: Vec<(i32, String)>,
     /// Topics by name.
@@ -13,7 +13,7 @@ pub struct Snapshot {
 
 /// A topic.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// Name.
     pub name: String,
     /// Partitions by number.
@@ -22,7 +22,7 @@ pub struct Topic {
 
 impl Topic {
     /// The partition with this number.
-    pub fn partition(&self, index: i32) -> Option<&Partition> {
+    pub(crate) fn partition(&self, index: i32) -> Option<&Partition> {
         let place = self.partitions.binary_search_by_key(&index, |partition| partition.index).ok()?;
         self.partitions.get(place)
     }
@@ -30,7 +30,7 @@ impl Topic {
 
 /// A partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Partition {
+pub(crate) struct Partition {
     /// Number, from 0.
     pub index: i32,
     /// Broker that leads it.
@@ -49,7 +49,7 @@ pub struct Partition {
 
 /// A group.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Id.
     pub id: String,
     /// `classic`, `consumer`, `share` or `streams`.
@@ -64,7 +64,7 @@ pub struct Group {
 
 /// What a group has committed of one topic.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Consumed {
+pub(crate) struct Consumed {
     /// Place of the topic in [`Snapshot::topics`].
     pub topic: usize,
     /// By partition.
@@ -73,7 +73,7 @@ pub struct Consumed {
 
 /// Where a group is in a partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Position {
+pub(crate) struct Position {
     /// Number of the partition.
     pub partition: i32,
     /// The offset that it has committed. `None`: none, though it has committed offsets of other partitions of the topic.
@@ -86,7 +86,7 @@ pub struct Position {
 
 /// What a collection could not find out, or had no room for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// Brokers that did not tell their groups.
     pub brokers: usize,
     /// Groups whose members or offsets were not told.

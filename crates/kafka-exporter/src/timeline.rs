@@ -21,7 +21,7 @@
 const MOST: usize = 24;
 
 /// Times closer than this are not told apart. Milliseconds.
-pub const FINE: i64 = 15_000;
+pub(crate) const FINE: i64 = 15_000;
 
 /// How far back the first question goes. Milliseconds.
 const FIRST_STEP: i64 = 60_000;
@@ -38,14 +38,14 @@ struct Point {
 
 /// What is known of when the records of one partition came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// Ascending in both; of one offset at most two: the first and the last time at which the partition ended there.
     points: Vec<Point>,
 }
 
 impl Timeline {
     /// The partition ends at `end` now.
-    pub fn ends(&mut self, end: i64, now: i64) {
+    pub(crate) fn ends(&mut self, end: i64, now: i64) {
         if self.points.last().is_some_and(|last| last.offset > end) {
             // The topic was made anew, or records were lost: nothing of what is known holds.
             self.points.clear();
@@ -56,7 +56,7 @@ impl Timeline {
 
     /// Kafka's answer to [`Self::question`]: the first record that is not older than `asked` is at `offset`, and its time is
     /// `written`. Without an offset every record is older.
-    pub fn answered(&mut self, asked: i64, offset: Option<i64>, written: Option<i64>, now: i64) {
+    pub(crate) fn answered(&mut self, asked: i64, offset: Option<i64>, written: Option<i64>, now: i64) {
         let Some(end) = self.points.last().map(|last| last.offset) else { return };
         let offset = offset.map_or(end, |offset| offset.min(end));
         // A client may put any time on a record.
@@ -69,14 +69,14 @@ impl Timeline {
     }
 
     /// When the record at this offset came, which is below the end; `None` while that is not known.
-    pub fn came(&self, offset: i64) -> Option<i64> {
+    pub(crate) fn came(&self, offset: i64) -> Option<i64> {
         let (before, after) = self.around(offset)?;
         let part = (offset - before.offset) as f64 / (after.offset - before.offset) as f64;
         Some(before.at + (part * (after.at - before.at) as f64) as i64)
     }
 
     /// The time to ask about, in milliseconds since 1970, to know better when the record at this offset came.
-    pub fn question(&self, offset: i64, now: i64) -> Option<i64> {
+    pub(crate) fn question(&self, offset: i64, now: i64) -> Option<i64> {
         let oldest = self.points.first()?;
         if oldest.offset > offset {
             let age = (now - oldest.at).max(0);

@@ -70,12 +70,12 @@ enum Part {
 
 impl AnswerBody {
     /// Of one short text.
-    pub fn new(text: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(text: impl Into<Bytes>) -> Self {
         Self(VecDeque::from([Part::Whole(text.into())]))
     }
 
     /// With a long text behind it.
-    pub fn and(mut self, text: &LongText) -> Self {
+    pub(crate) fn and(mut self, text: &LongText) -> Self {
         let text = text.current();
         self.0.push_back(Part::Long { text: Arc::downgrade(&text), from: 0, to: text.len() });
         self

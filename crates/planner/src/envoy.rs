@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
-pub struct Bootstrap {
+pub(crate) struct Bootstrap {
     pub node: Node,
     pub admin: Admin,
     pub dynamic_resources: DynamicResources,
@@ -16,7 +16,7 @@ pub struct Bootstrap {
 
 /// How much an Envoy takes on.
 #[derive(Debug, Serialize)]
-pub struct OverloadManager {
+pub(crate) struct OverloadManager {
     /// How often it is looked at.
     pub refresh_interval: &'static str,
     /// What is looked at.
@@ -28,7 +28,7 @@ pub struct OverloadManager {
 
 /// Something that can be used up.
 #[derive(Debug, Serialize)]
-pub struct ResourceMonitor {
+pub(crate) struct ResourceMonitor {
     /// Its name.
     pub name: &'static str,
     /// How much there is of it.
@@ -38,7 +38,7 @@ pub struct ResourceMonitor {
 /// How much there is of something.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Monitor {
+pub(crate) enum Monitor {
     /// Connections of clients.
     Connections(Any<DownstreamConnections>),
     /// Memory.
@@ -47,7 +47,7 @@ pub enum Monitor {
 
 /// Connections of clients.
 #[derive(Debug, Serialize)]
-pub struct DownstreamConnections {
+pub(crate) struct DownstreamConnections {
     /// How many there may be at a time.
     pub max_active_downstream_connections: i64,
 }
@@ -58,7 +58,7 @@ impl Message for DownstreamConnections {
 
 /// Memory.
 #[derive(Debug, Serialize)]
-pub struct FixedHeap {
+pub(crate) struct FixedHeap {
     /// All of it.
     pub max_heap_size_bytes: u64,
 }
@@ -70,7 +70,7 @@ impl Message for FixedHeap {
 
 /// What is done when something is used up.
 #[derive(Debug, Serialize)]
-pub struct OverloadAction {
+pub(crate) struct OverloadAction {
     /// Its name.
     pub name: &'static str,
     /// When.
@@ -79,7 +79,7 @@ pub struct OverloadAction {
 
 /// When an action is taken.
 #[derive(Debug, Serialize)]
-pub struct OverloadTrigger {
+pub(crate) struct OverloadTrigger {
     /// Name of the monitor.
     pub name: &'static str,
     /// The share that is used.
@@ -88,55 +88,55 @@ pub struct OverloadTrigger {
 
 /// A share.
 #[derive(Debug, Serialize)]
-pub struct Threshold {
+pub(crate) struct Threshold {
     /// From 0 to 1.
     pub value: f64,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Node {
+pub(crate) struct Node {
     pub id: String,
     pub cluster: String,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Admin {
+pub(crate) struct Admin {
     pub address: Address,
 }
 
 #[derive(Debug, Serialize)]
-pub struct DynamicResources {
+pub(crate) struct DynamicResources {
     pub lds_config: ConfigSource,
     pub cds_config: ConfigSource,
 }
 
 /// A file that is read again when the folder that it lies in changes.
 #[derive(Debug, Serialize)]
-pub struct ConfigSource {
+pub(crate) struct ConfigSource {
     pub path_config_source: PathConfigSource,
 }
 
 #[derive(Debug, Serialize)]
-pub struct PathConfigSource {
+pub(crate) struct PathConfigSource {
     pub path: String,
     pub watched_directory: WatchedDirectory,
 }
 
 /// A folder in which files are replaced by renaming, as in a mounted ConfigMap.
 #[derive(Debug, Serialize)]
-pub struct WatchedDirectory {
+pub(crate) struct WatchedDirectory {
     pub path: String,
 }
 
 #[derive(Debug, Serialize)]
-pub struct StaticResources {
+pub(crate) struct StaticResources {
     pub listeners: Vec<Listener>,
     pub clusters: Vec<Cluster>,
 }
 
 /// A message that names its own type.
 #[derive(Debug, Serialize)]
-pub struct Any<T> {
+pub(crate) struct Any<T> {
     #[serde(rename = "@type")]
     type_url: &'static str,
     #[serde(flatten)]
@@ -144,7 +144,7 @@ pub struct Any<T> {
 }
 
 /// A message that can stand where any message can.
-pub trait Message: Sized {
+pub(crate) trait Message: Sized {
     const TYPE_URL: &'static str;
 
     fn any(self) -> Any<Self> {
@@ -154,13 +154,13 @@ pub trait Message: Sized {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Address {
+pub(crate) enum Address {
     SocketAddress(SocketAddress),
     Pipe { path: String },
 }
 
 #[derive(Debug, Serialize)]
-pub struct SocketAddress {
+pub(crate) struct SocketAddress {
     /// IP address, or a name where names are looked up.
     pub address: String,
     pub port_value: u16,
@@ -170,7 +170,7 @@ pub struct SocketAddress {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Listener {
+pub(crate) struct Listener {
     pub name: String,
     pub address: Address,
     pub filter_chains: Vec<FilterChain>,
@@ -186,25 +186,25 @@ impl Message for Listener {
 }
 
 #[derive(Debug, Serialize)]
-pub struct FilterChain {
+pub(crate) struct FilterChain {
     pub filters: Vec<Filter>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Filter {
+pub(crate) struct Filter {
     pub name: &'static str,
     pub typed_config: FilterConfig,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum FilterConfig {
+pub(crate) enum FilterConfig {
     Tcp(Any<TcpProxy>),
     Http(Box<Any<HttpConnectionManager>>),
 }
 
 #[derive(Debug, Serialize)]
-pub struct TcpProxy {
+pub(crate) struct TcpProxy {
     pub stat_prefix: String,
     pub cluster: String,
     /// When a silent connection is closed; `0s`: never.
@@ -219,7 +219,7 @@ impl Message for TcpProxy {
 }
 
 #[derive(Debug, Serialize)]
-pub struct HttpConnectionManager {
+pub(crate) struct HttpConnectionManager {
     pub stat_prefix: &'static str,
     pub route_config: RouteConfiguration,
     pub http_filters: Vec<HttpFilter>,
@@ -234,7 +234,7 @@ pub struct HttpConnectionManager {
 }
 
 #[derive(Debug, Serialize)]
-pub struct HttpProtocolOptions {
+pub(crate) struct HttpProtocolOptions {
     /// How long a connection may stay without a request.
     pub idle_timeout: &'static str,
     /// How long a connection may last.
@@ -246,26 +246,26 @@ impl Message for HttpConnectionManager {
 }
 
 #[derive(Debug, Serialize)]
-pub struct HttpFilter {
+pub(crate) struct HttpFilter {
     pub name: &'static str,
     /// The router filter, which follows the routes.
     pub typed_config: Any<Router>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Router {}
+pub(crate) struct Router {}
 
 impl Message for Router {
     const TYPE_URL: &'static str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 }
 
 #[derive(Debug, Serialize)]
-pub struct RouteConfiguration {
+pub(crate) struct RouteConfiguration {
     pub virtual_hosts: Vec<VirtualHost>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct VirtualHost {
+pub(crate) struct VirtualHost {
     pub name: &'static str,
     pub domains: Vec<&'static str>,
     /// The routes; the first that fits counts.
@@ -273,7 +273,7 @@ pub struct VirtualHost {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Route {
+pub(crate) struct Route {
     #[serde(rename = "match")]
     pub match_: RouteMatch,
     #[serde(flatten)]
@@ -281,25 +281,25 @@ pub struct Route {
 }
 
 #[derive(Debug, Serialize)]
-pub struct RouteMatch {
+pub(crate) struct RouteMatch {
     pub path: &'static str,
     pub headers: Vec<HeaderMatch>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct HeaderMatch {
+pub(crate) struct HeaderMatch {
     pub name: &'static str,
     pub string_match: StringMatch,
 }
 
 #[derive(Debug, Serialize)]
-pub struct StringMatch {
+pub(crate) struct StringMatch {
     pub exact: &'static str,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RouteAction {
+pub(crate) enum RouteAction {
     Route {
         cluster: &'static str,
         /// The path there.
@@ -311,7 +311,7 @@ pub enum RouteAction {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     pub name: String,
     /// How its hosts are found: `STRICT_DNS`, `STATIC`.
     #[serde(rename = "type")]
@@ -337,28 +337,28 @@ impl Message for Cluster {
 }
 
 #[derive(Debug, Serialize)]
-pub struct LoadAssignment {
+pub(crate) struct LoadAssignment {
     pub cluster_name: String,
     pub endpoints: Vec<Endpoints>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     pub lb_endpoints: Vec<LbEndpoint>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct LbEndpoint {
+pub(crate) struct LbEndpoint {
     pub endpoint: Endpoint,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub address: Address,
 }
 
 #[derive(Debug, Serialize)]
-pub struct HealthCheck {
+pub(crate) struct HealthCheck {
     /// How long an answer may take.
     pub timeout: &'static str,
     /// How often a host that answers is asked.
@@ -376,28 +376,28 @@ pub struct HealthCheck {
 
 /// A connection that says nothing.
 #[derive(Debug, Serialize)]
-pub struct TcpHealthCheck {}
+pub(crate) struct TcpHealthCheck {}
 
 #[derive(Debug, Serialize)]
-pub struct CircuitBreakers {
+pub(crate) struct CircuitBreakers {
     pub thresholds: Vec<Thresholds>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Thresholds {
+pub(crate) struct Thresholds {
     pub max_connections: u32,
     pub max_pending_requests: u32,
 }
 
 #[derive(Debug, Serialize)]
-pub struct UpstreamConnectionOptions {
+pub(crate) struct UpstreamConnectionOptions {
     /// How a host that went without a word is noticed.
     pub tcp_keepalive: TcpKeepalive,
 }
 
 /// Empty packets on silent connections.
 #[derive(Debug, Serialize)]
-pub struct TcpKeepalive {
+pub(crate) struct TcpKeepalive {
     /// Seconds of silence before the first.
     pub keepalive_time: u32,
 }

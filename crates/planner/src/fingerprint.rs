@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 /// The first 8 hexadecimal digits of the SHA-256 sum.
-pub fn short(bytes: &[u8]) -> String {
+pub(crate) fn short(bytes: &[u8]) -> String {
     hex(bytes, 4)
 }
 
 /// The first 40 hexadecimal digits of the SHA-256 sum.
-pub fn long(bytes: &[u8]) -> String {
+pub(crate) fn long(bytes: &[u8]) -> String {
     hex(bytes, 20)
 }
 

@@ -9,7 +9,7 @@ use crate::findings::Findings;
 use crate::option_text;
 
 /// Refuses control characters. `what` says what the text is ("a level").
-pub fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
+pub(crate) fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
     if value.chars().any(char::is_control) {
         findings.problem(
             field,
@@ -19,7 +19,7 @@ pub fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
 }
 
 /// An item of a list that is joined by a separator. `what` says what the item is ("a regular expression").
-pub fn item(text: &str, separator: char, field: &str, what: &str, findings: &mut Findings) {
+pub(crate) fn item(text: &str, separator: char, field: &str, what: &str, findings: &mut Findings) {
     if text.trim().is_empty() {
         findings.problem(field, format!("{text:?} is not {what}: write one, or remove the item"));
     } else if text.contains(separator) {
@@ -32,7 +32,7 @@ pub fn item(text: &str, separator: char, field: &str, what: &str, findings: &mut
 }
 
 /// Name of a Java class.
-pub fn class(name: &str, field: &str, findings: &mut Findings) {
+pub(crate) fn class(name: &str, field: &str, findings: &mut Findings) {
     if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '$')) {
         findings.problem(
             field,
@@ -42,7 +42,7 @@ pub fn class(name: &str, field: &str, findings: &mut Findings) {
 }
 
 /// Name of an environment variable, as Kubernetes allows it.
-pub fn environment_variable(name: &str, field: &str, findings: &mut Findings) {
+pub(crate) fn environment_variable(name: &str, field: &str, findings: &mut Findings) {
     let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_known) {
         findings.problem(
@@ -56,7 +56,7 @@ pub fn environment_variable(name: &str, field: &str, findings: &mut Findings) {
 }
 
 /// Names of options of a listener; says whether the name may be used.
-pub fn option_name(name: &str, field: &str, findings: &mut Findings) -> bool {
+pub(crate) fn option_name(name: &str, field: &str, findings: &mut Findings) -> bool {
     let known = option_text::is_option_name(name);
     if !known {
         findings.problem(field, option_text::no_option_name(name));
@@ -65,7 +65,7 @@ pub fn option_name(name: &str, field: &str, findings: &mut Findings) -> bool {
 }
 
 /// Loggers and their levels.
-pub fn loggers(loggers: &BTreeMap<String, String>, field: &str, findings: &mut Findings) {
+pub(crate) fn loggers(loggers: &BTreeMap<String, String>, field: &str, findings: &mut Findings) {
     for (name, level) in loggers {
         let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '$');
         if name.is_empty() || !name.chars().all(is_known) {
@@ -82,7 +82,7 @@ pub fn loggers(loggers: &BTreeMap<String, String>, field: &str, findings: &mut F
 }
 
 /// Arguments of the JVM.
-pub fn jvm(options: Option<&JvmOptions>, field: &str, findings: &mut Findings) {
+pub(crate) fn jvm(options: Option<&JvmOptions>, field: &str, findings: &mut Findings) {
     let Some(options) = options else { return };
     for (index, property) in options.java_system_properties.iter().flatten().enumerate() {
         let field = format!("{field}.javaSystemProperties[{index}]");

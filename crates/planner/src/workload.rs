@@ -1,21 +1,21 @@
 //! What the pods of every workload share, whatever runs in them: templates of the user, probes, security, volumes,
 //! Deployments, labels, revisions. Knows nothing of Kafka.
 
-pub mod budget;
-pub mod container;
-pub mod deployment;
-pub mod labels;
-pub mod network_policy;
-pub mod operand;
-pub mod pod;
-pub mod probe;
-pub mod rbac;
-pub mod resizing;
-pub mod revision;
-pub mod secret;
-pub mod service;
-pub mod templates;
-pub mod volume;
+pub(crate) mod budget;
+pub(crate) mod container;
+pub(crate) mod deployment;
+pub(crate) mod labels;
+pub(crate) mod network_policy;
+pub(crate) mod operand;
+pub(crate) mod pod;
+pub(crate) mod probe;
+pub(crate) mod rbac;
+pub(crate) mod resizing;
+pub(crate) mod revision;
+pub(crate) mod secret;
+pub(crate) mod service;
+pub(crate) mod templates;
+pub(crate) mod volume;
 
 use objects::Pairs;
 

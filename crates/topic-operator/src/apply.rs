@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What became of a batch that has ended. What was interrupted is tried again later.
-pub fn report(ended: Ended<Item, Report>) -> Report {
+pub(crate) fn report(ended: Ended<Item, Report>) -> Report {
     let mut all = Report::default();
     for report in ended.results {
         all.add(report);
@@ -35,7 +35,7 @@ pub fn report(ended: Ended<Item, Report>) -> Report {
 }
 
 /// Carries out a batch. `periodic`: it is a part of the timer's look at everything.
-pub async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
+pub(crate) async fn run(context: &Context, items: Vec<Item>, periodic: bool) -> Report {
     let begun = Instant::now();
     let (mut release, mut hand_over, mut delete, mut say, mut compare) =
         (vec![], vec![], vec![], vec![], vec![]);

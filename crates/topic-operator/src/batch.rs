@@ -21,18 +21,18 @@ use crate::{
 };
 
 /// How long a passing trouble (Kafka away, an election) may last before a status tells of it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a broker may still show a topic that was deleted.
 const AFTERIMAGE: Duration = Duration::from_mins(1);
 /// Writes to Kubernetes that one batch has in flight.
 pub(crate) const WRITES: usize = 32;
 
 /// Names of deleted topics, with the ids they had and when they went.
-pub type Deleted = HashMap<Box<str>, (Box<str>, Instant)>;
+pub(crate) type Deleted = HashMap<Box<str>, (Box<str>, Instant)>;
 
 /// What all batches share.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// Kubernetes.
     pub kubernetes: Kubernetes,
     /// Kafka, once its certificates are known.
@@ -71,7 +71,7 @@ impl Context {
 
 /// One resource of a batch, with what was decided about it.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub(crate) struct Item {
     /// The resource.
     pub resource: Arc<TopicResource>,
     /// The topic that is locked for this batch.
@@ -84,7 +84,7 @@ pub struct Item {
 
 /// The resource after the batch.
 #[derive(Debug)]
-pub enum Latest {
+pub(crate) enum Latest {
     /// Not written.
     Same,
     /// As the API server returned it.
@@ -95,7 +95,7 @@ pub enum Latest {
 
 /// When to look at a resource again, apart from events and the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Not before something changes.
     Settled,
     /// After this time: something is going on.
@@ -106,7 +106,7 @@ pub enum Next {
 
 /// What became of one resource.
 #[derive(Debug)]
-pub struct Done {
+pub(crate) struct Done {
     /// Which resource.
     pub reference: ResourceRef,
     /// The topic to unlock.
@@ -123,7 +123,7 @@ pub struct Done {
 
 /// How the calls to Kafka went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
+pub(crate) enum Reach {
     /// None was needed.
     #[default]
     NotAsked,
@@ -135,7 +135,7 @@ pub enum Reach {
 
 impl Reach {
     /// What a call that failed tells: a refusal is an answer too.
-    pub fn after(error: &AdminError) -> Self {
+    pub(crate) fn after(error: &AdminError) -> Self {
         match error {
             AdminError::Api { .. } => Self::Reached,
             lost => Self::Failed(lost.to_string()),
@@ -145,7 +145,7 @@ impl Reach {
 
 /// What became of a batch.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Each resource.
     pub done: Vec<Done>,
     /// How the calls to Kafka went.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::values;
 
 /// How Kafka reads the values of a topic's configuration, by key.
-pub type Kinds = HashMap<Box<str>, ConfigKind>;
+pub(crate) type Kinds = HashMap<Box<str>, ConfigKind>;
 
-pub use rebalance::throttle::TOPIC_KEYS as THROTTLE_KEYS;
+pub(crate) use rebalance::throttle::TOPIC_KEYS as THROTTLE_KEYS;
 
 /// Key and value pairs, sorted by key, each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Config {
 
 /// The text Kafka is given for a value of `spec.config`: lists are joined by `,`, numbers and booleans are
 /// written as in the resource. The error names the key and what to write.
-pub fn value_text(key: &str, value: &Value) -> Result<String, String> {
+pub(crate) fn value_text(key: &str, value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
@@ -119,7 +119,7 @@ impl Alterable {
 
 /// What has to change in Kafka so that a topic's configuration is the resource's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfigDiff {
+pub(crate) struct ConfigDiff {
     /// Keys to set, with their values.
     pub set: Vec<(String, String)>,
     /// Keys to remove, so that the broker's default counts again.
@@ -130,7 +130,7 @@ pub struct ConfigDiff {
 
 /// Compares the resource's configuration with the topic's own (dynamic) configuration in Kafka, whose values are of these
 /// kinds. Keys in `keep` are left alone unless the resource sets them.
-pub fn diff(
+pub(crate) fn diff(
     desired: &Config,
     actual: &Config,
     kinds: &Kinds,

@@ -12,15 +12,15 @@ use operator_runtime::refusal::Refusal;
 
 use crate::{plan::Intent, resource::TopicResource, settings::Guest};
 
-pub use topic_grant::{KEY as GRANT_KEY, NAME as GRANT_NAME};
+pub(crate) use topic_grant::{KEY as GRANT_KEY, NAME as GRANT_NAME};
 
 /// True when the data of a namespace's grant names this cluster.
-pub fn names_cluster(data: &BTreeMap<String, String>, namespace: &str, cluster: &str) -> bool {
+pub(crate) fn names_cluster(data: &BTreeMap<String, String>, namespace: &str, cluster: &str) -> bool {
     topic_grant::clusters(data).any(|named| named == (namespace, cluster))
 }
 
 /// Why a topic of this name must not be served for a guest; none when it may.
-pub fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str) -> Option<String> {
+pub(crate) fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str) -> Option<String> {
     if !granted {
         return Some(format!(
             "namespace '{}' does not let cluster '{}/{}' serve its topics: make a ConfigMap {GRANT_NAME} in it with \
@@ -45,7 +45,7 @@ pub fn refusal(guest: &Guest, granted: bool, cluster: (&str, &str), topic: &str)
 
 /// What both sides say.
 #[derive(Debug)]
-pub struct Grants {
+pub(crate) struct Grants {
     guests: Vec<Guest>,
     /// The cluster's namespace and name.
     cluster: (String, String),
@@ -55,12 +55,12 @@ pub struct Grants {
 
 impl Grants {
     /// For the namespaces that the cluster's side lists; none of them has said anything yet.
-    pub fn new(guests: Vec<Guest>, cluster: (String, String)) -> Self {
+    pub(crate) fn new(guests: Vec<Guest>, cluster: (String, String)) -> Self {
         Self { guests, cluster, granted: HashMap::new() }
     }
 
     /// Takes in what a namespace says; true when that is new.
-    pub fn set(&mut self, namespace: &str, granted: bool) -> bool {
+    pub(crate) fn set(&mut self, namespace: &str, granted: bool) -> bool {
         self.granted.insert(namespace.to_owned(), granted) != Some(granted)
     }
 
@@ -78,12 +78,12 @@ impl Grants {
     }
 
     /// False when a resource may not have its topic, and so has no say in who manages it.
-    pub fn counts(&self, resource: &TopicResource) -> bool {
+    pub(crate) fn counts(&self, resource: &TopicResource) -> bool {
         !matches!(self.allows(resource), Some(Err(_)))
     }
 
     /// What a resource may have of what it asks for. Nothing happens to it before its namespace has said whether it grants that.
-    pub fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
+    pub(crate) fn permitted(&self, resource: &TopicResource, intent: Intent) -> Intent {
         if !matches!(intent, Intent::Reconcile | Intent::Delete(_) | Intent::HandOver(_) | Intent::Refuse(_))
         {
             return intent;

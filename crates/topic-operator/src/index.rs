@@ -10,7 +10,7 @@ use crate::{plan::Claim, resource::TopicResource, topic::ResourceRef};
 
 /// The resources, and for each topic the resources that want it.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(crate) struct Index {
     resources: HashMap<ResourceRef, Arc<TopicResource>>,
     claims: HashMap<Arc<str>, Vec<ResourceRef>>,
     paused: usize,
@@ -19,7 +19,7 @@ pub struct Index {
 
 /// What an update of the index asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changed {
+pub(crate) struct Changed {
     /// The resource itself has to be looked at.
     pub itself: bool,
     /// Other resources for the same topic have to be looked at: the owner may be another one now.
@@ -28,44 +28,44 @@ pub struct Changed {
 
 impl Index {
     /// How many resources there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.resources.len()
     }
 
     #[cfg(test)]
     /// True without resources.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.resources.is_empty()
     }
 
     /// How many of them are paused.
-    pub fn paused(&self) -> usize {
+    pub(crate) fn paused(&self) -> usize {
         self.paused
     }
 
     /// A resource.
-    pub fn get(&self, reference: &ResourceRef) -> Option<&Arc<TopicResource>> {
+    pub(crate) fn get(&self, reference: &ResourceRef) -> Option<&Arc<TopicResource>> {
         self.resources.get(reference)
     }
 
     /// Every resource's name.
-    pub fn references(&self) -> impl Iterator<Item = &ResourceRef> {
+    pub(crate) fn references(&self) -> impl Iterator<Item = &ResourceRef> {
         self.resources.keys()
     }
 
     #[cfg(test)]
     /// Every resource.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<TopicResource>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<TopicResource>> {
         self.resources.values()
     }
 
     /// True when a resource reports a running replication factor change.
-    pub fn a_change_runs(&self) -> bool {
+    pub(crate) fn a_change_runs(&self) -> bool {
         !self.changing.is_empty()
     }
 
     /// Takes in a state of a resource, seen or written. A state older than the known one is ignored.
-    pub fn upsert(&mut self, resource: TopicResource) -> Changed {
+    pub(crate) fn upsert(&mut self, resource: TopicResource) -> Changed {
         let reference = resource.reference.clone();
         let known = self.resources.get(&reference).cloned();
         if let Some(known) = &known {
@@ -98,7 +98,10 @@ impl Index {
     }
 
     /// Forgets a resource that is gone; the answer has the resources that may now manage its topic.
-    pub fn remove(&mut self, reference: &ResourceRef) -> (Option<Arc<TopicResource>>, Vec<ResourceRef>) {
+    pub(crate) fn remove(
+        &mut self,
+        reference: &ResourceRef,
+    ) -> (Option<Arc<TopicResource>>, Vec<ResourceRef>) {
         let Some(known) = self.resources.get(reference).cloned() else { return (None, Vec::new()) };
         let mut others = Vec::new();
         self.drop_claim(&known, &mut others);
@@ -121,7 +124,7 @@ impl Index {
 
     /// Who manages the topic that a resource wants: the one that manages it already, else one in the cluster's own
     /// namespace, else the oldest, else the first by name. Only resources that `count` have a say, and none that was let go.
-    pub fn claim(&self, resource: &TopicResource, count: impl Fn(&TopicResource) -> bool) -> Claim {
+    pub(crate) fn claim(&self, resource: &TopicResource, count: impl Fn(&TopicResource) -> bool) -> Claim {
         let claimants = self.claims.get(resource.claimed_topic()).map_or(&[][..], Vec::as_slice);
         if claimants.len() < 2 {
             return Claim::Owner { heir: None };
@@ -147,13 +150,13 @@ impl Index {
     }
 
     /// True when a resource has its finalizer on and the topic is the one that it wants.
-    pub fn is_held(&self, topic: &str) -> bool {
+    pub(crate) fn is_held(&self, topic: &str) -> bool {
         let claimants = self.claims.get(topic).into_iter().flatten();
         claimants.filter_map(|r| self.resources.get(r)).any(|c| c.has_finalizer())
     }
 
     /// True when a resource that `count`s wants the topic to exist.
-    pub fn is_wanted(&self, topic: &str, count: impl Fn(&TopicResource) -> bool) -> bool {
+    pub(crate) fn is_wanted(&self, topic: &str, count: impl Fn(&TopicResource) -> bool) -> bool {
         self.claims.get(topic).is_some_and(|claimants| {
             claimants
                 .iter()

@@ -20,7 +20,7 @@ pub(crate) const MOVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A resource on its way through a batch.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// What came in.
     pub item: Item,
     /// The resource as last written.
@@ -41,7 +41,7 @@ pub struct Job {
 
 impl Job {
     /// Takes in Kafka's error about this topic.
-    pub fn fail(&mut self, error: &KafkaError) {
+    pub(crate) fn fail(&mut self, error: &KafkaError) {
         if error.code == ErrorCode::REASSIGNMENT_IN_PROGRESS {
             // A running move of replicas, which refuses new partitions; Kafka does not announce its end.
             self.refusals.push(Refusal::passing(reasons::KAFKA_ERROR, error.to_string()));
@@ -59,7 +59,7 @@ impl Job {
     }
 
     /// The verdict so far.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         Verdict::Looked {
             topic_id: self.topic_id.clone(),
             refusals: self.refusals.clone(),

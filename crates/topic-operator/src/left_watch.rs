@@ -35,37 +35,37 @@ pub(crate) enum FoundTopic {
 
 impl LeftWatch {
     /// Has just left the watch.
-    pub fn new(known: Arc<TopicResource>, despite_finalizer: bool) -> Self {
+    pub(crate) fn new(known: Arc<TopicResource>, despite_finalizer: bool) -> Self {
         let backoff = Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF);
         Self { known, despite_finalizer, backoff, pause: Duration::ZERO }
     }
 
     /// It is gone, and who wants its topic does not hold it yet: the next look comes later. None after many looks.
-    pub fn waits_for_heir(mut self) -> Option<Self> {
+    pub(crate) fn waits_for_heir(mut self) -> Option<Self> {
         self.pause = self.backoff.pause();
         (self.pause < LONGEST_BACKOFF).then_some(self)
     }
 
     /// The next look comes later, and ever later.
-    pub fn failed(mut self) -> Self {
+    pub(crate) fn failed(mut self) -> Self {
         self.pause = self.backoff.pause();
         self
     }
 
     /// It could not be looked up.
-    pub fn not_found_out(mut self) -> Self {
+    pub(crate) fn not_found_out(mut self) -> Self {
         self.despite_finalizer = false;
         self.failed()
     }
 
     /// The next look comes much later: the topic is not to be deleted now.
-    pub fn held_back(mut self) -> Self {
+    pub(crate) fn held_back(mut self) -> Self {
         self.pause = losses::PAUSE;
         self
     }
 
     /// Looks what is there now, past the watch.
-    pub async fn look_up(&self, context: &Context) -> FoundTopic {
+    pub(crate) async fn look_up(&self, context: &Context) -> FoundTopic {
         if !self.pause.is_zero() {
             tokio::time::sleep(self.pause).await;
         }
@@ -81,7 +81,7 @@ impl LeftWatch {
     }
 
     /// Takes the finalizer off what is there now. False when that has to be tried again.
-    pub async fn release(&self, context: &Context, now: &TopicResource) -> bool {
+    pub(crate) async fn release(&self, context: &Context, now: &TopicResource) -> bool {
         match context.kubernetes.set_finalizer(now, false).await {
             Ok(_) => {
                 tracing::info!(resource = %now.reference, topic = now.claimed_topic(), "took the finalizer off a resource that is no longer selected");

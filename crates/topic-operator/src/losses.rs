@@ -27,7 +27,7 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Whether one more topic may go now; `resources` is how many there still are.
-    pub fn allow(&mut self, now: Instant, resources: usize) -> bool {
+    pub(crate) fn allow(&mut self, now: Instant, resources: usize) -> bool {
         while self.recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
             self.recent.pop_front();
         }

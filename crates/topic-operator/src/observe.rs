@@ -21,7 +21,7 @@ use crate::{
 
 /// What Kafka says about the topics that were asked for.
 #[derive(Debug, Default)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// Each topic: as it is, or none when it does not exist, or Kafka's error.
     pub topics: HashMap<Box<str>, Result<Option<ObservedTopic>, KafkaError>>,
     /// Brokers that can take replicas; filled only when a replication factor differs.
@@ -30,7 +30,7 @@ pub struct Observed {
 
 /// A topic as Kafka has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObservedTopic {
+pub(crate) struct ObservedTopic {
     /// Kafka's id, in its own 22-character form.
     pub id: Box<str>,
     /// The partitions, by number.
@@ -43,13 +43,13 @@ pub struct ObservedTopic {
 
 impl ObservedTopic {
     /// True when a partition has another number of replicas than wanted, a running move not yet considered.
-    pub fn replicas_differ(&self, wanted: Option<i32>) -> bool {
+    pub(crate) fn replicas_differ(&self, wanted: Option<i32>) -> bool {
         wanted.is_some_and(|n| self.partitions.iter().any(|p| p.replicas.len() as i32 != n))
     }
 }
 
 /// Looks at the topics of these resources.
-pub async fn observe(
+pub(crate) async fn observe(
     admin: &Admin,
     metrics: &TopicMetrics,
     resources: &[Arc<TopicResource>],

@@ -15,7 +15,7 @@ use crate::{
 
 /// Who else wants the topic of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// The resource manages the topic; `heir` says which resource would take it over.
     Owner {
         /// The managed resource that wants the same topic and comes next.
@@ -27,7 +27,7 @@ pub enum Claim {
 
 /// The first decision, made without a look at Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Intent {
+pub(crate) enum Intent {
     /// Nothing to do.
     Nothing,
     /// Take the finalizer off and leave the topic alone.
@@ -48,7 +48,7 @@ pub enum Intent {
 
 /// Decides what a resource asks for at all (in Strimzi's order: deletion, unmanaged, paused, managed).
 /// `cluster_goes_away`: the Kafka resource is being deleted or was deleted, and Kafka goes with all its topics.
-pub fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) -> Intent {
+pub(crate) fn intent(resource: &TopicResource, claim: &Claim, cluster_goes_away: bool) -> Intent {
     let release = if resource.has_finalizer() { Intent::Release } else { Intent::Nothing };
     if cluster_goes_away || !resource.selected {
         return release;
@@ -85,12 +85,12 @@ fn deletion(topic: &str) -> Option<Intent> {
 }
 
 /// True when a resource, as it is now, will look after the topic that another one leaves to it.
-pub fn is_heir(resource: &TopicResource, topic: &str) -> bool {
+pub(crate) fn is_heir(resource: &TopicResource, topic: &str) -> bool {
     resource.managed && resource.selected && !resource.deleting && resource.claimed_topic() == topic
 }
 
 /// True when a resource whose topic should be deleted is let go without that, because its namespace ends.
-pub fn lets_go(
+pub(crate) fn lets_go(
     resource: &TopicResource,
     namespace_ends: bool,
     kafka_answers: bool,
@@ -103,7 +103,7 @@ pub fn lets_go(
 
 /// True when a resource that left the watch has to be looked up: it may have been deleted, or only have lost its
 /// labels. `sole_owner`: it managed its topic, and no other resource wants it.
-pub fn wants_lookup(
+pub(crate) fn wants_lookup(
     known: &TopicResource,
     sole_owner: bool,
     cluster_goes_away: bool,
@@ -116,7 +116,7 @@ pub fn wants_lookup(
 /// What a resource asks for that left the watch, once it was looked up; `now` may be a successor of the same name.
 /// `topic_stays`: another resource wants its topic, or the cluster goes away with all topics. `untold`: no finalizer could tell
 /// of its deletion, because there are none or because the deletion took no notice of it.
-pub fn intent_of_unwatched(
+pub(crate) fn intent_of_unwatched(
     known: &TopicResource,
     now: Option<&TopicResource>,
     topic_stays: bool,
@@ -181,18 +181,18 @@ fn invalid(resource: &TopicResource) -> Option<Refusal> {
 }
 
 /// True when the finalizer has to be put on before anything is made in Kafka.
-pub fn wants_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
+pub(crate) fn wants_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
     settings.use_finalizers && !resource.has_finalizer() && !resource.deleting
 }
 
 /// True when a finalizer of an earlier setting has to be taken off.
-pub fn sheds_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
+pub(crate) fn sheds_finalizer(resource: &TopicResource, settings: &PlanSettings) -> bool {
     !settings.use_finalizers && resource.has_finalizer()
 }
 
 /// A topic to be made; none means the broker's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Creation {
+pub(crate) struct Creation {
     /// How many partitions.
     pub partitions: Option<i32>,
     /// How many replicas.
@@ -203,7 +203,7 @@ pub struct Creation {
 
 /// What happens to the replicas of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Replicas {
+pub(crate) enum Replicas {
     /// They are as wanted, and no change is being reported.
     #[default]
     AsWanted,
@@ -227,7 +227,11 @@ pub enum Replicas {
 
 impl Replicas {
     /// What the status says about the change; `wanted` and `reported` are those of the resource.
-    pub fn report(&self, wanted: Option<i32>, reported: Option<&ReplicasChange>) -> Option<ReplicasChange> {
+    pub(crate) fn report(
+        &self,
+        wanted: Option<i32>,
+        reported: Option<&ReplicasChange>,
+    ) -> Option<ReplicasChange> {
         let (state, message) = match self {
             Self::AsWanted | Self::Ended => return None,
             Self::Moving { left } => (ChangeState::Ongoing, format!("{left} partitions are being moved")),
@@ -243,7 +247,7 @@ impl Replicas {
 
 /// Everything that has to be done about one topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Make the topic.
     pub create: Option<Creation>,
     /// Keys to set and to remove.
@@ -262,7 +266,7 @@ pub struct Plan {
 
 /// Compares a managed, valid resource with its topic. `brokers` are needed only where
 /// [`ObservedTopic::replicas_differ`].
-pub fn plan(
+pub(crate) fn plan(
     resource: &TopicResource,
     observed: Option<&ObservedTopic>,
     brokers: &[Broker],

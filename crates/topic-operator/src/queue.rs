@@ -22,7 +22,7 @@ struct Attempts {
 
 /// Waiting resources, topics in flight, and attempts that wait for their time.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(crate) struct Queue {
     waiting: VecDeque<ResourceRef>,
     queued: HashSet<ResourceRef>,
     in_flight: HashSet<Arc<str>>,
@@ -36,7 +36,7 @@ pub struct Queue {
 
 impl Queue {
     /// Puts a resource at the end, unless it waits already; the answer says whether it was put there.
-    pub fn push(&mut self, reference: ResourceRef) -> bool {
+    pub(crate) fn push(&mut self, reference: ResourceRef) -> bool {
         if !self.queued.insert(reference.clone()) {
             return false;
         }
@@ -46,29 +46,29 @@ impl Queue {
     }
 
     /// True when the resource waits for its turn.
-    pub fn waits(&self, reference: &ResourceRef) -> bool {
+    pub(crate) fn waits(&self, reference: &ResourceRef) -> bool {
         self.queued.contains(reference)
     }
 
     #[cfg(test)]
     /// How many resources wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// True when none waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// The most that ever waited.
-    pub fn largest(&self) -> usize {
+    pub(crate) fn largest(&self) -> usize {
         self.largest
     }
 
     /// Takes up to `most` resources whose topics (as `topic_of` tells) are in no batch, and marks those topics. A
     /// resource that is gone is left out; one whose topic is busy waits for [`Queue::done`].
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         most: usize,
         topic_of: impl Fn(&ResourceRef) -> Option<Arc<str>>,
@@ -91,23 +91,23 @@ impl Queue {
     }
 
     /// Marks a topic outside [`Queue::take`]; false when it is in a batch already.
-    pub fn begin(&mut self, topic: Arc<str>) -> bool {
+    pub(crate) fn begin(&mut self, topic: Arc<str>) -> bool {
         self.in_flight.insert(topic)
     }
 
     /// Frees a topic.
-    pub fn done(&mut self, topic: &str) {
+    pub(crate) fn done(&mut self, topic: &str) {
         self.in_flight.remove(topic);
     }
 
     /// Lets the resources wait again whose topics were busy. Called after the topics of a batch were freed.
-    pub fn unpark(&mut self) {
+    pub(crate) fn unpark(&mut self) {
         self.waiting.extend(self.parked.drain(..));
     }
 
     /// Looks at a resource again later: at most 0.5 s after the first failure, then twice as long each time, at most a
     /// minute. Resources that failed together come back apart. The answer is how long it has been failing.
-    pub fn retry(&mut self, reference: &ResourceRef, now: Instant) -> Duration {
+    pub(crate) fn retry(&mut self, reference: &ResourceRef, now: Instant) -> Duration {
         let first = || Attempts { backoff: Backoff::new(FIRST_BACKOFF, LONGEST_BACKOFF), since: now };
         let attempts = self.attempts.entry(reference.clone()).or_insert_with(first);
         let (delay, failing) = (attempts.backoff.pause(), now - attempts.since);
@@ -116,19 +116,19 @@ impl Queue {
     }
 
     /// How long a resource has been failing in a way that may pass.
-    pub fn failing(&self, reference: &ResourceRef, now: Instant) -> Duration {
+    pub(crate) fn failing(&self, reference: &ResourceRef, now: Instant) -> Duration {
         self.attempts.get(reference).map_or(Duration::ZERO, |a| now.saturating_duration_since(a.since))
     }
 
     /// Looks at a resource again at a given time, and not at the one it was to be looked at before.
-    pub fn at(&mut self, when: Instant, reference: ResourceRef) {
+    pub(crate) fn at(&mut self, when: Instant, reference: ResourceRef) {
         self.cancel(&reference);
         self.due.insert(reference.clone(), when);
         self.later.insert((when, reference));
     }
 
     /// Looks at a resource again at a given time because something goes on there, not because something failed.
-    pub fn again(&mut self, when: Instant, reference: ResourceRef) {
+    pub(crate) fn again(&mut self, when: Instant, reference: ResourceRef) {
         self.attempts.remove(&reference);
         self.at(when, reference);
     }
@@ -140,18 +140,18 @@ impl Queue {
     }
 
     /// Forgets earlier refusals of a resource, and the attempt that was still to come.
-    pub fn succeeded(&mut self, reference: &ResourceRef) {
+    pub(crate) fn succeeded(&mut self, reference: &ResourceRef) {
         self.attempts.remove(reference);
         self.cancel(reference);
     }
 
     /// When the next delayed attempt is due.
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.later.first().map(|(when, _)| *when)
     }
 
     /// Lets delayed attempts wait in line whose time has come.
-    pub fn promote(&mut self, now: Instant) {
+    pub(crate) fn promote(&mut self, now: Instant) {
         while self.next_due().is_some_and(|when| when <= now) {
             if let Some((_, reference)) = self.later.pop_first() {
                 self.due.remove(&reference);
@@ -161,7 +161,7 @@ impl Queue {
     }
 
     /// Lets all delayed attempts wait in line at once: what they failed for has passed.
-    pub fn promote_all(&mut self) {
+    pub(crate) fn promote_all(&mut self) {
         for (_, reference) in std::mem::take(&mut self.later) {
             self.push(reference);
         }

@@ -33,7 +33,7 @@ use crate::{
 const CLEARING: Duration = Duration::from_secs(5);
 
 /// Starts the planned moves of a batch.
-pub async fn carry_out(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
+pub(crate) async fn carry_out(context: &Context, admin: &Admin, jobs: &mut [Job]) -> Result<(), AdminError> {
     if !jobs.iter().any(|j| matches!(j.plan.replicas, Replicas::Start { .. })) {
         return Ok(());
     }
@@ -188,7 +188,7 @@ async fn rates_of(
 
 /// Removes the rates that this operator set, unless replicas are being moved, by this operator or by a tool: the rates may be meant for these moves.
 /// Only a rate equal to its own setting counts as its own. True when that is done; false when it has to wait.
-pub async fn clear_rates(context: &Context) -> bool {
+pub(crate) async fn clear_rates(context: &Context) -> bool {
     let Some(rate) = context.throttle.map(|r| r.to_string()) else { return true };
     let Ok(admin) = context.admin() else { return false };
     let work = async {

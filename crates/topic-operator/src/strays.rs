@@ -33,7 +33,7 @@ const READS: usize = 8;
 
 /// What was seen of a resource that carries the finalizer and is not selected.
 #[derive(Clone, Copy, Debug)]
-pub struct Stray {
+pub(crate) struct Stray {
     /// Whether the topic that it says it manages is one of this operator's Kafka.
     pub is_ours: bool,
     /// Whether its labels name another cluster, whose operator may look after it.
@@ -44,7 +44,7 @@ pub struct Stray {
 
 /// What happens to the finalizer of a resource that is not selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is taken off, as it is when the label goes while the operator runs.
     Release,
     /// Whether it has an operator is known after this time.
@@ -54,7 +54,7 @@ pub enum Verdict {
 }
 
 /// Decides about the finalizer of a resource that is not selected.
-pub fn verdict(stray: Stray) -> Verdict {
+pub(crate) fn verdict(stray: Stray) -> Verdict {
     match stray.terminating {
         _ if stray.is_ours => Verdict::Release,
         Some(since) if !stray.is_labelled && since >= PATIENCE => Verdict::Release,

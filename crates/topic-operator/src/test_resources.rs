@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A managed, selected KafkaTopic `ns/<name>` without any wish beyond existing.
-pub fn resource(name: &str) -> TopicResource {
+pub(crate) fn resource(name: &str) -> TopicResource {
     TopicResource {
         reference: ResourceRef::new("ns", name),
         uid: format!("uid-{name}").into(),
@@ -32,7 +32,7 @@ pub fn resource(name: &str) -> TopicResource {
 }
 
 /// A partition whose replicas are all in sync, led by the first.
-pub fn partition(index: i32, replicas: &[i32]) -> PartitionState {
+pub(crate) fn partition(index: i32, replicas: &[i32]) -> PartitionState {
     PartitionState {
         index,
         leader: replicas[0],

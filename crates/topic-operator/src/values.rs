@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use kafka_admin::ConfigKind;
 
 /// True when Kafka means the same by both texts of a value of this kind.
-pub fn same(kind: ConfigKind, have: &str, want: &str) -> bool {
+pub(crate) fn same(kind: ConfigKind, have: &str, want: &str) -> bool {
     let (have, want) = (trim(have), trim(want));
     if have == want {
         return true;

@@ -37,12 +37,12 @@ use crate::status;
 /// Users observed at the same time: most of it is lookups.
 const OBSERVED_AT_ONCE: usize = 16;
 /// Requests to Kubernetes in flight, over all batches.
-pub const IN_FLIGHT: usize = 32;
+pub(crate) const IN_FLIGHT: usize = 32;
 /// From so many users with one and the same problem on, the log tells of them together.
 const TOLD_TOGETHER: usize = 4;
 
 /// What batches share.
-pub struct Context {
+pub(crate) struct Context {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The connection to Kafka, once there is one.
@@ -110,7 +110,7 @@ impl Item {
 
 impl Context {
     /// Puts together what batches share.
-    pub fn new(
+    pub(crate) fn new(
         applier: Applier,
         admin: watch::Receiver<Option<Admin>>,
         metrics: ReconcileMetrics,
@@ -131,18 +131,18 @@ impl Context {
     }
 
     /// Kafka answered.
-    pub fn kafka_answered(&self) {
+    pub(crate) fn kafka_answered(&self) {
         *self.kafka_lost.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Kafka did not answer.
-    pub fn kafka_failed(&self) {
+    pub(crate) fn kafka_failed(&self) {
         let mut lost = self.kafka_lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.get_or_insert_with(Instant::now);
     }
 
     /// Brings users to where their resources say. What is wrong with one is told here, and in its status.
-    pub async fn run(&self, names: Vec<String>) -> Vec<(String, Result<Outcome, Infallible>)> {
+    pub(crate) async fn run(&self, names: Vec<String>) -> Vec<(String, Result<Outcome, Infallible>)> {
         let begun = Instant::now();
         let now = clock::now();
         // A user whose resource cannot be read stays as it is: what the resource asks for is not known.

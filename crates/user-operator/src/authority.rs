@@ -19,7 +19,7 @@ use crate::{secret_view, settings::Settings};
 
 /// The clients CA, ready to sign.
 #[derive(Debug)]
-pub struct ClientsCa {
+pub(crate) struct ClientsCa {
     /// Key and certificate.
     pub authority: Authority,
     /// The text of its certificate, as users get it.
@@ -37,10 +37,10 @@ struct Part {
 }
 
 /// The clients CA, or what is wrong with it.
-pub type Current = Result<Arc<ClientsCa>, String>;
+pub(crate) type Current = Result<Arc<ClientsCa>, String>;
 
 /// Follows the Secrets of the clients CA. `None` until both were looked for.
-pub fn follow(
+pub(crate) fn follow(
     client: &Client,
     settings: &Settings,
     shutdown: &CancellationToken,

@@ -20,7 +20,7 @@ use crate::snapshot::{Snapshot, UserInKafka};
 use crate::user;
 
 /// Observes users. One for the whole process.
-pub struct Observer {
+pub(crate) struct Observer {
     /// Namespace of the users.
     pub namespace: String,
     /// Labels a KafkaUser must carry.
@@ -43,7 +43,7 @@ pub struct Observer {
 
 /// What was seen of one user.
 #[derive(Debug, Clone, Default)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// The resource; `None`: there is none any more.
     pub user: Option<Arc<KafkaUser>>,
     /// The user's Secret.
@@ -64,7 +64,7 @@ pub struct Observed {
 
 /// What became of a resource that the watch does not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereabouts {
+pub(crate) enum Whereabouts {
     /// There is none, or it is being deleted.
     Gone,
     /// It is there, and its labels are not those that this operator serves.
@@ -77,12 +77,12 @@ pub enum Whereabouts {
 
 impl Observer {
     /// Whether there is a resource for the user of this name that cannot be read.
-    pub fn is_unreadable(&self, name: &str) -> bool {
+    pub(crate) fn is_unreadable(&self, name: &str) -> bool {
         self.users.unreadable(&ObjectRef::new(self.namespace.as_str(), name)).is_some()
     }
 
     /// Looks at the user of this name.
-    pub async fn observe(&self, name: &str) -> Observed {
+    pub(crate) async fn observe(&self, name: &str) -> Observed {
         let key = ObjectRef::new(self.namespace.as_str(), name);
         let user = self.users.get(&key).filter(|user| user.metadata.deletion_timestamp.is_none());
         let desired_password = match &user {
@@ -109,7 +109,7 @@ impl Observer {
     }
 
     /// Looks past the watch for a resource that it does not show.
-    pub async fn whereabouts(&self, name: &str) -> Whereabouts {
+    pub(crate) async fn whereabouts(&self, name: &str) -> Whereabouts {
         let mut found = Whereabouts::Gone;
         let only = format!("metadata.name={name}");
         let _permit = self.requests.acquire().await;

@@ -11,7 +11,7 @@ use crate::secret_view::SecretView;
 use crate::user::authentication;
 
 /// Name of the Secret, for users that have one.
-pub fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
+pub(crate) fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
     matches!(
         authentication(user),
         Some(KafkaUserAuthenticationType::Tls | KafkaUserAuthenticationType::ScramSha512)
@@ -20,13 +20,13 @@ pub fn secret_name(user: &KafkaUser, prefix: &str) -> Option<String> {
 }
 
 /// Whether a user operator made a Secret for the user of this name.
-pub fn was_made_for(view: &SecretView, name: &str) -> bool {
+pub(crate) fn was_made_for(view: &SecretView, name: &str) -> bool {
     view.is_of_users() && view.owner.as_ref().is_some_and(|(owner, _)| owner == name)
 }
 
 /// A user must not take over a Secret that was made for something else, such as the key of an authority. `metadata` is that
 /// of the Secret that exists under the name of the user's. A Secret that lost its labels still names its owner.
-pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
+pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) -> Option<Refusal> {
     let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
     let owners = metadata.owner_references.iter().flatten();
     let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
@@ -41,12 +41,12 @@ pub fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaUser) ->
 }
 
 /// Whether a Kafka cluster has, or may need, a Secret of this name beside those of its nodes.
-pub fn is_of_the_cluster(cluster: &str, secret: &str) -> bool {
+pub(crate) fn is_of_the_cluster(cluster: &str, secret: &str) -> bool {
     names::secrets_of_kafka(cluster).iter().any(|name| name == secret)
 }
 
 /// Why a user cannot have a Secret of this name.
-pub fn of_the_cluster(secret: &str, cluster: &str) -> Refusal {
+pub(crate) fn of_the_cluster(secret: &str, cluster: &str) -> Refusal {
     Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(
@@ -57,7 +57,7 @@ pub fn of_the_cluster(secret: &str, cluster: &str) -> Refusal {
 }
 
 /// The pod set of the node whose Secret would have this name: `<cluster>-<pool>` of `<cluster>-<pool>-<number>`.
-pub fn pod_set_of_node<'a>(cluster: &str, secret: &'a str) -> Option<&'a str> {
+pub(crate) fn pod_set_of_node<'a>(cluster: &str, secret: &'a str) -> Option<&'a str> {
     let (pod_set, number) = secret.rsplit_once('-')?;
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     let pool = pod_set.strip_prefix(cluster)?.strip_prefix('-')?;

@@ -26,7 +26,7 @@ const MAX_COMMON_NAME: usize = 64;
 
 /// What happens to the user's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretStep {
+pub(crate) enum SecretStep {
     /// It is as it should be, or there is none and none is needed.
     Keep,
     /// A new certificate.
@@ -46,7 +46,7 @@ pub enum SecretStep {
 
 /// Changes in Kafka.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct KafkaChanges {
+pub(crate) struct KafkaChanges {
     /// ACLs to add.
     pub create: Vec<AclBinding>,
     /// ACLs to remove.
@@ -61,14 +61,14 @@ pub struct KafkaChanges {
 
 impl KafkaChanges {
     /// Whether nothing changes.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 /// What has to be done about one user.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The user's Secret.
     pub secret: SecretStep,
     /// Kafka.
@@ -91,13 +91,13 @@ impl Plan {
     }
 
     /// Whether nothing has to be done.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.secret == SecretStep::Keep && self.kafka.is_empty()
     }
 }
 
 /// What has to be done so that a user is as its resource says.
-pub fn plan(user: &KafkaUser, observed: &Observed, settings: &PlanSettings, now: Timestamp) -> Plan {
+pub(crate) fn plan(user: &KafkaUser, observed: &Observed, settings: &PlanSettings, now: Timestamp) -> Plan {
     if is_paused(user) {
         return Plan::nothing();
     }
@@ -201,7 +201,12 @@ fn password_changes(
 ///
 /// Taking the label off a user, or having it name another cluster, takes the rights in this cluster away. The Secret stays: it
 /// may be the other cluster's by now, or the label may come back, and nothing brings a password or a key back.
-pub fn plan_absent(name: &str, observed: &Observed, settings: &PlanSettings, resource: &Whereabouts) -> Plan {
+pub(crate) fn plan_absent(
+    name: &str,
+    observed: &Observed,
+    settings: &PlanSettings,
+    resource: &Whereabouts,
+) -> Plan {
     let mut plan = Plan::nothing();
     match resource {
         Whereabouts::Gone => {

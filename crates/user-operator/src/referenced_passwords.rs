@@ -69,7 +69,7 @@ const OTHER_TYPES: [&str; 7] = [
 ];
 
 /// The passwords. One for the whole process.
-pub struct Passwords {
+pub(crate) struct Passwords {
     namespace: String,
     /// Of all Secrets that are not those of users.
     versions: Cache<String>,
@@ -143,7 +143,7 @@ fn reference_of(user: &KafkaUser) -> Option<Result<SecretKeySelector, Refusal>> 
 
 impl Passwords {
     /// Starts the watch; it ends with `shutdown`.
-    pub fn follow(
+    pub(crate) fn follow(
         client: &Client,
         settings: &Settings,
         requests: Arc<Semaphore>,
@@ -172,12 +172,12 @@ impl Passwords {
     }
 
     /// Waits for the first list.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         self.versions.ready().await;
     }
 
     /// Takes note of what a resource refers to.
-    pub fn note(&self, event: &Event<'_, KafkaUser>) {
+    pub(crate) fn note(&self, event: &Event<'_, KafkaUser>) {
         let reference = match event {
             Event::Applied { new, .. } => reference_of(new).and_then(Result::ok),
             Event::Deleted { .. } => None,
@@ -189,7 +189,7 @@ impl Passwords {
     }
 
     /// Tells of each user whose password may be another one now.
-    pub fn on_change(&self, changed: impl Fn(String) + Send + Sync + 'static) {
+    pub(crate) fn on_change(&self, changed: impl Fn(String) + Send + Sync + 'static) {
         let references = Arc::clone(&self.references);
         self.versions.on_change(move |event| {
             let users = lock(&references).users.get(&event.key().name).cloned();
@@ -200,7 +200,7 @@ impl Passwords {
     }
 
     /// The password that a resource refers to, or what is wrong with the reference; `None` when it refers to none.
-    pub async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Refusal>> {
+    pub(crate) async fn desired(&self, user: &KafkaUser) -> Option<Result<Password, Refusal>> {
         Some(match reference_of(user)? {
             Ok(reference) => self.read(user, &reference).await,
             Err(problem) => Err(problem),

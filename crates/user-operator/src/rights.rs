@@ -22,7 +22,7 @@ const MAX_RULE_BYTES: usize = 2 * 1024 * 1024;
 
 /// What a user may do and use.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rights {
+pub(crate) struct Rights {
     /// Its rules.
     pub rules: BTreeSet<Rule>,
     /// Its quotas.
@@ -30,7 +30,7 @@ pub struct Rights {
 }
 
 /// What a resource asks for; `kafka`: what Kafka has of the user, once that was read.
-pub fn wanted(
+pub(crate) fn wanted(
     user: &KafkaUser,
     settings: &PlanSettings,
     kafka: Option<&UserInKafka>,

@@ -15,11 +15,11 @@ use crate::secret_view::jaas_config;
 const STORE_PASSWORD_LENGTH: usize = 12;
 
 /// The entries of a Secret.
-pub type Data = BTreeMap<String, ByteString>;
+pub(crate) type Data = BTreeMap<String, ByteString>;
 
 /// A certificate to be made.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub(crate) struct Order {
     /// The user's name.
     pub user: String,
     /// Days it is valid.
@@ -35,7 +35,7 @@ fn entry(data: &mut Data, key: &str, value: impl Into<Vec<u8>>) {
 }
 
 /// A new key and certificate for a user.
-pub fn issue(order: &Order, ca: &ClientsCa, now: Timestamp) -> Result<Data, PkiError> {
+pub(crate) fn issue(order: &Order, ca: &ClientsCa, now: Timestamp) -> Result<Data, PkiError> {
     let request = LeafRequest {
         common_name: order.user.clone(),
         validity_days: order.validity_days,
@@ -54,7 +54,7 @@ pub fn issue(order: &Order, ca: &ClientsCa, now: Timestamp) -> Result<Data, PkiE
 }
 
 /// What a user's Secret has, with or without a PKCS #12 store.
-pub fn refresh(order: &Order, live: &Data) -> Result<Data, PkiError> {
+pub(crate) fn refresh(order: &Order, live: &Data) -> Result<Data, PkiError> {
     let mut data = Data::new();
     for key in [keys::CA_CRT, keys::USER_CRT, keys::USER_KEY] {
         if let Some(value) = live.get(key) {
@@ -80,7 +80,7 @@ pub fn refresh(order: &Order, live: &Data) -> Result<Data, PkiError> {
 }
 
 /// The entries of a user with a password.
-pub fn password(user: &str, password: &Password) -> Data {
+pub(crate) fn password(user: &str, password: &Password) -> Data {
     let mut data = Data::new();
     entry(&mut data, keys::PASSWORD, password.expose());
     entry(&mut data, keys::SASL_JAAS_CONFIG, jaas_config(user, password.expose()));

@@ -9,7 +9,7 @@ use crate::secret_view::SecretView;
 
 /// The users' Secrets. One for the whole process.
 #[derive(Debug)]
-pub struct SecretStore {
+pub(crate) struct SecretStore {
     cache: Cache<SecretView>,
     namespace: String,
     prefix: String,
@@ -27,17 +27,17 @@ struct Own {
 
 impl SecretStore {
     /// From the watch of the Secrets in `namespace`, whose names begin with `prefix`.
-    pub fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str) -> Self {
+    pub(crate) fn new(cache: Cache<SecretView>, namespace: &str, prefix: &str) -> Self {
         Self { cache, namespace: namespace.to_owned(), prefix: prefix.to_owned(), own: Mutex::default() }
     }
 
     /// Namespace and name of a user's Secret.
-    pub fn key(&self, user: &str) -> ObjectRef {
+    pub(crate) fn key(&self, user: &str) -> ObjectRef {
         ObjectRef::new(self.namespace.as_str(), format!("{}{user}", self.prefix))
     }
 
     /// A user's Secret.
-    pub fn of(&self, user: &str) -> Option<Arc<SecretView>> {
+    pub(crate) fn of(&self, user: &str) -> Option<Arc<SecretView>> {
         let cached = self.cache.get(&self.key(user));
         let own = self.lock().known.get(user).cloned();
         match (cached, own) {
@@ -47,17 +47,17 @@ impl SecretStore {
     }
 
     /// A write begins: until its end, deletions are remembered.
-    pub fn begin(&self, user: &str) {
+    pub(crate) fn begin(&self, user: &str) {
         self.lock().writing.insert(user.to_owned(), None);
     }
 
     /// The write is over.
-    pub fn end(&self, user: &str) {
+    pub(crate) fn end(&self, user: &str) {
         self.lock().writing.remove(user);
     }
 
     /// Takes note of an own write, or of a Secret that was read past the watch.
-    pub fn note(&self, user: &str, view: SecretView) {
+    pub(crate) fn note(&self, user: &str, view: SecretView) {
         // The watch may have told of it before the answer came: then there is nothing to remember.
         let known = self.cache.get(&self.key(user)).is_some_and(|cached| cached.version >= view.version);
         let mut own = self.lock();
@@ -68,12 +68,12 @@ impl SecretStore {
     }
 
     /// Takes note that a Secret is gone.
-    pub fn deleted(&self, user: &str) {
+    pub(crate) fn deleted(&self, user: &str) {
         self.lock().known.remove(user);
     }
 
     /// Takes note of a change that the watch tells of; says whose Secret it is, unless it is the operator's own write.
-    pub fn changed(&self, event: &Event<'_, SecretView>) -> Option<String> {
+    pub(crate) fn changed(&self, event: &Event<'_, SecretView>) -> Option<String> {
         let name = event.key().name.strip_prefix(self.prefix.as_str())?.to_owned();
         let mut state = self.lock();
         match event {

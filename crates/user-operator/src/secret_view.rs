@@ -13,7 +13,7 @@ use pki::{CertificatePem, Password, PrivateKeyPem};
 use serde_json::Value;
 
 /// Every key that this operator writes.
-pub const ALL_KEYS: [&str; 7] = [
+pub(crate) const ALL_KEYS: [&str; 7] = [
     keys::CA_CRT,
     keys::USER_CRT,
     keys::USER_KEY,
@@ -25,7 +25,7 @@ pub const ALL_KEYS: [&str; 7] = [
 
 /// What was found of a user's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certificate {
+pub(crate) enum Certificate {
     /// There is none.
     Missing,
     /// It or its key cannot be read, they do not belong together, or it is another user's.
@@ -36,7 +36,7 @@ pub enum Certificate {
 
 /// A user's Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretView {
+pub(crate) struct SecretView {
     /// Grows with every change of the Secret.
     pub version: u64,
     /// Identity of the Secret.
@@ -63,7 +63,7 @@ pub struct SecretView {
 
 impl SecretView {
     /// What a Secret says to the operator whose Secret names begin with `prefix`.
-    pub fn of(secret: &Secret, prefix: &str) -> Self {
+    pub(crate) fn of(secret: &Secret, prefix: &str) -> Self {
         let name = secret.name_any();
         let user = name.strip_prefix(prefix).unwrap_or(&name);
         let text = |key: &str| {
@@ -101,7 +101,7 @@ impl SecretView {
     }
 
     /// About how many bytes of memory it takes. Who may write Secrets could have the operator keep very much of them.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let pairs = self.labels.iter().chain(&self.annotations);
         let texts: usize = pairs.map(|(key, value)| key.len() + value.len() + 2 * size_of::<String>()).sum();
         let owner = self.owner.as_ref().map_or(0, |(name, uid)| name.len() + uid.len());
@@ -110,17 +110,17 @@ impl SecretView {
     }
 
     /// Whether it has a key, which has to be one of [`ALL_KEYS`].
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         ALL_KEYS.iter().position(|known| *known == key).is_some_and(|bit| self.keys & (1 << bit) != 0)
     }
 
     /// Whether a new certificate was asked for by annotation.
-    pub fn force_renew(&self) -> bool {
+    pub(crate) fn force_renew(&self) -> bool {
         annotations::is_true(Some(&self.annotations), annotations::FORCE_RENEW)
     }
 
     /// Whether it was made by a user operator.
-    pub fn is_of_users(&self) -> bool {
+    pub(crate) fn is_of_users(&self) -> bool {
         self.labels.get(labels::KIND).is_some_and(|kind| kind == "KafkaUser")
     }
 }
@@ -136,14 +136,14 @@ fn own_metadata(secret: &Secret) -> Option<usize> {
 }
 
 /// Hash of a certificate text, to compare texts without keeping them.
-pub fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.trim().hash(&mut hasher);
     hasher.finish()
 }
 
 /// The line by which Kafka's clients log in with a password.
-pub fn jaas_config(user: &str, password: &str) -> String {
+pub(crate) fn jaas_config(user: &str, password: &str) -> String {
     let mut escaped = String::with_capacity(password.len());
     for c in password.chars() {
         escape(c, &mut escaped);
@@ -186,7 +186,7 @@ fn certificate(user: &str, certificate: Option<&str>, key: Option<&str>) -> Cert
 
 /// Labels and annotations that a user's Secret has to carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Annotations.
@@ -195,7 +195,7 @@ pub struct Metadata {
 
 /// Labels or annotations that a user's Secret cannot carry.
 #[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
+pub(crate) enum MetadataError {
     /// Among the labels of the resource.
     #[error(transparent)]
     Label(#[from] labels::LabelError),
@@ -225,7 +225,7 @@ fn from_template(
 
 impl Metadata {
     /// What the resource asks for.
-    pub fn of(user: &KafkaUser) -> Result<Self, MetadataError> {
+    pub(crate) fn of(user: &KafkaUser) -> Result<Self, MetadataError> {
         let template = user.spec.template.as_ref().and_then(|template| template.secret.as_ref());
         let template = template.and_then(|secret| secret.metadata.as_ref());
         let mut all = from_template("labels", template.and_then(|metadata| metadata.labels.as_ref()))?;
@@ -252,7 +252,7 @@ impl Metadata {
     }
 
     /// Whether a Secret carries all of it, nothing that was asked for earlier, and belongs to the resource.
-    pub fn is_on(&self, view: &SecretView, user: &KafkaUser) -> bool {
+    pub(crate) fn is_on(&self, view: &SecretView, user: &KafkaUser) -> bool {
         let within = |wanted: &BTreeMap<String, String>, live: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| live.get(key) == Some(value))
         };
@@ -265,7 +265,7 @@ impl Metadata {
 }
 
 /// The reference by which the Secret goes away with the resource.
-pub fn owner_reference(user: &KafkaUser) -> OwnerReference {
+pub(crate) fn owner_reference(user: &KafkaUser) -> OwnerReference {
     OwnerReference {
         api_version: KafkaUser::api_version(&()).into_owned(),
         kind: KafkaUser::kind(&()).into_owned(),

@@ -15,13 +15,13 @@ const KAFKA_AWAY: Duration = Duration::from_secs(30);
 
 /// Whether a problem is likely to pass by itself within moments, so that it would only flicker in the status. `away`:
 /// how long Kafka has not answered; `None`: it does answer.
-pub fn is_passing(problem: &Refusal, away: Option<Duration>) -> bool {
+pub(crate) fn is_passing(problem: &Refusal, away: Option<Duration>) -> bool {
     let away = away.is_some_and(|away| away < KAFKA_AWAY);
     problem.retry && (problem.reason == reasons::CREATING || problem.reason == reasons::KAFKA_ERROR && away)
 }
 
 /// The status that a user should have now; `secret`: the name of its Secret, when there is a Secret that is the user's.
-pub fn of(
+pub(crate) fn of(
     user: &KafkaUser,
     secret: Option<String>,
     problem: Option<&Refusal>,

@@ -5,17 +5,17 @@ use api::{KafkaUser, annotations, principals};
 use kube::ResourceExt;
 
 /// How the user authenticates; `None`: by other means, under the resource's name.
-pub fn authentication(user: &KafkaUser) -> Option<KafkaUserAuthenticationType> {
+pub(crate) fn authentication(user: &KafkaUser) -> Option<KafkaUserAuthenticationType> {
     user.spec.authentication.as_ref().map(|authentication| authentication.type_)
 }
 
 /// The user's name in Kafka.
-pub fn username(user: &KafkaUser) -> String {
+pub(crate) fn username(user: &KafkaUser) -> String {
     if by_certificate(user) { principals::by_certificate(&user.name_any()) } else { user.name_any() }
 }
 
 /// Whether the user shows a certificate, made by the operator or by other means.
-pub fn by_certificate(user: &KafkaUser) -> bool {
+pub(crate) fn by_certificate(user: &KafkaUser) -> bool {
     matches!(
         authentication(user),
         Some(KafkaUserAuthenticationType::Tls | KafkaUserAuthenticationType::TlsExternal)
@@ -23,6 +23,6 @@ pub fn by_certificate(user: &KafkaUser) -> bool {
 }
 
 /// Whether reconciliation is paused by annotation.
-pub fn is_paused(user: &KafkaUser) -> bool {
+pub(crate) fn is_paused(user: &KafkaUser) -> bool {
     annotations::is_true(user.metadata.annotations.as_ref(), annotations::PAUSE_RECONCILIATION)
 }

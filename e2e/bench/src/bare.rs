@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::world::IN_FLIGHT;
 
 /// Runs both sides at once, as an operator does; the seconds of Kafka's side, of Kubernetes' side, and of both.
-pub async fn together(
+pub(crate) async fn together(
     kafka: impl Future<Output = anyhow::Result<()>>,
     kubernetes: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<(f64, f64, f64)> {
@@ -30,7 +30,7 @@ async fn timed(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
 }
 
 /// Works on numbers, as many at a time as an operator has requests in flight.
-pub async fn each<F: Future<Output = anyhow::Result<()>>>(
+pub(crate) async fn each<F: Future<Output = anyhow::Result<()>>>(
     count: usize,
     work: impl Fn(usize) -> F,
 ) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ pub async fn each<F: Future<Output = anyhow::Result<()>>>(
 }
 
 /// A merge patch of the resource.
-pub async fn patch<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<K>
+pub(crate) async fn patch<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<K>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
@@ -47,7 +47,7 @@ where
 }
 
 /// A merge patch of its status.
-pub async fn patch_status<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<()>
+pub(crate) async fn patch_status<K>(api: &Api<K>, name: &str, patch: &Value) -> anyhow::Result<()>
 where
     K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
@@ -56,7 +56,7 @@ where
 }
 
 /// Replaces its status by the one in `status`, and sends nothing else of it. Less work for the API server than a patch.
-pub async fn replace_status<K>(client: &Client, object: &K, status: &Value) -> anyhow::Result<()>
+pub(crate) async fn replace_status<K>(client: &Client, object: &K, status: &Value) -> anyhow::Result<()>
 where
     K: Resource<Scope = NamespaceResourceScope> + serde::de::DeserializeOwned,
     K::DynamicType: Default,
@@ -79,7 +79,7 @@ where
 }
 
 /// A status that says Ready.
-pub fn ready_status() -> Value {
+pub(crate) fn ready_status() -> Value {
     json!({"status": {
         "observedGeneration": 1,
         "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00.000000000Z"}],

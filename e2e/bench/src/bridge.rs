@@ -38,7 +38,7 @@ const PORT: u16 = 18_380;
 const MANAGEMENT_PORT: u16 = 18_381;
 
 /// Measures and prints.
-pub async fn run(binary: &Path) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     progress("bridge: starting Kafka");
     let options = KafkaOptions { tls: false, authorizer: false, heap_mb: 512, ..KafkaOptions::default() };
     let node = KafkaNode::start(options.with_config("group.initial.rebalance.delay.ms", "0")).await?;

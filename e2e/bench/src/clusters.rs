@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// Nodes of each cluster, all controllers and brokers.
-pub const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 /// Where the operator serves its metrics.
-pub const PORT: u16 = 18_080;
+pub(crate) const PORT: u16 = 18_080;
 /// What a cluster consists of: group, version, kind.
 const KINDS: &[(&str, &str, &str)] = &[
     ("", "v1", "Secret"),
@@ -50,7 +50,7 @@ struct Limits {
 }
 
 /// Measures and prints.
-pub async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
     for count in counts {
         let none = settled::Limits { resident: "-", peak: "-", pass: "-" };
         let limits = match count {
@@ -193,17 +193,17 @@ fn stripped(object: DynamicObject, resource: &ApiResource) -> Value {
 }
 
 /// Name of a cluster.
-pub fn name(at: usize) -> String {
+pub(crate) fn name(at: usize) -> String {
     format!("cluster-{at}")
 }
 
 /// Name of its only pool.
-pub fn pool_name(at: usize) -> String {
+pub(crate) fn pool_name(at: usize) -> String {
     format!("dual-{at}")
 }
 
 /// The pool of a cluster.
-pub fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
+pub(crate) fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
     let pool = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
         "metadata": {"name": pool_name(at), "labels": {"strimzi.io/cluster": name(at)}},
@@ -217,7 +217,7 @@ pub fn pool(at: usize) -> anyhow::Result<KafkaNodePool> {
 }
 
 /// A cluster; the first one knows racks.
-pub fn kafka(at: usize) -> anyhow::Result<Kafka> {
+pub(crate) fn kafka(at: usize) -> anyhow::Result<Kafka> {
     let mut kafka = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
         "metadata": {"name": name(at)},

@@ -36,7 +36,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const SINGLE: usize = 11;
 
 /// Measures and prints.
-pub async fn run(binary: &Path, count: usize) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path, count: usize) -> anyhow::Result<()> {
     progress("connectors: starting an API server, Kafka and Kafka Connect");
     let kafka =
         KafkaNode::start(KafkaOptions { tls: false, authorizer: false, ..KafkaOptions::default() }).await?;

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 const SCRIPT: &str = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
 
 /// A file of host names, and a way to start a process that reads it instead of `/etc/hosts`.
-pub struct Hosts {
+pub(crate) struct Hosts {
     file: tempfile::NamedTempFile,
     /// Options of `unshare` that this machine permits.
     unshare: &'static str,
@@ -21,7 +21,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// All names lead to the address. An error says why this machine does not permit it.
-    pub fn of(names: impl IntoIterator<Item = String>, address: &str) -> anyhow::Result<Self> {
+    pub(crate) fn of(names: impl IntoIterator<Item = String>, address: &str) -> anyhow::Result<Self> {
         let mut file = tempfile::NamedTempFile::new().context("make a file of host names")?;
         let mut text = String::from("127.0.0.1 localhost\n");
         for name in names {
@@ -41,7 +41,7 @@ impl Hosts {
     }
 
     /// A command that runs the program with these names. Its process is the program's.
-    pub fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("unshare");
         command.arg(self.unshare).args(["sh", "-c", SCRIPT]).arg(self.file.path()).arg(program);
         command

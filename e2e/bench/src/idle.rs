@@ -9,12 +9,12 @@ use crate::{
 };
 
 /// Between two looks: longer than one takes, short enough for several.
-pub const INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 /// Looks that are measured.
 const LOOKS: f64 = 4.0;
 
 /// Prints what a look costs. `operator` was started with [`INTERVAL`]; `resources` are those that it could write.
-pub async fn measure(
+pub(crate) async fn measure(
     world: &World,
     operator: &mut Operator,
     kind: &str,

@@ -34,14 +34,14 @@ use tokio_rustls::LazyConfigAcceptor;
 use node::{Cluster, Node};
 
 /// Where all nodes listen: an address of the loopback interface that nothing else uses.
-pub const ADDRESS: &str = "127.0.91.1";
+pub(crate) const ADDRESS: &str = "127.0.91.1";
 /// Longest request that is read. Bytes.
 const LONGEST: usize = 1024 * 1024;
 
 type Clusters = Mutex<HashMap<String, Arc<OnceCell<Cluster>>>>;
 
 /// The nodes of all clusters of a namespace. They end when it is dropped.
-pub struct KafkaStandIn {
+pub(crate) struct KafkaStandIn {
     tasks: Vec<JoinHandle<()>>,
     world: Arc<World>,
 }
@@ -56,7 +56,7 @@ struct World {
 impl KafkaStandIn {
     /// Listens on the ports of brokers and controllers. What it needs of a cluster is read when a node is first asked, as
     /// a node reads it when it starts.
-    pub async fn start(client: Client, namespace: String) -> anyhow::Result<Self> {
+    pub(crate) async fn start(client: Client, namespace: String) -> anyhow::Result<Self> {
         let world = Arc::new(World {
             client,
             namespace,
@@ -74,7 +74,7 @@ impl KafkaStandIn {
     }
 
     /// Requests that were answered so far.
-    pub fn answered(&self) -> usize {
+    pub(crate) fn answered(&self) -> usize {
         self.world.answered.load(Ordering::Relaxed)
     }
 }

@@ -26,7 +26,7 @@ const SUCCESSFUL: &str = "strimzi_reconciliations_successful_total";
 const TICKS: f64 = 100.0;
 
 /// A running operator. Killed when dropped.
-pub struct Operator {
+pub(crate) struct Operator {
     process: Child,
     port: u16,
     began: Instant,
@@ -34,7 +34,7 @@ pub struct Operator {
 
 /// What `/proc` says of a process.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// User and system time, s.
     pub cpu: f64,
     /// Resident memory now, MB.
@@ -45,12 +45,12 @@ pub struct Usage {
 
 impl Operator {
     /// Starts a binary with these variables; `port` is where it serves its metrics.
-    pub fn start(binary: &Path, port: u16, variables: &[(&str, String)]) -> anyhow::Result<Self> {
+    pub(crate) fn start(binary: &Path, port: u16, variables: &[(&str, String)]) -> anyhow::Result<Self> {
         Self::start_command(Command::new(binary), port, variables)
     }
 
     /// As [`Self::start`], with a command that runs the binary.
-    pub fn start_command(
+    pub(crate) fn start_command(
         mut command: Command,
         port: u16,
         variables: &[(&str, String)],
@@ -67,7 +67,7 @@ impl Operator {
     }
 
     /// Processor time and memory.
-    pub fn usage(&self) -> anyhow::Result<Usage> {
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let read = |file: &str| {
             let path = format!("/proc/{}/{file}", self.process.id());
             std::fs::read_to_string(&path).with_context(|| format!("read {path}"))
@@ -90,14 +90,14 @@ impl Operator {
     }
 
     /// How many threads it has now.
-    pub fn threads(&self) -> anyhow::Result<usize> {
+    pub(crate) fn threads(&self) -> anyhow::Result<usize> {
         let path = format!("/proc/{}/task", self.process.id());
         Ok(std::fs::read_dir(&path).with_context(|| format!("read {path}"))?.count())
     }
 
     /// A metric, summed over its labels; 0 while the operator does not serve yet. The name may be followed by a label that
     /// has to be there: `name{kind="Kafka"}`.
-    pub async fn metric(&self, name: &str) -> f64 {
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
         let ask = async {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
             stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await?;
@@ -115,7 +115,7 @@ impl Operator {
     }
 
     /// Fails when the process has ended.
-    pub fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         match self.process.try_wait().context("look at the operator")? {
             Some(status) => bail!("the operator ended with {status}"),
             None => Ok(()),
@@ -124,7 +124,7 @@ impl Operator {
 
     /// Waits until a metric reaches a value; the answer is when it did. Asking for metrics costs the operator next to
     /// nothing, unlike a list or a watch of what it works on.
-    pub async fn until(&mut self, name: &str, value: f64) -> anyhow::Result<Instant> {
+    pub(crate) async fn until(&mut self, name: &str, value: f64) -> anyhow::Result<Instant> {
         loop {
             // Before the metric: another process may serve on the port of one that ended.
             self.check()?;
@@ -140,7 +140,7 @@ impl Operator {
     }
 
     /// Waits until so many resources are as they should be; the answer is after how many seconds they were.
-    pub async fn until_ready<K>(
+    pub(crate) async fn until_ready<K>(
         &mut self,
         api: &Api<K>,
         count: usize,

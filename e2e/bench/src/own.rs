@@ -5,13 +5,13 @@ use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time of this thread so far, ms.
-pub fn cpu_ms() -> f64 {
+pub(crate) fn cpu_ms() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1000.0 + time.tv_nsec as f64 / 1_000_000.0
 }
 
 /// Resident memory of the process, KB.
-pub fn resident_kb() -> anyhow::Result<f64> {
+pub(crate) fn resident_kb() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("read the memory of the process")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());

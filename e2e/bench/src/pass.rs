@@ -72,7 +72,7 @@ struct Cost {
 }
 
 /// Measures and prints.
-pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
+pub(crate) async fn run(counts: &[usize]) -> anyhow::Result<()> {
     progress("passes over one cluster in memory");
     client::install_crypto_provider();
     let settled = settle()?;

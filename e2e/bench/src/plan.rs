@@ -44,7 +44,7 @@ const LIMIT_MS: f64 = 10.0;
 const LIMIT_RATIO: f64 = 2.2;
 
 /// Measures, and prints the rows.
-pub fn run() -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<()> {
     let now = Timestamp::now();
     let mut took = Vec::new();
     for nodes in [NODES / 2, NODES] {

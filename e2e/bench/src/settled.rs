@@ -54,14 +54,14 @@ const RESOURCES: &[&str] = &[
 ];
 
 /// The limits that figures are printed beside.
-pub struct Limits {
+pub(crate) struct Limits {
     pub resident: &'static str,
     pub peak: &'static str,
     pub pass: &'static str,
 }
 
 /// What is there already.
-pub struct Begun<'a> {
+pub(crate) struct Begun<'a> {
     pub world: &'a World,
     pub binary: &'a Path,
     pub variables: &'a [(&'static str, String)],
@@ -70,7 +70,7 @@ pub struct Begun<'a> {
 }
 
 /// The names of all nodes of so many clusters.
-pub fn host_names(namespace: &str, count: usize) -> Vec<String> {
+pub(crate) fn host_names(namespace: &str, count: usize) -> Vec<String> {
     let of = |at: usize| {
         let cluster = clusters::name(at);
         let bootstrap = names::service_dns(&names::bootstrap_service(&cluster), namespace);
@@ -85,7 +85,7 @@ pub fn host_names(namespace: &str, count: usize) -> Vec<String> {
 
 impl Begun<'_> {
     /// Measures and prints; `operator` has made all pods.
-    pub async fn measure(&self, mut operator: Operator, limits: &Limits) -> anyhow::Result<()> {
+    pub(crate) async fn measure(&self, mut operator: Operator, limits: &Limits) -> anyhow::Result<()> {
         progress(format!("{} clusters: their pods become ready and Kafka answers", self.count));
         let before = operator.usage()?;
         let began = Instant::now();

@@ -16,7 +16,7 @@ use crate::report::median;
 const ROUNDS: usize = 21;
 
 /// The median in milliseconds.
-pub async fn median_ms<K>(
+pub(crate) async fn median_ms<K>(
     api: &Api<K>,
     make: impl Fn(&str) -> anyhow::Result<K>,
     is_ready: impl Fn(&K) -> bool,

@@ -26,7 +26,7 @@ struct Bench<'a> {
 }
 
 /// Measures and prints.
-pub async fn run(binary: &Path, old: usize, new: usize) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path, old: usize, new: usize) -> anyhow::Result<()> {
     let total = old + new;
     progress("topics: starting an API server and Kafka");
     let world = World::start().await?;
@@ -98,7 +98,7 @@ impl Bench<'_> {
 }
 
 /// The limit: the topics, and a finalizer and a status for each.
-pub async fn bare(world: &World, bootstrap: &[String], count: usize) -> anyhow::Result<f64> {
+pub(crate) async fn bare(world: &World, bootstrap: &[String], count: usize) -> anyhow::Result<f64> {
     progress("the same work as bare calls");
     let admin = Admin::new(AdminConfig::brokers(bootstrap.to_vec()))?;
     let namespace = world.other_namespace().await?;
@@ -132,7 +132,7 @@ pub async fn bare(world: &World, bootstrap: &[String], count: usize) -> anyhow::
 }
 
 /// A node for thousands of topics.
-pub fn plain() -> KafkaOptions {
+pub(crate) fn plain() -> KafkaOptions {
     // Thousands of topics need more than the heap of a small test.
     KafkaOptions { tls: false, heap_mb: 1024, ..KafkaOptions::default() }
 }
@@ -146,7 +146,7 @@ fn many(range: Range<usize>) -> anyhow::Result<Vec<KafkaTopic>> {
 }
 
 /// A topic of one partition.
-pub fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
+pub(crate) fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
     let topic = json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaTopic",
         "metadata": {"name": name, "labels": world::labels()},
@@ -159,7 +159,7 @@ pub fn topic(name: &str) -> anyhow::Result<KafkaTopic> {
 }
 
 /// Whether its status says so.
-pub fn is_ready(topic: &KafkaTopic) -> bool {
+pub(crate) fn is_ready(topic: &KafkaTopic) -> bool {
     let conditions = topic.status.as_ref().and_then(|s| s.conditions.as_deref()).unwrap_or_default();
     conditions.iter().any(|c| c.is("Ready"))
 }

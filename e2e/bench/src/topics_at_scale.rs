@@ -19,7 +19,7 @@ const BROKERS: usize = 4;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Measures and prints. All numbers of topics stay on the same brokers, each in a namespace of its own.
-pub async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
     progress(format!("topics: starting an API server and {BROKERS} brokers"));
     let world = World::start().await?;
     let mut limits = Vec::new();

@@ -34,7 +34,7 @@ struct Bench<'a> {
 }
 
 /// Measures and prints. The timer's looks and single users only with the first number.
-pub async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
+pub(crate) async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
     let mut first = None;
     for count in counts {
         let (bench, cpu) = new_users(binary, *count).await?;

@@ -11,15 +11,15 @@ use serde_json::json;
 use test_support::ApiServer;
 
 /// Requests in flight when resources are made, and in the bare calls: as many as the operators have.
-pub const IN_FLIGHT: usize = 32;
+pub(crate) const IN_FLIGHT: usize = 32;
 /// The labels of all resources.
-pub const CLUSTER: &str = "strimzi.io/cluster=my";
+pub(crate) const CLUSTER: &str = "strimzi.io/cluster=my";
 /// Operators and the bare calls log in as pods do, with the token of a service account: checking a client's certificate
 /// costs the API server more.
 const ACCOUNT: &str = "operator";
 
 /// An API server with the custom resources, and a namespace.
-pub struct World {
+pub(crate) struct World {
     pub client: Client,
     pub namespace: String,
     pub kubeconfig: PathBuf,
@@ -27,7 +27,7 @@ pub struct World {
 }
 
 impl World {
-    pub async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
         let server = ApiServer::start().await?;
         let crds: Vec<_> = api::crds::all()?.into_iter().map(|file| file.crd).collect();
         server.install_crds(&crds).await?;
@@ -42,11 +42,11 @@ impl World {
     }
 
     /// A namespace for the bare calls, which the operator does not watch.
-    pub async fn other_namespace(&self) -> anyhow::Result<String> {
+    pub(crate) async fn other_namespace(&self) -> anyhow::Result<String> {
         self.server.create_namespace("bare").await
     }
 
-    pub fn api<K>(&self) -> Api<K>
+    pub(crate) fn api<K>(&self) -> Api<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
@@ -54,14 +54,14 @@ impl World {
     }
 
     /// Writes of these resources (plural) so far, by anybody, as the API server counts them.
-    pub async fn writes(&self, resources: &[&str]) -> anyhow::Result<f64> {
+    pub(crate) async fn writes(&self, resources: &[&str]) -> anyhow::Result<f64> {
         self.server
             .requests(resources, &["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"])
             .await
     }
 
     /// Reads of these resources so far, by anybody, without watches.
-    pub async fn reads(&self, resources: &[&str]) -> anyhow::Result<f64> {
+    pub(crate) async fn reads(&self, resources: &[&str]) -> anyhow::Result<f64> {
         self.server.requests(resources, &["GET", "LIST"]).await
     }
 }
@@ -78,12 +78,12 @@ async fn grant_everything(admin: &Client, namespace: &str) -> anyhow::Result<()>
 }
 
 /// The labels by which operators know their resources.
-pub fn labels() -> BTreeMap<String, String> {
+pub(crate) fn labels() -> BTreeMap<String, String> {
     CLUSTER.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect()
 }
 
 /// Makes objects, many at a time.
-pub async fn create_all<K>(api: &Api<K>, objects: Vec<K>) -> anyhow::Result<()>
+pub(crate) async fn create_all<K>(api: &Api<K>, objects: Vec<K>) -> anyhow::Result<()>
 where
     K: Resource + Clone + DeserializeOwned + Serialize + Debug,
 {

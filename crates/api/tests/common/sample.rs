@@ -14,7 +14,7 @@ struct Row {
 }
 
 /// What a kind can say in `v1` and in `v1beta2` together.
-pub struct Contract {
+pub(crate) struct Contract {
     rows: BTreeMap<String, Row>,
     /// Types of list items and map values that have no properties.
     items: BTreeMap<String, String>,
@@ -30,7 +30,7 @@ const ALTERNATIVES: [(&str, &[&str]); 5] = [
 ];
 
 impl Contract {
-    pub fn of(kind: &str) -> Self {
+    pub(crate) fn of(kind: &str) -> Self {
         let mut rows = BTreeMap::new();
         for line in lines("v1beta2.tsv") {
             if let Some(line) = line.strip_prefix(&format!("{kind}\t")) {
@@ -55,12 +55,12 @@ impl Contract {
     }
 
     /// Number of its properties.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// A value with every property below a path.
-    pub fn sample(&self, path: &str) -> Value {
+    pub(crate) fn sample(&self, path: &str) -> Value {
         let row = &self.rows[path];
         match row.type_.as_str() {
             "object+free" => json!({ "text": "a", "number": 1, "list": [true, { "deep": 0.5 }] }),

@@ -8,7 +8,7 @@ use std::path::Path;
 use test_support::ApiServer;
 
 /// A server with all definitions, applied server-side as an installation does.
-pub async fn server() -> &'static ApiServer {
+pub(crate) async fn server() -> &'static ApiServer {
     let server = ApiServer::shared().await.unwrap();
     let crds: Vec<_> = definitions().into_iter().map(|file| file.crd).collect();
     server.install_crds(&crds).await.unwrap();
@@ -16,24 +16,24 @@ pub async fn server() -> &'static ApiServer {
 }
 
 /// All definitions.
-pub fn definitions() -> Vec<CrdFile> {
+pub(crate) fn definitions() -> Vec<CrdFile> {
     api::crds::all().unwrap()
 }
 
 /// A manifest below `tests`.
-pub fn manifest(path: &str) -> Value {
+pub(crate) fn manifest(path: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path);
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// The endpoint for the kind of a manifest.
-pub fn endpoint(client: Client, namespace: &str, manifest: &Value) -> Api<DynamicObject> {
+pub(crate) fn endpoint(client: Client, namespace: &str, manifest: &Value) -> Api<DynamicObject> {
     let (group, version) = manifest["apiVersion"].as_str().unwrap().split_once('/').unwrap();
     endpoint_of(client, namespace, group, version, manifest["kind"].as_str().unwrap())
 }
 
 /// The endpoint for a kind in a version.
-pub fn endpoint_of(
+pub(crate) fn endpoint_of(
     client: Client,
     namespace: &str,
     group: &str,
@@ -45,7 +45,7 @@ pub fn endpoint_of(
 }
 
 /// Creates a manifest; the answer is the error message if there is one.
-pub async fn create(client: &Client, namespace: &str, manifest: &Value) -> Result<Value, String> {
+pub(crate) async fn create(client: &Client, namespace: &str, manifest: &Value) -> Result<Value, String> {
     let object: DynamicObject = serde_json::from_value(manifest.clone()).unwrap();
     match endpoint(client.clone(), namespace, manifest).create(&PostParams::default(), &object).await {
         Ok(created) => Ok(serde_json::to_value(created).unwrap()),

@@ -19,7 +19,7 @@ const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest answer of a broker that is read, in MiB, unless `KASTELLAN_MAX_ANSWER_MIB` says otherwise: three times the list
 /// of 100,000 partitions of three replicas in 10,000 topics. The brokers of all tenants share one operator, which must not run
 /// out of its 256 MiB because one of them answers nonsense.
-pub const MAX_ANSWER_DEFAULT: i64 = 16;
+pub(crate) const MAX_ANSWER_DEFAULT: i64 = 16;
 
 /// How many times the longest answer the values of one answer may take in memory.
 const DECODED: usize = 3;
@@ -32,7 +32,7 @@ const REGISTERED: usize = 4;
 
 /// Which nodes of a cluster are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Nodes {
+pub(crate) enum Nodes {
     /// Brokers, through the cluster's Service while one of them is ready, and else, or when that does not help, one after
     /// the other: a broker that is not ready may serve all the same.
     Brokers,
@@ -41,7 +41,7 @@ pub enum Nodes {
 }
 
 /// The clients of all clusters.
-pub struct Clients {
+pub(crate) struct Clients {
     known: Mutex<HashMap<(ObjectRef, Nodes), Known>>,
     longest: usize,
     room: AnswerRoom,
@@ -55,7 +55,7 @@ struct Known {
 
 impl Clients {
     /// With a bound for the length of an answer in bytes.
-    pub fn new(longest_answer: usize) -> Self {
+    pub(crate) fn new(longest_answer: usize) -> Self {
         Self {
             known: Mutex::default(),
             longest: longest_answer,
@@ -64,7 +64,7 @@ impl Clients {
     }
 
     /// The client for nodes of a cluster; `None` while its certificates are not there yet, or no such node runs.
-    pub fn get(
+    pub(crate) fn get(
         &self,
         key: &ObjectRef,
         nodes: Nodes,
@@ -107,7 +107,7 @@ impl Clients {
     }
 
     /// Ends the clients of a cluster that is gone.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(crate) fn forget(&self, key: &ObjectRef) {
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for nodes in [Nodes::Brokers, Nodes::Controllers] {
             all.remove(&(key.clone(), nodes));

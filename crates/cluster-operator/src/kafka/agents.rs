@@ -82,19 +82,19 @@ impl From<Error> for Silence {
 type Known = HashMap<String, (String, AgentReport)>;
 
 /// The agents of all clusters.
-pub struct Agents {
+pub(super) struct Agents {
     known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
     asking: Asking<BTreeMap<String, String>, ()>,
 }
 
 impl Agents {
     /// `queue` gets the clusters whose agents answer late.
-    pub fn new(queue: &Queue<ObjectRef>) -> Self {
+    pub(super) fn new(queue: &Queue<ObjectRef>) -> Self {
         Self { known: Arc::default(), asking: Asking::new(queue.clone()) }
     }
 
     /// What the agents of these pods say, as far as they answer. `pods`: a mark of the present start of each.
-    pub async fn reports(
+    pub(super) async fn reports(
         &self,
         key: &ObjectRef,
         observed: &Observed,
@@ -137,7 +137,7 @@ impl Agents {
     }
 
     /// Ends the questions to a cluster that is gone.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(super) fn forget(&self, key: &ObjectRef) {
         self.asking.forget(key);
         lock(&self.known).remove(key);
     }

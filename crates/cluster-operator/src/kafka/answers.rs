@@ -29,7 +29,7 @@ use planner::kafka::roll_view::RollKafka;
 const ROLL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Answers the plans of all clusters. One for the whole process.
-pub struct Answers {
+pub(crate) struct Answers {
     caches: Caches,
     applier: Applier,
     observer: Arc<Observer>,
@@ -49,7 +49,7 @@ pub struct Answers {
 
 impl Answers {
     /// From the parts that all passes share.
-    pub fn new(
+    pub(crate) fn new(
         caches: Caches,
         applier: Applier,
         observer: Arc<Observer>,
@@ -71,7 +71,7 @@ impl Answers {
     }
 
     /// The answer to each need. Nothing waits long for a Kafka that does not answer.
-    pub async fn answer(
+    pub(crate) async fn answer(
         &self,
         key: &ObjectRef,
         observed: &Observed,
@@ -99,7 +99,7 @@ impl Answers {
     }
 
     /// The answer to each need of a cluster that goes.
-    pub async fn of_leaving(&self, key: &ObjectRef, needs: Vec<Need>) -> Vec<(Need, Answer)> {
+    pub(crate) async fn of_leaving(&self, key: &ObjectRef, needs: Vec<Need>) -> Vec<(Need, Answer)> {
         let mut answers = Vec::with_capacity(needs.len());
         for need in needs {
             let answer = match &need {
@@ -199,7 +199,7 @@ impl Answers {
     }
 
     /// The client for the brokers of a cluster.
-    pub fn brokers(&self, key: &ObjectRef, observed: &Observed) -> Result<Admin, Silence> {
+    pub(crate) fn brokers(&self, key: &ObjectRef, observed: &Observed) -> Result<Admin, Silence> {
         match self.clients.get(key, Nodes::Brokers, observed) {
             Ok(Some(admin)) => Ok(admin),
             Ok(None) => Err(Silence::new(SilenceKind::Nobody, "no broker can be asked yet")),
@@ -212,7 +212,7 @@ impl Answers {
     }
 
     /// Ends the questions to brokers where none is ready: an old failure must not keep a new broker from being asked.
-    pub fn forget_unless_ready(&self, key: &ObjectRef, observed: &Observed) {
+    pub(crate) fn forget_unless_ready(&self, key: &ObjectRef, observed: &Observed) {
         if !pod_state::some_broker_is_ready(observed) {
             self.views.forget(key);
             self.configs.forget(key);
@@ -221,7 +221,7 @@ impl Answers {
     }
 
     /// Ends the questions and clients of a cluster that is gone.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(crate) fn forget(&self, key: &ObjectRef) {
         self.clients.forget(key);
         self.views.forget(key);
         self.configs.forget(key);

@@ -59,7 +59,7 @@ impl Error {
 }
 
 /// What kind of silence a failed call is.
-pub fn kind_of(error: &AdminError) -> SilenceKind {
+pub(crate) fn kind_of(error: &AdminError) -> SilenceKind {
     match error {
         AdminError::Connect { .. } => SilenceKind::Unreachable,
         AdminError::Tls { .. } => SilenceKind::Tls,

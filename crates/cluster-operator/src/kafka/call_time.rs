@@ -14,7 +14,7 @@ const ALL: Duration = Duration::from_secs(30);
 
 /// The time of one pass, which begins with its first change.
 #[derive(Debug, Default)]
-pub struct CallTime {
+pub(crate) struct CallTime {
     until: OnceLock<Instant>,
     /// Whether Kafka did not answer: then it is not asked for anything else.
     silent: AtomicBool,
@@ -25,7 +25,7 @@ impl CallTime {
     ///
     /// # Errors
     /// Why it was not made, in words.
-    pub async fn spend<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    pub(crate) async fn spend<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
         let until = *self.until.get_or_init(|| Instant::now() + ALL);
         if self.silent.load(Ordering::Relaxed) {
             return Err("the changes that come after it wait until Kafka answers".to_owned());

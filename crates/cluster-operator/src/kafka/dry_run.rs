@@ -6,7 +6,11 @@ use planner::kafka::need::{Admission, Silence, SilenceKind};
 use serde_json::Value;
 
 /// Whether the API server takes a pod. That there is a pod of its name is no obstacle: it will have gone.
-pub async fn admission(applier: &Applier, namespace: &str, object: &Value) -> Result<Admission, Silence> {
+pub(crate) async fn admission(
+    applier: &Applier,
+    namespace: &str,
+    object: &Value,
+) -> Result<Admission, Silence> {
     let pod: Pod = match objects::typed(object) {
         Ok(pod) => pod,
         Err(error) => return Ok(Admission::Refused(format!("it is not a valid pod: {error}"))),

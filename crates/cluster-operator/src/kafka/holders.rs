@@ -24,7 +24,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 ///
 /// # Errors
 /// When none of them can be looked up.
-pub async fn of(
+pub(crate) async fn of(
     applier: &Applier,
     caches: &Caches,
     objects: &[ObjectId],

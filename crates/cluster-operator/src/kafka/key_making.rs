@@ -32,7 +32,7 @@ static MAKING: Semaphore = Semaphore::const_new(AT_A_TIME);
 
 /// Makes everything that was asked for, on few threads of its own: an RSA key takes long enough to hold up other passes, and
 /// a thread for each key would take as much memory as a large cluster has nodes.
-pub async fn make(requests: Vec<MaterialRequest>) -> Vec<(MaterialRequest, Result<Material, Error>)> {
+pub(crate) async fn make(requests: Vec<MaterialRequest>) -> Vec<(MaterialRequest, Result<Material, Error>)> {
     let mut requests = requests.into_iter();
     let (mut tasks, mut asked, mut made) = (JoinSet::new(), Vec::new(), Vec::new());
     loop {

@@ -38,7 +38,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// How long one pass still waits for Kafka: a Kafka that does not answer costs it this time once, however much is asked.
 #[derive(Debug)]
-pub struct Patience(Mutex<Duration>);
+pub(crate) struct Patience(Mutex<Duration>);
 
 impl Default for Patience {
     fn default() -> Self {
@@ -60,7 +60,7 @@ impl Patience {
 
 /// The questions of all clusters. `Q` is what is asked, as far as questions differ: an answer or a failure counts only for the
 /// question that it belongs to. `V` is an answer. Cheap to clone.
-pub struct Asking<Q, V> {
+pub(crate) struct Asking<Q, V> {
     states: Arc<Mutex<HashMap<ObjectRef, State<Q, V>>>>,
     queue: Queue<ObjectRef>,
     fresh: Duration,
@@ -101,24 +101,24 @@ impl<Q, V> Default for State<Q, V> {
 
 impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     /// `queue` gets the clusters whose answer came late or that should be asked again.
-    pub fn new(queue: Queue<ObjectRef>) -> Self {
+    pub(crate) fn new(queue: Queue<ObjectRef>) -> Self {
         Self { states: Arc::default(), queue, fresh: FRESH, deadline: DEADLINE }
     }
 
     /// As [`Self::new`], for a question that a pass asks only when it has the answer to another one: a late answer waits
     /// for that one.
-    pub fn second(queue: Queue<ObjectRef>) -> Self {
+    pub(crate) fn second(queue: Queue<ObjectRef>) -> Self {
         Self { fresh: KEPT, ..Self::new(queue) }
     }
 
     /// With another time until a question counts as not answered.
-    pub fn with_deadline(self, deadline: Duration) -> Self {
+    pub(crate) fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
 
     /// The answer, if there is one within the time that a pass may wait; else why there is none. `question` is asked unless
     /// the same one is under way or failed a moment ago.
-    pub async fn answer<E, F>(
+    pub(crate) async fn answer<E, F>(
         &self,
         key: &ObjectRef,
         about: Q,
@@ -179,7 +179,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     }
 
     /// The answer that came after its pass had gone on, if it is fresh. Nothing is asked.
-    pub fn late(&self, key: &ObjectRef, about: &Q) -> Option<V> {
+    pub(crate) fn late(&self, key: &ObjectRef, about: &Q) -> Option<V> {
         let late = self.lock().get_mut(key)?.late.take();
         late.filter(|(at, of, _)| at.elapsed() < self.fresh && of == about).map(|(_, _, answer)| answer)
     }
@@ -224,7 +224,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     }
 
     /// Ends the question to a cluster that is gone, or that has nobody who could answer.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(crate) fn forget(&self, key: &ObjectRef) {
         let question = self.lock().remove(key).and_then(|state| state.question);
         if let Some((_, question)) = question {
             question.abort();

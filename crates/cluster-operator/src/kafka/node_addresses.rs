@@ -23,13 +23,13 @@ const ADDRESSES: usize = 16;
 
 /// What is known of nodes. One for the whole process.
 #[derive(Default)]
-pub struct KubernetesNodes {
+pub(crate) struct KubernetesNodes {
     known: Mutex<HashMap<String, (Instant, NodeAddresses)>>,
 }
 
 impl KubernetesNodes {
     /// The addresses of these Kubernetes nodes; a node that is gone has none.
-    pub async fn addresses(
+    pub(crate) async fn addresses(
         &self,
         applier: &Applier,
         names: &BTreeSet<String>,

@@ -11,7 +11,7 @@ use crate::caches::Caches;
 
 /// The size of a plan, before it is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PlanSize {
+pub(super) struct PlanSize {
     /// Nodes that the pools ask for, as far as a cluster may grow.
     pub nodes: usize,
     /// Bytes of what the nodes repeat, of what they repeat for each listener and volume, and of what the pools share.
@@ -22,7 +22,7 @@ pub struct PlanSize {
 
 impl PlanSize {
     /// Of a cluster whose resource refers to objects of so many bytes.
-    pub fn of(caches: &Caches, cluster: &ObjectRef, observed: &Observed, referred: usize) -> Self {
+    pub(super) fn of(caches: &Caches, cluster: &ObjectRef, observed: &Observed, referred: usize) -> Self {
         let most = observed.settings.max_nodes;
         let of_cluster = caches.kafkas.bytes_when_read(cluster) + referred;
         let mut size = Self::default();
@@ -49,7 +49,7 @@ impl PlanSize {
     }
 
     /// Why the plan would take too much, in words.
-    pub fn too_much(&self, largest: Largest) -> Option<String> {
+    pub(super) fn too_much(&self, largest: Largest) -> Option<String> {
         let mib = |bytes: usize| bytes.div_ceil(1024 * 1024);
         let most_of_it =
             self.largest.as_ref().map(|field| format!(", most of it for {field}")).unwrap_or_default();

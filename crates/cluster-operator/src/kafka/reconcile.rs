@@ -51,7 +51,7 @@ const ROLL: &str = api::conditions::events::ROLLING_UPDATE;
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Kubernetes refused something.
     #[error(transparent)]
     Kubernetes(#[from] ApplyError),
@@ -108,7 +108,7 @@ struct Memory {
 }
 
 /// What the passes over all clusters share with other parts of the process.
-pub struct Parts {
+pub(crate) struct Parts {
     /// What is watched.
     pub caches: Caches,
     /// Writes to Kubernetes.
@@ -128,7 +128,7 @@ pub struct Parts {
 }
 
 /// Reconciles Kafka resources. One for the whole process.
-pub struct Reconciler {
+pub(crate) struct Reconciler {
     caches: Caches,
     applier: Applier,
     observer: Arc<Observer>,
@@ -148,7 +148,7 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// From the parts that all passes share.
-    pub fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         let Parts { caches, applier, observer, answers, events, pod_errors, waiting, mandate } = parts;
         Self {
             caches,
@@ -167,7 +167,7 @@ impl Reconciler {
     }
 
     /// Waits until every cache is filled.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         self.caches.ready().await;
     }
 
@@ -290,7 +290,7 @@ impl Reconciler {
 
     /// Clusters that have topics and no Kafka resource that this operator looks after: they may have been deleted
     /// while no operator ran.
-    pub async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
+    pub(crate) async fn strays(&self, namespaces: &Namespaces) -> Result<Vec<ObjectRef>, Error> {
         let named = self.observer.clusters_of_topics(namespaces).await?;
         Ok(named.into_iter().filter(|key| !self.caches.kafkas.contains(key)).collect())
     }

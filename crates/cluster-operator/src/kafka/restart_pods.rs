@@ -16,7 +16,7 @@ use planner::plan::Occasion;
 
 /// Why a pod could not be deleted.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Kubernetes refused it.
     #[error(transparent)]
     Kubernetes(#[from] ApplyError),
@@ -27,7 +27,7 @@ pub enum Error {
 
 /// The pods of a cluster that this process deleted, or may have deleted, by UID.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Deleted {
+pub(crate) struct Deleted {
     /// The API server said so, and the watch may not have.
     pub known: Vec<String>,
     /// The API server did not answer: each with the name of the pod.
@@ -35,7 +35,7 @@ pub struct Deleted {
 }
 
 /// Deletes these pods, while this process leads. Returns those that were deleted also when it ended early.
-pub async fn restart(
+pub(crate) async fn restart(
     applier: &Applier,
     events: &Events,
     mandate: &Mandate,
@@ -91,7 +91,7 @@ async fn delete_claims(applier: &Applier, key: &ObjectRef, plan: &Plan, pod: &st
 }
 
 /// Whether a pod is still there and not being deleted, past the cache.
-pub async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
+pub(crate) async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
     let mut runs = false;
     let fields = format!("metadata.name={}", pod.name);
     let each = |found: ObjectMeta| {

@@ -17,15 +17,15 @@ const NODE: usize = 116_000;
 const AT_A_TIME: usize = 2;
 
 /// Pause before what is large is looked at again while others are.
-pub const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
+pub(crate) const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
 /// The room for plans of the whole process.
 #[derive(Debug)]
-pub struct Room(Arc<Semaphore>);
+pub(crate) struct Room(Arc<Semaphore>);
 
 /// Room for one plan, until it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     large: Option<OwnedSemaphorePermit>,
 }
 
@@ -37,18 +37,18 @@ impl Default for Room {
 
 impl Room {
     /// Room to read objects that take so many bytes: as for a plan with the nodes that usually take as much.
-    pub fn enter_to_read(&self, bytes: usize) -> Option<Place> {
+    pub(crate) fn enter_to_read(&self, bytes: usize) -> Option<Place> {
         self.enter(bytes / NODE)
     }
 
     /// The same room, or more where a plan with so many nodes, or of so many bytes, needs it; `None`: not now.
-    pub fn widen(&self, place: Place, nodes: usize, bytes: usize) -> Option<Place> {
+    pub(crate) fn widen(&self, place: Place, nodes: usize, bytes: usize) -> Option<Place> {
         if place.large.is_some() { Some(place) } else { self.enter(nodes.max(bytes / NODE)) }
     }
 
     /// Room for a plan with so many nodes; `None`: not now. Nobody waits for it: whoever waited would keep a pass from
     /// another cluster.
-    pub fn enter(&self, nodes: usize) -> Option<Place> {
+    pub(crate) fn enter(&self, nodes: usize) -> Option<Place> {
         if nodes <= LARGE {
             return Some(Place { large: None });
         }

@@ -11,10 +11,10 @@ use planner::kafka::observed::KafkaView;
 use super::late_answers::{Asking, Patience};
 
 /// How Kafka is, and which brokers hold replicas.
-pub type WithReplicas = (KafkaView, BTreeSet<i32>);
+pub(super) type WithReplicas = (KafkaView, BTreeSet<i32>);
 
 /// The questions to all clusters.
-pub struct Views {
+pub(super) struct Views {
     alone: Asking<(), KafkaView>,
     /// One question about both: a Kafka that takes longer than an answer stays fresh would never have answered two of them.
     with_replicas: Asking<(), WithReplicas>,
@@ -22,12 +22,12 @@ pub struct Views {
 
 impl Views {
     /// `queue` gets the clusters whose answer came late or that should be asked again.
-    pub fn new(queue: &Queue<ObjectRef>) -> Self {
+    pub(super) fn new(queue: &Queue<ObjectRef>) -> Self {
         Self { alone: Asking::new(queue.clone()), with_replicas: Asking::new(queue.clone()) }
     }
 
     /// How Kafka is; with the brokers that hold replicas where a former pass asked for these and the answer has just come.
-    pub async fn view<E, F>(
+    pub(super) async fn view<E, F>(
         &self,
         key: &ObjectRef,
         patience: &Patience,
@@ -44,7 +44,7 @@ impl Views {
     }
 
     /// Which brokers hold replicas. `question` is about both: the pass that a late answer brings asks how Kafka is first.
-    pub async fn replicas<E, F>(
+    pub(super) async fn replicas<E, F>(
         &self,
         key: &ObjectRef,
         patience: &Patience,
@@ -58,7 +58,7 @@ impl Views {
     }
 
     /// Ends the questions to a cluster that is gone, or that has nobody who could answer.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(super) fn forget(&self, key: &ObjectRef) {
         self.alone.forget(key);
         self.with_replicas.forget(key);
     }

@@ -37,7 +37,7 @@ const KIND_UNKNOWN: Duration = Duration::from_mins(1);
 
 /// What can end a pass early. The pass is repeated with back-off.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Kubernetes refused something.
     #[error(transparent)]
     Kubernetes(#[from] ApplyError),
@@ -63,7 +63,7 @@ impl Error {
 }
 
 /// Looks after KafkaConnect resources. One for the whole process.
-pub struct Connects {
+pub(crate) struct Connects {
     caches: Caches,
     applier: Applier,
     observer: Observer,
@@ -75,7 +75,7 @@ pub struct Connects {
 
 impl Connects {
     /// From the parts that all passes share.
-    pub fn new(
+    pub(crate) fn new(
         caches: Caches,
         applier: Applier,
         observer: Observer,

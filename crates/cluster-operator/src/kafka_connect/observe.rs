@@ -22,7 +22,7 @@ use crate::reference_room::{ReferenceRoom, fetch, too_many};
 use crate::unreadable;
 
 /// Observes the workers of KafkaConnects. One for the whole process.
-pub struct Observer {
+pub(crate) struct Observer {
     caches: Caches,
     applier: Applier,
     settings: Arc<PlanSettings>,
@@ -33,7 +33,7 @@ pub struct Observer {
 
 impl Observer {
     /// From its parts. What resources refer to is read within the limits.
-    pub fn new(
+    pub(crate) fn new(
         caches: Caches,
         applier: Applier,
         settings: Arc<PlanSettings>,
@@ -52,7 +52,7 @@ impl Observer {
     }
 
     /// Everything that is known without asking, and what the resource refers to.
-    pub async fn observe(
+    pub(crate) async fn observe(
         &self,
         key: &ObjectRef,
         connect: &KafkaConnect,
@@ -116,7 +116,7 @@ impl Observer {
 
     /// What is left of a resource that is gone and that Kubernetes does not collect. `None`: there is such a resource, of
     /// another operator's, or that cannot be found out now.
-    pub async fn left_behind(&self, key: &ObjectRef) -> Result<Option<LiveObjects>, ApplyError> {
+    pub(crate) async fn left_behind(&self, key: &ObjectRef) -> Result<Option<LiveObjects>, ApplyError> {
         let mut left = self.caches.plain_of(&caches::connect(key));
         left.retain(|object, _| object.namespace.is_none());
         if left.is_empty() {

@@ -19,7 +19,7 @@ use super::apis::Api;
 /// A call was not made.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub struct Failed {
+pub(super) struct Failed {
     /// How.
     pub kind: FailureKind,
     /// Why, in words.
@@ -44,7 +44,7 @@ fn of_config_map(message: String) -> Failed {
 }
 
 /// Makes a call about a connector.
-pub async fn make(
+pub(super) async fn make(
     api: &Api,
     applier: &Applier,
     connector: &KafkaConnector,
@@ -98,12 +98,12 @@ async fn exists(api: &Api, name: &str, config: &BTreeMap<String, String>) -> Res
 }
 
 /// The topics of a connector.
-pub async fn topics(api: &Api, name: &str) -> Result<Vec<String>, ConnectError> {
+pub(super) async fn topics(api: &Api, name: &str) -> Result<Vec<String>, ConnectError> {
     lane(api, name, "read the topics of", api.connect.topics(name)).await
 }
 
 /// Removes a connector; `false`: there was none.
-pub async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
+pub(super) async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
     match lane(api, name, "delete", api.connect.delete(name)).await {
         Err(ConnectError::NotFound { .. }) => Ok(false),
         answer => answer.map(|()| true),

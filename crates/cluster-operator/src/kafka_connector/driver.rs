@@ -38,7 +38,7 @@ const NEXT: Duration = Duration::from_millis(100);
 
 /// What can go wrong with a pass over a connector.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(super) enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -54,7 +54,7 @@ pub enum Error {
 }
 
 /// Looks after connectors.
-pub struct Connectors {
+pub(super) struct Connectors {
     resources: Resources,
     applier: Applier,
     apis: Arc<Apis>,
@@ -65,7 +65,7 @@ pub struct Connectors {
 
 impl Connectors {
     /// From its parts.
-    pub fn new(
+    pub(super) fn new(
         resources: Resources,
         applier: Applier,
         apis: Arc<Apis>,
@@ -331,7 +331,7 @@ fn words(call: &Call) -> &'static str {
 }
 
 /// Tells whether a connector changed in Connect.
-pub fn fingerprint(listed: Option<&Listed>) -> u64 {
+pub(super) fn fingerprint(listed: Option<&Listed>) -> u64 {
     let mut hasher = DefaultHasher::new();
     listed.hash(&mut hasher);
     hasher.finish()

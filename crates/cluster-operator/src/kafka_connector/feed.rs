@@ -12,7 +12,7 @@ use super::resources::{Resources, cluster};
 
 /// The queues of connectors.
 #[derive(Clone, Default)]
-pub struct Queues {
+pub(super) struct Queues {
     /// Connectors.
     pub connectors: Queue<ObjectRef>,
     /// Connect clusters, for rounds over all their connectors.
@@ -23,19 +23,19 @@ pub struct Queues {
 
 impl Queues {
     /// Takes the names of connectors whose resources left a cluster since the last call.
-    pub fn take_left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
+    pub(super) fn take_left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster).unwrap_or_default()
     }
 
     /// Notes connectors whose resources left a cluster.
-    pub fn note_left(&self, cluster: &ObjectRef, names: impl IntoIterator<Item = String>) {
+    pub(super) fn note_left(&self, cluster: &ObjectRef, names: impl IntoIterator<Item = String>) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.entry(cluster.clone()).or_default().extend(names);
     }
 }
 
 /// Leads every change that matters into the queues.
-pub fn feed(resources: &Resources, queues: &Queues) {
+pub(super) fn feed(resources: &Resources, queues: &Queues) {
     let (add, known) = (queues.clone(), resources.clone());
     resources.connects.on_change(move |event| {
         if let Event::Applied { old: Some(old), new, .. } = event

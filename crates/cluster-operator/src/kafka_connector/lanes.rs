@@ -22,10 +22,10 @@ const SLOW: usize = 16;
 const SOON: Duration = Duration::from_secs(3);
 
 /// Longest time for a call. A worker itself gives up after 90 s, and keeps a thread for it until then.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Requests to a cluster at a time: the calls in both lanes, the list of connectors, and what others ask.
-pub const AT_ONCE: usize = FAST + SLOW + 4;
+pub(super) const AT_ONCE: usize = FAST + SLOW + 4;
 
 /// The lanes of one Connect cluster.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// What is remembered of one connector.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub(super) struct Memory {
     /// UID of the resource.
     uid: Option<String>,
     /// What was done.
@@ -29,11 +29,11 @@ pub struct Memory {
 
 /// The memories of all connectors.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<HashMap<ObjectRef, Memory>>);
+pub(super) struct Memories(Mutex<HashMap<ObjectRef, Memory>>);
 
 impl Memories {
     /// What is remembered of a connector. What was remembered of a former connector of the same name is not.
-    pub fn of(&self, key: &ObjectRef, uid: Option<&str>) -> Memory {
+    pub(super) fn of(&self, key: &ObjectRef, uid: Option<&str>) -> Memory {
         let mut all = self.lock();
         let memory = all.entry(key.clone()).or_default();
         if memory.uid.as_deref() != uid {
@@ -44,19 +44,19 @@ impl Memories {
     }
 
     /// Changes what is remembered of a connector, if anything is.
-    pub fn change(&self, key: &ObjectRef, change: impl FnOnce(&mut Memory)) {
+    pub(super) fn change(&self, key: &ObjectRef, change: impl FnOnce(&mut Memory)) {
         if let Some(memory) = self.lock().get_mut(key) {
             change(memory);
         }
     }
 
     /// A part of what is remembered of a connector.
-    pub fn read<T>(&self, key: &ObjectRef, read: impl FnOnce(&Memory) -> T) -> Option<T> {
+    pub(super) fn read<T>(&self, key: &ObjectRef, read: impl FnOnce(&Memory) -> T) -> Option<T> {
         self.lock().get(key).map(read)
     }
 
     /// Forgets a connector that is gone.
-    pub fn forget(&self, key: &ObjectRef) {
+    pub(super) fn forget(&self, key: &ObjectRef) {
         self.lock().remove(key);
     }
 

@@ -6,7 +6,7 @@ use prometheus::{Counter, CounterVec, Opts};
 
 /// The metrics of connectors.
 #[derive(Debug, Clone)]
-pub struct ConnectorMetrics {
+pub(super) struct ConnectorMetrics {
     /// Those that every kind has.
     pub common: ReconcileMetrics,
     /// `strimzi_auto_restarts_total`
@@ -18,7 +18,7 @@ impl ConnectorMetrics {
     ///
     /// # Errors
     /// When there is a metric of that name already.
-    pub fn new(
+    pub(super) fn new(
         metrics: &Metrics,
         kind: &str,
         namespaces: &Namespaces,

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 /// What of a Connect cluster its connectors depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(super) struct Facts {
     /// UID of the resource.
     pub uid: Option<String>,
     /// Whether connector resources rule its connectors.
@@ -44,7 +44,7 @@ impl From<&KafkaConnect> for Facts {
 
 /// The caches. Cheap to clone.
 #[derive(Clone)]
-pub struct Resources {
+pub(super) struct Resources {
     /// Connect clusters that the selector accepts.
     pub connects: Cache<Facts>,
     /// All connectors.
@@ -54,7 +54,7 @@ pub struct Resources {
 
 impl Resources {
     /// Starts the watches. The process does not wait for them: an installation may lack the kinds, or the right to watch them.
-    pub fn start(client: &Client, settings: &Settings, stop: &CancellationToken) -> Self {
+    pub(super) fn start(client: &Client, settings: &Settings, stop: &CancellationToken) -> Self {
         let selector = settings.selector.to_query();
         let connects = Watch::<KafkaConnect>::namespaced(client, &settings.namespaces)
             .labels(selector.as_deref())
@@ -73,18 +73,18 @@ impl Resources {
     }
 
     /// Waits until both first lists are in.
-    pub async fn ready(&self) {
+    pub(super) async fn ready(&self) {
         self.connects.ready().await;
         self.connectors.ready().await;
     }
 
     /// The connectors that name a cluster.
-    pub fn of_cluster(&self, cluster: &ObjectRef) -> BTreeSet<ObjectRef> {
+    pub(super) fn of_cluster(&self, cluster: &ObjectRef) -> BTreeSet<ObjectRef> {
         self.of_clusters.keys_of(cluster)
     }
 
     /// Names of the connectors that are declared for a cluster. A resource that cannot be read counts as a declaration.
-    pub fn declared(&self, cluster: &ObjectRef) -> BTreeSet<String> {
+    pub(super) fn declared(&self, cluster: &ObjectRef) -> BTreeSet<String> {
         let readable = self.of_cluster(cluster).into_iter().map(|key| key.name);
         let unreadable = self.connectors.all_unreadable().into_iter().map(|(key, _)| key);
         let near = unreadable.filter(|key| key.namespace == cluster.namespace).map(|key| key.name);
@@ -93,7 +93,7 @@ impl Resources {
 }
 
 /// The cluster that a connector names.
-pub fn cluster(key: &ObjectRef, connector: &KafkaConnector) -> Option<ObjectRef> {
+pub(super) fn cluster(key: &ObjectRef, connector: &KafkaConnector) -> Option<ObjectRef> {
     let name = connector.meta().labels.as_ref()?.get(labels::CLUSTER).filter(|name| !name.is_empty())?;
     Some(ObjectRef::new(&key.namespace, name))
 }

@@ -33,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(10);
 const AWAY: Duration = Duration::from_secs(2);
 
 /// Makes the rounds.
-pub struct Rounds {
+pub(super) struct Rounds {
     pub resources: Resources,
     pub apis: Arc<Apis>,
     pub memories: Arc<Memories>,
@@ -51,7 +51,7 @@ impl Rounds {
     ///
     /// # Errors
     /// When another process may lead.
-    pub async fn round(self: Arc<Self>, cluster: ObjectRef) -> Result<Outcome, Lapsed> {
+    pub(super) async fn round(self: Arc<Self>, cluster: ObjectRef) -> Result<Outcome, Lapsed> {
         let Some(facts) = self.resources.connects.get(&cluster) else {
             self.apis.forget(&cluster);
             self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster);

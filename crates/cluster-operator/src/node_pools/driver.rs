@@ -19,7 +19,7 @@ use crate::kind::{AnswersOf, Kind, Seen};
 
 /// What can go wrong with a pass over a pool.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -33,14 +33,14 @@ pub enum Error {
 
 /// Tells a pool that no Kafka resource looks after what it lacks, and takes that back when one does. The other pools have
 /// their statuses from the pass over their cluster.
-pub struct NodePools {
+pub(crate) struct NodePools {
     caches: Caches,
     applier: Applier,
 }
 
 impl NodePools {
     /// From its parts.
-    pub fn new(caches: Caches, applier: Applier) -> Self {
+    pub(crate) fn new(caches: Caches, applier: Applier) -> Self {
         Self { caches, applier }
     }
 }

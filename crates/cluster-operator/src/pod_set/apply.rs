@@ -33,7 +33,7 @@ use planner::pod_set::pod_error::{self, PodError};
 
 /// What can go wrong with a pod set.
 #[derive(Debug, Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A request to Kubernetes failed.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -50,7 +50,7 @@ pub enum Error {
 
 /// A pod set that is looked after.
 #[derive(Debug)]
-pub struct LiveSet {
+pub(crate) struct LiveSet {
     set: Arc<StrimziPodSet>,
     /// Whose it is.
     parent: OwnerRef,
@@ -81,7 +81,7 @@ type NamedError = (String, PodError);
 
 /// What the passes over all pod sets share.
 #[derive(Clone)]
-pub struct PodSets {
+pub(crate) struct PodSets {
     caches: Caches,
     applier: Applier,
     events: Events,
@@ -210,7 +210,7 @@ impl Kind for PodSets {
 
 impl PodSets {
     /// From its parts.
-    pub fn new(
+    pub(crate) fn new(
         caches: Caches,
         applier: Applier,
         events: Events,

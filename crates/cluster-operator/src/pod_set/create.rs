@@ -11,7 +11,7 @@ use operator_runtime::watch::ObjectRef;
 use serde_json::{Value, json};
 
 /// Creates a pod for the pod set with this UID; else says why it cannot be.
-pub async fn create(
+pub(super) async fn create(
     applier: &Applier,
     namespace: &str,
     set_uid: Option<&str>,

@@ -8,11 +8,11 @@ use planner::pod_set::pod_error::PodError;
 
 /// The pods to which something could not be done, and why. Cheap to clone; all clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct PodErrors(Arc<Mutex<HashMap<ObjectRef, BTreeMap<String, PodError>>>>);
+pub(crate) struct PodErrors(Arc<Mutex<HashMap<ObjectRef, BTreeMap<String, PodError>>>>);
 
 impl PodErrors {
     /// Notes what a pass over a pod set ran into, by name of the pod. Says whether that is news.
-    pub fn note(&self, set: &ObjectRef, errors: BTreeMap<String, PodError>) -> bool {
+    pub(crate) fn note(&self, set: &ObjectRef, errors: BTreeMap<String, PodError>) -> bool {
         let mut all = self.lock();
         if all.get(set).map_or(errors.is_empty(), |known| *known == errors) {
             return false;
@@ -26,7 +26,7 @@ impl PodErrors {
     }
 
     /// Those of some pod sets of a namespace, by name of the pod.
-    pub fn of_sets<'a>(
+    pub(crate) fn of_sets<'a>(
         &self,
         namespace: &str,
         sets: impl IntoIterator<Item = &'a String>,

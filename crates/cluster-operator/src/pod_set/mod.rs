@@ -3,7 +3,7 @@
 //! This controller never rolls: a pod that runs with another revision than the listed one stays until the roll of its
 //! cluster deletes it.
 
-pub mod apply;
+pub(crate) mod apply;
 mod create;
-pub mod errors;
+pub(crate) mod errors;
 mod resize;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// What became of a request to resize a pod.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Resized {
+pub(super) enum Resized {
     /// The API server took it, and the pod says so.
     Done,
     /// The API server refuses it; the pod remembers why.
@@ -19,7 +19,11 @@ pub enum Resized {
 }
 
 /// Asks for it. The pod gets the annotation last, so that a request whose answer was lost is made again.
-pub async fn resize(applier: &Applier, namespace: &str, call: &ResizeCall) -> Result<Resized, ApplyError> {
+pub(super) async fn resize(
+    applier: &Applier,
+    namespace: &str,
+    call: &ResizeCall,
+) -> Result<Resized, ApplyError> {
     let pod = ObjectRef::new(namespace, &call.pod);
     let containers: Vec<Value> = call
         .containers

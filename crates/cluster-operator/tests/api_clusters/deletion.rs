@@ -17,7 +17,7 @@ use crate::world::{DEADLINE, OWNED, World, kafka, pool, resource};
 const FINALIZER: &str = "strimzi.io/topic-operator";
 
 /// The garbage collector of the shared server.
-pub fn collect(world: &World) {
+pub(crate) fn collect(world: &World) {
     static COLLECTOR: OnceLock<Child> = OnceLock::new();
     COLLECTOR.get_or_init(|| world.server.start_controllers(&["garbage-collector-controller"]).unwrap());
 }

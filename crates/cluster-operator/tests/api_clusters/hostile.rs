@@ -13,7 +13,7 @@ use crate::world::{World, condition, install, is_current, kafka, pool};
 static SERVER: OnceCell<ApiServer> = OnceCell::const_new();
 
 /// A server whose definitions bound nothing.
-pub async fn unbounded_server() -> &'static ApiServer {
+pub(crate) async fn unbounded_server() -> &'static ApiServer {
     let start = || async {
         let server = ApiServer::start().await.unwrap();
         let crds = api::crds::all().unwrap().into_iter().map(|file| file.crd).collect();
@@ -30,7 +30,7 @@ async fn world(prefix: &str) -> World {
 }
 
 /// Lists in lists: more than a reader of JSON takes, and nothing that the API server minds.
-pub fn deep() -> Value {
+pub(crate) fn deep() -> Value {
     (0..140).fold(json!(1), |inner, _| json!([inner]))
 }
 
@@ -49,7 +49,7 @@ async fn change(world: &World, kind: &str, name: &str, patch: Value) {
     world.client.request_text(request).await.unwrap();
 }
 
-pub async fn create(world: &World, object: &Value) {
+pub(crate) async fn create(world: &World, object: &Value) {
     let api = world.api(object["kind"].as_str().unwrap());
     let request = Request::new(api.resource_url());
     let request = request.create(&kube::api::PostParams::default(), object.to_string().into_bytes()).unwrap();

@@ -34,7 +34,7 @@ const LONG: usize = 16 * 1024 * 1024 - 1024;
 
 /// What a broker answers, beside its versions.
 #[derive(Clone, Copy)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A claim of very many nodes to the question which there are.
     Claim,
     /// Which nodes there are as is fit; as the options of the broker very many, each of which takes many times the memory of its
@@ -43,7 +43,7 @@ pub enum Answer {
 }
 
 /// The broker of a cluster of one node. It ends when it is dropped.
-pub struct HostileBroker {
+pub(crate) struct HostileBroker {
     task: JoinHandle<()>,
     answered: Arc<AtomicUsize>,
 }
@@ -56,7 +56,13 @@ impl Drop for HostileBroker {
 
 impl HostileBroker {
     /// Listens with the certificate of the pod of a cluster at an address of the loopback interface.
-    pub async fn start(world: &World, cluster: &str, pod: &str, address: &str, answer: Answer) -> Self {
+    pub(crate) async fn start(
+        world: &World,
+        cluster: &str,
+        pod: &str,
+        address: &str,
+        answer: Answer,
+    ) -> Self {
         let host = api::names::pod_dns(cluster, pod, &world.namespace);
         let listener = TcpListener::bind((address, 9091)).await.unwrap();
         let secret = world.get("Secret", pod).await;
@@ -86,7 +92,7 @@ impl HostileBroker {
     }
 
     /// How often it has answered to do harm.
-    pub fn answered(&self) -> usize {
+    pub(crate) fn answered(&self) -> usize {
         self.answered.load(Ordering::Relaxed)
     }
 }
@@ -166,7 +172,7 @@ fn options(version: i16) -> Vec<u8> {
 }
 
 /// A file of host names in which those of the broker of each cluster, a pod `<cluster>-<pool>-0`, lead to its address.
-pub fn hosts(namespace: &str, pods: &[(&str, &str, String)]) -> tempfile::NamedTempFile {
+pub(crate) fn hosts(namespace: &str, pods: &[(&str, &str, String)]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "127.0.0.1 localhost").unwrap();
     for (cluster, pod, address) in pods {

@@ -15,7 +15,7 @@ use crate::world::World;
 /// How often the memory is read.
 const SAMPLE: Duration = Duration::from_millis(10);
 
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     limit_kib: u64,
     peak_kib: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ pub struct Process {
 impl Process {
     /// Starts the operator in the namespace of the world with these values of the chart, which give it its rights too. It reads the
     /// host names of a file in place of the machine's, where there is one.
-    pub async fn start(world: &World, values: &[&str], hosts: Option<&Path>, log: &Path) -> Self {
+    pub(crate) async fn start(world: &World, values: &[&str], hosts: Option<&Path>, log: &Path) -> Self {
         rights::grant(&world.client, &world.namespace, values).await;
         let objects = rights::template("deployment", &world.namespace, values);
         let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
@@ -65,7 +65,7 @@ impl Process {
     }
 
     /// Fails when the operator has ended, or took more memory than the chart gives it.
-    pub fn is_well(&self, after: &str) {
+    pub(crate) fn is_well(&self, after: &str) {
         assert!(self.child.is_running(), "the operator ended after {after}:\n{}", self.child.log_tail());
         let peak = self.peak_kib.load(Ordering::Relaxed);
         assert!(peak > 0, "the memory of the operator was never read");

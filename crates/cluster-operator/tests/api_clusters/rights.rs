@@ -12,11 +12,11 @@ use test_support::stand_in::Fate;
 use crate::world::{OWNED, World, condition, kafka, resource};
 
 /// The chart's service account.
-pub const ACCOUNT: &str = "strimzi-cluster-operator";
+pub(crate) const ACCOUNT: &str = "strimzi-cluster-operator";
 
 /// Applies the roles and bindings of a release in this namespace. Cluster-wide bindings get a name of their own per
 /// namespace, so that tests do not take each other's rights.
-pub async fn grant(client: &Client, namespace: &str, values: &[&str]) {
+pub(crate) async fn grant(client: &Client, namespace: &str, values: &[&str]) {
     for mut object in rendered(namespace, values) {
         let kind = object["kind"].as_str().unwrap().to_owned();
         let mut name = object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -39,7 +39,7 @@ fn rendered(namespace: &str, values: &[&str]) -> Vec<Value> {
 }
 
 /// What a template of the chart makes of these values.
-pub fn template(name: &str, namespace: &str, values: &[&str]) -> Vec<Value> {
+pub(crate) fn template(name: &str, namespace: &str, values: &[&str]) -> Vec<Value> {
     // Where the machine has Helm of its own, none is built.
     let built = test_support::binaries::cache().unwrap().join("bin/helm");
     let helm = if built.exists() { built } else { "helm".into() };

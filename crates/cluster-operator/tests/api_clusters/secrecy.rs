@@ -11,7 +11,7 @@ use test_support::ApiServer;
 
 use crate::world::{OWNED, World, condition, is_current, kafka, pool};
 
-pub const MARK: &str = "hunter2-of-the-database";
+pub(crate) const MARK: &str = "hunter2-of-the-database";
 
 /// What must not be seen of the values of a Secret: text as it is, in Base64, and as Rust prints bytes. Of a key in PEM a
 /// line of its body is enough, of certificates nothing is secret.
@@ -34,7 +34,7 @@ fn forms(secret: &DynamicObject) -> Vec<String> {
     forms
 }
 
-pub async fn everything_but_secrets(world: &World) -> String {
+pub(crate) async fn everything_but_secrets(world: &World) -> String {
     let mut shown = String::new();
     for kind in OWNED.into_iter().chain(["Event", "Kafka", "KafkaNodePool"]).filter(|kind| *kind != "Secret")
     {
@@ -46,7 +46,7 @@ pub async fn everything_but_secrets(world: &World) -> String {
     shown
 }
 
-pub fn secret(name: &str, entries: &[(&str, &str)]) -> Value {
+pub(crate) fn secret(name: &str, entries: &[(&str, &str)]) -> Value {
     let data: serde_json::Map<String, Value> =
         entries.iter().map(|(key, text)| ((*key).to_owned(), json!(STANDARD.encode(text)))).collect();
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data})

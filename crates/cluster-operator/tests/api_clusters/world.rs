@@ -20,12 +20,12 @@ use tokio::task::JoinHandle;
 
 use crate::rights;
 
-pub use test_world::conditions::is_current;
-pub use test_world::{DEADLINE, install};
+pub(crate) use test_world::conditions::is_current;
+pub(crate) use test_world::{DEADLINE, install};
 
 /// For what an event brings, on a machine that is busy with other tests too: far less than the time between two rounds over
 /// everything, which would bring it as well.
-pub const PROMPT: Duration = Duration::from_secs(30);
+pub(crate) const PROMPT: Duration = Duration::from_secs(30);
 
 /// For what must not wait for Kafka or for the next look at a roll: less than their ten seconds.
 const AT_ONCE: Duration = Duration::from_secs(9);
@@ -33,7 +33,7 @@ const AT_ONCE: Duration = Duration::from_secs(9);
 const SUCCEEDED: &str = "strimzi_reconciliations_successful_total";
 
 /// Kinds of which a cluster has objects.
-pub const OWNED: [&str; 12] = [
+pub(crate) const OWNED: [&str; 12] = [
     "Secret",
     "ConfigMap",
     "Service",
@@ -49,7 +49,7 @@ pub const OWNED: [&str; 12] = [
 ];
 
 /// The operator under test.
-pub struct ClusterOperator;
+pub(crate) struct ClusterOperator;
 
 impl UnderTest for ClusterOperator {
     type Resource = Kafka;
@@ -68,7 +68,7 @@ impl UnderTest for ClusterOperator {
     }
 }
 
-pub struct World {
+pub(crate) struct World {
     common: test_world::World<ClusterOperator>,
     _pods: PodReadyStandIn,
 }
@@ -89,22 +89,22 @@ impl DerefMut for World {
 
 impl World {
     /// In the shared server, with an operator that watches the one namespace and pods that run and become no more than that.
-    pub async fn start(prefix: &str) -> Self {
+    pub(crate) async fn start(prefix: &str) -> Self {
         let mut world = Self::without_operator(ApiServer::shared().await.unwrap(), prefix).await;
         world.start_operator().await;
         world
     }
 
-    pub async fn without_operator(server: &'static ApiServer, prefix: &str) -> Self {
+    pub(crate) async fn without_operator(server: &'static ApiServer, prefix: &str) -> Self {
         Self::with(server, prefix, Fate::Running).await
     }
 
-    pub async fn with(server: &'static ApiServer, prefix: &str, fate: Fate) -> Self {
+    pub(crate) async fn with(server: &'static ApiServer, prefix: &str, fate: Fate) -> Self {
         Self::with_fates(server, prefix, move |_| fate).await
     }
 
     /// The function decides by the name of a pod.
-    pub async fn with_fates(
+    pub(crate) async fn with_fates(
         server: &'static ApiServer,
         prefix: &str,
         fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// With these values of the chart.
-    pub async fn with_chart(
+    pub(crate) async fn with_chart(
         server: &'static ApiServer,
         prefix: &str,
         values: &[&str],
@@ -134,12 +134,12 @@ impl World {
     }
 
     /// A metric of Kafka resources, of the operator that was started last.
-    pub fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         self.operator().metric(name, "kind=\"Kafka\"") as u64
     }
 
     /// Waits for some more passes over Kafka resources to succeed.
-    pub async fn passes(&self, more: u64) {
+    pub(crate) async fn passes(&self, more: u64) {
         self.reaches(self.metric(SUCCEEDED) + more).await;
     }
 
@@ -148,23 +148,23 @@ impl World {
         wait::until(DEADLINE, "more passes succeed", reached).await.unwrap();
     }
 
-    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
     }
 
-    pub async fn apply(&self, object: &Value) -> DynamicObject {
+    pub(crate) async fn apply(&self, object: &Value) -> DynamicObject {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let parameters = PatchParams::apply("user").force();
         self.api(kind).patch(name, &parameters, &Patch::Apply(object)).await.unwrap()
     }
 
-    pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> DynamicObject {
+    pub(crate) async fn patch(&self, kind: &str, name: &str, patch: Value) -> DynamicObject {
         self.api(kind).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
     }
 
     /// Changes an object of a cluster twice, and waits for a pass after each
     /// change: the second, if not the first, saw one of them.
-    pub async fn has_it_looked_at(&self, api: &Api<DynamicObject>, name: &str) {
+    pub(crate) async fn has_it_looked_at(&self, api: &Api<DynamicObject>, name: &str) {
         for change in ["1", "2"] {
             let before = self.metric(SUCCEEDED);
             let change = json!({"metadata": {"annotations": {"change": change}}});
@@ -173,19 +173,19 @@ impl World {
         }
     }
 
-    pub async fn get(&self, kind: &str, name: &str) -> DynamicObject {
+    pub(crate) async fn get(&self, kind: &str, name: &str) -> DynamicObject {
         self.api(kind).get(name).await.unwrap()
     }
 
-    pub async fn delete(&self, kind: &str, name: &str) {
+    pub(crate) async fn delete(&self, kind: &str, name: &str) {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    pub async fn gone(&self, kind: &str, name: &str) {
+    pub(crate) async fn gone(&self, kind: &str, name: &str) {
         wait::for_absence(&self.api(kind), name, DEADLINE).await.unwrap();
     }
 
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         kind: &str,
         name: &str,
@@ -196,7 +196,7 @@ impl World {
     }
 
     /// As [`Self::until`], but soon.
-    pub async fn promptly(
+    pub(crate) async fn promptly(
         &self,
         kind: &str,
         name: &str,
@@ -207,7 +207,7 @@ impl World {
     }
 
     /// As [`Self::until`], but before Kafka's time to answer is over.
-    pub async fn at_once(
+    pub(crate) async fn at_once(
         &self,
         kind: &str,
         name: &str,
@@ -217,19 +217,19 @@ impl World {
         wait::for_object(&self.api(kind), name, AT_ONCE, what, condition).await.unwrap()
     }
 
-    pub async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
+    pub(crate) async fn exists(&self, kind: &str, name: &str) -> DynamicObject {
         self.until(kind, name, "exists", |_| true).await
     }
 
     /// Makes the usual cluster and waits until all its pods run.
-    pub async fn usual(&self, cluster: &str) {
+    pub(crate) async fn usual(&self, cluster: &str) {
         self.apply(&pool(cluster, "dual", 3)).await;
         self.apply(&kafka(cluster)).await;
         self.running(cluster, 3).await;
     }
 
     /// Waits until the pods run and the cluster's status says that it waits for them.
-    pub async fn running(&self, cluster: &str, pods: i32) {
+    pub(crate) async fn running(&self, cluster: &str, pods: i32) {
         for node in 0..pods {
             let name = format!("{cluster}-dual-{node}");
             self.until("Pod", &name, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
@@ -238,7 +238,7 @@ impl World {
     }
 
     /// Waits until the resource as it is now is carried out as far as it goes while no pod is ready.
-    pub async fn deploying(&self, cluster: &str) -> DynamicObject {
+    pub(crate) async fn deploying(&self, cluster: &str) -> DynamicObject {
         self.until("Kafka", cluster, "is being deployed", |kafka| {
             is_current(kafka) && condition(kafka, "NotReady", "Creating").is_some()
         })
@@ -246,7 +246,7 @@ impl World {
     }
 
     /// Waits until the resource as it is now is refused, with these words; the answer is the message.
-    pub async fn refused(&self, cluster: &str, words: &[&str]) -> String {
+    pub(crate) async fn refused(&self, cluster: &str, words: &[&str]) -> String {
         let message = |kafka: &DynamicObject| {
             let conditions = kafka.data["status"]["conditions"].as_array()?;
             let bad = conditions.iter().find(|condition| condition["type"] == "NotReady")?;
@@ -262,7 +262,7 @@ impl World {
     }
 
     /// UID and version of every object of a cluster. Pods, whose status the stand-in writes, by UID only.
-    pub async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
+    pub(crate) async fn versions(&self, cluster: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         let selector = ListParams::default().labels(&format!("strimzi.io/cluster={cluster}"));
         for kind in OWNED {
@@ -278,7 +278,7 @@ impl World {
     }
 }
 
-pub fn resource(kind: &str) -> ApiResource {
+pub(crate) fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "NetworkPolicy" | "Ingress" => ("networking.k8s.io", "v1"),
@@ -302,12 +302,12 @@ pub fn resource(kind: &str) -> ApiResource {
     resource
 }
 
-pub fn condition<'a>(object: &'a DynamicObject, type_: &str, reason: &str) -> Option<&'a Value> {
+pub(crate) fn condition<'a>(object: &'a DynamicObject, type_: &str, reason: &str) -> Option<&'a Value> {
     let conditions = object.data["status"]["conditions"].as_array()?;
     conditions.iter().find(|condition| condition["type"] == type_ && condition["reason"] == reason)
 }
 
-pub fn kafka(name: &str) -> Value {
+pub(crate) fn kafka(name: &str) -> Value {
     json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": name},
         "spec": {
@@ -325,7 +325,7 @@ pub fn kafka(name: &str) -> Value {
     })
 }
 
-pub fn pool(cluster: &str, name: &str, replicas: i32) -> Value {
+pub(crate) fn pool(cluster: &str, name: &str, replicas: i32) -> Value {
     json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
         "metadata": {"name": name, "labels": {"strimzi.io/cluster": cluster}},

@@ -14,7 +14,7 @@ use test_world::{UnderTest, conditions};
 use tokio::task::JoinHandle;
 
 /// The operator under test.
-pub struct ClusterOperator;
+pub(crate) struct ClusterOperator;
 
 impl UnderTest for ClusterOperator {
     type Resource = KafkaConnector;
@@ -34,9 +34,9 @@ impl UnderTest for ClusterOperator {
 }
 
 /// The cluster of every connector.
-pub const CLUSTER: &str = "c";
+pub(crate) const CLUSTER: &str = "c";
 
-pub struct World {
+pub(crate) struct World {
     pub common: test_world::World<ClusterOperator>,
     pub worker: ConnectWorker,
     _kafka: KafkaNode,
@@ -44,7 +44,7 @@ pub struct World {
 
 impl World {
     /// With a worker of its own and a KafkaConnect resource for it.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let settings =
             KafkaOptions { tls: false, authorizer: false, heap_mb: 320, ..KafkaOptions::default() };
         let kafka = KafkaNode::start(settings).await.unwrap();
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    pub async fn apply(&self, object: &Value) {
+    pub(crate) async fn apply(&self, object: &Value) {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let (group, version) = object["apiVersion"].as_str().unwrap().split_once('/').unwrap_or(("", "v1"));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
@@ -76,7 +76,7 @@ impl World {
     }
 
     /// Applies a connector of the tests' own class, unless the fields say another one.
-    pub async fn connector(&self, name: &str, spec: &Value) {
+    pub(crate) async fn connector(&self, name: &str, spec: &Value) {
         let mut whole = json!({"class": TEST_CLASS, "tasksMax": 1, "config": {}});
         for (field, value) in spec.as_object().unwrap() {
             whole[field] = value.clone();
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Waits until a connector, as it is now, is ready and Connect has it in this state.
-    pub async fn ready_as(&self, name: &str, state: &str) -> KafkaConnector {
+    pub(crate) async fn ready_as(&self, name: &str, state: &str) -> KafkaConnector {
         let met = |connector: &KafkaConnector| {
             conditions::is_current(connector)
                 && conditions::is_ready(connector)
@@ -99,13 +99,13 @@ impl World {
     }
 
     /// Waits until a connector, as it is now, is not ready for a reason; the message.
-    pub async fn refused(&self, name: &str, reason: &str) -> String {
+    pub(crate) async fn refused(&self, name: &str, reason: &str) -> String {
         self.common.refused_for(name, |given| given == reason).await.1
     }
 }
 
 /// What Connect says that the connector does.
-pub fn state(connector: &KafkaConnector) -> String {
+pub(crate) fn state(connector: &KafkaConnector) -> String {
     let status = connector.status.as_ref().and_then(|status| status.connector_status.as_ref());
     let state =
         status.and_then(|status| status.get("connector")?.get("state")?.as_str().map(ToOwned::to_owned));

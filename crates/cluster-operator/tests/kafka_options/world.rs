@@ -40,7 +40,7 @@ spec:
     config: {}
 ";
 
-pub struct World {
+pub(crate) struct World {
     pub paper: paper::World,
     pub admin: Admin,
     node: KafkaNode,
@@ -50,7 +50,7 @@ pub struct World {
 
 impl World {
     /// A broker that was started with the options, which the resource asks for too.
-    pub async fn start(options: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(options: &[(&str, &str)]) -> Self {
         let mut paper = paper::World::new(paper::documents(RESOURCES));
         for (name, value) in BASE.iter().chain(options) {
             paper.kafka(|kafka| kafka["spec"]["kafka"]["config"][*name] = json!(value));
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Writes an option into the resource, or takes it out.
-    pub fn wish(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn wish(&mut self, name: &str, value: Option<&str>) {
         self.paper.kafka(|kafka| {
             let config = kafka["spec"]["kafka"]["config"].as_object_mut().unwrap();
             match value {
@@ -76,13 +76,13 @@ impl World {
     }
 
     /// Writes the options of a single node into the resource, in place of those that are there.
-    pub fn wish_for_node(&mut self, id: &str, options: &[(&str, Value)]) {
+    pub(crate) fn wish_for_node(&mut self, id: &str, options: &[(&str, Value)]) {
         let options: BTreeMap<&str, &Value> = options.iter().map(|(name, value)| (*name, value)).collect();
         self.paper.kafka(|kafka| kafka["spec"]["kafka"]["nodeConfig"] = json!({id: options}));
     }
 
     /// One pass: asks the broker, plans, carries the plan out but for restarts. The time goes on a little.
-    pub async fn pass(&mut self) -> Plan {
+    pub(crate) async fn pass(&mut self) -> Plan {
         let mut view = kafka_calls::view(&self.admin).await.unwrap();
         view.broker_configs =
             option_calls::broker_options(&self.admin, &view.active_brokers).await.unwrap_or_default();
@@ -103,7 +103,7 @@ impl World {
     }
 
     /// Passes, and restarts that they ask for, until there is nothing left to do. Returns the last plan.
-    pub async fn settle(&mut self) -> Plan {
+    pub(crate) async fn settle(&mut self) -> Plan {
         for _ in 0..40 {
             let plan = self.pass().await;
             let changes = plan.calls.iter().any(|call| matches!(call, AdminCall::AlterBrokerConfig { .. }));
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// The pod comes back as it stands in the plan, and the broker with the file that the plan wrote.
-    pub async fn restart(&mut self, plan: &Plan) {
+    pub(crate) async fn restart(&mut self, plan: &Plan) {
         self.node.stop().await.unwrap();
         let lines = user_lines(plan);
         self.node.set_config(&lines).unwrap();
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Starts the broker with another file, as if the operator had never touched it.
-    pub async fn start_with(&mut self, options: &[(&str, &str)]) {
+    pub(crate) async fn start_with(&mut self, options: &[(&str, &str)]) {
         for (name, value) in options {
             self.wish(name, Some(value));
         }
@@ -144,7 +144,7 @@ impl World {
     }
 
     /// All values that the broker shows.
-    pub async fn values(&self) -> BTreeMap<String, Option<String>> {
+    pub(crate) async fn values(&self) -> BTreeMap<String, Option<String>> {
         let broker = ConfigResource::Broker(0);
         let mut answer = self.admin.describe_configs([broker.clone()], ConfigSelection::All).await.unwrap();
         let entries = answer.remove(&broker).unwrap().unwrap();
@@ -152,7 +152,7 @@ impl World {
     }
 
     /// Values that are not what they were, and what they are.
-    pub async fn differences(
+    pub(crate) async fn differences(
         &self,
         before: &BTreeMap<String, Option<String>>,
     ) -> BTreeMap<String, (Option<String>, Option<String>)> {
@@ -164,7 +164,7 @@ impl World {
     }
 
     /// Waits until the broker runs with a value.
-    pub async fn runs_with(&self, name: &str, value: Option<&str>) {
+    pub(crate) async fn runs_with(&self, name: &str, value: Option<&str>) {
         let shown = || async {
             let now = self.values().await.remove(name).flatten();
             (now.as_deref() == value).then_some(())
@@ -173,7 +173,7 @@ impl World {
     }
 
     /// What somebody does with Kafka's own tools: on a broker, or on the default of all.
-    pub async fn by_hand(&self, broker: Option<i32>, name: &str, value: Option<&str>) {
+    pub(crate) async fn by_hand(&self, broker: Option<i32>, name: &str, value: Option<&str>) {
         let resource = broker.map_or(ConfigResource::ClusterDefault, ConfigResource::Broker);
         let change = value.map_or_else(|| ConfigChange::delete(name), |value| ConfigChange::set(name, value));
         let changes = BTreeMap::from([(resource.clone(), vec![change])]);
@@ -195,7 +195,7 @@ fn user_lines(plan: &Plan) -> Vec<(String, String)> {
 }
 
 /// The conditions of a planned status.
-pub fn warnings(plan: &Plan) -> Vec<Value> {
+pub(crate) fn warnings(plan: &Plan) -> Vec<Value> {
     let status = serde_json::to_value(&plan.status.kafka).unwrap();
     let conditions = status["conditions"].as_array().unwrap();
     conditions.iter().filter(|condition| condition["type"] == "Warning").cloned().collect()

@@ -8,7 +8,7 @@ use kafka_admin::{Admin, AdminConfig};
 use test_support::kafka::{KafkaNode, KafkaOptions};
 
 /// One node for all tests of a file, with two data directories. It dies with the test process.
-pub fn node() -> &'static KafkaNode {
+pub(crate) fn node() -> &'static KafkaNode {
     static NODE: OnceLock<KafkaNode> = OnceLock::new();
     NODE.get_or_init(|| {
         let start = || {
@@ -22,11 +22,11 @@ pub fn node() -> &'static KafkaNode {
 }
 
 /// A client of the shared node.
-pub fn admin() -> Admin {
+pub(crate) fn admin() -> Admin {
     Admin::new(AdminConfig::brokers([node().bootstrap()])).unwrap()
 }
 
 /// The good result, as an option.
-pub fn some<T, E>(result: &Result<T, E>) -> Option<&T> {
+pub(crate) fn some<T, E>(result: &Result<T, E>) -> Option<&T> {
     result.as_ref().ok()
 }

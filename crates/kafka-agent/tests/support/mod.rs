@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-pub const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
-pub const DIRECTORY: &str = "JEXY6aqzQY-32P5TStzaFg";
+pub(crate) const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+pub(crate) const DIRECTORY: &str = "JEXY6aqzQY-32P5TStzaFg";
 
 const LOGGING: &str = "rootLogger.level = INFO\nrootLogger.appenderRef.out.ref = OUT\nappender.out.type = Console\n\
     appender.out.name = OUT\nappender.out.layout.type = PatternLayout\nappender.out.layout.pattern = %d %p %m (%c)%n\n";
 
 /// Kafka's jars, as the local Kubernetes' build script fetches them.
-pub fn libs() -> PathBuf {
+pub(crate) fn libs() -> PathBuf {
     let cache = std::env::var_os("KASTELLAN_CACHE").map_or_else(
         || {
             let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -34,17 +34,17 @@ pub fn libs() -> PathBuf {
     libs
 }
 
-pub fn class_path() -> String {
+pub(crate) fn class_path() -> String {
     kafka_agent::jvm::class_path(&libs(), &[]).unwrap()
 }
 
-pub fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Waits for a condition that another process brings about.
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         if let Some(value) = condition() {
@@ -56,13 +56,13 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A container's root directory.
-pub struct Container {
+pub(crate) struct Container {
     root: tempfile::TempDir,
     pub port: u16,
 }
 
 impl Container {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let [port] = free_ports();
         let container = Self { root, port };
@@ -77,47 +77,47 @@ impl Container {
         container
     }
 
-    pub fn with_kafka(self) -> Self {
+    pub(crate) fn with_kafka(self) -> Self {
         std::os::unix::fs::symlink(libs(), self.path("opt/kafka/libs")).unwrap();
         self
     }
 
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 
-    pub fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         self.path(path).display().to_string()
     }
 
-    pub fn put(&self, path: &str, content: &str) {
+    pub(crate) fn put(&self, path: &str, content: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    pub fn read(&self, path: &str) -> String {
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap()
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-agent"));
         command.arg("--root").arg(self.root.path()).args(arguments).stdin(Stdio::null());
         command
     }
 
     /// Starts the agent; its output goes to files, to be read by [`Agent::output`].
-    pub fn start(&self) -> Agent {
+    pub(crate) fn start(&self) -> Agent {
         self.start_with(&[])
     }
 
     /// Starts the agent with further environment variables.
-    pub fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
+    pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Agent {
         self.start_as(&["run", "--port", &self.port.to_string()], environment)
     }
 
     /// Starts the agent of a worker of Kafka Connect.
-    pub fn start_worker(&self, environment: &[(&str, &str)]) -> Agent {
+    pub(crate) fn start_worker(&self, environment: &[(&str, &str)]) -> Agent {
         self.start_as(&["connect"], environment)
     }
 
@@ -130,30 +130,30 @@ impl Container {
         Agent { child, log, socket: self.path("var/opt/kafka/agent.sock") }
     }
 
-    pub fn probe(&self, kind: &str) -> Output {
+    pub(crate) fn probe(&self, kind: &str) -> Output {
         self.command(&["probe", kind]).output().unwrap()
     }
 }
 
 /// A running agent; killed with its JVM at the end of the test.
-pub struct Agent {
+pub(crate) struct Agent {
     child: Child,
     log: PathBuf,
     socket: PathBuf,
 }
 
 impl Agent {
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
     }
 
     /// How the agent ended; `None` while it runs.
-    pub fn exited(&mut self) -> Option<std::process::ExitStatus> {
+    pub(crate) fn exited(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
     /// The body of `/v1/broker-state` over the pod's own socket; `None` while the agent does not answer.
-    pub fn state(&self) -> Option<serde_json::Value> {
+    pub(crate) fn state(&self) -> Option<serde_json::Value> {
         let mut stream = UnixStream::connect(&self.socket).ok()?;
         stream.write_all(b"GET /v1/broker-state HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut text = String::new();
@@ -161,34 +161,34 @@ impl Agent {
         serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
     }
 
-    pub fn broker_state(&self) -> Option<u64> {
+    pub(crate) fn broker_state(&self) -> Option<u64> {
         self.state()?["brokerState"].as_u64()
     }
 
     /// Waits for a state; fails at once when the agent ends instead.
-    pub fn wait_for_state(&mut self, wanted: u64) {
+    pub(crate) fn wait_for_state(&mut self, wanted: u64) {
         wait_for(&format!("state {wanted}"), || {
             assert!(self.exited().is_none(), "the agent ended:\n{}", self.output());
             (self.broker_state() == Some(wanted)).then_some(())
         });
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    pub fn wait_for_exit(&mut self) -> Option<i32> {
+    pub(crate) fn wait_for_exit(&mut self) -> Option<i32> {
         wait_for("the agent's end", || self.exited()).code()
     }
 
     /// How many files and connections the agent has open.
-    pub fn open_files(&self) -> usize {
+    pub(crate) fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Process id of the JVM.
-    pub fn jvm(&self) -> Option<rustix::process::Pid> {
+    pub(crate) fn jvm(&self) -> Option<rustix::process::Pid> {
         let parent = self.child.id().to_string();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
@@ -217,13 +217,13 @@ impl Drop for Agent {
 }
 
 /// A certificate authority that issues for `localhost`.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
     pub certificate: String,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, "test-ca");
@@ -233,7 +233,7 @@ impl Authority {
     }
 
     /// A key and a certificate, in PEM.
-    pub fn issue(&self, name: &str) -> (String, String) {
+    pub(crate) fn issue(&self, name: &str) -> (String, String) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = rcgen::CertificateParams::new(names).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -244,7 +244,7 @@ impl Authority {
 }
 
 /// GET over HTTPS; `client` are key and certificate to show. Fails where the handshake or the answer fails.
-pub fn https(
+pub(crate) fn https(
     port: u16,
     path: &str,
     authority: &str,

@@ -11,7 +11,7 @@ use crate::format::{Format, write_base64, write_text};
 
 /// How a consumer gets its partitions.
 #[derive(Debug, Clone, Default)]
-pub enum Reads {
+pub(crate) enum Reads {
     /// Not at all.
     #[default]
     Nothing,
@@ -24,11 +24,11 @@ pub enum Reads {
 }
 
 /// A topic and a partition.
-pub type Place = (String, i32);
+pub(crate) type Place = (String, i32);
 
 /// What is held.
 #[derive(Debug, Default)]
-pub struct Held {
+pub(crate) struct Held {
     /// How it gets its partitions.
     pub reads: Reads,
     /// Fetched, and not handed out.
@@ -40,7 +40,7 @@ pub struct Held {
 
 /// How much one answer may have.
 #[derive(Debug, Clone, Copy)]
-pub struct AnswerBounds {
+pub(crate) struct AnswerBounds {
     /// Records.
     pub records: usize,
     /// Bytes of keys and values beyond which nothing is added.
@@ -51,7 +51,7 @@ pub struct AnswerBounds {
 
 /// Records as the body of an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// JSON.
     pub body: Vec<u8>,
     /// By topic: records, and bytes of their keys and values.
@@ -64,42 +64,42 @@ fn size(record: &OwnedMessage) -> usize {
 
 impl Held {
     /// Adds a fetched record.
-    pub fn push(&mut self, record: OwnedMessage) {
+    pub(crate) fn push(&mut self, record: OwnedMessage) {
         self.waiting_bytes += size(&record);
         self.waiting.push_back(record);
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Whether enough waits for one answer.
-    pub fn is_full(&self, bounds: AnswerBounds) -> bool {
+    pub(crate) fn is_full(&self, bounds: AnswerBounds) -> bool {
         self.waiting.len() >= bounds.records || self.waiting_bytes >= bounds.soft_bytes
     }
 
     /// Forgets what belongs to a partition: it has another owner, or goes on elsewhere.
-    pub fn forget(&mut self, topic: &str, partition: i32) {
+    pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
         self.waiting.retain(|record| record.topic() != topic || record.partition() != partition);
         self.waiting_bytes = self.waiting.iter().map(size).sum();
         self.handed_out.remove(&(topic.to_owned(), partition));
     }
 
     /// Forgets everything but how it gets its partitions.
-    pub fn forget_all(&mut self) {
+    pub(crate) fn forget_all(&mut self) {
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.handed_out.clear();
     }
 
     /// The client goes on at this offset.
-    pub fn moved(&mut self, topic: &str, partition: i32, offset: i64) {
+    pub(crate) fn moved(&mut self, topic: &str, partition: i32, offset: i64) {
         self.handed_out.insert((topic.to_owned(), partition), offset);
     }
 
     /// The offsets after everything that was handed out.
-    pub fn positions(&self) -> TopicPartitionList {
+    pub(crate) fn positions(&self) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(self.handed_out.len());
         for ((topic, partition), offset) in &self.handed_out {
             // The list is new and has no other entry of the partition.
@@ -110,7 +110,7 @@ impl Held {
 
     /// Hands out records as a JSON array, as many as there is room for. A record that does not fit stays; one that cannot be
     /// shown in the format is left out for good, after an answer that says so.
-    pub fn write(&mut self, format: Format, bounds: AnswerBounds) -> Result<Written, ApiError> {
+    pub(crate) fn write(&mut self, format: Format, bounds: AnswerBounds) -> Result<Written, ApiError> {
         let mut written = Written { body: vec![b'['], ..Written::default() };
         let (mut count, mut bytes) = (0, 0);
         while let Some(record) = self.waiting.front() {

@@ -35,7 +35,7 @@ const CLOSING_STACK: usize = 256 * 1024;
 
 /// What the library tells of one consumer.
 #[derive(Debug, Clone, Default)]
-pub struct Events {
+pub(crate) struct Events {
     /// Something waits in the library's queue.
     pub ready: Arc<Notify>,
     held: Arc<Mutex<Held>>,
@@ -63,11 +63,11 @@ impl ConsumerContext for Events {
 }
 
 /// The consumer of the library.
-pub type Native = BaseConsumer<Events>;
+pub(crate) type Native = BaseConsumer<Events>;
 
 /// One consumer.
 #[allow(missing_debug_implementations, reason = "the consumer of the library has none")]
-pub struct Instance {
+pub(crate) struct Instance {
     /// Its group.
     pub group: String,
     /// Its name in the group.
@@ -92,7 +92,7 @@ pub struct Instance {
 
 /// Keeps a consumer from counting as unused.
 #[allow(missing_debug_implementations, reason = "the instance has none")]
-pub struct Use(Arc<Instance>);
+pub(crate) struct Use(Arc<Instance>);
 
 impl Drop for Use {
     fn drop(&mut self) {
@@ -103,7 +103,7 @@ impl Drop for Use {
 
 impl Instance {
     /// Makes the consumer. Waits for the library, so not on a thread of the runtime.
-    pub fn new(
+    pub(crate) fn new(
         config: ClientConfig,
         group: &str,
         name: &str,
@@ -134,22 +134,22 @@ impl Instance {
     }
 
     /// What is held for it. Hold the guard for a moment only.
-    pub fn held(&self) -> MutexGuard<'_, Held> {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
         self.events.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The consumer of the library.
-    pub fn native(&self) -> &Native {
+    pub(crate) fn native(&self) -> &Native {
         &self.native
     }
 
     /// What tells that something waits in the library's queue.
-    pub fn ready(&self) -> &Notify {
+    pub(crate) fn ready(&self) -> &Notify {
         &self.events.ready
     }
 
     /// Marks it as used until the answer is dropped.
-    pub fn in_use(self: &Arc<Self>) -> Use {
+    pub(crate) fn in_use(self: &Arc<Self>) -> Use {
         self.in_use.fetch_add(1, Ordering::AcqRel);
         self.touch();
         Use(Arc::clone(self))
@@ -160,7 +160,7 @@ impl Instance {
     }
 
     /// For how long nobody has used it.
-    pub fn unused(&self) -> Duration {
+    pub(crate) fn unused(&self) -> Duration {
         if self.in_use.load(Ordering::Acquire) > 0 {
             return Duration::ZERO;
         }
@@ -176,7 +176,11 @@ impl Instance {
     }
 
     /// Subscribes to topics; earlier ones are replaced.
-    pub async fn subscribe(&self, topics: Vec<String>, pattern: Option<Regex>) -> Result<(), ApiError> {
+    pub(crate) async fn subscribe(
+        &self,
+        topics: Vec<String>,
+        pattern: Option<Regex>,
+    ) -> Result<(), ApiError> {
         {
             let mut held = self.held();
             let agrees = match (&held.reads, &pattern) {
@@ -198,7 +202,7 @@ impl Instance {
     }
 
     /// Other topics match its pattern now. Nothing happens if it reads something else meanwhile.
-    pub async fn match_again(&self, topics: Vec<String>, pattern: &Regex) -> Result<(), ApiError> {
+    pub(crate) async fn match_again(&self, topics: Vec<String>, pattern: &Regex) -> Result<(), ApiError> {
         match &mut self.held().reads {
             Reads::Pattern(now, matched) if now.as_str() == pattern.as_str() => topics.clone_into(matched),
             _ => return Ok(()),
@@ -219,7 +223,7 @@ impl Instance {
     }
 
     /// Takes no partitions any more.
-    pub async fn unsubscribe(&self) -> Result<(), ApiError> {
+    pub(crate) async fn unsubscribe(&self) -> Result<(), ApiError> {
         self.keep_positions();
         let is_assigned = matches!(self.held().reads, Reads::Assigned);
         let done = self.blocking(move |native| {
@@ -242,7 +246,7 @@ impl Instance {
     }
 
     /// Takes these partitions.
-    pub async fn assign(&self, partitions: &[Position]) -> Result<(), ApiError> {
+    pub(crate) async fn assign(&self, partitions: &[Position]) -> Result<(), ApiError> {
         self.keep_positions();
         {
             let mut held = self.held();
@@ -261,7 +265,7 @@ impl Instance {
     }
 
     /// What it has subscribed to and what it was given, as the API shows it.
-    pub async fn subscription(&self) -> Result<Vec<u8>, ApiError> {
+    pub(crate) async fn subscription(&self) -> Result<Vec<u8>, ApiError> {
         let assigned = self.assignment().await?;
         let topics = match &self.held().reads {
             Reads::Topics(topics) | Reads::Pattern(_, topics) => topics.clone(),
@@ -282,7 +286,7 @@ impl Instance {
     }
 
     /// Goes on elsewhere; each place has its own offset, or all have one that Kafka knows.
-    pub async fn seek(&self, places: &[Position], everywhere: Option<Offset>) -> Result<(), ApiError> {
+    pub(crate) async fn seek(&self, places: &[Position], everywhere: Option<Offset>) -> Result<(), ApiError> {
         if places.is_empty() {
             return Ok(());
         }
@@ -329,7 +333,7 @@ impl Instance {
     }
 
     /// Commits offsets, or those of everything that was handed out.
-    pub async fn commit(&self, places: Option<Vec<Position>>) -> Result<(), ApiError> {
+    pub(crate) async fn commit(&self, places: Option<Vec<Position>>) -> Result<(), ApiError> {
         let list = match places {
             None => self.held().positions(),
             Some(places) => {
@@ -349,7 +353,7 @@ impl Instance {
     }
 
     /// What was handed out before counts as done: its offsets are committed with the next commit by itself.
-    pub fn keep_positions(&self) {
+    pub(crate) fn keep_positions(&self) {
         if !self.commits_by_itself {
             return;
         }

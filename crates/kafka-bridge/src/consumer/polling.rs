@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const EMPTY_LOOKS: usize = 3;
 
 /// Waits for records and writes them.
-pub async fn poll(
+pub(crate) async fn poll(
     instance: &Arc<Instance>,
     timeout: Duration,
     bounds: AnswerBounds,

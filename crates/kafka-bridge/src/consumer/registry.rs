@@ -44,7 +44,7 @@ enum Place {
 
 /// The consumers.
 #[allow(missing_debug_implementations, reason = "the instances have none")]
-pub struct Registry {
+pub(crate) struct Registry {
     clients: Arc<Clients>,
     budget: Arc<Budget>,
     metrics: BridgeMetrics,
@@ -55,7 +55,7 @@ pub struct Registry {
 
 impl Registry {
     /// None yet.
-    pub fn new(
+    pub(crate) fn new(
         clients: Arc<Clients>,
         prefetch: usize,
         metrics: BridgeMetrics,
@@ -70,7 +70,7 @@ impl Registry {
     }
 
     /// Makes a consumer and gives back its name.
-    pub async fn create(&self, group: &str, new: NewConsumer) -> Result<String, ApiError> {
+    pub(crate) async fn create(&self, group: &str, new: NewConsumer) -> Result<String, ApiError> {
         let prefix = self.id.as_deref().unwrap_or("kafka-bridge-consumer");
         let name = new.name.clone().unwrap_or_else(|| format!("{prefix}-{}", Uuid::new_v4()));
         let key = (group.to_owned(), name.clone());
@@ -102,7 +102,7 @@ impl Registry {
     }
 
     /// A consumer.
-    pub fn find(&self, group: &str, name: &str) -> Result<Arc<Instance>, ApiError> {
+    pub(crate) fn find(&self, group: &str, name: &str) -> Result<Arc<Instance>, ApiError> {
         match self.places().get(&(group.to_owned(), name.to_owned())) {
             Some(Place::There(instance)) => Ok(Arc::clone(instance)),
             _ => Err(ApiError::no_consumer()),
@@ -110,7 +110,7 @@ impl Registry {
     }
 
     /// Ends a consumer; it has left its group afterwards, if Kafka answers.
-    pub async fn delete(&self, group: &str, name: &str) -> Result<(), ApiError> {
+    pub(crate) async fn delete(&self, group: &str, name: &str) -> Result<(), ApiError> {
         let instance = self.find(group, name)?;
         self.places().remove(&(group.to_owned(), name.to_owned()));
         self.count();
@@ -120,7 +120,11 @@ impl Registry {
     }
 
     /// Subscribes a consumer.
-    pub async fn subscribe(&self, instance: &Instance, subscription: Subscription) -> Result<(), ApiError> {
+    pub(crate) async fn subscribe(
+        &self,
+        instance: &Instance,
+        subscription: Subscription,
+    ) -> Result<(), ApiError> {
         match subscription {
             Subscription::Topics(topics) => instance.subscribe(topics, None).await,
             Subscription::Pattern(text) => {
@@ -156,7 +160,7 @@ impl Registry {
     }
 
     /// Ends unused consumers and looks for topics that match patterns, until the end.
-    pub async fn tend(&self, shutdown: &CancellationToken) {
+    pub(crate) async fn tend(&self, shutdown: &CancellationToken) {
         let mut round = 0_u32;
         loop {
             tokio::select! {
@@ -223,7 +227,7 @@ impl Registry {
     }
 
     /// Ends all consumers, so that others get their partitions at once.
-    pub async fn end_all(&self, patience: Duration) {
+    pub(crate) async fn end_all(&self, patience: Duration) {
         let places = std::mem::take(&mut *self.places());
         let instances = places.into_values().filter_map(|place| match place {
             Place::There(instance) => Some(instance),

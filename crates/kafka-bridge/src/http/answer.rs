@@ -15,7 +15,7 @@ use crate::format::KAFKA_JSON;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub enum AnswerBody {
+pub(crate) enum AnswerBody {
     /// Known as a whole.
     Whole(Option<Bytes>),
     /// Comes piece by piece.
@@ -51,10 +51,10 @@ impl Body for AnswerBody {
 }
 
 /// An answer.
-pub type Answer = Response<AnswerBody>;
+pub(crate) type Answer = Response<AnswerBody>;
 
 /// With a body of this media type.
-pub fn with(code: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn with(code: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(Some(body.into())));
     *answer.status_mut() = code;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -62,31 +62,31 @@ pub fn with(code: StatusCode, media_type: &'static str, body: impl Into<Bytes>) 
 }
 
 /// 200 with JSON of the API.
-pub fn json(body: impl Into<Bytes>) -> Answer {
+pub(crate) fn json(body: impl Into<Bytes>) -> Answer {
     with(StatusCode::OK, KAFKA_JSON, body)
 }
 
 /// Without a body.
-pub fn empty(code: StatusCode) -> Answer {
+pub(crate) fn empty(code: StatusCode) -> Answer {
     let mut answer = Response::new(AnswerBody::Whole(None));
     *answer.status_mut() = code;
     answer
 }
 
 /// A stream of pieces.
-pub fn stream(media_type: &'static str, pieces: Receiver<Bytes>) -> Answer {
+pub(crate) fn stream(media_type: &'static str, pieces: Receiver<Bytes>) -> Answer {
     let mut answer = Response::new(AnswerBody::Stream(pieces));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     answer
 }
 
 /// What is wrong.
-pub fn failed(error: &ApiError) -> Answer {
+pub(crate) fn failed(error: &ApiError) -> Answer {
     with(error.code, KAFKA_JSON, error.body())
 }
 
 /// The path has other methods.
-pub fn other_methods(methods: &[Method]) -> Answer {
+pub(crate) fn other_methods(methods: &[Method]) -> Answer {
     let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "The path does not have this method.");
     let mut answer = failed(&error);
     let names: Vec<&str> = methods.iter().map(Method::as_str).collect();

@@ -16,7 +16,7 @@ const UNIT: usize = 1024;
 
 /// The bounds.
 #[derive(Debug, Clone)]
-pub struct Bodies {
+pub(crate) struct Bodies {
     largest: usize,
     timeout: Duration,
     room: Arc<Semaphore>,
@@ -25,7 +25,7 @@ pub struct Bodies {
 
 /// A body; room for it is taken as long as it is there.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     /// The bytes.
     pub bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
@@ -33,13 +33,13 @@ pub struct Held {
 
 impl Bodies {
     /// Bodies of so many bytes, and all together; each within a time.
-    pub fn new(largest: usize, all: usize, timeout: Duration) -> Self {
+    pub(crate) fn new(largest: usize, all: usize, timeout: Duration) -> Self {
         let units = (all.max(largest) / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         Self { largest, timeout, room: Arc::new(Semaphore::new(units)), units }
     }
 
     /// Reads a body.
-    pub async fn read(&self, body: Incoming) -> Result<Held, ApiError> {
+    pub(crate) async fn read(&self, body: Incoming) -> Result<Held, ApiError> {
         if body.is_end_stream() {
             return Ok(Held { bytes: Bytes::new(), _room: None });
         }

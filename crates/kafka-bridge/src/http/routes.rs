@@ -4,7 +4,7 @@ use http::Method;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// About this program.
     Info,
     /// Is it alive?
@@ -103,7 +103,7 @@ static ROUTES: &[Route] = &[
 
 /// What the table says of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// An operation, with the parts of the path in its order, decoded, and the path as the table has it.
     Route(Operation, Vec<String>, &'static str),
     /// The path is there, with these methods.
@@ -113,7 +113,7 @@ pub enum Found {
 }
 
 /// Looks a request up.
-pub fn find(method: &Method, path: &str) -> Found {
+pub(crate) fn find(method: &Method, path: &str) -> Found {
     // A slash at the end means nothing.
     let path = match path.strip_suffix('/') {
         Some(shorter) if !shorter.is_empty() => shorter,
@@ -153,7 +153,7 @@ fn matched<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
 }
 
 /// The text that a percent-encoded one stands for; `None`: it is not UTF-8, or an escape is broken.
-pub fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -169,7 +169,7 @@ pub fn decode(text: &str) -> Option<String> {
 }
 
 /// A text as one part of a path.
-pub fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -185,7 +185,7 @@ pub fn encode(text: &str) -> String {
 }
 
 /// The value of a name in a query; `Err`: it cannot be decoded.
-pub fn query(query: Option<&str>, name: &str) -> Result<Option<String>, ()> {
+pub(crate) fn query(query: Option<&str>, name: &str) -> Result<Option<String>, ()> {
     for pair in query.unwrap_or_default().split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if decode(key).as_deref() == Some(name) {

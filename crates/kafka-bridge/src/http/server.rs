@@ -40,11 +40,11 @@ pub struct ListenError {
 
 /// A port that listens.
 #[derive(Debug)]
-pub struct Port(TcpListener);
+pub(crate) struct Port(TcpListener);
 
 impl Port {
     /// Listens. `0.0.0.0` means all addresses, of both families.
-    pub async fn listen(host: &str, port: u16) -> Result<Self, ListenError> {
+    pub(crate) async fn listen(host: &str, port: u16) -> Result<Self, ListenError> {
         let failed = |source| ListenError { host: host.to_owned(), port, source };
         if host == "0.0.0.0" || host == "::" {
             // Where IPv6 is switched off, those of IPv4.
@@ -58,7 +58,7 @@ impl Port {
     }
 
     /// The port that was bound.
-    pub fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.0.local_addr().map_or(0, |address| address.port())
     }
 }
@@ -66,7 +66,7 @@ impl Port {
 /// How connections are served.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "the certificate has a key in it")]
-pub struct Serving {
+pub(crate) struct Serving {
     /// Connections at a time.
     pub most: usize,
     /// Time for the head of a request, counted from the end of the last answer.
@@ -82,7 +82,7 @@ pub struct Serving {
 }
 
 /// Serves until the end.
-pub async fn serve<Handler, Answering>(port: Port, serving: Serving, handler: Handler)
+pub(crate) async fn serve<Handler, Answering>(port: Port, serving: Serving, handler: Handler)
 where
     Handler: Fn(Request<Incoming>) -> Answering + Clone + Send + Sync + 'static,
     Answering: Future<Output = Answer> + Send + 'static,

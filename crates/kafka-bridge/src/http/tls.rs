@@ -34,7 +34,7 @@ impl TlsError {
 /// The present certificate.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "the configuration has a key in it")]
-pub struct Certificate {
+pub(crate) struct Certificate {
     files: Tls,
     current: Arc<Mutex<(Texts, Arc<ServerConfig>)>>,
 }
@@ -44,20 +44,20 @@ type Texts = (String, String);
 
 impl Certificate {
     /// Reads the files.
-    pub fn read(files: &Tls) -> Result<Self, TlsError> {
+    pub(crate) fn read(files: &Tls) -> Result<Self, TlsError> {
         let texts = texts(files)?;
         let config = configure(files, &texts)?;
         Ok(Self { files: files.clone(), current: Arc::new(Mutex::new((texts, Arc::new(config)))) })
     }
 
     /// For the next connection.
-    pub fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         TlsAcceptor::from(Arc::clone(&current.1))
     }
 
     /// Looks at the files until the end.
-    pub async fn follow(self, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, shutdown: CancellationToken) {
         let mut told = String::new();
         loop {
             tokio::select! {

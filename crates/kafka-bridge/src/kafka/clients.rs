@@ -63,7 +63,7 @@ struct Current {
 
 /// The clients.
 #[allow(missing_debug_implementations, reason = "the clients of the library have none")]
-pub struct Clients {
+pub(crate) struct Clients {
     file: Option<PathBuf>,
     producer_enabled: bool,
     metrics: BridgeMetrics,
@@ -73,7 +73,7 @@ pub struct Clients {
 
 impl Clients {
     /// Makes the producer; the other clients are made when they are needed. `file` is read again by [`Self::refresh`].
-    pub fn new(
+    pub(crate) fn new(
         settings: &Settings,
         file: Option<PathBuf>,
         metrics: BridgeMetrics,
@@ -89,7 +89,7 @@ impl Clients {
     }
 
     /// The producer. One that met an error for good is replaced.
-    pub fn producer(&self) -> Result<Arc<Producer>, ApiError> {
+    pub(crate) fn producer(&self) -> Result<Arc<Producer>, ApiError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let disabled = || {
             let text = "The producer is disabled: set http.producer.enabled to true to send records.";
@@ -113,7 +113,7 @@ impl Clients {
     }
 
     /// The client for questions, and for new topics.
-    pub fn admin(&self) -> Result<Arc<AdminClient<Said>>, ApiError> {
+    pub(crate) fn admin(&self) -> Result<Arc<AdminClient<Said>>, ApiError> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(admin) = &current.admin {
             return Ok(Arc::clone(admin));
@@ -129,12 +129,12 @@ impl Clients {
     }
 
     /// The configuration that a new consumer starts from.
-    pub fn consumer_config(&self) -> ClientConfig {
+    pub(crate) fn consumer_config(&self) -> ClientConfig {
         self.current.read().unwrap_or_else(PoisonError::into_inner).configs.consumer.clone()
     }
 
     /// Reads the file again, and replaces the clients if anything that concerns Kafka has changed.
-    pub fn refresh(&self) {
+    pub(crate) fn refresh(&self) {
         let Some(file) = &self.file else { return };
         let settings = match Settings::from_file(file) {
             Ok(settings) => settings,
@@ -174,7 +174,7 @@ impl Clients {
     }
 
     /// Waits until the records that were taken are with Kafka.
-    pub fn flush(&self, timeout: Duration) {
+    pub(crate) fn flush(&self, timeout: Duration) {
         let producer = self.current.read().unwrap_or_else(PoisonError::into_inner).producer.clone();
         if let Some(producer) = producer
             && let Err(error) = producer.native().flush(timeout)

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 
 /// For which client a configuration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Sends records.
     Producer,
     /// Reads records.
@@ -86,7 +86,7 @@ const ADMIN_DEFAULTS: &[(&str, &str)] = &[("allow.auto.create.topics", "false")]
 
 /// A configuration, and what could not be carried over.
 #[derive(Debug)]
-pub struct Mapped {
+pub(crate) struct Mapped {
     /// For librdkafka.
     pub config: ClientConfig,
     /// One sentence for each option without effect. No values.
@@ -110,7 +110,7 @@ impl OptionError {
 }
 
 /// The configuration of a client, from options of Kafka's Java clients.
-pub fn map(role: Role, options: &BTreeMap<String, String>) -> Result<Mapped, OptionError> {
+pub(crate) fn map(role: Role, options: &BTreeMap<String, String>) -> Result<Mapped, OptionError> {
     let mut mapped = Mapped { config: ClientConfig::new(), warnings: Vec::new() };
     mapped.config.set_log_level(RDKafkaLogLevel::Info);
     let own = match role {
@@ -241,7 +241,7 @@ fn used(role: Role, name: &str, value: &str, mapped: &mut Mapped) -> Result<(), 
 }
 
 /// The value of librdkafka for one of `auto.offset.reset`.
-pub fn offset_reset(value: &str) -> Option<&'static str> {
+pub(crate) fn offset_reset(value: &str) -> Option<&'static str> {
     match value {
         "earliest" => Some("earliest"),
         "latest" => Some("latest"),

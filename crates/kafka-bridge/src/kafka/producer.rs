@@ -24,7 +24,7 @@ const ROOM_PAUSE: Duration = Duration::from_millis(5);
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Kafka has it.
     Sent {
         /// The partition.
@@ -75,7 +75,7 @@ impl Batch {
 
 /// Travels with a record through the library.
 #[derive(Debug)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// None: nobody waits for the outcome.
     batch: Option<Arc<Batch>>,
     index: usize,
@@ -84,7 +84,7 @@ pub struct Ticket {
 
 /// What the library tells.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     metrics: BridgeMetrics,
 }
 
@@ -125,31 +125,31 @@ impl ProducerContext for Context {
 
 /// The producer of all requests.
 #[allow(missing_debug_implementations, reason = "the producer of the library has none")]
-pub struct Producer {
+pub(crate) struct Producer {
     native: ThreadedProducer<Context>,
     metrics: BridgeMetrics,
 }
 
 impl Producer {
     /// Of a configuration.
-    pub fn new(config: &ClientConfig, metrics: BridgeMetrics) -> KafkaResult<Self> {
+    pub(crate) fn new(config: &ClientConfig, metrics: BridgeMetrics) -> KafkaResult<Self> {
         let context = Context { metrics: metrics.clone() };
         let native = ThreadedProducer::from_config_and_context(config, context)?;
         Ok(Self { native, metrics })
     }
 
     /// The producer of the library.
-    pub fn native(&self) -> &ThreadedProducer<Context> {
+    pub(crate) fn native(&self) -> &ThreadedProducer<Context> {
         &self.native
     }
 
     /// The error after which it sends nothing any more.
-    pub fn fatal(&self) -> Option<RDKafkaErrorCode> {
+    pub(crate) fn fatal(&self) -> Option<RDKafkaErrorCode> {
         self.native.client().fatal_error().map(|(code, _)| code)
     }
 
     /// Sends records, and waits for what becomes of each.
-    pub async fn send(&self, topic: &str, records: &[NewRecord]) -> Vec<Outcome> {
+    pub(crate) async fn send(&self, topic: &str, records: &[NewRecord]) -> Vec<Outcome> {
         let batch = Batch::new(records.len());
         for (index, record) in records.iter().enumerate() {
             let ticket = Ticket { batch: Some(Arc::clone(&batch)), index, bytes: size(record) };
@@ -175,7 +175,11 @@ impl Producer {
     }
 
     /// Sends records without waiting. The error is that of the first record that the library does not take.
-    pub async fn send_and_forget(&self, topic: &str, records: &[NewRecord]) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) async fn send_and_forget(
+        &self,
+        topic: &str,
+        records: &[NewRecord],
+    ) -> Result<(), RDKafkaErrorCode> {
         for record in records {
             let ticket = Ticket { batch: None, index: 0, bytes: size(record) };
             self.enqueue(topic, record, ticket).await?;

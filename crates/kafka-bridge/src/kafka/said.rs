@@ -6,13 +6,13 @@ use rdkafka::error::KafkaError;
 
 /// Passes on what one client says.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub(crate) struct Said {
     client: &'static str,
 }
 
 impl Said {
     /// For a client of this kind.
-    pub fn new(client: &'static str) -> Self {
+    pub(crate) fn new(client: &'static str) -> Self {
         Self { client }
     }
 }
@@ -28,7 +28,7 @@ impl ClientContext for Said {
 }
 
 /// A line of the library's log. Most lines speak of one connection and of one try: what lasts is told by the error of a request.
-pub fn log(client: &str, level: RDKafkaLogLevel, facility: &str, text: &str) {
+pub(crate) fn log(client: &str, level: RDKafkaLogLevel, facility: &str, text: &str) {
     // Options that concern another kind of client: the bridge names those without effect itself.
     let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
     match level {
@@ -41,6 +41,6 @@ pub fn log(client: &str, level: RDKafkaLogLevel, facility: &str, text: &str) {
 }
 
 /// An error that concerns a whole client.
-pub fn failed(client: &str, error: &KafkaError, reason: &str) {
+pub(crate) fn failed(client: &str, error: &KafkaError, reason: &str) {
     tracing::warn!(client, reason, "{error}");
 }

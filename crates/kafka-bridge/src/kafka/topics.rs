@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One replica of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Replica {
+pub(crate) struct Replica {
     broker: i32,
     leader: bool,
     in_sync: bool,
@@ -28,7 +28,7 @@ pub struct Replica {
 
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Partition {
+pub(crate) struct Partition {
     #[serde(rename = "partition")]
     number: i32,
     leader: i32,
@@ -37,7 +37,7 @@ pub struct Partition {
 
 /// One topic.
 #[derive(Debug, Clone, Serialize)]
-pub struct Topic {
+pub(crate) struct Topic {
     name: String,
     configs: std::collections::BTreeMap<String, String>,
     partitions: Vec<Partition>,
@@ -45,18 +45,18 @@ pub struct Topic {
 
 /// First and next offset of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Offsets {
+pub(crate) struct Offsets {
     beginning_offset: i64,
     end_offset: i64,
 }
 
 /// Asks through one client.
 #[allow(missing_debug_implementations, reason = "the client of the library has none")]
-pub struct Topics(pub Arc<AdminClient<Said>>);
+pub(crate) struct Topics(pub Arc<AdminClient<Said>>);
 
 impl Topics {
     /// The names of all topics, in their order.
-    pub async fn names(&self) -> Result<Vec<String>, ApiError> {
+    pub(crate) async fn names(&self) -> Result<Vec<String>, ApiError> {
         let client = Arc::clone(&self.0);
         let metadata =
             blocking(Work::Questions, move || client.inner().fetch_metadata(None, PATIENCE)).await?;
@@ -67,7 +67,7 @@ impl Topics {
     }
 
     /// The partitions of a topic, in their order.
-    pub async fn partitions(&self, topic: &str) -> Result<Vec<Partition>, ApiError> {
+    pub(crate) async fn partitions(&self, topic: &str) -> Result<Vec<Partition>, ApiError> {
         if !is_topic_name(topic) {
             return Err(no_topic());
         }
@@ -88,7 +88,7 @@ impl Topics {
     }
 
     /// A topic with its options.
-    pub async fn topic(&self, topic: &str) -> Result<Topic, ApiError> {
+    pub(crate) async fn topic(&self, topic: &str) -> Result<Topic, ApiError> {
         let partitions = self.partitions(topic).await?;
         let asked = [ResourceSpecifier::Topic(topic)];
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
@@ -109,13 +109,13 @@ impl Topics {
     }
 
     /// One partition.
-    pub async fn partition(&self, topic: &str, partition: i32) -> Result<Partition, ApiError> {
+    pub(crate) async fn partition(&self, topic: &str, partition: i32) -> Result<Partition, ApiError> {
         let mut partitions = self.partitions(topic).await?.into_iter();
         partitions.find(|found| found.number == partition).ok_or_else(no_partition)
     }
 
     /// First and next offset of a partition.
-    pub async fn offsets(&self, topic: &str, partition: i32) -> Result<Offsets, ApiError> {
+    pub(crate) async fn offsets(&self, topic: &str, partition: i32) -> Result<Offsets, ApiError> {
         self.partition(topic, partition).await?;
         let (client, name) = (Arc::clone(&self.0), topic.to_owned());
         let asked =
@@ -127,7 +127,7 @@ impl Topics {
     }
 
     /// Makes a topic.
-    pub async fn create(&self, new: &NewTopic) -> Result<(), ApiError> {
+    pub(crate) async fn create(&self, new: &NewTopic) -> Result<(), ApiError> {
         let replication = TopicReplication::Fixed(new.replicas.unwrap_or(-1));
         let topic = LibraryTopic::new(&new.name, new.partitions.unwrap_or(-1), replication);
         let options = AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE));

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A kind of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Work {
+pub(crate) enum Work {
     /// Questions about topics.
     Questions,
     /// Calls of one consumer.
@@ -33,7 +33,7 @@ static CONSUMERS: Semaphore = Semaphore::const_new(AT_A_TIME);
 static BIRTHS: Semaphore = Semaphore::const_new(AT_A_TIME);
 
 /// Runs a call.
-pub async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: Work,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -14,15 +14,15 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-pub const KAFKA: &str = "application/vnd.kafka.v2+json";
-pub const JSON: &str = "application/vnd.kafka.json.v2+json";
-pub const BINARY: &str = "application/vnd.kafka.binary.v2+json";
-pub const TEXT: &str = "application/vnd.kafka.text.v2+json";
+pub(crate) const KAFKA: &str = "application/vnd.kafka.v2+json";
+pub(crate) const JSON: &str = "application/vnd.kafka.json.v2+json";
+pub(crate) const BINARY: &str = "application/vnd.kafka.binary.v2+json";
+pub(crate) const TEXT: &str = "application/vnd.kafka.text.v2+json";
 
 /// A bridge that ends when it is dropped.
-pub struct Served {
+pub(crate) struct Served {
     pub port: u16,
     pub management_port: u16,
     bridge: Option<Bridge>,
@@ -31,7 +31,7 @@ pub struct Served {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub code: u16,
     pub head: String,
     pub body: String,
@@ -39,13 +39,13 @@ pub struct Reply {
 
 impl Reply {
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Fails unless the code is this one.
     #[track_caller]
-    pub fn expect(self, code: u16) -> Self {
+    pub(crate) fn expect(self, code: u16) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         self
     }
@@ -53,11 +53,11 @@ impl Reply {
 
 impl Served {
     /// With further lines of the configuration file.
-    pub async fn start(node: &KafkaNode, lines: &str) -> Self {
+    pub(crate) async fn start(node: &KafkaNode, lines: &str) -> Self {
         Self::of(&format!("kafka.bootstrap.servers={}\n{lines}", node.bootstrap())).await
     }
 
-    pub async fn of(text: &str) -> Self {
+    pub(crate) async fn of(text: &str) -> Self {
         let text = format!("http.host=127.0.0.1\nhttp.port=0\nhttp.management.port=0\n{text}");
         let settings = Settings::read(&properties::parse(&text).unwrap()).unwrap();
         let end = CancellationToken::new();
@@ -71,29 +71,29 @@ impl Served {
     }
 
     /// Ends it and waits until it has ended.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.end.take());
         self.bridge.take().unwrap().wait().await.unwrap();
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], "").await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send("DELETE", path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, media_type: &str, body: &str) -> Reply {
+    pub(crate) async fn post(&self, path: &str, media_type: &str, body: &str) -> Reply {
         self.send("POST", path, &[("Content-Type", media_type)], body).await
     }
 
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         request(self.port, method, path, headers, body).await
     }
 
     /// Makes a consumer with this JSON, and gives back its path.
-    pub async fn consumer(&self, group: &str, json: &str) -> String {
+    pub(crate) async fn consumer(&self, group: &str, json: &str) -> String {
         let made = self.post(&format!("/consumers/{group}"), KAFKA, json).await.expect(200).json();
         let uri = made["base_uri"].as_str().unwrap().to_owned();
         let path = uri.split_once(&format!(":{}", self.port)).expect(&uri).1.to_owned();
@@ -102,7 +102,7 @@ impl Served {
     }
 
     /// Polls until so many records have come.
-    pub async fn records(&self, consumer: &str, accept: &str, count: usize) -> Vec<Value> {
+    pub(crate) async fn records(&self, consumer: &str, accept: &str, count: usize) -> Vec<Value> {
         let began = Instant::now();
         let mut all = Vec::new();
         while all.len() < count {
@@ -116,7 +116,13 @@ impl Served {
     }
 }
 
-pub async fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+pub(crate) async fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Reply {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -134,7 +140,7 @@ pub async fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str
     reply(&answer)
 }
 
-pub fn reply(answer: &[u8]) -> Reply {
+pub(crate) fn reply(answer: &[u8]) -> Reply {
     let answer = String::from_utf8_lossy(answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -147,7 +153,7 @@ pub fn reply(answer: &[u8]) -> Reply {
 
 /// `offsets` of the answer to records that were sent.
 #[track_caller]
-pub fn places(reply: &Reply) -> Vec<(i64, i64)> {
+pub(crate) fn places(reply: &Reply) -> Vec<(i64, i64)> {
     let body = reply.json();
     let offsets = body["offsets"].as_array().unwrap().iter();
     offsets

@@ -15,22 +15,22 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Generous, because the machine may be compiling.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Ends when it is dropped.
-pub struct Exporter {
+pub(crate) struct Exporter {
     port: u16,
     _end: DropGuard,
 }
 
 impl Exporter {
     /// Collects every 300 ms.
-    pub async fn start(variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
         Self::saying(variables, &Log::default()).await
     }
 
     /// As [`Self::start`]; all that it says goes into a log.
-    pub async fn saying(variables: &[(&str, &str)], log: &Log) -> Self {
+    pub(crate) async fn saying(variables: &[(&str, &str)], log: &Log) -> Self {
         let mut all =
             vec![("KASTELLAN_EXPORTER_INTERVAL_MS", "300"), ("KASTELLAN_EXPORTER_DEADLINE_MS", "6000")];
         all.extend(variables);
@@ -54,12 +54,17 @@ impl Exporter {
         Self { port: port.await.unwrap(), _end: guard }
     }
 
-    pub async fn scrape(&self) -> Scrape {
+    pub(crate) async fn scrape(&self) -> Scrape {
         scrape(self.port).await.unwrap()
     }
 
     /// Waits until a metric has the value.
-    pub async fn until(&self, name: &str, labels: &[(&str, &str)], right: impl Fn(f64) -> bool) -> Scrape {
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        labels: &[(&str, &str)],
+        right: impl Fn(f64) -> bool,
+    ) -> Scrape {
         let what = format!("{name} of {labels:?} is as it should be");
         let right = &right;
         test_support::wait::until(DEADLINE, &what, || async {
@@ -73,11 +78,11 @@ impl Exporter {
 
 /// What a scrape gave.
 #[derive(Debug)]
-pub struct Scrape(pub String);
+pub(crate) struct Scrape(pub String);
 
 impl Scrape {
     /// The value of a metric that has these labels.
-    pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let line = self.0.lines().find(|line| {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with([' ', '{']))
@@ -87,7 +92,7 @@ impl Scrape {
     }
 }
 
-pub async fn scrape(port: u16) -> std::io::Result<Scrape> {
+pub(crate) async fn scrape(port: u16) -> std::io::Result<Scrape> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut answer = String::new();

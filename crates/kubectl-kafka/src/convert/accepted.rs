@@ -10,7 +10,7 @@ use planner::kafka::versions;
 use super::resources::Resource;
 
 /// Everything for which a cluster with its pools would be refused. Topics and users are correct as they are made.
-pub fn problems(resources: &[Resource]) -> Vec<String> {
+pub(super) fn problems(resources: &[Resource]) -> Vec<String> {
     let kafka = resources.iter().find_map(|resource| match resource {
         Resource::Kafka(kafka) => Some(kafka),
         _ => None,

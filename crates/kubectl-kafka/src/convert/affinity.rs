@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 const HOST: &str = "kubernetes.io/hostname";
 
 /// Brokers of a cluster on Kubernetes nodes of their own: as a must, or where it can be had.
-pub fn spread(cluster: &str, must: bool) -> Affinity {
+pub(super) fn spread(cluster: &str, must: bool) -> Affinity {
     let selector = LabelSelector {
         match_labels: Some(BTreeMap::from([
             (labels::CLUSTER.to_owned(), cluster.to_owned()),
@@ -41,7 +41,7 @@ pub fn spread(cluster: &str, must: bool) -> Affinity {
 }
 
 /// Only nodes with these labels: what `nodeSelector` says.
-pub fn add_nodes(affinity: &mut Option<Affinity>, labels: &BTreeMap<String, String>) {
+pub(super) fn add_nodes(affinity: &mut Option<Affinity>, labels: &BTreeMap<String, String>) {
     if labels.is_empty() {
         return;
     }
@@ -67,7 +67,7 @@ pub fn add_nodes(affinity: &mut Option<Affinity>, labels: &BTreeMap<String, Stri
 }
 
 /// Selectors of koperator's pods become selectors of ours.
-pub fn translate(affinity: &mut Affinity, cluster: &str) {
+pub(super) fn translate(affinity: &mut Affinity, cluster: &str) {
     let pods = affinity.pod_affinity.iter_mut().flat_map(|pods| {
         let required = pods.required_during_scheduling_ignored_during_execution.iter_mut().flatten();
         let preferred = pods.preferred_during_scheduling_ignored_during_execution.iter_mut().flatten();

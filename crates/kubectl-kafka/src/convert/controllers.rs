@@ -20,7 +20,7 @@ const FIRST_ID: i32 = 1000;
 const SIZE: &str = "10Gi";
 
 /// A pool of controllers beside pools of brokers: three, or one for fewer than three brokers.
-pub fn pool(cluster: &ObjectMeta, brokers: &[KafkaNodePool], ids: &BTreeSet<i32>) -> KafkaNodePool {
+pub(super) fn pool(cluster: &ObjectMeta, brokers: &[KafkaNodePool], ids: &BTreeSet<i32>) -> KafkaNodePool {
     let is_taken = |name: &str| brokers.iter().any(|pool| pool.metadata.name.as_deref() == Some(name));
     let name = [NAME, "kraft", "quorum"].into_iter().find(|name| !is_taken(name)).unwrap_or("metadata");
     let count = if ids.len() < 3 { 1 } else { 3 };
@@ -90,7 +90,7 @@ fn template(of: &KafkaNodePoolTemplate) -> Option<KafkaNodePoolTemplate> {
 }
 
 /// Says that the result is a new cluster.
-pub fn say_that_data_stays(cluster: &str, notes: &mut Notes) {
+pub(super) fn say_that_data_stays(cluster: &str, notes: &mut Notes) {
     notes.changed(
         "metadata.name",
         &Value::from(cluster),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// One document.
 #[derive(Debug)]
-pub enum Document {
+pub(super) enum Document {
     /// It is YAML or JSON.
     Manifest(Value),
     /// It is neither; why. Nothing of its content is in the text.
@@ -13,7 +13,7 @@ pub enum Document {
 
 /// For which operator and what a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub(super) enum Origin {
     /// A cluster of krallistic's kafka-operator.
     Krallistic,
     /// A cluster of koperator.
@@ -32,7 +32,7 @@ pub enum Origin {
 
 impl Document {
     /// For which operator it is.
-    pub fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         let Self::Manifest(value) = self else { return Origin::Other };
         let version = value["apiVersion"].as_str().unwrap_or_default();
         let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -54,7 +54,7 @@ impl Document {
     }
 
     /// What it is, for a reader.
-    pub fn subject(&self, position: usize) -> String {
+    pub(super) fn subject(&self, position: usize) -> String {
         let number = format!("document {}", position + 1);
         let Self::Manifest(value) = self else { return number };
         match (value["kind"].as_str(), value["metadata"]["name"].as_str()) {
@@ -66,7 +66,7 @@ impl Document {
 }
 
 /// Every document that is not empty; the items of a `List` count as documents.
-pub fn read(input: &str) -> Vec<Document> {
+pub(super) fn read(input: &str) -> Vec<Document> {
     let mut documents = Vec::new();
     for text in split(input) {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {

@@ -18,39 +18,39 @@ const UNKNOWN_TO_KUBERNETES: &str =
 
 /// An object of a manifest with its path.
 #[derive(Debug, Clone)]
-pub struct Fields {
+pub(super) struct Fields {
     path: String,
     values: Map<String, Value>,
 }
 
 impl Fields {
     /// The object at a path.
-    pub fn new(path: impl Into<String>, values: Map<String, Value>) -> Self {
+    pub(super) fn new(path: impl Into<String>, values: Map<String, Value>) -> Self {
         Self { path: path.into(), values }
     }
 
     /// The path of a field.
-    pub fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     /// The path of the object.
-    pub fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         &self.path
     }
 
     /// What is still there.
-    pub fn remaining(&self) -> &Map<String, Value> {
+    pub(super) fn remaining(&self) -> &Map<String, Value> {
         &self.values
     }
 
     /// Takes a field; null is none.
-    pub fn take(&mut self, name: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.values.remove(name).filter(|value| !value.is_null())
     }
 
     /// Takes a text, or a number or a flag as text.
-    pub fn text(&mut self, name: &str, notes: &mut Notes) -> Option<String> {
+    pub(super) fn text(&mut self, name: &str, notes: &mut Notes) -> Option<String> {
         match self.take(name)? {
             Value::String(text) => Some(text),
             Value::Number(number) => Some(number.to_string()),
@@ -60,14 +60,14 @@ impl Fields {
     }
 
     /// Takes a whole number, also one in quotes.
-    pub fn number(&mut self, name: &str, notes: &mut Notes) -> Option<i64> {
+    pub(super) fn number(&mut self, name: &str, notes: &mut Notes) -> Option<i64> {
         let value = self.take(name)?;
         let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
         number.or_else(|| self.wrong(name, &value, "a whole number", notes))
     }
 
     /// Takes a time in seconds, of up to ten years.
-    pub fn seconds(&mut self, name: &str, notes: &mut Notes) -> Option<i64> {
+    pub(super) fn seconds(&mut self, name: &str, notes: &mut Notes) -> Option<i64> {
         let seconds = self.number(name, notes)?;
         if (0..=LONGEST).contains(&seconds) {
             return Some(seconds);
@@ -76,14 +76,14 @@ impl Fields {
     }
 
     /// Takes a flag, also one in quotes.
-    pub fn flag(&mut self, name: &str, notes: &mut Notes) -> Option<bool> {
+    pub(super) fn flag(&mut self, name: &str, notes: &mut Notes) -> Option<bool> {
         let value = self.take(name)?;
         let flag = value.as_bool().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
         flag.or_else(|| self.wrong(name, &value, "true or false", notes))
     }
 
     /// Takes an object.
-    pub fn object(&mut self, name: &str, notes: &mut Notes) -> Option<Self> {
+    pub(super) fn object(&mut self, name: &str, notes: &mut Notes) -> Option<Self> {
         match self.take(name)? {
             Value::Object(values) => Some(Self::new(self.at(name), values)),
             other => self.wrong(name, &other, "an object", notes),
@@ -91,7 +91,7 @@ impl Fields {
     }
 
     /// Takes a list, each item with its path.
-    pub fn list(&mut self, name: &str, notes: &mut Notes) -> Vec<(String, Value)> {
+    pub(super) fn list(&mut self, name: &str, notes: &mut Notes) -> Vec<(String, Value)> {
         match self.take(name) {
             None => Vec::new(),
             Some(Value::Array(items)) => {
@@ -107,7 +107,7 @@ impl Fields {
     }
 
     /// Takes a list of objects.
-    pub fn objects(&mut self, name: &str, notes: &mut Notes) -> Vec<Self> {
+    pub(super) fn objects(&mut self, name: &str, notes: &mut Notes) -> Vec<Self> {
         let items = self.list(name, notes).into_iter();
         items
             .filter_map(|(path, item)| match item {
@@ -121,28 +121,32 @@ impl Fields {
     }
 
     /// Takes a value of a type of Kubernetes. What that type does not have is said.
-    pub fn typed<T: DeserializeOwned + Serialize>(&mut self, name: &str, notes: &mut Notes) -> Option<T> {
+    pub(super) fn typed<T: DeserializeOwned + Serialize>(
+        &mut self,
+        name: &str,
+        notes: &mut Notes,
+    ) -> Option<T> {
         let value = self.take(name)?;
         let typed = typed(&self.at(name), &value, notes);
         typed.or_else(|| self.wrong(name, &value, "what Kubernetes has here", notes))
     }
 
     /// Takes a field that has no counterpart.
-    pub fn lost(&mut self, name: &str, text: &str, notes: &mut Notes) {
+    pub(super) fn lost(&mut self, name: &str, text: &str, notes: &mut Notes) {
         if let Some(value) = self.take(name).filter(|value| !is_nothing(value)) {
             notes.lost(self.at(name), &value, text);
         }
     }
 
     /// Takes a field that is not needed any more.
-    pub fn changed(&mut self, name: &str, text: &str, notes: &mut Notes) {
+    pub(super) fn changed(&mut self, name: &str, text: &str, notes: &mut Notes) {
         if let Some(value) = self.take(name).filter(|value| !is_nothing(value)) {
             notes.changed(self.at(name), &value, text);
         }
     }
 
     /// Says what nobody took.
-    pub fn rest(self, notes: &mut Notes) {
+    pub(super) fn rest(self, notes: &mut Notes) {
         for (name, value) in &self.values {
             if !value.is_null() {
                 notes.lost(self.at(name), value, UNKNOWN);
@@ -158,7 +162,11 @@ impl Fields {
 
 /// A value as a type of Kubernetes; fields that the type does not have are said, since nothing of them stays. `None`: it is no such
 /// value.
-pub fn typed<T: DeserializeOwned + Serialize>(path: &str, value: &Value, notes: &mut Notes) -> Option<T> {
+pub(super) fn typed<T: DeserializeOwned + Serialize>(
+    path: &str,
+    value: &Value,
+    notes: &mut Notes,
+) -> Option<T> {
     let typed: T = serde_json::from_value(value.clone()).ok()?;
     let kept = serde_json::to_value(&typed).ok()?;
     unknown(path, value, &kept, notes);

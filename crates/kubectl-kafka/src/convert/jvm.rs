@@ -12,7 +12,7 @@ use super::secrets;
 const USUAL: &[&str] = &["-server", "-Djava.awt.headless=true"];
 
 /// Adds what stands in a list of arguments.
-pub fn add(options: &mut JvmOptions, arguments: &str, path: &str, notes: &mut Notes) {
+pub(super) fn add(options: &mut JvmOptions, arguments: &str, path: &str, notes: &mut Notes) {
     for argument in arguments.split_whitespace() {
         let shown = Value::from(argument);
         if USUAL.contains(&argument) {
@@ -49,7 +49,7 @@ pub fn add(options: &mut JvmOptions, arguments: &str, path: &str, notes: &mut No
 }
 
 /// Whether nothing is set.
-pub fn is_empty(options: &JvmOptions) -> bool {
+pub(super) fn is_empty(options: &JvmOptions) -> bool {
     *options == JvmOptions::default()
 }
 

@@ -10,6 +10,6 @@ mod topic;
 mod user;
 mod vault;
 
-pub use self::cluster::cluster;
-pub use self::topic::topic;
-pub use self::user::user;
+pub(super) use self::cluster::cluster;
+pub(super) use self::topic::topic;
+pub(super) use self::user::user;

@@ -31,7 +31,7 @@ const DEFAULT_MEMORY: &str = "4Gi";
 ///
 /// # Errors
 /// When it has no name or no spec, or no brokers.
-pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
+pub(super) fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
     let Value::Object(values) = manifest else { return Err("the manifest is no object".to_owned()) };
     let mut manifest = Fields::new("", values);
     for known in ["apiVersion", "kind", "state", "scale", "status"] {
@@ -258,7 +258,7 @@ fn topics(spec: &mut Fields, cluster: &ObjectMeta, brokers: usize, notes: &mut N
 }
 
 /// Whether Kafka accepts the name.
-pub fn is_topic_name(name: &str) -> bool {
+pub(super) fn is_topic_name(name: &str) -> bool {
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     (1..=249).contains(&name.len()) && name.chars().all(known) && name != "." && name != ".."
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::limits;
 
 /// A label of DNS as near to a text as can be, of at most that many characters; `otherwise` where nothing is left of it.
-pub fn label(text: &str, most: usize, otherwise: &str) -> String {
+pub(super) fn label(text: &str, most: usize, otherwise: &str) -> String {
     let mapped: String = text
         .to_lowercase()
         .chars()
@@ -17,7 +17,7 @@ pub fn label(text: &str, most: usize, otherwise: &str) -> String {
 }
 
 /// The name of an object as near to a text as can be: labels of DNS with dots between them.
-pub fn object(text: &str, otherwise: &str) -> String {
+pub(super) fn object(text: &str, otherwise: &str) -> String {
     let parts =
         text.split('.').map(|part| label(part, limits::DNS_LABEL, "")).filter(|part| !part.is_empty());
     let name: String = parts.collect::<Vec<_>>().join(".").chars().take(limits::DNS_NAME).collect();
@@ -26,7 +26,7 @@ pub fn object(text: &str, otherwise: &str) -> String {
 }
 
 /// The name, with a number behind it where it is taken; then it is taken.
-pub fn unique(name: &str, most: usize, separator: &str, taken: &mut BTreeSet<String>) -> String {
+pub(super) fn unique(name: &str, most: usize, separator: &str, taken: &mut BTreeSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut number = 2;
     while taken.contains(&candidate) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::notes::Notes;
 
 /// Takes the levels of loggers; appenders are the operator's.
-pub fn of(text: &str, path: &str, notes: &mut Notes) -> Option<Logging> {
+pub(super) fn of(text: &str, path: &str, notes: &mut Notes) -> Option<Logging> {
     let Ok(properties) = api::properties::parse(text) else {
         notes.lost(
             path,

@@ -17,7 +17,7 @@ const OF_TOOLS: &[&str] = &["kubectl.kubernetes.io/last-applied-configuration"];
 ///
 /// # Errors
 /// When it has no name.
-pub fn take(manifest: &mut Fields, notes: &mut Notes) -> Result<ObjectMeta, String> {
+pub(super) fn take(manifest: &mut Fields, notes: &mut Notes) -> Result<ObjectMeta, String> {
     let mut raw = manifest.object("metadata", notes).unwrap_or_else(|| Fields::new("metadata", Map::new()));
     let Some(name) = raw.text("name", notes).filter(|name| !name.is_empty()) else {
         return Err("metadata.name is missing: give the resource a name".to_owned());
@@ -41,7 +41,7 @@ pub fn take(manifest: &mut Fields, notes: &mut Notes) -> Result<ObjectMeta, Stri
 
 /// Labels or annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Labels.
     Labels,
     /// Annotations.
@@ -49,7 +49,7 @@ pub enum Kind {
 }
 
 /// Reads labels or annotations; those that no resource may have are left out.
-pub fn pairs(fields: &Fields, kind: Kind, notes: &mut Notes) -> BTreeMap<String, String> {
+pub(super) fn pairs(fields: &Fields, kind: Kind, notes: &mut Notes) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (key, value) in fields.remaining() {
         let path = fields.at(key);

@@ -33,16 +33,16 @@ pub enum Weight {
 
 /// The notes of one document.
 #[derive(Debug, Default)]
-pub struct Notes(Vec<Note>);
+pub(super) struct Notes(Vec<Note>);
 
 impl Notes {
     /// Something that is in no resource.
-    pub fn lost(&mut self, path: impl Into<String>, value: &Value, text: impl Into<String>) {
+    pub(super) fn lost(&mut self, path: impl Into<String>, value: &Value, text: impl Into<String>) {
         self.add(Weight::Lost, path.into(), value, text.into());
     }
 
     /// Something that is there in another shape.
-    pub fn changed(&mut self, path: impl Into<String>, value: &Value, text: impl Into<String>) {
+    pub(super) fn changed(&mut self, path: impl Into<String>, value: &Value, text: impl Into<String>) {
         self.add(Weight::Changed, path.into(), value, text.into());
     }
 
@@ -52,7 +52,7 @@ impl Notes {
     }
 
     /// What is lost first; else in the order in which it was said, without repetitions.
-    pub fn into_list(self) -> Vec<Note> {
+    pub(super) fn into_list(self) -> Vec<Note> {
         let mut list: Vec<Note> = Vec::new();
         for note in self.0 {
             if !list.contains(&note) {

@@ -56,7 +56,7 @@ const MADE_FOR_THREE: &[&str] = &[
 
 /// An option with the path where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub(super) struct Given {
     /// Its value.
     pub value: String,
     /// Where it stands.
@@ -64,10 +64,10 @@ pub struct Given {
 }
 
 /// Options by name.
-pub type Options = BTreeMap<String, Given>;
+pub(super) type Options = BTreeMap<String, Given>;
 
 /// Reads a text as Java reads properties.
-pub fn parse(text: &str, path: &str, notes: &mut Notes) -> Options {
+pub(super) fn parse(text: &str, path: &str, notes: &mut Notes) -> Options {
     let Ok(properties) = api::properties::parse(text) else {
         notes.lost(path, &Value::Null, "cannot be read as Java properties, and was left out: correct it");
         return Options::new();
@@ -81,7 +81,7 @@ pub fn parse(text: &str, path: &str, notes: &mut Notes) -> Options {
 
 /// What options come to.
 #[derive(Debug, Default)]
-pub struct Sorted {
+pub(super) struct Sorted {
     /// `spec.kafka.config`.
     pub config: FreeMap,
     /// `spec.kafka.authorization`.
@@ -91,7 +91,7 @@ pub struct Sorted {
 }
 
 /// Sorts options: into the configuration, into fields of their own, and into notes.
-pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
+pub(super) fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
     let Some(version) = versions::default_version() else { return Sorted::default() };
     let model = version.model();
     let mut sorted = Sorted { authorization: authorization(&mut options, notes), ..Sorted::default() };
@@ -139,7 +139,7 @@ pub fn sort(mut options: Options, brokers: usize, notes: &mut Notes) -> Sorted {
 }
 
 /// Why an option is not needed any more; `None`: it is.
-pub fn gone(name: &str) -> Option<&'static str> {
+pub(super) fn gone(name: &str) -> Option<&'static str> {
     GONE.iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| *why)
 }
 
@@ -246,7 +246,7 @@ fn bounded(name: &str, given: &Given, brokers: usize, config: &mut FreeMap, note
 }
 
 /// A value as YAML has it: numbers and flags without quotes, where the text stays the same.
-pub fn typed(text: &str) -> Value {
+pub(super) fn typed(text: &str) -> Value {
     if let Ok(flag) = text.parse::<bool>() {
         return Value::from(flag);
     }

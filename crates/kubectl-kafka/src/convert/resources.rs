@@ -30,7 +30,11 @@ pub enum Resource {
 }
 
 /// A Kafka resource of which only the brokers' section and the operators of topics and users are said.
-pub fn kafka(metadata: ObjectMeta, kafka: KafkaClusterSpec, entity_operator: EntityOperatorSpec) -> Kafka {
+pub(super) fn kafka(
+    metadata: ObjectMeta,
+    kafka: KafkaClusterSpec,
+    entity_operator: EntityOperatorSpec,
+) -> Kafka {
     let spec = KafkaSpec {
         kafka,
         entity_operator: Some(entity_operator),
@@ -47,7 +51,7 @@ pub fn kafka(metadata: ObjectMeta, kafka: KafkaClusterSpec, entity_operator: Ent
 }
 
 /// A listener within Kubernetes without encryption, on the usual port.
-pub fn plain_listener() -> Listener {
+pub(super) fn plain_listener() -> Listener {
     Listener {
         name: "plain".to_owned(),
         port: 9092,

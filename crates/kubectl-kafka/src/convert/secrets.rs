@@ -86,7 +86,7 @@ const INSIDE: &[&str] =
     &["password", "passwd", "secret=", "secret:", "secret\"", "private key-----", "loginmodule", "token="];
 
 /// Whether a value of this name, the last part of a path, may be a secret.
-pub fn is_secret(path: &str, value: &Value) -> bool {
+pub(super) fn is_secret(path: &str, value: &Value) -> bool {
     match value {
         Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) => false,
         Value::String(text) if is_reference(text) => false,
@@ -96,7 +96,7 @@ pub fn is_secret(path: &str, value: &Value) -> bool {
 }
 
 /// Whether the value of an option, a variable or a property of this name may be a secret.
-pub fn is_secret_name(name: &str) -> bool {
+pub(super) fn is_secret_name(name: &str) -> bool {
     let is_password = |option: &str| {
         let model = versions::default_version().map(versions::KafkaVersion::model);
         model
@@ -116,7 +116,7 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Whether the value of a variable may be printed. Its name is the user's own and need not say that it is a secret: printed is what is
 /// known to be none.
-pub fn is_harmless_variable(name: &str, text: &str) -> bool {
+pub(super) fn is_harmless_variable(name: &str, text: &str) -> bool {
     if is_secret(name, &Value::from(text)) {
         return false;
     }
@@ -126,7 +126,7 @@ pub fn is_harmless_variable(name: &str, text: &str) -> bool {
 }
 
 /// The same of a system property of Java.
-pub fn is_harmless_property(name: &str, text: &str) -> bool {
+pub(super) fn is_harmless_property(name: &str, text: &str) -> bool {
     let is_known = KNOWN_PROPERTIES.iter().any(|beginning| name.starts_with(beginning));
     !is_secret(name, &Value::from(text)) && (is_known || tells_a_place(name) || is_plain(text))
 }
@@ -161,12 +161,12 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Whether a text is a placeholder that Kafka fills in when it starts.
-pub fn is_reference(text: &str) -> bool {
+pub(super) fn is_reference(text: &str) -> bool {
     text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1
 }
 
 /// Whether a text has a secret in it.
-pub fn holds_secret(text: &str) -> bool {
+pub(super) fn holds_secret(text: &str) -> bool {
     let lower = text.to_lowercase();
     let has_user_in_url = lower
         .split_once("://")
@@ -176,7 +176,7 @@ pub fn holds_secret(text: &str) -> bool {
 }
 
 /// A value without the secrets in it.
-pub fn without(value: &Value) -> Value {
+pub(super) fn without(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let named = fields.get("name").and_then(Value::as_str).unwrap_or_default();

@@ -4,7 +4,7 @@ use api::common::storage::{Storage, StorageType, Volume};
 use objects::quantity::Quantity;
 
 /// Storage of a kind of which nothing else is said.
-pub fn of_kind(type_: StorageType) -> Storage {
+pub(super) fn of_kind(type_: StorageType) -> Storage {
     Storage {
         type_,
         id: None,
@@ -21,12 +21,12 @@ pub fn of_kind(type_: StorageType) -> Storage {
 }
 
 /// Storage of several volumes, or of one to which others can be added.
-pub fn jbod(volumes: Vec<Volume>) -> Storage {
+pub(super) fn jbod(volumes: Vec<Volume>) -> Storage {
     Storage { volumes: Some(volumes), ..of_kind(StorageType::Jbod) }
 }
 
 /// Whether a text is a quantity above nothing that a size may have.
-pub fn is_quantity(text: &str) -> bool {
+pub(super) fn is_quantity(text: &str) -> bool {
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
     is_plain && Quantity::parse(text).is_some_and(Quantity::is_positive)
 }

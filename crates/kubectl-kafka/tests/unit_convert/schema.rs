@@ -21,7 +21,7 @@ fn schemas() -> &'static BTreeMap<String, (String, Value)> {
 }
 
 /// Everything for which the API server would refuse a resource.
-pub fn complaints(resource: &Value) -> Vec<String> {
+pub(crate) fn complaints(resource: &Value) -> Vec<String> {
     let (group, schema) = &schemas()[resource["kind"].as_str().unwrap()];
     assert_eq!(resource["apiVersion"], format!("{group}/v1"));
     let mut found = Vec::new();

@@ -32,17 +32,17 @@ impl<T> Default for Decoded<T> {
 
 impl<T> Decoded<T> {
     /// A name for a new state of an object.
-    pub fn next_state(&self) -> u64 {
+    pub(super) fn next_state(&self) -> u64 {
         self.states.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The value, if somebody holds it.
-    pub fn get(&self, state: u64) -> Option<Arc<T>> {
+    pub(super) fn get(&self, state: u64) -> Option<Arc<T>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).values.get(&state)?.upgrade()
     }
 
     /// Notes a value that was decoded.
-    pub fn note(&self, state: u64, value: &Arc<T>) {
+    pub(super) fn note(&self, state: u64, value: &Arc<T>) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if table.values.len() >= table.sweep_at {
             table.values.retain(|_, value| value.strong_count() > 0);

@@ -24,27 +24,31 @@ struct Kept {
 
 impl KeptUnreadable {
     /// With what all caches together may take.
-    pub fn within(budget: Option<Budget>) -> Self {
+    pub(super) fn within(budget: Option<Budget>) -> Self {
         Self { all: RwLock::default(), budget }
     }
 
     /// What is kept of an object.
-    pub fn get(&self, key: &ObjectRef) -> Option<Arc<Unreadable>> {
+    pub(super) fn get(&self, key: &ObjectRef) -> Option<Arc<Unreadable>> {
         self.read().get(key).map(|kept| Arc::clone(&kept.found))
     }
 
     /// Number of objects.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.read().len()
     }
 
     /// All objects, in no order.
-    pub fn list(&self) -> Vec<(ObjectRef, Arc<Unreadable>)> {
+    pub(super) fn list(&self) -> Vec<(ObjectRef, Arc<Unreadable>)> {
         self.read().iter().map(|(key, kept)| (key.clone(), Arc::clone(&kept.found))).collect()
     }
 
     /// Keeps what was found; returns what is kept of it, and what was kept before.
-    pub fn put(&self, key: &ObjectRef, found: Unreadable) -> (Arc<Unreadable>, Option<Arc<Unreadable>>) {
+    pub(super) fn put(
+        &self,
+        key: &ObjectRef,
+        found: Unreadable,
+    ) -> (Arc<Unreadable>, Option<Arc<Unreadable>>) {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(key).map_or(0, |kept| kept.charged);
         let (found, charged) = self.charge(key, before, found);
@@ -54,7 +58,7 @@ impl KeptUnreadable {
     }
 
     /// Lets go of an object that can be read, or is gone. Says whether it was there.
-    pub fn remove(&self, key: &ObjectRef) -> bool {
+    pub(super) fn remove(&self, key: &ObjectRef) -> bool {
         let kept = self.all.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         if let (Some(kept), Some(budget)) = (&kept, &self.budget) {
             budget.give_back(&key.namespace, kept.charged);

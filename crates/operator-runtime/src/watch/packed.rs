@@ -52,7 +52,7 @@ impl Packed {
     }
 
     /// Bytes that it takes in memory.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.0.len() + 2 * size_of::<usize>()
     }
 }
@@ -72,7 +72,7 @@ pub(super) struct Packing<T> {
 
 impl<T> Packing<T> {
     /// As compressed JSON.
-    pub fn json() -> Self
+    pub(super) fn json() -> Self
     where
         T: Serialize + DeserializeOwned,
     {
@@ -87,7 +87,7 @@ impl<T> Packing<T> {
 
     /// What is kept of a value: the value itself where it has no text that can be read back, so that no object is ever
     /// missing because of how it is kept.
-    pub fn hold(&self, value: &Arc<T>) -> Held<T> {
+    pub(super) fn hold(&self, value: &Arc<T>) -> Held<T> {
         let packed = self.pack(value).filter(|packed| self.unpack(packed).is_some());
         packed.map_or_else(|| Held::Whole(Arc::clone(value)), Held::Packed)
     }
@@ -100,7 +100,7 @@ impl<T> Packing<T> {
     }
 
     /// `None` for a text that is not that of a value of the type: it was made from one, so there is none.
-    pub fn unpack(&self, packed: &Packed) -> Option<T> {
+    pub(super) fn unpack(&self, packed: &Packed) -> Option<T> {
         (self.read)(&packed.unpack(self.sample.get()?)?)
     }
 }

@@ -68,17 +68,17 @@ pub(crate) enum SourceError {
 
 impl SourceError {
     /// Whether the server has forgotten where the list or watch was.
-    pub fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         self.code() == Some(410)
     }
 
     /// Whether the right is missing.
-    pub fn is_forbidden(&self) -> bool {
+    pub(crate) fn is_forbidden(&self) -> bool {
         self.code() == Some(403)
     }
 
     /// Whether the server does not have the kind.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.code() == Some(404)
     }
 
@@ -94,7 +94,7 @@ impl SourceError {
     }
 
     /// The error of the request, for callers that report only such errors; the error itself when it is of another kind.
-    pub fn into_request(self) -> Result<Box<kube::Error>, Self> {
+    pub(crate) fn into_request(self) -> Result<Box<kube::Error>, Self> {
         match self {
             Self::Request(error) => Ok(error),
             other => Err(other),
@@ -123,7 +123,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Without selectors; `namespace` is empty for all namespaces and for cluster-wide kinds.
-    pub fn new<K: Resource>(client: &Client, namespace: &str) -> Self
+    pub(crate) fn new<K: Resource>(client: &Client, namespace: &str) -> Self
     where
         K::DynamicType: Default,
     {
@@ -134,7 +134,7 @@ impl Source {
     }
 
     /// The same of a kind that is known at run time only.
-    pub fn of<K: Resource>(client: &Client, kind: &K::DynamicType, namespace: &str) -> Self {
+    pub(crate) fn of<K: Resource>(client: &Client, kind: &K::DynamicType, namespace: &str) -> Self {
         let namespace = (!namespace.is_empty()).then_some(namespace);
         Self {
             client: client.clone(),
@@ -146,25 +146,25 @@ impl Source {
     }
 
     /// Asks for metadata only.
-    pub fn metadata_only(mut self) -> Self {
+    pub(crate) fn metadata_only(mut self) -> Self {
         self.metadata_only = true;
         self
     }
 
     /// Only objects with these labels.
-    pub fn labels(mut self, selector: Option<&str>) -> Self {
+    pub(crate) fn labels(mut self, selector: Option<&str>) -> Self {
         self.labels = selector.map(str::to_owned);
         self
     }
 
     /// Only objects with these fields.
-    pub fn fields(mut self, selector: Option<&str>) -> Self {
+    pub(crate) fn fields(mut self, selector: Option<&str>) -> Self {
         self.fields = selector.map(str::to_owned);
         self
     }
 
     /// Calls `each` with the text of every object; returns the version of the list, which a watch goes on from.
-    pub async fn list(&self, mut each: impl FnMut(&str) + Send) -> Result<String, SourceError> {
+    pub(crate) async fn list(&self, mut each: impl FnMut(&str) + Send) -> Result<String, SourceError> {
         let mut params = ListParams {
             label_selector: self.labels.clone(),
             field_selector: self.fields.clone(),
@@ -220,7 +220,7 @@ impl Source {
 
     /// Follows changes from a version on, and keeps the version up to date. Ends without an error when the server ended
     /// the watch or was silent for too long.
-    pub async fn watch(
+    pub(crate) async fn watch(
         &self,
         version: &mut String,
         mut each: impl FnMut(Change<'_>) + Send,

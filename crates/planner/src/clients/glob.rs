@@ -1,7 +1,7 @@
 //! Patterns of keys: `*` stands for any characters, `?` for one.
 
 /// Whether a pattern matches a whole name.
-pub fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     // Where the last star stands, and how much of the name it has taken.
     let (mut at, mut next, mut star) = (0, 0, None);

@@ -9,7 +9,7 @@ use super::observed::Observed;
 use super::restart::Restart;
 
 /// Says which listeners are under way. `restarts` are those that are due.
-pub fn warnings(cluster: &Cluster, observed: &Observed, restarts: &[Restart]) -> Vec<Warning> {
+pub(super) fn warnings(cluster: &Cluster, observed: &Observed, restarts: &[Restart]) -> Vec<Warning> {
     let listeners =
         cluster.listeners.iter().filter(|listener| is_under_way(cluster, listener, observed, restarts));
     let warning = |listener: &Listener| {

@@ -18,7 +18,7 @@ use super::host_name;
 const TLS_PORT: u16 = 443;
 
 /// The addresses of a cluster with its nodes.
-pub fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
+pub(super) fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
     let mut found = Addresses::default();
     for listener in &cluster.listeners {
         match bootstrap_addresses(cluster, listener, exposed) {
@@ -60,7 +60,7 @@ pub fn of(cluster: &Cluster, exposed: &Exposed) -> Addresses {
 ///
 /// # Errors
 /// When it is not known yet: what is missing, in words.
-pub fn advertised_address(
+pub(super) fn advertised_address(
     cluster: &Cluster,
     node: Node<'_>,
     listener: &Listener,
@@ -260,13 +260,13 @@ fn broker_names(cluster: &Cluster, node: Node<'_>, listener: &Listener, exposed:
 }
 
 /// The Service of a broker.
-pub fn broker_service(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
+pub(super) fn broker_service(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
     let port = i32::from(listener.port);
     names::per_broker_service(&cluster.name, &node.pool.name, &listener.name, port, node.id)
 }
 
 /// Host name of the Service through which the proxy of a listener reaches a broker.
-pub fn upstream(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
+pub(super) fn upstream(cluster: &Cluster, node: Node<'_>, listener: &Listener) -> String {
     let service = broker_service(cluster, node, listener);
     format!("{}.{}", names::service_dns(&service, &cluster.namespace), cluster.dns_domain)
 }

@@ -15,13 +15,13 @@ use super::transitions::leaving::Replicas;
 const UNREGISTERED_AT_A_TIME: usize = 10;
 
 /// Whether there are as many calls of a kind as one plan makes, so that the next one is to come soon.
-pub fn may_have_more(calls: &[AdminCall]) -> bool {
+pub(super) fn may_have_more(calls: &[AdminCall]) -> bool {
     let unregistrations = calls.iter().filter(|call| matches!(call, AdminCall::UnregisterBroker { .. }));
     unregistrations.count() >= UNREGISTERED_AT_A_TIME
 }
 
 /// The calls of a plan but those about options.
-pub fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
+pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan: &Plan) -> Vec<AdminCall> {
     let mut calls = Vec::new();
     let model = cluster.version.model();
     // Nodes whose pods are still to come (they wait for an address or a certificate) belong to the cluster too: a founder of

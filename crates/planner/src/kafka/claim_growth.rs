@@ -16,7 +16,7 @@ use super::observed::Observed;
 use crate::ownership::CLAIM;
 
 /// The claim as it can be applied. A class that matters and is not known is added to `unknown`.
-pub fn fitted(
+pub(super) fn fitted(
     mut wanted: Object<PersistentVolumeClaim>,
     observed: &Observed,
     warnings: &mut Vec<Warning>,

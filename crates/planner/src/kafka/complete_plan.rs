@@ -53,7 +53,7 @@ use objects::DesiredObject;
 const COMPARE_AGAIN_SECONDS: u64 = 2;
 
 /// Plans everything. `warnings` are those of the resources.
-pub fn complete(
+pub(super) fn complete(
     kafka: &api::Kafka,
     cluster: &Cluster,
     certificates: &Certificates,

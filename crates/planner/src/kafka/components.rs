@@ -7,7 +7,7 @@ use objects::DesiredObject;
 
 /// A component.
 #[derive(Debug)]
-pub struct Component {
+pub(super) struct Component {
     /// The value of the label `strimzi.io/component-type` on its objects.
     pub type_: &'static str,
     /// The section of the Kafka resource with the template of its pods; `None`: its pods have no template.
@@ -34,7 +34,7 @@ enum Name {
 }
 
 /// Kafka itself.
-pub const KAFKA: Component = Component {
+pub(super) const KAFKA: Component = Component {
     type_: component::KAFKA,
     section: Some("spec.kafka"),
     beside: false,
@@ -45,7 +45,7 @@ pub const KAFKA: Component = Component {
 };
 
 /// The Deployment with the topic operator and the user operator.
-pub const ENTITY_OPERATOR: Component = Component {
+pub(super) const ENTITY_OPERATOR: Component = Component {
     type_: component::ENTITY_OPERATOR,
     section: Some("spec.entityOperator"),
     beside: true,
@@ -56,7 +56,7 @@ pub const ENTITY_OPERATOR: Component = Component {
 };
 
 /// What the topic operator alone uses.
-pub const TOPIC_OPERATOR: Component = Component {
+pub(super) const TOPIC_OPERATOR: Component = Component {
     type_: component::ENTITY_TOPIC_OPERATOR,
     name: Name::OfCluster(entity_operator::topic_operator),
     others: &[
@@ -69,7 +69,7 @@ pub const TOPIC_OPERATOR: Component = Component {
 };
 
 /// What the user operator alone uses.
-pub const USER_OPERATOR: Component = Component {
+pub(super) const USER_OPERATOR: Component = Component {
     type_: component::ENTITY_USER_OPERATOR,
     name: Name::OfCluster(entity_operator::user_operator),
     others: &[
@@ -81,7 +81,7 @@ pub const USER_OPERATOR: Component = Component {
 };
 
 /// The exporter of lag and offsets.
-pub const KAFKA_EXPORTER: Component = Component {
+pub(super) const KAFKA_EXPORTER: Component = Component {
     type_: component::KAFKA_EXPORTER,
     section: Some("spec.kafkaExporter"),
     beside: true,
@@ -92,7 +92,7 @@ pub const KAFKA_EXPORTER: Component = Component {
 };
 
 /// The proxy of each listener with a single address.
-pub const PROXY: Component = Component {
+pub(super) const PROXY: Component = Component {
     type_: component::KAFKA_PROXY,
     section: None,
     beside: true,
@@ -103,11 +103,11 @@ pub const PROXY: Component = Component {
 };
 
 /// All of them.
-pub const ALL: [&Component; 6] =
+pub(super) const ALL: [&Component; 6] =
     [&KAFKA, &ENTITY_OPERATOR, &TOPIC_OPERATOR, &USER_OPERATOR, &KAFKA_EXPORTER, &PROXY];
 
 /// Names of the Deployments whose pods connect to the port between brokers, whether they exist or not.
-pub fn clients(cluster: &str) -> [String; 3] {
+pub(super) fn clients(cluster: &str) -> [String; 3] {
     [
         entity_operator::deployment(cluster),
         kafka_exporter::deployment(cluster),
@@ -116,18 +116,18 @@ pub fn clients(cluster: &str) -> [String; 3] {
 }
 
 /// The component with this name.
-pub fn named(cluster: &str, name: &str) -> Option<&'static Component> {
+pub(super) fn named(cluster: &str, name: &str) -> Option<&'static Component> {
     ALL.into_iter().find(|component| component.name.is(cluster, name))
 }
 
 /// The component that the Deployment with this name runs.
-pub fn of_deployment(cluster: &str, name: &str) -> Option<&'static Component> {
+pub(super) fn of_deployment(cluster: &str, name: &str) -> Option<&'static Component> {
     let is_run = |component: &&Component| component.deployment.is_some_and(|of| of.is(cluster, name));
     ALL.into_iter().find(is_run)
 }
 
 /// The component beside Kafka's pods that an object in the namespace of the cluster belongs to by its name.
-pub fn beside(cluster: &str, object: &str) -> Option<&'static Component> {
+pub(super) fn beside(cluster: &str, object: &str) -> Option<&'static Component> {
     let is_of = |component: &&Component| {
         component.name.is(cluster, object) || component.others.iter().any(|name| name(cluster) == object)
     };
@@ -135,7 +135,7 @@ pub fn beside(cluster: &str, object: &str) -> Option<&'static Component> {
 }
 
 /// Whether an object is of a component beside Kafka's pods.
-pub fn is_beside(object: &DesiredObject) -> bool {
+pub(super) fn is_beside(object: &DesiredObject) -> bool {
     let labels = object.object.get("metadata").and_then(|metadata| metadata.get("labels"));
     let type_ = labels.and_then(|labels| labels.get(labels::COMPONENT_TYPE)?.as_str());
     ALL.into_iter().any(|component| component.beside && Some(component.type_) == type_)
@@ -143,7 +143,7 @@ pub fn is_beside(object: &DesiredObject) -> bool {
 
 impl Component {
     /// The name of the Deployment for which its object of this name is made.
-    pub fn deployment(&self, cluster: &str, object: &str) -> Option<String> {
+    pub(super) fn deployment(&self, cluster: &str, object: &str) -> Option<String> {
         self.deployment.map(|name| match name {
             Name::OfCluster(of) => of(cluster),
             Name::OfListener(_) => object.to_owned(),

@@ -15,7 +15,7 @@ use super::validate::quotas::QUOTAS_OF_USERS;
 
 /// What is to be done about them.
 #[derive(Debug, Default)]
-pub struct DefaultQuotas {
+pub(super) struct DefaultQuotas {
     /// What has to be known first.
     pub need: Option<Need>,
     /// What Kafka is told.
@@ -27,7 +27,7 @@ pub struct DefaultQuotas {
 }
 
 /// Compares what is wanted with what Kafka has.
-pub fn plan(cluster: &Cluster, observed: &Observed) -> DefaultQuotas {
+pub(super) fn plan(cluster: &Cluster, observed: &Observed) -> DefaultQuotas {
     let wanted = match &cluster.quotas {
         Some(Quotas::Kafka(rates)) => Some(rates),
         _ => None,

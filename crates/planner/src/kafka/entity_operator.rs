@@ -13,7 +13,7 @@ use crate::workload::network_policy::rule;
 use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds what the section asks for.
-pub fn plan(
+pub(super) fn plan(
     cluster: &Cluster,
     certificates: &Certificates,
     observed: &Observed,

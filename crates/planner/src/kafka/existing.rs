@@ -214,7 +214,7 @@ fn volumes(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32> {
 }
 
 /// The id of the node whose claim this is, if it is one of the pool.
-pub fn node_of_claim(
+pub(super) fn node_of_claim(
     cluster: &str,
     pool: &str,
     claim: &str,
@@ -225,7 +225,7 @@ pub fn node_of_claim(
 }
 
 /// Pool and id of the node that a pod runs.
-pub fn node_of_pod<'a>(cluster: &str, pod: &'a Pod) -> Option<(&'a str, i32)> {
+pub(super) fn node_of_pod<'a>(cluster: &str, pod: &'a Pod) -> Option<(&'a str, i32)> {
     let pool = pod.metadata.labels.as_ref()?.get(labels::POOL_NAME)?;
     Some((pool, id_of(cluster, pool, pod.metadata.name.as_deref()?)?))
 }
@@ -237,7 +237,7 @@ fn id_of(cluster: &str, pool: &str, pod: &str) -> Option<i32> {
 
 /// Nodes of a pool that its pod set, a pod or a ConfigMap names, and all that Kafka or what is remembered of the quorum knows. The ConfigMap
 /// of a node goes after its pod, when the node leaves.
-pub fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32> {
+pub(super) fn witnessed(observed: &Observed, cluster: &str, pool: &str) -> BTreeSet<i32> {
     let mut ids = known_to_kafka(observed);
     let of_pods = observed.pods.values().filter_map(|pod| node_of_pod(cluster, pod));
     ids.extend(of_pods.filter(|(of, _)| *of == pool).map(|(_, id)| id));

@@ -34,7 +34,7 @@ const SWITCHES: [&str; 4] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessN
 const NAMED: usize = 10;
 
 /// A warning for each Deployment of the plan that has additions.
-pub fn of(observed: &Observed, wanted: &[DesiredObject]) -> Vec<Warning> {
+pub(super) fn of(observed: &Observed, wanted: &[DesiredObject]) -> Vec<Warning> {
     let cluster =
         observed.kafka.as_ref().and_then(|kafka| kafka.metadata.name.as_deref()).unwrap_or_default();
     let deployments = wanted.iter().filter(|object| object.reference.kind == "Deployment");

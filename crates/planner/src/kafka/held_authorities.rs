@@ -11,7 +11,7 @@ use super::cluster::Cluster;
 use super::observed::Observed;
 
 /// The authorities of which these objects of others have a name.
-pub fn held(cluster: &Cluster, strangers: &[&ObjectId]) -> Vec<Role> {
+pub(super) fn held(cluster: &Cluster, strangers: &[&ObjectId]) -> Vec<Role> {
     let is_held = |role: &Role| {
         let (cert, key) = role.names(&cluster.name);
         strangers.iter().any(|object| object.kind == "Secret" && (object.name == cert || object.name == key))
@@ -20,7 +20,7 @@ pub fn held(cluster: &Cluster, strangers: &[&ObjectId]) -> Vec<Role> {
 }
 
 /// What waits while an authority is held, for the status.
-pub fn words(role: Role) -> &'static str {
+pub(super) fn words(role: Role) -> &'static str {
     match role {
         Role::Cluster => {
             "until then the cluster CA is not renewed and signs nothing: certificates that are there stay as they are, and new ones wait"
@@ -31,7 +31,7 @@ pub fn words(role: Role) -> &'static str {
 
 /// A wanted object as it is right while an authority is held: what it has of that authority stays as it is in the live object. `None`:
 /// it must not be written.
-pub fn while_held(
+pub(super) fn while_held(
     cluster: &Cluster,
     observed: &Observed,
     role: Role,

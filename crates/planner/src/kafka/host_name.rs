@@ -4,7 +4,7 @@
 const LONGEST: usize = 253;
 
 /// What is wrong with a host name or address, as the end of a sentence that begins with it; `None`: nothing.
-pub fn complaint(name: &str) -> Option<&'static str> {
+pub(super) fn complaint(name: &str) -> Option<&'static str> {
     let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let is_address = || {
         let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);

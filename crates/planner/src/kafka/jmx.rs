@@ -13,7 +13,7 @@ use crate::ownership::{self, Holding};
 use crate::process::jmx_secret::Known;
 
 /// What has to be made first.
-pub fn requests(cluster: &Cluster, observed: &Observed) -> Vec<MaterialRequest> {
+pub(super) fn requests(cluster: &Cluster, observed: &Observed) -> Vec<MaterialRequest> {
     if !cluster.jmx.is_some_and(|jmx| jmx.password) || is_hidden(cluster, observed) {
         return Vec::new();
     }
@@ -21,7 +21,7 @@ pub fn requests(cluster: &Cluster, observed: &Observed) -> Vec<MaterialRequest> 
 }
 
 /// The Secret; `None`: there is none to be, something has to be made first, or what is in it is not known.
-pub fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
+pub(super) fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
     cluster.jmx.filter(|jmx| jmx.password && !is_hidden(cluster, observed))?;
     let known = known(cluster, observed);
     let mut secret = secret::jmx(cluster, known.data()?);
@@ -32,7 +32,7 @@ pub fn secret(cluster: &Cluster, observed: &Observed) -> Option<DesiredObject> {
 }
 
 /// Says that the Secret is there and cannot be found by its labels.
-pub fn warning(cluster: &Cluster, observed: &Observed) -> Option<Warning> {
+pub(super) fn warning(cluster: &Cluster, observed: &Observed) -> Option<Warning> {
     let wanted = cluster.jmx.is_some_and(|jmx| jmx.password);
     (wanted && is_hidden(cluster, observed)).then(|| Warning {
         reason: reasons::FOREIGN_OBJECT.to_owned(),

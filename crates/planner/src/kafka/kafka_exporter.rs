@@ -14,7 +14,7 @@ use crate::workload::network_policy::rule;
 use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds what the section asks for. A new Deployment waits until the brokers are ready: before that it has nothing to show.
-pub fn plan(
+pub(super) fn plan(
     cluster: &Cluster,
     certificates: &Certificates,
     observed: &Observed,

@@ -14,7 +14,7 @@ use super::observed::Observed;
 const OPTION: &str = "advertised.listeners=";
 
 /// Puts them where the present addresses are not known. What waits is still said.
-pub fn fill(cluster: &Cluster, observed: &Observed, addresses: &mut Addresses) {
+pub(super) fn fill(cluster: &Cluster, observed: &Observed, addresses: &mut Addresses) {
     bootstrap(observed, addresses);
     let unknown: Vec<i32> = addresses.unknown_of_brokers.keys().copied().collect();
     for node in cluster.nodes().into_iter().filter(|node| unknown.contains(&node.id)) {

@@ -7,7 +7,7 @@ use super::observed::Observed;
 use crate::live_object::pod_set;
 
 /// What writing these objects would do, in the order in which they are written. Each live object is read once.
-pub fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec<Write> {
+pub(super) fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec<Write> {
     for object in &mut wanted {
         object.beside = components::is_beside(object);
     }

@@ -11,7 +11,7 @@ use super::observed::Observed;
 const REASON: &str = "PodsWithoutNodePool";
 
 /// A warning for each pod set that lost its pool.
-pub fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
+pub(super) fn warnings(cluster: &Cluster, observed: &Observed) -> Vec<Warning> {
     let is_of_a_pool = |name: &String| {
         let own = cluster.pools.iter().map(|pool| pool.name.as_str());
         let mut pools = own.chain(observed.pools_of_others.keys().map(String::as_str));

@@ -15,7 +15,7 @@ use crate::live_object::{self, LiveObject, LiveObjects};
 use crate::orphans;
 
 /// What to delete.
-pub fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
+pub(super) fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
     let live = live(&cluster.namespace, observed);
     // Also of a listener that is gone.
     let found: BTreeSet<&String> = live.values().filter_map(|facts| facts.component.as_ref()).collect();

@@ -22,7 +22,7 @@ const AGAIN_SECONDS: u64 = 15;
 
 /// Takes out of what is wanted what belongs to somebody else, and what cannot do without it; asks for what is not known.
 /// Returns whether the pods of Kafka have to stay as they are.
-pub fn leave_to_others(
+pub(super) fn leave_to_others(
     cluster: &Cluster,
     observed: &Observed,
     desired: &mut Vec<DesiredObject>,

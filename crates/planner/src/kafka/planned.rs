@@ -15,7 +15,7 @@ use crate::completion::Planned;
 use crate::plan;
 
 /// What the plan of a cluster has in common with those of other kinds.
-pub type Common = plan::Plan<Need, AdminCall, StatusPlan>;
+pub(super) type Common = plan::Plan<Need, AdminCall, StatusPlan>;
 
 /// The outcome of planning one Kafka cluster: everything that a pass does or waits for.
 ///

@@ -7,7 +7,7 @@ use super::planned::Plan;
 use crate::plan::{Occasion, PlannedEvent};
 
 /// The events of a plan whose roll is decided.
-pub fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
+pub(super) fn of(plan: &Plan, now: Timestamp) -> Vec<PlannedEvent> {
     let mut events = Vec::new();
     let going = plan.roll.wanted.iter().filter(|restart| plan.roll.now.contains(&restart.pod));
     for restart in going {

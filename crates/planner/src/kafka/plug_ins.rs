@@ -18,7 +18,7 @@ use crate::pod_set::plan::is_ready;
 use api::names;
 
 /// The agents that have to be asked; `None`: none, or they do not answer.
-pub fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
+pub(super) fn need(cluster: &Cluster, observed: &Observed) -> Option<Need> {
     let mut agents = BTreeMap::new();
     for pool in cluster.pools.iter().filter(|pool| !agent::plug_ins(cluster, pool).is_empty()) {
         for id in &pool.nodes {
@@ -42,7 +42,7 @@ fn start_of(pod: &Pod) -> Option<String> {
 }
 
 /// A warning for each jar that pods of the pool run without.
-pub fn missing(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Vec<Warning> {
+pub(super) fn missing(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Vec<Warning> {
     let wanted = agent::plug_ins(cluster, pool);
     let mut missing: BTreeMap<&PlugIn, BTreeSet<String>> = BTreeMap::new();
     for id in &pool.nodes {

@@ -14,7 +14,7 @@ use super::status::Progress;
 use crate::workload::operand::{Account, Company, Operand};
 
 /// Adds the proxy of every listener with a single address.
-pub fn plan(
+pub(super) fn plan(
     cluster: &Cluster,
     observed: &Observed,
     now: Timestamp,

@@ -50,7 +50,7 @@ const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
 ];
 
 /// The restart that a live pod needs; `None`: none. `desired` is the pod as it stands in the pod set.
-pub fn of_pod(
+pub(super) fn of_pod(
     cluster: &Cluster,
     node: Node<'_>,
     live: &Pod,
@@ -104,7 +104,7 @@ fn annotation_of<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
 }
 
 /// How far the resources of a live pod are that changes without a restart; of one that does not, there is nothing to tell.
-pub fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
+pub(super) fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
     let listed = Revisions {
         pod: annotation_of(desired, annotations::REVISION),
         resources: annotation_of(desired, annotations::RESOURCE_REVISION),
@@ -113,12 +113,17 @@ pub fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
 }
 
 /// Whether a user asks for the pod to be made anew together with its claims.
-pub fn is_new_with_claims(live: &Pod) -> bool {
+pub(super) fn is_new_with_claims(live: &Pod) -> bool {
     annotations::is_true(live.metadata.annotations.as_ref(), annotations::DELETE_POD_AND_PVC)
 }
 
 /// The restart with the options that need one, which the pod's annotations do not show: the broker itself tells.
-pub fn with_options(restart: Option<Restart>, node: i32, pod: &str, options: &[String]) -> Option<Restart> {
+pub(super) fn with_options(
+    restart: Option<Restart>,
+    node: i32,
+    pod: &str,
+    options: &[String],
+) -> Option<Restart> {
     if options.is_empty() {
         return restart;
     }
@@ -142,7 +147,7 @@ fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observ
 }
 
 /// Whether a claim has a condition with status `True`.
-pub fn has_condition(claim: &PersistentVolumeClaim, type_: &str) -> bool {
+pub(super) fn has_condition(claim: &PersistentVolumeClaim, type_: &str) -> bool {
     let conditions = claim.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions.into_iter().flatten().any(|condition| condition.type_ == type_ && condition.status == "True")
 }

@@ -17,7 +17,7 @@ use crate::kafka::restart::RestartReason;
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Decision {
+pub(super) enum Decision {
     /// No node has a reason to restart.
     Settled,
     /// Restart these nodes now; today it is one.
@@ -29,7 +29,7 @@ pub enum Decision {
 }
 
 /// Decides the next step of a roll as far as the pods alone decide it; `None` when it depends on Kafka.
-pub fn by_pods(nodes: &[RollNode]) -> Option<Decision> {
+pub(super) fn by_pods(nodes: &[RollNode]) -> Option<Decision> {
     let candidates: Vec<&RollNode> = candidates(nodes).collect();
     let first = candidates.first()?;
     // The pod of a machine that is gone stays in deletion until the machine comes back.
@@ -51,7 +51,7 @@ pub fn by_pods(nodes: &[RollNode]) -> Option<Decision> {
 }
 
 /// Decides the next step of a roll where [`by_pods`] does not.
-pub fn by_kafka(nodes: &[RollNode], rules: &Rules<'_>) -> Decision {
+pub(super) fn by_kafka(nodes: &[RollNode], rules: &Rules<'_>) -> Decision {
     let active = rules.active_controller();
     let mut candidates: Vec<&RollNode> = candidates(nodes).collect();
     if candidates.is_empty() {

@@ -19,7 +19,7 @@ const SESSION_MS: i64 = 9000;
 
 /// The rules for one cluster at one moment.
 #[derive(Debug)]
-pub struct Rules<'a> {
+pub(super) struct Rules<'a> {
     nodes: &'a [RollNode],
     kafka: &'a RollKafka,
     fetch_timeout_ms: i64,
@@ -31,7 +31,7 @@ pub struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// The rules for these nodes. A voter that lags by less than `fetch_timeout_ms` is caught up.
-    pub fn new(nodes: &'a [RollNode], kafka: &'a RollKafka, fetch_timeout_ms: i64) -> Self {
+    pub(super) fn new(nodes: &'a [RollNode], kafka: &'a RollKafka, fetch_timeout_ms: i64) -> Self {
         let mut on_node: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
         for (index, partition) in
             kafka.brokers.iter().flat_map(|brokers| brokers.partitions.iter().enumerate())
@@ -48,12 +48,12 @@ impl<'a> Rules<'a> {
     }
 
     /// The active controller, when it is known.
-    pub fn active_controller(&self) -> Option<i32> {
+    pub(super) fn active_controller(&self) -> Option<i32> {
         self.kafka.quorum.as_ref().ok().and_then(Option::as_ref).map(|quorum| quorum.leader)
     }
 
     /// Why these nodes may not be down together; `None`: they may.
-    pub fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
+    pub(super) fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
         let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
         let controllers: Vec<&RollNode> = members.iter().copied().filter(|node| node.controller).collect();
         let brokers: Vec<&RollNode> = members.iter().copied().filter(|node| node.broker).collect();
@@ -304,7 +304,7 @@ impl<'a> Rules<'a> {
 
     /// Partitions whose only replica that can be there lies on storage that a restart destroys, and the node: nothing that is
     /// waited for keeps them.
-    pub fn single_copies(&self) -> Vec<(&'a str, i32)> {
+    pub(super) fn single_copies(&self) -> Vec<(&'a str, i32)> {
         let Ok(brokers) = &self.kafka.brokers else { return Vec::new() };
         let lossy: BTreeSet<i32> =
             self.nodes.iter().filter(|node| node.broker && node.loses_storage).map(|node| node.id).collect();

@@ -12,7 +12,7 @@ const LOAD_BALANCER: &str = "LoadBalancer";
 
 /// Leaves every Service the class that it has, and says where another one is asked for: the API server would refuse the Service with every
 /// pass, and nothing else of the cluster would be written.
-pub fn keep(observed: &Observed, desired: &mut [DesiredObject]) -> Vec<Warning> {
+pub(super) fn keep(observed: &Observed, desired: &mut [DesiredObject]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for object in desired.iter_mut().filter(|object| object.reference.kind == "Service") {
         let name = &object.reference.name;

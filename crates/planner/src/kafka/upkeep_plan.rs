@@ -16,7 +16,7 @@ use super::status;
 use super::validate::{Invalid, Problem};
 
 /// The plan of a resource that is wrong.
-pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
+pub(super) fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
     let mut plan = match invalid.cluster.as_deref() {
         Some(cluster) => certificates(cluster, observed, now),
         None => Plan::default(),
@@ -34,7 +34,7 @@ pub fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: 
 }
 
 /// The plan of a new resource of an older version: objects that come with it may be on their way.
-pub fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp) -> Plan {
+pub(super) fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp) -> Plan {
     let why = "the resource is new: KafkaNodePools that come with it are waited for before its own replicas and storage count";
     let mut plan = Plan::default();
     plan.status.kafka = Some(status::failed(kafka, None, reasons::CREATING, why, now));
@@ -45,7 +45,7 @@ pub fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp) -> Pl
 
 /// The plan of a cluster of which objects cannot be read: `why` names them. Nothing else is decided, because what is missing
 /// would be taken for gone.
-pub fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
+pub(super) fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now: Timestamp) -> Plan {
     let cluster = match settled::settle(kafka, observed) {
         Ok(Settled { cluster, .. }) => Some(Box::new(cluster)),
         Err(invalid) => invalid.cluster,
@@ -74,12 +74,12 @@ fn certificates(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Plan 
 }
 
 /// Requests as needs.
-pub fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
+pub(super) fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
     requests.into_iter().map(|request| Need::Material(Box::new(request))).collect()
 }
 
 /// What could not be made, and why.
-pub fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
+pub(super) fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
     let problem = |need: &Need| {
         let (Need::Material(request), Some(silence)) = (need, observed.silence(need)) else { return None };
         Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })

@@ -10,10 +10,10 @@ use crate::findings::Findings;
 use crate::workers::properties::Group;
 
 /// Workers of a resource that names no number of them.
-pub const REPLICAS: i32 = 3;
+pub(super) const REPLICAS: i32 = 3;
 
 /// The group and its topics. Older resources have them among the options, and may leave them out.
-pub fn group(
+pub(super) fn group(
     connect: &KafkaConnect,
     options: &mut BTreeMap<String, String>,
     findings: &mut Findings,
@@ -68,7 +68,7 @@ pub fn group(
 }
 
 /// Says which fields are deprecated, unknown, or not carried out.
-pub fn say(connect: &KafkaConnect, findings: &mut Findings) {
+pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
     if let Some(complaint) = last_applied::complaint(&connect.metadata) {
         findings.warn(reasons::UNKNOWN_FIELDS, complaint);
     }

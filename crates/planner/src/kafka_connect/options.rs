@@ -29,7 +29,7 @@ const EXCEPTIONS: &[&str] =
 const LONGEST_VALUE: usize = 64 * 1024;
 
 /// The options that can be taken as they are. What cannot is a problem.
-pub fn read(raw: Option<&FreeMap>, findings: &mut Findings) -> BTreeMap<String, String> {
+pub(super) fn read(raw: Option<&FreeMap>, findings: &mut Findings) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
     for (name, value) in raw.into_iter().flatten() {
         if !is_option_name(name) {

@@ -51,7 +51,7 @@ const ALLOWED: [&str; 5] = [
 
 /// The workers that a resource asks for. What is wrong is a problem in `findings` and a default in the workers; `None`: they cannot
 /// be understood.
-pub fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut Findings) -> Option<Workers> {
+pub(super) fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut Findings) -> Option<Workers> {
     let (spec, settings) = (&connect.spec, observed.settings.as_ref());
     let (name, namespace) = (connect.name_any(), connect.namespace().unwrap_or_default());
     let names = WorkerNames::of_connect(&namespace, &name);
@@ -128,7 +128,7 @@ pub fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut Findings
 }
 
 /// Whether KafkaConnector resources rule the connectors.
-pub fn uses_connector_resources(connect: &KafkaConnect) -> bool {
+pub(super) fn uses_connector_resources(connect: &KafkaConnect) -> bool {
     api::annotations::is_true(
         connect.metadata.annotations.as_ref(),
         api::annotations::USE_CONNECTOR_RESOURCES,

@@ -10,7 +10,7 @@ const OF_LOAD_BALANCERS: &[&str] =
     &["allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges"];
 
 /// What the API server would refuse of an object, in words.
-pub fn complaints(kind: Kind, object: &Value) -> Vec<String> {
+pub(super) fn complaints(kind: Kind, object: &Value) -> Vec<String> {
     let spec = &object["spec"];
     let has = |name: &str| !spec[name].is_null();
     let mut found = Vec::new();

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// The kinds that can be overridden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A `ClusterRoleBinding`.
     ClusterRoleBinding,
     /// A `ConfigMap`.
@@ -47,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::ClusterRoleBinding,
         Self::ConfigMap,
         Self::Deployment,
@@ -65,7 +65,7 @@ impl Kind {
     ];
 
     /// Its name.
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::ClusterRoleBinding => "ClusterRoleBinding",
             Self::ConfigMap => "ConfigMap",
@@ -85,7 +85,7 @@ impl Kind {
     }
 
     /// The kind of a name.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
@@ -93,7 +93,7 @@ impl Kind {
     ///
     /// # Errors
     /// When a value is of another type than its field.
-    pub fn as_read(self, object: &Value) -> Result<Value, serde_json::Error> {
+    pub(super) fn as_read(self, object: &Value) -> Result<Value, serde_json::Error> {
         fn read<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
             typed::<T>(object).map(|read| json(&read))
         }

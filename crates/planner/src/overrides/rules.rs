@@ -85,14 +85,14 @@ pub const ALLOWED: [(&str, &[&str]); 9] = [
 
 /// What else has to be known of an object.
 #[derive(Debug)]
-pub struct Surroundings {
+pub(super) struct Surroundings {
     /// Volumes of the pod that may be mounted: those of templates and overrides.
     volumes: BTreeSet<String>,
 }
 
 impl Surroundings {
     /// Of an object before and after its overrides; `templates` are the volumes that templates added.
-    pub fn new(kind: Kind, before: &Value, after: &Value, templates: &BTreeSet<String>) -> Self {
+    pub(super) fn new(kind: Kind, before: &Value, after: &Value, templates: &BTreeSet<String>) -> Self {
         let place = if kind == Kind::Deployment { "/spec/template/spec/volumes" } else { "/spec/volumes" };
         let names = |object: &Value| -> BTreeSet<String> {
             let all = object.pointer(place).and_then(Value::as_array).into_iter().flatten();
@@ -108,7 +108,7 @@ impl Surroundings {
 ///
 /// # Errors
 /// Why not, in words that follow the place of the change.
-pub fn judge(kind: Kind, change: &Alteration<'_>, surroundings: &Surroundings) -> Result<(), String> {
+pub(super) fn judge(kind: Kind, change: &Alteration<'_>, surroundings: &Surroundings) -> Result<(), String> {
     let field = change.field.as_str();
     let own: &[&str] = match kind {
         Kind::Pod => return pod(field, change, surroundings),

@@ -32,7 +32,11 @@ const KEYS: &[&str] = &[
 const SHOWN: usize = 40;
 
 /// The rules that a key of a ConfigMap holds, as JSON. What is wrong with them is a problem.
-pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Findings) -> Option<String> {
+pub(crate) fn read(
+    reference: &ConfigMapKey,
+    maps: &ConfigMaps<'_>,
+    findings: &mut Findings,
+) -> Option<String> {
     let text = text_of(reference, maps, findings)?;
     let ConfigMapKey { field, name, key, .. } = reference;
     let refused = |why: String| {
@@ -45,7 +49,7 @@ pub fn read(reference: &ConfigMapKey, maps: &ConfigMaps<'_>, findings: &mut Find
 ///
 /// # Errors
 /// Why they cannot be used, as the end of a sentence that begins with where they are.
-pub fn as_json(text: &str) -> Result<String, String> {
+pub(crate) fn as_json(text: &str) -> Result<String, String> {
     if text.len() > LONGEST {
         return Err(format!("has {} bytes: write at most {LONGEST}", text.len()));
     }
@@ -72,7 +76,7 @@ pub fn as_json(text: &str) -> Result<String, String> {
 
 /// About how many bytes the rules of a text have in the ConfigMap of a node. Nothing makes a text much longer but names that stand for
 /// parts of it.
-pub fn expanded(text: &str) -> usize {
+pub(crate) fn expanded(text: &str) -> usize {
     let has_aliases = text.contains('&') && text.contains('*');
     if has_aliases { as_json(text).map_or(0, |json| json.len()) } else { text.len().min(LONGEST) }
 }

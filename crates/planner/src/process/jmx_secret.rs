@@ -13,7 +13,7 @@ const LENGTH: usize = 16;
 
 /// What of the Secret is known.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The live Secret.
     pub live: Option<&'a Secret>,
     /// What was made in this pass, by identifier.
@@ -22,7 +22,7 @@ pub struct Known<'a> {
 
 impl Known<'_> {
     /// What has to be made first.
-    pub fn requests(&self) -> Vec<MaterialRequest> {
+    pub(crate) fn requests(&self) -> Vec<MaterialRequest> {
         let key = names::keys::JMX_PASSWORD;
         let missing = self.password().is_none();
         missing
@@ -32,7 +32,7 @@ impl Known<'_> {
     }
 
     /// The content of the Secret; `None`: something has to be made first.
-    pub fn data(&self) -> Option<Data> {
+    pub(crate) fn data(&self) -> Option<Data> {
         // The JVM reads who may do what at its start alone: where the Secret was lost, the user stays the same.
         let user = self.in_secret(names::keys::JMX_USERNAME).unwrap_or_else(|| names::JMX_USER.to_owned());
         let password = self.password()?.0;
@@ -41,7 +41,7 @@ impl Known<'_> {
     }
 
     /// Whether the live Secret has it all.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         let keys = [names::keys::JMX_USERNAME, names::keys::JMX_PASSWORD];
         keys.into_iter().all(|key| self.in_secret(key).is_some())
     }

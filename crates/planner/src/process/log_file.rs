@@ -19,7 +19,7 @@ pub enum Logging {
 }
 
 /// Reads a logging section at this path, and where its text lies if that is a ConfigMap.
-pub fn read(
+pub(crate) fn read(
     raw: Option<&RawLogging>,
     field: &str,
     findings: &mut Findings,
@@ -47,7 +47,7 @@ pub fn read(
 }
 
 /// The file, with these loggers and levels unless the user says otherwise.
-pub fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
+pub(crate) fn file(logging: &Logging, defaults: &[(&str, &str)]) -> String {
     let chosen = match logging {
         Logging::External(text) => return with_monitor_interval(text),
         Logging::Inline(chosen) => chosen,

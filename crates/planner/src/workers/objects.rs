@@ -24,7 +24,7 @@ use crate::workload::service::{port, spec};
 const LOGGERS: &[(&str, &str)] = &[("org.reflections", "ERROR")];
 
 /// Everything but the pod set and what has to be made first.
-pub fn of_workers(workers: &Workers, settings: &PlanSettings) -> Vec<DesiredObject> {
+pub(crate) fn of_workers(workers: &Workers, settings: &PlanSettings) -> Vec<DesiredObject> {
     let templates = &workers.templates;
     let component = || workers.names.component.clone();
     let template = templates.service_account.as_ref();
@@ -138,7 +138,7 @@ fn trusted_secret(workers: &Workers) -> Option<DesiredObject> {
 }
 
 /// User and password of remote JMX.
-pub fn jmx_secret(workers: &Workers, data: Data) -> DesiredObject {
+pub(crate) fn jmx_secret(workers: &Workers, data: Data) -> DesiredObject {
     let template = workers.templates.jmx_secret.as_ref();
     Object::new(&workers.owner, &workers.names.jmx_secret, workers.labels(), opaque(data))
         .template(template.and_then(|template| template.metadata.as_ref()))
@@ -162,7 +162,7 @@ fn config_map(workers: &Workers) -> DesiredObject {
 }
 
 /// The pod set with these pods. `manual` says which live pods are to be restarted because a user asked for it.
-pub fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&ManualUpdate>) -> DesiredObject {
+pub(crate) fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&ManualUpdate>) -> DesiredObject {
     let all = workers.labels();
     let name = workers.names.component.clone();
     let mut match_labels = labels::selector(&all);

@@ -46,7 +46,7 @@ const START_FAILURES: i32 = 1_000_000;
 
 /// A pod as it stands in the pod set, and its JSON.
 #[derive(Debug, Clone)]
-pub struct DesiredPod {
+pub(crate) struct DesiredPod {
     /// The pod.
     pub pod: Pod,
     /// The same as it is written.
@@ -54,7 +54,7 @@ pub struct DesiredPod {
 }
 
 /// The complete pod of a worker. The annotations carry what the pod was started with.
-pub fn of_worker(workers: &Workers, number: usize, settings: &PlanSettings) -> DesiredPod {
+pub(crate) fn of_worker(workers: &Workers, number: usize, settings: &PlanSettings) -> DesiredPod {
     let name = workers.names.pod(number);
     let template = workers.templates.pod.as_ref();
     let mut users = Pairs::new();
@@ -107,7 +107,7 @@ fn configuration_hash(workers: &Workers) -> String {
 }
 
 /// What the pods have whatever the templates say.
-pub fn taken(workers: &Workers, settings: &PlanSettings) -> Taken {
+pub(crate) fn taken(workers: &Workers, settings: &PlanSettings) -> Taken {
     Taken {
         volumes: volume::names(&volumes(workers)),
         variables: BTreeMap::from([
@@ -274,7 +274,7 @@ fn container_ports(workers: &Workers) -> Vec<ContainerPort> {
 }
 
 /// Whether a live pod mounts a Secret.
-pub fn mounts_secret(pod: &Pod, name: &str) -> bool {
+pub(crate) fn mounts_secret(pod: &Pod, name: &str) -> bool {
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
     let secrets = volumes.into_iter().flatten().filter_map(|volume| volume.secret.as_ref());
     let names: BTreeSet<&str> = secrets.filter_map(|secret| secret.secret_name.as_deref()).collect();

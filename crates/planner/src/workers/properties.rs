@@ -26,7 +26,7 @@ const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
 /// The group of the workers and its topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Name of the group.
     pub id: String,
     /// Topic with the options of the connectors.
@@ -39,7 +39,7 @@ pub struct Group {
 
 /// What the file is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The Kafka cluster that the workers themselves work with.
     pub client: &'a Client,
     /// Their group.
@@ -53,7 +53,7 @@ pub struct Parts<'a> {
 }
 
 /// The file.
-pub fn text(parts: &Parts<'_>) -> String {
+pub(crate) fn text(parts: &Parts<'_>) -> String {
     let mut lines = Properties::default();
     let access = &parts.client.access;
     let group = parts.group;

@@ -8,7 +8,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Object, Owner, Pairs};
 
 /// What a budget says of so many pods of pod sets. These have no scale, so it is said how many must stay.
-pub fn of_pods(pods: usize, template: Option<&PodDisruptionBudgetTemplate>) -> PodDisruptionBudgetSpec {
+pub(crate) fn of_pods(
+    pods: usize,
+    template: Option<&PodDisruptionBudgetTemplate>,
+) -> PodDisruptionBudgetSpec {
     let pods = i32::try_from(pods).unwrap_or(i32::MAX);
     let min_available = pods.saturating_sub(max_unavailable(template)).max(0);
     PodDisruptionBudgetSpec {
@@ -18,7 +21,7 @@ pub fn of_pods(pods: usize, template: Option<&PodDisruptionBudgetTemplate>) -> P
 }
 
 /// The budget of the pods that the labels select.
-pub fn budget(
+pub(crate) fn budget(
     owner: &Owner,
     name: String,
     labels: Pairs,
@@ -37,6 +40,6 @@ pub fn budget(
 }
 
 /// Pods that may be away at a time.
-pub fn max_unavailable(template: Option<&PodDisruptionBudgetTemplate>) -> i32 {
+pub(crate) fn max_unavailable(template: Option<&PodDisruptionBudgetTemplate>) -> i32 {
     template.and_then(|template| template.max_unavailable).unwrap_or(1)
 }

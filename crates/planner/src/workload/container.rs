@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{
 use super::Defaults;
 
 /// Security of a container that needs nothing: no new privileges, no capabilities, a file system that stays as it is.
-pub fn security() -> SecurityContext {
+pub(crate) fn security() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),
@@ -20,12 +20,12 @@ pub fn security() -> SecurityContext {
 }
 
 /// An environment variable with a value.
-pub fn variable(name: &str, value: impl Into<String>) -> EnvVar {
+pub(crate) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
 }
 
 /// A TCP port.
-pub fn port(name: &str, number: i32) -> ContainerPort {
+pub(crate) fn port(name: &str, number: i32) -> ContainerPort {
     ContainerPort {
         name: Some(name.to_owned()),
         container_port: number,
@@ -35,7 +35,7 @@ pub fn port(name: &str, number: i32) -> ContainerPort {
 }
 
 /// The container with its resources and with what the operator's settings say of every container.
-pub fn completed(
+pub(crate) fn completed(
     mut container: Container,
     resources: Option<&ResourceRequirements>,
     defaults: &Defaults<'_>,
@@ -50,7 +50,7 @@ pub fn completed(
 
 /// Lays the user's container template over a container: variables that the operator does not set itself, mounts, and
 /// the security context as a whole.
-pub fn apply_template(container: &mut Container, template: Option<&ContainerTemplate>) {
+pub(crate) fn apply_template(container: &mut Container, template: Option<&ContainerTemplate>) {
     let Some(template) = template else { return };
     for variable in template.env.iter().flatten() {
         add_variable(container, variable.clone().into());
@@ -64,7 +64,7 @@ pub fn apply_template(container: &mut Container, template: Option<&ContainerTemp
 }
 
 /// The names of the environment variables of a container.
-pub fn variable_names(container: &Container) -> BTreeSet<String> {
+pub(crate) fn variable_names(container: &Container) -> BTreeSet<String> {
     container.env.iter().flatten().map(|variable| variable.name.clone()).collect()
 }
 

@@ -12,7 +12,7 @@ use super::labels::{component_labels, own_component_labels};
 
 /// What a Deployment is made of.
 #[derive(Debug)]
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The resource that it is made for.
     pub owner: &'a Owner,
     /// Its name, which is that of the component too.
@@ -38,7 +38,7 @@ pub struct Parts<'a> {
 }
 
 /// The Deployment.
-pub fn deployment(parts: Parts<'_>) -> DesiredObject {
+pub(crate) fn deployment(parts: Parts<'_>) -> DesiredObject {
     let labels = component_labels(parts.owner, parts.name, parts.component_type);
     let selector = api::labels::selector(&labels);
     let mut own_labels = own_component_labels(parts.owner, parts.name, parts.component_type);
@@ -108,7 +108,7 @@ fn pod_labels(deployment: &Deployment) -> Option<&Pairs> {
 }
 
 /// Whether the present generation of a Deployment runs.
-pub fn is_available(deployment: &Deployment) -> bool {
+pub(crate) fn is_available(deployment: &Deployment) -> bool {
     let Some(status) = &deployment.status else { return false };
     status.observed_generation >= deployment.metadata.generation
         && status.updated_replicas.unwrap_or(0) >= 1
@@ -117,7 +117,7 @@ pub fn is_available(deployment: &Deployment) -> bool {
 }
 
 /// Since when too few of its pods are available, or none of its new ones come; `None`: that is not so, or not known.
-pub fn unavailable_since(deployment: &Deployment) -> Option<Timestamp> {
+pub(crate) fn unavailable_since(deployment: &Deployment) -> Option<Timestamp> {
     let status = deployment.status.as_ref();
     let conditions = status.and_then(|status| status.conditions.as_ref());
     let failed = |type_: &str| {

@@ -5,12 +5,12 @@ use objects::{Owner, Pairs};
 
 /// The labels of an object of a component: those of the operator over those that the owner hands on. `name` is the
 /// component's.
-pub fn component_labels(owner: &Owner, name: &str, component_type: &str) -> Pairs {
+pub(crate) fn component_labels(owner: &Owner, name: &str, component_type: &str) -> Pairs {
     labelled(owner, &owner.labels, name, component_type)
 }
 
 /// The labels of an object of a component without those that the owner hands on.
-pub fn own_component_labels(owner: &Owner, name: &str, component_type: &str) -> Pairs {
+pub(crate) fn own_component_labels(owner: &Owner, name: &str, component_type: &str) -> Pairs {
     labelled(owner, &Pairs::new(), name, component_type)
 }
 

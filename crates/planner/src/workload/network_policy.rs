@@ -18,7 +18,7 @@ pub struct OperatorPlace<'a> {
 }
 
 /// The policy of the pods that the labels select.
-pub fn policy(
+pub(crate) fn policy(
     owner: &Owner,
     name: String,
     labels: Pairs,
@@ -35,12 +35,12 @@ pub fn policy(
 }
 
 /// Lets these peers connect to a port; `None`: everybody.
-pub fn rule(port: i32, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
+pub(crate) fn rule(port: i32, from: Option<Vec<NetworkPolicyPeer>>) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![policy_port(port)]), from }
 }
 
 /// A TCP port.
-pub fn policy_port(port: i32) -> NetworkPolicyPort {
+pub(crate) fn policy_port(port: i32) -> NetworkPolicyPort {
     NetworkPolicyPort {
         port: Some(IntOrString::Int(port)),
         protocol: Some("TCP".to_owned()),
@@ -53,14 +53,14 @@ fn selector(labels: Pairs) -> LabelSelector {
 }
 
 /// The pods of the namespace with these labels.
-pub fn pods(labels: Pairs) -> NetworkPolicyPeer {
+pub(crate) fn pods(labels: Pairs) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
 /// The cluster operator: in its own namespace when that is this one, else in namespaces with the configured labels, and
 /// without these in its own by the label with which Kubernetes names a namespace. Only an operator that does not know where
 /// it runs is let in from any namespace.
-pub fn operator_peer(namespace: &str, operator: &OperatorPlace<'_>) -> NetworkPolicyPeer {
+pub(crate) fn operator_peer(namespace: &str, operator: &OperatorPlace<'_>) -> NetworkPolicyPeer {
     let pods = pods([(labels::KIND.to_owned(), labels::KIND_CLUSTER_OPERATOR.to_owned())].into());
     if operator.namespace == Some(namespace) {
         return pods;

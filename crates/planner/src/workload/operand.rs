@@ -15,7 +15,7 @@ use super::{budget, network_policy, rbac};
 
 /// A program.
 #[derive(Debug, Clone, Copy)]
-pub struct Operand<'a> {
+pub(crate) struct Operand<'a> {
     /// The resource that it runs for.
     pub owner: &'a Owner,
     /// The name of the component, of the Deployment, and of the objects that go with it.
@@ -37,7 +37,7 @@ pub struct Switches {
 
 /// What goes with the Deployment of a program.
 #[derive(Debug)]
-pub struct Company<'a> {
+pub(crate) struct Company<'a> {
     /// The ServiceAccount that the pods run as.
     pub account: Account<'a>,
     /// Roles, bindings and the like, which may be there long before the Deployment.
@@ -52,7 +52,7 @@ pub struct Company<'a> {
 
 /// The ServiceAccount that pods run as.
 #[derive(Debug, Clone, Copy)]
-pub enum Account<'a> {
+pub(crate) enum Account<'a> {
     /// That of the namespace: the program asks Kubernetes nothing.
     OfNamespace,
     /// Their own, with the user's template.
@@ -61,7 +61,7 @@ pub enum Account<'a> {
 
 /// The part of a plan that a program is.
 #[derive(Debug)]
-pub struct PlannedOperand {
+pub(crate) struct PlannedOperand {
     /// What is wanted.
     pub objects: Vec<DesiredObject>,
     /// What is not there yet, in words.
@@ -72,7 +72,7 @@ pub struct PlannedOperand {
 
 impl Operand<'_> {
     /// Everything that the program needs. `deployment` makes the Deployment, and what comes and goes with it alone.
-    pub fn plan(
+    pub(crate) fn plan(
         &self,
         switches: Switches,
         company: Company<'_>,

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 use super::Defaults;
 
 /// Security of a pod that runs as an ordinary user. `group` owns the volumes.
-pub fn security(user: i64, group: Option<i64>) -> PodSecurityContext {
+pub(crate) fn security(user: i64, group: Option<i64>) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(user),
@@ -24,13 +24,13 @@ pub fn security(user: i64, group: Option<i64>) -> PodSecurityContext {
 }
 
 /// The Secrets for pulling images that the operator's settings name.
-pub fn pull_secrets(defaults: &Defaults<'_>) -> Option<Vec<LocalObjectReference>> {
+pub(crate) fn pull_secrets(defaults: &Defaults<'_>) -> Option<Vec<LocalObjectReference>> {
     let all = defaults.image_pull_secrets.iter().map(|name| LocalObjectReference { name: name.clone() });
     Some(all.collect::<Vec<_>>()).filter(|all| !all.is_empty())
 }
 
 /// Lets a pod run only where the Kubernetes node has a label with this key.
-pub fn where_label_exists(key: &str) -> Affinity {
+pub(crate) fn where_label_exists(key: &str) -> Affinity {
     let has_label = NodeSelectorRequirement {
         key: key.to_owned(),
         operator: "Exists".to_owned(),
@@ -48,7 +48,11 @@ pub fn where_label_exists(key: &str) -> Affinity {
 
 /// Lays the user's pod template over the specification of a pod. `placeholders` are replaced in the names that the
 /// template's `templatedVolumes` refer to. Labels, annotations and the size of `/tmp` are not looked at here.
-pub fn apply_template(spec: &mut PodSpec, template: Option<&PodTemplate>, placeholders: &[(&str, String)]) {
+pub(crate) fn apply_template(
+    spec: &mut PodSpec,
+    template: Option<&PodTemplate>,
+    placeholders: &[(&str, String)],
+) {
     let Some(template) = template else { return };
     replace(&mut spec.image_pull_secrets, template.image_pull_secrets.as_deref().map(each_once).as_ref());
     replace(&mut spec.security_context, template.security_context.as_ref());

@@ -61,6 +61,6 @@ impl Probe {
 }
 
 /// A command that a probe runs.
-pub fn exec(command: &[&str]) -> ExecAction {
+pub(crate) fn exec(command: &[&str]) -> ExecAction {
     ExecAction { command: Some(command.iter().map(|part| (*part).to_owned()).collect()) }
 }

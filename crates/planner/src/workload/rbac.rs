@@ -8,7 +8,7 @@ use objects::{DesiredObject, Object, Owner, Pairs};
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
 /// A ServiceAccount.
-pub fn service_account(
+pub(crate) fn service_account(
     owner: &Owner,
     name: String,
     labels: Pairs,
@@ -20,12 +20,12 @@ pub fn service_account(
 }
 
 /// The role that a binding is about.
-pub fn role_ref(kind: &str, name: &str) -> RoleRef {
+pub(crate) fn role_ref(kind: &str, name: &str) -> RoleRef {
     RoleRef { api_group: RBAC_GROUP.to_owned(), kind: kind.to_owned(), name: name.to_owned() }
 }
 
 /// A service account of a namespace.
-pub fn subject(namespace: &str, account: String) -> Subject {
+pub(crate) fn subject(namespace: &str, account: String) -> Subject {
     Subject {
         kind: "ServiceAccount".to_owned(),
         name: account,
@@ -35,7 +35,7 @@ pub fn subject(namespace: &str, account: String) -> Subject {
 }
 
 /// The right to do this with all resources of a kind.
-pub fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+pub(crate) fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(vec![resource.to_owned()]),
@@ -45,6 +45,6 @@ pub fn rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
 }
 
 /// The right for the resources with these names alone.
-pub fn only(names: &[String], rule: PolicyRule) -> PolicyRule {
+pub(crate) fn only(names: &[String], rule: PolicyRule) -> PolicyRule {
     PolicyRule { resource_names: Some(names.to_vec()), ..rule }
 }

@@ -12,7 +12,7 @@ const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 /// spelling of the same pod has the same revisions. The image of the init container `agent` counts in neither.
 ///
 /// The pod is the same afterwards; its parts are set aside and put back, since a pod is too large to be copied for this.
-pub fn revisions(pod: &mut Value, agent: &str) -> (String, String) {
+pub(crate) fn revisions(pod: &mut Value, agent: &str) -> (String, String) {
     let (mut resources, mut aside) = (Vec::new(), Vec::new());
     each_container(pod, |list, container| {
         let own = container.get("resources").unwrap_or(&Value::Null);

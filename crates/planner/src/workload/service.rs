@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::Pairs;
 
 /// A Service inside the Kubernetes cluster.
-pub fn spec(
+pub(crate) fn spec(
     template: Option<&InternalServiceTemplate>,
     selector: Pairs,
     ports: Vec<ServicePort>,
@@ -25,7 +25,7 @@ pub fn spec(
 }
 
 /// A TCP port that leads to the port of the same name of a container.
-pub fn port(name: &str, number: i32) -> ServicePort {
+pub(crate) fn port(name: &str, number: i32) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
         port: number,

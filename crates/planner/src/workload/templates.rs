@@ -19,7 +19,7 @@ const REPEATED: &[&str] = &["perPodIngress", "perPodRoute", "perPodService", "pe
 
 /// What the operator itself puts into the pods that a template is for.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// Names of its volumes.
     pub volumes: BTreeSet<String>,
     /// Names of its environment variables in each container, by the section of the container's template.
@@ -28,7 +28,7 @@ pub struct Taken {
 
 /// Where the pods of a template get their volumes from.
 #[derive(Debug)]
-pub struct TemplateVolumes<'a> {
+pub(crate) struct TemplateVolumes<'a> {
     /// Path of the pod template that counts.
     pub field: String,
     /// The pod template that counts.
@@ -38,7 +38,7 @@ pub struct TemplateVolumes<'a> {
 }
 
 /// Checks what can be said of a template without knowing the pods that it is for. `field` is its path.
-pub fn check(template: &impl Sections, field: &str, findings: &mut Findings) {
+pub(crate) fn check(template: &impl Sections, field: &str, findings: &mut Findings) {
     for (section, metadata) in template.metadata() {
         let field = format!("{field}.{section}.metadata");
         check_metadata(metadata, &field, findings);
@@ -56,7 +56,7 @@ pub fn check(template: &impl Sections, field: &str, findings: &mut Findings) {
 
 /// Checks a container's template against the pod that it becomes part of. `field` is the path of the container's
 /// template, `section` its name.
-pub fn check_container(
+pub(crate) fn check_container(
     container: &ContainerTemplate,
     field: &str,
     section: &str,
@@ -98,7 +98,7 @@ pub fn check_container(
 }
 
 /// Checks that a pod's template does not name a volume of the operator. `field` is its path.
-pub fn check_pod(pod: &PodTemplate, field: &str, taken: &Taken, findings: &mut Findings) {
+pub(crate) fn check_pod(pod: &PodTemplate, field: &str, taken: &Taken, findings: &mut Findings) {
     for (path, name) in volume_names(pod, field) {
         if let Some(name) = name.filter(|name| taken.volumes.contains(*name)) {
             findings.problem(path, format!("{name:?} is a volume of the operator: choose another name"));
@@ -257,7 +257,7 @@ fn check_mount_paths(container: &ContainerTemplate, field: &str, findings: &mut 
 }
 
 /// Whether a volume of the users' may be mounted there.
-pub fn is_below_root(path: &str) -> bool {
+pub(crate) fn is_below_root(path: &str) -> bool {
     below_root(path).is_some()
 }
 

@@ -21,10 +21,10 @@ const TOKEN_SECONDS: i64 = 3600;
 const TMP_SIZE: &str = "5Mi";
 
 /// Everybody may read the files, the owner may write.
-pub const READABLE: i32 = 0o644;
+pub(crate) const READABLE: i32 = 0o644;
 
 /// The volume with the token, for pods that talk to the API server; it is never mounted by default.
-pub fn token() -> Volume {
+pub(crate) fn token() -> Volume {
     let token = VolumeProjection {
         service_account_token: Some(ServiceAccountTokenProjection {
             expiration_seconds: Some(TOKEN_SECONDS),
@@ -66,37 +66,37 @@ pub fn token() -> Volume {
 }
 
 /// A field of the pod that a variable or a file shows.
-pub fn field_of_pod(path: &str) -> ObjectFieldSelector {
+pub(crate) fn field_of_pod(path: &str) -> ObjectFieldSelector {
     ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() }
 }
 
 /// The mount of [`token`].
-pub fn token_mount() -> VolumeMount {
+pub(crate) fn token_mount() -> VolumeMount {
     read_only(TOKEN_VOLUME, TOKEN_PATH)
 }
 
 /// A volume in memory.
-pub fn memory(name: &str, size: &str) -> Volume {
+pub(crate) fn memory(name: &str, size: &str) -> Volume {
     let medium = Some("Memory".to_owned());
     let source = EmptyDirVolumeSource { medium, size_limit: Some(Quantity(size.to_owned())) };
     Volume { name: name.to_owned(), empty_dir: Some(source), ..Volume::default() }
 }
 
 /// `/tmp` in memory, as large as the pod template says.
-pub fn tmp(name: &str, template: Option<&PodTemplate>) -> Volume {
+pub(crate) fn tmp(name: &str, template: Option<&PodTemplate>) -> Volume {
     let size = template.and_then(|template| template.tmp_dir_size_limit.as_deref());
     memory(name, size.unwrap_or(TMP_SIZE))
 }
 
 /// A volume on the disk of the Kubernetes node that goes with the pod.
-pub fn empty(name: &str, size_limit: Option<&str>) -> Volume {
+pub(crate) fn empty(name: &str, size_limit: Option<&str>) -> Volume {
     let size_limit = size_limit.map(|limit| Quantity(limit.to_owned()));
     let source = EmptyDirVolumeSource { size_limit, ..EmptyDirVolumeSource::default() };
     Volume { name: name.to_owned(), empty_dir: Some(source), ..Volume::default() }
 }
 
 /// The content of a ConfigMap.
-pub fn config_map(name: &str, config_map: &str) -> Volume {
+pub(crate) fn config_map(name: &str, config_map: &str) -> Volume {
     let source = ConfigMapVolumeSource {
         name: config_map.to_owned(),
         default_mode: Some(READABLE),
@@ -106,7 +106,7 @@ pub fn config_map(name: &str, config_map: &str) -> Volume {
 }
 
 /// The content of a Secret, in files with these permissions.
-pub fn secret(name: &str, secret: &str, mode: i32) -> Volume {
+pub(crate) fn secret(name: &str, secret: &str, mode: i32) -> Volume {
     let source = SecretVolumeSource {
         secret_name: Some(secret.to_owned()),
         default_mode: Some(mode),
@@ -116,7 +116,7 @@ pub fn secret(name: &str, secret: &str, mode: i32) -> Volume {
 }
 
 /// The volume of a claim.
-pub fn claim(name: &str, claim: &str) -> Volume {
+pub(crate) fn claim(name: &str, claim: &str) -> Volume {
     let source = PersistentVolumeClaimVolumeSource {
         claim_name: claim.to_owned(),
         ..PersistentVolumeClaimVolumeSource::default()
@@ -125,16 +125,16 @@ pub fn claim(name: &str, claim: &str) -> Volume {
 }
 
 /// A mount that can be written to, as far as the volume can.
-pub fn mount(name: &str, path: &str) -> VolumeMount {
+pub(crate) fn mount(name: &str, path: &str) -> VolumeMount {
     VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
 }
 
 /// A mount that can only be read.
-pub fn read_only(name: &str, path: &str) -> VolumeMount {
+pub(crate) fn read_only(name: &str, path: &str) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(name, path) }
 }
 
 /// The names of volumes.
-pub fn names(volumes: &[Volume]) -> BTreeSet<String> {
+pub(crate) fn names(volumes: &[Volume]) -> BTreeSet<String> {
     volumes.iter().map(|volume| volume.name.clone()).collect()
 }

@@ -18,7 +18,7 @@ use super::{World, condition};
 
 /// What the process of a pod was started with.
 #[derive(Clone)]
-pub struct Process {
+pub(crate) struct Process {
     /// Whom it trusts within the cluster, PEM.
     pub trusted: String,
     /// The chain that it shows, PEM.
@@ -26,7 +26,7 @@ pub struct Process {
 }
 
 /// A cluster on paper, at work.
-pub struct AtWork {
+pub(crate) struct AtWork {
     pub world: World,
     /// The running processes, by pod.
     pub processes: BTreeMap<String, Process>,
@@ -36,7 +36,7 @@ pub struct AtWork {
     pub lost_its_leaf: Option<String>,
 }
 
-pub fn text(secret: &Secret, key: &str) -> Option<String> {
+pub(crate) fn text(secret: &Secret, key: &str) -> Option<String> {
     Some(String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).unwrap())
 }
 
@@ -46,7 +46,7 @@ fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
 
 impl AtWork {
     /// A cluster that has settled.
-    pub fn settled(world: World) -> Self {
+    pub(crate) fn settled(world: World) -> Self {
         let mut cluster =
             Self { world, processes: BTreeMap::new(), restarted: Vec::new(), lost_its_leaf: None };
         cluster.pass();
@@ -63,7 +63,7 @@ impl AtWork {
     }
 
     /// What the pod-set controller and the kubelet do: every listed pod that can mount its Secrets runs.
-    pub fn start_pods(&mut self) {
+    pub(crate) fn start_pods(&mut self) {
         self.world.run_everything();
         let pods: Vec<String> = self.world.observed.pods.keys().cloned().collect();
         self.processes.retain(|name, _| pods.contains(name));
@@ -81,7 +81,7 @@ impl AtWork {
     }
 
     /// One pass, carried out whole, and what follows from it.
-    pub fn pass(&mut self) -> Plan {
+    pub(crate) fn pass(&mut self) -> Plan {
         let plan = self.world.plan();
         self.world.apply(&plan);
         self.start_pods();
@@ -90,7 +90,7 @@ impl AtWork {
     }
 
     /// One pass that ends after so many writes, in the order in which the operator writes.
-    pub fn interrupted_pass(&mut self, writes: usize) {
+    pub(crate) fn interrupted_pass(&mut self, writes: usize) {
         let plan = self.world.plan();
         for object in plan.apply.iter().take(writes) {
             self.world.store(object);
@@ -100,7 +100,7 @@ impl AtWork {
     }
 
     /// The pod is deleted and comes back as its pod set says.
-    pub fn restart(&mut self, pod: &str) {
+    pub(crate) fn restart(&mut self, pod: &str) {
         self.processes.remove(pod);
         self.world.observed.pods.remove(pod);
         self.start_pods();
@@ -108,7 +108,7 @@ impl AtWork {
     }
 
     /// The process ends and starts again in the same pod.
-    pub fn restart_container(&mut self, pod: &str) {
+    pub(crate) fn restart_container(&mut self, pod: &str) {
         if let Some(process) = self.mounted(pod) {
             self.processes.insert(pod.to_owned(), process);
         }
@@ -116,7 +116,7 @@ impl AtWork {
     }
 
     /// Passes and restarts, one at a time, until nothing is left to do. Returns how many restarts it took.
-    pub fn settle(&mut self) -> usize {
+    pub(crate) fn settle(&mut self) -> usize {
         self.restarted.clear();
         let mut idle = 0;
         for _ in 0..200 {
@@ -143,7 +143,7 @@ impl AtWork {
     }
 
     /// Whether who trusts `trusted` accepts who shows `shown`.
-    pub fn accepts(&self, trusted: &str, shown: &str) -> bool {
+    pub(crate) fn accepts(&self, trusted: &str, shown: &str) -> bool {
         let mut roots = RootCertStore::empty();
         for root in ders(trusted) {
             roots.add(root).unwrap();
@@ -158,7 +158,7 @@ impl AtWork {
     }
 
     /// What must hold at every moment.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let (trusts, shows) = self.operator();
         for (pod, process) in &self.processes {
             for (peer, other) in &self.processes {
@@ -189,25 +189,25 @@ impl AtWork {
     }
 
     /// How many authorities the pods are told to trust.
-    pub fn trusted_authorities(&self) -> usize {
+    pub(crate) fn trusted_authorities(&self) -> usize {
         let bundle = text(&self.world.observed.secrets["my-trustbundle"], "cluster-ca.crt").unwrap();
         bundle.matches("BEGIN CERTIFICATE").count()
     }
 
-    pub fn delete_secrets(&mut self, names: &[&str]) {
+    pub(crate) fn delete_secrets(&mut self, names: &[&str]) {
         for name in names {
             assert!(self.world.observed.secrets.remove(*name).is_some(), "there is no Secret {name}");
         }
     }
 
     /// An annotation of a Secret, as a number.
-    pub fn generation(&self, secret: &str, annotation: &str) -> i64 {
+    pub(crate) fn generation(&self, secret: &str, annotation: &str) -> i64 {
         let all = self.world.observed.secrets[secret].metadata.annotations.as_ref().unwrap();
         all[annotation].parse().unwrap()
     }
 
     /// Asserts that every certificate of the cluster comes from the present authority, and that nothing else is trusted.
-    pub fn assert_only_the_present_authority(&self) {
+    pub(crate) fn assert_only_the_present_authority(&self) {
         let secrets = &self.world.observed.secrets;
         let authority = text(&secrets["my-cluster-ca-cert"], "ca.crt").unwrap();
         for process in self.processes.values() {

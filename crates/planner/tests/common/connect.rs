@@ -17,7 +17,7 @@ use planner::workers::observed::Observed;
 use serde_json::{Value, json};
 
 /// A certificate and its key, for tests alone.
-pub fn certificate() -> (String, String) {
+pub(crate) fn certificate() -> (String, String) {
     let request = issuer::AuthorityRequest {
         common_name: "test".to_owned(),
         organization: "test".to_owned(),
@@ -29,7 +29,7 @@ pub fn certificate() -> (String, String) {
 }
 
 /// A Secret with these texts.
-pub fn secret(name: &str, texts: &[(&str, &str)]) -> Arc<Secret> {
+pub(crate) fn secret(name: &str, texts: &[(&str, &str)]) -> Arc<Secret> {
     let texts: BTreeMap<&str, &str> = texts.iter().copied().collect();
     let mut secret: Secret = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     let data = texts.into_iter();
@@ -41,7 +41,7 @@ pub fn secret(name: &str, texts: &[(&str, &str)]) -> Arc<Secret> {
 
 /// A resource, and what is observed of it.
 #[derive(Clone)]
-pub struct Connect {
+pub(crate) struct Connect {
     pub resource: Value,
     pub observed: Observed,
     pub now: Timestamp,
@@ -49,7 +49,7 @@ pub struct Connect {
 
 impl Connect {
     /// Out of the text of a manifest, with the Secrets of `reference/connect.input.yaml`.
-    pub fn new(manifest: &str) -> Self {
+    pub(crate) fn new(manifest: &str) -> Self {
         let resource: Value = serde_saphyr::from_str(manifest).unwrap();
         let mut settings = super::settings();
         settings.operator_namespace = None;
@@ -69,16 +69,16 @@ impl Connect {
     }
 
     /// Puts a Secret of the user's own there.
-    pub fn refer(&mut self, secret: Arc<Secret>) {
+    pub(crate) fn refer(&mut self, secret: Arc<Secret>) {
         self.observed.referred_secrets.insert(secret.metadata.name.clone().unwrap(), secret);
     }
 
-    pub fn resource(&self) -> KafkaConnect {
+    pub(crate) fn resource(&self) -> KafkaConnect {
         serde_json::from_value(self.resource.clone()).unwrap()
     }
 
     /// The complete plan.
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let live = Live { connect: Arc::new(self.resource()), observed: self.observed.clone() };
         let answer = |need: &Need| match need {
             Need::Material(request) => {
@@ -92,7 +92,7 @@ impl Connect {
     }
 
     /// Carries a plan out: objects are there, and the pods that the pod set lists and that are not; a pod that restarts is gone.
-    pub fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &Plan) {
         for write in &plan.apply {
             self.put(&write.reference, &write.object);
         }
@@ -139,7 +139,7 @@ impl Connect {
     }
 
     /// What the pod-set controller and the kubelet do: pods that are listed and missing become ready.
-    pub fn make_pods(&mut self) {
+    pub(crate) fn make_pods(&mut self) {
         let sets: Vec<_> = self.observed.pod_sets.values().cloned().collect();
         let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
         let names: BTreeSet<String> =
@@ -159,7 +159,7 @@ impl Connect {
     }
 
     /// Makes a live pod unready.
-    pub fn unready(&mut self, name: &str) {
+    pub(crate) fn unready(&mut self, name: &str) {
         let mut pod = self.observed.pods[name].as_ref().clone();
         for condition in pod.status.as_mut().unwrap().conditions.as_mut().unwrap() {
             "False".clone_into(&mut condition.status);
@@ -168,7 +168,7 @@ impl Connect {
     }
 
     /// Plans and carries out until nothing is left to do.
-    pub fn settle(&mut self) -> Plan {
+    pub(crate) fn settle(&mut self) -> Plan {
         for _ in 0..30 {
             let plan = self.plan();
             self.apply(&plan);
@@ -182,25 +182,25 @@ impl Connect {
 }
 
 /// What is observed of a resource of which nothing exists, and its first plan.
-pub fn planned(manifest: &str) -> (Observed, Plan) {
+pub(crate) fn planned(manifest: &str) -> (Observed, Plan) {
     let connect = Connect::new(manifest);
     let plan = connect.plan();
     (connect.observed, plan)
 }
 
 /// An object of a plan.
-pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
     let found = plan.apply.iter().find(|write| write.reference.kind == kind && write.reference.name == name);
     &found.unwrap_or_else(|| panic!("no {kind} {name}: {:?}", plan.status)).object
 }
 
 /// Whether the plan has an object.
-pub fn has(plan: &Plan, kind: &str, name: &str) -> bool {
+pub(crate) fn has(plan: &Plan, kind: &str, name: &str) -> bool {
     plan.apply.iter().any(|write| write.reference.kind == kind && write.reference.name == name)
 }
 
 /// The one condition of a status that is no warning: its type and its message.
-pub fn verdict(plan: &Plan) -> (String, String) {
+pub(crate) fn verdict(plan: &Plan) -> (String, String) {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let said: Vec<_> = conditions.iter().filter(|condition| condition.type_ != "Warning").collect();
     assert_eq!(said.len(), 1, "{conditions:?}");

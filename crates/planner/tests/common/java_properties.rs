@@ -1,7 +1,7 @@
 //! `java.util.Properties.load`, written down from its documentation: what Java makes of a file, damaged ones refused.
 
 /// Names and values in the order of the file; of equal names Java keeps the last.
-pub fn load(text: &str) -> Vec<(String, String)> {
+pub(crate) fn load(text: &str) -> Vec<(String, String)> {
     assert!(text.is_ascii(), "Java takes other bytes for ISO 8859-1");
     logical_lines(text).iter().map(|line| entry(line)).collect()
 }

@@ -8,9 +8,9 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-pub mod at_work;
-pub mod connect;
-pub mod java_properties;
+pub(crate) mod at_work;
+pub(crate) mod connect;
+pub(crate) mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use serde_json::{Value, json};
 
 /// A cluster on paper.
 #[derive(Clone)]
-pub struct World {
+pub(crate) struct World {
     pub observed: Observed,
     pub now: Timestamp,
     /// What storage classes allow; others are not known.
@@ -63,18 +63,18 @@ pub struct World {
 }
 
 /// The documents of a YAML file.
-pub fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let parts = text.split("\n---\n").filter(|part| !part.trim().is_empty());
     parts.map(|part| serde_saphyr::from_str(part).unwrap()).collect()
 }
 
 /// The file under `tests/reference`.
-pub fn reference(name: &str) -> String {
+pub(crate) fn reference(name: &str) -> String {
     let path = format!("{}/tests/reference/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }
 
-pub fn settings() -> PlanSettings {
+pub(crate) fn settings() -> PlanSettings {
     PlanSettings {
         operator_image: "kastellan/operator:test".to_owned(),
         kafka_images: BTreeMap::from([
@@ -87,12 +87,12 @@ pub fn settings() -> PlanSettings {
 }
 
 impl World {
-    pub fn load(file: &str) -> Self {
+    pub(crate) fn load(file: &str) -> Self {
         Self::new(documents(&reference(file)))
     }
 
     /// A manifest of `examples`, in the namespace `s1`.
-    pub fn example(name: &str) -> Self {
+    pub(crate) fn example(name: &str) -> Self {
         let path = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
         let mut documents = documents(&std::fs::read_to_string(path).unwrap());
         for document in &mut documents {
@@ -102,7 +102,7 @@ impl World {
         Self::new(documents)
     }
 
-    pub fn new(documents: Vec<Value>) -> Self {
+    pub(crate) fn new(documents: Vec<Value>) -> Self {
         let mut observed = Observed { settings: Arc::new(settings()), ..Observed::default() };
         for document in documents {
             if document["kind"] == "Kafka" {
@@ -131,7 +131,7 @@ impl World {
     }
 
     /// Plans until nothing is asked any more.
-    pub fn plan(&mut self) -> Plan {
+    pub(crate) fn plan(&mut self) -> Plan {
         let observed = self.observed.clone();
         let mut asked = Vec::new();
         let answered = complete(observed, self.now, |need| {
@@ -143,7 +143,7 @@ impl World {
     }
 
     /// The answer to what a plan asks for.
-    pub fn answer(&self, need: &Need) -> Answer {
+    pub(crate) fn answer(&self, need: &Need) -> Answer {
         let unknown = || Answer::Unknown(Silence::new(SilenceKind::Late, "paper does not answer"));
         match need {
             Need::Material(request) => match issuer::make(request, self.now) {
@@ -190,7 +190,7 @@ impl World {
     }
 
     /// What Kafka says of a restart when every node follows and these partitions are all there are.
-    pub fn all_is_well(&self, partitions: Vec<RollPartition>) -> RollKafka {
+    pub(crate) fn all_is_well(&self, partitions: Vec<RollPartition>) -> RollKafka {
         let of_role = |role: &str| -> Vec<i32> {
             let pods = self.observed.pods.iter();
             pods.filter(|(_, pod)| pod.metadata.labels.as_ref().unwrap()[role] == "true")
@@ -211,7 +211,7 @@ impl World {
     }
 
     /// Carries out a plan, but its restarts.
-    pub fn apply(&mut self, plan: &Plan) {
+    pub(crate) fn apply(&mut self, plan: &Plan) {
         for object in &plan.apply {
             self.store(object);
         }
@@ -244,7 +244,7 @@ impl World {
     }
 
     /// Writes one object.
-    pub fn store(&mut self, desired: &DesiredObject) {
+    pub(crate) fn store(&mut self, desired: &DesiredObject) {
         let name = desired.reference.name.clone();
         let mut object = desired.object.clone();
         self.version += 1;
@@ -289,7 +289,7 @@ impl World {
     }
 
     /// A load balancer has an address for a Service; `None`: it has none any more.
-    pub fn balance(&mut self, service: &str, host: Option<&str>) {
+    pub(crate) fn balance(&mut self, service: &str, host: Option<&str>) {
         let address = host.map(|host| match host.parse::<std::net::IpAddr>() {
             Ok(_) => json!({"ip": host}),
             Err(_) => json!({"hostname": host}),
@@ -300,7 +300,7 @@ impl World {
     }
 
     /// What the controllers outside do: every load balancer and every route has an address.
-    pub fn give_addresses(&mut self) {
+    pub(crate) fn give_addresses(&mut self) {
         let of_kind = |kind: &str| -> Vec<String> {
             let all = self.observed.others.keys().filter(|id| id.kind == kind);
             all.map(|id| id.name.clone()).collect()
@@ -322,7 +322,7 @@ impl World {
     }
 
     /// What the other controllers do: every pod runs, is ready, and Kafka answers.
-    pub fn run_everything(&mut self) {
+    pub(crate) fn run_everything(&mut self) {
         let mut wanted = BTreeMap::new();
         for set in self.observed.pod_sets.values() {
             for pod in &set.spec.pods {
@@ -376,13 +376,13 @@ impl World {
     }
 
     /// Restarts a pod: it comes back as its pod set says.
-    pub fn restart(&mut self, name: &str) {
+    pub(crate) fn restart(&mut self, name: &str) {
         self.observed.pods.remove(name);
         self.run_everything();
     }
 
     /// The brokers tell their options: what their ConfigMaps say, Kafka's defaults, and these.
-    pub fn tell_options(&mut self, changed: &[(&str, ConfigView)]) {
+    pub(crate) fn tell_options(&mut self, changed: &[(&str, ConfigView)]) {
         let view = self.observed.view.as_mut().unwrap();
         view.broker_configs.clear();
         for pod in self.observed.pods.values() {
@@ -408,7 +408,7 @@ impl World {
     }
 
     /// One pass, all pods run; one more, so that the status says so. Returns the last plan.
-    pub fn settle(&mut self) -> Plan {
+    pub(crate) fn settle(&mut self) -> Plan {
         for _ in 0..3 {
             let plan = self.plan();
             self.apply(&plan);
@@ -418,21 +418,21 @@ impl World {
     }
 
     /// Changes the Kafka resource.
-    pub fn kafka(&mut self, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn kafka(&mut self, change: impl FnOnce(&mut Value)) {
         let mut value = serde_json::to_value(self.observed.kafka.as_deref().unwrap()).unwrap();
         change(&mut value);
         self.observed.kafka = Some(Arc::new(serde_json::from_value(value).unwrap()));
     }
 
     /// Changes a pool.
-    pub fn pool(&mut self, index: usize, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn pool(&mut self, index: usize, change: impl FnOnce(&mut Value)) {
         let mut value = serde_json::to_value(self.observed.pools[index].as_ref()).unwrap();
         change(&mut value);
         self.observed.pools[index] = Arc::new(serde_json::from_value(value).unwrap());
     }
 
     /// Changes a live object's annotation.
-    pub fn annotate_secret(&mut self, name: &str, key: &str, value: &str) {
+    pub(crate) fn annotate_secret(&mut self, name: &str, key: &str, value: &str) {
         let secret = Arc::make_mut(self.observed.secrets.get_mut(name).unwrap());
         secret.metadata.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
     }
@@ -443,31 +443,31 @@ fn typed<T: serde::de::DeserializeOwned>(object: Value) -> Arc<T> {
 }
 
 /// The planned status of the Kafka resource, as it is written.
-pub fn kafka_status(plan: &Plan) -> Value {
+pub(crate) fn kafka_status(plan: &Plan) -> Value {
     serde_json::to_value(&plan.status.kafka).unwrap()
 }
 
 /// The planned status of a pool, as it is written.
-pub fn pool_status(plan: &Plan, pool: &str) -> Value {
+pub(crate) fn pool_status(plan: &Plan, pool: &str) -> Value {
     serde_json::to_value(&plan.status.pools[pool]).unwrap()
 }
 
 /// The condition of a type in a planned status.
-pub fn condition(plan: &Plan, type_: &str) -> Option<Value> {
+pub(crate) fn condition(plan: &Plan, type_: &str) -> Option<Value> {
     let status = kafka_status(plan);
     let conditions = status["conditions"].as_array()?;
     conditions.iter().find(|condition| condition["type"] == type_).cloned()
 }
 
 /// A planned object.
-pub fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
+pub(crate) fn object<'a>(plan: &'a Plan, kind: &str, name: &str) -> &'a Value {
     let found =
         plan.apply.iter().find(|object| object.reference.kind == kind && object.reference.name == name);
     &found.unwrap_or_else(|| panic!("there is no {kind} {name}")).object
 }
 
 /// The message of the warning with a reason in the planned status.
-pub fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
+pub(crate) fn warning_with(plan: &Plan, reason: &str) -> Option<String> {
     let status = kafka_status(plan);
     let conditions = status["conditions"].as_array()?;
     let found = conditions.iter().find(|one| one["type"] == "Warning" && one["reason"] == reason)?;

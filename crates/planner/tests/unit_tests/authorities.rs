@@ -1,19 +1,10 @@
 //! Whatever is lost of the authorities of a running cluster, and wherever the operator stops: in every step each node is
 //! accepted by every other one and by its own agent, and the operator by all of them, until only one authority is left.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::World;
-use common::at_work::{AtWork, text};
+use crate::common::World;
+use crate::common::at_work::{AtWork, text};
 use k8s_openapi::ByteString;
 use planner::kafka::certificates::access::access;
 use proptest::prelude::*;

@@ -1,16 +1,7 @@
 //! The rules of the contract about pools, storage and listeners, each with a resource that breaks it: what breaks a rule is
 //! refused or held back with the reason, and the cluster that runs is left as it is.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition, pool_status, warning_with};
+use crate::common::{World, condition, pool_status, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 

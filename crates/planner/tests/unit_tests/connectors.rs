@@ -1,7 +1,5 @@
 //! Every transition of a connector.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
 use std::sync::Arc;
 
 use api::common::connector::ConnectorState;

@@ -1,17 +1,8 @@
 //! What a plan says of its writes: what differs from the live objects, and in which order they are written.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::World;
+use crate::common::World;
 use objects::{Change, Stage, Write};
 use planner::kafka::plan::Plan;
 use serde_json::json;

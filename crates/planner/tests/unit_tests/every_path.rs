@@ -1,13 +1,6 @@
 //! Every property of a Kafka and of a KafkaNodePool does something: set to another value, it changes the plan, in an object, a
 //! configuration, a status or a call. What does nothing stands in docs/differences.md with the reason.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::paths;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,5 @@
 //! Every example is a cluster that would be made as it stands: nothing of it is refused, unknown, deprecated or without effect.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
 use crate::common;
 
 use std::path::Path;

@@ -1,19 +1,10 @@
 //! What exists of a cluster is what the statuses, the pod sets, the pods and Kafka say together. Each test lets some of these
 //! sources forget a node and looks whether it is given up.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::{World, condition, kafka_status, object, pool_status};
+use crate::common::{World, condition, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::observed::{KafkaView, QuorumView};
 use planner::kafka::plan::Plan;

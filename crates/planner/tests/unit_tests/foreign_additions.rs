@@ -1,17 +1,8 @@
 //! What other people add to objects that the operator makes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, condition, object, warning_with};
+use crate::common::{World, condition, object, warning_with};
 use serde_json::{Value, json};
 
 /// A settled cluster whose entity operator was changed by hand.

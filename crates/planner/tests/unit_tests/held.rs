@@ -1,16 +1,7 @@
 //! What is asked for and would lose something is held back: it stands in the plan and in the status, and nothing else of the
 //! plan does any of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition, pool_status};
+use crate::common::{World, condition, pool_status};
 use planner::findings::HeldPart;
 use planner::kafka::plan::Plan;
 use serde_json::json;

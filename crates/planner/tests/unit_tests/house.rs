@@ -1,8 +1,6 @@
 //! The rules of the house that a compiler does not know: what decides stays pure, arrows point down, objects are typed, no
 //! long files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
 mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,9 @@
 //! Pools without an object that a Kafka resource of an older version implies: which volumes bring them back.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition, kafka_status};
+use crate::common::{World, condition, kafka_status};
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Silence, SilenceKind};
 use planner::kafka::plan::Plan;

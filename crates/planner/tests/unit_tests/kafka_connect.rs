@@ -1,16 +1,7 @@
 //! KafkaConnect: the objects, the options, which workers restart and when, and what is said of mistakes.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::connect::{Connect, certificate, has, object, secret, verdict};
-use common::reference;
+use crate::common::connect::{Connect, certificate, has, object, secret, verdict};
+use crate::common::reference;
 use planner::kafka_connect::plan::Plan;
 use serde_json::{Value, json};
 

@@ -1,17 +1,8 @@
 //! What `spec.kafkaExporter` makes, and that all of it goes with the section.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{World, condition, documents, kafka_status, object};
+use crate::common::{World, condition, documents, kafka_status, object};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 

@@ -1,15 +1,6 @@
 //! Under which addresses brokers tell clients to reach them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, kafka_status};
+use crate::common::{World, kafka_status};
 use planner::kafka::cluster::{Addresses, Cluster, Node};
 use planner::kafka::config::server;
 use planner::kafka::settled::settle;

@@ -1,18 +1,9 @@
 //! `brokerCertChainAndKey`: what it may refer to, what is said when it refers to anything else, and what is made of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition, kafka_status, object};
+use crate::common::{World, condition, kafka_status, object};
 use issuer::{Authority, AuthorityRequest, KeyAlgorithm, LeafRequest};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;

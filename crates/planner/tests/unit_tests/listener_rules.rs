@@ -1,12 +1,5 @@
 //! The rules of listeners, each with a resource that breaks it: by themselves, as they are written, without a cluster.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::sync::Arc;

@@ -1,18 +1,9 @@
 //! Listeners that are reached from elsewhere: what leads to them, and under which addresses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition, kafka_status, object, warning_with};
+use crate::common::{World, condition, kafka_status, object, warning_with};
 use planner::kafka::exposed::{Route, TlsRoute};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};

@@ -1,17 +1,8 @@
 //! What is logged changes while everything runs: other texts in ConfigMaps, and no restart.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, object};
+use crate::common::{World, object};
 use k8s_openapi::api::core::v1::ConfigMap;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};

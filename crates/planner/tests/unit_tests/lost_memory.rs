@@ -1,17 +1,8 @@
 //! What must not be lost or undone because one source forgot it: users of JMX, quotas in Kafka, remote storage.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 
-use common::{World, condition, kafka_status, warning_with};
+use crate::common::{World, condition, kafka_status, warning_with};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::cluster::Rate;
 use planner::kafka::plan::Plan;

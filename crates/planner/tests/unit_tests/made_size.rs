@@ -1,17 +1,8 @@
 //! What a user writes once and very many objects repeat is weighed before they are made, and has bounds.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, condition, object};
+use crate::common::{World, condition, object};
 use planner::kafka::made_size::{self, MadeSize};
 use serde_json::{Value, json};
 

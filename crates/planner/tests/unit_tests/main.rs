@@ -2,6 +2,13 @@
 //!
 //! One program for all of them, since linking one costs more time than running its tests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -1,16 +1,7 @@
 //! Names: what is too long or has wrong characters is refused before anything is made; what is accepted makes only names
 //! that the API server accepts.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition};
+use crate::common::{World, condition};
 use planner::kafka::plan::{Plan, plan};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,17 +1,8 @@
 //! Whom the network policies of a cluster let in.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, object};
+use crate::common::{World, object};
 use planner::kafka::observed::PlanSettings;
 use serde_json::{Value, json};
 

@@ -1,17 +1,8 @@
 //! A pod that is to be made anew with its claims goes only where nothing is lost that is nowhere else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, object, warning_with};
+use crate::common::{World, object, warning_with};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use planner::kafka::need::{Silence, SilenceKind};
 use planner::kafka::plan::Plan;

@@ -1,12 +1,5 @@
 //! Options of single nodes. What real brokers make of the calls is shown by the tests `kafka_options` of the cluster operator.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,5 @@
 //! Whatever stands in a manifest that the API server lets through, planning ends with a plan.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use common::World;

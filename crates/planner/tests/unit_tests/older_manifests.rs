@@ -1,7 +1,5 @@
 //! Kafka resources of older versions: what they say of brokers and ZooKeeper becomes pools without an object.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
-
 use crate::common;
 
 use std::collections::BTreeSet;

@@ -1,18 +1,9 @@
 //! Options that Kafka can change at run time, from pass to pass. What real brokers make of the calls is shown by the tests
 //! `kafka_options` of the cluster operator.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 
-use common::{World, condition, kafka_status, object};
+use crate::common::{World, condition, kafka_status, object};
 use jiff::SignedDuration;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;

@@ -1,17 +1,8 @@
 //! A node pool that was deleted with `--cascade=orphan`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, warning_with};
+use crate::common::{World, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::json;
 

@@ -1,17 +1,8 @@
 //! Object overrides of kinds of which little may be changed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, condition, object};
+use crate::common::{World, condition, object};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,17 +1,8 @@
 //! Object overrides of which the API server would refuse what they make.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::{World, condition};
+use crate::common::{World, condition};
 use serde_json::{Value, json};
 
 fn world() -> World {

@@ -1,12 +1,5 @@
 //! Object overrides: what they change, what they may not, and that nothing else notices.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::collections::BTreeSet;

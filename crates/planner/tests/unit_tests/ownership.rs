@@ -1,12 +1,5 @@
 //! Objects of other people's that have names which a cluster needs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use common::{World, condition, warning_with};

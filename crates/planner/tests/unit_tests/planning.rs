@@ -1,17 +1,8 @@
 //! What the planner does over the life of a cluster: the state goes from pass to pass as a real one would.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 
-use common::{World, condition, kafka_status, object, pool_status};
+use crate::common::{World, condition, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;

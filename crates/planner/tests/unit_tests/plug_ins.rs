@@ -1,20 +1,11 @@
 //! Metrics, JMX, quotas and tiered storage of a Kafka resource: what they make, what is refused, what is said of jars that are
 //! not there, and that all of it goes with the sections.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::{World, condition, documents, kafka_status, object, pool_status, warning_with};
 use api::agent::{AgentReport, PlugIn};
-use common::{World, condition, documents, kafka_status, object, pool_status, warning_with};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use planner::kafka::admin_call::AdminCall;

@@ -1,16 +1,7 @@
 //! The template of a pool and that of the Kafka resource: each section of the pool's replaces that of the resource as a whole, the
 //! others stay, and another pool notices nothing.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition, documents, object, reference};
+use crate::common::{World, condition, documents, object, reference};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 

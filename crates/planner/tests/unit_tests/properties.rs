@@ -1,20 +1,11 @@
 //! Nothing is smuggled into the files that Kafka and Log4j read: whatever a resource says, either it is refused or Java
 //! reads back exactly what was meant.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use common::java_properties::load;
-use common::{World, condition, object};
+use crate::common::java_properties::load;
+use crate::common::{World, condition, object};
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use proptest::prelude::*;

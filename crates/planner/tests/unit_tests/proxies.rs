@@ -1,15 +1,6 @@
 //! Proxies of single addresses in the life of a cluster: when they come, go and are away.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition, kafka_status, warning_with};
+use crate::common::{World, condition, kafka_status, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 

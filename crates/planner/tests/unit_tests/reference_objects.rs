@@ -1,13 +1,6 @@
 //! What the planner makes of a manifest shows the names, labels, selectors, ports, owners and keys that users and tools
 //! know. Differences on purpose stand in docs/differences.md and, each with its reason, in this file.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};

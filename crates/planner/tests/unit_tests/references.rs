@@ -1,17 +1,8 @@
 //! Which objects of the user's own are read for a cluster: those that planning looks into, and no others.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeSet;
 
-use common::{World, condition};
+use crate::common::{World, condition};
 use planner::kafka::references::References;
 use serde_json::json;
 

@@ -1,19 +1,10 @@
 //! Other resources of containers reach running pods without a restart where an annotation asks for it, and by a restart where
 //! Kubernetes cannot.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
+use crate::common::{World, condition, kafka_status, object, warning_with};
 use api::annotations;
-use common::{World, condition, kafka_status, object, warning_with};
 use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;

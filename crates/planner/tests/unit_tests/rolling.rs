@@ -1,12 +1,5 @@
 //! Rolls in the plan: what goes now, what waits and since when, and what the status says of it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};

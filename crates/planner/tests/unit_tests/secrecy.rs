@@ -1,13 +1,6 @@
 //! Nothing of a Secret's bytes leaves it but certificates that were read as such: every reference of a resource, and
 //! every Secret of the cluster itself, points at texts full of marks, and no mark is found in what a plan shows.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::collections::BTreeMap;

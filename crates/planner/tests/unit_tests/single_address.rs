@@ -1,17 +1,8 @@
 //! One address for all brokers of a listener: the proxy, its Service, and what clients are told.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 
-use common::{World, condition, kafka_status, object, warning_with};
+use crate::common::{World, condition, kafka_status, object, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 

@@ -3,13 +3,6 @@
 //! A plan that changed on purpose is written anew with `WRITE_SNAPSHOTS=1 cargo test -p planner --test unit_tests snapshots`; the
 //! difference belongs into the review.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 mod render;
 

@@ -1,12 +1,5 @@
 //! Resources are validated without a cluster: by themselves, as a command line or an admission webhook has them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 use crate::common;
 
 use std::sync::Arc;

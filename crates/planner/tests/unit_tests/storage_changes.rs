@@ -1,18 +1,9 @@
 //! What may change of the storage and the nodes of a pool that runs, and what becomes of the rest.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use common::{World, condition, kafka_status, object, pool_status, warning_with};
+use crate::common::{World, condition, kafka_status, object, pool_status, warning_with};
 use planner::kafka::plan::Plan;
 use planner::kafka::restart::RestartReason;
 use serde_json::{Value, json};

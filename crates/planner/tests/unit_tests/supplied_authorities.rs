@@ -1,19 +1,10 @@
 //! Authorities that the user supplies: all that is wrong with them is said at once, and a new one is handed over like
 //! one of the operator's own.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::sync::Arc;
 
-use common::at_work::{AtWork, text};
-use common::{World, condition};
+use crate::common::at_work::{AtWork, text};
+use crate::common::{World, condition};
 use issuer::{Authority, AuthorityRequest, KeyAlgorithm};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;

@@ -1,19 +1,10 @@
 //! Templates and labels: what a user adds to generated objects arrives there, or is refused with the reason; nothing is
 //! dropped, and nothing restarts for a label of a custom resource.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{World, condition, object};
+use crate::common::{World, condition, object};
 use planner::kafka::plan::{Plan, plan};
 use serde_json::{Value, json};
 

@@ -1,15 +1,6 @@
 //! A topic operator that is taken out of a cluster that lives on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::World;
+use crate::common::World;
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;

@@ -1,17 +1,8 @@
 //! Certificates of a cluster whose resource is wrong: they must not run out while somebody looks for the mistake.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
 use std::collections::BTreeSet;
 
-use common::{World, condition, warning_with};
+use crate::common::{World, condition, warning_with};
 use jiff::SignedDuration;
 use pki::{CertificateInfo, CertificatePem};
 use planner::kafka::plan::Plan;

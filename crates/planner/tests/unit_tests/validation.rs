@@ -1,15 +1,6 @@
 //! Bad input: the status names the field and what to do, nothing that runs is touched, and a correction heals it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
-use crate::common;
-
-use common::{World, condition, kafka_status};
+use crate::common::{World, condition, kafka_status};
 use serde_json::{Value, json};
 
 type Change = fn(&mut World);

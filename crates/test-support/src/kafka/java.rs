@@ -129,7 +129,7 @@ impl Java {
 }
 
 /// Settings of Kafka's log: the start line of the server, and what went wrong.
-pub const LOG4J: &str = "\
+pub(super) const LOG4J: &str = "\
 status=error
 appender.out.type=Console
 appender.out.name=out

@@ -21,7 +21,7 @@ use crate::world::{CLUSTER, World, has_finalizer};
 
 impl World {
     /// The operator runs as the entity operator of a cluster that watches topics in the cluster's namespace.
-    pub async fn with_the_rights_of_a_deployment(&mut self) {
+    pub(crate) async fn with_the_rights_of_a_deployment(&mut self) {
         let (roles, bindings) = generated(&self.namespace, &self.namespace);
         self.apply(&roles).await;
         self.apply(&bindings).await;

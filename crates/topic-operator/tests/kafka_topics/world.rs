@@ -18,17 +18,17 @@ use test_world::UnderTest;
 use tokio::sync::OnceCell;
 use topic_operator::Settings;
 
-pub use test_world::{
+pub(crate) use test_world::{
     DEADLINE,
     conditions::{condition, is_current, is_ready},
 };
 
-pub const CLUSTER: &str = "my";
+pub(crate) const CLUSTER: &str = "my";
 
 static KAFKA: OnceCell<KafkaNode> = OnceCell::const_new();
 
 /// The one-node Kafka that most tests share.
-pub async fn kafka() -> &'static KafkaNode {
+pub(crate) async fn kafka() -> &'static KafkaNode {
     KAFKA
         .get_or_init(|| async {
             KafkaNode::start(KafkaOptions::default().with_config("num.partitions", "2")).await.unwrap()
@@ -37,7 +37,7 @@ pub async fn kafka() -> &'static KafkaNode {
 }
 
 /// The operator under test.
-pub struct TopicOperator;
+pub(crate) struct TopicOperator;
 
 impl UnderTest for TopicOperator {
     type Resource = KafkaTopic;
@@ -52,7 +52,7 @@ impl UnderTest for TopicOperator {
     }
 }
 
-pub struct World {
+pub(crate) struct World {
     common: test_world::World<TopicOperator>,
     pub admin: Admin,
 }
@@ -73,20 +73,20 @@ impl DerefMut for World {
 
 impl World {
     /// With the shared Kafka, and the operator running.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut world = Self::with(&[kafka().await.bootstrap()]).await;
         world.start_operator().await;
         world
     }
 
     /// With these brokers; the operator does not run yet.
-    pub async fn with(bootstrap: &[String]) -> Self {
+    pub(crate) async fn with(bootstrap: &[String]) -> Self {
         let server = test_world::shared_server().await;
         Self::of(test_world::World::new(server, "topics").await, CLUSTER, bootstrap)
     }
 
     /// With an API server of its own, which may be stopped.
-    pub async fn alone(bootstrap: &[String]) -> Self {
+    pub(crate) async fn alone(bootstrap: &[String]) -> Self {
         let server = test_world::own_server().await;
         // All tests share one Kafka, and each server counts its namespaces by itself: the port tells the servers apart.
         let port = server.url().rsplit(':').next().unwrap_or_default().trim_end_matches('/').to_owned();
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Another cluster in the same namespace, with these brokers; its operator does not run yet.
-    pub async fn beside(&self, cluster: &str, bootstrap: &[String]) -> Self {
+    pub(crate) async fn beside(&self, cluster: &str, bootstrap: &[String]) -> Self {
         let mut beside = test_world::World::within(self.server, &self.namespace).await;
         beside.variables = self.variables.clone();
         Self::of(beside, cluster, bootstrap)
@@ -108,34 +108,34 @@ impl World {
     }
 
     /// Requests the operator has sent to Kafka.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.operator().operator().admin().map_or(0, |admin| admin.requests_sent())
     }
 
     /// A name that no other test uses for a topic.
-    pub fn topic(&self, name: &str) -> String {
+    pub(crate) fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.namespace)
     }
 
-    pub async fn create(&self, name: &str, spec: Value) -> KafkaTopic {
+    pub(crate) async fn create(&self, name: &str, spec: Value) -> KafkaTopic {
         self.create_with(name, spec, json!({})).await
     }
 
-    pub async fn create_with(&self, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
+    pub(crate) async fn create_with(&self, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
         create_in(&self.resources, name, spec, annotations).await
     }
 
     /// Waits until the resource as it is now is refused for this reason; the answer is the message.
-    pub async fn refused(&self, name: &str, reason: &str) -> String {
+    pub(crate) async fn refused(&self, name: &str, reason: &str) -> String {
         self.refused_for(name, |said| said == reason).await.1
     }
 
-    pub async fn in_kafka(&self, topic: &str) -> Option<TopicDescription> {
+    pub(crate) async fn in_kafka(&self, topic: &str) -> Option<TopicDescription> {
         self.admin.describe_topics([topic.to_owned()]).await.unwrap().remove(topic).unwrap().ok()
     }
 
     /// Waits until Kafka's view of a topic (none: it does not exist) is as it should be.
-    pub async fn until_in_kafka(
+    pub(crate) async fn until_in_kafka(
         &self,
         topic: &str,
         what: &str,
@@ -150,12 +150,12 @@ impl World {
     }
 
     /// A broker may show a new topic a moment after its creation was answered.
-    pub async fn until_exists(&self, topic: &str) {
+    pub(crate) async fn until_exists(&self, topic: &str) {
         self.until_in_kafka(topic, "exists", |t| t.is_some()).await;
     }
 
     /// What is set on the topic itself.
-    pub async fn config_in_kafka(&self, topic: &str) -> BTreeMap<String, String> {
+    pub(crate) async fn config_in_kafka(&self, topic: &str) -> BTreeMap<String, String> {
         let resource = ConfigResource::Topic(topic.to_owned());
         let answer = self.admin.describe_configs([resource.clone()], ConfigSelection::Dynamic).await.unwrap();
         match answer.get(&resource).unwrap() {
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    pub async fn until_config(&self, topic: &str, what: &[(&str, &str)]) {
+    pub(crate) async fn until_config(&self, topic: &str, what: &[(&str, &str)]) {
         let want: BTreeMap<String, String> =
             what.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let want = &want;
@@ -178,11 +178,16 @@ impl World {
     }
 }
 
-pub async fn create_in(topics: &Api<KafkaTopic>, name: &str, spec: Value, annotations: Value) -> KafkaTopic {
+pub(crate) async fn create_in(
+    topics: &Api<KafkaTopic>,
+    name: &str,
+    spec: Value,
+    annotations: Value,
+) -> KafkaTopic {
     topics.create(&PostParams::default(), &resource(name, spec, annotations)).await.unwrap()
 }
 
-pub fn resource(name: &str, spec: Value, annotations: Value) -> KafkaTopic {
+pub(crate) fn resource(name: &str, spec: Value, annotations: Value) -> KafkaTopic {
     let spec: KafkaTopicSpec = serde_json::from_value(spec).unwrap();
     KafkaTopic {
         metadata: ObjectMeta {
@@ -196,10 +201,10 @@ pub fn resource(name: &str, spec: Value, annotations: Value) -> KafkaTopic {
     }
 }
 
-pub fn status(topic: &KafkaTopic) -> KafkaTopicStatus {
+pub(crate) fn status(topic: &KafkaTopic) -> KafkaTopicStatus {
     topic.status.clone().unwrap_or_default()
 }
 
-pub fn has_finalizer(topic: &KafkaTopic) -> bool {
+pub(crate) fn has_finalizer(topic: &KafkaTopic) -> bool {
     topic.metadata.finalizers.iter().flatten().any(|f| f == "strimzi.io/topic-operator")
 }

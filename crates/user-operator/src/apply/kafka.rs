@@ -17,7 +17,7 @@ use crate::snapshot::{Rule, SCRAM_ITERATIONS, Snapshot};
 
 /// Changes of a batch, each with the place in the batch of the user it belongs to.
 #[derive(Default)]
-pub struct Gathered {
+pub(super) struct Gathered {
     create: BTreeMap<AclBinding, usize>,
     delete: BTreeMap<AclBinding, usize>,
     quotas: BTreeMap<QuotaEntity, (usize, BTreeMap<String, Option<f64>>)>,
@@ -25,7 +25,7 @@ pub struct Gathered {
 
 impl Gathered {
     /// Adds the rules and quotas that one user has under the names that count: `CN=<name>` or `<name>`.
-    pub fn add(&mut self, index: usize, changes: &KafkaChanges, counts: impl Fn(&str) -> bool) {
+    pub(super) fn add(&mut self, index: usize, changes: &KafkaChanges, counts: impl Fn(&str) -> bool) {
         let of_rule = |binding: &&AclBinding| counts(username_of(binding));
         self.create.extend(changes.create.iter().filter(of_rule).map(|binding| (binding.clone(), index)));
         self.delete.extend(changes.delete.iter().filter(of_rule).map(|binding| (binding.clone(), index)));
@@ -38,7 +38,7 @@ impl Gathered {
 }
 
 /// A password to tell Kafka, or to take from it.
-pub struct PasswordChange {
+pub(super) struct PasswordChange {
     /// Place in the batch.
     pub index: usize,
     /// The user's name.
@@ -49,7 +49,7 @@ pub struct PasswordChange {
 
 /// What did not succeed.
 #[derive(Default)]
-pub struct Failures {
+pub(super) struct Failures {
     /// Place in the batch, and why.
     pub of_users: Vec<(usize, Refusal)>,
     /// Whether Kafka could not be asked at all.
@@ -80,7 +80,7 @@ impl Failures {
 }
 
 /// ACLs and quotas, in one request each, unless Kafka cannot read one of them.
-pub async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Failures {
+pub(super) async fn write(admin: &Admin, snapshot: &Snapshot, gathered: Gathered) -> Failures {
     let mut failed = Failures::default();
     let Gathered { create, mut delete, quotas } = gathered;
     let created = in_halves(admin, create.keys().cloned().collect(), |rules| admin.create_acls(rules));
@@ -152,7 +152,11 @@ fn note_quota(snapshot: &Snapshot, entity: &QuotaEntity, change: &BTreeMap<Strin
 }
 
 /// SCRAM credentials, in one request.
-pub async fn write_passwords(admin: &Admin, snapshot: &Snapshot, wanted: Vec<PasswordChange>) -> Failures {
+pub(super) async fn write_passwords(
+    admin: &Admin,
+    snapshot: &Snapshot,
+    wanted: Vec<PasswordChange>,
+) -> Failures {
     let mut failed = Failures::default();
     if wanted.is_empty() {
         return failed;

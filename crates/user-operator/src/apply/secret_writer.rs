@@ -28,7 +28,7 @@ use crate::settings::Settings;
 const KEYS_AT_ONCE: usize = 2;
 
 /// Writes users' Secrets.
-pub struct SecretWriter {
+pub(super) struct SecretWriter {
     settings: Arc<Settings>,
     applier: Applier,
     authority: watch::Receiver<Option<Current>>,
@@ -39,7 +39,7 @@ pub struct SecretWriter {
 }
 
 /// One user's Secret, on its way.
-pub struct Target<'a> {
+pub(super) struct Target<'a> {
     /// The user's name.
     pub name: &'a str,
     /// Its resource; `None`: there is none any more.
@@ -56,7 +56,7 @@ fn internal(message: impl Into<String>) -> Refusal {
 
 impl SecretWriter {
     /// Puts together what writing takes.
-    pub fn new(
+    pub(super) fn new(
         settings: Arc<Settings>,
         applier: Applier,
         authority: watch::Receiver<Option<Current>>,
@@ -67,7 +67,11 @@ impl SecretWriter {
     }
 
     /// Carries out what the plan says about the Secret; gives back the password that it holds from now on, if that is new.
-    pub async fn write(&self, target: &Target<'_>, now: Timestamp) -> Result<Option<Password>, Refusal> {
+    pub(super) async fn write(
+        &self,
+        target: &Target<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Password>, Refusal> {
         self.secrets.begin(target.name);
         let done = self.carry_out(target, now).await;
         self.secrets.end(target.name);
@@ -76,7 +80,7 @@ impl SecretWriter {
 
     /// Looks past the watch for a Secret that the watch does not show, such as a Secret that lost its labels: clients use what is
     /// in it. Refuses a Secret that was made for something else.
-    pub async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Refusal> {
+    pub(super) async fn find(&self, user: &KafkaUser) -> Result<Option<Arc<SecretView>>, Refusal> {
         let name = user.name_any();
         self.secrets.begin(&name);
         let found = self.read(&name, user).await;

@@ -21,8 +21,8 @@ use test_world::{Running, UnderTest};
 use tokio::sync::OnceCell;
 use user_operator::Settings;
 
-pub use test_world::DEADLINE;
-pub use test_world::conditions::{has, is_current as current};
+pub(crate) use test_world::DEADLINE;
+pub(crate) use test_world::conditions::{has, is_current as current};
 
 /// Everything that the operator says is kept, so that it can be looked through for secrets.
 const LEVEL: &str = "TRACE";
@@ -38,7 +38,7 @@ struct Shared {
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
 
 /// The Kafka node of a world.
-pub enum Node {
+pub(crate) enum Node {
     Shared(&'static KafkaNode),
     Own(Box<KafkaNode>),
 }
@@ -56,7 +56,7 @@ impl Deref for Node {
 
 impl Node {
     /// To stop and start it.
-    pub fn own(&mut self) -> &mut KafkaNode {
+    pub(crate) fn own(&mut self) -> &mut KafkaNode {
         match self {
             Self::Shared(_) => panic!("other tests use this node"),
             Self::Own(node) => node,
@@ -65,7 +65,7 @@ impl Node {
 }
 
 /// The operator under test.
-pub struct UserOperator;
+pub(crate) struct UserOperator;
 
 impl UnderTest for UserOperator {
     type Resource = KafkaUser;
@@ -80,7 +80,7 @@ impl UnderTest for UserOperator {
     }
 }
 
-pub struct World {
+pub(crate) struct World {
     common: test_world::World<UserOperator>,
     pub node: Node,
     pub secrets: Api<Secret>,
@@ -169,7 +169,7 @@ async fn share() -> Shared {
 
 impl World {
     /// The world that most tests share; its operator looks at everything every two seconds.
-    pub async fn get() -> Self {
+    pub(crate) async fn get() -> Self {
         let shared = SHARED.get_or_init(share).await;
         let mut world = Self::of(shared.server, &shared.namespace, Node::Shared(&shared.node), CLUSTER).await;
         world.metrics = shared.operator.metrics.clone();
@@ -179,12 +179,12 @@ impl World {
 
     /// A world of one's own in the shared API server. The operator does not run yet, and will not look at everything
     /// within an hour.
-    pub async fn own() -> Self {
+    pub(crate) async fn own() -> Self {
         Self::on(test_world::shared_server().await).await
     }
 
     /// With an API server of its own too, which may be stopped.
-    pub async fn alone() -> Self {
+    pub(crate) async fn alone() -> Self {
         Self::on(test_world::own_server().await).await
     }
 
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// Another cluster in the same namespace, with a node of its own; its operator does not run yet.
-    pub async fn beside(&self, cluster: &str) -> Self {
+    pub(crate) async fn beside(&self, cluster: &str) -> Self {
         let node = KafkaNode::start(KafkaOptions::default()).await.unwrap();
         let namespace = &self.variables["STRIMZI_NAMESPACE"];
         furnish_cluster(self.server, &node, namespace, cluster).await;
@@ -219,7 +219,7 @@ impl World {
         world
     }
 
-    pub async fn create(&self, name: &str, spec: Value) {
+    pub(crate) async fn create(&self, name: &str, spec: Value) {
         let user: KafkaUser = serde_json::from_value(json!({
             "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaUser",
             "metadata": {"name": name, "labels": {"strimzi.io/cluster": "my"}}, "spec": spec,
@@ -228,45 +228,45 @@ impl World {
         self.resources.create(&PostParams::default(), &user).await.unwrap();
     }
 
-    pub async fn make_secret(&self, name: &str, data: &[(&str, &[u8])]) {
+    pub(crate) async fn make_secret(&self, name: &str, data: &[(&str, &[u8])]) {
         self.secrets.create(&PostParams::default(), &secret(name, data)).await.unwrap();
     }
 
     /// Sets entries of a Secret that exists.
-    pub async fn change_secret(&self, name: &str, data: &[(&str, &[u8])]) {
+    pub(crate) async fn change_secret(&self, name: &str, data: &[(&str, &[u8])]) {
         let change = Patch::Merge(json!({"data": secret(name, data).data}));
         self.secrets.patch(name, &PatchParams::default(), &change).await.unwrap();
     }
 
     /// Waits until the resource as it is now is refused, and returns reason and message.
-    pub async fn refused(&self, name: &str) -> (String, String) {
+    pub(crate) async fn refused(&self, name: &str) -> (String, String) {
         self.refused_for(name, |_| true).await
     }
 
-    pub async fn secret(&self, name: &str) -> BTreeMap<String, String> {
+    pub(crate) async fn secret(&self, name: &str) -> BTreeMap<String, String> {
         let secret = self.secrets.get(name).await.unwrap();
         let text = |bytes: ByteString| String::from_utf8_lossy(&bytes.0).into_owned();
         secret.data.unwrap().into_iter().map(|(key, value)| (key, text(value))).collect()
     }
 
-    pub async fn acls(&self, username: &str) -> Vec<AclBinding> {
+    pub(crate) async fn acls(&self, username: &str) -> Vec<AclBinding> {
         let principal = format!("User:{username}");
         let all = self.admin.describe_acls(AclFilter::any()).await.unwrap();
         all.into_iter().filter(|binding| binding.principal == principal).collect()
     }
 
-    pub async fn quotas(&self, username: &str) -> BTreeMap<String, f64> {
+    pub(crate) async fn quotas(&self, username: &str) -> BTreeMap<String, f64> {
         let mut all = self.admin.describe_client_quotas().await.unwrap();
         all.remove(&QuotaEntity::user(username)).unwrap_or_default()
     }
 
-    pub async fn has_password(&self, name: &str) -> bool {
+    pub(crate) async fn has_password(&self, name: &str) -> bool {
         let all = self.admin.describe_scram_credentials().await.unwrap();
         all.get(name).is_some_and(|m| m.as_ref().is_ok_and(|m| m.contains_key(&ScramMechanism::Sha512)))
     }
 
     /// Waits until Kafka has nothing under either name of a user.
-    pub async fn gone_from_kafka(&self, name: &str) {
+    pub(crate) async fn gone_from_kafka(&self, name: &str) {
         wait::until(DEADLINE, "the user is gone from Kafka", || async {
             let mut left = self.has_password(name).await;
             for username in [name.to_owned(), format!("CN={name}")] {
@@ -279,14 +279,14 @@ impl World {
     }
 
     /// An admin client that logs in with the certificate of a user's Secret.
-    pub fn with_certificate(&self, data: &BTreeMap<String, String>) -> Admin {
+    pub(crate) fn with_certificate(&self, data: &BTreeMap<String, String>) -> Admin {
         let tls = TlsConfig::new(self.node.ca_pem())
             .with_identity(data["user.crt"].clone(), data["user.key"].clone());
         Admin::new(AdminConfig::brokers([self.node.tls_bootstrap()]).with_tls(tls)).unwrap()
     }
 
     /// An admin client that logs in with a password.
-    pub fn with_password(&self, username: &str, password: &str) -> Admin {
+    pub(crate) fn with_password(&self, username: &str, password: &str) -> Admin {
         let sasl = Sasl::ScramSha512 { username: username.to_owned(), password: password.to_owned() };
         let config =
             AdminConfig::brokers([self.node.scram_bootstrap()]).with_tls(TlsConfig::new(self.node.ca_pem()));
@@ -294,7 +294,7 @@ impl World {
     }
 
     /// Waits until Kafka takes a password: brokers learn of it a moment after it was set.
-    pub async fn logs_in(&self, username: &str, password: &str) {
+    pub(crate) async fn logs_in(&self, username: &str, password: &str) {
         wait::until(DEADLINE, &format!("{username} can log in"), || async {
             self.with_password(username, password).describe_cluster().await.ok()
         })
@@ -303,7 +303,7 @@ impl World {
     }
 
     /// Whether what is in a user's Secret fits: the certificate to its key, its user and its authority, which is today's.
-    pub fn certificate_fits(&self, name: &str, data: &BTreeMap<String, String>) -> bool {
+    pub(crate) fn certificate_fits(&self, name: &str, data: &BTreeMap<String, String>) -> bool {
         let part = |key: &str| data.get(key).cloned().unwrap_or_default();
         let Ok(info) = pki::parse_certificate(&CertificatePem::new(part("user.crt"))) else { return false };
         let Ok(ca) = pki::parse_certificate(&CertificatePem::new(self.node.ca_pem())) else { return false };
@@ -315,7 +315,7 @@ impl World {
     }
 
     /// Waits until the operator has looked at everything so many times more.
-    pub async fn passes(&self, count: f64) {
+    pub(crate) async fn passes(&self, count: f64) {
         let looked = || self.metric("strimzi_reconciliations_periodical_total");
         // A round is counted when it begins, and one may be under way.
         let until = looked() + count + 1.0;
@@ -327,17 +327,17 @@ impl World {
     }
 
     /// All that the operator said so far, at the level TRACE.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         self.log.text()
     }
 
     /// How often anybody read a single Secret from the API server.
-    pub async fn secret_reads(&self) -> f64 {
+    pub(crate) async fn secret_reads(&self) -> f64 {
         self.server.requests(&["secrets"], &["GET", "LIST"]).await.unwrap()
     }
 
     /// The version of every user and Secret, to see what was written.
-    pub async fn versions(&self) -> Vec<String> {
+    pub(crate) async fn versions(&self) -> Vec<String> {
         let users = self.resources.list(&ListParams::default()).await.unwrap().items;
         let secrets = self.secrets.list(&ListParams::default()).await.unwrap().items;
         let all = users.into_iter().map(|user| user.metadata);

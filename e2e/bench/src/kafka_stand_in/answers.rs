@@ -38,7 +38,7 @@ const DEFAULT: i8 = 5;
 const CONTROLLERS: i8 = 2;
 
 /// The requests that are understood, and the version of the metadata.
-pub fn versions(cluster: &Cluster) -> ApiVersionsResponse {
+pub(super) fn versions(cluster: &Cluster) -> ApiVersionsResponse {
     fn known<R: Request>() -> ApiVersion {
         ApiVersion::default()
             .with_api_key(R::KEY)
@@ -70,7 +70,7 @@ pub fn versions(cluster: &Cluster) -> ApiVersionsResponse {
 }
 
 /// The nodes, as brokers or as controllers.
-pub fn cluster(cluster: &Cluster, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+pub(super) fn cluster(cluster: &Cluster, request: &DescribeClusterRequest) -> DescribeClusterResponse {
     let port = if request.endpoint_type == CONTROLLERS {
         api::ports::CONTROL_PLANE
     } else {
@@ -91,7 +91,7 @@ pub fn cluster(cluster: &Cluster, request: &DescribeClusterRequest) -> DescribeC
 }
 
 /// All nodes vote and none is behind.
-pub fn quorum(cluster: &Cluster) -> DescribeQuorumResponse {
+pub(super) fn quorum(cluster: &Cluster) -> DescribeQuorumResponse {
     let now = jiff::Timestamp::now().as_millisecond();
     let voter = |node: &Node| {
         ReplicaState::default()
@@ -113,7 +113,7 @@ pub fn quorum(cluster: &Cluster) -> DescribeQuorumResponse {
 }
 
 /// The brokers, and no topics.
-pub fn metadata(cluster: &Cluster) -> MetadataResponse {
+pub(super) fn metadata(cluster: &Cluster) -> MetadataResponse {
     let node = |node: &Node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.id))
@@ -131,7 +131,7 @@ fn leader(cluster: &Cluster) -> BrokerId {
 }
 
 /// Every option of the broker: from its file, else Kafka's default.
-pub fn configs(node: &Node, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+pub(super) fn configs(node: &Node, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let model = planner::kafka::config::model::of("");
     let results = request.resources.iter().map(|resource| {
         let keys = resource.configuration_keys.as_ref();

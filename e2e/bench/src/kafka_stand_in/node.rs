@@ -16,7 +16,7 @@ use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 /// One node.
-pub struct Node {
+pub(super) struct Node {
     /// `node.id`.
     pub id: i32,
     /// Its name in DNS.
@@ -30,7 +30,7 @@ pub struct Node {
 }
 
 /// The nodes of one cluster.
-pub struct Cluster {
+pub(super) struct Cluster {
     /// The cluster's id.
     pub id: String,
     /// Level of the metadata version with which the storage was formatted.
@@ -41,7 +41,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Reads the ConfigMaps and Secrets of the nodes.
-    pub async fn read(client: &Client, namespace: &str, cluster: &str) -> anyhow::Result<Self> {
+    pub(super) async fn read(client: &Client, namespace: &str, cluster: &str) -> anyhow::Result<Self> {
         let of_cluster = ListParams::default().labels(&format!("{}={cluster}", labels::CLUSTER));
         let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
@@ -74,7 +74,7 @@ impl Cluster {
     }
 
     /// The node in a pod; `None`: the first one.
-    pub fn node(&self, pod: Option<&str>) -> Option<&Node> {
+    pub(super) fn node(&self, pod: Option<&str>) -> Option<&Node> {
         match pod {
             Some(pod) => self.nodes.get(pod),
             None => self.nodes.values().next(),
@@ -82,7 +82,7 @@ impl Cluster {
     }
 
     /// All nodes.
-    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
     }
 }

@@ -21,7 +21,7 @@ use planner::kafka::plan::Plan;
 use planner::kafka::unplanned::{self, Unplanned};
 
 /// What stands behind the name of a Kafka resource.
-pub enum View {
+pub(crate) enum View {
     /// A cluster that is looked after.
     Live(Box<LiveCluster>),
     /// What is left of a cluster whose resource goes or is gone.
@@ -31,7 +31,7 @@ pub enum View {
 }
 
 /// A cluster that is looked after.
-pub struct LiveCluster {
+pub(crate) struct LiveCluster {
     pub kafka: Arc<Kafka>,
     pub observed: Observed,
     /// How long the pass still waits for Kafka.
@@ -49,7 +49,7 @@ pub struct LiveCluster {
 
 impl LiveCluster {
     /// What a pass sees of a cluster that is looked after.
-    pub fn seen(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
+    pub(crate) fn seen(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
         Seen::Live(View::Live(Box::new(Self {
             kafka,
             observed,
@@ -63,7 +63,7 @@ impl LiveCluster {
 }
 
 /// A cluster that goes.
-pub struct Leaving {
+pub(crate) struct Leaving {
     pub remains: Remains,
     /// Its memory.
     pub _place: Place,

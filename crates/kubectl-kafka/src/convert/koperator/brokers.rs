@@ -14,7 +14,7 @@ const WITHOUT_GROUP: &str = "broker";
 
 /// A node.
 #[derive(Debug)]
-pub struct Node {
+pub(super) struct Node {
     /// Its id.
     pub id: i32,
     /// Where it stands in the manifest.
@@ -29,7 +29,7 @@ pub struct Node {
 
 /// Nodes that are alike.
 #[derive(Debug)]
-pub struct Group {
+pub(super) struct Group {
     /// Name of the pool.
     pub name: String,
     /// The nodes, by id.
@@ -39,7 +39,7 @@ pub struct Group {
 }
 
 /// Takes the nodes out of a spec.
-pub fn take(spec: &mut Fields, room: usize, notes: &mut Notes) -> Vec<Group> {
+pub(super) fn take(spec: &mut Fields, room: usize, notes: &mut Notes) -> Vec<Group> {
     let mut groups =
         spec.object("brokerConfigGroups", notes).map(|fields| (fields.path().to_owned(), fields));
     let mut raw = spec.objects("brokers", notes);

@@ -39,7 +39,7 @@ const RENAMED_LABELS: [(&str, &str); 2] = [
 ///
 /// # Errors
 /// When it has no name, no spec or no brokers.
-pub fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
+pub(crate) fn cluster(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
     let Value::Object(values) = manifest else { return Err("the manifest is no object".to_owned()) };
     let mut manifest = Fields::new("", values);
     for known in ["apiVersion", "kind", "status"] {

@@ -24,7 +24,7 @@ const NAME: usize = 11;
 
 /// What listeners have to know of the brokers.
 #[derive(Debug, Default)]
-pub struct Nodes {
+pub(super) struct Nodes {
     /// Addresses by listener and node.
     addresses: BTreeMap<String, BTreeMap<i32, String>>,
     /// Kinds of the addresses of Kubernetes nodes.
@@ -34,7 +34,7 @@ pub struct Nodes {
 
 impl Nodes {
     /// Adds a broker.
-    pub fn add(&mut self, node: &Node) {
+    pub(super) fn add(&mut self, node: &Node) {
         self.ids.insert(node.id);
         self.address_types.insert(node.address_type.clone());
         for (listener, address) in &node.addresses {
@@ -43,14 +43,14 @@ impl Nodes {
     }
 
     /// The ids of all brokers.
-    pub fn ids(&self) -> BTreeSet<i32> {
+    pub(super) fn ids(&self) -> BTreeSet<i32> {
         self.ids.clone()
     }
 }
 
 /// What comes out.
 #[derive(Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// `spec.kafka.listeners`.
     pub listeners: Vec<Listener>,
     /// Annotations of the Services in Kubernetes.
@@ -58,7 +58,7 @@ pub struct Found {
 }
 
 /// Takes the listeners out of a spec, and what is about one of them out of the options.
-pub fn take(
+pub(super) fn take(
     spec: &mut Fields,
     cluster: &ObjectMeta,
     nodes: &Nodes,

@@ -16,7 +16,7 @@ use crate::convert::options::{self, Options};
 const OF_AUTHORIZATION: [&str; 2] = ["authorizer.class.name", "super.users"];
 
 /// Sorts the options of single nodes: what all brokers have goes into `options`, those of the cluster.
-pub fn of(
+pub(super) fn of(
     brokers: Vec<Node>,
     controllers: Vec<Node>,
     options: &mut Options,
@@ -120,7 +120,7 @@ fn keys(ids: &[i32]) -> Vec<String> {
 }
 
 /// Ids in a row, as `0-2`, and single ones.
-pub fn ranges(ids: &[i32]) -> Vec<String> {
+pub(super) fn ranges(ids: &[i32]) -> Vec<String> {
     let mut parts: Vec<(i32, i32)> = Vec::new();
     for id in ids {
         match parts.last_mut() {

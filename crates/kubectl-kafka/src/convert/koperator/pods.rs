@@ -29,7 +29,7 @@ const SOURCES: [&str; 6] = ["secret", "configMap", "emptyDir", "persistentVolume
 
 /// What a pool gets of it.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// `spec.roles`, where the nodes have some of their own.
     pub roles: Vec<ProcessRole>,
     /// `spec.storage`.
@@ -46,7 +46,7 @@ pub struct Parts {
 
 /// What the cluster says of the pods of all its nodes.
 #[derive(Debug, Clone)]
-pub struct OfCluster {
+pub(super) struct OfCluster {
     /// Name of the cluster.
     pub name: String,
     /// `spec.oneBrokerPerNode`.
@@ -56,7 +56,7 @@ pub struct OfCluster {
 }
 
 /// Reads a configuration.
-pub fn read(mut config: Fields, cluster: &OfCluster, notes: &mut Notes) -> Parts {
+pub(super) fn read(mut config: Fields, cluster: &OfCluster, notes: &mut Notes) -> Parts {
     let roles = roles(&mut config, notes);
     let storage = disks(&mut config, notes);
     let resources = config.typed("resourceRequirements", notes);

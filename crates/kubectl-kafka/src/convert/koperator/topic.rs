@@ -21,7 +21,7 @@ const MANAGER: &str = "koperator";
 ///
 /// # Errors
 /// When it has no name or names no cluster.
-pub fn topic(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
+pub(crate) fn topic(manifest: Value, notes: &mut Notes) -> Result<Vec<Resource>, String> {
     let Value::Object(values) = manifest else { return Err("the manifest is no object".to_owned()) };
     let mut manifest = Fields::new("", values);
     for known in ["apiVersion", "kind", "status"] {
@@ -89,7 +89,11 @@ fn config(spec: &mut Fields, notes: &mut Notes) -> FreeMap {
 ///
 /// # Errors
 /// When no cluster is named.
-pub fn of_cluster(meta: &mut ObjectMeta, spec: &mut Fields, notes: &mut Notes) -> Result<String, String> {
+pub(super) fn of_cluster(
+    meta: &mut ObjectMeta,
+    spec: &mut Fields,
+    notes: &mut Notes,
+) -> Result<String, String> {
     let mut reference = spec
         .object("clusterRef", notes)
         .ok_or("spec.clusterRef is missing: name the cluster in spec.clusterRef.name")?;

@@ -22,7 +22,7 @@ const SECONDS_OF_A_DAY: i64 = 24 * 60 * 60;
 ///
 /// # Errors
 /// When it has no name or names no cluster.
-pub fn user(
+pub(crate) fn user(
     manifest: Value,
     clusters: &BTreeMap<String, Kafka>,
     notes: &mut Notes,

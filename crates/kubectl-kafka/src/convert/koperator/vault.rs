@@ -14,19 +14,19 @@ const CLASS: &str = "org.apache.kafka.common.config.provider.DirectoryConfigProv
 
 /// The Secret of a cluster.
 #[derive(Debug)]
-pub struct Vault {
+pub(super) struct Vault {
     secret: String,
     keys: Vec<String>,
 }
 
 impl Vault {
     /// The Secret of the cluster of this name, with nothing in it.
-    pub fn new(cluster: &str) -> Self {
+    pub(super) fn new(cluster: &str) -> Self {
         Self { secret: format!("{cluster}-converted-options"), keys: Vec::new() }
     }
 
     /// What stands in the resource in place of a value; `key` is that of the Secret.
-    pub fn keep(&mut self, key: &str, path: &str, notes: &mut Notes) -> Value {
+    pub(super) fn keep(&mut self, key: &str, path: &str, notes: &mut Notes) -> Value {
         let key = key.to_owned();
         notes.lost(
             path,
@@ -45,12 +45,12 @@ impl Vault {
     }
 
     /// Whether a value was put into it.
-    pub fn is_needed(&self) -> bool {
+    pub(super) fn is_needed(&self) -> bool {
         !self.keys.is_empty()
     }
 
     /// What Kafka needs to find the values.
-    pub fn provider(config: &mut api::schema::FreeMap) {
+    pub(super) fn provider(config: &mut api::schema::FreeMap) {
         let others = config.remove("config.providers");
         let others = others.as_ref().and_then(Value::as_str).filter(|names| !names.is_empty());
         let names = others.map_or_else(|| PROVIDER.to_owned(), |names| format!("{names},{PROVIDER}"));
@@ -59,7 +59,7 @@ impl Vault {
     }
 
     /// Lets the pods of a pool see the Secret.
-    pub fn mount(&self, template: &mut Option<KafkaNodePoolTemplate>) {
+    pub(super) fn mount(&self, template: &mut Option<KafkaNodePoolTemplate>) {
         let template = template.get_or_insert_with(KafkaNodePoolTemplate::default);
         let pod = template.pod.get_or_insert_with(PodTemplate::default);
         let secret =

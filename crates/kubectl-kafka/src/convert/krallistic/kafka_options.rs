@@ -56,7 +56,7 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Takes the options out of a spec, those of leader balance too, which have fields of their own there.
-pub fn take(spec: &mut Fields, notes: &mut Notes) -> Options {
+pub(super) fn take(spec: &mut Fields, notes: &mut Notes) -> Options {
     let mut options = Options::new();
     if let Some(ratio) = spec.take("leaderImbalanceRatio") {
         let path = spec.at("leaderImbalanceRatio");

@@ -48,7 +48,7 @@ pub struct Authority {
 
 /// How far an authority is.
 #[derive(Debug)]
-pub enum AuthorityStep {
+pub(crate) enum AuthorityStep {
     /// This must be made first.
     Missing(MaterialRequest),
     /// It is there.
@@ -56,7 +56,7 @@ pub enum AuthorityStep {
 }
 
 /// What must hold when freshly made keys are written into a Secret.
-pub fn precondition(present: Option<&Secret>) -> Precondition {
+pub(crate) fn precondition(present: Option<&Secret>) -> Precondition {
     match present {
         None => Precondition::Absent,
         Some(secret) => match &secret.metadata.resource_version {

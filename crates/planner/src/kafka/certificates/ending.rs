@@ -25,7 +25,7 @@ const NAMED: usize = 10;
 
 /// Says which pods are to restart and show a certificate that ends soon. The restart is due for weeks then: either the roll
 /// waits, or pass after pass fails before it, and that reaches the status together with this.
-pub fn while_restarts_are_due(
+pub(crate) fn while_restarts_are_due(
     cluster: &Cluster,
     observed: &Observed,
     restarts: &[Restart],
@@ -40,7 +40,7 @@ pub fn while_restarts_are_due(
 }
 
 /// The same while the resource is refused, for pods that do not show the certificate that their Secret holds.
-pub fn while_refused(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Option<Warning> {
+pub(crate) fn while_refused(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Option<Warning> {
     let renewed = |pod: &str| {
         let shown = observed.pods.get(pod).and_then(|pod| annotation(pod, annotations::SERVER_CERT_HASH));
         shown.is_some() && shown.map(str::to_owned) != mounted(observed, pod)

@@ -92,12 +92,12 @@ fn is_annotated(secret: Option<&Arc<Secret>>, annotation: &str) -> bool {
 }
 
 /// Whether an authority has a certificate and the key that belongs to it.
-pub fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
+pub(super) fn is_whole(role: Role, cluster: &Cluster, observed: &Observed) -> bool {
     FoundAuthority::of(role, cluster, observed).fitting().is_some()
 }
 
 /// Looks at an authority.
-pub fn look_at(
+pub(super) fn look_at(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,

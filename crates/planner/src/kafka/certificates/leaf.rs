@@ -22,7 +22,7 @@ use objects::Precondition;
 
 /// A certificate that is there.
 #[derive(Debug, Clone)]
-pub struct Leaf {
+pub(crate) struct Leaf {
     /// Content of its Secret.
     pub data: Data,
     /// The certificate with its chain, PEM.
@@ -35,7 +35,7 @@ pub struct Leaf {
 
 /// How far a certificate is.
 #[derive(Debug)]
-pub enum LeafStep {
+pub(crate) enum LeafStep {
     /// This must be made first.
     Missing(MaterialRequest),
     /// It is there.
@@ -46,7 +46,7 @@ pub enum LeafStep {
 
 /// What a Secret holds of a leaf.
 #[derive(Debug)]
-pub enum FoundLeaf {
+pub(crate) enum FoundLeaf {
     /// Nothing.
     Missing,
     /// A text that cannot be read, a key of another certificate, or a certificate of another authority than the one
@@ -58,7 +58,7 @@ pub enum FoundLeaf {
 
 /// A pair of certificate and key that belong together.
 #[derive(Debug)]
-pub struct Present {
+pub(crate) struct Present {
     /// The certificate, and behind it the authority that signed it.
     pub chain: CertificateChain,
     /// The text of the certificates as it stands in the Secret.
@@ -69,7 +69,7 @@ pub struct Present {
 
 impl FoundLeaf {
     /// The leaf, if it has not ended.
-    pub fn usable(&self, now: Timestamp) -> Option<&Present> {
+    pub(crate) fn usable(&self, now: Timestamp) -> Option<&Present> {
         match self {
             Self::Present(present) => {
                 Some(present.as_ref()).filter(|one| !one.chain.first().info.is_expired(now))
@@ -79,7 +79,7 @@ impl FoundLeaf {
     }
 
     /// The authorities beside the leaf.
-    pub fn issuers(&self) -> BTreeSet<String> {
+    pub(crate) fn issuers(&self) -> BTreeSet<String> {
         match self {
             Self::Present(present) => {
                 present.chain.rest().iter().map(|one| one.info.authority_id()).collect()
@@ -91,7 +91,7 @@ impl FoundLeaf {
 
 impl Present {
     /// Whether it is signed by the very certificate that the authority has now.
-    pub fn is_signed_by(&self, authority: &Authority) -> bool {
+    pub(crate) fn is_signed_by(&self, authority: &Authority) -> bool {
         let signer = &authority.certificate.first().info;
         let beside = self.chain.rest().first();
         beside.is_some_and(|beside| beside.info.sha256_thumbprint == signer.sha256_thumbprint)
@@ -99,18 +99,18 @@ impl Present {
 }
 
 /// Looks into the Secret of a leaf.
-pub fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> FoundLeaf {
+pub(crate) fn find(owner: &LeafOwner, cluster: &Cluster, observed: &Observed) -> FoundLeaf {
     let secret = observed.secrets.get(&owner.secret(&cluster.name));
     secret.map_or(FoundLeaf::Missing, |secret| find_in(owner, secret, &observed.read_chains))
 }
 
 /// The leaves of some owners, each looked at once.
 #[derive(Debug)]
-pub struct Leaves(BTreeMap<LeafOwner, FoundLeaf>);
+pub(crate) struct Leaves(BTreeMap<LeafOwner, FoundLeaf>);
 
 impl Leaves {
     /// Looks into the Secrets of these owners.
-    pub fn of<'a>(
+    pub(crate) fn of<'a>(
         owners: impl Iterator<Item = &'a LeafOwner>,
         cluster: &Cluster,
         observed: &Observed,
@@ -119,13 +119,13 @@ impl Leaves {
     }
 
     /// The leaf of one of them.
-    pub fn get(&self, owner: &LeafOwner) -> &FoundLeaf {
+    pub(crate) fn get(&self, owner: &LeafOwner) -> &FoundLeaf {
         self.0.get(owner).unwrap_or(&FoundLeaf::Missing)
     }
 }
 
 /// Looks into a Secret for the leaf of its owner.
-pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLeaf {
+pub(crate) fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLeaf {
     let (cert_key, key_key) = owner.keys();
     let (Some(certificate), Some(key)) = (text(secret, &cert_key), text(secret, &key_key)) else {
         return FoundLeaf::Missing;
@@ -143,7 +143,7 @@ pub fn find_in(owner: &LeafOwner, secret: &Secret, read: &ReadChains) -> FoundLe
 
 /// What the authority may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
+pub(crate) enum Signing {
     /// Everything: every pod trusts it.
     All,
     /// Only leaves of owners that have none: the others still need the leaf that they have.
@@ -154,7 +154,7 @@ pub enum Signing {
 
 /// What is wanted.
 #[derive(Debug)]
-pub struct WantedLeaf<'a> {
+pub(crate) struct WantedLeaf<'a> {
     /// Whose certificate.
     pub owner: &'a LeafOwner,
     /// The node, when it is one.
@@ -168,7 +168,7 @@ pub struct WantedLeaf<'a> {
 }
 
 /// Looks at a certificate, of which `leaves` say what is there.
-pub fn look_at(
+pub(crate) fn look_at(
     wanted: &WantedLeaf<'_>,
     leaves: &Leaves,
     cluster: &Cluster,

@@ -22,7 +22,7 @@ use crate::workload::secret::text;
 
 /// A phase of the hand-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaPhase {
+pub(crate) enum CaPhase {
     /// One authority is trusted, every leaf is signed by it, and every pod was started with its leaf.
     Settled,
     /// Some pod was started without trust in the present authority: nothing is signed by it yet.
@@ -35,19 +35,19 @@ pub enum CaPhase {
 
 impl CaPhase {
     /// Whether everything may be signed by the present authority.
-    pub fn may_sign(self) -> bool {
+    pub(crate) fn may_sign(self) -> bool {
         self != Self::Spreading
     }
 
     /// Whether former authorities are no longer needed.
-    pub fn is_over(self) -> bool {
+    pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Settled | Self::Retiring)
     }
 }
 
 /// What the pods, and the Secrets with leaves, say about the cluster CA.
 #[derive(Debug)]
-pub struct HandOver {
+pub(crate) struct HandOver {
     /// The phase.
     pub phase: CaPhase,
     /// Whether every pod that has a leaf to show trusts the present authority. Then a pod without a leaf can be given a new
@@ -56,7 +56,7 @@ pub struct HandOver {
 }
 
 /// Finds out how far the hand-over to `authority` is. `leaves` are those of all [`leaf_owners`].
-pub fn hand_over(
+pub(crate) fn hand_over(
     cluster: &Cluster,
     observed: &Observed,
     leaves: &Leaves,
@@ -100,21 +100,21 @@ fn bundle(cluster: &Cluster, observed: &Observed) -> Option<CertificateChain> {
 }
 
 /// The pods of the cluster's nodes that exist.
-pub fn running<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<&'a Pod> {
+pub(crate) fn running<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<&'a Pod> {
     let wanted: BTreeSet<String> = cluster.nodes().into_iter().map(|node| cluster.pod_name(node)).collect();
     let pods = observed.pods.iter().filter(|(name, _)| wanted.contains(*name));
     pods.map(|(_, pod)| pod.as_ref()).collect()
 }
 
 /// Whether a pod is that of a Kafka node, and not that of the entity operator or of another component.
-pub fn is_of_kafka(cluster: &str, pod: &Pod) -> bool {
+pub(crate) fn is_of_kafka(cluster: &str, pod: &Pod) -> bool {
     let all = pod.metadata.labels.as_ref();
     all.and_then(|all| all.get(labels::NAME)).is_some_and(|name| *name == names::kafka(cluster))
 }
 
 /// The cluster CAs that a pod was started to trust. A pod that does not say so, of an older operator, trusts the one that
 /// signed its own leaf.
-pub fn trusted_by(pod: &Pod, leaf: &FoundLeaf) -> BTreeSet<String> {
+pub(crate) fn trusted_by(pod: &Pod, leaf: &FoundLeaf) -> BTreeSet<String> {
     match annotation(pod, annotations::TRUSTED_CLUSTER_CAS) {
         Some(list) => split(list),
         None => leaf.issuers(),
@@ -122,7 +122,11 @@ pub fn trusted_by(pod: &Pod, leaf: &FoundLeaf) -> BTreeSet<String> {
 }
 
 /// The clients CAs that a pod was started to trust. A pod that does not say so trusts the one whose generation it has.
-pub fn trusted_clients(pod: &Pod, present: &CertificateChain, secret: Option<&Secret>) -> BTreeSet<String> {
+pub(crate) fn trusted_clients(
+    pod: &Pod,
+    present: &CertificateChain,
+    secret: Option<&Secret>,
+) -> BTreeSet<String> {
     if let Some(list) = annotation(pod, annotations::TRUSTED_CLIENTS_CAS) {
         return split(list);
     }

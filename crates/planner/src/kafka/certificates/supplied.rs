@@ -28,7 +28,7 @@ impl Complaints {
 }
 
 /// Looks at the authority. All that is wrong with it is named.
-pub fn look_at(
+pub(super) fn look_at(
     role: Role,
     cluster: &Cluster,
     observed: &Observed,

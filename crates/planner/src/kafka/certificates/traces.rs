@@ -16,11 +16,11 @@ use crate::kafka::observed::Observed;
 use crate::workload::secret::text;
 
 /// Traces by their thumbprints.
-pub type Traces = BTreeMap<String, Certificate>;
+pub(crate) type Traces = BTreeMap<String, Certificate>;
 
 /// The cluster CAs that signed the leaves in the Secrets, or that the trust bundle tells pods to trust, and that have not
 /// ended. They are trusted as long as a leaf or a pod may need them.
-pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
+pub(crate) fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
     let mut found = told(cluster, observed, Role::Cluster);
     for (owner, secret) in leaf_secrets(cluster, observed) {
         let Some(chain) = text(secret, &owner.keys().0).and_then(|pem| observed.read_chains.parse(&pem).ok())
@@ -41,7 +41,7 @@ pub fn of_cluster_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> 
 }
 
 /// The clients CAs that the trust bundle tells pods to trust, and that have not ended.
-pub fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
+pub(crate) fn of_clients_ca(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Traces {
     let mut found = told(cluster, observed, Role::Clients);
     found.retain(|_, certificate| !certificate.info.is_expired(now));
     found
@@ -93,7 +93,7 @@ fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner
 /// Every number that was given to a key or a certificate of an authority. A new key or certificate gets the next number; only
 /// people read the numbers.
 #[derive(Debug, Default)]
-pub struct Numbers {
+pub(crate) struct Numbers {
     /// Numbers of keys anywhere but on the key's own Secret.
     key: Option<i64>,
     /// The number on the key's own Secret.
@@ -106,7 +106,7 @@ pub struct Numbers {
 
 impl Numbers {
     /// Collects the numbers from every object that has some. `certificates` are those of the authority that are known, the present one included.
-    pub fn of<'a>(
+    pub(crate) fn of<'a>(
         role: Role,
         cluster: &Cluster,
         observed: &Observed,
@@ -143,27 +143,27 @@ impl Numbers {
     }
 
     /// The number of the key that is there.
-    pub fn present_key(&self) -> i64 {
+    pub(crate) fn present_key(&self) -> i64 {
         self.own_key.or(self.key).unwrap_or(0)
     }
 
     /// The number of a new key.
-    pub fn next_key(&self) -> i64 {
+    pub(crate) fn next_key(&self) -> i64 {
         next(self.own_key.max(self.key))
     }
 
     /// The number of a key that is there and of which no certificate is known.
-    pub fn unseen_key(&self) -> i64 {
+    pub(crate) fn unseen_key(&self) -> i64 {
         self.own_key.filter(|own| Some(*own) > self.key).unwrap_or_else(|| self.next_key())
     }
 
     /// The number of the certificate that is there.
-    pub fn present_certificate(&self) -> i64 {
+    pub(crate) fn present_certificate(&self) -> i64 {
         self.own_certificate.or(self.certificate).unwrap_or(0)
     }
 
     /// The number of a new certificate.
-    pub fn next_certificate(&self) -> i64 {
+    pub(crate) fn next_certificate(&self) -> i64 {
         next(self.own_certificate.max(self.certificate))
     }
 }

@@ -25,7 +25,7 @@ use pki::MaterialRequest;
 
 /// Looks at the certificates that are there. `cluster` is the resource as far as it can be understood. Yields what
 /// must be made first, or else the Secrets to write: those that change, and no others.
-pub fn prolong(
+pub(crate) fn prolong(
     cluster: &Cluster,
     observed: &Observed,
     now: Timestamp,

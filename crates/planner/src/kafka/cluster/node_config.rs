@@ -58,7 +58,7 @@ impl NodeIds {
 }
 
 /// Two keys that have the same node, and the option to which they give different values.
-pub type Contradiction<'a> = (&'a str, &'a str, &'a str);
+pub(super) type Contradiction<'a> = (&'a str, &'a str, &'a str);
 
 /// `spec.kafka.nodeConfig` with options that can be taken as they are.
 #[derive(Debug, Clone, Default)]

@@ -19,13 +19,13 @@ const HEAP_MAXIMUM: u64 = 5 * 1024 * 1024 * 1024;
 const HEAP_PERCENTAGE: u8 = 50;
 
 /// The file as JSON.
-pub fn text(config: &AgentConfig) -> String {
+pub(crate) fn text(config: &AgentConfig) -> String {
     // Plain strings and numbers: this cannot fail.
     serde_json::to_string_pretty(config).unwrap_or_default()
 }
 
 /// The settings of a node's agent.
-pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
+pub(crate) fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
     let pool = node.pool;
     let pod = cluster.pod_name(node);
     let mut keystores = vec![KeyStore {
@@ -78,7 +78,7 @@ pub fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
 }
 
 /// The jars that the nodes of a pool are to run with.
-pub fn plug_ins(cluster: &Cluster, pool: &Pool) -> Vec<PlugIn> {
+pub(crate) fn plug_ins(cluster: &Cluster, pool: &Pool) -> Vec<PlugIn> {
     let mut wanted = Vec::new();
     wanted.extend(cluster.metrics.as_ref().map(Metrics::plug_in));
     if pool.broker {

@@ -17,11 +17,11 @@ const KAFKA_LOGGERS: &[(&str, &str)] = &[
 ];
 
 /// The file of a Kafka node.
-pub fn kafka(logging: &Logging) -> String {
+pub(crate) fn kafka(logging: &Logging) -> String {
     file(logging, KAFKA_LOGGERS)
 }
 
 /// The file of the topic or the user operator: they read the root logger's level.
-pub fn entity_operator(logging: &Logging) -> String {
+pub(crate) fn entity_operator(logging: &Logging) -> String {
     file(logging, &[])
 }

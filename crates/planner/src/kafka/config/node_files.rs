@@ -17,7 +17,7 @@ const BESIDE: usize = 16 * 1024;
 
 /// The files of the nodes of a cluster.
 #[derive(Debug)]
-pub struct NodeFiles<'a> {
+pub(crate) struct NodeFiles<'a> {
     cluster: &'a Cluster,
     of_nodes: BTreeMap<i32, NodeFile>,
     /// `log4j2.properties`, which is that of every node.
@@ -36,7 +36,7 @@ struct NodeFile {
 
 /// The files of one node.
 #[derive(Debug)]
-pub struct Files {
+pub(crate) struct Files {
     /// `server.config`.
     pub server: String,
     /// `agent.config`.
@@ -53,7 +53,7 @@ impl NodeFile {
 
 impl<'a> NodeFiles<'a> {
     /// The files of all nodes of a cluster.
-    pub fn of(cluster: &'a Cluster) -> Self {
+    pub(crate) fn of(cluster: &'a Cluster) -> Self {
         let nodes = cluster.nodes().into_iter();
         Self {
             cluster,
@@ -67,7 +67,7 @@ impl<'a> NodeFiles<'a> {
     ///
     /// # Errors
     /// What is too large.
-    pub fn within(self, most: usize) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn within(self, most: usize) -> Result<Self, Vec<Problem>> {
         let rules = match &self.cluster.metrics {
             Some(Metrics::JmxExporter { rules }) => stored(rules),
             _ => 0,
@@ -99,7 +99,7 @@ impl<'a> NodeFiles<'a> {
     }
 
     /// The files of a node.
-    pub fn of_node(&self, node: Node<'_>) -> Files {
+    pub(crate) fn of_node(&self, node: Node<'_>) -> Files {
         let NodeFile { fixed, agent } = &*self.get(node);
         Files {
             server: server::whole(fixed, self.cluster, node),
@@ -109,7 +109,7 @@ impl<'a> NodeFiles<'a> {
     }
 
     /// Fingerprint of everything in the configuration of a node that needs a restart to change.
-    pub fn restart_fingerprint(&self, node: Node<'_>) -> String {
+    pub(crate) fn restart_fingerprint(&self, node: Node<'_>) -> String {
         let NodeFile { fixed, agent } = &*self.get(node);
         let mut text = String::new();
         for line in fixed.lines() {

@@ -34,7 +34,7 @@ pub(super) fn add(cluster: &Cluster, pool: &Pool, lines: &mut Lines) {
 }
 
 /// Adds the reporters of the metrics to those that the user lists.
-pub fn add_reporters(metrics: Option<&Metrics>, options: &mut BTreeMap<String, String>) {
+pub(crate) fn add_reporters(metrics: Option<&Metrics>, options: &mut BTreeMap<String, String>) {
     let mut add = |option: &str, default: Option<&str>, reporter: &str| {
         let listed = options.get(option).map(String::as_str).or(default).unwrap_or_default();
         let mut all: Vec<&str> =
@@ -58,7 +58,7 @@ pub fn add_reporters(metrics: Option<&Metrics>, options: &mut BTreeMap<String, S
 }
 
 /// Whether the agent of a node may have to change the option: then nobody but it can set it.
-pub fn is_the_agents(metrics: Option<&Metrics>, option: &str) -> bool {
+pub(crate) fn is_the_agents(metrics: Option<&Metrics>, option: &str) -> bool {
     option == METRIC_REPORTERS && matches!(metrics, Some(Metrics::Reporter { .. }))
 }
 
@@ -80,7 +80,7 @@ fn quotas_plug_in(cluster: &Cluster, quotas: &QuotasPlugIn, lines: &mut Lines) {
 }
 
 /// The option with which a node has remote storage.
-pub const REMOTE_STORAGE: &str = "remote.log.storage.system.enable";
+pub(crate) const REMOTE_STORAGE: &str = "remote.log.storage.system.enable";
 
 fn tiered_storage(cluster: &Cluster, pool: &Pool, storage: &TieredStorage, lines: &mut Lines) {
     // The controllers judge the options of topics, and so have to know that there is remote storage.

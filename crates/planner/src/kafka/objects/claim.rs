@@ -12,10 +12,10 @@ use super::meta::pool_labels;
 use crate::kafka::cluster::{Cluster, Node, VolumeKind};
 
 /// The request of a claim that says how large it is.
-pub const STORAGE: &str = "storage";
+pub(crate) const STORAGE: &str = "storage";
 
 /// One claim for each persistent volume of the node. It goes with the pool only when the user said so.
-pub fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolumeClaim>> {
+pub(crate) fn of_node(cluster: &Cluster, node: Node<'_>) -> Vec<Object<PersistentVolumeClaim>> {
     let pod = cluster.pod_name(node);
     let owner = cluster.owner_of_pool(node.pool);
     let template = node.pool.templates.persistent_volume_claim.as_ref();

@@ -13,7 +13,12 @@ use crate::kafka::config::logging;
 use crate::kafka::config::node_files::Files;
 
 /// The ConfigMap of a node, named like its pod. `taken_out` are options that have not left Kafka yet.
-pub fn node(cluster: &Cluster, node: Node<'_>, files: Files, taken_out: &BTreeSet<String>) -> DesiredObject {
+pub(crate) fn node(
+    cluster: &Cluster,
+    node: Node<'_>,
+    files: Files,
+    taken_out: &BTreeSet<String>,
+) -> DesiredObject {
     let pod = cluster.pod_name(node);
     let data = [
         (names::keys::SERVER_CONFIG, files.server),
@@ -41,14 +46,14 @@ pub fn node(cluster: &Cluster, node: Node<'_>, files: Files, taken_out: &BTreeSe
 }
 
 /// Logging of the topic operator.
-pub fn topic_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
+pub(crate) fn topic_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
     let component = names::entity_operator::topic_operator(&cluster.name);
     let labels = component_labels(cluster, &component, labels::component::ENTITY_TOPIC_OPERATOR);
     entity(cluster, names::entity_operator::topic_operator_config_map(&cluster.name), labels, container)
 }
 
 /// Logging of the user operator.
-pub fn user_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
+pub(crate) fn user_operator(cluster: &Cluster, container: &EntityContainer) -> DesiredObject {
     let component = names::entity_operator::user_operator(&cluster.name);
     let labels = component_labels(cluster, &component, labels::component::ENTITY_USER_OPERATOR);
     entity(cluster, names::entity_operator::user_operator_config_map(&cluster.name), labels, container)

@@ -29,7 +29,7 @@ const USER_CONFIG: &str = "entity-user-operator-metrics-and-logging";
 
 /// `<c>-entity-operator`. `started_with` are the annotations whose change restarts the pod; `live` is the Deployment that
 /// is there.
-pub fn deployment(
+pub(crate) fn deployment(
     cluster: &Cluster,
     entity: &EntityOperator,
     started_with: &Pairs,
@@ -72,7 +72,7 @@ pub fn deployment(
 }
 
 /// What the pod has whatever the templates say.
-pub fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
+pub(crate) fn taken(cluster: &Cluster, entity: &EntityOperator, settings: &PlanSettings) -> Taken {
     let mut taken = Taken { volumes: volume::names(&volumes_of(cluster, entity, None)), ..Taken::default() };
     for section in sections(cluster, entity, settings) {
         taken.variables.insert(section.name, container::variable_names(&section.container));
@@ -118,7 +118,7 @@ fn volumes_of(cluster: &Cluster, entity: &EntityOperator, template: Option<&PodT
 }
 
 /// What the pod of the entity operator was started with: certificates and authorities.
-pub fn started_with(certificates: &[&str], cert_generation: i64, key_generation: i64) -> Pairs {
+pub(crate) fn started_with(certificates: &[&str], cert_generation: i64, key_generation: i64) -> Pairs {
     let mut text = String::new();
     for certificate in certificates {
         text.push_str(certificate);

@@ -16,7 +16,7 @@ const PASS_THROUGH: [(&str, &str); 3] = [
 ];
 
 /// The Ingress to a Service of a listener.
-pub fn to(target: &Target<'_>, class: Option<&str>) -> DesiredObject {
+pub(super) fn to(target: &Target<'_>, class: Option<&str>) -> DesiredObject {
     let host = target.entry.host.clone().unwrap_or_default();
     let service = IngressServiceBackend {
         name: target.service.clone(),

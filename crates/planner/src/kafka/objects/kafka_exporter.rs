@@ -33,7 +33,7 @@ const KEY_MODE: i32 = 0o440;
 const TRUST_MODE: i32 = 0o444;
 
 /// `<c>-kafka-exporter`. `started_with` are annotations whose change restarts the pod; `live` is the Deployment that is there.
-pub fn deployment(
+pub(crate) fn deployment(
     cluster: &Cluster,
     exporter: &KafkaExporter,
     started_with: Pairs,
@@ -73,7 +73,7 @@ pub fn deployment(
 }
 
 /// What the pod has whatever the templates say.
-pub fn taken(cluster: &Cluster, exporter: &KafkaExporter, settings: &PlanSettings) -> Taken {
+pub(crate) fn taken(cluster: &Cluster, exporter: &KafkaExporter, settings: &PlanSettings) -> Taken {
     let mut taken = Taken { volumes: volume::names(&volumes_of(cluster, None)), ..Taken::default() };
     let container = container_of(cluster, exporter, settings);
     taken.variables.insert(CONTAINER, container::variable_names(&container));

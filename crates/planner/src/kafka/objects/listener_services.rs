@@ -14,7 +14,7 @@ use super::{ingress, proxy, route, tls_route};
 use crate::kafka::cluster::{Cluster, Listener, Node, OwnServices, SingleAddress, Way};
 
 /// Everything that leads to the listeners.
-pub fn all(cluster: &Cluster) -> Vec<DesiredObject> {
+pub(crate) fn all(cluster: &Cluster) -> Vec<DesiredObject> {
     let mut made = Vec::new();
     for listener in &cluster.listeners {
         let Some(services) = listener.own_services() else { continue };

@@ -10,7 +10,7 @@ use crate::kafka::addresses::broker_service;
 use crate::kafka::cluster::{Cluster, Entry, Listener, Node, OwnServices};
 
 /// One Service and what leads to it.
-pub struct Target<'a> {
+pub(super) struct Target<'a> {
     /// The listener.
     pub listener: &'a Listener,
     /// Whose the objects are.
@@ -31,7 +31,7 @@ pub struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// The Service with which clients begin.
-    pub fn bootstrap(cluster: &'a Cluster, listener: &'a Listener, services: &OwnServices) -> Self {
+    pub(super) fn bootstrap(cluster: &'a Cluster, listener: &'a Listener, services: &OwnServices) -> Self {
         Self {
             listener,
             owner: cluster.owner(),
@@ -45,7 +45,7 @@ impl<'a> Target<'a> {
     }
 
     /// The Service of a broker.
-    pub fn broker(
+    pub(super) fn broker(
         cluster: &'a Cluster,
         listener: &'a Listener,
         services: &OwnServices,
@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
     }
 
     /// An object with the metadata that all objects of the target have.
-    pub fn object<K>(&self, name: String, body: K) -> Object<K>
+    pub(super) fn object<K>(&self, name: String, body: K) -> Object<K>
     where
         K: kube_core::Resource<DynamicType = ()> + serde::Serialize,
     {
@@ -77,7 +77,7 @@ impl<'a> Target<'a> {
     }
 
     /// The template of Services.
-    pub fn service_template(&self) -> Option<&MetadataTemplate> {
+    pub(super) fn service_template(&self) -> Option<&MetadataTemplate> {
         metadata(match self.broker {
             None => self.templates.external_bootstrap_service.as_ref(),
             Some(_) => self.templates.per_pod_service.as_ref(),
@@ -85,7 +85,7 @@ impl<'a> Target<'a> {
     }
 
     /// The template of Ingresses (`ingress`) or routes.
-    pub fn route_template(&self, ingress: bool) -> Option<&MetadataTemplate> {
+    pub(super) fn route_template(&self, ingress: bool) -> Option<&MetadataTemplate> {
         let templates = self.templates;
         metadata(match (self.broker, ingress) {
             (None, true) => templates.external_bootstrap_ingress.as_ref(),

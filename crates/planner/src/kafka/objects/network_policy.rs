@@ -12,7 +12,7 @@ use crate::kafka::observed::PlanSettings;
 use crate::workload::network_policy::{self, pods, policy_port, rule};
 
 /// The policy of the Kafka pods.
-pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
+pub(crate) fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
     let kafka = pods(kafka_selector(cluster));
     let operator = network_policy::operator_peer(&cluster.namespace, &settings.operator_place());
     let named = |name: String| pods([(labels::NAME.to_owned(), name)].into());
@@ -35,7 +35,7 @@ pub fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject {
 }
 
 /// Who may connect to a proxy: clients of the listener, and everybody for its figures.
-pub fn to_proxy(
+pub(crate) fn to_proxy(
     cluster: &Cluster,
     listener: &Listener,
     single: &SingleAddress,

@@ -45,7 +45,7 @@ const START_FAILURES: i32 = 1_000_000;
 
 /// A pod as it stands in the pod set, and its JSON.
 #[derive(Debug, Clone)]
-pub struct DesiredPod {
+pub(crate) struct DesiredPod {
     /// The pod.
     pub pod: Pod,
     /// The same as it is written.
@@ -54,7 +54,7 @@ pub struct DesiredPod {
 
 /// The complete pod of a node, whose configuration needs a restart to change where the fingerprint changes. The annotations
 /// carry what the pod was started with.
-pub fn of_node(
+pub(crate) fn of_node(
     cluster: &Cluster,
     node: Node<'_>,
     certificate: &NodeCertificate,
@@ -118,7 +118,7 @@ fn users_volumes(template: &PodTemplate) -> BTreeSet<String> {
 }
 
 /// What the pods of a pool have whatever the templates say.
-pub fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
+pub(crate) fn taken(cluster: &Cluster, pool: &Pool, settings: &PlanSettings) -> Taken {
     let node = Node { id: pool.nodes.first().copied().unwrap_or_default(), pool };
     let token = asks_about_nodes(cluster, pool);
     Taken {

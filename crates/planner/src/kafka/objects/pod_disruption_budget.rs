@@ -8,7 +8,7 @@ use crate::kafka::cluster::Cluster;
 use crate::workload::budget;
 
 /// `<c>-kafka`, over all pools.
-pub fn kafka(cluster: &Cluster) -> DesiredObject {
+pub(crate) fn kafka(cluster: &Cluster) -> DesiredObject {
     let template = cluster.templates.pod_disruption_budget.as_ref();
     let spec = budget::of_pods(cluster.nodes().len(), template);
     budget::budget(&cluster.owner(), names::kafka(&cluster.name), kafka_labels(cluster), template, spec)

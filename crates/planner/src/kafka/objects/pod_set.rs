@@ -14,7 +14,7 @@ use crate::kafka::observed::Observed;
 
 /// What there is in Kafka that the operator set and that Kafka itself does not tell from what others set.
 #[derive(Debug, Clone, Copy)]
-pub struct InKafka<'a> {
+pub(crate) struct InKafka<'a> {
     /// Whether there are default quotas of users.
     pub quotas: bool,
     /// Brokers, and their options that have a value of their own.
@@ -23,7 +23,7 @@ pub struct InKafka<'a> {
 
 /// The pod set of a pool with these pods. `manual` says which live pods are to be restarted because a user asked for it;
 /// `in_kafka`, what it remembers.
-pub fn of_pool(
+pub(crate) fn of_pool(
     cluster: &Cluster,
     pool: &Pool,
     pods: Vec<Value>,
@@ -82,7 +82,7 @@ pub fn of_pool(
 
 /// A restart of all pods that was asked for with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManualUpdate {
+pub(crate) struct ManualUpdate {
     /// UIDs of the pods that have not been restarted since.
     pub pods: BTreeSet<String>,
     /// Whether the annotation was just seen.
@@ -92,7 +92,7 @@ pub struct ManualUpdate {
 impl ManualUpdate {
     /// The pods of a pool for which a restart was asked for on the pod set and that have not had it. They are remembered by
     /// what no clock can confuse.
-    pub fn of(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<Self> {
+    pub(crate) fn of(cluster: &Cluster, pool: &Pool, observed: &Observed) -> Option<Self> {
         let set = observed.pod_sets.get(&cluster.pod_set_name(pool))?;
         let all = set.metadata.annotations.as_ref()?;
         let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
@@ -106,7 +106,7 @@ impl ManualUpdate {
     }
 
     /// The pods that a pod set remembers.
-    pub fn pods(set: &StrimziPodSet) -> BTreeSet<String> {
+    pub(crate) fn pods(set: &StrimziPodSet) -> BTreeSet<String> {
         let remembered = set
             .metadata
             .annotations

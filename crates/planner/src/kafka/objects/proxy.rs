@@ -36,13 +36,13 @@ const READINESS: Probe = Probe { initial_delay: 0, timeout: 5, period: 5, failur
 const LIVENESS: Probe = Probe { initial_delay: 10, timeout: 5, period: 10, failures: 6, successes: 1 };
 
 /// Labels by which the pods of a proxy are selected.
-pub fn selector(cluster: &Cluster, listener: &Listener) -> Pairs {
+pub(crate) fn selector(cluster: &Cluster, listener: &Listener) -> Pairs {
     let name = names::proxy::deployment(&cluster.name, &listener.name);
     labels::selector(&component_labels(cluster, &name, labels::component::KAFKA_PROXY))
 }
 
 /// `<c>-kafka-<listener>-proxy`. `live` is the Deployment that is there.
-pub fn deployment(
+pub(crate) fn deployment(
     cluster: &Cluster,
     listener: &Listener,
     services: &OwnServices,

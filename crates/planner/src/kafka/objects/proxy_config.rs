@@ -24,11 +24,11 @@ use crate::kafka::addresses::upstream;
 use crate::kafka::cluster::{Cluster, Listener, Node, OwnServices, SingleAddress};
 
 /// Where the ConfigMap is mounted.
-pub const FOLDER: &str = "/etc/kastellan-proxy";
+pub(crate) const FOLDER: &str = "/etc/kastellan-proxy";
 /// Path of the readiness check.
-pub const READY: &str = "/ready";
+pub(crate) const READY: &str = "/ready";
 /// Path of the liveness check.
-pub const ALIVE: &str = "/healthy";
+pub(crate) const ALIVE: &str = "/healthy";
 /// Path of the figures for Prometheus.
 const METRICS: &str = "/metrics";
 /// Where Envoy takes orders: nobody outside the pod can.
@@ -50,7 +50,7 @@ const HEAP: &str = "envoy.resource_monitors.fixed_heap";
 const ATTEMPTS: u32 = 3;
 
 /// The ConfigMap.
-pub fn config_map(
+pub(crate) fn config_map(
     cluster: &Cluster,
     listener: &Listener,
     services: &OwnServices,
@@ -80,7 +80,12 @@ pub fn config_map(
 }
 
 /// What Envoy is started with: its only part that it does not read again.
-pub fn bootstrap(cluster: &Cluster, name: &str, services: &OwnServices, single: &SingleAddress) -> String {
+pub(crate) fn bootstrap(
+    cluster: &Cluster,
+    name: &str,
+    services: &OwnServices,
+    single: &SingleAddress,
+) -> String {
     let source = |file: &str| ConfigSource {
         path_config_source: PathConfigSource {
             path: format!("{FOLDER}/{file}"),

@@ -8,7 +8,7 @@ use objects::quantity;
 use crate::kafka::cluster::SingleAddress;
 
 /// What the proxy gets unless the resource says otherwise: a limit for some ten thousand connections.
-pub fn of(single: &SingleAddress) -> ResourceRequirements {
+pub(super) fn of(single: &SingleAddress) -> ResourceRequirements {
     if let Some(resources) = &single.resources {
         return resources.clone();
     }
@@ -21,7 +21,7 @@ pub fn of(single: &SingleAddress) -> ResourceRequirements {
 }
 
 /// The limit of the memory in bytes.
-pub fn memory_limit(single: &SingleAddress) -> Option<u64> {
+pub(super) fn memory_limit(single: &SingleAddress) -> Option<u64> {
     let resources = of(single);
     let limit = resources.limits.as_ref()?.get("memory")?;
     quantity::Quantity::parse(&limit.0)?.whole()

@@ -7,7 +7,7 @@ use objects::DesiredObject;
 use super::listener_target::Target;
 
 /// The Route to a Service of a listener.
-pub fn to(target: &Target<'_>) -> DesiredObject {
+pub(super) fn to(target: &Target<'_>) -> DesiredObject {
     let spec = RouteSpec {
         // Without one the router makes it.
         host: target.entry.host.clone(),

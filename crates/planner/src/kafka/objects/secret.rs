@@ -5,12 +5,12 @@ use objects::{DesiredObject, Object, Pairs, Precondition};
 
 use super::meta::{component_labels, kafka_labels};
 use crate::kafka::cluster::{CaSettings, Cluster};
-pub use crate::workload::secret::Data;
+pub(crate) use crate::workload::secret::Data;
 use crate::workload::secret::opaque;
 
 /// The Secret with the certificates, or the one with the key, of an authority. `annotated` are annotations of it beside
 /// those of the user's template.
-pub fn authority(
+pub(crate) fn authority(
     cluster: &Cluster,
     settings: &CaSettings,
     name: &str,
@@ -33,7 +33,7 @@ pub fn authority(
 }
 
 /// `<c>-trustbundle`: whom the nodes trust.
-pub fn trust_bundle(cluster: &Cluster, data: Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
+pub(crate) fn trust_bundle(cluster: &Cluster, data: Data, cluster_ca: i64, clients_ca: i64) -> DesiredObject {
     let labels = component_labels(cluster, names::SHARED_COMPONENT_NAME, labels::component::TRUST_BUNDLE);
     Object::new(&cluster.owner(), names::trust_bundle_secret(&cluster.name), labels, opaque(data))
         .annotation(annotations::CLUSTER_CA_CERT_GENERATION, cluster_ca.to_string())
@@ -42,7 +42,7 @@ pub fn trust_bundle(cluster: &Cluster, data: Data, cluster_ca: i64, clients_ca: 
 }
 
 /// `<c>-kafka-jmx`: user and password of remote JMX.
-pub fn jmx(cluster: &Cluster, data: Data) -> DesiredObject {
+pub(crate) fn jmx(cluster: &Cluster, data: Data) -> DesiredObject {
     let template = cluster.templates.jmx_secret.as_ref();
     Object::new(&cluster.owner(), names::kafka_jmx_secret(&cluster.name), kafka_labels(cluster), opaque(data))
         .template(template.and_then(|template| template.metadata.as_ref()))
@@ -50,7 +50,7 @@ pub fn jmx(cluster: &Cluster, data: Data) -> DesiredObject {
 }
 
 /// A Secret with a leaf certificate: of a node, of the operator, of the entity operator.
-pub fn leaf(
+pub(crate) fn leaf(
     cluster: &Cluster,
     owner: &LeafOwner,
     data: Data,
@@ -100,7 +100,7 @@ pub fn leaf(
 
 /// Whose certificate it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeafOwner {
+pub(crate) enum LeafOwner {
     /// A Kafka node's.
     Node {
         /// Name of the pod.
@@ -118,7 +118,7 @@ pub enum LeafOwner {
 
 impl LeafOwner {
     /// Name of the Secret.
-    pub fn secret(&self, cluster: &str) -> String {
+    pub(crate) fn secret(&self, cluster: &str) -> String {
         match self {
             Self::Node { pod } => pod.clone(),
             Self::ClusterOperator => names::cluster_operator_certs_secret(cluster),
@@ -129,7 +129,7 @@ impl LeafOwner {
     }
 
     /// Common name in the certificate.
-    pub fn common_name(&self, cluster: &str) -> String {
+    pub(crate) fn common_name(&self, cluster: &str) -> String {
         match self {
             Self::Node { .. } => api::principals::kafka_common_name(cluster),
             Self::ClusterOperator => api::principals::CLUSTER_OPERATOR_COMMON_NAME.to_owned(),
@@ -140,7 +140,7 @@ impl LeafOwner {
     }
 
     /// Keys of the certificate and the private key in the Secret.
-    pub fn keys(&self) -> (String, String) {
+    pub(crate) fn keys(&self) -> (String, String) {
         match self {
             Self::Node { pod } => (format!("{pod}.crt"), format!("{pod}.key")),
             Self::ClusterOperator => {

@@ -9,7 +9,7 @@ use crate::kafka::cluster::{Cluster, Listener, ListenerAuthentication};
 use crate::workload::service::{port, spec};
 
 /// `<c>-kafka-bootstrap`: brokers only.
-pub fn bootstrap(cluster: &Cluster) -> DesiredObject {
+pub(crate) fn bootstrap(cluster: &Cluster) -> DesiredObject {
     let mut service_ports = vec![port(ports::REPLICATION_NAME, ports::REPLICATION)];
     service_ports.extend(listener_ports(cluster));
     let mut selector = kafka_selector(cluster);
@@ -24,7 +24,7 @@ pub fn bootstrap(cluster: &Cluster) -> DesiredObject {
 }
 
 /// `<c>-kafka-brokers`: every node, ready or not, under its own name.
-pub fn brokers(cluster: &Cluster) -> DesiredObject {
+pub(crate) fn brokers(cluster: &Cluster) -> DesiredObject {
     let mut service_ports = vec![
         port(ports::CONTROL_PLANE_NAME, ports::CONTROL_PLANE),
         port(ports::REPLICATION_NAME, ports::REPLICATION),
@@ -49,7 +49,7 @@ fn service(cluster: &Cluster, name: String, spec: ServiceSpec) -> Object<Service
 }
 
 /// The port of a listener.
-pub fn listener_port(listener: &Listener) -> ServicePort {
+pub(crate) fn listener_port(listener: &Listener) -> ServicePort {
     port(&listener.port_name(), i32::from(listener.port))
 }
 

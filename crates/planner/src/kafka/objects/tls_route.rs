@@ -7,7 +7,7 @@ use objects::DesiredObject;
 use super::listener_target::Target;
 
 /// The TLSRoute to a Service of a listener.
-pub fn to(target: &Target<'_>, parents: &[ParentRef]) -> DesiredObject {
+pub(super) fn to(target: &Target<'_>, parents: &[ParentRef]) -> DesiredObject {
     // The definition fills defaults into lists that are compared as a whole.
     let parents = parents.iter().map(|parent| ParentRef {
         group: parent.group.clone().or_else(|| Some("gateway.networking.k8s.io".to_owned())),

@@ -14,7 +14,7 @@ use crate::kafka::validate::CertificateReference;
 use crate::workload::secret::text;
 
 /// Reads the certificate; what is wrong with it is a problem.
-pub fn read(
+pub(super) fn read(
     reference: &CertificateReference,
     observed: &Observed,
     findings: &mut Findings,

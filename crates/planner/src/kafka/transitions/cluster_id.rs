@@ -6,11 +6,11 @@ use pki::Material;
 use crate::kafka::observed::Observed;
 
 /// Material that becomes the cluster id.
-pub const CLUSTER_ID_REQUEST: &str = "cluster-id";
+pub(crate) const CLUSTER_ID_REQUEST: &str = "cluster-id";
 
 /// What is known of the cluster id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClusterId {
+pub(crate) enum ClusterId {
     /// It was written down.
     Known(String),
     /// It was made in this pass.
@@ -21,7 +21,7 @@ pub enum ClusterId {
 
 impl ClusterId {
     /// Finds it: in the status of the Kafka resource, in those of the pools, in the configuration of the nodes.
-    pub fn of(observed: &Observed) -> Self {
+    pub(crate) fn of(observed: &Observed) -> Self {
         let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
         let from_kafka = status.and_then(|status| status.cluster_id.clone());
         let from_pools = || {
@@ -42,7 +42,7 @@ impl ClusterId {
     }
 
     /// The id, if there is one.
-    pub fn into_id(self) -> Option<String> {
+    pub(crate) fn into_id(self) -> Option<String> {
         match self {
             Self::Known(id) | Self::Made(id) => Some(id),
             Self::Missing => None,

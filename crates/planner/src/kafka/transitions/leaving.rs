@@ -39,14 +39,14 @@ impl fmt::Display for Hold {
 }
 
 /// Node ids as a text.
-pub fn list(ids: &BTreeSet<i32>) -> String {
+pub(crate) fn list(ids: &BTreeSet<i32>) -> String {
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     texts.join(", ")
 }
 
 /// What is known of the replicas of the brokers.
 #[derive(Debug, Clone, Copy)]
-pub struct Replicas<'a> {
+pub(crate) struct Replicas<'a> {
     /// Brokers that hold at least one; `None`: Kafka did not say.
     holders: Option<&'a BTreeSet<i32>>,
     /// The user takes the loss: `strimzi.io/skip-broker-scaledown-check`.
@@ -55,12 +55,12 @@ pub struct Replicas<'a> {
 
 impl<'a> Replicas<'a> {
     /// Nothing is known.
-    pub fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         Self { holders: None, unchecked: false }
     }
 
     /// Out of what was observed.
-    pub fn of(observed: &'a Observed) -> Self {
+    pub(crate) fn of(observed: &'a Observed) -> Self {
         let unchecked = observed.kafka.as_ref().is_some_and(|kafka| {
             annotations::is_true(
                 kafka.metadata.annotations.as_ref(),
@@ -72,18 +72,18 @@ impl<'a> Replicas<'a> {
     }
 
     /// Whether Kafka said where the replicas are, or the user takes the loss.
-    pub fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.unchecked || self.holders.is_some()
     }
 
     /// Those of the brokers that are known to hold replicas that matter.
-    pub fn on(&self, brokers: &BTreeSet<i32>) -> BTreeSet<i32> {
+    pub(crate) fn on(&self, brokers: &BTreeSet<i32>) -> BTreeSet<i32> {
         let holders = self.holders.filter(|_| !self.unchecked);
         holders.map(|holders| brokers.intersection(holders).copied().collect()).unwrap_or_default()
     }
 
     /// Why these brokers must stay; `None`: they may go.
-    pub fn hold(&self, brokers: &BTreeSet<i32>) -> Option<Hold> {
+    pub(crate) fn hold(&self, brokers: &BTreeSet<i32>) -> Option<Hold> {
         if brokers.is_empty() {
             return None;
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Reads a list of ids and ranges: `[0, 5, 10-20, 99-90]`; ranges may count down. All together may have `most` ids.
-pub fn parse_ranges(text: &str, most: usize) -> Result<Vec<i32>, String> {
+pub(crate) fn parse_ranges(text: &str, most: usize) -> Result<Vec<i32>, String> {
     let inner = text
         .trim()
         .strip_prefix('[')
@@ -48,7 +48,7 @@ pub fn parse_ranges(text: &str, most: usize) -> Result<Vec<i32>, String> {
 }
 
 /// That many free ids: first of the preferred ones, in order, then the lowest.
-pub fn free(
+pub(crate) fn free(
     count: usize,
     preferred: impl Iterator<Item = i32>,
     is_free: impl Fn(i32) -> bool,
@@ -66,7 +66,7 @@ pub fn free(
 }
 
 /// That many of the nodes: first of those named, in order, then the highest.
-pub fn doomed(nodes: &BTreeSet<i32>, count: usize, named: &[i32]) -> BTreeSet<i32> {
+pub(crate) fn doomed(nodes: &BTreeSet<i32>, count: usize, named: &[i32]) -> BTreeSet<i32> {
     let mut found = BTreeSet::new();
     for id in named.iter().chain(nodes.iter().rev()) {
         if found.len() == count {

@@ -20,7 +20,7 @@ use crate::kafka::observed::Observed;
 use crate::kafka::validate::WantedPool;
 
 /// The pools of a cluster, in the order of their names.
-pub fn settle(
+pub(crate) fn settle(
     cluster: &str,
     wanted: &[WantedPool],
     observed: &Observed,

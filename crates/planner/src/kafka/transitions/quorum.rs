@@ -8,7 +8,7 @@ use crate::kafka::cluster::{Pool, Quorum};
 use crate::kafka::observed::Observed;
 
 /// Material that becomes the directory id of a first controller.
-pub fn directory_id_request(node: i32) -> String {
+pub(crate) fn directory_id_request(node: i32) -> String {
     format!("directory-id-{node}")
 }
 

@@ -8,7 +8,7 @@ use crate::kafka::existing::PoolFacts;
 
 /// What becomes of one role of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RoleChange {
+pub(crate) enum RoleChange {
     /// As it was.
     Settled,
     /// The nodes get it.
@@ -26,7 +26,7 @@ pub enum RoleChange {
 
 impl RoleChange {
     /// Whether the nodes have the role, given that it is asked for or not.
-    pub fn has(&self, asked_for: bool) -> bool {
+    pub(crate) fn has(&self, asked_for: bool) -> bool {
         match self {
             Self::Settled => asked_for,
             Self::Granted | Self::HeldBack(_) => true,
@@ -36,7 +36,7 @@ impl RoleChange {
 }
 
 /// The role of a broker.
-pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> RoleChange {
+pub(crate) fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> RoleChange {
     let had = facts.broker.decided || facts.broker.running;
     match (asked_for, had && !facts.nodes.is_empty()) {
         (true, true) | (false, false) => RoleChange::Settled,
@@ -52,7 +52,7 @@ pub fn broker(asked_for: bool, facts: &PoolFacts, replicas: Replicas<'_>) -> Rol
 }
 
 /// The role of a controller.
-pub fn controller(asked_for: bool, facts: &PoolFacts, quorum: &QuorumState) -> RoleChange {
+pub(crate) fn controller(asked_for: bool, facts: &PoolFacts, quorum: &QuorumState) -> RoleChange {
     let had = facts.controller.decided || facts.controller.running;
     match (asked_for, had && !facts.nodes.is_empty()) {
         (true, true) | (false, false) => RoleChange::Settled,

@@ -2,11 +2,11 @@
 
 /// Most controllers of a cluster. Each node lists all of them in its configuration, which so stays within some kilobytes however
 /// many nodes there are; and a quorum waits for a majority of its voters at every write, so more controllers only cost time.
-pub const MAX_CONTROLLERS: usize = 50;
+pub(crate) const MAX_CONTROLLERS: usize = 50;
 
 /// What the number of nodes that a pool asks for means for the size of its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
+pub(crate) enum Size {
     /// The pool can have them.
     Fits,
     /// They would make the cluster too large; what is there stays.
@@ -15,7 +15,7 @@ pub enum Size {
 
 /// Decides for each pool. `pools` says how many nodes each pool has, and how many it wants; a pool that wants fewer than it has
 /// always fits.
-pub fn of(pools: &[(usize, usize)], most: usize) -> Vec<Size> {
+pub(crate) fn of(pools: &[(usize, usize)], most: usize) -> Vec<Size> {
     let mut total = pools.iter().fold(0_usize, |total, (has, _)| total.saturating_add(*has));
     let mut sizes = Vec::with_capacity(pools.len());
     for (has, wished) in pools {

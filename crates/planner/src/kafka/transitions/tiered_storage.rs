@@ -9,7 +9,7 @@ use crate::kafka::config::plug_in_lines::REMOTE_STORAGE;
 use crate::kafka::observed::Observed;
 
 /// Finds that nodes have remote storage, the resource has none any more, and nobody has confirmed that.
-pub fn check(kafka: &Kafka, cluster: &Cluster, observed: &Observed, findings: &mut Findings) {
+pub(crate) fn check(kafka: &Kafka, cluster: &Cluster, observed: &Observed, findings: &mut Findings) {
     let is_confirmed =
         annotations::is_true(kafka.metadata.annotations.as_ref(), annotations::REMOVE_TIERED_STORAGE);
     let is_asked_for = cluster.tiered_storage.is_some() || kafka.spec.kafka.tiered_storage.is_some();

@@ -19,7 +19,7 @@ use crate::kafka::planned::Plan;
 const AGAIN_SECONDS: u64 = 5;
 
 /// Plans the release of the topics, when the topic operator leaves. The deletions of what nothing wants are planned already.
-pub fn release_topics(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
+pub(crate) fn release_topics(cluster: &Cluster, observed: &Observed, plan: &mut Plan) {
     let wanted = cluster.entity_operator.as_ref().is_some_and(|entity| entity.topic.is_some());
     let binding = names::topic_operator_role_binding(&cluster.name);
     let last = BTreeSet::from([

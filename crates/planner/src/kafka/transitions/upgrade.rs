@@ -12,7 +12,7 @@ use crate::kafka::versions::KafkaVersion;
 
 /// How far a change of the version of Kafka is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Upgrade {
+pub(crate) enum Upgrade {
     /// Every pod that there is runs the version that is asked for.
     Settled,
     /// Pods of other versions are there.
@@ -31,7 +31,7 @@ pub enum Upgrade {
 
 impl Upgrade {
     /// Decides; `kafka` is the name of the cluster, and `version` the one that is asked for.
-    pub fn of(cluster: &str, version: &KafkaVersion, observed: &Observed) -> Self {
+    pub(crate) fn of(cluster: &str, version: &KafkaVersion, observed: &Observed) -> Self {
         let model = version.model();
         let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
         let said = observed.view.as_ref().and_then(|view| model.metadata_name(view.metadata_level?));
@@ -50,7 +50,7 @@ impl Upgrade {
     }
 
     /// The metadata version to reach, given the one that is asked for.
-    pub fn metadata_version(&self, asked: &str) -> String {
+    pub(crate) fn metadata_version(&self, asked: &str) -> String {
         match self {
             Self::Settled | Self::Changing { metadata: None, .. } => asked.to_owned(),
             Self::Changing { metadata: Some(metadata), .. } | Self::Refused { metadata } => metadata.clone(),
@@ -58,7 +58,7 @@ impl Upgrade {
     }
 
     /// Says why it cannot be made.
-    pub fn say(&self, version: &KafkaVersion, findings: &mut Findings) {
+    pub(crate) fn say(&self, version: &KafkaVersion, findings: &mut Findings) {
         if let Self::Refused { metadata } = self {
             findings.problem(
                 "spec.kafka.version",

@@ -12,7 +12,7 @@ use crate::kafka::validate::storage;
 
 /// What becomes of the volumes of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Volumes {
+pub(crate) enum Volumes {
     /// As they were, or there was no node yet.
     Settled,
     /// They become what is asked for.
@@ -33,7 +33,7 @@ pub enum Volumes {
 
 impl Volumes {
     /// The storage that the nodes have, given the one that is asked for.
-    pub fn storage(self, asked: &Storage) -> Storage {
+    pub(crate) fn storage(self, asked: &Storage) -> Storage {
         match self {
             Self::Settled | Self::Changing { .. } => asked.clone(),
             Self::Kept { in_use, .. } => in_use,
@@ -42,7 +42,7 @@ impl Volumes {
 }
 
 /// Decides; the pod set of a pool remembers with which storage its nodes were made.
-pub fn of(asked: &Storage, pod_set: Option<&StrimziPodSet>) -> Volumes {
+pub(crate) fn of(asked: &Storage, pod_set: Option<&StrimziPodSet>) -> Volumes {
     let remembered = pod_set.and_then(|set| set.metadata.annotations.as_ref()?.get(annotations::STORAGE));
     let Some(in_use) = remembered.and_then(|text| in_use(text)) else { return Volumes::Settled };
     if asked.volumes.is_empty() || in_use.volumes == asked.volumes && in_use.jbod == asked.jbod {

@@ -10,7 +10,7 @@ const DONE: [(&str, &str); 2] = [("encryption", "strimzi-tls"), ("authentication
 
 /// Checks how the parts of the cluster are to talk with each other: by TLS, with certificates on both sides. Nothing else is done, and
 /// something else must not be taken for done.
-pub fn internal_security(kafka: &Kafka, findings: &mut Findings) {
+pub(super) fn internal_security(kafka: &Kafka, findings: &mut Findings) {
     let key = annotations::INTERNAL_CLUSTER_SECURITY;
     let Some(text) = kafka.metadata.annotations.as_ref().and_then(|all| all.get(key)) else { return };
     let field = format!("metadata.annotations.{key}");

@@ -33,7 +33,7 @@ const SAME_EVERYWHERE: &[&str] = &[
 ];
 
 /// The options of all nodes.
-pub fn of_all(
+pub(super) fn of_all(
     spec: &KafkaClusterSpec,
     version: Option<&KafkaVersion>,
     findings: &mut Findings,
@@ -45,7 +45,7 @@ pub fn of_all(
 }
 
 /// The options of single nodes.
-pub fn of_nodes(
+pub(super) fn of_nodes(
     spec: &KafkaClusterSpec,
     version: Option<&KafkaVersion>,
     findings: &mut Findings,

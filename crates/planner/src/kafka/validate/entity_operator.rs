@@ -12,16 +12,16 @@ use crate::kafka::observed::PlanSettings;
 use crate::kafka::watched_namespace;
 
 /// Path of the section of the topic operator.
-pub const TOPIC_OPERATOR: &str = "spec.entityOperator.topicOperator";
+pub(crate) const TOPIC_OPERATOR: &str = "spec.entityOperator.topicOperator";
 /// Path of the section of the user operator.
-pub const USER_OPERATOR: &str = "spec.entityOperator.userOperator";
+pub(crate) const USER_OPERATOR: &str = "spec.entityOperator.userOperator";
 
 /// Probes of the entity operator: cheap requests, so that readiness is seen soon.
 const READINESS: Probe = Probe { initial_delay: 0, timeout: 5, period: 2, failures: 3, successes: 1 };
 const LIVENESS: Probe = Probe { initial_delay: 10, timeout: 5, period: 10, failures: 3, successes: 1 };
 
 /// Reads the section. Texts of external logging are noted in `external`.
-pub fn read(
+pub(crate) fn read(
     kafka: &Kafka,
     settings: &PlanSettings,
     external: &mut Vec<LoggingReference>,
@@ -67,7 +67,7 @@ pub fn read(
 }
 
 /// The image of the resource, else the one that the settings name for the container, else that of the operators.
-pub fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
+pub(crate) fn image(own: Option<&String>, default: Option<&String>, settings: &PlanSettings) -> String {
     own.or(default).unwrap_or(&settings.operator_image).clone()
 }
 

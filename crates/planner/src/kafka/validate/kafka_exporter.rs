@@ -17,7 +17,7 @@ const LIVENESS: Probe = Probe { initial_delay: 15, timeout: 15, period: 30, fail
 const SECTION: &str = "spec.kafkaExporter";
 
 /// Reads the section.
-pub fn read(kafka: &Kafka, settings: &PlanSettings, findings: &mut Findings) -> Option<KafkaExporter> {
+pub(super) fn read(kafka: &Kafka, settings: &PlanSettings, findings: &mut Findings) -> Option<KafkaExporter> {
     let raw = kafka.spec.kafka_exporter.as_ref()?;
     expressions(raw, findings);
     resources::claims(raw.resources.as_ref(), &format!("{SECTION}.resources"), findings);

@@ -19,7 +19,7 @@ use crate::option_text;
 const MAX_LISTENERS: usize = 30;
 
 /// Checks every listener and the list as a whole. With them come the certificates of the user's own that they refer to.
-pub fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
+pub(super) fn read(raw: &[Raw], findings: &mut Findings) -> (Vec<Listener>, Vec<CertificateReference>) {
     let mut names = BTreeSet::new();
     let mut used = BTreeMap::new();
     let (mut listeners, mut certificates) = (Vec::new(), Vec::new());

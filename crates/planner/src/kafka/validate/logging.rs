@@ -7,7 +7,7 @@ use super::wanted::{LoggingOf, LoggingReference};
 use crate::process::log_file::{self, Logging};
 
 /// A logging section. The text of an external one is noted in `references`.
-pub fn read(
+pub(super) fn read(
     raw: Option<&RawLogging>,
     of: LoggingOf,
     field: &str,

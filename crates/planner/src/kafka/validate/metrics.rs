@@ -31,12 +31,15 @@ const ALLOWED: [&str; 16] = [
 ];
 
 /// Reads the section, and where its rules are.
-pub fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> (Option<Metrics>, Option<ConfigMapKey>) {
+pub(super) fn read(
+    spec: &KafkaClusterSpec,
+    findings: &mut Findings,
+) -> (Option<Metrics>, Option<ConfigMapKey>) {
     Metrics::read(spec.metrics_config.as_ref(), SECTION, &ALLOWED, findings)
 }
 
 /// Reads `jmxOptions`.
-pub fn jmx(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Jmx> {
+pub(super) fn jmx(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<Jmx> {
     let options = spec.jmx_options.as_ref()?;
     if options.authentication.is_none() {
         findings.warn(

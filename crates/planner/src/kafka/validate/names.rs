@@ -43,7 +43,7 @@ impl Derived {
 }
 
 /// Checks the name of the cluster and those of its pools.
-pub fn validate(cluster: &Cluster, findings: &mut Findings) {
+pub(super) fn validate(cluster: &Cluster, findings: &mut Findings) {
     let field = "metadata.name";
     let name = cluster.name.as_str();
     if let Some(wrong) = wrong_character(name) {

@@ -8,7 +8,7 @@ use api::conditions::reasons;
 use crate::findings::Findings;
 
 /// Says which fields that are set do nothing.
-pub fn say(kafka: &Kafka, findings: &mut Findings) {
+pub(super) fn say(kafka: &Kafka, findings: &mut Findings) {
     let mut found = Vec::new();
     if kafka.spec.kafka.broker_rack_init_image.is_some() {
         found.push(

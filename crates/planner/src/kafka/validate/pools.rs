@@ -16,7 +16,7 @@ use crate::kafka::older::{fields, implied};
 use crate::kafka::transitions::node_ids;
 
 /// Reads a pool; `shared` is the section of the Kafka resource whose values hold where the pool has none.
-pub fn read(
+pub(super) fn read(
     raw: &KafkaNodePool,
     shared: &KafkaClusterSpec,
     exclusion: &ExclusionPattern,

@@ -15,7 +15,7 @@ const SECTION: &str = "spec.kafka.quotas";
 const CALLBACK_CLASS: &str = "client.quota.callback.class";
 
 /// Kafka's names for the default quotas of users, beside those of the section.
-pub const QUOTAS_OF_USERS: [(&str, &str); 4] = [
+pub(crate) const QUOTAS_OF_USERS: [(&str, &str); 4] = [
     ("producerByteRate", "producer_byte_rate"),
     ("consumerByteRate", "consumer_byte_rate"),
     ("requestPercentage", "request_percentage"),
@@ -23,7 +23,7 @@ pub const QUOTAS_OF_USERS: [(&str, &str); 4] = [
 ];
 
 /// Reads the section. Its type decides about the class, so that of the user in `options` goes.
-pub fn read(
+pub(crate) fn read(
     spec: &KafkaClusterSpec,
     options: &mut BTreeMap<String, String>,
     findings: &mut Findings,

@@ -8,7 +8,7 @@ use super::Findings;
 
 /// The API server tells claims for devices apart by their names: it takes none without one, and no two of one name. `field`
 /// is the path of the section.
-pub fn claims(resources: Option<&ResourceRequirements>, field: &str, findings: &mut Findings) {
+pub(super) fn claims(resources: Option<&ResourceRequirements>, field: &str, findings: &mut Findings) {
     let claims = resources.and_then(|resources| resources.claims.as_ref());
     let mut seen = BTreeSet::new();
     for (index, claim) in claims.into_iter().flatten().enumerate() {

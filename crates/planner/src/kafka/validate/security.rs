@@ -13,7 +13,7 @@ const DEFAULT_VALIDITY_DAYS: u32 = 365;
 const DEFAULT_RENEWAL_DAYS: u32 = 30;
 
 /// Who may do what.
-pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorization {
+pub(super) fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Authorization {
     let Some(raw) = &spec.authorization else { return Authorization::None };
     let super_users = raw.super_users.clone().unwrap_or_default();
     text::super_users(&super_users, findings);
@@ -42,7 +42,11 @@ pub fn authorization(spec: &KafkaClusterSpec, findings: &mut Findings) -> Author
 }
 
 /// The settings of an authority.
-pub fn authority(raw: Option<&CertificateAuthority>, field: &str, findings: &mut Findings) -> CaSettings {
+pub(super) fn authority(
+    raw: Option<&CertificateAuthority>,
+    field: &str,
+    findings: &mut Findings,
+) -> CaSettings {
     let default = CertificateAuthority::default();
     let raw = raw.unwrap_or(&default);
     let days =
@@ -66,7 +70,7 @@ pub fn authority(raw: Option<&CertificateAuthority>, field: &str, findings: &mut
 }
 
 /// The windows in which certificates may be renewed.
-pub fn windows(kafka: &Kafka, findings: &mut Findings) -> Vec<pki::MaintenanceWindow> {
+pub(super) fn windows(kafka: &Kafka, findings: &mut Findings) -> Vec<pki::MaintenanceWindow> {
     let mut windows = Vec::new();
     for (index, text) in kafka.spec.maintenance_time_windows.iter().flatten().enumerate() {
         match pki::MaintenanceWindow::parse(text) {

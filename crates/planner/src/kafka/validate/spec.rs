@@ -25,7 +25,7 @@ const KAFKA_PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, fai
 
 /// Puts the cluster together, without what depends on what exists. What is wrong is a problem in `findings` and a default in
 /// the cluster, which then serves for nothing but to keep alive what runs.
-pub fn read(
+pub(super) fn read(
     kafka: &Kafka,
     settings: &PlanSettings,
     exclusion: &ExclusionPattern,

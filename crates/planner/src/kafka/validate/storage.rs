@@ -13,7 +13,7 @@ use crate::kafka::cluster::{Storage, Volume, VolumeKind};
 const MAX_VOLUMES: usize = 100;
 
 /// Reads a storage. `field` is the path for messages.
-pub fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Storage {
+pub(crate) fn read(storage: &RawStorage, field: &str, findings: &mut Findings) -> Storage {
     let before = findings.problems.len();
     let mut volumes = Vec::new();
     let jbod = storage.type_ == StorageType::Jbod;

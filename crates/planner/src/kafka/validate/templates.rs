@@ -21,7 +21,7 @@ const EXPORTER: &str = "spec.kafkaExporter.template";
 const ENTITY: &str = "spec.entityOperator.template";
 
 /// Checks every template; `cluster` is what the resources mean.
-pub fn validate(
+pub(super) fn validate(
     kafka: &Kafka,
     pools: &[Arc<KafkaNodePool>],
     cluster: &Cluster,

@@ -2,10 +2,10 @@
 
 use super::Findings;
 use crate::kafka::host_name;
-pub use crate::text::{class, item, jvm, option_name, plain};
+pub(super) use crate::text::{class, item, jvm, option_name, plain};
 
 /// Items of `super.users`, which Kafka separates by `;`.
-pub fn super_users(users: &[String], findings: &mut Findings) {
+pub(super) fn super_users(users: &[String], findings: &mut Findings) {
     for (index, user) in users.iter().enumerate() {
         let field = format!("spec.kafka.authorization.superUsers[{index}]");
         if user.strip_prefix("User:").unwrap_or(user).trim().is_empty() {
@@ -25,14 +25,14 @@ pub fn super_users(users: &[String], findings: &mut Findings) {
 }
 
 /// A host name or address, which stands in the list of the advertised listeners.
-pub fn host(name: &str, field: &str, findings: &mut Findings) {
+pub(super) fn host(name: &str, field: &str, findings: &mut Findings) {
     if let Some(complaint) = host_name::complaint(name) {
         findings.problem(field, format!("{name:?} {complaint}"));
     }
 }
 
 /// A template of host names with `{nodeId}` and `{nodePodName}`.
-pub fn host_template(template: &str, field: &str, findings: &mut Findings) {
+pub(super) fn host_template(template: &str, field: &str, findings: &mut Findings) {
     // With the longest values that there can be.
     let filled = template
         .replace("{nodeId}", &i32::MAX.to_string())

@@ -12,7 +12,7 @@ const SECTION: &str = "spec.kafka.tieredStorage.remoteStorageManager";
 const LONGEST_CLASS_PATH: usize = 4096;
 
 /// Reads the section.
-pub fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<TieredStorage> {
+pub(super) fn read(spec: &KafkaClusterSpec, findings: &mut Findings) -> Option<TieredStorage> {
     // There is but one type.
     let raw = spec.tiered_storage.as_ref()?.remote_storage_manager.clone().unwrap_or_default();
     let field = format!("{SECTION}.className");

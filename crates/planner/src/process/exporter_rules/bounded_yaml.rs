@@ -8,17 +8,17 @@ use serde::{Deserialize, de};
 use serde_json::{Map, Value};
 
 /// Bytes that all values may have, about as they are written in JSON.
-pub const MOST: usize = 128 * 1024;
+pub(super) const MOST: usize = 128 * 1024;
 
 /// Bytes that a value takes beside its text.
 const OF_VALUE: usize = 2;
 
 /// What an error says of values that have more than [`MOST`] bytes.
-pub const TOO_LONG: &str = "is too long once its aliases are written out";
+pub(super) const TOO_LONG: &str = "is too long once its aliases are written out";
 
 /// A value that is not too large.
 #[derive(Debug)]
-pub struct Bounded(pub Value);
+pub(super) struct Bounded(pub Value);
 
 impl<'de> Deserialize<'de> for Bounded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,7 +6,7 @@ use crate::paths::table::{self, Step};
 use crate::paths::{contexts, values};
 
 /// Numbers that look random and follow from the first one (SplitMix64).
-pub struct Random(pub u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -18,12 +18,12 @@ impl Random {
     }
 
     /// A number below another one.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
     /// Whether something that happens so often, in percent, happens.
-    pub fn happens(&mut self, percent: usize) -> bool {
+    pub(super) fn happens(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
@@ -153,7 +153,7 @@ fn free_object(random: &mut Random, depth: usize) -> Value {
 }
 
 /// A value that a schema allows.
-pub fn value(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Value {
+pub(super) fn value(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Value {
     if schema["x-kubernetes-preserve-unknown-fields"] == true {
         return free_object(random, 0);
     }
@@ -216,13 +216,13 @@ fn object(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Valu
 
 /// The resources of a cluster: a Kafka and its pools.
 #[derive(Debug, Clone)]
-pub struct Resources {
+pub(super) struct Resources {
     pub kafka: Value,
     pub pools: Vec<Value>,
 }
 
 /// The definitions that resources follow.
-pub struct Definitions {
+pub(super) struct Definitions {
     kafka: Value,
     pool: Value,
     /// Paths with their kinds.
@@ -230,7 +230,7 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    pub fn read() -> Self {
+    pub(super) fn read() -> Self {
         let [kafka, pool] = table::KINDS.map(|(_, file)| table::schema(file));
         let of_kind =
             |(kind, _): (&'static str, _)| table::paths(kind).into_iter().map(move |path| (kind, path));
@@ -246,7 +246,7 @@ impl Definitions {
     }
 
     /// Resources out of a number.
-    pub fn resources(&self, seed: u64) -> Resources {
+    pub(super) fn resources(&self, seed: u64) -> Resources {
         let mut random = Random(seed);
         let read = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
         let mut made = Resources { kafka: read(contexts::KAFKA), pools: vec![read(contexts::POOL)] };

@@ -21,7 +21,7 @@ struct Source {
 
 /// The import circles of the crate whose `src` folder this is, each as the files on the way round. What a module and the
 /// modules inside it import from each other is no circle: they are one subject in several files.
-pub fn circles(src: &Path) -> Vec<Vec<PathBuf>> {
+pub(super) fn circles(src: &Path) -> Vec<Vec<PathBuf>> {
     let sources = Sources::read(src);
     let edges: BTreeMap<&Names, BTreeSet<&Names>> =
         sources.files.keys().map(|module| (module, sources.imports(module))).collect();

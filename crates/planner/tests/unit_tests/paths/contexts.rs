@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The cluster in which every property is tried. It has every section that a property could need, as long as none is in the way.
-pub const KAFKA: &str = r#"{
+pub(crate) const KAFKA: &str = r#"{
     "apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
     "metadata": {"name": "my", "namespace": "s1", "uid": "kafka-uid", "generation": 1},
     "spec": {
@@ -21,7 +21,7 @@ pub const KAFKA: &str = r#"{
 }"#;
 
 /// Its one pool, with one node: what shows in one node need not be planned for more.
-pub const POOL: &str = r#"{
+pub(crate) const POOL: &str = r#"{
     "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaNodePool",
     "metadata": {"name": "nodes", "namespace": "s1", "uid": "pool-uid", "labels": {"strimzi.io/cluster": "my"}},
     "spec": {
@@ -143,7 +143,7 @@ fn listener_of(type_: &str) -> String {
 }
 
 /// A listener of a type in which an option of it is tried.
-pub fn listener(type_: &str, option: &str) -> Context {
+pub(crate) fn listener(type_: &str, option: &str) -> Context {
     let mut listeners: Value = serde_json::from_str(&listener_of(type_)).unwrap();
     let configuration = &mut listeners[0]["configuration"];
     if type_ == "tlsroute" {
@@ -164,7 +164,7 @@ pub fn listener(type_: &str, option: &str) -> Context {
 
 /// A property that is set before another one is tried.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Context {
+pub(crate) struct Context {
     /// The kind of resource.
     pub kind: &'static str,
     pub path: String,
@@ -172,7 +172,7 @@ pub struct Context {
 }
 
 /// What is set before a property of a kind is tried.
-pub fn of(kind: &'static str, path: &str) -> Vec<Context> {
+pub(crate) fn of(kind: &'static str, path: &str) -> Vec<Context> {
     let mut all = Vec::new();
     for (part, until, value) in CONTEXTS {
         let Some(at) = path.find(part) else { continue };
@@ -203,5 +203,5 @@ pub fn of(kind: &'static str, path: &str) -> Vec<Context> {
 }
 
 /// Ends of paths whose other value is refused: a key that does not fit, a text that has to be there.
-pub const REFUSALS_COUNT: &[&str] =
+pub(crate) const REFUSALS_COUNT: &[&str] =
     &["brokerCertChainAndKey.key", "tieredStorage.type", "valueFrom.configMapKeyRef.optional"];

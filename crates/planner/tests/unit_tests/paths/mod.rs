@@ -1,8 +1,6 @@
 //! What the tests of properties share.
 
-#![allow(dead_code, reason = "every test file uses its own part")]
-
-pub mod contexts;
-pub mod table;
-pub mod trial;
-pub mod values;
+pub(crate) mod contexts;
+pub(crate) mod table;
+pub(crate) mod trial;
+pub(crate) mod values;

@@ -9,14 +9,14 @@ use super::values;
 
 /// A step on the way to a property.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     Property(String),
     /// The first item of a list.
     Item,
 }
 
 /// The kinds whose properties are looked at, each with its definition.
-pub const KINDS: [(&str, &str); 2] =
+pub(crate) const KINDS: [(&str, &str); 2] =
     [("Kafka", "040-Crd-kafka.yaml"), ("KafkaNodePool", "045-Crd-kafkanodepool.yaml")];
 
 fn root() -> &'static Path {
@@ -24,7 +24,7 @@ fn root() -> &'static Path {
 }
 
 /// The paths of a kind below `spec` in the contract, in its order.
-pub fn paths(kind: &str) -> Vec<String> {
+pub(crate) fn paths(kind: &str) -> Vec<String> {
     let file = root().join(format!("crates/api/tests/reference/{kind}.tsv"));
     let text = std::fs::read_to_string(file).unwrap();
     let all = text.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned());
@@ -32,7 +32,7 @@ pub fn paths(kind: &str) -> Vec<String> {
 }
 
 /// The schema of `v1` of a kind.
-pub fn schema(file: &str) -> Value {
+pub(crate) fn schema(file: &str) -> Value {
     let text = std::fs::read_to_string(root().join("crds").join(file)).unwrap();
     let mut crd: Value = serde_saphyr::from_str(&text).unwrap();
     let versions = crd["spec"]["versions"].as_array_mut().unwrap();
@@ -41,7 +41,7 @@ pub fn schema(file: &str) -> Value {
 }
 
 /// The steps of a path such as `spec.kafka.listeners[].name`.
-pub fn steps(path: &str) -> Vec<Step> {
+pub(crate) fn steps(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for name in path.split('.') {
         let plain = name.strip_suffix("[]");
@@ -54,7 +54,7 @@ pub fn steps(path: &str) -> Vec<Step> {
 }
 
 /// The schema below a step.
-pub fn inner<'a>(schema: &'a Value, step: &Step) -> &'a Value {
+pub(crate) fn inner<'a>(schema: &'a Value, step: &Step) -> &'a Value {
     match step {
         Step::Property(name) => &schema["properties"][name],
         Step::Item => &schema["items"],
@@ -62,7 +62,7 @@ pub fn inner<'a>(schema: &'a Value, step: &Step) -> &'a Value {
 }
 
 /// The least that the schema allows: what is required, and nothing else.
-pub fn least(schema: &Value) -> Value {
+pub(crate) fn least(schema: &Value) -> Value {
     match schema["type"].as_str() {
         Some("object") => {
             let mut object = Map::new();
@@ -78,7 +78,7 @@ pub fn least(schema: &Value) -> Value {
 }
 
 /// Sets a property of a manifest; what is missing on the way is made. `None` takes it out.
-pub fn set(manifest: &mut Value, schema: &Value, path: &str, value: Option<&Value>) {
+pub(crate) fn set(manifest: &mut Value, schema: &Value, path: &str, value: Option<&Value>) {
     let steps = steps(path);
     let (last, way) = steps.split_last().unwrap();
     let (mut at, mut schema) = (manifest, schema);
@@ -110,7 +110,7 @@ pub fn set(manifest: &mut Value, schema: &Value, path: &str, value: Option<&Valu
 }
 
 /// The schema of a property, and whether an object can be without it.
-pub fn property<'a>(schema: &'a Value, path: &str) -> (&'a Value, bool) {
+pub(crate) fn property<'a>(schema: &'a Value, path: &str) -> (&'a Value, bool) {
     let (mut at, mut optional) = (schema, true);
     for step in steps(path) {
         if let Step::Property(name) = &step {
@@ -126,7 +126,7 @@ pub fn property<'a>(schema: &'a Value, path: &str) -> (&'a Value, bool) {
 }
 
 /// The table of properties without effect in docs/differences.md: path and reason.
-pub fn without_effect() -> BTreeMap<String, String> {
+pub(crate) fn without_effect() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root().join("docs/differences.md")).unwrap();
     let (_, section) = text.split_once("\n## Fields without effect\n").expect("the section is there");
     let section = section.split("\n## ").next().unwrap();

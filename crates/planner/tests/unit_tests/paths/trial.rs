@@ -23,7 +23,7 @@ const MOMENTS: [Moment; 5] =
     [Moment::Made, Moment::Runs, Moment::New, Moment::CertificatesAge, Moment::CertificatesEnd];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Moment {
+pub(crate) enum Moment {
     /// Nothing is there but the resources.
     New,
     /// Its keys are made and its objects are written.
@@ -38,7 +38,7 @@ pub enum Moment {
 
 /// What comes of resources.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Refused(String),
     /// Keys and certificates are made first.
     Asks(Value),
@@ -47,7 +47,7 @@ pub enum Outcome {
 
 /// The resources of a cluster.
 #[derive(Clone, PartialEq)]
-pub struct Manifests {
+pub(crate) struct Manifests {
     kafka: Value,
     pool: Value,
 }
@@ -189,14 +189,14 @@ fn of_plan(mut plan: Plan) -> Outcome {
 }
 
 /// Tries properties.
-pub struct Trial {
+pub(crate) struct Trial {
     schemas: BTreeMap<&'static str, Value>,
     /// Clusters that were brought to a moment, by the resources that they began with, and what comes of those.
     worlds: Mutex<BTreeMap<(String, Moment), (World, Outcome)>>,
 }
 
 impl Trial {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let schemas = table::KINDS.map(|(kind, file)| (kind, table::schema(file)));
         Self { schemas: schemas.into(), worlds: Mutex::default() }
     }
@@ -230,12 +230,12 @@ impl Trial {
     }
 
     /// Tries a property; says what is wrong.
-    pub fn acts(&self, kind: &'static str, path: &str) -> Result<(), String> {
+    pub(crate) fn acts(&self, kind: &'static str, path: &str) -> Result<(), String> {
         self.acts_in(kind, path, &contexts::of(kind, path))
     }
 
     /// Tries a property after others were set.
-    pub fn acts_in(&self, kind: &'static str, path: &str, before: &[Context]) -> Result<(), String> {
+    pub(crate) fn acts_in(&self, kind: &'static str, path: &str, before: &[Context]) -> Result<(), String> {
         let mut context = Manifests::base();
         for Context { kind, path, value } in before {
             context.set(&self.schemas, kind, path, Some(value));

@@ -71,7 +71,7 @@ const PATTERNS: &[(&str, [&str; 2])] = &[
 ];
 
 /// Values that a property can have and that mean different things.
-pub fn of(schema: &Value, path: &str) -> Vec<Value> {
+pub(crate) fn of(schema: &Value, path: &str) -> Vec<Value> {
     if let Some((_, values)) = SPECIAL.iter().find(|(end, _)| path.ends_with(end)) {
         return serde_json::from_str(values).unwrap();
     }

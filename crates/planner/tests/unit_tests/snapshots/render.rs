@@ -42,7 +42,7 @@ const DEFAULT_LABELS: [&str; 8] = [
 
 /// Which objects of a plan are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Objects {
+pub(super) enum Objects {
     /// All.
     All,
     /// Those that the plan makes or changes; of the others the names.
@@ -50,7 +50,7 @@ pub enum Objects {
 }
 
 /// The text of a plan.
-pub fn plan(plan: &Plan, objects: Objects) -> String {
+pub(super) fn plan(plan: &Plan, objects: Objects) -> String {
     let mut text = String::new();
     lines(&mut text, "waits for", &plan.waiting_for);
     let calls: Vec<String> =

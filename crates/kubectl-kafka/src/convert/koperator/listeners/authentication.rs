@@ -16,7 +16,7 @@ const SCRAM: &str = "SCRAM-SHA-512";
 const DEFAULT: &str = "GSSAPI";
 
 /// Whether traffic is encrypted, and how clients prove who they are.
-pub fn read(
+pub(super) fn read(
     raw: &mut Fields,
     name: &str,
     options: &mut Options,
@@ -166,7 +166,7 @@ fn shared_options(options: &Options) -> Options {
 }
 
 /// Takes those out of the options of all listeners that are in the listeners now.
-pub fn take_shared(listeners: &[Listener], options: &mut Options) {
+pub(super) fn take_shared(listeners: &[Listener], options: &mut Options) {
     let has = |type_: ListenerAuthenticationType| {
         let mut all = listeners.iter().filter_map(|listener| listener.authentication.as_ref());
         all.any(|authentication| authentication.type_ == type_)

@@ -20,7 +20,7 @@ const BOOTSTRAP_PORT: i32 = 29_092;
 
 /// What koperator puts before the brokers of all listeners.
 #[derive(Debug, Default)]
-pub struct Entrances {
+pub(super) struct Entrances {
     source_ranges: Option<Vec<String>>,
     address: Option<String>,
     replicas: Option<i32>,
@@ -30,7 +30,7 @@ pub struct Entrances {
 
 impl Entrances {
     /// Reads what matters of it and leaves the rest, of which the caller speaks.
-    pub fn of(spec: &mut Fields, notes: &mut Notes) -> Self {
+    pub(super) fn of(spec: &mut Fields, notes: &mut Notes) -> Self {
         let is_contour = spec.remaining().get("ingressController").is_some_and(|name| name == "contour");
         let mut found = Self { is_contour, ..Self::default() };
         for name in ["envoyConfig", "istioIngressConfig"] {
@@ -50,7 +50,7 @@ impl Entrances {
 
 /// The brokers of a listener.
 #[derive(Debug)]
-pub struct Brokers<'a> {
+pub(super) struct Brokers<'a> {
     /// Their cluster.
     pub cluster: &'a ObjectMeta,
     /// Their ids.
@@ -62,7 +62,7 @@ pub struct Brokers<'a> {
 }
 
 /// Type and configuration of a listener.
-pub fn read(
+pub(super) fn read(
     raw: &mut Fields,
     brokers: &Brokers<'_>,
     entrances: &Entrances,

@@ -20,7 +20,7 @@ const THROTTLES: &[&str] = &["leader.replication.throttled.rate", "follower.repl
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct FoundValues {
+pub(super) struct FoundValues {
     /// Changes that remove values of options that the files set.
     pub changes: Vec<OptionChange>,
     /// The values that the changes remove.
@@ -30,7 +30,7 @@ pub struct FoundValues {
 }
 
 /// Looks at every run-time value but those of the options that `is_handled` says are looked after elsewhere.
-pub fn find(
+pub(super) fn find(
     cluster: &Cluster,
     configs: &BrokerConfigs,
     memory: &OptionMemory,
@@ -85,7 +85,7 @@ fn values(broker: i32, option: &str, view: &ConfigView) -> impl Iterator<Item = 
 }
 
 /// A warning that names the values; `None`: there are none.
-pub fn warning(foreign: &BTreeSet<RunTimeValue>) -> Option<Warning> {
+pub(super) fn warning(foreign: &BTreeSet<RunTimeValue>) -> Option<Warning> {
     if foreign.is_empty() {
         return None;
     }

@@ -12,7 +12,7 @@ use crate::kafka::observed::ConfigView;
 
 /// What the resource says about an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goal<'a> {
+pub(super) enum Goal<'a> {
     /// It has this value.
     Value(&'a str),
     /// It left the resource: Kafka is to be as if it had never been there.
@@ -21,7 +21,7 @@ pub enum Goal<'a> {
 
 /// What is to be done about an option.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Steps {
+pub(super) struct Steps {
     /// Changes at run time, in this order.
     pub changes: Vec<OptionChange>,
     /// Brokers that have to restart, and why, in words.
@@ -35,7 +35,7 @@ pub struct Steps {
 }
 
 /// An option and what is known of it.
-pub struct Look<'a> {
+pub(super) struct Look<'a> {
     /// The configuration model.
     pub model: &'a Model,
     /// The options that the brokers are to have.
@@ -54,7 +54,7 @@ pub struct Look<'a> {
 
 impl Look<'_> {
     /// What is to be done.
-    pub fn steps(&self, goal: Goal<'_>) -> Steps {
+    pub(super) fn steps(&self, goal: Goal<'_>) -> Steps {
         let mut steps = Steps::default();
         match goal {
             Goal::Value(value) => self.towards(value, &mut steps),

@@ -8,7 +8,7 @@ use crate::kafka::config::model::Model;
 use crate::kafka::observed::ConfigView;
 
 /// A value of one broker, and what is known of it.
-pub struct OwnValue<'a> {
+pub(super) struct OwnValue<'a> {
     /// The configuration model.
     pub model: &'a Model,
     /// What former passes found out.
@@ -29,13 +29,13 @@ pub struct OwnValue<'a> {
 
 impl OwnValue<'_> {
     /// The run-time value of the broker, where it is another one than it should be.
-    pub fn set_by_hand(&self) -> Option<RunTimeValue> {
+    pub(super) fn set_by_hand(&self) -> Option<RunTimeValue> {
         let value = self.view.on_broker.clone().filter(|value| !self.is(Some(value)))?;
         Some(RunTimeValue { broker: Some(self.id), option: self.name.to_owned(), value })
     }
 
     /// The change of the broker's run-time value; what else follows is added to the steps.
-    pub fn add_steps(&self, steps: &mut Steps) -> Option<OptionChange> {
+    pub(super) fn add_steps(&self, steps: &mut Steps) -> Option<OptionChange> {
         let runs_with_it = self.is(self.view.value.as_deref());
         let is_set = self.is(self.view.on_broker.as_deref());
         if runs_with_it && (is_set || self.view.on_broker.is_none() && self.is(self.falls_back_to())) {

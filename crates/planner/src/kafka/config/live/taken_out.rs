@@ -14,7 +14,7 @@ use crate::kafka::observed::Observed;
 use crate::option_text::is_option_name;
 
 /// Options that some live ConfigMap has, or remembers, and that are wanted no more.
-pub fn candidates(
+pub(crate) fn candidates(
     cluster: &Cluster,
     observed: &Observed,
     is_wanted: impl Fn(&str) -> bool,
@@ -40,13 +40,13 @@ pub fn candidates(
 }
 
 /// How a ConfigMap remembers them; `None`: there is nothing to remember.
-pub fn annotation(taken_out: &BTreeSet<String>) -> Option<String> {
+pub(crate) fn annotation(taken_out: &BTreeSet<String>) -> Option<String> {
     (!taken_out.is_empty()).then(|| taken_out.iter().map(String::as_str).collect::<Vec<_>>().join(","))
 }
 
 /// Brokers and their options to which the operator gave a value of their own, as the pod sets remember them. Kafka keeps such a value when the
 /// node leaves, and has it again when a node of the id comes.
-pub fn of_brokers(observed: &Observed) -> BTreeSet<(i32, String)> {
+pub(crate) fn of_brokers(observed: &Observed) -> BTreeSet<(i32, String)> {
     let all = observed.pod_sets.values().filter_map(|set| set.metadata.annotations.as_ref());
     let texts = all.filter_map(|all| all.get(annotations::OPTIONS_OF_BROKERS));
     let read = texts.filter_map(|text| serde_json::from_str::<BTreeMap<i32, BTreeSet<String>>>(text).ok());
@@ -56,7 +56,7 @@ pub fn of_brokers(observed: &Observed) -> BTreeSet<(i32, String)> {
 }
 
 /// How a pod set remembers them; `None`: there is nothing to remember.
-pub fn of_brokers_annotation(own_values: &BTreeSet<(i32, String)>) -> Option<String> {
+pub(crate) fn of_brokers_annotation(own_values: &BTreeSet<(i32, String)>) -> Option<String> {
     let mut by_broker: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
     for (id, name) in own_values {
         by_broker.entry(*id).or_default().push(name);

@@ -27,7 +27,7 @@ const STAND_INS: &[(&str, &[(&str, i64)])] = &[
 ];
 
 /// Whether two values mean the same to Kafka: numbers by value, lists without blanks and doubles, switches without case.
-pub fn same(model: &Model, name: &str, now: Option<&str>, wanted: &str) -> bool {
+pub(super) fn same(model: &Model, name: &str, now: Option<&str>, wanted: &str) -> bool {
     let Some(now) = now else { return wanted.is_empty() };
     let (now, wanted) = (now.trim(), wanted.trim());
     match model.options.get(name).map(|option| option.kind) {
@@ -64,13 +64,13 @@ fn items(text: &str) -> Vec<&str> {
 }
 
 /// Whether Kafka lets the option go only so far at once.
-pub fn goes_in_steps(name: &str) -> bool {
+pub(super) fn goes_in_steps(name: &str) -> bool {
     THREADS.contains(&name)
 }
 
 /// How far an option may go from the present values of all brokers towards a value; `None`: there is no value that all
 /// of them would take.
-pub fn step(name: &str, now: &[Option<&str>], target: &str) -> Option<String> {
+pub(super) fn step(name: &str, now: &[Option<&str>], target: &str) -> Option<String> {
     if !goes_in_steps(name) {
         return Some(target.to_owned());
     }
@@ -90,12 +90,12 @@ pub fn step(name: &str, now: &[Option<&str>], target: &str) -> Option<String> {
 }
 
 /// Whether the option has a default of its own, so that setting that is the same as not setting the option.
-pub fn has_default(model: &Model, name: &str) -> bool {
+pub(super) fn has_default(model: &Model, name: &str) -> bool {
     model.options.get(name).is_some_and(|option| option.default.is_some())
 }
 
 /// The value that does what a broker does on which the option is not set; `None`: that is not known.
-pub fn of_unset(model: &Model, name: &str, wanted: &BTreeMap<&str, &str>) -> Option<String> {
+pub(super) fn of_unset(model: &Model, name: &str, wanted: &BTreeMap<&str, &str>) -> Option<String> {
     if let Some(default) = &model.options.get(name)?.default {
         return Some(default.clone());
     }

@@ -20,7 +20,7 @@ const BY_HOST: &[ListenerType] = &[Ingress, Route, TlsRoute];
 const ON_NODES: &[ListenerType] = &[NodePort, LoadBalancer];
 
 /// Reads how clients reach a listener.
-pub fn read(
+pub(super) fn read(
     raw: &Listener,
     configuration: &ListenerConfiguration,
     field: &str,

@@ -13,7 +13,7 @@ use crate::kafka::validate::resources;
 const MOST_REPLICAS: i32 = 20;
 
 /// Reads the section. What does not go with it is a problem.
-pub fn read(
+pub(super) fn read(
     listener: &Listener,
     configuration: &ListenerConfiguration,
     field: &str,
