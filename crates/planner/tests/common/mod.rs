@@ -207,7 +207,11 @@ impl World {
             dynamic: true,
         };
         let registered = brokers.into_iter().map(|id| (id, None)).collect();
-        RollKafka { quorum: Ok(Some(quorum)), brokers: Ok(RollBrokers { partitions, registered }) }
+        RollKafka {
+            asked_at: None,
+            quorum: Ok(Some(quorum)),
+            brokers: Ok(RollBrokers { partitions, registered, told_by: None }),
+        }
     }
 
     /// Carries out a plan, but its restarts.
