@@ -32,8 +32,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// An empty namespace of this name; what an earlier run left in it is gone.
+    /// An empty namespace of this name; what an earlier run left in it is gone. With `KASTELLAN_E2E_SUFFIX` the name ends with it, so
+    /// that the same test can run several times at once.
     pub async fn new(namespace: &str) -> Result<Self> {
+        let suffix = std::env::var("KASTELLAN_E2E_SUFFIX").unwrap_or_default();
+        let namespace = &format!("{namespace}{suffix}");
         operator_runtime::client::install_crypto_provider();
         let client = operator_runtime::client::connect("kastellan-e2e").await?;
         let scenario = Self { client, namespace: namespace.to_owned(), started: Instant::now() };
