@@ -137,3 +137,35 @@ fn leadership(found: &DescribeTopicPartitionsResponsePartition) -> PartitionLead
         last_known: found.last_known_elr.as_deref().map(ids).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::describe_topic_partitions_response::DescribeTopicPartitionsResponseTopic;
+
+    use super::*;
+
+    #[test]
+    fn pages_go_forward_and_nothing_is_kept_that_was_not_asked_for() {
+        let place = |topic: &str, index| (topic.to_owned(), index);
+        assert_eq!(advanced(0, None, place("a", 0)), Ok(place("a", 0)));
+        assert_eq!(advanced(0, Some(place("a", 9)), place("a", 10)), Ok(place("a", 10)));
+        for back in [place("b", 3), place("b", 2), place("a", 9)] {
+            assert!(advanced(0, Some(place("b", 3)), back).is_err());
+        }
+        let partition =
+            |index| DescribeTopicPartitionsResponsePartition::default().with_partition_index(index);
+        let topic = |name: &str, code| {
+            DescribeTopicPartitionsResponseTopic::default()
+                .with_name(Some(topic_name(name)))
+                .with_error_code(code)
+                .with_partitions((0..100).map(partition).collect())
+        };
+        let page = |topics| DescribeTopicPartitionsResponse::default().with_topics(topics);
+        let asked = BTreeSet::from([TopicPartition::new("a", 7)]);
+        let mut found = BTreeMap::new();
+        keep(&page(vec![topic("a", 0), topic("other", 0), topic("gone", 3)]), &asked, &mut found).unwrap();
+        assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), asked);
+        let refused = keep(&page(vec![topic("a", 29)]), &asked, &mut found).unwrap_err().to_string();
+        assert!(refused.contains("topic a"), "{refused}");
+    }
+}
