@@ -1,20 +1,16 @@
 //! What the pod of a node says about a restart of it.
 
 use api::names;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Volume};
 
 use super::cluster::Pool;
 use super::observed::Observed;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_view::PodState;
-use crate::pod_words::condition;
 use crate::pod_words::is_ready;
 pub use crate::pod_words::{PATIENCE, unready_since, words};
-
-/// Longest time from the binding of a pod to a machine until its first status. A pod that became unready later than that
-/// was ready before.
-const FIRST_STATUS: SignedDuration = SignedDuration::from_secs(30);
+use crate::pod_words::{condition, was_ready};
 
 /// What is known of the pod of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,26 +144,6 @@ fn cannot_start(pod: &Pod) -> bool {
                 | "CreateContainerConfigError"
         )
     })
-}
-
-/// Whether this very pod was ready at some time. Its kubelet says that a pod is not ready as soon as it gets it, before
-/// anything is started; so what became unready later than that was ready in between.
-fn was_ready(pod: &Pod) -> bool {
-    let at = |type_: &str| {
-        let condition = condition(pod, type_).filter(|found| type_ == "Ready" || found.status == "True");
-        condition.and_then(|found| found.last_transition_time.as_ref()).map(|time| time.0)
-    };
-    if is_ready(pod) {
-        return true;
-    }
-    let Some(unready) = at("Ready") else { return false };
-    match (at("Initialized"), at("PodScheduled")) {
-        (None, None) => true,
-        (initialized, scheduled) => {
-            initialized.is_some_and(|initialized| unready > initialized)
-                || scheduled.is_some_and(|scheduled| unready.duration_since(scheduled) > FIRST_STATUS)
-        }
-    }
 }
 
 /// Whether a restart destroys records of a pod: one of the volumes with Kafka's logs ends with the pod, or the pod that takes

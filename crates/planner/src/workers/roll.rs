@@ -10,8 +10,7 @@ use serde::Serialize;
 
 use super::observed::Observed;
 use crate::pod_set::pod_error::PodAction;
-use crate::pod_words::is_ready;
-use crate::pod_words::{PATIENCE, unready_since, words};
+use crate::pod_words::{PATIENCE, is_ready, unready_since, was_ready, words};
 use crate::restart_reason::RestartReason;
 use crate::workload::manual_update::{ManualUpdate, is_asked_for};
 
@@ -75,10 +74,12 @@ pub fn decide(
     for (name, wanted) in desired {
         let live = observed.pods.get(name).filter(|live| !is_going(live, observed));
         let Some(live) = live else {
-            blocker = true;
-            match observed.pod_errors.get(name) {
-                Some(error) => say(&mut roll, error.words(name)),
-                None => roll.waiting_for.push(format!("pod {name} does not exist yet")),
+            let absence = Absence::of(name, observed, now);
+            blocker |= absence.blocks;
+            roll.stuck |= absence.is_failure;
+            match absence.error {
+                true => say(&mut roll, absence.words),
+                false => roll.waiting_for.push(absence.words),
             }
             continue;
         };
@@ -91,7 +92,7 @@ pub fn decide(
                 Some(words) => say(&mut roll, format!("pod {name} is not ready: {words}")),
                 None => roll.waiting_for.push(format!("pod {name} is not ready")),
             }
-            roll.stuck |= unready_since(live).is_some_and(|since| now.duration_since(since) > PATIENCE);
+            roll.stuck |= is_long_unready(live, now);
         }
         match restart_of(name, live, wanted, observed, set) {
             Some(restart) => {
@@ -99,13 +100,48 @@ pub fn decide(
                 roll.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
                 if is_up { ready.push(restart) } else { unready.push(restart) }
             }
-            None => blocker |= !is_up,
+            // A machine that died keeps the other workers from nothing; a pod that never came up may tell that none would.
+            None => blocker |= !is_up && !(was_ready(live) && is_long_unready(live, now)),
         }
     }
     if !blocker && !set_changes {
         roll.now = unready.into_iter().chain(ready).next();
     }
     roll
+}
+
+/// What it means that a worker has no pod, or one that goes.
+struct Absence {
+    /// What is waited for.
+    words: String,
+    /// Whether the pod cannot be made.
+    error: bool,
+    /// Whether it counts as a failure.
+    is_failure: bool,
+    /// Whether the other workers wait for it.
+    blocks: bool,
+}
+
+impl Absence {
+    fn of(name: &str, observed: &Observed, now: Timestamp) -> Self {
+        if let Some(error) = observed.pod_errors.get(name) {
+            // A pod that goes now would not come back either.
+            return Self { words: error.words(name), error: true, is_failure: true, blocks: true };
+        }
+        let going = observed.pods.get(name).and_then(|pod| pod.metadata.deletion_timestamp.as_ref());
+        if going.is_some_and(|since| now.duration_since(since.0) > PATIENCE) {
+            let words = format!(
+                "pod {name} is to go and does not: its Kubernetes node may be away; delete that Node, or the pod with --force"
+            );
+            return Self { words, error: true, is_failure: true, blocks: false };
+        }
+        let words = format!("pod {name} does not exist yet");
+        Self { words, error: false, is_failure: false, blocks: true }
+    }
+}
+
+fn is_long_unready(pod: &Pod, now: Timestamp) -> bool {
+    unready_since(pod).is_some_and(|since| now.duration_since(since) > PATIENCE)
 }
 
 fn say(roll: &mut Roll, words: String) {
