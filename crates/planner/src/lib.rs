@@ -26,6 +26,7 @@ mod process;
 mod rack;
 pub mod references;
 pub mod restart_reason;
+pub mod roll;
 pub mod settings;
 pub mod silence;
 mod text;
