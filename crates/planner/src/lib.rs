@@ -31,5 +31,6 @@ pub mod settings;
 pub mod silence;
 mod text;
 pub mod versions;
+mod words;
 pub mod workers;
 mod workload;
