@@ -57,7 +57,7 @@ pub(crate) async fn run<P: Prepared>(
             let code = code.map_err(|source| RunError::Start { program, source })?;
             tracing::info!(code, "{name} ended");
             if !shared.node().is_stopping() {
-                termination::leave_message(layout, &termination::of_kafka(code));
+                termination::leave_message(layout, &termination::of_jvm(code));
             }
             Ok(code)
         }
