@@ -25,20 +25,20 @@ use thiserror::Error;
 use super::answers::Answers;
 use super::observe::Observer;
 use super::roll_metric::RollMetric;
-use super::room::Room;
 use super::{option_calls, restart_pods};
 use crate::caches::Caches;
 use crate::carry_out;
 use crate::pod_set::errors::PodErrors;
+use crate::room::Room;
 use crate::unreadable;
 use planner::completion::NeverComplete;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
-use planner::kafka::roll::WaitKind;
 use planner::kafka::status;
 use planner::plan::Occasion;
+use planner::roll::waiting::WaitKind;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
 /// row the pause is doubled: a watch that is broken must not have keys made in a loop.

@@ -138,13 +138,8 @@ async fn delete_claims(applier: &Applier, key: &ObjectRef, plan: &Plan, pod: &st
 
 /// Whether a pod is still there and not being deleted, past the cache.
 pub(crate) async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
-    let mut runs = false;
-    let fields = format!("metadata.name={}", pod.name);
-    let each = |found: ObjectMeta| {
-        runs |= found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none();
-    };
-    applier.each_metadata::<Pod>(&pod.namespace, None, Some(&fields), each).await?;
-    Ok(runs)
+    let found = applier.metadata::<Pod>(pod).await?;
+    Ok(found.is_some_and(|found| found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none()))
 }
 
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {

@@ -53,12 +53,12 @@ impl RollBasis {
         let brokers = match &kafka.brokers {
             Ok(brokers) => brokers,
             Err(silence) => {
-                quorum.push_str(&format!("; partitions not known ({silence})"));
+                quorum = format!("{quorum}; partitions not known ({silence})");
                 return Self { asked_at: kafka.asked_at, quorum, ..Self::default() };
             }
         };
         if let Some(broker) = brokers.told_by {
-            quorum.push_str(&format!("; as broker {broker} knows it"));
+            quorum = format!("{quorum}; as broker {broker} knows it");
         }
         let others = |partition: &RollPartition| {
             let ids: BTreeSet<i32> = partition.isr.iter().chain(&partition.eligible).copied().collect();
@@ -117,7 +117,7 @@ pub(super) fn standing(partition: &RollPartition) -> String {
     );
     for (name, ids) in [("eligible", &partition.eligible), ("last leader", &partition.last_known)] {
         if !ids.is_empty() {
-            words.push_str(&format!(", {name} {}", list(ids)));
+            words = format!("{words}, {name} {}", list(ids));
         }
     }
     words
