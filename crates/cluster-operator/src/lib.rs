@@ -11,6 +11,7 @@ mod controller;
 pub mod kafka;
 mod kafka_connect;
 pub mod kafka_connector;
+mod kafka_mirror_maker2;
 mod kind;
 mod node_pools;
 mod pod_set;
@@ -18,5 +19,6 @@ mod reference_room;
 mod run;
 pub mod settings;
 mod unreadable;
+mod workers;
 
 pub use run::operate;

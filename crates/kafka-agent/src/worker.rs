@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use api::agent::JaasPassword;
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
 
 use crate::config::WorkerConfig;
@@ -75,6 +76,9 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunErro
     for store in &config.keystores {
         keystore::update(store)?;
     }
+    for password in &config.jaas_passwords {
+        make_ready(password)?;
+    }
     write_node_files(config.rack.as_ref(), false, layout).await?;
     let file = api::names::keys::KAFKA_CONNECT_PROPERTIES;
     let properties = files::read(&layout.custom_config(file))?;
@@ -103,6 +107,16 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunErro
     );
     let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
     Ok(Start { rest_port: config.rest_port, program, arguments })
+}
+
+/// Writes a password so that it can stand between the quotation marks of a JAAS configuration.
+fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
+    let text = files::read(&password.source)?;
+    if let Some(folder) = password.target.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| FileError::Write { path: folder.to_owned(), source })?;
+    }
+    files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
 }
 
 /// Takes folders that are not there out of those that the provider of files may read: Kafka does not start with such a folder, and not every
@@ -150,6 +164,15 @@ fn add_plug_ins(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_made_ready_for_a_jaas_configuration() {
+        let root = tempfile::tempdir().unwrap();
+        let (source, target) = (root.path().join("password"), root.path().join("jaas/source"));
+        std::fs::write(&source, "a\"b\\c\n").unwrap();
+        make_ready(&JaasPassword { source, target: target.clone() }).unwrap();
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "a\\\"b\\\\c", "no line end, and escaped");
+    }
 
     #[test]
     fn a_folder_that_the_image_lacks_keeps_no_worker_from_its_start() {

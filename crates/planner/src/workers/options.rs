@@ -29,7 +29,11 @@ const EXCEPTIONS: &[&str] =
 const LONGEST_VALUE: usize = 64 * 1024;
 
 /// The options that can be taken as they are. What cannot is a problem. `section` is the path of the options.
-pub(crate) fn read(raw: Option<&FreeMap>, section: &str, findings: &mut Findings) -> BTreeMap<String, String> {
+pub(crate) fn read(
+    raw: Option<&FreeMap>,
+    section: &str,
+    findings: &mut Findings,
+) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
     for (name, value) in raw.into_iter().flatten() {
         if !is_option_name(name) {

@@ -115,8 +115,7 @@ pub(crate) fn read(
     let image = image(fields.image, known, images, settings, findings);
     check_group(&group.0, group.1, findings);
     let rack = Rack::read(fields.rack, "spec.rack", findings);
-    let (mut metrics, rules) =
-        Metrics::read(fields.metrics_config, "spec.metricsConfig", &ALLOWED, findings);
+    let (mut metrics, rules) = Metrics::read(fields.metrics_config, "spec.metricsConfig", &ALLOWED, findings);
     let (mut logging, log_text) = log_file::read(fields.logging, "spec.logging", findings);
     let maps = observed.config_maps_referred_to();
     if let Some(rules) = rules.and_then(|rules| exporter_rules::read(&rules, &maps, findings)) {
@@ -280,7 +279,12 @@ fn inherited_labels(metadata: &ObjectMeta, settings: &PlanSettings, findings: &m
 }
 
 /// What the agents are told.
-fn agent(fields: &Fields<'_>, clients: &[Client], metrics: Option<&Metrics>, jmx: Option<Jmx>) -> WorkerConfig {
+fn agent(
+    fields: &Fields<'_>,
+    clients: &[Client],
+    metrics: Option<&Metrics>,
+    jmx: Option<Jmx>,
+) -> WorkerConfig {
     let options: JvmOptions = fields.jvm_options.map(JvmOptions::from).unwrap_or_default();
     let limits = fields.resources.and_then(|resources| resources.limits.as_ref());
     let is_limited = limits.is_some_and(|limits| limits.contains_key("memory"));
