@@ -15,7 +15,7 @@ use planner::workers::need::{Answer, Need};
 use planner::workers::roll::WorkerRestart;
 
 use crate::caches::Caches;
-use crate::kafka::{holders, key_making};
+use crate::{holders, key_making};
 
 /// UIDs of pods that were deleted and that the watch may still show, by resource.
 #[derive(Debug, Default)]

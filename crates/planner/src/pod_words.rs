@@ -3,8 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
-use crate::pod_set::plan::is_ready;
-
 /// How long a pod may be unready, or a roll may wait, before that counts as a failure.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
@@ -20,6 +18,13 @@ pub fn unready_since(pod: &Pod) -> Option<Timestamp> {
     }
     let changed = ready.and_then(|ready| ready.last_transition_time.as_ref());
     changed.or(pod.metadata.creation_timestamp.as_ref()).map(|time| time.0)
+}
+
+/// Whether the pod's `Ready` condition holds and it is not being deleted.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// A condition of a pod.

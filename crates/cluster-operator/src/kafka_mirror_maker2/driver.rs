@@ -22,7 +22,7 @@ use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
 use planner::kafka_mirror_maker2::view::View;
 use planner::kafka_mirror_maker2::{references, status};
-use planner::pod_set::plan::is_ready;
+use planner::pod_words::is_ready;
 use planner::workers::need::Need;
 use serde_json::json;
 use thiserror::Error;

@@ -8,8 +8,8 @@ use super::cluster::Pool;
 use super::observed::Observed;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_view::PodState;
-use crate::pod_set::plan::is_ready;
 use crate::pod_words::condition;
+use crate::pod_words::is_ready;
 pub use crate::pod_words::{PATIENCE, unready_since, words};
 
 /// Longest time from the binding of a pod to a machine until its first status. A pod that became unready later than that

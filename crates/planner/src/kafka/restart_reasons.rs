@@ -6,10 +6,10 @@ use api::annotations;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use super::cluster::{Cluster, Node};
-use super::objects::pod_set::ManualUpdate;
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
-use crate::kafka::restart::RestartReason;
+use crate::restart_reason::RestartReason;
+use crate::workload::manual_update::is_asked_for;
 use crate::workload::resizing::{Resize, Revisions};
 use api::names;
 
@@ -70,7 +70,8 @@ pub(super) fn of_pod(
         reasons.insert(RestartReason::ManualRollingUpdate);
         notes.push("the pod and its claims are to be made anew, as an annotation asks".to_owned());
     }
-    if is_asked_for(cluster, node, live, observed) {
+    let set = observed.pod_sets.get(&cluster.pod_set_name(node.pool));
+    if is_asked_for(live, set.map(AsRef::as_ref)) {
         reasons.insert(RestartReason::ManualRollingUpdate);
         notes.push("it was asked for with an annotation".to_owned());
     }
@@ -132,18 +133,6 @@ pub(super) fn with_options(
     restart.reasons.insert(RestartReason::ConfigChangeRequiresRestart);
     restart.notes.extend(options.iter().cloned());
     Some(restart)
-}
-
-/// Whether the annotation on the pod, or a former one on its pod set, asks for a restart of this very pod.
-fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observed) -> bool {
-    if annotations::is_true(live.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
-        return true;
-    }
-    let Some(set) = observed.pod_sets.get(&cluster.pod_set_name(node.pool)) else { return false };
-    if annotations::is_true(set.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
-        return true;
-    }
-    live.metadata.uid.as_ref().is_some_and(|uid| ManualUpdate::pods(set).contains(uid))
 }
 
 /// Whether a claim has a condition with status `True`.

@@ -17,12 +17,13 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
-use super::restart::{Restart, RestartReason};
+use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
-use super::silence::{Silence, SilenceKind};
+use crate::restart_reason::RestartReason;
+use crate::silence::{Silence, SilenceKind};
 
 /// A wait that is over sooner is a part of every roll and is not announced.
 const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);

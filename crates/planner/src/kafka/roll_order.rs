@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::roll_rules::Rules;
 use super::roll_view::{PodState, RollNode};
-use crate::kafka::restart::RestartReason;
+use crate::restart_reason::RestartReason;
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

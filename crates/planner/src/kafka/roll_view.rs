@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::restart::RestartReason;
-use super::silence::{Silence, SilenceKind};
+use crate::restart_reason::RestartReason;
+use crate::silence::{Silence, SilenceKind};
 
 /// What Kubernetes says of a node's pod.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container::{KUBERNETES_NODE, RACK_FILE};
 use api::conditions::reasons;
 use api::connect::{DIRECTORY_PROVIDER, ENV_PROVIDER};
 use api::kafka_mirror_maker2::{Mirror, MirrorConnector};
 use api::names::mirror_maker2 as names;
-use api::plug_in::{CLIENT_METRICS_REPORTERS, METRICS_REPORTER_OPTIONS};
+use api::plug_in::{CLIENT_METRICS_REPORTERS, JMX_REPORTER, METRICS_REPORTER_OPTIONS};
 use api::schema::FreeMap;
 use serde_json::Value;
 
@@ -30,8 +31,6 @@ pub const HEARTBEAT: &str = "MirrorHeartbeatConnector";
 const OWN_OPTIONS: [&str; 4] = [wanted::NAME, wanted::CLASS, wanted::TASKS_MAX, wanted::VERSION];
 /// Prefixes of the options that say which clusters are mirrored.
 const CLUSTERS: [&str; 2] = ["source.cluster.", "target.cluster."];
-/// The reporter that Kafka has by default.
-const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
 /// A connector that a mirror asks for.
 #[derive(Debug, Clone)]
@@ -175,7 +174,7 @@ fn own_options(
     }
     if let Some(rack) = around.rack {
         let value = match rack {
-            Rack::TopologyLabel(_) => format!("${{{DIRECTORY_PROVIDER}:/opt/kafka/init:rack.id}}"),
+            Rack::TopologyLabel(_) => format!("${{{DIRECTORY_PROVIDER}:{KUBERNETES_NODE}:{RACK_FILE}}}"),
             Rack::EnvironmentVariable(name) => format!("${{{ENV_PROVIDER}:{name}}}"),
         };
         own.insert("consumer.client.rack".to_owned(), value);

@@ -10,11 +10,11 @@ use pki::Material;
 
 use super::need::{Answer, Need, Silence, SilenceKind};
 use crate::clients::credentials::Secrets;
-use crate::kafka::observed::PlanSettings;
 use crate::live_object::{self, LiveObjects, pod_set};
 use crate::ownership::{Claimant, Holder, Holding};
 use crate::pod_set::pod_error::PodError;
 use crate::references::ConfigMaps;
+use crate::settings::PlanSettings;
 
 /// What was seen of the workers of one resource, and what was answered since.
 #[derive(Debug, Clone, Default)]

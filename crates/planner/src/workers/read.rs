@@ -23,12 +23,12 @@ use super::{Client, ImagePlugIn, WorkerNames, Workers, pod};
 use crate::clients::credentials;
 use crate::findings::Findings;
 use crate::fingerprint;
-use crate::kafka::observed::PlanSettings;
-use crate::kafka::versions;
 use crate::process::{Jmx, JvmOptions, Metrics, exporter_rules, log_file};
 use crate::rack::Rack;
 use crate::references::text_of;
+use crate::settings::PlanSettings;
 use crate::text;
+use crate::versions;
 use crate::workload::probe::Probe;
 use crate::workload::templates::{TemplateVolumes, check, check_container, check_pod};
 

@@ -9,11 +9,11 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use super::observed::Observed;
-use crate::kafka::objects::pod_set::ManualUpdate;
-use crate::kafka::restart::RestartReason;
-use crate::pod_set::plan::is_ready;
 use crate::pod_set::pod_error::PodAction;
+use crate::pod_words::is_ready;
 use crate::pod_words::{PATIENCE, unready_since, words};
+use crate::restart_reason::RestartReason;
+use crate::workload::manual_update::{ManualUpdate, is_asked_for};
 
 /// Annotations that a pod is started with, and what it means when one differs.
 const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
@@ -134,7 +134,7 @@ fn restart_of(
             notes.push((*note).to_owned());
         }
     }
-    if is_asked_for(live, observed, set) {
+    if is_asked_for(live, observed.pod_sets.get(set).map(AsRef::as_ref)) {
         reasons.insert(RestartReason::ManualRollingUpdate);
         notes.push("it was asked for with an annotation".to_owned());
     }
@@ -142,27 +142,8 @@ fn restart_of(
     (!reasons.is_empty()).then(|| WorkerRestart { pod: name.to_owned(), uid, reasons, notes })
 }
 
-/// Whether the annotation on the pod, or a present or former one on the pod set, asks for a restart of this very pod.
-fn is_asked_for(live: &Pod, observed: &Observed, set: &str) -> bool {
-    let asks = |all: Option<&BTreeMap<String, String>>| {
-        annotations::is_true(all, annotations::MANUAL_ROLLING_UPDATE)
-    };
-    if asks(live.metadata.annotations.as_ref()) {
-        return true;
-    }
-    let Some(set) = observed.pod_sets.get(set) else { return false };
-    asks(set.metadata.annotations.as_ref())
-        || live.metadata.uid.as_ref().is_some_and(|uid| ManualUpdate::pods(set).contains(uid))
-}
-
 /// The pods for which a restart was asked for on the pod set and that have not had it.
 pub(crate) fn manual_update(observed: &Observed, set: &str) -> Option<ManualUpdate> {
-    let found = observed.pod_sets.get(set)?;
-    let all = found.metadata.annotations.as_ref()?;
-    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
-    let before = ManualUpdate::pods(found);
-    let uids = observed.pods.values().filter_map(|pod| pod.metadata.uid.clone());
-    let live = uids.filter(|uid| !observed.restarted.contains(uid));
-    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
-    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
+    let pods = observed.pods.values().map(AsRef::as_ref);
+    ManualUpdate::of(observed.pod_sets.get(set)?, pods, &observed.restarted)
 }
