@@ -226,15 +226,23 @@ impl MirrorMakers {
         });
     }
 
-    /// Notes what came of the calls. The first error that is none of a call ends the pass.
+    /// The status after calls that were not made: planned as ever, so that it counts no restart that was none.
+    fn told(&self, key: &ObjectRef, live: &Live) -> Option<KafkaMirrorMaker2Status> {
+        let mut live = live.clone();
+        live.past = self.memories.of(key, live.resource.metadata.uid.as_deref()).past;
+        View::Live(Box::new(live)).plan(clock::now()).status
+    }
+
+    /// Notes what came of the calls; whether all were made. The first error that is none of a call ends the pass.
     async fn note(
         &self,
         key: &ObjectRef,
         live: &Live,
         plan: &Plan,
         said: Vec<Result<(), Error>>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let resource = live.resource.as_ref();
+        let mut all_made = true;
         for (call, said) in plan.calls.iter().zip(said) {
             match (call, said) {
                 (Call::Connector { name, doing, .. }, Ok(())) => {
@@ -245,6 +253,7 @@ impl MirrorMakers {
                 }
                 (Call::Connector { name, doing, .. }, Err(Error::Call(failed))) => {
                     tracing::debug!(mirror_maker = %key, connector = name, error = %failed, "a call was not made");
+                    all_made = false;
                     self.memories.change(key, |memory| {
                         let past = memory.past.entry(name.clone()).or_default();
                         past.note_failed(&doing.call, failed.kind, failed.message, clock::now());
@@ -256,7 +265,7 @@ impl MirrorMakers {
                 (_, said) => said?,
             }
         }
-        Ok(())
+        Ok(all_made)
     }
 }
 
@@ -369,19 +378,21 @@ impl Kind for MirrorMakers {
         plan: &Plan,
         said: Vec<Result<(), Error>>,
     ) -> Result<Outcome, Error> {
-        let mut again = plan.again;
+        let (mut again, mut status) = (plan.again, plan.status.clone());
         if let View::Live(live) = view {
             for done in &plan.take_off {
                 self.take_off(key, &live.resource, done).await?;
             }
             let has_called = plan.calls.iter().any(|call| !matches!(call, Call::Restart(_)));
-            self.note(key, live, plan, said).await?;
+            if !self.note(key, live, plan, said).await? {
+                status = self.told(key, live);
+            }
             if has_called {
                 again = Some(NEXT);
             }
             self.memories.change(key, |memory| memory.not_before = Some(Instant::now()));
         }
-        if let Some(status) = &plan.status {
+        if let Some(status) = &status {
             self.write_status(key, status).await?;
         }
         for reason in &plan.waiting_for {

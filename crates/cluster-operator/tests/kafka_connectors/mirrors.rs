@@ -17,8 +17,10 @@ use tokio::task::JoinHandle;
 
 /// Records that are mirrored.
 const RECORDS: usize = 10_000;
-/// Of these, those that the group has read at the source.
-const READ: usize = 6_000;
+/// Records that come at the source when the group has moved.
+const MORE: usize = 500;
+/// Records that are at the target before, so that offsets are others there.
+const BEFORE: usize = 7;
 /// A value that nobody may see.
 const SECRET: &str = "hunter2-and-more";
 
@@ -81,10 +83,17 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
         .await
         .unwrap();
     assert!(made.values().all(Result::is_ok), "{made:?}");
-    // What comes before these records has the offsets differ on the two sides.
-    produce(&source.bootstrap(), "orders", (0..RECORDS).map(record).collect()).await.unwrap();
-    let read = consume(&source.bootstrap(), "orders", "shop", READ).await.unwrap();
-    assert_eq!((read.len(), read.last()), (READ, Some(&record(READ - 1))));
+    let made = admin(&target).create_topics(vec![NewTopic::new("here.orders")], false).await.unwrap();
+    assert!(made.values().all(Result::is_ok), "{made:?}");
+    let (from, to) = (source.bootstrap(), target.bootstrap());
+    let before = (0..BEFORE).map(|number| format!("before-{number}")).collect();
+    let (before, orders) = tokio::join!(
+        produce(&to, "here.orders", before),
+        produce(&from, "orders", (0..RECORDS).map(record).collect())
+    );
+    before.and(orders).unwrap();
+    let read = consume(&from, "orders", "shop", RECORDS).await.unwrap();
+    assert_eq!((read.len(), read.last()), (RECORDS, Some(&record(RECORDS - 1))));
 
     let mut world =
         test_world::World::<MirrorOperator>::new(test_world::shared_server().await, "mirrors").await;
@@ -99,11 +108,11 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
     let resource = serde_json::from_value(json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "metadata": {"name": "m"},
         "spec": {"replicas": 1,
-            "target": {"alias": "there", "bootstrapServers": target.bootstrap(), "groupId": "mirror", "configStorageTopic": "c",
+            "target": {"alias": "there", "bootstrapServers": to, "groupId": "mirror", "configStorageTopic": "c",
                 "statusStorageTopic": "s", "offsetStorageTopic": "o"},
             "mirrors": [{
                 // Kafka asks for no password; it is here to be seen nowhere.
-                "source": {"alias": "here", "bootstrapServers": source.bootstrap(),
+                "source": {"alias": "here", "bootstrapServers": from,
                     "authentication": {"type": "custom", "config": {"sasl.jaas.config": jaas}}},
                 "topicsPattern": "orders.*", "groupsPattern": "shop",
                 "sourceConnector": {"tasksMax": 2, "config": {"replication.factor": 1, "offset-syncs.topic.replication.factor": 1,
@@ -121,17 +130,19 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
     let there = admin(&target);
     let committed = || async {
         let mut groups = there.committed_offsets(target.id(), vec!["shop".to_owned()]).await.ok()?;
-        let read = i64::try_from(READ).unwrap();
         let of_orders = groups.remove("shop")?.ok()?.into_iter().find(|(topic, _)| topic == "here.orders")?;
-        (of_orders.1 == [(0, read)]).then_some(())
+        let translated = i64::try_from(RECORDS + BEFORE).unwrap();
+        (of_orders.1 == [(0, translated)]).then_some(())
     };
-    wait::until(DEADLINE.max(Duration::from_secs(60)), "the offset of the group is mirrored", committed)
-        .await
-        .unwrap();
-    let rest = consume(&target.bootstrap(), "here.orders", "shop", RECORDS - READ).await.unwrap();
-    let expected: Vec<String> = (READ..RECORDS).map(record).collect();
-    assert_eq!((rest.first(), rest.len()), (expected.first(), expected.len()));
+    let patience = DEADLINE.max(Duration::from_mins(1));
+    wait::until(patience, "the offset of the group is mirrored", committed).await.unwrap();
+    produce(&from, "orders", (RECORDS..RECORDS + MORE).map(record).collect()).await.unwrap();
+    let rest = consume(&to, "here.orders", "shop", MORE).await.unwrap();
+    let expected: Vec<String> = (RECORDS..RECORDS + MORE).map(record).collect();
     assert_eq!(rest, expected, "no record twice and none left out");
+    let all = consume(&to, "here.orders", "audit", BEFORE + RECORDS + MORE).await.unwrap();
+    let expected: Vec<String> = (0..RECORDS + MORE).map(record).collect();
+    assert_eq!(all[BEFORE..], expected, "all records arrived, in their order");
     let topics = there.list_topics().await.unwrap();
     assert!(!topics.contains_key("here.private"), "{:?}", topics.keys());
     assert!(is_written(&target.log_dir(0), b"a.Module"), "Connect keeps its configurations there");
