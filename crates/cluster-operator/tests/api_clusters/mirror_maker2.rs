@@ -91,6 +91,8 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
 
     // A settled resource: one list in a pass, and nothing is written.
     let before = found.resource_version();
+    let writes = || world.log.text().matches("carry_out: written").count();
+    let written = writes();
     stand_in.take_requests();
     let lists = || stand_in.take_requests();
     let mut seen = Vec::new();
@@ -103,6 +105,7 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
     .unwrap();
     assert!(seen.iter().all(|request| request.starts_with("GET /connectors?")), "{seen:?}");
     assert_eq!(world.get(KIND, "m").await.resource_version(), before);
+    assert_eq!(writes(), written, "{}", world.log.text());
 
     // States, and a connector whose section goes.
     let stopped = json!({"spec": {"mirrors": [{"source": mirror("m")["spec"]["mirrors"][0]["source"],
