@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use crate::kafka::roll_view::{PodState, RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use crate::restart_reason::RestartReason;
 use crate::silence::{Silence, SilenceKind};
 

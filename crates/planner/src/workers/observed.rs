@@ -58,7 +58,8 @@ pub struct Observed {
 impl Observed {
     /// The Secrets that the resource refers to.
     pub fn secrets_referred_to(&self) -> Secrets<'_> {
-        Secrets { read: &self.referred_secrets, not_read: &self.unread_secrets }
+        let largest = self.settings.largest_config_map;
+        Secrets { read: &self.referred_secrets, not_read: &self.unread_secrets, largest }
     }
 
     /// The ConfigMaps that the resource refers to.
