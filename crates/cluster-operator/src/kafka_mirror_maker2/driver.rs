@@ -271,7 +271,7 @@ impl MirrorMakers {
 
 impl Kind for MirrorMakers {
     const NAME: &'static str = KAFKA_MIRROR_MAKER2;
-    /// A call that takes long delays no other connector of the resource.
+    /// A call that takes long keeps no other call of the pass from being made.
     const CALLS_AT_A_TIME: usize = 64;
     type Resource = KafkaMirrorMaker2;
     type Observed = View;

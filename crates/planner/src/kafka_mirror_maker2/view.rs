@@ -37,6 +37,13 @@ impl Observation for View {
         for (name, actual) in connectors {
             live.past.entry(name.clone()).or_default().see(Some(&actual.connector.state), now);
         }
+        // Restarts are remembered until the status shows them: later it says of them what is known.
+        let told = live.resource.status.as_ref().and_then(|status| status.auto_restart_statuses.as_deref());
+        for past in live.past.values_mut() {
+            if past.restarted.as_ref().is_some_and(|restarted| told.unwrap_or_default().contains(restarted)) {
+                past.restarted = None;
+            }
+        }
     }
 
     fn plan(&self, now: Timestamp) -> Plan {
