@@ -29,6 +29,7 @@ mod house;
 mod implied_pools;
 mod kafka_connect;
 mod kafka_exporter;
+mod kafka_mirror_maker2;
 mod listener_addresses;
 mod listener_certificates;
 mod listener_rules;
