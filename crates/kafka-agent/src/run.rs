@@ -141,7 +141,7 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Sta
     }
     server::serve_socket(&socket, shared.clone())
         .map_err(|source| RunError::Listen { address: socket.display().to_string(), source })?;
-    server::serve_port(port, shared.clone())
+    server::serve_port(port, shared.clone(), config.internal_tls)
         .await
         .map_err(|source| RunError::Listen { address: format!("port {port}"), source })?;
 
