@@ -10,6 +10,7 @@
 
 pub(crate) mod at_work;
 pub(crate) mod connect;
+pub(crate) mod exposure;
 pub(crate) mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};
