@@ -72,7 +72,7 @@ impl Restarter<'_> {
         match self.applier.delete::<Pod>(&pod_key, uid, background).await {
             Ok(true) => {
                 tracing::info!(resource = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
-                self.announce(resource, pod, restart);
+                self.announce(&resource, pod, restart);
             }
             // It went meanwhile, or another one has its name: its watch event is on its way.
             Ok(false) => {}
@@ -83,7 +83,7 @@ impl Restarter<'_> {
         Ok(())
     }
 
-    fn announce(&self, resource: ObjectReference, pod: &Pod, restart: &WorkerRestart) {
+    fn announce(&self, resource: &ObjectReference, pod: &Pod, restart: &WorkerRestart) {
         for reason in &restart.reasons {
             self.events.publish(Note {
                 regarding: resource.clone(),
