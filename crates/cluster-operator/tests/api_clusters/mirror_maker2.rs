@@ -94,10 +94,9 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
     let writes = || world.log.text().matches("carry_out: written").count();
     let written = writes();
     stand_in.take_requests();
-    let lists = || stand_in.take_requests();
     let mut seen = Vec::new();
     wait::until(DEADLINE, "passes go by", || {
-        seen.extend(lists());
+        seen.extend(stand_in.take_requests());
         let passed = seen.len() >= 3;
         async move { passed.then_some(()) }
     })
