@@ -12,6 +12,7 @@ pub(crate) mod at_work;
 pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
+pub(crate) mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
