@@ -9,7 +9,7 @@ use api::agent::JaasPassword;
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
 
 use crate::config::WorkerConfig;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::launch::{self, Command, ContainerSource, PlugIns, Prepared, write_node_files};
 use crate::layout::Layout;
 use crate::properties::Properties;

@@ -149,7 +149,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         connect: &live.connect,
         connectors: of_connectors.as_ref(),
     };
-    plan.status = status::of(resource, &shown, now);
+    plan.status = Some(status::of(resource, &shown, now));
     if !plan.waiting_for.is_empty() {
         plan.look_in(LOOK_AGAIN);
     }

@@ -51,11 +51,7 @@ enum Verdict {
 }
 
 /// The status of a resource that is carried out.
-pub(super) fn of(
-    resource: &KafkaMirrorMaker2,
-    shown: &Shown<'_>,
-    now: Timestamp,
-) -> Option<KafkaMirrorMaker2Status> {
+pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp) -> KafkaMirrorMaker2Status {
     let old = resource.status.as_ref();
     let old_conditions = old.and_then(|old| old.conditions.as_deref());
     let was_ready = old_conditions.into_iter().flatten().any(|condition| condition.is(types::READY));
@@ -96,7 +92,7 @@ pub(super) fn of(
         status.auto_restart_statuses = Some(restarts).filter(|all| !all.is_empty());
         status.connector_plugins = plugins.clone().or(status.connector_plugins);
     }
-    Some(status)
+    status
 }
 
 fn verdict(shown: &Shown<'_>, now: Timestamp) -> Verdict {
