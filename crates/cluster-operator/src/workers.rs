@@ -63,7 +63,7 @@ impl Restarter<'_> {
     pub(crate) async fn restart(
         &self,
         key: &ObjectRef,
-        resource: ObjectReference,
+        resource: &ObjectReference,
         pod: &Pod,
         restart: &WorkerRestart,
     ) -> Result<(), ApplyError> {
@@ -83,7 +83,7 @@ impl Restarter<'_> {
         Ok(())
     }
 
-    fn announce(&self, resource: ObjectReference, pod: &Pod, restart: &WorkerRestart) {
+    fn announce(&self, resource: &ObjectReference, pod: &Pod, restart: &WorkerRestart) {
         for reason in &restart.reasons {
             self.events.publish(Note {
                 regarding: resource.clone(),
