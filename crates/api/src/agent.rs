@@ -55,7 +55,7 @@ pub struct AgentConfig {
     /// Port of the replication listener; `None` unless the node is a broker.
     #[serde(default)]
     pub replication_port: Option<u16>,
-    /// Whether the two listeners above speak TLS. Default: true.
+    /// Whether the two listeners above, and the agent's own port, speak TLS. Default: true.
     #[serde(default = "default_true")]
     pub internal_tls: bool,
     /// How the JVM is started.

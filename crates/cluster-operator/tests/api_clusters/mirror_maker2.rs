@@ -89,7 +89,22 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
         world.exists(kind, name).await;
     }
 
-    settled(&world, &stand_in, &found).await;
+    // A settled resource: one list in a pass, and nothing is written.
+    let before = found.resource_version();
+    let writes = || world.log.text().matches("carry_out: written").count();
+    let written = writes();
+    stand_in.take_requests();
+    let mut seen = Vec::new();
+    wait::until(DEADLINE, "passes go by", || {
+        seen.extend(stand_in.take_requests());
+        let passed = seen.len() >= 3;
+        async move { passed.then_some(()) }
+    })
+    .await
+    .unwrap();
+    assert!(seen.iter().all(|request| request.starts_with("GET /connectors?")), "{seen:?}");
+    assert_eq!(world.get(KIND, "m").await.resource_version(), before);
+    assert_eq!(writes(), written, "{}", world.log.text());
 
     // States, and a connector whose section goes.
     let stopped = json!({"spec": {"mirrors": [{"source": mirror("m")["spec"]["mirrors"][0]["source"],
@@ -125,26 +140,6 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
     {
         world.gone(kind, name).await;
     }
-}
-
-/// A settled resource: one list in a pass, and nothing is written.
-async fn settled(world: &World, stand_in: &ConnectStandIn, found: &DynamicObject) {
-    let before = found.resource_version();
-    let writes = || world.log.text().matches("carry_out: written").count();
-    let written = writes();
-    stand_in.take_requests();
-    let lists = || stand_in.take_requests();
-    let mut seen = Vec::new();
-    wait::until(DEADLINE, "passes go by", || {
-        seen.extend(lists());
-        let passed = seen.len() >= 3;
-        async move { passed.then_some(()) }
-    })
-    .await
-    .unwrap();
-    assert!(seen.iter().all(|request| request.starts_with("GET /connectors?")), "{seen:?}");
-    assert_eq!(world.get(KIND, "m").await.resource_version(), before);
-    assert_eq!(writes(), written, "{}", world.log.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,7 +123,7 @@ async fn ten_thousand_records_are_mirrored_and_a_group_goes_on_at_the_translated
     .unwrap();
     world.resources.create(&kube::api::PostParams::default(), &resource).await.unwrap();
     let ready = |found: &KafkaMirrorMaker2| conditions::is_current(found) && conditions::is_ready(found);
-    let found = world.until("m", "is ready", ready).await;
+    let found = Box::pin(world.until("m", "is ready", ready)).await;
     let connectors = found.status.unwrap().connectors.unwrap();
     assert_eq!(connectors.len(), 2);
 

@@ -27,6 +27,7 @@ mod foreign_additions;
 mod held;
 mod house;
 mod implied_pools;
+mod internal_security;
 mod kafka_connect;
 mod kafka_exporter;
 mod kafka_mirror_maker2;
