@@ -63,7 +63,7 @@ impl Restarter<'_> {
     pub(crate) async fn restart(
         &self,
         key: &ObjectRef,
-        resource: ObjectReference,
+        resource: &ObjectReference,
         pod: &Pod,
         restart: &WorkerRestart,
     ) -> Result<(), ApplyError> {
