@@ -11,8 +11,8 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::openshift::Route;
 use api::{
-    Kafka, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec,
-    StrimziPodSet, labels, last_applied,
+    Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaNodePool,
+    KafkaNodePoolSpec, KafkaSpec, StrimziPodSet, labels, last_applied,
 };
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -45,6 +45,9 @@ pub const KAFKA: &str = "Kafka";
 
 /// The kind of KafkaConnect resources.
 pub const KAFKA_CONNECT: &str = "KafkaConnect";
+
+/// The kind of KafkaBridge resources.
+pub const KAFKA_BRIDGE: &str = "KafkaBridge";
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -134,6 +137,8 @@ pub struct Watched {
     pub kafkas: Cache<Kafka>,
     /// KafkaConnect resources that the selector accepts. The process does not wait for them: an installation may lack the kind.
     pub connects: Cache<KafkaConnect>,
+    /// KafkaBridge resources that the selector accepts. The process does not wait for them either.
+    pub bridges: Cache<KafkaBridge>,
     /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
     /// them: an installation may lack the kinds, or the right to watch them.
     pub parents: Vec<(&'static str, Cache<()>)>,
@@ -194,6 +199,9 @@ impl Caches {
             connects: start.optional_typed(selector.to_query().as_deref(), |connect: &mut KafkaConnect| {
                 last_applied::note::<KafkaConnectSpec>(KAFKA_CONNECT, &mut connect.metadata);
             }),
+            bridges: start.optional_typed(selector.to_query().as_deref(), |bridge: &mut KafkaBridge| {
+                last_applied::note::<KafkaBridgeSpec>(KAFKA_BRIDGE, &mut bridge.metadata);
+            }),
             parents: vec![(
                 "KafkaMirrorMaker2",
                 start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref()),
@@ -209,7 +217,7 @@ impl Caches {
             claims: start.typed(Some(labels::CLUSTER), |_| {}),
             secrets: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
             config_maps: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
-            deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            deployments: start.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
                 start.plain::<ServiceAccount>(),
@@ -257,6 +265,11 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
 /// A KafkaConnect resource as the owner of objects.
 pub fn connect(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA_CONNECT, cluster.clone())
+}
+
+/// A KafkaBridge resource as the owner of objects.
+pub fn bridge(resource: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA_BRIDGE, resource.clone())
 }
 
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of

@@ -11,7 +11,7 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
-use crate::caches::{self, Caches, KAFKA, KAFKA_CONNECT};
+use crate::caches::{self, Caches, KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT};
 use crate::node_pools;
 
 /// The queues of the process.
@@ -21,6 +21,8 @@ pub(crate) struct Queues {
     pub kafkas: Queue<ObjectRef>,
     /// KafkaConnect resources.
     pub connects: Queue<ObjectRef>,
+    /// KafkaBridge resources.
+    pub bridges: Queue<ObjectRef>,
     /// Node pools.
     pub pools: Queue<ObjectRef>,
     /// Pod sets.
@@ -30,7 +32,13 @@ pub(crate) struct Queues {
 impl Queues {
     /// Empty queues.
     pub(crate) fn new() -> Self {
-        Self { kafkas: Queue::new(), connects: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
+        Self {
+            kafkas: Queue::new(),
+            connects: Queue::new(),
+            bridges: Queue::new(),
+            pools: Queue::new(),
+            pod_sets: Queue::new(),
+        }
     }
 
     /// Leads what happened to an object to the resource that it belongs to. Those of a kind that has no driver are left to
@@ -42,6 +50,9 @@ impl Queues {
             }
             KAFKA_CONNECT => {
                 self.connects.add(owner.object.clone());
+            }
+            KAFKA_BRIDGE => {
+                self.bridges.add(owner.object.clone());
             }
             kind => tracing::trace!(kind, owner = %owner.object, "no driver for the kind"),
         }
@@ -125,6 +136,23 @@ pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
     // The certificates of a cluster that the workers connect to.
     let (add, known) = (queue.clone(), caches.clone());
     caches.secrets.on_change(move |event| add_all(&add, known.connects_referring_to(event.key())));
+}
+
+/// Leads every other change that can matter to a KafkaBridge resource into its queue.
+pub(crate) fn feed_bridges(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.bridges.on_change(move |event| {
+        if more_than_status_changed(event) {
+            add.add(event.key().clone());
+        }
+    });
+    for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
+        let (add, known) = (queue.clone(), caches.clone());
+        foreign.on_change(move |event| add_all(&add, known.bridges_referring_to(event.key())));
+    }
+    // The certificates of a cluster that the bridge connects to.
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.secrets.on_change(move |event| add_all(&add, known.bridges_referring_to(event.key())));
 }
 
 fn add_all(queue: &Queue<ObjectRef>, keys: Vec<ObjectRef>) {

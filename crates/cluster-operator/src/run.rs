@@ -16,12 +16,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
+use crate::controller::{
+    Queues, feed_bridges, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools,
+};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kafka_bridge::driver::Bridges;
 use crate::kafka_connect;
 use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
@@ -108,6 +111,7 @@ async fn work(
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let connect = ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors };
         let connects_and_connectors = start.connect(&queues, &connect)?;
+        running.push((Bridges::NAME, start.bridges(&queues, &connect)));
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -164,7 +168,7 @@ impl Start<'_> {
     }
 }
 
-/// What the controllers of Kafka Connect take besides.
+/// What the controllers of Kafka Connect and of bridges take besides.
 struct ConnectParts<'a> {
     applier: &'a Applier,
     events: &'a Events,
@@ -209,6 +213,23 @@ impl Start<'_> {
         let mut running = connectors.context("cannot make the metrics of connectors")?;
         running.push((Connects::NAME, connects));
         Ok(running)
+    }
+}
+
+impl Start<'_> {
+    /// Starts what looks after bridges.
+    fn bridges(&self, queues: &Queues, parts: &ConnectParts<'_>) -> JoinHandle<()> {
+        feed_bridges(self.caches, &queues.bridges);
+        let observer = kafka_connect::observe::Observer::new(
+            self.caches.clone(),
+            parts.applier.clone(),
+            Arc::clone(&self.settings.plan),
+            &self.settings.limits,
+            parts.pod_errors.clone(),
+        );
+        let bridges =
+            Bridges::new(self.caches.clone(), parts.applier.clone(), observer, self.mandate.clone());
+        self.kind(bridges, &queues.bridges).1
     }
 }
 

@@ -18,13 +18,14 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::NeverComplete;
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::plan::Plan;
+use planner::kafka_connect::references;
 use planner::kafka_connect::status;
 use planner::workers::need::{Answer, Need};
 use planner::workers::roll::WorkerRestart;
 use thiserror::Error;
 
 use super::observe::Observer;
-use crate::caches::{Caches, KAFKA_CONNECT};
+use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out::{self, PlannedFor};
 use crate::kafka::{holders, key_making};
 use crate::kind::{AnswersOf, Kind, Seen};
@@ -91,7 +92,7 @@ impl Connects {
 
     /// UIDs of deleted pods of a resource that the watch still shows.
     fn still_shown(&self, key: &ObjectRef) -> BTreeSet<String> {
-        let pods = self.caches.pods_of(&crate::caches::connect(key));
+        let pods = self.caches.pods_of(&caches::connect(key));
         let live: BTreeSet<&String> = pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
         self.restarted(|all| {
             let Some(uids) = all.get_mut(key) else { return BTreeSet::new() };
@@ -163,7 +164,7 @@ impl Kind for Connects {
             if !self.caches.connects.is_ready() {
                 return Ok(Seen::Settled(Outcome::Again(KIND_UNKNOWN)));
             }
-            return Ok(match self.observer.left_behind(key).await? {
+            return Ok(match self.observer.left_behind::<KafkaConnect>(&caches::connect(key)).await? {
                 Some(left) if !left.is_empty() => Seen::Live(View::Leaving(left)),
                 _ => Seen::Settled(Outcome::Done),
             });
@@ -175,7 +176,8 @@ impl Kind for Connects {
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
             return Ok(Seen::Live(View::Paused(connect)));
         }
-        match self.observer.observe(key, &connect, self.still_shown(key)).await {
+        let (owner, references) = (caches::connect(key), references::of(&connect));
+        match self.observer.observe(&owner, references, self.still_shown(key)).await {
             Ok(observed) => Ok(Seen::Live(View::Live(Box::new(Live { connect, observed })))),
             Err(error) => {
                 self.mandate.check()?;

@@ -1,23 +1,50 @@
 //! The options of a client of Kafka, in the notation of Kafka's own clients.
 
 use api::agent::JAAS_PLACEHOLDER;
+use api::connect::DIRECTORY_PROVIDER;
 
 use super::files::ClientFiles;
 use super::{Access, Authentication, Mechanism, Trust};
 
-/// Names and values for one client. Files are those of `files`; a password is a placeholder.
+/// Who puts the files together that a client reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The agent of the pod, which also resolves placeholders before the client starts: key stores are files.
+    Agent,
+    /// Nobody: values are placeholders for whole files. Of a password with quotation marks it is the program that takes care.
+    Program,
+    /// Nobody, and the placeholders are resolved by Kafka's own configuration providers.
+    Kafka,
+}
+
+/// Names and values for one client whose pod has an agent. Files are those of `files`; a password is a placeholder.
 pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
+    in_form(access, files, Form::Agent)
+}
+
+/// Names and values for one client. Files are those of `files`; a password is a placeholder.
+pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String, String)> {
     let mut options = Vec::new();
     let mut set = |name: &str, value: String| options.push((name.to_owned(), value));
+    let folder = files.own_folder();
+    let own = |file: &str| format!("${{{DIRECTORY_PROVIDER}:{folder}:{file}}}");
     if access.has_own_trust() {
         set("ssl.truststore.type", "PEM".to_owned());
-        set("ssl.truststore.location", files.trusted_path());
+        match form {
+            Form::Agent => set("ssl.truststore.location", files.trusted_path()),
+            Form::Program | Form::Kafka => set("ssl.truststore.certificates", files.trusted_placeholder()),
+        }
     }
     match &access.authentication {
         Authentication::None => {}
         Authentication::Certificate { .. } => {
             set("ssl.keystore.type", "PEM".to_owned());
-            set("ssl.keystore.location", files.key_store_path());
+            if form == Form::Agent {
+                set("ssl.keystore.location", files.key_store_path());
+            } else {
+                set("ssl.keystore.certificate.chain", own(ClientFiles::CERTIFICATE));
+                set("ssl.keystore.key", own(ClientFiles::KEY));
+            }
         }
         Authentication::Password { mechanism, username, .. } => {
             let (name, module) = match mechanism {
@@ -26,8 +53,11 @@ pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
                 Mechanism::Plain => ("PLAIN", PLAIN),
             };
             set("sasl.mechanism", name.to_owned());
-            let (username, folder, file) = (in_quotes(username), files.own_folder(), ClientFiles::PASSWORD);
-            let password = format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}");
+            let (username, file) = (in_quotes(username), ClientFiles::PASSWORD);
+            let password = match form {
+                Form::Agent | Form::Program => format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}"),
+                Form::Kafka => own(file),
+            };
             set(
                 "sasl.jaas.config",
                 format!("{module} required username=\"{username}\" password=\"{password}\";"),

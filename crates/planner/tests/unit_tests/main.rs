@@ -24,6 +24,7 @@ mod foreign_additions;
 mod held;
 mod house;
 mod implied_pools;
+mod kafka_bridge;
 mod kafka_connect;
 mod kafka_exporter;
 mod listener_addresses;
