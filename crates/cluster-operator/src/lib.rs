@@ -8,14 +8,17 @@
 pub mod caches;
 pub mod carry_out;
 mod controller;
+mod holders;
 pub mod kafka;
 mod kafka_bridge;
 mod kafka_connect;
 pub mod kafka_connector;
+mod key_making;
 mod kind;
 mod node_pools;
 mod pod_set;
 mod reference_room;
+mod room;
 mod run;
 pub mod settings;
 mod unreadable;

@@ -21,9 +21,9 @@ use thiserror::Error;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
 use crate::carry_out::{self, PlannedFor};
-use crate::kafka::{holders, key_making};
 use crate::kafka_connect::observe::Observer;
 use crate::kind::{AnswersOf, Kind, Seen};
+use crate::{holders, key_making};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.

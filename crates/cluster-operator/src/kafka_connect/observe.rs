@@ -13,9 +13,9 @@ use operator_runtime::limits::Limits;
 use operator_runtime::memory;
 use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::{ObjectRef, OwnerRef};
-use planner::kafka::observed::PlanSettings;
 use planner::live_object::LiveObjects;
 use planner::references::References;
+use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
 use serde::de::DeserializeOwned;
 
@@ -129,10 +129,7 @@ impl Observer {
         if left.is_empty() {
             return Ok(Some(left));
         }
-        let mut exists = false;
-        let fields = format!("metadata.name={}", key.name);
-        let each = |_| exists = true;
-        self.applier.each_metadata::<K>(&key.namespace, None, Some(&fields), each).await?;
+        let exists = self.applier.metadata::<K>(key).await?.is_some();
         Ok((!exists).then_some(left))
     }
 }

@@ -48,7 +48,11 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
     world
         .until("KafkaBridge", "my", "names what is missing", |found| {
             is_current(found)
-                && says(found, "NotReady", "spec.tls.trustedCertificates[0].secretName: Secret \"my-cluster-ca-cert\"")
+                && says(
+                    found,
+                    "NotReady",
+                    "spec.tls.trustedCertificates[0].secretName: Secret \"my-cluster-ca-cert\"",
+                )
                 && says(found, "NotReady", "spec.authentication.passwordSecret.secretName: Secret \"web\"")
         })
         .await;
@@ -84,14 +88,18 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
     world.apply(&labelled(secret("web", &[("password", "two")]), "KafkaUser")).await;
     world.until("Deployment", "my-bridge", "has another hash", |found| hash(found) != before).await;
     world.patch("Deployment", "my-bridge", json!({"spec": {"replicas": 5}})).await;
-    world.until("Deployment", "my-bridge", "has one pod again", |found| found.data["spec"]["replicas"] == 1).await;
+    world
+        .until("Deployment", "my-bridge", "has one pod again", |found| found.data["spec"]["replicas"] == 1)
+        .await;
 
     // Scaled by the sub-resource, and to none.
     let scale = json!({"spec": {"replicas": 2}});
     let parameters = PatchParams::default();
     world.api("KafkaBridge").patch_scale("my", &parameters, &Patch::Merge(scale)).await.unwrap();
     world
-        .until("KafkaBridge", "my", "counts two", |found| ready(found) && found.data["status"]["replicas"] == 2)
+        .until("KafkaBridge", "my", "counts two", |found| {
+            ready(found) && found.data["status"]["replicas"] == 2
+        })
         .await;
     world.patch("KafkaBridge", "my", json!({"spec": {"replicas": 0}})).await;
     world
@@ -99,7 +107,8 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
         .await;
 
     // A strategy for which the API server takes no bounds, after one that has some.
-    let recreate = json!({"spec": {"replicas": 1, "template": {"deployment": {"deploymentStrategy": "Recreate"}}}});
+    let recreate =
+        json!({"spec": {"replicas": 1, "template": {"deployment": {"deploymentStrategy": "Recreate"}}}});
     world.patch("KafkaBridge", "my", recreate).await;
     world
         .until("Deployment", "my-bridge", "is made anew at each change", |found| {
@@ -130,6 +139,7 @@ async fn a_bridge_of_an_older_manifest_is_taken_as_it_is() {
     world.apply(&older).await;
     let found = world.until("KafkaBridge", "old", "is ready", ready).await;
     assert!(says(&found, "Warning", "spec.enableMetrics"), "{}", found.data["status"]);
-    let file = world.get("ConfigMap", "old-bridge-config").await.data["data"]["application.properties"].clone();
+    let file =
+        world.get("ConfigMap", "old-bridge-config").await.data["data"]["application.properties"].clone();
     assert!(file.as_str().unwrap().contains("bridge.metrics=strimziMetricsReporter"), "{file}");
 }

@@ -18,10 +18,10 @@ use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
+use crate::roll::waiting::{WaitKind, Waiting};
 use crate::workload::resizing::Resize;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.

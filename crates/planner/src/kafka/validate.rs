@@ -32,7 +32,7 @@ use api::{Kafka, KafkaNodePool};
 use kube_core::ResourceExt;
 
 use super::cluster::Cluster;
-use super::observed::PlanSettings;
+use crate::settings::PlanSettings;
 
 pub use self::alone::alone;
 pub use self::config::{is_same_on_all_nodes, settle_node_config};

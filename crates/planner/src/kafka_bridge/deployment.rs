@@ -17,8 +17,8 @@ use k8s_openapi::api::core::v1::{
 use super::bridge::{Bridge, HttpCertificate, Program};
 use crate::clients::files::trusted_volume;
 use crate::fingerprint;
-use crate::kafka::observed::PlanSettings;
 use crate::rack::Rack;
+use crate::settings::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
 

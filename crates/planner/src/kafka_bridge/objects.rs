@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 
 use super::bridge::{Bridge, Program};
-use crate::kafka::observed::PlanSettings;
 use crate::process::log_file;
 use crate::rack::Rack;
+use crate::settings::PlanSettings;
 use crate::workload::rbac::{role_ref, subject};
 use crate::workload::secret::opaque;
 use crate::workload::service::{port, spec};

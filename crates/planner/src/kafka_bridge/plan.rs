@@ -15,10 +15,10 @@ use crate::findings::{Findings, Problem, Warning};
 use crate::live_object::LiveObject;
 use crate::ownership::{self, Stranger, Whose};
 use crate::pod_words::{PATIENCE, words as words_of_pod};
-use crate::rack::Rack;
 use crate::workers::need::Need;
 use crate::workers::observed::Observed;
 use crate::workload::operand::{Account, Company, Operand, Switches};
+use crate::workload::volume::mounts_secret;
 use crate::{orphans, plan};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing. Kubernetes does the rest by itself.
@@ -126,8 +126,7 @@ fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mu
 
 /// The Secret that pods mount goes after them.
 fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
-    let is_mounted =
-        || observed.pods.values().any(|live| crate::workers::pod::mounts_secret(live, &object.name));
+    let is_mounted = || observed.pods.values().any(|live| mounts_secret(live, &object.name));
     (object.kind == "Secret" && is_mounted()).then_some(true)
 }
 
@@ -177,7 +176,6 @@ fn without(
 fn needs_a_binding(bridge: &Bridge) -> Warning {
     let (namespace, account) = (&bridge.owner.namespace, bridge.component());
     let name = bridge_names::init_cluster_role_binding(namespace, &bridge.owner.name);
-    debug_assert!(matches!(bridge.rack, Some(Rack::TopologyLabel(_))));
     Warning {
         reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
         message: format!(
