@@ -1,7 +1,7 @@
 //! KafkaBridge against a real API server: its objects, what changes them, mistakes, and its end.
 
 use kube::ResourceExt;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use test_support::ApiServer;
 use test_support::stand_in::Fate;
@@ -136,7 +136,13 @@ async fn a_bridge_of_an_older_manifest_is_taken_as_it_is() {
     world.start_operator().await;
     let older = json!({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaBridge", "metadata": {"name": "old"},
         "spec": {"bootstrapServers": "my-kafka-bootstrap:9092", "enableMetrics": true, "http": {"port": 8090}}});
-    world.apply(&older).await;
+    let mut served = resource("KafkaBridge");
+    (
+        "v1beta2".clone_into(&mut served.version),
+        "kafka.strimzi.io/v1beta2".clone_into(&mut served.api_version),
+    );
+    let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &served);
+    api.create(&PostParams::default(), &serde_json::from_value(older).unwrap()).await.unwrap();
     let found = world.until("KafkaBridge", "old", "is ready", ready).await;
     assert!(says(&found, "Warning", "spec.enableMetrics"), "{}", found.data["status"]);
     let file =
