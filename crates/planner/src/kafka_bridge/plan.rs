@@ -57,7 +57,7 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
     plan.delete = orphans::of(&bridge.claimant(), &components, observed.all_live(), &desired, stays);
     let desired = match not_ours(&bridge, observed, &desired) {
         Err(need) => return Plan::asking(vec![need]),
-        Ok(strangers) => without(strangers, &bridge, desired, &mut plan, &mut progress, &mut findings),
+        Ok(strangers) => without(&strangers, &bridge, desired, &mut plan, &mut progress, &mut findings),
     };
     plan.apply = Write::all(desired, |desired| observed.live(desired));
     let is_deployment = |write: &&Write| write.reference.kind == "Deployment" && write.is_change();
@@ -147,7 +147,7 @@ fn not_ours(bridge: &Bridge, observed: &Observed, desired: &[DesiredObject]) -> 
 
 /// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
 fn without(
-    strangers: Vec<Stranger>,
+    strangers: &[Stranger],
     bridge: &Bridge,
     mut desired: Vec<DesiredObject>,
     plan: &mut Plan,
@@ -160,7 +160,7 @@ fn without(
     plan.look_again_in(STRANGER_AGAIN_SECONDS);
     plan.delete.clear();
     progress.stuck = true;
-    for stranger in &strangers {
+    for stranger in strangers {
         let message = stranger.words(&bridge.claimant());
         findings.warn(reasons::FOREIGN_OBJECT, message.clone());
         progress.waiting_for.push(message);
