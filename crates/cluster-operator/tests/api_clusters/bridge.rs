@@ -117,6 +117,10 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
         .await;
     world.until("KafkaBridge", "my", "is ready again", ready).await;
 
+    is_left_alone_and_goes(&world, &bindings, &binding).await;
+}
+
+async fn is_left_alone_and_goes(world: &World, bindings: &Api<DynamicObject>, binding: &str) {
     let paused = json!({"metadata": {"annotations": {"strimzi.io/pause-reconciliation": "true"}}, "spec": {"replicas": 3}});
     world.patch("KafkaBridge", "my", paused).await;
     world.until("KafkaBridge", "my", "is paused", |found| says(found, "ReconciliationPaused", "")).await;
@@ -126,7 +130,7 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
     for (kind, name) in [("Deployment", "my-bridge"), ("Service", "my-bridge-service")] {
         world.gone(kind, name).await;
     }
-    test_support::wait::for_absence(&bindings, &binding, crate::world::DEADLINE).await.unwrap();
+    test_support::wait::for_absence(bindings, binding, crate::world::DEADLINE).await.unwrap();
     assert_eq!(world.get("Secret", "web").await.name_any(), "web", "what the user made stays");
 }
 
@@ -137,10 +141,8 @@ async fn a_bridge_of_an_older_manifest_is_taken_as_it_is() {
     let older = json!({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaBridge", "metadata": {"name": "old"},
         "spec": {"bootstrapServers": "my-kafka-bootstrap:9092", "enableMetrics": true, "http": {"port": 8090}}});
     let mut served = resource("KafkaBridge");
-    (
-        "v1beta2".clone_into(&mut served.version),
-        "kafka.strimzi.io/v1beta2".clone_into(&mut served.api_version),
-    );
+    "v1beta2".clone_into(&mut served.version);
+    "kafka.strimzi.io/v1beta2".clone_into(&mut served.api_version);
     let api: Api<DynamicObject> = Api::namespaced_with(world.client.clone(), &world.namespace, &served);
     api.create(&PostParams::default(), &serde_json::from_value(older).unwrap()).await.unwrap();
     let found = world.until("KafkaBridge", "old", "is ready", ready).await;
