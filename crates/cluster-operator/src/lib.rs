@@ -1,12 +1,13 @@
-//! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
+//! Runs Kafka clusters, Kafka Connect and connectors from custom resources: watches, answers what plans ask for, carries plans out. The
 //! crate `planner` decides.
 //!
 //! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
-//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`], [`kafka_bridge`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
+//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`], [`kafka_connector`], [`kafka_bridge`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
 //! the steps of a pass together, and [`carry_out`] writes what a plan says, for all kinds.
 
 pub mod caches;
 pub mod carry_out;
+mod client_observer;
 mod controller;
 mod holders;
 pub mod kafka;

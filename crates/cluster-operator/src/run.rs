@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
+use crate::client_observer;
 use crate::controller::{
     Queues, feed_bridges, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools,
 };
@@ -25,7 +26,6 @@ use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
 use crate::kafka_bridge::driver::Bridges;
-use crate::kafka_connect;
 use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
@@ -184,7 +184,7 @@ impl Start<'_> {
     ) -> Result<Vec<(&'static str, JoinHandle<()>)>> {
         let settings = self.settings;
         feed_connects(self.caches, &queues.connects);
-        let observer = kafka_connect::observe::Observer::new(
+        let observer = client_observer::Observer::new(
             self.caches.clone(),
             parts.applier.clone(),
             Arc::clone(&settings.plan),
@@ -220,7 +220,7 @@ impl Start<'_> {
     /// Starts what looks after bridges.
     fn bridges(&self, queues: &Queues, parts: &ConnectParts<'_>) -> JoinHandle<()> {
         feed_bridges(self.caches, &queues.bridges);
-        let observer = kafka_connect::observe::Observer::new(
+        let observer = client_observer::Observer::new(
             self.caches.clone(),
             parts.applier.clone(),
             Arc::clone(&self.settings.plan),

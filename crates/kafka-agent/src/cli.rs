@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use crate::layout::Layout;
 use crate::probe::{self, Kind};
-use crate::{install, run, termination, worker};
+use crate::run_error::RunError;
+use crate::{install, launch, run, termination, worker};
 
 /// What `--help` prints.
 const HELP: &str = "\
@@ -136,7 +137,7 @@ pub fn main() -> ExitCode {
         },
         Command::Run { port } => until_its_end(&layout, run::run(&layout, port)),
         Command::Connect => until_its_end(&layout, worker::run(&layout)),
-        Command::Rack { label } => until_its_end(&layout, run::write_rack(label, &layout)),
+        Command::Rack { label } => until_its_end(&layout, launch::write_rack(label, &layout)),
     }
 }
 
@@ -147,7 +148,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 /// Runs what ends with the container, and says why if it cannot be run.
-fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, run::RunError>>) -> ExitCode {
+fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, RunError>>) -> ExitCode {
     start_log();
     match run_blocking(running) {
         Ok(code) => ExitCode::from(code),
@@ -159,7 +160,7 @@ fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, run::
 }
 
 fn run_blocking(
-    running: impl Future<Output = Result<u8, run::RunError>>,
+    running: impl Future<Output = Result<u8, RunError>>,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     // One thread is plenty: the agent waits nearly always.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

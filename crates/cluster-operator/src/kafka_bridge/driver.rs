@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
 use crate::carry_out::{self, PlannedFor};
-use crate::kafka_connect::observe::Observer;
+use crate::client_observer::Observer;
 use crate::kind::{AnswersOf, Kind, Seen};
 use crate::{holders, key_making};
 

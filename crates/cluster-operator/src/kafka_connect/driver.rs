@@ -24,9 +24,9 @@ use planner::workers::need::{Answer, Need};
 use planner::workers::roll::WorkerRestart;
 use thiserror::Error;
 
-use super::observe::Observer;
 use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out::{self, PlannedFor};
+use crate::client_observer::Observer;
 use crate::kind::{AnswersOf, Kind, Seen};
 use crate::{holders, key_making};
 

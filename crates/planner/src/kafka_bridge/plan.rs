@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::bridge::Bridge;
 use super::status::{self, Progress};
 use super::{deployment, objects, validate};
-use crate::findings::{Findings, Problem, Warning};
+use crate::findings::{self, Findings, Warning};
 use crate::live_object::LiveObject;
 use crate::ownership::{self, Stranger, Whose};
 use crate::pod_words::{PATIENCE, words as words_of_pod};
@@ -30,9 +30,6 @@ const LOOK_AGAIN_SECONDS: u64 = 60;
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 const STRANGER_AGAIN_SECONDS: u64 = 15;
 
-/// Problems that a message names: the API server stores no status of megabytes.
-const NAMED_PROBLEMS: usize = 100;
-
 /// Plans one pass over one KafkaBridge, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
 /// writes its status and nothing else.
 pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan {
@@ -45,7 +42,7 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
     findings.warnings.sort();
     findings.warnings.dedup();
     if !findings.problems.is_empty() {
-        let words = words(&findings.problems);
+        let words = findings::words(&findings.problems);
         let status = status::invalid(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     }
@@ -185,11 +182,4 @@ fn needs_a_binding(bridge: &Bridge) -> Warning {
             names::CLIENT_CLUSTER_ROLE,
         ),
     }
-}
-
-fn words(problems: &[Problem]) -> String {
-    let texts: Vec<String> = problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
-    let more = problems.len().saturating_sub(NAMED_PROBLEMS);
-    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    texts.join("; ") + &rest
 }

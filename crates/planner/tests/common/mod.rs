@@ -11,6 +11,7 @@
 pub(crate) mod at_work;
 pub(crate) mod bridge;
 pub(crate) mod connect;
+pub(crate) mod exposure;
 pub(crate) mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};
