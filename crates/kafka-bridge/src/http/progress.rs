@@ -103,7 +103,7 @@ mod tests {
         let reader = tokio::spawn(async move {
             let mut byte = [0; 8];
             for _ in 0..8 {
-                sleep(patience - Duration::from_secs(1)).await;
+                sleep(patience.mul_f32(0.9)).await;
                 theirs.read_exact(&mut byte).await.unwrap();
             }
         });

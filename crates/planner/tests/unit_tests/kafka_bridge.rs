@@ -160,6 +160,7 @@ fn a_changed_secret_restarts_the_pods_for_the_keys_that_are_named_alone() {
 
 #[test]
 fn loggers_and_labels_restart_nothing_and_options_do() {
+    const CONFIGURATION: &str = "strimzi.io/configuration-hash";
     let mut bridge = web();
     let before = bridge.settle();
     bridge.resource["spec"]["logging"] = json!({"type": "inline", "loggers": {"rootLogger.level": "DEBUG"}});
@@ -169,7 +170,6 @@ fn loggers_and_labels_restart_nothing_and_options_do() {
     let text = object(&plan, "ConfigMap", "web-bridge-config")["data"]["log4j2.properties"].to_string();
     assert!(text.contains("rootLogger.level=DEBUG"), "{text}");
     bridge.resource["spec"]["producer"]["config"]["acks"] = json!("all");
-    const CONFIGURATION: &str = "strimzi.io/configuration-hash";
     assert_ne!(annotation(&bridge.plan(), CONFIGURATION), annotation(&before, CONFIGURATION));
 
     let mut bridge = web();

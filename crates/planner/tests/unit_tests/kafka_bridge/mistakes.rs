@@ -27,7 +27,7 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
         (
             |spec| {
                 spec["authentication"] =
-                    json!({"type": "custom", "sasl": true, "config": {"sasl.mechanism": "OAUTHBEARER"}})
+                    json!({"type": "custom", "sasl": true, "config": {"sasl.mechanism": "OAUTHBEARER"}});
             },
             "spec.authentication.config.sasl.mechanism: \"OAUTHBEARER\" is not spoken",
         ),
@@ -39,7 +39,7 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
         (
             |spec| {
                 spec["http"]["tls"] = json!({"certificateAndKey": {"secretName": "web", "certificate": "user.crt", "key": "nokey"},
-                "config": {"ssl.keystore.location": "/x"}})
+                "config": {"ssl.keystore.location": "/x"}});
             },
             "spec.http.tls.config.ssl.keystore.location: is set by the operator",
         ),
@@ -65,7 +65,7 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
         (
             |spec| {
                 spec["template"] =
-                    json!({"bridgeContainer": {"volumeMounts": [{"name": "v", "mountPath": "/mnt/v"}]}})
+                    json!({"bridgeContainer": {"volumeMounts": [{"name": "v", "mountPath": "/mnt/v"}]}});
             },
             "there is no volume \"v\"",
         ),
