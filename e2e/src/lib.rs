@@ -180,7 +180,20 @@ impl Scenario {
         self.kubectl(&all).await
     }
 
-    /// Starts the client of the quick start in a pod; the name of its Job.
+    /// Where clients of the listener at a port begin, as the status says.
+    pub async fn bootstrap(&self, cluster: &str, port: u16) -> Result<String> {
+        let kafka = self.api::<Kafka>().get(cluster).await?;
+        let listeners = kafka.status.iter().flat_map(|status| status.listeners.iter().flatten());
+        let is_at_port = |address: &&str| address.ends_with(&format!(":{port}"));
+        let addresses = listeners.filter_map(|listener| listener.bootstrap_servers.as_deref());
+        let address = addresses.flat_map(|all| all.split(',')).find(is_at_port);
+        address
+            .map(str::to_owned)
+            .with_context(|| format!("the status of {cluster} has no listener at {port}"))
+    }
+
+    /// Starts the client of the quick start in a pod; the name of its Job. It uses the listener at this port by the address that the
+    /// status reports.
     pub async fn start_client(
         &self,
         cluster: &str,
@@ -195,7 +208,7 @@ impl Scenario {
             .replace("JOB", &name)
             .replace("IMAGE", &image)
             .replace("ARGS", &arguments.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", "))
-            .replace("PORT", &port.to_string())
+            .replace("CLUSTER-kafka-bootstrap:PORT", &self.bootstrap(cluster, port).await?)
             .replace("TOPICNAME", "orders")
             .replace("secretName: USER", &format!("secretName: {user}"))
             .replace("value: USER}", &format!("value: {user}}}"))

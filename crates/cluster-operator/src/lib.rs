@@ -7,13 +7,13 @@
 
 pub mod caches;
 pub mod carry_out;
-mod client_observer;
 mod controller;
 mod holders;
 pub mod kafka;
 mod kafka_bridge;
 mod kafka_connect;
 pub mod kafka_connector;
+mod kafka_mirror_maker2;
 mod key_making;
 mod kind;
 mod node_pools;
@@ -23,5 +23,6 @@ mod room;
 mod run;
 pub mod settings;
 mod unreadable;
+mod workers;
 
 pub use run::operate;

@@ -126,6 +126,7 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         envoy_image: env.string(own::ENVOY_IMAGE, own::ENVOY_IMAGE_DEFAULT),
         kafka_images: kafka_images(env),
         kafka_connect_images: env.images(env::KAFKA_CONNECT_IMAGES),
+        kafka_mirror_maker2_images: env.images(env::KAFKA_MIRROR_MAKER_2_IMAGES),
         image_pull_policy: pull_policy(env),
         image_pull_secrets: env.list(env::IMAGE_PULL_SECRETS),
         network_policies: env.bool(env::NETWORK_POLICY_GENERATION, env::NETWORK_POLICY_GENERATION_DEFAULT),
@@ -152,6 +153,7 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         custom_kafka_bridge_service_annotations: env
             .label_selector(env::CUSTOM_KAFKA_BRIDGE_SERVICE_ANNOTATIONS)
             .0,
+        custom_kafka_mirror_maker2_labels: env.label_selector(env::CUSTOM_KAFKA_MIRROR_MAKER2_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         object_overrides: env.bool(own::OBJECT_OVERRIDES, false),

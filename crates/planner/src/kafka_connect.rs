@@ -2,7 +2,6 @@
 
 pub mod observed;
 mod older;
-mod options;
 pub mod plan;
 pub mod references;
 pub mod status;

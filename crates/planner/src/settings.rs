@@ -28,6 +28,8 @@ pub struct PlanSettings {
     pub kafka_images: BTreeMap<String, String>,
     /// Kafka version to image of Kafka Connect (`STRIMZI_KAFKA_CONNECT_IMAGES`); a version without an entry has that of Kafka.
     pub kafka_connect_images: BTreeMap<String, String>,
+    /// The same of MirrorMaker 2 (`STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES`).
+    pub kafka_mirror_maker2_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
     pub image_pull_policy: Option<String>,
     /// Names of the image pull secrets of every operand.
@@ -67,6 +69,8 @@ pub struct PlanSettings {
     pub custom_kafka_bridge_service_labels: BTreeMap<String, String>,
     /// Annotations put on the Service of every bridge (`STRIMZI_CUSTOM_KAFKA_BRIDGE_SERVICE_ANNOTATIONS`).
     pub custom_kafka_bridge_service_annotations: BTreeMap<String, String>,
+    /// Labels put on every MirrorMaker 2 pod (`STRIMZI_CUSTOM_KAFKA_MIRROR_MAKER2_LABELS`).
+    pub custom_kafka_mirror_maker2_labels: BTreeMap<String, String>,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -120,6 +124,7 @@ impl Default for PlanSettings {
             envoy_image: own::ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             kafka_connect_images: BTreeMap::new(),
+            kafka_mirror_maker2_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
             network_policies: true,
@@ -139,6 +144,7 @@ impl Default for PlanSettings {
             custom_kafka_bridge_labels: BTreeMap::new(),
             custom_kafka_bridge_service_labels: BTreeMap::new(),
             custom_kafka_bridge_service_annotations: BTreeMap::new(),
+            custom_kafka_mirror_maker2_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             object_overrides: false,

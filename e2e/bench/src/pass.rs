@@ -195,7 +195,7 @@ impl Settled {
             largest_cluster: Largest::DEFAULT,
             most_references: 100,
             kafkas: copies.cache([kafka])?,
-            parents: Vec::new(),
+            mirror_makers: Cache::fixed([]),
             connects: Cache::fixed([]),
             bridges: Cache::fixed([]),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,

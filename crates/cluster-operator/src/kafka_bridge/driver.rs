@@ -21,8 +21,8 @@ use thiserror::Error;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
 use crate::carry_out::{self, PlannedFor};
-use crate::client_observer::Observer;
 use crate::kind::{AnswersOf, Kind, Seen};
+use crate::workers::observe::Observer;
 use crate::{holders, key_making};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it

@@ -1,6 +1,6 @@
 //! The options of a client of Kafka, in the notation of Kafka's own clients.
 
-use api::agent::JAAS_PLACEHOLDER;
+use api::agent::{JAAS_PLACEHOLDER, container};
 use api::connect::DIRECTORY_PROVIDER;
 
 use super::files::ClientFiles;
@@ -11,6 +11,9 @@ use super::{Access, Authentication, Mechanism, Trust};
 pub enum Form {
     /// The agent of the pod, which also resolves placeholders before the client starts: key stores are files.
     Agent,
+    /// The agent, but that it is a connector which is configured: a password is a placeholder that the worker resolves, and that
+    /// stays one in Connect's topics.
+    Connector,
     /// Nobody: values are placeholders for whole files. Of a password with quotation marks it is the program that takes care.
     Program,
     /// Nobody, and the placeholders are resolved by Kafka's own configuration providers.
@@ -22,6 +25,11 @@ pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
     in_form(access, files, Form::Agent)
 }
 
+/// The same for a client that is configured by a connector.
+pub fn of_connector(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
+    in_form(access, files, Form::Connector)
+}
+
 /// Names and values for one client. Files are those of `files`; a password is a placeholder.
 pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String, String)> {
     let mut options = Vec::new();
@@ -31,7 +39,7 @@ pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String,
     if access.has_own_trust() {
         set("ssl.truststore.type", "PEM".to_owned());
         match form {
-            Form::Agent => set("ssl.truststore.location", files.trusted_path()),
+            Form::Agent | Form::Connector => set("ssl.truststore.location", files.trusted_path()),
             Form::Program | Form::Kafka => set("ssl.truststore.certificates", files.trusted_placeholder()),
         }
     }
@@ -39,7 +47,7 @@ pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String,
         Authentication::None => {}
         Authentication::Certificate { .. } => {
             set("ssl.keystore.type", "PEM".to_owned());
-            if form == Form::Agent {
+            if matches!(form, Form::Agent | Form::Connector) {
                 set("ssl.keystore.location", files.key_store_path());
             } else {
                 set("ssl.keystore.certificate.chain", own(ClientFiles::CERTIFICATE));
@@ -57,6 +65,9 @@ pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String,
             let password = match form {
                 Form::Agent | Form::Program => format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}"),
                 Form::Kafka => own(file),
+                Form::Connector => {
+                    format!("${{{DIRECTORY_PROVIDER}:{}:{}}}", container::JAAS_PASSWORDS, files.name)
+                }
             };
             set(
                 "sasl.jaas.config",

@@ -13,6 +13,7 @@ pub(crate) mod bridge;
 pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
+pub(crate) mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

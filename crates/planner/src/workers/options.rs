@@ -1,4 +1,4 @@
-//! `spec.config`: which options are the user's.
+//! `config` of workers and of clients: which options are the user's.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,11 @@ const RULES: Rules = Rules {
     instead: "addresses, TLS, authentication and metrics have sections of their own",
 };
 
-/// The options that can be taken as they are. What cannot is a problem.
-pub(super) fn read(raw: Option<&FreeMap>, findings: &mut Findings) -> BTreeMap<String, String> {
-    user_options::read(raw, "spec.config", &RULES, findings)
+/// The options that can be taken as they are. What cannot is a problem. `section` is the path of the options.
+pub(crate) fn read(
+    raw: Option<&FreeMap>,
+    section: &str,
+    findings: &mut Findings,
+) -> BTreeMap<String, String> {
+    user_options::read(raw, section, &RULES, findings)
 }

@@ -1,11 +1,9 @@
-//! Gathers what planning a KafkaConnect, or another client of Kafka, depends on. Reads only: the caches, and past them just the
-//! Secrets and ConfigMaps that the resource refers to.
+//! Gathers what planning workers of Kafka Connect, or a bridge, depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
+//! the resource refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -17,14 +15,13 @@ use planner::live_object::LiveObjects;
 use planner::references::References;
 use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
-use serde::de::DeserializeOwned;
 
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
 use crate::reference_room::{ReferenceRoom, fetch, too_many};
 use crate::unreadable;
 
-/// Observes what was made for resources, and what they refer to. One for each kind.
+/// Observes workers of Kafka Connect. One for the whole process.
 pub(crate) struct Observer {
     caches: Caches,
     applier: Applier,
@@ -121,7 +118,7 @@ impl Observer {
     /// another operator's, or that cannot be found out now.
     pub(crate) async fn left_behind<K>(&self, owner: &OwnerRef) -> Result<Option<LiveObjects>, ApplyError>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+        K: Resource<DynamicType = ()>,
     {
         let key = &owner.object;
         let mut left = self.caches.plain_of(owner);
