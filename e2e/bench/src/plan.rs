@@ -196,7 +196,16 @@ fn roll(observed: &Observed) -> RollKafka {
     let partitions = (0..count).map(|number| {
         let replicas: Vec<i32> =
             brokers.iter().cycle().skip(number % brokers.len().max(1)).take(3).copied().collect();
-        RollPartition { name: format!("topic-{number}"), isr: replicas.clone(), replicas, min_isr: 2 }
+        RollPartition {
+            name: format!("topic-{number}"),
+            leader: replicas.first().copied(),
+            leader_epoch: 0,
+            isr: replicas.clone(),
+            eligible: Vec::new(),
+            last_known: Vec::new(),
+            replicas,
+            min_isr: 2,
+        }
     });
     let quorum = RollQuorum {
         leader: controllers.first().copied().unwrap_or(-1),
@@ -206,8 +215,9 @@ fn roll(observed: &Observed) -> RollKafka {
     };
     let registered = brokers.iter().map(|id| (*id, None)).collect();
     RollKafka {
+        asked_at: Some(jiff::Timestamp::MAX),
         quorum: Ok(Some(quorum)),
-        brokers: Ok(RollBrokers { partitions: partitions.collect(), registered }),
+        brokers: Ok(RollBrokers { partitions: partitions.collect(), registered, told_by: None }),
     }
 }
 
