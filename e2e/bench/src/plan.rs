@@ -215,7 +215,7 @@ fn roll(observed: &Observed) -> RollKafka {
     };
     let registered = brokers.iter().map(|id| (*id, None)).collect();
     RollKafka {
-        asked_at: Some(jiff::Timestamp::MAX),
+        asked_at: Some(Timestamp::MAX),
         quorum: Ok(Some(quorum)),
         brokers: Ok(RollBrokers { partitions: partitions.collect(), registered, told_by: None }),
     }
