@@ -160,6 +160,8 @@ pub mod reasons {
     pub const SERVICE_NAME_BEGINS_WITH_DIGIT: &str = "ServiceNameBeginsWithDigit";
     /// A template sets a label that the operator sets itself.
     pub const TEMPLATE_LABEL_IGNORED: &str = "TemplateLabelIgnored";
+    /// Workers have a name for themselves that those of another resource have too.
+    pub const SHARED_GROUP: &str = "SharedGroup";
     /// The resource has sections that are not carried out.
     pub const UNSUPPORTED_FIELDS: &str = "UnsupportedFields";
     /// The resource asks for a Kafka version that is not supported.

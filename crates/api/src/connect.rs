@@ -1,5 +1,8 @@
 //! Names in the configuration of Kafka Connect's workers that connectors, users and the agent know.
 
+/// Workers of a resource that names no number of them.
+pub const WORKERS_DEFAULT: i32 = 3;
+
 /// The option that lists the configuration providers.
 pub const CONFIG_PROVIDERS: &str = "config.providers";
 /// The provider of environment variables.

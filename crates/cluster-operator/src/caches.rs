@@ -3,6 +3,7 @@
 
 pub mod lookups;
 pub mod owners;
+pub mod rest_service;
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::lookups::Lookups;
 use self::owners::cluster_of;
+use self::rest_service::RestService;
 use planner::live_object::LiveObject;
 
 /// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
@@ -62,6 +64,8 @@ pub struct Plain {
     pub role: Option<String>,
     /// Under which addresses others reach it, if it is a Service that has some.
     pub status: Option<Box<ServiceStatus>>,
+    /// Where it leads, if it is the Service of a REST API.
+    pub rest_api: Option<Box<RestService>>,
     /// Who leads to it from elsewhere, if it is a Route or TLSRoute.
     pub taken: Taken,
     /// What it takes.
@@ -171,6 +175,11 @@ pub struct Watched {
 }
 
 impl Watched {
+    /// Services.
+    pub fn services(&self) -> impl Iterator<Item = &PlainKind> {
+        self.plain.iter().filter(|kind| kind.kind == lookups::SERVICE)
+    }
+
     /// The kinds that planning does not look into, those that an installation may lack included.
     pub fn all_plain(&self) -> impl Iterator<Item = &PlainKind> {
         self.plain.iter().chain([&self.cluster_role_bindings]).chain(&self.routes)
@@ -408,11 +417,13 @@ impl Start<'_> {
                         owner.object.namespace = elsewhere;
                     }
                 }
-                let (mut status, mut taken) = (None, Taken::default());
+                let (mut status, mut rest_api, mut taken) = (None, None, Taken::default());
                 match kind.as_str() {
                     lookups::SERVICE => {
                         let service = serde_json::to_value(&object).ok();
-                        status = service.and_then(|service| service_status(&service));
+                        status = service.as_ref().and_then(service_status);
+                        let rest = |service| RestService::of(&owner, object.meta(), service);
+                        rest_api = service.as_ref().and_then(rest);
                     }
                     lookups::ROUTE | lookups::TLS_ROUTE => {
                         taken =
@@ -436,7 +447,7 @@ impl Start<'_> {
                 let of_status = status.as_ref().map_or(0, memory::size_of);
                 let weight = Weight { kept: stored.bytes() + of_facts + names + of_status + hosts, read };
                 facts.body = Some(Arc::new(stored));
-                Some(Plain { owner, facts, role, status, taken, weight })
+                Some(Plain { owner, facts, role, status, rest_api, taken, weight })
             },
             |plain| plain.weight,
         );
@@ -454,7 +465,7 @@ impl Start<'_> {
             let owner = OwnerRef::new(kind, cluster_of_binding(&binding)?);
             let facts = LiveObject { body: Some(Arc::new(object)), ..LiveObject::of(binding.meta()) };
             let (taken, weight) = (Taken::default(), Weight::from(0));
-            Some(Plain { owner, facts, role: None, status: None, taken, weight })
+            Some(Plain { owner, facts, role: None, status: None, rest_api: None, taken, weight })
         }))
     }
 

@@ -130,9 +130,17 @@ pub(crate) fn feed_kafkas(caches: &Caches, queue: &Queue<ObjectRef>) {
 /// Leads every other change that can matter to a KafkaConnect resource into its queue.
 pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
     let add = queue.clone();
+    let known = caches.clone();
     caches.connects.on_change(move |event| {
         if more_than_status_changed(event) {
             add.add(event.key().clone());
+            // Those that have a name together with it are told so, or no more.
+            let old = if let Event::Applied { old, .. } = event { *old } else { None };
+            for connect in old.into_iter().chain([event.latest()]) {
+                for other in known.sharing(event.key(), connect) {
+                    add.add(ObjectRef::new(other.namespace, other.name));
+                }
+            }
         }
     });
     for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {

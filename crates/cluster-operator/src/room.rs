@@ -19,8 +19,8 @@ const AT_A_TIME: usize = 2;
 /// Pause before what is large is looked at again while others are.
 pub(crate) const BUSY: Outcome = Outcome::Again(Duration::from_secs(1));
 
-/// The room for plans of the whole process.
-#[derive(Debug)]
+/// The room for plans of the whole process. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct Room(Arc<Semaphore>);
 
 /// Room for one plan, until it is dropped.

@@ -27,6 +27,7 @@ use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
 use crate::kafka_bridge::driver::Bridges;
 use crate::kafka_connect::driver::Connects;
+use crate::kafka_connect::plugins::KnownPlugins;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
@@ -35,6 +36,7 @@ use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
+use crate::room::Room;
 use crate::settings::Settings;
 use crate::unreadable;
 use crate::workers::observe::Observer as WorkerObserver;
@@ -112,7 +114,9 @@ async fn work(
         let answers =
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
-        let connect = ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors };
+        let room = Room::default();
+        let connect =
+            ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors, room: &room };
         let connects_and_connectors = start.connect(&queues, &connect)?;
         running.push((Bridges::NAME, start.bridges(&queues, &connect)));
         let kafkas = Reconciler::new(Parts {
@@ -123,6 +127,7 @@ async fn work(
             events,
             pod_errors,
             waiting,
+            room,
             mandate: mandate.clone(),
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
@@ -176,6 +181,7 @@ struct ConnectParts<'a> {
     applier: &'a Applier,
     events: &'a Events,
     pod_errors: &'a PodErrors,
+    room: &'a Room,
 }
 
 impl Start<'_> {
@@ -188,12 +194,16 @@ impl Start<'_> {
         let settings = self.settings;
         feed_connects(self.caches, &queues.connects);
         let observer = || self.observer(parts);
+        let addresses = settings.connect_addresses.clone();
+        let apis = Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer));
         let (applier, events) = (parts.applier.clone(), parts.events.clone());
         let connects = Connects::new(
             self.caches.clone(),
             applier.clone(),
             observer(),
             events.clone(),
+            KnownPlugins::new(Arc::clone(&apis), queues.connects.clone()),
+            parts.room.clone(),
             self.mandate.clone(),
         );
         let (_, connects) = self.kind(connects, &queues.connects);
@@ -207,11 +217,12 @@ impl Start<'_> {
             observer: observer(),
             events: events.clone(),
             mandate: self.mandate.clone(),
-            apis: Arc::new(Apis::new(addresses, settings.longest_answer)),
+            apis: Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer)),
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
         let (_, mirror_makers) = self.kind(mirror_makers, &queues.mirror_makers);
         let connectors = kafka_connector::start(kafka_connector::Parts {
+            caches: self.caches,
             settings,
             applier,
             events,
@@ -219,7 +230,7 @@ impl Start<'_> {
             health: self.health,
             mandate: self.mandate,
             stop: self.stop,
-            apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
+            apis,
             auto_restarts: &auto_restarts,
         });
         let mut running = connectors;

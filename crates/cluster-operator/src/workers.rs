@@ -2,9 +2,10 @@
 //! asks for, and restart one.
 
 pub(crate) mod observe;
+mod plan_size;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::api::PropagationPolicy;
@@ -15,6 +16,7 @@ use planner::workers::need::{Answer, Need};
 use planner::workers::roll::WorkerRestart;
 
 use crate::caches::Caches;
+use crate::room::{Place, Room};
 use crate::{holders, key_making};
 
 /// UIDs of pods that were deleted and that the watch may still show, by resource.
@@ -48,6 +50,48 @@ impl Restarted {
 
     fn note(&self, key: &ObjectRef, uid: Option<String>) {
         self.change(|all| all.entry(key.clone()).or_default().extend(uid));
+    }
+}
+
+/// The room that the plans take of all passes that are under way over resources of one kind.
+#[derive(Debug)]
+pub(crate) struct Places {
+    room: Room,
+    taken: Mutex<HashMap<ObjectRef, Place>>,
+}
+
+impl Places {
+    /// Of a room.
+    pub(crate) fn of(room: Room) -> Self {
+        Self { room, taken: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Place>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place to read so many bytes; `false`: not now.
+    pub(crate) fn take_to_read(&self, key: &ObjectRef, bytes: usize) -> bool {
+        let place = self.room.enter_to_read(bytes);
+        place.is_some_and(|place| {
+            self.lock().insert(key.clone(), place);
+            true
+        })
+    }
+
+    /// Has the place be enough for a plan of so many bytes; `false`: not now, and the place is left.
+    pub(crate) fn widen(&self, key: &ObjectRef, bytes: usize) -> bool {
+        let Some(place) = self.lock().remove(key) else { return false };
+        let place = self.room.widen(place, 0, bytes);
+        place.is_some_and(|place| {
+            self.lock().insert(key.clone(), place);
+            true
+        })
+    }
+
+    /// Leaves the place.
+    pub(crate) fn leave(&self, key: &ObjectRef) {
+        self.lock().remove(key);
     }
 }
 
@@ -104,6 +148,8 @@ pub(crate) async fn answer(applier: &Applier, caches: &Caches, needs: Vec<Need>)
     for need in needs {
         match need {
             Need::Material(request) => materials.push(*request),
+            // The kind asks for them beside its passes.
+            Need::Plugins(_) => {}
             Need::Holders(objects) => {
                 let found = holders::of(applier, caches, &objects).await;
                 let answer = found.map_or_else(Answer::Unknown, Answer::Holders);

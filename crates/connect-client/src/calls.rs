@@ -1,9 +1,9 @@
 //! The calls: one request each.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::error::ConnectError;
 use crate::model::{ConnectorInfo, ConnectorStatus, Listed, Logger, Plugin, Topics, Validation, Worker};
 use crate::percent::encode;
-use crate::transport::{ConnectConfig, Transport};
+use crate::room::Place;
+use crate::transport::{Answer, ConnectConfig, Transport};
 
 /// What a connector is to do from its first moment on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,6 +47,22 @@ pub struct Restart {
     pub only_failed: bool,
 }
 
+/// The connectors that have a status, by name.
+#[derive(Debug)]
+pub struct Listing {
+    all: BTreeMap<String, Listed>,
+    /// The room that they take.
+    _place: Place,
+}
+
+impl Deref for Listing {
+    type Target = BTreeMap<String, Listed>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.all
+    }
+}
+
 /// A client of one Kafka Connect cluster. Cheap to clone; clones share connections and bounds.
 #[derive(Debug, Clone)]
 pub struct Connect {
@@ -75,8 +92,11 @@ impl Connect {
 
     /// All connectors that have a status, with what they are to do and how they are: one request. A connector that was made a moment
     /// ago may be missing.
-    pub async fn connectors(&self) -> Result<BTreeMap<String, Listed>, ConnectError> {
-        self.get(&|| "list connectors".to_owned(), "/connectors?expand=info&expand=status").await
+    pub async fn connectors(&self) -> Result<Listing, ConnectError> {
+        let action = || "list connectors".to_owned();
+        let path = "/connectors?expand=info&expand=status";
+        let answer = self.transport.send(&action, Method::GET, path, None).await?;
+        Ok(Listing { all: read(&action, &answer.body)?, _place: answer.place })
     }
 
     /// Names of all connectors, also of those without a status.
@@ -174,8 +194,8 @@ impl Connect {
     ) -> Result<Validation, ConnectError> {
         let action = || format!("validate options of class '{class}'");
         let path = format!("/connector-plugins/{}/config/validate", encode(class));
-        let body = self.send(&action, Method::PUT, &path, Some(config)).await?;
-        read(&action, &body)
+        let answer = self.send(&action, Method::PUT, &path, Some(config)).await?;
+        read(&action, &answer.body)
     }
 
     /// The classes of connectors that the worker offers.
@@ -205,8 +225,8 @@ impl Connect {
         action: &(dyn Fn() -> String + Sync),
         path: &str,
     ) -> Result<T, ConnectError> {
-        let body = self.transport.send(action, Method::GET, path, None).await?;
-        read(action, &body)
+        let answer = self.transport.send(action, Method::GET, path, None).await?;
+        read(action, &answer.body)
     }
 
     /// A request whose answer says no more than that it was a good one.
@@ -226,7 +246,7 @@ impl Connect {
         method: Method,
         path: &str,
         body: Option<&B>,
-    ) -> Result<Bytes, ConnectError> {
+    ) -> Result<Answer, ConnectError> {
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| malformed(action, &error))?;
         self.transport.send(action, method, path, body).await

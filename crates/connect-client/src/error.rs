@@ -40,6 +40,16 @@ pub enum ConnectError {
         /// The bound.
         limit: usize,
     },
+    /// The answer would take more memory than one may.
+    #[error(
+        "cannot {action}: the answer of Kafka Connect would take more than {limit} bytes of memory: it has too many items"
+    )]
+    TooLarge {
+        /// What was tried.
+        action: String,
+        /// The bound.
+        limit: usize,
+    },
     /// The answer is not what Kafka Connect says to such a request.
     #[error("cannot {action}: the answer of Kafka Connect cannot be read: {reason}")]
     Malformed {

@@ -10,8 +10,10 @@ mod calls;
 mod error;
 pub mod model;
 mod percent;
+mod room;
 mod transport;
 
-pub use calls::{Connect, NewConnector, Restart, TargetState};
+pub use calls::{Connect, Listing, NewConnector, Restart, TargetState};
 pub use error::ConnectError;
+pub use room::AnswerRoom;
 pub use transport::ConnectConfig;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a connector or a task does.
@@ -210,8 +211,25 @@ pub(crate) struct Topics {
 }
 
 fn without_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let all = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
-    Ok(all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect())
+    struct Texts;
+
+    impl<'de> Visitor<'de> for Texts {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object of texts")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+            let mut all = BTreeMap::new();
+            while let Some((name, value)) = fields.next_entry::<String, Option<String>>()? {
+                all.extend(value.map(|value| (name, value)));
+            }
+            Ok(all)
+        }
+    }
+
+    deserializer.deserialize_map(Texts)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,9 +13,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Semaphore;
 
 use crate::error::ConnectError;
+use crate::room::{AnswerRoom, Place, memory_of};
 
 /// Longest time until a connection is there.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How many times the bound of its text an answer may take once it is read.
+const READ: usize = 2;
 
 /// How long a connection without a request is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -31,6 +35,8 @@ pub struct ConnectConfig {
     pub longest_answer: usize,
     /// Requests under way at a time.
     pub at_once: usize,
+    /// Memory that large answers to all clients with this room may take.
+    pub room: AnswerRoom,
 }
 
 impl ConnectConfig {
@@ -41,6 +47,7 @@ impl ConnectConfig {
             deadline: Duration::from_secs(10),
             longest_answer: 16 << 20,
             at_once: 32,
+            room: AnswerRoom::default(),
         }
     }
 
@@ -56,6 +63,12 @@ impl ConnectConfig {
         self
     }
 
+    /// With a room that others have too.
+    pub fn with_room(mut self, room: AnswerRoom) -> Self {
+        self.room = room;
+        self
+    }
+
     /// With another bound for the requests under way.
     pub fn with_at_once(mut self, at_once: usize) -> Self {
         self.at_once = at_once.max(1);
@@ -68,8 +81,18 @@ impl ConnectConfig {
 pub(crate) struct Transport {
     client: Client<HttpConnector, Full<Bytes>>,
     config: Arc<ConnectConfig>,
-    room: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// For a large answer.
+    turn: Arc<Semaphore>,
     deadline: Duration,
+}
+
+/// The body of a good answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub body: Vec<u8>,
+    /// The room that it takes.
+    pub place: Place,
 }
 
 impl Transport {
@@ -82,8 +105,9 @@ impl Transport {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(config.at_once)
             .build(connector);
-        let room = Arc::new(Semaphore::new(config.at_once.max(1)));
-        Self { client, deadline: config.deadline, config: Arc::new(config), room }
+        let places = Arc::new(Semaphore::new(config.at_once.max(1)));
+        let turn = Arc::new(Semaphore::new(1));
+        Self { client, deadline: config.deadline, config: Arc::new(config), places, turn }
     }
 
     /// The same connections, with another deadline.
@@ -102,14 +126,18 @@ impl Transport {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
-    ) -> Result<Bytes, ConnectError> {
+    ) -> Result<Answer, ConnectError> {
         let answered = tokio::time::timeout(self.deadline, self.exchange(action, method, path, body)).await;
-        let (status, body) = answered.map_err(|_| ConnectError::Late {
+        let (status, answer) = answered.map_err(|_| ConnectError::Late {
             action: action(),
             address: self.config.address.clone(),
             after: self.deadline,
         })??;
-        if status.is_success() { Ok(body) } else { Err(ConnectError::of_answer(action(), status, &body)) }
+        if status.is_success() {
+            Ok(answer)
+        } else {
+            Err(ConnectError::of_answer(action(), status, &answer.body))
+        }
     }
 
     async fn exchange(
@@ -118,14 +146,14 @@ impl Transport {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
-    ) -> Result<(StatusCode, Bytes), ConnectError> {
+    ) -> Result<(StatusCode, Answer), ConnectError> {
         let unreachable = |error: &dyn std::error::Error| ConnectError::Unreachable {
             action: action(),
             address: self.config.address.clone(),
             reason: innermost(error),
         };
         // The semaphore is never closed; without a permit the request would only be one too many.
-        let _permit = self.room.acquire().await;
+        let _permit = self.places.acquire().await;
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.config.address))
@@ -143,14 +171,25 @@ impl Transport {
         if response.body().size_hint().lower() > limit as u64 {
             return Err(ConnectError::TooLong { action: action(), limit });
         }
-        let read = Limited::new(response.into_body(), limit).collect().await;
-        match read {
-            Ok(body) => Ok((status, body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => {
-                Err(ConnectError::TooLong { action: action(), limit })
+        let mut body = response.into_body();
+        let mut answer = Answer { body: Vec::new(), place: Place::default() };
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| unreachable(&error))?;
+            let Some(data) = frame.data_ref() else { continue };
+            let length = answer.body.len() + data.len();
+            if length > limit {
+                return Err(ConnectError::TooLong { action: action(), limit });
             }
-            Err(error) => Err(unreachable(&*error)),
+            answer.place.grow(&self.config.room, &self.turn, length).await;
+            answer.body.extend_from_slice(data);
         }
+        let (memory, limit) = (memory_of(&answer.body), limit.saturating_mul(READ));
+        if memory > limit {
+            return Err(ConnectError::TooLarge { action: action(), limit });
+        }
+        answer.place.grow(&self.config.room, &self.turn, memory).await;
+        answer.place.end_turn();
+        Ok((status, answer))
     }
 }
 

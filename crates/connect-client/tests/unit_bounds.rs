@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use connect_client::{Connect, ConnectConfig, ConnectError, Restart};
+use connect_client::{AnswerRoom, Connect, ConnectConfig, ConnectError, Restart};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -93,6 +93,51 @@ async fn a_long_answer_is_not_read_and_what_is_none_says_nothing_of_its_text() {
     let error = Connect::new(ConnectConfig::new(address)).connectors().await.unwrap_err();
     assert!(matches!(error, ConnectError::Malformed { .. }), "{error}");
     assert!(!error.to_string().contains("hunter"), "{error}");
+}
+
+/// Answers as a worker that wants to do harm: short, and of very many items.
+fn dense(item: &str, count: usize) -> &'static str {
+    let body = format!("[{}]", vec![item; count].join(","));
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).leak()
+}
+
+#[tokio::test]
+async fn an_answer_that_would_take_much_more_memory_than_its_text_is_not_read() {
+    let (address, _) = serve(dense("\"\"", 100_000), Duration::ZERO).await;
+    let connect = Connect::new(ConnectConfig::new(address).with_longest_answer(1 << 20));
+    let error = connect.connector_names().await.unwrap_err();
+    assert!(matches!(error, ConnectError::TooLarge { .. }), "{error}");
+    let (address, _) = serve(dense("\"\"", 10_000), Duration::ZERO).await;
+    let connect = Connect::new(ConnectConfig::new(address).with_longest_answer(1 << 20));
+    assert_eq!(connect.connector_names().await.unwrap().len(), 10_000);
+}
+
+#[tokio::test]
+async fn large_answers_wait_for_room_and_small_ones_do_not() {
+    let room = AnswerRoom::new(1 << 20);
+    let map = format!(
+        "{{\"a\": {{\"info\": {{\"name\": \"a\", \"config\": {{\"k\": \"{}\"}}}}, \"status\": {{\"name\": \"a\", \
+        \"connector\": {{\"state\": \"RUNNING\"}}}}}}}}",
+        "x".repeat(600_000)
+    );
+    let large: &'static str = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{map}", map.len()).leak();
+    let (address, _) = serve(large, Duration::ZERO).await;
+    let client = |address: &str| {
+        let config =
+            ConnectConfig::new(address).with_deadline(Duration::from_secs(2)).with_room(room.clone());
+        Connect::new(config)
+    };
+    let (one, other) = (client(&address), client(&address));
+    let held = one.connectors().await.unwrap();
+    let late = other.connectors().await.unwrap_err();
+    assert!(matches!(late, ConnectError::Late { .. }), "{late}");
+    let (small, _) = serve(EMPTY, Duration::ZERO).await;
+    assert!(client(&small).connectors().await.unwrap().is_empty());
+    drop(held);
+    assert_eq!(other.connectors().await.unwrap().len(), 1);
+    let roomy = Connect::new(ConnectConfig::new(&*address).with_deadline(Duration::from_secs(5)));
+    let (first, second) = (roomy.connectors().await.unwrap(), roomy.connectors().await.unwrap());
+    assert_eq!(first.len(), second.len(), "a list that is kept does not keep the next one from being read");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl Prepared for KafkaNode {
         tokio::join!(
             watch::listeners(&self.config, shared),
             watch::key_material(&self.config, shared),
-            watch::jmx_password(&self.config, self.jmx, layout),
+            watch::jmx_password(self.config.jmx.as_ref(), self.jmx, layout),
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::agent::RemoteJmx;
 use api::names;
 
 use crate::config::AgentConfig;
@@ -103,11 +104,11 @@ pub async fn key_material(config: &AgentConfig, shared: &Arc<Shared>) {
 }
 
 /// Keeps the password of remote JMX like the mounted Secret for ever.
-pub async fn jmx_password(config: &AgentConfig, mut known: Option<jmx::Credentials>, layout: &Layout) {
+pub async fn jmx_password(remote: Option<&RemoteJmx>, mut known: Option<jmx::Credentials>, layout: &Layout) {
     let started_for = known.as_ref().map(|known| known.user().to_owned());
     loop {
         tokio::time::sleep(SECRETS).await;
-        let Some(remote) = &config.jmx else { continue };
+        let Some(remote) = remote else { continue };
         // A Secret that changes right now is complete the next time.
         let Ok(Some(present)) = jmx::read(remote) else { continue };
         if known.as_ref() == Some(&present) {

@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::agent::JaasPassword;
-use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
+use api::agent::{JaasPassword, RemoteJmx};
+use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER, FILE_PROVIDER};
 
 use crate::config::WorkerConfig;
 use crate::files::{self, FileError};
@@ -15,7 +15,7 @@ use crate::layout::Layout;
 use crate::properties::Properties;
 use crate::run_error::RunError;
 use crate::server::Shared;
-use crate::{jars, jvm, keystore, render, watch};
+use crate::{jars, jmx, jvm, keystore, render, watch};
 
 /// The class that runs a worker.
 const CLASS: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
@@ -31,6 +31,9 @@ pub async fn run(layout: &Layout) -> Result<u8, RunError> {
 /// A worker whose start is prepared.
 struct Worker {
     rest_port: u16,
+    /// Remote JMX, and who may connect to it.
+    remote: Option<RemoteJmx>,
+    jmx: Option<jmx::Credentials>,
     jvm: Command,
 }
 
@@ -39,8 +42,9 @@ impl Prepared for Worker {
         &self.jvm
     }
 
-    async fn watch(self, _: &Layout, shared: &Arc<Shared>) {
-        watch::worker(self.rest_port, shared).await;
+    async fn watch(self, layout: &Layout, shared: &Arc<Shared>) {
+        let Self { rest_port, remote, jmx, .. } = self;
+        tokio::join!(watch::worker(rest_port, shared), watch::jmx_password(remote.as_ref(), jmx, layout));
     }
 }
 
@@ -59,7 +63,7 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     let file = api::names::keys::KAFKA_CONNECT_PROPERTIES;
     let properties = files::read(&layout.custom_config(file))?;
     let mut rendered = render::render(file, &properties, &ContainerSource { layout })?;
-    leave_out_missing_folders(&mut rendered.properties, layout);
+    leave_out_missing_folders(&mut rendered.properties, layout)?;
 
     let class_path = launch::class_path(&mut config.jvm, layout)?;
     // The jars of its plug-ins count too.
@@ -69,7 +73,7 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     config.jvm.extra_jvm_arguments.extend(arguments);
     files::write(&layout.worker_properties(), rendered.properties.to_text().as_bytes(), 0o600)?;
 
-    launch::remote_jmx(config.jmx.as_ref(), &mut config.jvm, layout)?;
+    let jmx = launch::remote_jmx(config.jmx.as_ref(), &mut config.jvm, layout)?;
     let worker = jvm::Program { class: CLASS, configuration: layout.worker_properties() };
     let jvm = Command::new(&config.jvm, layout, &class_path, &worker);
     tracing::info!(
@@ -77,7 +81,7 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
         milliseconds = shared.now().as_millis(),
         "starting a worker of Kafka Connect"
     );
-    Ok(Worker { rest_port: config.rest_port, jvm })
+    Ok(Worker { rest_port: config.rest_port, remote: config.jmx, jmx, jvm })
 }
 
 /// Writes a password so that it can stand between the quotation marks of a JAAS configuration.
@@ -90,17 +94,26 @@ fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
     files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
 }
 
-/// Takes folders that are not there out of those that the provider of files may read: Kafka does not start with such a folder, and not every
-/// image has `/mnt`. Where none is there the list stays, since without it every folder may be read.
-fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) {
-    let option = format!("{CONFIG_PROVIDERS}.{DIRECTORY_PROVIDER}.param.allowed.paths");
-    let Some(listed) = properties.get(&option) else { return };
-    let there = listed.split(',').filter(|folder| layout.absolute(Path::new(folder.trim())).exists());
-    let there: Vec<&str> = there.collect();
-    if !there.is_empty() {
-        let there = there.join(",");
-        properties.set(option, there);
+/// A folder with nothing in it.
+const NOTHING: &str = "/var/opt/kafka/nothing";
+
+/// Takes folders that are not there out of those that the providers of files may read: Kafka does not start with such a folder, and not
+/// every image has `/mnt`. Where none is there an empty one takes their place, since without a list every folder may be read.
+fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) -> Result<(), FileError> {
+    for provider in [FILE_PROVIDER, DIRECTORY_PROVIDER] {
+        let option = format!("{CONFIG_PROVIDERS}.{provider}.param.allowed.paths");
+        let Some(listed) = properties.get(&option) else { continue };
+        let there = listed.split(',').filter(|folder| layout.absolute(Path::new(folder.trim())).exists());
+        let there: Vec<&str> = there.collect();
+        let mut readable = there.join(",");
+        if there.is_empty() {
+            let path = layout.absolute(Path::new(NOTHING));
+            std::fs::create_dir_all(&path).map_err(|source| FileError::Write { path, source })?;
+            NOTHING.clone_into(&mut readable);
+        }
+        properties.set(option, readable);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -123,10 +136,17 @@ mod tests {
         let layout = Layout::new(root.path());
         let option = "config.providers.strimzidir.param.allowed.paths";
         let mut properties: Properties = [(option, "/opt/kafka,/mnt")].into_iter().collect();
-        leave_out_missing_folders(&mut properties, &layout);
+        leave_out_missing_folders(&mut properties, &layout).unwrap();
         assert_eq!(properties.get(option), Some("/opt/kafka"));
-        let mut nowhere: Properties = [(option, "/srv")].into_iter().collect();
-        leave_out_missing_folders(&mut nowhere, &layout);
-        assert_eq!(nowhere.get(option), Some("/srv"), "no list would open every folder");
+        let of_files = "config.providers.strimzifile.param.allowed.paths";
+        let mut nowhere: Properties = [(option, "/srv"), (of_files, "/mnt,/srv")].into_iter().collect();
+        leave_out_missing_folders(&mut nowhere, &layout).unwrap();
+        for option in [option, of_files] {
+            assert_eq!(nowhere.get(option), Some(NOTHING), "no list would open every folder");
+        }
+        assert!(
+            layout.absolute(Path::new(NOTHING)).is_dir(),
+            "Kafka does not start with a folder that is not there"
+        );
     }
 }

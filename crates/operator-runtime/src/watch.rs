@@ -224,8 +224,8 @@ trait Sink: Send + Sync {
     fn remove(&self, last: &ObjectMeta);
     /// Takes in that a list is complete.
     fn retain(&self, namespace: &str, listed: &HashSet<ObjectRef>);
-    /// Takes in that the first list is complete.
-    fn listed_first(&self);
+    /// Takes in that the first list of a namespace is complete.
+    fn listed_first(&self, namespace: &str);
     /// Whether there are objects that there was no room for.
     fn wants_room(&self, namespace: &str) -> bool;
 }
@@ -263,8 +263,8 @@ where
         self.cache.retain(namespace, listed);
     }
 
-    fn listed_first(&self) {
-        self.cache.listed_first();
+    fn listed_first(&self, namespace: &str) {
+        self.cache.listed_first(namespace);
     }
 
     fn wants_room(&self, namespace: &str) -> bool {
@@ -296,7 +296,7 @@ impl Follow {
             backoff.reset();
             if first {
                 first = false;
-                self.sink.listed_first();
+                self.sink.listed_first(&self.namespace);
                 tracing::debug!(kind = %self.sink.kind(), namespace = %self.namespace, objects = self.sink.len(), "first list is in");
             }
             loop {

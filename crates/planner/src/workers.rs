@@ -13,6 +13,7 @@ pub(crate) mod pod;
 pub(crate) mod properties;
 pub(crate) mod read;
 pub mod roll;
+pub mod sharing;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 /// Connectors whose name begins so are never made: the worker does not answer.
 pub const HANGS: &str = "hangs-";
+/// Connectors whose name begins so are made, and no worker starts them: the list of connectors has them not.
+pub const UNSTARTED: &str = "unstarted-";
 /// Connectors whose name begins so are refused.
 pub const REFUSED: &str = "refused-";
 
@@ -48,7 +50,12 @@ impl Drop for ConnectStandIn {
 impl ConnectStandIn {
     /// Listens on a free port.
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("bind a port for connect")?;
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    /// Listens on an address of this machine.
+    pub async fn start_at(address: &str) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).await.context("bind a port for connect")?;
         let address = listener.local_addr().context("ask for the port of connect")?.to_string();
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
@@ -177,7 +184,11 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
             (200, state.connectors.keys().cloned().collect::<Vec<_>>().into())
         }
         ("GET", ["connectors"]) => {
-            let all = state.connectors.iter().map(|(name, connector)| (name.clone(), shown(name, connector)));
+            let started = state
+                .connectors
+                .iter()
+                .filter(|(name, connector)| !name.starts_with(UNSTARTED) || connector.state == "STOPPED");
+            let all = started.map(|(name, connector)| (name.clone(), shown(name, connector)));
             (200, all.collect::<serde_json::Map<_, _>>().into())
         }
         ("GET", ["connector-plugins"]) => (200, json!([{"class": "A", "type": "source", "version": "1"}])),
@@ -220,6 +231,7 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
                 ("PUT", ["resume"]) => connector.state = "RUNNING",
                 ("PUT", ["stop"]) => connector.state = "STOPPED",
                 ("POST", ["restart"]) => connector.failed_tasks = false,
+                ("GET", []) => return (200, shown(&name, connector)["info"].clone()),
                 ("GET", ["topics"]) => return (200, json!({name: {"topics": ["b", "a"]}})),
                 ("GET", ["offsets"]) => {
                     return (200, json!({"offsets": [{"partition": {"f": "x"}, "offset": {"position": 5}}]}));

@@ -223,7 +223,7 @@ fn plain_object(at: usize, value: &Value) -> anyhow::Result<(ObjectRef, Plain)> 
     let body = Some(Arc::new(Stored::of(&object)?));
     let key = ObjectRef::new(metadata.namespace.clone().unwrap_or_default(), name);
     let (facts, taken) = (LiveObject { body, ..LiveObject::of(&metadata) }, Taken::default());
-    Ok((key, Plain { owner, facts, role, status: None, taken, weight: 0.into() }))
+    Ok((key, Plain { owner, facts, role, status: None, rest_api: None, taken, weight: 0.into() }))
 }
 
 /// Makes objects of other clusters out of those of the first one: their names and identifiers differ, nothing else.

@@ -51,6 +51,7 @@ fn plain_object(owner: OwnerRef, namespace: &str, name: &str) -> (ObjectRef, Pla
             owner,
             facts: LiveObject { body, ..LiveObject::of(&whole.metadata) },
             role,
+            rest_api: None,
             status: None,
             taken: crate::caches::Taken::default(),
             weight: 0.into(),

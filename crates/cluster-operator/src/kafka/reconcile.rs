@@ -126,6 +126,8 @@ pub(crate) struct Parts {
     pub pod_errors: PodErrors,
     /// How long rolls have been waiting.
     pub waiting: RollMetric,
+    /// The room for plans of all kinds.
+    pub room: Room,
     /// Whether this process leads.
     pub mandate: Mandate,
 }
@@ -152,7 +154,7 @@ pub(crate) struct Reconciler {
 impl Reconciler {
     /// From the parts that all passes share.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { caches, applier, observer, answers, events, pod_errors, waiting, mandate } = parts;
+        let Parts { caches, applier, observer, answers, events, pod_errors, waiting, room, mandate } = parts;
         Self {
             caches,
             applier,
@@ -162,7 +164,7 @@ impl Reconciler {
             pod_errors,
             waiting,
             mandate,
-            room: Room::default(),
+            room,
             memories: Mutex::default(),
             seen: Mutex::default(),
             gone_since: Mutex::default(),

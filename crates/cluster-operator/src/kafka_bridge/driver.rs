@@ -16,14 +16,14 @@ use planner::completion::NeverComplete;
 use planner::kafka_bridge::observed::{Live, View};
 use planner::kafka_bridge::plan::Plan;
 use planner::kafka_bridge::{references, status};
-use planner::workers::need::{Answer, Need};
+use planner::workers::need::Need;
 use thiserror::Error;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
 use crate::carry_out::{self, PlannedFor};
 use crate::kind::{AnswersOf, Kind, Seen};
-use crate::workers::observe::Observer;
-use crate::{holders, key_making};
+use crate::workers;
+use crate::workers::observe::{Observer, Repeated};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.
@@ -126,8 +126,10 @@ impl Kind for Bridges {
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
             return Ok(Seen::Live(View::Paused(bridge)));
         }
-        match self.observer.observe(&owner, references::of(&bridge), BTreeSet::new()).await {
-            Ok(observed) => Ok(Seen::Live(View::Live(Box::new(Live { bridge, observed })))),
+        // A Deployment says once what all of its pods repeat.
+        let repeated = Repeated { workers: Some(1), bytes: self.caches.bridges.bytes_when_read(key) };
+        match self.observer.observe(&owner, references::of(&bridge), repeated, BTreeSet::new()).await {
+            Ok((observed, _)) => Ok(Seen::Live(View::Live(Box::new(Live { bridge, observed })))),
             Err(error) => {
                 self.mandate.check()?;
                 let error = Error::from(error);
@@ -138,23 +140,7 @@ impl Kind for Bridges {
     }
 
     async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
-        let mut answers = Vec::with_capacity(needs.len());
-        let mut materials = Vec::new();
-        for need in needs {
-            match need {
-                Need::Material(request) => materials.push(*request),
-                Need::Holders(objects) => {
-                    let found = holders::of(&self.applier, &self.caches, &objects).await;
-                    let answer = found.map_or_else(Answer::Unknown, Answer::Holders);
-                    answers.push((Need::Holders(objects), answer));
-                }
-            }
-        }
-        for (request, made) in key_making::make(materials).await {
-            let answer = made.map_or_else(|error| Answer::Unknown(error.into()), Answer::Material);
-            answers.push((Need::Material(Box::new(request)), answer));
-        }
-        Ok(answers)
+        Ok(workers::answer(&self.applier, &self.caches, needs).await)
     }
 
     async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {

@@ -16,15 +16,17 @@ use planner::completion::NeverComplete;
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::plan::Plan;
 use planner::kafka_connect::{references, status};
-use planner::workers::need::Need;
+use planner::workers::need::{Answer, Need, Silence, SilenceKind};
 use planner::workers::roll::WorkerRestart;
 use thiserror::Error;
 
+use super::plugins::KnownPlugins;
 use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out::{self, PlannedFor};
 use crate::kind::{AnswersOf, Kind, Seen};
-use crate::workers::observe::Observer;
-use crate::workers::{self, Restarted, Restarter};
+use crate::room::BUSY;
+use crate::workers::observe::{Observer, Repeated};
+use crate::workers::{self, Places, Restarted, Restarter};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.
@@ -66,6 +68,9 @@ pub(crate) struct Connects {
     observer: Observer,
     events: Events,
     mandate: Mandate,
+    /// What workers said of their plug-ins.
+    plugins: KnownPlugins,
+    places: Places,
     restarted: Restarted,
 }
 
@@ -76,9 +81,12 @@ impl Connects {
         applier: Applier,
         observer: Observer,
         events: Events,
+        plugins: KnownPlugins,
+        room: crate::room::Room,
         mandate: Mandate,
     ) -> Self {
-        Self { caches, applier, observer, events, mandate, restarted: Restarted::default() }
+        let restarted = Restarted::default();
+        Self { caches, applier, observer, events, mandate, plugins, places: Places::of(room), restarted }
     }
 
     async fn write_status(
@@ -124,6 +132,7 @@ impl Kind for Connects {
         }
         let Some(connect) = self.caches.connects.get(key) else {
             self.restarted.forget(key);
+            self.plugins.forget(key);
             if !self.caches.connects.is_ready() {
                 return Ok(Seen::Settled(Outcome::Again(KIND_UNKNOWN)));
             }
@@ -141,9 +150,22 @@ impl Kind for Connects {
         }
         let owner = caches::connect(key);
         let restarted = self.restarted.still_shown(&self.caches, &owner);
-        match self.observer.observe(&owner, references::of(&connect), restarted).await {
-            Ok(observed) => Ok(Seen::Live(View::Live(Box::new(Live { connect, observed })))),
+        let bytes = self.caches.connects.bytes_when_read(key);
+        let repeated = Repeated { workers: connect.spec.replicas, bytes };
+        if !self.places.take_to_read(key, self.caches.bytes_of(&owner)) {
+            return Ok(Seen::Settled(BUSY));
+        }
+        match self.observer.observe(&owner, references::of(&connect), repeated, restarted).await {
+            Ok((mut observed, bytes)) => {
+                if !self.places.widen(key, bytes) {
+                    return Ok(Seen::Settled(BUSY));
+                }
+                observed.sharing = self.caches.sharing(key, &connect);
+                observed.plugins = self.plugins.of(key, &observed.fingerprint_of_pods());
+                Ok(Seen::Live(View::Live(Box::new(Live { connect, observed }))))
+            }
             Err(error) => {
+                self.places.leave(key);
                 self.mandate.check()?;
                 let error = Error::from(error);
                 self.tell(key, &connect, None, error.reason(), &error.to_string()).await;
@@ -152,8 +174,19 @@ impl Kind for Connects {
         }
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
-        Ok(workers::answer(&self.applier, &self.caches, needs).await)
+    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+        let (of_plugins, others): (Vec<_>, Vec<_>) =
+            needs.into_iter().partition(|need| matches!(need, Need::Plugins(_)));
+        let mut answers = workers::answer(&self.applier, &self.caches, others).await;
+        for need in of_plugins {
+            if let (Need::Plugins(pods), View::Live(live)) = (&need, view) {
+                self.plugins.ask(key, live.connect.metadata.uid.clone(), pods);
+            }
+            // The pass that its answer brings knows it.
+            let silence = Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked");
+            answers.push((need, Answer::Unknown(silence)));
+        }
+        Ok(answers)
     }
 
     async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {
@@ -185,6 +218,7 @@ impl Kind for Connects {
         plan: &Plan,
         said: Vec<Result<(), Error>>,
     ) -> Result<Outcome, Error> {
+        self.places.leave(key);
         for said in said {
             said?;
         }
@@ -204,6 +238,7 @@ impl Kind for Connects {
         plan: Option<&Plan>,
         error: Error,
     ) -> Result<Outcome, Error> {
+        self.places.leave(key);
         match (error, view) {
             (Error::Apply(carry_out::Error::Outdated { kind, name }), _) => {
                 tracing::debug!(connect = %key, kind, name, "the caches are behind");
@@ -219,6 +254,7 @@ impl Kind for Connects {
     }
 
     async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
+        self.places.leave(key);
         let Some(connect) = self.caches.connects.get(key) else { return };
         let connect = Arc::clone(&connect);
         let why = format!("the pass over the resource did not come to its end and is made again: {why}");

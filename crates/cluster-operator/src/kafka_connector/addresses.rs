@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use api::{names, ports};
+use api::names;
 use operator_runtime::env::Env;
-use operator_runtime::watch::ObjectRef;
+use operator_runtime::watch::{ObjectRef, OwnerRef};
+
+use crate::caches::{KAFKA_CONNECT, KAFKA_MIRROR_MAKER2};
 
 /// Stands for every cluster that is not named.
 const ANY: &str = "*";
@@ -40,18 +42,21 @@ impl ConnectAddresses {
         Self { of_mirror_makers: true, ..self }
     }
 
-    /// Host and port of a cluster's REST API.
-    pub fn of(&self, cluster: &ObjectRef) -> String {
+    /// Host and port of a cluster's REST API, if they are given.
+    pub fn of(&self, cluster: &ObjectRef) -> Option<String> {
         let ObjectRef { namespace, name } = cluster;
         let given = self.given.get(&format!("{namespace}/{name}")).or_else(|| self.given.get(ANY));
-        given.cloned().unwrap_or_else(|| {
-            let host = if self.of_mirror_makers {
-                names::mirror_maker2::api_host(name, namespace)
-            } else {
-                names::connect::api_host(name, namespace)
-            };
-            format!("{host}:{}", ports::CONNECT_REST)
-        })
+        given.cloned()
+    }
+
+    /// The Service of a cluster's REST API, and whose it has to be.
+    pub(super) fn service(&self, cluster: &ObjectRef) -> (String, OwnerRef) {
+        let (name, kind) = if self.of_mirror_makers {
+            (names::mirror_maker2::api_service(&cluster.name), KAFKA_MIRROR_MAKER2)
+        } else {
+            (names::connect::api_service(&cluster.name), KAFKA_CONNECT)
+        };
+        (name, OwnerRef::new(kind, cluster.clone()))
     }
 }
 
@@ -60,15 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_asked_through_its_service_unless_something_else_is_said() {
+    fn an_address_is_given_for_one_cluster_or_for_all() {
         let cluster = ObjectRef::new("ns", "c");
-        assert_eq!(ConnectAddresses::default().of(&cluster), "c-connect-api.ns.svc:8083");
-        let of_mirror_makers = ConnectAddresses::default().of_mirror_makers();
-        assert_eq!(of_mirror_makers.of(&cluster), "c-mirrormaker2-api.ns.svc:8083");
+        assert_eq!(ConnectAddresses::default().of(&cluster), None);
         let env = Env::from_map([(api::env::own::CONNECT_ADDRESSES, "ns/c=localhost:1, *=localhost:2")]);
         let given = ConnectAddresses::from_env(&env);
-        assert_eq!(given.of(&cluster), "localhost:1");
-        assert_eq!(given.of(&ObjectRef::new("ns", "d")), "localhost:2");
+        assert_eq!(given.of(&cluster).as_deref(), Some("localhost:1"));
+        assert_eq!(given.of(&ObjectRef::new("ns", "d")).as_deref(), Some("localhost:2"));
         assert!(env.finish().is_ok());
         let env = Env::from_map([(api::env::own::CONNECT_ADDRESSES, "localhost")]);
         ConnectAddresses::from_env(&env);

@@ -1,11 +1,13 @@
 //! Makes the calls of plans. No policy.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use api::common::connector::ConnectorState;
 use connect_client::{ConnectError, NewConnector, Restart, TargetState};
 use k8s_openapi::api::core::v1::ConfigMap;
 use operator_runtime::apply::Applier;
+use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::call::Call;
 use planner::kafka_connector::offsets::{self, Change, Holder};
@@ -23,6 +25,13 @@ pub(crate) struct Failed {
     pub kind: FailureKind,
     /// Why, in words.
     pub message: String,
+}
+
+impl Failed {
+    /// The cluster cannot be asked: why.
+    pub(crate) fn unasked(message: String) -> Self {
+        Self { kind: FailureKind::Silence, message }
+    }
 }
 
 impl From<ConnectError> for Failed {
@@ -52,76 +61,93 @@ pub(crate) struct Subject<'a> {
     pub offsets_key: &'a str,
 }
 
-/// Makes a call about a connector.
+/// Makes a call about a connector. What comes to its turn late is made only if this process still leads.
 pub(crate) async fn make(
     api: &Api,
+    mandate: &Mandate,
     applier: &Applier,
     subject: &Subject<'_>,
     call: &Call,
 ) -> Result<(), Failed> {
     let name = subject.name;
     let connect = &api.connect;
+    let still = || mandate.check().is_ok();
     match call {
         Call::Create { config, state } => {
             let new = NewConnector { name, config, initial_state: target(*state) };
-            match lane(api, name, "create", connect.create(&new)).await {
+            match lane(api, still, name, "create", connect.create(&new)).await {
                 // The list of connectors has only those that have a state.
-                Err(ConnectError::Exists { .. }) => exists(api, name, config).await,
+                Err(ConnectError::Exists { .. }) => exists(api, still, name, (config, *state)).await,
                 made => Ok(made?),
             }
         }
         Call::Configure { config } => {
-            Ok(lane(api, name, "configure", connect.configure(name, config)).await?)
+            Ok(lane(api, still, name, "configure", connect.configure(name, config)).await?)
         }
-        Call::Resume => Ok(lane(api, name, "resume", connect.resume(name)).await?),
-        Call::Pause => Ok(lane(api, name, "pause", connect.pause(name)).await?),
-        Call::Stop => Ok(lane(api, name, "stop", connect.stop(name)).await?),
+        Call::Resume => Ok(lane(api, still, name, "resume", connect.resume(name)).await?),
+        Call::Pause => Ok(lane(api, still, name, "pause", connect.pause(name)).await?),
+        Call::Stop => Ok(lane(api, still, name, "stop", connect.stop(name)).await?),
         Call::Restart { include_tasks, only_failed, .. } => {
             let what = Restart { include_tasks: *include_tasks, only_failed: *only_failed };
-            Ok(lane(api, name, "restart", connect.restart(name, what)).await?)
+            Ok(lane(api, still, name, "restart", connect.restart(name, what)).await?)
         }
         Call::RestartTask { task } => {
-            Ok(lane(api, name, "restart a task of", connect.restart_task(name, *task)).await?)
+            Ok(lane(api, still, name, "restart a task of", connect.restart_task(name, *task)).await?)
         }
-        Call::ResetOffsets => Ok(lane(api, name, "reset the offsets of", connect.reset_offsets(name)).await?),
+        Call::ResetOffsets => {
+            Ok(lane(api, still, name, "reset the offsets of", connect.reset_offsets(name)).await?)
+        }
         Call::ListOffsets { config_map } => {
-            let offsets = lane(api, name, "list the offsets of", connect.offsets(name)).await?;
+            let offsets = lane(api, still, name, "list the offsets of", connect.offsets(name)).await?;
             write_offsets(applier, subject, config_map, &offsets).await
         }
         Call::AlterOffsets { config_map } => {
             let existing = read_config_map(applier, subject, config_map).await?;
             let offsets =
                 offsets::read(config_map, subject.offsets_key, existing.as_ref()).map_err(of_config_map)?;
-            Ok(lane(api, name, "alter the offsets of", connect.alter_offsets(name, &offsets)).await?)
+            Ok(lane(api, still, name, "alter the offsets of", connect.alter_offsets(name, &offsets)).await?)
         }
     }
 }
 
-/// Gives a connector that exists without a state its options, if it has others.
-async fn exists(api: &Api, name: &str, config: &BTreeMap<String, String>) -> Result<(), Failed> {
-    let info = lane(api, name, "read", api.connect.connector(name)).await?;
+/// Gives a connector that exists without a state its options, if it has others, and has it stop or pause: its start may hang.
+async fn exists(
+    api: &Api,
+    still: impl Fn() -> bool + Copy,
+    name: &str,
+    (config, state): (&BTreeMap<String, String>, ConnectorState),
+) -> Result<(), Failed> {
+    let connect = &api.connect;
+    let info = lane(api, still, name, "read", api.connect.connector(name)).await?;
     if info.config == *config {
+        match state {
+            ConnectorState::Stopped => lane(api, still, name, "stop", connect.stop(name)).await?,
+            ConnectorState::Paused => lane(api, still, name, "pause", connect.pause(name)).await?,
+            ConnectorState::Running => {}
+        }
         let message = format!("connector '{name}' has no state yet");
         return Err(Failed { kind: FailureKind::NotStarted, message });
     }
-    Ok(lane(api, name, "configure", api.connect.configure(name, config)).await?)
+    Ok(lane(api, still, name, "configure", api.connect.configure(name, config)).await?)
 }
 
 /// The topics of a connector.
 pub(super) async fn topics(api: &Api, name: &str) -> Result<Vec<String>, ConnectError> {
-    lane(api, name, "read the topics of", api.connect.topics(name)).await
+    lane(api, || true, name, "read the topics of", api.connect.topics(name)).await
 }
 
-/// Removes a connector; `false`: there was none.
-pub(crate) async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
-    match lane(api, name, "delete", api.connect.delete(name)).await {
+/// Removes a connector, if that is `still` to be done when its turn comes; `false`: there was none.
+pub(crate) async fn remove(api: &Api, name: &str, still: impl Fn() -> bool) -> Result<bool, ConnectError> {
+    match lane(api, still, name, "delete", api.connect.delete(name)).await {
         Err(ConnectError::NotFound { .. }) => Ok(false),
         answer => answer.map(|()| true),
     }
 }
 
+/// Makes a call when its turn comes, if it is `still` to be made then.
 async fn lane<T>(
     api: &Api,
+    still: impl Fn() -> bool,
     name: &str,
     action: &str,
     call: impl Future<Output = Result<T, ConnectError>>,
@@ -131,6 +157,7 @@ async fn lane<T>(
         address: api.connect.address().to_owned(),
         after,
     };
+    let call = async { if still() { call.await } else { Err(late(Duration::ZERO)) } };
     api.lanes.run(name, call, late).await
 }
 
@@ -171,4 +198,27 @@ async fn write_offsets(
         Change::Merge(patch) => applier.merge::<ConfigMap>(&key, &patch).await.map(drop),
     };
     written.map_err(|error| of_config_map(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use connect_client::ConnectConfig;
+    use test_support::ConnectStandIn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_to_be_done_any_more_when_its_turn_comes_is_not_done() {
+        let stand_in = ConnectStandIn::start().await.unwrap();
+        stand_in.put("a");
+        stand_in.put("b");
+        let api = Api::new(ObjectRef::new("ns", "c"), ConnectConfig::new(stand_in.address()));
+        assert!(
+            remove(&api, "a", || false).await.is_err(),
+            "another process may lead, or it is declared again"
+        );
+        assert_eq!(stand_in.take_requests(), Vec::<String>::new());
+        assert!(remove(&api, "b", || true).await.unwrap());
+        assert_eq!(stand_in.names(), ["a"]);
+    }
 }

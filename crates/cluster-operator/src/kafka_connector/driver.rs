@@ -11,7 +11,7 @@ use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self as publishing, Events, Note, Severity};
-use operator_runtime::leader::Lapsed;
+use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::{NeverComplete, Observation as _};
 use planner::kafka_connector::actual::{Actual, Part, State};
@@ -25,7 +25,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::apis::{Apis, Look};
+use super::apis::{Api, Apis, Look};
 use super::calls::{self, Failed, Subject};
 use super::memory::{Memories, Memory};
 use super::resources::{self, Resources};
@@ -62,6 +62,7 @@ pub(super) struct Connectors {
     memories: Arc<Memories>,
     events: Events,
     auto_restarts: Counter,
+    mandate: Mandate,
 }
 
 impl Connectors {
@@ -73,28 +74,39 @@ impl Connectors {
         memories: Arc<Memories>,
         events: Events,
         auto_restarts: Counter,
+        mandate: Mandate,
     ) -> Self {
-        Self { resources, applier, apis, memories, events, auto_restarts }
+        Self { resources, applier, apis, memories, events, auto_restarts, mandate }
     }
 
     /// Where a connector is to run, and the key of that cluster.
     fn cluster(&self, key: &ObjectRef, connector: &KafkaConnector) -> (Cluster, Option<ObjectRef>) {
         let Some(cluster) = resources::cluster(key, connector) else { return (Cluster::Unnamed, None) };
         let name = cluster.name.clone();
-        let kind = match self.resources.connects.get(&cluster) {
+        let kind = match self.resources.clusters.get(&cluster) {
             None => Cluster::Unknown { name, exists: None },
             Some(facts) if !facts.uses_resources => Cluster::WithoutResources { name },
             Some(facts) if facts.workers == 0 => Cluster::WithoutWorkers { name },
-            Some(_) => Cluster::Usable { name },
+            Some(facts) => match self.apis.of(&cluster, facts.uid.as_deref()) {
+                Ok(_) => Cluster::Usable { name },
+                Err(why) => Cluster::WithoutService { name, why },
+            },
         };
         (kind, Some(cluster))
+    }
+
+    /// The API of the cluster that a connector names, if it can be asked.
+    fn api(&self, cluster: &ObjectRef) -> Option<Arc<Api>> {
+        let facts = self.resources.clusters.get(cluster)?;
+        self.apis.of(cluster, facts.uid.as_deref()).ok()
     }
 
     /// What Connect says of a connector, from a list that everybody who wants to know shares.
     async fn see(&self, key: &ObjectRef, cluster: &ObjectRef, memory: &Memory) -> SeenOfConnect {
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
-        match self.apis.of(cluster).look(not_before).await {
+        let Some(api) = self.api(cluster) else { return SeenOfConnect::Unasked };
+        match api.look(not_before).await {
             Look::Away { since } => SeenOfConnect::Away { since },
             Look::Unusable(why) => SeenOfConnect::Unusable(why),
             Look::Here(all) => {
@@ -241,7 +253,7 @@ impl Kind for Connectors {
                 Need::Topics => {
                     self.memories.change(key, |memory| memory.topics_wanted = false);
                     let cluster = resources::cluster(key, &observed.connector);
-                    let topics = match cluster.map(|cluster| self.apis.of(&cluster)) {
+                    let topics = match cluster.and_then(|cluster| self.api(&cluster)) {
                         Some(api) => calls::topics(&api, &key.name).await.ok(),
                         None => None,
                     };
@@ -259,10 +271,16 @@ impl Kind for Connectors {
 
     async fn call(&self, key: &ObjectRef, observed: &Observed, doing: &Doing) -> Result<(), Error> {
         let Some(cluster) = resources::cluster(key, &observed.connector) else { return Ok(()) };
-        let api = self.apis.of(&cluster);
+        // Its Service may have gone since it was looked at.
+        let api =
+            self.api(&cluster).ok_or_else(|| Failed::unasked(format!("{} cannot be asked", cluster.name)))?;
         let holder = Holder::of(&*observed.connector);
         let subject = Subject { holder, name: &key.name, offsets_key: KEY };
-        Ok(calls::make(&api, &self.applier, &subject, &doing.call).await?)
+        let made = calls::make(&api, &self.mandate, &self.applier, &subject, &doing.call).await;
+        if made.is_err() {
+            self.mandate.check()?;
+        }
+        Ok(made?)
     }
 
     async fn finish(

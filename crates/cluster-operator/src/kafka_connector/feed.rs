@@ -9,6 +9,7 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Event, ObjectRef};
 
 use super::resources::{Resources, cluster};
+use crate::caches::Caches;
 
 /// The queues of connectors.
 #[derive(Clone, Default)]
@@ -22,9 +23,25 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    /// Takes the names of connectors whose resources left a cluster since the last call.
-    pub(super) fn take_left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster).unwrap_or_default()
+    /// Names of connectors whose resources left a cluster and that are not known to be gone.
+    pub(super) fn left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).get(cluster).cloned().unwrap_or_default()
+    }
+
+    /// Forgets a connector that is gone from a cluster, or whose name stands in its list.
+    pub(super) fn forget_left(&self, cluster: &ObjectRef, name: &str) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = left.get_mut(cluster) {
+            names.remove(name);
+            if names.is_empty() {
+                left.remove(cluster);
+            }
+        }
+    }
+
+    /// Forgets all that left a cluster which is gone itself.
+    pub(super) fn forget_all_left(&self, cluster: &ObjectRef) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
     }
 
     /// Notes connectors whose resources left a cluster.
@@ -35,18 +52,13 @@ impl Queues {
 }
 
 /// Leads every change that matters into the queues.
-pub(super) fn feed(resources: &Resources, queues: &Queues) {
+pub(super) fn feed(caches: &Caches, resources: &Resources, queues: &Queues) {
     let (add, known) = (queues.clone(), resources.clone());
-    resources.connects.on_change(move |event| {
-        if let Event::Applied { old: Some(old), new, .. } = event
-            && old == new
-        {
-            return;
-        }
-        for connector in known.of_cluster(event.key()) {
+    resources.clusters.follow(caches, move |cluster| {
+        for connector in known.of_cluster(cluster) {
             add.connectors.add(connector);
         }
-        add.rounds.add(event.key().clone());
+        add.rounds.add(cluster.clone());
     });
     let add = queues.clone();
     resources.connectors.on_change(move |event| connector_changed(event, &add));

@@ -18,6 +18,12 @@ const FAST: usize = 32;
 /// Calls at a time that take long.
 const SLOW: usize = 16;
 
+/// Calls that are under way or wait for their turn: a cluster of very many connectors leaves places of passes to the others.
+const WAITING: usize = 256;
+
+/// How long a call waits for its turn.
+const TURN: Duration = Duration::from_secs(30);
+
 /// How long a call is not slow.
 const SOON: Duration = Duration::from_secs(3);
 
@@ -30,6 +36,7 @@ pub(super) const AT_ONCE: usize = FAST + SLOW + 4;
 /// The lanes of one Connect cluster.
 #[derive(Debug)]
 pub struct Lanes {
+    places: Semaphore,
     fast: Semaphore,
     slow: Semaphore,
     /// Connectors whose last call was slow.
@@ -38,7 +45,8 @@ pub struct Lanes {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { fast: Semaphore::new(FAST), slow: Semaphore::new(SLOW), slow_ones: Mutex::default() }
+        let (places, fast, slow) = (Semaphore::new(WAITING), Semaphore::new(FAST), Semaphore::new(SLOW));
+        Self { places, fast, slow, slow_ones: Mutex::default() }
     }
 }
 
@@ -50,9 +58,13 @@ impl Lanes {
         call: impl Future<Output = Result<T, ConnectError>>,
         late: impl FnOnce(Duration) -> ConnectError,
     ) -> Result<T, ConnectError> {
-        // The semaphores are never closed: a permit is always got in the end.
+        let Ok(_place) = self.places.try_acquire() else {
+            let action = "make the call".to_owned();
+            let message = format!("{WAITING} other calls to the cluster are under way or wait");
+            return Err(ConnectError::Rebalancing { action, message });
+        };
         if self.slow_ones().contains(connector) {
-            let _permit = self.slow.acquire().await;
+            let Ok(_permit) = timeout(TURN, self.slow.acquire()).await else { return Err(late(TURN)) };
             let began = Instant::now();
             let answer = call.await;
             if began.elapsed() < SOON && !matches!(answer, Err(ConnectError::Late { .. })) {
@@ -60,7 +72,7 @@ impl Lanes {
             }
             return answer;
         }
-        let permit = self.fast.acquire().await;
+        let Ok(permit) = timeout(TURN, self.fast.acquire()).await else { return Err(late(TURN)) };
         let mut call = std::pin::pin!(call);
         if let Ok(answer) = timeout(SOON, &mut call).await {
             return answer;
@@ -147,6 +159,16 @@ mod tests {
         assert!(lanes.slow_ones().contains("a"));
         lanes.run("a", after(Duration::from_millis(1)), late).await.unwrap();
         assert!(lanes.slow_ones().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_call_waits_for_its_turn_without_an_end_and_very_many_do_not_wait_at_all() {
+        let hangs = Duration::from_secs(30);
+        let lanes = Arc::new(Lanes::default());
+        lanes.slow_ones().extend((0..5000).map(|number| number.to_string()));
+        let ended = run(&lanes, (0..5000).map(|number| (number.to_string(), hangs))).await;
+        assert!(ended.iter().max().unwrap() <= &(TURN + hangs), "{:?}", ended.iter().max());
+        assert_eq!(ended.iter().filter(|ended| ended.is_zero()).count(), 5000 - WAITING);
     }
 
     #[tokio::test(start_paused = true)]

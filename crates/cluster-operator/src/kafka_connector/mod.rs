@@ -7,11 +7,12 @@
 //! A connector never waits for another one: passes over connectors are many at a time and only wait, the list of connectors is asked
 //! for all of them together, and calls that take long go through a lane of their own ([`lanes`]).
 //!
-//! Of a Connect cluster nothing is needed but what [`resources::Facts`] has, and the address of its REST API ([`addresses`]).
+//! Of a Connect cluster nothing is needed but what [`clusters::Facts`] has, and the address of its REST API ([`apis`]).
 
 pub mod addresses;
 pub mod apis;
 pub(crate) mod calls;
+mod clusters;
 pub(crate) mod driver;
 mod feed;
 mod lanes;

@@ -1,66 +1,41 @@
 //! The watched resources: KafkaConnectors, and of KafkaConnects as much as connectors depend on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use api::conditions::types;
-use api::{KafkaConnect, KafkaConnector, KafkaConnectorSpec, annotations, labels, last_applied};
+use api::{KafkaConnector, KafkaConnectorSpec, labels, last_applied};
 use kube::{Client, Resource};
-use operator_runtime::watch::{Cache, Index, ObjectRef, Watch};
+use operator_runtime::watch::{Cache, Index, ObjectRef, UnreadableIndex, Watch};
 use tokio_util::sync::CancellationToken;
 
+use super::clusters::Clusters;
+use crate::caches::Caches;
 use crate::settings::Settings;
 
-/// What of a Connect cluster its connectors depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Facts {
-    /// UID of the resource.
-    pub uid: Option<String>,
-    /// Whether connector resources rule its connectors.
-    pub uses_resources: bool,
-    /// Whether it is left alone as its annotation asks for.
-    pub is_paused: bool,
-    /// Number of workers that it is to have.
-    pub workers: i32,
-    /// Whether its status says that it is ready.
-    pub is_ready: bool,
-}
-
-/// Number of workers of a resource that does not say it.
-const WORKERS_DEFAULT: i32 = 3;
-
-impl From<&KafkaConnect> for Facts {
-    fn from(connect: &KafkaConnect) -> Self {
-        let is_true = |key| annotations::is_true(connect.metadata.annotations.as_ref(), key);
-        let conditions = connect.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        Self {
-            uid: connect.metadata.uid.clone(),
-            uses_resources: is_true(annotations::USE_CONNECTOR_RESOURCES),
-            is_paused: is_true(annotations::PAUSE_RECONCILIATION),
-            workers: connect.spec.replicas.unwrap_or(WORKERS_DEFAULT),
-            is_ready: conditions.into_iter().any(|condition| condition.is(types::READY)),
-        }
-    }
-}
+/// How long the first lists usually take.
+const FIRST_LISTS: Duration = Duration::from_secs(20);
 
 /// The caches. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Resources {
     /// Connect clusters that the selector accepts.
-    pub connects: Cache<Facts>,
+    pub clusters: Clusters,
     /// All connectors.
     pub connectors: Cache<KafkaConnector>,
     of_clusters: Index<KafkaConnector>,
+    /// By namespace.
+    unreadable: UnreadableIndex<String>,
+    caches: Caches,
 }
 
 impl Resources {
-    /// Starts the watches. The process does not wait for them: an installation may lack the kinds, or the right to watch them.
-    pub(super) fn start(client: &Client, settings: &Settings, stop: &CancellationToken) -> Self {
-        let selector = settings.selector.to_query();
-        let connects = Watch::<KafkaConnect>::namespaced(client, &settings.namespaces)
-            .labels(selector.as_deref())
-            .within(&settings.limits)
-            .optional()
-            .start(stop, |connect: KafkaConnect| Some(Facts::from(&connect)));
+    /// Starts the watch. The process does not wait for it: an installation may lack the kind, or the right to watch it.
+    pub(super) fn start(
+        client: &Client,
+        caches: &Caches,
+        settings: &Settings,
+        stop: &CancellationToken,
+    ) -> Self {
         // Also those without a label: they are told what they lack.
         let connectors = Watch::<KafkaConnector>::namespaced(client, &settings.namespaces)
             .within(&settings.limits)
@@ -69,13 +44,38 @@ impl Resources {
                 last_applied::note::<KafkaConnectorSpec>("KafkaConnector", &mut connector.metadata);
             });
         let of_clusters = Index::of(&connectors, |key, connector: &KafkaConnector| cluster(key, connector));
-        Self { connects, connectors, of_clusters }
+        let unreadable = UnreadableIndex::of(&connectors, |key, _| Some(key.namespace.clone()));
+        let caches = caches.clone();
+        Self { clusters: Clusters::default(), connectors, of_clusters, unreadable, caches }
     }
 
-    /// Waits until both first lists are in.
+    /// Waits until the first lists are in: those of connectors and of their clusters only for so long as usual, since the right to
+    /// watch them may be missing in some namespace, and the others do not wait for it.
     pub(super) async fn ready(&self) {
-        self.connects.ready().await;
-        self.connectors.ready().await;
+        self.caches.ready().await;
+        let both = async {
+            self.caches.connects.ready().await;
+            self.connectors.ready().await;
+        };
+        if tokio::time::timeout(FIRST_LISTS, both).await.is_err() {
+            tracing::warn!(
+                "KafkaConnects or KafkaConnectors could not be listed in every namespace: the rights to list and watch them may be missing; \
+                 connectors are looked after where they could, and nothing is removed where not"
+            );
+        }
+    }
+
+    /// Whether the connectors of a namespace are known.
+    pub(super) fn are_listed(&self, namespace: &str) -> bool {
+        self.connectors.is_listed(namespace)
+    }
+
+    /// Whether another cluster sees the connectors of this one: nobody declares those of both.
+    pub(super) fn shares_connectors(&self, cluster: &ObjectRef) -> bool {
+        let connect = self.caches.connects.get(cluster);
+        connect.is_some_and(|connect| {
+            self.caches.sharing(cluster, &connect).iter().any(|sharing| sharing.field.shares_connectors())
+        })
     }
 
     /// The connectors that name a cluster.
@@ -86,9 +86,18 @@ impl Resources {
     /// Names of the connectors that are declared for a cluster. A resource that cannot be read counts as a declaration.
     pub(super) fn declared(&self, cluster: &ObjectRef) -> BTreeSet<String> {
         let readable = self.of_cluster(cluster).into_iter().map(|key| key.name);
-        let unreadable = self.connectors.all_unreadable().into_iter().map(|(key, _)| key);
-        let near = unreadable.filter(|key| key.namespace == cluster.namespace).map(|key| key.name);
-        readable.chain(near).collect()
+        let unreadable = self.unreadable.owned_by(&cluster.namespace);
+        readable.chain(unreadable.into_keys().map(|key| key.name)).collect()
+    }
+
+    /// Whether a connector is declared for a cluster.
+    pub(super) fn is_declared(&self, cluster: &ObjectRef, name: &str) -> bool {
+        let key = ObjectRef::new(&cluster.namespace, name);
+        if self.connectors.unreadable(&key).is_some() {
+            return true;
+        }
+        let connector = self.connectors.get(&key);
+        connector.and_then(|connector| self::cluster(&key, &connector)).as_ref() == Some(cluster)
     }
 }
 

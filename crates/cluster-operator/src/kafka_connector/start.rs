@@ -22,6 +22,7 @@ use super::memory::Memories;
 use super::metrics::AutoRestarts;
 use super::resources::Resources;
 use super::rounds::Rounds;
+use crate::caches::Caches;
 use crate::kind::{Driver, Kind as _};
 use crate::settings::Settings;
 
@@ -36,6 +37,8 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is needed.
 pub(crate) struct Parts<'a> {
+    /// The watches of the process.
+    pub caches: &'a Caches,
     /// The settings of the process.
     pub settings: &'a Settings,
     /// Writes to Kubernetes.
@@ -58,10 +61,11 @@ pub(crate) struct Parts<'a> {
 
 /// Starts the watches, the passes over connectors and the rounds over Connect clusters.
 pub(crate) fn start(parts: Parts<'_>) -> Vec<(&'static str, JoinHandle<()>)> {
-    let Parts { settings, applier, events, metrics, health, mandate, stop, apis, auto_restarts } = parts;
-    let resources = Resources::start(applier.client(), settings, stop);
+    let Parts { caches, settings, applier, events, metrics, health, mandate, stop, apis, auto_restarts } =
+        parts;
+    let resources = Resources::start(applier.client(), caches, settings, stop);
     let queues = Queues::default();
-    feed(&resources, &queues);
+    feed(caches, &resources, &queues);
     report::in_status::<KafkaConnector, _>(
         &resources.connectors,
         &applier,
@@ -82,7 +86,7 @@ pub(crate) fn start(parts: Parts<'_>) -> Vec<(&'static str, JoinHandle<()>)> {
         interval: settings.resync.min(LONGEST_INTERVAL),
         turns: Mutex::default(),
     });
-    let kind = Connectors::new(resources.clone(), applier, apis, memories, events, restarts);
+    let kind = Connectors::new(resources.clone(), applier, apis, memories, events, restarts, mandate.clone());
     let driver = Arc::new(Driver::new(kind, mandate.clone()));
     let deadline = settings.pass_deadline;
     let (stopping, known, of_passes, beating) =

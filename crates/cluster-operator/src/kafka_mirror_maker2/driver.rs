@@ -35,7 +35,7 @@ use crate::kafka_connector::apis::{Apis, Look};
 use crate::kafka_connector::calls::{self, Failed, Subject};
 use crate::kafka_connector::driver::{actual, words};
 use crate::kind::{AnswersOf, Kind, Seen};
-use crate::workers::observe::Observer;
+use crate::workers::observe::{Observer, Repeated};
 use crate::workers::{self, Restarted, Restarter};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
@@ -134,7 +134,10 @@ impl MirrorMakers {
     async fn look(&self, owner: &OwnerRef, resource: &Arc<KafkaMirrorMaker2>) -> Result<Live, ApplyError> {
         let (key, parts) = (&owner.object, &self.parts);
         let restarted = self.restarted.still_shown(&parts.caches, owner);
-        let observed = parts.observer.observe(owner, references::of(resource), restarted).await?;
+        let bytes = parts.caches.mirror_makers.bytes_when_read(key);
+        let repeated = Repeated { workers: resource.spec.replicas, bytes };
+        let (observed, _) =
+            parts.observer.observe(owner, references::of(resource), repeated, restarted).await?;
         let mut memory = self.memories.of(key, resource.metadata.uid.as_deref());
         let present = resource.metadata.annotations.clone().unwrap_or_default();
         memory.answered.retain(|done| present.get(done.key) == Some(&done.value));
@@ -148,7 +151,10 @@ impl MirrorMakers {
     async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &Memory) -> Connect {
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
-        let api = self.parts.apis.of(key);
+        let api = match self.parts.apis.of(key, resource.metadata.uid.as_deref()) {
+            Ok(api) => api,
+            Err(why) => return Connect::Unusable(why),
+        };
         match api.look(not_before).await {
             Look::Away { since } => Connect::Away { since },
             Look::Unusable(why) => Connect::Unusable(why),
@@ -348,6 +354,7 @@ impl Kind for MirrorMakers {
         let View::Live(live) = view else { return Ok(()) };
         let Parts { applier, events, mandate, apis, .. } = &self.parts;
         mandate.check()?;
+        let api = || apis.of(key, live.resource.metadata.uid.as_deref()).map_err(Failed::unasked);
         match call {
             Call::Restart(restart) => {
                 let Some(pod) = live.observed.pods.get(&restart.pod) else { return Ok(()) };
@@ -357,10 +364,10 @@ impl Kind for MirrorMakers {
             Call::Connector { name, offsets_key, doing } => {
                 let holder = Holder::of(&*live.resource);
                 let subject = Subject { holder, name, offsets_key };
-                Ok(calls::make(&apis.of(key), applier, &subject, &doing.call).await?)
+                Ok(calls::make(&*api()?, mandate, applier, &subject, &doing.call).await?)
             }
             Call::Remove { name } => {
-                if calls::remove(&apis.of(key), name).await? {
+                if calls::remove(&*api()?, name, || mandate.check().is_ok()).await? {
                     tracing::info!(mirror_maker = %key, connector = name, "removed a connector that the resource does not ask for");
                     let text =
                         format!("connector {name} was removed, since the resource does not ask for it");

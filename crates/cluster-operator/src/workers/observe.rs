@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::connect::WORKERS_DEFAULT;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -16,6 +17,7 @@ use planner::references::References;
 use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
 
+use super::plan_size;
 use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
 use crate::reference_room::{ReferenceRoom, fetch, too_many};
@@ -29,6 +31,15 @@ pub(crate) struct Observer {
     secrets: Remembered<Secret>,
     config_maps: Remembered<ConfigMap>,
     pod_errors: PodErrors,
+}
+
+/// What every worker of a resource repeats.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Repeated {
+    /// How many workers the resource asks for.
+    pub workers: Option<i32>,
+    /// Bytes that the resource takes.
+    pub bytes: usize,
 }
 
 impl Observer {
@@ -51,13 +62,14 @@ impl Observer {
         }
     }
 
-    /// Everything that is known without asking, and what the resource refers to.
+    /// Everything that is known without asking, and what the resource refers to; and how many bytes a plan takes.
     pub(crate) async fn observe(
         &self,
         owner: &OwnerRef,
         references: References,
+        repeated: Repeated,
         restarted: BTreeSet<String>,
-    ) -> Result<Observed, ApplyError> {
+    ) -> Result<(Observed, usize), ApplyError> {
         let key = &owner.object;
         let bytes = self.caches.bytes_of(owner);
         let mut observed = Observed {
@@ -68,7 +80,7 @@ impl Observer {
             ..Observed::default()
         };
         if observed.unreadable.is_some() {
-            return Ok(observed);
+            return Ok((observed, 0));
         }
         observed.unreadable = unreadable::parts_of(&self.caches, owner);
         observed.pod_sets = self.caches.pod_sets_of(owner);
@@ -78,8 +90,17 @@ impl Observer {
         observed.config_maps = self.caches.config_maps_of(owner);
         observed.others = self.caches.plain_of(owner);
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
-        self.referred(key, references, bytes, &mut observed).await?;
-        Ok(observed)
+        let referred = self.referred(key, references, bytes, &mut observed).await?;
+        let wished = usize::try_from(repeated.workers.unwrap_or(WORKERS_DEFAULT)).unwrap_or_default();
+        // More than there may be are refused by the plan.
+        let workers = if wished > self.settings.max_nodes { 0 } else { wished };
+        match plan_size::of(workers, repeated.bytes + referred, self.caches.largest_cluster) {
+            Ok(planned) => Ok((observed, bytes + planned)),
+            Err(why) => {
+                observed.unreadable = Some(why);
+                Ok((observed, bytes))
+            }
+        }
     }
 
     /// What the resource refers to: Secrets of clusters are in a cache, all others are read once per version.
@@ -89,7 +110,7 @@ impl Observer {
         mut references: References,
         bytes: usize,
         observed: &mut Observed,
-    ) -> Result<(), ApplyError> {
+    ) -> Result<usize, ApplyError> {
         let most = self.caches.most_references;
         let beyond = references.split_off(most);
         let all = |names: BTreeSet<String>| -> BTreeMap<String, String> {
@@ -111,7 +132,7 @@ impl Observer {
         let (names, found) = (&references.secrets, &mut observed.referred_secrets);
         let read = fetch(&self.applier, key, names, foreign, &self.secrets, &mut room, found);
         observed.unread_secrets.extend(read.await?);
-        Ok(())
+        Ok(room.taken())
     }
 
     /// What is left of a resource that is gone and that Kubernetes does not collect. `None`: there is such a resource, of

@@ -158,6 +158,29 @@ async fn repeated(tenants: &Tenants) {
     }
 }
 
+/// What every worker of Kafka Connect repeats, and references that are written many times.
+async fn workers(tenants: &Tenants) {
+    let connect = |name: &str| {
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "metadata": {"name": name},
+            "spec": {"replicas": 300, "bootstrapServers": "kafka:9092", "groupId": name, "configStorageTopic": name,
+                "statusStorageTopic": name, "offsetStorageTopic": name}})
+    };
+    let mut objects = Vec::new();
+    for number in 0..8 {
+        let mut wide = connect(&format!("wide-{number}"));
+        wide["spec"]["template"] =
+            json!({"connectContainer": {"env": [{"name": "A", "value": "x".repeat(LARGE)}]}});
+        objects.push(wide);
+    }
+    let mut trusting = connect("trusting");
+    let one = json!({"secretName": "s", "pattern": "*"});
+    trusting["spec"]["tls"] = json!({"trustedCertificates": vec![one; 5000]});
+    objects.push(trusting);
+    tenants.create_all(&objects).await;
+    tenants.says("KafkaConnect", "wide-7", &["300 workers", "KASTELLAN_MAX_CLUSTER_MIB"]).await;
+    tenants.says("KafkaConnect", "trusting", &["spec.tls.trustedCertificates: 5000"]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
     let server = unbounded_server().await;
@@ -190,6 +213,9 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
 
     repeated(&tenants).await;
     tenants.others_are_served(&operator, "what every broker repeats for each listener and volume").await;
+
+    workers(&tenants).await;
+    tenants.others_are_served(&operator, "what every worker of Kafka Connect repeats").await;
 
     let text = "eHh4".repeat(LARGE / 4);
     let secrets = (0..60).map(|n| labelled("Secret", &format!("large-{n}"), "stuffed", &json!({"a": text})));

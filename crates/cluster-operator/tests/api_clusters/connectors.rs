@@ -13,16 +13,16 @@ use crate::world::{DEADLINE, PROMPT, World, condition};
 
 const KIND: &str = "KafkaConnector";
 
-fn connect(name: &str) -> Value {
+pub(crate) fn connect(name: &str) -> Value {
     json!({
         "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect",
         "metadata": {"name": name, "annotations": {"strimzi.io/use-connector-resources": "true"}},
-        "spec": {"replicas": 1, "bootstrapServers": "kafka:9092", "groupId": name, "configStorageTopic": "c",
-            "statusStorageTopic": "s", "offsetStorageTopic": "o"},
+        "spec": {"replicas": 1, "bootstrapServers": "kafka:9092", "groupId": name, "configStorageTopic": format!("{name}-c"),
+            "statusStorageTopic": format!("{name}-s"), "offsetStorageTopic": format!("{name}-o")},
     })
 }
 
-fn connector(cluster: &str, name: &str, spec: &Value) -> Value {
+pub(crate) fn connector(cluster: &str, name: &str, spec: &Value) -> Value {
     let mut whole = json!({"class": "A", "config": {"k": "v"}});
     for (field, value) in spec.as_object().unwrap() {
         whole[field] = value.clone();
@@ -43,7 +43,7 @@ async fn world(prefix: &str, address: &str) -> World {
     world
 }
 
-fn is_ready(object: &DynamicObject) -> bool {
+pub(crate) fn is_ready(object: &DynamicObject) -> bool {
     let current = object.data["status"]["observedGeneration"] == json!(object.metadata.generation);
     let conditions = object.data["status"]["conditions"].as_array();
     current
@@ -51,11 +51,11 @@ fn is_ready(object: &DynamicObject) -> bool {
             .is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
 }
 
-fn state(object: &DynamicObject) -> &str {
+pub(crate) fn state(object: &DynamicObject) -> &str {
     object.data["status"]["connectorStatus"]["connector"]["state"].as_str().unwrap_or_default()
 }
 
-async fn until(what: &str, met: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, met: impl Fn() -> bool) {
     wait::until(DEADLINE, what, || async { met().then_some(()) }).await.unwrap();
 }
 

@@ -12,6 +12,8 @@ mod bad_input;
 mod bounded_memory;
 mod bridge;
 mod connect;
+mod connect_addresses;
+mod connect_groups;
 mod connectors;
 mod deletion;
 mod extremes;

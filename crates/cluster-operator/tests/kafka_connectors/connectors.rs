@@ -194,7 +194,7 @@ async fn nobody_s_connectors_go(world: &World, connect: &Connect) {
     wait::until(DEADLINE, "a connector is made by hand", made).await.unwrap();
     world.common.delete("works").await;
     let gone = || async {
-        let names: Vec<String> = connect.connectors().await.ok()?.into_keys().collect();
+        let names: Vec<String> = connect.connectors().await.ok()?.keys().cloned().collect();
         (!names.contains(&"by-hand".to_owned()) && !names.contains(&"works".to_owned())).then_some(())
     };
     wait::until(DEADLINE, "what nobody declares is gone", gone).await.unwrap();

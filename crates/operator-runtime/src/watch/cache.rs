@@ -47,6 +47,8 @@ struct Inner<T> {
     budget: Option<Budget>,
     handlers: RwLock<Vec<Handler<T>>>,
     unreadable_handlers: RwLock<Vec<UnreadableHandler>>,
+    /// Namespaces whose first list has arrived; empty: all.
+    listed: RwLock<HashSet<String>>,
     /// Watches whose first list has not arrived.
     missing: state::Sender<usize>,
     /// Objects that were looked at one after the other.
@@ -109,6 +111,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             budget,
             handlers: RwLock::default(),
             unreadable_handlers: RwLock::default(),
+            listed: RwLock::default(),
             missing: state::Sender::new(watches),
             scanned: AtomicUsize::new(0),
             decoded: Decoded::default(),
@@ -261,6 +264,12 @@ impl<T: Send + Sync + 'static> Cache<T> {
     /// Whether the first list of every watch is in.
     pub fn is_ready(&self) -> bool {
         *self.inner.missing.borrow() == 0
+    }
+
+    /// Whether the objects of a namespace were listed.
+    pub fn is_listed(&self, namespace: &str) -> bool {
+        let listed = self.inner.listed.read().unwrap_or_else(PoisonError::into_inner);
+        listed.contains("") || listed.contains(namespace)
     }
 
     /// Waits for the first list of every watch.
@@ -455,8 +464,9 @@ impl<T: Send + Sync + 'static> Cache<T> {
         }
     }
 
-    /// Takes in that the first list of one watch is complete.
-    pub(super) fn listed_first(&self) {
+    /// Takes in that the first list of one watch, of a namespace or of all (empty), is complete.
+    pub(super) fn listed_first(&self, namespace: &str) {
+        self.inner.listed.write().unwrap_or_else(PoisonError::into_inner).insert(namespace.to_owned());
         self.inner.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
     }
 

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use super::status::{self, Progress};
 use super::validate;
 use crate::findings::{Findings, Problem};
-use crate::workers::observed::Observed;
+use crate::workers::need::Need;
+use crate::workers::observed::{Observed, Plugins};
 use crate::workers::plan::{self, Draft};
+use crate::workers::sharing;
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing.
 pub type Plan = plan::Plan<Option<KafkaConnectStatus>>;
@@ -26,6 +28,7 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         return Plan { status: Some(status), ..Plan::default() };
     }
     let workers = validate::read(connect, observed, &mut findings);
+    findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
     findings.warnings.sort();
     findings.warnings.dedup();
     let Some(workers) = workers.filter(|_| findings.problems.is_empty()) else {
@@ -41,8 +44,18 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     findings.warnings.extend(warnings);
     findings.warnings.sort();
     findings.warnings.dedup();
+    let serves = waiting_for.is_empty() && workers.replicas > 0;
+    if serves && observed.plugins == Plugins::Unasked {
+        let need = Need::Plugins(observed.fingerprint_of_pods());
+        if observed.silence(&need).is_none() {
+            return Plan::asking(vec![need]);
+        }
+    }
     let progress = Progress { waiting_for: &waiting_for, stuck };
-    let status = status::of(connect, &workers, &findings.warnings, &progress, now);
+    let mut status = status::of(connect, &workers, &findings.warnings, &progress, now);
+    if let (true, Plugins::Known(plugins)) = (serves, &observed.plugins) {
+        status.connector_plugins = Some(plugins.clone());
+    }
     let again = (!waiting_for.is_empty()).then_some(LOOK_AGAIN_SECONDS);
     Plan {
         apply,

@@ -45,6 +45,13 @@ pub enum Cluster {
         /// The name.
         name: String,
     },
+    /// There is no Service of its own through which it could be asked.
+    WithoutService {
+        /// The name.
+        name: String,
+        /// What is the matter with the Service.
+        why: String,
+    },
     /// It can be asked.
     Usable {
         /// The name.
@@ -160,6 +167,12 @@ impl Observation for Observed {
             }
             // Another operator looks after it, or this one will in a moment.
             Cluster::Unknown { exists: Some(true), .. } => return Plan::default(),
+            Cluster::WithoutService { name, why } => {
+                let message = format!(
+                    "Kafka Connect cluster {name} cannot be asked: {why}; see the status of the KafkaConnect resource {name}"
+                );
+                return self.away(&message, now);
+            }
             other => return self.unusable(reasons::NO_SUCH_RESOURCE, &cluster_words(other), now),
         };
         match &self.seen {
@@ -217,7 +230,12 @@ impl Observed {
             "no worker of Kafka Connect cluster {cluster} answers: the connector is looked after when one does; see the KafkaConnect \
              resource {cluster} and its pods"
         );
-        let mut status = status::unusable(&self.connector, reasons::CONNECT_AWAY, &message, now);
+        self.away(&message, now)
+    }
+
+    /// Nobody can be asked: it is told, and what was known of the connector stays.
+    fn away(&self, message: &str, now: Timestamp) -> Plan {
+        let mut status = status::unusable(&self.connector, reasons::CONNECT_AWAY, message, now);
         // What was known of it is the best that there is.
         let old = self.connector.status.clone().unwrap_or_default();
         (status.connector_status, status.tasks_max, status.topics) =
@@ -303,6 +321,8 @@ fn cluster_words(cluster: &Cluster) -> String {
         Cluster::WithoutWorkers { name } => {
             format!("Kafka Connect cluster {name} has 0 replicas: the connector runs when it has some")
         }
-        Cluster::Usable { name } => format!("Kafka Connect cluster {name} can be asked"),
+        Cluster::WithoutService { name, .. } | Cluster::Usable { name } => {
+            format!("Kafka Connect cluster {name} can be asked")
+        }
     }
 }

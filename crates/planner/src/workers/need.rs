@@ -14,6 +14,8 @@ pub use crate::silence::{Silence, SilenceKind};
 pub enum Need {
     /// A password that has to be made.
     Material(Box<MaterialRequest>),
+    /// Which classes of connectors the workers offer that are pods with this fingerprint.
+    Plugins(String),
     /// Whose the objects are that have these names, if there are any.
     Holders(Vec<ObjectId>),
 }

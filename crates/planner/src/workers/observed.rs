@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::StrimziPodSet;
+use api::common::connector::ConnectorPlugin;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{DesiredObject, Live, ObjectId, json};
 use pki::Material;
 
 use super::need::{Answer, Need, Silence, SilenceKind};
+use super::sharing::Sharing;
 use crate::clients::credentials::Secrets;
+use crate::fingerprint;
 use crate::live_object::{self, LiveObjects, pod_set};
 use crate::ownership::{Claimant, Holder, Holding};
 use crate::pod_set::pod_error::PodError;
@@ -50,6 +53,10 @@ pub struct Observed {
     pub restarted: BTreeSet<String>,
     /// Why pods could not be created or deleted, or not be given what belongs to them, by name.
     pub pod_errors: BTreeMap<String, PodError>,
+    /// Which classes of connectors the workers offer.
+    pub plugins: Plugins,
+    /// Other resources whose workers have a name that these have for themselves.
+    pub sharing: Vec<Sharing>,
     /// What of the resource's objects is there and cannot be read, in words: then nothing is decided.
     pub unreadable: Option<String>,
     /// What has no answer in this pass, and why.
@@ -58,7 +65,25 @@ pub struct Observed {
     pub settings: Arc<PlanSettings>,
 }
 
+/// Which classes of connectors workers offer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Plugins {
+    /// These workers were not asked.
+    #[default]
+    Unasked,
+    /// They are asked, and have not answered.
+    Asked,
+    /// These.
+    Known(Vec<ConnectorPlugin>),
+}
+
 impl Observed {
+    /// What tells these pods from all others.
+    pub fn fingerprint_of_pods(&self) -> String {
+        let uids: Vec<&str> = self.pods.values().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
+        fingerprint::short(uids.join(" ").as_bytes())
+    }
+
     /// The Secrets that the resource refers to.
     pub fn secrets_referred_to(&self) -> Secrets<'_> {
         let largest = self.settings.largest_config_map;

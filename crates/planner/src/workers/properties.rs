@@ -20,8 +20,10 @@ use crate::rack::Rack;
 
 /// The prefixes of options of the clients that a worker has: its own, and those of its connectors.
 const CLIENTS: [&str; 4] = ["", "producer.", "consumer.", "admin."];
-/// Folders that configurations of connectors may take files from.
-const READABLE_FOLDERS: &str = "/opt/kafka,/mnt";
+/// Folders that configurations of connectors may take files from: what users mount, the certificates that the workers trust, and
+/// their rack. What the workers prove themselves by is in none of them, nor is their own configuration, in which it stands once the agent has
+/// put it there.
+const READABLE_FOLDERS: &str = "/mnt,/opt/kafka/trusted-certs,/opt/kafka/init";
 /// Converters of records where the user names none.
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 /// The converter that leaves records as they are.
@@ -114,6 +116,7 @@ fn providers(users: Option<&String>, mirrors: bool, lines: &mut Properties) {
         (ENV_PROVIDER, "class", kafkas("EnvVarConfigProvider")),
         (ENV_PROVIDER, "param.allowlist.pattern", ".*".to_owned()),
         (FILE_PROVIDER, "class", kafkas("FileConfigProvider")),
+        (FILE_PROVIDER, "param.allowed.paths", READABLE_FOLDERS.to_owned()),
         (DIRECTORY_PROVIDER, "class", kafkas("DirectoryConfigProvider")),
         (DIRECTORY_PROVIDER, "param.allowed.paths", format!("{READABLE_FOLDERS}{passwords}")),
         (SECRETS_PROVIDER, "class", SECRETS_PROVIDER_CLASS.to_owned()),

@@ -32,8 +32,6 @@ use crate::versions;
 use crate::workload::probe::Probe;
 use crate::workload::templates::{TemplateVolumes, check, check_container, check_pod};
 
-/// Workers of a resource that names no number of them.
-pub(crate) const REPLICAS: i32 = 3;
 /// Probes of a worker: the rhythm after the start; the start itself is watched every second.
 const PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, failures: 3, successes: 1 };
 /// The heap's share of the memory limit when the resource names no size.
@@ -194,7 +192,7 @@ fn known_of(clients: &[Client], observed: &Observed, findings: &mut Findings) ->
 
 /// How many workers there are to be.
 fn replicas(asked: Option<i32>, settings: &PlanSettings, findings: &mut Findings) -> usize {
-    let asked = asked.unwrap_or(REPLICAS);
+    let asked = asked.unwrap_or(api::connect::WORKERS_DEFAULT);
     match usize::try_from(asked) {
         Ok(count) if count <= settings.max_nodes => count,
         Ok(_) => {

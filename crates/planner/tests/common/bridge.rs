@@ -62,6 +62,7 @@ impl Bridge {
         let live = Live { bridge: Arc::new(resource), observed: self.observed.clone() };
         let answer = |need: &Need| match need {
             Need::Material(request) => panic!("a bridge needs no {request:?}"),
+            Need::Plugins(_) => panic!("a bridge has no plug-ins"),
             Need::Holders(objects) => {
                 Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
             }

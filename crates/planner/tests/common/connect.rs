@@ -12,7 +12,7 @@ use planner::completion::complete;
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::plan::Plan;
 use planner::live_object::LiveObject;
-use planner::workers::need::{Answer, Need};
+use planner::workers::need::{Answer, Need, Silence, SilenceKind};
 use planner::workers::observed::Observed;
 use serde_json::{Value, json};
 
@@ -130,6 +130,9 @@ impl Connect {
         let answer = |need: &Need| match need {
             Need::Material(request) => {
                 Answer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
+            }
+            Need::Plugins(_) => {
+                Answer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
             }
             Need::Holders(objects) => {
                 Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())

@@ -12,6 +12,7 @@ use planner::kafka_connector::past::Past;
 use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
 use planner::kafka_mirror_maker2::view::View;
+use planner::silence::{Silence, SilenceKind};
 use planner::workers::need::{Answer, Need};
 use planner::workers::observed::Observed;
 use serde_json::{Value, json};
@@ -61,6 +62,9 @@ impl Mirror {
         };
         let answer = |need: &Need| match need {
             Need::Material(request) => panic!("nothing is made: {request:?}"),
+            Need::Plugins(_) => {
+                Answer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
+            }
             Need::Holders(objects) => {
                 Answer::Holders(objects.iter().map(|object| (object.clone(), None)).collect())
             }

@@ -55,6 +55,8 @@ fn the_configuration_names_files_and_providers_and_keeps_the_users_options() {
         ("admin.ssl.keystore.location", "/var/opt/kafka/client.pem"),
         ("config.providers", "mine,strimzienv,strimzifile,strimzidir,strimzisecrets"),
         ("config.providers.mine.class", "a.B"),
+        ("config.providers.strimzifile.param.allowed.paths", "/mnt,/opt/kafka/trusted-certs,/opt/kafka/init"),
+        ("config.providers.strimzidir.param.allowed.paths", "/mnt,/opt/kafka/trusted-certs,/opt/kafka/init"),
         ("config.storage.replication.factor", "-1"),
         ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
     ] {

@@ -1,0 +1,89 @@
+//! Which classes of connectors the workers offer. That changes only when a worker starts, so Connect is asked once for each set of
+//! pods, beside the passes: a worker that does not answer holds up none.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use operator_runtime::queue::{Backoff, Queue};
+use operator_runtime::watch::ObjectRef;
+use planner::workers::observed::Plugins;
+
+use crate::kafka_connector::apis::Apis;
+
+/// First and longest pause before workers are asked again that did not answer.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
+
+/// Times that workers are asked; then a later pass has them asked anew.
+const TRIES: usize = 20;
+
+/// What is known of one resource.
+#[derive(Debug, Clone)]
+struct Known {
+    /// Fingerprint of the pods.
+    pods: String,
+    plugins: Plugins,
+}
+
+/// What is known of all resources. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct KnownPlugins {
+    known: Arc<Mutex<HashMap<ObjectRef, Known>>>,
+    apis: Arc<Apis>,
+    queue: Queue<ObjectRef>,
+}
+
+impl KnownPlugins {
+    /// The queue gets a resource when its workers have answered.
+    pub(crate) fn new(apis: Arc<Apis>, queue: Queue<ObjectRef>) -> Self {
+        Self { known: Arc::default(), apis, queue }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of the workers that are these pods.
+    pub(crate) fn of(&self, connect: &ObjectRef, pods: &str) -> Plugins {
+        let known = self.lock().get(connect).filter(|known| known.pods == pods).cloned();
+        known.map(|known| known.plugins).unwrap_or_default()
+    }
+
+    /// Forgets a resource that is gone.
+    pub(crate) fn forget(&self, connect: &ObjectRef) {
+        self.lock().remove(connect);
+    }
+
+    /// Has the workers asked that are these pods.
+    pub(crate) fn ask(&self, connect: &ObjectRef, uid: Option<String>, pods: &str) {
+        let pods = pods.to_owned();
+        let known = Known { pods: pods.clone(), plugins: Plugins::Asked };
+        self.lock().insert(connect.clone(), known);
+        tokio::spawn(self.clone().find_out(connect.clone(), uid, pods));
+    }
+
+    async fn find_out(self, connect: ObjectRef, uid: Option<String>, pods: String) {
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        for _ in 0..TRIES {
+            let listed = match self.apis.of(&connect, uid.as_deref()) {
+                Ok(api) => api.connector_plugins().await.map_err(|error| error.to_string()),
+                Err(why) => Err(why),
+            };
+            let is_current = self.lock().get(&connect).is_some_and(|known| known.pods == pods);
+            if !is_current {
+                return;
+            }
+            match listed {
+                Ok(plugins) => {
+                    let plugins = Plugins::Known(plugins);
+                    self.lock().insert(connect.clone(), Known { pods, plugins });
+                    self.queue.add(connect);
+                    return;
+                }
+                Err(why) => tracing::debug!(%connect, why, "Kafka Connect did not list its plug-ins"),
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+        self.lock().remove(&connect);
+    }
+}
