@@ -196,7 +196,13 @@ fn roll(observed: &Observed) -> RollKafka {
     let partitions = (0..count).map(|number| {
         let replicas: Vec<i32> =
             brokers.iter().cycle().skip(number % brokers.len().max(1)).take(3).copied().collect();
-        RollPartition { name: format!("topic-{number}"), isr: replicas.clone(), replicas, min_isr: 2 }
+        RollPartition {
+            name: format!("topic-{number}"),
+            isr: replicas.clone(),
+            replicas,
+            min_isr: 2,
+            ..RollPartition::default()
+        }
     });
     let quorum = RollQuorum {
         leader: controllers.first().copied().unwrap_or(-1),
@@ -206,8 +212,9 @@ fn roll(observed: &Observed) -> RollKafka {
     };
     let registered = brokers.iter().map(|id| (*id, None)).collect();
     RollKafka {
+        asked_at: None,
         quorum: Ok(Some(quorum)),
-        brokers: Ok(RollBrokers { partitions: partitions.collect(), registered }),
+        brokers: Ok(RollBrokers { partitions: partitions.collect(), registered, told_by: None }),
     }
 }
 
