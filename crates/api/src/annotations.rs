@@ -137,6 +137,9 @@ pub const DEFAULT_USER_QUOTAS: &str = "kastellan.io/default-user-quotas";
 /// names: for an image that is not ours.
 pub const KAFKA_EXPORTER_PROGRAM: &str = "kastellan.io/kafka-exporter-program";
 
+/// On a KafkaBridge: `java` runs the bridge in Java that `spec.image` holds, in place of `kafka-bridge`.
+pub const BRIDGE_RUNTIME: &str = "kastellan.io/bridge-runtime";
+
 /// Finalizer of the topic operator on KafkaTopics.
 pub const FINALIZER_TOPIC_OPERATOR: &str = "strimzi.io/topic-operator";
 /// Finalizer on KafkaRebalances made for added and removed brokers.

@@ -13,6 +13,7 @@ use crate::common::pod_template::{ContainerTemplate, DeploymentPodTemplate, PodT
 use crate::common::probe::Probe;
 use crate::common::rack::Rack;
 use crate::common::refs::CertAndKeyRef;
+use crate::common::sections::sections;
 use crate::common::template::{
     DeploymentTemplate, InternalServiceTemplate, PodDisruptionBudgetTemplate, ResourceTemplate,
 };
@@ -64,6 +65,9 @@ pub struct KafkaBridgeSpec {
     /// Number of bridges. Consumers stay with the bridge they were made at.
     #[schemars(range(min = 0))]
     pub replicas: Option<i32>,
+    /// Of older versions: whether there are metrics.
+    #[schemars(skip)]
+    pub enable_metrics: Option<bool>,
     /// Image of the bridge. The default is what the operator was installed with.
     pub image: Option<String>,
     /// Addresses of Kafka: `host:port,host:port`.
@@ -201,6 +205,18 @@ pub struct KafkaBridgeTemplate {
     /// The init container that finds the rack.
     pub init_container: Option<ContainerTemplate>,
 }
+
+sections!(KafkaBridgeTemplate {
+    objects:
+        deployment "deployment",
+        api_service "apiService",
+        pod_disruption_budget "podDisruptionBudget",
+        cluster_role_binding "clusterRoleBinding",
+        service_account "serviceAccount";
+    containers:
+        bridge_container "bridgeContainer",
+        init_container "initContainer";
+});
 
 /// What was observed of a bridge.
 #[skip_serializing_none]

@@ -41,13 +41,12 @@ pub const CONTROLLER_POD_SET: &str = "strimzipodset";
 /// Value of [`KIND`] on the pods of the cluster operator, by which NetworkPolicies let it in.
 pub const KIND_CLUSTER_OPERATOR: &str = "cluster-operator";
 
-/// Selector of what belongs to Kafka clusters, and not to their topics and users: [`CLUSTER`] and [`KIND`].
-pub const SELECTOR_OF_KAFKA: &str = "strimzi.io/cluster,strimzi.io/kind=Kafka";
 /// Selector of what belongs to the clusters that the cluster operator looks after, and not to topics and users.
 pub const SELECTOR_OF_CLUSTERS: &str =
-    "strimzi.io/cluster,strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2)";
+    "strimzi.io/cluster,strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaBridge)";
 /// Selector of what belongs to none of these clusters: it may be a user's own, or a KafkaUser's.
-pub const SELECTOR_OF_NO_CLUSTER: &str = "strimzi.io/kind notin (Kafka,KafkaConnect,KafkaMirrorMaker2)";
+pub const SELECTOR_OF_NO_CLUSTER: &str =
+    "strimzi.io/kind notin (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaBridge)";
 /// Selector of what belongs to any resource that has pods: [`CLUSTER`] and [`KIND`].
 pub const SELECTOR_OF_ANY_KIND: &str = "strimzi.io/cluster,strimzi.io/kind";
 /// Selector of what belongs to no resource: [`KIND`] is not there.

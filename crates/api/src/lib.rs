@@ -19,6 +19,7 @@
 
 pub mod agent;
 pub mod annotations;
+pub mod bridge;
 pub mod common;
 pub mod conditions;
 pub mod connect;

@@ -239,6 +239,8 @@ pub mod keys {
     pub const AGENT_CONFIG: &str = "agent.config";
     /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.
     pub const KAFKA_CONNECT_PROPERTIES: &str = "kafka-connect.properties";
+    /// Configuration of the bridge, as Java properties.
+    pub const APPLICATION_PROPERTIES: &str = "application.properties";
     /// Logging configuration.
     pub const LOG4J2_PROPERTIES: &str = "log4j2.properties";
     /// The cluster id in a node's ConfigMap.

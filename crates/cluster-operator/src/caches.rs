@@ -11,8 +11,8 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::openshift::Route;
 use api::{
-    Kafka, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, KafkaNodePool,
-    KafkaNodePoolSpec, KafkaSpec, StrimziPodSet, labels, last_applied,
+    Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2,
+    KafkaMirrorMaker2Spec, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet, labels, last_applied,
 };
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -44,6 +44,9 @@ pub const KAFKA: &str = "Kafka";
 
 /// The kind of KafkaConnect resources.
 pub const KAFKA_CONNECT: &str = "KafkaConnect";
+
+/// The kind of KafkaBridge resources.
+pub const KAFKA_BRIDGE: &str = "KafkaBridge";
 
 /// The kind of KafkaMirrorMaker2 resources.
 pub const KAFKA_MIRROR_MAKER2: &str = "KafkaMirrorMaker2";
@@ -136,6 +139,8 @@ pub struct Watched {
     pub kafkas: Cache<Kafka>,
     /// KafkaConnect resources that the selector accepts. The process does not wait for them: an installation may lack the kind.
     pub connects: Cache<KafkaConnect>,
+    /// KafkaBridge resources that the selector accepts. The process does not wait for them either.
+    pub bridges: Cache<KafkaBridge>,
     /// KafkaMirrorMaker2 resources that the selector accepts. The process does not wait for them either.
     pub mirror_makers: Cache<KafkaMirrorMaker2>,
     /// Node pools.
@@ -195,6 +200,9 @@ impl Caches {
             connects: start.optional_typed(selector.to_query().as_deref(), |connect: &mut KafkaConnect| {
                 last_applied::note::<KafkaConnectSpec>(KAFKA_CONNECT, &mut connect.metadata);
             }),
+            bridges: start.optional_typed(selector.to_query().as_deref(), |bridge: &mut KafkaBridge| {
+                last_applied::note::<KafkaBridgeSpec>(KAFKA_BRIDGE, &mut bridge.metadata);
+            }),
             mirror_makers: start.optional_typed(
                 selector.to_query().as_deref(),
                 |resource: &mut KafkaMirrorMaker2| {
@@ -212,7 +220,7 @@ impl Caches {
             claims: start.typed(Some(labels::CLUSTER), |_| {}),
             secrets: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
             config_maps: small.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
-            deployments: start.typed(Some(labels::SELECTOR_OF_KAFKA), |_| {}),
+            deployments: start.typed(Some(labels::SELECTOR_OF_CLUSTERS), |_| {}),
             plain: vec![
                 start.plain::<Service>(),
                 start.plain::<ServiceAccount>(),
@@ -260,6 +268,11 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
 /// A KafkaConnect resource as the owner of objects.
 pub fn connect(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA_CONNECT, cluster.clone())
+}
+
+/// A KafkaBridge resource as the owner of objects.
+pub fn bridge(resource: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA_BRIDGE, resource.clone())
 }
 
 /// A KafkaMirrorMaker2 resource as the owner of objects.

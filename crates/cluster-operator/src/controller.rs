@@ -11,7 +11,7 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
-use crate::caches::{self, Caches, KAFKA, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2};
+use crate::caches::{self, Caches, KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2};
 use crate::node_pools;
 
 /// The queues of the process.
@@ -21,6 +21,8 @@ pub(crate) struct Queues {
     pub kafkas: Queue<ObjectRef>,
     /// KafkaConnect resources.
     pub connects: Queue<ObjectRef>,
+    /// KafkaBridge resources.
+    pub bridges: Queue<ObjectRef>,
     /// KafkaMirrorMaker2 resources.
     pub mirror_makers: Queue<ObjectRef>,
     /// Node pools.
@@ -35,6 +37,7 @@ impl Queues {
         Self {
             kafkas: Queue::new(),
             connects: Queue::new(),
+            bridges: Queue::new(),
             mirror_makers: Queue::new(),
             pools: Queue::new(),
             pod_sets: Queue::new(),
@@ -50,6 +53,9 @@ impl Queues {
             }
             KAFKA_CONNECT => {
                 self.connects.add(owner.object.clone());
+            }
+            KAFKA_BRIDGE => {
+                self.bridges.add(owner.object.clone());
             }
             KAFKA_MIRROR_MAKER2 => {
                 self.mirror_makers.add(owner.object.clone());
@@ -152,6 +158,23 @@ pub(crate) fn feed_mirror_makers(caches: &Caches, queue: &Queue<ObjectRef>) {
     }
     let (add, known) = (queue.clone(), caches.clone());
     caches.secrets.on_change(move |event| add_all(&add, known.mirror_makers_referring_to(event.key())));
+}
+
+/// Leads every other change that can matter to a KafkaBridge resource into its queue.
+pub(crate) fn feed_bridges(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.bridges.on_change(move |event| {
+        if more_than_status_changed(event) {
+            add.add(event.key().clone());
+        }
+    });
+    for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
+        let (add, known) = (queue.clone(), caches.clone());
+        foreign.on_change(move |event| add_all(&add, known.bridges_referring_to(event.key())));
+    }
+    // The certificates of a cluster that the bridge connects to.
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.secrets.on_change(move |event| add_all(&add, known.bridges_referring_to(event.key())));
 }
 
 fn add_all(queue: &Queue<ObjectRef>, keys: Vec<ObjectRef>) {

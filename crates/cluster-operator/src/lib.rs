@@ -2,7 +2,7 @@
 //! crate `planner` decides.
 //!
 //! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
-//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`], [`kafka_connector`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
+//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`], [`kafka_connector`], [`kafka_bridge`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
 //! the steps of a pass together, and [`carry_out`] writes what a plan says, for all kinds.
 
 pub mod caches;
@@ -10,6 +10,7 @@ pub mod carry_out;
 mod controller;
 mod holders;
 pub mod kafka;
+mod kafka_bridge;
 mod kafka_connect;
 pub mod kafka_connector;
 mod kafka_mirror_maker2;

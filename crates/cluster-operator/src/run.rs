@@ -17,13 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{
-    Queues, feed_connects, feed_kafkas, feed_mirror_makers, feed_owners, feed_pod_sets, feed_pools,
+    Queues, feed_bridges, feed_connects, feed_kafkas, feed_mirror_makers, feed_owners, feed_pod_sets,
+    feed_pools,
 };
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
+use crate::kafka_bridge::driver::Bridges;
 use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
@@ -112,6 +114,7 @@ async fn work(
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let connect = ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors };
         let connects_and_connectors = start.connect(&queues, &connect)?;
+        running.push((Bridges::NAME, start.bridges(&queues, &connect)));
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -168,7 +171,7 @@ impl Start<'_> {
     }
 }
 
-/// What the controllers of Kafka Connect take besides.
+/// What the controllers of Kafka Connect and of bridges take besides.
 struct ConnectParts<'a> {
     applier: &'a Applier,
     events: &'a Events,
@@ -184,15 +187,7 @@ impl Start<'_> {
     ) -> Result<Vec<(&'static str, JoinHandle<()>)>> {
         let settings = self.settings;
         feed_connects(self.caches, &queues.connects);
-        let observer = || {
-            WorkerObserver::new(
-                self.caches.clone(),
-                parts.applier.clone(),
-                Arc::clone(&settings.plan),
-                &settings.limits,
-                parts.pod_errors.clone(),
-            )
-        };
+        let observer = || self.observer(parts);
         let (applier, events) = (parts.applier.clone(), parts.events.clone());
         let connects = Connects::new(
             self.caches.clone(),
@@ -231,6 +226,25 @@ impl Start<'_> {
         running.push((Connects::NAME, connects));
         running.push((MirrorMakers::NAME, mirror_makers));
         Ok(running)
+    }
+}
+
+impl Start<'_> {
+    /// Starts what looks after bridges.
+    fn bridges(&self, queues: &Queues, parts: &ConnectParts<'_>) -> JoinHandle<()> {
+        feed_bridges(self.caches, &queues.bridges);
+        let (caches, applier, observer) = (self.caches.clone(), parts.applier.clone(), self.observer(parts));
+        self.kind(Bridges::new(caches, applier, observer, self.mandate.clone()), &queues.bridges).1
+    }
+
+    fn observer(&self, parts: &ConnectParts<'_>) -> WorkerObserver {
+        WorkerObserver::new(
+            self.caches.clone(),
+            parts.applier.clone(),
+            Arc::clone(&self.settings.plan),
+            &self.settings.limits,
+            parts.pod_errors.clone(),
+        )
     }
 }
 

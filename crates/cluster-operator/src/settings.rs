@@ -147,6 +147,12 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
         custom_kafka_exporter_labels: env.label_selector(env::CUSTOM_KAFKA_EXPORTER_LABELS).0,
         custom_kafka_connect_labels: env.label_selector(env::CUSTOM_KAFKA_CONNECT_LABELS).0,
+        kafka_bridge_image: env.optional(env::DEFAULT_KAFKA_BRIDGE_IMAGE),
+        custom_kafka_bridge_labels: env.label_selector(env::CUSTOM_KAFKA_BRIDGE_LABELS).0,
+        custom_kafka_bridge_service_labels: env.label_selector(env::CUSTOM_KAFKA_BRIDGE_SERVICE_LABELS).0,
+        custom_kafka_bridge_service_annotations: env
+            .label_selector(env::CUSTOM_KAFKA_BRIDGE_SERVICE_ANNOTATIONS)
+            .0,
         custom_kafka_mirror_maker2_labels: env.label_selector(env::CUSTOM_KAFKA_MIRROR_MAKER2_LABELS).0,
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),

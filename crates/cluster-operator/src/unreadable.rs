@@ -4,7 +4,7 @@
 //! for gone.
 
 use api::conditions::Condition;
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
@@ -29,6 +29,7 @@ pub(crate) fn tell_resources(
     let events = || events.cloned();
     report::in_status::<Kafka, _>(&caches.kafkas, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaConnect, _>(&caches.connects, applier, events(), Condition::not_ready, stop);
+    report::in_status::<KafkaBridge, _>(&caches.bridges, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaMirrorMaker2, _>(
         &caches.mirror_makers,
         applier,
@@ -48,6 +49,10 @@ pub(crate) fn feed(caches: &Caches, queues: &Queues) {
     });
     let add = queues.connects.clone();
     caches.connects.on_unreadable(move |key, _| {
+        add.add(key.clone());
+    });
+    let add = queues.bridges.clone();
+    caches.bridges.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
     let add = queues.mirror_makers.clone();

@@ -63,7 +63,7 @@ impl Restarter<'_> {
     pub(crate) async fn restart(
         &self,
         key: &ObjectRef,
-        resource: ObjectReference,
+        resource: &ObjectReference,
         pod: &Pod,
         restart: &WorkerRestart,
     ) -> Result<(), ApplyError> {
@@ -72,7 +72,7 @@ impl Restarter<'_> {
         match self.applier.delete::<Pod>(&pod_key, uid, background).await {
             Ok(true) => {
                 tracing::info!(resource = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
-                self.announce(&resource, pod, restart);
+                self.announce(resource, pod, restart);
             }
             // It went meanwhile, or another one has its name: its watch event is on its way.
             Ok(false) => {}

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use crate::layout::Layout;
 use crate::probe::{self, Kind};
 use crate::run_error::RunError;
-use crate::{install, run, termination, worker};
+use crate::{install, launch, run, termination, worker};
 
 /// What `--help` prints.
 const HELP: &str = "\
 The entry point of every Kafka pod: prepares the storage, starts Kafka, and tells how it is.
 
-Usage: kafka-agent install DIR | run [--port PORT] | connect | probe liveness|readiness
+Usage: kafka-agent install DIR | run [--port PORT] | connect | rack LABEL | probe liveness|readiness
 
   install DIR  Copy this program into a volume, for the container that runs Kafka (the init container's job);
                the program becomes DIR/kafka-agent.
@@ -25,6 +25,8 @@ Usage: kafka-agent install DIR | run [--port PORT] | connect | probe liveness|re
     --port PORT  Port of the endpoint that tells the node's state, HTTPS with client certificates [default: 8443]
   connect      Run the worker of Kafka Connect that /opt/kafka/custom-config describes, in the same way: configuration,
                key stores, plug-ins, JVM. Whether it is ready is what its REST API says at /health.
+  rack LABEL   Write the value of a label of the Kubernetes node into /opt/kafka/init/rack.id, for a program beside Kafka that has
+               no agent (the init container's job). The node is named by the variable NODE_NAME.
   probe        Ask the running agent on behalf of the kubelet; exit code 0 means yes.
     liveness     Kafka's process lives and, once it has run, accepts connections.
     readiness    It serves clients.
@@ -54,6 +56,7 @@ enum Command {
     Install { directory: PathBuf },
     Run { port: u16 },
     Connect,
+    Rack { label: String },
     Probe { kind: Kind },
 }
 
@@ -99,6 +102,7 @@ fn command(words: &[OsString], port: Option<u16>) -> Result<Command, String> {
         ["install", _] => Ok(Command::Install { directory: PathBuf::from(&words[1]) }),
         ["run"] => Ok(Command::Run { port: port.unwrap_or(DEFAULT_PORT) }),
         ["connect"] => Ok(Command::Connect),
+        ["rack", label] if !label.is_empty() => Ok(Command::Rack { label: (*label).to_owned() }),
         ["probe", "liveness"] => Ok(Command::Probe { kind: Kind::Liveness }),
         ["probe", "readiness"] => Ok(Command::Probe { kind: Kind::Readiness }),
         [] => Err("a command is missing".to_owned()),
@@ -133,6 +137,7 @@ pub fn main() -> ExitCode {
         },
         Command::Run { port } => until_its_end(&layout, run::run(&layout, port)),
         Command::Connect => until_its_end(&layout, worker::run(&layout)),
+        Command::Rack { label } => until_its_end(&layout, launch::write_rack(label, &layout)),
     }
 }
 
@@ -199,6 +204,7 @@ mod tests {
         assert_eq!(read("run --port 0 --root /x"), at("/x", Command::Run { port: 0 }));
         assert_eq!(read("run --help"), at("/", Command::Help));
         assert_eq!(read("connect"), at("/", Command::Connect));
+        assert_eq!(read("rack zone"), at("/", Command::Rack { label: "zone".to_owned() }));
         assert_eq!(read("-V"), at("/", Command::Version));
     }
 
@@ -214,6 +220,7 @@ mod tests {
             ("probe", "'probe'"),
             ("probe health", "'probe health'"),
             ("run now", "'run now'"),
+            ("rack", "'rack'"),
             ("run --port", "--port needs a value"),
             ("run --port 70000", "'70000'"),
             ("probe liveness --port 1", "run"),

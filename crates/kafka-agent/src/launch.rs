@@ -166,6 +166,12 @@ pub(crate) fn find(
     Ok(outcome.arguments)
 }
 
+/// Writes `rack.id` for a program that has no agent: the value of a label of the Kubernetes node.
+pub(crate) async fn write_rack(label: String, layout: &Layout) -> Result<u8, RunError> {
+    write_node_files(Some(&RackSource::TopologyLabel { key: label }), false, layout).await?;
+    Ok(0)
+}
+
 /// Writes what the configuration needs to know of the Kubernetes node: `rack.id` for a rack that is a label of it, and
 /// `external.address`.
 pub(crate) async fn write_node_files(

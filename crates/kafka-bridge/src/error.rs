@@ -79,6 +79,9 @@ impl ApiError {
 impl From<JsonError> for ApiError {
     fn from(error: JsonError) -> Self {
         let message = error.to_string();
+        if matches!(error, JsonError::TooMany { .. }) {
+            return Self::unprocessable(message);
+        }
         Self {
             validation_errors: vec![message.clone()],
             ..Self::bad_request(format!("Validation error on: {message}"))

@@ -5,52 +5,61 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::consumer::held::AnswerBounds;
 use crate::consumer::instance::{Instance, Use};
 use crate::consumer::polling;
+use crate::http::answer::Taken;
 use crate::metrics::BridgeMetrics;
-
-/// Events that wait for a slow client; after them it is Kafka that waits.
-const WAITING: usize = 16;
 
 /// A comment is sent after so long a silence, so that nobody between takes the connection for dead.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Starts a stream; it ends with the client or with the consumer.
+/// Starts a stream; it ends with the client or with the consumer. One event is under way at a time: the next record is asked for,
+/// and the one before counts as done, when the system has taken the event for the client.
 pub(crate) fn stream(
     using: Use,
     instance: Arc<Instance>,
     bounds: AnswerBounds,
     metrics: BridgeMetrics,
 ) -> Receiver<Bytes> {
-    let (sender, receiver) = channel(WAITING);
+    let (sender, receiver) = channel(1);
+    let turns = Arc::new(Semaphore::new(1));
     tokio::spawn(async move {
         let _using = using;
         let bounds = AnswerBounds { records: 1, ..bounds };
-        while !instance.end.is_cancelled() {
-            // Room first: a record that nobody takes stays where it is.
-            let Ok(room) = sender.reserve().await else { return };
+        loop {
+            let turn = tokio::select! {
+                turn = Arc::clone(&turns).acquire_owned() => turn,
+                () = sender.closed() => return,
+                () = instance.end.cancelled() => return,
+            };
+            let Ok(turn) = turn else { return };
+            // A connection that broke gives the turn back, too; then it lets go of the stream.
+            tokio::task::yield_now().await;
+            if sender.is_closed() {
+                return;
+            }
             let polled = tokio::select! {
                 polled = polling::poll(&instance, SILENCE, bounds) => polled,
                 () = sender.closed() => return,
             };
-            match polled {
-                Ok(written) if written.by_topic.is_empty() => room.send(Bytes::from_static(b": \n\n")),
+            let (text, is_last) = match polled {
+                Ok(written) if written.by_topic.is_empty() => (b": \n\n".to_vec(), false),
                 Ok(written) => {
                     for (topic, (records, bytes)) in &written.by_topic {
                         metrics.consumed(topic, *records, *bytes);
                     }
-                    room.send(event("record", inside(&written.body)));
+                    (event("record", inside(&written.body)), false)
                 }
-                Err(error) => {
-                    room.send(event("error", &error.body()));
-                    // A record that cannot be shown keeps the others back no longer.
-                    if error.code != StatusCode::NOT_ACCEPTABLE {
-                        return;
-                    }
-                }
+                // A record that cannot be shown keeps the others back no longer.
+                Err(error) => (event("error", &error.body()), error.code != StatusCode::NOT_ACCEPTABLE),
+            };
+            let piece = Bytes::from_owner(Taken { bytes: text, _room: turn });
+            if sender.send(piece).await.is_err() || is_last {
+                return;
             }
         }
     });
@@ -63,14 +72,14 @@ fn inside(array: &[u8]) -> &[u8] {
 }
 
 /// One event. The data is JSON in one line.
-fn event(name: &str, data: &[u8]) -> Bytes {
+fn event(name: &str, data: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(data.len() + 32);
     text.extend_from_slice(b"event: ");
     text.extend_from_slice(name.as_bytes());
     text.extend_from_slice(b"\ndata: ");
     text.extend_from_slice(data);
     text.extend_from_slice(b"\n\n");
-    text.into()
+    text
 }
 
 #[cfg(test)]
@@ -79,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_event_is_a_name_and_a_line() {
-        assert_eq!(event("record", inside(b"[{\"a\":1}]")).as_ref(), b"event: record\ndata: {\"a\":1}\n\n");
+        assert_eq!(event("record", inside(b"[{\"a\":1}]")), b"event: record\ndata: {\"a\":1}\n\n");
         assert_eq!(inside(b"[]"), b"");
     }
 }

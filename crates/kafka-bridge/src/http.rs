@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod cors;
+pub(crate) mod progress;
 pub(crate) mod routes;
 pub(crate) mod server;
 pub(crate) mod tls;

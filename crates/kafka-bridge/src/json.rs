@@ -25,6 +25,14 @@ pub(crate) enum JsonError {
         /// The name.
         name: String,
     },
+    /// A list that is longer than it may be.
+    #[error("{path}: at most {most} items")]
+    TooMany {
+        /// Where.
+        path: String,
+        /// How many there may be.
+        most: usize,
+    },
     /// A name that must be there.
     #[error("{path}: '{name}' is missing")]
     Missing {
@@ -100,13 +108,16 @@ impl<'a> Raw<'a> {
             let name: String = serde_json::from_str(name.0).map_err(|_| wrong())?;
             let after = after.trim_start_matches(BLANKS).strip_prefix(':').ok_or_else(wrong)?;
             let (value, after) = next(after.trim_start_matches(BLANKS)).ok_or_else(wrong)?;
+            if members.len() == MOST_MEMBERS {
+                return Err(JsonError::TooMany { path: path.to_owned(), most: MOST_MEMBERS });
+            }
             members.push((name, value));
             rest = after;
         }
     }
 
-    /// The items of an array.
-    pub(crate) fn items(self, path: &str) -> Result<Vec<Raw<'a>>, JsonError> {
+    /// The items of an array, of which there may be so many: a list of short items takes many times the memory of its text.
+    pub(crate) fn items(self, path: &str, most: usize) -> Result<Vec<Raw<'a>>, JsonError> {
         let wrong = || JsonError::Type { path: path.to_owned(), expected: "an array" };
         let mut rest = self.0.strip_prefix('[').ok_or_else(wrong)?;
         let mut items = Vec::new();
@@ -119,6 +130,9 @@ impl<'a> Raw<'a> {
                 return Ok(items);
             }
             let (item, after) = next(rest).ok_or_else(wrong)?;
+            if items.len() == most {
+                return Err(JsonError::TooMany { path: path.to_owned(), most });
+            }
             items.push(item);
             rest = after;
         }
@@ -184,6 +198,9 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// Members of an object at most. No object of the API has a dozen.
+const MOST_MEMBERS: usize = 64;
+
 /// The blanks of JSON.
 const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
@@ -248,7 +265,7 @@ mod tests {
         assert_eq!(members[0].1.compact(), br#"{"z":1.10,"b":[1,2,"}\""]}"#);
         assert_eq!(members[1].1.text(), "12345678901234567890");
         assert_eq!(members[2].1.string("/t").unwrap(), "ä\n");
-        assert_eq!(members[0].1.members("/a").unwrap()[1].1.items("/a/b").unwrap().len(), 3);
+        assert_eq!(members[0].1.members("/a").unwrap()[1].1.items("/a/b", 9).unwrap().len(), 3);
     }
 
     #[test]
@@ -263,8 +280,11 @@ mod tests {
         assert!(Raw::parse(b"1e30").unwrap().integer("/x").is_err());
         assert!(Raw::parse(b"2147483648").unwrap().small_integer("/x").is_err());
         assert!(Raw::parse(b"\"a\"").unwrap().members("/x").is_err());
-        assert!(Raw::parse(b"{}").unwrap().items("/x").is_err());
-        assert!(Raw::parse(b"[]").unwrap().items("/x").unwrap().is_empty());
+        assert!(Raw::parse(b"{}").unwrap().items("/x", 9).is_err());
+        assert!(Raw::parse(b"[]").unwrap().items("/x", 9).unwrap().is_empty());
+        let three = Raw::parse(b"[0,0,0]").unwrap();
+        assert_eq!(three.items("/x", 3).unwrap().len(), 3);
+        assert_eq!(three.items("/x", 2).unwrap_err().to_string(), "/x: at most 2 items");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use api::agent::JAAS_PLACEHOLDER;
 use api::properties;
 
 /// What a file may have, as a Secret may. Bytes.
@@ -94,8 +95,27 @@ fn look_up(inside: &str) -> Result<String, PlaceholderError> {
                 None => read(&Path::new(path).join(file)),
             }
         }
+        // As the cluster operator writes it: a file for between the quotation marks of a login configuration.
+        JAAS_PLACEHOLDER => {
+            let (path, file) = rest.rsplit_once(':').ok_or(PlaceholderError::Malformed)?;
+            Ok(in_jaas_quotes(read(&Path::new(path).join(file))?.trim_end_matches(['\n', '\r'])))
+        }
         other => Err(PlaceholderError::Provider(other.to_owned())),
     }
+}
+
+/// A password may have quotation marks. What was written with an editor has a line end that is not part of it.
+fn in_jaas_quotes(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => escaped.extend(['\\', character]),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// The texts of all files of a folder whose names end so, by name: several trusted certificates.
@@ -154,6 +174,18 @@ mod tests {
         assert_eq!(read(format!("${{strimzidir:{at}:*.crt}}")), "A\nB\n");
         assert_eq!(read(format!("${{strimzifile:{at}/all.properties:user}}-")), "me-");
         assert_eq!(read("no $placeholder {here}".to_owned()), "no $placeholder {here}");
+    }
+
+    #[test]
+    fn a_password_with_quotation_marks_is_what_the_login_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let password = "a\"b\\c;' d";
+        std::fs::write(folder.path().join("password"), format!("{password}\n")).unwrap();
+        let at = folder.path().display();
+        let line =
+            resolve(&format!("m required username=\"u\" password=\"${{kastellanjaas:{at}:password}}\";"))
+                .unwrap();
+        assert_eq!(operator_runtime::jaas::jaas_option(&line, "password").as_deref(), Some(password));
     }
 
     #[test]

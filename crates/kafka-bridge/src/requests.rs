@@ -1,11 +1,28 @@
 //! The bodies of requests: text in, checked values out.
 
+use std::collections::BTreeSet;
+
 use crate::error::ApiError;
 use crate::format::{self, Format};
 use crate::json::{JsonError, Kind, Raw};
 
 /// Records of one request at most.
 const MOST_RECORDS: usize = 100_000;
+
+/// Headers of one record at most.
+const MOST_HEADERS: usize = 1_000;
+
+/// Topics of one subscription at most: the client library keeps them as long as the consumer is there.
+const MOST_TOPICS: usize = 1_000;
+
+/// Partitions and offsets of one request at most, for the same reason.
+const MOST_PLACES: usize = 10_000;
+
+/// The longest regular expression. Bytes: what is made of it takes many times as much before its own bound counts.
+const LONGEST_PATTERN: usize = 4 * 1024;
+
+/// The longest name of a group. Bytes.
+pub(crate) const LONGEST_GROUP: usize = 249;
 
 /// Partitions of a new topic, as far as the client library can ask for them.
 const MOST_PARTITIONS: i32 = 100_000;
@@ -106,18 +123,13 @@ pub(crate) fn records(body: &[u8], format: Format, to_partition: bool) -> Result
     let mut items = None;
     for (name, value) in object(body)? {
         match name.as_str() {
-            "records" => items = Some(value.items("/records")?),
+            "records" => items = Some(value.items("/records", MOST_RECORDS)?),
             // Part of older clients' requests, and without a meaning.
             "key_schema_id" | "value_schema_id" if value.kind() == Kind::Null => {}
             _ => return Err(unknown("/", &name)),
         }
     }
     let items = items.ok_or_else(|| missing("/", "records"))?;
-    if items.len() > MOST_RECORDS {
-        return Err(ApiError::unprocessable(format!(
-            "/records: at most {MOST_RECORDS} records in a request"
-        )));
-    }
     items.iter().enumerate().map(|(index, item)| record(*item, index, format, to_partition)).collect()
 }
 
@@ -170,7 +182,7 @@ fn optional<'a, T>(
 
 fn headers(value: Raw<'_>, path: &str) -> Result<Vec<(String, Vec<u8>)>, ApiError> {
     let mut headers = Vec::new();
-    for (index, item) in value.items(path)?.into_iter().enumerate() {
+    for (index, item) in value.items(path, MOST_HEADERS)?.into_iter().enumerate() {
         let path = format!("{path}/{index}");
         let (mut key, mut bytes) = (None, None);
         for (name, value) in item.members(&path)? {
@@ -249,7 +261,7 @@ pub(crate) fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
     for (name, value) in object(body)? {
         match name.as_str() {
             "topics" => {
-                let items = value.items("/topics")?.into_iter().enumerate();
+                let items = value.items("/topics", MOST_TOPICS)?.into_iter().enumerate();
                 let names: Result<Vec<String>, JsonError> =
                     items.map(|(index, item)| item.string(&format!("/topics/{index}"))).collect();
                 topics = Some(names?);
@@ -266,7 +278,11 @@ pub(crate) fn subscription(body: &[u8]) -> Result<Subscription, ApiError> {
                     "/topics: '{wrong}' is not the name of a topic"
                 )));
             }
-            Ok(Subscription::Topics(topics))
+            let mut once = BTreeSet::new();
+            Ok(Subscription::Topics(topics.into_iter().filter(|topic| once.insert(topic.clone())).collect()))
+        }
+        (None, Some(pattern)) if pattern.len() > LONGEST_PATTERN => {
+            Err(ApiError::unprocessable(format!("/topic_pattern: at most {LONGEST_PATTERN} bytes")))
         }
         (None, Some(pattern)) => Ok(Subscription::Pattern(pattern)),
         (None, None) => {
@@ -312,7 +328,7 @@ fn positions_of(
         if name != list {
             return Err(unknown("/", &name));
         }
-        let items = value.items(&format!("/{list}"))?.into_iter().enumerate();
+        let items = value.items(&format!("/{list}"), MOST_PLACES)?.into_iter().enumerate();
         let positions: Result<Vec<Position>, ApiError> =
             items.map(|(index, item)| position(item, &format!("/{list}/{index}"), with_offset)).collect();
         found = Some(positions?);

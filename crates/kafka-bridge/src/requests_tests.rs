@@ -111,3 +111,28 @@ fn a_topic_has_a_name_and_numbers() {
         assert_eq!(topic(body.as_bytes()).unwrap_err().code.as_u16(), code, "{body}");
     }
 }
+
+#[test]
+fn a_small_text_leaves_no_large_state_behind() {
+    let list =
+        |name: &str, item: &str, count: usize| format!("{{\"{name}\":[{}]}}", vec![item; count].join(","));
+    let place = r#"{"topic":"t","partition":0}"#;
+    let offset = r#"{"topic":"t","partition":0,"offset":1}"#;
+    let code = |error: ApiError| error.code.as_u16();
+    assert_eq!(subscription(list("topics", "\"t\"", 1_001).as_bytes()).map_err(code), Err(422));
+    let twice = subscription(list("topics", "\"t\"", 1_000).as_bytes()).unwrap();
+    assert_eq!(twice, Subscription::Topics(vec!["t".to_owned()]), "each topic once");
+    let pattern = format!("{{\"topic_pattern\":\"{}\"}}", "a".repeat(4_097));
+    assert_eq!(subscription(pattern.as_bytes()).map_err(code), Err(422));
+    assert_eq!(partitions(list("partitions", place, 10_001).as_bytes()).map_err(code), Err(422));
+    assert_eq!(seeks(list("offsets", offset, 10_001).as_bytes()).map_err(code), Err(422));
+    assert_eq!(commits(list("offsets", offset, 10_001).as_bytes()).map_err(code), Err(422));
+    assert!(partitions(list("partitions", place, 10_000).as_bytes()).is_ok());
+    assert_eq!(
+        records(list("records", "0", 100_001).as_bytes(), Format::Json, false).map_err(code),
+        Err(422)
+    );
+    let headers = list("headers", "0", 1_001);
+    let record = format!("{{\"records\":[{{\"value\":1,{}}}]}}", headers.trim_matches(['{', '}']));
+    assert_eq!(records(record.as_bytes(), Format::Json, false).map_err(code), Err(422));
+}

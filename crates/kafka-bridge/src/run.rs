@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::registry::Registry;
+use crate::http::answer::AnswerRoom;
 use crate::http::body::Bodies;
 use crate::http::server::{self, ListenError, Port, Serving};
 use crate::http::tls::{Certificate, TlsError};
@@ -21,6 +22,9 @@ const REFRESH: Duration = Duration::from_secs(30);
 
 /// Connections of probes and scrapes.
 const MANAGEMENT_CONNECTIONS: usize = 64;
+
+/// Time for the request of a probe or a scrape, and for the parts of its answer.
+const MANAGEMENT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the bridge cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,7 @@ impl Bridge {
             metrics.clone(),
             settings.id.clone(),
             settings.consumer_timeout,
+            settings.max_consumers,
         ));
         if let Some(certificate) = certificate.clone() {
             tokio::spawn(certificate.follow(shutdown.clone()));
@@ -78,6 +83,7 @@ impl Bridge {
         let http = settings.http.clone();
         let service = Arc::new(Service {
             bodies: Bodies::new(http.max_body, http.max_pending, http.request_timeout),
+            answers: AnswerRoom::new(http.max_answers, http.request_timeout),
             cors: http.cors.clone(),
             consumer_enabled: settings.consumer_enabled,
             metrics_enabled: settings.metrics,
@@ -111,6 +117,8 @@ async fn work(
     let serving = Serving {
         most: http.max_connections,
         head_timeout: http.idle_timeout,
+        write_timeout: http.write_timeout,
+        keeps_connections: true,
         certificate,
         connections: service.metrics.connections.clone(),
         shutdown: shutdown.clone(),
@@ -120,12 +128,15 @@ async fn work(
     let managed = CancellationToken::new();
     let for_management = Serving {
         most: MANAGEMENT_CONNECTIONS,
+        // Whoever reaches the port must not keep the probes out.
+        head_timeout: MANAGEMENT_PATIENCE,
+        write_timeout: MANAGEMENT_PATIENCE,
+        keeps_connections: false,
         certificate: None,
         connections: prometheus::IntGauge::new("unused", "unused")
             .unwrap_or_else(|_| serving.connections.clone()),
         shutdown: managed.clone(),
         patience: Duration::from_secs(1),
-        ..serving.clone()
     };
     let handler = |surface: Surface| {
         let service = Arc::clone(&service);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
@@ -19,7 +20,7 @@ use crate::consumer::registry::Registry;
 use crate::error::{ApiError, status_of};
 use crate::events;
 use crate::format::{self, EVENT_STREAM, JSON, KAFKA_JSON};
-use crate::http::answer::{self, Answer};
+use crate::http::answer::{self, Answer, AnswerRoom};
 use crate::http::body::Bodies;
 use crate::http::cors::{Cors, Verdict};
 use crate::http::routes::{self, Found, Operation};
@@ -59,6 +60,8 @@ pub(crate) struct Service {
     pub metrics: BridgeMetrics,
     /// Bounds of bodies.
     pub bodies: Bodies,
+    /// Room for answers with records.
+    pub answers: AnswerRoom,
     /// Pages of other origins.
     pub cors: Option<Cors>,
     /// Whether there may be consumers.
@@ -260,6 +263,12 @@ impl Service {
         headers: &HeaderMap,
     ) -> Result<Answer, ApiError> {
         let new = requests::consumer(body)?;
+        if group.len() > requests::LONGEST_GROUP {
+            let most = requests::LONGEST_GROUP;
+            return Err(ApiError::unprocessable(format!(
+                "groupid: the name of a group has at most {most} bytes"
+            )));
+        }
         let name = self.registry.create(group, new).await?;
         let uri = base_uri::of(headers, self.scheme, &self.address, group, &name);
         Ok(answer::json(json!({"instance_id": name, "base_uri": uri}).to_string()))
@@ -324,12 +333,16 @@ impl Service {
             ));
         }
         let timeout = number(parts, "timeout")?.map_or(POLL_TIMEOUT, Duration::from_millis).min(LONGEST_POLL);
-        let written = polling::poll(instance, timeout, bounds).await?;
+        let (written, room) = polling::poll_in(instance, timeout, bounds, Some(&self.answers)).await?;
         for (topic, (records, bytes)) in &written.by_topic {
             self.metrics.consumed(topic, *records, *bytes);
         }
         self.metrics.bodies(0, written.body.len());
-        Ok(answer::with(StatusCode::OK, media_type, written.body))
+        let body = match room {
+            Some(room) => Bytes::from_owner(answer::Taken { bytes: written.body, _room: room }),
+            None => written.body.into(),
+        };
+        Ok(answer::with(StatusCode::OK, media_type, body))
     }
 }
 

@@ -53,6 +53,9 @@ Bounds (not in Strimzi)
   kastellan.http.max.pending.bytes      bodies of all requests that are being worked on (67108864)
   kastellan.http.request.timeout.ms     time for the body of a request (30000)
   kastellan.http.idle.timeout.ms        time from the last answer to the end of the head of the next request (75000)
+  kastellan.http.max.answer.bytes       answers that nobody has taken yet, of all consumers together (67108864)
+  kastellan.http.write.timeout.ms       a client that takes nothing of its answer for so long loses its connection (30000)
+  kastellan.consumer.max                consumers at a time (500)
   kastellan.consumer.prefetch.bytes     what all consumers together hold of records that nobody asked for yet (134217728)
   kastellan.shutdown.timeout.ms         time for what is under way when the process is asked to end (20000)
 
@@ -92,6 +95,10 @@ pub struct Http {
     pub max_body: usize,
     /// All bodies. Bytes.
     pub max_pending: usize,
+    /// Answers with records that nobody has taken yet. Bytes.
+    pub max_answers: usize,
+    /// Time without progress of a write.
+    pub write_timeout: Duration,
     /// Time for the body of a request.
     pub request_timeout: Duration,
     /// Time between two requests of a connection.
@@ -140,6 +147,8 @@ pub struct Settings {
     pub consumer_timeout: Option<Duration>,
     /// Records of one answer at most.
     pub max_poll_records: usize,
+    /// Consumers at a time.
+    pub max_consumers: usize,
     /// What all consumers may hold. Bytes.
     pub prefetch: usize,
     /// Whether the port of the API serves metrics.
@@ -191,6 +200,7 @@ impl Settings {
                 .filter(|seconds| *seconds > 0)
                 .map(Duration::from_secs),
             max_poll_records: max_poll_records.unwrap_or(500),
+            max_consumers: reader.number("kastellan.consumer.max", 500, 1, 1_000_000),
             prefetch: reader.number("kastellan.consumer.prefetch.bytes", 128 << 20, 1 << 20, 1 << 40),
             metrics: reader.choice("bridge.metrics", &["jmxPrometheusExporter", "strimziMetricsReporter"]),
             tracing: reader.choice("bridge.tracing", &["opentelemetry"]),
@@ -289,6 +299,8 @@ impl Reader<'_> {
             max_connections: self.number("kastellan.http.max.connections", 1000, 1, 1_000_000),
             max_body: self.number("kastellan.http.max.body.bytes", 10 << 20, 1024, 1 << 30),
             max_pending: self.number("kastellan.http.max.pending.bytes", 64 << 20, 1024, 1 << 40),
+            max_answers: self.number("kastellan.http.max.answer.bytes", 64 << 20, 1 << 20, 1 << 40),
+            write_timeout: self.milliseconds("kastellan.http.write.timeout.ms", 30_000),
             request_timeout: self.milliseconds("kastellan.http.request.timeout.ms", 30_000),
             idle_timeout: self.milliseconds("kastellan.http.idle.timeout.ms", 75_000),
             shutdown_timeout: self.milliseconds("kastellan.shutdown.timeout.ms", 20_000),
@@ -445,6 +457,9 @@ mod tests {
             "http.timeoutSeconds",
             "kastellan.consumer.prefetch.bytes",
             "kastellan.http.max.body.bytes",
+            "kastellan.http.max.answer.bytes",
+            "kastellan.http.write.timeout.ms",
+            "kastellan.consumer.max",
             "http.ssl.keystore.key.location",
         ] {
             assert!(HELP.contains(name), "{name}");

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/abuse.rs"]
+mod abuse;
 mod common;
 
 use std::time::{Duration, Instant};
 
+use abuse::{events_that_nobody_took_come_again, slow_clients_hold_up_nobody};
 use common::{BINARY, DEADLINE, JSON, KAFKA, Served, TEXT, places, request};
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
@@ -43,6 +46,8 @@ async fn everything_that_clients_do_over_one_connection_to_kafka() {
         wrong_requests_are_refused(&served),
         records_come_as_events(&served),
     );
+    events_that_nobody_took_come_again(&served).await;
+    slow_clients_hold_up_nobody(&served).await;
     unused_consumers_end(&served).await;
     figures_are_shown(&served).await;
     what_is_under_way_finishes_at_the_end(served).await;
@@ -346,6 +351,21 @@ async fn records_come_as_events(served: &Served) {
 }
 
 async fn unused_consumers_end(served: &Served) {
+    // A record that was handed out last may not have been worked on: the next consumer gets it.
+    topic(served, "unfinished", 1).await;
+    served.post("/topics/unfinished", JSON, r#"{"records":[{"value":1}]}"#).await.expect(200);
+    for round in 0..2 {
+        let new = format!(r#"{{"name":"r{round}","format":"json","auto.offset.reset":"earliest"}}"#);
+        let consumer = served.consumer("unfinished", &new).await;
+        let topics = r#"{"topics":["unfinished"]}"#;
+        served.post(&format!("{consumer}/subscription"), KAFKA, topics).await.expect(204);
+        served.records(&consumer, JSON, 1).await;
+        let began = Instant::now();
+        while round == 0 && served.post("/consumers/unfinished", KAFKA, &new).await.code != 200 {
+            assert!(began.elapsed() < DEADLINE, "{consumer} is still there");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
     let path = served.consumer("unused", r#"{"name":"c"}"#).await;
     let began = Instant::now();
     // To ask would be to use it: the name is free again when it has ended.

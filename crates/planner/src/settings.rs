@@ -61,6 +61,14 @@ pub struct PlanSettings {
     pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Labels put on every Kafka Connect pod (`STRIMZI_CUSTOM_KAFKA_CONNECT_LABELS`).
     pub custom_kafka_connect_labels: BTreeMap<String, String>,
+    /// Image of bridges (`STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE`); `None`: the operator's.
+    pub kafka_bridge_image: Option<String>,
+    /// Labels put on every pod of a bridge (`STRIMZI_CUSTOM_KAFKA_BRIDGE_LABELS`).
+    pub custom_kafka_bridge_labels: BTreeMap<String, String>,
+    /// Labels put on the Service of every bridge (`STRIMZI_CUSTOM_KAFKA_BRIDGE_SERVICE_LABELS`).
+    pub custom_kafka_bridge_service_labels: BTreeMap<String, String>,
+    /// Annotations put on the Service of every bridge (`STRIMZI_CUSTOM_KAFKA_BRIDGE_SERVICE_ANNOTATIONS`).
+    pub custom_kafka_bridge_service_annotations: BTreeMap<String, String>,
     /// Labels put on every MirrorMaker 2 pod (`STRIMZI_CUSTOM_KAFKA_MIRROR_MAKER2_LABELS`).
     pub custom_kafka_mirror_maker2_labels: BTreeMap<String, String>,
     /// Environment variables copied into every operand container (the proxy settings).
@@ -132,6 +140,10 @@ impl Default for PlanSettings {
             custom_entity_operator_labels: BTreeMap::new(),
             custom_kafka_exporter_labels: BTreeMap::new(),
             custom_kafka_connect_labels: BTreeMap::new(),
+            kafka_bridge_image: None,
+            custom_kafka_bridge_labels: BTreeMap::new(),
+            custom_kafka_bridge_service_labels: BTreeMap::new(),
+            custom_kafka_bridge_service_annotations: BTreeMap::new(),
             custom_kafka_mirror_maker2_labels: BTreeMap::new(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),

@@ -197,6 +197,7 @@ impl Settled {
             kafkas: copies.cache([kafka])?,
             mirror_makers: Cache::fixed([]),
             connects: Cache::fixed([]),
+            bridges: Cache::fixed([]),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
             pod_sets: copies.cache(observed.pod_sets.values().map(|set| &**set))?,
             pods: copies.cache(observed.pods.values().map(|pod| &**pod))?,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
@@ -59,6 +59,8 @@ pub struct Lookups {
     /// By the Secrets and `ConfigMaps` that they refer to.
     connects_of_references: Index<KafkaConnect>,
     /// By the Secrets and `ConfigMaps` that they refer to.
+    bridges_of_references: Index<KafkaBridge>,
+    /// By the Secrets and `ConfigMaps` that they refer to.
     mirror_makers_of_references: Index<KafkaMirrorMaker2>,
     /// By the other namespaces that their entity operators are to work in.
     kafkas_of_watched_namespaces: Index<Kafka, String>,
@@ -110,6 +112,9 @@ impl Lookups {
             }),
             connects_of_references: Index::of(&watched.connects, move |key, connect| {
                 referred_to(key, planner::kafka_connect::references::of(connect), most_references)
+            }),
+            bridges_of_references: Index::of(&watched.bridges, move |key, bridge| {
+                referred_to(key, planner::kafka_bridge::references::of(bridge), most_references)
             }),
             mirror_makers_of_references: Index::of(&watched.mirror_makers, move |key, resource| {
                 referred_to(key, planner::kafka_mirror_maker2::references::of(resource), most_references)
@@ -275,6 +280,11 @@ impl Caches {
     /// KafkaConnect resources that refer to a Secret or `ConfigMap` of this name.
     pub fn connects_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
         self.lookups.connects_of_references.owned_by(object).into_keys().collect()
+    }
+
+    /// KafkaBridge resources that refer to a Secret or `ConfigMap` of this name.
+    pub fn bridges_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
+        self.lookups.bridges_of_references.owned_by(object).into_keys().collect()
     }
 
     /// KafkaMirrorMaker2 resources that refer to a Secret or `ConfigMap` of this name.

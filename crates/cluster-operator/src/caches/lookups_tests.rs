@@ -111,6 +111,7 @@ fn caches(clusters: &[String]) -> Caches {
         most_references: 100,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
         connects: Cache::fixed([]),
+        bridges: Cache::fixed([]),
         mirror_makers: Cache::fixed([]),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),

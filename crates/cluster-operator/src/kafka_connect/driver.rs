@@ -175,7 +175,7 @@ impl Kind for Connects {
         self.mandate.check()?;
         let restarter =
             Restarter { applier: &self.applier, events: &self.events, restarted: &self.restarted };
-        Ok(restarter.restart(key, events::reference(&*live.connect), pod, restart).await?)
+        Ok(restarter.restart(key, &events::reference(&*live.connect), pod, restart).await?)
     }
 
     async fn finish(

@@ -352,7 +352,7 @@ impl Kind for MirrorMakers {
             Call::Restart(restart) => {
                 let Some(pod) = live.observed.pods.get(&restart.pod) else { return Ok(()) };
                 let restarter = Restarter { applier, events, restarted: &self.restarted };
-                Ok(restarter.restart(key, events::reference(&*live.resource), pod, restart).await?)
+                Ok(restarter.restart(key, &events::reference(&*live.resource), pod, restart).await?)
             }
             Call::Connector { name, offsets_key, doing } => {
                 let holder = Holder::of(&*live.resource);

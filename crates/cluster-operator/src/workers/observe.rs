@@ -1,4 +1,4 @@
-//! Gathers what planning workers of Kafka Connect depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
+//! Gathers what planning workers of Kafka Connect, or a bridge, depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
 //! the resource refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +73,7 @@ impl Observer {
         observed.unreadable = unreadable::parts_of(&self.caches, owner);
         observed.pod_sets = self.caches.pod_sets_of(owner);
         observed.pods = self.caches.pods_of(owner);
+        observed.deployments = self.caches.deployments_of(owner);
         observed.secrets = self.caches.secrets_of(owner);
         observed.config_maps = self.caches.config_maps_of(owner);
         observed.others = self.caches.plain_of(owner);

@@ -10,6 +10,7 @@ mod as_written;
 mod authors;
 mod bad_input;
 mod bounded_memory;
+mod bridge;
 mod connect;
 mod connectors;
 mod deletion;

@@ -79,6 +79,29 @@ impl Held {
         self.waiting.len() >= bounds.records || self.waiting_bytes >= bounds.soft_bytes
     }
 
+    /// Bytes that the next answer takes, roughly and rather too many.
+    pub(crate) fn written_size(&self, format: Format, bounds: AnswerBounds) -> usize {
+        /// Names, places, and headers of a usual length.
+        const BESIDE: usize = 256;
+        let records = self.waiting.iter().take(bounds.records);
+        let (mut count, mut bytes) = (0, 0);
+        for record in records {
+            let more = size(record);
+            if count > 0 && bytes + more > bounds.soft_bytes.min(bounds.max_bytes.unwrap_or(usize::MAX)) {
+                break;
+            }
+            count += 1;
+            bytes += more;
+        }
+        let written = match format {
+            Format::Json => bytes,
+            Format::Binary => bytes / 3 * 4,
+            // Text without control characters, which take six bytes each, hardly grows.
+            Format::Text => bytes * 2,
+        };
+        written + count * BESIDE
+    }
+
     /// Forgets what belongs to a partition: it has another owner, or goes on elsewhere.
     pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
         self.waiting.retain(|record| record.topic() != topic || record.partition() != partition);

@@ -1,7 +1,7 @@
 //! One consumer of a client.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,8 @@ pub(crate) struct Instance {
     events: Events,
     native: Arc<Native>,
     commits_by_itself: bool,
+    /// Whether the last record went into a stream, whose client may not have it.
+    is_streamed: AtomicBool,
     begun: Instant,
     last_used: AtomicU64,
     in_use: AtomicUsize,
@@ -127,6 +129,7 @@ impl Instance {
             events,
             native: Arc::new(native),
             commits_by_itself: config.get("enable.auto.commit") != Some("false"),
+            is_streamed: AtomicBool::new(false),
             begun: Instant::now(),
             last_used: AtomicU64::new(0),
             in_use: AtomicUsize::new(0),
@@ -224,7 +227,7 @@ impl Instance {
 
     /// Takes no partitions any more.
     pub(crate) async fn unsubscribe(&self) -> Result<(), ApiError> {
-        self.keep_positions();
+        self.done();
         let is_assigned = matches!(self.held().reads, Reads::Assigned);
         let done = self.blocking(move |native| {
             if is_assigned {
@@ -247,7 +250,7 @@ impl Instance {
 
     /// Takes these partitions.
     pub(crate) async fn assign(&self, partitions: &[Position]) -> Result<(), ApiError> {
-        self.keep_positions();
+        self.done();
         {
             let mut held = self.held();
             if !matches!(held.reads, Reads::Nothing | Reads::Assigned) {
@@ -305,31 +308,26 @@ impl Instance {
         }
         // What was fetched before must not be handed out after it.
         let _turn = self.turn.lock().await;
-        self.forget(places);
         let sought = self.blocking(move |native| native.seek_partitions(list, SEEK_PATIENCE)).await?;
         let sought = sought.map_err(|error| ApiError::kafka("seek", &error))?;
-        for element in sought.elements() {
-            if let Err(error) = element.error() {
-                return Err(ApiError::kafka(
-                    &format!("seek in partition {} of topic {}", element.partition(), element.topic()),
-                    &error,
-                ));
-            }
-        }
-        if everywhere.is_none() {
-            let mut held = self.held();
-            for place in places {
-                held.moved(&place.topic, place.partition, place.offset);
-            }
-        }
-        Ok(())
-    }
-
-    fn forget(&self, places: &[Position]) {
+        let mut failed = None;
         let mut held = self.held();
-        for place in places {
-            held.forget(&place.topic, place.partition);
+        for element in sought.elements() {
+            let (topic, partition) = (element.topic(), element.partition());
+            if let Err(error) = element.error() {
+                // What is held of it is still what comes next.
+                let action = format!("seek in partition {partition} of topic {topic}");
+                failed.get_or_insert_with(|| ApiError::kafka(&action, &error));
+                continue;
+            }
+            held.forget(topic, partition);
+            let place = places.iter().rfind(|place| place.topic == topic && place.partition == partition);
+            if let Some(place) = place.filter(|_| everywhere.is_none()) {
+                held.moved(topic, partition, place.offset);
+            }
         }
+        drop(held);
+        failed.map_or(Ok(()), Err)
     }
 
     /// Commits offsets, or those of everything that was handed out.
@@ -352,6 +350,18 @@ impl Instance {
         committed.map_err(|error| ApiError::kafka("commit offsets", &error))
     }
 
+    /// Whether what comes next goes into a stream.
+    pub(crate) fn streams(&self, is_streamed: bool) {
+        self.is_streamed.store(is_streamed, Ordering::Release);
+    }
+
+    /// The client is done with the last answer, which it had as a whole. Of a stream it may lack the last record.
+    pub(crate) fn done(&self) {
+        if !self.is_streamed.load(Ordering::Acquire) {
+            self.keep_positions();
+        }
+    }
+
     /// What was handed out before counts as done: its offsets are committed with the next commit by itself.
     pub(crate) fn keep_positions(&self) {
         if !self.commits_by_itself {
@@ -365,10 +375,10 @@ impl Instance {
     }
 }
 
-/// A consumer leaves its group when the last request that uses it is over. That waits for the library.
+/// A consumer leaves its group when the last request that uses it is over. That waits for the library. What was handed out with
+/// the last answer counts as done only where the client says so: one that is gone may not have worked on it.
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.keep_positions();
         let (native, gone) = (Arc::clone(&self.native), self.gone.clone());
         let close = move || {
             while Arc::strong_count(&native) > 1 {

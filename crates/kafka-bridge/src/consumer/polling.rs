@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::consumer::held::{AnswerBounds, Reads, Written};
 use crate::consumer::instance::Instance;
 use crate::error::{ApiError, status_of};
+use crate::http::answer::AnswerRoom;
 
 /// Between two looks at the library's queue when it does not wake us: it does so only when the queue was empty before.
 const LOOK: Duration = Duration::from_millis(500);
@@ -17,16 +19,26 @@ const LOOK: Duration = Duration::from_millis(500);
 /// The queue counts as empty after so many looks: a look may find an event that is no record.
 const EMPTY_LOOKS: usize = 3;
 
-/// Waits for records and writes them.
+/// Waits for records for a stream, and writes them.
 pub(crate) async fn poll(
     instance: &Arc<Instance>,
     timeout: Duration,
     bounds: AnswerBounds,
 ) -> Result<Written, ApiError> {
+    poll_in(instance, timeout, bounds, None).await.map(|(written, _)| written)
+}
+
+/// Waits for records, then for room for them, and writes them. Where there is no room they stay.
+pub(crate) async fn poll_in(
+    instance: &Arc<Instance>,
+    timeout: Duration,
+    bounds: AnswerBounds,
+    room: Option<&AnswerRoom>,
+) -> Result<(Written, Option<OwnedSemaphorePermit>), ApiError> {
     let deadline = Instant::now() + timeout;
     let Ok(_turn) = tokio::time::timeout_at(deadline, instance.turn.lock()).await else {
         // Another request waits for the records.
-        return Ok(Written { body: b"[]".to_vec(), ..Written::default() });
+        return Ok((Written { body: b"[]".to_vec(), ..Written::default() }, None));
     };
     if matches!(instance.held().reads, Reads::Nothing) {
         let text = "Consumer is not subscribed to any topics or assigned any partitions";
@@ -34,6 +46,7 @@ pub(crate) async fn poll(
     }
     // The client asks for more, so it is done with what it got.
     instance.keep_positions();
+    instance.streams(room.is_none());
     loop {
         take(instance, bounds)?;
         if !instance.held().is_empty() || Instant::now() >= deadline {
@@ -45,7 +58,12 @@ pub(crate) async fn poll(
             () = instance.end.cancelled() => break,
         }
     }
-    instance.held().write(instance.format, bounds)
+    let needed = instance.held().written_size(instance.format, bounds);
+    let taken = match room {
+        Some(room) => Some(room.take(needed).await?),
+        None => None,
+    };
+    Ok((instance.held().write(instance.format, bounds)?, taken))
 }
 
 /// Moves what the library has fetched into what is held.

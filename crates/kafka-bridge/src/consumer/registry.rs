@@ -29,7 +29,7 @@ const IDLE_LOOK: Duration = Duration::from_secs(1);
 const PATTERN_LOOK: u32 = 30;
 
 /// The largest regular expression. Bytes of its compiled form.
-const LARGEST_PATTERN: usize = 1 << 20;
+const LARGEST_PATTERN: usize = 64 * 1024;
 
 /// Group and name.
 type Key = (String, String);
@@ -50,6 +50,7 @@ pub(crate) struct Registry {
     metrics: BridgeMetrics,
     id: Option<String>,
     timeout: Option<Duration>,
+    most: usize,
     places: Mutex<HashMap<Key, Place>>,
 }
 
@@ -61,8 +62,10 @@ impl Registry {
         metrics: BridgeMetrics,
         id: Option<String>,
         timeout: Option<Duration>,
+        most: usize,
     ) -> Self {
-        Self { clients, budget: Budget::new(prefetch), metrics, id, timeout, places: Mutex::default() }
+        let budget = Budget::new(prefetch);
+        Self { clients, budget, metrics, id, timeout, most, places: Mutex::default() }
     }
 
     fn places(&self) -> MutexGuard<'_, HashMap<Key, Place>> {
@@ -80,6 +83,15 @@ impl Registry {
                 return Err(ApiError::new(
                     StatusCode::CONFLICT,
                     "A consumer instance with the specified name already exists in the HTTP Bridge.",
+                ));
+            }
+            if places.len() >= self.most {
+                return Err(ApiError::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!(
+                        "no more than {} consumers: delete some, or set kastellan.consumer.max higher",
+                        self.most
+                    ),
                 ));
             }
             places.insert(key.clone(), Place::Taken);
@@ -111,9 +123,21 @@ impl Registry {
 
     /// Ends a consumer; it has left its group afterwards, if Kafka answers.
     pub(crate) async fn delete(&self, group: &str, name: &str) -> Result<(), ApiError> {
-        let instance = self.find(group, name)?;
-        self.places().remove(&(group.to_owned(), name.to_owned()));
+        let key = (group.to_owned(), name.to_owned());
+        let instance = {
+            let mut places = self.places();
+            match places.remove(&key) {
+                Some(Place::There(instance)) => instance,
+                other => {
+                    // It is being made: its place stays taken.
+                    places.extend(other.map(|place| (key, place)));
+                    return Err(ApiError::no_consumer());
+                }
+            }
+        };
         self.count();
+        // The client is done with what it got.
+        instance.done();
         let gone = end(instance);
         let _ = tokio::time::timeout(LEAVING, gone.cancelled()).await;
         Ok(())
@@ -187,7 +211,17 @@ impl Registry {
                 "a consumer ends: nobody has used it for {} s (http.timeoutSeconds)",
                 timeout.as_secs()
             );
-            self.places().remove(&(instance.group.clone(), instance.name.clone()));
+            let key = (instance.group.clone(), instance.name.clone());
+            {
+                // Another consumer may have its name by now.
+                let mut places = self.places();
+                let is_there =
+                    matches!(places.get(&key), Some(Place::There(there)) if Arc::ptr_eq(there, &instance));
+                if !is_there {
+                    continue;
+                }
+                places.remove(&key);
+            }
             self.metrics.idle_consumers.inc();
             end(instance);
         }

@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 use crate::format::KAFKA_JSON;
@@ -46,6 +49,52 @@ impl Body for AnswerBody {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Bytes of an answer. The room for them is free again when the system has taken them for the client.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The room.
+    pub _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Taken {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Room for answers with records that nobody has taken yet.
+#[derive(Debug, Clone)]
+pub(crate) struct AnswerRoom {
+    room: Arc<Semaphore>,
+    units: usize,
+    patience: Duration,
+}
+
+/// Unit of the room. Bytes.
+const UNIT: usize = 1024;
+
+impl AnswerRoom {
+    /// Of so many bytes; who finds none waits for so long.
+    pub(crate) fn new(bytes: usize, patience: Duration) -> Self {
+        let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        Self { room: Arc::new(Semaphore::new(units)), units, patience }
+    }
+
+    /// Room for so many bytes, or for all if they are more.
+    pub(crate) async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let units = bytes.div_ceil(UNIT).clamp(1, self.units) as u32;
+        match tokio::time::timeout(self.patience, Arc::clone(&self.room).acquire_many_owned(units)).await {
+            Ok(Ok(room)) => Ok(room),
+            _ => Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many answers wait for their clients: try again later",
+            )),
         }
     }
 }
@@ -94,4 +143,21 @@ pub(crate) fn other_methods(methods: &[Method]) -> Answer {
         answer.headers_mut().insert(ALLOW, names);
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn room_comes_back_with_the_bytes_and_nobody_waits_for_ever() {
+        let room = AnswerRoom::new(4 * UNIT, Duration::from_secs(30));
+        let first = Taken { bytes: vec![0; 9], _room: room.take(usize::MAX).await.unwrap() };
+        let first = Bytes::from_owner(first);
+        let part = first.slice(3..5);
+        drop(first);
+        assert_eq!(room.take(1).await.unwrap_err().code, StatusCode::SERVICE_UNAVAILABLE);
+        drop(part);
+        assert!(room.take(1).await.is_ok());
+    }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -14,13 +14,19 @@ use crate::error::ApiError;
 /// Unit of the bound for all bodies. Bytes.
 const UNIT: usize = 1024;
 
+/// Room is taken in such steps, as bytes come: a client that announces much and sends nothing takes one. Bytes.
+const STEP: usize = 64 * 1024;
+
+/// This part of the room is for bodies of one step.
+const FOR_SMALL: usize = 8;
+
 /// The bounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Bodies {
     largest: usize,
     timeout: Duration,
     room: Arc<Semaphore>,
-    units: usize,
+    for_small: Arc<Semaphore>,
 }
 
 /// A body; room for it is taken as long as it is there.
@@ -34,8 +40,14 @@ pub(crate) struct Held {
 impl Bodies {
     /// Bodies of so many bytes, and all together; each within a time.
     pub(crate) fn new(largest: usize, all: usize, timeout: Duration) -> Self {
-        let units = (all.max(largest) / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
-        Self { largest, timeout, room: Arc::new(Semaphore::new(units)), units }
+        let units = (all.max(largest + STEP) / UNIT).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let for_small = (units / FOR_SMALL).max(STEP / UNIT);
+        Self {
+            largest,
+            timeout,
+            room: Arc::new(Semaphore::new(units)),
+            for_small: Arc::new(Semaphore::new(for_small)),
+        }
     }
 
     /// Reads a body.
@@ -47,21 +59,52 @@ impl Bodies {
         if announced.is_some_and(|bytes| bytes > self.largest) {
             return Err(self.too_large());
         }
-        let units = (announced.unwrap_or(self.largest).div_ceil(UNIT)).clamp(1, self.units) as u32;
-        let room = tokio::time::timeout(self.timeout, Arc::clone(&self.room).acquire_many_owned(units)).await;
-        let Ok(Ok(room)) = room else {
-            return Err(ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many requests are being worked on: try again later",
-            ));
-        };
-        match tokio::time::timeout(self.timeout, Limited::new(body, self.largest).collect()).await {
-            Ok(Ok(collected)) => Ok(Held { bytes: collected.to_bytes(), _room: Some(room) }),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Ok(Err(error)) => Err(ApiError::bad_request(format!("read the body of the request: {error}"))),
+        let is_small = announced.is_some_and(|bytes| bytes <= STEP);
+        let room = if is_small { &self.for_small } else { &self.room };
+        let step = announced.filter(|_| is_small).unwrap_or(STEP);
+        match tokio::time::timeout(self.timeout, self.collect(body, room, step)).await {
+            Ok(read) => read,
             Err(_) => Err(ApiError::new(
                 StatusCode::REQUEST_TIMEOUT,
                 format!("the body of the request did not come within {} ms", self.timeout.as_millis()),
+            )),
+        }
+    }
+
+    async fn collect(
+        &self,
+        mut body: Incoming,
+        room: &Arc<Semaphore>,
+        step: usize,
+    ) -> Result<Held, ApiError> {
+        let mut bytes = BytesMut::new();
+        let mut taken = self.take(room, step).await?;
+        let mut step_end = step;
+        while let Some(frame) = body.frame().await {
+            let frame = frame
+                .map_err(|error| ApiError::bad_request(format!("read the body of the request: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = bytes.len() + data.len();
+            if length > self.largest {
+                return Err(self.too_large());
+            }
+            while length > step_end {
+                taken.merge(self.take(room, STEP).await?);
+                step_end += STEP;
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Held { bytes: bytes.freeze(), _room: Some(taken) })
+    }
+
+    async fn take(&self, room: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+        let units = bytes.div_ceil(UNIT).max(1) as u32;
+        let taken = tokio::time::timeout(self.timeout / 2, Arc::clone(room).acquire_many_owned(units)).await;
+        match taken {
+            Ok(Ok(taken)) => Ok(taken),
+            _ => Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests are being worked on: try again later",
             )),
         }
     }

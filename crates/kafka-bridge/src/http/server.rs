@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::answer::Answer;
+use crate::http::progress::Progress;
 use crate::http::tls::Certificate;
 
 /// Time for the handshake of TLS.
@@ -71,6 +72,10 @@ pub(crate) struct Serving {
     pub most: usize,
     /// Time for the head of a request, counted from the end of the last answer.
     pub head_timeout: Duration,
+    /// Time without progress of a write.
+    pub write_timeout: Duration,
+    /// Whether a connection may bring more than one request.
+    pub keeps_connections: bool,
     /// With TLS.
     pub certificate: Option<Certificate>,
     /// Counts open connections.
@@ -133,6 +138,7 @@ where
     Handler: Fn(Request<Incoming>) -> Answering,
     Answering: Future<Output = Answer>,
 {
+    let stream = Progress::new(stream, serving.write_timeout);
     let Some(certificate) = &serving.certificate else {
         return requests(stream, serving, handler).await;
     };
@@ -154,6 +160,7 @@ where
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        .keep_alive(serving.keeps_connections)
         .header_read_timeout(serving.head_timeout)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);

@@ -280,6 +280,13 @@ fn security(options: &BTreeMap<String, String>, config: &mut ClientConfig) -> Re
         }
         config.set("ssl.ca.location", location);
     }
+    let has_trust = ["ssl.truststore.location", "ssl.truststore.certificates"]
+        .into_iter()
+        .any(|name| get(name).is_some());
+    if encrypts(options) && !has_trust {
+        // The public authorities, wherever the image has them: the library is linked to a program that knows no folder of its own.
+        config.set("ssl.ca.location", "probe");
+    }
     if let Some(location) = get("ssl.keystore.location") {
         match kind("ssl.keystore.type").as_str() {
             "PEM" => {
@@ -391,6 +398,9 @@ mod tests {
             let error = map(Role::Admin, &options(&[(name, wrong)])).unwrap_err();
             assert_eq!(error.name, name);
         }
+        let public = map(Role::Admin, &options(&[("security.protocol", "SSL")])).unwrap();
+        assert_eq!(value(&public, "ssl.ca.location"), Some("probe"));
+        assert_eq!(value(&mapped, "ssl.ca.location"), None, "nobody but those named is trusted");
         let store = options(&[("ssl.truststore.location", "/x.jks")]);
         assert_eq!(map(Role::Admin, &store).unwrap_err().name, "ssl.truststore.type");
     }

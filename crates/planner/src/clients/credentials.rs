@@ -73,6 +73,21 @@ pub fn resolve(access: &Access, secrets: &Secrets<'_>, findings: &mut Findings) 
     Credentials { trusted, hash: used.hash() }
 }
 
+/// Checks the certificate of a server and its key in a Secret. `field` is the path of the reference. Returns a hash of both.
+pub fn of_server(
+    secret: &str,
+    keys: (&str, &str),
+    field: &str,
+    secrets: &Secrets<'_>,
+    findings: &mut Findings,
+) -> String {
+    let mut used = Used::default();
+    if let Some(found) = find(secrets, secret, &format!("{field}.secretName"), findings) {
+        own_certificate(found, secret, field, keys, &mut used, findings);
+    }
+    used.hash()
+}
+
 /// What goes into the hash: parts of known length, so that no two sets of them are one text.
 #[derive(Default)]
 struct Used(String);

@@ -1,6 +1,7 @@
 //! Where in a pod the files are that the options of a client name: volumes, mounts, and what the agent puts together.
 
 use api::agent::{JaasPassword, KeyStore, container};
+use api::connect::DIRECTORY_PROVIDER;
 use k8s_openapi::api::core::v1::{KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
 use super::{Access, Authentication};
@@ -24,15 +25,20 @@ pub struct ClientFiles {
 
 impl ClientFiles {
     /// Name of the file with the certificate of a client.
-    const CERTIFICATE: &'static str = "client.crt";
+    pub const CERTIFICATE: &'static str = "client.crt";
     /// Name of the file with the private key of a client.
-    const KEY: &'static str = "client.key";
+    pub const KEY: &'static str = "client.key";
     /// Name of the file with the password of a client.
     pub const PASSWORD: &'static str = "password";
 
     /// The file with the trusted certificates.
     pub fn trusted_path(&self) -> String {
         format!("{}/{}", container::TRUSTED_CERTIFICATES, self.trusted_key)
+    }
+
+    /// A placeholder for the trusted certificates.
+    pub fn trusted_placeholder(&self) -> String {
+        format!("${{{DIRECTORY_PROVIDER}:{}:{}}}", container::TRUSTED_CERTIFICATES, self.trusted_key)
     }
 
     /// The folder with what the client proves itself by.

@@ -6,31 +6,53 @@ use api::connect::DIRECTORY_PROVIDER;
 use super::files::ClientFiles;
 use super::{Access, Authentication, Mechanism, Trust};
 
-/// Names and values for one client. Files are those of `files`; a password is a placeholder that the agent resolves.
+/// Who puts the files together that a client reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The agent of the pod, which also resolves placeholders before the client starts: key stores are files.
+    Agent,
+    /// The agent, but that it is a connector which is configured: a password is a placeholder that the worker resolves, and that
+    /// stays one in Connect's topics.
+    Connector,
+    /// Nobody: values are placeholders for whole files. Of a password with quotation marks it is the program that takes care.
+    Program,
+    /// Nobody, and the placeholders are resolved by Kafka's own configuration providers.
+    Kafka,
+}
+
+/// Names and values for one client whose pod has an agent. Files are those of `files`; a password is a placeholder.
 pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
-    let (folder, file) = (files.own_folder(), ClientFiles::PASSWORD);
-    with_password(access, files, &format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}"))
+    in_form(access, files, Form::Agent)
 }
 
-/// The same for a client that is configured by a connector: a password is a placeholder that the worker resolves, and that stays
-/// one in Connect's topics.
+/// The same for a client that is configured by a connector.
 pub fn of_connector(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
-    let (folder, file) = (container::JAAS_PASSWORDS, &files.name);
-    with_password(access, files, &format!("${{{DIRECTORY_PROVIDER}:{folder}:{file}}}"))
+    in_form(access, files, Form::Connector)
 }
 
-fn with_password(access: &Access, files: &ClientFiles, password: &str) -> Vec<(String, String)> {
+/// Names and values for one client. Files are those of `files`; a password is a placeholder.
+pub fn in_form(access: &Access, files: &ClientFiles, form: Form) -> Vec<(String, String)> {
     let mut options = Vec::new();
     let mut set = |name: &str, value: String| options.push((name.to_owned(), value));
+    let folder = files.own_folder();
+    let own = |file: &str| format!("${{{DIRECTORY_PROVIDER}:{folder}:{file}}}");
     if access.has_own_trust() {
         set("ssl.truststore.type", "PEM".to_owned());
-        set("ssl.truststore.location", files.trusted_path());
+        match form {
+            Form::Agent | Form::Connector => set("ssl.truststore.location", files.trusted_path()),
+            Form::Program | Form::Kafka => set("ssl.truststore.certificates", files.trusted_placeholder()),
+        }
     }
     match &access.authentication {
         Authentication::None => {}
         Authentication::Certificate { .. } => {
             set("ssl.keystore.type", "PEM".to_owned());
-            set("ssl.keystore.location", files.key_store_path());
+            if matches!(form, Form::Agent | Form::Connector) {
+                set("ssl.keystore.location", files.key_store_path());
+            } else {
+                set("ssl.keystore.certificate.chain", own(ClientFiles::CERTIFICATE));
+                set("ssl.keystore.key", own(ClientFiles::KEY));
+            }
         }
         Authentication::Password { mechanism, username, .. } => {
             let (name, module) = match mechanism {
@@ -39,7 +61,14 @@ fn with_password(access: &Access, files: &ClientFiles, password: &str) -> Vec<(S
                 Mechanism::Plain => ("PLAIN", PLAIN),
             };
             set("sasl.mechanism", name.to_owned());
-            let username = in_quotes(username);
+            let (username, file) = (in_quotes(username), ClientFiles::PASSWORD);
+            let password = match form {
+                Form::Agent | Form::Program => format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}"),
+                Form::Kafka => own(file),
+                Form::Connector => {
+                    format!("${{{DIRECTORY_PROVIDER}:{}:{}}}", container::JAAS_PASSWORDS, files.name)
+                }
+            };
             set(
                 "sasl.jaas.config",
                 format!("{module} required username=\"{username}\" password=\"{password}\";"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::StrimziPodSet;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use objects::{DesiredObject, Live, ObjectId, json};
 use pki::Material;
@@ -25,6 +26,8 @@ pub struct Observed {
     pub pod_sets: BTreeMap<String, Arc<StrimziPodSet>>,
     /// Pods of the resource, by name.
     pub pods: BTreeMap<String, Arc<Pod>>,
+    /// Deployments of the resource, by name.
+    pub deployments: BTreeMap<String, Arc<Deployment>>,
     /// Secrets of the resource by name.
     pub secrets: BTreeMap<String, Arc<Secret>>,
     /// ConfigMaps of the resource by name.
@@ -88,21 +91,23 @@ impl Observed {
     }
 
     /// Every live object of the resource, but its pods.
-    pub(super) fn all_live(&self) -> LiveObjects {
+    pub(crate) fn all_live(&self) -> LiveObjects {
         let mut found = self.others.clone();
         live_object::add(&mut found, &self.namespace, self.config_maps.values());
         live_object::add(&mut found, &self.namespace, self.secrets.values());
         live_object::add(&mut found, &self.namespace, self.pod_sets.values());
+        live_object::add(&mut found, &self.namespace, self.deployments.values());
         found
     }
 
     /// The live object that has the name of a desired one.
-    pub(super) fn live(&self, desired: &DesiredObject) -> Live<'_> {
+    pub(crate) fn live(&self, desired: &DesiredObject) -> Live<'_> {
         let id = &desired.reference;
         let name = &id.name;
         let found = match id.kind.as_str() {
             "ConfigMap" => self.config_maps.get(name).map(|found| json(&**found)),
             "Secret" => self.secrets.get(name).map(|found| json(&**found)),
+            "Deployment" => self.deployments.get(name).map(|found| json(&**found)),
             "StrimziPodSet" => match self.pod_sets.get(name) {
                 Some(found) => return pod_set(found),
                 None => None,
@@ -120,12 +125,13 @@ impl Observed {
     }
 
     /// What is known of the object that has a name.
-    pub(super) fn holding(&self, claimant: &Claimant<'_>, object: &ObjectId) -> Holding {
+    pub(crate) fn holding(&self, claimant: &Claimant<'_>, object: &ObjectId) -> Holding {
         let name = &object.name;
         let metadata = match object.kind.as_str() {
             "Secret" => self.secrets.get(name).map(|found| &found.metadata),
             "ConfigMap" => self.config_maps.get(name).map(|found| &found.metadata),
             "StrimziPodSet" => self.pod_sets.get(name).map(|found| &found.metadata),
+            "Deployment" => self.deployments.get(name).map(|found| &found.metadata),
             _ => None,
         };
         if let Some(metadata) = metadata {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{self as apps, Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use objects::{DesiredObject, Difference, Object, Owner, Pairs, add_labels, compare, json, merge_metadata};
 
 use super::labels::{component_labels, own_component_labels};
@@ -51,10 +52,7 @@ pub(crate) fn deployment(parts: Parts<'_>) -> DesiredObject {
     let body = Deployment {
         spec: Some(DeploymentSpec {
             replicas: Some(parts.replicas),
-            strategy: Some(apps::DeploymentStrategy {
-                type_: Some(parts.strategy.to_string()),
-                ..apps::DeploymentStrategy::default()
-            }),
+            strategy: Some(strategy(parts.strategy)),
             selector: LabelSelector { match_labels: Some(selector), ..LabelSelector::default() },
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -70,6 +68,19 @@ pub(crate) fn deployment(parts: Parts<'_>) -> DesiredObject {
     };
     let object = Object::new(parts.owner, parts.name, labels, body).template(parts.template);
     keep_inherited_labels(object, own_labels, parts.live)
+}
+
+/// No pod goes before its successor is there. The bounds are written where they mean something: left to the API server's defaults
+/// they would stay when another strategy is chosen, which it refuses.
+fn strategy(strategy: DeploymentStrategy) -> apps::DeploymentStrategy {
+    let rolling = apps::RollingUpdateDeployment {
+        max_surge: Some(IntOrString::Int(1)),
+        max_unavailable: Some(IntOrString::Int(0)),
+    };
+    apps::DeploymentStrategy {
+        type_: Some(strategy.to_string()),
+        rolling_update: (strategy == DeploymentStrategy::RollingUpdate).then_some(rolling),
+    }
 }
 
 /// The Deployment with those inherited labels on its pods that the running pods have, if nothing else of them changes: a
@@ -107,12 +118,13 @@ fn pod_labels(deployment: &Deployment) -> Option<&Pairs> {
     deployment.spec.as_ref()?.template.metadata.as_ref()?.labels.as_ref()
 }
 
-/// Whether the present generation of a Deployment runs.
+/// Whether the present generation of a Deployment runs, with all its pods.
 pub(crate) fn is_available(deployment: &Deployment) -> bool {
     let Some(status) = &deployment.status else { return false };
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     status.observed_generation >= deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) >= 1
-        && status.available_replicas.unwrap_or(0) >= 1
+        && status.updated_replicas.unwrap_or(0) >= wanted
+        && status.available_replicas.unwrap_or(0) >= wanted
         && status.unavailable_replicas.unwrap_or(0) == 0
 }
 

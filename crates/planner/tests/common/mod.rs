@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 pub(crate) mod at_work;
+pub(crate) mod bridge;
 pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;

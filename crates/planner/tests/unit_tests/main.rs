@@ -28,6 +28,7 @@ mod held;
 mod house;
 mod implied_pools;
 mod internal_security;
+mod kafka_bridge;
 mod kafka_connect;
 mod kafka_exporter;
 mod kafka_mirror_maker2;

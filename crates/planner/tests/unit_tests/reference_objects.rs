@@ -98,6 +98,27 @@ fn compare_workers(namespace: &str, writes: &[objects::Write], facts: &str) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// The same for a KafkaBridge.
+fn compare_bridge(input: &str, facts: &str) {
+    let bridge = common::bridge::Bridge::new(&reference(input));
+    let plan = bridge.plan();
+    let mut differences = Vec::new();
+    let mut ours = common::bridge::names(&plan);
+    for fact in documents(&reference(facts)) {
+        let (kind, name) = (fact["kind"].as_str().unwrap(), fact["name"].as_str().unwrap());
+        ours.retain(|known| *known != format!("{kind} {name}"));
+        let object = common::bridge::object(&plan, kind, name);
+        let mut check = |what: &str, wanted: &Value, found: &Value| {
+            if wanted != found {
+                differences.push(format!("{kind} {name} {what}:\n  wanted {wanted}\n  found  {found}"));
+            }
+        };
+        one(kind, &fact, object, &bridge.observed.namespace, &mut check);
+    }
+    differences.extend(ours.iter().map(|name| format!("{name} is new")));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 fn one(
     kind: &str,
     fact: &Value,
@@ -329,6 +350,11 @@ fn workers_of_kafka_connect_have_the_objects_that_tools_know() {
 fn workers_of_mirror_maker_2_have_the_objects_that_tools_know() {
     let mirror = common::mirror::Mirror::new(&reference("mirror.input.yaml"));
     compare_workers(&mirror.observed.namespace, &mirror.plan().apply, "mirror.facts.yaml");
+}
+
+#[test]
+fn a_bridge_has_the_objects_that_tools_know() {
+    compare_bridge("bridge.input.yaml", "bridge.facts.yaml");
 }
 
 #[test]

@@ -1,0 +1,185 @@
+//! Puts the plan of a KafkaBridge together. Pure.
+
+use ::objects::{DesiredObject, ObjectId, Write};
+use api::KafkaBridge;
+use api::conditions::reasons;
+use api::kafka_bridge::KafkaBridgeStatus;
+use api::labels::component;
+use api::names::{self, bridge as bridge_names};
+use jiff::Timestamp;
+
+use super::bridge::Bridge;
+use super::status::{self, Progress};
+use super::{deployment, objects, validate};
+use crate::findings::{self, Findings, Warning};
+use crate::live_object::LiveObject;
+use crate::ownership::{self, Stranger, Whose};
+use crate::pod_words::{PATIENCE, words as words_of_pod};
+use crate::workers::need::Need;
+use crate::workers::observed::Observed;
+use crate::workload::operand::{Account, Company, Operand, Switches};
+use crate::workload::volume::mounts_secret;
+use crate::{orphans, plan};
+
+/// The plan; its status is the complete one of the resource, and `None` writes nothing. Kubernetes does the rest by itself.
+pub type Plan = plan::Plan<Need, (), Option<KafkaBridgeStatus>>;
+
+/// Seconds after which a resource whose pods wait for longer than usual is looked at again.
+const LOOK_AGAIN_SECONDS: u64 = 60;
+
+/// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
+const STRANGER_AGAIN_SECONDS: u64 = 15;
+
+/// Plans one pass over one KafkaBridge, as far as the answers in `observed` allow. A resource that is wrong yields a plan that
+/// writes its status and nothing else.
+pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan {
+    let mut findings = Findings::default();
+    if let Some(why) = &observed.unreadable {
+        let status = status::invalid(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let bridge = validate::read(resource, observed, &mut findings);
+    findings.warnings.sort();
+    findings.warnings.dedup();
+    if !findings.problems.is_empty() {
+        let words = findings::words(&findings.problems);
+        let status = status::invalid(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let mut plan = Plan::default();
+    let mut progress = Progress::default();
+    let desired = desired(&bridge, observed, now, &mut progress, &mut findings);
+    let components = [bridge.component()];
+    let stays = |object: &ObjectId, _: &LiveObject| stays(observed, object);
+    plan.delete = orphans::of(&bridge.claimant(), &components, observed.all_live(), &desired, stays);
+    let desired = match not_ours(&bridge, observed, &desired) {
+        Err(need) => return Plan::asking(vec![need]),
+        Ok(strangers) => without(&strangers, &bridge, desired, &mut plan, &mut progress, &mut findings),
+    };
+    plan.apply = Write::all(desired, |desired| observed.live(desired));
+    let is_deployment = |write: &&Write| write.reference.kind == "Deployment" && write.is_change();
+    if plan.apply.iter().any(|write| is_deployment(&write)) && progress.waiting_for.is_empty() {
+        progress.waiting_for.push(format!("deployment {} is being changed", bridge.component()));
+    }
+    findings.warnings.sort();
+    findings.warnings.dedup();
+    plan.status = Some(status::of(resource, &bridge, &findings.warnings, &progress, now));
+    if !progress.waiting_for.is_empty() {
+        plan.look_again_in(LOOK_AGAIN_SECONDS);
+    }
+    plan.waiting_for = progress.waiting_for;
+    plan
+}
+
+/// Every object that is wanted.
+fn desired(
+    bridge: &Bridge,
+    observed: &Observed,
+    now: Timestamp,
+    progress: &mut Progress,
+    findings: &mut Findings,
+) -> Vec<DesiredObject> {
+    let settings = observed.settings.as_ref();
+    let name = bridge.component();
+    let live = observed.deployments.get(&name).map(AsRef::as_ref);
+    let mut all = objects::used(bridge, settings);
+    let binding = objects::cluster_role_binding(bridge);
+    if binding.is_some() && !settings.cluster_role_bindings {
+        findings.warnings.push(needs_a_binding(bridge));
+    }
+    let company = Company {
+        account: Account::Own(bridge.templates.service_account.as_ref()),
+        rights: binding.into_iter().filter(|_| settings.cluster_role_bindings).collect(),
+        ingress: Vec::new(),
+        budget: bridge.templates.pod_disruption_budget.as_ref(),
+        made_when: None,
+    };
+    // Whoever reaches the Service may use it, as with Strimzi.
+    let switches = Switches { network_policies: false, ..settings.switches() };
+    let operand =
+        Operand { owner: &bridge.owner, name: &name, component_type: component::KAFKA_BRIDGE, live };
+    let planned = operand.plan(switches, company, || vec![deployment::of(bridge, settings, live)]);
+    all.extend(planned.objects);
+    if let Some(waiting_for) = planned.waiting_for {
+        progress.waiting_for.push(waiting_for);
+        say_what_pods_say(observed, progress, findings);
+    }
+    if planned.unavailable_since.is_some_and(|since| now.duration_since(since) > PATIENCE) {
+        progress.stuck = true;
+    }
+    all
+}
+
+/// What the scheduler, the kubelet and the programs themselves say of pods that are not ready.
+fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mut Findings) {
+    for (name, pod) in &observed.pods {
+        if let Some(words) = words_of_pod(pod) {
+            let words = format!("pod {name} is not ready: {words}");
+            findings.warn(reasons::POD_NOT_READY, words.clone());
+            progress.waiting_for.push(words);
+        }
+    }
+}
+
+/// The Secret that pods mount goes after them.
+fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
+    let is_mounted = || observed.pods.values().any(|live| mounts_secret(live, &object.name));
+    (object.kind == "Secret" && is_mounted()).then_some(true)
+}
+
+/// Objects of somebody else's that have names which are needed, or what has to be known first.
+fn not_ours(bridge: &Bridge, observed: &Observed, desired: &[DesiredObject]) -> Result<Vec<Stranger>, Need> {
+    let claimant = bridge.claimant();
+    let wanted = desired.iter().map(|object| &object.reference);
+    let (mut strangers, unknown) =
+        ownership::look(&claimant, wanted, |object| observed.holding(&claimant, object));
+    if !unknown.is_empty() {
+        let need = Need::Holders(unknown.clone());
+        let Some(silence) = observed.silence(&need) else { return Err(need) };
+        let whose = |object| Stranger { object, whose: Whose::Unknown(silence.to_string()) };
+        strangers.extend(unknown.into_iter().map(whose));
+    }
+    Ok(strangers)
+}
+
+/// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
+fn without(
+    strangers: &[Stranger],
+    bridge: &Bridge,
+    mut desired: Vec<DesiredObject>,
+    plan: &mut Plan,
+    progress: &mut Progress,
+    findings: &mut Findings,
+) -> Vec<DesiredObject> {
+    if strangers.is_empty() {
+        return desired;
+    }
+    plan.look_again_in(STRANGER_AGAIN_SECONDS);
+    plan.delete.clear();
+    progress.stuck = true;
+    for stranger in strangers {
+        let message = stranger.words(&bridge.claimant());
+        findings.warn(reasons::FOREIGN_OBJECT, message.clone());
+        progress.waiting_for.push(message);
+    }
+    desired.retain(|wanted| {
+        wanted.reference.kind != "Deployment"
+            && strangers.iter().all(|stranger| stranger.object != wanted.reference)
+    });
+    desired
+}
+
+/// What an administrator has to do where the operator may not.
+fn needs_a_binding(bridge: &Bridge) -> Warning {
+    let (namespace, account) = (&bridge.owner.namespace, bridge.component());
+    let name = bridge_names::init_cluster_role_binding(namespace, &bridge.owner.name);
+    Warning {
+        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
+        message: format!(
+            "spec.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have the ClusterRole {} bound to the service account {account} of the namespace {namespace}, for \
+             example as ClusterRoleBinding {name}, or use spec.rack.type: environment-variable",
+            names::CLIENT_CLUSTER_ROLE,
+        ),
+    }
+}
