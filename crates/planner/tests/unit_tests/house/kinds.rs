@@ -21,6 +21,8 @@ const MAY: &[(&str, &str)] = &[
     // A pool belongs to a Kafka cluster.
     ("kafka", "node_pools"),
     ("node_pool", "kafka"),
+    // What workers offer is asked through the API by which their connectors are looked after.
+    ("kafka_connect", "kafka_connector"),
     // What is mirrored is mirrored by connectors.
     ("kafka_mirror_maker2", "kafka_connector"),
 ];
