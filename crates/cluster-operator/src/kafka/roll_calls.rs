@@ -48,8 +48,9 @@ pub async fn roll_view(brokers: Option<Admin>, controllers: Option<Admin>) -> Ro
 }
 
 async fn look(brokers: Option<&Admin>, controllers: Option<&Admin>, minima: &mut Minima) -> RollKafka {
-    let asked_at = Some(clock::now());
     let (quorum, silence) = quorum(brokers, controllers).await;
+    // Of the partitions: a broker that is dead takes seconds of the question before, which must not put off what mends it.
+    let asked_at = Some(clock::now());
     let committed = quorum.as_ref().ok().and_then(Option::as_ref).map_or(0, |(_, committed)| *committed);
     let quorum = quorum.map(|quorum| quorum.map(|(quorum, _)| quorum));
     let brokers = match (brokers, silence) {

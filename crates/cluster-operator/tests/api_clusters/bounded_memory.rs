@@ -173,6 +173,7 @@ async fn workers(tenants: &Tenants) {
         objects.push(wide);
     }
     let mut trusting = connect("trusting");
+    trusting["spec"]["replicas"] = json!(1);
     let one = json!({"secretName": "s", "pattern": "*"});
     trusting["spec"]["tls"] = json!({"trustedCertificates": vec![one; 5000]});
     objects.push(trusting);

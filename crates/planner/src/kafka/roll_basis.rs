@@ -53,8 +53,10 @@ impl RollBasis {
         let brokers = match &kafka.brokers {
             Ok(brokers) => brokers,
             Err(silence) => {
+                // What is done without a word about partitions rests on no answer. Silence takes its time: an age would put off for
+                // ever what mends brokers of which none answers.
                 quorum = format!("{quorum}; partitions not known ({silence})");
-                return Self { asked_at: kafka.asked_at, quorum, ..Self::default() };
+                return Self { asked_at: None, quorum, ..Self::default() };
             }
         };
         if let Some(broker) = brokers.told_by {

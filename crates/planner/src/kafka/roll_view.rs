@@ -116,7 +116,7 @@ pub struct RollBrokers {
 /// Kafka's own view of what a restart would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollKafka {
-    /// When Kafka was asked: what happened later is not a part of it. `None`: it did not answer.
+    /// When Kafka was asked for its partitions: what happened later is not a part of what it said. `None`: it did not answer.
     pub asked_at: Option<Timestamp>,
     /// The quorum; `None`: it has no leader.
     pub quorum: Result<Option<RollQuorum>, Silence>,

@@ -345,7 +345,8 @@ impl World {
             }
         }
         for deployment in self.observed.deployments.values_mut() {
-            let status = json!({"updatedReplicas": 1, "availableReplicas": 1, "replicas": 1});
+            let all = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+            let status = json!({"updatedReplicas": all, "availableReplicas": all, "replicas": all});
             Arc::make_mut(deployment).status = Some(serde_json::from_value(status).unwrap());
         }
         let nodes: BTreeSet<i32> =
