@@ -166,7 +166,7 @@ fn controllers_have_what_zookeeper_had_and_not_what_brokers_have() {
     let node = |name: &str| object(&plan, "ConfigMap", name)["data"].to_string();
     let (broker, controller) = (node("my-cluster-kafka-0"), node("my-cluster-controller-1000"));
     assert!(
-        broker.contains("8g") && controller.contains("512m") && !controller.contains("8g"),
+        broker.contains(r#"\"8g\""#) && controller.contains("512m") && !controller.contains(r#"\"8g\""#),
         "{controller}"
     );
     let controllers = pods(&plan).into_iter().filter(|pod| pod.contains("controller")).collect::<Vec<_>>();
