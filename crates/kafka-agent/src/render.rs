@@ -164,8 +164,8 @@ fn render_value(value: &str, place: &Place<'_>, resolved: &mut Vec<String>) -> R
     Ok(rendered)
 }
 
-/// The password of a file as it stands between the quotation marks of a value in a JAAS configuration. One that was written with
-/// an editor has a line end that is not part of it.
+/// The password of a file as it stands between the quotation marks of a value in a JAAS configuration. A file that was
+/// written with an editor ends with a line break, which is not part of the password.
 pub(crate) fn jaas_password(text: &str) -> String {
     in_jaas_quotes(text.trim_end_matches(['\n', '\r']))
 }

@@ -100,7 +100,7 @@ pub struct ImagePlugIn {
 }
 
 impl Workers {
-    /// The resource as the one that needs the objects.
+    /// The resource of the workers as the claimant of its objects' names.
     pub fn claimant(&self) -> Claimant<'_> {
         Claimant {
             kind: &self.owner.kind,

@@ -145,7 +145,7 @@ fn followers(quorum: &RollQuorum) -> Vec<i32> {
     known.into_iter().map(|(_, id)| id).collect()
 }
 
-/// Every partition as a broker that is not behind knows it: one that has heard of all that the controllers had decided up to the
+/// Every partition as an up-to-date broker knows it: a broker that has taken in all that the controllers had decided up to the
 /// offset `committed` of their log.
 async fn partitions(
     admin: &Admin,

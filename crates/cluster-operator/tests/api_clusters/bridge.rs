@@ -80,7 +80,7 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
     let binding = format!("strimzi-{}-my-bridge-init", world.namespace);
     assert_eq!(bindings.get(&binding).await.unwrap().data["roleRef"]["name"], "strimzi-kafka-client");
 
-    // Another password is another pod; what somebody else changes comes back.
+    // A changed password replaces the pod; a field of the Deployment that another client changes is set back.
     let hash = |found: &DynamicObject| {
         found.data["spec"]["template"]["metadata"]["annotations"]["strimzi.io/auth-hash"].clone()
     };
@@ -106,7 +106,7 @@ async fn a_bridge_comes_when_its_secrets_do_follows_them_and_goes_with_its_resou
         .until("KafkaBridge", "my", "has none", |found| ready(found) && found.data["status"]["url"].is_null())
         .await;
 
-    // A strategy for which the API server takes no bounds, after one that has some.
+    // The strategy Recreate, for which the API server takes no bounds, after RollingUpdate, which has some.
     let recreate =
         json!({"spec": {"replicas": 1, "template": {"deployment": {"deploymentStrategy": "Recreate"}}}});
     world.patch("KafkaBridge", "my", recreate).await;

@@ -376,7 +376,7 @@ impl Instance {
 }
 
 /// A consumer leaves its group when the last request that uses it is over. That waits for the library. What was handed out with
-/// the last answer counts as done only where the client says so: one that is gone may not have worked on it.
+/// the last answer counts as done only where the client says so: a client that is gone may not have worked on it.
 impl Drop for Instance {
     fn drop(&mut self) {
         let (native, gone) = (Arc::clone(&self.native), self.gone.clone());

@@ -3,7 +3,7 @@
 //! - A controller goes only while the quorum keeps its majority without it, and while every other controller of the plan is a
 //!   voter that has caught up.
 //! - A broker goes only while the quorum works, no partition falls below `min.insync.replicas` without it, and no partition
-//!   loses the only copy that is in sync, or on storage that ends with the pod the only one that is complete.
+//!   loses the only copy that is in sync, or, on storage that ends with the pod, the only complete copy.
 //! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
 //!   restart brings.
 

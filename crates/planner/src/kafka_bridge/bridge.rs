@@ -114,7 +114,7 @@ impl Bridge {
         format!("{scheme}://{host}:{}", self.http.port)
     }
 
-    /// The resource as the one that needs the objects.
+    /// The KafkaBridge as the claimant of its objects' names.
     pub fn claimant(&self) -> Claimant<'_> {
         Claimant {
             kind: &self.owner.kind,

@@ -20,7 +20,7 @@ pub enum View {
     Live(Box<Live>),
     /// One whose workers and connectors are left as they are, because it asks for that.
     Paused(Arc<KafkaMirrorMaker2>),
-    /// One that goes or is gone: what is left of it. Kubernetes collects what it owns; what is cluster-wide it owns not.
+    /// What is left of a KafkaMirrorMaker2 that is being deleted or is gone: its cluster-wide objects, which Kubernetes does not collect.
     Leaving(LiveObjects),
 }
 
