@@ -8,6 +8,7 @@
 pub mod caches;
 pub mod carry_out;
 mod controller;
+mod deleted_pods;
 mod holders;
 pub mod kafka;
 mod kafka_bridge;
@@ -16,12 +17,14 @@ pub mod kafka_connector;
 mod kafka_mirror_maker2;
 mod key_making;
 mod kind;
+mod lock;
 mod node_pools;
 mod pod_set;
 mod reference_room;
 mod room;
 mod run;
 pub mod settings;
+mod start;
 mod unreadable;
 mod workers;
 

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use operator_runtime::apply::Applier;
-use operator_runtime::controller::Controller;
-use operator_runtime::env::{LabelSelector, Namespaces};
+use operator_runtime::env::Namespaces;
 use operator_runtime::events::{self, Events};
 use operator_runtime::leader::{LeaderElector, Leadership, Mandate};
 use operator_runtime::metrics::Metrics;
 use operator_runtime::queue::{Backoff, FIRST_BACKOFF, LONGEST_BACKOFF, Queue};
 use operator_runtime::server::Health;
-use operator_runtime::watch::{Cache, ObjectRef};
-use tokio::task::JoinHandle;
+use operator_runtime::watch::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
@@ -32,12 +30,13 @@ use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
-use crate::kind::{Driver, Kind};
+use crate::kind::{Driver, Kind as _, Means};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::room::Room;
 use crate::settings::Settings;
+use crate::start::{Manner, Running, Start};
 use crate::unreadable;
 use crate::workers::observe::Observer as WorkerObserver;
 
@@ -88,7 +87,8 @@ async fn work(
     let events = Events::start(kubernetes, events::CLUSTER_OPERATOR, &settings.operator_name);
     let pod_errors = PodErrors::default();
     let mandate = leadership.map_or_else(Mandate::unlimited, Leadership::mandate);
-    let start = Start { settings, metrics, caches: &caches, health, mandate: &mandate, stop };
+    let means = Means { applier: applier.clone(), events: events.clone(), mandate: mandate.clone() };
+    let start = Start { settings, metrics, caches: &caches, health, means: &means, stop };
     let pod_sets = PodSets::new(
         caches.clone(),
         applier.clone(),
@@ -99,14 +99,14 @@ async fn work(
     );
     let (_, pod_sets) = start.kind(pod_sets, &queues.pod_sets);
     unreadable::tell_resources(&caches, &applier, Some(&events), stop);
-    let mut running = vec![(PodSets::NAME, pod_sets)];
+    let mut running = vec![pod_sets];
     if !settings.pod_sets_only {
         feed_owners(&caches, &queues);
         feed_kafkas(&caches, &queues.kafkas);
         unreadable::feed(&caches, &queues);
         feed_pools(&caches, &queues.pools);
         let (_, pools) = start.kind(NodePools::new(caches.clone(), applier.clone()), &queues.pools);
-        running.push((NodePools::NAME, pools));
+        running.push(pools);
         let plan_settings = Arc::clone(&settings.plan);
         let observer = Observer::new(caches.clone(), applier.clone(), plan_settings, &settings.limits);
         let observer = Arc::new(observer);
@@ -115,10 +115,9 @@ async fn work(
             Answers::new(caches.clone(), applier.clone(), Arc::clone(&observer), clients, &queues.kafkas);
         let waiting = RollMetric::new(metrics).context("cannot make the metrics")?;
         let room = Room::default();
-        let connect =
-            ConnectParts { applier: &applier, events: &events, pod_errors: &pod_errors, room: &room };
+        let connect = ConnectParts { pod_errors: &pod_errors, room: &room };
         let connects_and_connectors = start.connect(&queues, &connect)?;
-        running.push((Bridges::NAME, start.bridges(&queues, &connect)));
+        running.push(start.bridges(&queues, &connect));
         let kafkas = Reconciler::new(Parts {
             caches: caches.clone(),
             applier,
@@ -131,7 +130,7 @@ async fn work(
             mandate: mandate.clone(),
         });
         let (driver, kafkas) = start.kind(kafkas, &queues.kafkas);
-        running.push((Reconciler::NAME, kafkas));
+        running.push(kafkas);
         running.extend(connects_and_connectors);
         let namespaces = settings.namespaces.clone();
         tokio::spawn(find_strays(namespaces, queues.kafkas.clone(), driver, stop.clone()));
@@ -153,59 +152,24 @@ async fn work(
     Ok(())
 }
 
-/// How long it may take to say that a pass was interrupted.
-const TELLING: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// What all kinds are started with.
-struct Start<'a> {
-    settings: &'a Settings,
-    metrics: &'a Metrics,
-    caches: &'a Caches,
-    health: &'a Health,
-    mandate: &'a Mandate,
-    stop: &'a CancellationToken,
-}
-
-impl Start<'_> {
-    fn kind<K: Kind>(&self, kind: K, queue: &Queue<ObjectRef>) -> (Arc<Driver<K>>, JoinHandle<()>) {
-        let driver = Arc::new(Driver::new(kind, self.mandate.clone()));
-        let tuning = tuning(self.settings, self.metrics, K::NAME);
-        let (caches, health, stop) = (self.caches.clone(), self.health.clone(), self.stop.clone());
-        let running = run_kind(Arc::clone(&driver), queue.clone(), tuning, caches, health, stop);
-        (driver, tokio::spawn(running))
-    }
-}
+/// Passes over KafkaMirrorMaker2 resources at a time.
+const MIRROR_PASSES: usize = 256;
 
 /// What the controllers of Kafka Connect and of bridges take besides.
 struct ConnectParts<'a> {
-    applier: &'a Applier,
-    events: &'a Events,
     pod_errors: &'a PodErrors,
     room: &'a Room,
 }
 
 impl Start<'_> {
-    /// Starts what looks after Connect clusters and after connectors.
-    fn connect(
-        &self,
-        queues: &Queues,
-        parts: &ConnectParts<'_>,
-    ) -> Result<Vec<(&'static str, JoinHandle<()>)>> {
+    /// Starts what looks after Connect clusters, after MirrorMakers and after connectors.
+    fn connect(&self, queues: &Queues, parts: &ConnectParts<'_>) -> Result<Vec<Running>> {
         let settings = self.settings;
         feed_connects(self.caches, &queues.connects);
-        let observer = || self.observer(parts);
         let addresses = settings.connect_addresses.clone();
         let apis = Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer));
-        let (applier, events) = (parts.applier.clone(), parts.events.clone());
-        let connects = Connects::new(
-            self.caches.clone(),
-            applier.clone(),
-            observer(),
-            events.clone(),
-            KnownPlugins::new(Arc::clone(&apis), queues.connects.clone()),
-            parts.room.clone(),
-            self.mandate.clone(),
-        );
+        let plugins = KnownPlugins::new(Arc::clone(&apis), queues.connects.clone());
+        let connects = Connects::new(self.caches.clone(), self.means.clone(), self.observer(parts), plugins);
         let (_, connects) = self.kind(connects, &queues.connects);
         let auto_restarts = AutoRestarts::new(self.metrics, &settings.namespaces, &settings.selector)
             .context("cannot make the metrics of connectors")?;
@@ -213,80 +177,37 @@ impl Start<'_> {
         let addresses = settings.connect_addresses.clone().of_mirror_makers();
         let mirror_makers = MirrorMakers::new(mirror_makers::Parts {
             caches: self.caches.clone(),
-            applier: applier.clone(),
-            observer: observer(),
-            events: events.clone(),
-            mandate: self.mandate.clone(),
+            means: self.means.clone(),
+            observer: self.observer(parts),
             apis: Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer)),
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
-        let (_, mirror_makers) = self.kind(mirror_makers, &queues.mirror_makers);
-        let connectors = kafka_connector::start(kafka_connector::Parts {
-            caches: self.caches,
-            settings,
-            applier,
-            events,
-            metrics: self.metrics,
-            health: self.health,
-            mandate: self.mandate,
-            stop: self.stop,
-            apis,
-            auto_restarts: &auto_restarts,
-        });
-        let mut running = connectors;
-        running.push((Connects::NAME, connects));
-        running.push((MirrorMakers::NAME, mirror_makers));
+        // Passes mostly wait for Connect, and keep no others waiting.
+        let manner = Manner { concurrency: MIRROR_PASSES, ..Manner::default() };
+        let ready = std::future::ready(());
+        let (_, mirror_makers) = self.kind_in(manner, mirror_makers, &queues.mirror_makers, ready);
+        let mut running = kafka_connector::start(self, apis, &auto_restarts);
+        running.extend([connects, mirror_makers]);
         Ok(running)
     }
-}
 
-impl Start<'_> {
     /// Starts what looks after bridges.
-    fn bridges(&self, queues: &Queues, parts: &ConnectParts<'_>) -> JoinHandle<()> {
+    fn bridges(&self, queues: &Queues, parts: &ConnectParts<'_>) -> Running {
         feed_bridges(self.caches, &queues.bridges);
-        let (caches, applier, observer) = (self.caches.clone(), parts.applier.clone(), self.observer(parts));
-        self.kind(Bridges::new(caches, applier, observer, self.mandate.clone()), &queues.bridges).1
+        let bridges = Bridges::new(self.caches.clone(), self.means.clone(), self.observer(parts));
+        self.kind(bridges, &queues.bridges).1
     }
 
     fn observer(&self, parts: &ConnectParts<'_>) -> WorkerObserver {
         WorkerObserver::new(
             self.caches.clone(),
-            parts.applier.clone(),
+            self.means.applier.clone(),
             Arc::clone(&self.settings.plan),
             &self.settings.limits,
             parts.pod_errors.clone(),
+            parts.room.clone(),
         )
     }
-}
-
-/// What a controller takes from the settings.
-struct Tuning {
-    resync: std::time::Duration,
-    deadline: std::time::Duration,
-    metrics: operator_runtime::metrics::ReconcileMetrics,
-}
-
-fn tuning(settings: &Settings, metrics: &Metrics, kind: &str) -> Tuning {
-    let selector: &LabelSelector = &settings.selector;
-    Tuning {
-        resync: settings.resync,
-        deadline: settings.pass_deadline,
-        metrics: metrics.of_kind(kind, &settings.namespaces, selector),
-    }
-}
-
-/// Brings a pass over every object in each interval, spread over the whole of it.
-fn resync<K: Send + Sync + 'static>(
-    queue: &Queue<ObjectRef>,
-    cache: &Cache<K>,
-    tuning: &Tuning,
-    stop: &CancellationToken,
-) {
-    let (queue, cache, stop, interval) = (queue.clone(), cache.clone(), stop.clone(), tuning.resync);
-    let counter = tuning.metrics.periodical.clone();
-    tokio::spawn(async move {
-        queue.resync_every(interval, interval, stop, || cache.keys(), |_| counter.inc()).await;
-    });
 }
 
 /// Once at the start: topics may have kept the finalizer of a topic operator that went with its cluster.
@@ -311,30 +232,4 @@ async fn find_strays(
     for key in stop.run_until_cancelled(find).await.into_iter().flatten() {
         queue.add(key);
     }
-}
-
-/// Makes the passes over all resources of a kind, until `stop`.
-async fn run_kind<K: Kind>(
-    driver: Arc<Driver<K>>,
-    queue: Queue<ObjectRef>,
-    tuning: Tuning,
-    caches: Caches,
-    health: Health,
-    stop: CancellationToken,
-) {
-    // A plan made before every cache is filled would take what is not listed yet for missing.
-    if stop.run_until_cancelled(caches.ready()).await.is_none() {
-        return;
-    }
-    resync(&queue, driver.kind().resources(), &tuning, &stop);
-    let deadline = tuning.deadline;
-    Controller::new(K::NAME, queue)
-        .deadline(deadline + TELLING)
-        .metrics(tuning.metrics)
-        .heartbeat(health.heartbeat(K::NAME))
-        .run(stop, move |key| {
-            let driver = Arc::clone(&driver);
-            driver.pass_within(key, deadline)
-        })
-        .await;
 }

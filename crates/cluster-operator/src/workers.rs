@@ -4,141 +4,79 @@
 pub(crate) mod observe;
 mod plan_size;
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{ObjectReference, Pod};
-use kube::api::PropagationPolicy;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource as _;
 use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::watch::{ObjectRef, OwnerRef};
+use operator_runtime::controller::Outcome;
+use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
+use planner::view::{LookedAfter, View, is_paused};
 use planner::workers::need::{Answer, Need};
 use planner::workers::roll::WorkerRestart;
 
+use self::observe::Observer;
 use crate::caches::Caches;
-use crate::room::{Place, Room};
+use crate::deleted_pods::DeletedPods;
+use crate::kind::{Error, Means, Seen};
 use crate::{holders, key_making};
 
-/// UIDs of pods that were deleted and that the watch may still show, by resource.
-#[derive(Debug, Default)]
-pub(crate) struct Restarted(Mutex<HashMap<ObjectRef, BTreeSet<String>>>);
+/// When to look again for what is left of a resource while nothing is known of its kind.
+const KIND_UNKNOWN: Outcome = Outcome::Again(std::time::Duration::from_mins(1));
 
-impl Restarted {
-    fn change<T>(&self, act: impl FnOnce(&mut HashMap<ObjectRef, BTreeSet<String>>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Those of a resource that the watch still shows.
-    pub(crate) fn still_shown(&self, caches: &Caches, owner: &OwnerRef) -> BTreeSet<String> {
-        let pods = caches.pods_of(owner);
-        let live: BTreeSet<&String> = pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
-        self.change(|all| {
-            let Some(uids) = all.get_mut(&owner.object) else { return BTreeSet::new() };
-            uids.retain(|uid| live.contains(uid));
-            let left = uids.clone();
-            if left.is_empty() {
-                all.remove(&owner.object);
-            }
-            left
-        })
-    }
-
-    /// Forgets a resource that is gone.
-    pub(crate) fn forget(&self, key: &ObjectRef) {
-        self.change(|all| drop(all.remove(key)));
-    }
-
-    fn note(&self, key: &ObjectRef, uid: Option<String>) {
-        self.change(|all| all.entry(key.clone()).or_default().extend(uid));
-    }
+/// What stands behind the name of a resource.
+pub(crate) enum Found<L: LookedAfter> {
+    /// A resource that is to be looked at.
+    Live(Arc<L::Resource>),
+    /// Something else.
+    Other(Seen<View<L>>),
 }
 
-/// The room that the plans take of all passes that are under way over resources of one kind.
-#[derive(Debug)]
-pub(crate) struct Places {
-    room: Room,
-    taken: Mutex<HashMap<ObjectRef, Place>>,
-}
-
-impl Places {
-    /// Of a room.
-    pub(crate) fn of(room: Room) -> Self {
-        Self { room, taken: Mutex::default() }
+/// Finds the resource of a name.
+pub(crate) async fn find<L: LookedAfter>(
+    resources: &Cache<L::Resource>,
+    observer: &Observer,
+    owner: &OwnerRef,
+) -> Result<Found<L>, ApplyError>
+where
+    L::Resource: Send + Sync + 'static,
+{
+    let key = &owner.object;
+    if resources.unreadable(key).is_some() {
+        // It is there. What runs is left as it is; its status says so already.
+        return Ok(Found::Other(Seen::Settled(Outcome::Done)));
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Place>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a place to read so many bytes; `false`: not now.
-    pub(crate) fn take_to_read(&self, key: &ObjectRef, bytes: usize) -> bool {
-        let place = self.room.enter_to_read(bytes);
-        place.is_some_and(|place| {
-            self.lock().insert(key.clone(), place);
-            true
-        })
-    }
-
-    /// Has the place be enough for a plan of so many bytes; `false`: not now, and the place is left.
-    pub(crate) fn widen(&self, key: &ObjectRef, bytes: usize) -> bool {
-        let Some(place) = self.lock().remove(key) else { return false };
-        let place = self.room.widen(place, 0, bytes);
-        place.is_some_and(|place| {
-            self.lock().insert(key.clone(), place);
-            true
-        })
-    }
-
-    /// Leaves the place.
-    pub(crate) fn leave(&self, key: &ObjectRef) {
-        self.lock().remove(key);
-    }
-}
-
-/// What the restart of a worker takes.
-pub(crate) struct Restarter<'a> {
-    pub applier: &'a Applier,
-    pub events: &'a Events,
-    pub restarted: &'a Restarted,
-}
-
-impl Restarter<'_> {
-    /// Deletes the pod of a worker: the pod set makes it anew.
-    pub(crate) async fn restart(
-        &self,
-        key: &ObjectRef,
-        resource: &ObjectReference,
-        pod: &Pod,
-        restart: &WorkerRestart,
-    ) -> Result<(), ApplyError> {
-        let pod_key = ObjectRef::new(&key.namespace, &restart.pod);
-        let (uid, background) = (restart.uid.as_deref(), PropagationPolicy::Background);
-        match self.applier.delete::<Pod>(&pod_key, uid, background).await {
-            Ok(true) => {
-                tracing::info!(resource = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
-                self.announce(resource, pod, restart);
-            }
-            // It went meanwhile, or another one has its name: its watch event is on its way.
-            Ok(false) => {}
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error),
+    let Some(resource) = resources.get(key) else {
+        if !resources.is_ready() {
+            return Ok(Found::Other(Seen::Settled(KIND_UNKNOWN)));
         }
-        self.restarted.note(key, restart.uid.clone());
-        Ok(())
+        let left = observer.left_behind::<L::Resource>(owner).await?.filter(|left| !left.is_empty());
+        let left = left.map(|left| Seen::Live(View::Leaving(left)));
+        return Ok(Found::Other(left.unwrap_or(Seen::Settled(Outcome::Done))));
+    };
+    if resource.meta().deletion_timestamp.is_some() {
+        return Ok(Found::Other(Seen::Settled(Outcome::Done)));
     }
+    if is_paused(&*resource) {
+        return Ok(Found::Other(Seen::Live(View::Paused(resource))));
+    }
+    Ok(Found::Live(resource))
+}
 
-    fn announce(&self, resource: &ObjectReference, pod: &Pod, restart: &WorkerRestart) {
-        for reason in &restart.reasons {
-            self.events.publish(Note {
-                regarding: resource.clone(),
-                related: Some(events::reference(pod)),
-                reason: reason.as_str().to_owned(),
-                action: events::POD_RESTART.to_owned(),
-                text: restart.notes.join("; "),
-                severity: Severity::Normal,
-            });
-        }
+/// Deletes the pod of a worker, while this process leads: the pod set makes it anew. `false`: it went meanwhile.
+pub(crate) async fn restart(
+    means: &Means,
+    deleted_pods: &DeletedPods,
+    key: &ObjectRef,
+    pod: &Pod,
+    restart: &WorkerRestart,
+) -> Result<bool, Error> {
+    means.mandate.check()?;
+    let deleted = deleted_pods.delete(&means.applier, key, pod).await?;
+    if deleted {
+        tracing::info!(resource = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
     }
+    Ok(deleted)
 }
 
 /// Answers what the plan of workers asks for.

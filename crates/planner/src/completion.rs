@@ -31,24 +31,32 @@ pub trait Planned {
     type Need;
     /// What it does beside writing objects.
     type Call;
+    /// The statuses that it writes.
+    type Statuses;
+
+    /// What it has in common with the plans of other kinds.
+    fn common(&self) -> &Plan<Self::Need, Self::Call, Self::Statuses>;
+
+    /// The same, to be changed.
+    fn common_mut(&mut self) -> &mut Plan<Self::Need, Self::Call, Self::Statuses>;
 
     /// Takes what it asks for out of it. A plan that asks for nothing is complete.
-    fn take_needs(&mut self) -> Vec<Self::Need>;
-
-    /// Its calls, in their order.
-    fn calls(&self) -> &[Self::Call];
+    fn take_needs(&mut self) -> Vec<Self::Need> {
+        std::mem::take(&mut self.common_mut().needs)
+    }
 }
 
-impl<Need, Call, Status> Planned for Plan<Need, Call, Status> {
+impl<Need, Call, Statuses> Planned for Plan<Need, Call, Statuses> {
     type Need = Need;
     type Call = Call;
+    type Statuses = Statuses;
 
-    fn take_needs(&mut self) -> Vec<Need> {
-        std::mem::take(&mut self.needs)
+    fn common(&self) -> &Self {
+        self
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
+    fn common_mut(&mut self) -> &mut Self {
+        self
     }
 }
 

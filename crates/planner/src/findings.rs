@@ -114,6 +114,16 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Brings what was found of a resource in order. Where the resource could not be understood (`is_read` says no), there is at least
+    /// one problem.
+    pub(crate) fn settle(&mut self, is_read: bool) {
+        if !is_read && self.problems.is_empty() {
+            self.problem("spec", "cannot be understood");
+        }
+        self.warnings.sort();
+        self.warnings.dedup();
+    }
+
     /// Notes something wrong, once. Of more problems than anybody reads, the later ones are left out.
     pub fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
         let problem = Problem { field: field.into(), message: message.into() };

@@ -9,4 +9,4 @@ pub mod plan;
 mod properties;
 pub mod references;
 pub mod status;
-mod validate;
+pub mod validate;

@@ -6,4 +6,4 @@ mod older;
 pub mod plan;
 pub mod references;
 pub mod status;
-mod validate;
+pub mod validate;

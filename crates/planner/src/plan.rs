@@ -1,5 +1,7 @@
 //! The plan of a resource as a value: what the plans of all kinds have in common.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use objects::{Deletion, FinalizerRemoval, Write};
 use serde::Serialize;
@@ -31,8 +33,8 @@ pub struct Plan<Need, Call, Status> {
     pub status: Status,
     /// What to publish.
     pub events: Vec<PlannedEvent>,
-    /// Seconds after which to look again without an event (renewal of a certificate, a retry).
-    pub requeue_seconds: Option<u64>,
+    /// When to look again without an event (renewal of a certificate, a retry).
+    pub look_again: Option<Duration>,
     /// What the resource still waits for, in words ("pod my-dual-0 is not ready").
     pub waiting_for: Vec<String>,
     /// What could not be found out or made, so that nothing else can be done: the pass counts as failed.
@@ -50,7 +52,7 @@ impl<Need, Call, Status: Default> Default for Plan<Need, Call, Status> {
             held: Vec::new(),
             status: Status::default(),
             events: Vec::new(),
-            requeue_seconds: None,
+            look_again: None,
             waiting_for: Vec::new(),
             failure: None,
         }
@@ -67,7 +69,34 @@ impl<Need, Call, Status: Default> Plan<Need, Call, Status> {
 impl<Need, Call, Status> Plan<Need, Call, Status> {
     /// Looks again after so many seconds, or sooner where that is planned already.
     pub fn look_again_in(&mut self, seconds: u64) {
-        self.requeue_seconds = Some(self.requeue_seconds.map_or(seconds, |planned| planned.min(seconds)));
+        self.look_again_after(Duration::from_secs(seconds));
+    }
+
+    /// Looks again after a time, or sooner where that is planned already.
+    pub fn look_again_after(&mut self, pause: Duration) {
+        self.look_again = Some(self.look_again.map_or(pause, |planned| planned.min(pause)));
+    }
+
+    /// When to look again, in whole seconds.
+    pub fn look_again_seconds(&self) -> Option<u64> {
+        self.look_again.map(|pause| pause.as_secs())
+    }
+}
+
+/// The statuses that a plan writes.
+pub trait Statuses {
+    /// The status of the resource itself.
+    type Status;
+
+    /// It; `None` writes nothing.
+    fn of_resource(&self) -> Option<&Self::Status>;
+}
+
+impl<S> Statuses for Option<S> {
+    type Status = S;
+
+    fn of_resource(&self) -> Option<&S> {
+        self.as_ref()
     }
 }
 
@@ -100,5 +129,14 @@ pub enum Occasion {
         broker: Option<i32>,
         /// The option.
         option: String,
+    },
+    /// When a call of the plan was made.
+    Called {
+        /// The place of the call among the calls of the plan.
+        call: usize,
+        /// What the operator did, as the `action` of the event says it.
+        action: &'static str,
+        /// Whether a person should look.
+        is_warning: bool,
     },
 }

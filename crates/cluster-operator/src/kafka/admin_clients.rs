@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Reach, TlsConfig};
@@ -13,6 +13,8 @@ use planner::kafka::certificates::access::access;
 use planner::kafka::observed::Observed;
 use planner::kafka::pod_state;
 use planner::kafka::transitions::internal_security;
+
+use crate::lock::lock;
 
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -82,7 +84,7 @@ impl Clients {
             }
         }
         let identity = hasher.finish();
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.known);
         if let Some(known) = all.get_mut(&(key.clone(), nodes))
             && known.addresses == addresses
             && known.speaks_tls == speech.is_tls()
@@ -119,7 +121,7 @@ impl Clients {
 
     /// Ends the clients of a cluster that is gone.
     pub(crate) fn forget(&self, key: &ObjectRef) {
-        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.known);
         for nodes in [Nodes::Brokers, Nodes::Controllers] {
             all.remove(&(key.clone(), nodes));
         }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem::discriminant;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::agent::container::BROKER_STATE;
@@ -23,6 +23,8 @@ use tokio_rustls::TlsConnector;
 
 use super::admin_clients::{self, Speech};
 use super::late_answers::{Asking, Patience};
+
+use crate::lock::lock;
 
 /// Longest time for the answer of one agent.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -141,10 +143,6 @@ impl Agents {
         self.asking.forget(key);
         lock(&self.known).remove(key);
     }
-}
-
-fn lock(known: &Mutex<HashMap<ObjectRef, Known>>) -> MutexGuard<'_, HashMap<ObjectRef, Known>> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks all of them and notes what they say. The first that does not answer is the error.

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use operator_runtime::queue::Queue;
@@ -16,6 +16,8 @@ use planner::silence::{Silence, SilenceKind};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// How long a pass waits for answers, all of them together.
 const WAIT: Duration = Duration::from_millis(500);
@@ -48,12 +50,12 @@ impl Default for Patience {
 
 impl Patience {
     fn left(&self) -> Duration {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.0)
     }
 
     /// Notes a wait. Of waits at the same time each counts.
     fn spend(&self, waited: Duration) {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.0);
         *left = left.saturating_sub(waited);
     }
 }
@@ -232,7 +234,7 @@ impl<Q: Clone + PartialEq + Send + 'static, V: Send + 'static> Asking<Q, V> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, State<Q, V>>> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.states)
     }
 }
 

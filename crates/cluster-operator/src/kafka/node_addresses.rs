@@ -2,7 +2,7 @@
 //! would bring every heartbeat of every node of the Kubernetes cluster. No policy.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
@@ -11,6 +11,8 @@ use operator_runtime::watch::ObjectRef;
 use planner::kafka::exposed::NodeAddresses;
 use planner::silence::{Silence, SilenceKind};
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// How long the addresses of a node are taken for unchanged.
 const FRESH: Duration = Duration::from_mins(10);
@@ -50,12 +52,12 @@ impl KubernetesNodes {
     }
 
     fn remembered(&self, name: &str) -> Option<NodeAddresses> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         known.get(name).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, addresses)| addresses.clone())
     }
 
     fn last(&self, name: &str) -> Option<NodeAddresses> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.known);
         known.get(name).map(|(_, addresses)| addresses.clone())
     }
 
@@ -69,7 +71,7 @@ impl KubernetesNodes {
             addresses.entry(address.type_).or_insert(address.address);
         }
         let addresses = NodeAddresses(addresses);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.known);
         if known.len() >= REMEMBERED {
             known.clear();
         }

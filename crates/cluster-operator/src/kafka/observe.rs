@@ -1,39 +1,34 @@
 //! Gathers what planning one cluster depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps
 //! of others that the resource refers to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+mod last_references;
+mod remains;
+mod topics;
 
-use api::{Kafka, KafkaNodePool, KafkaTopic};
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::{Kafka, KafkaNodePool};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::api::storage::v1::StorageClass;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
-use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::env::Namespaces;
 use operator_runtime::limits::{Largest, Limits};
 use operator_runtime::memory;
-use operator_runtime::named_object::Named;
 use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::ObjectRef;
 
+use self::last_references::LastReferences;
 use crate::caches::owners;
 use crate::caches::{self, Caches};
 use crate::node_pools;
 use crate::reference_room::{ReferenceRoom, fetch, too_many};
-use planner::kafka::deleted_cluster;
-use planner::kafka::deleted_cluster::Remains;
 use planner::kafka::exposed::{Exposed, has_own_services};
-use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
 use planner::kafka::older::implied;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
-use planner::live_object::LiveObject;
 use planner::settings::PlanSettings;
 
 /// Observes clusters. One for the whole process.
@@ -43,7 +38,7 @@ pub struct Observer {
     settings: Arc<PlanSettings>,
     secrets: Remembered<Secret>,
     config_maps: Remembered<ConfigMap>,
-    referred: Referred,
+    referred: LastReferences,
     /// The bound for one Secret or ConfigMap.
     largest: Largest,
 }
@@ -58,7 +53,7 @@ impl Observer {
             settings,
             secrets: Remembered::within(largest, budget.clone(), memory::size_of),
             config_maps: Remembered::within(largest, budget.clone(), memory::size_of),
-            referred: Referred::default(),
+            referred: LastReferences::default(),
             largest,
         }
     }
@@ -206,199 +201,5 @@ impl Observer {
             Err(error) if error.is_forbidden() => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// What caches have of a cluster that goes; `terminating`: its resource is marked for deletion, `seen`: this process saw it,
-    /// `gone_since`: since when it knows that there is none.
-    pub fn remains(
-        &self,
-        key: &ObjectRef,
-        terminating: bool,
-        seen: bool,
-        gone_since: Option<Timestamp>,
-    ) -> Remains {
-        let owner = caches::kafka(key);
-        Remains {
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-            terminating,
-            seen,
-            gone_since,
-            pools: self.caches.has_labelled_pools(key),
-            pod_sets: self.caches.pod_sets_of(&owner),
-            secrets: self.caches.secrets_of(&owner),
-            config_maps: self.caches.config_maps_of(&owner),
-            others: self.caches.plain_of(&owner),
-            binding_is_known: self.caches.cluster_role_bindings.cache.is_ready(),
-            ..Remains::default()
-        }
-    }
-
-    /// Whether there is a Kafka resource, whatever the selector leaves out.
-    pub async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
-        Ok(self.applier.metadata::<Kafka>(key).await?.is_some())
-    }
-
-    /// The metadata of the trust bundle of a cluster, past the cache.
-    pub async fn trust_bundle(&self, key: &ObjectRef) -> Result<Option<Box<ObjectMeta>>, ApplyError> {
-        let bundle = ObjectRef::new(&key.namespace, api::names::trust_bundle_secret(&key.name));
-        let found = self.applier.get_within::<Secret>(&bundle, self.largest).await?;
-        Ok(found.map(|found| match found {
-            Named::Readable(secret) => Box::new(secret.metadata),
-            Named::Unreadable(found) => Box::new(found.metadata.clone()),
-        }))
-    }
-
-    /// The one cluster-wide object, past the cache. An installation for single namespaces may not have the right to read it, and then
-    /// never made one.
-    pub async fn cluster_role_binding(
-        &self,
-        key: &ObjectRef,
-    ) -> Result<Option<(ObjectId, LiveObject)>, ApplyError> {
-        let name = api::names::kafka_init_cluster_role_binding(&key.namespace, &key.name);
-        let name = ObjectRef::new("", name);
-        match self.applier.get::<ClusterRoleBinding>(&name).await {
-            Ok(Some(found)) if caches::cluster_of_binding(&found).as_ref() == Some(key) => {
-                let object = self.caches.cluster_role_bindings.reference(name);
-                Ok(Some((object, LiveObject::of(&found.metadata))))
-            }
-            Ok(_) => Ok(None),
-            Err(error) if error.is_forbidden() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The topics of a cluster that hold the topic operator's finalizer.
-    pub async fn held_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
-        match self.list_topics(key).await {
-            // Without the kind there are no topics.
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            listed => listed,
-        }
-    }
-
-    async fn list_topics(&self, key: &ObjectRef) -> Result<Vec<HeldTopic>, ApplyError> {
-        let selector = format!("{}={}", api::labels::CLUSTER, key.name);
-        let bindings = self.caches.topic_bindings(key);
-        let mut topics = Vec::new();
-        for namespace in deleted_cluster::topic_namespaces(&key.namespace, &key.name, &bindings) {
-            if self.serves_a_namesake(&namespace, key).await? {
-                continue;
-            }
-            let each = |meta: ObjectMeta| topics.extend(topic(meta));
-            self.applier.each_metadata::<KafkaTopic>(&namespace, Some(&selector), None, each).await?;
-        }
-        Ok(topics)
-    }
-
-    /// Whether a namespace lets the topic operator of another cluster of the same name serve its topics, and that
-    /// cluster lives.
-    async fn serves_a_namesake(&self, namespace: &str, key: &ObjectRef) -> Result<bool, ApplyError> {
-        let grant = ObjectRef::new(namespace, api::topic_grant::NAME);
-        let grant = match self.applier.get_within::<ConfigMap>(&grant, self.largest).await? {
-            None => return Ok(false),
-            Some(Named::Readable(grant)) => grant,
-            // What it says is not known: it may let a namesake in.
-            Some(Named::Unreadable(_)) => return Ok(true),
-        };
-        for (of, name) in
-            deleted_cluster::granted_namesakes(&grant.data.unwrap_or_default(), &key.namespace, &key.name)
-        {
-            match self.exists(&ObjectRef::new(of, name)).await {
-                Ok(false) => {}
-                Ok(true) => return Ok(true),
-                // A cluster out of sight may well live.
-                Err(error) if error.is_forbidden() => return Ok(true),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
-    /// Clusters that topics with the topic operator's finalizer name, in these namespaces.
-    pub async fn clusters_of_topics(
-        &self,
-        namespaces: &Namespaces,
-    ) -> Result<BTreeSet<ObjectRef>, ApplyError> {
-        let namespaces = match namespaces {
-            Namespaces::All => vec![String::new()],
-            Namespaces::Some(names) => names.clone(),
-        };
-        let mut found = BTreeSet::new();
-        for namespace in namespaces {
-            let each = |meta: ObjectMeta| {
-                let cluster =
-                    meta.labels.as_ref().and_then(|labels| labels.get(api::labels::CLUSTER)).cloned();
-                if let (Some(cluster), Some(topic)) = (cluster, topic(meta)) {
-                    found.insert(ObjectRef::new(topic.namespace, cluster));
-                }
-            };
-            let listed =
-                self.applier.each_metadata::<KafkaTopic>(&namespace, Some(api::labels::CLUSTER), None, each);
-            match listed.await {
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// A topic, if it holds the topic operator's finalizer.
-fn topic(meta: ObjectMeta) -> Option<HeldTopic> {
-    let finalizers = meta.finalizers?;
-    if !finalizers.iter().any(|one| one == api::annotations::FINALIZER_TOPIC_OPERATOR) {
-        return None;
-    }
-    Some(HeldTopic {
-        namespace: meta.namespace?,
-        name: meta.name?,
-        resource_version: meta.resource_version,
-        finalizers,
-        deleted_at: meta.deletion_timestamp.map(|time| time.0),
-    })
-}
-
-/// What each cluster referred to when it was last looked at.
-#[derive(Debug, Default)]
-struct Referred(Mutex<HashMap<ObjectRef, References>>);
-
-impl Referred {
-    /// Notes what a cluster refers to now, and returns what it no longer refers to.
-    fn now(&self, key: &ObjectRef, references: References) -> References {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = all.remove(key).unwrap_or_default();
-        let unused = References {
-            secrets: before.secrets.difference(&references.secrets).cloned().collect(),
-            config_maps: before.config_maps.difference(&references.config_maps).cloned().collect(),
-        };
-        if references != References::default() {
-            all.insert(key.clone(), references);
-        }
-        unused
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn references(secrets: &[&str]) -> References {
-        References {
-            secrets: secrets.iter().map(ToString::to_string).collect(),
-            config_maps: BTreeSet::from(["metrics".to_owned()]),
-        }
-    }
-
-    #[test]
-    fn what_a_cluster_no_longer_refers_to_is_known_once() {
-        let (referred, key) = (Referred::default(), ObjectRef::new("ns", "c"));
-        assert_eq!(referred.now(&key, references(&["a", "b"])), References::default());
-        let only_b = References { secrets: BTreeSet::from(["b".to_owned()]), ..References::default() };
-        assert_eq!(referred.now(&key, references(&["a"])), only_b);
-        // Gone.
-        assert_eq!(referred.now(&key, References::default()), references(&["a"]));
-        assert_eq!(referred.now(&key, References::default()), References::default());
-        assert!(referred.0.lock().unwrap().is_empty());
     }
 }

@@ -9,84 +9,48 @@ use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
-use thiserror::Error;
-
 use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::plan::Occasion;
 
-/// Why a pod could not be deleted.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// Kubernetes refused it.
-    #[error(transparent)]
-    Kubernetes(#[from] ApplyError),
-    /// Another process may lead.
-    #[error(transparent)]
-    Lapsed(#[from] Lapsed),
+use crate::deleted_pods::DeletedPods;
+use crate::kind::Error;
+
+/// The restart of pods of a cluster.
+pub(crate) struct Restart<'a> {
+    pub applier: &'a Applier,
+    pub events: &'a Events,
+    pub mandate: &'a Mandate,
+    pub deleted_pods: &'a DeletedPods,
+    pub key: &'a ObjectRef,
+    pub observed: &'a Observed,
+    pub plan: &'a Plan,
 }
 
-/// The pods of a cluster that this process deleted, or may have deleted, by UID.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Deleted {
-    /// The API server said so, and the watch may not have.
-    pub known: Vec<String>,
-    /// The API server did not answer: each with the name of the pod.
-    pub unknown: Vec<(String, String)>,
-    /// Why none was: what was decided rests on what is not so any more, and is to be decided anew.
-    pub outdated: Option<String>,
-}
-
-/// Deletes these pods, while this process leads. Returns those that were deleted also when it ended early.
-pub(crate) async fn restart(
-    applier: &Applier,
-    events: &Events,
-    mandate: &Mandate,
-    key: &ObjectRef,
-    observed: &Observed,
-    plan: &Plan,
-    go: &[String],
-) -> (Deleted, Result<(), Error>) {
-    let mut deleted = Deleted::default();
-    if go.is_empty() {
-        return (deleted, Ok(()));
-    }
-    match outdated(applier, key, observed, plan).await {
-        Ok(None) => {}
-        Ok(Some(why)) => {
+impl Restart<'_> {
+    /// Deletes these pods, while this process leads. `Some`: why none was; what was decided rests on what is not so any more, and is to be
+    /// decided anew.
+    pub(crate) async fn pods(&self, go: &[String]) -> Result<Option<String>, Error> {
+        let Self { applier, key, observed, plan, .. } = *self;
+        if go.is_empty() {
+            return Ok(None);
+        }
+        if let Some(why) = outdated(applier, key, observed, plan).await? {
             tracing::info!(cluster = %key, pods = go.join(", "), why, "restart put off");
-            deleted.outdated = Some(why);
-            return (deleted, Ok(()));
+            return Ok(Some(why));
         }
-        Err(error) => return (deleted, Err(error.into())),
-    }
-    for name in go {
-        let Some(pod) = observed.pods.get(name) else { continue };
-        if let Err(lapsed) = mandate.check() {
-            return (deleted, Err(lapsed.into()));
-        }
-        if let Err(error) = delete_claims(applier, key, plan, name).await {
-            return (deleted, Err(error.into()));
-        }
-        let pod_key = ObjectRef::new(&key.namespace, name);
-        match applier.delete::<Pod>(&pod_key, pod.uid().as_deref(), PropagationPolicy::Background).await {
-            Ok(true) => announce(events, key, observed, plan, pod),
-            // It went meanwhile, or another one has its name: its watch event is on its way.
-            Ok(false) => {}
-            Err(error) if error.is_conflict() => {}
-            Err(error) => {
-                // Without an answer it may have been deleted all the same: it counts as going until that is known.
-                if error.code().is_none() {
-                    deleted.unknown.extend(pod.uid().map(|uid| (uid, name.clone())));
-                }
-                return (deleted, Err(error.into()));
+        for name in go {
+            let Some(pod) = observed.pods.get(name) else { continue };
+            self.mandate.check()?;
+            delete_claims(applier, key, plan, name).await?;
+            if self.deleted_pods.delete(applier, key, pod).await? {
+                announce(self.events, key, observed, plan, pod);
             }
         }
-        deleted.known.extend(pod.uid());
+        Ok(None)
     }
-    (deleted, Ok(()))
 }
 
 /// Why a restart is not made any more that was planned: writing the plan took so long that Kafka's partitions may be different by
@@ -136,12 +100,6 @@ async fn delete_claims(applier: &Applier, key: &ObjectRef, plan: &Plan, pod: &st
     Ok(())
 }
 
-/// Whether a pod is still there and not being deleted, past the cache.
-pub(crate) async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
-    let found = applier.metadata::<Pod>(pod).await?;
-    Ok(found.is_some_and(|found| found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none()))
-}
-
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {
     let name = pod.name_any();
     let of_pod = plan
@@ -172,6 +130,7 @@ fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::{Arc, Mutex};
 
     use jiff::SignedDuration;
@@ -183,6 +142,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::deleted_pods::uids;
 
     /// What an API server does with the deletion of an object with these letters in its path.
     #[derive(Clone, Copy)]
@@ -247,16 +207,32 @@ mod tests {
         (kube::Client::try_from(config).unwrap(), noted)
     }
 
-    /// Restarts the pod `c-p-0`, which the caches know with the UID `u`.
-    async fn restarted(client: kube::Client, mut plan: Plan) -> (Deleted, Result<(), Error>) {
+    /// What came of the restart of the pod `c-p-0`, which the caches know with the UID `u`; and the pods that count as going.
+    async fn restarted(
+        client: kube::Client,
+        mut plan: Plan,
+    ) -> (Result<Option<String>, Error>, BTreeSet<String>) {
         let events = Events::start(client.clone(), events::CLUSTER_OPERATOR, "test");
         let pod = serde_json::json!({"metadata": {"name": "c-p-0", "uid": "u"}});
         let mut observed = Observed::default();
         observed.pods.insert("c-p-0".to_owned(), Arc::new(serde_json::from_value(pod).unwrap()));
         plan.nodes.push(PlannedNode { id: 0, pod: "c-p-0".to_owned(), pod_set: "c-p".to_owned() });
         let (key, go) = (ObjectRef::new("ns", "c"), ["c-p-0".to_owned()]);
-        let (applier, mandate) = (Applier::new(client), Mandate::unlimited());
-        restart(&applier, &events, &mandate, &key, &observed, &plan, &go).await
+        let (applier, mandate, deleted_pods) =
+            (Applier::new(client), Mandate::unlimited(), DeletedPods::default());
+        let restart = Restart {
+            applier: &applier,
+            events: &events,
+            mandate: &mandate,
+            deleted_pods: &deleted_pods,
+            key: &key,
+            observed: &observed,
+            plan: &plan,
+        };
+        let ended = restart.pods(&go).await;
+        let live = uids(observed.pods.values());
+        let going = deleted_pods.still_shown(&applier, &key, &live).await.unwrap();
+        (ended, going)
     }
 
     /// A plan for which Kafka was asked so many seconds ago.
@@ -272,12 +248,12 @@ mod tests {
             [("u", 0, true, ""), ("u", 9, false, "ms old"), ("new", 0, false, "pod c-p-0 is not the one")]
         {
             let (client, noted) = api_server(uid, Bad::No).await;
-            let (deleted, ended) = restarted(client, asked(seconds_ago)).await;
-            assert!(ended.is_ok());
-            assert_eq!(deleted.outdated.is_none(), deletes);
-            assert!(deleted.outdated.unwrap_or_default().contains(why));
+            let (ended, going) = restarted(client, asked(seconds_ago)).await;
+            let outdated = ended.unwrap();
+            assert_eq!(outdated.is_none(), deletes);
+            assert!(outdated.unwrap_or_default().contains(why));
             assert_eq!(
-                (deleted.known.len(), noted.lock().unwrap().len()),
+                (going.len(), noted.lock().unwrap().len()),
                 (usize::from(deletes), usize::from(deletes))
             );
         }
@@ -291,22 +267,21 @@ mod tests {
             let claims =
                 ["data-0-c-p-0", "data-1-c-p-0"].map(|name| (name.to_owned(), Some(format!("u-{name}"))));
             plan.roll.claims.insert("c-p-0".to_owned(), claims.into());
-            let (gone, ended) = restarted(client, plan).await;
+            let (ended, gone) = restarted(client, plan).await;
             let noted = noted.lock().unwrap();
             let names: Vec<&str> =
                 noted.iter().map(|(path, _)| path.split(['/', '?']).nth(6).unwrap()).collect();
             assert_eq!(names, ["data-0-c-p-0", "data-1-c-p-0", "c-p-0"][..deleted]);
             assert!(noted[0].1.contains("u-data-0-c-p-0"), "only the very claim: {}", noted[0].1);
-            assert_eq!((ended.is_ok(), gone.known.len()), (deleted == 3, deleted - 2), "{ended:?}");
+            assert_eq!((ended.is_ok(), gone.len()), (deleted == 3, deleted - 2), "{ended:?}");
         }
     }
 
     #[tokio::test]
     async fn a_pod_whose_deletion_was_not_answered_counts_as_going() {
         let (client, _) = api_server("u", Bad::Unanswered("c-p-0")).await;
-        let (deleted, ended) = restarted(client, Plan::default()).await;
+        let (ended, going) = restarted(client, Plan::default()).await;
         assert!(ended.is_err());
-        let unknown = vec![("u".to_owned(), "c-p-0".to_owned())];
-        assert_eq!(deleted, Deleted { unknown, ..Deleted::default() });
+        assert_eq!(going, ["u".to_owned()].into());
     }
 }

@@ -2,7 +2,7 @@
 //! pods, beside the passes: a worker that does not answer holds up none.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use operator_runtime::queue::{Backoff, Queue};
@@ -10,6 +10,7 @@ use operator_runtime::watch::ObjectRef;
 use planner::workers::observed::Plugins;
 
 use crate::kafka_connector::apis::Apis;
+use crate::lock::lock;
 
 /// First and longest pause before workers are asked again that did not answer.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
@@ -40,7 +41,7 @@ impl KnownPlugins {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     /// What is known of the workers that are these pods.

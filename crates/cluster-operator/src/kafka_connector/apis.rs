@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use api::common::connector::ConnectorPlugin;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::addresses::ConnectAddresses;
 use super::lanes::{self, Lanes};
 use crate::caches::Caches;
+use crate::lock::lock;
 
 /// Longest time for the list of connectors.
 const LIST: Duration = Duration::from_secs(10);
@@ -111,7 +112,7 @@ impl Apis {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Arc<Api>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

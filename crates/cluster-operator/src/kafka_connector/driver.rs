@@ -4,32 +4,27 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::conditions::events;
-use api::{KafkaConnect, KafkaConnector, annotations};
+use api::{KafkaConnect, KafkaConnector, KafkaConnectorStatus};
 use connect_client::model::Listed;
-use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
-use operator_runtime::events::{self as publishing, Events, Note, Severity};
-use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::completion::{NeverComplete, Observation as _};
+use planner::completion::Observation as _;
 use planner::kafka_connector::actual::{Actual, Part, State};
-use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::call::Call;
 use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, Seen as SeenOfConnect};
 use planner::kafka_connector::offsets::{Holder, KEY};
 use planner::kafka_connector::transition::Doing;
+use planner::view::is_paused;
 use prometheus::Counter;
-use serde_json::json;
-use thiserror::Error;
 use tokio::time::Instant;
 
 use super::apis::{Api, Apis, Look};
 use super::calls::{self, Failed, Subject};
 use super::memory::{Memories, Memory};
 use super::resources::{self, Resources};
-use crate::kind::{AnswersOf, Kind, Seen};
+use super::take_off::take_off;
+use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 
 /// How old a list of connectors may be for a pass that nothing was called for in between: events that come together share one.
 const RECENT: Duration = Duration::from_secs(1);
@@ -37,46 +32,25 @@ const RECENT: Duration = Duration::from_secs(1);
 /// When to look what became of a call.
 const NEXT: Duration = Duration::from_millis(100);
 
-/// What can go wrong with a pass over a connector.
-#[derive(Debug, Error)]
-pub(super) enum Error {
-    /// A request to Kubernetes failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// Another process may lead.
-    #[error(transparent)]
-    Lapsed(#[from] Lapsed),
-    /// The plan asks again and again.
-    #[error(transparent)]
-    NeverComplete(#[from] NeverComplete),
-    /// Kafka Connect did not do what it was asked for.
-    #[error(transparent)]
-    Call(#[from] Failed),
-}
-
 /// Looks after connectors.
 pub(super) struct Connectors {
     resources: Resources,
-    applier: Applier,
+    means: Means,
     apis: Arc<Apis>,
     memories: Arc<Memories>,
-    events: Events,
     auto_restarts: Counter,
-    mandate: Mandate,
 }
 
 impl Connectors {
     /// From its parts.
     pub(super) fn new(
         resources: Resources,
-        applier: Applier,
+        means: Means,
         apis: Arc<Apis>,
         memories: Arc<Memories>,
-        events: Events,
         auto_restarts: Counter,
-        mandate: Mandate,
     ) -> Self {
-        Self { resources, applier, apis, memories, events, auto_restarts, mandate }
+        Self { resources, means, apis, memories, auto_restarts }
     }
 
     /// Where a connector is to run, and the key of that cluster.
@@ -117,49 +91,8 @@ impl Connectors {
         }
     }
 
-    /// Takes an annotation off whose work is done, unless it asks for something else by now.
-    async fn take_off(
-        &self,
-        key: &ObjectRef,
-        observed: &KafkaConnector,
-        done: &Annotation,
-    ) -> Result<(), ApplyError> {
-        let mut version = observed.metadata.resource_version.clone();
-        for _ in 0..3 {
-            let patch = json!({"metadata": {
-                "resourceVersion": version, "annotations": {done.key: null},
-            }});
-            match self.applier.merge::<KafkaConnector>(key, &patch).await {
-                Err(error) if error.is_conflict() => {}
-                other => return other.map(drop),
-            }
-            let fresh = self.applier.get::<KafkaConnector>(key).await?;
-            let value = |fresh: &KafkaConnector| fresh.metadata.annotations.as_ref()?.get(done.key).cloned();
-            match fresh {
-                Some(fresh) if value(&fresh).as_ref() == Some(&done.value) => {
-                    version = fresh.metadata.resource_version;
-                }
-                _ => return Ok(()),
-            }
-        }
-        // The annotation is known to be answered, and the next pass takes it off.
-        Ok(())
-    }
-
-    async fn write_status(
-        &self,
-        key: &ObjectRef,
-        observed: &Observed,
-        plan: &Plan,
-    ) -> Result<(), ApplyError> {
-        let Some(status) = &plan.status else { return Ok(()) };
-        let live = observed.connector.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-        self.applier.patch_status::<KafkaConnector>(key, live.as_ref(), status).await?;
-        Ok(())
-    }
-
-    /// Notes a call that was made, and tells of it where that is of interest.
-    fn note_made(&self, key: &ObjectRef, observed: &Observed, doing: &Doing) {
+    /// Notes a call that was made.
+    fn note_made(&self, key: &ObjectRef, doing: &Doing) {
         self.memories.change(key, |memory| {
             memory.past.note_made(&doing.call, clock::now());
             if doing.restarts.is_some() {
@@ -169,19 +102,9 @@ impl Connectors {
             memory.not_before = Some(Instant::now());
         });
         tracing::info!(connector = %key, call = words(&doing.call), "Kafka Connect was called");
-        let Some(count) = doing.restarts.as_ref().and_then(|restarts| restarts.count) else { return };
-        self.auto_restarts.inc();
-        self.events.publish(Note {
-            regarding: publishing::reference(&*observed.connector),
-            related: None,
-            reason: events::CONNECTOR_RESTARTED.to_owned(),
-            action: events::MANAGE_CONNECTOR.to_owned(),
-            text: format!(
-                "what has failed of connector {} was restarted, for the {count}. time in a row",
-                key.name
-            ),
-            severity: Severity::Warning,
-        });
+        if doing.event(&key.name, 0).is_some() {
+            self.auto_restarts.inc();
+        }
     }
 }
 
@@ -189,8 +112,7 @@ impl Kind for Connectors {
     const NAME: &'static str = "KafkaConnector";
     type Resource = KafkaConnector;
     type Observed = Observed;
-    type Said = ();
-    type Error = Error;
+    type Said = Result<(), Failed>;
 
     fn resources(&self) -> &Cache<KafkaConnector> {
         &self.resources.connectors
@@ -198,7 +120,6 @@ impl Kind for Connectors {
 
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<Observed>, Error> {
         let Some(connector) = self.resources.connectors.get(key) else {
-            self.memories.forget(key);
             return Ok(Seen::Settled(Outcome::Done));
         };
         // The resource goes, and then nobody declares its connector. A resource that cannot be read leaves its connector as it is.
@@ -211,7 +132,7 @@ impl Kind for Connectors {
         let present = connector.metadata.annotations.clone().unwrap_or_default();
         memory.answered.retain(|done| present.get(done.key) == Some(&done.value));
         let (cluster, named) = self.cluster(key, &connector);
-        let is_paused = annotations::is_true(Some(&present), annotations::PAUSE_RECONCILIATION);
+        let is_paused = is_paused(&*connector);
         let seen = match (&cluster, named) {
             (Cluster::Usable { .. }, Some(named)) if !is_paused => self.see(key, &named, &memory).await,
             _ => SeenOfConnect::Unasked,
@@ -236,6 +157,10 @@ impl Kind for Connectors {
         Ok(Seen::Live(observed))
     }
 
+    fn looked_after<'a>(&self, observed: &'a Observed) -> Option<&'a Arc<KafkaConnector>> {
+        Some(&observed.connector)
+    }
+
     async fn answer(
         &self,
         key: &ObjectRef,
@@ -247,7 +172,7 @@ impl Kind for Connectors {
             let answer = match &need {
                 Need::ConnectNamed(name) => {
                     let cluster = ObjectRef::new(&key.namespace, name);
-                    let exists = self.applier.metadata::<KafkaConnect>(&cluster).await?.is_some();
+                    let exists = self.means.applier.metadata::<KafkaConnect>(&cluster).await?.is_some();
                     Answer::Exists(exists)
                 }
                 Need::Topics => {
@@ -265,70 +190,74 @@ impl Kind for Connectors {
         Ok(answers)
     }
 
-    async fn write(&self, _: &ObjectRef, _: &Observed, _: &mut Plan) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn call(&self, key: &ObjectRef, observed: &Observed, doing: &Doing) -> Result<(), Error> {
-        let Some(cluster) = resources::cluster(key, &observed.connector) else { return Ok(()) };
+    async fn call(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+        doing: &Doing,
+    ) -> Result<Result<(), Failed>, Error> {
+        let Some(cluster) = resources::cluster(key, &observed.connector) else { return Ok(Ok(())) };
         // Its Service may have gone since it was looked at.
-        let api =
-            self.api(&cluster).ok_or_else(|| Failed::unasked(format!("{} cannot be asked", cluster.name)))?;
+        let Some(api) = self.api(&cluster) else {
+            return Ok(Err(Failed::unasked(format!("{} cannot be asked", cluster.name))));
+        };
         let holder = Holder::of(&*observed.connector);
         let subject = Subject { holder, name: &key.name, offsets_key: KEY };
-        let made = calls::make(&api, &self.mandate, &self.applier, &subject, &doing.call).await;
+        let Means { applier, mandate, .. } = &self.means;
+        let made = calls::make(&api, mandate, applier, &subject, &doing.call).await;
         if made.is_err() {
-            self.mandate.check()?;
+            mandate.check()?;
         }
-        Ok(made?)
+        Ok(made)
     }
 
-    async fn finish(
+    fn has_done(made: &Result<(), Failed>) -> bool {
+        made.is_ok()
+    }
+
+    async fn after(
         &self,
         key: &ObjectRef,
         observed: &Observed,
         plan: &Plan,
-        said: Vec<Result<(), Error>>,
-    ) -> Result<Outcome, Error> {
-        for done in &plan.take_off {
-            self.take_off(key, &observed.connector, done).await?;
-        }
-        let Some((doing, said)) = plan.calls.first().zip(said.into_iter().next()) else {
-            self.memories.change(key, |memory| {
+        done: Done<Result<(), Failed>>,
+    ) -> Result<After<KafkaConnectorStatus>, Error> {
+        let mut after = After::default();
+        let mut answered: Vec<_> = plan.take_off.iter().map(|done| done.key).collect();
+        match plan.calls.first().zip(done.said.into_iter().next()) {
+            None => self.memories.change(key, |memory| {
                 memory.waits = plan.waits_for_connect;
-                if plan.again.is_some() {
+                if plan.look_again.is_some() {
                     memory.not_before = Some(Instant::now());
                 }
-            });
-            self.write_status(key, observed, plan).await?;
-            return Ok(plan.again.map_or(Outcome::Done, Outcome::Again));
-        };
-        match said {
-            Ok(()) => {
-                self.note_made(key, observed, doing);
-                self.write_status(key, observed, plan).await?;
-                if let Some(done) = &doing.answers {
-                    self.take_off(key, &observed.connector, done).await?;
+            }),
+            Some((doing, said)) => {
+                after.look_again = Some(NEXT);
+                match said? {
+                    Ok(()) => {
+                        self.note_made(key, doing);
+                        answered.extend(doing.answers.as_ref().map(|done| done.key));
+                    }
+                    Err(failed) => {
+                        tracing::debug!(connector = %key, error = %failed, "a call about a connector was not made");
+                        self.memories.change(key, |memory| {
+                            memory.past.note_failed(&doing.call, failed.kind, failed.message, clock::now());
+                            memory.not_before = Some(Instant::now());
+                        });
+                        // It says that the call was made. The next pass says what came of it.
+                        after.status = StatusAfter::Left;
+                    }
                 }
-                Ok(Outcome::Again(NEXT))
             }
-            Err(Error::Call(failed)) => {
-                tracing::debug!(connector = %key, error = %failed, "a call about a connector was not made");
-                let mut observed = observed.clone();
-                let now = clock::now();
-                self.memories.change(key, |memory| {
-                    memory.past.note_failed(&doing.call, failed.kind, failed.message, now);
-                    memory.not_before = Some(Instant::now());
-                    observed.past = memory.past.clone();
-                });
-                observed.topics_wanted = false;
-                // What the status says of it is planned as ever.
-                let told = observed.plan(now);
-                self.write_status(key, &observed, &told).await?;
-                Ok(Outcome::Again(told.again.unwrap_or(NEXT)))
-            }
-            Err(error) => Err(error),
         }
+        if !take_off(&self.means.applier, key, &*observed.connector, answered).await? {
+            after.look_again = Some(NEXT);
+        }
+        Ok(after)
+    }
+
+    fn forget(&self, key: &ObjectRef) {
+        self.memories.forget(key);
     }
 }
 

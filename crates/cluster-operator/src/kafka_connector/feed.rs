@@ -1,7 +1,7 @@
 //! Which watch event leads to which pass over connectors.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use api::KafkaConnector;
 use operator_runtime::queue::Queue;
@@ -10,6 +10,7 @@ use operator_runtime::watch::{Event, ObjectRef};
 
 use super::resources::{Resources, cluster};
 use crate::caches::Caches;
+use crate::lock::lock;
 
 /// The queues of connectors.
 #[derive(Clone, Default)]
@@ -25,12 +26,12 @@ pub(super) struct Queues {
 impl Queues {
     /// Names of connectors whose resources left a cluster and that are not known to be gone.
     pub(super) fn left(&self, cluster: &ObjectRef) -> BTreeSet<String> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).get(cluster).cloned().unwrap_or_default()
+        lock(&self.left).get(cluster).cloned().unwrap_or_default()
     }
 
     /// Forgets a connector that is gone from a cluster, or whose name stands in its list.
     pub(super) fn forget_left(&self, cluster: &ObjectRef, name: &str) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         if let Some(names) = left.get_mut(cluster) {
             names.remove(name);
             if names.is_empty() {
@@ -41,12 +42,12 @@ impl Queues {
 
     /// Forgets all that left a cluster which is gone itself.
     pub(super) fn forget_all_left(&self, cluster: &ObjectRef) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
+        lock(&self.left).remove(cluster);
     }
 
     /// Notes connectors whose resources left a cluster.
     pub(super) fn note_left(&self, cluster: &ObjectRef, names: impl IntoIterator<Item = String>) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.left);
         left.entry(cluster.clone()).or_default().extend(names);
     }
 }

@@ -5,12 +5,14 @@
 //! other, and the others do not notice. Both lanes together bound what a worker has to do at a time.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use connect_client::ConnectError;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+
+use crate::lock::lock;
 
 /// Calls at a time that are usually answered soon.
 const FAST: usize = 32;
@@ -89,7 +91,7 @@ impl Lanes {
     }
 
     fn slow_ones(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.slow_ones.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slow_ones)
     }
 }
 

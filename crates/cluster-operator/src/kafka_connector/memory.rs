@@ -1,12 +1,14 @@
 //! What is remembered of connectors from pass to pass.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::past::Past;
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// What is remembered of one connector.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +63,6 @@ impl Memories {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, Memory>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

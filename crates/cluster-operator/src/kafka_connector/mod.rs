@@ -21,5 +21,6 @@ pub(crate) mod metrics;
 mod resources;
 mod rounds;
 mod start;
+pub(crate) mod take_off;
 
-pub(crate) use start::{Parts, start};
+pub(crate) use start::start;

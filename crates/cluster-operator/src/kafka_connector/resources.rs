@@ -83,11 +83,9 @@ impl Resources {
         self.of_clusters.keys_of(cluster)
     }
 
-    /// Names of the connectors that are declared for a cluster. A resource that cannot be read counts as a declaration.
-    pub(super) fn declared(&self, cluster: &ObjectRef) -> BTreeSet<String> {
-        let readable = self.of_cluster(cluster).into_iter().map(|key| key.name);
-        let unreadable = self.unreadable.owned_by(&cluster.namespace);
-        readable.chain(unreadable.into_keys().map(|key| key.name)).collect()
+    /// Names of the connectors of a namespace whose resources cannot be read: each counts as a declaration, for whichever cluster.
+    pub(super) fn unreadable(&self, namespace: &str) -> BTreeSet<String> {
+        self.unreadable.owned_by(namespace).into_keys().map(|key| key.name).collect()
     }
 
     /// Whether a connector is declared for a cluster.

@@ -1,49 +1,35 @@
-//! The round over all connectors of a Connect cluster: one list, and what follows from it.
+//! The round over all connectors of a Connect cluster (see [`crate::kind`]): one list, and what follows from it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::conditions::events;
+use api::{KafkaConnect, KafkaConnectStatus};
 use connect_client::ConnectError;
-use connect_client::model::Listed;
-use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::ObjectReference;
 use operator_runtime::controller::Outcome;
-use operator_runtime::events::{Events, Note, Severity};
-use operator_runtime::leader::{Lapsed, Mandate};
-use operator_runtime::watch::ObjectRef;
-use planner::kafka_connector::rotation;
-use planner::kafka_connector::undeclared::undeclared;
+use operator_runtime::leader::Mandate;
+use operator_runtime::watch::{Cache, ObjectRef};
+use planner::completion::Observation;
+use planner::kafka_connector::round::{self, Declared, Keeps, Names, NamesNeeded, Observed, Plan, Removal};
 use tokio::time::Instant;
 
 use super::apis::{Api, Apis, Look};
 use super::calls;
-use super::clusters::Facts;
 use super::driver::fingerprint;
 use super::feed::Queues;
 use super::memory::Memories;
 use super::resources::Resources;
-
-/// Removals at a time.
-const REMOVALS: usize = 8;
-
-/// Removals of one round; the others have the next one.
-const REMOVED_IN_A_ROUND: usize = 1000;
-
-/// When to try again to remove what could not be removed.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// When to ask a cluster again that does not answer; it has a pause of its own.
-const AWAY: Duration = Duration::from_secs(2);
+use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
+use crate::lock::lock;
 
 /// Makes the rounds.
 pub(super) struct Rounds {
     pub resources: Resources,
+    /// The resources that the rounds are about.
+    pub connects: Cache<KafkaConnect>,
     pub apis: Arc<Apis>,
     pub memories: Arc<Memories>,
     pub queues: Queues,
-    pub events: Events,
     pub mandate: Mandate,
     /// Time between two rounds over a cluster.
     pub interval: Duration,
@@ -51,153 +37,190 @@ pub(super) struct Rounds {
     pub turns: Mutex<HashMap<ObjectRef, String>>,
 }
 
-impl Rounds {
-    /// One round.
-    ///
-    /// # Errors
-    /// When another process may lead.
-    pub(super) async fn round(self: Arc<Self>, cluster: ObjectRef) -> Result<Outcome, Lapsed> {
-        let Some(facts) = self.resources.clusters.get(&cluster) else {
-            self.apis.forget(&cluster);
-            self.queues.forget_all_left(&cluster);
-            self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster);
-            return Ok(Outcome::Done);
+/// A round over a cluster.
+pub(super) struct Round {
+    connect: Arc<KafkaConnect>,
+    /// `None`: there is no address under which it could be asked.
+    api: Option<Arc<Api>>,
+    observed: Observed,
+}
+
+impl Observation for Round {
+    type Plan = Plan;
+    type Answer = <Observed as Observation>::Answer;
+
+    fn plan(&self, now: jiff::Timestamp) -> Plan {
+        self.observed.plan(now)
+    }
+
+    fn answer(&mut self, need: NamesNeeded, names: Self::Answer) {
+        self.observed.answer(need, names);
+    }
+}
+
+impl Kind for Rounds {
+    const NAME: &'static str = "connectors of Connect clusters";
+    const CALLS_AT_A_TIME: usize = 8;
+    /// The status is that of a pass over the KafkaConnect.
+    const TELLS: bool = false;
+    type Resource = KafkaConnect;
+    type Observed = Round;
+    /// Whether there was a connector to remove.
+    type Said = Result<bool, ConnectError>;
+
+    fn resources(&self) -> &Cache<KafkaConnect> {
+        &self.connects
+    }
+
+    async fn observe(&self, cluster: &ObjectRef) -> Result<Seen<Round>, Error> {
+        let Some((facts, connect)) = self.resources.clusters.get(cluster).zip(self.connects.get(cluster))
+        else {
+            return Ok(Seen::Settled(Outcome::Done));
         };
         if !facts.uses_resources || facts.workers == 0 {
-            return Ok(Outcome::Done);
+            return Ok(Seen::Settled(Outcome::Done));
         }
-        let Ok(api) = self.apis.of(&cluster, facts.uid.as_deref()) else {
-            // The event of its Service brings the next round.
-            self.wake(&cluster, |_, _| true);
-            return Ok(Outcome::Done);
+        let api = self.apis.of(cluster, facts.uid.as_deref()).ok();
+        let look = match &api {
+            None => round::Look::NoAddress,
+            Some(api) => match api.look(Instant::now()).await {
+                Look::Away { .. } | Look::Unusable(_) => round::Look::Away,
+                Look::Here(all) => {
+                    let resources = &self.resources;
+                    api.lanes.retain(|name| all.contains_key(name) || resources.is_declared(cluster, name));
+                    let with_fingerprint =
+                        all.iter().map(|(name, listed)| (name.clone(), fingerprint(Some(listed))));
+                    round::Look::Here(with_fingerprint.collect())
+                }
+            },
         };
-        let all = match api.look(Instant::now()).await {
-            Look::Here(all) => all,
-            Look::Away { .. } | Look::Unusable(_) => {
-                // Those that were ready are told in a moment, if it stays so.
-                self.wake(&cluster, |_, shown| shown);
-                return Ok(Outcome::Again(AWAY));
-            }
+        let keeps_all = if facts.is_paused {
+            Some(Keeps::Paused)
+        } else if !self.resources.are_listed(&cluster.namespace) {
+            Some(Keeps::Unlisted)
+        } else {
+            self.resources.shares_connectors(cluster).then_some(Keeps::Shared)
         };
-        api.lanes.retain(|name| all.contains_key(name) || self.resources.is_declared(&cluster, name));
-        let turn = self.turn(&cluster, &all);
-        self.wake(&cluster, |key, _| {
-            let is_turn = turn.contains(&key.name);
-            if is_turn {
-                self.memories.change(key, |memory| memory.topics_wanted = true);
-            }
-            let now = fingerprint(all.get(&key.name));
-            let changed = self.memories.read(key, |memory| memory.waits || memory.shown != Some(now));
-            is_turn || changed.unwrap_or(true)
-        });
-        // Whoever paused the cluster works on it by hand. Connectors that two clusters see nobody declares for both.
-        let removes = !facts.is_paused
-            && self.resources.are_listed(&cluster.namespace)
-            && !self.resources.shares_connectors(&cluster);
-        if removes && !self.remove_undeclared(&cluster, &facts, &api, &all).await? {
-            return Ok(Outcome::Again(RETRY));
-        }
-        Ok(Outcome::Again(self.interval))
+        let lists_names = api.as_ref().is_some_and(|api| api.lists_names());
+        let observed = Observed {
+            look,
+            absent: fingerprint(None),
+            declared: self.declared(cluster),
+            unreadable: self.resources.unreadable(&cluster.namespace),
+            left: self.queues.left(cluster),
+            names: if lists_names { Names::Needed } else { Names::NotNeeded },
+            keeps_all,
+            last_turn: lock(&self.turns).get(cluster).cloned(),
+            interval: self.interval,
+        };
+        Ok(Seen::Live(Round { connect, api, observed }))
     }
 
-    /// Brings a pass over connectors of a cluster: those that the function accepts. It is told whether a connector has been seen in Connect.
-    fn wake(&self, cluster: &ObjectRef, accept: impl Fn(&ObjectRef, bool) -> bool) {
-        for key in self.resources.of_cluster(cluster) {
-            let shown = self.memories.read(&key, |memory| !memory.waits).unwrap_or(true);
-            if accept(&key, shown) {
-                self.queues.connectors.add_resync(key);
-            }
-        }
+    fn looked_after<'a>(&self, round: &'a Round) -> Option<&'a Arc<KafkaConnect>> {
+        Some(&round.connect)
     }
 
-    /// Whose topics are asked for in this round.
-    fn turn(&self, cluster: &ObjectRef, all: &BTreeMap<String, Listed>) -> Vec<String> {
-        let names: Vec<&str> = all.keys().map(String::as_str).collect();
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = rotation::next(&names, turns.get(cluster).map(String::as_str));
-        if let Some(last) = turn.last() {
-            turns.insert(cluster.clone(), last.clone());
-        }
-        turn
-    }
-
-    /// Removes what nobody declares. `false`: some of it could not be removed.
-    async fn remove_undeclared(
+    async fn answer(
         &self,
         cluster: &ObjectRef,
-        facts: &Facts,
-        api: &Arc<Api>,
-        all: &BTreeMap<String, Listed>,
-    ) -> Result<bool, Lapsed> {
-        // The list has no connector without a state, such as one whose start hangs.
-        let left = self.queues.left(cluster);
-        let mut complete = true;
-        let mut names = BTreeSet::new();
-        if api.lists_names() {
-            match api.connect.connector_names().await {
-                Ok(all) => names.extend(all),
-                Err(error) => {
-                    tracing::warn!(%cluster, %error, "the names of connectors were not listed");
-                    complete = false;
-                }
-            }
-        }
-        let known = all.keys().chain(&left).chain(&names).map(String::as_str);
-        let undeclared = undeclared(known, &self.resources.declared(cluster));
-        complete &= undeclared.len() <= REMOVED_IN_A_ROUND;
-        // What comes again with the list, or is declared and will, need not be remembered.
-        left.iter()
-            .filter(|name| all.contains_key(*name))
-            .for_each(|name| self.queues.forget_left(cluster, name));
-        let removals = undeclared.into_iter().take(REMOVED_IN_A_ROUND).map(|name| async move {
-            let removed = self.remove(cluster, api, &name).await;
-            (name, removed)
-        });
-        let mut removals = stream::iter(removals).buffer_unordered(REMOVALS);
-        while let Some((name, removed)) = removals.next().await {
-            match removed {
-                Ok(was_there) => {
-                    self.queues.forget_left(cluster, &name);
-                    if was_there {
-                        self.tell_removed(cluster, facts, &name);
+        round: &Round,
+        needs: Vec<NamesNeeded>,
+    ) -> Result<AnswersOf<Self>, Error> {
+        let mut answers = Vec::with_capacity(needs.len());
+        for need in needs {
+            let names = match &round.api {
+                None => None,
+                Some(api) => match api.connect.connector_names().await {
+                    Ok(names) => Some(names.into_iter().collect()),
+                    Err(error) => {
+                        tracing::warn!(%cluster, %error, "the names of connectors were not listed");
+                        None
                     }
-                }
-                Err(error) => {
-                    self.mandate.check()?;
-                    tracing::warn!(%cluster, connector = name, %error, "a connector that no resource declares was not removed");
-                    self.queues.note_left(cluster, [name]);
-                    complete = false;
-                }
-            }
+                },
+            };
+            answers.push((need, names));
         }
-        if complete {
-            api.has_listed_names();
+        Ok(answers)
+    }
+
+    /// Brings passes over connectors.
+    async fn before(&self, cluster: &ObjectRef, _: &Round, plan: &Plan) -> Result<(), Error> {
+        let key = |name: &String| ObjectRef::new(&cluster.namespace, name);
+        for name in &plan.ask_topics {
+            self.memories.change(&key(name), |memory| memory.topics_wanted = true);
         }
-        Ok(complete)
+        if let Some(last) = plan.ask_topics.last() {
+            lock(&self.turns).insert(cluster.clone(), last.clone());
+        }
+        for name in &plan.wake {
+            self.queues.connectors.add_resync(key(name));
+        }
+        for name in &plan.forget {
+            self.queues.forget_left(cluster, name);
+        }
+        Ok(())
     }
 
     /// Removes a connector, if this process still leads and still nobody declares it: its turn may come late.
-    async fn remove(&self, cluster: &ObjectRef, api: &Api, name: &str) -> Result<bool, ConnectError> {
+    async fn call(
+        &self,
+        cluster: &ObjectRef,
+        round: &Round,
+        Removal(name): &Removal,
+    ) -> Result<Result<bool, ConnectError>, Error> {
+        let Some(api) = &round.api else { return Ok(Ok(false)) };
         let still = || self.mandate.check().is_ok() && !self.resources.is_declared(cluster, name);
-        calls::remove(api, name, still).await
+        let removed = calls::remove(api, name, still).await;
+        match &removed {
+            Ok(_) => self.queues.forget_left(cluster, name),
+            Err(error) => {
+                self.mandate.check()?;
+                tracing::warn!(%cluster, connector = name, %error, "a connector that no resource declares was not removed");
+                self.queues.note_left(cluster, [name.clone()]);
+            }
+        }
+        Ok(removed)
     }
 
-    fn tell_removed(&self, cluster: &ObjectRef, facts: &Facts, name: &str) {
-        tracing::info!(%cluster, connector = name, "removed a connector that no KafkaConnector declares");
-        self.events.publish(Note {
-            regarding: ObjectReference {
-                api_version: Some(format!("{}/{}", api::GROUP, api::VERSION)),
-                kind: Some("KafkaConnect".to_owned()),
-                namespace: Some(cluster.namespace.clone()),
-                name: Some(cluster.name.clone()),
-                uid: facts.uid.clone(),
-                ..ObjectReference::default()
-            },
-            related: None,
-            reason: events::CONNECTOR_REMOVED.to_owned(),
-            action: events::MANAGE_CONNECTOR.to_owned(),
-            text: format!("connector {name} was removed, since no KafkaConnector declares it"),
-            severity: Severity::Normal,
+    fn has_done(removed: &Result<bool, ConnectError>) -> bool {
+        matches!(removed, Ok(true))
+    }
+
+    async fn after(
+        &self,
+        _: &ObjectRef,
+        round: &Round,
+        plan: &Plan,
+        done: Done<Result<bool, ConnectError>>,
+    ) -> Result<After<KafkaConnectStatus>, Error> {
+        let mut after = After::default();
+        let mut are_gone = true;
+        for said in done.said {
+            are_gone &= said?.is_ok();
+        }
+        if !are_gone {
+            after.look_again = Some(round::RETRY);
+        } else if let (true, Some(api)) = (plan.is_complete, &round.api) {
+            api.has_listed_names();
+        }
+        Ok(after)
+    }
+
+    fn forget(&self, cluster: &ObjectRef) {
+        self.apis.forget(cluster);
+        self.queues.forget_all_left(cluster);
+        lock(&self.turns).remove(cluster);
+    }
+}
+
+impl Rounds {
+    /// The connectors that name a cluster, and what passes over them saw.
+    fn declared(&self, cluster: &ObjectRef) -> BTreeMap<String, Declared> {
+        let declared = self.resources.of_cluster(cluster).into_iter().map(|key| {
+            let known = self.memories.read(&key, |memory| (memory.shown, memory.waits));
+            let (shown, waits) = known.unwrap_or_default();
+            (key.name, Declared { shown, waits })
         });
+        declared.collect()
     }
 }

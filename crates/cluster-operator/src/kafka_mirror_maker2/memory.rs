@@ -1,12 +1,14 @@
 //! What is remembered of the connectors of KafkaMirrorMaker2 resources from pass to pass.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::past::Past;
 use tokio::time::Instant;
+
+use crate::lock::lock;
 
 /// What is remembered of one resource.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +54,6 @@ impl Memories {
     }
 
     fn lock<T>(&self, act: impl FnOnce(&mut HashMap<ObjectRef, Memory>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut lock(&self.0))
     }
 }

@@ -1,34 +1,18 @@
 //! The pass over a node pool: it tells those that no Kafka resource looks after what they lack.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool};
-use operator_runtime::apply::{Applier, ApplyError};
+use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
-use operator_runtime::leader::Lapsed;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::completion::NeverComplete;
 use planner::kafka::transitions::membership::Membership;
-use planner::node_pool::{KafkaNamed, Observed, Plan};
-use thiserror::Error;
+use planner::node_pool::{KafkaNamed, Observed};
 
 use super::membership;
 use crate::caches::Caches;
-use crate::kind::{AnswersOf, Kind, Seen};
-
-/// What can go wrong with a pass over a pool.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// A request to Kubernetes failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// Another process may lead.
-    #[error(transparent)]
-    Lapsed(#[from] Lapsed),
-    /// The plan asks again and again.
-    #[error(transparent)]
-    NeverComplete(#[from] NeverComplete),
-}
+use crate::kind::{AnswersOf, Error, Kind, Seen};
 
 /// Tells a pool that no Kafka resource looks after what it lacks, and takes that back when one does. The other pools have
 /// their statuses from the pass over their cluster.
@@ -46,10 +30,11 @@ impl NodePools {
 
 impl Kind for NodePools {
     const NAME: &'static str = "KafkaNodePool";
+    /// The pass over its cluster writes the status of a pool.
+    const TELLS: bool = false;
     type Resource = KafkaNodePool;
     type Observed = Observed;
     type Said = ();
-    type Error = Error;
 
     fn resources(&self) -> &Cache<KafkaNodePool> {
         &self.caches.pools
@@ -63,6 +48,10 @@ impl Kind for NodePools {
             Membership::Labelled(_) | Membership::Moved { .. } => None,
         };
         Ok(Seen::Live(Observed { pool, nobodys, exists: None }))
+    }
+
+    fn looked_after<'a>(&self, observed: &'a Observed) -> Option<&'a Arc<KafkaNodePool>> {
+        Some(&observed.pool)
     }
 
     async fn answer(
@@ -79,25 +68,7 @@ impl Kind for NodePools {
         Ok(answers)
     }
 
-    async fn write(&self, _: &ObjectRef, _: &Observed, _: &mut Plan) -> Result<(), Error> {
-        Ok(())
-    }
-
     async fn call(&self, _: &ObjectRef, _: &Observed, call: &Infallible) -> Result<(), Error> {
         match *call {}
-    }
-
-    async fn finish(
-        &self,
-        key: &ObjectRef,
-        observed: &Observed,
-        plan: &Plan,
-        _: Vec<Result<(), Error>>,
-    ) -> Result<Outcome, Error> {
-        if let Some(status) = &plan.status {
-            let live = observed.pool.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-            self.applier.patch_status::<KafkaNodePool>(key, live.as_ref(), status).await?;
-        }
-        Ok(Outcome::Done)
     }
 }

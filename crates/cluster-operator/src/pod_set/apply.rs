@@ -5,48 +5,30 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::{events as event_words, reasons};
+use api::conditions::events as event_words;
+use api::strimzi_pod_set::StrimziPodSetStatus;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::PropagationPolicy;
-use operator_runtime::apply::{Applier, ApplyError};
-use operator_runtime::batches::Interruption;
+use operator_runtime::apply::Applier;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::events::{self, Events, Note, Severity};
-use operator_runtime::leader::{Lapsed, Mandate};
+use operator_runtime::leader::Mandate;
 use operator_runtime::watch::{Cache, ObjectRef, OwnerRef};
 use serde_json::{Value, json};
-use thiserror::Error;
 
 use super::create::create;
 use super::errors::PodErrors;
 use super::resize::{Resized, resize};
 use crate::caches::Caches;
 use crate::controller::Queues;
-use crate::kind::{AnswersOf, Kind, Seen};
+use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen, StatusAfter};
 use crate::room::{BUSY, Place, Room};
 use crate::unreadable::too_much;
-use planner::completion::{NeverComplete, Observation};
+use planner::completion::Observation;
 use planner::pod_set::plan::{self, Plan, PodCall, ResizeCall};
 use planner::pod_set::pod_error::{self, PodError};
-
-/// What can go wrong with a pod set.
-#[derive(Debug, Error)]
-pub(crate) enum Error {
-    /// A request to Kubernetes failed.
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    /// Something could not be done to pods, in words.
-    #[error("{0}")]
-    Pods(String),
-    /// Another process may lead.
-    #[error(transparent)]
-    Lapsed(#[from] Lapsed),
-    /// The plan asks again and again.
-    #[error(transparent)]
-    NeverComplete(#[from] NeverComplete),
-}
 
 /// A pod set that is looked after.
 #[derive(Debug)]
@@ -99,7 +81,6 @@ impl Kind for PodSets {
     type Resource = StrimziPodSet;
     type Observed = LiveSet;
     type Said = Option<NamedError>;
-    type Error = Error;
 
     fn resources(&self) -> &Cache<StrimziPodSet> {
         &self.caches.pod_sets
@@ -125,12 +106,12 @@ impl Kind for PodSets {
         Ok(Seen::Live(LiveSet { set, parent, pods, too_large, _place: place }))
     }
 
-    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
-        Ok(Vec::new())
+    fn looked_after<'a>(&self, observed: &'a LiveSet) -> Option<&'a Arc<StrimziPodSet>> {
+        Some(&observed.set)
     }
 
-    async fn write(&self, _: &ObjectRef, _: &LiveSet, _: &mut Plan) -> Result<(), Error> {
-        Ok(())
+    async fn answer(&self, _: &ObjectRef, _: &LiveSet, _: Vec<Infallible>) -> Result<AnswersOf<Self>, Error> {
+        Ok(Vec::new())
     }
 
     /// What is refused ends no pass: it stands in the statuses, and the other calls are made.
@@ -179,32 +160,21 @@ impl Kind for PodSets {
         Ok(done.err().map(|why| (pod.name, PodError { action: call.action(), why })))
     }
 
-    async fn finish(
+    async fn after(
         &self,
         key: &ObjectRef,
         observed: &LiveSet,
         plan: &Plan,
-        said: Vec<Result<Option<NamedError>, Error>>,
-    ) -> Result<Outcome, Error> {
+        done: Done<Option<NamedError>>,
+    ) -> Result<After<StrimziPodSetStatus>, Error> {
         // A process that does not lead any more says nothing.
-        let errors: Vec<Option<NamedError>> = said.into_iter().collect::<Result<_, _>>()?;
+        let errors: Vec<Option<NamedError>> = done.said.into_iter().collect::<Result<_, _>>()?;
         let errors: BTreeMap<String, PodError> = errors.into_iter().flatten().collect();
-        let words = pod_error::words(&errors);
-        let status = pod_error::note(plan.status.clone(), &observed.set, &errors, clock::now());
+        let status = plan.status.clone().unwrap_or_default();
+        let status = pod_error::note(status, &observed.set, &errors, clock::now());
+        let failure = (!errors.is_empty()).then(|| pod_error::words(&errors));
         self.say(observed, key, errors);
-        let live = observed.set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-        self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await?;
-        if words.is_empty() { Ok(Outcome::Done) } else { Err(Error::Pods(words)) }
-    }
-
-    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
-        let Some(set) = self.caches.pod_sets.get(key) else { return };
-        let why = format!("the pass over the pod set did not come to its end and is made again: {why}");
-        let status = plan::failed(&set, reasons::INTERNAL_ERROR, &why, clock::now());
-        let live = set.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
-        if let Err(error) = self.applier.patch_status::<StrimziPodSet>(key, live.as_ref(), &status).await {
-            tracing::warn!(set = %key, %error, "cannot say in the status that a pass was interrupted");
-        }
+        Ok(After { status: StatusAfter::Changed(status), failure, ..After::default() })
     }
 }
 

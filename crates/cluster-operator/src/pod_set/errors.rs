@@ -1,10 +1,12 @@
 //! Why pods could not be created, deleted or changed: what the pod-set controller ran into, for the passes over their clusters.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use operator_runtime::watch::ObjectRef;
 use planner::pod_set::pod_error::PodError;
+
+use crate::lock::lock;
 
 /// The pods to which something could not be done, and why. Cheap to clone; all clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +39,7 @@ impl PodErrors {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectRef, BTreeMap<String, PodError>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

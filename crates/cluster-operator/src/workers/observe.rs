@@ -19,8 +19,10 @@ use planner::workers::observed::Observed;
 
 use super::plan_size;
 use crate::caches::Caches;
+use crate::deleted_pods::{DeletedPods, uids};
 use crate::pod_set::errors::PodErrors;
 use crate::reference_room::{ReferenceRoom, fetch, too_many};
+use crate::room::{Place, Room};
 use crate::unreadable;
 
 /// Observes workers of Kafka Connect. One for the whole process.
@@ -31,6 +33,7 @@ pub(crate) struct Observer {
     secrets: Remembered<Secret>,
     config_maps: Remembered<ConfigMap>,
     pod_errors: PodErrors,
+    room: Room,
 }
 
 /// What every worker of a resource repeats.
@@ -50,6 +53,7 @@ impl Observer {
         settings: Arc<PlanSettings>,
         limits: &Limits,
         pod_errors: PodErrors,
+        room: Room,
     ) -> Self {
         let (largest, budget) = (limits.largest_secret, &limits.budget);
         Self {
@@ -59,22 +63,37 @@ impl Observer {
             secrets: Remembered::within(largest, budget.clone(), memory::size_of),
             config_maps: Remembered::within(largest, budget.clone(), memory::size_of),
             pod_errors,
+            room,
         }
     }
 
-    /// Everything that is known without asking, and what the resource refers to; and how many bytes a plan takes.
+    /// Everything that is known without asking, and what the resource refers to, with the room that a plan takes; `None`: there is no
+    /// room now.
     pub(crate) async fn observe(
         &self,
         owner: &OwnerRef,
         references: References,
         repeated: Repeated,
-        restarted: BTreeSet<String>,
+        deleted_pods: &DeletedPods,
+    ) -> Result<Option<(Observed, Place)>, ApplyError> {
+        let Some(place) = self.room.enter_to_read(self.caches.bytes_of(owner)) else { return Ok(None) };
+        let (mut observed, bytes) = self.read(owner, references, repeated).await?;
+        let live = uids(observed.pods.values());
+        observed.restarted = deleted_pods.still_shown(&self.applier, &owner.object, &live).await?;
+        Ok(self.room.widen(place, 0, bytes).map(|place| (observed, place)))
+    }
+
+    /// Everything but the pods that were deleted, and how many bytes a plan takes.
+    async fn read(
+        &self,
+        owner: &OwnerRef,
+        references: References,
+        repeated: Repeated,
     ) -> Result<(Observed, usize), ApplyError> {
         let key = &owner.object;
         let bytes = self.caches.bytes_of(owner);
         let mut observed = Observed {
             namespace: key.namespace.clone(),
-            restarted,
             settings: Arc::clone(&self.settings),
             unreadable: unreadable::too_much(bytes, self.caches.largest_cluster),
             ..Observed::default()

@@ -1,13 +1,15 @@
-//! A Kafka and a KafkaMirrorMaker2 of one name in one namespace have nothing to do with each other.
+//! A Kafka and a resource of another kind that have one name in one namespace have nothing to do with each other.
 
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
+use test_support::ApiServer;
+use test_support::stand_in::Fate;
 
 use crate::deletion::collect;
-use crate::world::{OWNED, World, pool};
+use crate::world::{OWNED, World, is_current, pool};
 
 /// A KafkaMirrorMaker2 that is paused: its objects are made by the test, as Strimzi labels them.
 fn mirror(name: &str) -> Value {
@@ -143,4 +145,106 @@ async fn a_kafka_and_a_mirror_of_one_name_never_touch_what_is_the_others() {
     let worker = world.get("Pod", "c-mirrormaker2-0").await.uid();
     world.delete("Pod", "c-mirrormaker2-0").await;
     world.until("Pod", "c-mirrormaker2-0", "was made anew", |pod| pod.uid() != worker).await;
+}
+
+/// A KafkaConnect that this operator runs, with objects of every kind that one has.
+fn connect(replicas: i32) -> Value {
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "metadata": {"name": "c"},
+        "spec": {"replicas": replicas, "bootstrapServers": "c-kafka-bootstrap:9092", "groupId": "c",
+            "configStorageTopic": "configs", "statusStorageTopic": "statuses", "offsetStorageTopic": "offsets",
+            "jmxOptions": {"authentication": {"type": "password"}}}})
+}
+
+/// Waits until the KafkaConnect is carried out with so many workers.
+async fn connect_runs(world: &World, workers: i64) -> DynamicObject {
+    let counts = |set: &DynamicObject| {
+        let status = &set.data["status"];
+        status["currentPods"] == workers && status["readyPods"] == workers && status["pods"] == workers
+    };
+    world.until("StrimziPodSet", "c-connect", "counts its pods", counts).await;
+    let is_ready = |connect: &DynamicObject| {
+        let conditions = connect.data["status"]["conditions"].as_array();
+        is_current(connect) && conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready")
+    };
+    world.until("KafkaConnect", "c", "is ready", is_ready).await
+}
+
+/// Deletes a pod and waits until there is another one of its name.
+async fn lose(world: &World, pod: &str) {
+    let lost = world.get("Pod", pod).await.uid();
+    world.delete("Pod", pod).await;
+    world.until("Pod", pod, "was made anew", |pod| pod.uid() != lost).await;
+}
+
+#[tokio::test]
+async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
+    let fate = |pod: &str| if pod.contains("-connect-") { Fate::Ready } else { Fate::Running };
+    let mut world = World::with_fates(ApiServer::shared().await.unwrap(), "kinds-connect", fate).await;
+    world.start_operator().await;
+    collect(&world);
+    world.usual("c").await;
+    world.apply(&connect(2)).await;
+    let uid = connect_runs(&world, 2).await.uid().unwrap();
+    let mut metadata = of_mirror("data-c-connect-0", &uid);
+    metadata["labels"]["strimzi.io/kind"] = "KafkaConnect".into();
+    metadata["ownerReferences"][0]["kind"] = "KafkaConnect".into();
+    world
+        .apply(&json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata,
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}))
+        .await;
+    let bound = |claim: &DynamicObject| claim.data["status"]["phase"] == "Bound";
+    world.until("PersistentVolumeClaim", "data-c-connect-0", "is bound", bound).await;
+
+    // The Kafka is looked at, changed and scaled, and a pod of it is lost.
+    let connects = versions(&world, "KafkaConnect").await;
+    for owned in ["StrimziPodSet c-connect", "Secret c-connect-jmx", "Pod c-connect-0", "Pod c-connect-1"] {
+        assert!(connects.contains_key(owned), "{owned} is missing: {connects:?}");
+    }
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    world.apply(&pool("c", "dual", 4)).await;
+    world.until("Pod", "c-dual-3", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    lose(&world, "c-dual-1").await;
+    world.running("c", 4).await;
+    assert_eq!(versions(&world, "KafkaConnect").await, connects);
+
+    // The KafkaConnect is scaled, and a pod of it is lost.
+    let kafkas = versions(&world, "Kafka").await;
+    assert_eq!(kafkas.keys().filter(|name| name.starts_with("Pod ")).count(), 4, "{kafkas:?}");
+    world.apply(&connect(1)).await;
+    world.gone("Pod", "c-connect-1").await;
+    lose(&world, "c-connect-0").await;
+    connect_runs(&world, 1).await;
+    assert_eq!(versions(&world, "Kafka").await, kafkas);
+
+    // The KafkaConnect goes, and all of it.
+    world.delete("KafkaConnect", "c").await;
+    for (kind, name) in [
+        ("Pod", "c-connect-0"),
+        ("StrimziPodSet", "c-connect"),
+        ("Secret", "c-connect-jmx"),
+        ("Service", "c-connect-api"),
+        ("PersistentVolumeClaim", "data-c-connect-0"),
+    ] {
+        world.gone(kind, name).await;
+    }
+    world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    assert_eq!(versions(&world, "Kafka").await, kafkas);
+
+    // Another KafkaConnect comes, and the Kafka goes.
+    world.apply(&connect(1)).await;
+    connect_runs(&world, 1).await;
+    let connects = versions(&world, "KafkaConnect").await;
+    world.delete("Kafka", "c").await;
+    world.delete("KafkaNodePool", "dual").await;
+    for (kind, name) in [
+        ("StrimziPodSet", "c-dual"),
+        ("Pod", "c-dual-0"),
+        ("Secret", "c-cluster-ca-cert"),
+        ("Service", "c-kafka-brokers"),
+    ] {
+        world.gone(kind, name).await;
+    }
+    assert_eq!(versions(&world, "KafkaConnect").await, connects);
+    lose(&world, "c-connect-0").await;
+    connect_runs(&world, 1).await;
 }

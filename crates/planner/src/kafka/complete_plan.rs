@@ -321,8 +321,9 @@ impl Draft<'_> {
         let told =
             self.plan.calls.iter().any(|call| matches!(call, AdminCall::AlterDefaultUserQuotas { .. }));
         let again = self.options.look_again || told || admin_calls::may_have_more(&self.plan.calls);
-        let again = again.then_some(COMPARE_AGAIN_SECONDS);
-        self.plan.requeue_seconds = again.into_iter().chain(self.plan.requeue_seconds).min();
+        if again {
+            self.plan.look_again_in(COMPARE_AGAIN_SECONDS);
+        }
         self.plan.options = std::mem::take(&mut self.options.memory);
         if !self.plan.roll.wanted.is_empty() {
             // A broker that restarts may run with something else than before.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{StrimziPodSet, annotations, labels, names};
 use jiff::Timestamp;
@@ -169,7 +170,7 @@ pub fn plan(remains: &Remains, now: Timestamp) -> Plan {
     match &remains.topics {
         None => return Plan::asking(vec![Need::HeldTopics]),
         Some(Ok(topics)) => release(remains, topics, now, &mut plan),
-        Some(Err(_)) => plan.requeue_seconds = Some(RETRY_SECONDS),
+        Some(Err(_)) => plan.look_again = Some(Duration::from_secs(RETRY_SECONDS)),
     }
     if remains.terminating {
         return plan;

@@ -69,10 +69,10 @@ fn a_resource_that_is_replaced_at_once_leaves_the_nodes_alone() {
     let gone = now();
     remains.gone_since = Some(gone);
     let planned = plan(&remains, gone + jiff::SignedDuration::from_secs(3));
-    assert_eq!((planned.delete.len(), planned.requeue_seconds), (0, Some(7)));
+    assert_eq!((planned.delete.len(), planned.look_again_seconds()), (0, Some(7)));
     assert_eq!(names_of(&plan(&remains, gone + jiff::SignedDuration::from_secs(10))), ["StrimziPodSet c-p"]);
     remains.pod_sets.clear();
-    assert_eq!(plan(&remains, gone).requeue_seconds, None, "there is nothing to wait for");
+    assert_eq!(plan(&remains, gone).look_again_seconds(), None, "there is nothing to wait for");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn topics_of_a_cluster_without_any_trace_are_released_only_when_nobody_looks_aft
         Some(Ok(vec![topic("alive", None), topic("just-now", ago(20)), topic("stuck", ago(61))]));
     let planned = plan(&remains, now);
     let released: Vec<&str> = planned.finalizers.iter().map(|one| one.object.name.as_str()).collect();
-    assert_eq!((released, planned.requeue_seconds), (vec!["stuck"], Some(40)));
+    assert_eq!((released, planned.look_again_seconds()), (vec!["stuck"], Some(40)));
     // A pool shows that there was a cluster.
     remains.pools = true;
     assert_eq!(plan(&remains, now).finalizers.len(), 3);
@@ -195,7 +195,7 @@ fn a_cluster_that_was_deleted_without_its_objects_keeps_them() {
 fn topics_that_could_not_be_listed_are_asked_for_again() {
     let mut remains = remains();
     remains.topics = Some(Err(Silence::new(SilenceKind::Late, "no answer")));
-    assert!(plan(&remains, now()).requeue_seconds.is_some());
+    assert!(plan(&remains, now()).look_again_seconds().is_some());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::config::live::memory::{OptionMemory, RunTimeValue};
 use super::need::Need;
 use super::roll::Roll;
 use crate::completion::Planned;
-use crate::plan;
+use crate::plan::{self, Statuses};
 
 /// What the plan of a cluster has in common with those of other kinds.
 pub(super) type Common = plan::Plan<Need, AdminCall, StatusPlan>;
@@ -61,13 +61,14 @@ impl From<Common> for Plan {
 impl Planned for Plan {
     type Need = Need;
     type Call = AdminCall;
+    type Statuses = StatusPlan;
 
-    fn take_needs(&mut self) -> Vec<Need> {
-        self.common.take_needs()
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    fn calls(&self) -> &[AdminCall] {
-        &self.common.calls
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
     }
 }
 
@@ -80,6 +81,14 @@ pub struct PlannedNode {
     pub pod: String,
     /// Name of the StrimziPodSet with the pod.
     pub pod_set: String,
+}
+
+impl Statuses for StatusPlan {
+    type Status = KafkaStatus;
+
+    fn of_resource(&self) -> Option<&KafkaStatus> {
+        self.kafka.as_ref()
+    }
 }
 
 /// The statuses to write. Apply leaves `lastTransitionTime` of a condition that stays as it is.

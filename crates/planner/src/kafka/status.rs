@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::conditions::{Condition, format_time, merge, reasons, types};
+use api::conditions::{Condition, format_time, merge, reasons};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels, names};
@@ -17,41 +17,10 @@ use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
 use super::transitions::membership;
-use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
 use crate::roll::waiting::{WaitKind, Waiting};
-use crate::words;
+use crate::status::{self, warning};
 use crate::workload::resizing::Resize;
-
-/// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
-pub fn invalid(kafka: &Kafka, invalid: &Invalid, warnings: &[Warning], now: Timestamp) -> KafkaStatus {
-    let old = kafka.status.as_ref();
-    let mut conditions = vec![Condition::not_ready(invalid.reason, invalid.message())];
-    conditions.extend(warnings.iter().map(warning));
-    let mut status = old.cloned().unwrap_or_default();
-    status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
-    status.observed_generation = kafka.metadata.generation;
-    status
-}
-
-/// The status of a resource whose pass failed. What was known of the cluster stays, and so do the warnings of the plan, as far
-/// as there was one.
-pub fn failed(
-    kafka: &Kafka,
-    planned: Option<&KafkaStatus>,
-    reason: &str,
-    message: impl Into<String>,
-    now: Timestamp,
-) -> KafkaStatus {
-    let old = kafka.status.as_ref();
-    let mut conditions = planned.and_then(|status| status.conditions.clone()).unwrap_or_default();
-    conditions.retain(|condition| condition.is(types::WARNING));
-    conditions.push(Condition::not_ready(reason, message));
-    let mut status = old.cloned().unwrap_or_default();
-    status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
-    status.observed_generation = kafka.metadata.generation;
-    status
-}
 
 /// What Kubernetes refused to do to pods that are there, also to those that are not wanted any more.
 pub fn errors_of_live_pods(observed: &Observed) -> impl Iterator<Item = Warning> {
@@ -60,13 +29,6 @@ pub fn errors_of_live_pods(observed: &Observed) -> impl Iterator<Item = Warning>
         reason: reasons::KUBERNETES_ERROR.to_owned(),
         message: error.words(pod),
     })
-}
-
-/// The status of a paused resource: it says so, and what was known of the cluster stays.
-pub fn paused(kafka: &Kafka, now: Timestamp) -> KafkaStatus {
-    let mut status = kafka.status.clone().unwrap_or_default();
-    status.conditions = Some(merge(vec![Condition::paused()], status.conditions.as_deref(), now));
-    status
 }
 
 /// How far the cluster is.
@@ -167,11 +129,8 @@ pub fn kafka(
 ) -> KafkaStatus {
     let old = kafka.status.as_ref();
     let old_conditions = old.and_then(|old| old.conditions.as_deref());
-    let was_ready = old_conditions.into_iter().flatten().any(|condition| condition.is(types::READY));
-    let done = progress.waiting_for.is_empty();
     let mut conditions: Vec<Condition> = warnings.iter().map(warning).collect();
-    let mut status = KafkaStatus {
-        observed_generation: kafka.metadata.generation,
+    let mut said = KafkaStatus {
         listeners: Some(
             cluster
                 .listeners
@@ -196,30 +155,28 @@ pub fn kafka(
         ..KafkaStatus::default()
     };
     if let Some(view) = &observed.view {
-        if status.cluster_id.is_none() && !view.cluster_id.is_empty() {
-            status.cluster_id = Some(view.cluster_id.clone());
+        if said.cluster_id.is_none() && !view.cluster_id.is_empty() {
+            said.cluster_id = Some(view.cluster_id.clone());
         }
         let model = cluster.version.model();
         if let Some(name) = view.metadata_level.and_then(|level| model.metadata_name(level)) {
-            status.kafka_metadata_version = Some(name.to_owned());
+            said.kafka_metadata_version = Some(name.to_owned());
         }
     }
-    if done {
-        conditions.push(Condition::ready());
-        status.operator_last_successful_version = Some(observed.settings.operator_version.clone());
-        status.kafka_version = Some(cluster.version.version.clone());
-    } else if was_ready && !progress.stuck {
-        // It serves on while a change is carried out; the generation tells that the change is not done.
-        conditions.push(Condition::ready());
-        status.observed_generation = old.and_then(|old| old.observed_generation);
-    } else {
-        let (reason, what) = if was_ready || old.is_some_and(|old| old.kafka_version.is_some()) {
-            (reasons::NOT_READY, "Kafka cluster is not ready")
-        } else {
-            (reasons::CREATING, "Kafka cluster is being deployed")
-        };
-        let message = format!("{what}: {}", shortened(&progress.waiting_for));
-        conditions.push(Condition::not_ready(reason, message));
+    let (condition, generation) = status::readiness(
+        kafka,
+        status::Progress {
+            what: "Kafka cluster",
+            waiting_for: &progress.waiting_for,
+            stuck: progress.stuck,
+            has_served: old.is_some_and(|old| old.kafka_version.is_some()),
+        },
+    );
+    conditions.push(condition);
+    said.observed_generation = generation;
+    if progress.waiting_for.is_empty() {
+        said.operator_last_successful_version = Some(observed.settings.operator_version.clone());
+        said.kafka_version = Some(cluster.version.version.clone());
     }
     let mut conditions = merge(conditions, old_conditions, now);
     for condition in &mut conditions {
@@ -228,14 +185,8 @@ pub fn kafka(
             condition.last_transition_time = progress.roll_waits_since.map(format_time);
         }
     }
-    status.conditions = Some(conditions);
-    status
-}
-
-/// The first few of a long list.
-fn shortened(texts: &[String]) -> String {
-    const SHOWN: usize = 5;
-    words::first(texts, SHOWN, "; ")
+    said.conditions = Some(conditions);
+    said
 }
 
 fn listener_status(
@@ -316,8 +267,4 @@ fn moved(raw: &KafkaNodePool, cluster: &str) -> Option<Condition> {
         );
         Condition::not_ready(reasons::NODE_POOL_OF_ANOTHER_CLUSTER, message)
     })
-}
-
-fn warning(warning: &Warning) -> Condition {
-    Condition::warning(&warning.reason, warning.message.clone())
 }

@@ -5,7 +5,7 @@ use api::conditions::reasons;
 use jiff::Timestamp;
 
 use super::planned::Plan;
-use super::status;
+use crate::status;
 
 /// Why nothing is planned.
 #[derive(Debug, Clone, PartialEq, Eq)]

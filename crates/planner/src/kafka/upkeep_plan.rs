@@ -1,6 +1,8 @@
 //! Plans of a cluster that cannot be carried out: its status says why, what runs is left as it is, and certificates that are
 //! there are renewed all the same.
 
+use std::time::Duration;
+
 use api::conditions::reasons;
 use jiff::Timestamp;
 use pki::MaterialRequest;
@@ -14,6 +16,7 @@ use super::planned::{Common, Plan};
 use super::settled::{self, Settled};
 use super::status;
 use super::validate::{Invalid, Problem};
+use crate::status::failed;
 
 /// The plan of a resource that is wrong.
 pub(super) fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed, now: Timestamp) -> Plan {
@@ -28,7 +31,8 @@ pub(super) fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed
     let mut warnings = invalid.warnings.clone();
     warnings.extend(ending);
     warnings.extend(status::errors_of_live_pods(observed));
-    plan.status.kafka = Some(status::invalid(kafka, invalid, &warnings, now));
+    plan.status.kafka =
+        Some(crate::status::refused(kafka, invalid.reason, &invalid.message(), &warnings, now));
     plan.waiting_for.push(format!("a correction of the resource: {}", invalid.message()));
     plan
 }
@@ -37,9 +41,9 @@ pub(super) fn refused(kafka: &api::Kafka, invalid: &Invalid, observed: &Observed
 pub(super) fn waiting_for_pools(kafka: &api::Kafka, seconds: u64, now: Timestamp) -> Plan {
     let why = "the resource is new: KafkaNodePools that come with it are waited for before its own replicas and storage count";
     let mut plan = Plan::default();
-    plan.status.kafka = Some(status::failed(kafka, None, reasons::CREATING, why, now));
+    plan.status.kafka = Some(failed(kafka, None, reasons::CREATING, why, now));
     plan.waiting_for.push(why.to_owned());
-    plan.requeue_seconds = Some(seconds);
+    plan.look_again = Some(Duration::from_secs(seconds));
     plan
 }
 
@@ -55,7 +59,7 @@ pub(super) fn unreadable(kafka: &api::Kafka, why: &str, observed: &Observed, now
         None => Plan::default(),
     };
     if plan.needs.is_empty() {
-        let status = status::failed(kafka, None, reasons::INVALID_CONFIGURATION, why, now);
+        let status = failed(kafka, None, reasons::INVALID_CONFIGURATION, why, now);
         plan.status.kafka = Some(status);
         plan.waiting_for.push(why.to_owned());
     }

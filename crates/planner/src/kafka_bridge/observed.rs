@@ -2,27 +2,16 @@
 
 use std::sync::Arc;
 
-use ::objects::Deletion;
 use api::KafkaBridge;
 use jiff::Timestamp;
 
 use super::plan::{self, Plan};
-use super::status;
-use crate::completion::Observation;
-use crate::live_object::LiveObjects;
+use crate::view::{self, LookedAfter};
 use crate::workers::need::{Answer, Need};
 use crate::workers::observed::Observed;
 
 /// What stands behind the name of a KafkaBridge.
-#[derive(Debug)]
-pub enum View {
-    /// A resource that is looked after.
-    Live(Box<Live>),
-    /// One whose pods are left as they are, because it asks for that.
-    Paused(Arc<KafkaBridge>),
-    /// What is left of a KafkaBridge that is being deleted or is gone: its cluster-wide objects, which Kubernetes does not collect.
-    Leaving(LiveObjects),
-}
+pub type View = view::View<Live>;
 
 /// A resource that is looked after.
 #[derive(Debug, Clone)]
@@ -33,29 +22,20 @@ pub struct Live {
     pub observed: Observed,
 }
 
-impl Observation for View {
+impl LookedAfter for Live {
+    type Resource = KafkaBridge;
     type Plan = Plan;
     type Answer = Answer;
 
+    fn resource(&self) -> &Arc<KafkaBridge> {
+        &self.bridge
+    }
+
     fn plan(&self, now: Timestamp) -> Plan {
-        match self {
-            Self::Live(live) => plan::plan(&live.bridge, &live.observed, now),
-            Self::Paused(bridge) => Plan { status: Some(status::paused(bridge, now)), ..Plan::default() },
-            Self::Leaving(left) => {
-                let beyond = left
-                    .iter()
-                    .filter(|(object, facts)| object.namespace.is_none() && facts.made_by_operator);
-                let delete = beyond
-                    .map(|(object, facts)| Deletion { object: object.clone(), uid: facts.uid.clone() })
-                    .collect();
-                Plan { delete, ..Plan::default() }
-            }
-        }
+        plan::plan(&self.bridge, &self.observed, now)
     }
 
     fn answer(&mut self, need: Need, answer: Answer) {
-        if let Self::Live(live) = self {
-            live.observed.answer(need, answer);
-        }
+        self.observed.answer(need, answer);
     }
 }

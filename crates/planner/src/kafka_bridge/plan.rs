@@ -15,6 +15,7 @@ use crate::findings::{self, Findings, Warning};
 use crate::live_object::LiveObject;
 use crate::ownership::{self, Stranger, Whose};
 use crate::pod_words::{PATIENCE, words as words_of_pod};
+use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::observed::Observed;
 use crate::workload::operand::{Account, Company, Operand, Switches};
@@ -35,15 +36,14 @@ const STRANGER_AGAIN_SECONDS: u64 = 15;
 pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan {
     let mut findings = Findings::default();
     if let Some(why) = &observed.unreadable {
-        let status = status::invalid(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
+        let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
         return Plan { status: Some(status), ..Plan::default() };
     }
-    let bridge = validate::read(resource, observed, &mut findings);
-    findings.warnings.sort();
-    findings.warnings.dedup();
+    let bridge = validate::read(resource, &observed.settings, observed.referred(), &mut findings);
+    findings.settle(true);
     if !findings.problems.is_empty() {
         let words = findings::words(&findings.problems);
-        let status = status::invalid(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     }
     let mut plan = Plan::default();
@@ -61,8 +61,7 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
     if plan.apply.iter().any(|write| is_deployment(&write)) && progress.waiting_for.is_empty() {
         progress.waiting_for.push(format!("deployment {} is being changed", bridge.component()));
     }
-    findings.warnings.sort();
-    findings.warnings.dedup();
+    findings.settle(true);
     plan.status = Some(status::of(resource, &bridge, &findings.warnings, &progress, now));
     if !progress.waiting_for.is_empty() {
         plan.look_again_in(LOOK_AGAIN_SECONDS);

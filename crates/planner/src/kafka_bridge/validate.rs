@@ -17,16 +17,15 @@ use kube_core::ResourceExt;
 use super::bridge::{Bridge, Http, HttpCertificate, Program};
 use super::properties::{self, Parts, UserOptions};
 use super::{deployment, java, references};
+use crate::clients::Authentication;
 use crate::clients::files::ClientFiles;
-use crate::clients::{Authentication, credentials};
 use crate::findings::Findings;
-use crate::process::{Metrics, exporter_rules, log_file};
+use crate::process::{Metrics, log_file};
 use crate::rack::Rack;
-use crate::references::text_of;
+use crate::referred::Referred;
 use crate::settings::PlanSettings;
 use crate::text;
 use crate::user_options::{self, Rules, TLS_EXCEPTIONS};
-use crate::workers::observed::Observed;
 use crate::workload::probe::Probe;
 use crate::workload::templates::{TemplateVolumes, check, check_container, check_pod};
 
@@ -66,31 +65,43 @@ const OF_TLS: Rules = Rules {
     instead: "only ssl.enabled.protocols and ssl.enabled.cipher.suites may be written here",
 };
 
+/// Judges a resource by itself, as if there were nothing yet. What it refers to (Secrets, ConfigMaps) is taken for given.
+pub fn alone(resource: &KafkaBridge, settings: &PlanSettings) -> Findings {
+    let mut findings = Findings::default();
+    read(resource, settings, Referred::TakenForGiven, &mut findings);
+    findings.settle(true);
+    findings
+}
+
 /// The bridge that a resource asks for. What is wrong is a problem in `findings` and a default in the bridge.
-pub(super) fn read(resource: &KafkaBridge, observed: &Observed, findings: &mut Findings) -> Bridge {
-    let (spec, settings) = (&resource.spec, observed.settings.as_ref());
+pub(super) fn read(
+    resource: &KafkaBridge,
+    settings: &PlanSettings,
+    referred: Referred<'_>,
+    findings: &mut Findings,
+) -> Bridge {
+    let spec = &resource.spec;
     let (name, namespace) = (resource.name_any(), resource.namespace().unwrap_or_default());
     check_name(&name, findings);
     let program = program(resource, findings);
     let image = image(resource, settings);
     let rack = Rack::read(spec.rack.as_ref(), "spec.rack", findings);
-    let maps = observed.config_maps_referred_to();
     let (mut metrics, rules) =
         Metrics::read(spec.metrics_config.as_ref(), "spec.metricsConfig", &ALLOWED, findings);
-    if let Some(rules) = rules.and_then(|rules| exporter_rules::read(&rules, &maps, findings)) {
+    if let Some(rules) = rules.and_then(|rules| referred.exporter_rules(&rules, findings)) {
         metrics = Some(Metrics::JmxExporter { rules });
     }
     if metrics.is_none() && spec.enable_metrics == Some(true) {
         metrics = Some(Metrics::Reporter { allow_list: ALLOWED.map(str::to_owned).to_vec() });
     }
     let (mut logging, log_text) = log_file::read(spec.logging.as_ref(), "spec.logging", findings);
-    if let Some(text) = log_text.and_then(|place| text_of(&place, &maps, findings)) {
+    if let Some(text) = log_text.and_then(|place| referred.text(&place, findings)) {
         logging = log_file::Logging::External(text);
     }
     let access = references::access(resource, findings);
-    let credentials = credentials::resolve(&access, &observed.secrets_referred_to(), findings);
+    let credentials = referred.credentials(&access, findings);
     let files = ClientFiles { name: CLIENT.to_owned(), trusted_key: keys::CA_CRT.to_owned() };
-    let http = http(spec.http.as_ref(), observed, findings);
+    let http = http(spec.http.as_ref(), referred, findings);
     let options = options(resource, findings);
     if program == Program::Own {
         only_java(resource, &access.authentication, &options, findings);
@@ -204,7 +215,7 @@ fn image(resource: &KafkaBridge, settings: &PlanSettings) -> String {
 }
 
 /// The HTTP server.
-fn http(raw: Option<&BridgeHttp>, observed: &Observed, findings: &mut Findings) -> Http {
+fn http(raw: Option<&BridgeHttp>, referred: Referred<'_>, findings: &mut Findings) -> Http {
     let port = raw.and_then(|http| http.port).unwrap_or(ports::BRIDGE_HTTP);
     if port == ports::BRIDGE_MANAGEMENT {
         findings.problem(
@@ -222,10 +233,9 @@ fn http(raw: Option<&BridgeHttp>, observed: &Observed, findings: &mut Findings) 
     }
     let certificate = raw.and_then(|http| http.tls.as_ref()).map(|tls| {
         let own = &tls.certificate_and_key;
-        let secrets = observed.secrets_referred_to();
         let field = "spec.http.tls.certificateAndKey";
-        let hash =
-            credentials::of_server(&own.secret_name, (&own.certificate, &own.key), field, &secrets, findings);
+        let place = (own.secret_name.as_str(), (own.certificate.as_str(), own.key.as_str()), field);
+        let hash = referred.of_server(place, findings);
         HttpCertificate {
             secret: own.secret_name.clone(),
             certificate: own.certificate.clone(),

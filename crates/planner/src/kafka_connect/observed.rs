@@ -4,25 +4,14 @@ use std::sync::Arc;
 
 use api::KafkaConnect;
 use jiff::Timestamp;
-use objects::Deletion;
 
 use super::plan::{self, Plan};
-use super::status;
-use crate::completion::Observation;
-use crate::live_object::LiveObjects;
+use crate::view::{self, LookedAfter};
 use crate::workers::need::{Answer, Need};
 use crate::workers::observed::Observed;
 
 /// What stands behind the name of a KafkaConnect.
-#[derive(Debug)]
-pub enum View {
-    /// A resource that is looked after.
-    Live(Box<Live>),
-    /// One whose workers are left as they are, because it asks for that.
-    Paused(Arc<KafkaConnect>),
-    /// What is left of a KafkaConnect that is being deleted or is gone: its cluster-wide objects, which Kubernetes does not collect.
-    Leaving(LiveObjects),
-}
+pub type View = view::View<Live>;
 
 /// A resource that is looked after.
 #[derive(Debug, Clone)]
@@ -33,29 +22,20 @@ pub struct Live {
     pub observed: Observed,
 }
 
-impl Observation for View {
+impl LookedAfter for Live {
+    type Resource = KafkaConnect;
     type Plan = Plan;
     type Answer = Answer;
 
+    fn resource(&self) -> &Arc<KafkaConnect> {
+        &self.connect
+    }
+
     fn plan(&self, now: Timestamp) -> Plan {
-        match self {
-            Self::Live(live) => plan::plan(&live.connect, &live.observed, now),
-            Self::Paused(connect) => Plan { status: Some(status::paused(connect, now)), ..Plan::default() },
-            Self::Leaving(left) => {
-                let beyond = left
-                    .iter()
-                    .filter(|(object, facts)| object.namespace.is_none() && facts.made_by_operator);
-                let delete = beyond
-                    .map(|(object, facts)| Deletion { object: object.clone(), uid: facts.uid.clone() })
-                    .collect();
-                Plan { delete, ..Plan::default() }
-            }
-        }
+        plan::plan(&self.connect, &self.observed, now)
     }
 
     fn answer(&mut self, need: Need, answer: Answer) {
-        if let Self::Live(live) = self {
-            live.observed.answer(need, answer);
-        }
+        self.observed.answer(need, answer);
     }
 }

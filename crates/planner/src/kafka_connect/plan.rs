@@ -1,5 +1,7 @@
 //! Puts the plan of a KafkaConnect together. Pure.
 
+use std::time::Duration;
+
 use api::KafkaConnect;
 use api::conditions::reasons;
 use api::kafka_connect::KafkaConnectStatus;
@@ -7,7 +9,8 @@ use jiff::Timestamp;
 
 use super::status::{self, Progress};
 use super::validate;
-use crate::findings::{Findings, Problem};
+use crate::findings::{self, Findings};
+use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::observed::{Observed, Plugins};
 use crate::workers::plan::{self, Draft};
@@ -24,16 +27,15 @@ const LOOK_AGAIN_SECONDS: u64 = 60;
 pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan {
     let mut findings = Findings::default();
     if let Some(why) = &observed.unreadable {
-        let status = status::invalid(connect, reasons::INVALID_CONFIGURATION, why, &[], now);
+        let status = refused(connect, reasons::INVALID_CONFIGURATION, why, &[], now);
         return Plan { status: Some(status), ..Plan::default() };
     }
-    let workers = validate::read(connect, observed, &mut findings);
+    let workers = validate::read(connect, &observed.settings, observed.referred(), &mut findings);
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
-    findings.warnings.sort();
-    findings.warnings.dedup();
+    findings.settle(workers.is_some());
     let Some(workers) = workers.filter(|_| findings.problems.is_empty()) else {
-        let words = words(&findings.problems);
-        let status = status::invalid(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        let words = findings::words(&findings.problems);
+        let status = refused(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     };
     let draft = plan::draft(&workers, observed, now);
@@ -42,8 +44,7 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         return Plan::asking(needs);
     }
     findings.warnings.extend(warnings);
-    findings.warnings.sort();
-    findings.warnings.dedup();
+    findings.settle(true);
     let serves = waiting_for.is_empty() && workers.replicas > 0;
     if serves && observed.plugins == Plugins::Unasked {
         let need = Need::Plugins(observed.fingerprint_of_pods());
@@ -60,23 +61,11 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     Plan {
         apply,
         delete,
+        events: restart.iter().flat_map(|restart| restart.events(0)).collect(),
         calls: restart.into_iter().collect(),
         status: Some(status),
-        requeue_seconds: look_again.into_iter().chain(again).min(),
+        look_again: look_again.into_iter().chain(again).min().map(Duration::from_secs),
         waiting_for,
         ..Plan::default()
     }
-}
-
-/// Problems that a message names: the API server stores no status of megabytes.
-const NAMED_PROBLEMS: usize = 100;
-
-fn words(problems: &[Problem]) -> String {
-    if problems.is_empty() {
-        return "spec: cannot be understood".to_owned();
-    }
-    let texts: Vec<String> = problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
-    let more = problems.len().saturating_sub(NAMED_PROBLEMS);
-    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    texts.join("; ") + &rest
 }

@@ -9,17 +9,31 @@ use objects::Owner;
 use super::{older, references};
 use crate::clients::files::ClientFiles;
 use crate::findings::Findings;
-use crate::workers::observed::Observed;
+use crate::referred::Referred;
+use crate::settings::PlanSettings;
 use crate::workers::read::{self, Fields, Wishes};
 use crate::workers::{Client, ImagePlugIn, WorkerNames, Workers, options};
 
 /// The name of the one Kafka cluster that the workers connect to, in names of files and volumes.
 const CLIENT: &str = "client";
 
+/// Judges a resource by itself, as if there were nothing yet. What it refers to (Secrets, ConfigMaps) is taken for given.
+pub fn alone(connect: &KafkaConnect, settings: &PlanSettings) -> Findings {
+    let mut findings = Findings::default();
+    let workers = read(connect, settings, Referred::TakenForGiven, &mut findings);
+    findings.settle(workers.is_some());
+    findings
+}
+
 /// The workers that a resource asks for. What is wrong is a problem in `findings` and a default in the workers; `None`: they cannot
 /// be understood.
-pub(super) fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut Findings) -> Option<Workers> {
-    let (spec, settings) = (&connect.spec, observed.settings.as_ref());
+pub(super) fn read(
+    connect: &KafkaConnect,
+    settings: &PlanSettings,
+    referred: Referred<'_>,
+    findings: &mut Findings,
+) -> Option<Workers> {
+    let spec = &connect.spec;
     let fields = Fields {
         metadata: &connect.metadata,
         version: spec.version.as_deref(),
@@ -54,7 +68,7 @@ pub(super) fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut F
         closed: uses_connector_resources(connect),
         plug_ins: plug_ins(connect, findings),
     };
-    read::read(&fields, wishes, observed, findings)
+    read::read(&fields, wishes, (settings, referred), findings)
 }
 
 /// Whether KafkaConnector resources rule the connectors.

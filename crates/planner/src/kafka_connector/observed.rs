@@ -1,5 +1,6 @@
 //! What the plan of a KafkaConnector depends on, and the plan.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use super::transition::{self, Doing, Situation, Standing, Step};
 use super::wanted;
 use crate::completion::{Observation, Planned};
 use crate::findings::{Findings, Problem};
+use crate::plan;
+use crate::status::paused;
+use crate::view::is_paused;
 
 /// How long a Connect that does not answer may be away before connectors that were ready count as not ready: a worker that is
 /// replaced is back by then.
@@ -112,33 +116,61 @@ pub struct Observed {
     pub topics: Option<Option<Vec<String>>>,
 }
 
-/// What a pass does.
+/// What the plan of a connector has in common with those of other kinds. Its call, if there is one, is the one to make.
+type Common = plan::Plan<Need, Doing, Option<KafkaConnectorStatus>>;
+
+/// What a pass does. Annotations are taken off after the call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// What has to be known first.
-    pub needs: Vec<Need>,
-    /// The call to make, if there is one.
-    pub calls: Vec<Doing>,
+    /// What it has in common with the plans of other kinds.
+    pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
-    /// The status; `None`: what is there stays.
-    pub status: Option<KafkaConnectorStatus>,
-    /// When to look again, if nothing happens before.
-    pub again: Option<Duration>,
     /// Whether it waits for a Connect that is away.
     pub waits_for_connect: bool,
+}
+
+impl From<Common> for Plan {
+    fn from(common: Common) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
+impl Plan {
+    fn asking(need: Need) -> Self {
+        Common::asking(vec![need]).into()
+    }
+
+    fn saying(status: KafkaConnectorStatus) -> Self {
+        Common { status: Some(status), ..Common::default() }.into()
+    }
+}
+
+impl Deref for Plan {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl DerefMut for Plan {
+    fn deref_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
 }
 
 impl Planned for Plan {
     type Need = Need;
     type Call = Doing;
+    type Statuses = Option<KafkaConnectorStatus>;
 
-    fn take_needs(&mut self) -> Vec<Need> {
-        std::mem::take(&mut self.needs)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    fn calls(&self) -> &[Doing] {
-        &self.calls
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
     }
 }
 
@@ -154,16 +186,13 @@ impl Observation for Observed {
     }
 
     fn plan(&self, now: Timestamp) -> Plan {
-        if annotations::is_true(
-            self.connector.metadata.annotations.as_ref(),
-            annotations::PAUSE_RECONCILIATION,
-        ) {
-            return Plan { status: Some(status::paused(&self.connector, now)), ..Plan::default() };
+        if is_paused(&*self.connector) {
+            return Plan::saying(paused(&*self.connector, now));
         }
         let name = match &self.cluster {
             Cluster::Usable { name } => name,
             Cluster::Unknown { name, exists: None } => {
-                return Plan { needs: vec![Need::ConnectNamed(name.clone())], ..Plan::default() };
+                return Plan::asking(Need::ConnectNamed(name.clone()));
             }
             // Another operator looks after it, or this one will in a moment.
             Cluster::Unknown { exists: Some(true), .. } => return Plan::default(),
@@ -211,7 +240,7 @@ impl Observed {
     }
 
     fn unusable(&self, reason: &str, message: &str, now: Timestamp) -> Plan {
-        Plan { status: Some(status::unusable(&self.connector, reason, message, now)), ..Plan::default() }
+        Plan::saying(status::unusable(&self.connector, reason, message, now))
     }
 
     fn plan_away(&self, cluster: &str, since: Timestamp, now: Timestamp) -> Plan {
@@ -223,8 +252,9 @@ impl Observed {
                 && conditions.any(|condition| condition.is(types::READY))
         });
         if is_ready && now < told_at {
-            let again = Duration::try_from(told_at.duration_since(now)).unwrap_or_default();
-            return Plan { waits_for_connect: true, again: Some(again), ..Plan::default() };
+            let mut plan = Plan { waits_for_connect: true, ..Plan::default() };
+            plan.look_again_after(Duration::try_from(told_at.duration_since(now)).unwrap_or_default());
+            return plan;
         }
         let message = format!(
             "no worker of Kafka Connect cluster {cluster} answers: the connector is looked after when one does; see the KafkaConnect \
@@ -240,7 +270,7 @@ impl Observed {
         let old = self.connector.status.clone().unwrap_or_default();
         (status.connector_status, status.tasks_max, status.topics) =
             (old.connector_status, old.tasks_max, old.topics);
-        Plan { status: Some(status), waits_for_connect: true, ..Plan::default() }
+        Plan { waits_for_connect: true, ..Plan::saying(status) }
     }
 
     fn plan_here(&self, actual: Option<&Actual>, now: Timestamp) -> Plan {
@@ -256,7 +286,7 @@ impl Observed {
             let standing = Standing::Wrong { reason: reasons::INVALID_RESOURCE, message: message.join("; ") };
             let details = Details { actual, warnings: &findings.warnings, topics: None, waits_since: None };
             let status = status::of(&self.connector, &standing, &details, now);
-            return Plan { take_off, status, ..Plan::default() };
+            return Plan { take_off, ..Common { status, ..Common::default() }.into() };
         };
         let before = self.connector.status.as_ref().and_then(|status| status.auto_restart.as_ref());
         let mut step = transition::step(&Situation {
@@ -269,7 +299,7 @@ impl Observed {
         });
         let runs = actual.is_some_and(|actual| actual.connector.state == State::Running);
         if self.topics_wanted && runs && step.doing.is_none() && self.topics.is_none() {
-            return Plan { needs: vec![Need::Topics], ..Plan::default() };
+            return Plan::asking(Need::Topics);
         }
         step.warnings.splice(0..0, findings.warnings);
         self.carry(actual, step, take_off, now)
@@ -287,8 +317,12 @@ impl Observed {
         if let Some(status) = &mut status {
             status.auto_restart = made.or(step.restarts);
         }
-        let again = step.look_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        Plan { calls: step.doing.into_iter().collect(), take_off, status, again, ..Plan::default() }
+        let look_again =
+            step.look_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        let name = self.connector.metadata.name.as_deref().unwrap_or_default();
+        let events = step.doing.iter().filter_map(|doing| doing.event(name, 0)).collect();
+        let calls = step.doing.into_iter().collect();
+        Plan { take_off, ..Common { calls, status, look_again, events, ..Common::default() }.into() }
     }
 }
 

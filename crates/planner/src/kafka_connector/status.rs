@@ -93,13 +93,6 @@ pub fn unusable(
     }
 }
 
-/// The status of a connector that is left alone as its annotation asks for: what was known stays.
-pub fn paused(connector: &KafkaConnector, now: Timestamp) -> KafkaConnectorStatus {
-    let mut status = connector.status.clone().unwrap_or_default();
-    status.conditions = Some(merge(vec![Condition::paused()], status.conditions.as_deref(), now));
-    status
-}
-
 fn name(connector: &KafkaConnector) -> &str {
     connector.metadata.name.as_deref().unwrap_or_default()
 }

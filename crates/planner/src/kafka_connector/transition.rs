@@ -5,7 +5,7 @@
 //! moment ago is given time to show.
 
 use api::common::connector::{AutoRestartStatus, ConnectorState};
-use api::conditions::{format_time, reasons};
+use api::conditions::{events, format_time, reasons};
 use jiff::{SignedDuration, Timestamp};
 
 use super::actual::{Actual, State};
@@ -16,6 +16,7 @@ use super::past::{Failure, FailureKind, Past};
 use super::wanted::Wanted;
 use super::words;
 use crate::findings::Warning;
+use crate::plan::{Occasion, PlannedEvent};
 
 /// How long a connector that has just been started is looked at more often: its tasks come a moment later.
 const YOUNG: SignedDuration = SignedDuration::from_secs(30);
@@ -49,6 +50,21 @@ pub struct Doing {
     pub answers: Option<Annotation>,
     /// The automatic restarts in a row, when it was made.
     pub restarts: Option<AutoRestartStatus>,
+}
+
+impl Doing {
+    /// The event that tells of it, if it is of interest, as the call of this place in a plan.
+    pub fn event(&self, name: &str, call: usize) -> Option<PlannedEvent> {
+        let count = self.restarts.as_ref()?.count?;
+        Some(PlannedEvent {
+            reason: events::CONNECTOR_RESTARTED.to_owned(),
+            text: format!(
+                "what has failed of connector {name} was restarted, for the {count}. time in a row"
+            ),
+            pod: None,
+            occasion: Occasion::Called { call, action: events::MANAGE_CONNECTOR, is_warning: true },
+        })
+    }
 }
 
 /// How the connector is, compared with what it is to be.

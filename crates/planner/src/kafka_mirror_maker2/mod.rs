@@ -11,5 +11,5 @@ pub mod observed;
 pub mod plan;
 pub mod references;
 pub mod status;
-mod validate;
+pub mod validate;
 pub mod view;

@@ -1,14 +1,14 @@
 //! Puts the plan of a KafkaMirrorMaker2 together. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use api::KafkaMirrorMaker2Status;
 use api::common::connector::AutoRestartStatus;
-use api::conditions::reasons;
+use api::conditions::{events, reasons};
 use api::names::mirror_maker2 as names;
 use jiff::Timestamp;
-use objects::{Deletion, Write};
 
 use super::asked;
 use super::connectors::MirrorWanted;
@@ -16,13 +16,15 @@ use super::observed::{Connect, Live};
 use super::status::{self, OfConnector, Shown};
 use super::validate::{self, Asked};
 use crate::completion::Planned;
-use crate::findings::{Findings, Problem, Warning};
+use crate::findings::{self, Findings, Warning};
 use crate::kafka_connector::actual::Actual;
 use crate::kafka_connector::asked::{Annotation, Asked as AskedOnce};
 use crate::kafka_connector::observed::later;
 use crate::kafka_connector::past::Past;
 use crate::kafka_connector::transition::{self, Doing, Situation};
 use crate::kafka_connector::undeclared::undeclared;
+use crate::plan::{self, Occasion, PlannedEvent};
+use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::plan as workers;
 use crate::workers::roll::WorkerRestart;
@@ -32,9 +34,6 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
 /// So long a connector may have failed unnoticed.
 const ROUND: Duration = Duration::from_secs(30);
-
-/// Problems that a message names: the API server stores no status of megabytes.
-const NAMED_PROBLEMS: usize = 100;
 
 /// Something that is done beside writing objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,43 +56,78 @@ pub enum Call {
     },
 }
 
-/// What a pass does.
-#[derive(Debug, Default)]
+/// What the plan of a KafkaMirrorMaker2 has in common with those of other kinds.
+type Common = plan::Plan<Need, Call, Option<KafkaMirrorMaker2Status>>;
+
+/// What a pass does. Annotations are taken off after the calls.
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// What has to be known or made first.
-    pub needs: Vec<Need>,
-    /// Objects to write.
-    pub apply: Vec<Write>,
-    /// Objects to delete.
-    pub delete: Vec<Deletion>,
-    /// What is done beside that.
-    pub calls: Vec<Call>,
+    /// What it has in common with the plans of other kinds.
+    pub common: Common,
     /// Annotations to take off, since what they ask for was done.
     pub take_off: Vec<Annotation>,
-    /// The status; `None`: what is there stays.
-    pub status: Option<KafkaMirrorMaker2Status>,
-    /// What is waited for.
-    pub waiting_for: Vec<String>,
-    /// When to look again, if nothing happens before.
-    pub again: Option<Duration>,
+}
+
+impl From<Common> for Plan {
+    fn from(common: Common) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
+impl Plan {
+    /// A plan that writes a status and does nothing else.
+    fn saying(status: KafkaMirrorMaker2Status) -> Self {
+        Common { status: Some(status), ..Common::default() }.into()
+    }
+}
+
+impl Plan {
+    fn call(&mut self, call: Call) {
+        let place = self.calls.len();
+        let of_call = match &call {
+            Call::Restart(restart) => restart.events(place),
+            Call::Connector { name, doing, .. } => doing.event(name, place).into_iter().collect(),
+            Call::Remove { name } => vec![PlannedEvent {
+                reason: events::CONNECTOR_REMOVED.to_owned(),
+                text: format!("connector {name} was removed, since the resource does not ask for it"),
+                pod: None,
+                occasion: Occasion::Called {
+                    call: place,
+                    action: events::MANAGE_CONNECTOR,
+                    is_warning: false,
+                },
+            }],
+        };
+        self.events.extend(of_call);
+        self.calls.push(call);
+    }
+}
+
+impl Deref for Plan {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl DerefMut for Plan {
+    fn deref_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
 }
 
 impl Planned for Plan {
     type Need = Need;
     type Call = Call;
+    type Statuses = Option<KafkaMirrorMaker2Status>;
 
-    fn take_needs(&mut self) -> Vec<Need> {
-        std::mem::take(&mut self.needs)
+    fn common(&self) -> &Common {
+        &self.common
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
-    }
-}
-
-impl Plan {
-    fn look_in(&mut self, pause: Duration) {
-        self.again = Some(self.again.map_or(pause, |known| known.min(pause)));
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
     }
 }
 
@@ -102,26 +136,27 @@ impl Plan {
 pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     let (resource, observed) = (live.resource.as_ref(), &live.observed);
     if let Some(why) = &observed.unreadable {
-        let status = status::invalid(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
-        return Plan { status: Some(status), ..Plan::default() };
+        let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
+        return Plan::saying(status);
     }
     let mut findings = Findings::default();
-    let read = validate::read(resource, observed, &mut findings);
+    let read = validate::read(resource, &observed.settings, observed.referred(), &mut findings);
+    findings.settle(read.is_some());
     let Some(Asked { workers, connectors }) = read.filter(|_| findings.problems.is_empty()) else {
-        findings.warnings.sort();
-        findings.warnings.dedup();
-        let words = words(&findings.problems);
-        let status = status::invalid(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
-        return Plan { status: Some(status), ..Plan::default() };
+        let words = findings::words(&findings.problems);
+        let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan::saying(status);
     };
     let draft = workers::draft(&workers, observed, now);
     let workers::Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
     if !needs.is_empty() {
-        return Plan { needs, ..Plan::default() };
+        return Common::asking(needs).into();
     }
     findings.warnings.extend(warnings);
-    let mut plan = Plan { apply, delete, waiting_for, ..Plan::default() };
-    plan.calls.extend(restart.map(Call::Restart));
+    let mut plan = Plan::from(Common { apply, delete, waiting_for, ..Common::default() });
+    if let Some(restart) = restart {
+        plan.call(Call::Restart(restart));
+    }
     let asked = asked::of(resource, &connectors, &mut findings);
     // Where an object of the workers belongs to others, their address may be somebody else's.
     let of_connectors = match &live.connect {
@@ -134,13 +169,14 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
             let shown = round.shown;
             let declared: BTreeSet<String> = shown.keys().cloned().collect();
             let gone = undeclared(there.keys().map(String::as_str), &declared);
-            plan.calls.extend(gone.into_iter().map(|name| Call::Remove { name }));
+            for name in gone {
+                plan.call(Call::Remove { name });
+            }
             Some(shown)
         }
         _ => None,
     };
-    findings.warnings.sort();
-    findings.warnings.dedup();
+    findings.settle(true);
     let shown = Shown {
         workers: &workers,
         warnings: &findings.warnings,
@@ -151,13 +187,13 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
     };
     plan.status = Some(status::of(resource, &shown, now));
     if !plan.waiting_for.is_empty() {
-        plan.look_in(LOOK_AGAIN);
+        plan.look_again_after(LOOK_AGAIN);
     }
     if let Some(seconds) = look_again {
-        plan.look_in(Duration::from_secs(seconds));
+        plan.look_again_after(Duration::from_secs(seconds));
     }
     if workers.replicas > 0 {
-        plan.look_in(ROUND);
+        plan.look_again_after(ROUND);
     }
     plan
 }
@@ -201,12 +237,12 @@ impl Round<'_> {
             Warning { reason: warning.reason, message }
         }));
         if let Some(at) = step.look_at {
-            self.plan.look_in(Duration::try_from(at.duration_since(now)).unwrap_or_default());
+            self.plan.look_again_after(Duration::try_from(at.duration_since(now)).unwrap_or_default());
         }
         let made = step.doing.as_ref().and_then(|doing| doing.restarts.clone());
         if let Some(doing) = step.doing {
             let (name, offsets_key) = (name.clone(), names::offsets_key(name));
-            self.plan.calls.push(Call::Connector { name, offsets_key, doing });
+            self.plan.call(Call::Connector { name, offsets_key, doing });
         }
         let shown = OfConnector {
             standing: step.standing,
@@ -215,14 +251,4 @@ impl Round<'_> {
         };
         self.shown.insert(name.clone(), shown);
     }
-}
-
-fn words(problems: &[Problem]) -> String {
-    if problems.is_empty() {
-        return "spec: cannot be understood".to_owned();
-    }
-    let texts: Vec<String> = problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
-    let more = problems.len().saturating_sub(NAMED_PROBLEMS);
-    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    texts.join("; ") + &rest
 }

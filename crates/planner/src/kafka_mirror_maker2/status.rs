@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::common::connector::AutoRestartStatus;
-use api::conditions::{Condition, merge, reasons, types};
+use api::conditions::{Condition, merge, reasons};
 use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status, labels, names, ports};
 use jiff::Timestamp;
 
@@ -12,10 +12,8 @@ use crate::findings::Warning;
 use crate::kafka_connector::observed::AWAY;
 use crate::kafka_connector::status::{PATIENCE, connector_status};
 use crate::kafka_connector::transition::Standing;
+use crate::status::{shortened, warning, was_ready};
 use crate::workers::Workers;
-
-/// Things that a message names.
-const SHOWN: usize = 5;
 
 /// How a connector is, for the status.
 #[derive(Debug, Clone)]
@@ -54,7 +52,7 @@ enum Verdict {
 pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp) -> KafkaMirrorMaker2Status {
     let old = resource.status.as_ref();
     let old_conditions = old.and_then(|old| old.conditions.as_deref());
-    let was_ready = old_conditions.into_iter().flatten().any(|condition| condition.is(types::READY));
+    let was_ready = was_ready(resource);
     let mut conditions: Vec<Condition> = shown.warnings.iter().map(warning).collect();
     let mut generation = resource.metadata.generation;
     match verdict(shown, now) {
@@ -143,59 +141,4 @@ fn without_answer(connect: &Connect, now: Timestamp) -> Verdict {
         },
         _ => Verdict::OnItsWay("no worker of Kafka Connect has answered yet".to_owned()),
     }
-}
-
-/// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
-pub(super) fn invalid(
-    resource: &KafkaMirrorMaker2,
-    reason: &str,
-    message: &str,
-    warnings: &[Warning],
-    now: Timestamp,
-) -> KafkaMirrorMaker2Status {
-    let mut conditions = vec![Condition::not_ready(reason, message)];
-    conditions.extend(warnings.iter().map(warning));
-    with(resource, conditions, now)
-}
-
-/// The status of a resource whose pass failed: what was known stays, and so do the warnings of the plan.
-pub fn failed(
-    resource: &KafkaMirrorMaker2,
-    planned: Option<&KafkaMirrorMaker2Status>,
-    reason: &str,
-    message: &str,
-    now: Timestamp,
-) -> KafkaMirrorMaker2Status {
-    let mut conditions = planned.and_then(|status| status.conditions.clone()).unwrap_or_default();
-    conditions.retain(|condition| condition.is(types::WARNING));
-    conditions.push(Condition::not_ready(reason, message));
-    with(resource, conditions, now)
-}
-
-fn with(resource: &KafkaMirrorMaker2, conditions: Vec<Condition>, now: Timestamp) -> KafkaMirrorMaker2Status {
-    let old = resource.status.as_ref();
-    let mut status = old.cloned().unwrap_or_default();
-    status.conditions = Some(merge(conditions, old.and_then(|old| old.conditions.as_deref()), now));
-    status.observed_generation = resource.metadata.generation;
-    status
-}
-
-/// The status of a paused resource: it says so, and what was known stays.
-pub(super) fn paused(resource: &KafkaMirrorMaker2, now: Timestamp) -> KafkaMirrorMaker2Status {
-    let mut status = resource.status.clone().unwrap_or_default();
-    status.conditions = Some(merge(vec![Condition::paused()], status.conditions.as_deref(), now));
-    status
-}
-
-/// The first few of a long list.
-fn shortened(texts: &[String]) -> String {
-    let shown = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    match texts.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
-}
-
-fn warning(warning: &Warning) -> Condition {
-    Condition::warning(&warning.reason, warning.message.clone())
 }

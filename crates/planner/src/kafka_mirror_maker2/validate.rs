@@ -9,12 +9,14 @@ use api::{KafkaMirrorMaker2, labels, last_applied};
 use kube_core::ResourceExt;
 use objects::Owner;
 
+use super::asked;
 use super::connectors::{self, End, MirrorWanted, Surroundings};
 use super::form::{self, Form};
 use crate::clients::files::ClientFiles;
 use crate::findings::Findings;
 use crate::fingerprint;
-use crate::workers::observed::Observed;
+use crate::referred::Referred;
+use crate::settings::PlanSettings;
 use crate::workers::properties::Group;
 use crate::workers::read::{self, Fields, Wishes};
 use crate::workers::{Client, WorkerNames, Workers, options};
@@ -34,10 +36,22 @@ pub(super) struct Asked<'a> {
     pub connectors: Vec<MirrorWanted<'a>>,
 }
 
+/// Judges a resource by itself, as if there were nothing yet. What it refers to (Secrets, ConfigMaps) is taken for given.
+pub fn alone(resource: &KafkaMirrorMaker2, settings: &PlanSettings) -> Findings {
+    let mut findings = Findings::default();
+    let asked = read(resource, settings, Referred::TakenForGiven, &mut findings);
+    if let Some(asked) = &asked {
+        asked::of(resource, &asked.connectors, &mut findings);
+    }
+    findings.settle(asked.is_some());
+    findings
+}
+
 /// Reads a resource. What is wrong is a problem in `findings`; `None`: it cannot be understood.
 pub(super) fn read<'a>(
     resource: &'a KafkaMirrorMaker2,
-    observed: &Observed,
+    settings: &PlanSettings,
+    referred: Referred<'_>,
     findings: &mut Findings,
 ) -> Option<Asked<'a>> {
     say(resource, findings);
@@ -54,7 +68,7 @@ pub(super) fn read<'a>(
         let section = format!("{}.config", pair.source.section);
         source_options.push(options_of_source(pair.source.config, &section, findings));
     }
-    let workers = workers(resource, &clients, group, target_options.clone(), observed, findings)?;
+    let workers = workers(resource, &clients, group, target_options.clone(), (settings, referred), findings)?;
     let around = Surroundings::from(&workers);
     let target = End { alias: form.target.alias, client: clients.first()?, options: target_options };
     let mut connectors = Vec::new();
@@ -70,10 +84,10 @@ fn workers(
     clients: &[Client],
     group: Group,
     options: BTreeMap<String, String>,
-    observed: &Observed,
+    (settings, referred): (&PlanSettings, Referred<'_>),
     findings: &mut Findings,
 ) -> Option<Workers> {
-    let (spec, settings) = (&resource.spec, observed.settings.as_ref());
+    let spec = &resource.spec;
     let fields = Fields {
         metadata: &resource.metadata,
         version: spec.version.as_deref(),
@@ -102,7 +116,7 @@ fn workers(
         closed: true,
         plug_ins: Vec::new(),
     };
-    read::read(&fields, wishes, observed, findings)
+    read::read(&fields, wishes, (settings, referred), findings)
 }
 
 fn target_files() -> ClientFiles {

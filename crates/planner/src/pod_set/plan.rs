@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::StrimziPodSet;
-use api::conditions::{Condition, merge, reasons};
+use api::conditions::reasons;
 use api::strimzi_pod_set::StrimziPodSetStatus;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -18,11 +18,12 @@ use serde_json::Value;
 use super::pod_error::PodAction;
 use crate::plan;
 use crate::pod_words::is_ready;
+use crate::status::failed;
 pub use crate::workload::resizing::ResizeCall;
 use crate::workload::resizing::Resizing;
 
 /// What a pass over a pod set does: its calls, and its status.
-pub type Plan = plan::Plan<Infallible, PodCall, StrimziPodSetStatus>;
+pub type Plan = plan::Plan<Infallible, PodCall, Option<StrimziPodSetStatus>>;
 
 /// What is done to one pod.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -113,21 +114,12 @@ pub fn plan(set: &StrimziPodSet, pods: &[Arc<Pod>]) -> Plan {
         current_pods: Some(current),
     };
     let calls = [creations, deletions, adoptions, labels, resizes].concat();
-    Plan { calls, status, ..Plan::default() }
+    Plan { calls, status: Some(status), ..Plan::default() }
 }
 
 /// The plan of a set whose pods take too much memory to be looked at together: its status says why, and they are left as they are.
 pub fn too_large(set: &StrimziPodSet, why: &str, now: Timestamp) -> Plan {
-    Plan { status: failed(set, reasons::INVALID_CONFIGURATION, why, now), ..Plan::default() }
-}
-
-/// The status of a set whose pass failed: it says why, and what was known of the pods stays.
-pub fn failed(set: &StrimziPodSet, reason: &str, why: &str, now: Timestamp) -> StrimziPodSetStatus {
-    let mut status = set.status.clone().unwrap_or_default();
-    let failed = Condition::not_ready(reason, why);
-    status.conditions = Some(merge(vec![failed], status.conditions.as_deref(), now));
-    status.observed_generation = set.metadata.generation;
-    status
+    Plan { status: Some(failed(set, None, reasons::INVALID_CONFIGURATION, why, now)), ..Plan::default() }
 }
 
 /// The pod as it is created: the listed one with the reference to its set.
@@ -207,10 +199,8 @@ mod tests {
         assert_eq!(created.pointer("/metadata/name"), Some(&json!("c-p-1")));
         assert_eq!(created.pointer("/metadata/namespace"), Some(&json!("ns")));
         assert_eq!(created.pointer("/metadata/ownerReferences/0/uid"), Some(&json!("set-uid")));
-        assert_eq!(
-            (plan.status.pods, plan.status.ready_pods, plan.status.current_pods),
-            (Some(2), Some(1), Some(1))
-        );
+        let status = plan.status.unwrap();
+        assert_eq!((status.pods, status.ready_pods, status.current_pods), (Some(2), Some(1), Some(1)));
     }
 
     #[test]
@@ -232,7 +222,8 @@ mod tests {
     fn another_revision_is_counted_and_left_alone() {
         let plan = plan(&set(&["c-p-0"]), &[pod("c-p-0", "Running", "set-uid", "r0")]);
         assert!(plan.calls.is_empty());
-        assert_eq!((plan.status.ready_pods, plan.status.current_pods), (Some(1), Some(0)));
+        let status = plan.status.unwrap();
+        assert_eq!((status.ready_pods, status.current_pods), (Some(1), Some(0)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::live_object::{self, LiveObjects, pod_set};
 use crate::ownership::{Claimant, Holder, Holding};
 use crate::pod_set::pod_error::PodError;
 use crate::references::ConfigMaps;
+use crate::referred::Referred;
 use crate::settings::PlanSettings;
 
 /// What was seen of the workers of one resource, and what was answered since.
@@ -84,15 +85,13 @@ impl Observed {
         fingerprint::short(uids.join(" ").as_bytes())
     }
 
-    /// The Secrets that the resource refers to.
-    pub fn secrets_referred_to(&self) -> Secrets<'_> {
+    /// The Secrets and ConfigMaps that the resource refers to.
+    pub(crate) fn referred(&self) -> Referred<'_> {
         let largest = self.settings.largest_config_map;
-        Secrets { read: &self.referred_secrets, not_read: &self.unread_secrets, largest }
-    }
-
-    /// The ConfigMaps that the resource refers to.
-    pub fn config_maps_referred_to(&self) -> ConfigMaps<'_> {
-        ConfigMaps { read: &self.referred_config_maps, not_read: &self.unread_config_maps }
+        let (read, not_read) = (&self.referred_secrets, &self.unread_secrets);
+        let secrets = Secrets { read, not_read, largest };
+        let (read, not_read) = (&self.referred_config_maps, &self.unread_config_maps);
+        Referred::Read { secrets, config_maps: ConfigMaps { read, not_read } }
     }
 
     /// Why a need has no answer.

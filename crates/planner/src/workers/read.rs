@@ -17,15 +17,13 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Owner, Pairs};
 
-use super::observed::Observed;
 use super::properties::{self, Group, Parts};
 use super::{Client, ImagePlugIn, WorkerNames, Workers, pod};
-use crate::clients::credentials;
 use crate::findings::Findings;
 use crate::fingerprint;
-use crate::process::{Jmx, JvmOptions, Metrics, exporter_rules, log_file};
+use crate::process::{Jmx, JvmOptions, Metrics, log_file};
 use crate::rack::Rack;
-use crate::references::text_of;
+use crate::referred::Referred;
 use crate::settings::PlanSettings;
 use crate::text;
 use crate::versions;
@@ -97,10 +95,9 @@ pub(crate) struct Wishes<'a> {
 pub(crate) fn read(
     fields: &Fields<'_>,
     wishes: Wishes<'_>,
-    observed: &Observed,
+    (settings, referred): (&PlanSettings, Referred<'_>),
     findings: &mut Findings,
 ) -> Option<Workers> {
-    let settings = observed.settings.as_ref();
     let text_of_metadata = |text: Option<&String>| text.cloned().unwrap_or_default();
     let name = text_of_metadata(fields.metadata.name.as_ref());
     let namespace = text_of_metadata(fields.metadata.namespace.as_ref());
@@ -115,15 +112,14 @@ pub(crate) fn read(
     let rack = Rack::read(fields.rack, "spec.rack", findings);
     let (mut metrics, rules) = Metrics::read(fields.metrics_config, "spec.metricsConfig", &ALLOWED, findings);
     let (mut logging, log_text) = log_file::read(fields.logging, "spec.logging", findings);
-    let maps = observed.config_maps_referred_to();
-    if let Some(rules) = rules.and_then(|rules| exporter_rules::read(&rules, &maps, findings)) {
+    if let Some(rules) = rules.and_then(|rules| referred.exporter_rules(&rules, findings)) {
         metrics = Some(Metrics::JmxExporter { rules });
     }
-    if let Some(text) = log_text.and_then(|place| text_of(&place, &maps, findings)) {
+    if let Some(text) = log_text.and_then(|place| referred.text(&place, findings)) {
         logging = log_file::Logging::External(text);
     }
     text::jvm(fields.jvm_options, "spec.jvmOptions", findings);
-    let Known { trusted, hash } = known_of(&clients, observed, findings);
+    let Known { trusted, hash } = known_of(&clients, referred, findings);
     let labels = inherited_labels(fields.metadata, settings, findings);
     let jmx = fields.jmx_options.map(Jmx::from);
     let properties = properties::text(&Parts {
@@ -173,11 +169,10 @@ struct Known {
     hash: String,
 }
 
-fn known_of(clients: &[Client], observed: &Observed, findings: &mut Findings) -> Known {
-    let secrets = observed.secrets_referred_to();
+fn known_of(clients: &[Client], referred: Referred<'_>, findings: &mut Findings) -> Known {
     let (mut trusted, mut hashes) = (BTreeMap::new(), Vec::new());
     for client in clients {
-        let credentials = credentials::resolve(&client.access, &secrets, findings);
+        let credentials = referred.credentials(&client.access, findings);
         if let Some(pem) = credentials.trusted {
             trusted.insert(client.files.trusted_key.clone(), pem);
         }

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::annotations;
+use api::conditions::events;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use super::observed::Observed;
+use crate::plan::{Occasion, PlannedEvent};
 use crate::pod_set::pod_error::PodAction;
 use crate::pod_words::words;
 use crate::restart_reason::RestartReason;
@@ -48,6 +50,19 @@ pub struct WorkerRestart {
     pub reasons: BTreeSet<RestartReason>,
     /// What changed, in words, for events and logs.
     pub notes: Vec<String>,
+}
+
+impl WorkerRestart {
+    /// The events that tell of it, one for each reason, as the call of this place in a plan.
+    pub(crate) fn events(&self, call: usize) -> Vec<PlannedEvent> {
+        let of = |reason: &RestartReason| PlannedEvent {
+            reason: reason.as_str().to_owned(),
+            text: self.notes.join("; "),
+            pod: Some(self.pod.clone()),
+            occasion: Occasion::Called { call, action: events::POD_RESTART, is_warning: false },
+        };
+        self.reasons.iter().map(of).collect()
+    }
 }
 
 /// What is decided about restarts.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use api::KafkaMirrorMaker2;
 use jiff::Timestamp;
+use pki::{Material, SecretPem};
 use planner::completion::{Observation as _, complete};
 use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::call::Call as ConnectorCall;
@@ -61,7 +62,9 @@ impl Mirror {
             answered: Vec::new(),
         };
         let answer = |need: &Need| match need {
-            Need::Material(request) => panic!("nothing is made: {request:?}"),
+            Need::Material(request) => {
+                Answer::Material(Material::Text(SecretPem(format!("made-{}", request.id()))))
+            }
             Need::Plugins(_) => {
                 Answer::Unknown(Silence::new(SilenceKind::UnderWay, "Kafka Connect is being asked"))
             }
@@ -156,7 +159,7 @@ impl Mirror {
 
     /// The one condition of the status that is no warning: its type and message.
     pub(crate) fn verdict(&self) -> (String, String) {
-        let conditions = self.plan().status.unwrap().conditions.unwrap();
+        let conditions = self.plan().common.status.unwrap().conditions.unwrap();
         let said: Vec<_> = conditions.iter().filter(|condition| condition.type_ != "Warning").collect();
         assert_eq!(said.len(), 1, "{conditions:?}");
         (said[0].type_.clone(), said[0].message.clone().unwrap_or_default())
@@ -164,7 +167,7 @@ impl Mirror {
 
     /// All warnings.
     pub(crate) fn warnings(&self) -> String {
-        let conditions = self.plan().status.unwrap().conditions.unwrap();
+        let conditions = self.plan().common.status.unwrap().conditions.unwrap();
         let said = conditions.iter().filter(|condition| condition.type_ == "Warning");
         let texts: Vec<String> = said
             .map(|condition| {

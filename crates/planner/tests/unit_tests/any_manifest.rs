@@ -15,6 +15,7 @@
 
 use crate::common;
 mod generate;
+mod of_others;
 use crate::paths;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -89,9 +90,15 @@ fn assert_ends(mut world: World, mut plan: Plan) {
 }
 
 fn fails(resources: &Resources) -> Option<String> {
-    let caught = catch_unwind(AssertUnwindSafe(|| drive(resources))).err()?;
-    let text = caught.downcast_ref::<String>().cloned();
-    Some(text.or_else(|| caught.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    caught(|| drive(resources)).err()
+}
+
+/// Does something that may panic: then with which words.
+fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|caught| {
+        let text = caught.downcast_ref::<String>().cloned();
+        text.or_else(|| caught.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
 }
 
 /// The same resources without what is not needed to fail.

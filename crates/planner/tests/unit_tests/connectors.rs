@@ -102,7 +102,7 @@ impl World {
 
     /// The call of a pass.
     pub(crate) fn call(&mut self) -> Option<Call> {
-        self.pass().calls.into_iter().next().map(|doing| doing.call)
+        self.pass().common.calls.into_iter().next().map(|doing| doing.call)
     }
 
     pub(crate) fn made(&mut self) {
@@ -218,7 +218,7 @@ fn what_was_done_is_given_time_to_show_and_is_then_done_again() {
     let mut world = World::new(&json!({"state": "paused"})).sees(actual("RUNNING", &["RUNNING"]));
     world.made();
     assert_eq!(world.after(1).call(), None);
-    let soon = world.plan().again.unwrap().as_millis();
+    let soon = world.plan().look_again.unwrap().as_millis();
     assert!((100..2000).contains(&soon), "{soon}");
     assert_eq!(world.after(10).call(), Some(Call::Pause));
 }
@@ -444,7 +444,8 @@ fn a_connect_that_is_away_is_told_at_once_to_what_waits_for_it_and_later_to_what
     ready.ready();
     ready.observed.seen = Seen::Away { since: at(0) };
     let plan = ready.after(10).pass();
-    assert_eq!((plan.status, plan.again.unwrap().as_secs(), plan.waits_for_connect), (None, 20, true));
+    let again = plan.look_again.unwrap().as_secs();
+    assert_eq!((plan.common.status, again, plan.waits_for_connect), (None, 20, true));
     ready.after(20).not_ready("ConnectTimeoutException");
     assert!(
         ready.observed.connector.status.as_ref().unwrap().connector_status.is_some(),
@@ -488,10 +489,10 @@ fn a_settled_connector_is_not_looked_at_again_by_itself() {
     let mut world = World::new(&json!({})).sees(actual("RUNNING", &["RUNNING"]));
     world.pass();
     let plan = world.after(60).pass();
-    assert_eq!((plan.again, plan.calls.len()), (None, 0));
+    assert_eq!((plan.look_again, plan.calls.len()), (None, 0));
     let before = world.observed.connector.status.clone();
     assert_eq!(world.after(1000).pass().status, before);
     // One without tasks may get some in a moment.
     let mut young = World::new(&json!({})).sees(actual("RUNNING", &[]));
-    assert!(young.plan().again.is_some() && young.after(31).plan().again.is_none());
+    assert!(young.plan().look_again.is_some() && young.after(31).plan().look_again.is_none());
 }

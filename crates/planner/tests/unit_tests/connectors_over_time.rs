@@ -17,7 +17,7 @@ fn restarts(world: &World) -> Option<i32> {
 /// A pass whose restart is made, remembered as the operator remembers it, and told in the status.
 fn restart(world: &mut World) -> Option<i32> {
     let plan = world.pass();
-    let doing = plan.calls.into_iter().next()?;
+    let doing = plan.common.calls.into_iter().next()?;
     world.observed.past.note_made(&doing.call, world.now);
     world.observed.past.restarted.clone_from(&doing.restarts);
     doing.restarts?.count
@@ -65,7 +65,7 @@ fn what_is_asked_for_again_at_once_is_looked_at_when_it_can_be_done() {
     // The annotation was taken off, and is there again.
     let plan = world.after(2).pass();
     assert!(plan.calls.is_empty());
-    let again = plan.again.expect("it is looked at again by itself");
+    let again = plan.look_again.expect("it is looked at again by itself");
     assert!(again <= std::time::Duration::try_from(SHOWS_WITHIN).unwrap(), "{again:?}");
     world.after(i64::try_from(again.as_secs()).unwrap() + 1);
     assert!(matches!(world.call(), Some(Call::Restart { .. })));

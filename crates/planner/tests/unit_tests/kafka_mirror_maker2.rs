@@ -73,7 +73,7 @@ fn a_mirror_becomes_a_source_and_a_checkpoint_connector_and_a_settled_one_change
     let plan = mirror.plan();
     assert!(plan.apply.iter().all(|write| !write.is_change()) && plan.calls.is_empty(), "{plan:?}");
     assert_eq!(mirror.verdict().0, "Ready");
-    let status = plan.status.unwrap();
+    let status = plan.common.status.unwrap();
     assert_eq!(
         status.url.as_deref(),
         Some("http://mirror-mirrormaker2-api.case-connect-mm2-bridge.svc:8083")
@@ -263,7 +263,7 @@ fn connectors_that_the_resource_does_not_ask_for_go_and_states_are_led() {
     // Without workers it is ready, and nothing is known of connectors.
     mirror.resource["spec"]["replicas"] = json!(0);
     mirror.settle();
-    let status = mirror.plan().status.unwrap();
+    let status = mirror.plan().common.status.unwrap();
     assert_eq!((mirror.verdict().0.as_str(), &status.url, &status.connectors), ("Ready", &None, &None));
 }
 
@@ -279,7 +279,7 @@ fn a_connector_that_failed_is_told_and_restarted_by_itself_and_a_connect_that_is
     let plan = mirror.plan();
     let restart = ConnectorCall::Restart { include_tasks: true, only_failed: true, automatic: true };
     assert_eq!(calls(&plan), [(SOURCE.to_owned(), restart)]);
-    let told = plan.status.unwrap().auto_restart_statuses.unwrap();
+    let told = plan.common.status.unwrap().auto_restart_statuses.unwrap();
     assert_eq!((told[0].count, told[0].connector_name.as_deref()), (Some(1), Some(SOURCE)));
     mirror.connectors().get_mut(SOURCE).unwrap().tasks.get_mut(&0).unwrap().state = State::Running;
     mirror.settle();
@@ -289,7 +289,7 @@ fn a_connector_that_failed_is_told_and_restarted_by_itself_and_a_connect_that_is
     mirror.now = "2026-06-01T00:01:00Z".parse().unwrap();
     let (type_, message) = mirror.verdict();
     assert!(type_ == "NotReady" && message.contains("no worker"), "{message}");
-    assert!(mirror.plan().status.unwrap().connectors.is_some(), "what was known stays");
+    assert!(mirror.plan().common.status.unwrap().connectors.is_some(), "what was known stays");
 }
 
 #[test]

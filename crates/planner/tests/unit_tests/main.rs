@@ -17,6 +17,7 @@ mod authorities;
 mod bad_input;
 mod connect_roll;
 mod connect_trust;
+mod connector_rounds;
 mod connectors;
 mod connectors_over_time;
 mod differences;

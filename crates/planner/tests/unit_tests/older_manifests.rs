@@ -280,7 +280,7 @@ fn a_new_resource_waits_a_moment_for_its_pools() {
     world.kafka(|kafka| kafka["metadata"]["creationTimestamp"] = json!(created));
     let plan = world.plan();
     assert!(not_ready(&plan).contains("KafkaNodePools that come with it"), "{:#}", kafka_status(&plan));
-    assert_eq!((plan.requeue_seconds, plan.apply.len()), (Some(6), 0));
+    assert_eq!((plan.look_again_seconds(), plan.apply.len()), (Some(6), 0));
     world.now += jiff::SignedDuration::from_secs(6);
     assert_eq!(pods(&world.plan()).len(), 3);
 }

@@ -92,14 +92,14 @@ fn a_change_at_run_time_is_done_when_the_brokers_run_with_it_and_not_before() {
     let generation = |plan: &Plan| kafka_status(plan)["observedGeneration"].clone();
     let unknown = world.plan();
     assert!(condition(&unknown, "Ready").is_some(), "it serves on meanwhile");
-    assert_eq!((generation(&unknown), unknown.requeue_seconds.is_some()), (json!(1), true));
+    assert_eq!((generation(&unknown), unknown.look_again_seconds().is_some()), (json!(1), true));
     assert!(looks_at_options(&world));
     world.tell_options(&[]);
     let told = world.plan();
-    assert_eq!((generation(&told), told.requeue_seconds.is_some()), (json!(1), true));
+    assert_eq!((generation(&told), told.look_again_seconds().is_some()), (json!(1), true));
     world.tell_options(&[("num.io.threads", everywhere("12"))]);
     let done = world.plan();
-    assert_eq!((generation(&done), done.requeue_seconds), (json!(2), None));
+    assert_eq!((generation(&done), done.look_again_seconds()), (json!(2), None));
     // A Kafka that does not answer is not known to run with it.
     world.observed.view = None;
     assert_eq!(generation(&world.plan()), 1);

@@ -42,7 +42,7 @@ fn an_object_of_nobody_is_left_alone_and_named_and_the_rest_is_made() {
         assert!(wants(&plan, "StrimziPodSet", "my-dual"), "{kind} {name} keeps no pod from being made");
         assert!(wants(&plan, "Service", "my-kafka-brokers") && wants(&plan, "Secret", "my-cluster-ca"));
         assert_eq!(wants(&plan, "Deployment", "my-entity-operator"), !name.starts_with("my-entity"));
-        assert!(plan.requeue_seconds.is_some_and(|seconds| seconds <= 15), "nothing says that it goes");
+        assert!(plan.look_again_seconds().is_some_and(|seconds| seconds <= 15), "nothing says that it goes");
         // It went.
         world.strangers.clear();
         let plan = world.settle();

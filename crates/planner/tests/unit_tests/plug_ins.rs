@@ -255,7 +255,7 @@ fn kafkas_own_quotas_are_set_kept_and_leave_with_the_section() {
         ("request_percentage".to_owned(), Some(Rate(55.0))),
     ]);
     assert_eq!(quota_calls(&plan), [wanted]);
-    assert_eq!(plan.requeue_seconds, Some(2), "it is looked at again soon");
+    assert_eq!(plan.look_again_seconds(), Some(2), "it is looked at again soon");
 
     // What somebody changes by hand is set back, and what is right is left alone.
     world.default_quotas = Some(BTreeMap::from([

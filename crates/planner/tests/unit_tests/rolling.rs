@@ -110,7 +110,7 @@ fn a_roll_that_waits_says_so_at_once_and_is_a_failure_after_five_minutes() {
     let why = warning(&plan, WAITS).unwrap();
     assert!(why["message"].as_str().unwrap().contains("orders-0"), "{why}");
     assert!(condition(&plan, "Ready").is_some(), "it serves on");
-    assert!(plan.requeue_seconds.unwrap() <= 2, "nothing announces that a replica has caught up");
+    assert!(plan.look_again_seconds().unwrap() <= 2, "nothing announces that a replica has caught up");
     assert!(plan.events.is_empty(), "a short wait is a part of every roll");
     world.apply(&plan);
 
@@ -165,7 +165,7 @@ fn an_answer_that_is_on_its_way_is_no_trouble_but_ends_none_either() {
     let plan = plan_with(&mut world, SilenceKind::UnderWay);
     assert!(plan.roll.now.is_empty(), "nothing is decided without it");
     assert!(plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_none());
-    assert_eq!(plan.requeue_seconds, Some(6), "if it does not come, that is said soon");
+    assert_eq!(plan.look_again_seconds(), Some(6), "if it does not come, that is said soon");
     let plan = plan_with(&mut world, SilenceKind::Late);
     assert!(!plan.roll.waits.as_ref().unwrap().is_usual() && warning(&plan, WAITS).is_some());
     // What the status says goes on to stand there while the next answer is on its way.

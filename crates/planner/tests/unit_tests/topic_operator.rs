@@ -22,7 +22,7 @@ fn its_finalizers_go_before_the_last_of_its_objects() {
         assert!(world.asked.contains(&Need::HeldTopics) && blind.finalizers.is_empty());
         assert!(deleted(&blind).contains(&"my-entity-topic-operator-certs"));
         assert!(LAST.iter().all(|name| !deleted(&blind).contains(name)), "{:?}", deleted(&blind));
-        assert!(blind.requeue_seconds.is_some());
+        assert!(blind.look_again_seconds().is_some());
 
         let held = ["example.com/other".to_owned(), "strimzi.io/topic-operator".to_owned()];
         world.held_topics = Some(vec![HeldTopic {
@@ -37,7 +37,7 @@ fn its_finalizers_go_before_the_last_of_its_objects() {
         assert_eq!(releasing.finalizers[0].object.namespace.as_deref(), Some("elsewhere"));
         assert_eq!(releasing.finalizers[0].finalizers, ["example.com/other"]);
         assert!(LAST.iter().all(|name| !deleted(&releasing).contains(name)));
-        assert!(releasing.requeue_seconds.is_some());
+        assert!(releasing.look_again_seconds().is_some());
         world.apply(&releasing);
 
         world.held_topics = Some(Vec::new());

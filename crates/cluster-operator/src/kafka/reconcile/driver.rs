@@ -1,23 +1,25 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a Kafka resource.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::Kafka;
-use api::conditions::reasons;
-use operator_runtime::batches::Interruption;
+use api::kafka::status::KafkaStatus;
+use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 
+use super::Reconciler;
 use super::view::{LiveCluster, View};
-use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
-use crate::carry_out::{self, PlannedFor};
+use crate::carry_out;
+use crate::kafka::kafka_calls;
 use crate::kafka::plan_size::PlanSize;
-use crate::kafka::{kafka_calls, restart_pods};
-use crate::kind::{AnswersOf, Kind, Seen};
+use crate::kafka::restart_pods::Restart;
+use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
+use crate::lock::lock;
 use crate::room::BUSY;
 use crate::unreadable;
 use planner::completion::Observation;
@@ -26,8 +28,8 @@ use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::made_size;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
-use planner::kafka::status;
 use planner::kafka::unplanned::Unplanned;
+use planner::view::is_paused;
 
 /// Pause before a restart that was put off is decided about anew.
 const DECIDED_ANEW: Duration = Duration::from_millis(500);
@@ -38,7 +40,6 @@ impl Kind for Reconciler {
     type Observed = View;
     /// Options that Kafka refused to change at run time, and why.
     type Said = BTreeMap<OptionChange, String>;
-    type Error = Error;
 
     fn resources(&self) -> &Cache<Kafka> {
         &self.caches.kafkas
@@ -47,7 +48,7 @@ impl Kind for Reconciler {
     async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
         if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
             // It is there. What runs is left as it is; its status says so already.
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+            lock(&self.seen).insert(key.clone());
             if unreadable.is_terminating() {
                 return Ok(self.leaving(key, true));
             }
@@ -56,13 +57,12 @@ impl Kind for Reconciler {
         let Some(kafka) = self.caches.kafkas.get(key) else {
             return Ok(self.leaving(key, false));
         };
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        lock(&self.seen).insert(key.clone());
+        lock(&self.gone_since).remove(key);
         if kafka.metadata.deletion_timestamp.is_some() {
             return Ok(self.leaving(key, true));
         }
-        let annotations = kafka.metadata.annotations.as_ref();
-        if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
+        if is_paused(&*kafka) {
             return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
@@ -95,6 +95,21 @@ impl Kind for Reconciler {
         Ok(LiveCluster::seen(kafka, observed, place))
     }
 
+    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<Kafka>> {
+        match view {
+            View::Live(live) => Some(&live.kafka),
+            // There is no status any more, or it is all that there is to write.
+            View::Leaving(_) | View::Unplanned(..) => None,
+        }
+    }
+
+    fn pod<'a>(&self, view: &'a View, name: &str) -> Option<&'a Arc<Pod>> {
+        match view {
+            View::Live(live) => live.observed.pods.get(name),
+            View::Leaving(_) | View::Unplanned(..) => None,
+        }
+    }
+
     async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
         Ok(match view {
             View::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
@@ -102,29 +117,16 @@ impl Kind for Reconciler {
         })
     }
 
-    async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {
-        let live = match view {
-            View::Live(live) => live,
-            View::Leaving(_) => return self.take_away(plan).await,
-            View::Unplanned(..) => return Ok(()),
-        };
-        self.announce(key, &live.observed, plan);
+    async fn before(&self, key: &ObjectRef, view: &View, plan: &Plan) -> Result<(), Error> {
+        if !matches!(view, View::Live(_)) {
+            return Ok(());
+        }
+        self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
+        self.log_wait(key, plan);
         // Before the pod sets, and whatever fails: the statuses say which nodes there are.
         for (name, status) in &plan.status.pools {
             let pool = ObjectRef::new(&key.namespace, name);
             carry_out::status(&self.applier, &self.caches.pools, &pool, status).await?;
-        }
-        let owner = PlannedFor::new(&self.caches.kafkas, key, &*live.kafka);
-        let written = carry_out::writes(&self.applier, owner, std::mem::take(&mut plan.apply)).await?;
-        *live.written.lock().unwrap_or_else(PoisonError::into_inner) = written.changed;
-        *live.put_off.lock().unwrap_or_else(PoisonError::into_inner) = written.failed;
-        if let Err(error) = carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await {
-            let carry_out::Error::Apply(error) = error else { return Err(error.into()) };
-            live.put_off.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        }
-        // Topics that are not released yet are seen again; they hold nothing else up.
-        if let Err(error) = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await {
-            tracing::warn!(cluster = %key, error = %error, "cannot take the finalizers of the topic operator off");
         }
         Ok(())
     }
@@ -136,30 +138,33 @@ impl Kind for Reconciler {
         call: &AdminCall,
     ) -> Result<BTreeMap<OptionChange, String>, Error> {
         let View::Live(live) = view else {
-            return Err(Error::Kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
+            return Err(Error::of_kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
         };
         let admin = self.answers.brokers(key, &live.observed);
-        let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
+        let admin = admin.map_err(|silence| Error::of_kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::Kafka)
+        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::of_kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
-    async fn finish(
+    async fn after(
         &self,
         key: &ObjectRef,
         view: &View,
         plan: &Plan,
-        said: Vec<Result<BTreeMap<OptionChange, String>, Error>>,
-    ) -> Result<Outcome, Error> {
+        done: Done<BTreeMap<OptionChange, String>>,
+    ) -> Result<After<KafkaStatus>, Error> {
         let live = match view {
             View::Live(live) => live,
-            View::Leaving(leaving) => return self.taken_away(key, leaving, plan),
-            View::Unplanned(..) => return self.end(key, plan).await,
+            View::Leaving(leaving) => {
+                self.taken_away(key, leaving, plan, done.is_whole);
+                return Ok(After::default());
+            }
+            View::Unplanned(..) => return Ok(After::default()),
         };
         let observed = &live.observed;
         let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
-        for said in said {
+        for said in done.said {
             match said {
                 Ok(more) => refusals.extend(more),
                 Err(error) => failed.push(error.to_string()),
@@ -171,75 +176,22 @@ impl Kind for Reconciler {
         }
         self.remember_options(key, plan, refusals, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
-        let go = {
-            let written = live.written.lock().unwrap_or_else(PoisonError::into_inner);
-            plan.roll.going(&written)
+        let go = plan.roll.going(&done.changed);
+        let restart = Restart {
+            applier: &self.applier,
+            events: &self.events,
+            mandate: &self.mandate,
+            deleted_pods: &self.deleted_pods,
+            key,
+            observed,
+            plan,
         };
-        let restarts =
-            restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
-        let (deleted, ended) = restarts.await;
-        let put_off_restart = deleted.outdated.is_some();
-        self.memory(|memories| {
-            let memory = memories.entry(key.clone()).or_default();
-            memory.restarted.extend(deleted.known);
-            memory.perhaps_deleted.extend(deleted.unknown);
-        });
-        ended?;
+        let put_off = restart.pods(&go).await?;
         if !failed.is_empty() {
-            return Err(Error::Kafka(failed.join("; ")));
+            return Err(Error::of_kafka(failed.join("; ")));
         }
-        let put_off = live.put_off.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(error) = put_off {
-            return Err(carry_out::Error::Apply(error).into());
-        }
-        self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-        let ended = self.end(key, plan).await?;
         // Neither a pod nor an answer that is on its way would bring the next pass.
-        Ok(if put_off_restart { Outcome::Again(DECIDED_ANEW) } else { ended })
-    }
-
-    async fn failed(
-        &self,
-        key: &ObjectRef,
-        view: &View,
-        plan: Option<&Plan>,
-        error: Error,
-    ) -> Result<Outcome, Error> {
-        match error {
-            Error::Apply(carry_out::Error::Outdated { kind, name }) => {
-                tracing::debug!(cluster = %key, kind, name, "the caches are behind");
-                Ok(self.outdated(key))
-            }
-            // The status says so already, or another process writes it.
-            Error::Unmade(_) | Error::Lapsed(_) | Error::Apply(carry_out::Error::Lapsed(_)) => Err(error),
-            error => match view {
-                View::Live(live) => self.fail(key, &live.kafka, plan, error).await,
-                // There is no status any more, or it was what could not be written.
-                View::Leaving(_) | View::Unplanned(..) => Err(error),
-            },
-        }
-    }
-
-    async fn interrupted(&self, key: &ObjectRef, why: &Interruption) {
-        let Some(kafka) = self.caches.kafkas.get(key) else { return };
-        let why = format!("the pass over the resource did not come to its end and is made again: {why}");
-        let status = status::failed(&kafka, None, reasons::INTERNAL_ERROR, why, clock::now());
-        self.say_that_it_failed(key, &status).await;
-    }
-}
-
-impl Reconciler {
-    /// Writes the status of a plan of which everything else is done, and says when to look again.
-    async fn end(&self, key: &ObjectRef, plan: &Plan) -> Result<Outcome, Error> {
-        if let Some(status) = &plan.status.kafka {
-            self.write_status(key, status).await?;
-        }
-        for reason in &plan.waiting_for {
-            tracing::debug!(cluster = %key, reason, "waiting");
-        }
-        match &plan.failure {
-            Some(failure) => Err(Error::Unmade(failure.clone())),
-            None => Ok(again(plan)),
-        }
+        let look_again = put_off.map(|_| DECIDED_ANEW);
+        Ok(After { look_again, ..After::default() })
     }
 }

@@ -1,17 +1,16 @@
 //! A cluster whose Kafka resource goes or is gone: `planner::kafka::deleted_cluster` plans what goes with it.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::ObjectRef;
 
+use super::Reconciler;
 use super::view::{Leaving, View};
-use super::{Error, Reconciler, again};
 use crate::caches;
-use crate::carry_out;
 use crate::kind::Seen;
+use crate::lock::lock;
 use crate::room::BUSY;
 use crate::unreadable;
 use planner::kafka::plan::Plan;
@@ -26,11 +25,12 @@ impl Reconciler {
             self.answers.forget(key);
             self.observer.forget(key);
             self.memory(|memory| drop(memory.remove(key)));
+            self.deleted_pods.forget(key);
             self.waiting.remove(key);
         }
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+        let seen = lock(&self.seen).contains(key);
         let gone_since = (!terminating).then(|| {
-            let mut all = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.gone_since);
             *all.entry(key.clone()).or_insert_with(clock::now)
         });
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
@@ -43,33 +43,19 @@ impl Reconciler {
         Seen::Live(View::Leaving(Box::new(Leaving { remains, _place: place })))
     }
 
-    /// Deletes what is planned to go. Topics that changed meanwhile keep nothing of it waiting.
-    pub(super) async fn take_away(&self, plan: &Plan) -> Result<(), Error> {
-        let released = carry_out::finalizers(&self.applier, &self.mandate, &plan.finalizers).await;
-        carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;
-        Ok(released?)
-    }
-
-    /// Forgets a cluster of which nothing is left to do.
-    pub(super) fn taken_away(
-        &self,
-        key: &ObjectRef,
-        leaving: &Leaving,
-        plan: &Plan,
-    ) -> Result<Outcome, Error> {
-        if let Some(failure) = &plan.failure {
-            return Err(Error::Unmade(failure.clone()));
+    /// Forgets a cluster of which nothing is left to do. `is_whole`: all that was planned to go has gone.
+    pub(super) fn taken_away(&self, key: &ObjectRef, leaving: &Leaving, plan: &Plan, is_whole: bool) {
+        if !is_whole {
+            return;
         }
         if leaving.remains.exists == Some(true) {
-            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            return Ok(Outcome::Done);
+            lock(&self.gone_since).remove(key);
+            return;
         }
-        let outcome = again(plan);
-        if !leaving.remains.terminating && matches!(outcome, Outcome::Done) {
+        if !leaving.remains.terminating && plan.look_again.is_none() {
             // What appears under the name from now on belongs to a successor that may be on its way.
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-            self.gone_since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            lock(&self.seen).remove(key);
+            lock(&self.gone_since).remove(key);
         }
-        Ok(outcome)
     }
 }

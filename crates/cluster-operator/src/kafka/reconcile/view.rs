@@ -1,12 +1,9 @@
 //! What a pass over a Kafka resource has in view, and what is planned of it.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use api::Kafka;
 use jiff::Timestamp;
-use objects::ObjectId;
-use operator_runtime::apply::ApplyError;
 
 use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
@@ -38,11 +35,6 @@ pub(crate) struct LiveCluster {
     pub patience: Patience,
     /// How long the pass has for changes of Kafka.
     pub call_time: CallTime,
-    /// Objects that the pass changed.
-    pub written: Mutex<BTreeSet<ObjectId>>,
-    /// Why something could not be written that the pods do without, or an object not be deleted: the pass fails in the end, and
-    /// holds up nothing else.
-    pub put_off: Mutex<Option<ApplyError>>,
     /// Its memory.
     pub _place: Place,
 }
@@ -55,8 +47,6 @@ impl LiveCluster {
             observed,
             patience: Patience::default(),
             call_time: CallTime::default(),
-            written: Mutex::default(),
-            put_off: Mutex::default(),
             _place: place,
         })))
     }

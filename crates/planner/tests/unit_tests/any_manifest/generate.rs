@@ -91,6 +91,12 @@ const PATTERNS: &[(&str, &[&str])] = &[
     ("^[0-9]+([.][0-9]{0,3}|[m]?)$", &["0", "1.", "500m", "1.123"]),
     ("^[0-9]+([KMG]i?)?B/s$", &["0B/s", "99999999999999999999GiB/s"]),
     ("^[0-9]+([.][0-9]*)?([KMGTPE]i?|e[0-9]+)?$", &["0", "1e9999", "9.Ei"]),
+    ("^[a-z0-9][-_a-z0-9]*[a-z0-9]$", &["a0", "a-_b"]),
+    (r"^[a-zA-Z0-9\._\-]{1,100}$", &["a", "A.b_c-1", "-", "source"]),
+    (
+        "^(https?|ftp)://[-a-zA-Z0-9+&@#/%?=~_|!:,.;]*[-a-zA-Z0-9+&@#/%=~_|]$",
+        &["https://example.org/a.jar", "ftp://a"],
+    ),
 ];
 
 fn text(schema: &Value, path: &str, random: &mut Random) -> String {
@@ -308,7 +314,7 @@ fn is_way(manifest: &Value, path: &str) -> bool {
 }
 
 /// Labels and annotations with what the operators read there.
-fn odd_metadata(manifest: &mut Value, random: &mut Random) {
+pub(super) fn odd_metadata(manifest: &mut Value, random: &mut Random) {
     const ANNOTATIONS: &[&str] = &[
         "strimzi.io/next-node-ids",
         "strimzi.io/remove-node-ids",

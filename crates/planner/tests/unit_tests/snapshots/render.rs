@@ -73,7 +73,7 @@ pub(super) fn plan(plan: &Plan, objects: Objects) -> String {
     let gone: Vec<String> =
         plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect();
     lines(&mut text, "deletes", &gone);
-    writeln!(text, "looks again in: {:?} s", plan.requeue_seconds).unwrap();
+    writeln!(text, "looks again in: {:?} s", plan.look_again_seconds()).unwrap();
     let mut status = serde_json::to_value(&plan.status.kafka).unwrap();
     drop_certificates(&mut status);
     section(&mut text, "status of the Kafka", &status);
