@@ -38,7 +38,7 @@ impl Counting {
 /// The number, when it is known.
 struct Limit {
     resource: Arc<KafkaBridge>,
-    limit: Option<usize>,
+    number: Option<usize>,
     besides: Numbers,
 }
 
@@ -49,14 +49,14 @@ impl Observation for Limit {
     type Answer = Option<usize>;
 
     fn plan(&self, _: Timestamp) -> Numbers {
-        match self.limit {
+        match self.number {
             Some(limit) => Plan { calls: (0..limit).collect(), ..self.besides.clone() },
             None => Plan::asking(vec![()]),
         }
     }
 
     fn answer(&mut self, (): (), limit: Option<usize>) {
-        self.limit = limit;
+        self.number = limit;
     }
 }
 
@@ -78,7 +78,7 @@ impl Kind for Counting {
             "unread" => Err(Error::of_kafka("it cannot be read".to_owned())),
             _ => Ok(Seen::Live(Limit {
                 resource: Arc::new(bridge(&key.name)),
-                limit: None,
+                number: None,
                 besides: self.besides.clone(),
             })),
         }
@@ -150,7 +150,7 @@ async fn api_server(log: Log, refused: &'static str) -> Client {
                 &body["status"]["conditions"][0]["reason"],
             ];
             let said: Vec<String> =
-                said.iter().filter(|value| !value.is_null()).map(|value| value.to_string()).collect();
+                said.iter().filter(|value| !value.is_null()).map(ToString::to_string).collect();
             log.lock().unwrap().push(format!("{method} {path} {}", said.join(" ")).trim().to_owned());
             let code = if !refused.is_empty() && path.contains(refused) { 500 } else { 200 };
             let answer = if code == 500 || method == "DELETE" {

@@ -85,7 +85,7 @@ impl Resources {
 
     /// Names of the connectors of a namespace whose resources cannot be read: each counts as a declaration, for whichever cluster.
     pub(super) fn unreadable(&self, namespace: &str) -> BTreeSet<String> {
-        self.unreadable.owned_by(namespace).into_keys().map(|key| key.name).collect()
+        self.unreadable.owned_by(&namespace.to_owned()).into_keys().map(|key| key.name).collect()
     }
 
     /// Whether a connector is declared for a cluster.

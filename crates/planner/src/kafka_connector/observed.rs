@@ -322,7 +322,7 @@ impl Observed {
         let name = self.connector.metadata.name.as_deref().unwrap_or_default();
         let events = step.doing.iter().filter_map(|doing| doing.event(name, 0)).collect();
         let calls = step.doing.into_iter().collect();
-        Plan { take_off, ..Common { calls, status, look_again, events, ..Common::default() }.into() }
+        Plan { take_off, ..Common { calls, status, events, look_again, ..Common::default() }.into() }
     }
 }
 

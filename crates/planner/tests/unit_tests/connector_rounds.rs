@@ -30,8 +30,8 @@ fn round() -> Observed {
     }
 }
 
-fn plan_with(observed: Observed, listed: Option<BTreeSet<String>>) -> Plan {
-    complete(observed, Timestamp::UNIX_EPOCH, |_| listed.clone()).unwrap().1
+fn plan_with(observed: Observed, listed: Option<&BTreeSet<String>>) -> Plan {
+    complete(observed, Timestamp::UNIX_EPOCH, |_| listed.cloned()).unwrap().1
 }
 
 fn plan(observed: Observed) -> Plan {
@@ -70,7 +70,7 @@ fn nothing_is_removed_where_that_is_not_sure_and_passes_go_on() {
 #[test]
 fn names_without_a_state_are_listed_once_and_those_whose_resources_left_are_remembered() {
     let first = || Observed { names: Names::Needed, left: names(&["b", "gone"]), ..round() };
-    let planned = plan_with(first(), Some(names(&["a", "b", "hangs"])));
+    let planned = plan_with(first(), Some(&names(&["a", "b", "hangs"])));
     assert_eq!(removed(&planned), names(&["b", "gone", "hangs"]));
     assert_eq!(planned.forget, names(&["b"]), "it comes again with the list");
     assert!(planned.is_complete);
