@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{JSON, KAFKA, Served, request};
+use crate::common::{DEADLINE, JSON, KAFKA, Served, request};
 use crate::topic;
 
 /// What was on its way into a stream whose client went away comes again, for the next consumer of the group.
@@ -41,24 +41,99 @@ pub(crate) async fn events_that_nobody_took_come_again(served: &Served) {
     served.delete(&next).await.expect(204);
 }
 
+/// A client whose connection broke, or that gave it up, comes back to the same consumer and misses nothing.
+pub(crate) async fn a_client_that_comes_back_misses_nothing(served: &Served) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    topic(served, "come-back", 1).await;
+    let value = "x".repeat(100_000);
+    for _ in 0..30 {
+        let records = vec![format!("{{\"value\":\"{value}\"}}"); 10].join(",");
+        served.post("/topics/come-back", JSON, &format!("{{\"records\":[{records}]}}")).await.expect(200);
+    }
+    let new = r#"{"format":"json","auto.offset.reset":"earliest","enable.auto.commit":false}"#;
+    let consumer = served.consumer("come-back", new).await;
+    let place = r#"{"partitions":[{"topic":"come-back","partition":0}]}"#;
+    served.post(&format!("{consumer}/assignments"), KAFKA, place).await.expect(204);
+    let begun = async |accept: &str| {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+        let ask =
+            format!("GET {consumer}/records?timeout=20000 HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n");
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut bytes = vec![0; 1000];
+        stream.read_exact(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let place = text.split_once("\"offset\":").map_or("", |(_, rest)| rest);
+        (stream, place.split(',').next().unwrap().to_owned())
+    };
+    // So many events were begun when the client had long stopped to read.
+    let stalled = async || {
+        let mut before = String::new();
+        loop {
+            let figures = request(served.management_port, "GET", "/metrics", &[], "").await.expect(200).body;
+            let line =
+                figures.lines().find(|line| line.contains("records_consumed_total{topic=\"come-back\"}"));
+            let now = line.unwrap().rsplit(' ').next().unwrap().to_owned();
+            if now == before {
+                return now.parse::<i64>().unwrap();
+            }
+            before = now;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let records = async || {
+        served
+            .send("GET", &format!("{consumer}/records?timeout=20000&max_bytes=100000"), &[], "")
+            .await
+            .expect(200)
+            .json()
+    };
+    let mut told_twice = 0;
+    for is_still_open in [true, false] {
+        let (stream, _) = begun("text/event-stream").await;
+        let count = stalled().await - told_twice;
+        let kept = is_still_open.then_some(stream);
+        // The last event was never whole with the client.
+        assert_eq!(records().await[0]["offset"], count - 1, "{is_still_open}");
+        told_twice += 1;
+        drop(kept);
+    }
+    // Of an answer as well: its records come again once the connection is known to be broken.
+    let next = records().await[0]["offset"].as_i64().unwrap() + 1;
+    let (stream, _) = begun(JSON).await;
+    drop(stream);
+    let began = Instant::now();
+    while records().await[0]["offset"] != next {
+        assert!(began.elapsed() < DEADLINE, "the record at {next} is lost");
+    }
+    served.delete(&consumer).await.expect(204);
+}
+
 /// Clients that hold their places keep neither small requests nor probes waiting.
 pub(crate) async fn slow_clients_hold_up_nobody(served: &Served) {
     use tokio::io::AsyncWriteExt;
     topic(served, "small", 1).await;
     let mut slow = Vec::new();
-    for _ in 0..8 {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
-        let head = format!(
-            "POST /topics/small HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n"
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        slow.push(stream);
+    for length in [
+        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        "Content-Length: 65536\r\n\r\n{",
+        "Content-Length: 10485760\r\n\r\n{",
+    ] {
+        for _ in 0..150 {
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+            let head = format!("POST /topics/small HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n{length}");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            slow.push(stream);
+        }
     }
     for _ in 0..64 {
         slow.push(tokio::net::TcpStream::connect(("127.0.0.1", served.management_port)).await.unwrap());
     }
     let began = Instant::now();
-    served.post("/topics/small", JSON, r#"{"records":[{"value":1}]}"#).await.expect(200);
+    for length in [1, 60_000, 900_000] {
+        let value = "x".repeat(length);
+        let sent = format!("{{\"records\":[{{\"value\":\"{value}\"}}]}}");
+        served.post("/topics/small", JSON, &sent).await.expect(200);
+    }
     request(served.management_port, "GET", "/healthy", &[], "").await.expect(200);
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
 }
