@@ -9,8 +9,8 @@ mod bounds;
 mod common;
 #[path = "common/described.rs"]
 mod described;
-#[path = "common/tracing.rs"]
-mod tracing;
+#[path = "common/traced.rs"]
+mod traced;
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn everything_that_clients_do_over_one_connection_to_kafka() {
     what_is_under_way_finishes_at_the_end(served).await;
     what_is_switched_off_and_bounds(&node).await;
     passwords_and_certificates_towards_kafka(&node).await;
-    tracing::spans_reach_the_collector_and_records_continue_their_traces(&node).await;
+    traced::spans_reach_the_collector_and_records_continue_their_traces(&node).await;
 }
 
 /// By a program that reads the description of the API and tries what it allows and what it forbids.

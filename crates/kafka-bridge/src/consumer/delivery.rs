@@ -41,3 +41,50 @@ impl Drop for Delivery {
         self.settled.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Timestamp;
+    use rdkafka::message::OwnedMessage;
+
+    use super::*;
+    use crate::consumer::held::AnswerBounds;
+    use crate::format::Format;
+
+    #[tokio::test]
+    async fn an_answer_arrives_if_it_was_begun_and_its_connection_held() {
+        for (is_begun, is_open) in [(true, true), (true, false), (false, true)] {
+            let held = Arc::new(Mutex::new(Held::default()));
+            let value = Some(b"1".to_vec());
+            held.lock().unwrap().push(OwnedMessage::new(
+                value,
+                None,
+                "t".into(),
+                Timestamp::NotAvailable,
+                0,
+                7,
+                None,
+            ));
+            let bounds = AnswerBounds { records: 1, soft_bytes: 9, max_bytes: None };
+            let answer = held.lock().unwrap().write(Format::Text, bounds).unwrap().answer.unwrap();
+            let settled = Arc::new(Notify::new());
+            let told = settled.notified();
+            let wire = Wire::default();
+            let open = wire.open();
+            let mut delivery = Delivery::new(Arc::clone(&held), Arc::clone(&settled), answer, wire);
+            if is_begun {
+                delivery.begin();
+            }
+            // A connection that ends is broken for what is dropped with it.
+            let kept = is_open.then_some(open);
+            drop(delivery);
+            drop(kept);
+            told.await;
+            let arrives = is_begun && is_open;
+            let held = held.lock().unwrap();
+            assert_eq!(held.positions().count(), usize::from(arrives));
+            let comes_again = if arrives { Vec::new() } else { vec![(("t".to_owned(), 0), 7)] };
+            assert_eq!(held.to_go_back(), comes_again, "{is_begun} {is_open}");
+        }
+    }
+}

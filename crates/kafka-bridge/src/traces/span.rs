@@ -42,15 +42,16 @@ struct More {
     links: Vec<(String, String)>,
 }
 
-fn new_span() -> String {
-    Uuid::new_v4().simple().to_string()[..16].to_owned()
+/// A random number. Each bit that a UUID has fixed meets a random one of the other.
+fn random() -> u128 {
+    Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(32)
 }
 
 impl Active {
     /// Of a request with this context, which is a valid one.
     pub(crate) fn begin(parent: Option<&str>, sampling: Sampling) -> Self {
         let part = |range: std::ops::Range<usize>| parent.and_then(|parent| parent.get(range));
-        let trace = part(TRACE).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
+        let trace = part(TRACE).map_or_else(|| format!("{:032x}", random()), str::to_owned);
         let parents_flag =
             part(FLAGS).and_then(|flags| u8::from_str_radix(flags, 16).ok()).map(|flags| flags & 1 == 1);
         let is_sampled = match parents_flag {
@@ -59,7 +60,7 @@ impl Active {
         };
         Self(Arc::new(Open {
             trace,
-            span: new_span(),
+            span: format!("{:016x}", random() as u64),
             parent: part(PARENT).map(str::to_owned),
             is_sampled,
             begun: SystemTime::now(),

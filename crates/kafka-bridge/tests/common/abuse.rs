@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::{DEADLINE, JSON, KAFKA, Served, request};
+use crate::common::{JSON, KAFKA, Served, request};
 use crate::topic;
 
 /// What was on its way into a stream whose client went away comes again, for the next consumer of the group.
@@ -54,26 +54,23 @@ pub(crate) async fn a_client_that_comes_back_misses_nothing(served: &Served) {
     let consumer = served.consumer("come-back", new).await;
     let place = r#"{"partitions":[{"topic":"come-back","partition":0}]}"#;
     served.post(&format!("{consumer}/assignments"), KAFKA, place).await.expect(204);
-    let begun = async |accept: &str| {
+    let begun = async || {
         let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
-        let ask =
-            format!("GET {consumer}/records?timeout=20000 HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n");
+        let ask = format!("GET {consumer}/records HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
         stream.write_all(ask.as_bytes()).await.unwrap();
-        let mut bytes = vec![0; 1000];
-        stream.read_exact(&mut bytes).await.unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let place = text.split_once("\"offset\":").map_or("", |(_, rest)| rest);
-        (stream, place.split(',').next().unwrap().to_owned())
+        stream.read_exact(&mut [0; 1000]).await.unwrap();
+        stream
     };
     // So many events were begun when the client had long stopped to read.
     let stalled = async || {
-        let mut before = String::new();
+        let (mut before, mut looks) = (String::new(), 0);
         loop {
             let figures = request(served.management_port, "GET", "/metrics", &[], "").await.expect(200).body;
             let line =
                 figures.lines().find(|line| line.contains("records_consumed_total{topic=\"come-back\"}"));
             let now = line.unwrap().rsplit(' ').next().unwrap().to_owned();
-            if now == before {
+            looks = if now == before { looks + 1 } else { 0 };
+            if looks == 4 {
                 return now.parse::<i64>().unwrap();
             }
             before = now;
@@ -82,28 +79,20 @@ pub(crate) async fn a_client_that_comes_back_misses_nothing(served: &Served) {
     };
     let records = async || {
         served
-            .send("GET", &format!("{consumer}/records?timeout=20000&max_bytes=100000"), &[], "")
+            .send("GET", &format!("{consumer}/records?timeout=20000&max_bytes=150000"), &[], "")
             .await
             .expect(200)
             .json()
     };
     let mut told_twice = 0;
     for is_still_open in [true, false] {
-        let (stream, _) = begun("text/event-stream").await;
+        let stream = begun().await;
         let count = stalled().await - told_twice;
         let kept = is_still_open.then_some(stream);
         // The last event was never whole with the client.
         assert_eq!(records().await[0]["offset"], count - 1, "{is_still_open}");
         told_twice += 1;
         drop(kept);
-    }
-    // Of an answer as well: its records come again once the connection is known to be broken.
-    let next = records().await[0]["offset"].as_i64().unwrap() + 1;
-    let (stream, _) = begun(JSON).await;
-    drop(stream);
-    let began = Instant::now();
-    while records().await[0]["offset"] != next {
-        assert!(began.elapsed() < DEADLINE, "the record at {next} is lost");
     }
     served.delete(&consumer).await.expect(204);
 }
