@@ -30,7 +30,7 @@ async fn both(collector: TcpListener) -> (Value, Value) {
     let mut all = Vec::new();
     loop {
         all.extend(collected(&collector).await);
-        let of = |name: &str| all.iter().filter(move |span| span["name"] == name).cloned();
+        let of = |name: &'static str| all.iter().filter(move |span| span["name"] == name).cloned();
         let sent = of("POST /topics/{topicname}").next();
         let mut read = of("GET /consumers/{groupid}/instances/{name}/records");
         if let (Some(sent), Some(read)) = (sent, read.find(|span| span["links"][0].is_object())) {
