@@ -59,7 +59,7 @@ test-api: prerequisites ## Tests against a real API server and etcd
 
 .PHONY: test-kafka
 test-kafka: prerequisites ## Tests against real Kafka processes
-	@e2e/kubernetes/build.sh control-plane kafka plug-ins
+	@e2e/kubernetes/build.sh control-plane kafka plug-ins schemathesis
 	$(STATIC) cargo build --release --locked --target $(TARGET) -p kafka-client
 	cargo test --workspace --exclude kafka-client --locked --test 'kafka_*'
 

@@ -7,5 +7,6 @@ need build-essential cc make
 need pkg-config pkg-config
 need libssl-dev "/usr/lib/$(uname -m)-linux-gnu/libssl.a"
 need shellcheck shellcheck
+need ca-certificates /etc/ssl/certs/ca-certificates.crt
 install_missing
 command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup (https://rustup.rs)"

@@ -24,6 +24,13 @@ for program in cluster-operator topic-operator user-operator kafka-agent kafka-e
   fi
   install -m 0755 "$binary" "$root/$program"
 done
+# The public authorities, for connections to servers whose resources name no certificates. Debian keeps them up to date.
+authorities=${AUTHORITIES:-/etc/ssl/certs/ca-certificates.crt}
+if [[ $(grep -c 'BEGIN CERTIFICATE' "$authorities" 2>/dev/null) -lt 50 ]]; then
+  printf 'error: %s has no public authorities: apt-get install ca-certificates\n' "$authorities" >&2
+  exit 1
+fi
+install -D -m 0644 "$authorities" "$root/etc/ssl/certs/ca-certificates.crt"
 printf 'root:x:0:0:root:/:/\nkastellan:x:1000:1000:kastellan:/tmp:/\nnobody:x:65534:65534:nobody:/:/\n' >"$root/etc/passwd"
 printf 'root:x:0:\nkastellan:x:1000:\nnogroup:x:65534:\n' >"$root/etc/group"
 chmod 1777 "$root/tmp"

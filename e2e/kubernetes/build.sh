@@ -5,6 +5,7 @@
 #   coredns  helm  one program each (helm only if the machine has no version 4)
 #   kafka          Kafka's jars          jre  a small Java runtime
 #   plug-ins       jars that Kafka's image does not have and that options of a Kafka resource ask for, for tests
+#   schemathesis   what drives the bridge by the description of its API, for tests
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
 #   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
@@ -12,7 +13,7 @@
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,9s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,11s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -225,6 +226,23 @@ fetch_envoy() {
   stamp envoy "$key"
   say "fetched Envoy ($(du -m "$CACHE/envoy/envoy" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
 }
+fetch_schemathesis() {
+  local requirements=$HERE/tools/schemathesis/requirements.txt key begun=$SECONDS folder=$CACHE/schemathesis
+  key=$(sha256sum <"$requirements" | cut -c1-16)
+  if fresh schemathesis "$key" "$folder/bin/schemathesis"; then
+    UP_TO_DATE+=("Schemathesis")
+    return
+  fi
+  python3 -c 'import ensurepip, venv' 2>/dev/null || MISSING+=(python3-venv)
+  install_missing
+  say "fetching Schemathesis from PyPI $POSITION"
+  rm -rf "$folder"
+  quietly schemathesis-venv "making a folder for Schemathesis" python3 -m venv "$folder" || exit 1
+  quietly schemathesis "fetching Schemathesis" "$folder/bin/pip" install --no-deps --require-hashes --only-binary :all: \
+    --requirement "$requirements" || exit 1
+  stamp schemathesis "$key"
+  say "fetched Schemathesis in $(minutes $((SECONDS - begun)))"
+}
 make_envoy_image() {
   local images=$CHECKOUT/images envoy=$CACHE/images/envoy-$ENVOY_VERSION.tar key
   key=$(cat "$CACHE/stamps/envoy" "$images/envoy.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
@@ -270,13 +288,13 @@ parts_of() {
     helm) has_helm || printf 'helm\n' ;;
     # Their checksums are known for one version of Kafka.
     plug-ins) if grep -q "kafka-storage-$KAFKA_VERSION-test" "$HERE/tools/plug-ins/SHA256SUMS"; then printf 'plug-ins\n'; fi ;;
-    coredns | kafka | jre) printf '%s\n' "$1" ;;
+    coredns | kafka | jre | schemathesis) printf '%s\n' "$1" ;;
     images) printf '%s\n' kafka jre pause-image kafka-image ;;
     # An image as users make it, for the end-to-end tests.
     kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
     all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre images all listeners" ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners" ;;
   esac
 }
 make_part() {
@@ -294,6 +312,7 @@ make_part() {
     kafka-image) make_kafka_image ;;
     kafka-with-jars-image) make_kafka_with_jars_image ;;
     envoy) fetch_envoy ;;
+    schemathesis) fetch_schemathesis ;;
     envoy-image) make_envoy_image ;;
     definitions) fetch_definitions ;;
     *) kubernetes_program "$1" ;;

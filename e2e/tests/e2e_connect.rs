@@ -1,5 +1,7 @@
 //! Kafka Connect as a user has it: workers become ready beside a real Kafka with TLS, know their plug-ins, and restart one by one
-//! when the certificate that they prove themselves by is renewed.
+//! when the certificate that they prove themselves by is renewed. Beside it a bridge uses the same Kafka.
+
+mod bridge;
 
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ spec:
   kafka:
     listeners:
       - {name: tls, port: 9093, type: internal, tls: true, authentication: {type: tls}}
+      - {name: scram, port: 9094, type: internal, tls: true, authentication: {type: scram-sha-512}}
     config: {offsets.topic.replication.factor: 1, default.replication.factor: 1, min.insync.replicas: 1}
   entityOperator: {userOperator: {}}
 ---
@@ -67,11 +70,18 @@ fn ready(connect: Option<&KafkaConnect>) -> bool {
 }
 
 #[tokio::test]
-async fn workers_reach_kafka_with_a_certificate_and_follow_its_renewal() -> Result<()> {
+async fn workers_follow_the_renewal_of_their_certificate_and_a_bridge_loses_nothing() -> Result<()> {
     let scenario = Scenario::new("e2e-connect").await?;
     scenario.apply(MANIFEST).await?;
     scenario.until_ready("shop", Duration::from_mins(5)).await?;
     scenario.stage("Kafka is ready");
+    let connect = workers_follow_their_certificate(&scenario);
+    let bridge = bridge::records_go_in_and_out_and_a_roll_loses_none(&scenario);
+    tokio::try_join!(connect, bridge)?;
+    scenario.remove().await
+}
+
+async fn workers_follow_their_certificate(scenario: &Scenario) -> Result<()> {
     let minutes = Duration::from_mins(5);
     let connect = scenario.until("pipes", "Ready", minutes, ready).await?.context("no resource")?;
     scenario.stage("the worker is ready");
@@ -92,5 +102,5 @@ async fn workers_reach_kafka_with_a_certificate_and_follow_its_renewal() -> Resu
         .await?;
     scenario.until("pipes", "Ready again", minutes, ready).await?;
     scenario.api::<KafkaUser>().get("pipes").await?;
-    scenario.remove().await
+    Ok(())
 }

@@ -117,3 +117,30 @@ fn a_terminal_shows_for_how_long_a_part_has_been_built() {
     );
     assert!(!said.contains("module7 "), "and no other: {said:?}");
 }
+
+#[test]
+fn the_image_of_the_operators_has_the_public_authorities() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for program in
+        ["cluster-operator", "topic-operator", "user-operator", "kafka-agent", "kafka-exporter", "kafka-bridge"]
+    {
+        fs::write(at(program), "").unwrap();
+        fs::set_permissions(at(program), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/operator.sh");
+    let make = |authorities: &str| {
+        fs::write(at("authorities"), authorities).unwrap();
+        let image = at("image.tar");
+        let arguments = ["1", image.to_str().unwrap(), folder.path().to_str().unwrap()];
+        Command::new(&script).args(arguments).env("AUTHORITIES", at("authorities")).output().unwrap()
+    };
+    let refused = make("");
+    assert!(!refused.status.success() && said(&refused).contains("ca-certificates"), "{}", said(&refused));
+    let made = make(&"-----BEGIN CERTIFICATE-----\n".repeat(50));
+    assert!(made.status.success(), "{}", said(&made));
+    // The layer is a tar within the tar.
+    let unpack = "tar -xOf \"$0\" --wildcards '*[0-9a-f].tar' | tar -xO ./etc/ssl/certs/ca-certificates.crt";
+    let found = Command::new("sh").args(["-c", unpack]).arg(at("image.tar")).output().unwrap();
+    assert!(said(&found).matches("BEGIN CERTIFICATE").count() == 50, "{}", said(&found));
+}

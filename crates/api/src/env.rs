@@ -411,3 +411,36 @@ pub mod kafka_exporter {
     /// Memory for what Kafka says, in MiB. Our own.
     pub const MAX_MIB: &str = "KASTELLAN_EXPORTER_MAX_MIB";
 }
+
+/// OpenTelemetry's own variables. Of a pair the first one is for traces alone, and wins.
+pub mod open_telemetry {
+    /// Whether nothing is exported.
+    pub const DISABLED: &str = "OTEL_SDK_DISABLED";
+    /// `otlp`, the default, or `none`.
+    pub const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+    /// The collector: the whole address, or its base.
+    pub const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
+    /// How it is spoken to.
+    pub const PROTOCOL: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
+    /// Headers of requests to it: `name=value,…`.
+    pub const HEADERS: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
+    /// PEM file with the authorities of its certificate.
+    pub const CERTIFICATE: (&str, &str) =
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE");
+    /// Milliseconds for one request to it.
+    pub const TIMEOUT: (&str, &str) = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT");
+    /// Name of what is traced.
+    pub const SERVICE: &str = "OTEL_SERVICE_NAME";
+    /// More that is said of what is traced: `name=value,…`.
+    pub const RESOURCE: &str = "OTEL_RESOURCE_ATTRIBUTES";
+    /// What begins a trace.
+    pub const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+    /// A part of all requests, from 0 to 1.
+    pub const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+    /// Spans that wait at a time.
+    pub const QUEUE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
+    /// Spans of one request to the collector.
+    pub const BATCH: &str = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+    /// Milliseconds between two requests to the collector.
+    pub const DELAY: &str = "OTEL_BSP_SCHEDULE_DELAY";
+}

@@ -1,5 +1,6 @@
 //! Consumers: many of them, each with a client of the library, and none with a thread of ours.
 
+pub(crate) mod delivery;
 pub(crate) mod held;
 pub(crate) mod instance;
 pub(crate) mod polling;

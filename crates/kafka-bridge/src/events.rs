@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -12,55 +11,67 @@ use crate::consumer::held::AnswerBounds;
 use crate::consumer::instance::{Instance, Use};
 use crate::consumer::polling;
 use crate::http::answer::Taken;
+use crate::http::wire::Wire;
 use crate::metrics::BridgeMetrics;
 
 /// A comment is sent after so long a silence, so that nobody between takes the connection for dead.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Starts a stream; it ends with the client or with the consumer. One event is under way at a time: the next record is asked for,
-/// and the one before counts as done, when the system has taken the event for the client.
+/// Starts a stream; it ends with the client or with the consumer, or when another request asks the consumer for records. One event
+/// is under way at a time: the next record is asked for, and the one before counts as done, when the system has taken the event for
+/// the client. A record that was not taken comes again with the next request.
 pub(crate) fn stream(
     using: Use,
     instance: Arc<Instance>,
     bounds: AnswerBounds,
     metrics: BridgeMetrics,
-) -> Receiver<Bytes> {
+    wire: Wire,
+) -> Receiver<Taken> {
     let (sender, receiver) = channel(1);
+    let (end, ended) = instance.open_stream();
     let turns = Arc::new(Semaphore::new(1));
     tokio::spawn(async move {
-        let _using = using;
+        let _held_while_open = (using, ended);
         let bounds = AnswerBounds { records: 1, ..bounds };
+        let mut last = None;
         loop {
             let turn = tokio::select! {
+                biased;
+                () = end.cancelled() => break,
+                () = instance.end.cancelled() => break,
                 turn = Arc::clone(&turns).acquire_owned() => turn,
-                () = sender.closed() => return,
-                () = instance.end.cancelled() => return,
             };
-            let Ok(turn) = turn else { return };
-            // A connection that broke gives the turn back, too; then it lets go of the stream.
-            tokio::task::yield_now().await;
-            if sender.is_closed() {
-                return;
+            let Ok(turn) = turn else { break };
+            // A connection that broke gives the turn back, too.
+            if wire.is_broken() || sender.is_closed() {
+                break;
             }
             let polled = tokio::select! {
                 polled = polling::poll(&instance, SILENCE, bounds) => polled,
-                () = sender.closed() => return,
+                () = sender.closed() => break,
+                () = end.cancelled() => break,
             };
-            let (text, is_last) = match polled {
+            let (bytes, is_last) = match polled {
                 Ok(written) if written.by_topic.is_empty() => (b": \n\n".to_vec(), false),
                 Ok(written) => {
                     for (topic, (records, bytes)) in &written.by_topic {
                         metrics.consumed(topic, *records, *bytes);
                     }
+                    last = written.answer;
                     (event("record", inside(&written.body)), false)
                 }
                 // A record that cannot be shown keeps the others back no longer.
                 Err(error) => (event("error", &error.body()), error.code != StatusCode::NOT_ACCEPTABLE),
             };
-            let piece = Bytes::from_owner(Taken { bytes: text, _room: turn });
+            let delivery = last.map(|answer| instance.delivery(answer, wire.clone()));
+            let piece = Taken { bytes, delivery, _due: None, _room: turn };
             if sender.send(piece).await.is_err() || is_last {
-                return;
+                break;
             }
+        }
+        // Nobody knows yet whether the client has it: it may come twice, and is not lost.
+        if let Some(last) = last {
+            instance.held().lost(last);
         }
     });
     receiver

@@ -7,3 +7,4 @@ pub(crate) mod progress;
 pub(crate) mod routes;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod wire;

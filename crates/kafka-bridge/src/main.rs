@@ -91,7 +91,11 @@ fn work(file: PathBuf) -> Result<(), MainError> {
     if let Some(filter) = log_file.as_mut().and_then(LogFile::look) {
         log.set(&filter);
     }
-    let settings = Settings::from_file(&file).map_err(|error| MainError::Settings(file.clone(), error))?;
+    let mut settings =
+        Settings::from_file(&file).map_err(|error| MainError::Settings(file.clone(), error))?;
+    for warning in settings.read_traces(|name| std::env::var(name).ok()) {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(kafka_bridge::WAITING_THREADS)

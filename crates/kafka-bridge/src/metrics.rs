@@ -34,6 +34,8 @@ pub(crate) struct BridgeMetrics {
     pub prefetch: IntGauge,
     /// Consumers that ended because nobody used them.
     pub idle_consumers: IntCounter,
+    /// Spans that did not reach the collector of traces.
+    pub dropped_spans: IntCounter,
     sent: IntCounterVec,
     sent_bytes: IntCounterVec,
     failed: IntCounterVec,
@@ -87,6 +89,10 @@ impl BridgeMetrics {
             idle_consumers: all.register(IntCounter::new(
                 "kastellan_bridge_idle_consumers_total",
                 "Consumers that ended because nobody used them",
+            )?)?,
+            dropped_spans: all.register(IntCounter::new(
+                "kastellan_bridge_spans_dropped_total",
+                "Spans that did not reach the collector of traces",
             )?)?,
             sent: by_topic("strimzi_bridge_kafka_producer_record_send_total", "Records that Kafka took")?,
             sent_bytes: by_topic(

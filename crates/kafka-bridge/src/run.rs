@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use crate::kafka::clients::{Clients, ClientsError};
 use crate::metrics::BridgeMetrics;
 use crate::service::{Service, Surface};
 use crate::settings::{Http, Settings};
+use crate::traces::export::Traces;
 
 /// Between two looks at passwords and certificates for Kafka.
 const REFRESH: Duration = Duration::from_secs(30);
@@ -25,6 +26,9 @@ const MANAGEMENT_CONNECTIONS: usize = 64;
 
 /// Time for the request of a probe or a scrape, and for the parts of its answer.
 const MANAGEMENT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the last records get of the time for the end at least.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the bridge cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +85,21 @@ impl Bridge {
             tokio::spawn(certificate.follow(shutdown.clone()));
         }
         let http = settings.http.clone();
+        // Spans of the last requests go out after them.
+        let last_answer = CancellationToken::new();
+        let (traces, exporting) = settings
+            .traces
+            .clone()
+            .map(|traces| Traces::start(traces, metrics.dropped_spans.clone(), last_answer.clone()))
+            .unzip();
         let service = Arc::new(Service {
             bodies: Bodies::new(http.max_body, http.max_pending, http.request_timeout),
-            answers: AnswerRoom::new(http.max_answers, http.request_timeout),
+            answers: AnswerRoom::new(http.max_answers, http.request_timeout, http.write_timeout),
             cors: http.cors.clone(),
             consumer_enabled: settings.consumer_enabled,
             metrics_enabled: settings.metrics,
             tracing: settings.tracing,
+            traces,
             scheme: if certificate.is_some() { "https" } else { "http" },
             address: format!("{}:{port}", if http.host == "0.0.0.0" { "localhost" } else { &http.host }),
             max_poll_records: settings.max_poll_records,
@@ -96,7 +108,14 @@ impl Bridge {
             registry,
             metrics,
         });
-        let done = tokio::spawn(work(service, http, api, management, certificate));
+        let serving = work(service, http, api, management, certificate);
+        let done = tokio::spawn(async move {
+            serving.await;
+            last_answer.cancel();
+            if let Some(exporting) = exporting {
+                let _ = exporting.await;
+            }
+        });
         Ok(Self { port, management_port, done })
     }
 
@@ -114,6 +133,7 @@ async fn work(
     certificate: Option<Certificate>,
 ) {
     let shutdown = service.shutdown.clone();
+    let closing = CancellationToken::new();
     let serving = Serving {
         most: http.max_connections,
         head_timeout: http.idle_timeout,
@@ -121,7 +141,7 @@ async fn work(
         keeps_connections: true,
         certificate,
         connections: service.metrics.connections.clone(),
-        shutdown: shutdown.clone(),
+        shutdown: closing.clone(),
         patience: http.shutdown_timeout,
     };
     // Probes are answered until the last request is.
@@ -148,6 +168,15 @@ async fn work(
         tokio::spawn(async move { service.registry.tend(&shutdown).await })
     };
     let refreshing = tokio::spawn(refresh(Arc::clone(&service), shutdown.clone()));
+    // Whoever sends requests here learns only now that others are to get them: until then they are answered.
+    let delaying = {
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            shutdown.cancelled().await;
+            tokio::time::sleep(http.shutdown_delay).await;
+            closing.cancel();
+        })
+    };
     // Requests that wait for records end early.
     let waking = {
         let (service, shutdown) = (Arc::clone(&service), shutdown.clone());
@@ -156,12 +185,17 @@ async fn work(
             service.registry.end_all(http.shutdown_timeout).await;
         })
     };
-    server::serve(api, serving, handler(Surface::Api)).await;
-    for task in [tending, refreshing, waking] {
+    let begun = async {
+        shutdown.cancelled().await;
+        Instant::now()
+    };
+    let ((), begun) = tokio::join!(server::serve(api, serving, handler(Surface::Api)), begun);
+    for task in [tending, refreshing, waking, delaying] {
         let _ = task.await;
     }
+    let left = (http.shutdown_delay + http.shutdown_timeout).saturating_sub(begun.elapsed()).max(LAST_FLUSH);
     let clients = Arc::clone(&service.clients);
-    let _ = tokio::task::spawn_blocking(move || clients.flush(http.shutdown_timeout)).await;
+    let _ = tokio::task::spawn_blocking(move || clients.flush(left)).await;
     managed.cancel();
     let _ = probes.await;
 }

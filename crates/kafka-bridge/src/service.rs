@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -24,11 +23,14 @@ use crate::http::answer::{self, Answer, AnswerRoom};
 use crate::http::body::Bodies;
 use crate::http::cors::{Cors, Verdict};
 use crate::http::routes::{self, Found, Operation};
+use crate::http::wire::Wire;
 use crate::kafka::clients::Clients;
 use crate::kafka::producer::Outcome;
 use crate::kafka::topics::Topics;
 use crate::metrics::BridgeMetrics;
 use crate::requests;
+use crate::traces::export::Traces;
+use crate::traces::span::Active;
 use crate::{base_uri, openapi, trace};
 
 /// How long a request for records waits where it does not say.
@@ -70,6 +72,8 @@ pub(crate) struct Service {
     pub metrics_enabled: bool,
     /// Whether contexts of traces are passed on.
     pub tracing: bool,
+    /// Where spans of requests go.
+    pub traces: Option<Traces>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// Our own address, for requests that name no host.
@@ -85,7 +89,12 @@ impl Service {
     pub(crate) async fn answer(self: Arc<Self>, surface: Surface, request: Request<Incoming>) -> Answer {
         self.metrics.active_requests.inc();
         let begun = Instant::now();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let traces = self.traces.as_ref().filter(|_| surface == Surface::Api);
+        let traced = traces.map(|traces| (traces, traces.begin(&parts.headers)));
+        if let Some((_, active)) = &traced {
+            parts.extensions.insert(active.clone());
+        }
         let judged = match (&self.cors, surface) {
             (Some(cors), Surface::Api) => cors.judge(&parts.method, &parts.headers),
             _ => Verdict::Silent,
@@ -100,6 +109,13 @@ impl Service {
         };
         if let Verdict::Allowed(headers) | Verdict::Preflight(_, headers) = judged {
             answer.headers_mut().extend(headers);
+        }
+        if self.shutdown.is_cancelled() {
+            // The next request finds a process that stays.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some((traces, active)) = traced {
+            traces.end(&active, method(&parts.method), path, answer.status());
         }
         if surface == Surface::Api {
             self.metrics.answered(method(&parts.method), path, answer.status().as_u16(), begun.elapsed());
@@ -239,11 +255,15 @@ impl Service {
         if !requests::is_topic_name(topic) {
             return Err(ApiError::not_found("The specified topic was not found."));
         }
+        let active = parts.extensions.get::<Active>();
         for record in &mut records {
             record.partition = to.or(record.partition);
         }
         if self.tracing {
-            trace::add(&trace::context(&parts.headers), &mut records);
+            trace::add(&trace::passed_on(&parts.headers, active), &mut records);
+        }
+        if let Some(active) = active {
+            active.sent(topic, records.len());
         }
         if is_async {
             let taken = producer.send_and_forget(topic, &records).await;
@@ -296,9 +316,11 @@ impl Service {
             _ => {
                 let accept = header(&parts.headers, &ACCEPT);
                 let mut bounds = self.bounds(parts, &instance)?;
+                instance.end_stream().await;
                 if format::wants_events(accept) {
                     bounds.max_bytes = None;
-                    let pieces = events::stream(using, instance, bounds, self.metrics.clone());
+                    let wire = wire_of(parts);
+                    let pieces = events::stream(using, instance, bounds, self.metrics.clone(), wire);
                     return Ok(answer::stream(EVENT_STREAM, pieces));
                 }
                 return self.poll(accept, &instance, bounds, parts).await;
@@ -337,13 +359,26 @@ impl Service {
         for (topic, (records, bytes)) in &written.by_topic {
             self.metrics.consumed(topic, *records, *bytes);
         }
+        if let Some(active) = parts.extensions.get::<Active>() {
+            active.received(written.by_topic.values().map(|(records, _)| records).sum(), &written.contexts);
+        }
         self.metrics.bodies(0, written.body.len());
         let body = match room {
-            Some(room) => Bytes::from_owner(answer::Taken { bytes: written.body, _room: room }),
+            Some(room) => {
+                let wire = wire_of(parts);
+                let due = wire.due(self.answers.due(written.body.len()));
+                let delivery = written.answer.map(|answer| instance.delivery(answer, wire));
+                answer::Taken { bytes: written.body, delivery, _due: Some(due), _room: room }.begin()
+            }
             None => written.body.into(),
         };
         Ok(answer::with(StatusCode::OK, media_type, body))
     }
+}
+
+/// The connection of a request.
+fn wire_of(parts: &Parts) -> Wire {
+    parts.extensions.get::<Wire>().cloned().unwrap_or_default()
 }
 
 fn not_acceptable(media_type: &str) -> ApiError {
@@ -379,7 +414,10 @@ fn number(parts: &Parts, name: &str) -> Result<Option<u64>, ApiError> {
     let wrong = || ApiError::bad_request(format!("{name}: must be a whole number that is not negative"));
     match routes::query(parts.uri.query(), name) {
         Ok(None) => Ok(None),
-        Ok(Some(text)) => text.parse().map(Some).map_err(|_| wrong()),
+        // The description has numbers of 64 bits with a sign.
+        Ok(Some(text)) => {
+            text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok()).map(Some).ok_or_else(wrong)
+        }
         Err(()) => Err(wrong()),
     }
 }

@@ -10,6 +10,7 @@ use api::properties::{self, Properties};
 
 use crate::http::cors::Cors;
 use crate::placeholders::{self, PlaceholderError};
+use crate::traces::settings::{self as traces, TraceSettings};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -45,7 +46,8 @@ HTTP
 
 Metrics and tracing
   bridge.metrics                        jmxPrometheusExporter or strimziMetricsReporter: /metrics on the port of the API too
-  bridge.tracing                        opentelemetry: traceparent and tracestate of requests go into records
+  bridge.tracing                        opentelemetry: traceparent and tracestate of requests go into records, and spans
+                                        to the collector of the environment variable OTEL_EXPORTER_OTLP_ENDPOINT
 
 Bounds (not in Strimzi)
   kastellan.http.max.connections        connections at a time (1000)
@@ -57,6 +59,7 @@ Bounds (not in Strimzi)
   kastellan.http.write.timeout.ms       a client that takes nothing of its answer for so long loses its connection (30000)
   kastellan.consumer.max                consumers at a time (500)
   kastellan.consumer.prefetch.bytes     what all consumers together hold of records that nobody asked for yet (134217728)
+  kastellan.shutdown.delay.ms           the process still takes connections for so long when it is asked to end (3000)
   kastellan.shutdown.timeout.ms         time for what is under way when the process is asked to end (20000)
 
 Log: STRIMZI_LOG_LEVEL (INFO) and KASTELLAN_LOG_FORMAT (text or json) are environment variables. Without the first one,
@@ -103,6 +106,8 @@ pub struct Http {
     pub request_timeout: Duration,
     /// Time between two requests of a connection.
     pub idle_timeout: Duration,
+    /// Time in which connections are still taken, because those who send them do not know yet that the end has come.
+    pub shutdown_delay: Duration,
     /// Time for the end.
     pub shutdown_timeout: Duration,
 }
@@ -155,6 +160,8 @@ pub struct Settings {
     pub metrics: bool,
     /// Whether the context of a trace is passed on.
     pub tracing: bool,
+    /// Where traces go; `None`: nowhere.
+    pub traces: Option<TraceSettings>,
     /// Names in the file that nobody knows.
     pub unknown: Vec<String>,
 }
@@ -172,6 +179,17 @@ impl Settings {
         let properties =
             properties::parse(&text).map_err(|error| one(format!("read {}: {error}", path.display())))?;
         Self::read(&properties)
+    }
+
+    /// Reads OpenTelemetry's variables, where requests are traced; one sentence for each that has no effect.
+    pub fn read_traces(&mut self, variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        if !self.tracing {
+            return Vec::new();
+        }
+        let service = self.id.as_deref().unwrap_or(env!("CARGO_PKG_NAME"));
+        let (settings, warnings) = traces::read(service, variable);
+        self.traces = settings;
+        warnings
     }
 
     /// Reads properties, and reports every mistake at once.
@@ -204,6 +222,7 @@ impl Settings {
             prefetch: reader.number("kastellan.consumer.prefetch.bytes", 128 << 20, 1 << 20, 1 << 40),
             metrics: reader.choice("bridge.metrics", &["jmxPrometheusExporter", "strimziMetricsReporter"]),
             tracing: reader.choice("bridge.tracing", &["opentelemetry"]),
+            traces: None,
             unknown: reader.unknown(),
         };
         if reader.mistakes.is_empty() { Ok(settings) } else { Err(SettingsError(reader.mistakes)) }
@@ -303,6 +322,12 @@ impl Reader<'_> {
             write_timeout: self.milliseconds("kastellan.http.write.timeout.ms", 30_000),
             request_timeout: self.milliseconds("kastellan.http.request.timeout.ms", 30_000),
             idle_timeout: self.milliseconds("kastellan.http.idle.timeout.ms", 75_000),
+            shutdown_delay: Duration::from_millis(self.number(
+                "kastellan.shutdown.delay.ms",
+                3000,
+                0,
+                3_600_000,
+            )),
             shutdown_timeout: self.milliseconds("kastellan.shutdown.timeout.ms", 20_000),
         }
     }
@@ -460,6 +485,7 @@ mod tests {
             "kastellan.http.max.answer.bytes",
             "kastellan.http.write.timeout.ms",
             "kastellan.consumer.max",
+            "kastellan.shutdown.delay.ms",
             "http.ssl.keystore.key.location",
         ] {
             assert!(HELP.contains(name), "{name}");

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use crate::requests::NewRecord;
+use crate::traces::span::Active;
 
 /// Headers of a request that belong to it.
 const NAMES: [&str; 2] = ["traceparent", "tracestate"];
@@ -20,6 +21,27 @@ pub(crate) fn context(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
         return Vec::new();
     }
     NAMES.iter().filter_map(|&name| Some((name.to_owned(), one(name)?.to_vec()))).collect()
+}
+
+/// The valid `traceparent` of a request.
+pub(crate) fn parent(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(NAMES[0]).filter(|value| value.len() <= LONGEST)?;
+    valid(value.as_bytes())
+}
+
+/// A text that is a `traceparent`.
+pub(crate) fn valid(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok().filter(|_| is_parent(value))
+}
+
+/// The context of what a request causes: where spans are exported, its own span is the parent.
+pub(crate) fn passed_on(headers: &HeaderMap, active: Option<&Active>) -> Vec<(String, Vec<u8>)> {
+    let mut all = context(headers);
+    if let Some(active) = active {
+        all.retain(|(name, _)| name != NAMES[0]);
+        all.insert(0, (NAMES[0].to_owned(), active.context().into_bytes()));
+    }
+    all
 }
 
 /// Gives the context to records that have none of their own.

@@ -4,11 +4,20 @@
 
 #[path = "common/abuse.rs"]
 mod abuse;
+#[path = "common/bounds.rs"]
+mod bounds;
 mod common;
+#[path = "common/described.rs"]
+mod described;
+#[path = "common/traced.rs"]
+mod traced;
 
 use std::time::{Duration, Instant};
 
-use abuse::{events_that_nobody_took_come_again, slow_clients_hold_up_nobody};
+use abuse::{
+    a_client_that_comes_back_misses_nothing, events_that_nobody_took_come_again, slow_clients_hold_up_nobody,
+};
+use bounds::what_is_switched_off_and_bounds;
 use common::{BINARY, DEADLINE, JSON, KAFKA, Served, TEXT, places, request};
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
@@ -47,12 +56,21 @@ async fn everything_that_clients_do_over_one_connection_to_kafka() {
         records_come_as_events(&served),
     );
     events_that_nobody_took_come_again(&served).await;
+    a_client_that_comes_back_misses_nothing(&served).await;
     slow_clients_hold_up_nobody(&served).await;
     unused_consumers_end(&served).await;
     figures_are_shown(&served).await;
     what_is_under_way_finishes_at_the_end(served).await;
     what_is_switched_off_and_bounds(&node).await;
     passwords_and_certificates_towards_kafka(&node).await;
+    traced::spans_reach_the_collector_and_records_continue_their_traces(&node).await;
+}
+
+/// By a program that reads the description of the API and tries what it allows and what it forbids.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_the_served_description_has() {
+    let node = KafkaNode::start(options()).await.unwrap();
+    described::every_answer_is_one_that_the_served_description_has(&node).await;
 }
 
 async fn topics_are_made_and_described(served: &Served) {
@@ -413,47 +431,6 @@ async fn what_is_under_way_finishes_at_the_end(served: Served) {
     served.stop().await;
     assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
     waiting.await.unwrap().expect(200);
-}
-
-async fn what_is_switched_off_and_bounds(node: &KafkaNode) {
-    let lines = "http.producer.enabled=false\nhttp.consumer.enabled=false\nbridge.metrics=strimziMetricsReporter\n\
-         http.cors.enabled=true\nhttp.cors.allowedOrigins=https://a.example\nhttp.cors.allowedMethods=GET,POST\n";
-    let served = Served::start(node, lines).await;
-    served.post("/topics/t", JSON, r#"{"records":[]}"#).await.expect(503);
-    served.post("/consumers/g", KAFKA, "").await.expect(503);
-    served.get("/metrics").await.expect(200);
-    let reply = served.send("GET", "/topics", &[("Origin", "https://a.example")], "").await.expect(200);
-    assert!(reply.head.contains("access-control-allow-origin: https://a.example"), "{reply:?}");
-    served.send("GET", "/topics", &[("Origin", "https://b.example")], "").await.expect(403);
-    let asked = [("Origin", "https://a.example"), ("Access-Control-Request-Method", "POST")];
-    served.send("OPTIONS", "/topics/t", &asked, "").await.expect(204);
-    served.stop().await;
-
-    let lines = "kastellan.http.max.body.bytes=2048\nkastellan.http.request.timeout.ms=1000\nkastellan.consumer.prefetch.bytes=1048576\n";
-    let served = Served::start(node, lines).await;
-    served.post("/topics/t", JSON, &"x".repeat(3000)).await.expect(413);
-    let mut slow = tokio::net::TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
-    let head =
-        format!("POST /topics/t HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: 9\r\n\r\n{{");
-    tokio::io::AsyncWriteExt::write_all(&mut slow, head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let read = tokio::io::AsyncReadExt::read(&mut slow, &mut answer);
-    let count = tokio::time::timeout(DEADLINE, read).await.unwrap().unwrap();
-    common::reply(&answer[..count]).expect(408);
-    // What consumers together may prefetch is given away at some time, and comes back.
-    let mut made = Vec::new();
-    let last = loop {
-        let reply = served.post("/consumers/g", KAFKA, "").await;
-        if reply.code != 200 {
-            break reply.expect(503);
-        }
-        made.push(reply.json()["instance_id"].as_str().unwrap().to_owned());
-        assert!(made.len() < 100);
-    };
-    assert!(last.body.contains("kastellan.consumer.prefetch.bytes"), "{last:?}");
-    served.delete(&format!("/consumers/g/instances/{}", made[0])).await.expect(204);
-    served.post("/consumers/g", KAFKA, "").await.expect(200);
-    served.stop().await;
 }
 
 async fn passwords_and_certificates_towards_kafka(node: &KafkaNode) {

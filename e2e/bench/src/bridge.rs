@@ -76,7 +76,7 @@ pub(crate) async fn run(binary: &Path) -> anyhow::Result<()> {
     row(format!("  {CONSUMERS} consumers on an empty topic, MB resident"), number(empty.resident, 0), "300");
     let full = consumers(&bridge, "full")?;
     row(
-        format!("  {CONSUMERS} more on a full topic, prefetch {PREFETCH_MB} MB, MB resident"),
+        format!("  {CONSUMERS} on a full topic, prefetch {PREFETCH_MB} MB, MB resident"),
         number(full.resident, 0),
         number((PREFETCH_MB + 300) as f64, 0),
     );
@@ -130,7 +130,8 @@ fn through(bridge: &Operator) -> anyhow::Result<(f64, f64)> {
     Ok(((BATCH * BATCHES) as f64, bridge.usage()?.cpu - begun))
 }
 
-/// Makes consumers, each in a group of its own, and looks at the memory when all have been asked for records.
+/// Makes consumers, each in a group of its own, and looks at the memory when all have been asked for records. Then they end: the
+/// bridge has so many at a time, and what they may prefetch is bounded for all together.
 fn consumers(bridge: &Operator, topic: &str) -> anyhow::Result<Usage> {
     let mut client = Client::new()?;
     client
@@ -156,7 +157,11 @@ fn consumers(bridge: &Operator, topic: &str) -> anyhow::Result<Usage> {
     }
     // What they prefetch takes a moment to come.
     std::thread::sleep(Duration::from_secs(5));
-    bridge.usage()
+    let usage = bridge.usage()?;
+    for number in 0..CONSUMERS {
+        client.ask("DELETE", &path(number), KAFKA, "")?;
+    }
+    Ok(usage)
 }
 
 /// One connection that stays open.

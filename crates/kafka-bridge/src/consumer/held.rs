@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::error::ApiError;
 use crate::format::{Format, write_base64, write_text};
+use crate::trace;
 
 /// How a consumer gets its partitions.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +35,13 @@ pub(crate) struct Held {
     /// Fetched, and not handed out.
     waiting: VecDeque<OwnedMessage>,
     waiting_bytes: usize,
-    /// The offset after the last record that was handed out, by partition.
+    /// The offset after the last record that a client has taken, by partition.
     handed_out: BTreeMap<Place, i64>,
+    /// Answers that no client has taken yet: of each partition the first offset, and the one after the last.
+    under_way: BTreeMap<u64, BTreeMap<Place, (i64, i64)>>,
+    answers: u64,
+    /// Where to go on instead, because an answer did not reach its client.
+    lost: BTreeMap<Place, i64>,
 }
 
 /// How much one answer may have.
@@ -56,7 +62,14 @@ pub(crate) struct Written {
     pub body: Vec<u8>,
     /// By topic: records, and bytes of their keys and values.
     pub by_topic: BTreeMap<String, (usize, usize)>,
+    /// What [`Held::arrived`] and [`Held::lost`] know it by; `None`: it has no records.
+    pub answer: Option<u64>,
+    /// Contexts of traces in records, at most [`MOST_CONTEXTS`].
+    pub contexts: Vec<String>,
 }
+
+/// More contexts of one answer are left out.
+const MOST_CONTEXTS: usize = 128;
 
 fn size(record: &OwnedMessage) -> usize {
     record.key().map_or(0, <[u8]>::len) + record.payload().map_or(0, <[u8]>::len)
@@ -106,7 +119,12 @@ impl Held {
     pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
         self.waiting.retain(|record| record.topic() != topic || record.partition() != partition);
         self.waiting_bytes = self.waiting.iter().map(size).sum();
-        self.handed_out.remove(&(topic.to_owned(), partition));
+        let place = (topic.to_owned(), partition);
+        self.handed_out.remove(&place);
+        self.lost.remove(&place);
+        for places in self.under_way.values_mut() {
+            places.remove(&place);
+        }
     }
 
     /// Forgets everything but how it gets its partitions.
@@ -114,6 +132,8 @@ impl Held {
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.handed_out.clear();
+        self.under_way.clear();
+        self.lost.clear();
     }
 
     /// The client goes on at this offset.
@@ -121,12 +141,41 @@ impl Held {
         self.handed_out.insert((topic.to_owned(), partition), offset);
     }
 
-    /// The offsets after everything that was handed out.
+    /// The system has taken an answer for its client.
+    pub(crate) fn arrived(&mut self, answer: u64) {
+        for (place, (_, next)) in self.under_way.remove(&answer).unwrap_or_default() {
+            let handed_out = self.handed_out.entry(place).or_insert(next);
+            *handed_out = next.max(*handed_out);
+        }
+    }
+
+    /// An answer did not reach its client: its records come again.
+    pub(crate) fn lost(&mut self, answer: u64) {
+        for (place, (first, _)) in self.under_way.remove(&answer).unwrap_or_default() {
+            let lost = self.lost.entry(place).or_insert(first);
+            *lost = first.min(*lost);
+        }
+    }
+
+    /// Whether an answer is on its way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// Where to go on instead of behind what was handed out.
+    pub(crate) fn to_go_back(&self) -> Vec<(Place, i64)> {
+        self.lost.iter().map(|(place, offset)| (place.clone(), *offset)).collect()
+    }
+
+    /// The offsets after everything that clients have taken, without a gap.
     pub(crate) fn positions(&self) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(self.handed_out.len());
-        for ((topic, partition), offset) in &self.handed_out {
+        for (place, offset) in &self.handed_out {
+            let under_way = self.under_way.values().filter_map(|places| places.get(place));
+            let firsts = under_way.map(|(first, _)| *first).chain(self.lost.get(place).copied());
+            let offset = firsts.fold(*offset, i64::min);
             // The list is new and has no other entry of the partition.
-            let _ = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));
+            let _ = list.add_partition_offset(&place.0, place.1, Offset::Offset(offset));
         }
         list
     }
@@ -136,6 +185,7 @@ impl Held {
     pub(crate) fn write(&mut self, format: Format, bounds: AnswerBounds) -> Result<Written, ApiError> {
         let mut written = Written { body: vec![b'['], ..Written::default() };
         let (mut count, mut bytes) = (0, 0);
+        let mut places: BTreeMap<Place, (i64, i64)> = BTreeMap::new();
         while let Some(record) = self.waiting.front() {
             let more = size(record);
             if let Some(most) = bounds.max_bytes
@@ -162,27 +212,44 @@ impl Held {
                     break;
                 }
                 let error = not_shown(record, &reason);
-                self.drop_first();
+                if let Some((place, offset)) = self.drop_first() {
+                    self.handed_out.insert(place, offset + 1);
+                }
                 return Err(error);
+            }
+            if written.contexts.len() < MOST_CONTEXTS {
+                written.contexts.extend(context(record));
             }
             let topic = written.by_topic.entry(record.topic().to_owned()).or_default();
             topic.0 += 1;
             topic.1 += more;
-            self.drop_first();
+            if let Some((place, offset)) = self.drop_first() {
+                places.entry(place).or_insert((offset, offset)).1 = offset + 1;
+            }
             count += 1;
             bytes += more;
+        }
+        if count > 0 {
+            self.answers += 1;
+            self.under_way.insert(self.answers, places);
+            written.answer = Some(self.answers);
         }
         written.body.push(b']');
         Ok(written)
     }
 
-    /// Takes the first record out: it is handed out.
-    fn drop_first(&mut self) {
-        if let Some(record) = self.waiting.pop_front() {
-            self.waiting_bytes -= size(&record).min(self.waiting_bytes);
-            self.handed_out.insert((record.topic().to_owned(), record.partition()), record.offset() + 1);
-        }
+    /// Takes the first record out, and says where it was.
+    fn drop_first(&mut self) -> Option<(Place, i64)> {
+        let record = self.waiting.pop_front()?;
+        self.waiting_bytes -= size(&record).min(self.waiting_bytes);
+        Some(((record.topic().to_owned(), record.partition()), record.offset()))
     }
+}
+
+/// The context of the trace that a record is part of.
+fn context(record: &OwnedMessage) -> Option<String> {
+    let mut headers = record.headers()?.iter().filter(|header| header.key == "traceparent");
+    trace::valid(headers.next()?.value?).map(str::to_owned)
 }
 
 fn not_shown(record: &OwnedMessage, reason: &str) -> ApiError {
@@ -263,7 +330,9 @@ mod tests {
     #[test]
     fn records_are_written_with_everything_they_have() {
         let mut held = held(&[record(7, Some("\"k\""), Some("{\"a\":1}")), record(8, None, None)]);
-        let body = held.write(Format::Json, BOUNDS).unwrap().body;
+        let written = held.write(Format::Json, BOUNDS).unwrap();
+        held.arrived(written.answer.unwrap());
+        let body = written.body;
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"[{"topic":"t","key":"k","value":{"a":1},"partition":1,"offset":7,"timestamp":5,"headers":[{"key":"h\"","value":"dg=="}]},{"topic":"t","key":null,"value":null,"partition":1,"offset":8,"timestamp":5}]"#
@@ -305,6 +374,32 @@ mod tests {
                 .unwrap()
                 .contains("\"offset\":3")
         );
+    }
+
+    #[test]
+    fn an_answer_that_did_not_arrive_comes_again_and_counts_for_no_commit() {
+        let all: Vec<OwnedMessage> = (1..5).map(|offset| record(offset, None, Some("1"))).collect();
+        let one = AnswerBounds { records: 1, ..BOUNDS };
+        let mut held = held(&all);
+        let position = |held: &Held| Some(held.positions().elements().first()?.offset());
+        let answers: Vec<u64> =
+            (0..4).map(|_| held.write(Format::Text, one).unwrap().answer.unwrap()).collect();
+        assert!(held.is_under_way());
+        assert_eq!(position(&held), None);
+        held.arrived(answers[0]);
+        held.arrived(answers[3]);
+        // Two and three may be lost still.
+        assert_eq!(position(&held), Some(Offset::Offset(2)));
+        held.arrived(answers[1]);
+        held.lost(answers[2]);
+        assert_eq!(position(&held), Some(Offset::Offset(3)));
+        assert_eq!(held.to_go_back(), [(("t".to_owned(), 1), 3)]);
+        // What was told already is not told again.
+        held.arrived(answers[2]);
+        held.forget("t", 1);
+        held.moved("t", 1, 3);
+        assert!(held.to_go_back().is_empty() && !held.is_under_way());
+        assert_eq!(position(&held), Some(Offset::Offset(3)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One consumer of a client.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,13 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use regex::Regex;
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::consumer::delivery::Delivery;
 use crate::consumer::held::{Held, Reads};
 use crate::error::ApiError;
 use crate::format::Format;
+use crate::http::wire::Wire;
 use crate::kafka::options::offset_reset;
 use crate::kafka::said;
 use crate::kafka::waiting::{Work, blocking};
@@ -30,6 +32,9 @@ const SEEK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the end of a subscription may take.
 const LEAVING_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long an answer that a client has just read may take to count as taken.
+const SETTLING: Duration = Duration::from_millis(200);
+
 /// The stack of a thread that waits until a consumer has left its group. Bytes.
 const CLOSING_STACK: usize = 256 * 1024;
 
@@ -38,6 +43,8 @@ const CLOSING_STACK: usize = 256 * 1024;
 pub(crate) struct Events {
     /// Something waits in the library's queue.
     pub ready: Arc<Notify>,
+    /// An answer was taken, or lost.
+    settled: Arc<Notify>,
     held: Arc<Mutex<Held>>,
 }
 
@@ -85,11 +92,16 @@ pub(crate) struct Instance {
     events: Events,
     native: Arc<Native>,
     commits_by_itself: bool,
-    /// Whether the last record went into a stream, whose client may not have it.
-    is_streamed: AtomicBool,
+    stream: Mutex<Option<OpenStream>>,
     begun: Instant,
     last_used: AtomicU64,
     in_use: AtomicUsize,
+}
+
+/// A stream of events that is open.
+struct OpenStream {
+    end: CancellationToken,
+    ended: CancellationToken,
 }
 
 /// Keeps a consumer from counting as unused.
@@ -129,7 +141,7 @@ impl Instance {
             events,
             native: Arc::new(native),
             commits_by_itself: config.get("enable.auto.commit") != Some("false"),
-            is_streamed: AtomicBool::new(false),
+            stream: Mutex::default(),
             begun: Instant::now(),
             last_used: AtomicU64::new(0),
             in_use: AtomicUsize::new(0),
@@ -227,7 +239,7 @@ impl Instance {
 
     /// Takes no partitions any more.
     pub(crate) async fn unsubscribe(&self) -> Result<(), ApiError> {
-        self.done();
+        self.done().await;
         let is_assigned = matches!(self.held().reads, Reads::Assigned);
         let done = self.blocking(move |native| {
             if is_assigned {
@@ -250,7 +262,7 @@ impl Instance {
 
     /// Takes these partitions.
     pub(crate) async fn assign(&self, partitions: &[Position]) -> Result<(), ApiError> {
-        self.done();
+        self.done().await;
         {
             let mut held = self.held();
             if !matches!(held.reads, Reads::Nothing | Reads::Assigned) {
@@ -308,6 +320,26 @@ impl Instance {
         }
         // What was fetched before must not be handed out after it.
         let _turn = self.turn.lock().await;
+        self.sought(list, everywhere.is_none()).await
+    }
+
+    /// Goes back to what was handed out and did not reach the client. Only for the request whose turn it is.
+    pub(crate) async fn go_back(&self) -> Result<(), ApiError> {
+        let places = self.held().to_go_back();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for ((topic, partition), offset) in &places {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| ApiError::kafka("go back", &error))?;
+        }
+        self.sought(list, true).await
+    }
+
+    /// Seeks; where the offsets are known, those before them count as handed out.
+    async fn sought(&self, list: TopicPartitionList, is_known: bool) -> Result<(), ApiError> {
+        let asked = list.clone();
         let sought = self.blocking(move |native| native.seek_partitions(list, SEEK_PATIENCE)).await?;
         let sought = sought.map_err(|error| ApiError::kafka("seek", &error))?;
         let mut failed = None;
@@ -321,9 +353,9 @@ impl Instance {
                 continue;
             }
             held.forget(topic, partition);
-            let place = places.iter().rfind(|place| place.topic == topic && place.partition == partition);
-            if let Some(place) = place.filter(|_| everywhere.is_none()) {
-                held.moved(topic, partition, place.offset);
+            let place = asked.find_partition(topic, partition).filter(|_| is_known);
+            if let Some(Offset::Offset(offset)) = place.map(|place| place.offset()) {
+                held.moved(topic, partition, offset);
             }
         }
         drop(held);
@@ -333,7 +365,10 @@ impl Instance {
     /// Commits offsets, or those of everything that was handed out.
     pub(crate) async fn commit(&self, places: Option<Vec<Position>>) -> Result<(), ApiError> {
         let list = match places {
-            None => self.held().positions(),
+            None => {
+                self.settle().await;
+                self.held().positions()
+            }
             Some(places) => {
                 let mut list = TopicPartitionList::with_capacity(places.len());
                 for place in places {
@@ -350,19 +385,55 @@ impl Instance {
         committed.map_err(|error| ApiError::kafka("commit offsets", &error))
     }
 
-    /// Whether what comes next goes into a stream.
-    pub(crate) fn streams(&self, is_streamed: bool) {
-        self.is_streamed.store(is_streamed, Ordering::Release);
+    /// The records of an answer, on their way over a connection.
+    pub(crate) fn delivery(&self, answer: u64, wire: Wire) -> Delivery {
+        let events = &self.events;
+        Delivery::new(Arc::clone(&events.held), Arc::clone(&events.settled), answer, wire)
     }
 
-    /// The client is done with the last answer, which it had as a whole. Of a stream it may lack the last record.
-    pub(crate) fn done(&self) {
-        if !self.is_streamed.load(Ordering::Acquire) {
-            self.keep_positions();
+    fn stream(&self) -> MutexGuard<'_, Option<OpenStream>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream begins: what tells it to end, and what it drops when it has ended.
+    pub(crate) fn open_stream(&self) -> (CancellationToken, DropGuard) {
+        let (end, ended) = (CancellationToken::new(), CancellationToken::new());
+        let before = self.stream().replace(OpenStream { end: end.clone(), ended: ended.clone() });
+        if let Some(before) = before {
+            before.end.cancel();
         }
+        (end, ended.drop_guard())
     }
 
-    /// What was handed out before counts as done: its offsets are committed with the next commit by itself.
+    /// Ends the stream that is open. A client that comes back goes on behind what it has, even if its old connection is not known
+    /// to be broken.
+    pub(crate) async fn end_stream(&self) {
+        let Some(open) = self.stream().take() else { return };
+        open.end.cancel();
+        let _ = tokio::time::timeout(SETTLING, open.ended.cancelled()).await;
+    }
+
+    /// Waits until the answer that the client has just read counts as taken: the system tells the client first.
+    async fn settle(&self) {
+        let settled = async {
+            loop {
+                let changed = self.events.settled.notified();
+                if !self.held().is_under_way() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(SETTLING, settled).await;
+    }
+
+    /// The client is done with what it has taken.
+    pub(crate) async fn done(&self) {
+        self.settle().await;
+        self.keep_positions();
+    }
+
+    /// What clients have taken counts as done: its offsets are committed with the next commit by itself.
     pub(crate) fn keep_positions(&self) {
         if !self.commits_by_itself {
             return;

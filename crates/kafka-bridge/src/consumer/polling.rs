@@ -46,7 +46,7 @@ pub(crate) async fn poll_in(
     }
     // The client asks for more, so it is done with what it got.
     instance.keep_positions();
-    instance.streams(room.is_none());
+    instance.go_back().await?;
     loop {
         take(instance, bounds)?;
         if !instance.held().is_empty() || Instant::now() >= deadline {

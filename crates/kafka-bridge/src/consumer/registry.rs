@@ -137,7 +137,7 @@ impl Registry {
         };
         self.count();
         // The client is done with what it got.
-        instance.done();
+        instance.done().await;
         let gone = end(instance);
         let _ = tokio::time::timeout(LEAVING, gone.cancelled()).await;
         Ok(())

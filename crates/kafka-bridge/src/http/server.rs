@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::http::answer::Answer;
 use crate::http::progress::Progress;
 use crate::http::tls::Certificate;
+use crate::http::wire::Wire;
 
 /// Time for the handshake of TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -154,7 +155,9 @@ where
     Handler: Fn(Request<Incoming>) -> Answering,
     Answering: Future<Output = Answer>,
 {
-    let service = service_fn(|request| {
+    let wire = Wire::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(wire.clone());
         let answering = handler(request);
         async move { Ok::<_, Infallible>(answering.await) }
     });
@@ -165,12 +168,18 @@ where
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // Dropped before the connection: what is dropped with the connection was not taken.
+    let _open = wire.open();
     let served = async {
         tokio::select! {
             served = connection.as_mut() => return served,
             () = serving.shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = wire.overdue() => return Ok(()),
         }
-        connection.await
+        tokio::select! {
+            served = connection.as_mut() => served,
+            () = wire.overdue() => Ok(()),
+        }
     };
     if let Err(error) = served.await {
         tracing::debug!(%error, "a client went away");

@@ -58,8 +58,16 @@ impl Served {
     }
 
     pub(crate) async fn of(text: &str) -> Self {
-        let text = format!("http.host=127.0.0.1\nhttp.port=0\nhttp.management.port=0\n{text}");
-        let settings = Settings::read(&properties::parse(&text).unwrap()).unwrap();
+        Self::with(text, |_| {}).await
+    }
+
+    /// With further settings.
+    pub(crate) async fn with(text: &str, change: impl FnOnce(&mut Settings)) -> Self {
+        let text = format!(
+            "http.host=127.0.0.1\nhttp.port=0\nhttp.management.port=0\nkastellan.shutdown.delay.ms=0\n{text}"
+        );
+        let mut settings = Settings::read(&properties::parse(&text).unwrap()).unwrap();
+        change(&mut settings);
         let end = CancellationToken::new();
         let bridge = Bridge::start(settings, None, end.clone()).await.unwrap();
         Self {
@@ -74,6 +82,11 @@ impl Served {
     pub(crate) async fn stop(mut self) {
         drop(self.end.take());
         self.bridge.take().unwrap().wait().await.unwrap();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn begin_to_stop(&mut self) {
+        drop(self.end.take());
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

@@ -130,7 +130,7 @@ pub(super) fn read(
     };
     let bridge = Bridge {
         owner: Owner::new::<KafkaBridge>(&name, &namespace, &resource.uid().unwrap_or_default(), &labels),
-        replicas: replicas(resource, findings),
+        replicas: replicas(resource, settings, findings),
         image,
         program,
         http,
@@ -167,7 +167,7 @@ fn check_name(name: &str, findings: &mut Findings) {
     );
 }
 
-fn replicas(resource: &KafkaBridge, findings: &mut Findings) -> i32 {
+fn replicas(resource: &KafkaBridge, settings: &PlanSettings, findings: &mut Findings) -> i32 {
     match resource.spec.replicas {
         None => {
             let message = format!("spec.replicas is missing: {REPLICAS} is used; write it");
@@ -176,6 +176,12 @@ fn replicas(resource: &KafkaBridge, findings: &mut Findings) -> i32 {
         }
         Some(asked) if asked < 0 => {
             findings.problem("spec.replicas", format!("{asked} is no number of pods: write 0 or more"));
+            0
+        }
+        Some(asked) if usize::try_from(asked).is_ok_and(|asked| asked > settings.max_nodes) => {
+            let (most, variable) = (settings.max_nodes, api::env::own::MAX_NODES);
+            let message = format!("{asked} is more than {most} ({variable} of the operator): write less");
+            findings.problem("spec.replicas", message);
             0
         }
         Some(asked) => asked,
@@ -195,7 +201,7 @@ fn program(resource: &KafkaBridge, findings: &mut Findings) -> Program {
                     format!("is missing: {field} needs an image with the bridge in Java"),
                 );
             }
-            text::jvm(resource.spec.jvm_options.as_ref(), "spec.jvmOptions", findings);
+            java::check(&resource.spec, findings);
             Program::Java(java::environment(&resource.spec))
         }
         Some(other) => {

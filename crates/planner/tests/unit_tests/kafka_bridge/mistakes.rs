@@ -10,7 +10,7 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
     type Change = fn(&mut Value);
     let mut whole = secured();
     whole.settle();
-    let cases: [(Change, &str); 16] = [
+    let cases: [(Change, &str); 17] = [
         (
             |spec| spec["authentication"]["passwordSecret"]["secretName"] = json!("none"),
             "Secret \"none\" does not exist",
@@ -62,6 +62,7 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
         (|spec| spec["config"] = json!({"http.port": 1}), "spec.config.http.port: is set by the operator"),
         (|spec| spec["consumer"]["timeoutSeconds"] = json!(-2), "spec.consumer.timeoutSeconds: -2"),
         (|spec| spec["replicas"] = json!(-1), "spec.replicas"),
+        (|spec| spec["replicas"] = json!(2_000_000), "spec.replicas: 2000000 is more than 300"),
         (
             |spec| {
                 spec["template"] =
@@ -86,6 +87,29 @@ fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
     let message = verdict(&bridge.plan()).1;
     for part in ["spec.http.port", "spec.replicas", "\"go\" is no program of a bridge"] {
         assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+#[test]
+fn an_option_of_the_jvm_that_the_script_would_take_for_several_is_refused_without_its_value() {
+    for options in [
+        json!({"javaSystemProperties": [{"name": "a", "value": "hunter2 -Dother=1"}]}),
+        json!({"javaSystemProperties": [{"name": "a", "value": "hunter2*"}]}),
+        json!({"javaSystemProperties": [{"name": "hunter2 b", "value": "1"}]}),
+        json!({"-XX": {"OnError": "hunter2 ; rm"}}),
+        json!({"-XX": {"HeapDumpPath": "/tmp/[hunter2]"}}),
+        json!({"-Xmx": "1g -hunter2"}),
+    ] {
+        let mut bridge = web();
+        bridge.resource["metadata"]["annotations"] = json!({"kastellan.io/bridge-runtime": "java"});
+        bridge.resource["spec"]["image"] = json!("bridge:1");
+        bridge.resource["spec"]["jvmOptions"] = options.clone();
+        let (type_, message) = verdict(&bridge.plan());
+        assert!(type_ == "NotReady" && message.contains("spec.jvmOptions."), "{options}: {message}");
+        assert!(message.contains("without blanks") && !message.contains("hunter2"), "{message}");
+        // Our own program has no such script, and the options have no effect there.
+        bridge.resource["metadata"]["annotations"] = json!({});
+        assert!(warnings(&bridge.plan()).join("\n").contains("FieldsWithoutEffect: spec.jvmOptions"));
     }
 }
 
