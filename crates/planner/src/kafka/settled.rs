@@ -42,7 +42,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
         let cluster = with_what_exists(wanted, observed, &mut findings);
-        tiered_storage::check(kafka, &cluster, observed, &mut findings);
+        tiered_storage::check(kafka, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
     });

@@ -1,6 +1,9 @@
 //! What is asked for and would lose something is held back: it stands in the plan and in the status, and nothing else of the
 //! plan does any of it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::common::{World, condition, pool_status};
 use planner::findings::HeldPart;
 use planner::kafka::plan::Plan;
@@ -38,6 +41,38 @@ fn the_removal_of_a_broker_with_replicas_waits_for_an_approval() {
     let approved = world.plan();
     assert!(approved.held.is_empty(), "{:?}", approved.held);
     assert_eq!(pool_status(&approved, "brokers")["nodeIds"], json!([0, 1]));
+}
+
+#[test]
+fn every_pool_that_is_to_lose_a_broker_with_replicas_keeps_it() {
+    let mut world = World::load("split-pools.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["kafka"]["config"] = json!({"min.insync.replicas": 1}));
+    let mut more = serde_json::to_value(&*world.observed.pools[0]).unwrap();
+    more["metadata"]["name"] = json!("more");
+    more["metadata"]["uid"] = json!("pool-3");
+    world.observed.pools.push(Arc::new(serde_json::from_value(more).unwrap()));
+    world.observed.pools.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    world.settle();
+    let ids = |plan: &Plan, pool: &str| pool_status(plan, pool)["nodeIds"].clone();
+    let before = world.plan();
+    world.observed.view.as_mut().unwrap().brokers_with_replicas = Some((0..20).collect());
+    for pool in [0, 2] {
+        world.pool(pool, |pool| pool["spec"]["replicas"] = json!(2));
+    }
+    let plan = world.plan();
+    let held: BTreeSet<&str> = plan
+        .held
+        .iter()
+        .filter_map(|held| match &held.part {
+            HeldPart::NodeRemoval { pool, .. } => Some(pool.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(held, BTreeSet::from(["brokers", "more"]));
+    for pool in ["brokers", "more"] {
+        assert_eq!(ids(&plan, pool), ids(&before, pool), "{pool}");
+    }
+    assert!(plan.delete.is_empty() && plan.roll.now.is_empty());
 }
 
 #[test]

@@ -398,7 +398,16 @@ fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     roll(&mut world);
     let raise =
         AdminCall::UpdateMetadataVersion { version: "4.3-IV0".to_owned(), level: 30, downgrade: false };
-    assert_eq!(world.plan().calls, [raise]);
+    assert_eq!(world.plan().calls, [raise.clone()]);
+    // Kafka's refusal is no failure of the cluster.
+    world.observed.options.metadata_refused = Some("cannot set it: brokers do not support it".to_owned());
+    let plan = world.plan();
+    assert_eq!(plan.calls, [raise], "it is asked for again");
+    assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.status.kafka);
+    let said = warning_with(&plan, "MetadataUpdateFailed").unwrap();
+    assert!(said.contains("refuses 4.3-IV0") && said.contains("do not support it"), "{said}");
+    world.observed.view.as_mut().unwrap().metadata_level = Some(30);
+    assert_eq!(warning_with(&world.plan(), "MetadataUpdateFailed"), None);
 }
 
 #[test]

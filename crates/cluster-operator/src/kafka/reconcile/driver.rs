@@ -32,12 +32,20 @@ use planner::kafka::unplanned::Unplanned;
 /// Pause before a restart that was put off is decided about anew.
 const DECIDED_ANEW: Duration = Duration::from_millis(500);
 
+/// What came of a call that Kafka answered.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// Options that it refused to change at run time, and why.
+    Options(BTreeMap<OptionChange, String>),
+    /// Why it refused a metadata version.
+    MetadataRefused(String),
+}
+
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
     type Observed = View;
-    /// Options that Kafka refused to change at run time, and why.
-    type Said = BTreeMap<OptionChange, String>;
+    type Said = Said;
     type Error = Error;
 
     fn resources(&self) -> &Cache<Kafka> {
@@ -129,19 +137,24 @@ impl Kind for Reconciler {
         Ok(())
     }
 
-    async fn call(
-        &self,
-        key: &ObjectRef,
-        view: &View,
-        call: &AdminCall,
-    ) -> Result<BTreeMap<OptionChange, String>, Error> {
+    async fn call(&self, key: &ObjectRef, view: &View, call: &AdminCall) -> Result<Said, Error> {
         let View::Live(live) = view else {
             return Err(Error::Kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
         };
         let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::Kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::Kafka)
+        let is_metadata = matches!(call, AdminCall::UpdateMetadataVersion { .. });
+        let made = async {
+            match kafka_calls::make(&admin, call).await {
+                // The cluster runs on with the one that it has.
+                Err(error) if is_metadata && !error.is_silence() => {
+                    Ok(Said::MetadataRefused(error.to_string()))
+                }
+                other => other.map(Said::Options),
+            }
+        };
+        live.call_time.spend(made).await.map_err(Error::Kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
@@ -150,7 +163,7 @@ impl Kind for Reconciler {
         key: &ObjectRef,
         view: &View,
         plan: &Plan,
-        said: Vec<Result<BTreeMap<OptionChange, String>, Error>>,
+        said: Vec<Result<Said, Error>>,
     ) -> Result<Outcome, Error> {
         let live = match view {
             View::Live(live) => live,
@@ -158,10 +171,11 @@ impl Kind for Reconciler {
             View::Unplanned(..) => return self.end(key, plan).await,
         };
         let observed = &live.observed;
-        let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
+        let (mut failed, mut refusals, mut metadata_refused) = (Vec::new(), BTreeMap::new(), None);
         for said in said {
             match said {
-                Ok(more) => refusals.extend(more),
+                Ok(Said::Options(more)) => refusals.extend(more),
+                Ok(Said::MetadataRefused(why)) => metadata_refused = Some(why),
                 Err(error) => failed.push(error.to_string()),
             }
         }
@@ -169,7 +183,8 @@ impl Kind for Reconciler {
         if failed.is_empty() {
             self.tell_of_changes(key, observed, plan, &refusals);
         }
-        self.remember_options(key, plan, refusals, failed.is_empty());
+        let is_news = metadata_refused.is_some() && metadata_refused != observed.options.metadata_refused;
+        self.remember_options(key, plan, refusals, metadata_refused, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
         let go = {
             let written = live.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,8 +209,8 @@ impl Kind for Reconciler {
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
         let ended = self.end(key, plan).await?;
-        // Neither a pod nor an answer that is on its way would bring the next pass.
-        Ok(if put_off_restart { Outcome::Again(DECIDED_ANEW) } else { ended })
+        // Neither a pod nor an answer that is on its way would bring the next pass, which says it.
+        Ok(if put_off_restart || is_news { Outcome::Again(DECIDED_ANEW) } else { ended })
     }
 
     async fn failed(
