@@ -303,6 +303,17 @@ fn a_single_volume_keeps_its_type() {
 }
 
 #[test]
+fn the_limit_of_an_ephemeral_volume_may_change() {
+    let mut world = World::load("dual-role.input.yaml");
+    world.pool(0, |pool| pool["spec"]["storage"] = json!({"type": "ephemeral"}));
+    world.settle();
+    world.pool(0, |pool| pool["spec"]["storage"]["sizeLimit"] = json!("1Gi"));
+    let plan = world.plan();
+    assert!(plan.held.is_empty() && warning_with(&plan, "KafkaStorage").is_none(), "{:?}", plan.held);
+    assert_eq!((plan.roll.wanted.len(), plan.roll.now.len()), (3, 1));
+}
+
+#[test]
 fn what_may_change_of_a_storage_is_not_held_back() {
     let cases: [fn(&mut Value); 4] = [
         |storage| storage["volumes"][0]["deleteClaim"] = json!(true),
