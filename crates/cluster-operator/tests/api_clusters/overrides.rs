@@ -121,11 +121,11 @@ async fn an_override_that_the_api_server_refuses_leaves_its_object_as_it_is_and_
         ),
         (
             "Deployment/c-entity-operator",
-            json!({"spec": {"minReadySeconds": 60, "progressDeadlineSeconds": 30}}),
+            json!({"spec": {"revisionHistoryLimit": -1}}),
             [
                 "spec.objectOverrides.Deployment/c-entity-operator",
                 "Deployment c-entity-operator",
-                "minReadySeconds",
+                "revisionHistoryLimit",
             ],
         ),
     ] {
@@ -161,6 +161,7 @@ async fn a_service_is_not_made_without_the_override_that_the_api_server_refuses(
     let world = world("unmade").await;
     world.apply(&pool("c", "dual", 1)).await;
     let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
     kafka["spec"]["objectOverrides"] = json!({
         "Service/c-kafka-bootstrap": {"spec": {"internalTrafficPolicy": "Sometimes"}}});
     world.apply(&kafka).await;

@@ -107,6 +107,7 @@ pub(super) fn complete(
         &mut draft.plan,
         &mut draft.progress,
     );
+    draft.keep_addresses();
     draft.refused_overrides();
     draft.calls();
     draft.options_settle();
@@ -284,6 +285,12 @@ impl Draft<'_> {
         self.warnings.extend(service_class::keep(self.observed, &mut self.desired));
         let problems = std::mem::take(&mut self.overriding.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What clients use while a listener changes its addresses.
+    fn keep_addresses(&mut self) {
+        let (restarts, delete) = (&self.plan.roll.wanted, &mut self.plan.common.delete);
+        address_switch::keep(self.cluster, self.observed, restarts, &mut self.desired, delete);
     }
 
     /// What the API server refuses of it.

@@ -3,6 +3,7 @@
 use api::Kafka;
 use kube_core::ResourceExt;
 
+use super::address_switch;
 use super::addresses;
 use super::cluster::Cluster;
 use super::last_advertised;
@@ -67,6 +68,7 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     upgrade.say(&cluster.version, findings);
     cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);
     let mut addresses = addresses::of(&cluster, &observed.exposed);
+    address_switch::hold_back(&cluster, address_switch::of(&cluster, observed), &mut addresses);
     last_advertised::fill(&cluster, observed, &mut addresses);
     cluster.addresses = addresses;
     references::resolve(&mut cluster, &logging, metrics.as_ref(), &certificates, observed, findings);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::{World, condition, pool_status};
+use crate::common::{World, pool_status, warning_with};
 use planner::findings::HeldPart;
 use planner::kafka::plan::Plan;
 use serde_json::json;
@@ -27,11 +27,7 @@ fn the_removal_of_a_broker_with_replicas_waits_for_an_approval() {
     let [held] = plan.held.as_slice() else { panic!("{:?}", plan.held) };
     assert_eq!(held.part, HeldPart::NodeRemoval { pool: "brokers".to_owned(), nodes: [2].into() });
     assert_eq!(held.approval, Some("strimzi.io/skip-broker-scaledown-check"));
-    let said = condition(&plan, "Warning").unwrap();
-    assert_eq!(
-        (said["reason"].as_str(), said["message"].as_str()),
-        (Some(held.reason.as_str()), Some(held.message.as_str()))
-    );
+    assert_eq!(warning_with(&plan, &held.reason).as_ref(), Some(&held.message));
     assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2]));
     assert!(plan.delete.is_empty() && plan.roll.now.is_empty(), "{:?} {:?}", plan.delete, plan.roll);
     assert_eq!(pools_of(&plan).len(), 2);
@@ -84,7 +80,7 @@ fn a_storage_that_cannot_be_had_is_held_back_and_the_one_in_use_stays() {
     let [held] = plan.held.as_slice() else { panic!("{:?}", plan.held) };
     assert_eq!(held.part, HeldPart::Storage { pool: "brokers".to_owned() });
     assert_eq!(held.approval, None, "nobody can want that");
-    assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "KafkaStorage");
+    assert!(warning_with(&plan, "KafkaStorage").is_some());
     assert_eq!(plan.apply, settled.apply, "nothing of it is written");
     assert!(plan.roll.wanted.is_empty());
 }

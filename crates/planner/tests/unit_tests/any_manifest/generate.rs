@@ -220,7 +220,8 @@ fn object(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Valu
     if path == "spec.objectOverrides" {
         for _ in 0..=random.below(3) {
             let key = if random.happens(90) { random.pick(OVERRIDDEN) } else { random.pick(TEXTS) };
-            object.insert((*key).to_owned(), serde_json::from_str(random.pick(PATCHES)).unwrap());
+            let patch: &&str = random.pick(PATCHES);
+            object.insert((*key).to_owned(), serde_json::from_str(patch).unwrap());
         }
         return Value::Object(object);
     }
