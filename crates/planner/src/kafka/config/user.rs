@@ -8,7 +8,7 @@ use super::model::Model;
 pub use crate::option_text::is_option_name;
 use crate::option_text::{as_text, no_option_name};
 
-/// Options that the operator decides. A resource with an option that starts with one of these is refused.
+/// Options that the operator decides, in small letters. A resource with an option that starts with one of these is refused.
 const FORBIDDEN_PREFIXES: &[&str] = &[
     "listeners",
     "advertised.",
@@ -25,7 +25,7 @@ const FORBIDDEN_PREFIXES: &[&str] = &[
     "zookeeper.connect",
     "zookeeper.set.acl",
     "zookeeper.ssl",
-    "zookeeper.clientCnxnSocket",
+    "zookeeper.clientcnxnsocket",
     "authorizer.",
     "super.user",
     "cruise.control.metrics.topic",
