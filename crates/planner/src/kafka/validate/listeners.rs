@@ -95,7 +95,8 @@ fn read_listener(raw: &Raw, field: &str, findings: &mut Findings) -> Option<List
         findings.warn(
             reasons::DEPRECATED_OBJECTS,
             format!(
-                "{field}.type: listeners of the type ingress are deprecated, as the Ingress controller that they need is given up: use tlsroute,                  route or loadbalancer"
+                "{field}.type: listeners of the type ingress are deprecated, as the Ingress controller that they need is given up: use tlsroute, \
+                 route or loadbalancer"
             ),
         );
     }

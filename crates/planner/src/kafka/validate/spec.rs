@@ -164,7 +164,8 @@ fn metadata_version(
             findings.warn(
                 reasons::KAFKA_METADATA_VERSION,
                 format!(
-                    "spec.kafka.metadataVersion: {asked} is older than {} of Kafka {}, as if an upgrade were not done: write that one, or take                      the field out, when the version is not to go back any more",
+                    "spec.kafka.metadataVersion: {asked} is older than {} of Kafka {}, as if an upgrade were not done: write that one, or take \
+                     the field out, when the version is not to go back any more",
                     version.metadata, version.version
                 ),
             );
