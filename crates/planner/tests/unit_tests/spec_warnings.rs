@@ -4,6 +4,9 @@ use crate::common::{World, kafka_status};
 
 use serde_json::{Value, json};
 
+/// A change of a manifest.
+type Change = Box<dyn Fn(&mut Value)>;
+
 /// The reasons of the warnings of a cluster after this change to its resource and its pool.
 fn reasons(kafka: impl Fn(&mut Value), pool: impl Fn(&mut Value)) -> Vec<String> {
     let mut world = World::load("dual-role.input.yaml");
@@ -21,7 +24,6 @@ fn each_reason_of_a_warning_has_a_resource_that_gives_it_and_one_that_does_not()
         json!([{"name": "ext", "port": 9094, "type": type_, "tls": true, "configuration": {
             "bootstrap": {"host": "b.example.org"}, "hostTemplate": "b-{nodeId}.example.org"}}])
     };
-    type Change = Box<dyn Fn(&mut Value)>;
     let of_kafka = |path: &'static [&'static str], value: Value| -> Change {
         Box::new(move |kafka| {
             let last = path.iter().fold(&mut kafka["spec"]["kafka"], |at, name| &mut at[*name]);
