@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::{World, condition, kafka_status, object, pool_status};
+use crate::common::{World, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::observed::{KafkaView, QuorumView};
 use planner::kafka::plan::Plan;
