@@ -92,8 +92,8 @@ async fn the_examples_of_what_goes_beyond_strimzi_are_taken_and_carried_out() {
 /// Says whether a Warning names the override, the object and a word of the API server's.
 fn is_said(kafka: &DynamicObject, words: &[&str]) -> bool {
     let said = condition(kafka, "Warning", "ObjectOverrideRefused");
-    let message = said.and_then(|found| found["message"].as_str()).unwrap_or_default();
-    words.iter().all(|word| message.contains(word))
+    let message = said.and_then(|found| found["message"].as_str());
+    message.is_some_and(|message| words.iter().all(|word| message.contains(word)))
 }
 
 #[tokio::test]
