@@ -170,6 +170,8 @@ pub mod reasons {
     pub const NODE_CONFIG_WITHOUT_NODE: &str = "NodeConfigWithoutNode";
     /// `objectOverrides` names objects that do not exist.
     pub const OBJECT_OVERRIDE_WITHOUT_OBJECT: &str = "ObjectOverrideWithoutObject";
+    /// The API server refuses an object with an override of `objectOverrides`.
+    pub const OBJECT_OVERRIDE_REFUSED: &str = "ObjectOverrideRefused";
     /// Kafka Connect refused a request about a connector, or could not carry it out.
     pub const CONNECT_REST: &str = "ConnectRestException";
     /// No worker of a Kafka Connect cluster answers.

@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::Request;
 use objects::{Change, Precondition, Write};
 use serde_json::{Value, json};
 
@@ -36,6 +37,20 @@ impl Applier {
                 Ok(Applied::Updated)
             }
         }
+    }
+
+    /// Asks the API server whether it would take the write of an object, without making it.
+    ///
+    /// # Errors
+    /// When it would not, or does not say.
+    pub async fn try_apply(&self, object: &Value) -> Result<(), ApplyError> {
+        let subject = subject_of(object);
+        let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+        let api = self.api(&api_resource(text("apiVersion"), text("kind")), &subject.key.namespace);
+        let params = PatchParams::apply(self.manager()).force().dry_run();
+        let request =
+            Request::new(api.resource_url()).patch(&subject.key.name, &params, &Patch::Apply(object));
+        self.send("try to apply", &subject, request).await
     }
 
     async fn apply_planned(

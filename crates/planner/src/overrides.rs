@@ -12,7 +12,7 @@ use api::kafka::MOST_OBJECT_OVERRIDES;
 use api::limits;
 use api::schema::FreeMap;
 use k8s_openapi::api::core::v1::Pod;
-use objects::{DesiredObject, json, overlay, typed};
+use objects::{DesiredObject, ObjectId, json, overlay, typed};
 use serde_json::Value;
 
 use self::kind::Kind;
@@ -127,6 +127,11 @@ fn read_entry(key: &str, patch: &FreeMap, findings: &mut Findings) -> Option<Obj
     Some(ObjectOverride { key: key.to_owned(), kind: known?, name, patch, length })
 }
 
+/// The keys of several patches in one message.
+fn joined(keys: &[&str]) -> String {
+    keys.join(" and ")
+}
+
 /// What was expected, without the value that was there.
 fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -137,6 +142,17 @@ fn without_value(error: &serde_json::Error) -> String {
         None if text.starts_with("missing field") => text.to_owned(),
         None => "a value is of another type than its field".to_owned(),
     }
+}
+
+/// An object over which patches were laid.
+#[derive(Debug)]
+pub struct Overridden {
+    /// Which.
+    pub reference: ObjectId,
+    /// The keys of the patches, joined for a message.
+    pub keys: String,
+    /// The object without them.
+    pub without: Value,
 }
 
 /// The overrides of a resource while its objects are made.
@@ -168,14 +184,19 @@ impl<'a> Overriding<'a> {
         })
     }
 
-    /// Lays what is for an object over it.
-    pub fn object(&mut self, desired: &mut DesiredObject) {
-        let Some(kind) = Kind::parse(&desired.reference.kind).filter(|kind| *kind != Kind::Pod) else {
-            return;
-        };
-        if let Some(result) = self.lay(kind, &desired.reference.name, &desired.object, &BTreeSet::new()) {
-            desired.object = result;
-        }
+    /// Lays what is for an object over it; `None`: nothing is.
+    pub fn object(&mut self, desired: &mut DesiredObject) -> Option<Overridden> {
+        let reference = &desired.reference;
+        let kind = Kind::parse(&reference.kind).filter(|kind| *kind != Kind::Pod)?;
+        let result = self.lay(kind, &reference.name, &desired.object, &BTreeSet::new())?;
+        let keys: Vec<&str> = self
+            .all
+            .iter()
+            .filter(|one| one.is_for(kind, &reference.name))
+            .map(|one| one.key.as_str())
+            .collect();
+        let (reference, keys) = (reference.clone(), joined(&keys));
+        Some(Overridden { reference, keys, without: std::mem::replace(&mut desired.object, result) })
     }
 
     /// What to say of keys that name no object.
@@ -212,7 +233,7 @@ impl<'a> Overriding<'a> {
             self.problems.push(Problem { field: FIELD.to_owned(), message });
             return None;
         }
-        let field = format!("{FIELD}.{}", keys.join(" and "));
+        let field = format!("{FIELD}.{}", joined(&keys));
         let mut result = base.clone();
         for one in patches {
             overlay::merge(&mut result, &one.patch);

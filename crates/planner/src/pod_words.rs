@@ -3,15 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
+use crate::words::shortened;
+
 /// How long a pod may be unready, or a roll may wait, before that counts as a failure.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Longest time from the binding of a pod to a machine until its first status. A pod that became unready later than that
 /// was ready before.
 const FIRST_STATUS: SignedDuration = SignedDuration::from_secs(30);
-
-/// Longest text of a container or of the scheduler that is passed on, in characters.
-const LONGEST_WORDS: usize = 500;
 
 /// Since when a pod is not ready; `None`: it is ready, or nothing is known yet.
 pub fn unready_since(pod: &Pod) -> Option<Timestamp> {
@@ -94,15 +93,4 @@ fn words_of_container(container: &ContainerStatus) -> Option<String> {
     let message = waiting.message.as_deref().map(shortened).filter(|text| !text.is_empty())?;
     let reason = waiting.reason.as_deref().unwrap_or("an unknown reason");
     Some(format!("container {} waits ({reason}): {message}", container.name))
-}
-
-/// On one line, and not longer than a status should be.
-fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LONGEST_WORDS {
-        return line;
-    }
-    let mut short: String = line.chars().take(LONGEST_WORDS).collect();
-    short.push('…');
-    short
 }

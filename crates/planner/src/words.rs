@@ -17,6 +17,20 @@ pub(crate) fn first<T: Display>(
     shown.join(separator)
 }
 
+/// Longest text of Kubernetes that is passed on, in characters.
+const LONGEST: usize = 500;
+
+/// Words of a container, of the scheduler or of the API server on one line, and not longer than a status should be.
+pub(crate) fn shortened(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= LONGEST {
+        return line;
+    }
+    let mut short: String = line.chars().take(LONGEST).collect();
+    short.push('…');
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
     need::{Admission, Need, Silence, SilenceKind},
-    observed::{ConfigView, KafkaView, Observed, QuorumView},
+    observed::{ConfigView, KafkaView, Observed, QuorumView, TieredTopics},
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
@@ -150,10 +150,14 @@ fn answer(need: &Need, observed: &Observed, now: Timestamp) -> Answer {
         Need::BrokerConfigs(brokers) => Answer::BrokerConfigs(
             brokers.keys().filter_map(|id| Some((*id, options_of(*id, observed)?))).collect(),
         ),
+        Need::TieredTopics => Answer::TieredTopics(TieredTopics::default()),
         Need::DefaultQuotas => Answer::DefaultQuotas(BTreeMap::new()),
         Need::AgentReports(_) => Answer::AgentReports(BTreeMap::new()),
         Need::Roll(_) => Answer::Roll(roll(observed)),
         Need::Admission { .. } => Answer::Admission(Admission::Accepted),
+        Need::Writes(trials) => {
+            Answer::Writes(trials.iter().map(|trial| (trial.object.clone(), Admission::Accepted)).collect())
+        }
     }
 }
 

@@ -16,13 +16,14 @@ use super::call_error::call;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
+use super::trial_writes::TrialWrites;
 use super::views::Views;
 use super::{dry_run, kafka_calls, option_calls, roll_calls};
 use crate::caches::Caches;
 use crate::{holders, key_making};
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Pods, Silence, SilenceKind};
-use planner::kafka::observed::{BrokerConfigs, Observed};
+use planner::kafka::observed::{BrokerConfigs, Observed, TieredTopics};
 use planner::kafka::pod_state;
 use planner::kafka::roll_view::RollKafka;
 
@@ -44,8 +45,12 @@ pub(crate) struct Answers {
     rolls: Asking<Pods, RollKafka>,
     /// Which default quotas of users each Kafka has.
     quotas: Asking<(), BTreeMap<String, f64>>,
+    /// Which topics have remote storage.
+    tiered: Asking<(), TieredTopics>,
     /// What the agents say.
     agents: Agents,
+    /// Which writes of objects with overrides the API server refused.
+    trials: TrialWrites,
 }
 
 impl Answers {
@@ -67,7 +72,9 @@ impl Answers {
             configs: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
             quotas: Asking::second(queue.clone()),
+            tiered: Asking::second(queue.clone()),
             agents: Agents::new(queue),
+            trials: TrialWrites::default(),
         }
     }
 
@@ -151,6 +158,7 @@ impl Answers {
             Need::Admission { object, .. } => {
                 dry_run::admission(&self.applier, &key.namespace, object).await.map(Answer::Admission)
             }
+            Need::Writes(trials) => Ok(Answer::Writes(self.trials.answer(&self.applier, key, trials).await)),
             Need::Kafka => {
                 let admin = self.brokers(key, observed)?;
                 let question = async move { kafka_calls::view(&admin).await };
@@ -186,6 +194,11 @@ impl Answers {
                 };
                 self.quotas.answer(key, (), patience, question).await.map(Answer::DefaultQuotas)
             }
+            Need::TieredTopics => {
+                let admin = self.brokers(key, observed)?;
+                let question = async move { kafka_calls::tiered_topics(&admin).await };
+                self.tiered.answer(key, (), patience, question).await.map(Answer::TieredTopics)
+            }
             Need::AgentReports(pods) => {
                 self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
             }
@@ -218,6 +231,7 @@ impl Answers {
             self.views.forget(key);
             self.configs.forget(key);
             self.quotas.forget(key);
+            self.tiered.forget(key);
         }
     }
 
@@ -228,7 +242,9 @@ impl Answers {
         self.configs.forget(key);
         self.rolls.forget(key);
         self.quotas.forget(key);
+        self.tiered.forget(key);
         self.agents.forget(key);
+        self.trials.forget(key);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Asks the API server whether it would create a pod, without creating it. No policy.
+//! Asks the API server whether it would create a pod, or take the write of another object, without doing it. No policy.
 
 use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::apply::Applier;
@@ -20,6 +20,18 @@ pub(crate) async fn admission(
     match error.status() {
         Some(status) => judge(status.code, &status.reason, status.message.clone()).map_err(late),
         None => Err(late(error.why())),
+    }
+}
+
+/// Whether the API server takes the write of an object.
+///
+/// # Errors
+/// When it does not say, in words.
+pub(crate) async fn write(applier: &Applier, object: &Value) -> Result<Admission, String> {
+    let Err(error) = applier.try_apply(object).await else { return Ok(Admission::Accepted) };
+    match error.status() {
+        Some(status) => judge(status.code, &status.reason, status.message.clone()),
+        None => Err(error.why()),
     }
 }
 

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use kafka_admin::{Admin, FeatureUpdate, FeatureUpdateKind, QuotaEntity, TopicDescription};
+use kafka_admin::{
+    Admin, ConfigResource, ConfigSelection, ErrorCode, FeatureUpdate, FeatureUpdateKind, QuotaEntity,
+    TopicDescription,
+};
 
 use super::call_error::{Error, call};
 use super::option_calls;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::observed::KafkaView;
-use planner::kafka::observed::QuorumView;
+use planner::kafka::observed::{QuorumView, TieredTopics};
 
 /// The cluster as it describes itself: three requests.
 pub async fn view(admin: &Admin) -> Result<KafkaView, Error> {
@@ -56,6 +59,30 @@ pub async fn brokers_with_replicas(admin: &Admin) -> Result<BTreeSet<i32>, Error
         }
     }
     Ok(brokers)
+}
+
+/// Topics with remote storage.
+pub async fn tiered_topics(admin: &Admin) -> Result<TieredTopics, Error> {
+    let topics = admin.list_topics().await.map_err(call("list the topics"))?;
+    let resources = topics.into_keys().map(ConfigResource::Topic);
+    let select = ConfigSelection::Names(BTreeSet::from([TieredTopics::OPTION.to_owned()]));
+    let action = "describe the options of topics";
+    let described = admin.describe_configs(resources, select).await.map_err(call(action))?;
+    let mut names = Vec::new();
+    for (resource, entries) in described {
+        let ConfigResource::Topic(name) = resource else { continue };
+        match entries {
+            Ok(entries) => {
+                let is_on = entries.get(TieredTopics::OPTION).and_then(|entry| entry.value.as_deref())
+                    == Some("true");
+                names.extend(is_on.then_some(name));
+            }
+            // It went meanwhile.
+            Err(error) if error.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
+            Err(source) => return Err(Error::Refused { action: action.to_owned(), source }),
+        }
+    }
+    Ok(TieredTopics::of(names))
 }
 
 /// Makes one call. The answer holds the changes of options that Kafka refused, and why: those are not errors, the next

@@ -135,6 +135,7 @@ impl Reconciler {
         key: &ObjectRef,
         plan: &Plan,
         refusals: BTreeMap<OptionChange, String>,
+        metadata_refused: Option<String>,
         told: bool,
     ) {
         if plan.nodes.is_empty() {
@@ -145,6 +146,7 @@ impl Reconciler {
         }
         let mut options = plan.options.clone();
         options.refused.extend(refusals);
+        options.metadata_refused = metadata_refused;
         if !told {
             options.settled = None;
         }

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use issuer::{Authority, AuthorityRequest, KeyAlgorithm};
 use kube::ResourceExt;
+use kube::api::PostParams;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use test_support::ApiServer;
@@ -135,4 +136,25 @@ async fn an_authority_that_is_lost_with_key_and_certificate_is_replaced_and_the_
     world.promptly("Secret", "c-trustbundle", "trusts both", trusts_both).await;
     let kafka = world.get("Kafka", "c").await;
     assert!(condition(&kafka, "NotReady", "InternalError").is_none(), "{:?}", kafka.data["status"]);
+}
+
+#[tokio::test]
+async fn a_field_that_no_definition_knows_is_named_after_kubectl_applied_it() {
+    let world = World::start("dropped").await;
+    world.apply(&pool("c", "dual", 1)).await;
+    // What `kubectl apply` sends: the manifest, and the same once more in an annotation.
+    let mut manifest = kafka("c");
+    manifest["spec"]["kafka"]["replicaas"] = json!(3);
+    manifest["metadata"]["namespace"] = json!(world.namespace);
+    let applied = manifest.to_string();
+    manifest["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] = json!(applied);
+    let sent = serde_json::from_value(manifest).unwrap();
+    let kept = world.api("Kafka").create(&PostParams::default(), &sent).await.unwrap();
+    assert!(kept.data["spec"]["kafka"]["replicaas"].is_null(), "the API server drops it");
+    world
+        .until("Kafka", "c", "names the field", |kafka| {
+            let said = condition(kafka, "Warning", "UnknownFields").map(|found| found["message"].to_string());
+            said.is_some_and(|text| text.contains("spec.kafka.replicaas"))
+        })
+        .await;
 }

@@ -1,9 +1,11 @@
 //! Patches over generated objects and options of single nodes, as the API server keeps them and takes what comes of them.
 
+use kube::ResourceExt;
+use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use test_support::ApiServer;
 
-use crate::world::{World, kafka, pool};
+use crate::world::{World, condition, kafka, pool};
 
 /// The documents of an example.
 fn example(text: &str) -> Vec<Value> {
@@ -85,4 +87,90 @@ async fn the_examples_of_what_goes_beyond_strimzi_are_taken_and_carried_out() {
     assert!(has(&small.data, "num.io.threads=8"));
     let set = world.exists("StrimziPodSet", "patched-dual").await;
     assert_eq!(set.data["spec"]["pods"][0]["spec"]["containers"][1]["name"], "shipper");
+}
+
+/// Says whether a Warning names the override, the object and a word of the API server's.
+fn is_said(kafka: &DynamicObject, words: &[&str]) -> bool {
+    let said = condition(kafka, "Warning", "ObjectOverrideRefused");
+    let message = said.and_then(|found| found["message"].as_str());
+    message.is_some_and(|message| words.iter().all(|word| message.contains(word)))
+}
+
+#[tokio::test]
+async fn an_override_that_the_api_server_refuses_leaves_its_object_as_it_is_and_holds_up_nothing_else() {
+    let world = world("unlaid").await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
+    kafka["spec"]["entityOperator"] = json!({"topicOperator": {}});
+    kafka["spec"]["objectOverrides"] =
+        json!({"Service/c-kafka-bootstrap": {"spec": {"internalTrafficPolicy": "Local"}}});
+    world.apply(&kafka).await;
+    let before = world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    let deployment = world.exists("Deployment", "c-entity-operator").await;
+    let service = world.get("Service", "c-kafka-bootstrap").await;
+    for (key, patch, words) in [
+        (
+            "Service/c-kafka-bootstrap",
+            json!({"spec": {"internalTrafficPolicy": "Sometimes"}}),
+            [
+                "spec.objectOverrides.Service/c-kafka-bootstrap",
+                "Service c-kafka-bootstrap",
+                "internalTrafficPolicy",
+            ],
+        ),
+        (
+            "Deployment/c-entity-operator",
+            json!({"spec": {"revisionHistoryLimit": -1}}),
+            [
+                "spec.objectOverrides.Deployment/c-entity-operator",
+                "Deployment c-entity-operator",
+                "revisionHistoryLimit",
+            ],
+        ),
+    ] {
+        kafka["spec"]["objectOverrides"][key] = patch;
+        world.apply(&kafka).await;
+        world.until("Kafka", "c", "names the override that is refused", |kafka| is_said(kafka, &words)).await;
+    }
+    // The pod needs its restart and gets it.
+    let resources = json!({"limits": {"memory": "3Gi"}, "requests": {"memory": "3Gi"}});
+    world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": resources}})).await;
+    let is_new = |pod: &DynamicObject| {
+        pod.uid() != before.uid()
+            && pod.data["spec"]["containers"][0]["resources"].to_string().contains("3Gi")
+    };
+    world.until("Pod", "c-dual-0", "is a new pod with the change", is_new).await;
+    let same = |before: &DynamicObject, after: &DynamicObject| before.data["spec"] == after.data["spec"];
+    assert!(same(&service, &world.get("Service", "c-kafka-bootstrap").await));
+    assert!(same(&deployment, &world.get("Deployment", "c-entity-operator").await));
+    let told = world.get("Kafka", "c").await;
+    assert!(condition(&told, "NotReady", "KubernetesError").is_none(), "{:?}", told.data["status"]);
+    // Without it all is as it was at once.
+    world.patch("Kafka", "c", json!({"spec": {"objectOverrides": null}})).await;
+    world
+        .at_once("Service", "c-kafka-bootstrap", "has no override", |service| {
+            service.data["spec"]["internalTrafficPolicy"] == "Cluster"
+        })
+        .await;
+    world.until("Kafka", "c", "is silent", |kafka| !is_said(kafka, &[])).await;
+}
+
+#[tokio::test]
+async fn a_service_is_not_made_without_the_override_that_the_api_server_refuses() {
+    let world = world("unmade").await;
+    world.apply(&pool("c", "dual", 1)).await;
+    let mut kafka = kafka("c");
+    kafka["spec"]["kafka"]["config"] = json!({});
+    kafka["spec"]["objectOverrides"] = json!({
+        "Service/c-kafka-bootstrap": {"spec": {"internalTrafficPolicy": "Sometimes"}}});
+    world.apply(&kafka).await;
+    let words = ["spec.objectOverrides.Service/c-kafka-bootstrap", "is not made", "internalTrafficPolicy"];
+    world.until("Kafka", "c", "names the override that is refused", |kafka| is_said(kafka, &words)).await;
+    world.until("Pod", "c-dual-0", "runs", |pod| pod.data["status"]["phase"] == "Running").await;
+    assert!(world.api("Service").get_opt("c-kafka-bootstrap").await.unwrap().is_none());
+    kafka["spec"]["objectOverrides"]["Service/c-kafka-bootstrap"] =
+        json!({"spec": {"internalTrafficPolicy": "Local"}});
+    world.apply(&kafka).await;
+    world.exists("Service", "c-kafka-bootstrap").await;
 }

@@ -7,6 +7,7 @@ use cluster_operator::kafka::{kafka_calls, roll_calls};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::SilenceKind;
+use planner::kafka::observed::TieredTopics;
 use planner::kafka::roll_view::{RollKafka, RollQuorum, RollVoter};
 use test_support::kafka::{KafkaCluster, KafkaOptions, Roles};
 use test_support::wait;
@@ -104,6 +105,10 @@ async fn the_quorum_and_the_partitions_are_told_by_whoever_can_and_a_node_that_i
     for id in [still, 3] {
         cluster.nodes()[usize::try_from(id).unwrap()].resume().unwrap();
     }
+
+    // None of the topics has remote storage.
+    assert!(!brokers.list_topics().await.unwrap().is_empty());
+    assert_eq!(kafka_calls::tiered_topics(&brokers).await.unwrap(), TieredTopics::default());
 
     // What Kafka refuses is told with what was tried and in Kafka's own words; the status has this text.
     for (call, tried, words) in [

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::conditions::reasons;
 use api::labels;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::admin_call::AdminCall;
-use super::cluster::{Cluster, Node, Quorum};
+use super::cluster::{Cluster, Node, Quorum, Warning};
 use super::observed::{KafkaView, Observed};
 use super::planned::Plan;
 use super::transitions::leaving::Replicas;
+use crate::words;
 
 /// Brokers that one plan unregisters at most: a pass that makes very many calls keeps a place from other clusters.
 const UNREGISTERED_AT_A_TIME: usize = 10;
@@ -57,6 +59,21 @@ pub(super) fn of(cluster: &Cluster, view: &KafkaView, observed: &Observed, plan:
         }
     }
     calls
+}
+
+/// What to say of a metadata version that Kafka refused the last time. It is asked for again with each pass.
+pub(super) fn refused(calls: &[AdminCall], observed: &Observed) -> Option<Warning> {
+    let why = observed.options.metadata_refused.as_ref()?;
+    let version = calls.iter().find_map(|call| match call {
+        AdminCall::UpdateMetadataVersion { version, .. } => Some(version),
+        _ => None,
+    })?;
+    let message = format!(
+        "spec.kafka.metadataVersion: the metadata version stays as it is, for Kafka refuses {version}: {}; write the one that Kafka has, or \
+         mend what keeps it from the other",
+        words::shortened(why)
+    );
+    Some(Warning { reason: reasons::METADATA_UPDATE_FAILED.to_owned(), message })
 }
 
 /// Brokers that no pool has any more, that do not run and that hold no replica. Any other broker has to stay registered.

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::exposed::NodeAddresses;
 use super::held_topic::HeldTopic;
 use super::need::Admission;
-use super::observed::{BrokerConfigs, KafkaView};
+use super::observed::{BrokerConfigs, KafkaView, TieredTopics};
 use super::roll_view::RollKafka;
 use crate::live_object::LiveObject;
 use crate::ownership::Holder;
@@ -41,6 +41,8 @@ pub enum Answer {
     BrokersWithReplicas(BTreeSet<i32>),
     /// Options of those brokers that answered.
     BrokerConfigs(BrokerConfigs),
+    /// The topics with remote storage.
+    TieredTopics(TieredTopics),
     /// The default quotas of users, by Kafka's names for them.
     DefaultQuotas(BTreeMap<String, f64>),
     /// What those agents say that answered, by the name of the pod.
@@ -49,6 +51,8 @@ pub enum Answer {
     Roll(RollKafka),
     /// Whether the API server takes the pod.
     Admission(Admission),
+    /// Whether the API server takes each of the writes, by the object.
+    Writes(BTreeMap<ObjectId, Admission>),
     /// It is not known, or could not be made.
     Unknown(Silence),
 }

@@ -32,7 +32,7 @@ use crate::versions::KafkaVersion;
 pub use crate::workload::probe::Probe;
 pub use crate::workload::resizing::Resizing;
 
-pub use self::addresses::{Address, Addresses};
+pub use self::addresses::{Address, AddressSwitch, Addresses};
 pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};

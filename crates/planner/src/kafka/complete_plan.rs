@@ -36,6 +36,7 @@ use super::planned_events;
 use super::plug_ins;
 use super::pod_state;
 use super::proxy;
+use super::refused_overrides;
 use super::restart::Restart;
 use super::restart_reasons;
 use super::roll::{self, Roll};
@@ -44,7 +45,7 @@ use super::service_class;
 use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
-use crate::overrides::Overriding;
+use crate::overrides::{Overridden, Overriding};
 use crate::pod_words::is_ready;
 use crate::workload::agent_pod::DesiredPod;
 use objects::DesiredObject;
@@ -85,6 +86,7 @@ pub(super) fn complete(
         progress: Progress::default(),
         warnings,
         overriding: Overriding::new(&cluster.object_overrides),
+        overridden: Vec::new(),
         files: NodeFiles::of(cluster).within(observed.settings.largest_config_map)?,
     };
     draft.plan.undone = std::mem::take(&mut draft.options.undone);
@@ -105,6 +107,8 @@ pub(super) fn complete(
         &mut draft.plan,
         &mut draft.progress,
     );
+    draft.keep_addresses();
+    draft.refused_overrides();
     draft.calls();
     draft.options_settle();
     draft.roll(pods_stay);
@@ -130,6 +134,8 @@ struct Draft<'a> {
     progress: Progress,
     warnings: Vec<Warning>,
     overriding: Overriding<'a>,
+    /// The objects over which users laid something.
+    overridden: Vec<Overridden>,
     /// What the ConfigMaps of the nodes hold.
     files: NodeFiles<'a>,
 }
@@ -273,13 +279,27 @@ impl Draft<'_> {
 
     /// What users lay over the objects.
     fn overrides(&mut self) -> Result<(), Vec<Problem>> {
-        for object in &mut self.desired {
-            self.overriding.object(object);
-        }
+        let overriding = &mut self.overriding;
+        self.overridden.extend(self.desired.iter_mut().filter_map(|object| overriding.object(object)));
         self.warnings.extend(self.overriding.unused());
         self.warnings.extend(service_class::keep(self.observed, &mut self.desired));
         let problems = std::mem::take(&mut self.overriding.problems);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What clients use while a listener changes its addresses.
+    fn keep_addresses(&mut self) {
+        let (restarts, delete) = (&self.plan.roll.wanted, &mut self.plan.common.delete);
+        address_switch::keep(self.cluster, self.observed, restarts, &mut self.desired, delete);
+    }
+
+    /// What the API server refuses of it.
+    fn refused_overrides(&mut self) {
+        if self.plan.needs.is_empty() {
+            let (observed, overridden) = (self.observed, &self.overridden);
+            let (desired, progress) = (&mut self.desired, &mut self.progress);
+            refused_overrides::take_out(observed, overridden, desired, &mut self.plan, progress);
+        }
     }
 
     /// What nothing wants any more.
@@ -300,6 +320,7 @@ impl Draft<'_> {
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);
             let calls = admin_calls::of(self.cluster, view, observed, &self.plan);
+            self.warnings.extend(admin_calls::refused(&calls, observed));
             self.plan.calls.extend(calls);
             self.plan.calls.extend(self.quotas.call.take());
         } else if status.is_none_or(|status| status.cluster_id.is_none())

@@ -53,6 +53,7 @@ impl Observation for Observed {
                 Some(view) if !configs.is_empty() => view.broker_configs = configs,
                 _ => self.unanswered.push((need, Silence::new(SilenceKind::Late, "no broker answered"))),
             },
+            (Need::TieredTopics, Answer::TieredTopics(topics)) => self.tiered_topics = Some(topics),
             (Need::DefaultQuotas, Answer::DefaultQuotas(quotas)) => self.default_quotas = Some(quotas),
             (need @ Need::AgentReports(_), Answer::AgentReports(reports)) => {
                 self.agent_reports.extend(reports);
@@ -62,6 +63,11 @@ impl Observation for Observed {
             (Need::Roll(_), Answer::Roll(view)) => self.roll = Some(view),
             (Need::Admission { pod, .. }, Answer::Admission(admission)) => {
                 self.admissions.insert(pod, admission);
+            }
+            (need @ Need::Writes(_), Answer::Writes(said)) => {
+                self.trials.extend(said);
+                // Whatever was left out is not asked for a second time.
+                self.unanswered.push((need, Silence::new(SilenceKind::Late, "not every write was tried")));
             }
             (need, Answer::Unknown(silence)) => self.unanswered.push((need, silence)),
             (need, _) => {

@@ -14,7 +14,8 @@ pub(super) fn writes(observed: &Observed, mut wanted: Vec<DesiredObject>) -> Vec
     Write::all(wanted, |desired| live(observed, desired))
 }
 
-fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
+/// The live object that has the name of a desired one, as far as that is known.
+pub(super) fn live<'a>(observed: &'a Observed, desired: &DesiredObject) -> Live<'a> {
     let id = &desired.reference;
     let name = &id.name;
     let own = observed.kafka.as_ref().and_then(|kafka| kafka.metadata.namespace.as_ref());

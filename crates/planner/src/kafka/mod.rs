@@ -40,6 +40,7 @@ mod plug_ins;
 pub mod pod_state;
 mod proxy;
 pub mod references;
+pub mod refused_overrides;
 pub mod restart;
 mod restart_reasons;
 pub mod roll;

@@ -43,6 +43,8 @@ pub enum Need {
     /// With which options these brokers run, by node id, in the pods with these UIDs: what a broker said before its pod was
     /// replaced says nothing of it. Answer: [`Answer::BrokerConfigs`](super::answer::Answer::BrokerConfigs).
     BrokerConfigs(BTreeMap<i32, String>),
+    /// Which topics have segments in remote storage. Answer: [`Answer::TieredTopics`](super::answer::Answer::TieredTopics).
+    TieredTopics,
     /// Which default quotas of users Kafka has. Answer: [`Answer::DefaultQuotas`](super::answer::Answer::DefaultQuotas).
     DefaultQuotas,
     /// Which jars the agents of these pods did not find, by the name of the pod: each with a mark of its container's present
@@ -58,12 +60,27 @@ pub enum Need {
         /// The whole pod.
         object: Value,
     },
+    /// Whether the API server would take these writes. Answer: [`Answer::Writes`](super::answer::Answer::Writes).
+    Writes(Vec<TrialWrite>),
+}
+
+/// The write of an object with an override of a user's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrialWrite {
+    /// Which object.
+    pub object: ObjectId,
+    /// The object as it would be written.
+    pub with: Value,
+    /// The same without the override.
+    pub without: Value,
+    /// Whether there is an object of its name.
+    pub is_there: bool,
 }
 
 /// Which pods there are, by name: their UIDs, and how they are.
 pub type Pods = BTreeMap<String, (Option<String>, PodState)>;
 
-/// Whether the API server would create a pod.
+/// Whether the API server would take an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Admission {
     /// It would.

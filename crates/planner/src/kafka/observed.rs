@@ -77,10 +77,14 @@ pub struct Observed {
     pub roll: Option<RollKafka>,
     /// Whether the API server would create a pod in the place of the one with this name.
     pub admissions: BTreeMap<String, Admission>,
+    /// Whether the API server would take the writes of objects with overrides of users'.
+    pub trials: BTreeMap<ObjectId, Admission>,
     /// What has no answer in this pass, and why.
     pub unanswered: Vec<(Need, Silence)>,
     /// UIDs of pods that this process deleted: the watch may not have said so yet.
     pub restarted: BTreeSet<String>,
+    /// Topics with remote storage; `None`: Kafka was not asked for them or did not answer.
+    pub tiered_topics: Option<TieredTopics>,
     /// Default quotas of users in Kafka, by Kafka's names for them; `None`: it was not asked for them or did not answer.
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
@@ -121,6 +125,30 @@ pub struct NotRead {
     pub config_maps: BTreeMap<String, String>,
     /// Grants in the other namespaces that the entity operator is to work in, by namespace.
     pub watch_grants: BTreeMap<String, String>,
+}
+
+/// Topics with remote storage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TieredTopics {
+    /// The first of their names, in the order of the alphabet.
+    pub first: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl TieredTopics {
+    /// The option of a topic that has remote storage.
+    pub const OPTION: &str = "remote.storage.enable";
+    /// Names that are kept.
+    const NAMED: usize = 10;
+
+    /// Of all names.
+    pub fn of(mut names: Vec<String>) -> Self {
+        let count = names.len();
+        names.sort_unstable();
+        names.truncate(Self::NAMED);
+        Self { first: names, count }
+    }
 }
 
 /// What Kafka said about itself.

@@ -14,6 +14,7 @@ use super::settled::{self, Settled};
 use super::transitions::cluster_id::CLUSTER_ID_REQUEST;
 use super::transitions::quorum::directory_id_request;
 use super::transitions::scaling::needs_replicas;
+use super::transitions::tiered_storage;
 use super::upkeep_plan::{self, needs_of, refused, unmakeable};
 use super::validate::Invalid;
 use crate::findings::Held;
@@ -97,6 +98,9 @@ fn about_kafka(observed: &Observed) -> Vec<Need> {
             needs.push(Need::BrokersWithReplicas);
         }
         Some(_) => {}
+    }
+    if observed.view.is_some() && observed.tiered_topics.is_none() && tiered_storage::is_taken_out(observed) {
+        needs.push(Need::TieredTopics);
     }
     needs.retain(|need| observed.silence(need).is_none());
     needs

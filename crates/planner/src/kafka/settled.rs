@@ -3,6 +3,7 @@
 use api::Kafka;
 use kube_core::ResourceExt;
 
+use super::address_switch;
 use super::addresses;
 use super::cluster::Cluster;
 use super::last_advertised;
@@ -42,7 +43,7 @@ pub fn settle(kafka: &Kafka, observed: &Observed) -> Result<Settled, Invalid> {
     let cluster = wanted.map(|wanted| {
         let knows_options = wanted.knows_options;
         let cluster = with_what_exists(wanted, observed, &mut findings);
-        tiered_storage::check(kafka, &cluster, observed, &mut findings);
+        tiered_storage::check(kafka, observed, &mut findings);
         check_whole(&cluster, specs, &observed.settings, knows_options, &mut findings);
         cluster
     });
@@ -67,6 +68,7 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     upgrade.say(&cluster.version, findings);
     cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);
     let mut addresses = addresses::of(&cluster, &observed.exposed);
+    address_switch::hold_back(&cluster, address_switch::of(&cluster, observed), &mut addresses);
     last_advertised::fill(&cluster, observed, &mut addresses);
     cluster.addresses = addresses;
     references::resolve(&mut cluster, &logging, metrics.as_ref(), &certificates, observed, findings);

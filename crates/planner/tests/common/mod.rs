@@ -34,6 +34,7 @@ use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
 use planner::kafka::observed::QuorumView;
+use planner::kafka::observed::TieredTopics;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use planner::live_object::LiveObject;
@@ -52,12 +53,16 @@ pub(crate) struct World {
     pub roll: Option<RollKafka>,
     /// Pods that the API server would not create, and why.
     pub refused_pods: BTreeMap<String, String>,
+    /// Writes of objects with overrides that the API server would not take, by kind and name, and why.
+    pub refused_writes: BTreeMap<(&'static str, &'static str), &'static str>,
     /// Objects that do not carry the labels of the cluster.
     pub strangers: BTreeMap<(&'static str, &'static str), Value>,
     /// What the last plan asked for.
     pub asked: Vec<Need>,
     /// Default quotas of users in Kafka; `None`: it does not answer.
     pub default_quotas: Option<BTreeMap<String, f64>>,
+    /// Topics with remote storage; `None`: Kafka does not say.
+    pub tiered_topics: Option<TieredTopics>,
     /// What the agents of pods say of their plug-ins; others do not answer.
     pub agents: BTreeMap<String, AgentReport>,
     /// Topics with the topic operator's finalizer; `None`: they cannot be listed.
@@ -123,10 +128,12 @@ impl World {
             now: "2026-06-01T12:00:00Z".parse().unwrap(),
             storage_classes: BTreeMap::new(),
             default_quotas: None,
+            tiered_topics: None,
             agents: BTreeMap::new(),
             held_topics: None,
             roll: None,
             refused_pods: BTreeMap::new(),
+            refused_writes: BTreeMap::new(),
             strangers: BTreeMap::new(),
             asked: Vec::new(),
             version: 1,
@@ -161,6 +168,15 @@ impl World {
                 Some(why) => Admission::Refused(why.clone()),
                 None => Admission::Accepted,
             }),
+            Need::Writes(trials) => {
+                let said =
+                    |id: &ObjectId| match self.refused_writes.get(&(id.kind.as_str(), id.name.as_str())) {
+                        Some(why) => Admission::Refused((*why).to_owned()),
+                        None => Admission::Accepted,
+                    };
+                let said = trials.iter().map(|trial| (trial.object.clone(), said(&trial.object)));
+                Answer::Writes(said.collect())
+            }
             Need::Holders(objects) => {
                 let holder = |id: &ObjectId| {
                     let found = self.strangers.get(&(id.kind.as_str(), id.name.as_str()))?;
@@ -180,6 +196,7 @@ impl World {
             }
             Need::HeldTopics => self.held_topics.clone().map_or_else(unknown, Answer::HeldTopics),
             Need::DefaultQuotas => self.default_quotas.clone().map_or_else(unknown, Answer::DefaultQuotas),
+            Need::TieredTopics => self.tiered_topics.clone().map_or_else(unknown, Answer::TieredTopics),
             Need::AgentReports(agents) => {
                 let reports =
                     agents.keys().filter_map(|pod| Some((pod.clone(), self.agents.get(pod)?.clone())));

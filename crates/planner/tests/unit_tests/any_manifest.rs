@@ -27,6 +27,7 @@ use common::World;
 use generate::{Definitions, Resources};
 use planner::kafka::plan::Plan;
 use planner::kafka::validate::{Specs, alone};
+use planner::settings::PlanSettings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -35,12 +36,18 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes that the plan of a small cluster may have as JSON: some hundred times what is usual.
 const LARGEST: usize = 64 << 20;
 
+/// With everything that an installation may allow.
+fn settings() -> PlanSettings {
+    PlanSettings { object_overrides: true, entity_operator_watched_namespace: true, ..common::settings() }
+}
+
 /// A cluster that runs, before its resources become others.
 fn running() -> World {
     static RUNNING: OnceLock<World> = OnceLock::new();
     let make = || {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let mut world = World::new(vec![read(paths::contexts::POOL), read(paths::contexts::KAFKA)]);
+        world.observed.settings = Arc::new(settings());
         world.settle();
         world
     };
@@ -56,8 +63,9 @@ fn drive(resources: &Resources) {
         Arc::new(pool)
     });
     let pools: Vec<Arc<KafkaNodePool>> = pools.collect();
-    let _ = alone(Specs { kafka: &kafka, pools: &pools }, &common::settings());
+    let _ = alone(Specs { kafka: &kafka, pools: &pools }, &settings());
     for mut world in [running(), World::new(Vec::new())] {
+        world.observed.settings = Arc::new(settings());
         let before = world.observed.kafka.as_ref().and_then(|kafka| kafka.status.clone());
         let mut kafka = kafka.clone();
         kafka.status = before;
@@ -221,5 +229,5 @@ fn soak() {
 fn is_refused(resources: &Resources) -> bool {
     let kafka: Kafka = serde_json::from_value(resources.kafka.clone()).unwrap();
     let pools = resources.pools.iter().map(|pool| Arc::new(serde_json::from_value(pool.clone()).unwrap()));
-    alone(Specs { kafka: &kafka, pools: &pools.collect::<Vec<_>>() }, &common::settings()).is_err()
+    alone(Specs { kafka: &kafka, pools: &pools.collect::<Vec<_>>() }, &settings()).is_err()
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::common::{World, condition, kafka_status, object, pool_status};
+use crate::common::{World, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::observed::{KafkaView, QuorumView};
 use planner::kafka::plan::Plan;
@@ -182,8 +182,8 @@ fn a_broker_that_holds_replicas_and_has_no_pool_stays_registered_and_is_named() 
     replicas_on(&mut world, &[0, 9]);
     let plan = world.plan();
     assert!(plan.calls.is_empty(), "{:?}", plan.calls);
-    let warning = condition(&plan, "Warning").unwrap();
-    assert!(warning["message"].as_str().unwrap().contains("broker 9"), "{warning}");
+    let warning = warning(&plan, "ScaleDownPreventionCheck").unwrap();
+    assert!(warning.contains("broker 9"), "{warning}");
     world.kafka(|kafka| {
         kafka["metadata"]["annotations"] = json!({"strimzi.io/skip-broker-scaledown-check": "true"});
     });

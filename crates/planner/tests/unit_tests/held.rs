@@ -1,7 +1,10 @@
 //! What is asked for and would lose something is held back: it stands in the plan and in the status, and nothing else of the
 //! plan does any of it.
 
-use crate::common::{World, condition, pool_status};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::common::{World, pool_status, warning_with};
 use planner::findings::HeldPart;
 use planner::kafka::plan::Plan;
 use serde_json::json;
@@ -24,11 +27,7 @@ fn the_removal_of_a_broker_with_replicas_waits_for_an_approval() {
     let [held] = plan.held.as_slice() else { panic!("{:?}", plan.held) };
     assert_eq!(held.part, HeldPart::NodeRemoval { pool: "brokers".to_owned(), nodes: [2].into() });
     assert_eq!(held.approval, Some("strimzi.io/skip-broker-scaledown-check"));
-    let said = condition(&plan, "Warning").unwrap();
-    assert_eq!(
-        (said["reason"].as_str(), said["message"].as_str()),
-        (Some(held.reason.as_str()), Some(held.message.as_str()))
-    );
+    assert_eq!(warning_with(&plan, &held.reason).as_ref(), Some(&held.message));
     assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2]));
     assert!(plan.delete.is_empty() && plan.roll.now.is_empty(), "{:?} {:?}", plan.delete, plan.roll);
     assert_eq!(pools_of(&plan).len(), 2);
@@ -41,6 +40,38 @@ fn the_removal_of_a_broker_with_replicas_waits_for_an_approval() {
 }
 
 #[test]
+fn every_pool_that_is_to_lose_a_broker_with_replicas_keeps_it() {
+    let mut world = World::load("split-pools.input.yaml");
+    world.kafka(|kafka| kafka["spec"]["kafka"]["config"] = json!({"min.insync.replicas": 1}));
+    let mut more = serde_json::to_value(&*world.observed.pools[0]).unwrap();
+    more["metadata"]["name"] = json!("more");
+    more["metadata"]["uid"] = json!("pool-3");
+    world.observed.pools.push(Arc::new(serde_json::from_value(more).unwrap()));
+    world.observed.pools.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    world.settle();
+    let ids = |plan: &Plan, pool: &str| pool_status(plan, pool)["nodeIds"].clone();
+    let before = world.plan();
+    world.observed.view.as_mut().unwrap().brokers_with_replicas = Some((0..20).collect());
+    for pool in [0, 2] {
+        world.pool(pool, |pool| pool["spec"]["replicas"] = json!(2));
+    }
+    let plan = world.plan();
+    let held: BTreeSet<&str> = plan
+        .held
+        .iter()
+        .filter_map(|held| match &held.part {
+            HeldPart::NodeRemoval { pool, .. } => Some(pool.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(held, BTreeSet::from(["brokers", "more"]));
+    for pool in ["brokers", "more"] {
+        assert_eq!(ids(&plan, pool), ids(&before, pool), "{pool}");
+    }
+    assert!(plan.delete.is_empty() && plan.roll.now.is_empty());
+}
+
+#[test]
 fn a_storage_that_cannot_be_had_is_held_back_and_the_one_in_use_stays() {
     let mut world = World::load("split-pools.input.yaml");
     let settled = world.settle();
@@ -49,7 +80,7 @@ fn a_storage_that_cannot_be_had_is_held_back_and_the_one_in_use_stays() {
     let [held] = plan.held.as_slice() else { panic!("{:?}", plan.held) };
     assert_eq!(held.part, HeldPart::Storage { pool: "brokers".to_owned() });
     assert_eq!(held.approval, None, "nobody can want that");
-    assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "KafkaStorage");
+    assert!(warning_with(&plan, "KafkaStorage").is_some());
     assert_eq!(plan.apply, settled.apply, "nothing of it is written");
     assert!(plan.roll.wanted.is_empty());
 }

@@ -428,14 +428,19 @@ fn what_a_type_cannot_do_without_and_what_no_template_can_say_is_named() {
 }
 
 #[test]
-fn the_example_becomes_ready() {
-    let mut world = World::example("listeners.yaml");
-    let plan = world.plan();
-    assert_eq!(condition(&plan, "NotReady").unwrap()["reason"], "Creating");
-    world.apply(&plan);
-    let plan = world.settle();
-    assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
-    assert_eq!(kafka_status(&plan)["listeners"].as_array().unwrap().len(), 4);
+fn the_examples_become_ready() {
+    for (example, listeners) in [("listeners.yaml", 4), ("addresses-from-outside.yaml", 3)] {
+        let mut world = World::example(example);
+        let plan = world.plan();
+        assert_eq!(condition(&plan, "NotReady").unwrap()["reason"], "Creating");
+        world.apply(&plan);
+        world.give_addresses();
+        let plan = world.settle();
+        assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.waiting_for);
+        let told = kafka_status(&plan)["listeners"].clone();
+        assert_eq!(told.as_array().unwrap().len(), listeners);
+        assert!(!told.to_string().contains("\"bootstrapServers\":\"\""), "{told}");
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use crate::common::{World, condition, kafka_status, warning_with};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::cluster::Rate;
+use planner::kafka::need::Need;
+use planner::kafka::observed::TieredTopics;
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
 
@@ -110,4 +112,45 @@ fn tiered_storage_leaves_only_when_somebody_confirms_that_no_topic_needs_it() {
     });
     let plan = world.plan();
     assert!(condition(&plan, "NotReady").is_none() && !plan.roll.wanted.is_empty());
+}
+
+#[test]
+fn topics_with_remote_storage_are_named_when_it_is_taken_out_whatever_was_confirmed() {
+    let mut world = world("tieredStorage", tiered());
+    world.settle();
+    world.kafka(|kafka| kafka["spec"]["kafka"]["tieredStorage"] = Value::Null);
+    let message = problem(&mut world.clone());
+    assert!(message.contains("which topics have it is not known: paper does not answer"), "{message}");
+    world.tiered_topics = Some(TieredTopics::default());
+    let message = problem(&mut world.clone());
+    assert!(
+        message.contains("no topic has it now") && message.contains("or confirm the removal"),
+        "{message}"
+    );
+    let names = (10..25).rev().map(|number| format!("orders-{number}")).collect();
+    world.tiered_topics = Some(TieredTopics::of(names));
+    for _ in 0..2 {
+        let message = problem(&mut world.clone());
+        for word in
+            ["orders-10, orders-11, ", "orders-19 and 5 more have it", "take the option off all topics"]
+        {
+            assert!(message.contains(word), "{message}");
+        }
+        world.kafka(|kafka| {
+            kafka["metadata"]["annotations"]["kastellan.io/remove-tiered-storage"] = json!("true");
+        });
+    }
+    world.tiered_topics = Some(TieredTopics::of(vec!["one".to_owned()]));
+    assert!(problem(&mut world.clone()).contains("(one has it)"));
+    world.tiered_topics = Some(TieredTopics::default());
+    assert!(condition(&world.plan(), "NotReady").is_none());
+}
+
+#[test]
+fn nobody_is_asked_for_topics_with_remote_storage_while_the_resource_has_it_or_never_had() {
+    for mut world in [world("tieredStorage", tiered()), World::load("dual-role.input.yaml")] {
+        world.settle();
+        world.plan();
+        assert!(!world.asked.contains(&Need::TieredTopics));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{World, condition, kafka_status, object, pool_status};
+use crate::common::{World, condition, kafka_status, object, pool_status, warning_with};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
@@ -249,7 +249,7 @@ fn a_broker_with_replicas_is_never_removed() {
         kafka["spec"]["kafka"]["config"] = json!({"default.replication.factor": 2, "min.insync.replicas": 1});
     });
     let plan = world.plan();
-    assert_eq!(condition(&plan, "Warning").unwrap()["reason"], "ScaleDownPreventionCheck");
+    assert!(warning_with(&plan, "ScaleDownPreventionCheck").is_some());
     assert_eq!(pool_status(&plan, "brokers")["nodeIds"], json!([0, 1, 2]));
     world.observed.view.as_mut().unwrap().brokers_with_replicas = Some([0, 1].into());
     let plan = world.plan();
@@ -293,7 +293,7 @@ fn a_storage_change_that_cannot_be_made_leaves_the_storage_as_it_is() {
     world.settle();
     world.pool(0, |pool| pool["spec"]["storage"]["volumes"][0]["size"] = json!("5Gi"));
     let plan = world.plan();
-    let message = condition(&plan, "Warning").unwrap()["message"].as_str().unwrap().to_owned();
+    let message = warning_with(&plan, "KafkaStorage").unwrap();
     assert!(message.contains("KafkaNodePool brokers spec.storage") && message.contains("10Gi"), "{message}");
     assert!(plan.roll.wanted.is_empty());
 }
@@ -322,9 +322,8 @@ fn a_claim_grows_where_its_storage_class_lets_it() {
     assert_eq!(size(&class(&mut world, None)), "15Gi", "the API server judges");
     let plan = class(&mut world, Some(false));
     assert_eq!(size(&plan), "10Gi");
-    let warning = condition(&plan, "Warning").unwrap();
-    assert_eq!(warning["reason"], "PvcResizingWarning");
-    assert!(warning["message"].as_str().unwrap().contains("allowVolumeExpansion"), "{warning}");
+    let warning = warning_with(&plan, "PvcResizingWarning").unwrap();
+    assert!(warning.contains("allowVolumeExpansion"), "{warning}");
     // One without a class has nobody who could make it grow, and one that is not bound cannot be changed yet.
     world.storage_classes.clear();
     let live = |world: &mut World| {
@@ -398,7 +397,16 @@ fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     roll(&mut world);
     let raise =
         AdminCall::UpdateMetadataVersion { version: "4.3-IV0".to_owned(), level: 30, downgrade: false };
-    assert_eq!(world.plan().calls, [raise]);
+    assert_eq!(world.plan().calls, [raise.clone()]);
+    // Kafka's refusal is no failure of the cluster.
+    world.observed.options.metadata_refused = Some("cannot set it: brokers do not support it".to_owned());
+    let plan = world.plan();
+    assert_eq!(plan.calls, [raise], "it is asked for again");
+    assert!(condition(&plan, "Ready").is_some(), "{:?}", plan.status.kafka);
+    let said = warning_with(&plan, "MetadataUpdateFailed").unwrap();
+    assert!(said.contains("refuses 4.3-IV0") && said.contains("do not support it"), "{said}");
+    world.observed.view.as_mut().unwrap().metadata_level = Some(30);
+    assert_eq!(warning_with(&world.plan(), "MetadataUpdateFailed"), None);
 }
 
 #[test]

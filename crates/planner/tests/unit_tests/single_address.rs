@@ -302,18 +302,34 @@ fn without_the_option_the_proxy_goes_and_each_broker_has_its_address_again() {
         kafka["spec"]["kafka"]["listeners"][0].as_object_mut().unwrap().remove("configuration");
     });
     let plan = world.plan();
-    let mut gone: Vec<String> =
-        plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect();
-    gone.sort();
-    let name = "my-kafka-ext-proxy";
-    let kinds = ["ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget"];
-    assert_eq!(gone, kinds.map(|kind| format!("{kind} {name}")));
+    assert!(
+        plan.delete.is_empty(),
+        "clients go through the proxy until there is another way: {:?}",
+        plan.delete
+    );
     assert_eq!(object(&plan, "Service", "my-dual-ext-1")["spec"]["type"], "LoadBalancer");
     assert_eq!(
         told(&plan, "my-dual-1"),
         "192.0.2.1:20001",
         "what clients were told holds until there is more"
     );
+    world.apply(&plan);
+    for service in ["my-dual-ext-0", "my-dual-ext-1", "my-dual-ext-2", "my-kafka-ext-bootstrap"] {
+        world.balance(service, Some("192.0.2.7"));
+    }
+    let plan = world.plan();
+    assert_eq!(told(&plan, "my-dual-1"), "192.0.2.7:9094");
+    world.apply(&plan);
+    for pod in ["my-dual-0", "my-dual-1", "my-dual-2"] {
+        world.restart(pod);
+    }
+    let plan = world.plan();
+    let mut gone: Vec<String> =
+        plan.delete.iter().map(|gone| format!("{} {}", gone.object.kind, gone.object.name)).collect();
+    gone.sort();
+    let name = "my-kafka-ext-proxy";
+    let kinds = ["ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget"];
+    assert_eq!(gone, kinds.map(|kind| format!("{kind} {name}")));
     // The whole listener goes.
     world.kafka(|kafka| {
         kafka["spec"]["kafka"]["listeners"] =

@@ -34,12 +34,20 @@ use planner::view::is_paused;
 /// Pause before a restart that was put off is decided about anew.
 const DECIDED_ANEW: Duration = Duration::from_millis(500);
 
+/// What came of a call that Kafka answered.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// Options that it refused to change at run time, and why.
+    Options(BTreeMap<OptionChange, String>),
+    /// Why it refused a metadata version.
+    MetadataRefused(String),
+}
+
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
     type Observed = View;
-    /// Options that Kafka refused to change at run time, and why.
-    type Said = BTreeMap<OptionChange, String>;
+    type Said = Said;
 
     fn resources(&self) -> &Cache<Kafka> {
         &self.caches.kafkas
@@ -131,19 +139,24 @@ impl Kind for Reconciler {
         Ok(())
     }
 
-    async fn call(
-        &self,
-        key: &ObjectRef,
-        view: &View,
-        call: &AdminCall,
-    ) -> Result<BTreeMap<OptionChange, String>, Error> {
+    async fn call(&self, key: &ObjectRef, view: &View, call: &AdminCall) -> Result<Said, Error> {
         let View::Live(live) = view else {
             return Err(Error::of_kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
         };
         let admin = self.answers.brokers(key, &live.observed);
         let admin = admin.map_err(|silence| Error::of_kafka(format!("cannot change Kafka: {silence}")))?;
         tracing::info!(cluster = %key, ?call, "changing Kafka");
-        live.call_time.spend(kafka_calls::make(&admin, call)).await.map_err(Error::of_kafka)
+        let is_metadata = matches!(call, AdminCall::UpdateMetadataVersion { .. });
+        let made = async {
+            match kafka_calls::make(&admin, call).await {
+                // The cluster runs on with the one that it has.
+                Err(error) if is_metadata && !error.is_silence() => {
+                    Ok(Said::MetadataRefused(error.to_string()))
+                }
+                other => other.map(Said::Options),
+            }
+        };
+        live.call_time.spend(made).await.map_err(Error::of_kafka)
     }
 
     /// What Kafka refuses to change at run time is no failure: the next plan knows another way.
@@ -152,7 +165,7 @@ impl Kind for Reconciler {
         key: &ObjectRef,
         view: &View,
         plan: &Plan,
-        done: Done<BTreeMap<OptionChange, String>>,
+        done: Done<Said>,
     ) -> Result<After<KafkaStatus>, Error> {
         let live = match view {
             View::Live(live) => live,
@@ -163,10 +176,11 @@ impl Kind for Reconciler {
             View::Unplanned(..) => return Ok(After::default()),
         };
         let observed = &live.observed;
-        let (mut failed, mut refusals) = (Vec::new(), BTreeMap::new());
+        let (mut failed, mut refusals, mut metadata_refused) = (Vec::new(), BTreeMap::new(), None);
         for said in done.said {
             match said {
-                Ok(more) => refusals.extend(more),
+                Ok(Said::Options(more)) => refusals.extend(more),
+                Ok(Said::MetadataRefused(why)) => metadata_refused = Some(why),
                 Err(error) => failed.push(error.to_string()),
             }
         }
@@ -174,7 +188,8 @@ impl Kind for Reconciler {
         if failed.is_empty() {
             self.tell_of_changes(key, observed, plan, &refusals);
         }
-        self.remember_options(key, plan, refusals, failed.is_empty());
+        let is_news = metadata_refused.is_some() && metadata_refused != observed.options.metadata_refused;
+        self.remember_options(key, plan, refusals, metadata_refused, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
         let go = plan.roll.going(&done.changed);
         let restart = Restart {
@@ -190,8 +205,8 @@ impl Kind for Reconciler {
         if !failed.is_empty() {
             return Err(Error::of_kafka(failed.join("; ")));
         }
-        // Neither a pod nor an answer that is on its way would bring the next pass.
-        let look_again = put_off.map(|_| DECIDED_ANEW);
+        // Neither a pod nor an answer that is on its way would bring the next pass, which says it.
+        let look_again = (put_off.is_some() || is_news).then_some(DECIDED_ANEW);
         Ok(After { look_again, ..After::default() })
     }
 }

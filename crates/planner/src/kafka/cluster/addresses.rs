@@ -29,6 +29,21 @@ pub struct Addresses {
     pub unknown_of_brokers: BTreeMap<i32, Vec<String>>,
     /// For what clients still wait, in words.
     pub unknown_bootstrap: Vec<String>,
+    /// How far each listener is that gets a single address or loses it, by name of the listener.
+    pub switches: BTreeMap<String, AddressSwitch>,
+}
+
+/// How far a listener is that gets a single address for all of its brokers, or loses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressSwitch {
+    /// It gets one, and its proxy is not available: clients go the former way.
+    AwaitsProxy,
+    /// The proxy is available, and the Service for all brokers does not lead to it yet.
+    ProxyReady,
+    /// The Service leads to the proxy, and brokers are told so one after the other.
+    ToProxy,
+    /// It has one no more, and brokers are told their own addresses one after the other.
+    FromProxy,
 }
 
 impl Addresses {

@@ -8,7 +8,7 @@ use super::model::Model;
 pub use crate::option_text::is_option_name;
 use crate::option_text::{as_text, no_option_name};
 
-/// Options that the operator decides. A resource with an option that starts with one of these is refused.
+/// Options that the operator decides, in small letters. A resource with an option that starts with one of these is refused.
 const FORBIDDEN_PREFIXES: &[&str] = &[
     "listeners",
     "advertised.",
@@ -25,7 +25,7 @@ const FORBIDDEN_PREFIXES: &[&str] = &[
     "zookeeper.connect",
     "zookeeper.set.acl",
     "zookeeper.ssl",
-    "zookeeper.clientCnxnSocket",
+    "zookeeper.clientcnxnsocket",
     "authorizer.",
     "super.user",
     "cruise.control.metrics.topic",
@@ -128,5 +128,78 @@ mod tests {
         assert_eq!(sorted.options["metric.reporters"], "a,b");
         assert_eq!(sorted.options["controller.quorum.fetch.timeout.ms"], "3000");
         assert_eq!(sorted.complaints.len(), 2, "{:?}", sorted.complaints);
+    }
+
+    /// The list of the reference, in its own words, and options of Kafka below each.
+    #[test]
+    fn every_option_that_the_reference_forbids_is_set_aside_and_none_that_it_excepts() {
+        for name in [
+            "listeners",
+            "advertised.listeners",
+            "broker.id",
+            "broker.rack",
+            "listener.security.protocol.map",
+            "listener.name.plain-9092.ssl.client.auth",
+            "host.name",
+            "port",
+            "inter.broker.listener.name",
+            "sasl.enabled.mechanisms",
+            "ssl.keystore.location",
+            "ssl.client.auth",
+            "security.inter.broker.protocol",
+            "password.encoder.secret",
+            "log.dir",
+            "log.dirs",
+            "zookeeper.connect",
+            "zookeeper.connection.timeout.ms",
+            "zookeeper.set.acl",
+            "zookeeper.ssl.client.enable",
+            "zookeeper.clientCnxnSocket",
+            "authorizer.class.name",
+            "super.users",
+            "cruise.control.metrics.topic",
+            "cruise.control.metrics.reporter.bootstrap.servers",
+            "node.id",
+            "process.roles",
+            "controller.listener.names",
+            "controller.quorum.voters",
+            "controller.quorum.bootstrap.servers",
+            "metadata.log.dir",
+            "client.quota.callback.static.produce",
+            "client.quota.callback.static.storage.per.volume.limit.min.available.bytes",
+            "prometheus.metrics.reporter.listener",
+            "cordoned.log.dirs",
+            "early.start.listeners",
+        ] {
+            // Kafka itself tells capital letters apart; nobody means another option by them.
+            for name in [name.to_owned(), name.to_uppercase()] {
+                assert!(is_forbidden(&name), "{name}");
+            }
+        }
+        for name in [
+            "sasl.server.max.receive.size",
+            "ssl.cipher.suites",
+            "ssl.protocol",
+            "ssl.enabled.protocols",
+            "ssl.secure.random.implementation",
+            "cruise.control.metrics.topic.num.partitions",
+            "cruise.control.metrics.topic.replication.factor",
+            "cruise.control.metrics.topic.retention.ms",
+            "cruise.control.metrics.topic.auto.create.retries",
+            "cruise.control.metrics.topic.auto.create.timeout.ms",
+            "cruise.control.metrics.topic.min.insync.replicas",
+            "broker.session.timeout.ms",
+            "broker.heartbeat.interval.ms",
+            "controller.socket.timeout.ms",
+            "controller.quorum.election.backoff.max.ms",
+            "controller.quorum.election.timeout.ms",
+            "controller.quorum.fetch.timeout.ms",
+            "log.retention.ms",
+            "num.partitions",
+            "zookeeper.session.timeout.ms",
+            "client.quota.callback.class",
+        ] {
+            assert!(!is_forbidden(name), "{name}");
+        }
     }
 }

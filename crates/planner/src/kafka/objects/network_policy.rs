@@ -24,8 +24,14 @@ pub(crate) fn kafka(cluster: &Cluster, settings: &PlanSettings) -> DesiredObject
     ];
     for listener in &cluster.listeners {
         // Behind a proxy the clients connect to that, and it alone to the brokers.
-        let from_proxy = || vec![pods(proxy::selector(cluster, listener))];
-        let from = listener.single_address().map_or_else(|| listener.peers.clone(), |_| Some(from_proxy()));
+        let proxy = || pods(proxy::selector(cluster, listener));
+        let changes = cluster.addresses.switches.contains_key(&listener.name);
+        let from = match (&listener.peers, listener.single_address()) {
+            (Some(peers), _) if changes => Some(peers.iter().cloned().chain([proxy()]).collect()),
+            (peers, None) => peers.clone(),
+            (None, Some(_)) if changes => None,
+            (_, Some(_)) => Some(vec![proxy()]),
+        };
         ingress.push(rule(i32::from(listener.port), from));
     }
     ingress.extend(cluster.metrics.as_ref().map(|_| rule(ports::METRICS, None)));

@@ -6,7 +6,9 @@ mod single_address;
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::conditions::reasons;
-use api::kafka::listeners::{Listener as Raw, ListenerAuthenticationType, ListenerConfiguration};
+use api::kafka::listeners::{
+    Listener as Raw, ListenerAuthenticationType, ListenerConfiguration, ListenerType,
+};
 use api::ports;
 
 use super::wanted::CertificateReference;
@@ -89,6 +91,15 @@ fn read_listener(raw: &Raw, field: &str, findings: &mut Findings) -> Option<List
     let default = ListenerConfiguration::default();
     let configuration = raw.configuration.as_ref().unwrap_or(&default);
     let exposure = exposure::read(raw, configuration, field, findings);
+    if raw.type_ == ListenerType::Ingress {
+        findings.warn(
+            reasons::DEPRECATED_OBJECTS,
+            format!(
+                "{field}.type: listeners of the type ingress are deprecated, as the Ingress controller that they need is given up: use tlsroute, \
+                 route or loadbalancer"
+            ),
+        );
+    }
     if raw.network_policy_peers.as_ref().is_some_and(Vec::is_empty) {
         findings.warn(
             reasons::EMPTY_NETWORK_POLICY_PEERS,

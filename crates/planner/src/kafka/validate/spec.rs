@@ -159,7 +159,17 @@ fn metadata_version(
     let Some(version) = version else { return String::new() };
     let Some(asked) = spec.metadata_version.as_deref() else { return version.metadata.clone() };
     let model = version.model();
-    if let Some((name, _)) = model.metadata_level(asked) {
+    if let Some((name, level)) = model.metadata_level(asked) {
+        if model.metadata_level(&version.metadata).is_some_and(|(_, newest)| level < newest) {
+            findings.warn(
+                reasons::KAFKA_METADATA_VERSION,
+                format!(
+                    "spec.kafka.metadataVersion: {asked} is older than {} of Kafka {}, as if an upgrade were not done: write that one, or take \
+                     the field out, when the version is not to go back any more",
+                    version.metadata, version.version
+                ),
+            );
+        }
         return name.to_owned();
     }
     if spec.version.as_deref().is_some_and(versions::is_older_than_supported) {

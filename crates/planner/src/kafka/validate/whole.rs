@@ -50,6 +50,7 @@ fn roles(pools: &[Pool], findings: &mut Findings) {
     }
     let controllers: usize = pools.iter().filter(|pool| pool.controller).map(|pool| pool.nodes.len()).sum();
     ephemeral_controllers(pools, findings);
+    only_copy(pools, findings);
     if controllers > 0 && controllers.is_multiple_of(2) {
         findings.warn(
             reasons::KAFKA_KRAFT_CONTROLLER_NODE_COUNT,
@@ -202,6 +203,30 @@ fn ephemeral_controllers(pools: &[Pool], findings: &mut Findings) {
                  the brokers set aside the records on their volumes; write type: persistent-claim in a new pool of \
                  controllers before records matter",
                 name = pool.name
+            ),
+        );
+    }
+}
+
+/// One node of a role on storage that goes with its pod: every restart loses what that role keeps.
+fn only_copy(pools: &[Pool], findings: &mut Findings) {
+    let is_ephemeral = |volume: &Volume| matches!(volume.kind, VolumeKind::Ephemeral { .. });
+    let of_role = |has: fn(&Pool) -> bool| {
+        let mut nodes =
+            pools.iter().filter(|pool| has(pool)).flat_map(|pool| pool.nodes.iter().map(move |_| pool));
+        nodes.next().filter(|_| nodes.next().is_none())
+    };
+    let broker = of_role(|pool| pool.broker).filter(|pool| pool.volumes.iter().all(is_ephemeral));
+    let controller =
+        of_role(|pool| pool.controller).filter(|pool| pool.metadata_volume().is_some_and(is_ephemeral));
+    for (pool, role, lost) in [(broker, "broker", "the records"), (controller, "controller", "all topics")] {
+        let Some(pool) = pool else { continue };
+        findings.warn(
+            reasons::KAFKA_STORAGE,
+            format!(
+                "KafkaNodePool {} spec.storage: the only {role} is on ephemeral storage, so that every restart of its pod loses {lost}: write \
+                 type: persistent-claim in a new pool, or have more nodes of the role",
+                pool.name
             ),
         );
     }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use api::extensions::EXTENSIONS;
+
 use crate::paths::table::{self, Step};
 use crate::paths::{contexts, values};
 
@@ -188,8 +190,58 @@ pub(super) fn value(schema: &Value, path: &str, random: &mut Random, depth: usiz
     }
 }
 
+/// What object overrides name, and what they may and may not change there.
+const OVERRIDDEN: &[&str] = &[
+    "Service",
+    "Service/my-kafka-bootstrap",
+    "Deployment",
+    "Pod",
+    "Pod/my-*",
+    "ConfigMap",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Role",
+    "NetworkPolicy",
+    "Secret",
+    "Pod/",
+    "Pod/*",
+];
+const PATCHES: &[&str] = &[
+    r#"{"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}}"#,
+    r#"{"metadata": {"name": "x", "ownerReferences": []}}"#,
+    r#"{"spec": {"ports": [{"port": 9092, "appProtocol": "kafka"}, {"port": 7, "name": "more"}], "internalTrafficPolicy": "Local"}}"#,
+    r#"{"spec": {"ports": "x", "selector": null}}"#,
+    r#"{"spec": {"maxUnavailable": 1, "minAvailable": null}}"#,
+    r#"{"spec": {"template": {"spec": {"tolerations": [{"key": "k"}], "containers": [{"name": "topic-operator", "env": [{"name": "A", "value": "b"}]}]}}}}"#,
+    r#"{"spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "more", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}"#,
+    r#"{"spec": {"hostNetwork": true, "containers": [null, 7, {"name": "kafka", "image": "other"}]}}"#,
+    r#"{"spec": {"terminationGracePeriodSeconds": -1, "nodeSelector": {"a": 1}}}"#,
+    r#"{"data": {"server.config": "x"}, "rules": null}"#,
+    "{}",
+];
+
 fn object(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Value {
     let mut object = Map::new();
+    if path == "spec.objectOverrides" {
+        for _ in 0..=random.below(3) {
+            let key = if random.happens(90) { random.pick(OVERRIDDEN) } else { random.pick(TEXTS) };
+            let patch: &&str = random.pick(PATCHES);
+            object.insert((*key).to_owned(), serde_json::from_str(patch).unwrap());
+        }
+        return Value::Object(object);
+    }
+    if path == "spec.kafka.nodeConfig" {
+        for _ in 0..=random.below(2) {
+            let key = if random.happens(80) {
+                random.pick(&["0", "0-2", "1, 2", "0, 3-5", "7"])
+            } else {
+                random.pick(TEXTS)
+            };
+            object.insert((*key).to_owned(), free_object(random, 0));
+        }
+        return Value::Object(object);
+    }
     let inner = &schema["additionalProperties"];
     if inner.is_object() {
         for _ in 0..random.below(3) {
@@ -233,7 +285,19 @@ pub(super) struct Definitions {
     pool: Value,
     /// Paths with their kinds.
     paths: Vec<(&'static str, String)>,
+    /// Those that the contract does not have.
+    more: Vec<(&'static str, String)>,
 }
+
+/// What older versions have and the stored one keeps.
+const OLDER: &[&str] = &[
+    "spec.zookeeper",
+    "spec.zookeeper.replicas",
+    "spec.zookeeper.storage",
+    "spec.kafka.replicas",
+    "spec.kafka.storage",
+    "spec.kafka.resources",
+];
 
 impl Definitions {
     pub(super) fn read() -> Self {
@@ -243,6 +307,13 @@ impl Definitions {
         Self {
             kafka,
             pool,
+            more: EXTENSIONS
+                .iter()
+                .map(|extension| (extension.kind, extension.path))
+                .chain(OLDER.iter().map(|path| ("Kafka", *path)))
+                .filter(|(kind, path)| (*kind == "Kafka" || *kind == "KafkaNodePool") && !path.contains('*'))
+                .map(|(kind, path)| (kind, path.to_owned()))
+                .collect(),
             paths: table::KINDS.into_iter().flat_map(of_kind).filter(|(_, path)| path != "spec").collect(),
         }
     }
@@ -262,7 +333,12 @@ impl Definitions {
             _ => {}
         }
         for _ in 0..random.below(7) {
-            self.change(&mut made, &mut random);
+            self.change(&mut made, &self.paths, &mut random);
+        }
+        if random.happens(30) {
+            for _ in 0..=random.below(3) {
+                self.change(&mut made, &self.more, &mut random);
+            }
         }
         if random.happens(30) {
             let mut second = made.pools[0].clone();
@@ -278,8 +354,8 @@ impl Definitions {
     }
 
     /// Sets one property to something.
-    fn change(&self, made: &mut Resources, random: &mut Random) {
-        let (kind, path) = random.pick(&self.paths);
+    fn change(&self, made: &mut Resources, paths: &[(&'static str, String)], random: &mut Random) {
+        let (kind, path) = random.pick(paths);
         if random.happens(60) {
             for before in contexts::of(kind, path) {
                 let manifest = if before.kind == "Kafka" { &mut made.kafka } else { &mut made.pools[0] };
@@ -313,6 +389,16 @@ fn is_way(manifest: &Value, path: &str) -> bool {
     true
 }
 
+/// What the annotation for the security inside of a cluster may say.
+const SECURITY: &[&str] = &[
+    r#"{"encryption": {"type": "none"}}"#,
+    r#"{"authentication": {"type": "none"}}"#,
+    r#"{"encryption": {"type": "tls"}, "authentication": {"type": "tls"}}"#,
+    r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#,
+    r#"{"encryption": 7}"#,
+    "{}",
+];
+
 /// Labels and annotations with what the operators read there.
 pub(super) fn odd_metadata(manifest: &mut Value, random: &mut Random) {
     const ANNOTATIONS: &[&str] = &[
@@ -328,7 +414,9 @@ pub(super) fn odd_metadata(manifest: &mut Value, random: &mut Random) {
         "kastellan.io/kafka-exporter-program",
     ];
     for _ in 0..random.below(3) {
-        let (key, text) = (random.pick(ANNOTATIONS), random.pick(TEXTS));
+        let key = random.pick(ANNOTATIONS);
+        let is_security = *key == "strimzi.io/internal-cluster-security" && random.happens(70);
+        let text = if is_security { random.pick(SECURITY) } else { random.pick(TEXTS) };
         manifest["metadata"]["annotations"][*key] = json!(text);
     }
     if random.happens(20) {

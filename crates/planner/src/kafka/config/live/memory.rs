@@ -21,6 +21,9 @@ pub struct OptionMemory {
     pub own_values: BTreeSet<(i32, String)>,
     /// Options that Kafka has stored and a broker has not taken up, since when.
     pub not_taken_up: BTreeMap<String, Timestamp>,
+    /// Why Kafka refused the metadata version that the last pass asked for; `None`: it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata_refused: Option<String>,
     /// Fingerprint of the wanted options that `refused` and `not_taken_up` are about.
     pub about: String,
 }
