@@ -16,4 +16,5 @@ pub(crate) mod reconcile;
 pub(crate) mod restart_pods;
 pub mod roll_calls;
 pub(crate) mod roll_metric;
+pub mod silent_brokers;
 mod views;

@@ -15,8 +15,8 @@ use super::view::{LiveCluster, View};
 use super::{Error, Reconciler, again};
 use crate::caches::{self, KAFKA};
 use crate::carry_out::{self, PlannedFor};
+use crate::kafka::kafka_calls;
 use crate::kafka::plan_size::PlanSize;
-use crate::kafka::{kafka_calls, restart_pods};
 use crate::kind::{AnswersOf, Kind, Seen};
 use crate::room::BUSY;
 use crate::unreadable;
@@ -171,20 +171,7 @@ impl Kind for Reconciler {
         }
         self.remember_options(key, plan, refusals, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
-        let go = {
-            let written = live.written.lock().unwrap_or_else(PoisonError::into_inner);
-            plan.roll.going(&written)
-        };
-        let restarts =
-            restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
-        let (deleted, ended) = restarts.await;
-        let put_off_restart = deleted.outdated.is_some();
-        self.memory(|memories| {
-            let memory = memories.entry(key.clone()).or_default();
-            memory.restarted.extend(deleted.known);
-            memory.perhaps_deleted.extend(deleted.unknown);
-        });
-        ended?;
+        let put_off_restart = self.restart(key, live, plan).await?;
         if !failed.is_empty() {
             return Err(Error::Kafka(failed.join("; ")));
         }
