@@ -50,7 +50,7 @@ soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning
 
 .PHONY: soak-e2e
 soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times; prints a table
-	SOAK_TESTS=$(SOAK_TESTS) SOAK_RUNS=$(SOAK_RUNS) e2e/e2e.sh
+	@SOAK_TESTS='$(SOAK_TESTS)' SOAK_RUNS='$(SOAK_RUNS)' e2e/e2e.sh
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd

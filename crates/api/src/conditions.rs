@@ -128,6 +128,8 @@ pub mod reasons {
     pub const LISTENER_ADDRESS_UNKNOWN: &str = "ListenerAddressUnknown";
     /// An object that the cluster needs exists and belongs to another owner.
     pub const FOREIGN_OBJECT: &str = "ForeignObject";
+    /// Where the nodes of the cluster should answer, those of another Kafka cluster do.
+    pub const OTHER_KAFKA_CLUSTER: &str = "OtherKafkaCluster";
     /// Another client added parts to a Deployment of the operator's.
     pub const FOREIGN_ADDITIONS: &str = "ForeignAdditions";
     /// Of an event: a value that was set in Kafka itself, for an option that the resource decides, was taken away.

@@ -39,6 +39,8 @@ const MAX_RECORDS: usize = 2_000;
 #[derive(Clone)]
 pub struct Admin {
     inner: Arc<Inner>,
+    /// Time limit of its calls, where it is another one than that of the settings.
+    limit: Option<Duration>,
 }
 
 struct Inner {
@@ -92,7 +94,7 @@ impl Admin {
         }
         let routes = Routes { nodes: HashMap::new(), current: config.bootstrap[0].clone(), cluster: None };
         let shared = Arc::new(Shared::new(config)?);
-        Ok(Self { inner: Arc::new(Inner { shared, routes: Mutex::new(routes) }) })
+        Ok(Self { inner: Arc::new(Inner { shared, routes: Mutex::new(routes) }), limit: None })
     }
 
     /// Replaces trust and identity. Connections made from now on use them; an existing connection is replaced as soon
@@ -114,18 +116,28 @@ impl Admin {
         &self.inner.shared.config
     }
 
+    /// The same client with another time limit for each request, with the same connections.
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { inner: Arc::clone(&self.inner), limit: Some(limit) }
+    }
+
+    /// Time limit of one request with all its retries.
+    fn request_limit(&self) -> Duration {
+        self.limit.unwrap_or(self.config().request_timeout)
+    }
+
     pub(crate) fn is_controllers(&self) -> bool {
         self.config().bootstrap_kind == BootstrapKind::Controllers
     }
 
     /// How long one attempt may take: short enough that another node can be tried within the call.
     fn attempt_limit(&self) -> Duration {
-        self.config().request_timeout / 2
+        self.request_limit() / 2
     }
 
     /// The time limit that is sent along for Kafka's own waiting. Milliseconds.
     pub(crate) fn server_timeout_ms(&self) -> i32 {
-        i32::try_from((self.config().request_timeout / 3).as_millis()).unwrap_or(i32::MAX)
+        i32::try_from((self.request_limit() / 3).as_millis()).unwrap_or(i32::MAX)
     }
 
     /// Sends a request, again where that helps, until the time limit.
@@ -142,7 +154,7 @@ impl Admin {
     where
         R: Request + Send + Sync + 'static,
     {
-        let limit = self.config().request_timeout;
+        let limit = self.request_limit();
         let start = Instant::now();
         let request = Arc::new(request);
         let mut pause = PAUSE.0;
@@ -414,72 +426,5 @@ pub(crate) fn misrouted(codes: impl IntoIterator<Item = i16>) -> Result<(), Kafk
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
-
-    use super::*;
-    use crate::Node;
-    use crate::values::text;
-
-    fn cluster() -> ClusterDescription {
-        let node =
-            |id: i32, fenced| (id, Node { id, host: format!("b{id}"), port: 9091, rack: None, fenced });
-        ClusterDescription {
-            cluster_id: "c".into(),
-            controller_id: Some(0),
-            nodes: BTreeMap::from([node(0, false), node(1, true), node(2, false)]),
-        }
-    }
-
-    #[tokio::test]
-    async fn settings_are_checked_before_any_connection() {
-        let none: [&str; 0] = [];
-        assert!(Admin::new(AdminConfig::brokers(none)).is_err());
-        let error = Admin::new(AdminConfig::brokers(["kafka"])).unwrap_err();
-        assert!(error.to_string().contains("\"kafka\" is not host:port"), "{error}");
-    }
-
-    #[test]
-    fn known_nodes_stand_in_for_the_bootstrap_addresses_but_fenced_ones_do_not() {
-        assert_eq!(candidates(&["boot:1".into()], Some(&cluster())), ["boot:1", "b0:9091", "b2:9091"]);
-        assert_eq!(candidates(&["b0:9091".into()], Some(&cluster())), ["b0:9091", "b2:9091"]);
-    }
-
-    #[tokio::test]
-    async fn after_a_failure_the_next_node_is_asked() {
-        let admin = Admin::new(AdminConfig::brokers(["one:1", "two:2"])).unwrap();
-        assert_eq!(admin.any_address(&HashMap::new()), "one:1");
-        admin.look_elsewhere(Some("one:1"));
-        assert_eq!(admin.any_address(&HashMap::new()), "two:2");
-        // A failure of another node changes nothing.
-        admin.look_elsewhere(Some("one:1"));
-        assert_eq!(admin.any_address(&HashMap::new()), "two:2");
-        admin.look_elsewhere(Some("two:2"));
-        assert_eq!(admin.any_address(&HashMap::new()), "one:1");
-    }
-
-    #[tokio::test]
-    async fn connections_to_addresses_that_no_node_has_any_more_are_given_up() {
-        let admin = Admin::new(AdminConfig::brokers(["boot:1"])).unwrap();
-        let named = |host: &str| {
-            let broker = DescribeClusterBroker::default().with_host(text(host)).with_port(9091);
-            admin.remember(&DescribeClusterResponse::default().with_brokers(vec![broker])).unwrap();
-        };
-        admin.node("boot:1");
-        for index in 0..10 {
-            named(&format!("b{index}"));
-            admin.node(&format!("b{index}:9091"));
-        }
-        let mut known: Vec<String> = admin.routes().nodes.keys().cloned().collect();
-        known.sort();
-        assert_eq!(known, ["b9:9091", "boot:1"]);
-    }
-
-    #[test]
-    fn only_an_answer_from_the_wrong_node_fails_the_whole_request() {
-        assert_eq!(misrouted([0, 36, 3]), Ok(()));
-        assert_eq!(misrouted([0, 41]).unwrap_err().code, ErrorCode::NOT_CONTROLLER);
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,6 +1,8 @@
 //! How to reach a cluster: addresses, TLS, login, time limits.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +47,12 @@ pub struct AdminConfig {
     pub reach: Option<Reach>,
     /// Nodes of a cluster that are read at most. Default 10,000.
     pub max_nodes: usize,
+    /// Where hosts are: no name server is asked, and no other host is connected to. For connections on which nothing proves who the
+    /// server is. Default: name servers are asked.
+    pub hosts: Option<BTreeMap<String, IpAddr>>,
+    /// The cluster that is meant: each connection is asked for the id of its cluster first, and is of no use for anything else when it
+    /// is another one. Default: any cluster.
+    pub cluster_id: Option<String>,
 }
 
 /// Memory for long answers, shared by the clients of many clusters: together they hold no more at a time.
@@ -99,6 +107,8 @@ impl AdminConfig {
             concurrency: 4,
             reach: None,
             max_nodes: 10_000,
+            hosts: None,
+            cluster_id: None,
         }
     }
 
@@ -158,6 +168,18 @@ impl AdminConfig {
     /// With another limit for the nodes of a cluster.
     pub fn with_max_nodes(mut self, limit: usize) -> Self {
         self.max_nodes = limit;
+        self
+    }
+
+    /// Connects to these hosts alone, at these addresses.
+    pub fn with_hosts(mut self, hosts: BTreeMap<String, IpAddr>) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// Speaks with nodes of the cluster of this id alone.
+    pub fn with_cluster_id(mut self, id: impl Into<String>) -> Self {
+        self.cluster_id = Some(id.into());
         self
     }
 

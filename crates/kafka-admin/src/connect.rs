@@ -1,11 +1,13 @@
 //! Makes a connection ready for use: TCP, TLS, version exchange, login.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, SaslAuthenticateRequest, SaslHandshakeRequest,
+    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, SaslAuthenticateRequest,
+    SaslHandshakeRequest,
 };
 use kafka_protocol::protocol::{Decodable, Message, Request, StrBytes};
 use rustls_pki_types::ServerName;
@@ -15,7 +17,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::bounded::Bounded;
-use crate::config::Sasl;
+use crate::config::{BootstrapKind, Sasl};
+use crate::error::check;
 use crate::sasl::{Scram, ScramMechanism, plain};
 use crate::shared::Shared;
 use crate::values::shortened;
@@ -24,6 +27,12 @@ use crate::{AdminError, ErrorCode, LONGEST_WORDS, tls};
 
 /// Longest answer while a connection is made. Bytes; a list of all versions has less than 1,000.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Longest description of a cluster, which lists its nodes. Bytes.
+pub(crate) const LONGEST_DESCRIPTION: usize = 1024 * 1024;
+
+/// Characters of the id of another cluster that are told. An id has 22.
+const LONGEST_ID: usize = 50;
 
 /// A byte stream, encrypted or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -71,6 +80,9 @@ async fn attempt(address: &str, shared: &Shared) -> Result<Ready, AdminError> {
         None => None,
         Some(sasl) => setup.login(sasl).await?,
     };
+    if let Some(wanted) = &shared.config.cluster_id {
+        setup.cluster(wanted, &versions).await?;
+    }
     Ok(Ready { stream: setup.stream, versions, expires })
 }
 
@@ -86,11 +98,17 @@ pub(crate) fn split_address(address: &str) -> Result<(&str, u16), AdminError> {
 /// Tries every address that the host name stands for.
 async fn tcp(address: &str, host: &str, port: u16, shared: &Shared) -> Result<TcpStream, AdminError> {
     let failed = |reason: String| AdminError::Connect { address: address.to_owned(), reason };
-    let found = shared
-        .lookups
-        .addresses(host, port)
-        .await
-        .map_err(|error| failed(format!("host name not resolved: {error}")))?;
+    let found = match &shared.config.hosts {
+        Some(hosts) => match hosts.get(host) {
+            Some(ip) => vec![SocketAddr::new(*ip, port)],
+            None => return Err(failed("it is none of the hosts that are connected to".to_owned())),
+        },
+        None => shared
+            .lookups
+            .addresses(host, port)
+            .await
+            .map_err(|error| failed(format!("host name not resolved: {error}")))?,
+    };
     let share = shared.config.connect_timeout / u32::try_from(found.len().clamp(1, 4)).unwrap_or(1);
     let mut last = "the host name has no address".to_owned();
     for candidate in found {
@@ -130,6 +148,16 @@ struct Setup<'a> {
 
 impl Setup<'_> {
     async fn frame<R: Request>(&mut self, request: &R, version: i16) -> Result<Bytes, AdminError> {
+        self.frame_within(request, version, LONGEST_ANSWER).await
+    }
+
+    /// Sends a request whose answer has at most so many bytes.
+    async fn frame_within<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+        longest: usize,
+    ) -> Result<Bytes, AdminError> {
         self.next_id -= 1;
         let head = Head { version, correlation_id: self.next_id, client_id: &self.shared.config.client_id };
         let frame = encode(request, head).map_err(|reason| self.protocol(reason))?;
@@ -138,7 +166,7 @@ impl Setup<'_> {
         let done = async {
             self.stream.write_all(&frame).await?;
             self.stream.flush().await?;
-            read_frame(&mut self.stream, LONGEST_ANSWER.min(self.shared.config.max_answer_bytes)).await
+            read_frame(&mut self.stream, longest.min(self.shared.config.max_answer_bytes)).await
         };
         done.await.map_err(|error| io_error(self.address, &error, closed))
     }
@@ -172,6 +200,34 @@ impl Setup<'_> {
             );
         }
         Ok(answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect())
+    }
+
+    /// Makes sure that the node is one of the cluster with this id.
+    async fn cluster(&mut self, wanted: &str, versions: &HashMap<i16, (i16, i16)>) -> Result<(), AdminError> {
+        let theirs = versions.get(&DescribeClusterRequest::KEY).copied();
+        let Some(version) =
+            theirs.and_then(|theirs| common_version(DescribeClusterRequest::VERSIONS, theirs))
+        else {
+            let address = self.address.to_owned();
+            return Err(AdminError::Unsupported { address, call: "describe cluster" });
+        };
+        let of_controllers = self.shared.config.bootstrap_kind == BootstrapKind::Controllers;
+        let request =
+            DescribeClusterRequest::default().with_endpoint_type(if of_controllers { 2 } else { 1 });
+        let frame = self.frame_within(&request, version, LONGEST_DESCRIPTION).await?;
+        let most = self.shared.config.max_answer_memory;
+        let answer =
+            decode::<DescribeClusterRequest>(frame, version, most).map_err(|reason| self.protocol(reason))?;
+        check(answer.error_code, answer.error_message.as_ref())
+            .map_err(|error| AdminError::Api { call: "describe cluster", error })?;
+        if answer.cluster_id.as_str() == wanted {
+            return Ok(());
+        }
+        Err(AdminError::OtherCluster {
+            address: self.address.to_owned(),
+            found: shortened(answer.cluster_id.as_str(), LONGEST_ID),
+            wanted: wanted.to_owned(),
+        })
     }
 
     /// Returns when the login ends, if it does.

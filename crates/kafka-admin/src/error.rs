@@ -126,6 +126,18 @@ pub enum AdminError {
         /// Name of the call.
         call: &'static str,
     },
+    /// The address leads to a node of another cluster than the one that is meant. It was asked for nothing else.
+    #[error(
+        "kafka at {address} belongs to the cluster with the id {found:?}, not to the one with the id {wanted:?}"
+    )]
+    OtherCluster {
+        /// `host:port`.
+        address: String,
+        /// The id of its cluster.
+        found: String,
+        /// The id of the cluster that is meant.
+        wanted: String,
+    },
     /// A node id that the cluster does not list.
     #[error("kafka node {0} is not registered in the cluster")]
     UnknownNode(i32),
@@ -172,15 +184,20 @@ impl AdminError {
             | Self::Authentication { .. }
             | Self::Protocol { .. }
             | Self::Unsupported { .. }
+            | Self::OtherCluster { .. }
             | Self::UnknownNode(_) => false,
         }
     }
 
-    /// Whether another node may be free of it: certificate, login and protocol are those of the node that was asked.
+    /// Whether another node may be free of it: certificate, login, protocol and cluster are those of the node that was asked.
     pub(crate) fn is_of_one_node(&self) -> bool {
         matches!(
             self,
-            Self::Tls { .. } | Self::Authentication { .. } | Self::Protocol { .. } | Self::Unsupported { .. }
+            Self::Tls { .. }
+                | Self::Authentication { .. }
+                | Self::Protocol { .. }
+                | Self::Unsupported { .. }
+                | Self::OtherCluster { .. }
         )
     }
 

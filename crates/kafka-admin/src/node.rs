@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::AdminError;
 use crate::config::{AnswerRoom, Room};
-use crate::connect::{Stream, connect, io_error};
+use crate::connect::{LONGEST_DESCRIPTION, Stream, connect, io_error};
 use crate::shared::Shared;
 use crate::wire::{Head, common_version, read_body, read_length};
 
@@ -262,7 +262,7 @@ fn longest_answer(key: i16) -> usize {
         AddRaftVoterRequest::KEY,
         RemoveRaftVoterRequest::KEY,
     ];
-    if ABOUT_NODES.contains(&key) { 1024 * 1024 } else { usize::MAX }
+    if ABOUT_NODES.contains(&key) { LONGEST_DESCRIPTION } else { usize::MAX }
 }
 
 /// Reads the answers of one connection.

@@ -56,6 +56,18 @@ pub fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
+/// What is said of a pod that should have gone long ago.
+pub(crate) fn does_not_go(pod: &str) -> String {
+    format!(
+        "pod {pod} is to go and does not: its Kubernetes node may be away; delete that Node, or the pod with --force"
+    )
+}
+
+/// Whether a pod has been unready for so long that it counts as a failure. That it is to go by now makes it no better.
+pub(crate) fn is_long_unready(pod: &Pod, now: Timestamp) -> bool {
+    unready_since(pod).is_some_and(|since| now.duration_since(since) > PATIENCE)
+}
+
 /// Why a pod is not ready, as the scheduler, the kubelet and the containers themselves tell it. A container's own words are
 /// those that it left when it last ended.
 pub fn words(pod: &Pod) -> Option<String> {

@@ -26,6 +26,8 @@ pub enum SilenceKind {
     Late,
     /// The answer is an error, or cannot be read.
     Refused,
+    /// Who answers belongs to another Kafka cluster: it is asked for nothing.
+    OtherCluster,
     /// There is no answer yet, and there is still time for it: nothing is wrong.
     UnderWay,
 }

@@ -2,6 +2,7 @@
 
 pub mod api_server;
 pub mod binaries;
+pub mod broker_stand_in;
 pub mod certificates;
 pub mod child;
 pub mod connect_stand_in;
@@ -13,6 +14,7 @@ pub mod stand_in;
 pub mod wait;
 
 pub use api_server::ApiServer;
+pub use broker_stand_in::{BrokerStandIn, PaperCluster};
 pub use connect_stand_in::ConnectStandIn;
 pub use kafka::{ConnectWorker, Java, KafkaCluster, KafkaNode, KafkaOptions};
 pub use log::Log;

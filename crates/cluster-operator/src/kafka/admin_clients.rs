@@ -1,10 +1,17 @@
 //! Admin clients of each cluster, with the operator's own certificate: one for the brokers, one for the controllers.
+//!
+//! Whoever may make Services in a namespace can have names of it lead anywhere, also to the Kafka of somebody else, where the operator
+//! may go and that person may not. So no node is asked for anything before it has said that it belongs to the cluster with the id that
+//! the nodes were started with; and where no certificate proves who a node is, only the addresses of pods of the cluster's own pod sets
+//! are connected to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use kafka_admin::{Admin, AdminConfig, AdminError, AnswerRoom, Reach, TlsConfig};
 use operator_runtime::clock;
 use operator_runtime::watch::ObjectRef;
@@ -12,6 +19,7 @@ use operator_runtime::watch::ObjectRef;
 use planner::kafka::certificates::access::access;
 use planner::kafka::observed::Observed;
 use planner::kafka::pod_state;
+use planner::kafka::transitions::cluster_id::known_cluster_id;
 use planner::kafka::transitions::internal_security;
 
 use crate::lock::lock;
@@ -51,10 +59,33 @@ pub(crate) struct Clients {
 }
 
 struct Known {
-    addresses: Vec<String>,
-    speaks_tls: bool,
+    route: Route,
     identity: u64,
     admin: Admin,
+}
+
+/// How the nodes of a cluster are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Route {
+    /// Who is asked first, and who else.
+    addresses: Vec<String>,
+    /// Where the hosts are; `None`: certificates prove who the nodes are, and names may lead where they will.
+    hosts: Option<BTreeMap<String, IpAddr>>,
+    /// The id of the cluster; `None`: it is not written down anywhere.
+    cluster_id: Option<String>,
+}
+
+impl Route {
+    fn of(key: &ObjectRef, nodes: Nodes, observed: &Observed, speaks_tls: bool) -> Self {
+        let hosts = (!speaks_tls).then(|| hosts(key, observed));
+        let mut addresses = addresses(key, nodes, observed);
+        if let Some(hosts) = &hosts {
+            let is_known =
+                |address: &str| address.rsplit_once(':').is_some_and(|(host, _)| hosts.contains_key(host));
+            addresses.retain(|address| is_known(address));
+        }
+        Self { addresses, hosts, cluster_id: known_cluster_id(observed) }
+    }
 }
 
 impl Clients {
@@ -74,8 +105,11 @@ impl Clients {
         nodes: Nodes,
         observed: &Observed,
     ) -> Result<Option<Admin>, AdminError> {
-        let addresses = addresses(key, nodes, observed);
-        let Some(speech) = speech(observed).filter(|_| !addresses.is_empty()) else { return Ok(None) };
+        let Some(speech) = speech(observed) else { return Ok(None) };
+        let route = Route::of(key, nodes, observed, speech.is_tls());
+        if route.addresses.is_empty() {
+            return Ok(None);
+        }
         let mut hasher = DefaultHasher::new();
         if let Speech::Tls(tls) = &speech {
             tls.trusted_certificates_pem.hash(&mut hasher);
@@ -86,8 +120,7 @@ impl Clients {
         let identity = hasher.finish();
         let mut all = lock(&self.known);
         if let Some(known) = all.get_mut(&(key.clone(), nodes))
-            && known.addresses == addresses
-            && known.speaks_tls == speech.is_tls()
+            && known.route == route
         {
             if let Speech::Tls(tls) = &speech
                 && known.identity != identity
@@ -97,11 +130,12 @@ impl Clients {
             }
             return Ok(Some(known.admin.clone()));
         }
-        let speaks_tls = speech.is_tls();
-        let config = match nodes {
-            Nodes::Brokers => AdminConfig::brokers(addresses.clone()),
-            Nodes::Controllers => AdminConfig::controllers(addresses.clone()),
+        let mut config = match nodes {
+            Nodes::Brokers => AdminConfig::brokers(&route.addresses),
+            Nodes::Controllers => AdminConfig::controllers(&route.addresses),
         };
+        config.hosts.clone_from(&route.hosts);
+        config.cluster_id.clone_from(&route.cluster_id);
         let config = match speech {
             Speech::Tls(tls) => config.with_tls(tls),
             Speech::Plain => config,
@@ -115,7 +149,7 @@ impl Clients {
             .with_max_nodes(observed.settings.max_nodes.saturating_mul(REGISTERED))
             .with_answer_room(self.room.clone());
         let admin = Admin::new(config)?;
-        all.insert((key.clone(), nodes), Known { addresses, speaks_tls, identity, admin: admin.clone() });
+        all.insert((key.clone(), nodes), Known { route, identity, admin: admin.clone() });
         Ok(Some(admin))
     }
 
@@ -162,6 +196,29 @@ fn addresses(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Vec<String> 
     addresses
 }
 
+/// Where the pods are that run Kafka and that a pod set of the cluster controls, under every name that they have.
+fn hosts(key: &ObjectRef, observed: &Observed) -> BTreeMap<String, IpAddr> {
+    let mut hosts = BTreeMap::new();
+    for (name, pod) in &observed.pods {
+        if let Some(ip) = own_address(pod, observed).filter(|_| pod_state::kafka_runs(pod)) {
+            let host = api::names::pod_dns(&key.name, name, &key.namespace);
+            hosts.insert(format!("{host}.{}", observed.settings.dns_domain), ip);
+            hosts.insert(host, ip);
+        }
+    }
+    hosts
+}
+
+/// The address of a pod that a pod set of the cluster controls.
+pub(super) fn own_address(pod: &Pod, observed: &Observed) -> Option<IpAddr> {
+    let sets: BTreeSet<&str> =
+        observed.pod_sets.values().filter_map(|set| set.metadata.uid.as_deref()).collect();
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let is_own = owners.any(|owner| owner.controller == Some(true) && sets.contains(owner.uid.as_str()));
+    let ip = pod.status.as_ref()?.pod_ip.as_deref()?.parse::<IpAddr>().ok();
+    ip.filter(|ip| is_own && !ip.is_loopback() && !ip.is_unspecified())
+}
+
 /// How the operator speaks with the nodes of a cluster.
 #[derive(Debug)]
 pub(super) enum Speech {
@@ -194,12 +251,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(
-        name: &str,
-        ready: bool,
-        running: bool,
-        controller: bool,
-    ) -> (String, Arc<k8s_openapi::api::core::v1::Pod>) {
+    fn pod(name: &str, ready: bool, running: bool, controller: bool) -> (String, Arc<Pod>) {
         let state =
             if running { json!({"running": {}}) } else { json!({"waiting": {"reason": "CrashLoopBackOff"}}) };
         let pod = json!({
@@ -230,5 +282,67 @@ mod tests {
             ]
         );
         assert_eq!(addresses(&key, Nodes::Controllers, &observed), ["c-p-0.c-kafka-brokers.ns.svc:9090"]);
+    }
+
+    /// A cluster of one node, whose internal security is as this annotation has it.
+    fn cluster(security: Option<&str>) -> Observed {
+        let annotations = security.map(|value| json!({"strimzi.io/internal-cluster-security": value}));
+        let kafka = json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka",
+            "metadata": {"name": "c", "namespace": "ns", "uid": "u", "annotations": annotations},
+            "spec": {"kafka": {"listeners": []}}, "status": {"clusterId": "own"}});
+        let set = json!({"metadata": {"name": "c-p", "uid": "set"}, "spec": {"selector": {}, "pods": []}});
+        let mut observed =
+            Observed { kafka: Some(Arc::new(serde_json::from_value(kafka).unwrap())), ..Observed::default() };
+        observed.pod_sets.insert("c-p".to_owned(), Arc::new(serde_json::from_value(set).unwrap()));
+        observed.pods.extend([pod("c-p-0", true, true, true)]);
+        owned(&mut observed, "c-p-0", "set", "10.0.0.5");
+        observed
+    }
+
+    fn owned(observed: &mut Observed, name: &str, set: &str, ip: &str) {
+        let pod = Arc::make_mut(observed.pods.get_mut(name).unwrap());
+        let owner = json!({"apiVersion": "core.strimzi.io/v1", "kind": "StrimziPodSet", "name": "c-p",
+            "uid": set, "controller": true});
+        pod.metadata.owner_references = Some(vec![serde_json::from_value(owner).unwrap()]);
+        pod.status.as_mut().unwrap().pod_ip = Some(ip.to_owned());
+    }
+
+    #[test]
+    fn where_nothing_proves_who_a_node_is_only_own_pods_are_connected_to() {
+        let key = ObjectRef::new("ns", "c");
+        let mut observed =
+            cluster(Some(r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#));
+        observed.pods.extend([pod("c-p-1", true, true, true), pod("c-p-2", true, true, true)]);
+        owned(&mut observed, "c-p-1", "of somebody else", "10.0.0.6");
+        owned(&mut observed, "c-p-2", "set", "127.0.0.1");
+        let clients = Clients::new(1024 * 1024);
+        for (nodes, address) in [
+            (Nodes::Brokers, "c-p-0.c-kafka-brokers.ns.svc:9091"),
+            (Nodes::Controllers, "c-p-0.c-kafka-brokers.ns.svc:9090"),
+        ] {
+            let admin = clients.get(&key, nodes, &observed).unwrap().unwrap();
+            assert_eq!(admin.config().bootstrap, [address]);
+            let hosts: Vec<_> = admin.config().hosts.clone().unwrap().into_iter().collect();
+            let at = |host: &str| (host.to_owned(), IpAddr::from([10, 0, 0, 5]));
+            let names =
+                [at("c-p-0.c-kafka-brokers.ns.svc"), at("c-p-0.c-kafka-brokers.ns.svc.cluster.local")];
+            assert_eq!(hosts, names);
+            assert_eq!(admin.config().cluster_id.as_deref(), Some("own"));
+        }
+        // The pod was made anew.
+        owned(&mut observed, "c-p-0", "set", "10.0.0.7");
+        let admin = clients.get(&key, Nodes::Brokers, &observed).unwrap().unwrap();
+        let hosts = admin.config().hosts.clone().unwrap();
+        assert!(hosts.values().all(|ip| *ip == IpAddr::from([10, 0, 0, 7])), "{hosts:?}");
+    }
+
+    #[test]
+    fn nobody_is_asked_without_certificates_where_no_own_pod_has_an_address() {
+        let key = ObjectRef::new("ns", "c");
+        let mut observed =
+            cluster(Some(r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#));
+        owned(&mut observed, "c-p-0", "of somebody else", "10.0.0.5");
+        let clients = Clients::new(1024 * 1024);
+        assert!(clients.get(&key, Nodes::Brokers, &observed).unwrap().is_none());
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem::discriminant;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -118,6 +119,7 @@ impl Agents {
         if !unknown.is_empty() {
             let (asked, of, known) = (unknown.clone(), key.clone(), Arc::clone(&self.known));
             let speech = admin_clients::speech(observed);
+            let at = addresses(&unknown, observed);
             let question = async move {
                 let Some(speech) = speech else {
                     return Err(Silence::new(
@@ -125,7 +127,7 @@ impl Agents {
                         "the operator has no certificate for the cluster yet",
                     ));
                 };
-                ask_all(&of, &speech, asked, &known).await.map_err(Silence::from)
+                ask_all(&of, &speech, asked, &at, &known).await.map_err(Silence::from)
             };
             silence = self.asking.answer(key, unknown, patience, question).await.err();
         }
@@ -150,12 +152,13 @@ async fn ask_all(
     key: &ObjectRef,
     speech: &Speech,
     pods: BTreeMap<String, String>,
+    at: &BTreeMap<String, IpAddr>,
     known: &Mutex<HashMap<ObjectRef, Known>>,
 ) -> Result<(), Error> {
     let mut answers = stream::iter(pods)
         .map(|(pod, start)| async move {
             let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
-            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, speech)).await;
+            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, at.get(&pod), speech)).await;
             let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
             (pod, start, answer)
         })
@@ -175,12 +178,22 @@ async fn ask_all(
     failure.map_or(Ok(()), Err)
 }
 
-/// Asks the agent of a pod.
-async fn ask(pod: &str, host: String, speech: &Speech) -> Result<AgentReport, Error> {
+/// Where those of these pods are that the cluster's own pod sets control.
+fn addresses(pods: &BTreeMap<String, String>, observed: &Observed) -> BTreeMap<String, IpAddr> {
+    let of = |pod: &String| admin_clients::own_address(observed.pods.get(pod)?, observed);
+    pods.keys().filter_map(|pod| Some((pod.clone(), of(pod)?))).collect()
+}
+
+/// Asks the agent of a pod: at its address `at` where no certificate proves who answers, since its name may lead anywhere.
+async fn ask(pod: &str, host: String, at: Option<&IpAddr>, speech: &Speech) -> Result<AgentReport, Error> {
     let failed = |source| Error::Connection { pod: pod.to_owned(), source };
     let port = u16::try_from(api::ports::KAFKA_AGENT).unwrap_or_default();
+    let Speech::Tls(tls) = speech else {
+        let own = at.ok_or_else(|| std::io::Error::other("no pod of the cluster's own has an address"));
+        let stream = TcpStream::connect((*own.map_err(failed)?, port)).await;
+        return converse(pod, stream.map_err(failed)?).await;
+    };
     let connect = TcpStream::connect((host.as_str(), port));
-    let Speech::Tls(tls) = speech else { return converse(pod, connect.await.map_err(failed)?).await };
     let config = kafka_admin::client_config(tls)
         .map_err(|source| Error::Certificate { pod: pod.to_owned(), source })?;
     let stream = connect.await.map_err(failed)?;

@@ -16,6 +16,7 @@ use super::call_error::call;
 use super::late_answers::{Asking, Patience};
 use super::node_addresses::KubernetesNodes;
 use super::observe::Observer;
+use super::silent_brokers::SilentBrokers;
 use super::trial_writes::TrialWrites;
 use super::views::Views;
 use super::{dry_run, kafka_calls, option_calls, roll_calls};
@@ -30,6 +31,9 @@ use planner::kafka::roll_view::RollKafka;
 /// Longest time for the questions before a restart: brokers and controllers are asked one after the other.
 const ROLL_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Longest time for the same questions where a pass has come to its restarts and waits for the answer.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
 /// Answers the plans of all clusters. One for the whole process.
 pub(crate) struct Answers {
     caches: Caches,
@@ -43,6 +47,8 @@ pub(crate) struct Answers {
     configs: Asking<BTreeMap<i32, String>, BrokerConfigs>,
     /// What a restart would do.
     rolls: Asking<Pods, RollKafka>,
+    /// Which brokers did not answer that question.
+    silent: SilentBrokers,
     /// Which default quotas of users each Kafka has.
     quotas: Asking<(), BTreeMap<String, f64>>,
     /// Which topics have remote storage.
@@ -71,6 +77,7 @@ impl Answers {
             views: Views::new(queue),
             configs: Asking::second(queue.clone()),
             rolls: Asking::new(queue.clone()).with_deadline(ROLL_DEADLINE),
+            silent: SilentBrokers::default(),
             quotas: Asking::second(queue.clone()),
             tiered: Asking::second(queue.clone()),
             agents: Agents::new(queue),
@@ -179,11 +186,8 @@ impl Answers {
                 self.configs.answer(key, pods.clone(), patience, question).await.map(Answer::BrokerConfigs)
             }
             Need::Roll(pods) => {
-                let of =
-                    |nodes| self.clients.get(key, nodes, observed).map_err(|error| client_silence(&error));
-                let (brokers, controllers) = (of(Nodes::Brokers)?, of(Nodes::Controllers)?);
-                let question =
-                    async move { Ok::<_, Silence>(roll_calls::roll_view(brokers, controllers).await) };
+                let look = self.roll_question(key, observed)?;
+                let question = async move { Ok::<_, Silence>(look.await) };
                 self.rolls.answer(key, pods.clone(), patience, question).await.map(Answer::Roll)
             }
             Need::DefaultQuotas => {
@@ -210,6 +214,34 @@ impl Answers {
                 Err(Silence::new(SilenceKind::Refused, why))
             }
         }
+    }
+
+    /// What a restart would do, asked at this very moment.
+    ///
+    /// # Errors
+    /// Why there is no answer within [`AT_ONCE`].
+    pub(crate) async fn roll_at_once(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+    ) -> Result<RollKafka, Silence> {
+        let question = self.roll_question(key, observed)?;
+        let late = |_| {
+            Silence::new(SilenceKind::Late, format!("Kafka has not answered within {} s", AT_ONCE.as_secs()))
+        };
+        tokio::time::timeout(AT_ONCE, question).await.map_err(late)
+    }
+
+    /// Asks what a restart would do.
+    fn roll_question(
+        &self,
+        key: &ObjectRef,
+        observed: &Observed,
+    ) -> Result<impl Future<Output = RollKafka> + Send + use<>, Silence> {
+        let of = |nodes| self.clients.get(key, nodes, observed).map_err(|error| client_silence(&error));
+        let (brokers, controllers) = (of(Nodes::Brokers)?, of(Nodes::Controllers)?);
+        let silent = self.silent.of(key);
+        Ok(async move { roll_calls::roll_view(brokers, controllers, &silent).await })
     }
 
     /// The client for the brokers of a cluster.
@@ -241,6 +273,7 @@ impl Answers {
         self.views.forget(key);
         self.configs.forget(key);
         self.rolls.forget(key);
+        self.silent.forget(key);
         self.quotas.forget(key);
         self.tiered.forget(key);
         self.agents.forget(key);

@@ -80,6 +80,7 @@ pub(crate) fn kind_of(error: &AdminError) -> SilenceKind {
     match error {
         AdminError::Connect { .. } => SilenceKind::Unreachable,
         AdminError::Tls { .. } => SilenceKind::Tls,
+        AdminError::OtherCluster { .. } => SilenceKind::OtherCluster,
         AdminError::Timeout { last: Some(last), .. } => match kind_of(last) {
             SilenceKind::Refused => SilenceKind::Late,
             kind => kind,

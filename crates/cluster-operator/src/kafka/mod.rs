@@ -16,5 +16,6 @@ pub(crate) mod reconcile;
 pub(crate) mod restart_pods;
 pub mod roll_calls;
 pub(crate) mod roll_metric;
+pub mod silent_brokers;
 mod trial_writes;
 mod views;

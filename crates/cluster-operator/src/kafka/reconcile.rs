@@ -3,6 +3,7 @@
 
 mod driver;
 mod leaving;
+mod restarts;
 mod view;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -4,16 +4,19 @@
 //! that was committed when the leader answered: what another one remembers may be long past. Where no broker leads to the quorum, the controllers are asked themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future;
+use jiff::Timestamp;
 use kafka_admin::{
     Admin, AdminError, ConfigEntry, ConfigResource, ConfigSelection, ErrorCode, KafkaError, Outcomes, Quorum,
     TopicDescription, TopicPartition,
 };
 use operator_runtime::clock;
+use tokio::time::{Instant, timeout_at};
 
 use super::call_error::{Error, call, kind_of};
+use super::silent_brokers::SilentOfCluster;
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use planner::silence::{Silence, SilenceKind};
 
@@ -23,11 +26,17 @@ const MIN_ISR: &str = "min.insync.replicas";
 /// After this long the controllers are asked too.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Brokers that are asked for the partitions one after the other until one answers.
-const TRIED: usize = 2;
+/// Longest time for the small question to one broker, how much of the metadata it knows: after that another one is asked.
+const SILENT: Duration = Duration::from_secs(4);
+
+/// Looks that are taken until a broker has told of the partitions.
+const LOOKS: usize = 3;
 
 /// A look that took longer than this is taken once more, with the options of the topics that it found.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// Time for all looks. When it is over, the last one counts that came to its end.
+const ALL_LOOKS: Duration = Duration::from_secs(25);
 
 /// How long a broker is waited for that has not heard yet of what the controllers decided, and how often it is asked.
 const CATCHES_UP: (Duration, u32) = (Duration::from_millis(100), 10);
@@ -35,36 +44,140 @@ const CATCHES_UP: (Duration, u32) = (Duration::from_millis(100), 10);
 /// `min.insync.replicas` of topics, as far as they were asked.
 type Minima = BTreeMap<String, usize>;
 
-/// What the safety of a restart depends on. `None`: no such node runs.
-pub async fn roll_view(brokers: Option<Admin>, controllers: Option<Admin>) -> RollKafka {
-    let mut minima = Minima::new();
-    let began = Instant::now();
-    let view = look(brokers.as_ref(), controllers.as_ref(), &mut minima).await;
+/// What the safety of a restart depends on. `None`: no such node runs. A broker that does not answer is noted among the silent ones,
+/// which are asked last.
+pub async fn roll_view(
+    brokers: Option<Admin>,
+    controllers: Option<Admin>,
+    silent: &SilentOfCluster,
+) -> RollKafka {
+    let mut look = Look {
+        brokers: brokers.as_ref(),
+        controllers: controllers.as_ref(),
+        silent,
+        minima: Minima::new(),
+        found_silent: false,
+    };
+    let end = Instant::now() + ALL_LOOKS;
+    let mut began = Instant::now();
+    let mut view = look.take().await;
+    for _ in 1..LOOKS {
+        if view.brokers.is_ok() || !look.found_silent {
+            break;
+        }
+        // Another broker may answer. What the quorum said before is old by now.
+        began = Instant::now();
+        match timeout_at(end, look.take()).await {
+            Ok(next) => view = next,
+            Err(_) => break,
+        }
+    }
     if view.brokers.is_ok() && began.elapsed() > SLOW {
         // The options of very many topics take time, in which replicas fall behind.
-        return look(brokers.as_ref(), controllers.as_ref(), &mut minima).await;
+        let next = timeout_at(end, look.take()).await.ok();
+        // A look that was not answered makes an earlier answer no worse.
+        return next.filter(|next| next.brokers.is_ok()).unwrap_or(view);
     }
     view
 }
 
-async fn look(brokers: Option<&Admin>, controllers: Option<&Admin>, minima: &mut Minima) -> RollKafka {
-    let (quorum, silence) = quorum(brokers, controllers).await;
-    // Of the partitions: a broker that is dead takes seconds of the question before, which must not put off what mends it.
-    let asked_at = Some(clock::now());
-    let committed = quorum.as_ref().ok().and_then(Option::as_ref).map_or(0, |(_, committed)| *committed);
-    let quorum = quorum.map(|quorum| quorum.map(|(quorum, _)| quorum));
-    let brokers = match (brokers, silence) {
-        (None, _) => Err(nobody("broker")),
-        // Nobody leads to a broker: asking for something else helps nothing.
-        (_, Some(silence)) if matches!(silence.kind, SilenceKind::Unreachable | SilenceKind::Tls) => {
-            Err(silence)
+/// Looks at one Kafka.
+struct Look<'a> {
+    brokers: Option<&'a Admin>,
+    controllers: Option<&'a Admin>,
+    silent: &'a SilentOfCluster,
+    /// What earlier looks found out.
+    minima: Minima,
+    /// Whether the last look came to a broker that did not answer.
+    found_silent: bool,
+}
+
+impl Look<'_> {
+    async fn take(&mut self) -> RollKafka {
+        self.found_silent = false;
+        let (quorum, silence) = quorum(self.brokers, self.controllers).await;
+        let committed = quorum.as_ref().ok().and_then(Option::as_ref).map_or(0, |(_, committed)| *committed);
+        let quorum = quorum.map(|quorum| quorum.map(|(quorum, _)| quorum));
+        let mut asked_at = Some(clock::now());
+        let brokers = match (self.brokers, silence) {
+            (None, _) => Err(nobody("broker")),
+            // Nobody leads to a broker: asking for something else helps nothing.
+            (_, Some(silence))
+                if matches!(
+                    silence.kind,
+                    SilenceKind::Unreachable | SilenceKind::Tls | SilenceKind::OtherCluster
+                ) =>
+            {
+                Err(silence)
+            }
+            (Some(admin), _) => {
+                let known = quorum.as_ref().ok().and_then(Option::as_ref);
+                let best = known.map(|quorum| followers(quorum, self.silent)).unwrap_or_default();
+                match self.partitions(admin, &best, committed).await {
+                    Ok((at, brokers)) => {
+                        asked_at = Some(at);
+                        Ok(brokers)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        RollKafka { asked_at, quorum, brokers }
+    }
+
+    /// Every partition as an up-to-date broker knows it, and when it was asked: a broker that has taken in all that the controllers had
+    /// decided up to the offset `committed` of their log.
+    async fn partitions(
+        &mut self,
+        admin: &Admin,
+        best: &[i32],
+        committed: i64,
+    ) -> Result<(Timestamp, RollBrokers), Error> {
+        let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
+        let told_by = best.iter().copied().find(|id| cluster.nodes.contains_key(id));
+        let (asked_at, topics) = self.topics(admin, told_by, committed).await?;
+        complete_minima(admin, &topics, &mut self.minima).await?;
+        let mut partitions = roll_partitions(&topics, &self.minima);
+        if let Some(broker) = told_by {
+            add_eligible(admin, broker, &mut partitions).await?;
         }
-        (Some(admin), _) => {
-            let best = quorum.as_ref().ok().and_then(Option::as_ref).map(followers).unwrap_or_default();
-            partitions(admin, &best, committed, minima).await.map_err(Silence::from)
+        let brokers = RollBrokers {
+            partitions: partitions.into_values().collect(),
+            registered: cluster.nodes.into_values().map(|node| (node.id, node.rack)).collect(),
+            told_by,
+        };
+        Ok((asked_at, brokers))
+    }
+
+    /// All topics, and when they were asked for.
+    async fn topics(
+        &mut self,
+        admin: &Admin,
+        told_by: Option<i32>,
+        committed: i64,
+    ) -> Result<(Timestamp, Topics), Error> {
+        let list = || call("list the topics");
+        let Some(broker) = told_by else {
+            // Which broker is behind is not known, so that it makes no difference who is asked.
+            let asked_at = clock::now();
+            return Ok((asked_at, admin.list_topics().await.map_err(list())?));
+        };
+        let told = async {
+            up_to_date(&admin.within(SILENT), broker, committed).await?;
+            // What a broker that is dead takes of the time before must not put off what mends it.
+            let asked_at = clock::now();
+            let topics = admin.list_topics_of(broker).await.map_err(list())?;
+            Ok::<_, Error>((asked_at, topics))
+        };
+        let told = told.await;
+        self.found_silent = told.is_err();
+        if told.is_ok() {
+            self.silent.answered(broker);
+        } else {
+            self.silent.note(broker);
         }
-    };
-    RollKafka { asked_at, quorum, brokers }
+        told
+    }
 }
 
 fn nobody(role: &str) -> Silence {
@@ -133,67 +246,19 @@ fn is_leaderless(error: &AdminError) -> bool {
     })
 }
 
-/// Followers of the metadata, those that are least behind first.
-fn followers(quorum: &RollQuorum) -> Vec<i32> {
-    let mut known: Vec<(i64, i32)> = quorum
+/// Followers of the metadata, those that are least behind first, and silent ones last.
+fn followers(quorum: &RollQuorum, silent: &SilentOfCluster) -> Vec<i32> {
+    let mut known: Vec<(Option<Instant>, i64, i32)> = quorum
         .voters
         .iter()
         .chain(&quorum.observers)
-        .filter_map(|node| node.lag_ms.map(|lag| (lag, node.id)))
+        .filter_map(|node| node.lag_ms.map(|lag| (silent.since(node.id), lag, node.id)))
         .collect();
     known.sort_unstable();
-    known.into_iter().map(|(_, id)| id).collect()
-}
-
-/// Every partition as an up-to-date broker knows it: a broker that has taken in all that the controllers had decided up to the
-/// offset `committed` of their log.
-async fn partitions(
-    admin: &Admin,
-    best: &[i32],
-    committed: i64,
-    minima: &mut Minima,
-) -> Result<RollBrokers, Error> {
-    let cluster = admin.describe_cluster().await.map_err(call("describe the cluster"))?;
-    let able = best.iter().copied().filter(|id| cluster.nodes.contains_key(id));
-    let (told_by, topics) = topics(admin, able, committed).await?;
-    complete_minima(admin, &topics, minima).await?;
-    let mut partitions = roll_partitions(&topics, minima);
-    if let Some(broker) = told_by {
-        add_eligible(admin, broker, &mut partitions).await?;
-    }
-    Ok(RollBrokers {
-        partitions: partitions.into_values().collect(),
-        registered: cluster.nodes.into_values().map(|node| (node.id, node.rack)).collect(),
-        told_by,
-    })
+    known.into_iter().map(|(_, _, id)| id).collect()
 }
 
 type Topics = BTreeMap<String, TopicDescription>;
-
-/// All topics, and who told of them.
-async fn topics(
-    admin: &Admin,
-    best: impl Iterator<Item = i32>,
-    committed: i64,
-) -> Result<(Option<i32>, Topics), Error> {
-    let list = || call("list the topics");
-    let mut failure = None;
-    for broker in best.take(TRIED) {
-        let told = async {
-            up_to_date(admin, broker, committed).await?;
-            admin.list_topics_of(broker).await.map_err(list())
-        };
-        match told.await {
-            Ok(topics) => return Ok((Some(broker), topics)),
-            Err(error) => failure = Some(error),
-        }
-    }
-    match failure {
-        Some(error) => Err(error),
-        // Which broker is behind is not known, so that it makes no difference who is asked.
-        None => Ok((None, admin.list_topics().await.map_err(list())?)),
-    }
-}
 
 /// Waits until a broker has heard of everything up to this offset of the metadata log. It may have fetched that and not have taken
 /// it in yet: an overloaded broker still calls replicas in sync that left long ago.
@@ -326,87 +391,5 @@ fn roll_quorum(quorum: &Quorum) -> Result<Option<(RollQuorum, i64)>, Silence> {
 }
 
 #[cfg(test)]
-mod tests {
-    use kafka_admin::PartitionDescription;
-
-    use super::*;
-
-    fn topics(names: &[&str]) -> BTreeMap<String, TopicDescription> {
-        let partition = PartitionDescription {
-            index: 0,
-            leader: Some(0),
-            leader_epoch: 0,
-            replicas: vec![0, 1, 2],
-            isr: vec![0, 1],
-            offline: vec![],
-        };
-        let topic = |name: &&str| {
-            let id = kafka_admin::Uuid::nil();
-            let partitions = vec![partition.clone()];
-            (
-                (*name).to_owned(),
-                TopicDescription { name: (*name).to_owned(), id, internal: false, partitions },
-            )
-        };
-        names.iter().map(topic).collect()
-    }
-
-    fn minimum(value: &str) -> BTreeMap<String, ConfigEntry> {
-        let source = kafka_admin::ConfigSource::DynamicTopic;
-        let entry = ConfigEntry {
-            value: Some(value.to_owned()),
-            source,
-            read_only: false,
-            sensitive: false,
-            kind: kafka_admin::ConfigKind::Unknown,
-        };
-        BTreeMap::from([(MIN_ISR.to_owned(), entry)])
-    }
-
-    #[test]
-    fn a_topic_of_which_the_minimum_is_not_known_ends_the_look_and_a_deleted_one_does_not() {
-        let topic = |name: &str| ConfigResource::Topic(name.to_owned());
-        let failed = |code| Err(KafkaError::new(code, ""));
-        let of = |other| {
-            let mut configs = Outcomes::from([(topic("a"), Ok(minimum("2")))]);
-            configs.extend(other);
-            let minima = minima_of(&[topic("a"), topic("b")], configs)?;
-            Ok::<_, Error>(roll_partitions(&topics(&["a", "b"]), &minima))
-        };
-        let known = of(Some((topic("b"), Ok(minimum("1"))))).unwrap();
-        assert_eq!(known.values().map(|partition| partition.min_isr).collect::<Vec<_>>(), [2, 1]);
-        let deleted = of(Some((topic("b"), failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)))).unwrap();
-        assert_eq!(deleted.len(), 1);
-        assert!(of(Some((topic("b"), failed(ErrorCode::REQUEST_TIMED_OUT)))).is_err());
-        assert!(of(None).is_err());
-    }
-
-    fn replica(id: i32, caught_up: Option<i64>) -> kafka_admin::QuorumReplica {
-        kafka_admin::QuorumReplica {
-            id,
-            directory_id: None,
-            log_end_offset: 0,
-            lag: 0,
-            last_fetch_ms: None,
-            last_caught_up_ms: caught_up,
-        }
-    }
-
-    #[test]
-    fn who_is_least_behind_is_asked_first() {
-        let quorum = Quorum {
-            leader_id: Some(3),
-            leader_epoch: 1,
-            high_watermark: 7,
-            voters: vec![replica(3, Some(10_000))],
-            observers: vec![replica(0, Some(2_000)), replica(1, Some(9_900)), replica(2, None)],
-            endpoints: BTreeMap::new(),
-        };
-        let (view, committed) = roll_quorum(&quorum).unwrap().unwrap();
-        assert_eq!(committed, 7);
-        assert_eq!(followers(&view), [3, 1, 0]);
-        assert_eq!(view.observers[0].lag_ms, Some(8_000));
-        assert_eq!(roll_quorum(&Quorum { leader_id: None, ..quorum.clone() }), Ok(None));
-        assert!(roll_quorum(&Quorum { leader_id: Some(7), ..quorum }).is_err());
-    }
-}
+#[path = "roll_calls_tests.rs"]
+mod tests;

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kafka_protocol::messages::api_versions_response::ApiVersion;
-use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::ApiKey;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResourceResult;
-use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, DescribeClusterResponse};
-use kafka_protocol::protocol::{Encodable, StrBytes};
+use kafka_protocol::protocol::Encodable;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use test_support::PaperCluster;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -40,6 +39,8 @@ pub(crate) enum Answer {
     /// Which nodes there are as is fit; as the options of the broker very many, each of which takes many times the memory of its
     /// bytes; and to everything else very many bytes.
     Long,
+    /// No harm: it answers as it should, but never says that it has changed a quota.
+    KeepsQuotas,
 }
 
 /// The broker of a cluster of one node. It ends when it is dropped.
@@ -63,7 +64,11 @@ impl HostileBroker {
         address: &str,
         answer: Answer,
     ) -> Self {
+        let id = world.get("ConfigMap", pod).await.data["data"][api::names::keys::CLUSTER_ID].clone();
+        let id = id.as_str().unwrap().to_owned();
         let host = api::names::pod_dns(cluster, pod, &world.namespace);
+        let port = u16::try_from(api::ports::REPLICATION).unwrap();
+        let paper = PaperCluster { id, nodes: vec![(0, host, port)] };
         let listener = TcpListener::bind((address, 9091)).await.unwrap();
         let secret = world.get("Secret", pod).await;
         let part = |ending: &str| {
@@ -81,10 +86,10 @@ impl HostileBroker {
         let count = Arc::clone(&answered);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, host, count) = (acceptor.clone(), host.clone(), Arc::clone(&count));
+                let (acceptor, paper, count) = (acceptor.clone(), paper.clone(), Arc::clone(&count));
                 tokio::spawn(async move {
                     // The client ends a connection that it does not like.
-                    let _ = serve(stream, &acceptor, &host, answer, &count).await;
+                    let _ = serve(stream, &acceptor, &paper, answer, &count).await;
                 });
             }
         });
@@ -100,7 +105,7 @@ impl HostileBroker {
 async fn serve(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
-    host: &str,
+    paper: &PaperCluster,
     answer: Answer,
     count: &AtomicUsize,
 ) -> std::io::Result<()> {
@@ -113,19 +118,24 @@ async fn serve(
         let key = ApiKey::try_from(key).unwrap();
         let mut content = request[4..8].to_vec();
         let mut harms = true;
-        match answer {
-            _ if key == ApiKey::ApiVersions => {
-                versions().encode(&mut content, version).unwrap();
+        match (answer, key) {
+            (_, ApiKey::ApiVersions) => {
+                content.extend(paper.answer(key, version).unwrap());
                 harms = false;
             }
-            Answer::Long if key == ApiKey::DescribeCluster => {
+            (Answer::KeepsQuotas, ApiKey::AlterClientQuotas) => {
+                count.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            (Answer::Long, ApiKey::DescribeCluster) | (Answer::KeepsQuotas, _) => {
+                // No fields of the head.
                 content.push(0);
-                description(host).encode(&mut content, version).unwrap();
+                content.extend(paper.answer(key, version).unwrap_or_default());
                 harms = false;
             }
-            Answer::Claim => content.extend([&CLUSTER[..], &CLAIM].concat()),
-            Answer::Long if key == ApiKey::DescribeConfigs => content.extend(options(version)),
-            Answer::Long => content.resize(LONG, 0),
+            (Answer::Claim, _) => content.extend([&CLUSTER[..], &CLAIM].concat()),
+            (Answer::Long, ApiKey::DescribeConfigs) => content.extend(options(version)),
+            (Answer::Long, _) => content.resize(LONG, 0),
         }
         stream.write_i32(i32::try_from(content.len()).unwrap_or_default()).await?;
         // The client may end the connection at the length alone.
@@ -133,24 +143,6 @@ async fn serve(
         stream.write_all(&content).await?;
         stream.flush().await?;
     }
-}
-
-fn versions() -> ApiVersionsResponse {
-    let all = ApiKey::iter().map(|key| {
-        let range = key.valid_versions();
-        ApiVersion::default().with_api_key(key as i16).with_min_version(range.min).with_max_version(range.max)
-    });
-    ApiVersionsResponse::default().with_api_keys(all.collect())
-}
-
-/// A cluster of this one broker.
-fn description(host: &str) -> DescribeClusterResponse {
-    let broker = DescribeClusterBroker::default()
-        .with_host(StrBytes::from_string(host.to_owned()))
-        .with_port(api::ports::REPLICATION);
-    DescribeClusterResponse::default()
-        .with_cluster_id(StrBytes::from_static_str("c"))
-        .with_brokers(vec![broker])
 }
 
 /// Options of the broker without names, as many as there is room for.

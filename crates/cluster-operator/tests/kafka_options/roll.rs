@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cluster_operator::kafka::silent_brokers::SilentOfCluster;
 use cluster_operator::kafka::{kafka_calls, roll_calls};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
 use planner::kafka::admin_call::AdminCall;
@@ -28,6 +29,10 @@ fn ids(nodes: &[RollVoter]) -> BTreeSet<i32> {
     nodes.iter().map(|node| node.id).collect()
 }
 
+async fn look(brokers: Option<Admin>, controllers: Option<Admin>) -> RollKafka {
+    roll_calls::roll_view(brokers, controllers, &SilentOfCluster::default()).await
+}
+
 /// Waits until Kafka's answer is as it should be.
 async fn until(
     what: &str,
@@ -37,7 +42,7 @@ async fn until(
 ) -> RollKafka {
     let right = &right;
     let ask = || async {
-        let view = roll_calls::roll_view(Some(brokers.clone()), Some(controllers.clone())).await;
+        let view = look(Some(brokers.clone()), Some(controllers.clone())).await;
         right(&view).then_some(view)
     };
     wait::until(DEADLINE, what, ask).await.unwrap()
@@ -84,7 +89,7 @@ async fn the_quorum_and_the_partitions_are_told_by_whoever_can_and_a_node_that_i
             .await;
     assert_eq!(ids(&quorum(&view).unwrap().voters), [0, 1, 2].into());
     assert_eq!(view.brokers.as_ref().unwrap_err().kind, SilenceKind::Unreachable);
-    let view = roll_calls::roll_view(None, Some(controllers.clone())).await;
+    let view = look(None, Some(controllers.clone())).await;
     assert_eq!(view.brokers.unwrap_err().kind, SilenceKind::Nobody);
     assert!(view.quorum.unwrap().is_some());
 

@@ -46,7 +46,7 @@ use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
 use crate::overrides::{Overridden, Overriding};
-use crate::pod_words::is_ready;
+use crate::pod_words::{does_not_go, is_long_unready, is_ready};
 use crate::workload::agent_pod::DesiredPod;
 use objects::DesiredObject;
 
@@ -252,13 +252,24 @@ impl Draft<'_> {
         let name = self.cluster.pod_name(node);
         let Some(live) = observed.pods.get(&name) else {
             match observed.pod_errors.get(&name) {
-                Some(error) => progress.pod_has_words(error.words(&name)),
+                Some(error) => {
+                    // Nobody makes it while that lasts.
+                    progress.stuck = true;
+                    progress.pod_has_words(error.words(&name));
+                }
                 None => progress.waiting_for.push(format!("pod {name} does not exist yet")),
             }
             return;
         };
-        if pod_state::situation(observed, &name, self.now).state == PodState::Missing {
-            progress.waiting_for.push(format!("pod {name} is stopping"));
+        let situation = pod_state::situation(observed, &name, self.now);
+        if situation.state == PodState::Missing {
+            if situation.long {
+                progress.stuck = true;
+                progress.pod_has_words(does_not_go(&name));
+            } else {
+                progress.waiting_for.push(format!("pod {name} is stopping"));
+            }
+            progress.stuck |= is_long_unready(live, self.now);
             return;
         }
         let options = self.options.restarts.get(&node.id).map(Vec::as_slice).unwrap_or_default();
@@ -273,7 +284,7 @@ impl Draft<'_> {
                 Some(words) => progress.pod_has_words(format!("pod {name} is not ready: {words}")),
                 None => progress.waiting_for.push(format!("pod {name} is not ready")),
             }
-            progress.unready_since(pod_state::unready_since(live), self.now);
+            progress.stuck |= is_long_unready(live, self.now);
         }
     }
 
@@ -316,6 +327,9 @@ impl Draft<'_> {
     fn calls(&mut self) {
         let observed = self.observed;
         self.progress.waiting_for.extend(self.quotas.waiting_for.map(str::to_owned));
+        if let Some(silence) = observed.other_cluster() {
+            self.progress.other_cluster(silence);
+        }
         let status = self.kafka.status.as_ref();
         if let Some(view) = &observed.view {
             self.plan.calls = std::mem::take(&mut self.options.calls);

@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use super::answer::Answer;
 use super::exposed::NodeAddresses;
 use super::need::Need;
-use super::observed::Observed;
+use super::observed::{KafkaView, Observed};
 use super::older::implied;
 use super::plan;
 use super::planned::Plan;
+use super::roll_view::RollKafka;
+use super::transitions::cluster_id::known_cluster_id;
 use crate::completion::Observation;
 use crate::silence::{Silence, SilenceKind};
 
@@ -40,9 +42,13 @@ impl Observation for Observed {
             }
             (Need::Holders(_), Answer::Holders(holders)) => self.holders.extend(holders),
             (Need::HeldTopics, Answer::HeldTopics(topics)) => self.held_topics = Some(topics),
-            (Need::Kafka, Answer::Kafka(view)) => {
-                self.view = Some(view);
-                implied::add_known_to_kafka(self);
+            (need @ Need::Kafka, Answer::Kafka(view)) => {
+                if let Some(silence) = of_another(&view, self) {
+                    self.unanswered.push((need, silence));
+                } else {
+                    self.view = Some(view);
+                    implied::add_known_to_kafka(self);
+                }
             }
             (Need::BrokersWithReplicas, Answer::BrokersWithReplicas(brokers)) => {
                 if let Some(view) = &mut self.view {
@@ -76,4 +82,26 @@ impl Observation for Observed {
             }
         }
     }
+}
+
+/// Why nothing is taken from an answer: it is that of another cluster. Names and addresses lead to it by mistake, or because somebody
+/// wants the operator to act there.
+fn of_another(view: &KafkaView, observed: &Observed) -> Option<Silence> {
+    let own = known_cluster_id(observed).filter(|own| *own != view.cluster_id)?;
+    let why = format!(
+        "the Kafka that answers belongs to the cluster with the id {:?}, not to the one with the id {own:?}",
+        view.cluster_id
+    );
+    Some(Silence::new(SilenceKind::OtherCluster, why))
+}
+
+/// The plan of what was observed, with what Kafka says of restarts by now. Where it would ask for something else, no pod goes.
+pub fn decided_anew(observed: &Observed, view: RollKafka, now: Timestamp) -> Plan {
+    let mut observed = observed.clone();
+    observed.roll = Some(view);
+    let mut plan = plan::plan(&observed, now);
+    if !plan.needs.is_empty() {
+        plan.roll.now.clear();
+    }
+    plan
 }

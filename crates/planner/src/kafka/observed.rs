@@ -106,6 +106,12 @@ impl Observed {
         self.unanswered.iter().find(|(asked, _)| asked == need).map(|(_, silence)| silence)
     }
 
+    /// Why what answers is nothing to rely on: it is the Kafka of another cluster. `None`: no such answer came.
+    pub fn other_cluster(&self) -> Option<&Silence> {
+        let mut silences = self.unanswered.iter().map(|(_, silence)| silence);
+        silences.find(|silence| silence.kind == SilenceKind::OtherCluster)
+    }
+
     /// Why a need has no answer, in words behind a colon; nothing while the answer may still come, or when it is there.
     pub fn why_silent(&self, is_the_need: impl Fn(&Need) -> bool) -> String {
         let silence =

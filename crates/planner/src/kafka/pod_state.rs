@@ -8,7 +8,7 @@ use super::cluster::Pool;
 use super::observed::Observed;
 use super::restart_reasons::is_new_with_claims;
 use crate::pod_words::is_ready;
-pub use crate::pod_words::{PATIENCE, unready_since, words};
+pub use crate::pod_words::{PATIENCE, words};
 use crate::roll::pod_state;
 pub use crate::roll::pod_state::Situation;
 

@@ -297,6 +297,9 @@ fn nodes(
 
 /// What Kafka says of a restart; else what has to be asked.
 fn ask<'a>(nodes: &[RollNode], observed: &'a Observed) -> Result<Cow<'a, RollKafka>, Need> {
+    if let Some(silence) = observed.other_cluster() {
+        return Ok(Cow::Owned(RollKafka::silent(silence)));
+    }
     if let Some(view) = &observed.roll {
         return Ok(Cow::Borrowed(view));
     }

@@ -325,7 +325,9 @@ impl<'a> Rules<'a> {
         // same reason. No broker is overloaded for that long.
         let nobody = match silence.kind {
             SilenceKind::Nobody | SilenceKind::Unreachable => true,
-            SilenceKind::Late | SilenceKind::UnderWay | SilenceKind::Refused => node.long,
+            SilenceKind::Late | SilenceKind::UnderWay | SilenceKind::Refused | SilenceKind::OtherCluster => {
+                node.long
+            }
             SilenceKind::Tls => false,
         };
         if nobody && others.all(|other| other.state != PodState::Ready) { None } else { unknown() }

@@ -19,7 +19,9 @@ use super::pod_state::PATIENCE;
 use super::transitions::membership;
 use crate::pod_set::pod_error::PodAction;
 use crate::roll::waiting::{WaitKind, Waiting};
+use crate::silence::Silence;
 use crate::status::{self, warning};
+use crate::words;
 use crate::workload::resizing::Resize;
 
 /// What Kubernetes refused to do to pods that are there, also to those that are not wanted any more.
@@ -47,13 +49,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Notes that a pod is not ready since a time.
-    pub fn unready_since(&mut self, since: Option<Timestamp>, now: Timestamp) {
-        if since.is_some_and(|since| now.duration_since(since) > PATIENCE) {
-            self.stuck = true;
-        }
-    }
-
     /// Notes that a Deployment is not available since a time.
     pub fn deployment(&mut self, name: &str, unavailable_since: Option<Timestamp>, now: Timestamp) {
         let long = |since: &Timestamp| now.duration_since(*since) > PATIENCE;
@@ -66,6 +61,18 @@ impl Progress {
                 format_time(since)
             ),
         });
+    }
+
+    /// Notes that the Kafka of another cluster answers.
+    pub fn other_cluster(&mut self, silence: &Silence) {
+        let message = format!(
+            "nothing is asked of Kafka or changed there: {silence}; look at what the Services of the cluster lead to, and at \
+             status.clusterId of the Kafka resource"
+        );
+        self.stuck = true;
+        self.warnings
+            .push(Warning { reason: reasons::OTHER_KAFKA_CLUSTER.to_owned(), message: message.clone() });
+        self.waiting_for.insert(0, message);
     }
 
     /// Notes what is known about a pod that is not there or not ready.

@@ -41,7 +41,8 @@ impl Situation {
     pub const ABSENT: Self =
         Self { state: PodState::Missing, long: false, served: false, unscheduled: false };
 
-    /// The situation of a pod. A pod that this process deleted (`restarted`, by UID) counts as gone before the watch says so.
+    /// The situation of a pod. A pod that this process deleted (`restarted`, by UID) counts as gone before the watch says so; as soon
+    /// as it does, what counts is for how long the pod has been on its way: that of a machine that died never ends by itself.
     pub(crate) fn of(
         pod: Option<&Pod>,
         restarted: &BTreeSet<String>,
@@ -50,7 +51,10 @@ impl Situation {
     ) -> Self {
         match pod {
             None => Self::ABSENT,
-            Some(pod) if pod.metadata.uid.as_ref().is_some_and(|uid| restarted.contains(uid)) => {
+            Some(pod)
+                if pod.metadata.deletion_timestamp.is_none()
+                    && pod.metadata.uid.as_ref().is_some_and(|uid| restarted.contains(uid)) =>
+            {
                 Self { served: true, ..Self::ABSENT }
             }
             Some(pod) => of_pod(pod, container, now),

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::observed::Observed;
 use crate::plan::{Occasion, PlannedEvent};
 use crate::pod_set::pod_error::PodAction;
-use crate::pod_words::words;
+use crate::pod_words::{does_not_go, is_long_unready, words};
 use crate::restart_reason::RestartReason;
 use crate::roll::order::{self, Decision, Facts, Member};
 use crate::roll::pod_state::{PodState, Situation};
@@ -139,6 +139,7 @@ pub fn decide(
             // A pod that went now would not come back either: a worker that cannot be made is waited for, however long.
             situation.long &= !observed.pod_errors.contains_key(name);
             roll.miss(name, situation, observed);
+            roll.stuck |= live.is_some_and(|live| is_long_unready(live, now));
         }
         workers.push(Worker { number, pod: name.clone(), situation, reasons });
     }
@@ -176,9 +177,7 @@ impl Roll {
             self.say(error.words(name));
         } else if situation.long {
             self.stuck = true;
-            self.say(format!(
-                "pod {name} is to go and does not: its Kubernetes node may be away; delete that Node, or the pod with --force"
-            ));
+            self.say(does_not_go(name));
         } else {
             self.waiting_for.push(format!("pod {name} does not exist yet"));
         }

@@ -17,7 +17,6 @@ use crate::caches::{self, KAFKA};
 use crate::carry_out;
 use crate::kafka::kafka_calls;
 use crate::kafka::plan_size::PlanSize;
-use crate::kafka::restart_pods::Restart;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
 use crate::lock::lock;
 use crate::room::BUSY;
@@ -191,22 +190,12 @@ impl Kind for Reconciler {
         let is_news = metadata_refused.is_some() && metadata_refused != observed.options.metadata_refused;
         self.remember_options(key, plan, refusals, metadata_refused, failed.is_empty());
         // What Kafka refuses must not hold up the restart that mends it.
-        let go = plan.roll.going(&done.changed);
-        let restart = Restart {
-            applier: &self.applier,
-            events: &self.events,
-            mandate: &self.mandate,
-            deleted_pods: &self.deleted_pods,
-            key,
-            observed,
-            plan,
-        };
-        let put_off = restart.pods(&go).await?;
+        let is_put_off = self.restart(key, live, plan, &done.changed).await?;
         if !failed.is_empty() {
             return Err(Error::of_kafka(failed.join("; ")));
         }
         // Neither a pod nor an answer that is on its way would bring the next pass, which says it.
-        let look_again = (put_off.is_some() || is_news).then_some(DECIDED_ANEW);
+        let look_again = (is_put_off || is_news).then_some(DECIDED_ANEW);
         Ok(After { look_again, ..After::default() })
     }
 }

@@ -50,6 +50,14 @@ impl ClusterId {
     }
 }
 
+/// The cluster id, if it is written down somewhere: nodes that have another one are none of the cluster's.
+pub fn known_cluster_id(observed: &Observed) -> Option<String> {
+    match ClusterId::of(observed) {
+        ClusterId::Known(id) => Some(id),
+        ClusterId::Made(_) | ClusterId::Missing => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //! Static mistakes of the resources are found in [`validate`](super::validate); what is decided here depends on what
 //! exists.
 
-pub(crate) mod cluster_id;
+pub mod cluster_id;
 pub mod internal_security;
 pub(crate) mod leaving;
 pub mod membership;
