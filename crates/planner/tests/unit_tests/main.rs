@@ -63,6 +63,7 @@ mod resizing;
 mod revisions;
 mod rolling;
 mod secrecy;
+mod simulator;
 mod single_address;
 mod snapshots;
 mod static_validation;
