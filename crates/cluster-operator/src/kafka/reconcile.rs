@@ -34,7 +34,7 @@ use crate::unreadable;
 use planner::completion::NeverComplete;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
-use planner::kafka::observed::Observed;
+use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
 use planner::plan::Occasion;
@@ -104,6 +104,8 @@ struct Memory {
     restarted: BTreeSet<String>,
     /// UIDs and names of pods whose deletion was not answered: they count as deleted until the API server says more.
     perhaps_deleted: BTreeMap<String, String>,
+    /// Why the restart that was planned last was not made.
+    put_off: Option<PutOff>,
     /// What the roll waited for in the last pass.
     waited_for: Option<String>,
     /// What was announced and lasts.
@@ -211,6 +213,7 @@ impl Reconciler {
         }
         (observed.options, observed.restarted) = self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
+            observed.put_off.clone_from(&memory.put_off);
             let going = memory.restarted.iter().chain(memory.perhaps_deleted.keys()).cloned();
             (memory.options.clone(), going.collect())
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -13,8 +14,9 @@ use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::ObjectRef;
 use thiserror::Error;
 
-use planner::kafka::observed::Observed;
+use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
+use planner::kafka::roll_basis::RollBasis;
 use planner::plan::Occasion;
 
 /// Why a pod could not be deleted.
@@ -37,6 +39,20 @@ pub(crate) struct Deleted {
     pub unknown: Vec<(String, String)>,
     /// Why none was: what was decided rests on what is not so any more, and is to be decided anew.
     pub outdated: Option<String>,
+}
+
+impl Deleted {
+    /// Why the restarts that a plan wants are put off, after this attempt. `before`: why and since when they were before it; what
+    /// could not be tried changes nothing.
+    pub(crate) fn put_off(&self, before: Option<PutOff>, plan: &Plan, now: Timestamp) -> Option<PutOff> {
+        match &self.outdated {
+            Some(why) => {
+                let since = before.map_or(now, |before| before.since);
+                Some(PutOff { why: why.clone(), since })
+            }
+            None => before.filter(|_| plan.roll.now.is_empty() && !plan.roll.wanted.is_empty()),
+        }
+    }
 }
 
 /// Deletes these pods, while this process leads. Returns those that were deleted also when it ended early.
@@ -110,7 +126,10 @@ async fn outdated(
     }
     let now = clock::now();
     let old = plan.roll.basis.as_ref().filter(|basis| !basis.is_current(now));
-    Ok(old.map(|basis| format!("what Kafka said is {} ms old", basis.age_ms(now).unwrap_or_default())))
+    Ok(old.map(|basis| {
+        tracing::debug!(cluster = %key, answer_ms = basis.age_ms(now), "what Kafka said is old");
+        format!("what Kafka said is older than {} s", RollBasis::LONGEST_AGE.as_secs())
+    }))
 }
 
 /// Which pod it is, and whether it is going.
@@ -177,8 +196,8 @@ mod tests {
     use jiff::SignedDuration;
     use operator_runtime::client;
     use planner::kafka::plan::PlannedNode;
+    use planner::kafka::restart::Restart;
     use planner::kafka::roll::Roll;
-    use planner::kafka::roll_basis::RollBasis;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -268,9 +287,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_pod_stays_when_what_kafka_said_is_old_or_the_caches_are_behind() {
-        for (uid, seconds_ago, deletes, why) in
-            [("u", 0, true, ""), ("u", 9, false, "ms old"), ("new", 0, false, "pod c-p-0 is not the one")]
-        {
+        for (uid, seconds_ago, deletes, why) in [
+            ("u", 0, true, ""),
+            ("u", 9, false, "older than 5 s"),
+            ("new", 0, false, "pod c-p-0 is not the one"),
+        ] {
             let (client, noted) = api_server(uid, Bad::No).await;
             let (deleted, ended) = restarted(client, asked(seconds_ago)).await;
             assert!(ended.is_ok());
@@ -281,6 +302,31 @@ mod tests {
                 (usize::from(deletes), usize::from(deletes))
             );
         }
+    }
+
+    #[test]
+    fn a_restart_is_put_off_since_the_first_time_until_it_is_made() {
+        let now = clock::now();
+        let later = now + SignedDuration::from_secs(8);
+        let restart = Restart { node: 0, pod: "c-p-0".to_owned(), reasons: [].into(), notes: Vec::new() };
+        let wanted = Plan { roll: Roll { wanted: vec![restart], ..Roll::default() }, ..Plan::default() };
+        let mut goes = wanted.clone();
+        goes.roll.now.push("c-p-0".to_owned());
+        let outdated = |why: &str| Deleted { outdated: Some(why.to_owned()), ..Deleted::default() };
+        let first = outdated("an old answer").put_off(None, &goes, now);
+        assert_eq!(first, Some(PutOff { why: "an old answer".to_owned(), since: now }));
+        // A pass that waits for an answer tries nothing.
+        let meanwhile = Deleted::default().put_off(first.clone(), &wanted, later);
+        assert_eq!(meanwhile, first);
+        let again = outdated("another pod").put_off(meanwhile, &goes, later);
+        assert_eq!(again, Some(PutOff { why: "another pod".to_owned(), since: now }));
+        let made = Deleted { known: vec!["u".to_owned()], ..Deleted::default() };
+        assert_eq!(made.put_off(again.clone(), &goes, later), None);
+        assert_eq!(
+            Deleted::default().put_off(again, &Plan::default(), later),
+            None,
+            "nothing is due any more"
+        );
     }
 
     #[tokio::test]

@@ -181,6 +181,7 @@ impl Kind for Reconciler {
         let put_off_restart = deleted.outdated.is_some();
         self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
+            memory.put_off = deleted.put_off(memory.put_off.take(), plan, clock::now());
             memory.restarted.extend(deleted.known);
             memory.perhaps_deleted.extend(deleted.unknown);
         });

@@ -122,32 +122,36 @@ impl Kafka {
     /// Time passes. Returns the records that are lost by it.
     pub(super) fn advance(&mut self, ms: u64, now: u64, random: &mut Random) -> Vec<Loss> {
         let mut losses = Vec::new();
-        let before: Vec<(u32, Option<i32>)> =
-            self.metadata.partitions.iter().map(|one| (one.leader_epoch, one.leader)).collect();
         if self.quorum.advance(&mut self.nodes, &mut self.metadata, now, random) {
             losses.push(Loss::Decided);
         }
-        if self.quorum.decides(&self.nodes, now) {
+        let followers = self.quorum.followers(&self.nodes, now);
+        if !followers.is_empty() {
             self.control(now);
         }
         for id in self.nodes.keys().copied().collect::<Vec<i32>>() {
             self.run(id, now, random);
         }
-        for (partition, (epoch, leader)) in before.into_iter().enumerate() {
-            let one = &self.metadata.partitions[partition];
-            let elected = one.leader.filter(|_| one.leader_epoch != epoch || one.leader != leader);
-            if let Some(leader) = elected.filter(|id| !self.complete(partition).contains(id)) {
-                losses.push(Loss::Elected { partition, leader });
-                // What it lacks is lost; the cluster goes on with what it has.
-                self.forget(partition, leader);
+        for partition in 0..self.metadata.partitions.len() {
+            if let Some(leader) = self.serving_leader(partition, now) {
+                let is_new = self.began[partition].0 != self.metadata.partitions[partition].leader_epoch;
+                if is_new && !self.complete(partition).contains(&leader) {
+                    losses.push(Loss::Elected { partition, leader });
+                    // What it lacks is lost; the cluster goes on with what it has.
+                    self.forget(partition, leader);
+                }
+                self.replicate(partition, leader, (ms, now), random);
             }
-            self.replicate(partition, ms, now, random);
             if self.complete(partition).is_empty() {
                 losses.push(Loss::Gone { partition });
                 self.acked[partition] = Log::default();
             }
         }
-        self.quorum.commit(&mut self.nodes, &self.metadata, now);
+        for id in followers {
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.disk.metadata = self.metadata.offset;
+            }
+        }
         losses
     }
 
@@ -240,16 +244,19 @@ impl Kafka {
         }
     }
 
+    /// The leader of a partition, if it does its work.
+    fn serving_leader(&self, partition: usize, now: u64) -> Option<i32> {
+        let leader = self.metadata.partitions[partition].leader?;
+        let process = self.nodes.get(&leader)?.process.as_ref()?;
+        (process.acts(now) && process.stage == Stage::Serves).then_some(leader)
+    }
+
     /// Records of one partition are written and copied.
-    fn replicate(&mut self, partition: usize, ms: u64, now: u64, random: &mut Random) {
+    fn replicate(&mut self, partition: usize, leader: i32, (ms, now): (u64, u64), random: &mut Random) {
         let one = &self.metadata.partitions[partition];
         let (epoch, isr, needed) = (one.leader_epoch, one.isr.clone(), one.needed());
         let replicas = one.replicas.clone();
-        let Some(leader) = one.leader else { return };
-        let serves = |node: &&mut Node| {
-            node.process.as_ref().is_some_and(|process| process.acts(now) && process.stage == Stage::Serves)
-        };
-        let Some(node) = self.nodes.get_mut(&leader).filter(serves) else { return };
+        let Some(node) = self.nodes.get_mut(&leader) else { return };
         let log = node.disk.logs.entry(partition).or_default();
         if self.began[partition].0 != epoch {
             self.began[partition] = (epoch, log.end());

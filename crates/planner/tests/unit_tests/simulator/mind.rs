@@ -19,6 +19,7 @@ use planner::restart_reason::RestartReason;
 use serde_json::json;
 
 use super::clusters::pods_of;
+use super::operator::Memory;
 use crate::common::{World, kafka_status};
 
 /// What decides.
@@ -66,16 +67,17 @@ impl Mind {
     pub(super) fn plan(
         &self,
         pods: BTreeMap<String, Arc<Pod>>,
-        restarted: &BTreeSet<String>,
+        memory: &Memory,
         now: Timestamp,
         mut ask: impl FnMut(&Need) -> Answer,
     ) -> Decided {
         match self {
-            Self::Roll(mind) => mind.plan(pods, restarted, now, ask),
+            Self::Roll(mind) => mind.plan(pods, memory, now, ask),
             Self::Whole(world) => {
                 let mut observed = world.observed.clone();
                 observed.pods = pods;
-                observed.restarted.clone_from(restarted);
+                observed.restarted.clone_from(&memory.restarted);
+                observed.put_off.clone_from(&memory.put_off);
                 let (_, plan) = complete(observed, now, |need| match need {
                     Need::Roll(_) | Need::Admission { .. } => ask(need),
                     need => world.answer(need),
@@ -162,14 +164,15 @@ impl RollMind {
     fn plan(
         &self,
         pods: BTreeMap<String, Arc<Pod>>,
-        restarted: &BTreeSet<String>,
+        memory: &Memory,
         now: Timestamp,
         mut ask: impl FnMut(&Need) -> Answer,
     ) -> Decided {
         let mut observed = self.observed.clone();
         let wanted = self.restarts(&pods);
         observed.pods = pods;
-        observed.restarted.clone_from(restarted);
+        observed.restarted.clone_from(&memory.restarted);
+        observed.put_off.clone_from(&memory.put_off);
         let desired: BTreeMap<&str, &Pod> =
             self.desired.iter().map(|(name, (_, pod))| (name.as_str(), pod.as_ref())).collect();
         loop {

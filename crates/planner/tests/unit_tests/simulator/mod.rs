@@ -47,13 +47,13 @@ fn the_whole_plan_keeps_the_laws_too() {
 
 #[test]
 fn a_kafka_that_lies_is_found_out() {
-    let found = many(1, 40_000, Kind::Roll, Fault::Lies).unwrap_err();
+    let found = many(1, 20_000, Kind::Roll, Fault::Lies).unwrap_err();
     println!("{found}");
 }
 
 #[test]
 fn an_operator_that_does_not_look_twice_is_found_out() {
-    let found = many(1, 100_000, Kind::Roll, Fault::Careless).unwrap_err();
+    let found = many(1, 20_000, Kind::Roll, Fault::Careless).unwrap_err();
     println!("{found}");
 }
 

@@ -102,6 +102,18 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let role = match (self.controller, self.broker) {
+            (true, true) => "both",
+            (true, false) => "controller",
+            (false, _) => "broker",
+        };
+        let disk = if self.ephemeral { "ends with its pod" } else { "stays" };
+        let stage = self.process.as_ref().map(|process| process.stage);
+        format!("{} {role}, disk {} {disk}, {stage:?}", self.id, self.disk.directory)
+    }
+
     /// Whether its process works.
     pub(super) fn works(&self, now: u64) -> bool {
         self.process.as_ref().is_some_and(|process| process.works(now))

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use planner::kafka::need::Pods;
+use planner::kafka::observed::PutOff;
 use planner::kafka::roll_view::{RollBrokers, RollKafka};
 use planner::silence::{Silence, SilenceKind};
 
@@ -51,6 +52,15 @@ pub(super) struct Question {
     pub told: Option<Told>,
 }
 
+/// What a plan depends on of a process's memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    /// UIDs of pods that it deleted.
+    pub restarted: BTreeSet<String>,
+    /// Why the last restart was not made.
+    pub put_off: Option<PutOff>,
+}
+
 /// What a process of the operator has in its memory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Operator {
@@ -58,8 +68,8 @@ pub(super) struct Operator {
     pub starts_at: u64,
     /// When it makes its next pass.
     pub next_pass: u64,
-    /// UIDs of pods that it deleted.
-    pub restarted: BTreeSet<String>,
+    /// What plans depend on of it.
+    pub memory: Memory,
     /// What it asks.
     pub question: Option<Question>,
     /// How the last question failed, and when it asks again.

@@ -87,14 +87,12 @@ impl Quorum {
         lost
     }
 
-    /// What was decided is on the disks of all controllers that work.
-    pub(super) fn commit(&self, nodes: &mut BTreeMap<i32, Node>, metadata: &Metadata, now: u64) {
+    /// The controllers that take in what is decided now.
+    pub(super) fn followers(&self, nodes: &BTreeMap<i32, Node>, now: u64) -> Vec<i32> {
         if !self.decides(nodes, now) {
-            return;
+            return Vec::new();
         }
-        for node in nodes.values_mut().filter(|node| node.controller && node.works(now)) {
-            node.disk.metadata = metadata.offset;
-        }
+        nodes.values().filter(|node| node.controller && node.works(now)).map(|node| node.id).collect()
     }
 
     /// A controller with another disk takes the place of its old voter: that one leaves first.
@@ -158,10 +156,10 @@ impl Quorum {
         id: i32,
         now: u64,
     ) -> (usize, usize) {
-        // A voter that stands still for less than this counts as working: nobody can know better.
+        // A voter that is silent for less than this counts as working: nobody can know better.
         let recent = |node: &Node| {
             let seen = self.seen.get(&(node.id, node.disk.directory));
-            node.process.is_some() && seen.is_some_and(|seen| seen + FETCH_TIMEOUT_MS > now)
+            seen.is_some_and(|seen| seen + FETCH_TIMEOUT_MS > now)
         };
         let counts = |node: &&Node| {
             node.id != id

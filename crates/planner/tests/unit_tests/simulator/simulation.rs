@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Admission, Need, Pods};
+use planner::kafka::observed::PutOff;
 use planner::kafka::roll::Roll;
 use planner::silence::{Silence, SilenceKind};
 
@@ -14,6 +15,7 @@ use super::kafka::{Kafka, Loss};
 use super::kubernetes::{Kubernetes, timestamp};
 use super::laws::{self, Broken};
 use super::mind::{Decided, Mind};
+use super::node::Node;
 use super::operator::{FRESH_MS, Operator, Question, SLOW_MS, Told, USUAL_MS};
 use super::random::Random;
 
@@ -29,6 +31,9 @@ const EXCUSED_MS: u64 = 60_000;
 /// How old what Kafka said may be when a pod is deleted for it, and the moments between the last look and the deletion.
 const AGE_MS: u64 = 5500;
 
+/// How long a careless operator uses an answer.
+const OLD_MS: u64 = 30_000;
+
 /// What is wrong with the operator on purpose, so that a test sees that the laws find it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -37,7 +42,7 @@ pub(super) enum Fault {
     None,
     /// Kafka says that every replica is in sync.
     Lies,
-    /// Neither the age of an answer nor the pods are looked at again before a pod is deleted.
+    /// Answers are used again for other pods, and neither their age nor the pods are looked at before a pod is deleted.
     Careless,
 }
 
@@ -80,6 +85,7 @@ pub(super) struct Simulation {
     deleted: BTreeSet<i32>,
     restarts: BTreeSet<(i32, String)>,
     told: Option<Told>,
+    old: Option<Told>,
     seen: BTreeMap<String, Arc<Pod>>,
     story: Vec<String>,
 }
@@ -104,6 +110,7 @@ impl Simulation {
             deleted: BTreeSet::new(),
             restarts: BTreeSet::new(),
             told: None,
+            old: None,
             seen: BTreeMap::new(),
             story: Vec::new(),
         }
@@ -126,8 +133,10 @@ impl Simulation {
             }
             let _ = writeln!(
                 text,
-                "racks, elr {}, dynamic {}",
-                self.kafka.metadata.elr, self.kafka.quorum.dynamic
+                "eligible leaders {}, dynamic quorum {}, nodes {:?}",
+                self.kafka.metadata.elr,
+                self.kafka.quorum.dynamic,
+                self.kafka.nodes.values().map(Node::words).collect::<Vec<_>>()
             );
             self.violation = Some(text);
         }
@@ -227,10 +236,10 @@ impl Simulation {
         self.seen.clone_from(&self.kubernetes.cache);
         self.told = None;
         let began = self.now;
-        let restarted = self.operator.restarted.clone();
+        let memory = self.operator.memory.clone();
         let pods = self.seen.clone();
-        let decided = mind.plan(pods.clone(), &restarted, timestamp(began), |need| self.answer(need));
-        self.check_words(&decided, &restarted);
+        let decided = mind.plan(pods.clone(), &memory, timestamp(began), |need| self.answer(need));
+        self.check_words(&decided, &memory.restarted);
         let longest = if self.random.permille(30) { 8000 } else { 600 };
         let writing = self.random.within(10..longest);
         self.advance(writing);
@@ -242,7 +251,13 @@ impl Simulation {
             !going.is_empty() && self.fault != Fault::Careless && self.is_outdated(&decided.roll, &pods);
         if outdated {
             self.counts.put_off += 1;
+            let since = memory.put_off.map_or(timestamp(self.now), |before| before.since);
+            let why = "what was planned for is not so any more".to_owned();
+            self.operator.memory.put_off = Some(PutOff { why, since });
         } else {
+            if !going.is_empty() || decided.roll.wanted.is_empty() {
+                self.operator.memory.put_off = None;
+            }
             for pod in &going {
                 let pause = self.random.within(1..200);
                 self.advance(pause);
@@ -301,9 +316,10 @@ impl Simulation {
 
     fn answer(&mut self, need: &Need) -> Answer {
         match need {
-            Need::Roll(about) => match self.ask(about) {
+            Need::Roll(about) => match self.remembered().map_or_else(|| self.ask(about), Ok) {
                 Ok(told) => {
                     let view = told.view.clone();
+                    self.old = (self.fault == Fault::Careless).then(|| told.clone());
                     self.told = Some(told);
                     Answer::Roll(view)
                 }
@@ -314,6 +330,15 @@ impl Simulation {
         }
     }
 
+    /// What a careless operator takes for an answer: one that it had half a minute ago, about whatever pods there were.
+    fn remembered(&self) -> Option<Told> {
+        let old =
+            self.old.as_ref().filter(|old| self.fault == Fault::Careless && old.at + OLD_MS > self.now)?;
+        let mut told = old.clone();
+        told.view.asked_at = Some(timestamp(self.now));
+        Some(told)
+    }
+
     /// Asks Kafka as `late_answers.rs` does.
     fn ask(&mut self, about: &Pods) -> Result<Told, Silence> {
         let under_way = |asked_at: u64, now: u64| {
@@ -321,7 +346,7 @@ impl Simulation {
             Silence::new(kind, "Kafka has not answered yet")
         };
         if let Some(question) = self.operator.question.take() {
-            let is_same = question.about == *about || self.fault == Fault::Careless;
+            let is_same = question.about == *about;
             if self.now >= question.answered_at {
                 if is_same && self.now < question.answered_at + FRESH_MS {
                     return Ok(question.told.unwrap());
@@ -374,7 +399,7 @@ impl Simulation {
     /// A pod is deleted for the plan.
     fn restart(&mut self, pod: &str, pods: &BTreeMap<String, Arc<Pod>>) {
         let Some(uid) = pods.get(pod).and_then(|pod| pod.metadata.uid.clone()) else { return };
-        self.operator.restarted.insert(uid.clone());
+        self.operator.memory.restarted.insert(uid.clone());
         let Some(live) =
             self.kubernetes.live.get(pod).filter(|live| live.uid() == uid && live.kill_at.is_none())
         else {
@@ -402,7 +427,8 @@ impl Simulation {
         self.excuse(unknown.into_iter());
         let single = laws::single(&self.kafka, id);
         self.excuse(single.into_iter());
-        self.tell(format!("restart of node {id}, {}", self.told.is_some()));
+        let basis = self.told.as_ref().map(|told| format!("asked {} ms ago", self.now - told.at));
+        self.tell(format!("restart of node {id}, {basis:?}"));
         if let Some(broken) = found.first() {
             let state = broken
                 .partition()
