@@ -39,6 +39,11 @@ impl Quorum {
         self.votes(node, now) && node.disk.metadata == metadata.offset
     }
 
+    /// Whether every voter has all that was decided.
+    pub(super) fn is_whole(&self, nodes: &BTreeMap<i32, Node>, metadata: &Metadata, now: u64) -> bool {
+        self.voters.keys().all(|id| nodes.get(id).is_some_and(|node| self.is_level(node, metadata, now)))
+    }
+
     /// How many voters work.
     fn working(&self, nodes: &BTreeMap<i32, Node>, now: u64) -> usize {
         self.voters.keys().filter_map(|id| nodes.get(id)).filter(|node| self.votes(node, now)).count()

@@ -83,6 +83,8 @@ pub(super) struct Simulation {
     pub excused: BTreeMap<usize, u64>,
     wiped_at: BTreeMap<i32, u64>,
     deleted: BTreeSet<i32>,
+    /// Others than the planner destroyed what controllers had stored, and they do not all have it again.
+    controllers_harmed: bool,
     restarts: BTreeSet<(i32, String)>,
     told: Option<Told>,
     old: Option<Told>,
@@ -108,6 +110,7 @@ impl Simulation {
             excused: BTreeMap::new(),
             wiped_at: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            controllers_harmed: false,
             restarts: BTreeSet::new(),
             told: None,
             old: None,
@@ -160,6 +163,8 @@ impl Simulation {
             }
             let lies = self.fault == Fault::Lies;
             self.operator.advance(&self.kafka, lies, self.now, &mut self.random);
+            self.controllers_harmed &=
+                !self.kafka.quorum.is_whole(&self.kafka.nodes, &self.kafka.metadata, self.now);
             let (partitions, now) = (&self.kafka.metadata.partitions, self.now);
             self.excused.retain(|index, since| {
                 let one = &partitions[*index];
@@ -171,13 +176,16 @@ impl Simulation {
     /// Others than the planner destroy a disk, or have destroyed it.
     pub(super) fn harms_disk(&mut self, id: i32) {
         self.wiped_at.insert(id, self.now);
+        self.controllers_harmed |= self.kafka.nodes[&id].controller;
         for index in 0..self.kafka.metadata.partitions.len() {
             let one = &self.kafka.metadata.partitions[index];
             if !one.replicas.contains(&id) {
                 continue;
             }
             let complete = self.kafka.complete(index);
-            if complete.iter().all(|other| *other == id) || one.isr.iter().all(|other| *other == id) {
+            // Kafka counts on what it does not know to be lost, until the broker comes back.
+            let counts = [&one.isr, &one.eligible, &one.last_known].iter().any(|ids| ids.contains(&id));
+            if counts || complete.iter().all(|other| *other == id) {
                 self.excused.insert(index, self.now);
             }
         }
@@ -190,10 +198,7 @@ impl Simulation {
         };
         let is_excused = match partition {
             Some(index) => self.excused.contains_key(&index),
-            None => self
-                .wiped_at
-                .iter()
-                .any(|(id, at)| self.kafka.nodes[id].controller && at + 120_000 > self.now),
+            None => self.controllers_harmed,
         };
         let state = partition.map(|index| format!("{:?}", self.kafka.metadata.partitions[index]));
         self.tell(format!("lost: {loss:?} {state:?}"));
@@ -420,10 +425,7 @@ impl Simulation {
         };
         let unknown: Vec<usize> =
             found.iter().copied().filter_map(Broken::partition).filter(|index| recently(*index)).collect();
-        found.retain(|one| {
-            one.partition()
-                .is_none_or(|index| !unknown.contains(&index) && !self.excused.contains_key(&index))
-        });
+        found.retain(|one| one.partition().is_none_or(|index| !unknown.contains(&index)));
         self.excuse(unknown.into_iter());
         let single = laws::single(&self.kafka, id);
         self.excuse(single.into_iter());
