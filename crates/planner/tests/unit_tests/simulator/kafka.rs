@@ -275,7 +275,11 @@ impl Kafka {
                 if now > known.level_at + self.lag_ms {
                     leaves.push(*id);
                 }
-            } else if known.end.is_some_and(|end| end >= leader_log.high_watermark.max(began)) {
+            } else if let Some(end) = known.end.filter(|end| *end >= leader_log.high_watermark.max(began))
+                && random.permille(600)
+            {
+                // Whoever is to join counts from now on; the answer of the controllers takes its time.
+                committed = committed.min(end);
                 joins.push((*id, known.broker_epoch));
             }
         }
@@ -290,8 +294,6 @@ impl Kafka {
         }
         if self.quorum.decides(&self.nodes, now) {
             leaves.into_iter().for_each(|id| self.metadata.shrink(partition, id));
-            // The answer of the controllers takes its time.
-            joins.retain(|_| random.permille(600));
             joins.into_iter().for_each(|(id, epoch)| self.metadata.expand(partition, id, epoch));
         }
     }
