@@ -31,7 +31,7 @@ use crate::room::Room;
 use crate::unreadable;
 use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::config::live::memory::OptionMemory;
-use planner::kafka::observed::Observed;
+use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
 use planner::roll::waiting::WaitKind;
 
@@ -40,6 +40,8 @@ use planner::roll::waiting::WaitKind;
 struct Memory {
     /// What former passes found out about the options of brokers.
     options: OptionMemory,
+    /// Why the restart that was planned last was not made.
+    put_off: Option<PutOff>,
     /// What the roll waited for in the last pass.
     waited_for: Option<String>,
 }
@@ -124,7 +126,10 @@ impl Reconciler {
         unreadable::note_parts(&self.caches, key, &mut observed);
         let live = uids(observed.pods.values());
         observed.restarted = self.deleted_pods.still_shown(&self.applier, key, &live).await?;
-        observed.options = self.memory(|memories| memories.entry(key.clone()).or_default().options.clone());
+        (observed.options, observed.put_off) = self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            (memory.options.clone(), memory.put_off.clone())
+        });
         self.answers.forget_unless_ready(key, &observed);
         Ok((observed, referred))
     }

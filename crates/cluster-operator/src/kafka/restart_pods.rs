@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -11,8 +12,9 @@ use operator_runtime::clock;
 use operator_runtime::events::{self, Events, Note, Severity};
 use operator_runtime::leader::Mandate;
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::observed::Observed;
+use planner::kafka::observed::{Observed, PutOff};
 use planner::kafka::plan::Plan;
+use planner::kafka::roll_basis::RollBasis;
 use planner::plan::Occasion;
 
 use crate::deleted_pods::DeletedPods;
@@ -27,6 +29,20 @@ pub(crate) struct Restart<'a> {
     pub key: &'a ObjectRef,
     pub observed: &'a Observed,
     pub plan: &'a Plan,
+}
+
+/// Why the restarts that a plan wants are put off, after an attempt that came to its end. `outdated`: why it restarted none; `before`:
+/// why and since when they were put off before it. What could not be tried changes nothing.
+pub(crate) fn put_off(
+    outdated: Option<String>,
+    before: Option<PutOff>,
+    plan: &Plan,
+    now: Timestamp,
+) -> Option<PutOff> {
+    match outdated {
+        Some(why) => Some(PutOff { why, since: before.map_or(now, |before| before.since) }),
+        None => before.filter(|_| plan.roll.now.is_empty() && !plan.roll.wanted.is_empty()),
+    }
 }
 
 impl Restart<'_> {
@@ -74,7 +90,10 @@ async fn outdated(
     }
     let now = clock::now();
     let old = plan.roll.basis.as_ref().filter(|basis| !basis.is_current(now));
-    Ok(old.map(|basis| format!("what Kafka said is {} ms old", basis.age_ms(now).unwrap_or_default())))
+    Ok(old.map(|basis| {
+        tracing::debug!(cluster = %key, answer_ms = basis.age_ms(now), "what Kafka said is old");
+        format!("what Kafka said is older than {} s", RollBasis::LONGEST_AGE.as_secs())
+    }))
 }
 
 /// Which pod it is, and whether it is going.
@@ -136,8 +155,8 @@ mod tests {
     use jiff::SignedDuration;
     use operator_runtime::client;
     use planner::kafka::plan::PlannedNode;
+    use planner::kafka::restart::Restart as WantedRestart;
     use planner::kafka::roll::Roll;
-    use planner::kafka::roll_basis::RollBasis;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -244,9 +263,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_pod_stays_when_what_kafka_said_is_old_or_the_caches_are_behind() {
-        for (uid, seconds_ago, deletes, why) in
-            [("u", 0, true, ""), ("u", 9, false, "ms old"), ("new", 0, false, "pod c-p-0 is not the one")]
-        {
+        for (uid, seconds_ago, deletes, why) in [
+            ("u", 0, true, ""),
+            ("u", 9, false, "older than 5 s"),
+            ("new", 0, false, "pod c-p-0 is not the one"),
+        ] {
             let (client, noted) = api_server(uid, Bad::No).await;
             let (ended, going) = restarted(client, asked(seconds_ago)).await;
             let outdated = ended.unwrap();
@@ -257,6 +278,27 @@ mod tests {
                 (usize::from(deletes), usize::from(deletes))
             );
         }
+    }
+
+    #[test]
+    fn a_restart_is_put_off_since_the_first_time_until_it_is_made() {
+        let now = clock::now();
+        let later = now + SignedDuration::from_secs(8);
+        let restart =
+            WantedRestart { node: 0, pod: "c-p-0".to_owned(), reasons: [].into(), notes: Vec::new() };
+        let wanted = Plan { roll: Roll { wanted: vec![restart], ..Roll::default() }, ..Plan::default() };
+        let mut goes = wanted.clone();
+        goes.roll.now.push("c-p-0".to_owned());
+        let outdated = |why: &str| Some(why.to_owned());
+        let first = put_off(outdated("an old answer"), None, &goes, now);
+        assert_eq!(first, Some(PutOff { why: "an old answer".to_owned(), since: now }));
+        // A pass that waits for an answer tries nothing.
+        let meanwhile = put_off(None, first.clone(), &wanted, later);
+        assert_eq!(meanwhile, first);
+        let again = put_off(outdated("another pod"), meanwhile, &goes, later);
+        assert_eq!(again, Some(PutOff { why: "another pod".to_owned(), since: now }));
+        assert_eq!(put_off(None, again.clone(), &goes, later), None, "it was made");
+        assert_eq!(put_off(None, again, &Plan::default(), later), None, "nothing is due any more");
     }
 
     #[tokio::test]

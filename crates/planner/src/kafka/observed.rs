@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use api::agent::AgentReport;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 
@@ -85,6 +86,8 @@ pub struct Observed {
     pub restarted: BTreeSet<String>,
     /// Topics with remote storage; `None`: Kafka was not asked for them or did not answer.
     pub tiered_topics: Option<TieredTopics>,
+    /// Why this process did not make the restart that its last plans wanted; `None`: it made it, or none was wanted.
+    pub put_off: Option<PutOff>,
     /// Default quotas of users in Kafka, by Kafka's names for them; `None`: it was not asked for them or did not answer.
     pub default_quotas: Option<BTreeMap<String, f64>>,
     /// What the agents of pods say of the jars that they did not find, by the name of the pod.
@@ -155,6 +158,13 @@ impl TieredTopics {
         names.truncate(Self::NAMED);
         Self { first: names, count }
     }
+/// Why a restart that was planned was not made, when the pod should have been deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutOff {
+    /// What was not as it had been planned for.
+    pub why: String,
+    /// Since when no restart could be made.
+    pub since: Timestamp,
 }
 
 /// What Kafka said about itself.

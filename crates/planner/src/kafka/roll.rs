@@ -45,7 +45,8 @@ pub struct Roll {
     /// pass, which the watch brings: the pod-set controller works from the same cache, and would make the pod once more as the
     /// set was before, to be restarted again.
     pub unless_changed: BTreeMap<String, ObjectId>,
-    /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
+    /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now, unless that was tried
+    /// for a while and put off each time.
     pub waits: Option<Waiting>,
     /// What Kafka said of the pods that go now or wait; `None`: the pods alone decided.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +147,7 @@ pub fn decide(
         (None, Some(rules)) => {
             let decision = roll_order::by_kafka(&nodes, rules);
             outcome.roll.basis = view.as_deref().and_then(|view| basis(&decision, &nodes, view));
-            decision
+            unless_too_old(decision, &nodes, outcome.roll.basis.as_ref(), now)
         }
         (None, None) => Decision::Settled,
     };
@@ -157,11 +158,36 @@ pub fn decide(
             waits.kind = WaitKind::AnswerUnderWay;
         }
     }
+    if let Some(put_off) = observed.put_off.as_ref().filter(|_| !outcome.roll.now.is_empty()) {
+        let since = said_since(observed).unwrap_or(put_off.since);
+        outcome.roll.waits = Waiting::put_off(&outcome.roll.now.join(", "), &put_off.why, since, now);
+    }
     if let Some(waits) = outcome.roll.waits.as_ref().filter(|waits| !waits.is_usual()) {
         let reason = reasons::ROLLING_UPDATE_WAITS.to_owned();
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
     outcome
+}
+
+/// Lets nothing go for an answer that took Kafka so long that it may not be so any more.
+fn unless_too_old(
+    decision: Decision,
+    nodes: &[RollNode],
+    basis: Option<&RollBasis>,
+    now: Timestamp,
+) -> Decision {
+    match (decision, basis) {
+        (Decision::Restart(batch), Some(basis)) if !basis.is_current(now) => {
+            let going = nodes.iter().filter(|node| batch.contains(&node.id)).map(|node| node.pod.as_str());
+            Decision::Held(format!(
+                "restart of pod {} waits: Kafka takes longer than {} s to say how its partitions are, and no pod is deleted \
+                 for what it said before",
+                going.collect::<Vec<_>>().join(", "),
+                RollBasis::LONGEST_AGE.as_secs()
+            ))
+        }
+        (decision, _) => decision,
+    }
 }
 
 /// What Kafka said of the nodes that restart, or of those that might and wait.

@@ -12,9 +12,6 @@ use super::roll_view::{RollKafka, RollPartition};
 /// Partitions that are told of.
 const TOLD: usize = 12;
 
-/// How old Kafka's answer may be when a pod is deleted for it.
-const LONGEST_AGE: SignedDuration = SignedDuration::from_secs(5);
-
 /// What Kafka said of the nodes that a decision is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RollBasis {
@@ -29,6 +26,9 @@ pub struct RollBasis {
 }
 
 impl RollBasis {
+    /// How old Kafka's answer may be when a pod is deleted for it.
+    pub const LONGEST_AGE: SignedDuration = SignedDuration::from_secs(5);
+
     /// What Kafka said of the partitions that have replicas on these nodes.
     pub(super) fn of(kafka: &RollKafka, nodes: &BTreeSet<i32>) -> Self {
         let mut quorum = match &kafka.quorum {
@@ -79,7 +79,7 @@ impl RollBasis {
 
     /// Whether what Kafka said is still good enough to delete a pod for it. What rests on no answer of Kafka does not age.
     pub fn is_current(&self, now: Timestamp) -> bool {
-        self.asked_at.is_none_or(|asked_at| now.duration_since(asked_at) <= LONGEST_AGE)
+        self.asked_at.is_none_or(|asked_at| now.duration_since(asked_at) <= Self::LONGEST_AGE)
     }
 
     /// How long ago Kafka was asked, in milliseconds; `None`: the decision rests on no answer of Kafka.
@@ -123,4 +123,30 @@ pub(super) fn standing(partition: &RollPartition) -> String {
         }
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::roll_view::RollBrokers;
+    use crate::silence::{Silence, SilenceKind};
+
+    #[test]
+    fn an_answer_about_partitions_ages_and_none_does_not() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+        let asked_at = Some(now - SignedDuration::from_millis(5000));
+        let kafka = RollKafka { asked_at, quorum: Ok(None), brokers: Ok(RollBrokers::default()) };
+        let basis = RollBasis::of(&kafka, &BTreeSet::from([1]));
+        assert!(basis.is_current(now) && basis.age_ms(now) == Some(5000));
+        let later = now + SignedDuration::from_millis(1);
+        assert!(!basis.is_current(later), "a pod is deleted for no answer older than 5 s");
+        // Clocks that were set back make no answer old.
+        assert!(basis.is_current(now - SignedDuration::from_mins(1)));
+        // When nothing is known of partitions, the time of the question does not count: the next one has no answer either.
+        let brokers = Err(Silence::new(SilenceKind::Late, "no broker answers"));
+        let silent = RollBasis::of(&RollKafka { brokers, ..kafka }, &BTreeSet::from([1]));
+        assert_eq!((silent.asked_at, silent.age_ms(now)), (None, None));
+        assert!(silent.is_current(now + SignedDuration::from_hours(1)));
+        assert!(silent.to_string().contains("no broker answers"));
+    }
 }

@@ -35,6 +35,12 @@ pub enum WaitKind {
 }
 
 impl Waiting {
+    /// A restart that goes now and that could not be made for a while; `None`: not for long enough to say so.
+    pub(crate) fn put_off(pods: &str, why: &str, since: Timestamp, now: Timestamp) -> Option<Self> {
+        let why = format!("restart of pod {pods} waits: {why}");
+        (now.duration_since(since) >= ANNOUNCED_AFTER).then_some(Self { why, since, kind: WaitKind::Unsafe })
+    }
+
     /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
     pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
         match self.kind {

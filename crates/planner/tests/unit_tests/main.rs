@@ -67,6 +67,7 @@ mod resizing;
 mod revisions;
 mod rolling;
 mod secrecy;
+mod simulator;
 mod single_address;
 mod snapshots;
 mod spec_warnings;

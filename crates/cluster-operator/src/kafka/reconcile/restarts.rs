@@ -8,7 +8,7 @@ use operator_runtime::watch::ObjectRef;
 
 use super::Reconciler;
 use super::view::LiveCluster;
-use crate::kafka::restart_pods::Restart;
+use crate::kafka::restart_pods::{self, Restart};
 use crate::kind::Error;
 use planner::kafka::completion::decided_anew;
 use planner::kafka::plan::Plan;
@@ -39,7 +39,13 @@ impl Reconciler {
             observed: &live.observed,
             plan: anew.as_ref().unwrap_or(plan),
         };
-        Ok(restart.pods(&go).await?.is_some())
+        let outdated = restart.pods(&go).await?;
+        let is_put_off = outdated.is_some();
+        self.memory(|memories| {
+            let memory = memories.entry(key.clone()).or_default();
+            memory.put_off = restart_pods::put_off(outdated, memory.put_off.take(), plan, clock::now());
+        });
+        Ok(is_put_off)
     }
 
     /// The plan with what Kafka says by now: changes of Kafka that it does not make, or an API server that is slow, take their time in

@@ -1,0 +1,449 @@
+//! One simulated cluster: time passes, things go wrong, the operator makes its passes, and every restart is held against the laws.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use planner::kafka::answer::Answer;
+use planner::kafka::need::{Admission, Need, Pods};
+use planner::kafka::observed::PutOff;
+use planner::kafka::roll::Roll;
+use planner::silence::{Silence, SilenceKind};
+
+use super::kafka::{Kafka, Loss};
+use super::kubernetes::{Kubernetes, timestamp};
+use super::laws::{self, Broken};
+use super::mind::{Decided, Mind};
+use super::node::Node;
+use super::operator::{FRESH_MS, Operator, Question, SLOW_MS, Told, USUAL_MS};
+use super::random::Random;
+
+/// Longest piece of time in which everybody acts once.
+const TICK_MS: u64 = 500;
+
+/// A disk that was lost a shorter time ago than this may be unknown to Kafka and to the operator.
+const UNKNOWN_MS: u64 = 30_000;
+
+/// How long a partition that was harmed is excused at least.
+const EXCUSED_MS: u64 = 60_000;
+
+/// How old what Kafka said may be when a pod is deleted for it, and the moments between the last look and the deletion.
+const AGE_MS: u64 = 5500;
+
+/// How long a careless operator uses an answer.
+const OLD_MS: u64 = 30_000;
+
+/// What is wrong with the operator on purpose, so that a test sees that the laws find it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Kafka says that every replica is in sync.
+    Lies,
+    /// Answers are used again for other pods, and neither their age nor the pods are looked at before a pod is deleted.
+    Careless,
+}
+
+/// What happened, in numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub steps: u64,
+    pub passes: u64,
+    pub restarts: u64,
+    pub waits: u64,
+    pub put_off: u64,
+    pub deaths: u64,
+    pub troubles: u64,
+    /// Restarts that were right for what Kafka had said, and wrong a moment later.
+    pub races: u64,
+    /// Records that were lost by others than the planner.
+    pub lost_by_others: u64,
+    pub finished: u64,
+}
+
+/// A cluster.
+pub(super) struct Simulation {
+    pub random: Random,
+    pub now: u64,
+    pub kafka: Kafka,
+    pub kubernetes: Kubernetes,
+    pub operator: Operator,
+    pub mind: Option<Mind>,
+    pub fault: Fault,
+    pub counts: Counts,
+    /// Until when Kafka takes its time to answer.
+    pub kafka_slow_until: u64,
+    /// What was found.
+    pub violation: Option<String>,
+    /// The last wait of the roll.
+    pub waits: Option<String>,
+    /// Partitions whose records others than the planner may have lost.
+    pub excused: BTreeMap<usize, u64>,
+    wiped_at: BTreeMap<i32, u64>,
+    deleted: BTreeSet<i32>,
+    /// Others than the planner destroyed what controllers had stored, and they do not all have it again.
+    controllers_harmed: bool,
+    restarts: BTreeSet<(i32, String)>,
+    told: Option<Told>,
+    old: Option<Told>,
+    seen: BTreeMap<String, Arc<Pod>>,
+    story: Vec<String>,
+}
+
+impl Simulation {
+    pub(super) fn new(random: Random, kafka: Kafka, mind: Mind, fault: Fault) -> Self {
+        let kubernetes = Kubernetes::of(mind.listed());
+        Self {
+            random,
+            now: 10_000,
+            kafka,
+            kubernetes,
+            operator: Operator::default(),
+            mind: Some(mind),
+            fault,
+            counts: Counts::default(),
+            kafka_slow_until: 0,
+            violation: None,
+            waits: None,
+            excused: BTreeMap::new(),
+            wiped_at: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            controllers_harmed: false,
+            restarts: BTreeSet::new(),
+            told: None,
+            old: None,
+            seen: BTreeMap::new(),
+            story: Vec::new(),
+        }
+    }
+
+    /// Notes what happened.
+    pub(super) fn tell(&mut self, what: impl Into<String>) {
+        let line = format!("{:>8.1} s  {}", self.now as f64 / 1000.0, what.into());
+        if self.story.len() > 400 {
+            self.story.drain(..200);
+        }
+        self.story.push(line);
+    }
+
+    pub(super) fn violated(&mut self, what: &str) {
+        if self.violation.is_none() {
+            let mut text = format!("{what}\n");
+            for line in self.story.iter().rev().take(60).rev() {
+                let _ = writeln!(text, "{line}");
+            }
+            let _ = writeln!(
+                text,
+                "eligible leaders {}, dynamic quorum {}, nodes {:?}",
+                self.kafka.metadata.elr,
+                self.kafka.quorum.dynamic,
+                self.kafka.nodes.values().map(Node::words).collect::<Vec<_>>()
+            );
+            self.violation = Some(text);
+        }
+    }
+
+    /// Time passes, and everybody but the operator acts.
+    pub(super) fn advance(&mut self, mut ms: u64) {
+        while ms > 0 && self.violation.is_none() {
+            let tick = ms.min(TICK_MS);
+            ms -= tick;
+            self.now += tick;
+            self.counts.steps += 1;
+            for loss in self.kafka.advance(tick, self.now, &mut self.random) {
+                self.judge(&loss);
+            }
+            for id in self.kubernetes.advance(&mut self.kafka, self.now, &mut self.random) {
+                if !self.deleted.remove(&id) {
+                    self.harms_disk(id);
+                }
+                self.tell(format!("the disk of node {id} went with its pod"));
+            }
+            let lies = self.fault == Fault::Lies;
+            self.operator.advance(&self.kafka, lies, self.now, &mut self.random);
+            self.controllers_harmed &=
+                !self.kafka.quorum.is_whole(&self.kafka.nodes, &self.kafka.metadata, self.now);
+            let (partitions, now) = (&self.kafka.metadata.partitions, self.now);
+            self.excused.retain(|index, since| {
+                let one = &partitions[*index];
+                one.isr.len() < one.replicas.len() || one.leader.is_none() || *since + EXCUSED_MS > now
+            });
+        }
+    }
+
+    /// Others than the planner destroy a disk, or have destroyed it.
+    pub(super) fn harms_disk(&mut self, id: i32) {
+        self.wiped_at.insert(id, self.now);
+        self.controllers_harmed |= self.kafka.nodes[&id].controller;
+        for index in 0..self.kafka.metadata.partitions.len() {
+            let one = &self.kafka.metadata.partitions[index];
+            if !one.replicas.contains(&id) {
+                continue;
+            }
+            let complete = self.kafka.complete(index);
+            // Kafka counts on what it does not know to be lost, until the broker comes back.
+            let counts = [&one.isr, &one.eligible, &one.last_known].iter().any(|ids| ids.contains(&id));
+            if counts || complete.iter().all(|other| *other == id) {
+                self.excused.insert(index, self.now);
+            }
+        }
+    }
+
+    fn judge(&mut self, loss: &Loss) {
+        let partition = match loss {
+            Loss::Elected { partition, .. } | Loss::Gone { partition } => Some(*partition),
+            Loss::Decided => None,
+        };
+        let is_excused = match partition {
+            Some(index) => self.excused.contains_key(&index),
+            None => self.controllers_harmed,
+        };
+        let state = partition.map(|index| format!("{:?}", self.kafka.metadata.partitions[index]));
+        self.tell(format!("lost: {loss:?} {state:?}"));
+        if is_excused {
+            self.counts.lost_by_others += 1;
+        } else {
+            self.violated(&format!("records are lost: {loss:?}, {state:?}"));
+        }
+    }
+
+    /// Whether something happened that brings a pass.
+    pub(super) fn is_pass_due(&self) -> bool {
+        let answered =
+            self.operator.question.as_ref().is_some_and(|question| self.now >= question.answered_at);
+        let same = |(name, pod): (&String, &Arc<Pod>)| {
+            self.kubernetes.cache.get(name).is_some_and(|other| Arc::ptr_eq(pod, other))
+        };
+        let is_new = self.seen.len() != self.kubernetes.cache.len() || !self.seen.iter().all(same);
+        self.now >= self.operator.starts_at && (answered || is_new || self.now >= self.operator.next_pass)
+    }
+
+    /// The operator makes a pass. `dies`: after so many of its actions.
+    pub(super) fn pass(&mut self, dies: Option<u32>) {
+        if let Some(mut mind) = self.mind.take() {
+            self.pass_with(&mut mind, dies);
+            self.mind = Some(mind);
+        }
+    }
+
+    fn pass_with(&mut self, mind: &mut Mind, mut dies: Option<u32>) {
+        self.counts.passes += 1;
+        let mut dies_now = |simulation: &mut Self| {
+            let ends = dies == Some(0);
+            dies = dies.map(|left| left.saturating_sub(1));
+            if ends {
+                simulation.dies();
+            }
+            ends
+        };
+        self.seen.clone_from(&self.kubernetes.cache);
+        self.told = None;
+        let began = self.now;
+        let memory = self.operator.memory.clone();
+        let pods = self.seen.clone();
+        let decided = mind.plan(pods.clone(), &memory, timestamp(began), |need| self.answer(need));
+        self.check_words(&decided, &memory.restarted);
+        let longest = if self.random.permille(30) { 8000 } else { 600 };
+        let writing = self.random.within(10..longest);
+        self.advance(writing);
+        if dies_now(self) {
+            return;
+        }
+        let going = decided.roll.going(&decided.changed);
+        let outdated =
+            !going.is_empty() && self.fault != Fault::Careless && self.is_outdated(&decided.roll, &pods);
+        if outdated {
+            self.counts.put_off += 1;
+            let since = memory.put_off.map_or(timestamp(self.now), |before| before.since);
+            let why = "what was planned for is not so any more".to_owned();
+            self.operator.memory.put_off = Some(PutOff { why, since });
+        } else {
+            if !going.is_empty() || decided.roll.wanted.is_empty() {
+                self.operator.memory.put_off = None;
+            }
+            for pod in &going {
+                let pause = self.random.within(1..200);
+                self.advance(pause);
+                self.restart(pod, &pods);
+                if dies_now(self) {
+                    return;
+                }
+            }
+        }
+        mind.write(&decided, timestamp(began));
+        self.kubernetes.wanted = mind.listed();
+        let again = if outdated { 1 } else { decided.again.unwrap_or(15).max(1) };
+        self.operator.next_pass = self.now + again * 1000;
+    }
+
+    pub(super) fn dies(&mut self) {
+        self.counts.deaths += 1;
+        let back = self.now + self.random.within(1000..20_000);
+        self.tell("the operator dies");
+        self.operator.die(back);
+        self.seen.clear();
+    }
+
+    /// A plan that has something to restart says what goes or what is waited for.
+    fn check_words(&mut self, decided: &Decided, restarted: &BTreeSet<String>) {
+        let roll = &decided.roll;
+        self.waits =
+            roll.waits.as_ref().map(|waits| format!("{waits:?}; the status says {:?}", decided.said));
+        if let Some(waits) = &self.waits {
+            self.counts.waits += 1;
+            let waits = waits.clone();
+            self.tell(format!("waits: {waits}"));
+        }
+        let is_due = roll.wanted.iter().any(|restart| {
+            let live = self.seen.get(&restart.pod).and_then(|pod| pod.metadata.uid.as_ref());
+            live.is_some_and(|uid| !restarted.contains(uid))
+        });
+        let waits = roll.waits.as_ref();
+        if is_due && roll.now.is_empty() && waits.is_none_or(|waits| waits.why.is_empty()) {
+            self.violated(&format!("restarts are due, none is made and nothing says why: {:?}", roll.wanted));
+        }
+        if waits.is_some_and(|waits| !waits.is_usual()) && decided.said.is_none() {
+            self.violated(&format!("the status does not say that the roll waits: {waits:?}"));
+        }
+    }
+
+    /// What the operator looks at once more before it deletes a pod.
+    fn is_outdated(&self, roll: &Roll, pods: &BTreeMap<String, Arc<Pod>>) -> bool {
+        let standing = |pod: &Pod| (pod.metadata.uid.clone(), pod.metadata.deletion_timestamp.is_some());
+        let other = self.kubernetes.wanted.keys().any(|name| {
+            let live = self.kubernetes.live.get(name).map(|live| standing(&live.pod));
+            live != pods.get(name).map(|pod| standing(pod))
+        });
+        other || roll.basis.as_ref().is_some_and(|basis| !basis.is_current(timestamp(self.now)))
+    }
+
+    fn answer(&mut self, need: &Need) -> Answer {
+        match need {
+            Need::Roll(about) => match self.remembered().map_or_else(|| self.ask(about), Ok) {
+                Ok(told) => {
+                    let view = told.view.clone();
+                    self.old = (self.fault == Fault::Careless).then(|| told.clone());
+                    self.told = Some(told);
+                    Answer::Roll(view)
+                }
+                Err(silence) => Answer::Unknown(silence),
+            },
+            Need::Admission { .. } => Answer::Admission(Admission::Accepted),
+            need => panic!("{need:?}"),
+        }
+    }
+
+    /// What a careless operator takes for an answer: one that it had half a minute ago, about whatever pods there were.
+    fn remembered(&self) -> Option<Told> {
+        let old =
+            self.old.as_ref().filter(|old| self.fault == Fault::Careless && old.at + OLD_MS > self.now)?;
+        let mut told = old.clone();
+        told.view.asked_at = Some(timestamp(self.now));
+        Some(told)
+    }
+
+    /// Asks Kafka as `late_answers.rs` does.
+    fn ask(&mut self, about: &Pods) -> Result<Told, Silence> {
+        let under_way = |asked_at: u64, now: u64| {
+            let kind = if now < asked_at + USUAL_MS { SilenceKind::UnderWay } else { SilenceKind::Late };
+            Silence::new(kind, "Kafka has not answered yet")
+        };
+        if let Some(question) = self.operator.question.take() {
+            let is_same = question.about == *about;
+            if self.now >= question.answered_at {
+                if is_same && self.now < question.answered_at + FRESH_MS {
+                    return Ok(question.told.unwrap());
+                }
+            } else if is_same {
+                let silence = under_way(question.asked_at, self.now);
+                self.operator.question = Some(question);
+                return Err(silence);
+            }
+        }
+        if let Some((failed, again_at)) = &self.operator.failure
+            && failed == about
+            && self.now < *again_at
+        {
+            return Err(Silence::new(SilenceKind::Late, "Kafka has not answered within 15 s"));
+        }
+        let asked_at = self.now;
+        let is_slow = self.now < self.kafka_slow_until;
+        let look =
+            |random: &mut Random| if is_slow { random.within(300..9000) } else { random.within(20..400) };
+        let first = look(&mut self.random);
+        let second = if first > SLOW_MS { look(&mut self.random) } else { 0 };
+        let (looks_at, answered_at) = if second > 0 {
+            (asked_at + first, asked_at + first + second)
+        } else {
+            (asked_at, asked_at + first)
+        };
+        let about = about.clone();
+        self.operator.question = Some(Question { about, asked_at, looks_at, answered_at, told: None });
+        let lies = self.fault == Fault::Lies;
+        self.operator.advance(&self.kafka, lies, self.now, &mut self.random);
+        self.advance((answered_at - asked_at).min(500));
+        match self.operator.question.take() {
+            Some(question) if self.now >= question.answered_at && question.told.is_some() => {
+                self.operator.failures = 0;
+                Ok(question.told.unwrap())
+            }
+            question => {
+                self.operator.question = question;
+                Err(under_way(asked_at, self.now))
+            }
+        }
+    }
+
+    fn excuse(&mut self, partitions: impl Iterator<Item = usize>) {
+        let now = self.now;
+        self.excused.extend(partitions.map(|index| (index, now)));
+    }
+
+    /// A pod is deleted for the plan.
+    fn restart(&mut self, pod: &str, pods: &BTreeMap<String, Arc<Pod>>) {
+        let Some(uid) = pods.get(pod).and_then(|pod| pod.metadata.uid.clone()) else { return };
+        self.operator.memory.restarted.insert(uid.clone());
+        let Some(live) =
+            self.kubernetes.live.get(pod).filter(|live| live.uid() == uid && live.kill_at.is_none())
+        else {
+            return;
+        };
+        let (id, annotations) = (live.node, live.pod.metadata.annotations.clone());
+        let mut found = laws::of_restart(&self.kafka, id, self.now);
+        if let Some(told) = self.told.as_ref().filter(|told| self.now <= told.at + AGE_MS) {
+            let known = laws::of_restart(&told.truth, id, told.at);
+            let races: BTreeSet<Broken> = found.difference(&known).copied().collect();
+            self.counts.races += u64::from(!races.is_empty());
+            self.excuse(races.iter().copied().filter_map(Broken::partition));
+            found.retain(|one| known.contains(one));
+        }
+        let recently = |index: usize| {
+            let replicas = &self.kafka.metadata.partitions[index].replicas;
+            replicas.iter().any(|id| self.wiped_at.get(id).is_some_and(|at| at + UNKNOWN_MS > self.now))
+        };
+        let unknown: Vec<usize> =
+            found.iter().copied().filter_map(Broken::partition).filter(|index| recently(*index)).collect();
+        found.retain(|one| one.partition().is_none_or(|index| !unknown.contains(&index)));
+        self.excuse(unknown.into_iter());
+        let single = laws::single(&self.kafka, id);
+        self.excuse(single.into_iter());
+        let basis = self.told.as_ref().map(|told| format!("asked {} ms ago", self.now - told.at));
+        self.tell(format!("restart of node {id}, {basis:?}"));
+        if let Some(broken) = found.first() {
+            let state = broken
+                .partition()
+                .map(|index| (self.kafka.metadata.partitions[index].clone(), self.kafka.complete(index)));
+            self.violated(&format!("restart of node {id} breaks {found:?}: {state:?}"));
+        }
+        let cause = format!("{:?}", annotations.map(|all| all.into_iter().collect::<Vec<_>>()));
+        let wanted = self.kubernetes.wanted.get(pod).map(|(_, pod)| pod.metadata.annotations.clone());
+        if !self.restarts.insert((id, format!("{wanted:?}"))) {
+            self.violated(&format!("node {id} restarts once more for one cause: it has {cause}"));
+        }
+        self.counts.restarts += 1;
+        self.deleted.insert(id);
+        self.kubernetes.delete(pod, &uid, &mut self.kafka, self.now);
+    }
+}
