@@ -39,7 +39,7 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes that the plan of a small cluster may have as JSON: some hundred times what is usual.
 const LARGEST: usize = 64 << 20;
 
-/// Bytes that reading and planning one small cluster may take for a while.
+/// Bytes that the program may have at most while it reads and plans a small cluster, beyond what it had before the first.
 const MOST_MEMORY: u64 = 256 << 20;
 
 /// A cluster that runs, before its resources become others.
@@ -244,17 +244,19 @@ fn soak() {
         println!("{} has the number of the cluster that is being tried", at.display());
         let _ = (running(false), running(true));
     }
-    let (mut found, mut most) = (Vec::<String>::new(), 0);
+    let (mut found, mut most, before) = (Vec::<String>::new(), 0, memory::now());
     let report = |tried, refused, found: &[String], most: u64| {
         let (time, found, most) = (began.elapsed().as_secs(), found.len(), most >> 20);
-        format!("{tried} clusters in {time} s, {refused} refused, at most {most} MiB for one, {found} found")
+        format!(
+            "{tried} clusters in {time} s, {refused} refused, at most {most} MiB more than before, {found} found"
+        )
     };
     while began.elapsed() < Duration::from_secs(seconds) {
         let number = first.wrapping_add(tried);
         let resources = definitions().resources(number.wrapping_mul(0x9e37_79b9));
         tried += 1;
         std::fs::write(&at, number.to_string()).unwrap();
-        let before = memory::now();
+        memory::begin();
         let failure = fails(&resources);
         let taken = memory::most().saturating_sub(before);
         most = most.max(taken);
