@@ -10,6 +10,8 @@ SHELL := /bin/bash
 CLUSTER ?= local
 NODES ?= 1
 SOAK_SECONDS ?= 600
+# Address space of the program that tries random resources, in KiB: it ends when it wants more.
+SOAK_KIB := 4194304
 # What once lost records, in one of two runs.
 SOAK_TESTS ?= a_cluster_without_disks
 SOAK_RUNS ?= 8
@@ -46,7 +48,8 @@ test-unit: prerequisites ## Unit tests: no other process
 
 .PHONY: soak
 soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
-	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_tests any_manifest::soak -- --exact --nocapture
+	cargo test --locked -p planner --test unit_tests --no-run
+	ulimit -v $(SOAK_KIB) && SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_tests any_manifest::soak -- --exact --nocapture
 
 .PHONY: soak-e2e
 soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times; prints a table

@@ -32,6 +32,13 @@ bench_of_bridge() {
   mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
 }
 
+# bench_of_exporter: the rows of the Kafka Exporter, without a cluster.
+bench_of_exporter() {
+  local release=target/x86_64-unknown-linux-gnu/release rows
+  rows=$(TMPDIR=/dev/shm "$release/bench" exporter --exporter "$release/kafka-exporter")
+  mapfile -t -O "${#ROWS[@]}" ROWS <<<"$rows"
+}
+
 # bench_of_connectors: the rows of connectors, which the cluster operator looks after.
 bench_of_connectors() {
   local release=target/x86_64-unknown-linux-gnu/release rows
@@ -46,7 +53,7 @@ resident() {
   curl -fsS --max-time 5 "http://$ip:$3/metrics" | awk '/^process_resident_memory_bytes/ {printf "%.1f", $2 / 1e6}'
 }
 
-STEP_TOTAL=11
+STEP_TOTAL=12
 step "Compiling the operators"
 images
 step "Building Kubernetes, Helm and Kafka's image"
@@ -61,6 +68,8 @@ step "Users"
 bench_of user
 step "Bridge"
 bench_of_bridge
+step "Exporter"
+bench_of_exporter
 step "Connectors"
 bench_of_connectors
 step "Starting Kubernetes"

@@ -60,6 +60,10 @@ end_to_follow() {
 }
 trap end_to_follow EXIT
 
+# As cargo would run them.
+RUST_MIN_STACK=$(sed -n 's/^RUST_MIN_STACK = "\(.*\)"$/\1/p' .cargo/config.toml)
+export RUST_MIN_STACK
+
 failed=0
 table=()
 for ((run = 1; run <= runs; run++)); do

@@ -193,15 +193,23 @@ make_kafka_image() {
 make_kafka_with_jars_image() {
   local images=$CHECKOUT/images kafka=$CACHE/images/kafka-$KAFKA_VERSION.tar key
   local image=$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar jars=$CACHE/kafka/$KAFKA_VERSION/plug-ins
-  key="$(cat "$CACHE/stamps/kafka-image-$KAFKA_VERSION" "$CACHE/stamps/plug-ins-$KAFKA_VERSION" "$images"/{with-jars,archive}.sh \
-    | sha256sum | cut -c1-16)"
+  key="$({
+    cat "$CACHE/stamps/kafka-image-$KAFKA_VERSION" "$CACHE/stamps/plug-ins-$KAFKA_VERSION" "$images"/{with-jars,archive}.sh
+    declare -f make_kafka_with_jars_image
+  } | sha256sum | cut -c1-16)"
   if fresh "kafka-with-jars-$KAFKA_VERSION" "$key" "$image"; then
     UP_TO_DATE+=("the Kafka image with further jars")
     return
   fi
+  # Tiered storage has a folder of its own, as its classes are loaded apart from Kafka's.
+  local all=() jar
+  for jar in "$jars"/*.jar; do
+    [[ $jar != */kafka-storage-* ]] || jar=/opt/tiered-storage=$jar
+    all+=("$jar")
+  done
   say "making a Kafka image with further jars $POSITION"
   quietly kafka-with-jars "making a Kafka image with further jars" "$images/with-jars.sh" "$kafka" \
-    "docker.io/kastellan/kafka-with-jars:$KAFKA_VERSION" "$image" "$jars"/jmx_prometheus_javaagent-*.jar || exit 1
+    "docker.io/kastellan/kafka-with-jars:$KAFKA_VERSION" "$image" "${all[@]}" || exit 1
   stamp "kafka-with-jars-$KAFKA_VERSION" "$key"
 }
 fetch_envoy() {

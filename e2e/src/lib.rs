@@ -2,6 +2,7 @@
 
 pub mod edge;
 pub mod outside;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -123,7 +124,8 @@ impl Scenario {
         K::DynamicType: Default,
     {
         let api: Api<K> = self.api();
-        let wait = async {
+        // On the heap: it is large, and a scenario has many.
+        let wait = Box::pin(async {
             loop {
                 let list = api.list(&ListParams::default().fields(&format!("metadata.name={name}"))).await?;
                 let version = list.metadata.resource_version.clone().unwrap_or_default();
@@ -144,7 +146,7 @@ impl Scenario {
                     }
                 }
             }
-        };
+        });
         if let Ok(outcome) = tokio::time::timeout(deadline, wait).await {
             return outcome;
         }

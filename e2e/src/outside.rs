@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{Node, Pod, Secret, Service};
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{Api, ListParams};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -17,19 +17,23 @@ use tokio::process::Command;
 use crate::Scenario;
 use crate::edge::Edge;
 
+/// What every file of hosts says.
+const LOCALHOST: &str = "127.0.0.1 localhost\n";
+
 /// A client outside of the pods.
 pub struct Outside {
     folder: tempfile::TempDir,
 }
 
 impl Outside {
-    /// A client that trusts a cluster.
+    /// A client that trusts a cluster. It knows no names.
     pub async fn of(scenario: &Scenario, cluster: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let secret = scenario.api::<Secret>().get(&format!("{cluster}-cluster-ca-cert")).await?;
         let authority =
             secret.data.and_then(|mut data| data.remove("ca.crt")).context("there is no ca.crt")?;
         std::fs::write(folder.path().join("ca.crt"), authority.0)?;
+        std::fs::write(folder.path().join("hosts"), LOCALHOST)?;
         Ok(Self { folder })
     }
 
@@ -55,9 +59,24 @@ impl Outside {
         if let Ok(hosts) = edge.hosts.lock() {
             names.extend(hosts.iter().map(|host| (host.clone(), edge.address.to_string())));
         }
-        let mut text = "127.0.0.1 localhost\n".to_owned();
+        let mut text = LOCALHOST.to_owned();
         for (name, address) in names {
             writeln!(text, "{address} {name}")?;
+        }
+        std::fs::write(self.folder.path().join("hosts"), text)?;
+        Ok(())
+    }
+
+    /// Tells it the names of the machines that pods run on, and nothing else.
+    pub async fn knows_machines(&self, scenario: &Scenario) -> Result<()> {
+        let machines: Api<Node> = Api::all(scenario.client.clone());
+        let mut text = LOCALHOST.to_owned();
+        for machine in machines.list(&ListParams::default()).await?.items {
+            let addresses = machine.status.and_then(|status| status.addresses).unwrap_or_default();
+            let of_type = |type_: &str| addresses.iter().find(|one| one.type_ == type_);
+            if let (Some(address), Some(name)) = (of_type("InternalIP"), of_type("Hostname")) {
+                writeln!(text, "{} {}", address.address, name.address)?;
+            }
         }
         std::fs::write(self.folder.path().join("hosts"), text)?;
         Ok(())

@@ -1,11 +1,14 @@
-//! Metrics from outside: what a user sees while the jar is missing, how it comes, and that a real Prometheus scrapes it; and a
-//! log level that changes while Kafka runs.
+//! Jars of other people: what a user sees while they are missing, how they come, and that each does its work: a real Prometheus scrapes the
+//! pods, quotas hold producers back, segments move to a remote storage, tokens are checked. And a log level that changes while Kafka runs.
+
+mod plug_ins;
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use api::{Kafka, KafkaNodePool};
+use e2e::tokens::TokenIssuer;
 use e2e::{Scenario, is_ready};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{LogParams, Patch, PatchParams};
@@ -20,14 +23,21 @@ const PORT: u16 = 9404;
 /// A metric that only the rules of the test make.
 const METRIC: &str = "kastellan_test_broker_state";
 
-/// Whether a status has the warning that a jar is missing.
-fn misses_a_jar(status: Option<&impl serde::Serialize>) -> bool {
+/// The jars that are not there without the right image.
+const JARS: [&str; 2] = ["io.prometheus.jmx:jmx_prometheus_javaagent", "io.strimzi:kafka-quotas-plugin"];
+
+/// What a status says of missing jars.
+fn missing(status: Option<&impl serde::Serialize>) -> String {
     let status = status.and_then(|status| serde_json::to_value(status).ok()).unwrap_or_default();
     let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-    conditions.iter().any(|one| {
-        let message = one["message"].as_str().unwrap_or_default();
-        one["reason"] == "PlugInMissing" && message.contains("io.prometheus.jmx:jmx_prometheus_javaagent")
-    })
+    let of_jars = conditions.iter().filter(|one| one["reason"] == "PlugInMissing");
+    of_jars.filter_map(|one| one["message"].as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a status names all the jars that are not there.
+fn misses_the_jars(status: Option<&impl serde::Serialize>) -> bool {
+    let said = missing(status);
+    JARS.iter().all(|jar| said.contains(jar))
 }
 
 fn manifest() -> Value {
@@ -41,6 +51,7 @@ fn manifest() -> Value {
         {"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "metadata": {"name": CLUSTER}, "spec": {"kafka": {
             "listeners": [{"name": "plain", "port": 9092, "type": "internal", "tls": false}],
             "config": {"offsets.topic.replication.factor": 1, "default.replication.factor": 1, "min.insync.replicas": 1},
+            "quotas": plug_ins::quotas(),
             "metricsConfig": {"type": "jmxPrometheusExporter",
                 "valueFrom": {"configMapKeyRef": {"name": "rules", "key": "rules.yaml"}}}}}},
     ])
@@ -50,6 +61,12 @@ async fn change(scenario: &Scenario, kafka: Value) -> Result<()> {
     let patch = json!({"spec": {"kafka": kafka}});
     scenario.api::<Kafka>().patch(CLUSTER, &PatchParams::default(), &Patch::Merge(&patch)).await?;
     Ok(())
+}
+
+/// The address of the pod.
+async fn address(scenario: &Scenario) -> Result<String> {
+    let pod = scenario.api::<Pod>().get(POD).await?;
+    pod.status.and_then(|status| status.pod_ip).context("the pod has no address")
 }
 
 /// A GET request over plain HTTP; the body of a good answer.
@@ -97,24 +114,25 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     let minutes = Duration::from_mins(4);
 
     scenario
-        .stage("a cluster with metricsConfig on Kafka's own image: it serves, and says which jar it lacks");
+        .stage("a cluster with metricsConfig and quotas on Kafka's own image: it serves, and says which jars it lacks");
     for object in manifest().as_array().context("a list")? {
         scenario.apply_value(object).await?;
     }
     scenario.until_ready(CLUSTER, minutes).await?;
-    let pool = |pool: Option<&KafkaNodePool>| pool.is_some_and(|pool| misses_a_jar(pool.status.as_ref()));
-    scenario.until::<KafkaNodePool>("dual", "the missing jar", Duration::from_mins(1), pool).await?;
-    let kafka = |kafka: Option<&Kafka>| kafka.is_some_and(|kafka| misses_a_jar(kafka.status.as_ref()));
-    scenario.until::<Kafka>(CLUSTER, "the missing jar", Duration::from_mins(1), kafka).await?;
+    let pool = |pool: Option<&KafkaNodePool>| pool.is_some_and(|pool| misses_the_jars(pool.status.as_ref()));
+    scenario.until::<KafkaNodePool>("dual", "the missing jars", Duration::from_mins(1), pool).await?;
+    let kafka = |kafka: Option<&Kafka>| kafka.is_some_and(|kafka| misses_the_jars(kafka.status.as_ref()));
+    scenario.until::<Kafka>(CLUSTER, "the missing jars", Duration::from_mins(1), kafka).await?;
 
-    scenario.stage("an image with the jar: the warning goes");
-    change(&scenario, json!({"image": image})).await?;
+    scenario.stage("an image with the jars, tiered storage and a listener for tokens: the warnings go");
+    let issuer = TokenIssuer::start(address(&scenario).await?.parse()?).await?;
+    change(&scenario, plug_ins::wishes(&image, &issuer)).await?;
     let has_all = |kafka: Option<&Kafka>| {
-        is_ready(kafka) && kafka.is_some_and(|kafka| !misses_a_jar(kafka.status.as_ref()))
+        is_ready(kafka) && kafka.is_some_and(|kafka| missing(kafka.status.as_ref()).is_empty())
     };
-    scenario.until::<Kafka>(CLUSTER, "no missing jar", minutes, has_all).await?;
-    let pod = scenario.api::<Pod>().get(POD).await?;
-    let address = pod.status.and_then(|status| status.pod_ip).context("the pod has no address")?;
+    let kafka = scenario.until::<Kafka>(CLUSTER, "no missing jar", minutes, has_all).await?;
+    plug_ins::work(&scenario, &kafka.context("the Kafka resource is gone")?, &issuer).await?;
+    let address = address(&scenario).await?;
 
     scenario.stage("a real Prometheus scrapes the pod");
     let folder = tempfile::tempdir()?;
@@ -159,5 +177,13 @@ async fn prometheus_scrapes_the_pods_and_a_log_level_changes_without_a_restart()
     scenario.until_ready(CLUSTER, minutes).await?;
     assert_eq!(scenario.kafka_pods(CLUSTER).await?, before, "no pod may restart");
     prometheus.kill().await?;
+
+    scenario.stage("plug-ins: metrics by Strimzi's reporter");
+    change(&scenario, plug_ins::reporter()).await?;
+    scenario.until::<Kafka>(CLUSTER, "no missing jar", minutes, has_all).await?;
+    let address = format!("{}:{PORT}", self::address(&scenario).await?);
+    let is_told = |text: &str| text.lines().any(|line| line.starts_with(plug_ins::REPORTED));
+    let scrape = until_answer("a scrape of the reporter", &address, "/metrics", is_told).await?;
+    ensure!(!scrape.contains("\nkafka_log_"), "only what is allowed is told: {scrape}");
     scenario.remove().await
 }

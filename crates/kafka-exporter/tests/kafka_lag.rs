@@ -11,18 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{DEADLINE, Exporter, scrape};
 use kafka_admin::{Admin, AdminConfig, NewTopic};
-use kafka_protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-use kafka_protocol::messages::{
-    FindCoordinatorRequest, GroupId, OffsetCommitRequest, OffsetCommitResponse, RequestHeader,
-    ResponseHeader, TopicName,
-};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use test_support::kafka::{Authority, Identity};
 use test_support::{KafkaNode, KafkaOptions, Log, wait};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The program of `e2e/client`: where the variable says, or where `make test-kafka` builds it.
 fn client() -> PathBuf {
@@ -227,56 +217,9 @@ async fn certificates_that_are_replaced_are_used_without_a_restart() {
     }
 }
 
-/// Sends requests one after another on one connection, and gives back the bodies of the answers.
-async fn exchange<R: Request>(node: &KafkaNode, version: i16, requests: &[R]) -> Vec<R::Response> {
-    let mut stream = TcpStream::connect(node.bootstrap()).await.unwrap();
-    let mut answers = Vec::new();
-    for request in requests {
-        let mut frame = Vec::new();
-        let header = RequestHeader::default().with_request_api_key(R::KEY).with_request_api_version(version);
-        header.encode(&mut frame, R::header_version(version)).unwrap();
-        request.encode(&mut frame, version).unwrap();
-        stream.write_i32(frame.len() as i32).await.unwrap();
-        stream.write_all(&frame).await.unwrap();
-        let mut answer = vec![0; stream.read_i32().await.unwrap() as usize];
-        stream.read_exact(&mut answer).await.unwrap();
-        let mut answer = answer.as_slice();
-        ResponseHeader::decode(&mut answer, R::Response::header_version(version)).unwrap();
-        answers.push(R::Response::decode(&mut answer, version).unwrap());
-    }
-    answers
-}
-
-fn text(value: &str) -> StrBytes {
-    StrBytes::from_string(value.to_owned())
-}
-
-/// Commits offset 0 of every partition for each group, as a client without a group's protocol does.
+/// Commits offset 0 of every partition for each group.
 async fn commit(node: &KafkaNode, topic: &str, partitions: i32, groups: &[String]) {
-    let request = |group: &String| {
-        let partition = |index| OffsetCommitRequestPartition::default().with_partition_index(index);
-        let topic = OffsetCommitRequestTopic::default()
-            .with_name(TopicName(text(topic)))
-            .with_partitions((0..partitions).map(partition).collect());
-        OffsetCommitRequest::default()
-            .with_group_id(GroupId(text(group)))
-            .with_generation_id_or_member_epoch(-1)
-            .with_topics(vec![topic])
-    };
-    let requests: Vec<OffsetCommitRequest> = groups.iter().map(request).collect();
-    let good = |answer: &OffsetCommitResponse| {
-        answer.topics.iter().flat_map(|topic| &topic.partitions).all(|partition| partition.error_code == 0)
-    };
-    // The first look for a coordinator makes the topic of the offsets.
-    let find = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(&groups[0])]);
-    wait::until(DEADLINE, "the coordinator takes a commit", || async {
-        exchange(node, 4, std::slice::from_ref(&find)).await;
-        exchange(node, 8, &requests[..1]).await.iter().all(good).then_some(())
-    })
-    .await
-    .unwrap();
-    let answers = exchange(node, 8, &requests).await;
-    assert!(answers.iter().all(good), "{:?}", answers.iter().find(|answer| !good(answer)));
+    common::groups::commit(node, topic, partitions, groups).await.unwrap();
 }
 
 /// A process that is killed with this.

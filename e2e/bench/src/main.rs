@@ -9,6 +9,9 @@ mod bare;
 mod bridge;
 mod clusters;
 mod connectors;
+mod exporter;
+#[path = "../../../crates/kafka-exporter/tests/common/groups.rs"]
+mod groups;
 mod hosts;
 mod idle;
 mod kafka_stand_in;
@@ -81,6 +84,15 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [6_000, 40_000])]
         scale: Vec<usize>,
     },
+    /// The exporter with many consumer groups of ten partitions each.
+    Exporter {
+        /// The binary of the exporter.
+        #[arg(long)]
+        exporter: PathBuf,
+        /// How many groups.
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+    },
     /// KafkaConnectors of one Connect cluster, nine of ten stopped.
     Connectors {
         /// The binary of the cluster operator.
@@ -115,6 +127,7 @@ async fn main() -> anyhow::Result<()> {
         }
         What::Users { operator, counts } => users::run(&operator, &counts).await,
         What::Connectors { operator, count } => connectors::run(&operator, count).await,
+        What::Exporter { exporter, count } => exporter::run(&exporter, count).await,
         What::Plan => plan::run(),
         What::Pass { cached } => pass::run(&cached).await,
     }

@@ -4,19 +4,23 @@
 //! a client that shares no code with the operators.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfig, FromClientConfigAndContext};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Statistics};
 use tokio::sync::watch;
+
+/// How long a token is shown before its file is read again.
+const TOKEN_LIFE: Duration = Duration::from_mins(5);
 
 /// A Kafka client for the quick start and the end-to-end tests.
 #[derive(Parser)]
@@ -40,6 +44,9 @@ struct Cli {
     /// How the password is shown to the broker.
     #[arg(long, default_value = "SCRAM-SHA-512")]
     sasl_mechanism: String,
+    /// File with a signed token that is shown to the broker (OAUTHBEARER).
+    #[arg(long, conflicts_with = "user_secret")]
+    token: Option<PathBuf>,
     /// Give up after so many seconds.
     #[arg(long, default_value_t = 120)]
     deadline: u64,
@@ -68,6 +75,8 @@ enum Job {
     },
     /// Succeed when Kafka refuses this user to produce to the topic.
     ExpectDenied,
+    /// Succeed when Kafka does not take this user for who it says it is.
+    ExpectStranger,
 }
 
 #[tokio::main]
@@ -92,6 +101,10 @@ async fn main() -> Result<()> {
             tokio::time::timeout(deadline, expect_denied(&cli)).await.context("deadline passed")??;
             "was refused, as it should be".to_owned()
         }
+        Job::ExpectStranger => {
+            tokio::time::timeout(deadline, expect_stranger(&cli)).await.context("deadline passed")??;
+            "was not let in, as it should be".to_owned()
+        }
     };
     report(&format!("{what} in {:.1} s", started.elapsed().as_secs_f64()));
     Ok(())
@@ -106,8 +119,15 @@ fn report(line: &str) {
 fn base_config(cli: &Cli) -> Result<ClientConfig> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &cli.bootstrap);
+    if cli.token.is_some() {
+        let protocol = if cli.cluster_ca.is_some() { "sasl_ssl" } else { "sasl_plaintext" };
+        config.set("security.protocol", protocol).set("sasl.mechanism", "OAUTHBEARER");
+    }
     let Some(ca) = &cli.cluster_ca else { return Ok(config) };
     config.set("ssl.ca.location", text(&ca.join("ca.crt"))?);
+    if cli.token.is_some() {
+        return Ok(config);
+    }
     let Some(secret) = &cli.user_secret else {
         config.set("security.protocol", "ssl");
         return Ok(config);
@@ -131,36 +151,71 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// What librdkafka tells about its brokers: how often it did so, and the longest pause that a broker asked for, in ms.
-struct Pauses(watch::Sender<(u64, i64)>);
+/// What librdkafka tells this client and asks of it.
+struct Talk {
+    /// How often it told of its brokers, and the longest pause that one of them asked for, in ms.
+    pauses: watch::Sender<(u64, i64)>,
+    /// File with the token that is shown to brokers.
+    token: Option<PathBuf>,
+    /// Whether a broker did not take this client for who it says it is.
+    is_stranger: watch::Sender<bool>,
+}
 
-impl ClientContext for Pauses {
+impl Talk {
+    /// What nobody listens to.
+    fn of(cli: &Cli) -> Self {
+        let (pauses, is_stranger) = (watch::channel((0, 0)).0, watch::channel(false).0);
+        Self { pauses, token: cli.token.clone(), is_stranger }
+    }
+}
+
+impl ClientContext for Talk {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn stats(&self, statistics: Statistics) {
         let pauses = statistics.brokers.values().filter_map(|broker| broker.throttle.as_ref());
         let longest = pauses.map(|window| window.max).max().unwrap_or(0);
-        self.0.send_modify(|(reports, pause)| {
+        self.pauses.send_modify(|(reports, pause)| {
             *reports += 1;
             *pause = longest.max(*pause);
         });
     }
+
+    fn error(&self, error: KafkaError, _: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) {
+            self.is_stranger.send_replace(true);
+        }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> std::result::Result<OAuthToken, Box<dyn Error>> {
+        let file = self.token.as_ref().ok_or("--token is needed for OAUTHBEARER")?;
+        let token = std::fs::read_to_string(file)?.trim().to_owned();
+        // What the broker thinks of its end is what counts; librdkafka only asks again before it.
+        let end = SystemTime::now().duration_since(UNIX_EPOCH)? + TOKEN_LIFE;
+        let lifetime_ms = i64::try_from(end.as_millis())?;
+        Ok(OAuthToken { token, principal_name: "client".to_owned(), lifetime_ms })
+    }
 }
+
+impl ConsumerContext for Talk {}
 
 /// An idempotent producer is refused before it sends anything, and reports that as a purged queue; one that is not is
 /// told what it may not do.
-fn producer(cli: &Cli, idempotent: bool, pauses: Pauses) -> Result<FutureProducer<Pauses>> {
+fn producer(cli: &Cli, idempotent: bool, talk: Talk) -> Result<FutureProducer<Talk>> {
     let mut config = base_config(cli)?;
     config
         .set("acks", "all")
         .set("enable.idempotence", idempotent.to_string())
         .set("statistics.interval.ms", "200")
         .set("message.timeout.ms", "60000");
-    FutureProducer::from_config_and_context(&config, pauses).context("cannot make a producer")
+    FutureProducer::from_config_and_context(&config, talk).context("cannot make a producer")
 }
 
 /// Gives back the longest pause that a broker asked for, in ms.
 async fn produce(cli: &Cli, count: u64) -> Result<i64> {
-    let (sender, mut pauses) = watch::channel((0, 0));
-    let producer = producer(cli, true, Pauses(sender))?;
+    let talk = Talk::of(cli);
+    let mut pauses = talk.pauses.subscribe();
+    let producer = producer(cli, true, talk)?;
     let mut pending = Vec::with_capacity(count as usize);
     for number in 0..count {
         let (key, value) = (number.to_string(), format!("record {number}"));
@@ -184,10 +239,11 @@ async fn produce(cli: &Cli, count: u64) -> Result<i64> {
     Ok(pause)
 }
 
-fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseConsumer> {
+fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseConsumer<Talk>> {
     let mut config = base_config(cli)?;
     config.set("group.id", group).set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
-    let consumer = BaseConsumer::from_config(&config).context("cannot make a consumer")?;
+    let consumer = BaseConsumer::from_config_and_context(&config, Talk::of(cli));
+    let consumer = consumer.context("cannot make a consumer")?;
     consumer.subscribe(&[&cli.topic]).context("cannot subscribe")?;
     let mut seen = BTreeSet::new();
     let mut newest: Vec<Option<u64>> = Vec::new();
@@ -225,7 +281,7 @@ fn consume(cli: &Cli, count: u64, group: &str, give_up: Instant) -> Result<BaseC
 }
 
 /// Commits the position, pauses every partition and stays a member of the group.
-fn stay(consumer: &BaseConsumer, time: Duration) -> Result<()> {
+fn stay(consumer: &BaseConsumer<Talk>, time: Duration) -> Result<()> {
     consumer.pause(&consumer.assignment()?).context("cannot pause")?;
     consumer.commit_consumer_state(CommitMode::Sync).context("cannot commit")?;
     report("paused");
@@ -246,7 +302,7 @@ fn number(payload: Option<&[u8]>) -> Option<u64> {
 }
 
 async fn expect_denied(cli: &Cli) -> Result<()> {
-    let producer = producer(cli, false, Pauses(watch::channel((0, 0)).0))?;
+    let producer = producer(cli, false, Talk::of(cli))?;
     let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
     match producer.send(record, Duration::from_secs(30)).await {
         Ok(_) => bail!("the record was accepted, but this user must not write to {}", cli.topic),
@@ -257,5 +313,19 @@ async fn expect_denied(cli: &Cli) -> Result<()> {
             _,
         )) => Ok(()),
         Err((error, _)) => Err(error).context("refused, but not for want of authorization"),
+    }
+}
+
+async fn expect_stranger(cli: &Cli) -> Result<()> {
+    let talk = Talk::of(cli);
+    let mut is_stranger = talk.is_stranger.subscribe();
+    let producer = producer(cli, false, talk)?;
+    let record: FutureRecord<'_, str, str> = FutureRecord::to(&cli.topic).payload("never");
+    tokio::select! {
+        sent = producer.send(record, Duration::from_secs(30)) => match sent {
+            Ok(_) => bail!("the record was accepted, but this user is a stranger"),
+            Err((error, _)) => Err(error).context("refused, but not as a stranger"),
+        },
+        told = is_stranger.wait_for(|told| *told) => Ok(told.map(drop)?),
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
 
+pub(crate) mod groups;
+
 use std::time::Duration;
 
 use kafka_exporter::Settings;

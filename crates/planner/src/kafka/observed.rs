@@ -158,6 +158,8 @@ impl TieredTopics {
         names.truncate(Self::NAMED);
         Self { first: names, count }
     }
+}
+
 /// Why a restart that was planned was not made, when the pod should have been deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutOff {

@@ -21,7 +21,6 @@ use crate::pod_set::pod_error::PodAction;
 use crate::roll::waiting::{WaitKind, Waiting};
 use crate::silence::Silence;
 use crate::status::{self, warning};
-use crate::words;
 use crate::workload::resizing::Resize;
 
 /// What Kubernetes refused to do to pods that are there, also to those that are not wanted any more.

@@ -2,7 +2,8 @@
 //! bounded size.
 //!
 //! In passing a few hundred clusters are tried. `make soak SOAK_SECONDS=3600` tries them for as long as that, and says of what fails the least
-//! that still fails.
+//! that still fails. It looks at the memory that each takes too, and has an address space of 4 GiB: what takes more than that ends the program, and
+//! the file that it names at its start has the number of the cluster (`SOAK_SEED` begins with it).
 
 #![allow(
     clippy::unwrap_used,
@@ -14,8 +15,11 @@
 )]
 
 use crate::common;
+mod extensions;
 mod generate;
+mod memory;
 mod of_others;
+mod references;
 use crate::paths;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,22 +40,29 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes that the plan of a small cluster may have as JSON: some hundred times what is usual.
 const LARGEST: usize = 64 << 20;
 
-/// With everything that an installation may allow.
-fn settings() -> PlanSettings {
-    PlanSettings { object_overrides: true, entity_operator_watched_namespace: true, ..common::settings() }
-}
+/// Bytes that the program may have at most while it reads and plans a small cluster, beyond what it had before the first.
+const MOST_MEMORY: u64 = 256 << 20;
 
 /// A cluster that runs, before its resources become others.
-fn running() -> World {
-    static RUNNING: OnceLock<World> = OnceLock::new();
+fn running(is_older: bool) -> World {
+    static RUNNING: [OnceLock<World>; 2] = [OnceLock::new(), OnceLock::new()];
     let make = || {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        let mut world = World::new(vec![read(paths::contexts::POOL), read(paths::contexts::KAFKA)]);
-        world.observed.settings = Arc::new(settings());
-        world.settle();
+        let mut world = if is_older {
+            World::new(vec![generate::older_kafka()])
+        } else {
+            World::new(vec![read(paths::contexts::POOL), read(paths::contexts::KAFKA)])
+        };
+        let plan = world.settle();
+        assert!(common::condition(&plan, "Ready").is_some(), "{}", common::kafka_status(&plan));
         world
     };
-    RUNNING.get_or_init(make).clone()
+    RUNNING[usize::from(is_older)].get_or_init(make).clone()
+}
+
+/// The settings of the installation.
+fn settings(resources: &Resources) -> PlanSettings {
+    PlanSettings { object_overrides: resources.allows_overrides, ..common::settings() }
 }
 
 /// Reads and plans resources: of a cluster that there is not yet, and of one that runs.
@@ -63,9 +74,13 @@ fn drive(resources: &Resources) {
         Arc::new(pool)
     });
     let pools: Vec<Arc<KafkaNodePool>> = pools.collect();
-    let _ = alone(Specs { kafka: &kafka, pools: &pools }, &settings());
-    for mut world in [running(), World::new(Vec::new())] {
-        world.observed.settings = Arc::new(settings());
+    let settings = Arc::new(settings(resources));
+    let _ = alone(Specs { kafka: &kafka, pools: &pools }, &settings);
+    for mut world in [running(resources.was_older), World::new(Vec::new())] {
+        world.observed.settings = Arc::clone(&settings);
+        if let Some(seed) = resources.references {
+            references::put(&mut world, seed);
+        }
         let before = world.observed.kafka.as_ref().and_then(|kafka| kafka.status.clone());
         let mut kafka = kafka.clone();
         kafka.status = before;
@@ -201,33 +216,83 @@ proptest! {
     }
 }
 
+#[test]
+fn properties_of_every_sort_are_reached() {
+    for path in [
+        "spec.kafka.listeners",
+        "spec.objectOverrides",
+        "spec.kafka.nodeConfig",
+        "spec.kafka.listeners[].configuration.singleAddress.resources.limits",
+        "spec.zookeeper",
+        "spec.zookeeper.storage",
+        "spec.kafka.replicas",
+        "spec.kafka.storage.volumes[].size",
+        "spec.storage.overrides[].class",
+    ] {
+        assert!(definitions().reach(path), "{path}");
+    }
+    let all: Vec<Resources> = (0..400).map(|seed| definitions().resources(seed)).collect();
+    let in_some = |is_so: &dyn Fn(&Resources) -> bool| all.iter().any(|one| is_so(one) && !is_refused(one));
+    assert!(in_some(&|one| one.allows_overrides && one.kafka["spec"]["objectOverrides"].is_object()));
+    assert!(in_some(&|one| one.kafka["spec"]["kafka"]["nodeConfig"].is_object()));
+    assert!(in_some(&|one| one.kafka.to_string().contains("singleAddress")));
+    assert!(in_some(&|one| one.was_older && one.pools.is_empty()));
+    assert!(in_some(&|one| one.kafka.to_string().contains(r#"\"type\":\"none\""#)));
+}
+
 /// Does nothing unless `SOAK_SECONDS` says for how long.
 #[test]
 fn soak() {
     let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let (began, mut tried, mut refused) = (Instant::now(), 0_u64, 0_u64);
     let first = std::env::var("SOAK_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1_u64);
-    let mut found = Vec::new();
+    let at = std::env::temp_dir().join(format!("kastellan-soak-{}", std::process::id()));
+    if seconds > 0 {
+        println!("{} has the number of the cluster that is being tried", at.display());
+        let _ = (running(false), running(true));
+    }
+    let (mut found, mut most, before) = (Vec::<String>::new(), 0, memory::now());
+    let report = |tried, refused, found: &[String], most: u64| {
+        let (time, found, most) = (began.elapsed().as_secs(), found.len(), most >> 20);
+        format!(
+            "{tried} clusters in {time} s, {refused} refused, at most {most} MiB more than before, {found} found"
+        )
+    };
     while began.elapsed() < Duration::from_secs(seconds) {
-        let resources = definitions().resources(first.wrapping_add(tried).wrapping_mul(0x9e37_79b9));
+        let number = first.wrapping_add(tried);
+        let resources = definitions().resources(number.wrapping_mul(0x9e37_79b9));
         tried += 1;
-        if let Some(why) = fails(&resources) {
+        std::fs::write(&at, number.to_string()).unwrap();
+        memory::begin();
+        let failure = fails(&resources);
+        let taken = memory::most().saturating_sub(before);
+        most = most.max(taken);
+        if taken > MOST_MEMORY {
+            println!(
+                "FOUND cluster {number} takes {taken} bytes\n{}\n{}",
+                resources.kafka,
+                json!(resources.pools)
+            );
+            found.push(format!("cluster {number} takes {taken} bytes"));
+        }
+        if let Some(why) = failure {
             let least = least(resources);
-            println!("FOUND {why}\n{}\n{}", least.kafka, json!(least.pools));
+            println!("FOUND cluster {number}: {why}\n{}\n{}", least.kafka, json!(least.pools));
             found.push(why);
         } else if is_refused(&resources) {
             refused += 1;
         }
         if tried.is_multiple_of(1000) {
-            println!("{tried} clusters in {:?}, {refused} refused, {} found", began.elapsed(), found.len());
+            println!("{}", report(tried, refused, &found, most));
         }
     }
-    println!("{tried} clusters in {:?}, {refused} refused, {} found", began.elapsed(), found.len());
+    println!("{}", report(tried, refused, &found, most));
+    let _ = std::fs::remove_file(&at);
     assert!(found.is_empty(), "{found:?}");
 }
 
 fn is_refused(resources: &Resources) -> bool {
     let kafka: Kafka = serde_json::from_value(resources.kafka.clone()).unwrap();
     let pools = resources.pools.iter().map(|pool| Arc::new(serde_json::from_value(pool.clone()).unwrap()));
-    alone(Specs { kafka: &kafka, pools: &pools.collect::<Vec<_>>() }, &settings()).is_err()
+    alone(Specs { kafka: &kafka, pools: &pools.collect::<Vec<_>>() }, &settings(resources)).is_err()
 }

@@ -1,9 +1,11 @@
 //! Manifests that the definitions let through, out of a number: whatever a schema allows, with a liking for what breaks programs.
 
+use std::collections::BTreeSet;
+
+use api::annotations;
 use serde_json::{Map, Value, json};
 
-use api::extensions::EXTENSIONS;
-
+use super::extensions;
 use crate::paths::table::{self, Step};
 use crate::paths::{contexts, values};
 
@@ -11,7 +13,8 @@ use crate::paths::{contexts, values};
 pub(super) struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// The next one.
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -29,13 +32,14 @@ impl Random {
         self.below(100) < percent
     }
 
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    /// One of several.
+    pub(super) fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 }
 
 /// Texts with what means something in names, lists, numbers, templates and files.
-const TEXTS: &[&str] = &[
+pub(super) const TEXTS: &[&str] = &[
     "",
     " ",
     "a",
@@ -131,7 +135,7 @@ fn integer(schema: &Value, random: &mut Random) -> Value {
 }
 
 /// Any JSON, for what the definitions keep as it is.
-fn anything(random: &mut Random, depth: usize) -> Value {
+pub(super) fn anything(random: &mut Random, depth: usize) -> Value {
     match random.below(if depth > 2 { 5 } else { 7 }) {
         0 => Value::Null,
         1 => json!(random.happens(50)),
@@ -143,7 +147,7 @@ fn anything(random: &mut Random, depth: usize) -> Value {
     }
 }
 
-fn free_object(random: &mut Random, depth: usize) -> Value {
+pub(super) fn free_object(random: &mut Random, depth: usize) -> Value {
     const NAMES: &[&str] = &[
         "num.io.threads",
         "log.retention.ms",
@@ -190,58 +194,8 @@ pub(super) fn value(schema: &Value, path: &str, random: &mut Random, depth: usiz
     }
 }
 
-/// What object overrides name, and what they may and may not change there.
-const OVERRIDDEN: &[&str] = &[
-    "Service",
-    "Service/my-kafka-bootstrap",
-    "Deployment",
-    "Pod",
-    "Pod/my-*",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "PodDisruptionBudget",
-    "ServiceAccount",
-    "Role",
-    "NetworkPolicy",
-    "Secret",
-    "Pod/",
-    "Pod/*",
-];
-const PATCHES: &[&str] = &[
-    r#"{"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}}"#,
-    r#"{"metadata": {"name": "x", "ownerReferences": []}}"#,
-    r#"{"spec": {"ports": [{"port": 9092, "appProtocol": "kafka"}, {"port": 7, "name": "more"}], "internalTrafficPolicy": "Local"}}"#,
-    r#"{"spec": {"ports": "x", "selector": null}}"#,
-    r#"{"spec": {"maxUnavailable": 1, "minAvailable": null}}"#,
-    r#"{"spec": {"template": {"spec": {"tolerations": [{"key": "k"}], "containers": [{"name": "topic-operator", "env": [{"name": "A", "value": "b"}]}]}}}}"#,
-    r#"{"spec": {"volumes": [{"name": "v", "emptyDir": {}}], "containers": [{"name": "more", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}}"#,
-    r#"{"spec": {"hostNetwork": true, "containers": [null, 7, {"name": "kafka", "image": "other"}]}}"#,
-    r#"{"spec": {"terminationGracePeriodSeconds": -1, "nodeSelector": {"a": 1}}}"#,
-    r#"{"data": {"server.config": "x"}, "rules": null}"#,
-    "{}",
-];
-
 fn object(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Value {
     let mut object = Map::new();
-    if path == "spec.objectOverrides" {
-        for _ in 0..=random.below(3) {
-            let key = if random.happens(90) { random.pick(OVERRIDDEN) } else { random.pick(TEXTS) };
-            let patch: &&str = random.pick(PATCHES);
-            object.insert((*key).to_owned(), serde_json::from_str(patch).unwrap());
-        }
-        return Value::Object(object);
-    }
-    if path == "spec.kafka.nodeConfig" {
-        for _ in 0..=random.below(2) {
-            let key = if random.happens(80) {
-                random.pick(&["0", "0-2", "1, 2", "0, 3-5", "7"])
-            } else {
-                random.pick(TEXTS)
-            };
-            object.insert((*key).to_owned(), free_object(random, 0));
-        }
-        return Value::Object(object);
-    }
     let inner = &schema["additionalProperties"];
     if inner.is_object() {
         for _ in 0..random.below(3) {
@@ -277,76 +231,108 @@ fn object(schema: &Value, path: &str, random: &mut Random, depth: usize) -> Valu
 pub(super) struct Resources {
     pub kafka: Value,
     pub pools: Vec<Value>,
+    /// Whether the cluster was made from a manifest of an older version, without pools.
+    pub was_older: bool,
+    /// Whether the installation allows object overrides.
+    pub allows_overrides: bool,
+    /// The Secrets and ConfigMaps that are there follow from this number; `None`: there are none.
+    pub references: Option<u64>,
 }
 
 /// The definitions that resources follow.
 pub(super) struct Definitions {
     kafka: Value,
     pool: Value,
-    /// Paths with their kinds.
-    paths: Vec<(&'static str, String)>,
-    /// Those that the contract does not have.
-    more: Vec<(&'static str, String)>,
+    /// A Kafka as users of older versions wrote it.
+    older: Value,
+    /// Paths with their kinds: those of the contract, those beyond it, and those that only older versions have.
+    paths: [Vec<(&'static str, String)>; 3],
 }
 
-/// What older versions have and the stored one keeps.
-const OLDER: &[&str] = &[
-    "spec.zookeeper",
-    "spec.zookeeper.replicas",
-    "spec.zookeeper.storage",
-    "spec.kafka.replicas",
-    "spec.kafka.storage",
-    "spec.kafka.resources",
-];
+/// Paths below a schema.
+fn all_paths(schema: &Value, path: &str, found: &mut Vec<String>) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        let items = &property["items"];
+        let (inner, below) =
+            if items.is_object() { (items, format!("{path}[]")) } else { (property, path.clone()) };
+        all_paths(inner, &below, found);
+        found.push(path);
+    }
+}
 
 impl Definitions {
     pub(super) fn read() -> Self {
         let [kafka, pool] = table::KINDS.map(|(_, file)| table::schema(file));
-        let of_kind =
-            |(kind, _): (&'static str, _)| table::paths(kind).into_iter().map(move |path| (kind, path));
-        Self {
-            kafka,
-            pool,
-            more: EXTENSIONS
-                .iter()
-                .map(|extension| (extension.kind, extension.path))
-                .chain(OLDER.iter().map(|path| ("Kafka", *path)))
-                .filter(|(kind, path)| (*kind == "Kafka" || *kind == "KafkaNodePool") && !path.contains('*'))
-                .map(|(kind, path)| (kind, path.to_owned()))
-                .collect(),
-            paths: table::KINDS.into_iter().flat_map(of_kind).filter(|(_, path)| path != "spec").collect(),
+        let contract: Vec<(&'static str, String)> = table::KINDS
+            .into_iter()
+            .flat_map(|(kind, _)| table::paths(kind).into_iter().map(move |path| (kind, path)))
+            .filter(|(_, path)| path != "spec")
+            .collect();
+        let further: Vec<(&'static str, String)> = table::KINDS
+            .into_iter()
+            .flat_map(|(kind, _)| {
+                api::extensions::of_kind(kind).map(move |extension| (kind, extension.path.to_owned()))
+            })
+            .collect();
+        // The two that are one path each are drawn as often as the address with its ten.
+        let whole = ["spec.kafka.nodeConfig", "spec.objectOverrides"].map(|path| ("Kafka", path.to_owned()));
+        let further: Vec<_> = further.into_iter().chain(std::iter::repeat_n(whole, 9).flatten()).collect();
+        let known: BTreeSet<_> = contract.iter().chain(&further).cloned().collect();
+        let mut older = Vec::new();
+        for (kind, schema) in [("Kafka", &kafka), ("KafkaNodePool", &pool)] {
+            let mut paths = Vec::new();
+            all_paths(&schema["properties"]["spec"], "spec", &mut paths);
+            older.extend(paths.into_iter().map(|path| (kind, path)));
         }
+        older.retain(|(kind, path)| {
+            !path.starts_with("spec.cruiseControl") && !known.contains(&(*kind, path.clone()))
+        });
+        Self { older: older_kafka(), kafka, pool, paths: [contract, further, older] }
     }
 
     fn schema(&self, kind: &str) -> &Value {
         if kind == "Kafka" { &self.kafka } else { &self.pool }
     }
 
+    /// Whether resources are made with this property.
+    pub(super) fn reach(&self, path: &str) -> bool {
+        self.paths.iter().flatten().any(|(_, known)| known == path)
+    }
+
     /// Resources out of a number.
     pub(super) fn resources(&self, seed: u64) -> Resources {
         let mut random = Random(seed);
         let read = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
-        let mut made = Resources { kafka: read(contexts::KAFKA), pools: vec![read(contexts::POOL)] };
+        let was_older = random.happens(20);
+        let mut made = Resources {
+            kafka: if was_older { self.older.clone() } else { read(contexts::KAFKA) },
+            pools: vec![read(contexts::POOL)],
+            was_older,
+            allows_overrides: random.happens(75),
+            references: random.happens(50).then(|| random.next()),
+        };
         match random.below(10) {
             0 => made.kafka["spec"] = value(&self.kafka["properties"]["spec"], "spec", &mut random, 0),
             1 => made.pools[0]["spec"] = value(&self.pool["properties"]["spec"], "spec", &mut random, 0),
             _ => {}
         }
         for _ in 0..random.below(7) {
-            self.change(&mut made, &self.paths, &mut random);
+            self.change(&mut made, &mut random);
         }
-        if random.happens(30) {
-            for _ in 0..=random.below(3) {
-                self.change(&mut made, &self.more, &mut random);
-            }
+        // A resource of an older version has pools when they were added later, one for its brokers among them.
+        if was_older && random.happens(70) {
+            made.pools.clear();
+        } else if was_older && random.happens(50) {
+            made.pools[0]["metadata"]["name"] = json!(random.pick(&["kafka", "controller"]));
         }
-        if random.happens(30) {
+        if !made.pools.is_empty() && random.happens(30) {
             let mut second = made.pools[0].clone();
             second["metadata"]["name"] = json!("others");
             second["metadata"]["uid"] = json!("others-uid");
             made.pools.push(second);
         }
-        let Resources { kafka, pools } = &mut made;
+        let Resources { kafka, pools, .. } = &mut made;
         for manifest in pools.iter_mut().chain([kafka]) {
             odd_metadata(manifest, &mut random);
         }
@@ -354,25 +340,48 @@ impl Definitions {
     }
 
     /// Sets one property to something.
-    fn change(&self, made: &mut Resources, paths: &[(&'static str, String)], random: &mut Random) {
-        let (kind, path) = random.pick(paths);
+    fn change(&self, made: &mut Resources, random: &mut Random) {
+        let sort = match random.below(100) {
+            0..15 => 1,
+            15..30 => 2,
+            30..45 if made.was_older => 2,
+            _ => 0,
+        };
+        let (kind, path) = random.pick(&self.paths[sort]);
         if random.happens(60) {
             for before in contexts::of(kind, path) {
                 let manifest = if before.kind == "Kafka" { &mut made.kafka } else { &mut made.pools[0] };
                 table::set(manifest, self.schema(before.kind), &before.path, Some(&before.value));
             }
         }
+        if path.contains(".singleAddress") && random.happens(80) {
+            let listener = extensions::listener_with_one_address(random);
+            table::set(&mut made.kafka, self.schema("Kafka"), "spec.kafka.listeners", Some(&listener));
+        }
         let (mut at, mut depth) = (self.schema(kind), 0);
         for step in table::steps(path) {
             at = table::inner(at, &step);
             depth += usize::from(matches!(step, Step::Property(_)));
         }
-        let value = value(at, path, random, depth.min(3));
+        let value = match path.as_str() {
+            "spec.objectOverrides" => extensions::object_overrides(random),
+            "spec.kafka.nodeConfig" => extensions::node_config(random),
+            _ => value(at, path, random, depth.min(3)),
+        };
         let manifest = if *kind == "Kafka" { &mut made.kafka } else { &mut made.pools[0] };
         if is_way(manifest, path) {
             table::set(manifest, self.schema(kind), path, Some(&value));
         }
     }
+}
+
+/// The manifest of a user of Strimzi 0.34, under the name of the other one.
+pub(super) fn older_kafka() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../test-support/as-written/kafka.yaml");
+    let mut kafka: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let modern: Value = serde_json::from_str(contexts::KAFKA).unwrap();
+    kafka["metadata"] = modern["metadata"].clone();
+    kafka
 }
 
 /// Whether nothing of another type is in the way to a path.
@@ -389,16 +398,6 @@ fn is_way(manifest: &Value, path: &str) -> bool {
     true
 }
 
-/// What the annotation for the security inside of a cluster may say.
-const SECURITY: &[&str] = &[
-    r#"{"encryption": {"type": "none"}}"#,
-    r#"{"authentication": {"type": "none"}}"#,
-    r#"{"encryption": {"type": "tls"}, "authentication": {"type": "tls"}}"#,
-    r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#,
-    r#"{"encryption": 7}"#,
-    "{}",
-];
-
 /// Labels and annotations with what the operators read there.
 pub(super) fn odd_metadata(manifest: &mut Value, random: &mut Random) {
     const ANNOTATIONS: &[&str] = &[
@@ -414,10 +413,12 @@ pub(super) fn odd_metadata(manifest: &mut Value, random: &mut Random) {
         "kastellan.io/kafka-exporter-program",
     ];
     for _ in 0..random.below(3) {
-        let key = random.pick(ANNOTATIONS);
-        let is_security = *key == "strimzi.io/internal-cluster-security" && random.happens(70);
-        let text = if is_security { random.pick(SECURITY) } else { random.pick(TEXTS) };
+        let (key, text) = (random.pick(ANNOTATIONS), random.pick(TEXTS));
         manifest["metadata"]["annotations"][*key] = json!(text);
+    }
+    if random.happens(15) {
+        let said = extensions::internal_security(random);
+        manifest["metadata"]["annotations"][annotations::INTERNAL_CLUSTER_SECURITY] = json!(said);
     }
     if random.happens(20) {
         manifest["metadata"]["labels"]["team"] = json!("a");

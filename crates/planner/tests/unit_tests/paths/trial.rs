@@ -74,7 +74,7 @@ impl Manifests {
 }
 
 /// What properties refer to: Secrets with certificates, ConfigMaps with texts, and grants of other namespaces.
-fn refer(world: &mut World) {
+pub(crate) fn refer(world: &mut World) {
     static MADE: OnceLock<[BTreeMap<String, ByteString>; 2]> = OnceLock::new();
     let made = MADE.get_or_init(|| [(); 2].map(|()| certificates()));
     for (name, data) in ["mine", "other"].iter().zip(made) {
