@@ -14,7 +14,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 /// A user with a password, and the bridge that has it. Records are compressed with zstd on their way.
-pub const MANIFEST: &str = r#"
+pub(crate) const MANIFEST: &str = r#"
 apiVersion: kafka.strimzi.io/v1
 kind: KafkaUser
 metadata: {name: web, labels: {strimzi.io/cluster: shop}}
@@ -110,7 +110,7 @@ async fn pods(scenario: &Scenario) -> Result<Vec<Pod>> {
 }
 
 /// Everything, beside a Kafka `shop` that is ready.
-pub async fn records_go_in_and_out_and_a_roll_loses_none(scenario: &Scenario) -> Result<()> {
+pub(crate) async fn records_go_in_and_out_and_a_roll_loses_none(scenario: &Scenario) -> Result<()> {
     scenario.apply(MANIFEST).await?;
     let bridge = scenario.until("web", "Ready", MINUTES, ready).await?.context("no resource")?;
     scenario.stage("the bridge is ready");

@@ -153,12 +153,11 @@ impl<Variable: Fn(&str) -> Option<String>> Reader<Variable> {
             let decoded = pair.split_once('=').and_then(|(key, value)| {
                 Some((decode(key.trim())?, decode(value.trim())?)).filter(|(key, _)| !key.is_empty())
             });
-            match decoded {
-                Some(pair) => pairs.push(pair),
-                None => {
-                    let instead = "an item of it is not name=value with percent-encoding; it is left out";
-                    self.complain::<()>(name, instead);
-                }
+            if let Some(pair) = decoded {
+                pairs.push(pair);
+            } else {
+                let instead = "an item of it is not name=value with percent-encoding; it is left out";
+                self.complain::<()>(name, instead);
             }
         }
         pairs

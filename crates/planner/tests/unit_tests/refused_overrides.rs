@@ -51,7 +51,7 @@ fn an_object_that_is_there_stays_as_it_is_and_everything_else_is_written() {
         assert!(said.contains(word), "{said}");
     }
     assert!(
-        plan.requeue_seconds.is_some_and(|seconds| seconds <= 60),
+        plan.look_again_seconds().is_some_and(|seconds| seconds <= 60),
         "nothing announces that a policy changed"
     );
     wish(&mut world, Value::Null);

@@ -88,7 +88,7 @@ impl Mind {
                     roll: plan.roll.clone(),
                     said: said(&kafka_status(&plan)),
                     changed: changes.map(|write| write.reference.clone()).collect(),
-                    again: plan.requeue_seconds,
+                    again: plan.look_again_seconds(),
                     plan: Some(Box::new(plan)),
                 }
             }
