@@ -170,8 +170,8 @@ mod tests {
         No,
         /// It refuses the deletion.
         Refused(&'static str),
-        /// It ends the connection without an answer.
-        Unanswered(&'static str),
+        /// It ends the connection without an answer, and the object is gone, or not.
+        Unanswered(&'static str, bool),
     }
 
     /// An API server with the pod `c-p-0` of this UID that notes what is deleted, with the body of the request.
@@ -182,6 +182,7 @@ mod tests {
         let noted = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&noted);
         tokio::spawn(async move {
+            let mut is_gone = false;
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut text = String::new();
                 let mut buffer = [0; 4096];
@@ -201,7 +202,10 @@ mod tests {
                 let deletes = head.starts_with("DELETE");
                 let mut code = 200;
                 match bad {
-                    Bad::Unanswered(name) if deletes && path.contains(name) => continue,
+                    Bad::Unanswered(name, done) if deletes && path.contains(name) => {
+                        is_gone = done;
+                        continue;
+                    }
                     Bad::Refused(name) if deletes && path.contains(name) => code = 500,
                     _ => {}
                 }
@@ -211,8 +215,10 @@ mod tests {
                     serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": status,
                         "message": "", "reason": "", "code": code})
                 } else {
+                    let pod = serde_json::json!({"metadata": {"name": "c-p-0", "uid": uid}});
+                    let items = if is_gone { Vec::new() } else { vec![pod] };
                     serde_json::json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-                        "metadata": {"resourceVersion": "1"}, "items": [{"metadata": {"name": "c-p-0", "uid": uid}}]})
+                        "metadata": {"resourceVersion": "1"}, "items": items})
                 };
                 let answer = answer.to_string();
                 let head = format!(
@@ -320,10 +326,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pod_whose_deletion_was_not_answered_counts_as_going() {
-        let (client, _) = api_server("u", Bad::Unanswered("c-p-0")).await;
-        let (ended, going) = restarted(client, Plan::default()).await;
-        assert!(ended.is_err());
-        assert_eq!(going, ["u".to_owned()].into());
+    async fn a_pod_whose_deletion_was_not_answered_counts_as_going_unless_it_is_known_to_run() {
+        for done in [true, false] {
+            let (client, _) = api_server("u", Bad::Unanswered("c-p-0", done)).await;
+            let (ended, going) = restarted(client, Plan::default()).await;
+            assert!(ended.is_err());
+            assert_eq!(going, done.then(|| "u".to_owned()).into_iter().collect::<BTreeSet<_>>());
+        }
     }
 }

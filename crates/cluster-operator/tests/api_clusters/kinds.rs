@@ -197,7 +197,9 @@ async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
 
     // The Kafka is looked at, changed and scaled, and a pod of it is lost.
     let connects = versions(&world, "KafkaConnect").await;
-    for owned in ["StrimziPodSet c-connect", "Secret c-connect-jmx", "Pod c-connect-0", "Pod c-connect-1"] {
+    for owned in
+        ["StrimziPodSet c-connect", "Secret c-kafka-connect-jmx", "Pod c-connect-0", "Pod c-connect-1"]
+    {
         assert!(connects.contains_key(owned), "{owned} is missing: {connects:?}");
     }
     world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
@@ -221,7 +223,7 @@ async fn a_kafka_and_a_connect_of_one_name_never_touch_what_is_the_others() {
     for (kind, name) in [
         ("Pod", "c-connect-0"),
         ("StrimziPodSet", "c-connect"),
-        ("Secret", "c-connect-jmx"),
+        ("Secret", "c-kafka-connect-jmx"),
         ("Service", "c-connect-api"),
         ("PersistentVolumeClaim", "data-c-connect-0"),
     ] {
