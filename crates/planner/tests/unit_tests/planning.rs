@@ -397,7 +397,7 @@ fn a_version_change_keeps_the_metadata_version_until_every_node_runs_it() {
     roll(&mut world);
     let raise =
         AdminCall::UpdateMetadataVersion { version: "4.3-IV0".to_owned(), level: 30, downgrade: false };
-    assert_eq!(world.plan().calls, [raise.clone()]);
+    assert_eq!(world.plan().calls, std::slice::from_ref(&raise));
     // Kafka's refusal is no failure of the cluster.
     world.observed.options.metadata_refused = Some("cannot set it: brokers do not support it".to_owned());
     let plan = world.plan();
