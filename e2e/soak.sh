@@ -25,11 +25,12 @@ while read -r program; do
 done < <(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' <<<"$compiled")
 ((${#programs[@]})) || die "no end-to-end test has '${names[*]}' in its name"
 
-# started: a line for each start of a container with Kafka: namespace, pod, UID, number of restarts.
+# started: a line for each container with Kafka: namespace, pod, UID, number of restarts and, if it runs, since when.
 started() {
   local pod='{.metadata.namespace} {.metadata.name} {.metadata.uid}'
   local container='{range .status.containerStatuses[?(@.name=="kafka")]} {.restartCount} {.state.running.startedAt}{end}'
-  k get pods --all-namespaces --selector strimzi.io/kind=Kafka --watch --output "jsonpath=$pod$container{'\n'}" 2>/dev/null || true
+  k get pods --all-namespaces --selector strimzi.io/kind=Kafka \
+    --output "jsonpath={range .items[*]}$pod$container{'\n'}{end}" 2>/dev/null || true
 }
 # follow FOLDER: keeps what every container with Kafka prints, until it is killed.
 follow() {
@@ -43,7 +44,7 @@ follow() {
       k logs --namespace "$namespace" "$pod" --container kafka --follow --timestamps \
         >"$1/$namespace-$pod-${uid:0:8}-$restarts.log" 2>&1 </dev/null &
     done < <(started)
-    sleep 1
+    sleep 2
   done
 }
 # In a process group of its own, which ends as a whole.
