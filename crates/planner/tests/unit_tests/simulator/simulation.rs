@@ -191,6 +191,24 @@ impl Simulation {
         }
     }
 
+    /// A node falls silent while others that the planner restarts are on their way down: nobody could know.
+    pub(super) fn falls_silent(&mut self, id: i32) {
+        let going: Vec<i32> =
+            self.deleted.iter().copied().filter(|id| self.kafka.nodes[id].ephemeral).collect();
+        let partitions = self.kafka.metadata.partitions.iter().enumerate();
+        let meets = |ids: &[i32]| ids.contains(&id) && going.iter().any(|other| ids.contains(other));
+        // Without a majority of controllers no broker stops in order, whatever partitions it has.
+        let quorum: Vec<i32> = self.kafka.quorum.voters.keys().copied().collect();
+        let all = meets(&quorum);
+        let met: Vec<usize> = partitions
+            .filter(|(_, one)| {
+                meets(&one.replicas) || all && one.replicas.iter().any(|id| going.contains(id))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        self.excuse(met.into_iter());
+    }
+
     fn judge(&mut self, loss: &Loss) {
         let partition = match loss {
             Loss::Elected { partition, .. } | Loss::Gone { partition } => Some(*partition),
