@@ -165,10 +165,13 @@ impl Simulation {
             self.operator.advance(&self.kafka, lies, self.now, &mut self.random);
             self.controllers_harmed &=
                 !self.kafka.quorum.is_whole(&self.kafka.nodes, &self.kafka.metadata, self.now);
-            let (partitions, now) = (&self.kafka.metadata.partitions, self.now);
+            let (kafka, now) = (&self.kafka, self.now);
             self.excused.retain(|index, since| {
-                let one = &partitions[*index];
-                one.isr.len() < one.replicas.len() || one.leader.is_none() || *since + EXCUSED_MS > now
+                let one = &kafka.metadata.partitions[*index];
+                let all = one.replicas.len();
+                let is_whole =
+                    one.leader.is_some() && one.isr.len() == all && kafka.complete(*index).len() == all;
+                !is_whole || *since + EXCUSED_MS > now
             });
         }
     }
