@@ -217,9 +217,8 @@ fn no_age_holds_up_what_is_done_without_a_word_about_partitions() {
     alone.apply(&settled);
     alone.kafka(|kafka| kafka["spec"]["kafka"]["config"]["auto.create.topics.enable"] = json!(false));
     set_container(&mut alone, "shop-brokers-0", "Running", &json!({"state": {"running": {}}}));
-    let quorum = alone.all_is_well(Vec::new()).quorum;
     let asked_at = Some(alone.now - SignedDuration::from_mins(1));
-    alone.roll = Some(RollKafka { asked_at, quorum, ..RollKafka::silent(&silence) });
+    alone.roll = Some(RollKafka { asked_at, ..RollKafka::silent(&silence) });
     let plan = alone.plan();
     assert_eq!(plan.roll.now, ["shop-brokers-0"], "{:?}", plan.roll);
     let basis = plan.roll.basis.unwrap();

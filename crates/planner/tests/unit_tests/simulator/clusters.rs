@@ -27,7 +27,7 @@ const CONTROLLER: &[&str] = &["controller"];
 /// How many nodes a pool has: mostly few.
 fn size(random: &mut Random, most: u64) -> u64 {
     let most = if random.permille(100) { most } else { most.min(7) };
-    random.within(1..most.max(1) + 1)
+    1 + random.within(0..most.max(1))
 }
 
 /// What is random of a cluster's resources.
@@ -167,7 +167,7 @@ pub(super) fn kafka(cluster: &Cluster, ephemeral: &BTreeMap<i32, bool>, random: 
         nodes.insert(node.id, Node { id: node.id, controller, broker, ephemeral, rack, disk, process: None });
     }
     let brokers: Vec<i32> = nodes.values().filter(|node| node.broker).map(|node| node.id).collect();
-    let number = random.within(1..(brokers.len() as u64 * 3).min(40) + 1);
+    let number = 1 + random.within(0..(brokers.len() as u64 * 3).min(40));
     let partitions = (0..number).map(|index| partition(index, &brokers, random)).collect();
     let voters =
         nodes.values().filter(|node| node.controller).map(|node| (node.id, node.disk.directory)).collect();

@@ -219,7 +219,7 @@ impl Kafka {
                 }
             }
             Stage::Stops if is_broker && decides => {
-                if !self.metadata.registered.get(&id).is_some_and(|one| one.stopping) {
+                if self.metadata.registered.get(&id).is_none_or(|one| !one.stopping) {
                     self.metadata.stops(id);
                 } else if !self.metadata.leads(id) {
                     process.stage = Stage::Closes(now + random.within(100..2000));
@@ -263,7 +263,7 @@ impl Kafka {
         }
         if isr.len() >= needed {
             let most = (self.written_per_second * ms / 1000).max(1);
-            log.append(epoch, random.within(0..most + 1));
+            log.append(epoch, random.within(0..most.saturating_add(1)));
         }
         let (leader_log, began) = (log.clone(), self.began[partition].1);
         let mut committed = leader_log.end();
@@ -293,8 +293,12 @@ impl Kafka {
             }
         }
         if self.quorum.decides(&self.nodes, now) {
-            leaves.into_iter().for_each(|id| self.metadata.shrink(partition, id));
-            joins.into_iter().for_each(|(id, epoch)| self.metadata.expand(partition, id, epoch));
+            for id in leaves {
+                self.metadata.shrink(partition, id);
+            }
+            for (id, epoch) in joins {
+                self.metadata.expand(partition, id, epoch);
+            }
         }
     }
 

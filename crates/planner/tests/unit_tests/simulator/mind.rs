@@ -98,7 +98,7 @@ impl Mind {
     /// Writes the statuses and objects of what was decided.
     pub(super) fn write(&mut self, decided: &Decided, now: Timestamp) {
         match self {
-            Self::Roll(mind) => mind.write(&decided.roll, now),
+            Self::Roll(mind) => mind.write(&decided.roll),
             Self::Whole(world) => {
                 world.now = now;
                 world.apply(decided.plan.as_deref().unwrap());
@@ -196,7 +196,7 @@ impl RollMind {
     }
 
     /// The status says that the roll waits, and since when.
-    fn write(&mut self, roll: &Roll, _: Timestamp) {
+    fn write(&mut self, roll: &Roll) {
         let waits = roll.waits.as_ref().filter(|waits| !waits.is_usual());
         let mut kafka = self.observed.kafka.as_deref().cloned().unwrap();
         let conditions = waits.map(|waits| Condition {

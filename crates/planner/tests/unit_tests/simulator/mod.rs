@@ -53,7 +53,7 @@ fn a_kafka_that_lies_is_found_out() {
 
 #[test]
 fn an_operator_that_does_not_look_twice_is_found_out() {
-    let found = many(1, 20_000, Kind::Roll, Fault::Careless).unwrap_err();
+    let found = many(1, 60_000, Kind::Roll, Fault::Careless).unwrap_err();
     println!("{found}");
 }
 

@@ -172,6 +172,7 @@ fn to_a_pod(simulation: &mut Simulation, name: &str, kind: usize) {
     if kind >= 3 && simulation.kafka.nodes[&id].ephemeral {
         simulation.harms_disk(id);
     }
+    simulation.falls_silent(id);
     match kind {
         0 | 1 => {
             simulation.tell(format!("the container of node {id} crashes for {ms} ms"));
@@ -198,6 +199,7 @@ fn to_a_process(simulation: &mut Simulation, name: &str, kind: usize) {
     let now = simulation.now;
     let id = simulation.kubernetes.live[name].node;
     let ms = simulation.random.within(1000..60_000);
+    simulation.falls_silent(id);
     let known = (simulation.kafka.metadata.offset, simulation.kafka.metadata.partitions.clone());
     let Some(process) = simulation.kafka.nodes.get_mut(&id).and_then(|node| node.process.as_mut()) else {
         return;

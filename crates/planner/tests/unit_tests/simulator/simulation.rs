@@ -165,10 +165,13 @@ impl Simulation {
             self.operator.advance(&self.kafka, lies, self.now, &mut self.random);
             self.controllers_harmed &=
                 !self.kafka.quorum.is_whole(&self.kafka.nodes, &self.kafka.metadata, self.now);
-            let (partitions, now) = (&self.kafka.metadata.partitions, self.now);
+            let (kafka, now) = (&self.kafka, self.now);
             self.excused.retain(|index, since| {
-                let one = &partitions[*index];
-                one.isr.len() < one.replicas.len() || one.leader.is_none() || *since + EXCUSED_MS > now
+                let one = &kafka.metadata.partitions[*index];
+                let all = one.replicas.len();
+                let is_whole =
+                    one.leader.is_some() && one.isr.len() == all && kafka.complete(*index).len() == all;
+                !is_whole || *since + EXCUSED_MS > now
             });
         }
     }
@@ -189,6 +192,24 @@ impl Simulation {
                 self.excused.insert(index, self.now);
             }
         }
+    }
+
+    /// A node falls silent while others that the planner restarts are on their way down: nobody could know.
+    pub(super) fn falls_silent(&mut self, id: i32) {
+        let going: Vec<i32> =
+            self.deleted.iter().copied().filter(|id| self.kafka.nodes[id].ephemeral).collect();
+        let partitions = self.kafka.metadata.partitions.iter().enumerate();
+        let meets = |ids: &[i32]| ids.contains(&id) && going.iter().any(|other| ids.contains(other));
+        // Without a majority of controllers no broker stops in order, whatever partitions it has.
+        let quorum: Vec<i32> = self.kafka.quorum.voters.keys().copied().collect();
+        let all = meets(&quorum);
+        let met: Vec<usize> = partitions
+            .filter(|(_, one)| {
+                meets(&one.replicas) || all && one.replicas.iter().any(|id| going.contains(id))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        self.excuse(met.into_iter());
     }
 
     fn judge(&mut self, loss: &Loss) {
