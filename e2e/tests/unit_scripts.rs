@@ -122,9 +122,14 @@ fn a_terminal_shows_for_how_long_a_part_has_been_built() {
 fn the_image_of_the_operators_has_the_public_authorities() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for program in
-        ["cluster-operator", "topic-operator", "user-operator", "kafka-agent", "kafka-exporter", "kafka-bridge"]
-    {
+    for program in [
+        "cluster-operator",
+        "topic-operator",
+        "user-operator",
+        "kafka-agent",
+        "kafka-exporter",
+        "kafka-bridge",
+    ] {
         fs::write(at(program), "").unwrap();
         fs::set_permissions(at(program), fs::Permissions::from_mode(0o755)).unwrap();
     }
