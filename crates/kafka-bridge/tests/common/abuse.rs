@@ -84,14 +84,12 @@ pub(crate) async fn a_client_that_comes_back_misses_nothing(served: &Served) {
             .expect(200)
             .json()
     };
-    let mut told_twice = 0;
-    for is_still_open in [true, false] {
+    for (told_twice, is_still_open) in [(0, true), (1, false)] {
         let stream = begun().await;
         let count = stalled().await - told_twice;
         let kept = is_still_open.then_some(stream);
         // The last event was never whole with the client.
         assert_eq!(records().await[0]["offset"], count - 1, "{is_still_open}");
-        told_twice += 1;
         drop(kept);
     }
     served.delete(&consumer).await.expect(204);

@@ -15,7 +15,7 @@ use serde_json::json;
 fn plan(world: &World, cluster_id: &str) -> Plan {
     let mut observed = world.observed.clone();
     let mut view = observed.view.take().unwrap();
-    view.cluster_id = cluster_id.to_owned();
+    cluster_id.clone_into(&mut view.cluster_id);
     view.registered_brokers.insert(7);
     view.brokers_with_replicas = None;
     let answered = complete(observed, world.now, |need| match need {

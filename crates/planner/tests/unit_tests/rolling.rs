@@ -1,5 +1,7 @@
 //! Rolls in the plan: what goes now, what waits and since when, and what the status says of it.
 
+mod old_answers;
+
 use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +12,6 @@ use jiff::SignedDuration;
 use planner::completion::{Completion, complete};
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Silence, SilenceKind};
-use planner::kafka::observed::PutOff;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
 use planner::plan::Occasion;
@@ -179,6 +180,7 @@ fn an_answer_that_is_on_its_way_is_no_trouble_but_ends_none_either() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_kafka_that_is_too_slow_for_a_restart_stands_in_the_status_since_it_began() {
     let mut world = due();
     let asked_before = |world: &mut World, ms: i64| {
@@ -254,6 +256,8 @@ fn a_restart_that_was_put_off_for_long_says_why_and_is_tried_again() {
 }
 
 #[test]
+=======
+>>>>>>> h7-sim
 fn what_was_said_before_a_pod_was_replaced_is_another_question() {
     let mut world = due();
     let asked = |world: &mut World| {

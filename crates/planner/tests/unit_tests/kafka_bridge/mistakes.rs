@@ -6,6 +6,7 @@ use super::{properties, secured, web};
 use crate::common::bridge::{object, verdict, warnings};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn what_is_wrong_is_named_with_its_field_all_at_once_and_what_runs_stays() {
     type Change = fn(&mut Value);
     let mut whole = secured();
