@@ -24,7 +24,7 @@ fn a_kafka_that_is_too_slow_for_a_restart_stands_in_the_status_since_it_began() 
     let said = warning(&first, WAITS).unwrap();
     let words = said["message"].as_str().unwrap();
     assert!(words.contains("my-dual-1") && words.contains("longer than 5 s"), "{words}");
-    assert!(first.requeue_seconds.unwrap() <= 2, "Kafka is asked again soon");
+    assert!(first.look_again_seconds().unwrap() <= 2, "Kafka is asked again soon");
     world.apply(&first);
     // Another answer that is old says the same, since then.
     world.now += SignedDuration::from_secs(20);
