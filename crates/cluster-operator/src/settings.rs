@@ -11,7 +11,7 @@ use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
 use crate::kafka_connector::addresses::ConnectAddresses;
-use planner::kafka::observed::PlanSettings;
+use planner::kafka::observed::{ImageBuildSettings, PlanSettings};
 use planner::kafka::versions;
 
 /// What `--help` prints.
@@ -146,6 +146,7 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         custom_entity_operator_labels: env.label_selector(env::CUSTOM_ENTITY_OPERATOR_LABELS).0,
         custom_kafka_exporter_labels: env.label_selector(env::CUSTOM_KAFKA_EXPORTER_LABELS).0,
         custom_kafka_connect_labels: env.label_selector(env::CUSTOM_KAFKA_CONNECT_LABELS).0,
+        image_builds: image_builds(env),
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         object_overrides: env.bool(own::OBJECT_OVERRIDES, false),
@@ -153,6 +154,19 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         max_wished_ids: env.integer(own::MAX_WISHED_IDS, own::MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,
         largest_config_map: limits.largest_secret.bytes,
+    }
+}
+
+/// How images are built for Kafka Connect.
+fn image_builds(env: &Env) -> ImageBuildSettings {
+    let default = ImageBuildSettings::default();
+    let timeout = Duration::from_millis(env::CONNECT_BUILD_TIMEOUT_MS_DEFAULT);
+    ImageBuildSettings {
+        buildah_image: env.string(env::DEFAULT_BUILDAH_IMAGE, &default.buildah_image),
+        custom_labels: env.label_selector(env::CUSTOM_KAFKA_CONNECT_BUILD_LABELS).0,
+        // Kubernetes counts whole seconds, from 1.
+        timeout_seconds: env.duration_ms(env::CONNECT_BUILD_TIMEOUT_MS, timeout).as_secs().max(1),
+        user_namespaces: env.bool(own::BUILD_USER_NAMESPACES, default.user_namespaces),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::agent::AgentReport;
-use api::env::own;
+use api::env::{CONNECT_BUILD_TIMEOUT_MS_DEFAULT, own};
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
@@ -177,6 +177,8 @@ pub struct PlanSettings {
     pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Labels put on every Kafka Connect pod (`STRIMZI_CUSTOM_KAFKA_CONNECT_LABELS`).
     pub custom_kafka_connect_labels: BTreeMap<String, String>,
+    /// How images are built for Kafka Connect.
+    pub image_builds: ImageBuildSettings,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -189,6 +191,30 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
     /// Bytes of the largest ConfigMap that the operator reads.
     pub largest_config_map: usize,
+}
+
+/// How images are built for Kafka Connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageBuildSettings {
+    /// Image of Buildah.
+    pub buildah_image: String,
+    /// Labels put on every pod that builds (`STRIMZI_CUSTOM_KAFKA_CONNECT_BUILD_LABELS`).
+    pub custom_labels: BTreeMap<String, String>,
+    /// Seconds that a build may take.
+    pub timeout_seconds: u64,
+    /// Whether the pods that build run in a user namespace of their own.
+    pub user_namespaces: bool,
+}
+
+impl Default for ImageBuildSettings {
+    fn default() -> Self {
+        Self {
+            buildah_image: format!("kastellan/buildah:{}", env!("CARGO_PKG_VERSION")),
+            custom_labels: BTreeMap::new(),
+            timeout_seconds: CONNECT_BUILD_TIMEOUT_MS_DEFAULT / 1000,
+            user_namespaces: false,
+        }
+    }
 }
 
 /// Default of `KASTELLAN_MAX_SECRET_KIB`, in bytes.
@@ -245,6 +271,7 @@ impl Default for PlanSettings {
             custom_entity_operator_labels: BTreeMap::new(),
             custom_kafka_exporter_labels: BTreeMap::new(),
             custom_kafka_connect_labels: BTreeMap::new(),
+            image_builds: ImageBuildSettings::default(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             object_overrides: false,

@@ -23,7 +23,7 @@ use crate::references::text_of;
 use crate::text;
 use crate::workers::observed::Observed;
 use crate::workers::properties::{self, Parts};
-use crate::workers::{Client, ImagePlugIn, WorkerNames, Workers, pod};
+use crate::workers::{BuildAnnotations, Client, ImagePlugIn, WorkerNames, Workers, pod};
 use crate::workload::probe::Probe;
 use crate::workload::templates::{TemplateVolumes, check, check_container, check_pod};
 
@@ -86,7 +86,6 @@ pub(super) fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut F
     let files = ClientFiles { name: CLIENT.to_owned(), trusted_key: names::keys::CA_CRT.to_owned() };
     let client = Client { access, files };
     older::say(connect, findings);
-    not_yet(connect, findings);
     let labels = inherited_labels(connect, settings, findings);
     let jmx = spec.jmx_options.as_ref().map(Jmx::from);
     let parts = Parts {
@@ -122,6 +121,7 @@ pub(super) fn read(connect: &KafkaConnect, observed: &Observed, findings: &mut F
         custom_labels: settings.custom_kafka_connect_labels.clone(),
         closed: uses_connector_resources(connect),
         plug_ins: plug_ins(connect, findings),
+        build_annotations: BuildAnnotations::default(),
     };
     templates(connect, &workers, settings, findings);
     version.map(|_| workers)
@@ -298,16 +298,5 @@ fn templates(connect: &KafkaConnect, workers: &Workers, settings: &PlanSettings,
             let field = format!("{TEMPLATE}.{section}");
             check_container(container, &field, section, &volumes, &taken, findings);
         }
-    }
-}
-
-/// What is understood and not carried out.
-fn not_yet(connect: &KafkaConnect, findings: &mut Findings) {
-    if connect.spec.build.is_some() {
-        findings.problem(
-            "spec.build",
-            "images are not built by this version: build one that has the plug-ins below /opt/kafka/plugins and name it in \
-             spec.image, or name images with the plug-ins in spec.plugins",
-        );
     }
 }

@@ -174,6 +174,9 @@ pub(crate) fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&Manua
     };
     let body = StrimziPodSet::new(&name, spec);
     let mut object = Object::new(&workers.owner, name, all, body);
+    for (key, value) in &workers.build_annotations.set {
+        object = object.annotation(key, value);
+    }
     if let Some(manual) = manual {
         if !manual.pods.is_empty() {
             object =

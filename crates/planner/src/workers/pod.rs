@@ -90,6 +90,7 @@ pub(crate) fn of_worker(workers: &Workers, number: usize, settings: &PlanSetting
         (annotations::CONFIGURATION_HASH.to_owned(), configuration_hash(workers)),
         (annotations::AUTH_HASH.to_owned(), workers.auth_hash.clone()),
     ]);
+    all.extend(workers.build_annotations.pod.clone());
     json["metadata"]["labels"] = objects::json(&all_labels);
     json["metadata"]["annotations"] = objects::json(&all);
     pod.metadata.labels = Some(all_labels);

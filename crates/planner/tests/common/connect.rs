@@ -99,6 +99,8 @@ impl Connect {
         for deletion in &plan.delete {
             let name = &deletion.object.name;
             self.observed.secrets.retain(|known, _| known != name || deletion.object.kind != "Secret");
+            self.observed.pods.retain(|known, _| known != name || deletion.object.kind != "Pod");
+            self.observed.config_maps.retain(|known, _| known != name || deletion.object.kind != "ConfigMap");
             self.observed.others.remove(&deletion.object);
         }
         for restart in &plan.calls {
@@ -125,6 +127,10 @@ impl Connect {
                 let map: ConfigMap = serde_json::from_value(object).unwrap();
                 self.observed.config_maps.insert(name, Arc::new(map));
             }
+            "Pod" => {
+                let pod: Pod = serde_json::from_value(object).unwrap();
+                self.observed.pods.insert(name, Arc::new(pod));
+            }
             "StrimziPodSet" => {
                 let set: StrimziPodSet = serde_json::from_value(object).unwrap();
                 self.observed.pod_sets.insert(name, Arc::new(set));
@@ -144,7 +150,7 @@ impl Connect {
         let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
         let names: BTreeSet<String> =
             listed.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
-        self.observed.pods.retain(|name, _| names.contains(name));
+        self.observed.pods.retain(|name, _| names.contains(name) || name.ends_with("-build"));
         for mut pod in listed {
             let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
             if self.observed.pods.contains_key(&name) {

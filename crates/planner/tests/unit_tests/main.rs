@@ -23,6 +23,7 @@ mod existing_nodes;
 mod foreign_additions;
 mod held;
 mod house;
+mod image_builds;
 mod implied_pools;
 mod kafka_connect;
 mod kafka_exporter;
