@@ -101,7 +101,7 @@ pub(crate) fn inputs(build: &ImageBuild, settings: &PlanSettings) -> String {
 
 /// What the pod has whatever the templates say.
 pub(crate) fn taken(build: &ImageBuild, settings: &PlanSettings) -> Taken {
-    let container = buildah(build, settings, BUILD, Vec::new());
+    let container = own_buildah(build, settings, BUILD, Vec::new());
     Taken {
         volumes: volume::names(&volumes(build)),
         variables: BTreeMap::from([(CONTAINER_TEMPLATE, container::variable_names(&container))]),
@@ -138,6 +138,13 @@ fn body(build: &ImageBuild, settings: &PlanSettings) -> Pod {
 }
 
 fn buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, arguments: Vec<String>) -> Container {
+    let mut made = own_buildah(build, settings, name, arguments);
+    container::apply_template(&mut made, build.templates.build_container.as_ref());
+    made
+}
+
+/// The container without the user's additions.
+fn own_buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, arguments: Vec<String>) -> Container {
     let mut environment = vec![
         // Needs nothing of the Kubernetes node: no file system of its own, no container runtime.
         container::variable("STORAGE_DRIVER", "vfs"),
@@ -163,9 +170,7 @@ fn buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, arguments: V
         security_context: Some(SecurityContext { run_as_user: Some(0), ..SecurityContext::default() }),
         ..Container::default()
     };
-    let mut made = container::completed(made, build.resources.as_ref(), &settings.pod_defaults());
-    container::apply_template(&mut made, build.templates.build_container.as_ref());
-    made
+    container::completed(made, build.resources.as_ref(), &settings.pod_defaults())
 }
 
 fn volumes(build: &ImageBuild) -> Vec<Volume> {

@@ -1,0 +1,9 @@
+//! What the program `plug-in-fetcher` is made of: downloads, archives, Maven.
+
+pub mod archive;
+mod error;
+pub mod fetch;
+pub mod maven;
+mod pom;
+
+pub use error::Error;
