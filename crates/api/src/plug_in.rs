@@ -12,6 +12,9 @@ pub const LIBS_FOLDER: &str = "/opt/kafka/libs";
 /// The option with the reporters that Kafka tells of its metrics.
 pub const METRIC_REPORTERS: &str = "metric.reporters";
 
+/// The reporter that Kafka has by default: it shows metrics as JMX beans.
+pub const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
+
 /// The option with the reporters that Kafka tells of the metrics in its older registry.
 pub const YAMMER_REPORTERS: &str = "kafka.metrics.reporters";
 

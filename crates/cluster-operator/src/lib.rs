@@ -1,20 +1,23 @@
-//! Runs Kafka clusters from Kafka and KafkaNodePool resources: watches, answers what plans ask for, carries plans out. The
+//! Runs Kafka clusters, Kafka Connect and connectors from custom resources: watches, answers what plans ask for, carries plans out. The
 //! crate `planner` decides.
 //!
 //! From the top floor down: [`operate`] wires, [`controller`] says which watch event leads to which pass, and each kind
-//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
+//! of resource has a folder with its pass: [`kafka`], [`kafka_connect`], [`kafka_connector`] and [`pod_set`]; [`node_pools`] says which pools belong to whom. [`kind`] puts
 //! the steps of a pass together, and [`carry_out`] writes what a plan says, for all kinds.
 
 pub mod caches;
 pub mod carry_out;
 mod controller;
+mod holders;
 pub mod kafka;
 mod kafka_connect;
 pub mod kafka_connector;
+mod key_making;
 mod kind;
 mod node_pools;
 mod pod_set;
 mod reference_room;
+mod room;
 mod run;
 pub mod settings;
 mod unreadable;

@@ -11,8 +11,8 @@ use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
 use crate::kafka_connector::addresses::ConnectAddresses;
-use planner::kafka::observed::{ImageBuildSettings, PlanSettings};
-use planner::kafka::versions;
+use planner::settings::{ImageBuildSettings, PlanSettings};
+use planner::versions;
 
 /// What `--help` prints.
 pub const HELP: &str = "\

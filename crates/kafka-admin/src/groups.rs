@@ -35,13 +35,6 @@ pub struct GroupListing {
     pub state: String,
 }
 
-impl GroupListing {
-    /// Whether it is a group of the protocol of KIP-848, whose members are described by a call of their own.
-    pub fn is_consumer_kind(&self) -> bool {
-        self.kind.eq_ignore_ascii_case("consumer")
-    }
-}
-
 /// The members of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupMembers {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::layout::Layout;
 use crate::probe::{self, Kind};
+use crate::run_error::RunError;
 use crate::{install, run, termination, worker};
 
 /// What `--help` prints.
@@ -142,7 +143,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 /// Runs what ends with the container, and says why if it cannot be run.
-fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, run::RunError>>) -> ExitCode {
+fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, RunError>>) -> ExitCode {
     start_log();
     match run_blocking(running) {
         Ok(code) => ExitCode::from(code),
@@ -154,7 +155,7 @@ fn until_its_end(layout: &Layout, running: impl Future<Output = Result<u8, run::
 }
 
 fn run_blocking(
-    running: impl Future<Output = Result<u8, run::RunError>>,
+    running: impl Future<Output = Result<u8, RunError>>,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     // One thread is plenty: the agent waits nearly always.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

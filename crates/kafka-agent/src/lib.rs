@@ -2,7 +2,8 @@
 //!
 //! An init container copies this binary into the pod (`install`); there it is process 1 of the Kafka container (`run`)
 //! and answers the kubelet's probes (`probe`). [`run`] reads as the order of a start: configuration, key stores, storage,
-//! JVM; then it watches over the JVM until the pod ends. [`worker`] does the same for Kafka Connect.
+//! JVM; then it watches over the JVM until the pod ends. [`worker`] does the same for Kafka Connect; what both have in common is in
+//! `launch`.
 
 pub mod cli;
 pub mod files;
@@ -13,6 +14,7 @@ pub mod jmx;
 pub mod jvm;
 pub mod keystore;
 pub mod kubernetes;
+mod launch;
 pub mod layout;
 pub mod listener;
 pub mod node_info;
@@ -22,6 +24,7 @@ pub mod process;
 pub mod recovery;
 pub mod render;
 pub mod run;
+pub mod run_error;
 pub mod server;
 pub mod state;
 pub mod storage;

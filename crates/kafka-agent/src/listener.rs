@@ -72,7 +72,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, question: Qu
     ResponseHeader::decode(&mut frame, MetadataResponse::header_version(METADATA_VERSION)).ok()?;
     let metadata = MetadataResponse::decode(&mut frame, METADATA_VERSION).ok()?;
     let alive = metadata.brokers.iter().any(|broker| broker.node_id.0 == id);
-    Some(if alive { Answer::Unfenced } else { Answer::Answers })
+    Some(if alive { Answer::Serves } else { Answer::Answers })
 }
 
 async fn send<S: AsyncRead + AsyncWrite + Unpin, R: Request>(

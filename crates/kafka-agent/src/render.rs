@@ -10,7 +10,7 @@ use crate::properties::{self, Malformed, Properties};
 
 /// Folders below which placeholders find files: those of users' volumes, and what the agent itself found out. Other folders hold keys of the
 /// node and its token, which are no part of anybody's options.
-pub const FOLDERS: [&str; 3] = ["/mnt", container::KUBERNETES_NODE, container::CLIENTS];
+pub const FOLDERS: [&str; 3] = [container::USERS, container::KUBERNETES_NODE, container::CLIENTS];
 
 /// The shortest resolved value that is taken out of texts of others: shorter ones are no secrets, and are everywhere.
 const SHORTEST_SECRET: usize = 3;

@@ -23,8 +23,8 @@ pub enum Answer {
     Accepts,
     /// It answers requests.
     Answers,
-    /// The broker behind it counts itself among the live brokers.
-    Unfenced,
+    /// What is behind it serves: a broker counts itself among the live ones, a worker says that it is healthy.
+    Serves,
 }
 
 /// State of the node, with the numbers of Kafka's own `BrokerState`.
@@ -152,7 +152,7 @@ impl Node {
     /// the node was found running for the first time.
     pub fn asked(&mut self, now: Duration, controller: Option<Answer>, broker: Option<Answer>) -> bool {
         // Once it has run, a broker that the controllers fence for a moment keeps serving what it can.
-        let expected = if self.has_run() { Answer::Answers } else { Answer::Unfenced };
+        let expected = if self.has_run() { Answer::Answers } else { Answer::Serves };
         let all = |controller_needs: Answer, broker_needs: Answer| {
             controller.is_none_or(|answer| answer >= controller_needs)
                 && broker.is_none_or(|answer| answer >= broker_needs)
@@ -237,9 +237,9 @@ mod tests {
             (node.state(), node.is_ready(seconds(2)), node.is_alive(seconds(500))),
             (BrokerState::Starting, false, true)
         );
-        assert!(node.asked(seconds(3), Some(Answer::Answers), Some(Answer::Unfenced)));
+        assert!(node.asked(seconds(3), Some(Answer::Answers), Some(Answer::Serves)));
         assert!(
-            !node.asked(seconds(4), Some(Answer::Answers), Some(Answer::Unfenced)),
+            !node.asked(seconds(4), Some(Answer::Answers), Some(Answer::Serves)),
             "only the first time is news"
         );
         assert_eq!(
@@ -261,7 +261,7 @@ mod tests {
     fn a_running_node_that_falls_silent_is_first_unready_then_dead() {
         let mut node = Node::default();
         node.started(Recovery::default());
-        node.asked(seconds(10), None, Some(Answer::Unfenced));
+        node.asked(seconds(10), None, Some(Answer::Serves));
         node.asked(seconds(20), None, Some(Answer::Accepts));
         assert!(node.is_ready(seconds(30)) && !node.is_ready(seconds(31)));
         assert!(node.is_alive(seconds(50)) && !node.is_alive(seconds(51)));
@@ -291,7 +291,7 @@ mod tests {
             serde_json::to_string(&node.report()).unwrap(),
             r#"{"brokerState":2,"recoveryState":{"remainingLogsToRecover":3,"remainingSegmentsToRecover":0}}"#
         );
-        node.asked(seconds(1), None, Some(Answer::Unfenced));
+        node.asked(seconds(1), None, Some(Answer::Serves));
         node.certificate("ab".to_owned());
         assert_eq!(
             serde_json::to_string(&node.report()).unwrap(),
@@ -306,7 +306,7 @@ mod tests {
         let mut early = node.clone();
         early.stop_requested();
         assert_eq!(early.state(), BrokerState::ShuttingDown);
-        node.asked(seconds(1), None, Some(Answer::Unfenced));
+        node.asked(seconds(1), None, Some(Answer::Serves));
         node.stop_requested();
         assert_eq!(node.state(), BrokerState::PendingControlledShutdown);
         assert!(!node.is_ready(seconds(1)) && node.is_alive(seconds(900)), "a slow stop is not cut short");

@@ -36,7 +36,7 @@ fn bounded(message: &str) -> String {
 }
 
 /// Why Kafka ended without having been asked to; `code` is its exit code, or 128 plus the signal that ended it.
-pub fn of_kafka(code: u8) -> String {
+pub fn of_jvm(code: u8) -> String {
     let how = match code {
         // What `-XX:+ExitOnOutOfMemoryError` makes of it.
         3 => "exit code 3: its memory is too small (OutOfMemoryError)".to_owned(),

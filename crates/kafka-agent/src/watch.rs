@@ -12,6 +12,7 @@ use crate::keystore;
 use crate::layout::Layout;
 use crate::listener::{self, Question};
 use crate::server::Shared;
+use crate::state::Answer;
 use crate::tls;
 use crate::worker_health;
 
@@ -43,21 +44,24 @@ pub async fn listeners(config: &AgentConfig, shared: &Shared) {
             }
         };
         let (controller, broker) = tokio::join!(controller, broker);
-        let now = shared.now();
-        let pause = {
-            let mut node = shared.node();
-            if node.asked(now, controller, broker) {
-                tracing::info!(milliseconds = now.as_millis(), "Kafka is running");
-            }
-            if node.is_calm(now) {
-                CALM
-            } else if node.has_run() {
-                WORRY
-            } else {
-                HURRY
-            }
-        };
+        let pause = note(shared, controller, broker, "Kafka");
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Notes what was answered; returns how long it may be until the next question.
+fn note(shared: &Shared, controller: Option<Answer>, broker: Option<Answer>, name: &str) -> Duration {
+    let now = shared.now();
+    let mut node = shared.node();
+    if node.asked(now, controller, broker) {
+        tracing::info!(milliseconds = now.as_millis(), "{name} is running");
+    }
+    if node.is_calm(now) {
+        CALM
+    } else if node.has_run() {
+        WORRY
+    } else {
+        HURRY
     }
 }
 
@@ -65,20 +69,7 @@ pub async fn listeners(config: &AgentConfig, shared: &Shared) {
 pub async fn worker(port: u16, shared: &Shared) {
     loop {
         let answer = worker_health::ask(port).await;
-        let now = shared.now();
-        let pause = {
-            let mut node = shared.node();
-            if node.asked(now, None, Some(answer)) {
-                tracing::info!(milliseconds = now.as_millis(), "the worker is running");
-            }
-            if node.is_calm(now) {
-                CALM
-            } else if node.has_run() {
-                WORRY
-            } else {
-                HURRY
-            }
-        };
+        let pause = note(shared, None, Some(answer), "the worker");
         tokio::time::sleep(pause).await;
     }
 }

@@ -1,22 +1,20 @@
 //! `connect`: a worker of Kafka Connect, from the mounted configuration to its end.
 //!
-//! What it has in common with a Kafka node is that of [`crate::run`]; it has no storage, and its own REST API tells how it is.
+//! What it has in common with a Kafka node is in [`crate::launch`]; it has no storage, and its own REST API tells how it is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
 
 use crate::config::WorkerConfig;
-use crate::files::{self, FileError};
+use crate::files;
+use crate::launch::{self, Command, ContainerSource, PlugIns, Prepared, write_node_files};
 use crate::layout::Layout;
-use crate::process::{self, Signals};
 use crate::properties::Properties;
-use crate::recovery::Recovery;
-use crate::render::{self, Rendered};
-use crate::run::{ContainerSource, RunError, write_node_files};
-use crate::server::{self, Shared};
-use crate::{heap, jars, jmx, jvm, keystore, plug_ins, termination, watch};
+use crate::run_error::RunError;
+use crate::server::Shared;
+use crate::{jars, jvm, keystore, render, watch};
 
 /// The class that runs a worker.
 const CLASS: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
@@ -26,52 +24,30 @@ const CLASS: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
 /// # Errors
 /// When it cannot be started.
 pub async fn run(layout: &Layout) -> Result<u8, RunError> {
-    let mut signals = Signals::listen().map_err(RunError::Signals)?;
-    let shared = Arc::new(Shared::default());
-    let start = tokio::select! {
-        biased;
-        signal = signals.stop_asked() => {
-            tracing::info!("asked to stop before the worker was started");
-            return Ok(128 + u8::try_from(signal.as_raw()).unwrap_or_default());
-        }
-        prepared = prepare(layout, &shared) => prepared?,
-    };
-    let Start { rest_port, program, arguments } = start;
-    let jvm = process::start(&program, &arguments, &shared)
-        .map_err(|source| RunError::Start { program: program.clone(), source })?;
-    shared.node().started(Recovery::default());
-    tokio::select! {
-        code = process::watch_over(jvm, &shared, &mut signals) => {
-            let code = code.map_err(|source| RunError::Start { program, source })?;
-            tracing::info!(code, "the worker ended");
-            if !shared.node().is_stopping() {
-                termination::leave_message(layout, &termination::of_kafka(code));
-            }
-            Ok(code)
-        }
-        // This never ends.
-        () = watch::worker(rest_port, &shared) => Ok(1),
-    }
+    launch::run(layout, "the worker", async |shared| prepare(layout, shared).await).await
 }
 
-/// All that the worker's start needs.
-struct Start {
+/// A worker whose start is prepared.
+struct Worker {
     rest_port: u16,
-    program: PathBuf,
-    arguments: Vec<String>,
+    jvm: Command,
+}
+
+impl Prepared for Worker {
+    fn jvm(&self) -> &Command {
+        &self.jvm
+    }
+
+    async fn watch(self, _: &Layout, shared: &Arc<Shared>) {
+        watch::worker(self.rest_port, shared).await;
+    }
 }
 
 /// Everything that comes before the JVM.
-async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunError> {
+async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunError> {
     let text = files::read(&layout.custom_config(api::names::keys::AGENT_CONFIG))?;
     let mut config: WorkerConfig = serde_json::from_str(&text).map_err(RunError::Config)?;
-    let socket = layout.socket();
-    if let Some(directory) = socket.parent() {
-        std::fs::create_dir_all(directory)
-            .map_err(|source| FileError::Write { path: directory.to_owned(), source })?;
-    }
-    server::serve_socket(&socket, shared.clone())
-        .map_err(|source| RunError::Listen { address: socket.display().to_string(), source })?;
+    launch::serve_socket(layout, shared)?;
     for store in &config.keystores {
         keystore::update(store)?;
     }
@@ -81,28 +57,23 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Start, RunErro
     let mut rendered = render::render(file, &properties, &ContainerSource { layout })?;
     leave_out_missing_folders(&mut rendered.properties, layout);
 
-    config.jvm.extra_class_path.extend(jars::below(&layout.further_jars()));
-    config.jvm.extra_class_path.retain(|jar| !plug_ins::is_exporter(jar));
-    let class_path = jvm::class_path(&layout.libs(), &config.jvm.extra_class_path)?;
-    add_plug_ins(&mut config, layout, &class_path, &mut rendered, shared)?;
+    let class_path = launch::class_path(&mut config.jvm, layout)?;
+    // The jars of its plug-ins count too.
+    let further = jars::below(&layout.worker_plug_ins());
+    let plug_ins = PlugIns { wanted: &config.plug_ins, further, program: "the worker" };
+    let arguments = launch::find(&plug_ins, layout, &class_path, &mut rendered, shared)?;
+    config.jvm.extra_jvm_arguments.extend(arguments);
     files::write(&layout.worker_properties(), rendered.properties.to_text().as_bytes(), 0o600)?;
 
-    if let Some(remote) = &config.jmx {
-        let credentials = jmx::read(remote)?;
-        let arguments = jmx::prepare(remote, credentials.as_ref(), layout)?;
-        config.jvm.extra_jvm_arguments.extend(arguments);
-    }
-    let environment = heap::options_of_environment(|name| std::env::var(name).ok());
-    let memory = heap::flags(&config.jvm, &environment, heap::container_memory(layout));
+    launch::remote_jmx(config.jmx.as_ref(), &mut config.jvm, layout)?;
     let worker = jvm::Program { class: CLASS, configuration: layout.worker_properties() };
-    let arguments = jvm::arguments(&config.jvm, layout, &memory, &class_path, &worker);
+    let jvm = Command::new(&config.jvm, layout, &class_path, &worker);
     tracing::info!(
-        heap = memory.join(" "),
+        heap = jvm.memory,
         milliseconds = shared.now().as_millis(),
         "starting a worker of Kafka Connect"
     );
-    let program = jvm::program(std::env::var("JAVA_HOME").ok().as_deref());
-    Ok(Start { rest_port: config.rest_port, program, arguments })
+    Ok(Worker { rest_port: config.rest_port, jvm })
 }
 
 /// Takes folders that are not there out of those that the provider of files may read: Kafka does not start with such a folder, and not every
@@ -116,35 +87,6 @@ fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) {
         let there = there.join(",");
         properties.set(option, there);
     }
-}
-
-/// Looks for the jars of others that the worker is to run with. Those of its plug-ins count too.
-fn add_plug_ins(
-    config: &mut WorkerConfig,
-    layout: &Layout,
-    class_path: &str,
-    rendered: &mut Rendered,
-    shared: &Shared,
-) -> Result<(), RunError> {
-    if config.plug_ins.is_empty() {
-        return Ok(());
-    }
-    let rules = layout.custom_config(api::names::keys::METRICS_CONFIG);
-    let mut all: Vec<PathBuf> = class_path.split(':').map(PathBuf::from).collect();
-    all.extend(jars::below(&layout.worker_plug_ins()));
-    let places = plug_ins::Places {
-        class_path: all,
-        folders: [layout.libs(), layout.further_jars()],
-        exporter_rules: &rules,
-    };
-    let outcome = plug_ins::apply(&config.plug_ins, &places, &mut rendered.properties)?;
-    for plug_in in &outcome.missing {
-        let artifact = plug_in.artifact().unwrap_or_default();
-        tracing::warn!(artifact, "no jar of {} is there: the worker runs without", plug_in.name());
-    }
-    config.jvm.extra_jvm_arguments.extend(outcome.arguments);
-    shared.node().plug_ins_missing(outcome.missing);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub async fn ask(port: u16) -> Answer {
                 more => length += more,
             }
         }
-        is_good(&head[..length]).then_some(Answer::Unfenced)
+        is_good(&head[..length]).then_some(Answer::Serves)
     };
     tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or(Answer::Accepts)
 }
@@ -68,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_worker_that_says_it_is_healthy_is_as_it_should_be() {
-        assert_eq!(answered_with("HTTP/1.1 200 OK\r\n\r\n{}").await, Answer::Unfenced);
+        assert_eq!(answered_with("HTTP/1.1 200 OK\r\n\r\n{}").await, Answer::Serves);
         assert_eq!(answered_with("HTTP/1.1 503 Service Unavailable\r\n\r\n").await, Answer::Accepts);
         assert_eq!(answered_with("").await, Answer::Accepts);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,7 +1,6 @@
 //! HTTP to Kafka: the process.
 
 use std::fmt::Display;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,12 +8,10 @@ use api::names::keys::LOG4J2_PROPERTIES;
 use kafka_bridge::{Bridge, Settings, StartError, settings};
 use operator_runtime::env::{Env, EnvErrors};
 use operator_runtime::log_file::LogFile;
+use operator_runtime::program::{self, WRONG_USE, say};
 use operator_runtime::{shutdown, telemetry};
 
 const NAME: &str = "kafka-bridge";
-
-/// The exit code for arguments and settings that cannot be used.
-const WRONG_USE: u8 = 2;
 
 /// What the arguments ask for.
 enum Asked {
@@ -80,14 +77,8 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     }
 }
 
-fn say(text: &str) -> ExitCode {
-    // A closed pipe (`--help | head`) is no failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
-}
-
 fn complain(text: &impl Display) {
-    let _ = writeln!(std::io::stderr(), "{NAME}: {text}");
+    program::complain(format_args!("{NAME}: {text}"));
 }
 
 fn work(file: PathBuf) -> Result<(), MainError> {

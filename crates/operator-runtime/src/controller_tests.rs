@@ -176,7 +176,7 @@ async fn a_key_whose_answer_never_comes_is_worked_on_again_and_keeps_no_other_wa
         }
     });
     let lines = log.await;
-    // Both; each alone; then what came meanwhile, and the one that hangs once more.
+    // A batch of both keys, a batch for each key alone; then the key that was added meanwhile, and the key that hangs again.
     assert_eq!(lines[..3], ["hangs b", "hangs", "b"]);
     assert!(lines[3..].iter().any(|line| line.contains("new")), "{lines:?}");
 }

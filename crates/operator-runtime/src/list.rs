@@ -44,4 +44,21 @@ impl Applier {
             Err(error) => ApplyError::Malformed { action: ACTION, subject, why: error.to_string() },
         })
     }
+
+    /// The metadata of one object, past all caches; `None`: there is none. An answer that does not come from a list, such as that of
+    /// a server that lacks the kind for a moment, is an error: much is deleted because of this.
+    ///
+    /// # Errors
+    /// When the API server does not answer or refuses.
+    pub async fn metadata<K>(&self, key: &ObjectRef) -> Result<Option<ObjectMeta>, ApplyError>
+    where
+        K: Resource,
+        K::DynamicType: Default,
+    {
+        let mut found = None;
+        let fields = format!("metadata.name={}", key.name);
+        self.each_metadata::<K>(&key.namespace, None, Some(&fields), |metadata| found = Some(metadata))
+            .await?;
+        Ok(found)
+    }
 }

@@ -49,25 +49,32 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
-enum ProgramError {
+pub enum ProgramError {
+    /// There are no threads.
     #[error("start the runtime: {0}")]
     Runtime(#[source] std::io::Error),
+    /// Nobody could end it.
     #[error("listen for signals: {0}")]
     Signals(#[source] std::io::Error),
+    /// A metric cannot be had.
     #[error("register metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Nothing answers on the port.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// There is no client of Kubernetes.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// What answered ended.
     #[error("serve health checks and metrics: {0}")]
     Serving(#[from] tokio::task::JoinError),
+    /// The work itself failed.
     #[error("{0}")]
-    Operator(Failure),
+    Work(Failure),
 }
 
 /// The exit code for arguments and settings that cannot be used.
-const WRONG_USE: u8 = 2;
+pub const WRONG_USE: u8 = 2;
 
 /// The whole of `main`. `read` reads the settings, which know the port of health checks and metrics; `start` registers what
 /// readiness depends on, and its answer is the work, which ends after the shutdown.
@@ -156,12 +163,18 @@ fn answer(program: &Program, argument: &str) -> ExitCode {
             return ExitCode::from(WRONG_USE);
         }
     };
+    say(&text)
+}
+
+/// Prints what was asked for.
+pub fn say(text: &str) -> ExitCode {
     // A closed pipe (`--help | head`) is no failure.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
-fn complain(text: impl Display) {
+/// Prints what is wrong, before there is a log.
+pub fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -173,15 +186,45 @@ async fn serve<W>(
 where
     W: Future<Output = Result<(), Failure>>,
 {
+    let prepare = async |served: Served| {
+        let client = client::connect(&format!("kastellan-{}/{}", program.name, program.version)).await?;
+        let Served { metrics, health, shutdown } = served;
+        start(&Parts { client, metrics, health, shutdown }).map_err(ProgramError::Work)
+    };
+    while_served(program, port, prepare).await
+}
+
+/// What a program gets whose health and metrics are served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Where metrics are registered.
+    pub metrics: Metrics,
+    /// What liveness and readiness depend on.
+    pub health: Health,
+    /// The end.
+    pub shutdown: CancellationToken,
+}
+
+/// Serves health and metrics on a port while work goes on. `prepare` registers what readiness depends on, before anything is answered; its
+/// answer is the work, which ends after the shutdown.
+///
+/// # Errors
+/// When the program cannot begin, or its work fails.
+pub async fn while_served<W>(
+    program: &Program,
+    port: u16,
+    prepare: impl AsyncFnOnce(Served) -> Result<W, ProgramError>,
+) -> Result<(), ProgramError>
+where
+    W: Future<Output = Result<(), Failure>>,
+{
     let shutdown = shutdown::on_signals().map_err(ProgramError::Signals)?;
     let (metrics, health) = (Metrics::new()?, Health::new());
     let server = Server::bind(port, program.style, health.clone(), metrics.clone()).await?;
-    let client = client::connect(&format!("kastellan-{}/{}", program.name, program.version)).await?;
+    let work = prepare(Served { metrics, health, shutdown: shutdown.clone() }).await?;
     tracing::info!(version = program.version, "{} starts", program.name);
-    let parts = Parts { client, metrics, health, shutdown: shutdown.clone() };
-    let work = start(&parts).map_err(ProgramError::Operator)?;
     let serving = tokio::spawn(server.run(shutdown.clone()));
-    let worked = work.await.map_err(ProgramError::Operator);
+    let worked = work.await.map_err(ProgramError::Work);
     shutdown.cancel();
     let served = serving.await;
     worked?;

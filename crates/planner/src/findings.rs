@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::words;
+
 /// Something that is wrong with a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -18,6 +20,14 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {}", self.field, self.message)
     }
+}
+
+/// Problems that a message names: the API server stores no status of megabytes.
+const NAMED_PROBLEMS: usize = 100;
+
+/// The problems as one message, of very many the first and how many more there are.
+pub(crate) fn words(problems: &[Problem]) -> String {
+    words::first(problems, NAMED_PROBLEMS, "; ")
 }
 
 /// A condition of type `Warning`.

@@ -2,8 +2,8 @@
 //!
 //! Pure: no network, no clock, no chance, no HashMap whose order shows. What was observed and the time go in, a plan comes
 //! out; Cargo keeps it so (`tests/unit_tests/house.rs`). [`plan`] is what the plans of all kinds have in common, [`completion`] leads to a
-//! complete one. Each kind of resource has a folder: [`kafka`] and [`pod_set`]; [`node_pool`] is for pools that no Kafka resource looks after;
-//! `workload` is what all pods share.
+//! complete one. Each kind of resource has a folder, such as [`kafka`], [`kafka_connect`], [`kafka_connector`] and [`pod_set`]; [`node_pool`] is for pools that no Kafka
+//! resource looks after. What kinds share stands beside these folders: [`workers`] and [`clients`], [`roll`], `workload`, `process`.
 
 pub mod clients;
 pub mod completion;
@@ -25,6 +25,12 @@ pub mod pod_words;
 mod process;
 mod rack;
 pub mod references;
+pub mod restart_reason;
+pub mod roll;
+pub mod settings;
+pub mod silence;
 mod text;
+pub mod versions;
+mod words;
 pub mod workers;
 mod workload;

@@ -208,7 +208,7 @@ pub struct Stranger {
     pub whose: Whose,
 }
 
-/// Which of the objects that a resource wants are somebody else's, and of which nothing is known.
+/// Of the objects that a resource wants: those that belong to somebody else, and those of which it is not known whose they are.
 pub fn look<'a>(
     claimant: &Claimant<'_>,
     wanted: impl IntoIterator<Item = &'a ObjectId>,

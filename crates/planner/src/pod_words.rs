@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 
-use crate::pod_set::plan::is_ready;
-
 /// How long a pod may be unready, or a roll may wait, before that counts as a failure.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Longest time from the binding of a pod to a machine until its first status. A pod that became unready later than that
+/// was ready before.
+const FIRST_STATUS: SignedDuration = SignedDuration::from_secs(30);
 
 /// Longest text of a container or of the scheduler that is passed on, in characters.
 const LONGEST_WORDS: usize = 500;
@@ -20,6 +22,33 @@ pub fn unready_since(pod: &Pod) -> Option<Timestamp> {
     }
     let changed = ready.and_then(|ready| ready.last_transition_time.as_ref());
     changed.or(pod.metadata.creation_timestamp.as_ref()).map(|time| time.0)
+}
+
+/// Whether the pod's `Ready` condition holds and it is not being deleted.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Whether this very pod was ready at some time. Its kubelet says that a pod is not ready as soon as it gets it, before
+/// anything is started; so what became unready later than that was ready in between.
+pub(crate) fn was_ready(pod: &Pod) -> bool {
+    let at = |type_: &str| {
+        let condition = condition(pod, type_).filter(|found| type_ == "Ready" || found.status == "True");
+        condition.and_then(|found| found.last_transition_time.as_ref()).map(|time| time.0)
+    };
+    if is_ready(pod) {
+        return true;
+    }
+    let Some(unready) = at("Ready") else { return false };
+    match (at("Initialized"), at("PodScheduled")) {
+        (None, None) => true,
+        (initialized, scheduled) => {
+            initialized.is_some_and(|initialized| unready > initialized)
+                || scheduled.is_some_and(|scheduled| unready.duration_since(scheduled) > FIRST_STATUS)
+        }
+    }
 }
 
 /// A condition of a pod.

@@ -8,4 +8,4 @@ pub(crate) mod metrics;
 
 pub use jvm::JvmOptions;
 pub use log_file::Logging;
-pub use metrics::{JMX_CREDENTIALS, Jmx, Metrics};
+pub use metrics::{Jmx, Metrics};

@@ -1,13 +1,16 @@
 //! What the pods of every workload share, whatever runs in them: templates of the user, probes, security, volumes,
 //! Deployments, labels, revisions. Knows nothing of Kafka.
 
+pub(crate) mod agent_pod;
 pub(crate) mod budget;
 pub(crate) mod container;
 pub(crate) mod deployment;
 pub(crate) mod labels;
+pub(crate) mod manual_update;
 pub(crate) mod network_policy;
 pub(crate) mod operand;
 pub(crate) mod pod;
+pub(crate) mod pod_set;
 pub(crate) mod probe;
 pub(crate) mod rbac;
 pub(crate) mod resizing;

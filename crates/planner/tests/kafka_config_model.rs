@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use planner::kafka::config::model::{self, ConfigOption, ValueType};
-use planner::kafka::versions;
+use planner::versions;
 
 /// The versions that have a model of their own.
 fn models() -> BTreeSet<&'static str> {

@@ -1,4 +1,4 @@
-//! Where things lie in the container of a Kafka node, and how its agent is asked: the operator mounts and names them, the agent
+//! Where things lie in the container of a Kafka node or of a worker, and how its agent is asked: the operator mounts and names them, the agent
 //! reads and writes them.
 
 /// Path of the request for the state of the node, answered with an [`AgentReport`](super::AgentReport) among other fields.
@@ -33,6 +33,18 @@ pub const RACK_FILE: &str = "rack.id";
 
 /// The file of [`KUBERNETES_NODE`] with the addresses.
 pub const ADDRESSES_FILE: &str = "external.address";
+
+/// Folder that the agent itself is copied to.
+pub const AGENT_FOLDER: &str = "/opt/kastellan";
+
+/// Folder of the Secret with the user and the password of remote JMX.
+pub const JMX_CREDENTIALS: &str = "/opt/kafka/jmx";
+
+/// Folder of the Secret with the certificates that the clients of a pod trust.
+pub const TRUSTED_CERTIFICATES: &str = "/opt/kafka/trusted-certs";
+
+/// Folder below which users mount what they add to a pod.
+pub const USERS: &str = "/mnt";
 
 /// Where a pod that is a client of Kafka finds what it proves itself by: a folder for each client.
 pub const CLIENTS: &str = "/opt/kafka/clients";

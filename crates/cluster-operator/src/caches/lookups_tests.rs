@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::kafka::observe::Observer;
 use crate::{node_pools, unreadable};
-use planner::kafka::observed::PlanSettings;
+use planner::settings::PlanSettings;
 
 fn object<K: Resource + DeserializeOwned>(value: Value) -> (ObjectRef, K)
 where

@@ -1,7 +1,7 @@
 //! What can go wrong with a call to Kafka, and what that says of it.
 
 use kafka_admin::{AdminError, KafkaError};
-use planner::kafka::need::{Silence, SilenceKind};
+use planner::silence::{Silence, SilenceKind};
 use thiserror::Error;
 
 /// What can go wrong with a call to Kafka.

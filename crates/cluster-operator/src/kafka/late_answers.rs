@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use operator_runtime::queue::Queue;
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::need::{Silence, SilenceKind};
+use planner::silence::{Silence, SilenceKind};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Node;
 use operator_runtime::apply::Applier;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka::exposed::NodeAddresses;
-use planner::kafka::need::{Silence, SilenceKind};
+use planner::silence::{Silence, SilenceKind};
 use tokio::time::Instant;
 
 /// How long the addresses of a node are taken for unchanged.

@@ -30,11 +30,11 @@ use planner::kafka::exposed::{Exposed, has_own_services};
 use planner::kafka::held_topic::HeldTopic;
 use planner::kafka::observed::NotRead;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::PlanSettings;
 use planner::kafka::older::implied;
 use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 use planner::live_object::LiveObject;
+use planner::settings::PlanSettings;
 
 /// Observes clusters. One for the whole process.
 pub struct Observer {
@@ -236,7 +236,7 @@ impl Observer {
 
     /// Whether there is a Kafka resource, whatever the selector leaves out.
     pub async fn exists(&self, key: &ObjectRef) -> Result<bool, ApplyError> {
-        kafka_exists(&self.applier, key).await
+        Ok(self.applier.metadata::<Kafka>(key).await?.is_some())
     }
 
     /// The metadata of the trust bundle of a cluster, past the cache.
@@ -342,16 +342,6 @@ impl Observer {
         }
         Ok(found)
     }
-}
-
-/// Whether there is a Kafka resource, past the cache, which holds only what the selector accepts. An answer that
-/// does not come from a list, such as that of a server that lacks the kind for a moment, is an error: much is
-/// deleted because of this.
-pub async fn kafka_exists(applier: &Applier, key: &ObjectRef) -> Result<bool, ApplyError> {
-    let mut exists = false;
-    let fields = format!("metadata.name={}", key.name);
-    applier.each_metadata::<Kafka>(&key.namespace, None, Some(&fields), |_| exists = true).await?;
-    Ok(exists)
 }
 
 /// A topic, if it holds the topic operator's finalizer.

@@ -1,7 +1,6 @@
 //! Deletes the pods that a plan wants restarted now, and says why. No policy.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -92,13 +91,8 @@ async fn delete_claims(applier: &Applier, key: &ObjectRef, plan: &Plan, pod: &st
 
 /// Whether a pod is still there and not being deleted, past the cache.
 pub(crate) async fn still_runs(applier: &Applier, pod: &ObjectRef, uid: &str) -> Result<bool, ApplyError> {
-    let mut runs = false;
-    let fields = format!("metadata.name={}", pod.name);
-    let each = |found: ObjectMeta| {
-        runs |= found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none();
-    };
-    applier.each_metadata::<Pod>(&pod.namespace, None, Some(&fields), each).await?;
-    Ok(runs)
+    let found = applier.metadata::<Pod>(pod).await?;
+    Ok(found.is_some_and(|found| found.uid.as_deref() == Some(uid) && found.deletion_timestamp.is_none()))
 }
 
 fn announce(events: &Events, key: &ObjectRef, observed: &Observed, plan: &Plan, pod: &Pod) {

@@ -13,8 +13,8 @@ use kafka_admin::{
 };
 
 use super::call_error::{Error, call, kind_of};
-use planner::kafka::need::{Silence, SilenceKind};
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use planner::silence::{Silence, SilenceKind};
 
 /// Name of the option that bounds the in-sync replicas from below.
 const MIN_ISR: &str = "min.insync.replicas";

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use operator_runtime::metrics::Metrics;
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::roll::Waiting;
+use planner::roll::waiting::Waiting;
 use prometheus::{GaugeVec, Opts};
 
 /// `kastellan_roll_waiting_seconds{namespace,name}`: there while a restart of a pod of the cluster is due and cannot be made.

@@ -26,8 +26,8 @@ use thiserror::Error;
 use super::observe::Observer;
 use crate::caches::{Caches, KAFKA_CONNECT};
 use crate::carry_out::{self, PlannedFor};
-use crate::kafka::{holders, key_making};
 use crate::kind::{AnswersOf, Kind, Seen};
+use crate::{holders, key_making};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.

@@ -11,9 +11,9 @@ use operator_runtime::limits::Limits;
 use operator_runtime::memory;
 use operator_runtime::referenced_objects::Remembered;
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::observed::PlanSettings;
 use planner::kafka_connect::references;
 use planner::live_object::LiveObjects;
+use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
 
 use crate::caches::{self, Caches};
@@ -122,10 +122,7 @@ impl Observer {
         if left.is_empty() {
             return Ok(Some(left));
         }
-        let mut exists = false;
-        let fields = format!("metadata.name={}", key.name);
-        let each = |_| exists = true;
-        self.applier.each_metadata::<KafkaConnect>(&key.namespace, None, Some(&fields), each).await?;
+        let exists = self.applier.metadata::<KafkaConnect>(key).await?.is_some();
         Ok((!exists).then_some(left))
     }
 }

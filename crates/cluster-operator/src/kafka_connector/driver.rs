@@ -233,11 +233,8 @@ impl Kind for Connectors {
         for need in needs {
             let answer = match &need {
                 Need::ConnectNamed(name) => {
-                    let mut exists = false;
-                    let fields = format!("metadata.name={name}");
-                    self.applier
-                        .each_metadata::<KafkaConnect>(&key.namespace, None, Some(&fields), |_| exists = true)
-                        .await?;
+                    let cluster = ObjectRef::new(&key.namespace, name);
+                    let exists = self.applier.metadata::<KafkaConnect>(&cluster).await?.is_some();
                     Answer::Exists(exists)
                 }
                 Need::Topics => {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use api::KafkaNodePool;
+use api::{Kafka, KafkaNodePool};
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::controller::Outcome;
 use operator_runtime::leader::Lapsed;
@@ -14,7 +14,6 @@ use thiserror::Error;
 
 use super::membership;
 use crate::caches::Caches;
-use crate::kafka::observe;
 use crate::kind::{AnswersOf, Kind, Seen};
 
 /// What can go wrong with a pass over a pool.
@@ -75,7 +74,7 @@ impl Kind for NodePools {
         let mut answers = Vec::with_capacity(needs.len());
         for need in needs {
             let kafka = ObjectRef::new(&key.namespace, &need.0);
-            answers.push((need, observe::kafka_exists(&self.applier, &kafka).await?));
+            answers.push((need, self.applier.metadata::<Kafka>(&kafka).await?.is_some()));
         }
         Ok(answers)
     }

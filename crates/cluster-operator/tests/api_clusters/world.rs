@@ -5,18 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use api::Kafka;
-use cluster_operator::settings::Settings;
 use kube::Api;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use operator_runtime::env::Env;
-use operator_runtime::program::Parts;
 use serde_json::{Value, json};
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, PodReadyStandIn, wait};
-use test_world::UnderTest;
-use tokio::task::JoinHandle;
 
 use crate::rights;
 
@@ -49,24 +44,7 @@ pub(crate) const OWNED: [&str; 12] = [
 ];
 
 /// The operator under test.
-pub(crate) struct ClusterOperator;
-
-impl UnderTest for ClusterOperator {
-    type Resource = Kafka;
-    type Operator = JoinHandle<()>;
-
-    fn start(env: &Env, parts: &Parts) -> JoinHandle<()> {
-        let (settings, parts) = (Settings::from_env(env).unwrap(), parts.clone());
-        tokio::spawn(async move {
-            let Parts { client, metrics, health, shutdown } = parts;
-            cluster_operator::operate(&settings, client, &health, &metrics, &shutdown).await.unwrap();
-        })
-    }
-
-    async fn ended(operator: JoinHandle<()>) {
-        operator.await.unwrap();
-    }
-}
+type ClusterOperator = crate::operator::ClusterOperator<Kafka>;
 
 pub(crate) struct World {
     common: test_world::World<ClusterOperator>,

@@ -1,37 +1,16 @@
 //! A namespace in an API server, a broker, a worker, and the cluster operator.
 
 use api::KafkaConnector;
-use cluster_operator::settings::Settings;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
-use operator_runtime::env::Env;
-use operator_runtime::program::Parts;
 use serde_json::{Value, json};
 use test_support::kafka::connect::TEST_CLASS;
 use test_support::{ConnectWorker, KafkaNode, KafkaOptions};
-use test_world::{UnderTest, conditions};
-use tokio::task::JoinHandle;
+use test_world::conditions;
 
 /// The operator under test.
-pub(crate) struct ClusterOperator;
-
-impl UnderTest for ClusterOperator {
-    type Resource = KafkaConnector;
-    type Operator = JoinHandle<()>;
-
-    fn start(env: &Env, parts: &Parts) -> JoinHandle<()> {
-        let (settings, parts) = (Settings::from_env(env).unwrap(), parts.clone());
-        tokio::spawn(async move {
-            let Parts { client, metrics, health, shutdown } = parts;
-            cluster_operator::operate(&settings, client, &health, &metrics, &shutdown).await.unwrap();
-        })
-    }
-
-    async fn ended(operator: JoinHandle<()>) {
-        operator.await.unwrap();
-    }
-}
+type ClusterOperator = crate::operator::ClusterOperator<KafkaConnector>;
 
 /// The cluster of every connector.
 pub(crate) const CLUSTER: &str = "c";

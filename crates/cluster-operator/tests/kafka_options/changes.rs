@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kafka_admin::{ConfigChange, ConfigResource};
 use planner::kafka::config::model::{self, ValueType};
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 use serde_json::json;
 
 use crate::world::{World, warnings};

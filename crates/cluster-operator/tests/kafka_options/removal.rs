@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use planner::kafka::config::model::{self, ConfigOption, Scope, ValueType};
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 
 use crate::world::World;
 

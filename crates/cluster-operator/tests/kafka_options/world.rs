@@ -7,7 +7,7 @@ use cluster_operator::kafka::{kafka_calls, option_calls};
 use kafka_admin::{Admin, AdminConfig, ConfigChange, ConfigResource, ConfigSelection};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 use test_support::kafka::{KafkaNode, KafkaOptions};
 use test_support::wait;

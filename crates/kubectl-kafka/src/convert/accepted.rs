@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use planner::kafka::observed::PlanSettings;
 use planner::kafka::validate::{Specs, alone};
-use planner::kafka::versions;
+use planner::settings::PlanSettings;
+use planner::versions;
 
 use super::resources::Resource;
 

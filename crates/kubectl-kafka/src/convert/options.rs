@@ -6,7 +6,7 @@ use api::kafka::{Authorization, AuthorizationType};
 use api::schema::FreeMap;
 use planner::kafka::config::model::{Model, ValueType};
 use planner::kafka::config::user;
-use planner::kafka::versions;
+use planner::versions;
 use serde_json::Value;
 
 use super::notes::Notes;

@@ -1,7 +1,7 @@
 //! Which values may be secrets: none of them is ever printed.
 
 use planner::kafka::config::model::ValueType;
-use planner::kafka::versions;
+use planner::versions;
 use serde_json::Value;
 
 /// Parts of names whose values are secrets.

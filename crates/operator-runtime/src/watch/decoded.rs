@@ -1,4 +1,4 @@
-//! Values of a packed cache that are in use: whoever asks for one of them gets it without decoding it again.
+//! Values of a packed cache that are in use: a second request for a value gets it without decoding it again.
 //!
 //! A pass looks at some objects many times, at its Kafka resource before each write for instance, and holds what it has
 //! observed until its end.
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Values after which those that nobody holds any more are looked for first.
+/// Number of values in the table at which values that are no longer in use are taken out for the first time.
 const FIRST_SWEEP: usize = 64;
 
 /// What is in use, by the state of the object that it was decoded from.
@@ -18,8 +18,8 @@ pub(super) struct Decoded<T> {
 
 struct Table<T> {
     values: HashMap<u64, Weak<T>>,
-    /// How many values there may be before those are taken out that nobody holds. A value that nobody holds still takes the
-    /// memory of its outermost structure.
+    /// Number of values at which values that are no longer in use are taken out. Such a value still takes the memory of its outermost
+    /// structure.
     sweep_at: usize,
 }
 

@@ -1,6 +1,6 @@
 //! Reads what a client trusts and proves itself by out of the Secrets that were observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Secrets<'a> {
     pub read: &'a BTreeMap<String, Arc<Secret>>,
     /// Those that are there and were not read, each with why.
     pub not_read: &'a BTreeMap<String, String>,
+    /// Bytes of trusted certificates that one client may have: they go into one Secret.
+    pub largest: usize,
 }
 
 /// What the Secrets of a client say.
@@ -39,12 +41,15 @@ pub fn resolve(access: &Access, secrets: &Secrets<'_>, findings: &mut Findings) 
     let trusted = match &access.trust {
         Trust::NoTls | Trust::PublicAuthorities => None,
         Trust::Certificates(all) => {
-            let mut pem = String::new();
+            let mut trusted = Trusted::default();
             for keys in all {
-                pem.push_str(&certificates(keys, secrets, findings));
+                certificates(keys, secrets, &mut trusted, findings);
+                if trusted.pem.len() > secrets.largest {
+                    break;
+                }
             }
-            used.add("trusted", pem.as_bytes());
-            Some(pem)
+            used.add("trusted", trusted.pem.as_bytes());
+            Some(trusted.pem)
         }
     };
     let field = format!("{}.authentication", access.section);
@@ -109,11 +114,27 @@ fn value(secret: &Secret, name: &str, field: &str, key: &str, findings: &mut Fin
     found
 }
 
-/// The certificates under the keys of a Secret, one after the other.
-fn certificates(keys: &TrustedKeys, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
+/// The trusted certificates of a client: each once, however often it is named.
+#[derive(Default)]
+struct Trusted {
+    pem: String,
+    known: BTreeSet<Vec<u8>>,
+}
+
+impl Trusted {
+    fn add(&mut self, der: Vec<u8>) {
+        if !self.known.contains(&der) {
+            self.pem.push_str(CertificatePem::from_der(&der).as_str());
+            self.known.insert(der);
+        }
+    }
+}
+
+/// Adds the certificates under the keys of a Secret, one after the other.
+fn certificates(keys: &TrustedKeys, secrets: &Secrets<'_>, trusted: &mut Trusted, findings: &mut Findings) {
     let TrustedKeys { field, secret: name, keys } = keys;
     let Some(secret) = find(secrets, name, &format!("{field}.secretName"), findings) else {
-        return String::new();
+        return;
     };
     let (part, names) = match keys {
         Keys::One(key) => ("certificate", vec![key.as_str()]),
@@ -126,18 +147,27 @@ fn certificates(keys: &TrustedKeys, secrets: &Secrets<'_>, findings: &mut Findin
     if let (Keys::Matching(pattern), true) = (keys, names.is_empty()) {
         findings.problem(&field, format!("no key of Secret {name:?} matches {pattern:?}"));
     }
-    let mut all = String::new();
     for key in names {
         let Some(text) = value(secret, name, &field, key, findings) else { continue };
         match CertificatePem::new(text).ders() {
-            Ok(ders) => all.extend(ders.iter().map(|der| CertificatePem::from_der(der).as_str().to_owned())),
+            Ok(ders) => ders.into_iter().for_each(|der| trusted.add(der.to_vec())),
             Err(error) => findings.problem(
                 &field,
                 format!("the key {key:?} of Secret {name:?} holds no certificates: {error}"),
             ),
         }
+        if trusted.pem.len() > secrets.largest {
+            return findings.problem(
+                &field,
+                format!(
+                    "the certificates up to key {key:?} of Secret {name:?} take more than {} KiB ({} of the operator): trust the \
+                     authorities and not every single certificate, or raise the limit",
+                    secrets.largest / 1024,
+                    api::env::own::MAX_SECRET_KIB
+                ),
+            );
+        }
     }
-    all
 }
 
 /// Checks the certificate of a client and its key, which the agent of the pod puts together.

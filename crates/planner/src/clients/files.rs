@@ -10,8 +10,6 @@ use crate::workload::volume;
 const KEY_MODE: i32 = 0o440;
 /// Permissions of the files with trusted certificates.
 const TRUST_MODE: i32 = 0o444;
-/// Where the Secret with the trusted certificates of all clients of a pod is mounted.
-const TRUSTED_FOLDER: &str = "/opt/kafka/trusted-certs";
 /// The volume with that Secret.
 const TRUSTED_VOLUME: &str = "trusted-certs";
 
@@ -34,7 +32,7 @@ impl ClientFiles {
 
     /// The file with the trusted certificates.
     pub fn trusted_path(&self) -> String {
-        format!("{TRUSTED_FOLDER}/{}", self.trusted_key)
+        format!("{}/{}", container::TRUSTED_CERTIFICATES, self.trusted_key)
     }
 
     /// The folder with what the client proves itself by.
@@ -44,7 +42,7 @@ impl ClientFiles {
 
     /// The key store that the agent puts together.
     pub fn key_store_path(&self) -> String {
-        format!("/var/opt/kafka/{}.pem", self.name)
+        format!("{}/{}.pem", container::MADE_BY_AGENT, self.name)
     }
 
     /// What the agent has to put together for the client.
@@ -85,6 +83,6 @@ impl ClientFiles {
 
 /// The volume with the trusted certificates of all clients of a pod, and its mount.
 pub fn trusted_volume(secret: &str) -> (Volume, VolumeMount) {
-    let mount = volume::read_only(TRUSTED_VOLUME, TRUSTED_FOLDER);
+    let mount = volume::read_only(TRUSTED_VOLUME, container::TRUSTED_CERTIFICATES);
     (volume::secret(TRUSTED_VOLUME, secret, TRUST_MODE), mount)
 }

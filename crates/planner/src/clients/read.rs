@@ -11,6 +11,12 @@ use crate::findings::Findings;
 use crate::option_text::as_text;
 use crate::text;
 
+/// Items of a list of trusted certificates: each is looked up in its Secret in every pass.
+const MOST_TRUSTED: usize = 100;
+
+/// The longest key of a Secret.
+const LONGEST_PATTERN: usize = 253;
+
 /// How the options of custom authentication have to begin.
 const CUSTOM_OPTIONS: [&str; 2] = ["sasl.", "ssl.keystore."];
 
@@ -51,6 +57,16 @@ fn trust(section: &str, tls: Option<&ClientTls>, findings: &mut Findings) -> Tru
     if listed.is_empty() {
         return Trust::PublicAuthorities;
     }
+    if listed.len() > MOST_TRUSTED {
+        findings.problem(
+            format!("{section}.tls.trustedCertificates"),
+            format!(
+                "{} items are more than {MOST_TRUSTED}: name keys with a pattern, such as \"*.crt\"",
+                listed.len()
+            ),
+        );
+        return Trust::Certificates(Vec::new());
+    }
     let field = |index: usize| format!("{section}.tls.trustedCertificates[{index}]");
     let read = listed.iter().enumerate().filter_map(|(index, raw)| trusted(field(index), raw, findings));
     Trust::Certificates(read.collect())
@@ -63,6 +79,13 @@ fn trusted(field: String, raw: &TrustedCertificate, findings: &mut Findings) -> 
     }
     let keys = match (&raw.certificate, &raw.pattern) {
         (Some(key), None) => Keys::One(key.clone()),
+        (None, Some(pattern)) if pattern.len() > LONGEST_PATTERN => {
+            findings.problem(
+                format!("{field}.pattern"),
+                format!("is longer than {LONGEST_PATTERN} characters, as no key of a Secret is: write a shorter one"),
+            );
+            return None;
+        }
         (None, Some(pattern)) => Keys::Matching(pattern.clone()),
         (None, None) => {
             findings.problem(

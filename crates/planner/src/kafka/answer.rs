@@ -10,9 +10,9 @@ use super::held_topic::HeldTopic;
 use super::need::Admission;
 use super::observed::{BrokerConfigs, KafkaView};
 use super::roll_view::RollKafka;
-use super::silence::Silence;
 use crate::live_object::LiveObject;
 use crate::ownership::Holder;
+use crate::silence::Silence;
 use objects::ObjectId;
 use pki::Material;
 

@@ -22,12 +22,12 @@ use api::kafka::template::KafkaClusterTemplate;
 use api::{Kafka, KafkaNodePool, names};
 use objects::Owner;
 
-use super::versions::KafkaVersion;
 pub use crate::findings::Warning;
 use crate::overrides::ObjectOverride;
 use crate::ownership::Claimant;
-pub use crate::process::{JMX_CREDENTIALS, Jmx, JvmOptions, Logging, Metrics};
+pub use crate::process::{Jmx, JvmOptions, Logging, Metrics};
 pub use crate::rack::Rack;
+use crate::versions::KafkaVersion;
 pub use crate::workload::probe::Probe;
 pub use crate::workload::resizing::Resizing;
 

@@ -23,8 +23,7 @@ use super::jmx;
 use super::kafka_exporter;
 use super::live_objects;
 use super::need::Need;
-use super::objects::pod::DesiredPod;
-use super::objects::pod_set::{InKafka, ManualUpdate};
+use super::objects::pod_set::InKafka;
 use super::objects::{
     claim, config_map, listener_services, network_policy, pod, pod_disruption_budget, pod_set, rbac, service,
 };
@@ -46,7 +45,8 @@ use super::status::{self, Progress};
 use super::transitions::topic_operator;
 use crate::findings::Problem;
 use crate::overrides::Overriding;
-use crate::pod_set::plan::is_ready;
+use crate::pod_words::is_ready;
+use crate::workload::agent_pod::DesiredPod;
 use objects::DesiredObject;
 
 /// Seconds until brokers that were told an option are asked for it again.
@@ -189,7 +189,7 @@ impl Draft<'_> {
                 pods.push(pod);
                 listed.push(json);
             }
-            let manual = ManualUpdate::of(cluster, pool, self.observed);
+            let manual = pod_set::manual_update(cluster, pool, self.observed);
             let own_options = &self.options.memory.own_values;
             let remembered = InKafka { quotas: self.quotas.remembered, own_options };
             self.desired.push(pod_set::of_pool(cluster, pool, listed, manual.as_ref(), remembered));

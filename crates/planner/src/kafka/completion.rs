@@ -9,8 +9,8 @@ use super::observed::Observed;
 use super::older::implied;
 use super::plan;
 use super::planned::Plan;
-use super::silence::{Silence, SilenceKind};
 use crate::completion::Observation;
+use crate::silence::{Silence, SilenceKind};
 
 impl Observation for Observed {
     type Plan = Plan;

@@ -12,6 +12,7 @@ use super::cluster::Warning;
 use super::components;
 use super::observed::Observed;
 use crate::overrides;
+use crate::words;
 
 /// Lists of a pod whose members have names.
 const LISTS: [&str; 4] = ["initContainers", "containers", "ephemeralContainers", "volumes"];
@@ -58,15 +59,12 @@ fn place(cluster: &str, deployment: &str) -> String {
 }
 
 fn warning(name: &str, place: &str, found: &[String]) -> Warning {
-    let more = found.len().saturating_sub(NAMED);
-    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named: Vec<&str> = found.iter().take(NAMED).map(String::as_str).collect();
     Warning {
         reason: reasons::FOREIGN_ADDITIONS.to_owned(),
         message: format!(
-            "Deployment {name} has parts that somebody else added and that the operator leaves as they are: {}{rest}; what \
+            "Deployment {name} has parts that somebody else added and that the operator leaves as they are: {}; what \
              is meant belongs into {place}, everything else is to be taken out of the Deployment",
-            named.join(", ")
+            words::first(found, NAMED, ", ")
         ),
     }
 }

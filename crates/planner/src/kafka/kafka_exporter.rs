@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use super::objects::{entity_operator, kafka_exporter};
 use super::observed::Observed;
 use super::status::Progress;
-use crate::pod_set::plan::is_ready;
+use crate::pod_words::is_ready;
 use crate::workload::network_policy::rule;
 use crate::workload::operand::{Account, Company, Operand};
 

@@ -11,7 +11,7 @@ use super::roll_view::PodState;
 use objects::ObjectId;
 use pki::MaterialRequest;
 
-pub use super::silence::{Silence, SilenceKind};
+pub use crate::silence::{Silence, SilenceKind};
 
 /// Something that a plan asks for.
 #[derive(Debug, Clone, PartialEq, Serialize)]

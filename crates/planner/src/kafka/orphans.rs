@@ -13,6 +13,7 @@ use super::existing;
 use super::observed::Observed;
 use crate::live_object::{self, LiveObject, LiveObjects};
 use crate::orphans;
+use crate::workload::volume::mounts_secret;
 
 /// What to delete.
 pub(super) fn of(cluster: &Cluster, observed: &Observed, wanted: &[DesiredObject]) -> Vec<Deletion> {
@@ -100,13 +101,6 @@ fn mounts(pod: &Pod, claim: &str) -> bool {
     let mut claims =
         volumes.into_iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
     claims.any(|mounted| mounted.claim_name == claim)
-}
-
-/// Whether a pod was made with the Secret.
-fn mounts_secret(pod: &Pod, name: &str) -> bool {
-    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
-    let mut secrets = volumes.into_iter().flatten().filter_map(|volume| volume.secret.as_ref());
-    secrets.any(|mounted| mounted.secret_name.as_deref() == Some(name))
 }
 
 /// Whether a claim is to go with its node and the node left the cluster for good, or stays and has lost the volume: Kafka

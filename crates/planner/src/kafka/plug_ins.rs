@@ -14,7 +14,7 @@ use super::cluster::{Cluster, Node, Pool, Warning};
 use super::config::agent;
 use super::need::Need;
 use super::observed::Observed;
-use crate::pod_set::plan::is_ready;
+use crate::pod_words::is_ready;
 use api::names;
 
 /// The agents that have to be asked; `None`: none, or they do not answer.

@@ -6,15 +6,16 @@ use api::annotations;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 
 use super::cluster::{Cluster, Node};
-use super::objects::pod_set::ManualUpdate;
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
-use crate::kafka::restart::RestartReason;
+use crate::restart_reason::RestartReason;
+use crate::roll::started_with::{Reasons, StartedWith, annotation_of};
+use crate::workload::manual_update::is_asked_for;
 use crate::workload::resizing::{Resize, Revisions};
 use api::names;
 
 /// Annotations that a pod is started with, and what it means when one differs.
-const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
+const STARTED_WITH: &StartedWith = &[
     (
         annotations::CLUSTER_CA_KEY_GENERATION,
         RestartReason::ClusterCaCertKeyReplaced,
@@ -57,50 +58,41 @@ pub(super) fn of_pod(
     desired: &Pod,
     observed: &Observed,
 ) -> Option<Restart> {
-    let mut reasons = BTreeSet::new();
-    let mut notes = Vec::new();
-    for (annotation, reason, note) in STARTED_WITH {
-        let in_place = cluster.resizing.is_some() && *annotation == annotations::RESOURCE_REVISION;
-        if !in_place && annotation_of(live, annotation) != annotation_of(desired, annotation) {
-            reasons.insert(*reason);
-            notes.push((*note).to_owned());
-        }
-    }
+    let in_place =
+        |annotation: &str| cluster.resizing.is_some() && annotation == annotations::RESOURCE_REVISION;
+    let mut found = Reasons::of(live, desired, STARTED_WITH, |annotation| !in_place(annotation));
     if is_new_with_claims(live) {
-        reasons.insert(RestartReason::ManualRollingUpdate);
-        notes.push("the pod and its claims are to be made anew, as an annotation asks".to_owned());
+        let note = "the pod and its claims are to be made anew, as an annotation asks";
+        found.add(RestartReason::ManualRollingUpdate, note);
     }
-    if is_asked_for(cluster, node, live, observed) {
-        reasons.insert(RestartReason::ManualRollingUpdate);
-        notes.push("it was asked for with an annotation".to_owned());
+    let set = observed.pod_sets.get(&cluster.pod_set_name(node.pool));
+    if is_asked_for(live, set.map(AsRef::as_ref)) {
+        found.add_asked_for();
     }
     let pod = cluster.pod_name(node);
     for volume in &node.pool.volumes {
         let claim = observed.claims.get(&names::persistent_volume_claim(volume.id, &pod));
         if claim.is_some_and(|claim| has_condition(claim, "FileSystemResizePending")) {
-            reasons.insert(RestartReason::FileSystemResizeNeeded);
-            notes.push("a volume grew and its file system must be resized".to_owned());
+            let note = "a volume grew and its file system must be resized";
+            found.add(RestartReason::FileSystemResizeNeeded, note);
         }
     }
     match resize(cluster, live, desired) {
         Resize::Impossible(why) => {
-            reasons.insert(RestartReason::PodHasOldResourceRevision);
-            notes.push(format!(
+            let note = format!(
                 "the resources of the containers changed, and cannot change without a restart: {why}"
-            ));
+            );
+            found.add(RestartReason::PodHasOldResourceRevision, note);
         }
         // The restart brings them, too.
-        Resize::Due if !reasons.is_empty() => {
-            reasons.insert(RestartReason::PodHasOldResourceRevision);
-            notes.push("the resources of the containers changed".to_owned());
+        Resize::Due if !found.reasons.is_empty() => {
+            let note = "the resources of the containers changed";
+            found.add(RestartReason::PodHasOldResourceRevision, note);
         }
         Resize::Due | Resize::Done | Resize::UnderWay(_) | Resize::Deferred(_) => {}
     }
+    let Reasons { reasons, notes } = found;
     (!reasons.is_empty()).then_some(Restart { node: node.id, pod, reasons, notes })
-}
-
-fn annotation_of<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
-    pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
 /// How far the resources of a live pod are that changes without a restart; of one that does not, there is nothing to tell.
@@ -132,18 +124,6 @@ pub(super) fn with_options(
     restart.reasons.insert(RestartReason::ConfigChangeRequiresRestart);
     restart.notes.extend(options.iter().cloned());
     Some(restart)
-}
-
-/// Whether the annotation on the pod, or a former one on its pod set, asks for a restart of this very pod.
-fn is_asked_for(cluster: &Cluster, node: Node<'_>, live: &Pod, observed: &Observed) -> bool {
-    if annotations::is_true(live.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
-        return true;
-    }
-    let Some(set) = observed.pod_sets.get(&cluster.pod_set_name(node.pool)) else { return false };
-    if annotations::is_true(set.metadata.annotations.as_ref(), annotations::MANUAL_ROLLING_UPDATE) {
-        return true;
-    }
-    live.metadata.uid.as_ref().is_some_and(|uid| ManualUpdate::pods(set).contains(uid))
 }
 
 /// Whether a claim has a condition with status `True`.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use api::StrimziPodSet;
 use api::conditions::reasons;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::Resource;
 use objects::{ObjectId, Write};
@@ -17,18 +17,14 @@ use super::config::server::quorum_fetch_timeout_ms;
 use super::need::{Admission, Need, Pods};
 use super::observed::Observed;
 use super::pod_state;
-use super::restart::{Restart, RestartReason};
+use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
-use super::silence::{Silence, SilenceKind};
-
-/// A wait that is over sooner is a part of every roll and is not announced.
-const ANNOUNCED_AFTER: SignedDuration = SignedDuration::from_secs(10);
-
-/// Seconds until it is looked whether an answer that was on its way came: it brings a look itself, but not when it does not come.
-const UNDER_WAY_SECONDS: u64 = 6;
+use crate::restart_reason::RestartReason;
+use crate::roll::waiting::{self, WaitKind, Waiting};
+use crate::silence::{Silence, SilenceKind};
 
 /// Partitions that a warning names.
 const NAMED: usize = 10;
@@ -81,57 +77,6 @@ impl Roll {
         }
         let others = || format!("the restart of {}", self.now.join(", "));
         Some(self.waits.as_ref().map_or_else(others, |waits| waits.why.clone()))
-    }
-}
-
-/// A roll that does not go on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waiting {
-    /// What it waits for, in words.
-    pub why: String,
-    /// Since when it waits.
-    pub since: Timestamp,
-    /// What kind of wait it is.
-    pub kind: WaitKind,
-}
-
-/// What kind of wait it is that a roll does not go on for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum WaitKind {
-    /// A part of every roll: a pod is on its way up or down.
-    PodUnderWay,
-    /// A part of every roll: an answer is on its way that usually comes within moments.
-    AnswerUnderWay,
-    /// Something keeps the restart from being safe, and may pass by itself.
-    Unsafe,
-    /// The resource has to be corrected first.
-    Refused,
-}
-
-impl Waiting {
-    /// Seconds until a look at what is waited for. Nothing announces that a replica has caught up.
-    pub fn look_again_seconds(&self, now: Timestamp) -> u64 {
-        match self.kind {
-            WaitKind::AnswerUnderWay => return UNDER_WAY_SECONDS,
-            WaitKind::PodUnderWay | WaitKind::Refused => return 15,
-            WaitKind::Unsafe => {}
-        }
-        match now.duration_since(self.since).as_secs() {
-            ..60 => 2,
-            60..600 => 10,
-            _ => 30,
-        }
-    }
-
-    /// Whether this is a part of every roll.
-    pub fn is_usual(&self) -> bool {
-        matches!(self.kind, WaitKind::PodUnderWay | WaitKind::AnswerUnderWay)
-    }
-
-    /// Whether it is time to say so in an event and in the log.
-    pub fn is_announced(&self, now: Timestamp) -> bool {
-        let is_late = || now.duration_since(self.since) >= ANNOUNCED_AFTER;
-        !self.is_usual() && (self.kind == WaitKind::Refused || is_late())
     }
 }
 
@@ -363,11 +308,7 @@ fn waiting_since(observed: &Observed, now: Timestamp) -> Timestamp {
 /// Since when the status says that the roll waits; `None`: it does not.
 fn said_since(observed: &Observed) -> Option<Timestamp> {
     let status = observed.kafka.as_ref().and_then(|kafka| kafka.status.as_ref());
-    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let said = conditions
-        .iter()
-        .find(|condition| condition.reason.as_deref() == Some(reasons::ROLLING_UPDATE_WAITS));
-    said.and_then(|condition| condition.last_transition_time.as_ref()?.parse().ok())
+    waiting::said_since(status.and_then(|status| status.conditions.as_deref()).unwrap_or_default())
 }
 
 fn single_copies(rules: &Rules<'_>) -> Option<Warning> {

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::kafka::restart::RestartReason;
-use crate::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
-use crate::kafka::silence::{Silence, SilenceKind};
+use crate::kafka::roll_view::{PodState, RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
+use crate::restart_reason::RestartReason;
+use crate::silence::{Silence, SilenceKind};
 
 const FETCH_TIMEOUT_MS: i64 = 2000;
 

@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::roll_view::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
-use super::silence::{Silence, SilenceKind};
-use crate::kafka::restart::RestartReason;
+use crate::restart_reason::RestartReason;
+use crate::silence::{Silence, SilenceKind};
 
 /// A broker that has not followed the metadata log for this long, Kafka's `broker.session.timeout.ms`, is about to be fenced:
 /// what others still say of its replicas does not count.

@@ -2,24 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
-use super::restart::RestartReason;
-use super::silence::{Silence, SilenceKind};
-
-/// What Kubernetes says of a node's pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum PodState {
-    /// There is no pod, or it is being deleted: the pod-set controller brings the new one.
-    Missing,
-    /// It never ran, or cannot start as it is (crash loop, image that cannot be pulled): it serves nobody.
-    Stuck,
-    /// It runs or starts, and is not ready.
-    Unready,
-    /// It is ready.
-    #[default]
-    Ready,
-}
+use crate::restart_reason::RestartReason;
+pub use crate::roll::pod_state::PodState;
+use crate::silence::{Silence, SilenceKind};
 
 /// One node as the roll sees it.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,6 @@
 //! The statuses of the Kafka resource and its pools.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
@@ -18,10 +17,11 @@ use super::objects::meta::pool_labels;
 use super::observed::Observed;
 use super::plug_ins;
 use super::pod_state::PATIENCE;
-use super::roll::{WaitKind, Waiting};
 use super::transitions::membership;
 use super::validate::Invalid;
 use crate::pod_set::pod_error::PodAction;
+use crate::roll::waiting::{WaitKind, Waiting};
+use crate::words;
 use crate::workload::resizing::Resize;
 
 /// The status of a resource that cannot be carried out. What runs is left as it is, and so is what was said of it.
@@ -236,12 +236,7 @@ pub fn kafka(
 /// The first few of a long list.
 fn shortened(texts: &[String]) -> String {
     const SHOWN: usize = 5;
-    let mut message = texts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if texts.len() > SHOWN {
-        // Writing into a String cannot fail.
-        let _ = write!(message, "; and {} more", texts.len() - SHOWN);
-    }
-    message
+    words::first(texts, SHOWN, "; ")
 }
 
 /// The nodes encrypt and authenticate among themselves; written as other operators of these resources do.

@@ -32,7 +32,8 @@ use api::{Kafka, KafkaNodePool};
 use kube_core::ResourceExt;
 
 use super::cluster::Cluster;
-use super::observed::PlanSettings;
+use crate::findings;
+use crate::settings::PlanSettings;
 
 pub use self::alone::alone;
 pub use self::config::{is_same_on_all_nodes, settle_node_config};
@@ -48,9 +49,6 @@ pub struct Specs<'a> {
     /// Its node pools, sorted by name.
     pub pools: &'a [Arc<KafkaNodePool>],
 }
-
-/// Problems that a message names: the API server stores no status of megabytes.
-const NAMED_PROBLEMS: usize = 100;
 
 /// Why there is no [`Cluster`].
 #[derive(Debug)]
@@ -68,10 +66,7 @@ pub struct Invalid {
 impl Invalid {
     /// The problems as one message, of very many the first and how many there are.
     pub fn message(&self) -> String {
-        let texts: Vec<String> = self.problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
-        let more = self.problems.len().saturating_sub(NAMED_PROBLEMS);
-        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-        texts.join("; ") + &rest
+        findings::words(&self.problems)
     }
 
     /// Out of what was found.
@@ -84,7 +79,7 @@ impl Invalid {
             problems.push(Problem { field: "spec".to_owned(), message: "cannot be understood".to_owned() });
         }
         problems.dedup();
-        warnings.extend(held.iter().map(super::super::findings::Held::warning));
+        warnings.extend(held.iter().map(findings::Held::warning));
         Self { reason, problems, warnings, cluster: cluster.map(Box::new) }
     }
 }

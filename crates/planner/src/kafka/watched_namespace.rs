@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use api::{Kafka, watch_grant};
 
 use super::cluster::Cluster;
-use super::observed::{Observed, PlanSettings};
+use super::observed::Observed;
+use crate::settings::PlanSettings;
 
 /// The namespaces that a Kafka resource wants its entity operator to work in, apart from its own.
 pub fn others(kafka: &Kafka) -> BTreeSet<String> {

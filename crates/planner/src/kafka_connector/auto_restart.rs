@@ -105,7 +105,7 @@ mod tests {
         let most = Policy { most: Some(2), ..ON };
         assert_eq!(decide(most, Some(&twice), true, at(60)), Verdict::GivenUp(2));
         assert_eq!(decide(Policy { most: Some(0), ..ON }, None, true, at(0)), Verdict::GivenUp(0));
-        // Well again: forgotten after the pause, also by one that had been given up.
+        // A connector that works again: its restarts are forgotten after the pause, also when there were too many of them.
         assert!(matches!(decide(ON, Some(&twice), false, at(5)), Verdict::ForgetAt(_)));
         assert_eq!(decide(most, Some(&twice), false, at(7)), Verdict::Nothing);
     }

@@ -55,15 +55,6 @@ pub enum Call {
 }
 
 impl Call {
-    /// Whether it does what an annotation, or the automatic restart, asks for: that it fails is a warning, and keeps nothing else
-    /// from being done.
-    pub fn is_extra(&self) -> bool {
-        !matches!(
-            self,
-            Self::Create { .. } | Self::Configure { .. } | Self::Resume | Self::Pause | Self::Stop
-        )
-    }
-
     /// Whether both do the same kind of thing.
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::actual::{Actual, State};
 use super::asked::{self, Annotation};
+use super::auto_restart::{self, Policy, Verdict};
 use super::past::Past;
 use super::status::{self, Details};
 use super::transition::{self, Doing, Situation, Standing, Step};
@@ -139,9 +140,10 @@ impl Observation for Observed {
     type Answer = Answer;
 
     fn prepare(&mut self, now: Timestamp) {
-        if let Seen::Here(actual) = &self.seen {
-            self.past.see(actual.as_ref().map(|actual| &actual.connector.state), now);
-        }
+        let Seen::Here(actual) = &self.seen else { return };
+        self.past.see(actual.as_ref().map(|actual| &actual.connector.state), now);
+        let has_failed = actual.as_ref().is_some_and(Actual::has_failed);
+        self.forget_restarts(has_failed, now);
     }
 
     fn plan(&self, now: Timestamp) -> Plan {
@@ -184,6 +186,17 @@ impl Observation for Observed {
 }
 
 impl Observed {
+    /// Restarts are remembered until the status shows them, and no longer than they count: the status says of them what is known.
+    fn forget_restarts(&mut self, has_failed: bool, now: Timestamp) {
+        let Some(remembered) = &self.past.restarted else { return };
+        let told = self.connector.status.as_ref().and_then(|status| status.auto_restart.as_ref());
+        let policy = Policy::of(self.connector.spec.auto_restart.as_ref());
+        let is_told = told.is_some() && later(Some(remembered), told) == told;
+        if is_told || auto_restart::decide(policy, Some(remembered), has_failed, now) == Verdict::Nothing {
+            self.past.restarted = None;
+        }
+    }
+
     fn unusable(&self, reason: &str, message: &str, now: Timestamp) -> Plan {
         Plan { status: Some(status::unusable(&self.connector, reason, message, now)), ..Plan::default() }
     }

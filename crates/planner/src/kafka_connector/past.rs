@@ -11,6 +11,9 @@ use super::call::Call;
 /// How long what was done may take to show.
 pub const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
+/// A call that is made again within this time was of no avail, or what it did was undone.
+const IN_A_ROW: SignedDuration = SignedDuration::from_mins(1);
+
 /// First and longest pause before a call is tried again that failed.
 const PAUSES: (i64, i64) = (5, 120);
 /// First and longest pause, in milliseconds, before a call is tried again that met a rebalance.
@@ -71,8 +74,10 @@ impl Failure {
 pub struct Made {
     /// The call.
     pub call: Call,
-    /// When.
+    /// When it was made last.
     pub at: Timestamp,
+    /// When it was made first, of the times that followed each other: what has to be done again and again has an opponent.
+    pub since: Timestamp,
 }
 
 /// What is remembered.
@@ -99,7 +104,10 @@ impl Past {
     /// Notes a call that was made.
     pub fn note_made(&mut self, call: &Call, now: Timestamp) {
         self.failures.retain(|failure| !failure.call.is_like(call));
-        self.made = Some(Made { call: call.clone(), at: now });
+        let before = self.made.as_ref().filter(|before| before.call == *call);
+        let row = before.filter(|before| now.duration_since(before.at) < IN_A_ROW);
+        let since = row.map_or(now, |before| before.since);
+        self.made = Some(Made { call: call.clone(), at: now, since });
     }
 
     /// Notes a call that failed.
@@ -124,8 +132,22 @@ impl Past {
             .is_some_and(|made| made.call == *call && now.duration_since(made.at) < SHOWS_WITHIN)
     }
 
-    /// Since when something is waited for: since the last call, or since the connector does what it does.
+    /// When a call that was made a moment ago need not be given more time to show.
+    pub fn settled_at(&self, call: &Call) -> Option<Timestamp> {
+        self.made.as_ref().filter(|made| made.call == *call).map(|made| made.at + SHOWS_WITHIN)
+    }
+
+    /// Since when the same call is made again and again; `None`: it was made once.
+    pub fn in_vain_since(&self) -> Option<Timestamp> {
+        self.made.as_ref().filter(|made| made.since < made.at).map(|made| made.since)
+    }
+
+    /// Since when something is waited for: since the last call, or since the connector does what it does; since the first one of
+    /// calls that are made again and again.
     pub fn waits_since(&self) -> Option<Timestamp> {
+        if let Some(since) = self.in_vain_since() {
+            return Some(since);
+        }
         let made = self.made.as_ref().map(|made| made.at);
         let state = self.state.as_ref().map(|(_, since)| *since);
         made.max(state)

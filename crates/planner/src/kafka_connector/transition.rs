@@ -20,6 +20,9 @@ use crate::findings::Warning;
 /// How long a connector that has just been started is looked at more often: its tasks come a moment later.
 const YOUNG: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long the same call is made again and again before an opponent is suspected.
+const OPPONENT: SignedDuration = SignedDuration::from_mins(1);
+
 /// What is decided from.
 #[derive(Debug)]
 pub struct Situation<'a> {
@@ -131,7 +134,13 @@ fn needed(situation: &Situation<'_>) -> Option<Call> {
 /// Leads the connector to what it is to be. `false`: nothing else is to be done meanwhile.
 fn lead(situation: &Situation<'_>, step: &mut Step) -> bool {
     let Some(call) = needed(situation) else { return true };
-    let words = waiting_words(&call);
+    let mut words = waiting_words(&call);
+    if situation.past.in_vain_since().is_some_and(|since| situation.now.duration_since(since) > OPPONENT) {
+        words.push_str(
+            ", again and again: it does not show, or is changed back by something else, such as another KafkaConnect with the same \
+             groupId, another operator or a user of the REST API",
+        );
+    }
     match attempt(situation, &call) {
         Attempt::Now => {
             // What is known of an earlier failure stays until it is over.
@@ -244,9 +253,17 @@ fn answer(situation: &Situation<'_>, step: &mut Step) {
                     restarts: None,
                 });
             }
-            Attempt::Now | Attempt::Settling => {}
+            Attempt::Now => {}
+            Attempt::Settling => look_when_settled(situation, &asked.call, step),
             Attempt::Later(failure) => warn(failure, reason, step),
         }
+    }
+}
+
+/// What is asked for again a moment after it was done is done when the time to show is over.
+fn look_when_settled(situation: &Situation<'_>, call: &Call, step: &mut Step) {
+    if let Some(at) = situation.past.settled_at(call) {
+        step.look_by(at);
     }
 }
 
@@ -303,7 +320,8 @@ fn restart(situation: &Situation<'_>, step: &mut Step) {
                     };
                     step.doing = Some(Doing { call, answers: None, restarts: Some(restarts) });
                 }
-                Attempt::Now | Attempt::Settling => {}
+                Attempt::Now => {}
+                Attempt::Settling => look_when_settled(situation, &call, step),
                 Attempt::Later(failure) => warn(failure, reasons::RESTART_CONNECTOR, step),
             }
             return;

@@ -2,3 +2,4 @@
 
 pub mod plan;
 pub mod pod_error;
+pub mod taken_name;

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::pod_error::PodAction;
 use crate::plan;
+use crate::pod_words::is_ready;
 pub use crate::workload::resizing::ResizeCall;
 use crate::workload::resizing::Resizing;
 
@@ -160,13 +161,6 @@ fn is_owned(set: &StrimziPodSet, pod: &Pod) -> bool {
 fn is_finished(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-/// Whether the pod's `Ready` condition holds and it is not being deleted.
-pub fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    pod.metadata.deletion_timestamp.is_none()
-        && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 #[cfg(test)]

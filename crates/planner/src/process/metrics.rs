@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use api::agent::{PlugIn, RemoteJmx};
+use api::agent::{PlugIn, RemoteJmx, container};
 use api::common::jvm::JmxOptions;
 use api::common::metrics::{MetricsConfig, MetricsConfigType};
 use api::ports;
@@ -10,9 +10,6 @@ use api::ports;
 use crate::findings::Findings;
 use crate::references::ConfigMapKey;
 use crate::text;
-
-/// Where the Secret with the JMX user and password is mounted.
-pub const JMX_CREDENTIALS: &str = "/opt/kafka/jmx";
 
 /// The port that Prometheus asks.
 const METRICS_PORT: u16 = ports::METRICS as u16;
@@ -101,7 +98,10 @@ pub struct Jmx {
 impl Jmx {
     /// As the agent of a node is told.
     pub fn remote(self) -> RemoteJmx {
-        RemoteJmx { port: JMX_PORT, credentials: self.password.then(|| PathBuf::from(JMX_CREDENTIALS)) }
+        RemoteJmx {
+            port: JMX_PORT,
+            credentials: self.password.then(|| PathBuf::from(container::JMX_CREDENTIALS)),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use objects::ObjectId;
 use pki::{Material, MaterialRequest};
 use serde::Serialize;
 
-pub use crate::kafka::need::{Silence, SilenceKind};
 use crate::ownership::Holder;
+pub use crate::silence::{Silence, SilenceKind};
 
 /// Something that a plan asks for.
 #[derive(Debug, Clone, PartialEq, Serialize)]

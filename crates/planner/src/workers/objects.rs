@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use api::{StrimziPodSet, StrimziPodSetSpec, annotations, labels, names, ports};
+use api::{labels, names, ports};
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceSpec};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use objects::{DesiredObject, Object, json};
+use objects::{DesiredObject, Object};
 use serde_json::Value;
 
 use super::Workers;
-use crate::kafka::objects::pod_set::ManualUpdate;
-use crate::kafka::observed::PlanSettings;
 use crate::process::{Metrics, log_file};
 use crate::rack::Rack;
+use crate::settings::PlanSettings;
 use crate::workload::budget;
+use crate::workload::manual_update::ManualUpdate;
 use crate::workload::network_policy::{self, pods, rule as ingress};
+use crate::workload::pod_set;
 use crate::workload::rbac::{self, only, role_ref, rule, subject};
 use crate::workload::secret::{Data, opaque};
 use crate::workload::service::{port, spec};
@@ -168,27 +168,10 @@ pub(crate) fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&Manua
     let mut match_labels = labels::selector(&all);
     match_labels.insert(labels::CONTROLLER.to_owned(), labels::CONTROLLER_POD_SET.to_owned());
     match_labels.insert(labels::CONTROLLER_NAME.to_owned(), name.clone());
-    let spec = StrimziPodSetSpec {
-        selector: LabelSelector { match_labels: Some(match_labels), ..LabelSelector::default() },
-        pods: Vec::new(),
-    };
-    let body = StrimziPodSet::new(&name, spec);
-    let mut object = Object::new(&workers.owner, name, all, body);
+    let mut object = pod_set::new(&workers.owner, &name, all, match_labels);
     for (key, value) in &workers.build_annotations.set {
         object = object.annotation(key, value);
     }
-    if let Some(manual) = manual {
-        if !manual.pods.is_empty() {
-            object =
-                object.annotation(annotations::MANUAL_ROLLING_UPDATE_PODS, json(&manual.pods).to_string());
-        }
-        if manual.is_new {
-            // The annotation is the user's: it can only be overwritten.
-            object = object.annotation(annotations::MANUAL_ROLLING_UPDATE, "false");
-        }
-    }
     let template = workers.templates.pod_set.as_ref();
-    let mut built = object.template(template.and_then(|template| template.metadata.as_ref())).build();
-    built.object["spec"]["pods"] = Value::Array(pods);
-    built
+    pod_set::with_pods(object, manual, template.and_then(|template| template.metadata.as_ref()), pods)
 }

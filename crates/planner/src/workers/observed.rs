@@ -10,11 +10,11 @@ use pki::Material;
 
 use super::need::{Answer, Need, Silence, SilenceKind};
 use crate::clients::credentials::Secrets;
-use crate::kafka::observed::PlanSettings;
 use crate::live_object::{self, LiveObjects, pod_set};
 use crate::ownership::{Claimant, Holder, Holding};
 use crate::pod_set::pod_error::PodError;
 use crate::references::ConfigMaps;
+use crate::settings::PlanSettings;
 
 /// What was seen of the workers of one resource, and what was answered since.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,8 @@ pub struct Observed {
 impl Observed {
     /// The Secrets that the resource refers to.
     pub fn secrets_referred_to(&self) -> Secrets<'_> {
-        Secrets { read: &self.referred_secrets, not_read: &self.unread_secrets }
+        let largest = self.settings.largest_config_map;
+        Secrets { read: &self.referred_secrets, not_read: &self.unread_secrets, largest }
     }
 
     /// The ConfigMaps that the resource refers to.

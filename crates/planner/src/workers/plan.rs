@@ -9,7 +9,7 @@ use objects::{Deletion, DesiredObject, ObjectId, Write};
 
 use super::need::Need;
 use super::observed::Observed;
-use super::pod::{self, DesiredPod};
+use super::pod;
 use super::roll::{self, WorkerRestart};
 use super::{Workers, objects as made};
 use crate::findings::Warning;
@@ -19,6 +19,8 @@ use crate::ownership::{self, Stranger, Whose};
 use crate::plan;
 use crate::process::jmx_secret::Known;
 use crate::rack::Rack;
+use crate::workload::agent_pod::DesiredPod;
+use crate::workload::volume::mounts_secret;
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 const AGAIN_SECONDS: u64 = 15;
@@ -95,7 +97,7 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
 
 /// A Secret that pods mount goes after them.
 fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
-    let is_mounted = || observed.pods.values().any(|live| pod::mounts_secret(live, &object.name));
+    let is_mounted = || observed.pods.values().any(|live| mounts_secret(live, &object.name));
     (object.kind == "Secret" && is_mounted()).then_some(true)
 }
 

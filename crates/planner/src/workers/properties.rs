@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use api::agent::container::{KUBERNETES_NODE, RACK_FILE};
 use api::connect::{
     ADVERTISED_HOSTNAME, CONFIG_PROVIDERS, DIRECTORY_PROVIDER, ENV_PROVIDER, FILE_PROVIDER, PLUG_INS_FOLDER,
     SECRETS_PROVIDER,
 };
-use api::plug_in::{CLIENT_METRICS_REPORTERS, METRICS_REPORTER_OPTIONS, SECRETS_PROVIDER_CLASS};
+use api::plug_in::{
+    CLIENT_METRICS_REPORTERS, JMX_REPORTER, METRICS_REPORTER_OPTIONS, SECRETS_PROVIDER_CLASS,
+};
 use api::ports;
 use api::properties::Properties;
 
@@ -21,8 +24,6 @@ const CLIENTS: [&str; 4] = ["", "producer.", "consumer.", "admin."];
 const READABLE_FOLDERS: &str = "/opt/kafka,/mnt";
 /// The converter of records where the user names none.
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
-/// The reporter that Kafka has by default.
-const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
 /// The group of the workers and its topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
         lines.set(
             "consumer.client.rack",
             match rack {
-                Rack::TopologyLabel(_) => format!("${{{DIRECTORY_PROVIDER}:/opt/kafka/init:rack.id}}"),
+                Rack::TopologyLabel(_) => format!("${{{DIRECTORY_PROVIDER}:{KUBERNETES_NODE}:{RACK_FILE}}}"),
                 Rack::EnvironmentVariable(name) => format!("${{{ENV_PROVIDER}:{name}}}"),
             },
         );

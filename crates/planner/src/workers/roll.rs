@@ -1,5 +1,5 @@
-//! Which workers restart: one at a time, those first that are not ready, and only where something changed that a worker reads
-//! at its start.
+//! Which workers restart, and what is said of those that are not there or not ready: the roll of [`crate::roll`], where only something
+//! changed that a worker reads at its start. Any one worker may be down: its connectors go to the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,16 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
 use super::observed::Observed;
-use crate::kafka::objects::pod_set::ManualUpdate;
-use crate::kafka::restart::RestartReason;
-use crate::pod_set::plan::is_ready;
 use crate::pod_set::pod_error::PodAction;
-use crate::pod_words::{PATIENCE, unready_since, words};
+use crate::pod_words::words;
+use crate::restart_reason::RestartReason;
+use crate::roll::order::{self, Decision, Facts, Member};
+use crate::roll::pod_state::{PodState, Situation};
+use crate::roll::started_with::{Reasons, StartedWith};
+use crate::workload::manual_update::{ManualUpdate, is_asked_for};
 
 /// Annotations that a pod is started with, and what it means when one differs.
-const STARTED_WITH: &[(&str, RestartReason, &str)] = &[
+const STARTED_WITH: &StartedWith = &[
     (
         annotations::AUTH_HASH,
         RestartReason::ConfigChangeRequiresRestart,
@@ -61,8 +63,42 @@ pub struct Roll {
     pub stuck: bool,
 }
 
-/// Decides. `desired` are the pods as they stand in the pod set, `set` the name of that; `set_changes` says that the pod set is
-/// about to be written: until then a pod that goes would come again as it was.
+/// A worker, as the roll sees it.
+struct Worker {
+    number: usize,
+    pod: String,
+    situation: Situation,
+    reasons: BTreeSet<RestartReason>,
+}
+
+impl Member for Worker {
+    type Id = usize;
+
+    fn id(&self) -> usize {
+        self.number
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let Situation { state, long, served, unscheduled } = self.situation;
+        Facts { pod: &self.pod, state, long, served, unscheduled, reasons: &self.reasons }
+    }
+
+    fn serves_nobody(&self) -> bool {
+        self.situation.state == PodState::Stuck
+    }
+}
+
+/// Any one worker may be down.
+struct NoRules;
+
+impl order::Rules<Worker> for NoRules {
+    fn obstacle(&self, _: &BTreeSet<usize>) -> Option<String> {
+        None
+    }
+}
+
+/// Decides. `desired` are the pods as they stand in the pod set, `set` the name of that, and of the container of a worker;
+/// `set_changes` says that the pod set is about to be written: until then a pod that goes would come again as it was.
 pub fn decide(
     desired: &BTreeMap<String, Pod>,
     observed: &Observed,
@@ -71,51 +107,72 @@ pub fn decide(
     now: Timestamp,
 ) -> Roll {
     let mut roll = Roll::default();
-    let (mut unready, mut ready, mut blocker) = (Vec::new(), Vec::new(), false);
-    for (name, wanted) in desired {
-        let live = observed.pods.get(name).filter(|live| !is_going(live, observed));
-        let Some(live) = live else {
-            blocker = true;
-            match observed.pod_errors.get(name) {
-                Some(error) => say(&mut roll, error.words(name)),
-                None => roll.waiting_for.push(format!("pod {name} does not exist yet")),
-            }
-            continue;
-        };
-        if let Some(error) = observed.pod_errors.get(name).filter(|error| error.action != PodAction::Create) {
-            say(&mut roll, error.words(name));
-        }
-        let is_up = is_ready(live);
-        if !is_up {
-            match words(live) {
-                Some(words) => say(&mut roll, format!("pod {name} is not ready: {words}")),
-                None => roll.waiting_for.push(format!("pod {name} is not ready")),
-            }
-            roll.stuck |= unready_since(live).is_some_and(|since| now.duration_since(since) > PATIENCE);
-        }
-        match restart_of(name, live, wanted, observed, set) {
-            Some(restart) => {
+    let (mut workers, mut restarts) = (Vec::new(), BTreeMap::new());
+    for (number, (name, wanted)) in desired.iter().enumerate() {
+        let live = observed.pods.get(name).map(AsRef::as_ref);
+        let mut situation = Situation::of(live, &observed.restarted, set, now);
+        let mut reasons = BTreeSet::new();
+        if let Some(live) = live.filter(|_| situation.state != PodState::Missing) {
+            roll.look_at(name, live, situation, observed);
+            if let Some(restart) = restart_of(name, live, wanted, observed, set) {
                 let notes = restart.notes.join(", ");
                 roll.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
-                if is_up { ready.push(restart) } else { unready.push(restart) }
+                reasons.clone_from(&restart.reasons);
+                restarts.insert(number, restart);
             }
-            None => blocker |= !is_up,
+        } else {
+            // A pod that went now would not come back either: a worker that cannot be made is waited for, however long.
+            situation.long &= !observed.pod_errors.contains_key(name);
+            roll.miss(name, situation, observed);
         }
+        workers.push(Worker { number, pod: name.clone(), situation, reasons });
     }
-    if !blocker && !set_changes {
-        roll.now = unready.into_iter().chain(ready).next();
+    let decision = order::by_pods(&workers).unwrap_or_else(|| order::by_rules(&workers, &NoRules));
+    match decision {
+        Decision::Restart(batch) if !set_changes => {
+            roll.now = batch.into_iter().find_map(|number| restarts.remove(&number));
+        }
+        Decision::Held(why) => roll.waiting_for.push(why),
+        Decision::Settled | Decision::Restart(_) | Decision::Starting(_) => {}
     }
     roll
 }
 
-fn say(roll: &mut Roll, words: String) {
-    roll.said.push(words.clone());
-    roll.waiting_for.push(words);
-}
+impl Roll {
+    /// Says what is known of a pod that is there.
+    fn look_at(&mut self, name: &str, live: &Pod, situation: Situation, observed: &Observed) {
+        if let Some(error) = observed.pod_errors.get(name).filter(|error| error.action != PodAction::Create) {
+            self.say(error.words(name));
+        }
+        if situation.state == PodState::Ready {
+            return;
+        }
+        match words(live) {
+            Some(words) => self.say(format!("pod {name} is not ready: {words}")),
+            None => self.waiting_for.push(format!("pod {name} is not ready")),
+        }
+        self.stuck |= situation.long;
+    }
 
-fn is_going(pod: &Pod, observed: &Observed) -> bool {
-    pod.metadata.deletion_timestamp.is_some()
-        || pod.metadata.uid.as_ref().is_some_and(|uid| observed.restarted.contains(uid))
+    /// Says what is known of a pod that is not there, or goes.
+    fn miss(&mut self, name: &str, situation: Situation, observed: &Observed) {
+        if let Some(error) = observed.pod_errors.get(name) {
+            self.stuck = true;
+            self.say(error.words(name));
+        } else if situation.long {
+            self.stuck = true;
+            self.say(format!(
+                "pod {name} is to go and does not: its Kubernetes node may be away; delete that Node, or the pod with --force"
+            ));
+        } else {
+            self.waiting_for.push(format!("pod {name} does not exist yet"));
+        }
+    }
+
+    fn say(&mut self, words: String) {
+        self.said.push(words.clone());
+        self.waiting_for.push(words);
+    }
 }
 
 fn restart_of(
@@ -125,44 +182,17 @@ fn restart_of(
     observed: &Observed,
     set: &str,
 ) -> Option<WorkerRestart> {
-    let mut reasons = BTreeSet::new();
-    let mut notes = Vec::new();
-    let annotation_of = |pod: &Pod, key: &str| pod.metadata.annotations.as_ref()?.get(key).cloned();
-    for (annotation, reason, note) in STARTED_WITH {
-        if annotation_of(live, annotation) != annotation_of(desired, annotation) {
-            reasons.insert(*reason);
-            notes.push((*note).to_owned());
-        }
+    let mut found = Reasons::of(live, desired, STARTED_WITH, |_| true);
+    if is_asked_for(live, observed.pod_sets.get(set).map(AsRef::as_ref)) {
+        found.add_asked_for();
     }
-    if is_asked_for(live, observed, set) {
-        reasons.insert(RestartReason::ManualRollingUpdate);
-        notes.push("it was asked for with an annotation".to_owned());
-    }
+    let Reasons { reasons, notes } = found;
     let uid = live.metadata.uid.clone();
     (!reasons.is_empty()).then(|| WorkerRestart { pod: name.to_owned(), uid, reasons, notes })
 }
 
-/// Whether the annotation on the pod, or a present or former one on the pod set, asks for a restart of this very pod.
-fn is_asked_for(live: &Pod, observed: &Observed, set: &str) -> bool {
-    let asks = |all: Option<&BTreeMap<String, String>>| {
-        annotations::is_true(all, annotations::MANUAL_ROLLING_UPDATE)
-    };
-    if asks(live.metadata.annotations.as_ref()) {
-        return true;
-    }
-    let Some(set) = observed.pod_sets.get(set) else { return false };
-    asks(set.metadata.annotations.as_ref())
-        || live.metadata.uid.as_ref().is_some_and(|uid| ManualUpdate::pods(set).contains(uid))
-}
-
 /// The pods for which a restart was asked for on the pod set and that have not had it.
 pub(crate) fn manual_update(observed: &Observed, set: &str) -> Option<ManualUpdate> {
-    let found = observed.pod_sets.get(set)?;
-    let all = found.metadata.annotations.as_ref()?;
-    let is_new = annotations::is_true(Some(all), annotations::MANUAL_ROLLING_UPDATE);
-    let before = ManualUpdate::pods(found);
-    let uids = observed.pods.values().filter_map(|pod| pod.metadata.uid.clone());
-    let live = uids.filter(|uid| !observed.restarted.contains(uid));
-    let pods: BTreeSet<String> = live.filter(|uid| is_new || before.contains(uid)).collect();
-    (is_new || !pods.is_empty()).then_some(ManualUpdate { pods, is_new })
+    let pods = observed.pods.values().map(AsRef::as_ref);
+    ManualUpdate::of(observed.pod_sets.get(set)?, pods, &observed.restarted)
 }

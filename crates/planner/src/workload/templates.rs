@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::agent::container::USERS;
 use api::common::pod_template::{ContainerTemplate, PodTemplate};
 use api::common::sections::Sections;
 use api::common::template::MetadataTemplate;
@@ -10,9 +11,6 @@ use api::conditions::reasons;
 use api::{env, labels, limits};
 
 use crate::findings::Findings;
-
-/// The folder below which containers may mount what users add.
-const MOUNT_ROOT: &str = "/mnt";
 
 /// Sections of objects that every broker has once for each listener, or every node for each volume.
 const REPEATED: &[&str] = &["perPodIngress", "perPodRoute", "perPodService", "persistentVolumeClaim"];
@@ -240,7 +238,7 @@ fn check_mount_paths(container: &ContainerTemplate, field: &str, findings: &mut 
             findings.problem(
                 path,
                 format!(
-                    "{:?} is not below {MOUNT_ROOT}: mount the volume there, all other folders belong to the operator and \
+                    "{:?} is not below {USERS}: mount the volume there, all other folders belong to the operator and \
                      to the image",
                     mount.mount_path
                 ),
@@ -264,7 +262,7 @@ pub(crate) fn is_below_root(path: &str) -> bool {
 /// The folder as a list of names, when it is the users' folder or below.
 fn below_root(path: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    let below = path.starts_with('/') && format!("/{}", parts.first()?) == MOUNT_ROOT;
+    let below = path.starts_with('/') && format!("/{}", parts.first()?) == USERS;
     (below && !parts.contains(&"..") && !path.contains(':')).then_some(parts)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::common::pod_template::PodTemplate;
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, ConfigMapVolumeSource, DownwardAPIProjection, DownwardAPIVolumeFile,
-    EmptyDirVolumeSource, KeyToPath, ObjectFieldSelector, PersistentVolumeClaimVolumeSource,
+    EmptyDirVolumeSource, KeyToPath, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, Pod,
     ProjectedVolumeSource, SecretVolumeSource, ServiceAccountTokenProjection, Volume, VolumeMount,
     VolumeProjection,
 };
@@ -137,4 +137,11 @@ pub(crate) fn read_only(name: &str, path: &str) -> VolumeMount {
 /// The names of volumes.
 pub(crate) fn names(volumes: &[Volume]) -> BTreeSet<String> {
     volumes.iter().map(|volume| volume.name.clone()).collect()
+}
+
+/// Whether a live pod was made with a Secret.
+pub(crate) fn mounts_secret(pod: &Pod, name: &str) -> bool {
+    let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
+    let mut secrets = volumes.into_iter().flatten().filter_map(|volume| volume.secret.as_ref());
+    secrets.any(|mounted| mounted.secret_name.as_deref() == Some(name))
 }

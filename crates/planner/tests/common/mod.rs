@@ -10,6 +10,7 @@
 
 pub(crate) mod at_work;
 pub(crate) mod connect;
+pub(crate) mod exposure;
 pub(crate) mod java_properties;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +31,12 @@ use planner::kafka::need::{Admission, Need, Silence, SilenceKind};
 use planner::kafka::observed::ConfigView;
 use planner::kafka::observed::KafkaView;
 use planner::kafka::observed::Observed;
-use planner::kafka::observed::PlanSettings;
 use planner::kafka::observed::QuorumView;
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use planner::live_object::LiveObject;
 use planner::ownership::Holder;
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
 /// A cluster on paper.

@@ -14,11 +14,11 @@ use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, 
 use planner::kafka_connector::past::{FailureKind, Past};
 use serde_json::{Value, json};
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1000) + SignedDuration::from_secs(second)
 }
 
-fn part(word: &str, trace: Option<&str>) -> Part {
+pub(crate) fn part(word: &str, trace: Option<&str>) -> Part {
     Part {
         state: State::of(word),
         worker: "w:8083".to_owned(),
@@ -28,7 +28,7 @@ fn part(word: &str, trace: Option<&str>) -> Part {
 }
 
 /// A connector of class `A` in this state, with tasks in these.
-fn actual(word: &str, tasks: &[&str]) -> Actual {
+pub(crate) fn actual(word: &str, tasks: &[&str]) -> Actual {
     let trace = |word: &str| (word == "FAILED").then_some("java.lang.X: boom\n\tat y");
     let config = [("name", "a"), ("connector.class", "A"), ("k", "v")];
     Actual {
@@ -53,17 +53,17 @@ fn resource(spec: &Value, annotations: &Value) -> KafkaConnector {
 }
 
 /// A connector on paper: passes are made over it, and what they call is noted.
-struct World {
-    observed: Observed,
-    now: Timestamp,
+pub(crate) struct World {
+    pub observed: Observed,
+    pub now: Timestamp,
 }
 
 impl World {
-    fn new(spec: &Value) -> Self {
+    pub(crate) fn new(spec: &Value) -> Self {
         Self::annotated(spec, &json!({}))
     }
 
-    fn annotated(spec: &Value, annotations: &Value) -> Self {
+    pub(crate) fn annotated(spec: &Value, annotations: &Value) -> Self {
         let observed = Observed {
             connector: Arc::new(resource(spec, annotations)),
             cluster: Cluster::Usable { name: "c".to_owned() },
@@ -76,23 +76,23 @@ impl World {
         Self { observed, now: at(0) }
     }
 
-    fn sees(mut self, actual: Actual) -> Self {
+    pub(crate) fn sees(mut self, actual: Actual) -> Self {
         self.observed.seen = Seen::Here(Some(actual));
         self
     }
 
-    fn after(&mut self, seconds: i64) -> &mut Self {
+    pub(crate) fn after(&mut self, seconds: i64) -> &mut Self {
         self.now += SignedDuration::from_secs(seconds);
         self
     }
 
-    fn plan(&mut self) -> Plan {
+    pub(crate) fn plan(&mut self) -> Plan {
         self.observed.prepare(self.now);
         self.observed.plan(self.now)
     }
 
     /// A pass whose status is written.
-    fn pass(&mut self) -> Plan {
+    pub(crate) fn pass(&mut self) -> Plan {
         let plan = self.plan();
         if let Some(status) = &plan.status {
             Arc::make_mut(&mut self.observed.connector).status = Some(status.clone());
@@ -101,27 +101,27 @@ impl World {
     }
 
     /// The call of a pass.
-    fn call(&mut self) -> Option<Call> {
+    pub(crate) fn call(&mut self) -> Option<Call> {
         self.pass().calls.into_iter().next().map(|doing| doing.call)
     }
 
-    fn made(&mut self) {
+    pub(crate) fn made(&mut self) {
         let plan = self.plan();
         self.observed.past.note_made(&plan.calls[0].call, self.now);
     }
 
-    fn fails(&mut self, kind: FailureKind, why: &str) {
+    pub(crate) fn fails(&mut self, kind: FailureKind, why: &str) {
         let plan = self.plan();
         self.observed.past.note_failed(&plan.calls[0].call, kind, why.to_owned(), self.now);
     }
 
     /// Type, reason and message of the conditions.
-    fn says(&mut self) -> Vec<(String, String, String)> {
+    pub(crate) fn says(&mut self) -> Vec<(String, String, String)> {
         self.pass();
         self.conditions()
     }
 
-    fn conditions(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn conditions(&self) -> Vec<(String, String, String)> {
         let conditions = self.observed.connector.status.as_ref().and_then(|status| status.conditions.clone());
         let text = |condition: Condition| {
             (condition.type_, condition.reason.unwrap_or_default(), condition.message.unwrap_or_default())
@@ -129,12 +129,12 @@ impl World {
         conditions.unwrap_or_default().into_iter().map(text).collect()
     }
 
-    fn ready(&mut self) {
+    pub(crate) fn ready(&mut self) {
         assert_eq!(self.says(), [("Ready".to_owned(), String::new(), String::new())]);
     }
 
     /// The words of the one condition that says it is not ready.
-    fn not_ready(&mut self, reason: &str) -> String {
+    pub(crate) fn not_ready(&mut self, reason: &str) -> String {
         let says = self.says();
         assert_eq!((says[0].0.as_str(), says[0].1.as_str()), ("NotReady", reason), "{says:?}");
         says[0].2.clone()

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{Kafka, KafkaNodePool};
-use planner::kafka::observed::PlanSettings;
 use planner::kafka::validate::{Specs, alone};
+use planner::settings::PlanSettings;
 use serde_json::Value;
 
 #[test]

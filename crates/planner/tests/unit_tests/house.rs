@@ -2,6 +2,7 @@
 //! long files.
 
 mod imports;
+mod kinds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::{World, object};
-use planner::kafka::observed::PlanSettings;
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
 /// Who reaches the agent's port: the cluster operator alone.

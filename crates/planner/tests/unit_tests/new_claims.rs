@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::common::{World, object, warning_with};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use planner::kafka::need::{Silence, SilenceKind};
 use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
+use planner::silence::{Silence, SilenceKind};
 use serde_json::json;
 
 const POD: &str = "my-dual-1";

@@ -10,7 +10,7 @@ use planner::kafka::config::live::memory::OptionChange;
 use planner::kafka::need::Need;
 use planner::kafka::observed::ConfigView;
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 
 fn everywhere(value: &str) -> ConfigView {

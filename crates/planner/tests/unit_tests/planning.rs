@@ -6,7 +6,7 @@ use crate::common::{World, condition, kafka_status, object, pool_status};
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 
 fn reasons(plan: &Plan) -> BTreeMap<String, Vec<RestartReason>> {

@@ -1,28 +1,9 @@
 //! Proxies of single addresses in the life of a cluster: when they come, go and are away.
 
+use crate::common::exposure::exposed;
 use crate::common::{World, condition, kafka_status, warning_with};
 use planner::kafka::plan::Plan;
-use serde_json::{Value, json};
-
-/// Three brokers and one listener.
-fn world(type_: &str, configuration: &Value) -> World {
-    let mut world = World::load("dual-role.input.yaml");
-    world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["listeners"] =
-            json!([{"name": "ext", "port": 9094, "type": type_, "tls": true, "configuration": configuration}]);
-    });
-    world
-}
-
-/// Two passes, so that the Services are there.
-fn exposed(type_: &str, configuration: &Value) -> World {
-    let mut world = world(type_, configuration);
-    for _ in 0..2 {
-        let plan = world.plan();
-        world.apply(&plan);
-    }
-    world
-}
+use serde_json::json;
 
 #[test]
 fn a_proxy_that_is_away_for_long_makes_the_cluster_not_ready() {

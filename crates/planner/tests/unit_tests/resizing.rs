@@ -7,8 +7,8 @@ use crate::common::{World, condition, kafka_status, object, warning_with};
 use api::annotations;
 use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
 use planner::pod_set::plan::{PodCall, ResizeCall};
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 
 const IN_PLACE: &str = "strimzi.io/in-place-resizing";

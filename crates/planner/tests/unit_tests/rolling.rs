@@ -11,10 +11,10 @@ use planner::completion::{Completion, complete};
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Silence, SilenceKind};
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
 use planner::kafka::roll_view::{RollKafka, RollPartition};
 use planner::plan::Occasion;
 use planner::pod_set::pod_error::{PodAction, PodError};
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 
 const WAITS: &str = "RollingUpdateWaits";

@@ -2,29 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::common::exposure::{exposed, world};
 use crate::common::{World, condition, kafka_status, object, warning_with};
 use planner::kafka::plan::Plan;
 use serde_json::{Value, json};
-
-/// Three brokers and one listener.
-fn world(type_: &str, configuration: &Value) -> World {
-    let mut world = World::load("dual-role.input.yaml");
-    world.kafka(|kafka| {
-        kafka["spec"]["kafka"]["listeners"] =
-            json!([{"name": "ext", "port": 9094, "type": type_, "tls": true, "configuration": configuration}]);
-    });
-    world
-}
-
-/// Two passes, so that the Services are there.
-fn exposed(type_: &str, configuration: &Value) -> World {
-    let mut world = world(type_, configuration);
-    for _ in 0..2 {
-        let plan = world.plan();
-        world.apply(&plan);
-    }
-    world
-}
 
 fn told(plan: &Plan, pod: &str) -> String {
     let file = object(plan, "ConfigMap", pod)["data"]["server.config"].as_str().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common::{World, condition, kafka_status, object, pool_status, warning_with};
 use planner::kafka::plan::Plan;
-use planner::kafka::restart::RestartReason;
+use planner::restart_reason::RestartReason;
 use serde_json::{Value, json};
 
 /// Index of the pool `brokers` of the split cluster, whose nodes are 0, 1 and 2; the controllers are 3, 4 and 5.

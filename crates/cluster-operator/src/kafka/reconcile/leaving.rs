@@ -11,8 +11,8 @@ use super::view::{Leaving, View};
 use super::{Error, Reconciler, again};
 use crate::caches;
 use crate::carry_out;
-use crate::kafka::room::BUSY;
 use crate::kind::Seen;
+use crate::room::BUSY;
 use crate::unreadable;
 use planner::kafka::plan::Plan;
 

@@ -10,8 +10,8 @@ use operator_runtime::apply::ApplyError;
 
 use crate::kafka::call_time::CallTime;
 use crate::kafka::late_answers::Patience;
-use crate::kafka::room::Place;
 use crate::kind::Seen;
+use crate::room::Place;
 use planner::completion::Observation;
 use planner::kafka::answer::Answer;
 use planner::kafka::deleted_cluster::Remains;

@@ -1,7 +1,5 @@
 //! Certificates that running pods show and that end soon, though the restart that would replace them is due.
 
-use std::fmt::Write as _;
-
 use api::annotations;
 use api::conditions::reasons;
 use jiff::Timestamp;
@@ -14,6 +12,7 @@ use crate::kafka::cluster::{Cluster, Warning};
 use crate::kafka::objects::secret::LeafOwner;
 use crate::kafka::observed::Observed;
 use crate::kafka::restart::Restart;
+use crate::words;
 
 /// A part of the renewal window: when less than one third of it is left, it is said. The first two thirds, 20 of the usual
 /// 30 days, are for rolls that wait for a maintenance window, a machine or replicas; the last third, 10 days, is what people
@@ -68,16 +67,11 @@ fn warning(
         return None;
     }
     found.sort_unstable();
-    let mut named = String::new();
-    for (index, (ends, pod)) in found.iter().take(NAMED).enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
+    let named = found.iter().map(|(ends, pod)| {
         let ended = if *ends <= now { "ended" } else { "ends" };
-        // Writing into a String cannot fail.
-        let _ = write!(named, "{comma}pod {pod} (certificate {pod}.crt {ended} {ends})");
-    }
-    if found.len() > NAMED {
-        let _ = write!(named, " and {} more", found.len() - NAMED);
-    }
+        format!("pod {pod} (certificate {pod}.crt {ended} {ends})")
+    });
+    let named = words::first(named, NAMED, ", ");
     Some(Warning {
         reason: reasons::CERTIFICATE_ENDS.to_owned(),
         message: format!(

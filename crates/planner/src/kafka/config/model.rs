@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::versions::KafkaVersion;
+
 /// The model of one version.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +81,13 @@ pub enum Scope {
     PerBroker,
     /// On one broker or on all at once.
     ClusterWide,
+}
+
+impl KafkaVersion {
+    /// The options that this version knows.
+    pub fn model(&self) -> &'static Model {
+        of(&self.model)
+    }
 }
 
 impl Model {

@@ -5,17 +5,14 @@ use std::collections::BTreeMap;
 use api::agent::container::{CLUSTER_TRUST, NODE_KEYSTORE};
 use api::names;
 use api::plug_in::{
-    METRIC_REPORTERS, METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, QUOTAS_CLASS, QUOTAS_OPTIONS,
-    YAMMER_REPORTERS,
+    JMX_REPORTER, METRIC_REPORTERS, METRICS_REPORTER_OPTIONS, METRICS_REPORTERS, QUOTAS_CLASS,
+    QUOTAS_OPTIONS, YAMMER_REPORTERS,
 };
 
 use super::lines::{Lines, REPLICATION_LISTENER, keystore, truststore};
 use crate::kafka::cluster::{
     Cluster, FreeSpace, Metrics, Pool, Quotas, QuotasPlugIn, REPLICATION_PORT, TieredStorage,
 };
-
-/// The reporter that Kafka has by default.
-const JMX_REPORTER: &str = "org.apache.kafka.common.metrics.JmxReporter";
 
 /// Adds the lines of a node.
 pub(super) fn add(cluster: &Cluster, pool: &Pool, lines: &mut Lines) {

@@ -10,7 +10,7 @@ use objects::{DesiredObject, Pairs};
 
 use crate::fingerprint;
 use crate::kafka::cluster::{Authorization, Cluster, EntityContainer, EntityOperator, REPLICATION_PORT};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
 

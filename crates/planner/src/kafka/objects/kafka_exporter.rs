@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec, Volume};
 use objects::{DesiredObject, Pairs};
 
 use crate::kafka::cluster::{Cluster, KafkaExporter, REPLICATION_PORT};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workload::templates::Taken;
 use crate::workload::{container, deployment, pod, volume};
 

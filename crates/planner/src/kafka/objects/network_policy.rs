@@ -8,7 +8,7 @@ use super::meta::{kafka_labels, kafka_selector};
 use super::proxy;
 use crate::kafka::cluster::{Cluster, Listener, SingleAddress};
 use crate::kafka::components;
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workload::network_policy::{self, pods, policy_port, rule};
 
 /// The policy of the Kafka pods.

@@ -14,7 +14,7 @@ use super::proxy_config::{ALIVE, FOLDER, READY, bootstrap};
 use super::proxy_resources;
 use crate::fingerprint;
 use crate::kafka::cluster::{Cluster, Listener, OwnServices, Probe, SingleAddress};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workload::{container, deployment, pod, volume};
 
 /// The user that the container runs as; the image's files are for everybody, so any will do.

@@ -183,7 +183,7 @@ impl<'a> Scaler<'a> {
 fn has_ready_broker(observed: &Observed) -> bool {
     observed.pods.values().any(|pod| {
         pod.labels().get(labels::BROKER_ROLE).is_some_and(|role| role == "true")
-            && crate::pod_set::plan::is_ready(pod)
+            && crate::pod_words::is_ready(pod)
     })
 }
 

@@ -8,7 +8,7 @@ use kube_core::ResourceExt;
 
 use crate::findings::Findings;
 use crate::kafka::observed::Observed;
-use crate::kafka::versions::KafkaVersion;
+use crate::versions::KafkaVersion;
 
 /// How far a change of the version of Kafka is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::kafka::observed::KafkaView;
-    use crate::kafka::versions;
+    use crate::versions;
 
     fn observed(metadata_level: Option<i16>, running: &[&str]) -> Observed {
         let mut observed = Observed {

@@ -11,10 +11,10 @@ use super::{
 use crate::kafka::addresses;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::exposed::Exposed;
-use crate::kafka::observed::PlanSettings;
 use crate::kafka::older::{fields, implied, words};
 use crate::kafka::transitions::node_ids;
 use crate::kafka::transitions::size::{self, Size};
+use crate::settings::PlanSettings;
 
 /// Validates resources of which nothing exists yet. What they refer to (Secrets, ConfigMaps, grants) is taken for given.
 ///

@@ -11,7 +11,7 @@ use super::Findings;
 use crate::kafka::cluster::{Cluster, NodeConfig, NodeIds};
 use crate::kafka::config::user;
 use crate::kafka::older::no_longer;
-use crate::kafka::versions::KafkaVersion;
+use crate::versions::KafkaVersion;
 
 /// Path of the options of single nodes.
 const OF_NODES: &str = "spec.kafka.nodeConfig";

@@ -8,8 +8,8 @@ use kube_core::ResourceExt;
 use super::wanted::{LoggingOf, LoggingReference};
 use super::{Findings, logging, resources};
 use crate::kafka::cluster::{EntityContainer, EntityOperator, Logging, Probe};
-use crate::kafka::observed::PlanSettings;
 use crate::kafka::watched_namespace;
+use crate::settings::PlanSettings;
 
 /// Path of the section of the topic operator.
 pub(crate) const TOPIC_OPERATOR: &str = "spec.entityOperator.topicOperator";

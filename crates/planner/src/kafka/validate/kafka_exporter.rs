@@ -7,7 +7,7 @@ use api::{Kafka, annotations};
 use super::entity_operator::image;
 use super::{Findings, resources};
 use crate::kafka::cluster::{ExporterLevel, KafkaExporter, Probe};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 
 /// Probes of the exporter: a cheap request that waits for nobody, so that readiness is seen soon.
 const READINESS: Probe = Probe { initial_delay: 0, timeout: 15, period: 5, failures: 3, successes: 1 };

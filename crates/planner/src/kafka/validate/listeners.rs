@@ -77,9 +77,11 @@ fn read_listener(raw: &Raw, field: &str, findings: &mut Findings) -> Option<List
         findings.problem(
             format!("{field}.port"),
             format!(
-                "{} cannot be used: choose a port from {} to 65535 other than 9404 and 9999",
+                "{} cannot be used: choose a port from {} to 65535 other than {} and {}",
                 raw.port,
-                ports::LISTENER_MIN
+                ports::LISTENER_MIN,
+                ports::METRICS,
+                ports::JMX
             ),
         );
     }

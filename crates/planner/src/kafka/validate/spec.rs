@@ -16,9 +16,9 @@ use super::{
 };
 use crate::kafka::cluster::{Addresses, Cluster, Probe, Quorum, Rack, Resizing};
 use crate::kafka::config::plug_in_lines;
-use crate::kafka::observed::PlanSettings;
-use crate::kafka::versions::{self, KafkaVersion};
 use crate::overrides;
+use crate::settings::PlanSettings;
+use crate::versions::{self, KafkaVersion};
 
 /// Probes of Kafka: the rhythm after the start; the start itself is watched every second.
 const KAFKA_PROBE: Probe = Probe { initial_delay: 0, timeout: 5, period: 10, failures: 3, successes: 1 };

@@ -10,7 +10,7 @@ use kube_core::ResourceExt;
 use super::Findings;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::objects::{entity_operator, kafka_exporter, pod};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workload::templates::{Taken, TemplateVolumes, check, check_container, check_pod};
 
 /// Path of the template of the Kafka nodes.

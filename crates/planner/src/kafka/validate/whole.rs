@@ -7,7 +7,7 @@ use api::ports;
 
 use super::{Findings, Specs, names, templates};
 use crate::kafka::cluster::{Cluster, Listener, Pool, SingleAddress, Volume, VolumeKind, Way};
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 
 /// The first metadata version with which a broker may have more than one log directory.
 const METADATA_OF_SEVERAL_VOLUMES: &str = "3.7-IV2";

@@ -14,7 +14,7 @@ use objects::{DesiredObject, Object, Pairs, add_labels, json};
 
 use super::ImageBuild;
 use crate::fingerprint;
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workers::BuildAnnotations;
 use crate::workload::templates::Taken;
 use crate::workload::{container, pod, rbac, volume};

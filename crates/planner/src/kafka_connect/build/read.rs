@@ -13,7 +13,7 @@ use super::{ImageBuild, objects, options};
 use crate::clients::credentials::Secrets;
 use crate::findings::Findings;
 use crate::fingerprint;
-use crate::kafka::observed::PlanSettings;
+use crate::settings::PlanSettings;
 use crate::workers::Workers;
 use crate::workload::templates::{TemplateVolumes, check_container, check_pod};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// A module or an item, as names from the root of its crate down.
-type Names = Vec<String>;
+pub(super) type Names = Vec<String>;
 
 /// The files of one crate, without its tests.
 struct Sources {
@@ -32,6 +32,16 @@ pub(super) fn circles(src: &Path) -> Vec<Vec<PathBuf>> {
         found.entry(way.into_iter().collect()).or_insert(files);
     }
     found.into_values().collect()
+}
+
+/// Which module imports which other one, in the crate whose `src` folder this is.
+pub(super) fn edges(src: &Path) -> Vec<(Names, Names)> {
+    let sources = Sources::read(src);
+    let all = sources
+        .files
+        .keys()
+        .flat_map(|from| sources.imports(from).into_iter().map(move |to| (from.clone(), to.clone())));
+    all.collect()
 }
 
 /// The shortest way from a module along imports back to itself.

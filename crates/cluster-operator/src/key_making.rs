@@ -2,7 +2,7 @@
 
 use operator_runtime::clock;
 use pki::{Material, MaterialRequest, PkiError};
-use planner::kafka::need::{Silence, SilenceKind};
+use planner::silence::{Silence, SilenceKind};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};

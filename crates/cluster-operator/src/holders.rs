@@ -9,8 +9,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 use objects::ObjectId;
 use operator_runtime::apply::{Applier, ApplyError, Subject, own_entry};
 use operator_runtime::watch::ObjectRef;
-use planner::kafka::need::{Silence, SilenceKind};
 use planner::ownership::{CLAIM, Holder};
+use planner::silence::{Silence, SilenceKind};
 
 use crate::caches::Caches;
 

@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use api::conditions::reasons;
 use serde::Deserialize;
 
-use super::config::model::{self, Model};
 use crate::findings::Findings;
 
 /// A Kafka version that can run.
@@ -22,18 +21,11 @@ pub struct KafkaVersion {
     pub default: bool,
 }
 
-impl KafkaVersion {
-    /// The options that this version knows.
-    pub fn model(&self) -> &'static Model {
-        model::of(&self.model)
-    }
-}
-
 /// Every supported version, oldest first.
 pub fn supported() -> &'static [KafkaVersion] {
     static TABLE: OnceLock<Vec<KafkaVersion>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        serde_json::from_str(include_str!("../../config-model/versions.json")).unwrap_or_default()
+        serde_json::from_str(include_str!("../config-model/versions.json")).unwrap_or_default()
     })
 }
 
@@ -89,17 +81,6 @@ pub fn numbers(version: &str) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_version_has_a_model_and_its_metadata_version_is_known() {
-        assert!(supported().len() >= 4);
-        for version in supported() {
-            let model = version.model();
-            assert!(model.options.len() > 300, "{}", version.version);
-            assert!(model.metadata_level(&version.metadata).is_some(), "{}", version.version);
-        }
-        assert_eq!(default_version().map(|version| version.version.as_str()), Some("4.3.1"));
-    }
 
     #[test]
     fn old_versions_are_told_from_unknown_ones() {

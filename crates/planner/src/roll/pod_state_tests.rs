@@ -2,10 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{PodState, is_unscheduled};
+use crate::pod_words::{was_ready, words};
+use k8s_openapi::api::core::v1::Pod;
 
 fn pod(status: &Value) -> Pod {
     serde_json::from_value(json!({"metadata": {"name": "c-p-0"}, "status": status})).unwrap()
+}
+
+fn state(pod: &Pod) -> PodState {
+    super::state(pod, "kafka")
 }
 
 fn container(name: &str, state: &Value) -> Value {
@@ -41,28 +47,6 @@ fn an_unschedulable_pod_is_stuck() {
     let pod = pod(&json!({"conditions": [
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}));
     assert_eq!((state(&pod), is_unscheduled(&pod)), (PodState::Stuck, true));
-}
-
-#[test]
-fn a_restart_destroys_what_ends_with_the_pod_and_what_the_next_pod_lacks() {
-    let spec = |data: &Value| {
-        json!({"spec": {
-            "containers": [{"name": "kafka", "volumeMounts": [
-                {"name": "data-0", "mountPath": "/var/lib/kafka/data-0"},
-                {"name": "data-1", "mountPath": "/var/lib/kafka/data-1"},
-                {"name": "strimzi-tmp", "mountPath": "/tmp"}]}],
-            "volumes": [
-                {"name": "strimzi-tmp", "emptyDir": {}},
-                {"name": "data-0", "persistentVolumeClaim": {"claimName": "data-0-c-p-0"}},
-                data]}})
-    };
-    let pod = |data: &Value| serde_json::from_value::<Pod>(spec(data)).unwrap();
-    let claim = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-1-c-p-0"}});
-    let ephemeral = json!({"name": "data-1", "emptyDir": {}});
-    let other = json!({"name": "data-1", "persistentVolumeClaim": {"claimName": "data-2-c-p-0"}});
-    assert!(!loses_storage(&pod(&claim), &pod(&claim)));
-    assert!(loses_storage(&pod(&ephemeral), &pod(&ephemeral)));
-    assert!(loses_storage(&pod(&claim), &pod(&other)));
 }
 
 #[test]

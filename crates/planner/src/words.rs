@@ -1,0 +1,30 @@
+//! Words that messages of all kinds have in common.
+
+use std::fmt::Display;
+
+/// The first of many texts, and how many more there are: `a; b; and 3 more` with the separator `"; "`.
+pub(crate) fn first<T: Display>(
+    texts: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    most: usize,
+    separator: &str,
+) -> String {
+    let texts = texts.into_iter();
+    let more = texts.len().saturating_sub(most);
+    let mut shown: Vec<String> = texts.take(most).map(|text| text.to_string()).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_many_are_named_and_the_others_counted() {
+        assert_eq!(first(["a", "b"], 2, "; "), "a; b");
+        assert_eq!(first(["a", "b", "c", "d"], 2, "; "), "a; b; and 2 more");
+        assert_eq!(first::<&str>([], 2, ", "), "");
+    }
+}

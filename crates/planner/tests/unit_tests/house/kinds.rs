@@ -1,0 +1,83 @@
+//! Which folders of kinds are imported from where, and that the architecture page names them.
+
+use std::collections::BTreeSet;
+
+use super::imports;
+use super::{paths_in, root, rust_files};
+
+/// The kinds that have a folder, or a file, of their own. Pod sets are not among them: those of all kinds stand on them.
+const KINDS: &[&str] = &[
+    "kafka",
+    "kafka_bridge",
+    "kafka_connect",
+    "kafka_connector",
+    "kafka_mirror_maker2",
+    "node_pool",
+    "node_pools",
+];
+
+/// Which kind may use which other one, because it is a part of it or works in its way.
+const MAY: &[(&str, &str)] = &[
+    // A pool belongs to a Kafka cluster.
+    ("kafka", "node_pools"),
+    ("node_pool", "kafka"),
+    // What is mirrored is mirrored by connectors.
+    ("kafka_mirror_maker2", "kafka_connector"),
+];
+
+/// What wires the kinds together, and reads their settings.
+const WIRES: &[&str] = &["controller", "run", "settings"];
+
+fn kind_of(module: &[String]) -> Option<&'static str> {
+    let first = module.first()?;
+    KINDS.iter().copied().find(|kind| kind == first)
+}
+
+#[test]
+fn what_kinds_share_is_in_no_folder_of_a_kind() {
+    let mut wrong = Vec::new();
+    for package in ["planner", "cluster-operator"] {
+        for (from, to) in imports::edges(&root().join("crates").join(package).join("src")) {
+            let Some(used) = kind_of(&to) else { continue };
+            let user = kind_of(&from);
+            let may = user.is_some_and(|user| user == used || MAY.contains(&(user, used)));
+            let wires = from.first().is_none_or(|first| WIRES.contains(&first.as_str()));
+            if !may && !wires {
+                wrong.push(format!("{package}: {} uses {}", from.join("::"), to.join("::")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "put what kinds share beside their folders: {wrong:#?}");
+}
+
+#[test]
+fn the_architecture_page_names_every_kind_and_every_folder() {
+    let root = root();
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let named = paths_in(&page);
+    let mut wanted = BTreeSet::new();
+    for folder in ["planner", "cluster-operator"] {
+        let src = root.join("crates").join(folder).join("src");
+        for file in rust_files(&src) {
+            let path = file.strip_prefix(&src).unwrap().display().to_string();
+            // The steps of a kind, and the folders of what decides.
+            let text = std::fs::read_to_string(&file).unwrap();
+            if text.lines().any(|line| line.starts_with("impl Kind for ")) && !path.ends_with("_tests.rs") {
+                wanted.insert(path.clone());
+            }
+            if let (Some((first, _)), "planner") = (path.split_once('/'), folder) {
+                wanted.insert(format!("{first}/"));
+            }
+        }
+    }
+    assert!(wanted.len() > 10, "{wanted:?}");
+    let missing: Vec<&String> = wanted
+        .iter()
+        .filter(|path| {
+            !named
+                .iter()
+                .any(|word| word.contains(path.as_str()) || format!("{word}/").contains(path.as_str()))
+        })
+        .collect();
+    assert!(missing.is_empty(), "docs/architecture.md does not name {missing:#?}");
+}
