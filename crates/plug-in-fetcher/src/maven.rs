@@ -5,13 +5,14 @@
 //! POM has what its parents have; what a POM manages holds for its own dependencies.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use aws_lc_rs::digest;
 
 use crate::Error;
+pub use crate::coordinate::Coordinate;
+use crate::coordinate::file_name;
 use crate::fetch::{Fetcher, Wanted, check, hex};
 use crate::pom::{Dependency, Key, Model, Pom};
 
@@ -23,52 +24,6 @@ const LARGEST_POM: u64 = 4 * 1024 * 1024;
 const DEEPEST: usize = 32;
 /// Artifacts of one plug-in.
 const MOST: usize = 2000;
-
-/// Group, artifact and version.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Coordinate {
-    /// Group id.
-    pub group: String,
-    /// Artifact id.
-    pub artifact: String,
-    /// Version.
-    pub version: String,
-}
-
-impl fmt::Display for Coordinate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}:{}", self.group, self.artifact, self.version)
-    }
-}
-
-impl Coordinate {
-    pub(crate) fn failed(&self, why: impl Into<String>) -> Error {
-        Error::Maven { coordinate: self.to_string(), why: why.into() }
-    }
-
-    /// Whether each part can stand in an address and in the name of a file.
-    fn is_plain(&self) -> bool {
-        [&self.group, &self.artifact, &self.version].into_iter().all(|part| is_plain(part))
-    }
-
-    fn path(&self, classifier: &str, extension: &str) -> String {
-        let Self { group, artifact, version } = self;
-        let name = file_name(artifact, version, classifier, extension);
-        format!("{}/{artifact}/{version}/{name}", group.replace('.', "/"))
-    }
-}
-
-fn is_plain(part: &str) -> bool {
-    !part.is_empty()
-        && !part.starts_with('.')
-        && !part.contains("..")
-        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
-}
-
-fn file_name(artifact: &str, version: &str, classifier: &str, extension: &str) -> String {
-    let dash = if classifier.is_empty() { "" } else { "-" };
-    format!("{artifact}-{version}{dash}{classifier}.{extension}")
-}
 
 /// Which dependencies come along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use roxmltree::{Document, Node};
 
 use crate::Error;
-use crate::maven::Coordinate;
+use crate::coordinate::Coordinate;
 
 /// Replacements of properties within each other.
 const DEEPEST: usize = 16;

@@ -248,10 +248,6 @@ fn what_is_wrong_is_named_with_its_field_and_what_runs_stays() {
         ),
         (|spec| spec["replicas"] = json!(-1), "spec.replicas"),
         (
-            |spec| spec["build"] = json!({"output": {"type": "docker", "image": "i"}, "plugins": []}),
-            "spec.plugins",
-        ),
-        (
             |spec| {
                 spec["logging"] =
                     json!({"type": "external", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}});
