@@ -199,7 +199,7 @@ impl Resolver<'_> {
             }
             family.push(self.pom(&parent)?);
         }
-        let (mut model, imports) = Model::of(coordinate, family);
+        let (mut model, imports) = Model::of(coordinate, &family);
         for import in imports {
             if depth >= DEEPEST {
                 return Err(

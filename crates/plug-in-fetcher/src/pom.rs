@@ -187,7 +187,7 @@ pub(crate) struct Model {
 
 impl Model {
     /// Out of a POM and its parents, nearest first; and the POMs that its management imports.
-    pub(crate) fn of(coordinate: &Coordinate, family: Vec<Pom>) -> (Self, Vec<Coordinate>) {
+    pub(crate) fn of(coordinate: &Coordinate, family: &[Pom]) -> (Self, Vec<Coordinate>) {
         let mut properties = BTreeMap::new();
         for pom in family.iter().rev() {
             properties.extend(pom.properties.clone());
@@ -209,7 +209,7 @@ impl Model {
         let properties = Properties(properties);
         let mut model = Self::default();
         let (mut imports, mut known) = (Vec::new(), std::collections::BTreeSet::new());
-        for pom in &family {
+        for pom in family {
             for managed in &pom.managed {
                 let managed = managed.replaced(&properties);
                 if managed.scope == "import" && managed.kind == "pom" {

@@ -76,13 +76,13 @@ fn read(raw: Option<&Vec<String>>, allowed: &[Option_], field: &str, findings: &
             );
         }
         let value = match value {
-            None if option.has_value => match items.next_if(|(_, next)| !next.starts_with('-')) {
-                Some((_, next)) => Some(next.as_str()),
-                None => {
+            None if option.has_value => {
+                let Some((_, next)) = items.next_if(|(_, next)| !next.starts_with('-')) else {
                     findings.problem(field, format!("{name} needs a value: write {name}=VALUE"));
                     continue;
-                }
-            },
+                };
+                Some(next.as_str())
+            }
             value => value,
         };
         if value.is_some_and(|value| value.is_empty() || value.chars().any(char::is_control)) {

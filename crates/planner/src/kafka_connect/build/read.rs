@@ -141,7 +141,7 @@ fn fetches(build: &Build, findings: &mut Findings) -> Vec<Fetch> {
             match places.insert(place, field.clone()) {
                 None => all.push(fetch),
                 Some(before) => {
-                    findings.problem(field, format!("is the same as {before}: leave one of the two"))
+                    findings.problem(field, format!("is the same as {before}: leave one of the two"));
                 }
             }
         }
@@ -250,16 +250,15 @@ fn maven(plug_in: &str, artifact: &Artifact, field: &str, findings: &mut Finding
     for (name, value) in
         [("group", &artifact.group), ("artifact", &artifact.artifact), ("version", &artifact.version)]
     {
-        match value.as_deref().filter(|value| is_coordinate(value)) {
-            Some(value) => arguments.push((name, value.to_owned())),
-            None => {
-                let given = value.as_deref().unwrap_or_default();
-                findings.problem(
-                    format!("{field}.{name}"),
-                    format!("{given:?} is no part of a Maven coordinate: write letters, digits, \".\", \"-\" and \"_\""),
-                );
-                is_whole = false;
-            }
+        let given = value.as_deref().unwrap_or_default();
+        if is_coordinate(given) {
+            arguments.push((name, given.to_owned()));
+        } else {
+            findings.problem(
+                format!("{field}.{name}"),
+                format!("{given:?} is no part of a Maven coordinate: write letters, digits, \".\", \"-\" and \"_\""),
+            );
+            is_whole = false;
         }
     }
     let repository = artifact.repository.as_deref().filter(|repository| !repository.is_empty());
