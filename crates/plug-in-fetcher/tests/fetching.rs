@@ -1,6 +1,8 @@
 //! The fetcher against a server on the loopback interface: what is right arrives, and what is wrong, endless, hostile or circular ends
 //! with words and leaves nothing behind.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails there")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
