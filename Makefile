@@ -10,6 +10,9 @@ SHELL := /bin/bash
 CLUSTER ?= local
 NODES ?= 1
 SOAK_SECONDS ?= 600
+# What once lost records, in one of two runs.
+SOAK_TESTS ?= a_cluster_without_disks
+SOAK_RUNS ?= 8
 TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
@@ -44,6 +47,10 @@ test-unit: prerequisites ## Unit tests: no other process
 .PHONY: soak
 soak: ## Try random resources for SOAK_SECONDS: reading, validation and planning must end, whatever they say
 	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked -p planner --test unit_tests any_manifest::soak -- --exact --nocapture
+
+.PHONY: soak-e2e
+soak-e2e: ## Run the end-to-end tests with SOAK_TESTS in their names SOAK_RUNS times; prints a table
+	SOAK_TESTS=$(SOAK_TESTS) SOAK_RUNS=$(SOAK_RUNS) e2e/e2e.sh
 
 .PHONY: test-api
 test-api: prerequisites ## Tests against a real API server and etcd

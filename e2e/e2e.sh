@@ -39,5 +39,9 @@ if [[ $CLUSTER != local ]]; then
   say "not run: the tests of listeners and of Prometheus, for which this machine has to reach pods and Services of the cluster by their addresses"
   skipped=(--skip listeners_ --skip prometheus_)
 fi
-cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 "${skipped[@]}"
+if [[ -n ${SOAK_TESTS:-} ]]; then
+  e2e/soak.sh
+else
+  cargo test -p e2e --test 'e2e_*' -- --nocapture --test-threads=2 "${skipped[@]}"
+fi
 summary

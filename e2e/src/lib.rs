@@ -32,8 +32,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// An empty namespace of this name; what an earlier run left in it is gone.
+    /// An empty namespace of this name; what an earlier run left in it is gone. With `KASTELLAN_E2E_SUFFIX` the name ends with it, so
+    /// that the same test can run several times at once.
     pub async fn new(namespace: &str) -> Result<Self> {
+        let suffix = std::env::var("KASTELLAN_E2E_SUFFIX").unwrap_or_default();
+        let namespace = &format!("{namespace}{suffix}");
         operator_runtime::client::install_crypto_provider();
         let client = operator_runtime::client::connect("kastellan-e2e").await?;
         let scenario = Self { client, namespace: namespace.to_owned(), started: Instant::now() };
@@ -180,7 +183,20 @@ impl Scenario {
         self.kubectl(&all).await
     }
 
-    /// Starts the client of the quick start in a pod; the name of its Job.
+    /// Where clients of the listener at a port begin, as the status says.
+    pub async fn bootstrap(&self, cluster: &str, port: u16) -> Result<String> {
+        let kafka = self.api::<Kafka>().get(cluster).await?;
+        let listeners = kafka.status.iter().flat_map(|status| status.listeners.iter().flatten());
+        let is_at_port = |address: &&str| address.ends_with(&format!(":{port}"));
+        let addresses = listeners.filter_map(|listener| listener.bootstrap_servers.as_deref());
+        let address = addresses.flat_map(|all| all.split(',')).find(is_at_port);
+        address
+            .map(str::to_owned)
+            .with_context(|| format!("the status of {cluster} has no listener at {port}"))
+    }
+
+    /// Starts the client of the quick start in a pod; the name of its Job. It uses the listener at this port by the address that the
+    /// status reports.
     pub async fn start_client(
         &self,
         cluster: &str,
@@ -195,7 +211,7 @@ impl Scenario {
             .replace("JOB", &name)
             .replace("IMAGE", &image)
             .replace("ARGS", &arguments.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", "))
-            .replace("PORT", &port.to_string())
+            .replace("CLUSTER-kafka-bootstrap:PORT", &self.bootstrap(cluster, port).await?)
             .replace("TOPICNAME", "orders")
             .replace("secretName: USER", &format!("secretName: {user}"))
             .replace("value: USER}", &format!("value: {user}}}"))

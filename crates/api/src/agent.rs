@@ -55,7 +55,7 @@ pub struct AgentConfig {
     /// Port of the replication listener; `None` unless the node is a broker.
     #[serde(default)]
     pub replication_port: Option<u16>,
-    /// Whether the two listeners above speak TLS. Default: true.
+    /// Whether the two listeners above, and the agent's own port, speak TLS. Default: true.
     #[serde(default = "default_true")]
     pub internal_tls: bool,
     /// How the JVM is started.
@@ -130,6 +130,9 @@ pub struct WorkerConfig {
     /// PEM key stores to put together from mounted Secrets before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keystores: Vec<KeyStore>,
+    /// Passwords that connectors' configurations refer to within a JAAS configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jaas_passwords: Vec<JaasPassword>,
     /// How the JVM is started.
     #[serde(flatten)]
     pub jvm: JvmSettings,
@@ -142,6 +145,17 @@ pub struct WorkerConfig {
     /// Remote JMX; `None`: there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jmx: Option<RemoteJmx>,
+}
+
+/// A password that the agent writes so that it can stand between the quotation marks of a JAAS configuration: the provider that
+/// resolves placeholders in configurations of connectors takes files as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JaasPassword {
+    /// The mounted file with the password.
+    pub source: PathBuf,
+    /// The file to make.
+    pub target: PathBuf,
 }
 
 /// Remote JMX, on one port for everything.

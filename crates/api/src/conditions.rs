@@ -122,6 +122,8 @@ pub mod reasons {
     pub const DEPLOYMENT_NOT_AVAILABLE: &str = "DeploymentNotAvailable";
     /// Everybody may use the remote JMX of the nodes.
     pub const JMX_WITHOUT_AUTHENTICATION: &str = "JmxWithoutAuthentication";
+    /// Nodes let everybody in at the ports that the parts of a cluster use among themselves.
+    pub const INTERNAL_CLUSTER_SECURITY_OFF: &str = "InternalClusterSecurityOff";
     /// A jar that the resource asks for was not found in the pods, which run without it.
     pub const PLUG_IN_MISSING: &str = "PlugInMissing";
     /// `client.quota.callback.class` is set beside `spec.kafka.quotas`.

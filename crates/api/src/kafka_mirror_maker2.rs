@@ -76,6 +76,15 @@ pub struct KafkaMirrorMaker2Spec {
     pub jmx_options: Option<JmxOptions>,
     /// What is logged.
     pub logging: Option<Logging>,
+    /// Of older versions: all clusters. `target` and `mirrors[].source` win.
+    #[schemars(skip)]
+    pub clusters: Option<Vec<MirrorMaker2Source>>,
+    /// Of older versions: the alias of the cluster to mirror to.
+    #[schemars(skip)]
+    pub connect_cluster: Option<String>,
+    /// Of older versions: variables and volumes of the workers.
+    #[schemars(skip)]
+    pub external_configuration: Option<crate::present::Present>,
     /// Image of the init container that finds the rack. The default is what the operator was installed with.
     pub client_rack_init_image: Option<String>,
     /// How workers learn their rack, so that consumers read from the nearest replica.
@@ -122,6 +131,21 @@ pub struct MirrorMaker2Target {
 pub struct Mirror {
     /// The cluster to mirror from.
     pub source: Option<MirrorMaker2Source>,
+    /// Of older versions: the alias of the cluster to mirror from.
+    #[schemars(skip)]
+    pub source_cluster: Option<String>,
+    /// Of older versions: the alias of the cluster to mirror to.
+    #[schemars(skip)]
+    pub target_cluster: Option<String>,
+    /// Of older versions: the connector that writes heartbeats.
+    #[schemars(skip)]
+    pub heartbeat_connector: Option<MirrorConnector>,
+    /// Of older versions: another name of `topicsExcludePattern`.
+    #[schemars(skip)]
+    pub topics_blacklist_pattern: Option<String>,
+    /// Of older versions: another name of `groupsExcludePattern`.
+    #[schemars(skip)]
+    pub groups_blacklist_pattern: Option<String>,
     /// The connector that mirrors records.
     pub source_connector: Option<MirrorConnector>,
     /// The connector that mirrors offsets of consumer groups. Without it they are not mirrored.
@@ -170,6 +194,9 @@ pub struct MirrorConnector {
     pub config: Option<FreeMap>,
     /// What the connector should be doing. The default is `running`.
     pub state: Option<ConnectorState>,
+    /// Of older versions: `true` is what `state: paused` says. `state` wins.
+    #[schemars(skip)]
+    pub pause: Option<bool>,
     /// Restarts of the connector and tasks that failed. Without it they stay failed.
     pub auto_restart: Option<AutoRestart>,
     /// Where offsets go when the annotation `strimzi.io/connector-offsets` says `list`.

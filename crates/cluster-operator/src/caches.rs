@@ -11,8 +11,8 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::openshift::Route;
 use api::{
-    Kafka, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec,
-    StrimziPodSet, labels, last_applied,
+    Kafka, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, KafkaNodePool,
+    KafkaNodePoolSpec, KafkaSpec, StrimziPodSet, labels, last_applied,
 };
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -22,7 +22,6 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Role, RoleBinding};
-use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use objects::{ObjectId, Stored};
 use operator_runtime::env::{LabelSelector, Namespaces};
@@ -45,6 +44,9 @@ pub const KAFKA: &str = "Kafka";
 
 /// The kind of KafkaConnect resources.
 pub const KAFKA_CONNECT: &str = "KafkaConnect";
+
+/// The kind of KafkaMirrorMaker2 resources.
+pub const KAFKA_MIRROR_MAKER2: &str = "KafkaMirrorMaker2";
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -134,9 +136,8 @@ pub struct Watched {
     pub kafkas: Cache<Kafka>,
     /// KafkaConnect resources that the selector accepts. The process does not wait for them: an installation may lack the kind.
     pub connects: Cache<KafkaConnect>,
-    /// Other resources that pod sets are made for and that the selector accepts, by kind. The process does not wait for
-    /// them: an installation may lack the kinds, or the right to watch them.
-    pub parents: Vec<(&'static str, Cache<()>)>,
+    /// KafkaMirrorMaker2 resources that the selector accepts. The process does not wait for them either.
+    pub mirror_makers: Cache<KafkaMirrorMaker2>,
     /// Node pools.
     pub pools: Cache<KafkaNodePool>,
     /// Pod sets.
@@ -194,10 +195,12 @@ impl Caches {
             connects: start.optional_typed(selector.to_query().as_deref(), |connect: &mut KafkaConnect| {
                 last_applied::note::<KafkaConnectSpec>(KAFKA_CONNECT, &mut connect.metadata);
             }),
-            parents: vec![(
-                "KafkaMirrorMaker2",
-                start.parents::<KafkaMirrorMaker2>(selector.to_query().as_deref()),
-            )],
+            mirror_makers: start.optional_typed(
+                selector.to_query().as_deref(),
+                |resource: &mut KafkaMirrorMaker2| {
+                    last_applied::note::<KafkaMirrorMaker2Spec>(KAFKA_MIRROR_MAKER2, &mut resource.metadata);
+                },
+            ),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
                 last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
@@ -257,6 +260,11 @@ pub fn kafka(cluster: &ObjectRef) -> OwnerRef {
 /// A KafkaConnect resource as the owner of objects.
 pub fn connect(cluster: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA_CONNECT, cluster.clone())
+}
+
+/// A KafkaMirrorMaker2 resource as the owner of objects.
+pub fn mirror_maker(key: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA_MIRROR_MAKER2, key.clone())
 }
 
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of
@@ -420,11 +428,6 @@ impl Start<'_> {
             |plain| plain.weight,
         );
         plain_kind::<K>(cache)
-    }
-
-    fn parents<K: Watchable>(&self, labels: Option<&str>) -> Cache<()> {
-        let watch = Watch::<PartialObjectMeta<K>>::namespaced(self.client, self.namespaces).labels(labels);
-        watch.within(self.limits).optional().start(self.shutdown, |_| Some(()))
     }
 
     fn cluster_role_bindings(&self) -> PlainKind {

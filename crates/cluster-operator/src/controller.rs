@@ -11,7 +11,7 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
-use crate::caches::{self, Caches, KAFKA, KAFKA_CONNECT};
+use crate::caches::{self, Caches, KAFKA, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2};
 use crate::node_pools;
 
 /// The queues of the process.
@@ -21,6 +21,8 @@ pub(crate) struct Queues {
     pub kafkas: Queue<ObjectRef>,
     /// KafkaConnect resources.
     pub connects: Queue<ObjectRef>,
+    /// KafkaMirrorMaker2 resources.
+    pub mirror_makers: Queue<ObjectRef>,
     /// Node pools.
     pub pools: Queue<ObjectRef>,
     /// Pod sets.
@@ -30,7 +32,13 @@ pub(crate) struct Queues {
 impl Queues {
     /// Empty queues.
     pub(crate) fn new() -> Self {
-        Self { kafkas: Queue::new(), connects: Queue::new(), pools: Queue::new(), pod_sets: Queue::new() }
+        Self {
+            kafkas: Queue::new(),
+            connects: Queue::new(),
+            mirror_makers: Queue::new(),
+            pools: Queue::new(),
+            pod_sets: Queue::new(),
+        }
     }
 
     /// Leads what happened to an object to the resource that it belongs to. Those of a kind that has no driver are left to
@@ -42,6 +50,9 @@ impl Queues {
             }
             KAFKA_CONNECT => {
                 self.connects.add(owner.object.clone());
+            }
+            KAFKA_MIRROR_MAKER2 => {
+                self.mirror_makers.add(owner.object.clone());
             }
             kind => tracing::trace!(kind, owner = %owner.object, "no driver for the kind"),
         }
@@ -127,6 +138,22 @@ pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
     caches.secrets.on_change(move |event| add_all(&add, known.connects_referring_to(event.key())));
 }
 
+/// Leads every other change that can matter to a KafkaMirrorMaker2 resource into its queue.
+pub(crate) fn feed_mirror_makers(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.mirror_makers.on_change(move |event| {
+        if more_than_status_changed(event) {
+            add.add(event.key().clone());
+        }
+    });
+    for foreign in [&caches.referenced_secrets, &caches.referenced_config_maps] {
+        let (add, known) = (queue.clone(), caches.clone());
+        foreign.on_change(move |event| add_all(&add, known.mirror_makers_referring_to(event.key())));
+    }
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.secrets.on_change(move |event| add_all(&add, known.mirror_makers_referring_to(event.key())));
+}
+
 fn add_all(queue: &Queue<ObjectRef>, keys: Vec<ObjectRef>) {
     for key in keys {
         queue.add(key);
@@ -188,14 +215,12 @@ pub(crate) fn feed_pod_sets(caches: &Caches, queue: &Queue<ObjectRef>) {
             add_pod_sets(&add, &known, &caches::connect(event.key()));
         }
     });
-    for (kind, cache) in &caches.parents {
-        let (add, known, kind) = (queue.clone(), caches.clone(), *kind);
-        cache.on_change(move |event| {
-            if matches!(event, Event::Applied { old: None, .. }) {
-                add_pod_sets(&add, &known, &OwnerRef::new(kind, event.key().clone()));
-            }
-        });
-    }
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.mirror_makers.on_change(move |event| {
+        if comes_or_goes(event) {
+            add_pod_sets(&add, &known, &caches::mirror_maker(event.key()));
+        }
+    });
 }
 
 fn add_pod_sets(queue: &Queue<ObjectRef>, caches: &Caches, owner: &OwnerRef) {

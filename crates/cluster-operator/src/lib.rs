@@ -12,6 +12,7 @@ mod holders;
 pub mod kafka;
 mod kafka_connect;
 pub mod kafka_connector;
+mod kafka_mirror_maker2;
 mod key_making;
 mod kind;
 mod node_pools;
@@ -21,5 +22,6 @@ mod room;
 mod run;
 pub mod settings;
 mod unreadable;
+mod workers;
 
 pub use run::operate;

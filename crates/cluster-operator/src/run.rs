@@ -16,22 +16,26 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
-use crate::controller::{Queues, feed_connects, feed_kafkas, feed_owners, feed_pod_sets, feed_pools};
+use crate::controller::{
+    Queues, feed_connects, feed_kafkas, feed_mirror_makers, feed_owners, feed_pod_sets, feed_pools,
+};
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
 use crate::kafka::observe::Observer;
 use crate::kafka::reconcile::{Parts, Reconciler};
 use crate::kafka::roll_metric::RollMetric;
-use crate::kafka_connect;
 use crate::kafka_connect::driver::Connects;
 use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
+use crate::kafka_connector::metrics::AutoRestarts;
+use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kind::{Driver, Kind};
 use crate::node_pools::driver::NodePools;
 use crate::pod_set::apply::PodSets;
 use crate::pod_set::errors::PodErrors;
 use crate::settings::Settings;
 use crate::unreadable;
+use crate::workers::observe::Observer as WorkerObserver;
 
 /// Waits to lead, then works until `stop` is cancelled. Cancels `stop` when it ends for another reason.
 ///
@@ -180,22 +184,38 @@ impl Start<'_> {
     ) -> Result<Vec<(&'static str, JoinHandle<()>)>> {
         let settings = self.settings;
         feed_connects(self.caches, &queues.connects);
-        let observer = kafka_connect::observe::Observer::new(
-            self.caches.clone(),
-            parts.applier.clone(),
-            Arc::clone(&settings.plan),
-            &settings.limits,
-            parts.pod_errors.clone(),
-        );
+        let observer = || {
+            WorkerObserver::new(
+                self.caches.clone(),
+                parts.applier.clone(),
+                Arc::clone(&settings.plan),
+                &settings.limits,
+                parts.pod_errors.clone(),
+            )
+        };
         let (applier, events) = (parts.applier.clone(), parts.events.clone());
         let connects = Connects::new(
             self.caches.clone(),
             applier.clone(),
-            observer,
+            observer(),
             events.clone(),
             self.mandate.clone(),
         );
         let (_, connects) = self.kind(connects, &queues.connects);
+        let auto_restarts = AutoRestarts::new(self.metrics, &settings.namespaces, &settings.selector)
+            .context("cannot make the metrics of connectors")?;
+        feed_mirror_makers(self.caches, &queues.mirror_makers);
+        let addresses = settings.connect_addresses.clone().of_mirror_makers();
+        let mirror_makers = MirrorMakers::new(mirror_makers::Parts {
+            caches: self.caches.clone(),
+            applier: applier.clone(),
+            observer: observer(),
+            events: events.clone(),
+            mandate: self.mandate.clone(),
+            apis: Arc::new(Apis::new(addresses, settings.longest_answer)),
+            auto_restarts: auto_restarts.of(MirrorMakers::NAME),
+        });
+        let (_, mirror_makers) = self.kind(mirror_makers, &queues.mirror_makers);
         let connectors = kafka_connector::start(kafka_connector::Parts {
             settings,
             applier,
@@ -205,9 +225,11 @@ impl Start<'_> {
             mandate: self.mandate,
             stop: self.stop,
             apis: Arc::new(Apis::new(settings.connect_addresses.clone(), settings.longest_answer)),
+            auto_restarts: &auto_restarts,
         });
-        let mut running = connectors.context("cannot make the metrics of connectors")?;
+        let mut running = connectors;
         running.push((Connects::NAME, connects));
+        running.push((MirrorMakers::NAME, mirror_makers));
         Ok(running)
     }
 }

@@ -4,7 +4,7 @@
 //! for gone.
 
 use api::conditions::Condition;
-use api::{Kafka, KafkaConnect, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
@@ -29,6 +29,13 @@ pub(crate) fn tell_resources(
     let events = || events.cloned();
     report::in_status::<Kafka, _>(&caches.kafkas, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaConnect, _>(&caches.connects, applier, events(), Condition::not_ready, stop);
+    report::in_status::<KafkaMirrorMaker2, _>(
+        &caches.mirror_makers,
+        applier,
+        events(),
+        Condition::not_ready,
+        stop,
+    );
     report::in_status::<KafkaNodePool, _>(&caches.pools, applier, events(), Condition::not_ready, stop);
     report::in_status::<StrimziPodSet, _>(&caches.pod_sets, applier, events(), Condition::not_ready, stop);
 }
@@ -41,6 +48,10 @@ pub(crate) fn feed(caches: &Caches, queues: &Queues) {
     });
     let add = queues.connects.clone();
     caches.connects.on_unreadable(move |key, _| {
+        add.add(key.clone());
+    });
+    let add = queues.mirror_makers.clone();
+    caches.mirror_makers.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
     let add = queues.clone();

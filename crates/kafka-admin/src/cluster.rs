@@ -59,12 +59,22 @@ impl Admin {
 
     /// Feature levels in force, and those that the node which answers could run with.
     pub async fn describe_features(&self) -> Result<Features, AdminError> {
+        self.features(Route::Any).await
+    }
+
+    /// Up to which offset of the metadata log this broker knows the cluster; `None`: it does not say.
+    pub async fn metadata_offset_of(&self, broker: i32) -> Result<Option<i64>, AdminError> {
+        // The epoch of the features is the offset of the whole image that they are a part of.
+        let features = self.features(Route::Node(broker)).await?;
+        Ok((features.epoch >= 0).then_some(features.epoch))
+    }
+
+    async fn features(&self, route: Route) -> Result<Features, AdminError> {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(text("kastellan"))
             .with_client_software_version(text(env!("CARGO_PKG_VERSION")));
-        let answer = self
-            .call("describe features", Route::Any, request, |answer| check(answer.error_code, None))
-            .await?;
+        let answer =
+            self.call("describe features", route, request, |answer| check(answer.error_code, None)).await?;
         let finalized = answer.finalized_features.iter();
         let supported = answer.supported_features.iter();
         Ok(Features {

@@ -35,6 +35,7 @@ mod codes;
 mod config;
 mod configs;
 mod connect;
+mod eligible;
 mod error;
 mod groups;
 mod halves;
@@ -64,6 +65,7 @@ pub use config::{AdminConfig, AnswerRoom, BootstrapKind, Sasl, Security, TlsConf
 pub use configs::{
     ConfigChange, ConfigEntry, ConfigKind, ConfigOperation, ConfigResource, ConfigSelection, ConfigSource,
 };
+pub use eligible::PartitionLeadership;
 pub use error::{AdminError, KafkaError, Outcomes};
 pub use groups::{Committed, GroupListing, GroupMembers};
 pub use halves::{Halves, in_halves};

@@ -118,6 +118,42 @@ async fn a_move_to_a_broker_that_is_away_is_listed_and_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn a_broker_names_the_eligible_leaders_and_how_much_of_the_metadata_it_knows() {
+    let mut cluster = cluster().await;
+    let admin = brokers(&cluster);
+    let committed = controllers(&cluster).describe_quorum().await.unwrap().high_watermark;
+    until(SOON, "broker 0 knows what was committed", || async {
+        let known = admin.metadata_offset_of(0).await.unwrap().unwrap();
+        (known + 1 >= committed).then_some(())
+    })
+    .await
+    .unwrap();
+    let minimum = BTreeMap::from([("min.insync.replicas".to_owned(), "2".to_owned())]);
+    let pair = NewTopic {
+        assignments: BTreeMap::from([(0, vec![0, 1]), (1, vec![0, 2])]),
+        configs: minimum,
+        ..NewTopic::new("pair")
+    };
+    admin.create_topics(vec![pair], false).await.unwrap()["pair"].as_ref().unwrap();
+    topic_when(&admin, "pair", "its replicas are in sync", |topic| topic.partitions[0].isr.len() == 2).await;
+    cluster.node(1).stop().await.unwrap();
+    let first = TopicPartition::new("pair", 0);
+    let asked = [first.clone(), TopicPartition::new("pair", 7), TopicPartition::new("not-there", 0)].into();
+    until(SOON, "the broker that left is eligible", || async {
+        let found = admin.describe_leaderships_of(0, &asked).await.unwrap().unwrap();
+        assert_eq!(found.len(), 1, "what there is not is left out, as what was not asked for: {found:?}");
+        let leadership = &found[&first];
+        (leadership.partition.isr == [0] && leadership.eligible == [1] && leadership.last_known.is_empty())
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    cluster.node(1).start_again().await.unwrap();
+    topic_when(&admin, "pair", "all replicas are in sync again", |topic| topic.partitions[0].isr.len() == 2)
+        .await;
+}
+
+#[tokio::test]
 async fn each_broker_gets_its_own_configuration_and_tells_its_own_disks() {
     let cluster = cluster().await;
     let admin = brokers(&cluster);

@@ -164,6 +164,12 @@ fn render_value(value: &str, place: &Place<'_>, resolved: &mut Vec<String>) -> R
     Ok(rendered)
 }
 
+/// The password of a file as it stands between the quotation marks of a value in a JAAS configuration. One that was written with
+/// an editor has a line end that is not part of it.
+pub(crate) fn jaas_password(text: &str) -> String {
+    in_jaas_quotes(text.trim_end_matches(['\n', '\r']))
+}
+
 /// A text as it stands between the quotation marks of a value in a JAAS configuration.
 fn in_jaas_quotes(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -213,8 +219,7 @@ fn resolve(placeholder: &str, place: &Place<'_>) -> Result<Option<String>, Rende
             let (directory, file) =
                 argument.rsplit_once(':').ok_or_else(|| malformed("${kastellanjaas:DIRECTORY:FILE}"))?;
             let text = read(&Path::new(directory).join(file))?;
-            // A password that was written with an editor has a line end that is not part of it.
-            Ok(Some(in_jaas_quotes(text.trim_end_matches(['\n', '\r']))))
+            Ok(Some(jaas_password(&text)))
         }
         "strimzifile" => {
             let (file, key) =

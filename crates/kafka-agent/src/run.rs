@@ -58,7 +58,7 @@ async fn prepare(layout: &Layout, port: u16, shared: &Arc<Shared>) -> Result<Kaf
     }
     watch::load_identity(&config, shared)?;
     launch::serve_socket(layout, shared)?;
-    server::serve_port(port, shared.clone())
+    server::serve_port(port, shared.clone(), config.internal_tls)
         .await
         .map_err(|source| RunError::Listen { address: format!("port {port}"), source })?;
 

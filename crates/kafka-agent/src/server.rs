@@ -89,8 +89,8 @@ impl Shared {
     }
 }
 
-/// Answers on the pod's port for the cluster operator, with TLS when the node has an identity.
-pub async fn serve_port(port: u16, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+/// Answers on the pod's port for the cluster operator, with TLS when it is asked for and the node has an identity.
+pub async fn serve_port(port: u16, shared: Arc<Shared>, tls: bool) -> io::Result<JoinHandle<()>> {
     // All addresses of both families; where IPv6 is switched off, those of IPv4.
     let listener = match TcpListener::bind(("::", port)).await {
         Ok(listener) => listener,
@@ -105,7 +105,7 @@ pub async fn serve_port(port: u16, shared: Arc<Shared>) -> io::Result<JoinHandle
             };
             let shared = shared.clone();
             clients.admit(async move {
-                let Some(identity) = shared.identity() else {
+                let Some(identity) = shared.identity().filter(|_| tls) else {
                     serve_connection(stream, shared).await;
                     return;
                 };

@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use api::agent::JaasPassword;
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER};
 
 use crate::config::WorkerConfig;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::launch::{self, Command, ContainerSource, PlugIns, Prepared, write_node_files};
 use crate::layout::Layout;
 use crate::properties::Properties;
@@ -51,6 +52,9 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     for store in &config.keystores {
         keystore::update(store)?;
     }
+    for password in &config.jaas_passwords {
+        make_ready(password)?;
+    }
     write_node_files(config.rack.as_ref(), false, layout).await?;
     let file = api::names::keys::KAFKA_CONNECT_PROPERTIES;
     let properties = files::read(&layout.custom_config(file))?;
@@ -76,6 +80,16 @@ async fn prepare(layout: &Layout, shared: &Arc<Shared>) -> Result<Worker, RunErr
     Ok(Worker { rest_port: config.rest_port, jvm })
 }
 
+/// Writes a password so that it can stand between the quotation marks of a JAAS configuration.
+fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
+    let text = files::read(&password.source)?;
+    if let Some(folder) = password.target.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| FileError::Write { path: folder.to_owned(), source })?;
+    }
+    files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
+}
+
 /// Takes folders that are not there out of those that the provider of files may read: Kafka does not start with such a folder, and not every
 /// image has `/mnt`. Where none is there the list stays, since without it every folder may be read.
 fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) {
@@ -92,6 +106,15 @@ fn leave_out_missing_folders(properties: &mut Properties, layout: &Layout) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_made_ready_for_a_jaas_configuration() {
+        let root = tempfile::tempdir().unwrap();
+        let (source, target) = (root.path().join("password"), root.path().join("jaas/source"));
+        std::fs::write(&source, "a\"b\\c\n").unwrap();
+        make_ready(&JaasPassword { source, target: target.clone() }).unwrap();
+        assert_eq!(std::fs::read_to_string(target).unwrap(), "a\\\"b\\\\c", "no line end, and escaped");
+    }
 
     #[test]
     fn a_folder_that_the_image_lacks_keeps_no_worker_from_its_start() {

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -17,6 +19,10 @@ struct Node {
 
 impl Node {
     fn new() -> Self {
+        Self::with_internal_tls(true)
+    }
+
+    fn with_internal_tls(internal_tls: bool) -> Self {
         let container = Container::new().with_kafka();
         let authority = Authority::new();
         let [controller, replication, plain] = free_ports();
@@ -29,7 +35,7 @@ impl Node {
                 "keystores":[{{"target":"{}","key":"{}","certificates":"{}"}}],"clientAuthorities":"{}",
                 "metadataLogDir":"{d0}","logDirs":["{d0}","{d1}"],
                 "initialControllers":"0@localhost:{controller}:{DIRECTORY}","controllerPort":{controller},
-                "replicationPort":{replication},"heap":{{"xms":"128m","xmx":"256m"}},
+                "replicationPort":{replication},"internalTls":{internal_tls},"heap":{{"xms":"128m","xmx":"256m"}},
                 "jvmPerformanceOptions":["-XX:+UseSerialGC"]}}"#,
             at("var/opt/kafka/node.pem"),
             at("opt/kafka/node-certs/p.key"),
@@ -39,19 +45,20 @@ impl Node {
             d1 = at("data-1/kafka-log0"),
         );
         node.container.put("opt/kafka/custom-config/agent.config", &agent);
+        let internal = if internal_tls { "SSL" } else { "PLAINTEXT" };
         let mut server = format!(
             "node.id=0\nprocess.roles=broker,controller\ncontroller.listener.names=CONTROLPLANE-9090\n\
              controller.quorum.bootstrap.servers=localhost:{controller}\nbroker.rack=${{strimzidir:/opt/kafka/init:rack.id}}\n\
              listeners=CONTROLPLANE-9090://0.0.0.0:{controller},REPLICATION-9091://0.0.0.0:{replication},PLAIN-9092://0.0.0.0:{plain}\n\
              advertised.listeners=CONTROLPLANE-9090://localhost:{controller},REPLICATION-9091://localhost:{replication},PLAIN-9092://localhost:{plain}\n\
-             listener.security.protocol.map=CONTROLPLANE-9090:SSL,REPLICATION-9091:SSL,PLAIN-9092:PLAINTEXT\n\
+             listener.security.protocol.map=CONTROLPLANE-9090:{internal},REPLICATION-9091:{internal},PLAIN-9092:PLAINTEXT\n\
              inter.broker.listener.name=REPLICATION-9091\nmetadata.log.dir={}\nlog.dirs={},{}\n\
              offsets.topic.replication.factor=1\n",
             at("data-0/kafka-log0"),
             at("data-0/kafka-log0"),
             at("data-1/kafka-log0"),
         );
-        for listener in ["controlplane-9090", "replication-9091"] {
+        for listener in ["controlplane-9090", "replication-9091"].into_iter().filter(|_| internal_tls) {
             let prefix = format!("listener.name.{listener}.ssl");
             let settings = format!(
                 "{prefix}.keystore.type=PEM\n{prefix}.keystore.location={}\n{prefix}.truststore.type=PEM\n\
@@ -86,6 +93,19 @@ impl Node {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn without_internal_tls_the_node_becomes_running_and_its_agent_answers_plainly() {
+    let node = Node::with_internal_tls(false);
+    let mut agent = node.container.start();
+    agent.wait_for_state(3);
+    assert!(node.container.probe("readiness").status.success());
+    let mut stream = TcpStream::connect(("127.0.0.1", node.container.port)).unwrap();
+    stream.write_all(b"GET /v1/broker-state HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(r#"{"brokerState":3,"#), "{answer}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! 2. Do we own a field that is no longer desired (a label or a port that left the plan)? Read from our entry in the managed fields.
 //! 3. Do we own anything at all? An object made by somebody else is written once, so that question 2 can be answered later.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -190,11 +190,14 @@ impl<'a> Comparison<'a> {
     fn differs(&mut self, live: Option<&Value>, desired: Option<&Value>) {
         let mut path = String::new();
         for step in &self.steps {
-            path.push_str(&step.to_string());
+            // Writing into a String cannot fail.
+            let _ = write!(path, "{step}");
         }
         let hidden = self.is_secret && matches!(self.names.first(), Some(&("data" | "stringData")));
         let shown = |value: &Value| if hidden { Value::from("***") } else { value.clone() };
-        let path = path.strip_prefix('.').map_or_else(|| path.clone(), str::to_owned);
+        if path.starts_with('.') {
+            path.remove(0);
+        }
         self.found.push(Difference { path, live: live.map(shown), desired: desired.map(shown) });
     }
 
@@ -210,11 +213,12 @@ impl<'a> Comparison<'a> {
                 }
             }
             (Value::Object(fields), Value::Object(wanted)) => {
+                let mut key = String::new();
                 for (name, wanted) in wanted {
                     if self.names == ["metadata"] && SERVER_METADATA.contains(&name.as_str()) {
                         continue;
                     }
-                    let owned = own.and_then(|fields| fields.get(format!("f:{name}")));
+                    let owned = own.and_then(|fields| owned_field(fields, name, &mut key));
                     self.below(name, |here| match fields.get(name) {
                         _ if here.list.is_some_and(|list| here.names == list.path) => here.lent(wanted),
                         Some(value) => here.value(value, wanted, owned),
@@ -338,6 +342,15 @@ impl<'a> Comparison<'a> {
             Some(wanted) => self.undesired(below, live, wanted),
         }
     }
+}
+
+/// Our managed fields below a field; `key` is a buffer.
+fn owned_field<'a>(fields: &'a Value, name: &str, key: &mut String) -> Option<&'a Value> {
+    let fields = fields.as_object()?;
+    key.clear();
+    key.push_str("f:");
+    key.push_str(name);
+    fields.get(key.as_str())
 }
 
 /// Whether a field that the live object lacks need not be written.

@@ -134,10 +134,10 @@ pub type Keys = &'static [(&'static str, Option<&'static str>)];
 
 /// Whether two members of a list have the same key. A member without its key is the same as no other.
 pub fn is_same_member(one: &Value, other: &Value, keys: Keys) -> bool {
-    keys.iter().all(|(field, missing)| {
-        let part = |member: &Value| member.get(field).cloned().or_else(|| missing.map(Value::from));
-        let one = part(one);
-        one.is_some() && one == part(other)
+    keys.iter().all(|(field, missing)| match (one.get(field), other.get(field)) {
+        (Some(one), Some(other)) => one == other,
+        (Some(part), None) | (None, Some(part)) => missing.is_some_and(|missing| part == missing),
+        (None, None) => missing.is_some(),
     })
 }
 

@@ -164,7 +164,10 @@ fn clean(desired: &mut Value) {
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
+            // Looking first is cheap where, as nearly everywhere, there is none.
+            if fields.values().any(Value::is_null) {
+                fields.retain(|_, value| !value.is_null());
+            }
             fields.values_mut().for_each(drop_nulls);
         }
         Value::Array(items) => items.iter_mut().for_each(drop_nulls),

@@ -3,7 +3,6 @@
 pub(crate) mod build;
 pub mod observed;
 mod older;
-mod options;
 pub mod plan;
 pub mod references;
 pub mod status;

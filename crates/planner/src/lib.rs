@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod kafka;
 pub mod kafka_connect;
 pub mod kafka_connector;
+pub mod kafka_mirror_maker2;
 pub mod live_object;
 pub mod node_pool;
 pub mod option_text;

@@ -28,6 +28,8 @@ pub struct PlanSettings {
     pub kafka_images: BTreeMap<String, String>,
     /// Kafka version to image of Kafka Connect (`STRIMZI_KAFKA_CONNECT_IMAGES`); a version without an entry has that of Kafka.
     pub kafka_connect_images: BTreeMap<String, String>,
+    /// The same of MirrorMaker 2 (`STRIMZI_KAFKA_MIRROR_MAKER_2_IMAGES`).
+    pub kafka_mirror_maker2_images: BTreeMap<String, String>,
     /// `Always`, `IfNotPresent`, `Never`, or `None` for the default of Kubernetes.
     pub image_pull_policy: Option<String>,
     /// Names of the image pull secrets of every operand.
@@ -59,6 +61,8 @@ pub struct PlanSettings {
     pub custom_kafka_exporter_labels: BTreeMap<String, String>,
     /// Labels put on every Kafka Connect pod (`STRIMZI_CUSTOM_KAFKA_CONNECT_LABELS`).
     pub custom_kafka_connect_labels: BTreeMap<String, String>,
+    /// Labels put on every MirrorMaker 2 pod (`STRIMZI_CUSTOM_KAFKA_MIRROR_MAKER2_LABELS`).
+    pub custom_kafka_mirror_maker2_labels: BTreeMap<String, String>,
     /// How images are built for Kafka Connect.
     pub image_builds: ImageBuildSettings,
     /// Environment variables copied into every operand container (the proxy settings).
@@ -138,6 +142,7 @@ impl Default for PlanSettings {
             envoy_image: own::ENVOY_IMAGE_DEFAULT.to_owned(),
             kafka_images: BTreeMap::new(),
             kafka_connect_images: BTreeMap::new(),
+            kafka_mirror_maker2_images: BTreeMap::new(),
             image_pull_policy: None,
             image_pull_secrets: Vec::new(),
             network_policies: true,
@@ -153,6 +158,7 @@ impl Default for PlanSettings {
             custom_entity_operator_labels: BTreeMap::new(),
             custom_kafka_exporter_labels: BTreeMap::new(),
             custom_kafka_connect_labels: BTreeMap::new(),
+            custom_kafka_mirror_maker2_labels: BTreeMap::new(),
             image_builds: ImageBuildSettings::default(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),

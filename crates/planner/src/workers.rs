@@ -1,4 +1,4 @@
-//! Workers of Kafka Connect, whichever resource they are for: a KafkaConnect now, a KafkaMirrorMaker2 the same way.
+//! Workers of Kafka Connect, whichever resource they are for: a KafkaConnect or a KafkaMirrorMaker2.
 //!
 //! A kind reads its resource into [`Workers`]; [`plan::draft`] makes of that and of what was observed the objects, the pods that
 //! restart now and what is waited for. The status is the kind's own.
@@ -7,9 +7,11 @@ pub mod names;
 pub mod need;
 pub(crate) mod objects;
 pub mod observed;
+pub(crate) mod options;
 pub mod plan;
 pub(crate) mod pod;
 pub(crate) mod properties;
+pub(crate) mod read;
 pub mod roll;
 
 use std::collections::BTreeMap;

@@ -163,7 +163,8 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
     let said = |status: u16, message: &str| (status, json!({"error_code": status, "message": message}));
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let is_expanded = query.contains("expand=info");
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let parts: Vec<String> = path.trim_matches('/').split('/').map(decoded).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if method != "GET" && state.rebalances > 0 {
         state.rebalances -= 1;
         return said(
@@ -229,6 +230,22 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
         }
         _ => said(404, "there is no such path"),
     }
+}
+
+/// A part of a path without its escapes.
+fn decoded(part: &str) -> String {
+    let mut pieces = part.split('%');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if byte.is_ascii() => {
+                text.push(char::from(byte));
+                text.push_str(&piece[2..]);
+            }
+            _ => text.extend(['%'].into_iter().chain(piece.chars())),
+        }
+    }
+    text
 }
 
 fn shown(name: &str, connector: &Connector) -> Value {

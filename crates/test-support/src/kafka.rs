@@ -8,6 +8,7 @@ pub mod connect;
 mod java;
 mod node;
 mod process;
+pub mod tools;
 
 use std::path::Path;
 use std::sync::Arc;

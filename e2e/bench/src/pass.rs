@@ -195,7 +195,7 @@ impl Settled {
             largest_cluster: Largest::DEFAULT,
             most_references: 100,
             kafkas: copies.cache([kafka])?,
-            parents: Vec::new(),
+            mirror_makers: Cache::fixed([]),
             connects: Cache::fixed([]),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,
             pod_sets: copies.cache(observed.pod_sets.values().map(|set| &**set))?,

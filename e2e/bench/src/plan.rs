@@ -16,11 +16,12 @@ use planner::kafka::{
     answer::Answer,
     config::model::{self, Scope},
     need::{Admission, Need, Silence, SilenceKind},
-    observed::{ConfigView, KafkaView, Observed, PlanSettings, QuorumView},
+    observed::{ConfigView, KafkaView, Observed, QuorumView},
     plan::{Plan, plan},
     roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter},
 };
 use planner::live_object::LiveObject;
+use planner::settings::PlanSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -49,6 +49,9 @@ pub const USERS: &str = "/mnt";
 /// Where a pod that is a client of Kafka finds what it proves itself by: a folder for each client.
 pub const CLIENTS: &str = "/opt/kafka/clients";
 
+/// Folder of the passwords that the agent makes ready for JAAS configurations within configurations of connectors.
+pub const JAAS_PASSWORDS: &str = "/var/opt/kafka/jaas";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Kafka, KafkaConnect, KafkaNodePool, StrimziPodSet};
+use api::{Kafka, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
 use kube::{Resource, ResourceExt};
@@ -12,7 +12,7 @@ use objects::ObjectId;
 use operator_runtime::watch::{Cache, Index, ObjectRef, OwnerRef, Unreadable, UnreadableIndex};
 
 use super::owners::{cluster_id, cluster_id_of_pool, cluster_of, pod_set_of, pool_of};
-use super::{Caches, KAFKA, KAFKA_CONNECT, Plain, PlainKind, Watched, kafka};
+use super::{Caches, KAFKA, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2, Plain, PlainKind, Watched, kafka};
 use planner::kafka::deleted_cluster::TopicBinding;
 use planner::kafka::exposed::{Route, TlsRoute};
 use planner::kafka::references::References;
@@ -58,6 +58,8 @@ pub struct Lookups {
     kafkas_of_references: Index<Kafka>,
     /// By the Secrets and `ConfigMaps` that they refer to.
     connects_of_references: Index<KafkaConnect>,
+    /// By the Secrets and `ConfigMaps` that they refer to.
+    mirror_makers_of_references: Index<KafkaMirrorMaker2>,
     /// By the other namespaces that their entity operators are to work in.
     kafkas_of_watched_namespaces: Index<Kafka, String>,
     unreadable: Vec<(String, UnreadableIndex<OwnerRef>)>,
@@ -109,6 +111,9 @@ impl Lookups {
             connects_of_references: Index::of(&watched.connects, move |key, connect| {
                 referred_to(key, planner::kafka_connect::references::of(connect), most_references)
             }),
+            mirror_makers_of_references: Index::of(&watched.mirror_makers, move |key, resource| {
+                referred_to(key, planner::kafka_mirror_maker2::references::of(resource), most_references)
+            }),
             kafkas_of_watched_namespaces: Index::of(&watched.kafkas, |_, kafka| {
                 watched_namespace::others(kafka)
             }),
@@ -154,7 +159,8 @@ impl Caches {
         if kind == KAFKA_CONNECT {
             return self.connects.contains(object) || self.connects.unreadable(object).is_some();
         }
-        self.parents.iter().any(|(parent, cache)| parent == kind && cache.contains(object))
+        kind == KAFKA_MIRROR_MAKER2
+            && (self.mirror_makers.contains(object) || self.mirror_makers.unreadable(object).is_some())
     }
 
     /// Pods that a pod set controls.
@@ -269,6 +275,11 @@ impl Caches {
     /// KafkaConnect resources that refer to a Secret or `ConfigMap` of this name.
     pub fn connects_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
         self.lookups.connects_of_references.owned_by(object).into_keys().collect()
+    }
+
+    /// KafkaMirrorMaker2 resources that refer to a Secret or `ConfigMap` of this name.
+    pub fn mirror_makers_referring_to(&self, object: &ObjectRef) -> Vec<ObjectRef> {
+        self.lookups.mirror_makers_of_references.owned_by(object).into_keys().collect()
     }
 
     /// Kafka resources of other namespaces whose entity operator is to work in this one.

@@ -111,7 +111,7 @@ fn caches(clusters: &[String]) -> Caches {
         most_references: 100,
         kafkas: kind_of(clusters.iter().map(kafka_of).collect()),
         connects: Cache::fixed([]),
-        parents: Vec::new(),
+        mirror_makers: Cache::fixed([]),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
         pods: kind_of(each(&whole)),
@@ -232,8 +232,9 @@ fn a_pool_is_near_the_cluster_of_its_label_of_its_status_and_of_its_pod_sets() {
 #[test]
 fn what_is_looked_after_exists_by_kind_and_name_and_is_accepted_by_the_selector() {
     let watched = caches(&["c".to_owned()]).watched;
-    let parents = vec![("KafkaMirrorMaker2", Cache::fixed([(ObjectRef::new("ns", "d"), ())]))];
-    let caches = Caches::of(Watched { parents, ..watched });
+    let mirror_maker = KafkaMirrorMaker2::new("d", api::KafkaMirrorMaker2Spec::default());
+    let mirror_makers = Cache::fixed([(ObjectRef::new("ns", "d"), mirror_maker)]);
+    let caches = Caches::of(Watched { mirror_makers, ..watched });
     let looks_after =
         |kind: &str, name: &str| caches.looks_after(&OwnerRef::new(kind, ObjectRef::new("ns", name)));
     assert!(looks_after("Kafka", "c") && looks_after("KafkaMirrorMaker2", "d"));

@@ -12,6 +12,7 @@ use operator_runtime::watch::ObjectRef;
 use planner::kafka::certificates::access::access;
 use planner::kafka::observed::Observed;
 use planner::kafka::pod_state;
+use planner::kafka::transitions::internal_security;
 
 /// Longest time for one call. Brokers that are up answer within milliseconds; a pass must not hang on one that is not.
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -49,6 +50,7 @@ pub(crate) struct Clients {
 
 struct Known {
     addresses: Vec<String>,
+    speaks_tls: bool,
     identity: u64,
     admin: Admin,
 }
@@ -71,29 +73,38 @@ impl Clients {
         observed: &Observed,
     ) -> Result<Option<Admin>, AdminError> {
         let addresses = addresses(key, nodes, observed);
-        let Some(tls) = tls(observed).filter(|_| !addresses.is_empty()) else { return Ok(None) };
+        let Some(speech) = speech(observed).filter(|_| !addresses.is_empty()) else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
-        tls.trusted_certificates_pem.hash(&mut hasher);
-        if let Some(identity) = &tls.identity {
-            (&identity.certificate_chain_pem, &identity.key_pem).hash(&mut hasher);
+        if let Speech::Tls(tls) = &speech {
+            tls.trusted_certificates_pem.hash(&mut hasher);
+            if let Some(identity) = &tls.identity {
+                (&identity.certificate_chain_pem, &identity.key_pem).hash(&mut hasher);
+            }
         }
         let identity = hasher.finish();
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = all.get_mut(&(key.clone(), nodes))
             && known.addresses == addresses
+            && known.speaks_tls == speech.is_tls()
         {
-            if known.identity != identity {
-                known.admin.update_tls(&tls)?;
+            if let Speech::Tls(tls) = &speech
+                && known.identity != identity
+            {
+                known.admin.update_tls(tls)?;
                 known.identity = identity;
             }
             return Ok(Some(known.admin.clone()));
         }
+        let speaks_tls = speech.is_tls();
         let config = match nodes {
             Nodes::Brokers => AdminConfig::brokers(addresses.clone()),
             Nodes::Controllers => AdminConfig::controllers(addresses.clone()),
         };
+        let config = match speech {
+            Speech::Tls(tls) => config.with_tls(tls),
+            Speech::Plain => config,
+        };
         let config = config
-            .with_tls(tls)
             .with_client_id("strimzi-cluster-operator")
             .with_request_timeout(CALL_DEADLINE)
             .with_max_answer_bytes(self.longest)
@@ -102,7 +113,7 @@ impl Clients {
             .with_max_nodes(observed.settings.max_nodes.saturating_mul(REGISTERED))
             .with_answer_room(self.room.clone());
         let admin = Admin::new(config)?;
-        all.insert((key.clone(), nodes), Known { addresses, identity, admin: admin.clone() });
+        all.insert((key.clone(), nodes), Known { addresses, speaks_tls, identity, admin: admin.clone() });
         Ok(Some(admin))
     }
 
@@ -149,10 +160,28 @@ fn addresses(key: &ObjectRef, nodes: Nodes, observed: &Observed) -> Vec<String> 
     addresses
 }
 
-/// Whom the operator trusts and what it shows, as far as anything is there.
-pub(super) fn tls(observed: &Observed) -> Option<TlsConfig> {
+/// How the operator speaks with the nodes of a cluster.
+#[derive(Debug)]
+pub(super) enum Speech {
+    /// As a cluster wants it whose internal security is off.
+    Plain,
+    /// With TLS.
+    Tls(TlsConfig),
+}
+
+impl Speech {
+    fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+/// Whether the operator speaks TLS with the nodes, whom it trusts and what it shows; `None`: nothing is there that it could show.
+pub(super) fn speech(observed: &Observed) -> Option<Speech> {
+    if !internal_security::in_use(observed).encrypts() {
+        return Some(Speech::Plain);
+    }
     let access = access(observed, clock::now())?;
-    Some(TlsConfig::new(access.trusted).with_identity(access.certificate, access.key.0))
+    Some(Speech::Tls(TlsConfig::new(access.trusted).with_identity(access.certificate, access.key.0)))
 }
 
 #[cfg(test)]

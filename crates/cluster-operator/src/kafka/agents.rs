@@ -17,11 +17,11 @@ use planner::kafka::observed::Observed;
 use planner::silence::{Silence, SilenceKind};
 use rustls_pki_types::ServerName;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::admin_clients;
+use super::admin_clients::{self, Speech};
 use super::late_answers::{Asking, Patience};
 
 /// Longest time for the answer of one agent.
@@ -115,15 +115,15 @@ impl Agents {
         };
         if !unknown.is_empty() {
             let (asked, of, known) = (unknown.clone(), key.clone(), Arc::clone(&self.known));
-            let tls = admin_clients::tls(observed);
+            let speech = admin_clients::speech(observed);
             let question = async move {
-                let Some(tls) = tls else {
+                let Some(speech) = speech else {
                     return Err(Silence::new(
                         SilenceKind::Tls,
                         "the operator has no certificate for the cluster yet",
                     ));
                 };
-                ask_all(&of, &tls, asked, &known).await.map_err(Silence::from)
+                ask_all(&of, &speech, asked, &known).await.map_err(Silence::from)
             };
             silence = self.asking.answer(key, unknown, patience, question).await.err();
         }
@@ -150,14 +150,14 @@ fn lock(known: &Mutex<HashMap<ObjectRef, Known>>) -> MutexGuard<'_, HashMap<Obje
 /// Asks all of them and notes what they say. The first that does not answer is the error.
 async fn ask_all(
     key: &ObjectRef,
-    tls: &kafka_admin::TlsConfig,
+    speech: &Speech,
     pods: BTreeMap<String, String>,
     known: &Mutex<HashMap<ObjectRef, Known>>,
 ) -> Result<(), Error> {
     let mut answers = stream::iter(pods)
         .map(|(pod, start)| async move {
             let host = api::names::pod_dns(&key.name, &pod, &key.namespace);
-            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, tls)).await;
+            let asked = tokio::time::timeout(DEADLINE, ask(&pod, host, speech)).await;
             let answer = asked.unwrap_or_else(|_| Err(Error::Late { pod: pod.clone() }));
             (pod, start, answer)
         })
@@ -178,14 +178,21 @@ async fn ask_all(
 }
 
 /// Asks the agent of a pod.
-async fn ask(pod: &str, host: String, tls: &kafka_admin::TlsConfig) -> Result<AgentReport, Error> {
+async fn ask(pod: &str, host: String, speech: &Speech) -> Result<AgentReport, Error> {
     let failed = |source| Error::Connection { pod: pod.to_owned(), source };
+    let port = u16::try_from(api::ports::KAFKA_AGENT).unwrap_or_default();
+    let connect = TcpStream::connect((host.as_str(), port));
+    let Speech::Tls(tls) = speech else { return converse(pod, connect.await.map_err(failed)?).await };
     let config = kafka_admin::client_config(tls)
         .map_err(|source| Error::Certificate { pod: pod.to_owned(), source })?;
-    let port = u16::try_from(api::ports::KAFKA_AGENT).unwrap_or_default();
-    let stream = TcpStream::connect((host.as_str(), port)).await.map_err(failed)?;
+    let stream = connect.await.map_err(failed)?;
     let name = ServerName::try_from(host).map_err(|error| failed(std::io::Error::other(error)))?;
-    let mut stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
+    converse(pod, TlsConnector::from(config).connect(name, stream).await.map_err(failed)?).await
+}
+
+/// Asks the agent of a pod over a connection.
+async fn converse(pod: &str, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<AgentReport, Error> {
+    let failed = |source| Error::Connection { pod: pod.to_owned(), source };
     // The connection is of use once.
     let request = format!("GET {BROKER_STATE} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(failed)?;

@@ -29,6 +29,18 @@ pub enum Error {
         /// How many are read.
         most: usize,
     },
+    /// What a broker knows is out of date.
+    #[error(
+        "broker {broker} knows the cluster up to offset {known} of the metadata log, of which {committed} are committed"
+    )]
+    Behind {
+        /// The broker.
+        broker: i32,
+        /// The last offset that it knows.
+        known: i64,
+        /// How much is committed.
+        committed: i64,
+    },
     /// An identifier of the plan is no Kafka uuid.
     #[error("cannot {action}: {id} is not a Kafka uuid")]
     NoUuid {
@@ -43,6 +55,7 @@ impl From<Error> for Silence {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::Call { source, .. } => kind_of(source),
+            Error::Behind { .. } => SilenceKind::Late,
             Error::Refused { .. } | Error::NoUuid { .. } | Error::TooManyBrokers { .. } => {
                 SilenceKind::Refused
             }
@@ -54,7 +67,11 @@ impl From<Error> for Silence {
 impl Error {
     /// Whether Kafka did not answer, so that it is of no use to ask it for something else.
     pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if kind_of(source) != SilenceKind::Refused)
+        match self {
+            Self::Call { source, .. } => kind_of(source) != SilenceKind::Refused,
+            Self::Behind { .. } => true,
+            Self::Refused { .. } | Self::TooManyBrokers { .. } | Self::NoUuid { .. } => false,
+        }
     }
 }
 

@@ -38,6 +38,7 @@ use planner::kafka::observed::Observed;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
 use planner::plan::Occasion;
+use planner::roll::waiting::WaitKind;
 
 /// The watch brings what changed, and with it the next pass; this is for the case that it brought it already. Each time in a
 /// row the pause is doubled: a watch that is broken must not have keys made in a loop.
@@ -103,6 +104,8 @@ struct Memory {
     restarted: BTreeSet<String>,
     /// UIDs and names of pods whose deletion was not answered: they count as deleted until the API server says more.
     perhaps_deleted: BTreeMap<String, String>,
+    /// What the roll waited for in the last pass.
+    waited_for: Option<String>,
     /// What was announced and lasts.
     announced: BTreeSet<(String, Timestamp)>,
 }
@@ -253,6 +256,7 @@ impl Reconciler {
     /// Publishes what lasts and was not published yet, and shows how long a roll has been waiting.
     fn announce(&self, key: &ObjectRef, observed: &Observed, plan: &Plan) {
         self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
+        self.log_wait(key, plan);
         let lasting = plan.events.iter().filter_map(|event| match event.occasion {
             Occasion::Lasting { since } => Some((event, (event.reason.clone(), since))),
             Occasion::Restart | Occasion::OptionChanged { .. } => None,
@@ -281,6 +285,20 @@ impl Reconciler {
                 text: event.text.clone(),
                 severity: Severity::Warning,
             });
+        }
+    }
+
+    /// Logs what a roll waits for when it waits for something else than in the pass before, with what Kafka said of it.
+    fn log_wait(&self, key: &ObjectRef, plan: &Plan) {
+        let waits = plan.roll.waits.as_ref().filter(|waits| waits.kind != WaitKind::AnswerUnderWay);
+        let why = waits.map(|waits| waits.why.clone());
+        let before = self.memory(|memories| {
+            std::mem::replace(&mut memories.entry(key.clone()).or_default().waited_for, why.clone())
+        });
+        if let Some(why) = why.filter(|why| before.as_ref() != Some(why)) {
+            let basis = plan.roll.basis.as_ref();
+            let answer_ms = basis.and_then(|basis| basis.age_ms(clock::now()));
+            tracing::info!(cluster = %key, why, answer_ms, kafka_said = basis.map(ToString::to_string), "the roll waits");
         }
     }
 

@@ -1,33 +1,30 @@
 //! What the steps of a pass (see [`crate::kind`]) mean for a KafkaConnect resource.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::KafkaConnect;
 use api::conditions::reasons;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::PropagationPolicy;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::batches::Interruption;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
-use operator_runtime::events::{self, Events, Note, Severity};
+use operator_runtime::events::{self, Events};
 use operator_runtime::leader::{Lapsed, Mandate};
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::NeverComplete;
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::plan::Plan;
-use planner::kafka_connect::status;
-use planner::workers::need::{Answer, Need};
+use planner::kafka_connect::{references, status};
+use planner::workers::need::Need;
 use planner::workers::roll::WorkerRestart;
 use thiserror::Error;
 
-use super::observe::Observer;
-use crate::caches::{Caches, KAFKA_CONNECT};
+use crate::caches::{self, Caches, KAFKA_CONNECT};
 use crate::carry_out::{self, PlannedFor};
 use crate::kind::{AnswersOf, Kind, Seen};
-use crate::{holders, key_making};
+use crate::workers::observe::Observer;
+use crate::workers::{self, Restarted, Restarter};
 
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.
@@ -71,8 +68,7 @@ pub(crate) struct Connects {
     observer: Observer,
     events: Events,
     mandate: Mandate,
-    /// UIDs of pods that were deleted and that the watch may still show.
-    restarted: Mutex<HashMap<ObjectRef, BTreeSet<String>>>,
+    restarted: Restarted,
 }
 
 impl Connects {
@@ -84,26 +80,7 @@ impl Connects {
         events: Events,
         mandate: Mandate,
     ) -> Self {
-        Self { caches, applier, observer, events, mandate, restarted: Mutex::default() }
-    }
-
-    fn restarted<T>(&self, act: impl FnOnce(&mut HashMap<ObjectRef, BTreeSet<String>>) -> T) -> T {
-        act(&mut self.restarted.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// UIDs of deleted pods of a resource that the watch still shows.
-    fn still_shown(&self, key: &ObjectRef) -> BTreeSet<String> {
-        let pods = self.caches.pods_of(&crate::caches::connect(key));
-        let live: BTreeSet<&String> = pods.values().filter_map(|pod| pod.metadata.uid.as_ref()).collect();
-        self.restarted(|all| {
-            let Some(uids) = all.get_mut(key) else { return BTreeSet::new() };
-            uids.retain(|uid| live.contains(uid));
-            let left = uids.clone();
-            if left.is_empty() {
-                all.remove(key);
-            }
-            left
-        })
+        Self { caches, applier, observer, events, mandate, restarted: Restarted::default() }
     }
 
     async fn write_status(
@@ -129,19 +106,6 @@ impl Connects {
             tracing::warn!(connect = %key, error = %unwritten, "cannot say in the status why the pass failed");
         }
     }
-
-    fn announce(&self, connect: &KafkaConnect, pod: &Pod, restart: &WorkerRestart) {
-        for reason in &restart.reasons {
-            self.events.publish(Note {
-                regarding: events::reference(connect),
-                related: Some(events::reference(pod)),
-                reason: reason.as_str().to_owned(),
-                action: events::POD_RESTART.to_owned(),
-                text: restart.notes.join("; "),
-                severity: Severity::Normal,
-            });
-        }
-    }
 }
 
 impl Kind for Connects {
@@ -161,11 +125,11 @@ impl Kind for Connects {
             return Ok(Seen::Settled(Outcome::Done));
         }
         let Some(connect) = self.caches.connects.get(key) else {
-            self.restarted(|all| drop(all.remove(key)));
+            self.restarted.forget(key);
             if !self.caches.connects.is_ready() {
                 return Ok(Seen::Settled(Outcome::Again(KIND_UNKNOWN)));
             }
-            return Ok(match self.observer.left_behind(key).await? {
+            return Ok(match self.observer.left_behind::<KafkaConnect>(&caches::connect(key)).await? {
                 Some(left) if !left.is_empty() => Seen::Live(View::Leaving(left)),
                 _ => Seen::Settled(Outcome::Done),
             });
@@ -177,7 +141,9 @@ impl Kind for Connects {
         if api::annotations::is_true(annotations, api::annotations::PAUSE_RECONCILIATION) {
             return Ok(Seen::Live(View::Paused(connect)));
         }
-        match self.observer.observe(key, &connect, self.still_shown(key)).await {
+        let owner = caches::connect(key);
+        let restarted = self.restarted.still_shown(&self.caches, &owner);
+        match self.observer.observe(&owner, references::of(&connect), restarted).await {
             Ok(observed) => Ok(Seen::Live(View::Live(Box::new(Live { connect, observed })))),
             Err(error) => {
                 self.mandate.check()?;
@@ -189,23 +155,7 @@ impl Kind for Connects {
     }
 
     async fn answer(&self, _: &ObjectRef, _: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
-        let mut answers = Vec::with_capacity(needs.len());
-        let mut materials = Vec::new();
-        for need in needs {
-            match need {
-                Need::Material(request) => materials.push(*request),
-                Need::Holders(objects) => {
-                    let found = holders::of(&self.applier, &self.caches, &objects).await;
-                    let answer = found.map_or_else(Answer::Unknown, Answer::Holders);
-                    answers.push((Need::Holders(objects), answer));
-                }
-            }
-        }
-        for (request, made) in key_making::make(materials).await {
-            let answer = made.map_or_else(|error| Answer::Unknown(error.into()), Answer::Material);
-            answers.push((Need::Material(Box::new(request)), answer));
-        }
-        Ok(answers)
+        Ok(workers::answer(&self.applier, &self.caches, needs).await)
     }
 
     async fn write(&self, key: &ObjectRef, view: &View, plan: &mut Plan) -> Result<(), Error> {
@@ -231,20 +181,9 @@ impl Kind for Connects {
         let View::Live(live) = view else { return Ok(()) };
         let Some(pod) = live.observed.pods.get(&restart.pod) else { return Ok(()) };
         self.mandate.check()?;
-        let pod_key = ObjectRef::new(&key.namespace, &restart.pod);
-        let (uid, background) = (restart.uid.as_deref(), PropagationPolicy::Background);
-        match self.applier.delete::<Pod>(&pod_key, uid, background).await {
-            Ok(true) => {
-                tracing::info!(connect = %key, pod = restart.pod, notes = restart.notes.join("; "), "pod restarts");
-                self.announce(&live.connect, pod, restart);
-            }
-            // It went meanwhile, or another one has its name: its watch event is on its way.
-            Ok(false) => {}
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(error.into()),
-        }
-        self.restarted(|all| all.entry(key.clone()).or_default().extend(restart.uid.clone()));
-        Ok(())
+        let restarter =
+            Restarter { applier: &self.applier, events: &self.events, restarted: &self.restarted };
+        Ok(restarter.restart(key, &events::reference(&*live.connect), pod, restart).await?)
     }
 
     async fn finish(

@@ -11,7 +11,11 @@ const ANY: &str = "*";
 
 /// Addresses of REST APIs: those of the clusters' Services, unless others are given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ConnectAddresses(BTreeMap<String, String>);
+pub struct ConnectAddresses {
+    given: BTreeMap<String, String>,
+    /// Whether the clusters are those of KafkaMirrorMaker2 resources.
+    of_mirror_makers: bool,
+}
 
 impl ConnectAddresses {
     /// Reads `namespace/name=host:port,…` for single clusters; `*=host:port` for all others. For an operator that runs outside of
@@ -27,15 +31,25 @@ impl ConnectAddresses {
                 _ => env.error(variable, Some(&part), "namespace/name=host:port, or *=host:port for all"),
             }
         }
-        Self(addresses)
+        Self { given: addresses, of_mirror_makers: false }
+    }
+
+    /// The same for the workers of KafkaMirrorMaker2 resources.
+    #[must_use]
+    pub fn of_mirror_makers(self) -> Self {
+        Self { of_mirror_makers: true, ..self }
     }
 
     /// Host and port of a cluster's REST API.
     pub fn of(&self, cluster: &ObjectRef) -> String {
-        let given =
-            self.0.get(&format!("{}/{}", cluster.namespace, cluster.name)).or_else(|| self.0.get(ANY));
+        let ObjectRef { namespace, name } = cluster;
+        let given = self.given.get(&format!("{namespace}/{name}")).or_else(|| self.given.get(ANY));
         given.cloned().unwrap_or_else(|| {
-            let host = names::connect::api_host(&cluster.name, &cluster.namespace);
+            let host = if self.of_mirror_makers {
+                names::mirror_maker2::api_host(name, namespace)
+            } else {
+                names::connect::api_host(name, namespace)
+            };
             format!("{host}:{}", ports::CONNECT_REST)
         })
     }
@@ -49,6 +63,8 @@ mod tests {
     fn a_cluster_is_asked_through_its_service_unless_something_else_is_said() {
         let cluster = ObjectRef::new("ns", "c");
         assert_eq!(ConnectAddresses::default().of(&cluster), "c-connect-api.ns.svc:8083");
+        let of_mirror_makers = ConnectAddresses::default().of_mirror_makers();
+        assert_eq!(of_mirror_makers.of(&cluster), "c-mirrormaker2-api.ns.svc:8083");
         let env = Env::from_map([(api::env::own::CONNECT_ADDRESSES, "ns/c=localhost:1, *=localhost:2")]);
         let given = ConnectAddresses::from_env(&env);
         assert_eq!(given.of(&cluster), "localhost:1");

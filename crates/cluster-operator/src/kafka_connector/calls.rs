@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use api::KafkaConnector;
 use api::common::connector::ConnectorState;
 use connect_client::{ConnectError, NewConnector, Restart, TargetState};
 use k8s_openapi::api::core::v1::ConfigMap;
 use operator_runtime::apply::Applier;
 use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::call::Call;
-use planner::kafka_connector::offsets::{self, Change, KEY};
+use planner::kafka_connector::offsets::{self, Change, Holder};
 use planner::kafka_connector::past::FailureKind;
 use serde_json::Value;
 use thiserror::Error;
@@ -19,7 +18,7 @@ use super::apis::Api;
 /// A call was not made.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub(super) struct Failed {
+pub(crate) struct Failed {
     /// How.
     pub kind: FailureKind,
     /// Why, in words.
@@ -43,14 +42,24 @@ fn of_config_map(message: String) -> Failed {
     Failed { kind: FailureKind::ConfigMap, message }
 }
 
+/// A connector, and where its offsets go to and come from.
+pub(crate) struct Subject<'a> {
+    /// The resource that says what it is to be.
+    pub holder: Holder,
+    /// Its name.
+    pub name: &'a str,
+    /// Key of its offsets in ConfigMaps.
+    pub offsets_key: &'a str,
+}
+
 /// Makes a call about a connector.
-pub(super) async fn make(
+pub(crate) async fn make(
     api: &Api,
     applier: &Applier,
-    connector: &KafkaConnector,
-    name: &str,
+    subject: &Subject<'_>,
     call: &Call,
 ) -> Result<(), Failed> {
+    let name = subject.name;
     let connect = &api.connect;
     match call {
         Call::Create { config, state } => {
@@ -77,11 +86,12 @@ pub(super) async fn make(
         Call::ResetOffsets => Ok(lane(api, name, "reset the offsets of", connect.reset_offsets(name)).await?),
         Call::ListOffsets { config_map } => {
             let offsets = lane(api, name, "list the offsets of", connect.offsets(name)).await?;
-            write_offsets(applier, connector, config_map, &offsets).await
+            write_offsets(applier, subject, config_map, &offsets).await
         }
         Call::AlterOffsets { config_map } => {
-            let existing = read_config_map(applier, connector, config_map).await?;
-            let offsets = offsets::read(config_map, KEY, existing.as_ref()).map_err(of_config_map)?;
+            let existing = read_config_map(applier, subject, config_map).await?;
+            let offsets =
+                offsets::read(config_map, subject.offsets_key, existing.as_ref()).map_err(of_config_map)?;
             Ok(lane(api, name, "alter the offsets of", connect.alter_offsets(name, &offsets)).await?)
         }
     }
@@ -103,7 +113,7 @@ pub(super) async fn topics(api: &Api, name: &str) -> Result<Vec<String>, Connect
 }
 
 /// Removes a connector; `false`: there was none.
-pub(super) async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
+pub(crate) async fn remove(api: &Api, name: &str) -> Result<bool, ConnectError> {
     match lane(api, name, "delete", api.connect.delete(name)).await {
         Err(ConnectError::NotFound { .. }) => Ok(false),
         answer => answer.map(|()| true),
@@ -132,28 +142,29 @@ fn target(state: ConnectorState) -> TargetState {
     }
 }
 
-fn key(connector: &KafkaConnector, config_map: &str) -> ObjectRef {
-    ObjectRef::new(connector.metadata.namespace.clone().unwrap_or_default(), config_map)
+fn key(subject: &Subject<'_>, config_map: &str) -> ObjectRef {
+    ObjectRef::new(&subject.holder.owner.namespace, config_map)
 }
 
 async fn read_config_map(
     applier: &Applier,
-    connector: &KafkaConnector,
+    subject: &Subject<'_>,
     name: &str,
 ) -> Result<Option<ConfigMap>, Failed> {
-    let key = key(connector, name);
+    let key = key(subject, name);
     applier.get::<ConfigMap>(&key).await.map_err(|error| of_config_map(error.to_string()))
 }
 
 async fn write_offsets(
     applier: &Applier,
-    connector: &KafkaConnector,
+    subject: &Subject<'_>,
     name: &str,
     offsets: &Value,
 ) -> Result<(), Failed> {
-    let existing = read_config_map(applier, connector, name).await?;
-    let change = offsets::written(connector, name, KEY, offsets, existing.as_ref()).map_err(of_config_map)?;
-    let key = key(connector, name);
+    let existing = read_config_map(applier, subject, name).await?;
+    let change = offsets::written(&subject.holder, name, subject.offsets_key, offsets, existing.as_ref())
+        .map_err(of_config_map)?;
+    let key = key(subject, name);
     let written = match change {
         Change::Nothing => Ok(()),
         Change::Create(config_map) => applier.create(&key.namespace, &*config_map).await,

@@ -18,15 +18,16 @@ use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::call::Call;
 use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, Seen as SeenOfConnect};
+use planner::kafka_connector::offsets::{Holder, KEY};
 use planner::kafka_connector::transition::Doing;
+use prometheus::Counter;
 use serde_json::json;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::apis::{Apis, Look};
-use super::calls::{self, Failed};
+use super::calls::{self, Failed, Subject};
 use super::memory::{Memories, Memory};
-use super::metrics::ConnectorMetrics;
 use super::resources::{self, Resources};
 use crate::kind::{AnswersOf, Kind, Seen};
 
@@ -60,7 +61,7 @@ pub(super) struct Connectors {
     apis: Arc<Apis>,
     memories: Arc<Memories>,
     events: Events,
-    metrics: ConnectorMetrics,
+    auto_restarts: Counter,
 }
 
 impl Connectors {
@@ -71,9 +72,9 @@ impl Connectors {
         apis: Arc<Apis>,
         memories: Arc<Memories>,
         events: Events,
-        metrics: ConnectorMetrics,
+        auto_restarts: Counter,
     ) -> Self {
-        Self { resources, applier, apis, memories, events, metrics }
+        Self { resources, applier, apis, memories, events, auto_restarts }
     }
 
     /// Where a connector is to run, and the key of that cluster.
@@ -157,7 +158,7 @@ impl Connectors {
         });
         tracing::info!(connector = %key, call = words(&doing.call), "Kafka Connect was called");
         let Some(count) = doing.restarts.as_ref().and_then(|restarts| restarts.count) else { return };
-        self.metrics.auto_restarts.inc();
+        self.auto_restarts.inc();
         self.events.publish(Note {
             regarding: publishing::reference(&*observed.connector),
             related: None,
@@ -259,7 +260,9 @@ impl Kind for Connectors {
     async fn call(&self, key: &ObjectRef, observed: &Observed, doing: &Doing) -> Result<(), Error> {
         let Some(cluster) = resources::cluster(key, &observed.connector) else { return Ok(()) };
         let api = self.apis.of(&cluster);
-        Ok(calls::make(&api, &self.applier, &observed.connector, &key.name, &doing.call).await?)
+        let holder = Holder::of(&*observed.connector);
+        let subject = Subject { holder, name: &key.name, offsets_key: KEY };
+        Ok(calls::make(&api, &self.applier, &subject, &doing.call).await?)
     }
 
     async fn finish(
@@ -311,7 +314,7 @@ impl Kind for Connectors {
     }
 }
 
-fn words(call: &Call) -> &'static str {
+pub(crate) fn words(call: &Call) -> &'static str {
     match call {
         Call::Create { .. } => "create",
         Call::Configure { .. } => "configure",
@@ -334,7 +337,7 @@ pub(super) fn fingerprint(listed: Option<&Listed>) -> u64 {
     hasher.finish()
 }
 
-fn actual(listed: &Listed) -> Actual {
+pub(crate) fn actual(listed: &Listed) -> Actual {
     let part = |condition: &connect_client::model::Condition| Part {
         state: State::of(condition.state.as_str()),
         worker: condition.worker_id.clone(),

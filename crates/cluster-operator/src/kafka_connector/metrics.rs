@@ -1,26 +1,24 @@
-//! How often connectors were restarted by themselves, and how many there are.
+//! How often connectors were restarted by themselves.
 
 use operator_runtime::env::{LabelSelector, Namespaces};
-use operator_runtime::metrics::{Metrics, ReconcileMetrics};
+use operator_runtime::metrics::Metrics;
 use prometheus::{Counter, CounterVec, Opts};
 
-/// The metrics of connectors.
+/// `strimzi_auto_restarts_total`, of every kind that has connectors.
 #[derive(Debug, Clone)]
-pub(super) struct ConnectorMetrics {
-    /// Those that every kind has.
-    pub common: ReconcileMetrics,
-    /// `strimzi_auto_restarts_total`
-    pub auto_restarts: Counter,
+pub(crate) struct AutoRestarts {
+    counters: CounterVec,
+    namespace: String,
+    selector: String,
 }
 
-impl ConnectorMetrics {
-    /// Registers them.
+impl AutoRestarts {
+    /// Registers it.
     ///
     /// # Errors
     /// When there is a metric of that name already.
-    pub(super) fn new(
+    pub(crate) fn new(
         metrics: &Metrics,
-        kind: &str,
         namespaces: &Namespaces,
         selector: &LabelSelector,
     ) -> prometheus::Result<Self> {
@@ -30,7 +28,11 @@ impl ConnectorMetrics {
             Namespaces::All => String::new(),
             Namespaces::Some(names) => names.join(","),
         };
-        let auto_restarts = counters.with_label_values(&[kind, &namespace, &selector.to_string()]);
-        Ok(Self { common: metrics.of_kind(kind, namespaces, selector), auto_restarts })
+        Ok(Self { counters, namespace, selector: selector.to_string() })
+    }
+
+    /// That of a kind.
+    pub(crate) fn of(&self, kind: &str) -> Counter {
+        self.counters.with_label_values(&[kind, &self.namespace, &self.selector])
     }
 }

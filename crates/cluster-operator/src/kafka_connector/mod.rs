@@ -11,14 +11,14 @@
 
 pub mod addresses;
 pub mod apis;
-mod calls;
-mod driver;
+pub(crate) mod calls;
+pub(crate) mod driver;
 mod feed;
 mod lanes;
 mod memory;
-mod metrics;
+pub(crate) mod metrics;
 mod resources;
 mod rounds;
 mod start;
 
-pub use start::{Parts, start};
+pub(crate) use start::{Parts, start};

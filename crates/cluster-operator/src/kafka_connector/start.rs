@@ -19,7 +19,7 @@ use super::apis::Apis;
 use super::driver::Connectors;
 use super::feed::{Queues, feed};
 use super::memory::Memories;
-use super::metrics::ConnectorMetrics;
+use super::metrics::AutoRestarts;
 use super::resources::Resources;
 use super::rounds::Rounds;
 use crate::kind::{Driver, Kind as _};
@@ -35,7 +35,7 @@ const ROUNDS: usize = 64;
 const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What is needed.
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The settings of the process.
     pub settings: &'a Settings,
     /// Writes to Kubernetes.
@@ -52,14 +52,13 @@ pub struct Parts<'a> {
     pub stop: &'a CancellationToken,
     /// The APIs of Connect clusters.
     pub apis: Arc<Apis>,
+    /// Counts automatic restarts.
+    pub auto_restarts: &'a AutoRestarts,
 }
 
 /// Starts the watches, the passes over connectors and the rounds over Connect clusters.
-///
-/// # Errors
-/// When a metric cannot be made.
-pub fn start(parts: Parts<'_>) -> prometheus::Result<Vec<(&'static str, JoinHandle<()>)>> {
-    let Parts { settings, applier, events, metrics, health, mandate, stop, apis } = parts;
+pub(crate) fn start(parts: Parts<'_>) -> Vec<(&'static str, JoinHandle<()>)> {
+    let Parts { settings, applier, events, metrics, health, mandate, stop, apis, auto_restarts } = parts;
     let resources = Resources::start(applier.client(), settings, stop);
     let queues = Queues::default();
     feed(&resources, &queues);
@@ -70,7 +69,8 @@ pub fn start(parts: Parts<'_>) -> prometheus::Result<Vec<(&'static str, JoinHand
         Condition::not_ready,
         stop,
     );
-    let metrics = ConnectorMetrics::new(metrics, Connectors::NAME, &settings.namespaces, &settings.selector)?;
+    let restarts = auto_restarts.of(Connectors::NAME);
+    let metrics = metrics.of_kind(Connectors::NAME, &settings.namespaces, &settings.selector);
     let memories = Arc::new(Memories::default());
     let rounds = Arc::new(Rounds {
         resources: resources.clone(),
@@ -82,7 +82,7 @@ pub fn start(parts: Parts<'_>) -> prometheus::Result<Vec<(&'static str, JoinHand
         interval: settings.resync.min(LONGEST_INTERVAL),
         turns: Mutex::default(),
     });
-    let kind = Connectors::new(resources.clone(), applier, apis, memories, events, metrics.clone());
+    let kind = Connectors::new(resources.clone(), applier, apis, memories, events, restarts);
     let driver = Arc::new(Driver::new(kind, mandate.clone()));
     let deadline = settings.pass_deadline;
     let (stopping, known, of_passes, beating) =
@@ -91,7 +91,7 @@ pub fn start(parts: Parts<'_>) -> prometheus::Result<Vec<(&'static str, JoinHand
         if stopping.run_until_cancelled(known.ready()).await.is_none() {
             return;
         }
-        let (common, shown) = (metrics.common.clone(), metrics.common);
+        let (common, shown) = (metrics.clone(), metrics);
         Controller::new(Connectors::NAME, of_passes)
             .concurrency(PASSES)
             .deadline(deadline)
@@ -113,5 +113,5 @@ pub fn start(parts: Parts<'_>) -> prometheus::Result<Vec<(&'static str, JoinHand
             .run(stopping, move |cluster| Arc::clone(&rounds).round(cluster))
             .await;
     });
-    Ok(vec![(Connectors::NAME, passes), ("connectors of Connect clusters", going_round)])
+    vec![(Connectors::NAME, passes), ("connectors of Connect clusters", going_round)]
 }

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use crate::deletion::collect;
 use crate::world::{OWNED, World, pool};
 
-/// A KafkaMirrorMaker2, which has no controller here: its objects are made by the test, as Strimzi labels them.
+/// A KafkaMirrorMaker2 that is paused: its objects are made by the test, as Strimzi labels them.
 fn mirror(name: &str) -> Value {
     let servers = format!("{name}-kafka-bootstrap:9092");
-    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2", "metadata": {"name": name},
+    json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaMirrorMaker2",
+        "metadata": {"name": name, "annotations": {"strimzi.io/pause-reconciliation": "true"}},
         "spec": {"replicas": 2, "target": {"alias": "there", "bootstrapServers": servers, "groupId": "mirror",
                 "configStorageTopic": "configs", "statusStorageTopic": "statuses", "offsetStorageTopic": "offsets"},
             "mirrors": [{"source": {"alias": "here", "bootstrapServers": servers}}]}})

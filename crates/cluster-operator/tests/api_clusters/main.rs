@@ -20,6 +20,7 @@ mod hostile_broker;
 mod kinds;
 mod lifecycle;
 mod listeners;
+mod mirror_maker2;
 mod named_mistakes;
 mod overrides;
 mod pools;

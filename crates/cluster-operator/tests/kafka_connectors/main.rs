@@ -7,4 +7,5 @@
 mod operator;
 
 mod connectors;
+mod mirrors;
 mod world;

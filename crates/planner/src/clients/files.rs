@@ -1,6 +1,6 @@
 //! Where in a pod the files are that the options of a client name: volumes, mounts, and what the agent puts together.
 
-use api::agent::{KeyStore, container};
+use api::agent::{JaasPassword, KeyStore, container};
 use k8s_openapi::api::core::v1::{KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 
 use super::{Access, Authentication};
@@ -52,6 +52,14 @@ impl ClientFiles {
             target: self.key_store_path().into(),
             key: format!("{folder}/{}", Self::KEY).into(),
             certificates: format!("{folder}/{}", Self::CERTIFICATE).into(),
+        })
+    }
+
+    /// The password that the agent has to make ready for configurations of connectors.
+    pub fn jaas_password(&self, access: &Access) -> Option<JaasPassword> {
+        matches!(access.authentication, Authentication::Password { .. }).then(|| JaasPassword {
+            source: format!("{}/{}", self.own_folder(), Self::PASSWORD).into(),
+            target: format!("{}/{}", container::JAAS_PASSWORDS, self.name).into(),
         })
     }
 

@@ -1,12 +1,25 @@
 //! The options of a client of Kafka, in the notation of Kafka's own clients.
 
-use api::agent::JAAS_PLACEHOLDER;
+use api::agent::{JAAS_PLACEHOLDER, container};
+use api::connect::DIRECTORY_PROVIDER;
 
 use super::files::ClientFiles;
 use super::{Access, Authentication, Mechanism, Trust};
 
-/// Names and values for one client. Files are those of `files`; a password is a placeholder.
+/// Names and values for one client. Files are those of `files`; a password is a placeholder that the agent resolves.
 pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
+    let (folder, file) = (files.own_folder(), ClientFiles::PASSWORD);
+    with_password(access, files, &format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}"))
+}
+
+/// The same for a client that is configured by a connector: a password is a placeholder that the worker resolves, and that stays
+/// one in Connect's topics.
+pub fn of_connector(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
+    let (folder, file) = (container::JAAS_PASSWORDS, &files.name);
+    with_password(access, files, &format!("${{{DIRECTORY_PROVIDER}:{folder}:{file}}}"))
+}
+
+fn with_password(access: &Access, files: &ClientFiles, password: &str) -> Vec<(String, String)> {
     let mut options = Vec::new();
     let mut set = |name: &str, value: String| options.push((name.to_owned(), value));
     if access.has_own_trust() {
@@ -26,8 +39,7 @@ pub fn of(access: &Access, files: &ClientFiles) -> Vec<(String, String)> {
                 Mechanism::Plain => ("PLAIN", PLAIN),
             };
             set("sasl.mechanism", name.to_owned());
-            let (username, folder, file) = (in_quotes(username), files.own_folder(), ClientFiles::PASSWORD);
-            let password = format!("${{{JAAS_PLACEHOLDER}:{folder}:{file}}}");
+            let username = in_quotes(username);
             set(
                 "sasl.jaas.config",
                 format!("{module} required username=\"{username}\" password=\"{password}\";"),

@@ -6,6 +6,7 @@ mod authority;
 mod authorization;
 mod entity_operator;
 mod exposure;
+pub(crate) mod internal_security;
 mod kafka_exporter;
 mod listener;
 mod node_config;
@@ -36,6 +37,7 @@ pub use self::authority::CaSettings;
 pub use self::authorization::Authorization;
 pub use self::entity_operator::{EntityContainer, EntityOperator};
 pub use self::exposure::{Advertised, Entry, Exposure, OwnServices, SingleAddress, Way};
+pub use self::internal_security::InternalSecurity;
 pub use self::kafka_exporter::{ExporterLevel, KafkaExporter};
 pub use self::listener::{Listener, ListenerAuthentication, ListenerCertificate};
 pub use self::node_config::{NodeConfig, NodeIds};
@@ -81,6 +83,8 @@ pub struct Cluster {
     pub addresses: Addresses,
     /// Who may do what.
     pub authorization: Authorization,
+    /// How the parts of the cluster talk with each other.
+    pub internal_security: InternalSecurity,
     /// Options of the user, without forbidden ones, checked against the configuration model.
     pub config: BTreeMap<String, String>,
     /// Options of single nodes over [`Self::config`], of nodes that exist and have some.

@@ -43,6 +43,7 @@ pub mod references;
 pub mod restart;
 mod restart_reasons;
 pub mod roll;
+pub mod roll_basis;
 mod roll_order;
 mod roll_rules;
 pub mod roll_view;

@@ -19,6 +19,7 @@ use super::observed::Observed;
 use super::pod_state;
 use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
+use super::roll_basis::RollBasis;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
 use super::roll_view::{RollKafka, RollNode};
@@ -46,6 +47,9 @@ pub struct Roll {
     pub unless_changed: BTreeMap<String, ObjectId>,
     /// What keeps every other restart that is due from being made; `None`: nothing is due, or a pod goes now.
     pub waits: Option<Waiting>,
+    /// What Kafka said of the pods that go now or wait; `None`: the pods alone decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<RollBasis>,
 }
 
 impl Roll {
@@ -139,7 +143,11 @@ pub fn decide(
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
-        (None, Some(rules)) => roll_order::by_kafka(&nodes, rules),
+        (None, Some(rules)) => {
+            let decision = roll_order::by_kafka(&nodes, rules);
+            outcome.roll.basis = view.as_deref().and_then(|view| basis(&decision, &nodes, view));
+            decision
+        }
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
@@ -154,6 +162,16 @@ pub fn decide(
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
     outcome
+}
+
+/// What Kafka said of the nodes that restart, or of those that might and wait.
+fn basis(decision: &Decision, nodes: &[RollNode], view: &RollKafka) -> Option<RollBasis> {
+    let due = || nodes.iter().filter(|node| !node.reasons.is_empty()).map(|node| node.id).collect();
+    match decision {
+        Decision::Restart(batch) => Some(RollBasis::of(view, batch)),
+        Decision::Held(_) => Some(RollBasis::of(view, &due())),
+        Decision::Settled | Decision::Starting(_) => None,
+    }
 }
 
 /// Turns a decision into a step.

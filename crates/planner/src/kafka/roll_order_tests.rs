@@ -1,6 +1,4 @@
-//! The order of a roll, and the laws that every decision keeps.
-
-use proptest::prelude::*;
+//! The order of a roll.
 
 use super::*;
 use crate::kafka::roll_view::{PodState, RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
@@ -41,13 +39,23 @@ fn quorum(leader: i32, ids: &[i32]) -> RollQuorum {
 }
 
 fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
-    RollPartition { name: "orders-0".to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr }
+    RollPartition {
+        name: "orders-0".to_owned(),
+        replicas: replicas.to_vec(),
+        isr: isr.to_vec(),
+        min_isr,
+        ..RollPartition::default()
+    }
 }
 
 /// What Kafka says where these partitions are all there are, and every broker is registered.
 fn says(quorum: Option<RollQuorum>, partitions: Vec<RollPartition>) -> RollKafka {
     let registered = (0..10).map(|id| (id, None)).collect();
-    RollKafka { quorum: Ok(quorum), brokers: Ok(RollBrokers { partitions, registered }) }
+    RollKafka {
+        asked_at: None,
+        quorum: Ok(quorum),
+        brokers: Ok(RollBrokers { partitions, registered, told_by: None }),
+    }
 }
 
 fn silent(kind: SilenceKind) -> RollKafka {
@@ -291,167 +299,5 @@ fn what_is_down_does_not_wait_for_another_one_that_may_not_restart() {
     assert!(waits_for(&next(&[held, node(2, false, true)], &kafka), "orders-0"));
 }
 
-prop_compose! {
-    fn any_cluster()(size in 1_usize..9)(
-        states in prop::collection::vec(0_u8..6, size),
-        roles in prop::collection::vec(0_u8..3, size),
-        due in prop::collection::vec(0_u8..4, size),
-        flags in prop::collection::vec(any::<(bool, bool, bool, bool)>(), size),
-        registered in prop::collection::vec(any::<bool>(), size),
-        lags in prop::collection::vec(prop::option::of(0_i64..12_000), size),
-        partitions in prop::collection::vec(
-            (prop::collection::btree_set(0..size as i32, 1..=size), any::<u16>(), 1_usize..4), 0..12),
-        leader in 0..size as i32,
-        told in (0_u8..6, 0_u8..6),
-        dynamic in any::<bool>(),
-    ) -> (Vec<RollNode>, RollKafka) {
-        let reasons = [
-            vec![],
-            vec![RestartReason::ManualRollingUpdate],
-            vec![RestartReason::KafkaCertificatesChanged],
-            vec![RestartReason::PodHasOldRevision, RestartReason::CaCertRenewed],
-        ];
-        let states_of = [PodState::Ready, PodState::Ready, PodState::Ready, PodState::Unready, PodState::Stuck, PodState::Missing];
-        let nodes: Vec<RollNode> = (0..states.len()).map(|i| RollNode {
-            id: i as i32,
-            pod: format!("c-p-{i}"),
-            controller: roles[i] != 0,
-            broker: roles[i] != 1,
-            rack: None,
-            state: states_of[states[i] as usize],
-            long: flags[i].0,
-            served: flags[i].1 || states_of[states[i] as usize] == PodState::Ready,
-            unscheduled: flags[i].2,
-            loses_storage: flags[i].3,
-            loses_claims: false,
-            reasons: reasons[due[i] as usize].iter().copied().collect(),
-        }).collect();
-        let follower = |n: &RollNode| RollVoter { id: n.id, lag_ms: lags[n.id as usize] };
-        let quorum = RollQuorum {
-            leader,
-            voters: nodes.iter().filter(|n| n.controller).map(follower).collect(),
-            observers: nodes.iter().filter(|n| !n.controller).map(follower).collect(),
-            dynamic,
-        };
-        let partitions = partitions.into_iter().map(|(replicas, mask, min_isr)| {
-            let replicas: Vec<i32> = replicas.into_iter().collect();
-            let isr = replicas.iter().copied().filter(|id| mask & (1 << id) != 0).collect();
-            RollPartition { name: "t-0".to_owned(), replicas, isr, min_isr }
-        }).collect();
-        let registered = (0..nodes.len() as i32).filter(|id| registered[*id as usize]).map(|id| (id, None)).collect();
-        let silence = |kind: u8| Silence::new(
-            [SilenceKind::Nobody, SilenceKind::Unreachable, SilenceKind::Tls, SilenceKind::Late][kind as usize - 2],
-            "silence",
-        );
-        (nodes, RollKafka {
-            quorum: match told.0 { 0 => Ok(Some(quorum)), 1 => Ok(None), kind => Err(silence(kind)) },
-            brokers: match told.1 { 0 | 1 => Ok(RollBrokers { partitions, registered }), kind => Err(silence(kind)) },
-        })
-    }
-}
-
-/// Replicas in sync whose brokers follow the metadata, but for one broker.
-fn copies_without(partition: &RollPartition, kafka: &RollKafka, id: i32) -> usize {
-    let follows = |other: &i32| match &kafka.quorum {
-        Ok(Some(quorum)) => {
-            let mut all = quorum.voters.iter().chain(&quorum.observers);
-            all.any(|node| node.id == *other && node.lag_ms.is_some_and(|lag| lag < 9000))
-        }
-        _ => true,
-    };
-    partition.isr.iter().filter(|other| **other != id && follows(other)).count()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
-
-    #[test]
-    fn no_decision_takes_a_last_copy_a_minimum_or_a_majority((nodes, kafka) in any_cluster()) {
-        let decision = next(&nodes, &kafka);
-        if waits(&decision).is_some() {
-            prop_assert!(nodes.iter().any(|n| !n.reasons.is_empty()));
-        }
-        let Some(id) = restarted(&decision) else { return Ok(()) };
-        let chosen = &nodes[id as usize];
-        prop_assert!(!chosen.reasons.is_empty());
-        prop_assert!(chosen.state != PodState::Missing);
-        prop_assert!(nodes.iter().all(|n| n.state != PodState::Missing || n.long));
-        // A pod that serves nobody and has stored nothing takes nothing away.
-        if chosen.state == PodState::Stuck && !chosen.may_lose_records() {
-            return Ok(());
-        }
-        if let Ok(brokers) = &kafka.brokers && chosen.broker {
-            for p in brokers.partitions.iter().filter(|p| p.isr.contains(&id)) {
-                let left = copies_without(p, &kafka, id);
-                prop_assert!(p.replicas.len() <= p.min_isr || left >= p.min_isr, "{p:?}");
-                let comes = |other: &i32| *other != id && brokers.registered.contains_key(other);
-                prop_assert!(left > 0 || !p.replicas.iter().any(comes), "the last copy in sync of {p:?}");
-            }
-        }
-        match &kafka.quorum {
-            Ok(Some(quorum)) => {
-                let up = |v: &&RollVoter| v.lag_ms.is_some_and(|lag| lag < FETCH_TIMEOUT_MS);
-                let voters = quorum.voters.len();
-                if chosen.controller && voters > 2 {
-                    let left = quorum.voters.iter().filter(|v| v.id != id).filter(up).count();
-                    prop_assert!(left > voters / 2);
-                }
-                if chosen.broker && chosen.state == PodState::Ready && voters > 0 {
-                    prop_assert!(quorum.voters.iter().filter(up).count() > voters / 2);
-                }
-            }
-            Ok(None) => prop_assert!(chosen.state != PodState::Ready),
-            Err(silence) => prop_assert!(chosen.state != PodState::Ready || silence.kind == SilenceKind::Tls),
-        }
-        // What nobody can tell is not bet on: records of which no other copy is known stay.
-        let alone = nodes.iter().filter(|n| n.broker).count() == 1;
-        if kafka.brokers.is_err() && chosen.broker && !alone {
-            prop_assert!(!chosen.may_lose_records());
-        }
-    }
-
-    #[test]
-    fn a_batch_fits_only_if_each_of_its_nodes_does((nodes, kafka) in any_cluster(), mask in any::<u16>()) {
-        let rules = Rules::new(&nodes, &kafka, FETCH_TIMEOUT_MS);
-        let batch: BTreeSet<i32> = nodes.iter().map(|n| n.id).filter(|id| mask & (1 << id) != 0).collect();
-        if kafka.quorum.as_ref().is_ok_and(Option::is_some) && kafka.brokers.is_ok() && rules.obstacle(&batch).is_none() {
-            let Ok(brokers) = &kafka.brokers else { return Ok(()) };
-            for p in &brokers.partitions {
-                let members: Vec<i32> = p.isr.iter().copied().filter(|id| batch.contains(id) && nodes[*id as usize].broker).collect();
-                let Some(first) = members.first() else { continue };
-                let gone = |id: &i32| batch.contains(id) && nodes[*id as usize].broker;
-                let rest = RollPartition { isr: p.isr.iter().copied().filter(|id| !gone(id)).collect(), ..p.clone() };
-                let left = copies_without(&rest, &kafka, -1);
-                prop_assert!(p.replicas.len() <= p.min_isr || left >= p.min_isr, "{p:?} without {batch:?}");
-                let comes = |other: &i32| other != first && brokers.registered.contains_key(other);
-                prop_assert!(left > 0 || !p.replicas.iter().any(comes), "all copies of {p:?} with {batch:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_healthy_cluster_rolls_to_its_end_and_restarts_each_node_once((mut nodes, _) in any_cluster(), sets in any::<u16>()) {
-        for node in &mut nodes { node.state = PodState::Ready; }
-        let follows = |n: &RollNode| RollVoter { id: n.id, lag_ms: Some(0) };
-        let all: Vec<i32> = nodes.iter().map(|n| n.id).collect();
-        let partitions = (0..4).map(|i| {
-            let replicas: Vec<i32> = all.iter().copied().filter(|id| sets & (1 << ((id + i) % 16)) != 0).collect();
-            RollPartition { name: "t-0".to_owned(), isr: replicas.clone(), min_isr: replicas.len().saturating_sub(1).max(1), replicas }
-        }).collect();
-        let quorum = RollQuorum {
-            leader: nodes.iter().find(|n| n.controller).map_or(0, |n| n.id),
-            voters: nodes.iter().filter(|n| n.controller).map(follows).collect(),
-            observers: nodes.iter().filter(|n| !n.controller).map(follows).collect(),
-            dynamic: true,
-        };
-        let kafka = says(Some(quorum), partitions);
-        let due = nodes.iter().filter(|n| !n.reasons.is_empty()).count();
-        let mut done = BTreeSet::new();
-        while let Some(id) = restarted(&next(&nodes, &kafka)) {
-            prop_assert!(done.insert(id));
-            nodes[id as usize].reasons.clear();
-        }
-        prop_assert_eq!(done.len(), due);
-        prop_assert_eq!(next(&nodes, &kafka), Decision::Settled);
-    }
-}
+#[path = "roll_order_laws.rs"]
+mod laws;

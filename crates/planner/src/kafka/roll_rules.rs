@@ -3,12 +3,13 @@
 //! - A controller goes only while the quorum keeps its majority without it, and while every other controller of the plan is a
 //!   voter that has caught up.
 //! - A broker goes only while the quorum works, no partition falls below `min.insync.replicas` without it, and no partition
-//!   loses the only copy that is in sync.
+//!   loses the only copy that is in sync, or on storage that ends with the pod the only one that is complete.
 //! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
 //!   restart brings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::roll_basis;
 use super::roll_view::{PodState, RollBrokers, RollKafka, RollNode, RollPartition, RollQuorum, RollVoter};
 use crate::restart_reason::RestartReason;
 use crate::silence::{Silence, SilenceKind};
@@ -182,12 +183,24 @@ impl<'a> Rules<'a> {
         partition.isr.contains(&id) && self.following.as_ref().is_none_or(|following| following.contains(&id))
     }
 
+    /// Whether what a replica has stored is still there: its pod is there and was ready. Of a pod that was just made anew, Kafka may
+    /// still say what it knew of the former one, whose storage may have gone with it.
+    fn has_storage(&self, id: i32) -> bool {
+        let node = self.nodes.iter().find(|node| node.id == id);
+        let is_there = |node: &RollNode| match node.state {
+            PodState::Ready => true,
+            PodState::Unready | PodState::Stuck => node.served,
+            PodState::Missing => false,
+        };
+        node.is_none_or(is_there)
+    }
+
     /// Why a partition with replicas on these nodes holds their restart up.
     ///
     /// - The only copy that is in sync stays while another replica may come back: on storage that the restart destroys, its
     ///   records would be lost; on other storage, nobody could read them meanwhile, or a stale replica would lead. A
     ///   partition that has no other replica cannot be kept by waiting, unless it lies on a claim that would be deleted.
-    /// - While no replica is in sync, the last one that was may be any of them: a ready broker keeps what the restart would destroy.
+    /// - A copy that the restart would destroy stays while no other complete one is there: see [`Self::destroys`].
     /// - `min.insync.replicas` is kept where there are more replicas than that: with no more, writes stop with every restart
     ///   of a replica, whatever is waited for. Unlike in Strimzi, a broker that is neither ready nor in sync may restart under
     ///   a partition that lacks replicas: it takes nothing away and may be what brings the replica back.
@@ -197,7 +210,7 @@ impl<'a> Rules<'a> {
         brokers: &RollBrokers,
         members: &[&RollNode],
     ) -> Option<Block> {
-        let leaves = |id: i32| members.iter().find(|node| node.id == id);
+        let leaves = |id: i32| members.iter().copied().find(|node| node.id == id);
         let left = partition
             .isr
             .iter()
@@ -207,18 +220,17 @@ impl<'a> Rules<'a> {
         let takes_one = taken.peek().is_some();
         let may_come =
             |but: i32| partition.replicas.iter().any(|id| *id != but && brokers.registered.contains_key(id));
-        if partition.isr.is_empty() {
-            let mut taken = partition.replicas.iter().filter_map(|id| leaves(*id));
-            let holds = |node: &&&RollNode| node.state == PodState::Ready && node.may_lose_records();
-            if let Some(node) = taken.find(|node| holds(node) && may_come(node.id)) {
-                return Some(Block::NoneInSync { node: node.id });
-            }
-        }
         if takes_one
             && left == 0
             && let Some(node) = taken.find(|node| node.loses_claims || may_come(node.id))
         {
             return Some(Block::LastCopy { node: node.id, destroyed: node.loses_storage });
+        }
+        let mut going = partition.replicas.iter().filter_map(|id| leaves(*id));
+        if let Some(node) =
+            going.find(|node| self.destroys(partition, brokers, members, node) && may_come(node.id))
+        {
+            return Some(Block::OnlyComplete { node: node.id });
         }
         let short = if takes_one {
             left < partition.min_isr
@@ -231,6 +243,27 @@ impl<'a> Rules<'a> {
                     .any(|node| node.state == PodState::Ready)
         };
         (partition.replicas.len() > partition.min_isr && short).then_some(Block::BelowMinimum)
+    }
+
+    /// Whether the restart of these nodes destroys, on this one of them, what may be the last complete copy of a partition: one
+    /// that Kafka counts as in sync or as eligible to lead (KIP-966: both have every committed record), while no other such copy
+    /// stays on storage that is there. Where there is none at all, the last one may be any that a ready broker has, or that of the
+    /// last leader.
+    fn destroys(
+        &self,
+        partition: &RollPartition,
+        brokers: &RollBrokers,
+        members: &[&RollNode],
+        node: &RollNode,
+    ) -> bool {
+        let stays = |id: i32| members.iter().all(|member| member.id != id) && self.has_storage(id);
+        let in_sync = partition.isr.iter().any(|id| stays(*id) && self.is_in_sync(partition, *id));
+        let eligible = partition.eligible.iter().any(|id| stays(*id) && brokers.registered.contains_key(id));
+        if !node.may_lose_records() || in_sync || eligible {
+            return false;
+        }
+        let last_known = partition.last_known.contains(&node.id) || node.state == PodState::Ready;
+        partition.is_complete_on(node.id) || (partition.isr.is_empty() && last_known)
     }
 
     fn explain(&self, partition: &RollPartition, brokers: &RollBrokers, why: Block) -> String {
@@ -250,10 +283,11 @@ impl<'a> Rules<'a> {
                     list(&partition.replicas)
                 )
             }
-            Block::NoneInSync { node } => format!(
-                "partition {name} has no replica in sync, and the restart would destroy what broker {node} has of it, of \
-                 replicas on brokers {}{hint}",
-                list(&partition.replicas)
+            Block::OnlyComplete { node } => format!(
+                "partition {name} has no other complete copy, and the restart would destroy what broker {node} has of it, of \
+                 replicas on brokers {} ({}){hint}",
+                list(&partition.replicas),
+                roll_basis::standing(partition)
             ),
             Block::BelowMinimum => {
                 let in_sync = partition.isr.iter().filter(|id| self.is_in_sync(partition, **id)).count();
@@ -322,8 +356,8 @@ impl<'a> Rules<'a> {
 enum Block {
     /// Its only copy in sync.
     LastCopy { node: i32, destroyed: bool },
-    /// What may be its last complete copy: none is in sync.
-    NoneInSync { node: i32 },
+    /// What may be its last complete copy, which the restart would destroy.
+    OnlyComplete { node: i32 },
     /// Replicas that writes need.
     BelowMinimum,
 }

@@ -31,10 +31,15 @@ fn kafka(quorum: Option<RollQuorum>, partitions: &[(&[i32], &[i32], usize)]) -> 
         replicas: replicas.to_vec(),
         isr: isr.to_vec(),
         min_isr: *min_isr,
+        ..RollPartition::default()
     };
     let partitions = partitions.iter().enumerate().map(partition).collect();
     let registered = (0..6).map(|id| (id, None)).collect();
-    RollKafka { quorum: Ok(quorum), brokers: Ok(RollBrokers { partitions, registered }) }
+    RollKafka {
+        asked_at: None,
+        quorum: Ok(quorum),
+        brokers: Ok(RollBrokers { partitions, registered, told_by: None }),
+    }
 }
 
 fn obstacle(nodes: &[RollNode], kafka: &RollKafka, batch: &[i32]) -> Option<String> {
@@ -156,7 +161,7 @@ fn while_no_replica_is_in_sync_a_broker_keeps_what_the_restart_would_destroy() {
     let quorum = || Some(quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, 0)]));
     let leaderless = kafka(quorum(), &[(&[1, 2], &[], 2)]);
     let why = obstacle(&nodes, &leaderless, &[2]);
-    assert!(says(why.as_ref(), "orders-0 has no replica in sync"), "{why:?}");
+    assert!(says(why.as_ref(), "orders-0 has no other complete copy"), "{why:?}");
     assert_eq!(obstacle(&nodes, &leaderless, &[0]), None, "it has no replica of it");
     // A partition that has no other replica cannot be kept by waiting.
     assert_eq!(obstacle(&nodes, &kafka(quorum(), &[(&[2], &[], 1)]), &[2]), None);
@@ -165,4 +170,66 @@ fn while_no_replica_is_in_sync_a_broker_keeps_what_the_restart_would_destroy() {
     nodes[2].loses_storage = false;
     assert_eq!(obstacle(&nodes, &leaderless, &[1]), None);
     assert_eq!(obstacle(&nodes, &leaderless, &[2]), None);
+}
+
+/// What Kafka says where partition `orders-0` of brokers 1 and 2 has these eligible leaders and no replica in sync.
+fn leaderless(eligible: &[i32], last_known: &[i32]) -> RollKafka {
+    let quorum = quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, 0)]);
+    let mut kafka = kafka(Some(quorum), &[(&[1, 2], &[], 2)]);
+    if let Ok(brokers) = &mut kafka.brokers {
+        (brokers.partitions[0].eligible, brokers.partitions[0].last_known) =
+            (eligible.to_vec(), last_known.to_vec());
+    }
+    kafka
+}
+
+#[test]
+fn of_the_eligible_leaders_of_a_partition_that_has_none_in_sync_one_keeps_what_it_has() {
+    let of_memory = |id| RollNode { loses_storage: true, state: PodState::Ready, ..node(id, false, true) };
+    let mut nodes = [of_memory(0), of_memory(1), of_memory(2)];
+    for state in [PodState::Ready, PodState::Unready, PodState::Stuck] {
+        nodes[2].state = state;
+        let only = leaderless(&[2], &[]);
+        let why = obstacle(&nodes, &only, &[2]);
+        assert!(says(why.as_ref(), "destroy what broker 2 has of it"), "{state:?}: {why:?}");
+        assert_eq!(
+            obstacle(&nodes, &only, &[1]),
+            None,
+            "it lacks committed records, and broker 2 has them all"
+        );
+        // Either may go, and not both.
+        let both = leaderless(&[1, 2], &[]);
+        assert_eq!(obstacle(&nodes, &both, &[2]), None);
+        assert!(obstacle(&nodes, &both, &[1, 2]).is_some());
+    }
+}
+
+#[test]
+fn what_kafka_remembers_of_a_pod_that_was_made_anew_is_no_copy() {
+    let of_memory = |id| RollNode { loses_storage: true, state: PodState::Ready, ..node(id, false, true) };
+    let mut nodes = [of_memory(0), of_memory(1), of_memory(2)];
+    // The controller counts broker 1 as eligible until its new process registers; its storage went with the old pod.
+    (nodes[1].state, nodes[1].served) = (PodState::Unready, false);
+    assert!(obstacle(&nodes, &leaderless(&[1, 2], &[]), &[2]).is_some());
+    nodes[1] = RollNode { state: PodState::Missing, ..of_memory(1) };
+    assert!(obstacle(&nodes, &leaderless(&[1, 2], &[]), &[2]).is_some());
+    // Nor is what a broker says that has not heard of it yet.
+    let all = quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, 0)]);
+    let stale = kafka(Some(all), &[(&[1, 2], &[1, 2], 1)]);
+    assert!(obstacle(&nodes, &stale, &[2]).is_some());
+    // On a volume the records of broker 2 outlive its pod.
+    nodes[2].loses_storage = false;
+    assert_eq!(obstacle(&nodes, &leaderless(&[1, 2], &[]), &[2]), None);
+}
+
+#[test]
+fn where_no_replica_is_complete_the_last_leader_keeps_what_it_has_although_it_is_down() {
+    let of_memory = |id, state| RollNode { loses_storage: true, state, ..node(id, false, true) };
+    let nodes = [of_memory(1, PodState::Unready), of_memory(2, PodState::Unready)];
+    assert!(obstacle(&nodes, &leaderless(&[], &[2]), &[2]).is_some());
+    assert_eq!(
+        obstacle(&nodes, &leaderless(&[], &[2]), &[1]),
+        None,
+        "it may be what brings the partition back"
+    );
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::restart_reason::RestartReason;
 pub use crate::roll::pod_state::PodState;
 use crate::silence::{Silence, SilenceKind};
@@ -49,16 +51,32 @@ impl RollNode {
 }
 
 /// One partition of any topic, internal ones too.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollPartition {
     /// `topic-partition`, for messages.
     pub name: String,
+    /// Node that leads it, if one does.
+    pub leader: Option<i32>,
+    /// Grows with each election.
+    pub leader_epoch: i32,
     /// Node ids that hold a replica.
     pub replicas: Vec<i32>,
     /// Node ids that are in sync.
     pub isr: Vec<i32>,
+    /// Node ids that are not in sync and have every committed record all the same (KIP-966). Kafka keeps them while fewer
+    /// than `min.insync.replicas` are in sync; before 4.1 it does not.
+    pub eligible: Vec<i32>,
+    /// Node ids that led last, of a partition that has neither a replica in sync nor an eligible one.
+    pub last_known: Vec<i32>,
     /// `min.insync.replicas` in force for the topic.
     pub min_isr: usize,
+}
+
+impl RollPartition {
+    /// Whether Kafka says that the replica on this node has every committed record.
+    pub fn is_complete_on(&self, id: i32) -> bool {
+        self.isr.contains(&id) || self.eligible.contains(&id)
+    }
 }
 
 /// One node that follows the metadata log.
@@ -91,11 +109,15 @@ pub struct RollBrokers {
     /// Brokers that are registered, those that are down included, and their racks: replicas on others do not come back by
     /// themselves.
     pub registered: BTreeMap<i32, Option<String>>,
+    /// The broker that told of the partitions; `None`: any of them.
+    pub told_by: Option<i32>,
 }
 
 /// Kafka's own view of what a restart would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollKafka {
+    /// When Kafka was asked: what happened later is not a part of it. `None`: it did not answer.
+    pub asked_at: Option<Timestamp>,
     /// The quorum; `None`: it has no leader.
     pub quorum: Result<Option<RollQuorum>, Silence>,
     /// The partitions.
@@ -105,7 +127,7 @@ pub struct RollKafka {
 impl RollKafka {
     /// Nothing is known, for one reason.
     pub fn silent(silence: &Silence) -> Self {
-        Self { quorum: Err(silence.clone()), brokers: Err(silence.clone()) }
+        Self { asked_at: None, quorum: Err(silence.clone()), brokers: Err(silence.clone()) }
     }
 
     /// Whether answers are on their way.

@@ -10,6 +10,7 @@ use super::observed::Observed;
 use super::older::{fields, implied, words, zookeeper};
 use super::references;
 use super::transitions::cluster_id::ClusterId;
+use super::transitions::internal_security;
 use super::transitions::pools;
 use super::transitions::quorum::QuorumState;
 use super::transitions::tiered_storage;
@@ -61,6 +62,7 @@ fn with_what_exists(wanted: Wanted, observed: &Observed, findings: &mut Findings
     settle_node_config(&node_config, &mut cluster, findings);
     cluster.quorum = quorum.quorum(observed, &cluster.pools);
     cluster.cluster_id = ClusterId::of(observed).into_id();
+    internal_security::settle(&mut cluster, observed, findings);
     let upgrade = Upgrade::of(&cluster.name, &cluster.version, observed);
     upgrade.say(&cluster.version, findings);
     cluster.metadata_version = upgrade.metadata_version(&cluster.metadata_version);

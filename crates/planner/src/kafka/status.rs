@@ -1,13 +1,12 @@
 //! The statuses of the Kafka resource and its pools.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use api::conditions::{Condition, format_time, merge, reasons, types};
 use api::kafka::status::{KafkaStatus, ListenerAddress, ListenerStatus, UsedNodePool};
 use api::kafka_node_pool::{KafkaNodePoolStatus, ProcessRole};
 use api::{Kafka, KafkaNodePool, labels, names};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use objects::ObjectId;
 
@@ -193,7 +192,7 @@ pub fn kafka(
         kafka_version: old.and_then(|old| old.kafka_version.clone()),
         kafka_metadata_version: old.and_then(|old| old.kafka_metadata_version.clone()),
         auto_rebalance: old.and_then(|old| old.auto_rebalance.clone()),
-        cluster_security: Some(internal_security()),
+        cluster_security: Some(cluster.internal_security.status()),
         ..KafkaStatus::default()
     };
     if let Some(view) = &observed.view {
@@ -237,14 +236,6 @@ pub fn kafka(
 fn shortened(texts: &[String]) -> String {
     const SHOWN: usize = 5;
     words::first(texts, SHOWN, "; ")
-}
-
-/// The nodes encrypt and authenticate among themselves; written as other operators of these resources do.
-fn internal_security() -> BTreeMap<String, Value> {
-    BTreeMap::from([
-        ("encryption".to_owned(), serde_json::json!({"type": "strimzi-tls"})),
-        ("authentication".to_owned(), serde_json::json!({"type": "strimzi-mtls"})),
-    ])
 }
 
 fn listener_status(

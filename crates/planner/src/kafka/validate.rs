@@ -31,7 +31,7 @@ use api::labels::ExclusionPattern;
 use api::{Kafka, KafkaNodePool};
 use kube_core::ResourceExt;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, InternalSecurity};
 use crate::findings;
 use crate::settings::PlanSettings;
 
@@ -40,6 +40,11 @@ pub use self::config::{is_same_on_all_nodes, settle_node_config};
 pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
 pub use crate::findings::{Findings, Problem, Warning};
+
+/// How the parts of a cluster are to talk with each other; `None`: what its resource asks for cannot be understood.
+pub(crate) fn asked_internal_security(kafka: &Kafka) -> Option<InternalSecurity> {
+    annotations::asked(kafka)
+}
 
 /// The resources of one cluster. Their statuses are not looked at.
 #[derive(Debug, Clone, Copy)]

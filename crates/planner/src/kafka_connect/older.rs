@@ -9,9 +9,6 @@ use api::{KafkaConnect, last_applied};
 use crate::findings::Findings;
 use crate::workers::properties::Group;
 
-/// Workers of a resource that names no number of them.
-pub(super) const REPLICAS: i32 = 3;
-
 /// The group and its topics. Older resources have them among the options, and may leave them out.
 pub(super) fn group(
     connect: &KafkaConnect,

@@ -2,7 +2,10 @@
 
 use api::KafkaConnector;
 use api::annotations::{CONNECTOR_OFFSETS, RESTART, RESTART_TASK};
+use api::common::connector::{AlterOffsets, ListOffsets};
 use api::conditions::reasons;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::call::Call;
 use crate::findings::Findings;
@@ -27,30 +30,46 @@ pub struct Annotation {
     pub value: String,
 }
 
+/// An annotation that asks for something.
+pub fn annotation(metadata: &ObjectMeta, key: &'static str) -> Option<Annotation> {
+    let value = metadata.annotations.as_ref()?.get(key)?;
+    let nothing = value.trim().is_empty() || value.trim().eq_ignore_ascii_case("false");
+    (!nothing).then(|| Annotation { key, value: value.clone() })
+}
+
 /// What the annotations ask for, in the order in which it is done. What cannot be understood is a warning.
 pub fn of(connector: &KafkaConnector, findings: &mut Findings) -> Vec<Asked> {
-    let value = |key: &'static str| {
-        let value = connector.metadata.annotations.as_ref()?.get(key)?;
-        let nothing = value.trim().is_empty() || value.trim().eq_ignore_ascii_case("false");
-        (!nothing).then(|| Annotation { key, value: value.clone() })
+    let value = |key: &'static str| annotation(&connector.metadata, key);
+    let maps = OffsetMaps {
+        list: connector.spec.list_offsets.as_ref(),
+        alter: connector.spec.alter_offsets.as_ref(),
+        section: "spec",
     };
-    let offsets = value(CONNECTOR_OFFSETS).and_then(|asked| offsets(connector, asked, findings));
-    let restart = value(RESTART).and_then(|asked| restart(asked, findings));
-    let task = value(RESTART_TASK).and_then(|asked| restart_task(asked, findings));
+    let offsets = value(CONNECTOR_OFFSETS).and_then(|asked| offsets(&maps, asked, findings));
+    let restart = value(RESTART).and_then(|asked| {
+        let words = asked.value.clone();
+        restart(&words, asked, findings)
+    });
+    let task = value(RESTART_TASK).and_then(|asked| {
+        let words = asked.value.clone();
+        restart_task(&words, asked, findings)
+    });
     [offsets, restart, task].into_iter().flatten().collect()
 }
 
-fn restart(annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+/// A restart, by the words of an annotation that say of what.
+pub fn restart(words: &str, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
     let (mut include_tasks, mut only_failed) = (false, false);
-    if !annotation.value.trim().eq_ignore_ascii_case("true") {
-        for word in annotation.value.split(',').map(str::trim) {
+    if !words.trim().eq_ignore_ascii_case("true") {
+        for word in words.split(',').map(str::trim) {
             match word {
                 "includeTasks" => include_tasks = true,
                 "onlyFailed" => only_failed = true,
                 _ => {
                     let message = format!(
-                        "metadata.annotations.{RESTART}: {word:?} is not known: write true, includeTasks, onlyFailed, or \
-                         includeTasks,onlyFailed"
+                        "metadata.annotations.{}: {word:?} is not known: write true, includeTasks, onlyFailed, or \
+                         includeTasks,onlyFailed",
+                        annotation.key
                     );
                     findings.warn(reasons::RESTART_CONNECTOR, message);
                     return None;
@@ -62,15 +81,16 @@ fn restart(annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
     Some(Asked { annotation, call, when_stopped: false })
 }
 
-fn restart_task(annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
-    match annotation.value.trim().parse() {
+/// The restart of a task, by the words of an annotation that say of which.
+pub fn restart_task(words: &str, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+    match words.trim().parse() {
         Ok(task) if task >= 0 => {
             Some(Asked { annotation, call: Call::RestartTask { task }, when_stopped: false })
         }
         _ => {
             let message = format!(
-                "metadata.annotations.{RESTART_TASK}: {:?} is not the number of a task: write one such as 0",
-                annotation.value
+                "metadata.annotations.{}: {words:?} is not the number of a task: write one such as 0",
+                annotation.key
             );
             findings.warn(reasons::RESTART_CONNECTOR_TASK, message);
             None
@@ -78,13 +98,25 @@ fn restart_task(annotation: Annotation, findings: &mut Findings) -> Option<Asked
     }
 }
 
-fn offsets(connector: &KafkaConnector, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
-    let spec = &connector.spec;
+/// The ConfigMaps that offsets go to and come from, and the section of the resource that names them.
+#[derive(Debug, Clone, Copy)]
+pub struct OffsetMaps<'a> {
+    /// Where they go to.
+    pub list: Option<&'a ListOffsets>,
+    /// Where they come from.
+    pub alter: Option<&'a AlterOffsets>,
+    /// Path of the section.
+    pub section: &'a str,
+}
+
+/// What an annotation asks for about offsets.
+pub fn offsets(maps: &OffsetMaps<'_>, annotation: Annotation, findings: &mut Findings) -> Option<Asked> {
+    let section = maps.section;
     let named = |name: Option<&str>, reason: &str, field: &str, findings: &mut Findings| {
         let name = name.filter(|name| !name.is_empty()).map(ToOwned::to_owned);
         if name.is_none() {
             let message = format!(
-                "{field} is missing, which the annotation {CONNECTOR_OFFSETS} needs: name a ConfigMap"
+                "{section}.{field} is missing, which the annotation {CONNECTOR_OFFSETS} needs: name a ConfigMap"
             );
             findings.warn(reason, message);
         }
@@ -92,15 +124,14 @@ fn offsets(connector: &KafkaConnector, annotation: Annotation, findings: &mut Fi
     };
     let (call, when_stopped) = match annotation.value.trim() {
         "list" => {
-            let name = spec.list_offsets.as_ref().map(|list| list.to_config_map.name.as_str());
-            let config_map =
-                named(name, reasons::LIST_OFFSETS, "spec.listOffsets.toConfigMap.name", findings)?;
+            let name = maps.list.map(|list| list.to_config_map.name.as_str());
+            let config_map = named(name, reasons::LIST_OFFSETS, "listOffsets.toConfigMap.name", findings)?;
             (Call::ListOffsets { config_map }, false)
         }
         "alter" => {
-            let name = spec.alter_offsets.as_ref().map(|alter| alter.from_config_map.name.as_str());
+            let name = maps.alter.map(|alter| alter.from_config_map.name.as_str());
             let config_map =
-                named(name, reasons::ALTER_OFFSETS, "spec.alterOffsets.fromConfigMap.name", findings)?;
+                named(name, reasons::ALTER_OFFSETS, "alterOffsets.fromConfigMap.name", findings)?;
             (Call::AlterOffsets { config_map }, true)
         }
         "reset" => (Call::ResetOffsets, true),

@@ -275,7 +275,7 @@ impl Observed {
 }
 
 /// The restarts that the status says, or later ones that it does not say yet.
-fn later<'a>(
+pub(crate) fn later<'a>(
     told: Option<&'a AutoRestartStatus>,
     remembered: Option<&'a AutoRestartStatus>,
 ) -> Option<&'a AutoRestartStatus> {

@@ -2,11 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use api::{KafkaConnector, labels, names};
+use api::{labels, names};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_core::Resource;
 use objects::Owner;
 use serde_json::Value;
+
+/// The resource that says what a connector is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The resource.
+    pub owner: Owner,
+    /// The cluster that it belongs to.
+    pub cluster: Option<String>,
+}
+
+impl Holder {
+    /// A resource with the label of a cluster, or without.
+    pub fn of<K: Resource<DynamicType = ()>>(resource: &K) -> Self {
+        let labels = resource.meta().labels.as_ref();
+        let cluster = labels.and_then(|all| all.get(labels::CLUSTER)).cloned();
+        Self { owner: Owner::of(resource), cluster }
+    }
+}
 
 /// What becomes of a ConfigMap.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +44,7 @@ pub enum Change {
 /// # Errors
 /// When the ConfigMap belongs to something else, in words.
 pub fn written(
-    connector: &KafkaConnector,
+    holder: &Holder,
     name: &str,
     key: &str,
     offsets: &Value,
@@ -35,15 +54,15 @@ pub fn written(
         .map_err(|error| format!("the offsets cannot be written as JSON: {error}"))?;
     let data = BTreeMap::from([(key.to_owned(), text)]);
     let Some(existing) = existing else {
-        let mut reference = Owner::of(connector).reference();
+        let mut reference = holder.owner.reference();
         reference.block_owner_deletion = Some(false);
-        let cluster = connector.metadata.labels.as_ref().and_then(|all| all.get(labels::CLUSTER));
+        let cluster = holder.cluster.as_ref();
         let of_cluster =
             cluster.map(|cluster| BTreeMap::from([(labels::CLUSTER.to_owned(), cluster.clone())]));
         return Ok(Change::Create(Box::new(ConfigMap {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
-                namespace: connector.metadata.namespace.clone(),
+                namespace: Some(holder.owner.namespace.clone()),
                 labels: of_cluster,
                 owner_references: Some(vec![reference]),
                 ..ObjectMeta::default()
@@ -104,6 +123,7 @@ fn refuse_others(existing: &ConfigMap, name: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use api::KafkaConnector;
     use serde_json::json;
 
     use super::*;
@@ -123,7 +143,8 @@ mod tests {
     #[test]
     fn a_new_config_map_goes_with_the_connector_and_one_of_a_user_only_gets_a_key() {
         let offsets = json!({"offsets": [{"partition": {"filename": "f"}, "offset": {"position": 3}}]});
-        let write = |existing: Option<&ConfigMap>| written(&connector(), "m", KEY, &offsets, existing);
+        let write =
+            |existing: Option<&ConfigMap>| written(&Holder::of(&connector()), "m", KEY, &offsets, existing);
         let Ok(Change::Create(made)) = write(None) else { panic!("it is made") };
         assert_eq!(made.metadata.owner_references.as_ref().unwrap()[0].uid, "u");
         assert_eq!(read("m", KEY, Some(&made)).unwrap(), offsets);

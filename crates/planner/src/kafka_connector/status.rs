@@ -17,7 +17,7 @@ use crate::findings::Warning;
 pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
 
 /// How long a connector that was ready may be on its way, as in a rebalance, before it counts as not ready.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Characters of stacks in one status.
 const TRACES: usize = 8000;

@@ -1,6 +1,6 @@
 //! The names of the objects of workers.
 
-use api::names::connect;
+use api::names::{connect, mirror_maker2};
 
 /// The names of the objects of the workers of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,19 @@ impl WorkerNames {
             trusted_secret: connect::trusted_certs_secret(name),
             jmx_secret: connect::jmx_secret(name),
             cluster_role_binding: connect::init_cluster_role_binding(namespace, name),
+        }
+    }
+
+    /// Those of a KafkaMirrorMaker2.
+    pub fn of_mirror_maker(namespace: &str, name: &str) -> Self {
+        Self {
+            component: mirror_maker2::component(name),
+            api_service: mirror_maker2::api_service(name),
+            config_map: mirror_maker2::config_map(name),
+            role_binding: mirror_maker2::role_binding(name),
+            trusted_secret: connect::trusted_certs_secret(name),
+            jmx_secret: connect::jmx_secret(name),
+            cluster_role_binding: mirror_maker2::init_cluster_role_binding(namespace, name),
         }
     }
 

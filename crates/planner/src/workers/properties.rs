@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::agent::container::{KUBERNETES_NODE, RACK_FILE};
+use api::agent::container::{self, KUBERNETES_NODE, RACK_FILE};
 use api::connect::{
     ADVERTISED_HOSTNAME, CONFIG_PROVIDERS, DIRECTORY_PROVIDER, ENV_PROVIDER, FILE_PROVIDER, PLUG_INS_FOLDER,
     SECRETS_PROVIDER,
@@ -22,8 +22,10 @@ use crate::rack::Rack;
 const CLIENTS: [&str; 4] = ["", "producer.", "consumer.", "admin."];
 /// Folders that configurations of connectors may take files from.
 const READABLE_FOLDERS: &str = "/opt/kafka,/mnt";
-/// The converter of records where the user names none.
+/// Converters of records where the user names none.
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
+/// The converter that leaves records as they are.
+const BYTES_CONVERTER: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
 /// The group of the workers and its topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(crate) struct Parts<'a> {
     pub metrics: Option<&'a Metrics>,
     /// The user's options.
     pub options: &'a BTreeMap<String, String>,
+    /// Whether the workers mirror records as they are.
+    pub mirrors: bool,
 }
 
 /// The file.
@@ -84,9 +88,13 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
             },
         );
     }
-    providers(parts.options.get(CONFIG_PROVIDERS), &mut lines);
-    lines.set("key.converter", JSON_CONVERTER);
-    lines.set("value.converter", JSON_CONVERTER);
+    providers(parts.options.get(CONFIG_PROVIDERS), parts.mirrors, &mut lines);
+    let converter = if parts.mirrors { BYTES_CONVERTER } else { JSON_CONVERTER };
+    lines.set("key.converter", converter);
+    lines.set("value.converter", converter);
+    if parts.mirrors {
+        lines.set("header.converter", converter);
+    }
     for (name, value) in parts.options.iter().filter(|(name, _)| name.as_str() != CONFIG_PROVIDERS) {
         lines.set(name, value);
     }
@@ -95,7 +103,8 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
 }
 
 /// The providers that every worker has, behind those that the user configured.
-fn providers(users: Option<&String>, lines: &mut Properties) {
+fn providers(users: Option<&String>, mirrors: bool, lines: &mut Properties) {
+    let passwords = if mirrors { format!(",{}", container::JAAS_PASSWORDS) } else { String::new() };
     let own = [ENV_PROVIDER, FILE_PROVIDER, DIRECTORY_PROVIDER, SECRETS_PROVIDER];
     let listed = users.into_iter().flat_map(|users| users.split(',')).map(str::trim);
     let others = listed.filter(|name| !name.is_empty() && !own.contains(name));
@@ -106,7 +115,7 @@ fn providers(users: Option<&String>, lines: &mut Properties) {
         (ENV_PROVIDER, "param.allowlist.pattern", ".*".to_owned()),
         (FILE_PROVIDER, "class", kafkas("FileConfigProvider")),
         (DIRECTORY_PROVIDER, "class", kafkas("DirectoryConfigProvider")),
-        (DIRECTORY_PROVIDER, "param.allowed.paths", READABLE_FOLDERS.to_owned()),
+        (DIRECTORY_PROVIDER, "param.allowed.paths", format!("{READABLE_FOLDERS}{passwords}")),
         (SECRETS_PROVIDER, "class", SECRETS_PROVIDER_CLASS.to_owned()),
     ] {
         lines.set(format!("{CONFIG_PROVIDERS}.{name}.{option}"), value);

@@ -39,6 +39,57 @@ pub(crate) fn secret(name: &str, texts: &[(&str, &str)]) -> Arc<Secret> {
     Arc::new(secret)
 }
 
+/// Notes an object that was written.
+pub(crate) fn put(observed: &mut Observed, id: &ObjectId, object: &Value) {
+    let name = id.name.clone();
+    let mut object = object.clone();
+    object["metadata"]["uid"] = json!(format!("uid-{name}"));
+    match id.kind.as_str() {
+        "Secret" => {
+            let secret: Secret = serde_json::from_value(object).unwrap();
+            observed.secrets.insert(name, Arc::new(secret));
+        }
+        "ConfigMap" => {
+            let map: ConfigMap = serde_json::from_value(object).unwrap();
+            observed.config_maps.insert(name, Arc::new(map));
+        }
+        "Pod" => {
+            let pod: Pod = serde_json::from_value(object).unwrap();
+            observed.pods.insert(name, Arc::new(pod));
+        }
+        "StrimziPodSet" => {
+            let set: StrimziPodSet = serde_json::from_value(object).unwrap();
+            observed.pod_sets.insert(name, Arc::new(set));
+        }
+        _ => {
+            let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
+            let body = Stored::of(&object).ok().map(Arc::new);
+            let facts = LiveObject { body, ..LiveObject::of(&metadata) };
+            observed.others.insert(id.clone(), facts);
+        }
+    }
+}
+
+/// What the pod-set controller and the kubelet do: pods that are listed and missing become ready.
+pub(crate) fn make_pods(observed: &mut Observed) {
+    let sets: Vec<_> = observed.pod_sets.values().cloned().collect();
+    let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
+    let names: BTreeSet<String> =
+        listed.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
+    observed.pods.retain(|name, _| names.contains(name) || name.ends_with("-build"));
+    for mut pod in listed {
+        let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+        if observed.pods.contains_key(&name) {
+            continue;
+        }
+        let revision = pod["metadata"]["annotations"].to_string();
+        pod["metadata"]["uid"] = json!(format!("{name}-{revision}"));
+        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        observed.pods.insert(name, Arc::new(pod));
+    }
+}
+
 /// A resource, and what is observed of it.
 #[derive(Clone)]
 pub(crate) struct Connect {
@@ -94,7 +145,7 @@ impl Connect {
     /// Carries a plan out: objects are there, and the pods that the pod set lists and that are not; a pod that restarts is gone.
     pub(crate) fn apply(&mut self, plan: &Plan) {
         for write in &plan.apply {
-            self.put(&write.reference, &write.object);
+            put(&mut self.observed, &write.reference, &write.object);
         }
         for deletion in &plan.delete {
             let name = &deletion.object.name;
@@ -114,54 +165,9 @@ impl Connect {
         }
     }
 
-    fn put(&mut self, id: &ObjectId, object: &Value) {
-        let name = id.name.clone();
-        let mut object = object.clone();
-        object["metadata"]["uid"] = json!(format!("uid-{name}"));
-        match id.kind.as_str() {
-            "Secret" => {
-                let secret: Secret = serde_json::from_value(object).unwrap();
-                self.observed.secrets.insert(name, Arc::new(secret));
-            }
-            "ConfigMap" => {
-                let map: ConfigMap = serde_json::from_value(object).unwrap();
-                self.observed.config_maps.insert(name, Arc::new(map));
-            }
-            "Pod" => {
-                let pod: Pod = serde_json::from_value(object).unwrap();
-                self.observed.pods.insert(name, Arc::new(pod));
-            }
-            "StrimziPodSet" => {
-                let set: StrimziPodSet = serde_json::from_value(object).unwrap();
-                self.observed.pod_sets.insert(name, Arc::new(set));
-            }
-            _ => {
-                let metadata = serde_json::from_value(object["metadata"].clone()).unwrap();
-                let body = Stored::of(&object).ok().map(Arc::new);
-                let facts = LiveObject { body, ..LiveObject::of(&metadata) };
-                self.observed.others.insert(id.clone(), facts);
-            }
-        }
-    }
-
     /// What the pod-set controller and the kubelet do: pods that are listed and missing become ready.
     pub(crate) fn make_pods(&mut self) {
-        let sets: Vec<_> = self.observed.pod_sets.values().cloned().collect();
-        let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
-        let names: BTreeSet<String> =
-            listed.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
-        self.observed.pods.retain(|name, _| names.contains(name) || name.ends_with("-build"));
-        for mut pod in listed {
-            let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
-            if self.observed.pods.contains_key(&name) {
-                continue;
-            }
-            let revision = pod["metadata"]["annotations"].to_string();
-            pod["metadata"]["uid"] = json!(format!("{name}-{revision}"));
-            pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
-            let pod: Pod = serde_json::from_value(pod).unwrap();
-            self.observed.pods.insert(name, Arc::new(pod));
-        }
+        make_pods(&mut self.observed);
     }
 
     /// Makes a live pod unready.

@@ -12,6 +12,7 @@ pub(crate) mod at_work;
 pub(crate) mod connect;
 pub(crate) mod exposure;
 pub(crate) mod java_properties;
+pub(crate) mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -208,7 +209,11 @@ impl World {
             dynamic: true,
         };
         let registered = brokers.into_iter().map(|id| (id, None)).collect();
-        RollKafka { quorum: Ok(Some(quorum)), brokers: Ok(RollBrokers { partitions, registered }) }
+        RollKafka {
+            asked_at: None,
+            quorum: Ok(Some(quorum)),
+            brokers: Ok(RollBrokers { partitions, registered, told_by: None }),
+        }
     }
 
     /// Carries out a plan, but its restarts.

@@ -37,7 +37,13 @@ fn settled(nodes: usize) -> World {
 }
 
 fn partition(replicas: &[i32], isr: &[i32]) -> RollPartition {
-    RollPartition { name: "orders-0".to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr: 1 }
+    RollPartition {
+        name: "orders-0".to_owned(),
+        replicas: replicas.to_vec(),
+        isr: isr.to_vec(),
+        min_isr: 1,
+        ..RollPartition::default()
+    }
 }
 
 /// What the restart waits for, with what is deleted.

@@ -61,11 +61,10 @@ fn compare(input: &str, facts: &str) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The same for the workers of a KafkaConnect.
-fn compare_workers(input: &str, facts: &str) {
-    let (observed, plan) = common::connect::planned(&reference(input));
+/// The same for workers of Kafka Connect.
+fn compare_workers(namespace: &str, writes: &[objects::Write], facts: &str) {
     let mut ours: BTreeMap<(String, String), Value> = BTreeMap::new();
-    for object in &plan.apply {
+    for object in writes {
         let key = (object.reference.kind.clone(), object.reference.name.clone());
         let mut found = object.object.clone();
         // What our agent is told is our own.
@@ -93,7 +92,7 @@ fn compare_workers(input: &str, facts: &str) {
         // The order of names in a rule means nothing.
         let fact = if kind == "Role" { sorted(&fact) } else { fact.clone() };
         let object = if kind == "Role" { sorted(&object) } else { object };
-        one(kind, &fact, &object, &observed.namespace, &mut check);
+        one(kind, &fact, &object, namespace, &mut check);
     }
     differences.extend(ours.keys().map(|(kind, name)| format!("{kind} {name} is new")));
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -322,7 +321,14 @@ fn listeners_that_are_reached_from_outside_have_the_objects_that_tools_know() {
 
 #[test]
 fn workers_of_kafka_connect_have_the_objects_that_tools_know() {
-    compare_workers("connect.input.yaml", "connect.facts.yaml");
+    let (observed, plan) = common::connect::planned(&reference("connect.input.yaml"));
+    compare_workers(&observed.namespace, &plan.apply, "connect.facts.yaml");
+}
+
+#[test]
+fn workers_of_mirror_maker_2_have_the_objects_that_tools_know() {
+    let mirror = common::mirror::Mirror::new(&reference("mirror.input.yaml"));
+    compare_workers(&mirror.observed.namespace, &mirror.plan().apply, "mirror.facts.yaml");
 }
 
 #[test]

@@ -26,7 +26,13 @@ fn warning(plan: &Plan, reason: &str) -> Option<Value> {
 }
 
 fn partition(name: &str, replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
-    RollPartition { name: name.to_owned(), replicas: replicas.to_vec(), isr: isr.to_vec(), min_isr }
+    RollPartition {
+        name: name.to_owned(),
+        replicas: replicas.to_vec(),
+        isr: isr.to_vec(),
+        min_isr,
+        ..RollPartition::default()
+    }
 }
 
 /// A settled cluster of three nodes with both roles, on ephemeral storage, of which every pod has to restart.

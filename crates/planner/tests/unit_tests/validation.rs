@@ -38,14 +38,24 @@ const CASES: &[(&str, Change, &[&str])] = &[
         &["KafkaNodePool dual spec.replicas", "51", "50 controllers", "roles: [broker]"],
     ),
     (
-        "no encryption between the parts of the cluster",
+        "certificates between the parts of the cluster without encryption",
         |world| {
             world.kafka(|kafka| {
                 kafka["metadata"]["annotations"]["strimzi.io/internal-cluster-security"] =
-                    json!(r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#);
+                    json!(r#"{"encryption": {"type": "none"}, "authentication": {"type": "strimzi-mtls"}}"#);
             });
         },
-        &["metadata.annotations.strimzi.io/internal-cluster-security", "strimzi-tls", "strimzi-mtls"],
+        &["metadata.annotations.strimzi.io/internal-cluster-security", "strimzi-tls", "strimzi-mtls", "none"],
+    ),
+    (
+        "an unknown encryption between the parts of the cluster",
+        |world| {
+            world.kafka(|kafka| {
+                kafka["metadata"]["annotations"]["strimzi.io/internal-cluster-security"] =
+                    json!(r#"{"encryption": {"type": "mesh"}}"#);
+            });
+        },
+        &["metadata.annotations.strimzi.io/internal-cluster-security", "encryption", "strimzi-tls and none"],
     ),
     (
         "internal security that is no JSON",

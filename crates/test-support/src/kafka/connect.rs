@@ -32,6 +32,16 @@ pub struct ConnectWorker {
 impl ConnectWorker {
     /// Starts a worker of a Kafka cluster and waits until it serves. It takes the name of the group for its topics, too.
     pub async fn start(kafka: &KafkaNode, group: &str) -> anyhow::Result<Self> {
+        Self::start_with(kafka, group, &[]).await
+    }
+
+    /// The same with further options; they win over the usual ones. Files of its own folder can stand in configurations of connectors
+    /// as `${strimzidir:FOLDER:FILE}`.
+    pub async fn start_with(
+        kafka: &KafkaNode,
+        group: &str,
+        options: &[(&'static str, String)],
+    ) -> anyhow::Result<Self> {
         let folder =
             tempfile::Builder::new().prefix("kastellan-connect-").tempdir().context("make a folder")?;
         let path = folder.path().to_owned();
@@ -58,8 +68,15 @@ impl ConnectWorker {
             ("status.storage.partitions", "1".to_owned()),
             ("offset.flush.interval.ms", "500".to_owned()),
             ("scheduled.rebalance.max.delay.ms", "0".to_owned()),
+            ("config.providers", "strimzidir".to_owned()),
+            (
+                "config.providers.strimzidir.class",
+                "org.apache.kafka.common.config.provider.DirectoryConfigProvider".to_owned(),
+            ),
+            ("config.providers.strimzidir.param.allowed.paths", folder.path().display().to_string()),
         ];
-        let text: Vec<String> = lines.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let text: Vec<String> =
+            lines.iter().chain(options).map(|(key, value)| format!("{key}={value}")).collect();
         write(&folder.path().join("connect.properties"), &text.join("\n"))?;
         write(&folder.path().join("log4j2.properties"), LOG4J)?;
         let mut worker = Self { port, java, folder, process: None };

@@ -9,11 +9,8 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
-use planner::kafka::{
-    objects::rbac,
-    observed::{Observed, PlanSettings},
-    settled::settle,
-};
+use planner::kafka::{objects::rbac, observed::Observed, settled::settle};
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 use test_support::{KafkaNode, KafkaOptions};
 

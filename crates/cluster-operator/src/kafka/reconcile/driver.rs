@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use api::Kafka;
 use api::conditions::reasons;
@@ -27,6 +28,9 @@ use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
 use planner::kafka::status;
 use planner::kafka::unplanned::Unplanned;
+
+/// Pause before a restart that was put off is decided about anew.
+const DECIDED_ANEW: Duration = Duration::from_millis(500);
 
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
@@ -174,6 +178,7 @@ impl Kind for Reconciler {
         let restarts =
             restart_pods::restart(&self.applier, &self.events, &self.mandate, key, observed, plan, &go);
         let (deleted, ended) = restarts.await;
+        let put_off_restart = deleted.outdated.is_some();
         self.memory(|memories| {
             let memory = memories.entry(key.clone()).or_default();
             memory.restarted.extend(deleted.known);
@@ -188,7 +193,9 @@ impl Kind for Reconciler {
             return Err(carry_out::Error::Apply(error).into());
         }
         self.memory(|memories| memories.entry(key.clone()).or_default().outdated = 0);
-        self.end(key, plan).await
+        let ended = self.end(key, plan).await?;
+        // Neither a pod nor an answer that is on its way would bring the next pass.
+        Ok(if put_off_restart { Outcome::Again(DECIDED_ANEW) } else { ended })
     }
 
     async fn failed(

@@ -68,7 +68,7 @@ pub(crate) fn config(cluster: &Cluster, node: Node<'_>) -> AgentConfig {
         static_voters: cluster.quorum == Quorum::Static,
         controller_port: pool.controller.then_some(CONTROLLER_PORT),
         replication_port: pool.broker.then_some(REPLICATION_PORT),
-        internal_tls: true,
+        internal_tls: cluster.internal_security.encrypts(),
         jvm: jvm.settings(Some(HEAP_MAXIMUM), HEAP_PERCENTAGE),
         rack,
         node_port_addresses: pool.broker && cluster.has_node_ports(),

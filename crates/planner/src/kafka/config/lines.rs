@@ -2,6 +2,8 @@
 
 use api::properties;
 
+use crate::kafka::cluster::Cluster;
+
 /// Name of the listener between brokers.
 pub const REPLICATION_LISTENER: &str = api::ports::REPLICATION_LISTENER;
 
@@ -33,4 +35,9 @@ pub(super) fn keystore(lines: &mut Lines, prefix: &str, path: &str) {
 pub(super) fn truststore(lines: &mut Lines, prefix: &str, path: &str) {
     lines.set(&format!("{prefix}ssl.truststore.type"), "PEM");
     lines.set(&format!("{prefix}ssl.truststore.location"), path);
+}
+
+/// The protocol of the listeners between the parts of the cluster.
+pub(super) fn internal_protocol(cluster: &Cluster) -> &'static str {
+    if cluster.internal_security.encrypts() { "SSL" } else { "PLAINTEXT" }
 }

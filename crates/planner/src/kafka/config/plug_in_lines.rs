@@ -9,7 +9,7 @@ use api::plug_in::{
     QUOTAS_OPTIONS, YAMMER_REPORTERS,
 };
 
-use super::lines::{Lines, REPLICATION_LISTENER, keystore, truststore};
+use super::lines::{Lines, REPLICATION_LISTENER, internal_protocol, keystore, truststore};
 use crate::kafka::cluster::{
     Cluster, FreeSpace, Metrics, Pool, Quotas, QuotasPlugIn, REPLICATION_PORT, TieredStorage,
 };
@@ -104,7 +104,9 @@ fn tiered_storage(cluster: &Cluster, pool: &Pool, storage: &TieredStorage, lines
 fn client(cluster: &Cluster, prefix: &str, lines: &mut Lines) {
     let servers = format!("{}:{REPLICATION_PORT}", names::brokers_service(&cluster.name));
     lines.set(&format!("{prefix}bootstrap.servers"), servers);
-    lines.set(&format!("{prefix}security.protocol"), "SSL");
-    keystore(lines, prefix, NODE_KEYSTORE);
-    truststore(lines, prefix, CLUSTER_TRUST);
+    lines.set(&format!("{prefix}security.protocol"), internal_protocol(cluster));
+    if cluster.internal_security.encrypts() {
+        keystore(lines, prefix, NODE_KEYSTORE);
+        truststore(lines, prefix, CLUSTER_TRUST);
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::agent::container::{self, CLIENTS_TRUST, CLUSTER_TRUST, NODE_KEYSTORE};
 use api::principals;
 
-use super::lines::{Lines, keystore, truststore};
+use super::lines::{Lines, internal_protocol, keystore, truststore};
 use super::plug_in_lines;
 use crate::kafka::cluster::{
     Authorization, CONTROLLER_PORT, Cluster, Listener, ListenerAuthentication, Node, Pool, Quorum,
@@ -16,6 +16,9 @@ pub use super::lines::REPLICATION_LISTENER;
 
 /// Name of the controller listener.
 pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
+
+/// The option with which a node wants a certificate of other nodes and of the operators.
+pub(crate) const INTERNAL_CLIENT_CERTIFICATE: &str = "listener.name.controlplane-9090.ssl.client.auth";
 
 /// `controller.quorum.fetch.timeout.ms` where the configuration model does not know it.
 const DEFAULT_FETCH_TIMEOUT_MS: i64 = 2000;
@@ -46,9 +49,9 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     }
     let log_dirs: Vec<String> = pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id)).collect();
     lines.set("log.dirs", log_dirs.join(","));
-    internal_tls(&mut lines, "listener.name.controlplane-9090.");
+    internal_tls(cluster, &mut lines, "listener.name.controlplane-9090.");
     if pool.broker {
-        internal_tls(&mut lines, "listener.name.replication-9091.");
+        internal_tls(cluster, &mut lines, "listener.name.replication-9091.");
         for listener in cluster.open_listeners(node.id) {
             client_listener(&mut lines, listener);
         }
@@ -126,10 +129,15 @@ fn quorum(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
     }
 }
 
-fn internal_tls(lines: &mut Lines, prefix: &str) {
+fn internal_tls(cluster: &Cluster, lines: &mut Lines, prefix: &str) {
+    if !cluster.internal_security.encrypts() {
+        return;
+    }
     keystore(lines, prefix, NODE_KEYSTORE);
     truststore(lines, prefix, CLUSTER_TRUST);
-    lines.set(&format!("{prefix}ssl.client.auth"), "required");
+    if cluster.internal_security.authenticates() {
+        lines.set(&format!("{prefix}ssl.client.auth"), "required");
+    }
 }
 
 /// Path of the key store of a listener with a certificate of the user's own.
@@ -176,7 +184,7 @@ fn client_listener(lines: &mut Lines, listener: &Listener) {
 fn listener_lists(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
     let pool = node.pool;
     let host = cluster.pod_host(node);
-    let mut protocols = vec![format!("{CONTROLLER_LISTENER}:SSL")];
+    let mut protocols = vec![format!("{CONTROLLER_LISTENER}:{}", internal_protocol(cluster))];
     let mut listeners = Vec::new();
     let mut advertised = Vec::new();
     if pool.controller {
@@ -184,7 +192,7 @@ fn listener_lists(cluster: &Cluster, node: Node<'_>, lines: &mut Lines) {
         advertised.push(format!("{CONTROLLER_LISTENER}://{host}:{CONTROLLER_PORT}"));
     }
     if pool.broker {
-        protocols.push(format!("{REPLICATION_LISTENER}:SSL"));
+        protocols.push(format!("{REPLICATION_LISTENER}:{}", internal_protocol(cluster)));
         listeners.push(format!("{REPLICATION_LISTENER}://0.0.0.0:{REPLICATION_PORT}"));
         advertised.push(format!("{REPLICATION_LISTENER}://{host}:{REPLICATION_PORT}"));
         for listener in &cluster.listeners {
@@ -227,6 +235,10 @@ fn authorization(cluster: &Cluster, lines: &mut Lines) {
     };
     lines.set("authorizer.class.name", class);
     let mut users = principals::super_users(&cluster.name);
+    if !cluster.internal_security.authenticates() {
+        // This is who the nodes and the operators are to each other.
+        users.push(principals::ANONYMOUS.to_owned());
+    }
     users.extend(extra.iter().map(|user| principals::of_user(principals::username(user).unwrap_or(user))));
     lines.set("super.users", users.join(";"));
 }

@@ -140,12 +140,18 @@ fn topic_operator(cluster: &Cluster, container: &EntityContainer, settings: &Pla
         (env::KAFKA_BOOTSTRAP_SERVERS, bootstrap(cluster)),
         (env::NAMESPACE, container.watched_namespace.clone()),
         (topic_env::CLUSTER_NAMESPACE, cluster.namespace.clone()),
-        (topic_env::SECURITY_PROTOCOL, "SSL".to_owned()),
-        (topic_env::TLS_TRUSTED_CERTS_SECRET_NAME, names::cluster_ca_cert_secret(&cluster.name)),
-        (topic_env::TLS_SECRET_NAME, names::entity_operator::topic_operator_certs_secret(&cluster.name)),
-        (topic_env::TLS_KEY_NAME, names::keys::ENTITY_OPERATOR_KEY.to_owned()),
-        (topic_env::TLS_CERT_NAME, names::keys::ENTITY_OPERATOR_CRT.to_owned()),
     ];
+    if cluster.internal_security.encrypts() {
+        variables.extend([
+            (topic_env::SECURITY_PROTOCOL, "SSL".to_owned()),
+            (topic_env::TLS_TRUSTED_CERTS_SECRET_NAME, names::cluster_ca_cert_secret(&cluster.name)),
+            (topic_env::TLS_SECRET_NAME, names::entity_operator::topic_operator_certs_secret(&cluster.name)),
+            (topic_env::TLS_KEY_NAME, names::keys::ENTITY_OPERATOR_KEY.to_owned()),
+            (topic_env::TLS_CERT_NAME, names::keys::ENTITY_OPERATOR_CRT.to_owned()),
+        ]);
+    } else {
+        variables.push((topic_env::SECURITY_PROTOCOL, "PLAINTEXT".to_owned()));
+    }
     common_variables(container, settings, &mut variables);
     let mounts = vec![
         volume::token_mount(),
@@ -176,12 +182,19 @@ fn user_operator(
         (user_env::CA_NAMESPACE, cluster.namespace.clone()),
         (user_env::CA_VALIDITY, cluster.clients_ca.validity_days.to_string()),
         (user_env::CA_RENEWAL, cluster.clients_ca.renewal_days.to_string()),
-        (user_env::CLUSTER_CA_CERT_SECRET_NAME, names::cluster_ca_cert_secret(&cluster.name)),
-        (user_env::EO_KEY_SECRET_NAME, names::entity_operator::user_operator_certs_secret(&cluster.name)),
+    ];
+    if cluster.internal_security.encrypts() {
+        // Naming these Secrets is what asks for TLS.
+        variables.extend([
+            (user_env::CLUSTER_CA_CERT_SECRET_NAME, names::cluster_ca_cert_secret(&cluster.name)),
+            (user_env::EO_KEY_SECRET_NAME, names::entity_operator::user_operator_certs_secret(&cluster.name)),
+        ]);
+    }
+    variables.extend([
         (user_env::SECRET_PREFIX, entity.secret_prefix.clone()),
         (user_env::ACLS_ADMIN_API_SUPPORTED, supports_acls.to_string()),
         (env::PKCS12_KEYSTORE_GENERATION, settings.pkcs12.to_string()),
-    ];
+    ]);
     if !cluster.maintenance_expressions.is_empty() {
         variables.push((user_env::MAINTENANCE_TIME_WINDOWS, cluster.maintenance_expressions.join(";")));
     }

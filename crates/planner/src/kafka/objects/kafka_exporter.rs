@@ -127,7 +127,7 @@ fn variables(cluster: &Cluster, exporter: &KafkaExporter) -> Vec<EnvVar> {
     ] {
         all.extend(text.clone().map(|text| (name, text)));
     }
-    if exporter.program.is_none() {
+    if exporter.program.is_none() && cluster.internal_security.encrypts() {
         // Brokers show certificates of the cluster CA alone.
         all.push((env::TRUSTED_CERTIFICATES, format!("{}{}", TRUST.1, names::keys::TRUST_BUNDLE_CLUSTER_CA)));
         all.push((env::CERTIFICATE, format!("{}{}", OWN.1, names::keys::KAFKA_EXPORTER_CRT)));

@@ -5,6 +5,7 @@
 //! exists.
 
 pub(crate) mod cluster_id;
+pub mod internal_security;
 pub(crate) mod leaving;
 pub mod membership;
 pub(crate) mod node_ids;

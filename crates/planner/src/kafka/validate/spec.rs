@@ -72,6 +72,7 @@ pub(super) fn read(
         pools: Vec::new(),
         listeners,
         addresses: Addresses::default(),
+        internal_security: annotations::internal_security(kafka, &authorization, findings),
         authorization,
         config,
         node_config: BTreeMap::new(),
@@ -116,7 +117,6 @@ fn labels(kafka: &Kafka, exclusion: &ExclusionPattern, findings: &mut Findings) 
 
 /// Says which parts of the resource do nothing.
 fn without_effect(kafka: &Kafka, findings: &mut Findings) {
-    annotations::internal_security(kafka, findings);
     not_yet(kafka, findings);
     no_effect::say(kafka, findings);
 }

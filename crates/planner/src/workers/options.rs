@@ -1,4 +1,4 @@
-//! `spec.config`: which options are the user's.
+//! `config` of workers and of clients: which options are the user's.
 
 use std::collections::BTreeMap;
 
@@ -28,15 +28,19 @@ const EXCEPTIONS: &[&str] =
 /// The longest value of an option in characters: all of them go into one ConfigMap.
 const LONGEST_VALUE: usize = 64 * 1024;
 
-/// The options that can be taken as they are. What cannot is a problem.
-pub(super) fn read(raw: Option<&FreeMap>, findings: &mut Findings) -> BTreeMap<String, String> {
+/// The options that can be taken as they are. What cannot is a problem. `section` is the path of the options.
+pub(crate) fn read(
+    raw: Option<&FreeMap>,
+    section: &str,
+    findings: &mut Findings,
+) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
     for (name, value) in raw.into_iter().flatten() {
         if !is_option_name(name) {
-            findings.problem("spec.config", no_option_name(name));
+            findings.problem(section, no_option_name(name));
             continue;
         }
-        let field = format!("spec.config.{name}");
+        let field = format!("{section}.{name}");
         let lower = name.to_lowercase();
         let is_forbidden = FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
         if is_forbidden && !EXCEPTIONS.contains(&lower.as_str()) {

@@ -1,27 +1,27 @@
-//! Gathers what planning a KafkaConnect depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
+//! Gathers what planning workers of Kafka Connect depends on. Reads only: the caches, and past them just the Secrets and ConfigMaps that
 //! the resource refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::KafkaConnect;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Resource;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::limits::Limits;
 use operator_runtime::memory;
 use operator_runtime::referenced_objects::Remembered;
-use operator_runtime::watch::ObjectRef;
-use planner::kafka_connect::references;
+use operator_runtime::watch::{ObjectRef, OwnerRef};
 use planner::live_object::LiveObjects;
+use planner::references::References;
 use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
 
-use crate::caches::{self, Caches};
+use crate::caches::Caches;
 use crate::pod_set::errors::PodErrors;
 use crate::reference_room::{ReferenceRoom, fetch, too_many};
 use crate::unreadable;
 
-/// Observes the workers of KafkaConnects. One for the whole process.
+/// Observes workers of Kafka Connect. One for the whole process.
 pub(crate) struct Observer {
     caches: Caches,
     applier: Applier,
@@ -54,12 +54,12 @@ impl Observer {
     /// Everything that is known without asking, and what the resource refers to.
     pub(crate) async fn observe(
         &self,
-        key: &ObjectRef,
-        connect: &KafkaConnect,
+        owner: &OwnerRef,
+        references: References,
         restarted: BTreeSet<String>,
     ) -> Result<Observed, ApplyError> {
-        let owner = caches::connect(key);
-        let bytes = self.caches.bytes_of(&owner);
+        let key = &owner.object;
+        let bytes = self.caches.bytes_of(owner);
         let mut observed = Observed {
             namespace: key.namespace.clone(),
             restarted,
@@ -70,14 +70,14 @@ impl Observer {
         if observed.unreadable.is_some() {
             return Ok(observed);
         }
-        observed.unreadable = unreadable::parts_of(&self.caches, &owner);
-        observed.pod_sets = self.caches.pod_sets_of(&owner);
-        observed.pods = self.caches.pods_of(&owner);
-        observed.secrets = self.caches.secrets_of(&owner);
-        observed.config_maps = self.caches.config_maps_of(&owner);
-        observed.others = self.caches.plain_of(&owner);
+        observed.unreadable = unreadable::parts_of(&self.caches, owner);
+        observed.pod_sets = self.caches.pod_sets_of(owner);
+        observed.pods = self.caches.pods_of(owner);
+        observed.secrets = self.caches.secrets_of(owner);
+        observed.config_maps = self.caches.config_maps_of(owner);
+        observed.others = self.caches.plain_of(owner);
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
-        self.referred(key, connect, bytes, &mut observed).await?;
+        self.referred(key, references, bytes, &mut observed).await?;
         Ok(observed)
     }
 
@@ -85,11 +85,10 @@ impl Observer {
     async fn referred(
         &self,
         key: &ObjectRef,
-        connect: &KafkaConnect,
+        mut references: References,
         bytes: usize,
         observed: &mut Observed,
     ) -> Result<(), ApplyError> {
-        let mut references = references::of(connect);
         let most = self.caches.most_references;
         let beyond = references.split_off(most);
         let all = |names: BTreeSet<String>| -> BTreeMap<String, String> {
@@ -116,13 +115,17 @@ impl Observer {
 
     /// What is left of a resource that is gone and that Kubernetes does not collect. `None`: there is such a resource, of
     /// another operator's, or that cannot be found out now.
-    pub(crate) async fn left_behind(&self, key: &ObjectRef) -> Result<Option<LiveObjects>, ApplyError> {
-        let mut left = self.caches.plain_of(&caches::connect(key));
+    pub(crate) async fn left_behind<K>(&self, owner: &OwnerRef) -> Result<Option<LiveObjects>, ApplyError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let key = &owner.object;
+        let mut left = self.caches.plain_of(owner);
         left.retain(|object, _| object.namespace.is_none());
         if left.is_empty() {
             return Ok(Some(left));
         }
-        let exists = self.applier.metadata::<KafkaConnect>(key).await?.is_some();
+        let exists = self.applier.metadata::<K>(key).await?.is_some();
         Ok((!exists).then_some(left))
     }
 }

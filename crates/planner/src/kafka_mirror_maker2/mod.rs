@@ -1,0 +1,15 @@
+//! KafkaMirrorMaker2: workers of Kafka Connect (see [`crate::workers`]) whose connectors the resource itself says (see
+//! [`crate::kafka_connector`]).
+//!
+//! [`form`] reads the resource, of this version or an older one, [`connectors`] makes of each mirror its connectors, [`validate`] the
+//! workers. [`plan`] puts together what becomes of both.
+
+pub mod asked;
+pub mod connectors;
+pub mod form;
+pub mod observed;
+pub mod plan;
+pub mod references;
+pub mod status;
+mod validate;
+pub mod view;

@@ -1,0 +1,50 @@
+//! What was seen of a KafkaMirrorMaker2 before planning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::KafkaMirrorMaker2;
+use api::common::connector::ConnectorPlugin;
+use jiff::Timestamp;
+
+use crate::kafka_connector::actual::Actual;
+use crate::kafka_connector::asked::Annotation;
+use crate::kafka_connector::past::Past;
+use crate::workers::observed::Observed;
+
+/// A resource that is looked after.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// The resource.
+    pub resource: Arc<KafkaMirrorMaker2>,
+    /// What was seen of its workers.
+    pub observed: Observed,
+    /// What these say of their connectors.
+    pub connect: Connect,
+    /// What was done about each connector before, by name.
+    pub past: BTreeMap<String, Past>,
+    /// Annotations whose work is done and that are still there.
+    pub answered: Vec<Annotation>,
+}
+
+/// What Connect says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Connect {
+    /// Nobody asked: no worker is ready.
+    #[default]
+    Unasked,
+    /// No worker answers.
+    Away {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The answer cannot be used: why.
+    Unusable(String),
+    /// All that it has.
+    Here {
+        /// Its connectors, by name.
+        connectors: BTreeMap<String, Actual>,
+        /// Classes of connectors, once it was asked for them.
+        plugins: Option<Vec<ConnectorPlugin>>,
+    },
+}

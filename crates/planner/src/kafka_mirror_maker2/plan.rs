@@ -1,0 +1,228 @@
+//! Puts the plan of a KafkaMirrorMaker2 together. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use api::KafkaMirrorMaker2Status;
+use api::common::connector::AutoRestartStatus;
+use api::conditions::reasons;
+use api::names::mirror_maker2 as names;
+use jiff::Timestamp;
+use objects::{Deletion, Write};
+
+use super::asked;
+use super::connectors::MirrorWanted;
+use super::observed::{Connect, Live};
+use super::status::{self, OfConnector, Shown};
+use super::validate::{self, Asked};
+use crate::completion::Planned;
+use crate::findings::{Findings, Problem, Warning};
+use crate::kafka_connector::actual::Actual;
+use crate::kafka_connector::asked::{Annotation, Asked as AskedOnce};
+use crate::kafka_connector::observed::later;
+use crate::kafka_connector::past::Past;
+use crate::kafka_connector::transition::{self, Doing, Situation};
+use crate::kafka_connector::undeclared::undeclared;
+use crate::workers::need::Need;
+use crate::workers::plan as workers;
+use crate::workers::roll::WorkerRestart;
+
+/// When a resource whose pods wait for longer than usual is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// So long a connector may have failed unnoticed.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// Problems that a message names: the API server stores no status of megabytes.
+const NAMED_PROBLEMS: usize = 100;
+
+/// Something that is done beside writing objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// A worker restarts.
+    Restart(WorkerRestart),
+    /// A call about a connector.
+    Connector {
+        /// Its name.
+        name: String,
+        /// Key of its offsets in ConfigMaps.
+        offsets_key: String,
+        /// The call.
+        doing: Doing,
+    },
+    /// A connector that the resource does not ask for is removed.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What a pass does.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What has to be known or made first.
+    pub needs: Vec<Need>,
+    /// Objects to write.
+    pub apply: Vec<Write>,
+    /// Objects to delete.
+    pub delete: Vec<Deletion>,
+    /// What is done beside that.
+    pub calls: Vec<Call>,
+    /// Annotations to take off, since what they ask for was done.
+    pub take_off: Vec<Annotation>,
+    /// The status; `None`: what is there stays.
+    pub status: Option<KafkaMirrorMaker2Status>,
+    /// What is waited for.
+    pub waiting_for: Vec<String>,
+    /// When to look again, if nothing happens before.
+    pub again: Option<Duration>,
+}
+
+impl Planned for Plan {
+    type Need = Need;
+    type Call = Call;
+
+    fn take_needs(&mut self) -> Vec<Need> {
+        std::mem::take(&mut self.needs)
+    }
+
+    fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+}
+
+impl Plan {
+    fn look_in(&mut self, pause: Duration) {
+        self.again = Some(self.again.map_or(pause, |known| known.min(pause)));
+    }
+}
+
+/// Plans one pass, as far as the answers so far allow. A resource that is wrong yields a plan that writes its status and nothing
+/// else.
+pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
+    let (resource, observed) = (live.resource.as_ref(), &live.observed);
+    if let Some(why) = &observed.unreadable {
+        let status = status::invalid(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let mut findings = Findings::default();
+    let read = validate::read(resource, observed, &mut findings);
+    let Some(Asked { workers, connectors }) = read.filter(|_| findings.problems.is_empty()) else {
+        findings.warnings.sort();
+        findings.warnings.dedup();
+        let words = words(&findings.problems);
+        let status = status::invalid(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    };
+    let draft = workers::draft(&workers, observed, now);
+    let workers::Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
+    if !needs.is_empty() {
+        return Plan { needs, ..Plan::default() };
+    }
+    findings.warnings.extend(warnings);
+    let mut plan = Plan { apply, delete, waiting_for, ..Plan::default() };
+    plan.calls.extend(restart.map(Call::Restart));
+    let asked = asked::of(resource, &connectors, &mut findings);
+    // Where an object of the workers belongs to others, their address may be somebody else's.
+    let of_connectors = match &live.connect {
+        Connect::Here { connectors: there, .. } if look_again.is_none() && workers.replicas > 0 => {
+            let mut round = Round { live, now, plan: &mut plan, shown: BTreeMap::new() };
+            for wanted in &connectors {
+                let asked = asked.get(&wanted.wanted.name).map(Vec::as_slice).unwrap_or_default();
+                round.one(wanted, there, asked, &mut findings.warnings);
+            }
+            let shown = round.shown;
+            let declared: BTreeSet<String> = shown.keys().cloned().collect();
+            let gone = undeclared(there.keys().map(String::as_str), &declared);
+            plan.calls.extend(gone.into_iter().map(|name| Call::Remove { name }));
+            Some(shown)
+        }
+        _ => None,
+    };
+    findings.warnings.sort();
+    findings.warnings.dedup();
+    let shown = Shown {
+        workers: &workers,
+        warnings: &findings.warnings,
+        waiting_for: &plan.waiting_for,
+        stuck,
+        connect: &live.connect,
+        connectors: of_connectors.as_ref(),
+    };
+    plan.status = Some(status::of(resource, &shown, now));
+    if !plan.waiting_for.is_empty() {
+        plan.look_in(LOOK_AGAIN);
+    }
+    if let Some(seconds) = look_again {
+        plan.look_in(Duration::from_secs(seconds));
+    }
+    if workers.replicas > 0 {
+        plan.look_in(ROUND);
+    }
+    plan
+}
+
+/// The look at all connectors.
+struct Round<'a> {
+    live: &'a Live,
+    now: Timestamp,
+    plan: &'a mut Plan,
+    shown: BTreeMap<String, OfConnector>,
+}
+
+impl Round<'_> {
+    fn one(
+        &mut self,
+        wanted: &MirrorWanted<'_>,
+        there: &BTreeMap<String, Actual>,
+        asked: &[AskedOnce],
+        warnings: &mut Vec<Warning>,
+    ) {
+        let (wanted, now) = (&wanted.wanted, self.now);
+        let name = &wanted.name;
+        let (done, asked): (Vec<_>, Vec<_>) =
+            asked.iter().cloned().partition(|asked| self.live.answered.contains(&asked.annotation));
+        self.plan.take_off.extend(done.into_iter().map(|asked| asked.annotation));
+        let nothing = Past::default();
+        let past = self.live.past.get(name).unwrap_or(&nothing);
+        let of_name = |status: &&AutoRestartStatus| status.connector_name.as_ref() == Some(name);
+        let status = self.live.resource.status.as_ref();
+        let told = status.and_then(|status| status.auto_restart_statuses.as_ref()?.iter().find(of_name));
+        let step = transition::step(&Situation {
+            wanted,
+            actual: there.get(name),
+            asked: &asked,
+            restarts: later(told, past.restarted.as_ref()),
+            past,
+            now,
+        });
+        warnings.extend(step.warnings.into_iter().map(|warning| {
+            let message = format!("connector {name}: {}", warning.message);
+            Warning { reason: warning.reason, message }
+        }));
+        if let Some(at) = step.look_at {
+            self.plan.look_in(Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        }
+        let made = step.doing.as_ref().and_then(|doing| doing.restarts.clone());
+        if let Some(doing) = step.doing {
+            let (name, offsets_key) = (name.clone(), names::offsets_key(name));
+            self.plan.calls.push(Call::Connector { name, offsets_key, doing });
+        }
+        let shown = OfConnector {
+            standing: step.standing,
+            restarts: made.or(step.restarts),
+            waits_since: past.waits_since(),
+        };
+        self.shown.insert(name.clone(), shown);
+    }
+}
+
+fn words(problems: &[Problem]) -> String {
+    if problems.is_empty() {
+        return "spec: cannot be understood".to_owned();
+    }
+    let texts: Vec<String> = problems.iter().take(NAMED_PROBLEMS).map(ToString::to_string).collect();
+    let more = problems.len().saturating_sub(NAMED_PROBLEMS);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    texts.join("; ") + &rest
+}

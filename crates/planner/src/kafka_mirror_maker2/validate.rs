@@ -1,0 +1,205 @@
+//! What a KafkaMirrorMaker2 asks for, and everything that is wrong with it.
+
+use std::collections::BTreeMap;
+
+use api::common::metrics::TracingType;
+use api::conditions::reasons;
+use api::names::mirror_maker2 as names;
+use api::{KafkaMirrorMaker2, labels, last_applied};
+use kube_core::ResourceExt;
+use objects::Owner;
+
+use super::connectors::{self, End, MirrorWanted, Surroundings};
+use super::form::{self, Form};
+use crate::clients::files::ClientFiles;
+use crate::findings::Findings;
+use crate::fingerprint;
+use crate::workers::observed::Observed;
+use crate::workers::properties::Group;
+use crate::workers::read::{self, Fields, Wishes};
+use crate::workers::{Client, WorkerNames, Workers, options};
+
+/// The name of the cluster that is mirrored to, in names of files and volumes.
+const TARGET: &str = "target";
+
+/// Options that are those of the workers, and none of a client: a prefix means all of that name.
+const OF_WORKERS: [&str; 4] =
+    ["group.id", "config.storage.topic", "status.storage.topic", "offset.storage.topic"];
+
+/// What a resource asks for.
+pub(super) struct Asked<'a> {
+    /// Its workers.
+    pub workers: Workers,
+    /// Their connectors.
+    pub connectors: Vec<MirrorWanted<'a>>,
+}
+
+/// Reads a resource. What is wrong is a problem in `findings`; `None`: it cannot be understood.
+pub(super) fn read<'a>(
+    resource: &'a KafkaMirrorMaker2,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Option<Asked<'a>> {
+    say(resource, findings);
+    let form = form::read(resource, findings)?;
+    let section = format!("{}.config", form.target.section);
+    let mut target_options = options::read(form.target.config, &section, findings);
+    let group = group(&form, &mut target_options, findings);
+    let target = Client { access: form.target.access(findings), files: target_files() };
+    let mut clients = vec![target];
+    let mut source_options = Vec::new();
+    for pair in &form.mirrors {
+        let access = pair.source.access(findings);
+        clients.push(Client { access, files: source_files(pair.source.alias) });
+        let section = format!("{}.config", pair.source.section);
+        source_options.push(options_of_source(pair.source.config, &section, findings));
+    }
+    let workers = workers(resource, &clients, group, target_options.clone(), observed, findings)?;
+    let around = Surroundings::from(&workers);
+    let target = End { alias: form.target.alias, client: clients.first()?, options: target_options };
+    let mut connectors = Vec::new();
+    for ((pair, client), options) in form.mirrors.iter().zip(clients.iter().skip(1)).zip(source_options) {
+        let source = End { alias: pair.source.alias, client, options };
+        connectors.extend(connectors::of(pair, &source, &target, around, findings));
+    }
+    Some(Asked { workers, connectors })
+}
+
+fn workers(
+    resource: &KafkaMirrorMaker2,
+    clients: &[Client],
+    group: Group,
+    options: BTreeMap<String, String>,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Option<Workers> {
+    let (spec, settings) = (&resource.spec, observed.settings.as_ref());
+    let fields = Fields {
+        metadata: &resource.metadata,
+        version: spec.version.as_deref(),
+        replicas: spec.replicas,
+        image: spec.image.as_deref(),
+        resources: spec.resources.as_ref(),
+        liveness_probe: spec.liveness_probe.as_ref(),
+        readiness_probe: spec.readiness_probe.as_ref(),
+        jvm_options: spec.jvm_options.as_ref(),
+        jmx_options: spec.jmx_options.as_ref(),
+        logging: spec.logging.as_ref(),
+        rack: spec.rack.as_ref(),
+        metrics_config: spec.metrics_config.as_ref(),
+        template: spec.template.as_ref(),
+    };
+    let wishes = Wishes {
+        owner: Owner::new::<KafkaMirrorMaker2>,
+        names: WorkerNames::of_mirror_maker(&resource.namespace().unwrap_or_default(), &resource.name_any()),
+        component_type: labels::component::KAFKA_MIRROR_MAKER_2,
+        images: (&settings.kafka_mirror_maker2_images, api::env::KAFKA_MIRROR_MAKER_2_IMAGES),
+        custom_labels: &settings.custom_kafka_mirror_maker2_labels,
+        clients: clients.to_vec(),
+        group: (group, "spec.target"),
+        options,
+        mirrors: true,
+        closed: true,
+        plug_ins: Vec::new(),
+    };
+    read::read(&fields, wishes, observed, findings)
+}
+
+fn target_files() -> ClientFiles {
+    ClientFiles { name: TARGET.to_owned(), trusted_key: api::names::keys::CA_CRT.to_owned() }
+}
+
+/// By the alias, so that another mirror in the resource changes nothing of this one.
+fn source_files(alias: &str) -> ClientFiles {
+    ClientFiles {
+        name: format!("source-{}", fingerprint::short(alias.as_bytes())),
+        trusted_key: names::trusted_key(alias),
+    }
+}
+
+/// Options of the clients of a source: those of workers have no meaning there.
+fn options_of_source(
+    raw: Option<&api::schema::FreeMap>,
+    section: &str,
+    findings: &mut Findings,
+) -> BTreeMap<String, String> {
+    let mut options = options::read(raw, section, findings);
+    for name in OF_WORKERS {
+        if options.remove(name).is_some() {
+            findings.problem(
+                format!("{section}.{name}"),
+                "is an option of the workers, which stand beside the target: remove it",
+            );
+        }
+    }
+    options
+}
+
+/// The group of the workers and its topics. Older resources have them among the options, and may leave them out.
+fn group(form: &Form<'_>, options: &mut BTreeMap<String, String>, findings: &mut Findings) -> Group {
+    let section = &form.target.section;
+    let target = form.group;
+    let mut read = |own: Option<&String>, field: &str, option: &str, default: &str| {
+        let other = options.remove(option);
+        match (own, other) {
+            (Some(own), None) => own.clone(),
+            (Some(own), Some(other)) => {
+                if *own != other {
+                    let message = format!("is another value than {section}.{field}: remove it");
+                    findings.problem(format!("{section}.config.{option}"), message);
+                }
+                own.clone()
+            }
+            (None, other) => other.unwrap_or_else(|| default.to_owned()),
+        }
+    };
+    Group {
+        id: read(target.map(|target| &target.group_id), "groupId", OF_WORKERS[0], "mirrormaker2-cluster"),
+        config_topic: read(
+            target.map(|target| &target.config_storage_topic),
+            "configStorageTopic",
+            OF_WORKERS[1],
+            "mirrormaker2-cluster-configs",
+        ),
+        status_topic: read(
+            target.map(|target| &target.status_storage_topic),
+            "statusStorageTopic",
+            OF_WORKERS[2],
+            "mirrormaker2-cluster-status",
+        ),
+        offset_topic: read(
+            target.map(|target| &target.offset_storage_topic),
+            "offsetStorageTopic",
+            OF_WORKERS[3],
+            "mirrormaker2-cluster-offsets",
+        ),
+    }
+}
+
+/// Says which fields are unknown, or not carried out.
+fn say(resource: &KafkaMirrorMaker2, findings: &mut Findings) {
+    if let Some(complaint) = last_applied::complaint(&resource.metadata) {
+        findings.warn(reasons::UNKNOWN_FIELDS, complaint);
+    }
+    let spec = &resource.spec;
+    if let Some(tracing) = &spec.tracing {
+        let message = match tracing.type_ {
+            TracingType::Jaeger => {
+                "spec.tracing: jaeger is no more, and nothing is traced: remove it".to_owned()
+            }
+            TracingType::OpenTelemetry => {
+                "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
+            }
+        };
+        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
+    }
+    if spec.external_configuration.is_some() {
+        let message = "spec.externalConfiguration is not carried out: write its variables into spec.template.connectContainer.env, its \
+                       volumes into spec.template.pod.volumes and spec.template.connectContainer.volumeMounts, with paths below /mnt";
+        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
+    }
+    if spec.client_rack_init_image.is_some() {
+        let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
+    }
+}
