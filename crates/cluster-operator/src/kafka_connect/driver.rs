@@ -31,6 +31,8 @@ use crate::workers::{self, Places, Restarted, Restarter};
 /// When to try again what the caches were behind for: the watch brings what changed, and this is for the case that it brought it
 /// already.
 const OUTDATED: Duration = Duration::from_secs(1);
+/// Seconds until a build that Kubernetes refused is tried again.
+const BUILD_REFUSED_SECONDS: u64 = 60;
 /// When to look again for what is left of a resource while nothing is known of its kind.
 const KIND_UNKNOWN: Duration = Duration::from_mins(1);
 
@@ -194,7 +196,13 @@ impl Kind for Connects {
             let owner = PlannedFor::new(&self.caches.connects, key, &*live.connect);
             let written = carry_out::writes(&self.applier, owner, std::mem::take(&mut plan.apply)).await?;
             if let Some(failed) = written.failed {
-                return Err(failed.into());
+                // Only a build is beside the workers: they are looked after all the same.
+                let (why, now) =
+                    (status::without_build(&failed.to_string(), failed.is_forbidden()), clock::now());
+                let planned = plan.status.as_ref();
+                plan.status =
+                    Some(status::failed(&live.connect, planned, reasons::IMAGE_BUILD_FAILED, &why, now));
+                plan.requeue_seconds = Some(BUILD_REFUSED_SECONDS);
             }
         }
         carry_out::deletions(&self.applier, &self.mandate, &plan.delete).await?;

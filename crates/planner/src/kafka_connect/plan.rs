@@ -6,7 +6,7 @@ use api::kafka_connect::KafkaConnectStatus;
 use jiff::Timestamp;
 
 use super::status::{self, Progress};
-use super::validate;
+use super::{build, validate};
 use crate::findings::{Findings, Problem};
 use crate::workers::need::Need;
 use crate::workers::observed::{Observed, Plugins};
@@ -29,18 +29,36 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     }
     let workers = validate::read(connect, observed, &mut findings);
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
+    let build = workers.as_ref().and_then(|workers| {
+        let (settings, secrets) = (observed.settings.as_ref(), observed.secrets_referred_to());
+        build::read::read(connect, workers, &secrets, settings, &mut findings)
+    });
     findings.warnings.sort();
     findings.warnings.dedup();
-    let Some(workers) = workers.filter(|_| findings.problems.is_empty()) else {
+    let Some(mut workers) = workers.filter(|_| findings.problems.is_empty()) else {
         let words = words(&findings.problems);
         let status = status::invalid(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     };
-    let draft = plan::draft(&workers, observed, now);
-    let Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
-    if !needs.is_empty() {
-        return Plan::asking(needs);
+    let image = build::decide::decide(build.as_ref(), &workers, observed, now);
+    workers.build_annotations = image.annotations;
+    let has_image = image.image.is_some();
+    workers.image = image.image.unwrap_or_default();
+    let mut draft = plan::draft(&workers, observed, now);
+    if !draft.needs.is_empty() {
+        return Plan::asking(draft.needs);
     }
+    if !has_image {
+        without_workers(&mut draft);
+    }
+    let Draft { needs: _, mut apply, mut delete, restart, mut waiting_for, mut stuck, warnings, look_again } =
+        draft;
+    apply.extend(image.apply);
+    apply.sort_by_key(|write| write.stage);
+    delete.extend(image.delete);
+    waiting_for.extend(image.waiting_for);
+    stuck |= image.failed;
+    findings.warnings.extend(image.warnings);
     findings.warnings.extend(warnings);
     findings.warnings.sort();
     findings.warnings.dedup();
@@ -62,10 +80,17 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         delete,
         calls: restart.into_iter().collect(),
         status: Some(status),
-        requeue_seconds: look_again.into_iter().chain(again).min(),
+        requeue_seconds: look_again.into_iter().chain(again).chain(image.look_again).min(),
         waiting_for,
         ..Plan::default()
     }
+}
+
+/// Leaves out the workers, for which there is no image yet: everything else can be there before them.
+fn without_workers(draft: &mut Draft) {
+    draft.apply.retain(|write| write.reference.kind != "StrimziPodSet");
+    draft.restart = None;
+    draft.waiting_for.clear();
 }
 
 /// Problems that a message names: the API server stores no status of megabytes.

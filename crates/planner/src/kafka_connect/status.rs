@@ -89,6 +89,17 @@ pub fn failed(
     with(connect, conditions, now)
 }
 
+/// What is said when Kubernetes refuses an object of an image build. `is_forbidden`: because of a rule, which may be that of a namespace.
+pub fn without_build(why: &str, is_forbidden: bool) -> String {
+    let rule = if is_forbidden {
+        ". The pod that builds runs as root, which a namespace refuses that enforces the pod security level \"restricted\": let it \
+         enforce \"baseline\", or build the image elsewhere and name it in spec.image"
+    } else {
+        ""
+    };
+    format!("the image cannot be built, and workers that run stay as they are: {why}{rule}")
+}
+
 fn with(connect: &KafkaConnect, conditions: Vec<Condition>, now: Timestamp) -> KafkaConnectStatus {
     let old = connect.status.as_ref();
     let mut status = old.cloned().unwrap_or_default();

@@ -19,7 +19,7 @@ use objects::{Owner, Pairs};
 
 use super::observed::Observed;
 use super::properties::{self, Group, Parts};
-use super::{Client, ImagePlugIn, WorkerNames, Workers, pod};
+use super::{BuildAnnotations, Client, ImagePlugIn, WorkerNames, Workers, pod};
 use crate::clients::credentials;
 use crate::findings::Findings;
 use crate::fingerprint;
@@ -162,6 +162,7 @@ pub(crate) fn read(
         custom_labels: custom_labels.clone(),
         closed: wishes.closed,
         plug_ins: wishes.plug_ins,
+        build_annotations: BuildAnnotations::default(),
     };
     templates(fields.template, &workers, settings, findings);
     version.map(|_| workers)
