@@ -53,7 +53,7 @@ make_cgroup() {
 write_node_config() {
   local i=$1 config=$STATE/node-$1/config
   mkdir -p "$config/cni" "$config/registries/$REGISTRY"
-  printf 'server = "http://%s"\n' "$REGISTRY_ADDRESS" >"$config/registries/$REGISTRY/hosts.toml"
+  printf '[host."http://%s"]\n  capabilities = ["pull", "resolve"]\n' "$REGISTRY_ADDRESS" >"$config/registries/$REGISTRY/hosts.toml"
   cat >"$config/cni/10-bridge.conflist" <<EOF
 {"cniVersion": "1.0.0", "name": "kastellan", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,

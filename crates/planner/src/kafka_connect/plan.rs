@@ -45,8 +45,9 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     let has_image = image.image.is_some();
     workers.image = image.image.unwrap_or_default();
     let mut draft = plan::draft(&workers, observed, now);
-    if !draft.needs.is_empty() {
-        return Plan::asking(draft.needs);
+    let needs: Vec<Need> = image.needs.into_iter().chain(draft.needs.drain(..)).collect();
+    if !needs.is_empty() {
+        return Plan::asking(needs);
     }
     if !has_image {
         without_workers(&mut draft);

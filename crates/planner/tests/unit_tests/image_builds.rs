@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::common::connect::{Connect, has, object, secret, verdict};
 use crate::common::reference;
 
-const POD: &str = "pipes-connect-build";
+pub(super) const POD: &str = "pipes-connect-build";
 const SUM: &str = "c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
 
 fn digest(of: char) -> String {
@@ -18,7 +18,7 @@ fn digest(of: char) -> String {
 }
 
 /// A resource with one artifact, and the Secret of its registry.
-fn pipes() -> Connect {
+pub(super) fn pipes() -> Connect {
     let mut connect = Connect::new(&reference("connect.input.yaml"));
     connect.refer(secret("registry", &[(".dockerconfigjson", "{}")]));
     connect.resource["metadata"]["uid"] = json!("the-uid");
@@ -45,7 +45,7 @@ fn dockerfile(plan: &Plan) -> String {
 }
 
 /// The image of the workers of a plan.
-fn image(plan: &Plan) -> String {
+pub(super) fn image(plan: &Plan) -> String {
     let set = object(plan, "StrimziPodSet", "pipes-connect");
     set["spec"]["pods"][0]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
 }
@@ -68,7 +68,7 @@ fn done(connect: &mut Connect, digest: &str) {
     pod_says(connect, &status);
 }
 
-fn failed(connect: &mut Connect, log: &str) {
+pub(super) fn failed(connect: &mut Connect, log: &str) {
     let at = connect.now.to_string();
     let ended = json!({"exitCode": 125, "reason": "Error", "message": log, "finishedAt": at});
     let status = json!({"phase": "Failed", "initContainerStatuses": [{"name": "build", "image": "b", "imageID": "",
@@ -77,14 +77,14 @@ fn failed(connect: &mut Connect, log: &str) {
 }
 
 /// Plans and carries out once.
-fn pass(connect: &mut Connect) -> Plan {
+pub(super) fn pass(connect: &mut Connect) -> Plan {
     let plan = connect.plan();
     connect.apply(&plan);
     plan
 }
 
 /// A resource whose workers have a built image.
-fn built() -> Connect {
+pub(super) fn built() -> Connect {
     let mut connect = pipes();
     pass(&mut connect);
     done(&mut connect, &digest('a'));
@@ -93,7 +93,7 @@ fn built() -> Connect {
     connect
 }
 
-fn later(connect: &mut Connect, seconds: i64) {
+pub(super) fn later(connect: &mut Connect, seconds: i64) {
     connect.now += SignedDuration::from_secs(seconds);
 }
 

@@ -3,7 +3,10 @@ module kastellan.io/e2e/kubernetes/tools/registry
 
 go 1.25.0
 
-require github.com/distribution/distribution/v3 v3.1.1
+require (
+	github.com/distribution/distribution/v3 v3.1.1
+	github.com/sirupsen/logrus v1.9.4
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -35,7 +38,6 @@ require (
 	github.com/redis/go-redis/extra/rediscmd/v9 v9.0.5 // indirect
 	github.com/redis/go-redis/extra/redisotel/v9 v9.0.5 // indirect
 	github.com/redis/go-redis/v9 v9.7.3 // indirect
-	github.com/sirupsen/logrus v1.9.4 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/contrib/bridges/prometheus v0.67.0 // indirect
 	go.opentelemetry.io/contrib/exporters/autoexport v0.67.0 // indirect

@@ -11,6 +11,7 @@ import (
 	"github.com/distribution/distribution/v3/configuration"
 	"github.com/distribution/distribution/v3/registry/handlers"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+	"github.com/sirupsen/logrus"
 )
 
 func main() {
@@ -21,7 +22,8 @@ func main() {
 		log.Fatal("--folder is missing")
 	}
 	config := &configuration.Configuration{}
-	config.Log.Level = "warn"
+	config.Log.AccessLog.Disabled = true
+	logrus.SetLevel(logrus.WarnLevel)
 	config.Storage = configuration.Storage{"filesystem": configuration.Parameters{"rootdirectory": *folder}}
 	config.Catalog.MaxEntries = 1000
 	server := &http.Server{

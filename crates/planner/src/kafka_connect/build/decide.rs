@@ -5,9 +5,9 @@
 use api::conditions::reasons;
 use api::{annotations, names};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube_core::Resource;
-use objects::{Deletion, DesiredObject, Live, ObjectId, Stage, Write, json};
+use objects::{Deletion, DesiredObject, Live, ObjectId, Stage, Write};
 
 use super::objects::Attempt;
 use super::outcome::{self, Outcome};
@@ -16,7 +16,9 @@ use super::{ImageBuild, objects as made};
 use crate::findings::Warning;
 use crate::live_object;
 use crate::orphans;
+use crate::workers::need::Need;
 use crate::workers::observed::Observed;
+use crate::workers::plan::{AGAIN_SECONDS, strangers};
 use crate::workers::{BuildAnnotations, Workers};
 
 /// Seconds until the first failed build is tried again; each further time doubles.
@@ -27,6 +29,8 @@ const LONGEST_PAUSE: u64 = 30 * 60;
 /// What is decided.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
+    /// What has to be known first: then nothing else is decided.
+    pub needs: Vec<Need>,
     /// The image of the workers; `None`: there is none yet, and there can be no workers.
     pub image: Option<String>,
     /// What the pod set and the pods say of it.
@@ -63,16 +67,52 @@ pub(crate) fn decide(
         Some(build) => {
             let situation = Situation::of(build, workers, observed, now);
             let attempt = situation.decide(pod, &mut decision);
-            made::lasting(build, attempt, observed.settings.as_ref())
+            let mut lasting = made::lasting(build, attempt, observed.settings.as_ref());
+            leave_to_others(workers, observed, &mut lasting, &mut decision);
+            lasting
         }
     };
     decision.delete.extend(orphaned(workers, observed, &desired));
     // Workers do without a build.
     let desired = desired.into_iter().map(|object| DesiredObject { beside: true, ..object }).collect();
-    let mut writes = Write::all(desired, |wanted| live(observed, wanted));
+    let mut writes = Write::all(desired, |wanted| observed.live(wanted));
     writes.append(&mut decision.apply);
     decision.apply = writes;
     decision
+}
+
+/// Takes out of what is wanted what belongs to somebody else. Then nothing is built, and workers stay as they are.
+fn leave_to_others(
+    workers: &Workers,
+    observed: &Observed,
+    lasting: &mut Vec<DesiredObject>,
+    decision: &mut Decision,
+) {
+    let claimant = workers.claimant();
+    let lasts = lasting.iter().map(|object| &object.reference);
+    let wanted = lasts.chain(decision.apply.iter().map(|write| &write.reference));
+    let strangers = match strangers(&claimant, observed, wanted) {
+        Ok(strangers) => strangers,
+        Err(need) => {
+            decision.needs.push(need);
+            return;
+        }
+    };
+    if strangers.is_empty() {
+        return;
+    }
+    lasting.retain(|wanted| strangers.iter().all(|stranger| stranger.object != wanted.reference));
+    decision.failed = true;
+    decision.look_again = Some(decision.look_again.map_or(AGAIN_SECONDS, |other| other.min(AGAIN_SECONDS)));
+    if !decision.apply.is_empty() {
+        decision.apply.clear();
+        decision.waiting_for.clear();
+    }
+    for stranger in strangers {
+        let message = stranger.words(&claimant);
+        decision.waiting_for.push(message.clone());
+        decision.warnings.push(Warning { reason: reasons::FOREIGN_OBJECT.to_owned(), message });
+    }
 }
 
 /// What a decision rests on.
@@ -281,17 +321,4 @@ fn orphaned(workers: &Workers, observed: &Observed, desired: &[DesiredObject]) -
     live_object::add(&mut found, &observed.namespace, observed.config_maps.values());
     let components = [names::connect::build(&workers.owner.name)];
     orphans::of(&workers.claimant(), &components, found, desired, |_, _| None)
-}
-
-fn live<'a>(observed: &Observed, wanted: &DesiredObject) -> Live<'a> {
-    let map: Option<&ConfigMap> = match wanted.reference.kind.as_str() {
-        "ConfigMap" => observed.config_maps.get(&wanted.reference.name).map(AsRef::as_ref),
-        _ => None,
-    };
-    let other = || observed.others.get(&wanted.reference)?.body.as_ref().map(|body| body.value());
-    match map.map(json).or_else(other) {
-        Some(object) => Live::Object(object),
-        // Without the labels of this resource it is not seen: then it stays as it is, and the write tells.
-        None => Live::Absent,
-    }
 }

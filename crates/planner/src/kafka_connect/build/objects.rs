@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use api::{annotations, names};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, KeyToPath, Pod, PodSpec, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+    Capabilities, ConfigMap, Container, KeyToPath, Pod, PodSpec, SecretVolumeSource, SecurityContext, Volume,
+    VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{DesiredObject, Object, Pairs, add_labels, json};
@@ -39,6 +40,9 @@ const CREDENTIALS_VOLUME: &str = "push-secret";
 const CREDENTIALS_FILE: &str = "config.json";
 /// Permissions of that file.
 const CREDENTIALS_MODE: i32 = 0o440;
+/// What Buildah can do as root, all of it within what the pod security level "baseline" allows.
+const CAPABILITIES: [&str; 8] =
+    ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP", "SETGID", "SETUID", "SYS_CHROOT"];
 /// The file whose content becomes the termination message.
 const TERMINATION_MESSAGE: &str = "/dev/termination-log";
 
@@ -166,11 +170,26 @@ fn own_buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, argument
         volume_mounts: Some(mounts(build)),
         termination_message_path: Some(TERMINATION_MESSAGE.to_owned()),
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        // The one exception among all pods: an image has files of many users, and only root can make them.
-        security_context: Some(SecurityContext { run_as_user: Some(0), ..SecurityContext::default() }),
+        security_context: Some(security()),
         ..Container::default()
     };
     container::completed(made, build.resources.as_ref(), &settings.pod_defaults())
+}
+
+/// The one exception among all pods: an image has files of many users, and only root can make them. It gets no capability
+/// beyond those for files, other users, and a root folder of its own.
+fn security() -> SecurityContext {
+    let capabilities = Capabilities {
+        drop: Some(vec!["ALL".to_owned()]),
+        add: Some(CAPABILITIES.iter().map(|&name| name.to_owned()).collect()),
+    };
+    SecurityContext {
+        run_as_user: Some(0),
+        run_as_non_root: Some(false),
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(capabilities),
+        ..SecurityContext::default()
+    }
 }
 
 fn volumes(build: &ImageBuild) -> Vec<Volume> {

@@ -10,6 +10,12 @@ use crate::pod_words::words;
 const LAST_LINES: usize = 8;
 const LONGEST_WORDS: usize = 1000;
 
+/// What Buildah says where it may not make the user namespace in which it works without being root outside.
+const NO_USER_NAMESPACE: &str = "CLONE_NEWUSER";
+const USER_NAMESPACE_HINT: &str = " (the seccomp profile of the Kubernetes node, or its kernel, keeps pods from making user \
+                                   namespaces, which Buildah needs: name another seccompProfile in \
+                                   spec.template.buildContainer.securityContext, or other nodes in spec.template.buildPod.affinity)";
+
 /// How far a build is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -101,6 +107,7 @@ fn words_of(name: &str, ended: &ContainerStateTerminated) -> String {
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let code = ended.exit_code;
     let log = ended.message.as_deref().map(last_lines).unwrap_or_default();
+    let log = if log.contains(NO_USER_NAMESPACE) { format!("{log}{USER_NAMESPACE_HINT}") } else { log };
     match log.as_str() {
         "" => format!("container {name} ended with code {code}{reason}"),
         log => format!("container {name} ended with code {code}{reason}: {log}"),
