@@ -89,9 +89,10 @@ pub fn failed(
     with(connect, conditions, now)
 }
 
-/// What is said when Kubernetes refuses an object of an image build. `is_forbidden`: because of a rule, which may be that of a namespace.
+/// What is said when Kubernetes refuses an object of an image build. `is_forbidden`: because of a rule, which may be the pod security
+/// level of a namespace.
 pub fn without_build(why: &str, is_forbidden: bool) -> String {
-    let rule = if is_forbidden {
+    let rule = if is_forbidden && why.contains("PodSecurity") {
         ". The pod that builds runs as root, which a namespace refuses that enforces the pod security level \"restricted\": let it \
          enforce \"baseline\", or build the image elsewhere and name it in spec.image"
     } else {
