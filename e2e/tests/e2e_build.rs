@@ -144,7 +144,7 @@ async fn not_ready(scenario: &Scenario, name: &str, words: &str) -> Result<Strin
     Ok(message(&connect, "NotReady"))
 }
 
-/// Waits until the workers are ready and have said that they know the plug-in; the image that the pod set says they have.
+/// Waits until a worker is ready that has another image than before; the image that the pod set says it has.
 async fn image_of_workers(scenario: &Scenario, name: &str, before: Option<&str>) -> Result<String> {
     let annotation = |set: &StrimziPodSet| {
         let all = set.metadata.annotations.as_ref()?;
@@ -163,6 +163,11 @@ async fn image_of_workers(scenario: &Scenario, name: &str, before: Option<&str>)
         })
     };
     scenario.until(&format!("{set}-0"), "a worker from the image", MINUTES, has_image).await?;
+    Ok(image)
+}
+
+/// Waits until the workers have said that they know the plug-in.
+async fn plug_in_is_known(scenario: &Scenario, name: &str) -> Result<()> {
     let knows = |connect: Option<&KafkaConnect>| {
         connect.is_some_and(|connect| {
             let status = connect.status.as_ref();
@@ -173,7 +178,7 @@ async fn image_of_workers(scenario: &Scenario, name: &str, before: Option<&str>)
         })
     };
     scenario.until(name, "Ready with the plug-in", MINUTES, knows).await?;
-    Ok(image)
+    Ok(())
 }
 
 #[tokio::test]
@@ -193,7 +198,8 @@ async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> 
     scenario.stage("a file that differs ends its build");
     assert!(why.contains("attempt 1 of pod spoiled-connect-build") && why.contains(&wrong), "{why}");
     let first = image_of_workers(&scenario, "pipes", None).await?;
-    scenario.stage("the workers have the image");
+    plug_in_is_known(&scenario, "pipes").await?;
+    scenario.stage("the workers have the image and know the plug-in");
     assert!(first.starts_with(&format!("{registry}/team/pipes@sha256:")), "{first}");
 
     // Other inputs are built at once, whatever the pause after a failure is. Asked for, the same ones are built again.
