@@ -29,7 +29,8 @@ fn foreign(connect: &mut Connect, kind: &str, name: &str) -> ObjectId {
 fn warnings(plan: &Plan) -> String {
     let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
     let said = conditions.iter().filter(|one| one.type_ == "Warning");
-    said.map(|one| format!("{:?}: {:?}\n", one.reason, one.message)).collect()
+    let said: Vec<String> = said.map(|one| format!("{:?}: {:?}", one.reason, one.message)).collect();
+    said.join("\n")
 }
 
 #[test]

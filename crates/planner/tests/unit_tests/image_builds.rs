@@ -329,9 +329,9 @@ fn a_failed_build_tells_the_end_of_its_log_and_leaves_the_workers() {
     connect.resource["spec"]["build"]["plugins"][0]["artifacts"][0]["url"] =
         json!("https://files.example/other");
     pass(&mut connect);
-    let log: String =
-        (0..40).map(|line| format!("STEP {line}\n")).collect::<String>() + "error: status 404\n";
-    failed(&mut connect, &log);
+    let log: Vec<String> =
+        (0..40).map(|line| format!("STEP {line}")).chain(["error: status 404".to_owned()]).collect();
+    failed(&mut connect, &log.join("\n"));
     let plan = pass(&mut connect);
     let (type_, message) = verdict(&plan);
     assert_eq!(type_, "NotReady");
