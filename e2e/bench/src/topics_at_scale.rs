@@ -18,20 +18,15 @@ use crate::{
 const BROKERS: usize = 4;
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Measures and prints. All numbers of topics stay on the same brokers, each in a namespace of its own.
+/// Measures and prints. Each number of topics has an API server and brokers of its own, since both hold on to what they had.
 pub(crate) async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
-    progress(format!("topics: starting an API server and {BROKERS} brokers"));
-    let world = World::start().await?;
-    let mut limits = Vec::new();
-    {
-        let kafka = brokers().await?;
-        for count in counts {
-            limits.push(topics::bare(&world, &kafka.bootstrap(), *count).await?);
-        }
-    }
-    let kafka = brokers().await?;
     let mut first = None;
-    for (count, limit) in counts.iter().zip(limits) {
+    for count in counts {
+        let limit = {
+            let (world, kafka) = start().await?;
+            topics::bare(&world, &kafka.bootstrap(), *count).await?
+        };
+        let (world, kafka) = start().await?;
         let namespace = world.other_namespace().await?;
         let cpu = new_topics(&world, &kafka, binary, &namespace, *count, limit).await?;
         match first {
@@ -40,6 +35,11 @@ pub(crate) async fn run(binary: &Path, counts: &[usize]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn start() -> anyhow::Result<(World, KafkaCluster)> {
+    progress(format!("topics: starting an API server and {BROKERS} brokers"));
+    Ok((World::of_stored_versions().await?, brokers().await?))
 }
 
 /// The processor time of the operator for each topic, ms.
@@ -53,7 +53,6 @@ async fn new_topics(
 ) -> anyhow::Result<f64> {
     progress(format!("{count} new topics on {BROKERS} brokers"));
     let api: Api<KafkaTopic> = Api::namespaced(world.client.clone(), namespace);
-    // The namespace is part of the name: the others are on the same brokers.
     let all = (0..count).map(|at| topics::topic(&format!("{namespace}-{at}")));
     world::create_all(&api, all.collect::<anyhow::Result<_>>()?).await?;
     let variables = [

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Debug, path::PathBuf};
 
 use anyhow::Context as _;
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::{NamespaceResourceScope, api::rbac::v1::ClusterRoleBinding};
+use k8s_openapi::{
+    NamespaceResourceScope, api::rbac::v1::ClusterRoleBinding,
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{Api, Client, Resource, api::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -28,9 +31,22 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::with(&api::crds::all()?.into_iter().map(|file| file.crd).collect::<Vec<_>>()).await
+    }
+
+    /// One that serves each kind in the version alone that it stores. The API server keeps all objects in memory once for each
+    /// version that it serves, which for tens of thousands of topics is more than this machine has.
+    pub(crate) async fn of_stored_versions() -> anyhow::Result<Self> {
+        let mut crds: Vec<_> = api::crds::all()?.into_iter().map(|file| file.crd).collect();
+        for version in crds.iter_mut().flat_map(|crd| &mut crd.spec.versions) {
+            version.served = version.storage;
+        }
+        Self::with(&crds).await
+    }
+
+    async fn with(crds: &[CustomResourceDefinition]) -> anyhow::Result<Self> {
         let server = ApiServer::start().await?;
-        let crds: Vec<_> = api::crds::all()?.into_iter().map(|file| file.crd).collect();
-        server.install_crds(&crds).await?;
+        server.install_crds(crds).await?;
         let namespace = server.create_namespace("bench").await?;
         grant_everything(&server.client().await?, &namespace).await?;
         Ok(Self {
