@@ -19,7 +19,7 @@ TARGET := x86_64-unknown-linux-gnu
 # librdkafka links Debian's own OpenSSL: the client crashed with a vendored 3.6 in a static binary.
 # The linker (Rust's own LLD) folds functions of equal code, which generics make many of, and packs relocations.
 STATIC := OPENSSL_STATIC=1 RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,--icf=all,-z,pack-relative-relocs'
-OPERATORS := cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge
+OPERATORS := cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge plug-in-fetcher
 
 export CLUSTER NODES
 

@@ -11,12 +11,21 @@ step "Compiling the tests"
 quietly e2e-tests "compiling the tests" cargo test --no-run -p e2e --test 'e2e_*' || exit 1
 step "Building Kubernetes, Helm and Kafka's image"
 build_tools
-[[ $CLUSTER != local ]] || e2e/kubernetes/build.sh listeners
+[[ $CLUSTER != local ]] || e2e/kubernetes/build.sh listeners builds
 step "Starting Kubernetes"
 cluster
 load_images
 if [[ $CLUSTER == local ]]; then
-  e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar"
+  e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar" \
+    "$CACHE/images/buildah-$VERSION.tar"
+  # Builds load the images that they begin with from a registry, and push to it.
+  KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION" "docker.io/kastellan/operator:$VERSION")
+  # What the tests of image builds run on this machine: a compiler of plug-ins, and a server that pods load them from.
+  need default-jdk-headless javac jar
+  install_missing
+  # shellcheck disable=SC2046  # two words
+  set_ranges $(<"$STATE/ranges")
+  export KASTELLAN_REGISTRY KASTELLAN_HOST_ADDRESS=$HOST_IP KASTELLAN_KAFKA_LIBS=$CACHE/kafka/$KAFKA_VERSION/libs
   # The operator looks for these kinds when it starts.
   k apply --server-side --force-conflicts -f "$CACHE/definitions" >/dev/null
 fi
@@ -36,8 +45,8 @@ export KASTELLAN_ENVOY=$CACHE/envoy/envoy KASTELLAN_KAFKA_CLIENT=$CHECKOUT/targe
 step "Running the tests"
 skipped=()
 if [[ $CLUSTER != local ]]; then
-  say "not run: the tests of listeners and of Prometheus, for which this machine has to reach pods and Services of the cluster by their addresses"
-  skipped=(--skip listeners_ --skip prometheus_)
+  say "not run: the tests of listeners, of Prometheus and of image builds, for which this machine has to reach pods and Services of the cluster by their addresses, or they it"
+  skipped=(--skip listeners_ --skip prometheus_ --skip builds_)
 fi
 if [[ -n ${SOAK_TESTS:-} ]]; then
   e2e/soak.sh

@@ -7,7 +7,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/kubernetes/lib.sh"
 cd "$CHECKOUT" || exit 1
 CLUSTER=${CLUSTER:-local}
 NODES=${NODES:-1}
-VERSION=$(sed -n 's/^appVersion: //p' charts/kastellan/Chart.yaml)
 IMAGES=$CHECKOUT/.local/images
 
 # step TEXT: a headline for what follows, with its place among STEP_TOTAL steps; the time of the previous one is printed by summary.

@@ -12,7 +12,7 @@ work=$(mktemp -d "$(dirname "$tar")/operator.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root"/{etc,tmp}
-for program in cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge; do
+for program in cluster-operator topic-operator user-operator kafka-agent kafka-exporter kafka-bridge plug-in-fetcher; do
   binary=$folder/$program
   if [[ ! -x $binary ]]; then
     printf 'error: %s is missing: run "make images", which builds the static binaries first\n' "$binary" >&2

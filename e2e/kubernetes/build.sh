@@ -9,11 +9,12 @@
 #   images         the pause and Kafka images (the operator image: images/operator.sh)
 #   all            all of these
 #   listeners      what the tests of listeners need: Envoy, its image, and definitions of other people's kinds
+#   builds         what the tests of image builds need: an image registry, and the image of Buildah
 # What is up to date is left alone.
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-(($#)) || { sed -n '2,11s/^# \?//p' "$0"; exit 1; }
+(($#)) || { sed -n '2,12s/^# \?//p' "$0"; exit 1; }
 
 # lock PART, unlock: so that two builds at once do not disturb each other. The programs that a build runs hold the lock too: they
 # write on when the script is killed.
@@ -41,7 +42,7 @@ need_go() {
 # common is compiled once; what a debugger would want is not made.
 go_program() {
   local folder=$HERE/tools package=$1 name=$2 ldflags="-s -w ${3:-}" key begun=$SECONDS
-  key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" "$folder"/*/*.go | sha256sum | cut -c1-16)"
+  key="$ldflags $(cat "$folder/go.mod" "$folder/go.sum" "$folder"/coredns/*.go | sha256sum | cut -c1-16)"
   if fresh "$name" "$key" "$BIN/$name"; then
     UP_TO_DATE+=("$name")
     return
@@ -281,6 +282,40 @@ fetch_definitions() {
     "$CACHE/definitions/tlsroutes.yaml"
   stamp definitions "$key"
 }
+# The image registry is of a module of its own: what it needs changes no version of the other programs.
+build_registry() {
+  local folder=$HERE/tools/registry key begun=$SECONDS
+  key=$(cat "$folder"/go.mod "$folder"/go.sum "$folder"/*.go | sha256sum | cut -c1-16)
+  if fresh registry "$key" "$BIN/registry"; then
+    UP_TO_DATE+=("registry")
+    return
+  fi
+  need_go
+  say "building an image registry $POSITION"
+  mkdir -p "$BIN"
+  quietly registry "building an image registry" env -C "$folder" CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    go build -trimpath -gcflags=all=-dwarf=false -ldflags "-s -w" -o "$BIN/registry.new" . || exit 1
+  mv "$BIN/registry.new" "$BIN/registry"
+  stamp registry "$key"
+  say "built an image registry in $(minutes $((SECONDS - begun)))"
+}
+make_buildah_image() {
+  local images=$CHECKOUT/images buildah=$CACHE/images/buildah-$VERSION.tar key begun=$SECONDS
+  key=$(cat "$images/buildah.sh" "$images/archive.sh" | sha256sum | cut -c1-16)
+  if fresh "buildah-image-$VERSION" "$key" "$buildah"; then
+    UP_TO_DATE+=("the Buildah image")
+    return
+  fi
+  require_root
+  need mmdebstrap mmdebstrap
+  install_missing
+  mkdir -p "$CACHE/images"
+  begun=$SECONDS
+  say "making the Buildah image $POSITION"
+  quietly buildah-image "making the Buildah image" "$images/buildah.sh" "$VERSION" "$CACHE/debian" "$buildah" || exit 1
+  stamp "buildah-image-$VERSION" "$key"
+  say "made the Buildah image ($(du -m "$buildah" | cut -f1) MB) in $(minutes $((SECONDS - begun)))"
+}
 # module_folder MODULE: where Go keeps it.
 module_folder() { env -C "$HERE/tools/definitions" go list -m -f '{{.Dir}}' "$1"; }
 
@@ -302,7 +337,8 @@ parts_of() {
     kafka-with-jars-image) [[ -z $(parts_of plug-ins) ]] || printf '%s\n' kafka jre plug-ins kafka-image kafka-with-jars-image ;;
     all) for target in kafka plug-ins control-plane node coredns helm images kafka-with-jars-image; do parts_of "$target"; done ;;
     listeners) printf '%s\n' envoy envoy-image definitions ;;
-    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners" ;;
+    builds) printf '%s\n' registry buildah-image ;;
+    *) die "unknown target $1; targets: control-plane node coredns helm kafka plug-ins jre schemathesis images all listeners builds" ;;
   esac
 }
 make_part() {
@@ -323,6 +359,8 @@ make_part() {
     schemathesis) fetch_schemathesis ;;
     envoy-image) make_envoy_image ;;
     definitions) fetch_definitions ;;
+    registry) build_registry ;;
+    buildah-image) make_buildah_image ;;
     *) kubernetes_program "$1" ;;
   esac
 }

@@ -5,7 +5,7 @@
 # shellcheck source=e2e/kubernetes/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-PROGRAMS=' etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy coredns containerd containerd-shim-runc-v2 runc inotifywait sleep '
+PROGRAMS=' etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy coredns registry containerd containerd-shim-runc-v2 runc inotifywait sleep '
 
 # own_cgroups: every cgroup of the cluster's pods, the deepest first.
 own_cgroups() {

@@ -13,6 +13,8 @@ KUBECONFIG_ADMIN=$STATE/kubeconfig
 
 KUBERNETES_VERSION=v1.36.3
 KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
+# Of the images that are made here.
+VERSION=$(sed -n 's/^appVersion: //p' "$CHECKOUT/charts/kastellan/Chart.yaml")
 # As in tools/envoy/requirements.txt.
 ENVOY_VERSION=1.40.0
 
@@ -28,6 +30,8 @@ set_ranges() {
   HOST_IP=$POD_NET.255.1
   SERVER_IP=$POD_NET.255.2
   SERVER=https://$SERVER_IP:6443
+  # Where the image registry listens (registry.sh). Pods and nodes know it by the name in REGISTRY.
+  REGISTRY_ADDRESS=$SERVER_IP:5000
 }
 if [[ -f $STATE/ranges ]]; then
   # shellcheck disable=SC2046  # two words
@@ -36,6 +40,7 @@ else
   set_ranges "${KASTELLAN_POD_NET:-10.244}" "${KASTELLAN_SERVICE_NET:-10.96}"
 fi
 HOST_LINK=kst-$ID
+REGISTRY=registry.kube-system.svc.cluster.local:5000
 
 # shellcheck source=e2e/kubernetes/progress.sh
 source "$HERE/progress.sh"

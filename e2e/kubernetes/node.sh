@@ -52,7 +52,8 @@ make_cgroup() {
 }
 write_node_config() {
   local i=$1 config=$STATE/node-$1/config
-  mkdir -p "$config/cni"
+  mkdir -p "$config/cni" "$config/registries/$REGISTRY"
+  printf '[host."http://%s"]\n  capabilities = ["pull", "resolve"]\n' "$REGISTRY_ADDRESS" >"$config/registries/$REGISTRY/hosts.toml"
   cat >"$config/cni/10-bridge.conflist" <<EOF
 {"cniVersion": "1.0.0", "name": "kastellan", "plugins": [
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,
@@ -70,6 +71,8 @@ state = "/run/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "docker.io/kastellan/pause:1"
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "$config/registries"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "$config/cni"

@@ -1,6 +1,7 @@
 //! A namespace of its own for each scenario, and the waits and client pods that scenarios are told with.
 
 pub mod edge;
+pub mod files;
 pub mod outside;
 pub mod tokens;
 

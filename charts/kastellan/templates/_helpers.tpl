@@ -8,6 +8,12 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Image of Buildah: out of the same registry as the operator's, unless another one is named. */}}
+{{- define "kastellan.buildah" -}}
+{{- $parts := compact (list .Values.image.registry .Values.image.repository "buildah") -}}
+{{- .Values.buildah.image | default (printf "%s:%s" (join "/" $parts) .Chart.AppVersion) -}}
+{{- end -}}
+
 {{/* Value of STRIMZI_NAMESPACE. */}}
 {{- define "kastellan.watched" -}}
 {{- if .Values.watchAnyNamespace -}}*{{- else -}}

@@ -74,6 +74,10 @@ pub mod reasons {
     pub const INTERNAL_ERROR: &str = "InternalError";
     /// A property that this version does not know.
     pub const UNKNOWN_FIELDS: &str = "UnknownFields";
+    /// A password stands in a property that many may read.
+    pub const CREDENTIALS_IN_PLAIN_SIGHT: &str = "CredentialsInPlainSight";
+    /// An image could not be built.
+    pub const IMAGE_BUILD_FAILED: &str = "ImageBuildFailed";
     /// Properties are set that can have no effect here.
     pub const FIELDS_WITHOUT_EFFECT: &str = "FieldsWithoutEffect";
     /// A deprecated property is in use.

@@ -47,6 +47,8 @@ pub const DEFAULT_TOPIC_OPERATOR_IMAGE: &str = "STRIMZI_DEFAULT_TOPIC_OPERATOR_I
 pub const DEFAULT_USER_OPERATOR_IMAGE: &str = "STRIMZI_DEFAULT_USER_OPERATOR_IMAGE";
 /// Image of the init container, which brings the agent into Kafka pods.
 pub const DEFAULT_KAFKA_INIT_IMAGE: &str = "STRIMZI_DEFAULT_KAFKA_INIT_IMAGE";
+/// Image of Buildah, which builds images for Kafka Connect. The default is `kastellan/buildah` with the operator's version.
+pub const DEFAULT_BUILDAH_IMAGE: &str = "STRIMZI_DEFAULT_BUILDAH_IMAGE";
 /// Image of the HTTP bridge.
 pub const DEFAULT_KAFKA_BRIDGE_IMAGE: &str = "STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE";
 /// Pull policy of all operand containers: `Always`, `IfNotPresent` or `Never`.
@@ -323,6 +325,8 @@ pub mod own {
     pub const OPERATOR_IMAGE: &str = "KASTELLAN_OPERATOR_IMAGE";
     /// Image of every version of Kafka that has none of its own.
     pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
+    /// Whether pods of image builds run in a user namespace of their own (`hostUsers: false`), default false.
+    pub const BUILD_USER_NAMESPACES: &str = "KASTELLAN_BUILD_USER_NAMESPACES";
     /// Image of Envoy, for listeners with a single address.
     pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
     /// Default of [`ENVOY_IMAGE`].

@@ -86,6 +86,8 @@ pub mod component {
     pub const KAFKA_PROXY: &str = "kafka-proxy";
     /// Kafka Connect.
     pub const KAFKA_CONNECT: &str = "kafka-connect";
+    /// The build of an image for Kafka Connect.
+    pub const KAFKA_CONNECT_BUILD: &str = "kafka-connect-build";
     /// MirrorMaker 2.
     pub const KAFKA_MIRROR_MAKER_2: &str = "kafka-mirror-maker-2";
     /// HTTP bridge.

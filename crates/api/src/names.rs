@@ -237,6 +237,10 @@ pub mod keys {
     pub const SERVER_CONFIG: &str = "server.config";
     /// Configuration of the agent in a node's ConfigMap, as JSON.
     pub const AGENT_CONFIG: &str = "agent.config";
+    /// The Dockerfile of an image build.
+    pub const DOCKERFILE: &str = "Dockerfile";
+    /// Credentials for registries in a Secret of type `kubernetes.io/dockerconfigjson`.
+    pub const DOCKER_CONFIG: &str = ".dockerconfigjson";
     /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.
     pub const KAFKA_CONNECT_PROPERTIES: &str = "kafka-connect.properties";
     /// Configuration of the bridge, as Java properties.

@@ -179,6 +179,11 @@ pub(crate) trait Kind: Send + Sync + 'static {
         async move { failed.map_or_else(|| Ok(After::default()), Err) }
     }
 
+    /// How the pass fails in the end where something was refused that holds nothing else up.
+    fn refused_beside(&self, error: carry_out::Error) -> Error {
+        error.into()
+    }
+
     /// Forgets a resource that is gone.
     fn forget(&self, _key: &ObjectRef) {}
 }
@@ -315,7 +320,7 @@ impl<K: Kind> Driver<K> {
         let done = Done { changed, said, is_whole: put_off.is_none() && failure.is_none() };
         let after = self.kind.after(key, observed, plan, done).await?;
         if let Some(error) = put_off {
-            return Err(error.into());
+            return Err(self.kind.refused_beside(error));
         }
         self.memories.is_current(key);
         let status = match &after.status {

@@ -11,7 +11,7 @@ use operator_runtime::limits::Limits;
 
 use crate::kafka::admin_clients as clients;
 use crate::kafka_connector::addresses::ConnectAddresses;
-use planner::settings::PlanSettings;
+use planner::settings::{ImageBuildSettings, PlanSettings};
 use planner::versions;
 
 /// What `--help` prints.
@@ -154,6 +154,7 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
             .label_selector(env::CUSTOM_KAFKA_BRIDGE_SERVICE_ANNOTATIONS)
             .0,
         custom_kafka_mirror_maker2_labels: env.label_selector(env::CUSTOM_KAFKA_MIRROR_MAKER2_LABELS).0,
+        image_builds: image_builds(env),
         shared_environment,
         feature_gates: env.string(env::FEATURE_GATES, ""),
         object_overrides: env.bool(own::OBJECT_OVERRIDES, false),
@@ -161,6 +162,19 @@ fn plan_settings(env: &Env, limits: &Limits) -> PlanSettings {
         max_wished_ids: env.integer(own::MAX_WISHED_IDS, own::MAX_WISHED_IDS_DEFAULT as i64, 1..=1_000_000)
             as usize,
         largest_config_map: limits.largest_secret.bytes,
+    }
+}
+
+/// How images are built for Kafka Connect.
+fn image_builds(env: &Env) -> ImageBuildSettings {
+    let default = ImageBuildSettings::default();
+    let timeout = Duration::from_millis(env::CONNECT_BUILD_TIMEOUT_MS_DEFAULT);
+    ImageBuildSettings {
+        buildah_image: env.string(env::DEFAULT_BUILDAH_IMAGE, &default.buildah_image),
+        custom_labels: env.label_selector(env::CUSTOM_KAFKA_CONNECT_BUILD_LABELS).0,
+        // Kubernetes counts whole seconds, from 1.
+        timeout_seconds: env.duration_ms(env::CONNECT_BUILD_TIMEOUT_MS, timeout).as_secs().max(1),
+        user_namespaces: env.bool(own::BUILD_USER_NAMESPACES, default.user_namespaces),
     }
 }
 

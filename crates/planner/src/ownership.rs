@@ -20,14 +20,15 @@ pub const CLAIM: &str = "PersistentVolumeClaim";
 /// The kind of bindings that are cluster-wide.
 pub const CLUSTER_ROLE_BINDING: &str = "ClusterRoleBinding";
 
-/// Kinds that are looked at. Pods are the pod sets' business.
-const KINDS: [&str; 15] = [
+/// Kinds that are looked at. Pods are those of image builds: all others are the pod sets' business.
+const KINDS: [&str; 16] = [
     CLUSTER_ROLE_BINDING,
     "ConfigMap",
     "Deployment",
     "Ingress",
     "NetworkPolicy",
     CLAIM,
+    "Pod",
     "PodDisruptionBudget",
     "Role",
     "RoleBinding",

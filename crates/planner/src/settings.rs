@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::env::own;
+use api::env::{CONNECT_BUILD_TIMEOUT_MS_DEFAULT, own};
 
 use crate::workload::Defaults;
 use crate::workload::network_policy::OperatorPlace;
@@ -71,6 +71,8 @@ pub struct PlanSettings {
     pub custom_kafka_bridge_service_annotations: BTreeMap<String, String>,
     /// Labels put on every MirrorMaker 2 pod (`STRIMZI_CUSTOM_KAFKA_MIRROR_MAKER2_LABELS`).
     pub custom_kafka_mirror_maker2_labels: BTreeMap<String, String>,
+    /// How images are built for Kafka Connect.
+    pub image_builds: ImageBuildSettings,
     /// Environment variables copied into every operand container (the proxy settings).
     pub shared_environment: BTreeMap<String, String>,
     /// Feature gates that differ from their default, to be passed on.
@@ -83,6 +85,30 @@ pub struct PlanSettings {
     pub max_wished_ids: usize,
     /// Bytes of the largest ConfigMap that the operator reads.
     pub largest_config_map: usize,
+}
+
+/// How images are built for Kafka Connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageBuildSettings {
+    /// Image of Buildah.
+    pub buildah_image: String,
+    /// Labels put on every pod that builds (`STRIMZI_CUSTOM_KAFKA_CONNECT_BUILD_LABELS`).
+    pub custom_labels: BTreeMap<String, String>,
+    /// Seconds that a build may take.
+    pub timeout_seconds: u64,
+    /// Whether the pods that build run in a user namespace of their own.
+    pub user_namespaces: bool,
+}
+
+impl Default for ImageBuildSettings {
+    fn default() -> Self {
+        Self {
+            buildah_image: format!("kastellan/buildah:{}", env!("CARGO_PKG_VERSION")),
+            custom_labels: BTreeMap::new(),
+            timeout_seconds: CONNECT_BUILD_TIMEOUT_MS_DEFAULT / 1000,
+            user_namespaces: false,
+        }
+    }
 }
 
 /// Default of `KASTELLAN_MAX_SECRET_KIB`, in bytes.
@@ -145,6 +171,7 @@ impl Default for PlanSettings {
             custom_kafka_bridge_service_labels: BTreeMap::new(),
             custom_kafka_bridge_service_annotations: BTreeMap::new(),
             custom_kafka_mirror_maker2_labels: BTreeMap::new(),
+            image_builds: ImageBuildSettings::default(),
             shared_environment: BTreeMap::new(),
             feature_gates: String::new(),
             object_overrides: false,

@@ -77,6 +77,17 @@ pub struct Workers {
     pub closed: bool,
     /// Plug-ins out of images.
     pub plug_ins: Vec<ImagePlugIn>,
+    /// Annotations of the pod set and of its pods that tell which image build the pods are from.
+    pub build_annotations: BuildAnnotations,
+}
+
+/// What the pod set and its pods tell of the image build that the pods are from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildAnnotations {
+    /// On the pod set.
+    pub set: Pairs,
+    /// On each pod.
+    pub pod: Pairs,
 }
 
 /// How workers connect to one Kafka cluster.

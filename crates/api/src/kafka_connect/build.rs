@@ -33,6 +33,9 @@ pub struct BuildOutput {
     /// Secret of type `kubernetes.io/dockerconfigjson` for pushing (`docker`). Without it the registry must take
     /// images from everybody.
     pub push_secret: Option<String>,
+    /// Of older versions: options of Kaniko.
+    #[schemars(skip)]
+    pub additional_kaniko_options: Option<crate::present::Present>,
     /// More options for the tool that builds.
     pub additional_build_options: Option<Vec<String>>,
     /// More options for the tool that pushes.

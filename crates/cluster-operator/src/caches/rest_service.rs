@@ -14,7 +14,9 @@ const ENDING: &str = "-api";
 /// The Service of the REST API of workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestService {
-    /// UID of the resource that controls it.
+    /// UIDs of its owners. The operators' own objects have no owner that controls them, as with Strimzi.
+    owners: Vec<String>,
+    /// UID of an owner that controls it, if there is one.
     controller: Option<String>,
     /// Its address within the Kubernetes cluster, or why it is not used.
     address: Result<IpAddr, &'static str>,
@@ -24,10 +26,10 @@ impl RestService {
     /// Out of a Service with the labels of a resource; `None`: it is that of no REST API.
     pub(super) fn of(owner: &OwnerRef, metadata: &ObjectMeta, service: &Value) -> Option<Box<Self>> {
         let component = metadata.name.as_deref()?.strip_suffix(ENDING)?;
-        let owners = metadata.owner_references.iter().flatten();
-        let controller = owners.filter(|one| one.controller == Some(true)).map(|one| one.uid.clone()).next();
+        let owners = || metadata.owner_references.iter().flatten();
+        let controller = owners().find(|one| one.controller == Some(true)).map(|one| one.uid.clone());
         let address = address(owner, component, &service["spec"]);
-        Some(Box::new(Self { controller, address }))
+        Some(Box::new(Self { owners: owners().map(|one| one.uid.clone()).collect(), controller, address }))
     }
 
     /// The address, if the Service belongs to the very resource and leads to its pods.
@@ -35,7 +37,8 @@ impl RestService {
     /// # Errors
     /// Why it is not used, as the end of a sentence that begins with the Service.
     pub fn address_for(&self, uid: Option<&str>) -> Result<IpAddr, &'static str> {
-        if self.controller.is_none() || self.controller.as_deref() != uid {
+        let is_own = uid.is_some_and(|uid| self.owners.iter().any(|owner| owner == uid));
+        if !is_own || self.controller.as_deref().is_some_and(|controller| Some(controller) != uid) {
             return Err("was not made for this KafkaConnect");
         }
         self.address
@@ -69,7 +72,7 @@ mod tests {
     fn service(change: impl Fn(&mut Value)) -> Result<String, &'static str> {
         let mut service = json!({
             "metadata": {"name": "c-connect-api", "ownerReferences": [{"apiVersion": "kafka.strimzi.io/v1",
-                "kind": "KafkaConnect", "name": "c", "uid": "u", "controller": true}]},
+                "kind": "KafkaConnect", "name": "c", "uid": "u", "controller": false}]},
             "spec": {"clusterIP": "10.96.0.7", "selector": {"strimzi.io/cluster": "c",
                 "strimzi.io/kind": "KafkaConnect", "strimzi.io/name": "c-connect"}},
         });
@@ -90,7 +93,13 @@ mod tests {
         let cases: [(Change, &str); 8] = [
             (|one| one["metadata"]["ownerReferences"] = json!([]), "not made for"),
             (|one| one["metadata"]["ownerReferences"][0]["uid"] = json!("other"), "not made for"),
-            (|one| one["metadata"]["ownerReferences"][0]["controller"] = json!(false), "not made for"),
+            (
+                |one| {
+                    let other = json!({"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "x", "controller": true});
+                    one["metadata"]["ownerReferences"].as_array_mut().unwrap().push(other);
+                },
+                "not made for",
+            ),
             (|one| one["spec"]["type"] = json!("ExternalName"), "ExternalName"),
             (|one| one["spec"]["clusterIP"] = json!("None"), "clusterIP"),
             (|one| one["spec"]["clusterIP"] = json!("127.0.0.1"), "clusterIP"),

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use api::KafkaConnect;
+use api::conditions::reasons;
 use k8s_openapi::api::core::v1::Pod;
 use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka_connect::observed::{Live, View};
-use planner::kafka_connect::references;
+use planner::kafka_connect::{references, status};
 use planner::workers::need::{Answer, Need, Silence, SilenceKind};
 use planner::workers::roll::WorkerRestart;
 
 use super::plugins::KnownPlugins;
 use crate::caches::{self, Caches, KAFKA_CONNECT};
+use crate::carry_out;
 use crate::deleted_pods::DeletedPods;
 use crate::kind::{AnswersOf, Error, Kind, Means, Seen};
 use crate::room::BUSY;
@@ -89,6 +91,13 @@ impl Kind for Connects {
     async fn call(&self, key: &ObjectRef, view: &View, restart: &WorkerRestart) -> Result<bool, Error> {
         let Some(pod) = self.pod(view, &restart.pod) else { return Ok(false) };
         workers::restart(&self.means, &self.deleted_pods, key, pod, restart).await
+    }
+
+    /// Only a build is beside the workers: they are looked after all the same.
+    fn refused_beside(&self, error: carry_out::Error) -> Error {
+        let carry_out::Error::Apply(refused) = &error else { return error.into() };
+        let why = status::without_build(&refused.to_string(), refused.is_forbidden());
+        Error::Refused { reason: reasons::IMAGE_BUILD_FAILED, why }
     }
 
     fn has_done(deleted: &bool) -> bool {

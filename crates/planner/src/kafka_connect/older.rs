@@ -86,6 +86,11 @@ pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
                        volumes into spec.template.pod.volumes and spec.template.connectContainer.volumeMounts, with paths below /mnt";
         findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
+    if spec.build.as_ref().is_some_and(|build| build.output.additional_kaniko_options.is_some()) {
+        let message = "spec.build.output.additionalKanikoOptions: without effect: Buildah builds images, not Kaniko; remove it, and \
+                       write what is still needed into additionalBuildOptions or additionalPushOptions";
+        findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);
+    }
     if spec.client_rack_init_image.is_some() {
         let message = "spec.clientRackInitImage: without effect: the agent finds the rack, whose image is the operator's; remove it";
         findings.warn(reasons::FIELDS_WITHOUT_EFFECT, message);

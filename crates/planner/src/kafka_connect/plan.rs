@@ -8,8 +8,9 @@ use api::kafka_connect::KafkaConnectStatus;
 use jiff::Timestamp;
 
 use super::status::{self, Progress};
-use super::validate;
+use super::{build, validate};
 use crate::findings::{self, Findings};
+use crate::referred::Referred;
 use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::observed::{Observed, Plugins};
@@ -32,17 +33,38 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
     }
     let workers = validate::read(connect, &observed.settings, observed.referred(), &mut findings);
     findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
+    let build = match (&workers, observed.referred()) {
+        (Some(workers), Referred::Read { secrets, .. }) => {
+            build::read::read(connect, workers, &secrets, &observed.settings, &mut findings)
+        }
+        _ => None,
+    };
     findings.settle(workers.is_some());
-    let Some(workers) = workers.filter(|_| findings.problems.is_empty()) else {
+    let Some(mut workers) = workers.filter(|_| findings.problems.is_empty()) else {
         let words = findings::words(&findings.problems);
         let status = refused(connect, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     };
-    let draft = plan::draft(&workers, observed, now);
-    let Draft { needs, apply, delete, restart, waiting_for, stuck, warnings, look_again } = draft;
+    let image = build::decide::decide(build.as_ref(), &workers, observed, now);
+    workers.build_annotations = image.annotations;
+    let has_image = image.image.is_some();
+    workers.image = image.image.unwrap_or_default();
+    let mut draft = plan::draft(&workers, observed, now);
+    let needs: Vec<Need> = image.needs.into_iter().chain(draft.needs.drain(..)).collect();
     if !needs.is_empty() {
         return Plan::asking(needs);
     }
+    if !has_image {
+        without_workers(&mut draft);
+    }
+    let Draft { needs: _, mut apply, mut delete, restart, mut waiting_for, mut stuck, warnings, look_again } =
+        draft;
+    apply.extend(image.apply);
+    apply.sort_by_key(|write| write.stage);
+    delete.extend(image.delete);
+    waiting_for.extend(image.waiting_for);
+    stuck |= image.failed;
+    findings.warnings.extend(image.warnings);
     findings.warnings.extend(warnings);
     findings.settle(true);
     let serves = waiting_for.is_empty() && workers.replicas > 0;
@@ -64,7 +86,12 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         events: restart.iter().flat_map(|restart| restart.events(0)).collect(),
         calls: restart.into_iter().collect(),
         status: Some(status),
-        look_again: look_again.into_iter().chain(again).min().map(Duration::from_secs),
+        look_again: look_again
+            .into_iter()
+            .chain(again)
+            .chain(image.look_again)
+            .min()
+            .map(Duration::from_secs),
         waiting_for,
         ..Plan::default()
     }

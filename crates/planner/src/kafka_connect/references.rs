@@ -15,6 +15,8 @@ pub fn of(connect: &KafkaConnect) -> References {
     let rules = spec.metrics_config.as_ref().and_then(|metrics| metrics.value_from.as_ref());
     let rules = rules.and_then(|from| from.config_map_key_ref.as_ref());
     references.config_maps.extend(rules.map(|reference| reference.name.clone()));
+    let push = spec.build.as_ref().and_then(|build| build.output.push_secret.as_ref());
+    references.secrets.extend(push.filter(|name| !name.is_empty()).cloned());
     references
 }
 

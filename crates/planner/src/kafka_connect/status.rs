@@ -53,3 +53,15 @@ pub fn of(
         label_selector: Some(labels::selector_text(&workers.labels())),
     }
 }
+
+/// What is said when Kubernetes refuses an object of an image build. `is_forbidden`: because of a rule, which may be the pod security
+/// level of a namespace.
+pub fn without_build(why: &str, is_forbidden: bool) -> String {
+    let rule = if is_forbidden && why.contains("PodSecurity") {
+        ". The pod that builds runs as root, which a namespace refuses that enforces the pod security level \"restricted\": let it \
+         enforce \"baseline\", or build the image elsewhere and name it in spec.image"
+    } else {
+        ""
+    };
+    format!("the image cannot be built, and workers that run stay as they are: {why}{rule}")
+}

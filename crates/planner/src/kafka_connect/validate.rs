@@ -54,7 +54,6 @@ pub(super) fn read(
     let access = references::access(connect, findings);
     let files = ClientFiles { name: CLIENT.to_owned(), trusted_key: names::keys::CA_CRT.to_owned() };
     older::say(connect, findings);
-    not_yet(connect, findings);
     let wishes = Wishes {
         owner: Owner::new::<KafkaConnect>,
         names: WorkerNames::of_connect(&connect.namespace().unwrap_or_default(), &connect.name_any()),
@@ -108,15 +107,4 @@ fn plug_ins(connect: &KafkaConnect, findings: &mut Findings) -> Vec<ImagePlugIn>
         }
     }
     all
-}
-
-/// What is understood and not carried out.
-fn not_yet(connect: &KafkaConnect, findings: &mut Findings) {
-    if connect.spec.build.is_some() {
-        findings.problem(
-            "spec.build",
-            "images are not built by this version: build one that has the plug-ins below /opt/kafka/plugins and name it in \
-             spec.image, or name images with the plug-ins in spec.plugins",
-        );
-    }
 }

@@ -168,7 +168,10 @@ pub(crate) fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&Manua
     let mut match_labels = labels::selector(&all);
     match_labels.insert(labels::CONTROLLER.to_owned(), labels::CONTROLLER_POD_SET.to_owned());
     match_labels.insert(labels::CONTROLLER_NAME.to_owned(), name.clone());
-    let object = pod_set::new(&workers.owner, &name, all, match_labels);
+    let mut object = pod_set::new(&workers.owner, &name, all, match_labels);
+    for (key, value) in &workers.build_annotations.set {
+        object = object.annotation(key, value);
+    }
     let template = workers.templates.pod_set.as_ref();
     pod_set::with_pods(object, manual, template.and_then(|template| template.metadata.as_ref()), pods)
 }

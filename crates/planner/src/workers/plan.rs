@@ -15,7 +15,7 @@ use super::{Workers, objects as made};
 use crate::findings::Warning;
 use crate::live_object::LiveObject;
 use crate::orphans;
-use crate::ownership::{self, Stranger, Whose};
+use crate::ownership::{self, Claimant, Stranger, Whose};
 use crate::plan;
 use crate::process::jmx_secret::Known;
 use crate::rack::Rack;
@@ -23,7 +23,7 @@ use crate::workload::agent_pod::DesiredPod;
 use crate::workload::volume::mounts_secret;
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
-const AGAIN_SECONDS: u64 = 15;
+pub(crate) const AGAIN_SECONDS: u64 = 15;
 
 /// The plan of a kind that has workers: `S` is its status.
 pub type Plan<S> = plan::Plan<Need, WorkerRestart, S>;
@@ -109,19 +109,13 @@ fn leave_to_others(
     draft: &mut Draft,
 ) {
     let claimant = workers.claimant();
-    let wanted = desired.iter().map(|object| &object.reference);
-    let (mut strangers, unknown) =
-        ownership::look(&claimant, wanted, |object| observed.holding(&claimant, object));
-    if !unknown.is_empty() {
-        let need = Need::Holders(unknown.clone());
-        let Some(silence) = observed.silence(&need) else {
+    let strangers = match strangers(&claimant, observed, desired.iter().map(|object| &object.reference)) {
+        Ok(strangers) => strangers,
+        Err(need) => {
             draft.needs.push(need);
             return;
-        };
-        let unknown = unknown.into_iter();
-        strangers
-            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
-    }
+        }
+    };
     if strangers.is_empty() {
         return;
     }
@@ -138,6 +132,27 @@ fn leave_to_others(
         wanted.reference.kind != "StrimziPodSet"
             && strangers.iter().all(|stranger| stranger.object != wanted.reference)
     });
+}
+
+/// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
+///
+/// # Errors
+/// What has to be asked first.
+pub(crate) fn strangers<'a>(
+    claimant: &Claimant<'_>,
+    observed: &Observed,
+    wanted: impl IntoIterator<Item = &'a ObjectId>,
+) -> Result<Vec<Stranger>, Need> {
+    let (mut strangers, unknown) =
+        ownership::look(claimant, wanted, |object| observed.holding(claimant, object));
+    if !unknown.is_empty() {
+        let need = Need::Holders(unknown.clone());
+        let Some(silence) = observed.silence(&need) else { return Err(need) };
+        let unknown = unknown.into_iter();
+        strangers
+            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
+    }
+    Ok(strangers)
 }
 
 /// What an administrator has to do where the operator may not.

@@ -41,6 +41,7 @@ pub(crate) fn of_worker(workers: &Workers, number: usize, settings: &PlanSetting
         (annotations::CONFIGURATION_HASH.to_owned(), configuration_hash(workers)),
         (annotations::AUTH_HASH.to_owned(), workers.auth_hash.clone()),
     ];
+    let started_with = started_with.into_iter().chain(workers.build_annotations.pod.clone());
     agent_pod::finished(pod, workers.labels(), started_with)
 }
 

@@ -18,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Owner, Pairs};
 
 use super::properties::{self, Group, Parts};
-use super::{Client, ImagePlugIn, WorkerNames, Workers, pod};
+use super::{BuildAnnotations, Client, ImagePlugIn, WorkerNames, Workers, pod};
 use crate::findings::Findings;
 use crate::fingerprint;
 use crate::process::{Jmx, JvmOptions, Metrics, log_file};
@@ -158,6 +158,7 @@ pub(crate) fn read(
         custom_labels: custom_labels.clone(),
         closed: wishes.closed,
         plug_ins: wishes.plug_ins,
+        build_annotations: BuildAnnotations::default(),
     };
     templates(fields.template, &workers, settings, findings);
     version.map(|_| workers)

@@ -53,6 +53,10 @@ pub(crate) fn put(observed: &mut Observed, id: &ObjectId, object: &Value) {
             let map: ConfigMap = serde_json::from_value(object).unwrap();
             observed.config_maps.insert(name, Arc::new(map));
         }
+        "Pod" => {
+            let pod: Pod = serde_json::from_value(object).unwrap();
+            observed.pods.insert(name, Arc::new(pod));
+        }
         "StrimziPodSet" => {
             let set: StrimziPodSet = serde_json::from_value(object).unwrap();
             observed.pod_sets.insert(name, Arc::new(set));
@@ -72,7 +76,7 @@ pub(crate) fn make_pods(observed: &mut Observed) {
     let listed: Vec<Value> = sets.iter().flat_map(|set| set.spec.pods.clone()).collect();
     let names: BTreeSet<String> =
         listed.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
-    observed.pods.retain(|name, _| names.contains(name));
+    observed.pods.retain(|name, _| names.contains(name) || name.ends_with("-build"));
     for mut pod in listed {
         let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
         if observed.pods.contains_key(&name) {
@@ -149,6 +153,8 @@ impl Connect {
         for deletion in &plan.delete {
             let name = &deletion.object.name;
             self.observed.secrets.retain(|known, _| known != name || deletion.object.kind != "Secret");
+            self.observed.pods.retain(|known, _| known != name || deletion.object.kind != "Pod");
+            self.observed.config_maps.retain(|known, _| known != name || deletion.object.kind != "ConfigMap");
             self.observed.others.remove(&deletion.object);
         }
         for restart in &plan.calls {

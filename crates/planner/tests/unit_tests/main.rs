@@ -28,6 +28,8 @@ mod existing_nodes;
 mod foreign_additions;
 mod held;
 mod house;
+mod image_build_faults;
+mod image_builds;
 mod implied_pools;
 mod internal_security;
 mod kafka_bridge;

@@ -1,0 +1,324 @@
+//! Which image the workers have now, and whether there is to be a build. Level-triggered: everything is read from the pod of the
+//! build, from the annotations of the pod set, which tell what is in use, and from those of the ConfigMap with the Dockerfile, which
+//! remember the attempts.
+
+use api::conditions::reasons;
+use api::{annotations, names};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube_core::Resource;
+use objects::{Deletion, DesiredObject, Live, ObjectId, Stage, Write};
+
+use super::objects::Attempt;
+use super::outcome::{self, Outcome};
+use super::reference::by_digest;
+use super::{ImageBuild, objects as made};
+use crate::findings::Warning;
+use crate::live_object;
+use crate::orphans;
+use crate::workers::need::Need;
+use crate::workers::observed::Observed;
+use crate::workers::plan::{AGAIN_SECONDS, strangers};
+use crate::workers::{BuildAnnotations, Workers};
+
+/// Seconds until the first failed build is tried again; each further time doubles.
+const FIRST_PAUSE: u64 = 60;
+/// The longest pause.
+const LONGEST_PAUSE: u64 = 30 * 60;
+
+/// What is decided.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    /// What has to be known first: then nothing else is decided.
+    pub needs: Vec<Need>,
+    /// The image of the workers; `None`: there is none yet, and there can be no workers.
+    pub image: Option<String>,
+    /// What the pod set and the pods say of it.
+    pub annotations: BuildAnnotations,
+    /// Objects to write.
+    pub apply: Vec<Write>,
+    /// Objects to delete.
+    pub delete: Vec<Deletion>,
+    /// What is waited for.
+    pub waiting_for: Vec<String>,
+    /// Whether the build failed.
+    pub failed: bool,
+    /// What deserves a look.
+    pub warnings: Vec<Warning>,
+    /// Seconds after which to look again without an event.
+    pub look_again: Option<u64>,
+}
+
+/// Decides. `build` is `None` for a resource without builds: then what is left of earlier ones goes. Pure.
+pub(crate) fn decide(
+    build: Option<&ImageBuild>,
+    workers: &Workers,
+    observed: &Observed,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = Decision::default();
+    let pod = observed.pods.get(&names::connect::build(&workers.owner.name)).map(AsRef::as_ref);
+    let desired = match build {
+        None => {
+            decision.image = Some(workers.image.clone());
+            decision.delete.extend(pod.map(|pod| removal(pod, &workers.owner.namespace)));
+            Vec::new()
+        }
+        Some(build) => {
+            let situation = Situation::of(build, workers, observed, now);
+            let attempt = situation.decide(pod, &mut decision);
+            let mut lasting = made::lasting(build, attempt, observed.settings.as_ref());
+            leave_to_others(workers, observed, &mut lasting, &mut decision);
+            lasting
+        }
+    };
+    decision.delete.extend(orphaned(workers, observed, &desired));
+    // Workers do without a build.
+    let desired = desired.into_iter().map(|object| DesiredObject { beside: true, ..object }).collect();
+    let mut writes = Write::all(desired, |wanted| observed.live(wanted));
+    writes.append(&mut decision.apply);
+    decision.apply = writes;
+    decision
+}
+
+/// Takes out of what is wanted what belongs to somebody else. Then nothing is built, and workers stay as they are.
+fn leave_to_others(
+    workers: &Workers,
+    observed: &Observed,
+    lasting: &mut Vec<DesiredObject>,
+    decision: &mut Decision,
+) {
+    let claimant = workers.claimant();
+    let lasts = lasting.iter().map(|object| &object.reference);
+    let wanted = lasts.chain(decision.apply.iter().map(|write| &write.reference));
+    let strangers = match strangers(&claimant, observed, wanted) {
+        Ok(strangers) => strangers,
+        Err(need) => {
+            decision.needs.push(need);
+            return;
+        }
+    };
+    if strangers.is_empty() {
+        return;
+    }
+    lasting.retain(|wanted| strangers.iter().all(|stranger| stranger.object != wanted.reference));
+    decision.failed = true;
+    decision.look_again = Some(decision.look_again.map_or(AGAIN_SECONDS, |other| other.min(AGAIN_SECONDS)));
+    if !decision.apply.is_empty() {
+        decision.apply.clear();
+        decision.waiting_for.clear();
+    }
+    for stranger in strangers {
+        let message = stranger.words(&claimant);
+        decision.waiting_for.push(message.clone());
+        decision.warnings.push(Warning { reason: reasons::FOREIGN_OBJECT.to_owned(), message });
+    }
+}
+
+/// What a decision rests on.
+struct Situation<'a> {
+    build: &'a ImageBuild,
+    observed: &'a Observed,
+    /// The image in use, and the revision that it was built from, if it was.
+    in_use: Option<(Option<&'a str>, String)>,
+    /// What this build is started with.
+    inputs: String,
+    /// Whether the annotation of the pod set asks for a build.
+    asked: bool,
+    /// What the ConfigMap remembers of builds with the same inputs.
+    remembered: Option<Attempt>,
+    now: Timestamp,
+}
+
+impl<'a> Situation<'a> {
+    fn of(build: &'a ImageBuild, workers: &Workers, observed: &'a Observed, now: Timestamp) -> Self {
+        let set = observed.pod_sets.get(&workers.names.component);
+        let annotation = |key: &str| set?.metadata.annotations.as_ref()?.get(key).map(String::as_str);
+        let built =
+            annotation(annotations::CONNECT_BUILD_REVISION).zip(annotation(annotations::CONNECT_BUILD_IMAGE));
+        let container = |pod: &serde_json::Value| {
+            let containers = pod["spec"]["containers"].as_array()?;
+            let worker = containers.iter().find(|found| found["name"] == workers.names.component.as_str())?;
+            worker["image"].as_str().map(str::to_owned)
+        };
+        let in_use = match built {
+            Some((revision, image)) => Some((Some(revision), image.to_owned())),
+            // Workers that run without a built image go on until there is one.
+            None => set.and_then(|set| set.spec.pods.first()).and_then(container).map(|image| (None, image)),
+        };
+        let inputs = made::inputs(build, observed.settings.as_ref());
+        let map = observed.config_maps.get(&names::connect::dockerfile_config_map(&build.owner.name));
+        let remembered = map.and_then(|map| attempt_of(map.as_ref(), &inputs));
+        let asked = annotation(annotations::FORCE_REBUILD) == Some("true");
+        Self { build, observed, in_use, inputs, asked, remembered, now }
+    }
+
+    /// The attempt that is to be remembered.
+    fn decide(&self, pod: Option<&Pod>, decision: &mut Decision) -> Attempt {
+        self.keep(decision);
+        let remembered = self.remembered.unwrap_or(Attempt { number: 1, forced: false });
+        if self.asked && remembered.forced {
+            // The annotation is the user's: it can only be overwritten. The ConfigMap remembers it from now on.
+            let key = annotations::FORCE_REBUILD.to_owned();
+            decision.annotations.set.insert(key, "false".to_owned());
+        }
+        let forced = self.asked || remembered.forced;
+        let attempt = Attempt { forced, ..remembered };
+        let name = self.build.name();
+        let Some(pod) = pod else {
+            if self.is_current() && !forced {
+                return Attempt { number: 1, forced };
+            }
+            self.start(attempt, decision);
+            return attempt;
+        };
+        if pod.metadata.deletion_timestamp.is_some() {
+            decision.waiting_for.push(format!("pod {name} of an earlier image build is going"));
+            return attempt;
+        }
+        let own = attempt_of(pod, &self.inputs).filter(|_| is_owned(pod, self.build));
+        let seconds = self.observed.settings.image_builds.timeout_seconds;
+        let patience = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let outcome = outcome::of(pod, patience, self.now);
+        if let (Outcome::Done { digest }, true) = (&outcome, self.is_answer(pod, forced)) {
+            return self.take(pod, digest, attempt, decision);
+        }
+        match (own, outcome) {
+            (Some(own), Outcome::Runs(words)) if own.forced || !forced => {
+                let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+                decision.waiting_for.push(format!("the image is being built by pod {name}{words}"));
+                Attempt { number: own.number, forced }
+            }
+            (Some(own), Outcome::Failed { why, at }) if own.forced || !forced => {
+                let number = self.failed(pod, own.number, (&why, at), decision);
+                Attempt { number, forced }
+            }
+            // It is of another build than is asked for now.
+            _ => {
+                decision.delete.push(removal(pod, &self.build.owner.namespace));
+                decision.waiting_for.push(format!("pod {name} of another image build is replaced"));
+                Attempt { number: 1, forced }
+            }
+        }
+    }
+
+    /// Whether the image in use is of what is asked for.
+    fn is_current(&self) -> bool {
+        self.in_use.as_ref().is_some_and(|(revision, _)| *revision == Some(self.build.revision.as_str()))
+    }
+
+    /// Whether the image of a pod is what is asked for.
+    fn is_answer(&self, pod: &Pod, forced: bool) -> bool {
+        let annotation = |key: &str| pod.metadata.annotations.as_ref()?.get(key).map(String::as_str);
+        annotation(annotations::CONNECT_BUILD_REVISION) == Some(&self.build.revision)
+            && is_owned(pod, self.build)
+            && (!forced || annotation(annotations::BUILD_FORCED) == Some("true"))
+    }
+
+    /// The workers stay with the image that they have.
+    fn keep(&self, decision: &mut Decision) {
+        let Some((revision, image)) = &self.in_use else { return };
+        decision.image = Some(image.clone());
+        if let Some(revision) = revision {
+            decision.annotations = made::annotations_of(revision, image);
+        }
+    }
+
+    fn start(&self, attempt: Attempt, decision: &mut Decision) {
+        let pod = made::pod(self.build, attempt, self.observed.settings.as_ref());
+        let mut write = Write::of(pod, &Live::Absent);
+        // A namespace that refuses the pod keeps nothing else from being done.
+        write.stage = Stage::Beside;
+        decision.apply.push(write);
+        decision.waiting_for.push(format!("the image is to be built by pod {}", self.build.name()));
+    }
+
+    /// The image is that of the workers from now on. The pod goes when the pod set tells of the image.
+    fn take(&self, pod: &Pod, digest: &str, attempt: Attempt, decision: &mut Decision) -> Attempt {
+        let image = by_digest(&self.build.output, digest);
+        let is_told = self.is_current()
+            && self.in_use.as_ref().is_some_and(|(_, in_use)| *in_use == image)
+            && !self.asked;
+        let asked = decision.annotations.set.remove(annotations::FORCE_REBUILD);
+        decision.annotations = made::annotations_of(&self.build.revision, &image);
+        decision.annotations.set.extend(asked.map(|value| (annotations::FORCE_REBUILD.to_owned(), value)));
+        decision.image = Some(image);
+        if !is_told {
+            return attempt;
+        }
+        decision.delete.push(removal(pod, &self.build.owner.namespace));
+        Attempt { number: 1, forced: false }
+    }
+
+    /// The number of the attempt to be remembered.
+    fn failed(
+        &self,
+        pod: &Pod,
+        number: u32,
+        (why, at): (&str, Option<Timestamp>),
+        decision: &mut Decision,
+    ) -> u32 {
+        decision.failed = true;
+        let name = self.build.name();
+        let pause = pause(number);
+        let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let passed = self.now.duration_since(at.or(created).unwrap_or(self.now)).as_secs();
+        let left = pause.saturating_sub(u64::try_from(passed).unwrap_or_default());
+        decision.waiting_for.push(format!(
+            "attempt {number} of pod {name} to build the image failed, the next one comes after {pause} s: {why}"
+        ));
+        decision.warnings.push(Warning {
+            reason: reasons::IMAGE_BUILD_FAILED.to_owned(),
+            message: format!(
+                "pod {name} could not build the image; workers that run stay as they are: {why}"
+            ),
+        });
+        decision.look_again = Some(left.max(1));
+        if left > 0 {
+            return number;
+        }
+        // The next attempt has a pod of the same name.
+        decision.delete.push(removal(pod, &self.build.owner.namespace));
+        number.saturating_add(1)
+    }
+}
+
+/// Seconds between the end of an attempt and the next one.
+fn pause(number: u32) -> u64 {
+    FIRST_PAUSE
+        .saturating_mul(1_u64.checked_shl(number.saturating_sub(1)).unwrap_or(u64::MAX))
+        .min(LONGEST_PAUSE)
+}
+
+/// The attempt that an object tells of, if it is one with these inputs.
+fn attempt_of(object: &impl Resource<DynamicType = ()>, inputs: &str) -> Option<Attempt> {
+    let all = object.meta().annotations.as_ref()?;
+    let of = |key: &str| all.get(key).map(String::as_str);
+    let number = of(annotations::BUILD_ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let forced = of(annotations::BUILD_FORCED) == Some("true");
+    (of(annotations::BUILD_INPUTS) == Some(inputs)).then_some(Attempt { number, forced })
+}
+
+/// Whether a pod was made for this very resource, and not for an earlier one of its name.
+fn is_owned(pod: &Pod, build: &ImageBuild) -> bool {
+    let owners = pod.metadata.owner_references.iter().flatten();
+    owners.into_iter().any(|owner| owner.uid == build.owner.uid)
+}
+
+fn removal(pod: &Pod, namespace: &str) -> Deletion {
+    let object = ObjectId {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+    };
+    Deletion { object, uid: pod.metadata.uid.clone() }
+}
+
+/// What is left of builds that nothing asks for.
+fn orphaned(workers: &Workers, observed: &Observed, desired: &[DesiredObject]) -> Vec<Deletion> {
+    let mut found = observed.others.clone();
+    live_object::add(&mut found, &observed.namespace, observed.config_maps.values());
+    let components = [names::connect::build(&workers.owner.name)];
+    orphans::of(&workers.claimant(), &components, found, desired, |_, _| None)
+}

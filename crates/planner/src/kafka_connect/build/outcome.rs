@@ -1,0 +1,131 @@
+//! What the pod of an image build says of how far it is.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+
+use super::reference::is_digest;
+use crate::pod_words::words;
+
+/// Lines of a failed build that are passed on, and their characters.
+const LAST_LINES: usize = 8;
+const LONGEST_WORDS: usize = 1000;
+
+/// What Buildah says where it may not make the user namespace in which it works without being root outside.
+const NO_USER_NAMESPACE: &str = "CLONE_NEWUSER";
+const USER_NAMESPACE_HINT: &str = " (the seccomp profile of the Kubernetes node, or its kernel, keeps pods from making user \
+                                   namespaces, which Buildah needs: name another seccompProfile in \
+                                   spec.template.buildContainer.securityContext, or other nodes in spec.template.buildPod.affinity)";
+
+/// How far a build is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It runs, or has not begun; with what the pod says about why.
+    Runs(Option<String>),
+    /// The image is in its registry.
+    Done {
+        /// Its digest.
+        digest: String,
+    },
+    /// It failed.
+    Failed {
+        /// Why, with the last lines of its log.
+        why: String,
+        /// When.
+        at: Option<Timestamp>,
+    },
+}
+
+/// Reads the pod. A pod that no Kubernetes node takes never begins, and so never ends: after `patience` that is a failure too.
+pub(crate) fn of(pod: &Pod, patience: SignedDuration, now: Timestamp) -> Outcome {
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    match phase {
+        "Succeeded" => succeeded(pod),
+        "Failed" => {
+            let reason = status.and_then(|status| status.reason.as_deref());
+            let message = status.and_then(|status| status.message.as_deref());
+            let own = match (reason, message) {
+                (Some("DeadlineExceeded"), _) => {
+                    Some(format!("it took longer than {} s", patience.as_secs()))
+                }
+                (Some(reason), Some(message)) => Some(format!("{reason}: {message}")),
+                (Some(text), None) | (None, Some(text)) => Some(text.to_owned()),
+                (None, None) => None,
+            };
+            let ended = ended(pod).find(|(_, ended)| ended.exit_code != 0);
+            let container = ended.map(|(name, ended)| words_of(name, ended));
+            let both: Vec<String> = own.into_iter().chain(container).collect();
+            let why = if both.is_empty() {
+                "the pod failed and says no reason".to_owned()
+            } else {
+                both.join("; ")
+            };
+            Outcome::Failed { why, at: last_end(pod) }
+        }
+        _ => {
+            let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            let began = status.and_then(|status| status.start_time.as_ref()).is_some();
+            let words = words(pod);
+            match created {
+                Some(created) if !began && now.duration_since(created) > patience => {
+                    let why = words.unwrap_or_else(|| "no reason is known".to_owned());
+                    Outcome::Failed { why: format!("the pod did not start: {why}"), at: None }
+                }
+                _ => Outcome::Runs(words),
+            }
+        }
+    }
+}
+
+fn succeeded(pod: &Pod) -> Outcome {
+    let mut messages = ended(pod).filter_map(|(_, ended)| ended.message.as_deref().map(str::trim));
+    match messages.find(|message| is_digest(message)) {
+        Some(digest) => Outcome::Done { digest: digest.to_owned() },
+        None => Outcome::Failed {
+            why: "it ended well and left no digest of the image in its termination message".to_owned(),
+            at: last_end(pod),
+        },
+    }
+}
+
+fn ended(pod: &Pod) -> impl Iterator<Item = (&str, &ContainerStateTerminated)> {
+    let status = pod.status.iter();
+    let all = status.flat_map(|status| {
+        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten())
+    });
+    all.filter_map(|container| {
+        Some((container.name.as_str(), container.state.as_ref()?.terminated.as_ref()?))
+    })
+}
+
+fn last_end(pod: &Pod) -> Option<Timestamp> {
+    ended(pod).filter_map(|(_, ended)| ended.finished_at.as_ref().map(|time| time.0)).max()
+}
+
+fn words_of(name: &str, ended: &ContainerStateTerminated) -> String {
+    let reason = ended.reason.as_deref().filter(|reason| *reason != "Error");
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let code = ended.exit_code;
+    let log = ended.message.as_deref().map(last_lines).unwrap_or_default();
+    let log = if log.contains(NO_USER_NAMESPACE) { format!("{log}{USER_NAMESPACE_HINT}") } else { log };
+    match log.as_str() {
+        "" => format!("container {name} ended with code {code}{reason}"),
+        log => format!("container {name} ended with code {code}{reason}: {log}"),
+    }
+}
+
+/// The last lines of a log on one line, and not longer than a status should be.
+fn last_lines(text: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join(" | ");
+    let length = last.chars().count();
+    if length <= LONGEST_WORDS {
+        return last;
+    }
+    let end: String = last.chars().skip(length - LONGEST_WORDS).collect();
+    format!("…{end}")
+}

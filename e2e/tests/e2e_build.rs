@@ -1,0 +1,236 @@
+//! Images with plug-ins as a user has them built: Buildah in a pod, a registry, workers from the image by its digest, and what the
+//! status says of builds that fail or that a namespace refuses.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use api::{KafkaConnect, StrimziPodSet};
+use e2e::files::FileServer;
+use e2e::{Scenario, has_condition, is_pod_ready};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+const MINUTES: Duration = Duration::from_mins(3);
+
+const KAFKA: &str = r"
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaNodePool
+metadata: {name: dual, labels: {strimzi.io/cluster: shop}}
+spec:
+  replicas: 1
+  roles: [controller, broker]
+  storage: {type: ephemeral}
+  jvmOptions: {'-Xmx': 256m}
+  resources: {requests: {cpu: 50m, memory: 512Mi}}
+---
+apiVersion: kafka.strimzi.io/v1
+kind: Kafka
+metadata: {name: shop}
+spec:
+  kafka:
+    listeners: [{name: plain, port: 9092, type: internal, tls: false}]
+    config: {offsets.topic.replication.factor: 1, default.replication.factor: 1, min.insync.replicas: 1}
+";
+
+/// The source of a connector that the image of Kafka does not have.
+const CONNECTOR: &str = r#"
+package kastellan.test;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.connect.connector.Task;
+import org.apache.kafka.connect.sink.SinkConnector;
+
+public final class Silence extends SinkConnector {
+    @Override public void start(Map<String, String> properties) { }
+    @Override public Class<? extends Task> taskClass() { return null; }
+    @Override public List<Map<String, String>> taskConfigs(int most) { return List.of(); }
+    @Override public void stop() { }
+    @Override public ConfigDef config() { return new ConfigDef(); }
+    @Override public String version() { return "7.1"; }
+}
+"#;
+const CLASS: &str = "kastellan.test.Silence";
+
+fn variable(name: &str) -> Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set: run `make e2e`"))
+}
+
+/// Compiles the connector; the jar.
+fn jar() -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    let (source, classes) = (folder.path().join("Silence.java"), folder.path().join("classes"));
+    let services = classes.join("META-INF/services");
+    std::fs::create_dir_all(&services)?;
+    std::fs::write(&source, CONNECTOR)?;
+    std::fs::write(services.join("org.apache.kafka.connect.sink.SinkConnector"), CLASS)?;
+    let libs = format!("{}/*", variable("KASTELLAN_KAFKA_LIBS")?);
+    let mut javac = Command::new("javac");
+    run(javac.args(["--release", "17", "--class-path", &libs, "-d"]).arg(&classes).arg(&source))?;
+    let jar = folder.path().join("silence.jar");
+    run(Command::new("jar").arg("--create").arg("--file").arg(&jar).arg("-C").arg(&classes).arg("."))?;
+    Ok(std::fs::read(Path::new(&jar))?)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// A resource whose plug-in comes from this address.
+fn connect(name: &str, registry: &str, url: &str, sum: Option<&str>) -> Value {
+    let mut artifact = json!({"type": "jar", "url": url});
+    if let Some(sum) = sum {
+        artifact["sha512sum"] = json!(sum);
+    }
+    json!({
+        "apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaConnect", "metadata": {"name": name},
+        "spec": {
+            "replicas": 1,
+            "bootstrapServers": "shop-kafka-bootstrap:9092",
+            "groupId": name,
+            "configStorageTopic": format!("{name}-configs"),
+            "statusStorageTopic": format!("{name}-statuses"),
+            "offsetStorageTopic": format!("{name}-offsets"),
+            "config": {"config.storage.replication.factor": 1, "offset.storage.replication.factor": 1,
+                "status.storage.replication.factor": 1},
+            "jvmOptions": {"-Xmx": "256m"},
+            "resources": {"requests": {"cpu": "50m", "memory": "512Mi"}},
+            "build": {
+                "output": {"type": "docker", "image": format!("{registry}/team/{name}:1")},
+                "plugins": [{"name": "silence", "artifacts": [artifact]}],
+            },
+            "template": {
+                // Where images with short names are, and that the registry has no TLS: Buildah's own file of settings.
+                "buildPod": {"volumes": [{"name": "registries", "configMap": {"name": "registries"}}]},
+                "buildContainer": {
+                    "volumeMounts": [{"name": "registries", "mountPath": "/mnt/registries"}],
+                    "env": [{"name": "CONTAINERS_REGISTRIES_CONF", "value": "/mnt/registries/registries.conf"}],
+                },
+            },
+        },
+    })
+}
+
+fn registries(registry: &str) -> Value {
+    let settings = format!(
+        "[[registry]]\nprefix = \"docker.io/kastellan\"\nlocation = \"{registry}/kastellan\"\ninsecure = true\n\n\
+         [[registry]]\nlocation = \"{registry}\"\ninsecure = true\n"
+    );
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "registries"}, "data": {"registries.conf": settings}})
+}
+
+/// The message of the condition of this type.
+fn message(connect: &KafkaConnect, type_: &str) -> String {
+    let conditions = connect.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut found = conditions.filter(|one| one.type_ == type_);
+    found.next().and_then(|one| one.message.clone()).unwrap_or_default()
+}
+
+async fn not_ready(scenario: &Scenario, name: &str, words: &str) -> Result<String> {
+    let said = |connect: Option<&KafkaConnect>| {
+        connect.is_some_and(|connect| message(connect, "NotReady").contains(words))
+    };
+    let what = format!("NotReady with {words:?}");
+    let connect = scenario.until(name, &what, MINUTES, said).await?.context("no resource")?;
+    Ok(message(&connect, "NotReady"))
+}
+
+/// Waits until a worker is ready that has another image than before; the image that the pod set says it has.
+async fn image_of_workers(scenario: &Scenario, name: &str, before: Option<&str>) -> Result<String> {
+    let annotation = |set: &StrimziPodSet| {
+        let all = set.metadata.annotations.as_ref()?;
+        all.get(api::annotations::CONNECT_BUILD_IMAGE).cloned()
+    };
+    let set = format!("{name}-connect");
+    let is_new = |found: Option<&StrimziPodSet>| {
+        found.and_then(annotation).is_some_and(|image| Some(image.as_str()) != before)
+    };
+    let found = scenario.until(&set, "an image that was built", MINUTES, is_new).await?;
+    let image = found.as_ref().and_then(annotation).context("no image")?;
+    let has_image = |pod: Option<&Pod>| {
+        pod.is_some_and(|pod| {
+            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            is_pod_ready(pod) && containers.into_iter().any(|one| one.image.as_deref() == Some(&image))
+        })
+    };
+    scenario.until(&format!("{set}-0"), "a worker from the image", MINUTES, has_image).await?;
+    Ok(image)
+}
+
+/// Waits until the workers have said that they know the plug-in.
+async fn plug_in_is_known(scenario: &Scenario, name: &str) -> Result<()> {
+    let knows = |connect: Option<&KafkaConnect>| {
+        connect.is_some_and(|connect| {
+            let status = connect.status.as_ref();
+            let plug_ins = status.and_then(|status| status.connector_plugins.as_ref());
+            has_condition(status, "Ready")
+                && status.and_then(|status| status.observed_generation) == connect.metadata.generation
+                && plug_ins.into_iter().flatten().any(|one| one.class.as_deref() == Some(CLASS))
+        })
+    };
+    scenario.until(name, "Ready with the plug-in", MINUTES, knows).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> Result<()> {
+    let registry = variable("KASTELLAN_REGISTRY")?;
+    let jar = jar()?;
+    let server = FileServer::start("silence.jar", jar).await?;
+    let url = server.url(&variable("KASTELLAN_HOST_ADDRESS")?);
+    let scenario = Scenario::new("e2e-build").await?;
+    scenario.apply_value(&registries(&registry)).await?;
+    let wrong = "0a".repeat(64);
+    scenario.apply_value(&connect("spoiled", &registry, &url, Some(&wrong))).await?;
+    scenario.apply_value(&connect("pipes", &registry, &url, None)).await?;
+    scenario.apply(KAFKA).await?;
+
+    let why = not_ready(&scenario, "spoiled", "has the SHA-512 sum").await?;
+    scenario.stage("a file that differs ends its build");
+    assert!(why.contains("attempt 1 of pod spoiled-connect-build") && why.contains(&wrong), "{why}");
+    let first = image_of_workers(&scenario, "pipes", None).await?;
+    plug_in_is_known(&scenario, "pipes").await?;
+    scenario.stage("the workers have the image and know the plug-in");
+    assert!(first.starts_with(&format!("{registry}/team/pipes@sha256:")), "{first}");
+
+    // Other inputs are built at once, whatever the pause after a failure is. Asked for, the same ones are built again.
+    scenario.apply_value(&connect("spoiled", &registry, &url, None)).await?;
+    let asked = json!({"metadata": {"annotations": {api::annotations::FORCE_REBUILD: "true"}}});
+    let sets = scenario.api::<StrimziPodSet>();
+    sets.patch("pipes-connect", &PatchParams::default(), &Patch::Merge(&asked)).await?;
+    image_of_workers(&scenario, "pipes", Some(&first)).await?;
+    scenario.stage("the image was made anew");
+    let set = sets.get("pipes-connect").await?;
+    let left = set.metadata.annotations.as_ref().and_then(|all| all.get(api::annotations::FORCE_REBUILD));
+    assert_ne!(left.map(String::as_str), Some("true"));
+    image_of_workers(&scenario, "spoiled", None).await?;
+    scenario.stage("the other one has its image, too");
+    let gone = |pod: Option<&Pod>| pod.is_none();
+    for name in ["pipes-connect-build", "spoiled-connect-build"] {
+        scenario.until::<Pod>(name, "the end of the pod", MINUTES, gone).await?;
+    }
+    scenario.remove().await
+}
+
+#[tokio::test]
+async fn builds_are_refused_by_a_restricted_namespace_and_the_status_says_so() -> Result<()> {
+    let registry = variable("KASTELLAN_REGISTRY")?;
+    let scenario = Scenario::new("e2e-build-restricted").await?;
+    let label = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    let namespaces: Api<Namespace> = Api::all(scenario.client.clone());
+    namespaces.patch(&scenario.namespace, &PatchParams::default(), &Patch::Merge(&label)).await?;
+    scenario.apply_value(&registries(&registry)).await?;
+    scenario.apply_value(&connect("pipes", &registry, "http://files.example/a.jar", None)).await?;
+    let why = not_ready(&scenario, "pipes", "pipes-connect-build").await?;
+    assert!(why.contains("\"restricted\"") && why.contains("enforce \"baseline\""), "{why}");
+    scenario.remove().await
+}
