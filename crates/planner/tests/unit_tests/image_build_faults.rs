@@ -45,7 +45,7 @@ fn nothing_is_built_over_what_belongs_to_others_and_it_is_looked_at_again() {
             let words = format!("{kind} {name} belongs to Deployment theirs");
             assert!(type_ == "NotReady" && message.contains(&words), "{message}");
             assert!(warnings(&plan).contains("ForeignObject"), "{}", warnings(&plan));
-            assert_eq!(plan.requeue_seconds, Some(15));
+            assert_eq!(plan.look_again_seconds(), Some(15));
             assert!(
                 !has(&plan, "StrimziPodSet", "pipes-connect") && has(&plan, "Service", "pipes-connect-api")
             );

@@ -341,7 +341,7 @@ fn a_failed_build_tells_the_end_of_its_log_and_leaves_the_workers() {
     assert!(!message.contains("STEP 20 "), "{message}");
     assert!(plan.calls.is_empty() && image(&plan) == before);
     assert_eq!(connect.observed.pods.len(), 3, "two workers and the pod that failed");
-    assert_eq!(plan.requeue_seconds, Some(60));
+    assert_eq!(plan.look_again_seconds(), Some(60));
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_failed_build_is_tried_again_after_longer_and_longer_pauses() {
         later(&mut connect, pause - 1);
         let plan = pass(&mut connect);
         assert!(verdict(&plan).1.contains(&format!("attempt {attempt} ")), "{}", verdict(&plan).1);
-        assert!(plan.delete.is_empty() && plan.requeue_seconds == Some(1));
+        assert!(plan.delete.is_empty() && plan.look_again_seconds() == Some(1));
         later(&mut connect, 1);
         pass(&mut connect);
         assert!(!connect.observed.pods.contains_key(POD));
