@@ -255,7 +255,7 @@ impl Kubernetes {
         for live in self.live.values_mut() {
             match &mut live.stand {
                 Stand::Pending(until) | Stand::Crashed(until) | Stand::Silent(_, until) => {
-                    *until = (*until).min(now + 1000)
+                    *until = (*until).min(now + 1000);
                 }
                 Stand::Runs => {}
             }
