@@ -102,9 +102,9 @@ impl Partition {
     ) -> (Option<i32>, bool) {
         let is_valid =
             |id: &i32| (isr.contains(id) || isr.is_empty() && eligible.contains(id)) && may_lead(*id);
-        let first = self.replicas.first().filter(|id| preferred && is_valid(id));
-        let present = self.leader.as_ref().filter(|id| is_valid(id));
-        let any = || self.replicas.iter().find(|id| is_valid(id));
+        let first = self.replicas.first().filter(|&id| preferred && is_valid(id));
+        let present = self.leader.as_ref().filter(|&id| is_valid(id));
+        let any = || self.replicas.iter().find(|&id| is_valid(id));
         if let Some(id) = first.or(present).or_else(any) {
             return (Some(*id), false);
         }
