@@ -52,7 +52,7 @@ prop_compose! {
             let isr = if empty { vec![] } else { of(in_sync) };
             let eligible = if isr.len() < min_isr { of(eligible & !in_sync) } else { vec![] };
             let last_known = if isr.is_empty() && eligible.is_empty() { of(last) } else { vec![] };
-            RollPartition { name: "t-0".to_owned(), replicas, isr, eligible, last_known, min_isr, ..RollPartition::default() }
+            RollPartition { name: "t-0".to_owned(), leader: isr.first().copied(), replicas, isr, eligible, last_known, min_isr, ..RollPartition::default() }
         }).collect();
         let registered = (0..nodes.len() as i32).filter(|id| registered[*id as usize]).map(|id| (id, None)).collect();
         let silence = |kind: u8| Silence::new(
@@ -194,7 +194,7 @@ proptest! {
         let all: Vec<i32> = nodes.iter().map(|n| n.id).collect();
         let partitions = (0..4).map(|i| {
             let replicas: Vec<i32> = all.iter().copied().filter(|id| sets & (1 << ((id + i) % 16)) != 0).collect();
-            RollPartition { name: "t-0".to_owned(), isr: replicas.clone(), min_isr: replicas.len().saturating_sub(1).max(1), replicas, ..RollPartition::default() }
+            RollPartition { name: "t-0".to_owned(), leader: replicas.first().copied(), isr: replicas.clone(), min_isr: replicas.len().saturating_sub(1).max(1), replicas, ..RollPartition::default() }
         }).collect();
         let quorum = RollQuorum {
             leader: nodes.iter().find(|n| n.controller).map_or(0, |n| n.id),

@@ -42,6 +42,7 @@ fn partition(replicas: &[i32], isr: &[i32], min_isr: usize) -> RollPartition {
     RollPartition {
         name: "orders-0".to_owned(),
         replicas: replicas.to_vec(),
+        leader: isr.first().copied(),
         isr: isr.to_vec(),
         min_isr,
         ..RollPartition::default()

@@ -18,6 +18,10 @@ use crate::silence::{Silence, SilenceKind};
 /// what others still say of its replicas does not count.
 const SESSION_MS: i64 = 9000;
 
+/// The same where the restart destroys what a pod has stored: a broker whose machine fell silent a moment ago is still said to be in
+/// sync, and its copy may not come back. A broker that is well follows within half a second.
+const CLOSELY_MS: i64 = 3000;
+
 /// The rules for one cluster at one moment.
 #[derive(Debug)]
 pub(super) struct Rules<'a> {
@@ -28,6 +32,8 @@ pub(super) struct Rules<'a> {
     on_node: BTreeMap<i32, Vec<usize>>,
     /// Nodes that follow the metadata log; `None`: not known.
     following: Option<BTreeSet<i32>>,
+    /// Those of them that followed it a moment ago.
+    following_closely: Option<BTreeSet<i32>>,
 }
 
 impl<'a> Rules<'a> {
@@ -41,11 +47,16 @@ impl<'a> Rules<'a> {
                 on_node.entry(*replica).or_default().push(index);
             }
         }
-        let following = kafka.quorum.as_ref().ok().and_then(Option::as_ref).map(|quorum| {
-            let all = quorum.voters.iter().chain(&quorum.observers);
-            all.filter(|node| node.lag_ms.is_some_and(|lag| lag < SESSION_MS)).map(|node| node.id).collect()
-        });
-        Self { nodes, kafka, fetch_timeout_ms, on_node, following }
+        let quorum = kafka.quorum.as_ref().ok().and_then(Option::as_ref);
+        let within = |longest_ms: i64| {
+            quorum.map(|quorum| {
+                let all = quorum.voters.iter().chain(&quorum.observers);
+                let follows = |node: &&RollVoter| node.lag_ms.is_some_and(|lag| lag < longest_ms);
+                all.filter(follows).map(|node| node.id).collect()
+            })
+        };
+        let (following, following_closely) = (within(SESSION_MS), within(CLOSELY_MS));
+        Self { nodes, kafka, fetch_timeout_ms, on_node, following, following_closely }
     }
 
     /// The active controller, when it is known.
@@ -183,6 +194,12 @@ impl<'a> Rules<'a> {
         partition.isr.contains(&id) && self.following.as_ref().is_none_or(|following| following.contains(&id))
     }
 
+    /// The same for what is to outlive the end of another copy.
+    fn is_closely_in_sync(&self, partition: &RollPartition, id: i32) -> bool {
+        let closely = self.following_closely.as_ref();
+        partition.isr.contains(&id) && closely.is_none_or(|following| following.contains(&id))
+    }
+
     /// Whether what a replica has stored is still there: its pod is there and was ready. Of a pod that was just made anew, Kafka may
     /// still say what it knew of the former one, whose storage may have gone with it.
     fn has_storage(&self, id: i32) -> bool {
@@ -211,11 +228,11 @@ impl<'a> Rules<'a> {
         members: &[&RollNode],
     ) -> Option<Block> {
         let leaves = |id: i32| members.iter().copied().find(|node| node.id == id);
-        let left = partition
-            .isr
-            .iter()
-            .filter(|id| leaves(**id).is_none() && self.is_in_sync(partition, **id))
-            .count();
+        let is_destroyed = members.iter().any(|node| node.may_lose_records());
+        let counts = |id: i32| {
+            if is_destroyed { self.is_closely_in_sync(partition, id) } else { self.is_in_sync(partition, id) }
+        };
+        let left = partition.isr.iter().filter(|id| leaves(**id).is_none() && counts(**id)).count();
         let mut taken = partition.isr.iter().filter_map(|id| leaves(*id)).peekable();
         let takes_one = taken.peek().is_some();
         let may_come =
@@ -248,7 +265,8 @@ impl<'a> Rules<'a> {
     /// Whether the restart of these nodes destroys, on this one of them, what may be the last complete copy of a partition: one
     /// that Kafka counts as in sync or as eligible to lead (KIP-966: both have every committed record), while no other such copy
     /// stays on storage that is there. Where there is none at all, the last one may be any that a ready broker has, or that of the
-    /// last leader.
+    /// last leader. And where nobody leads, what Kafka says of who is in sync is of another time: without eligible leaders it goes on
+    /// saying so of a broker that comes back with nothing, and any copy that was there may be the last complete one.
     fn destroys(
         &self,
         partition: &RollPartition,
@@ -257,13 +275,20 @@ impl<'a> Rules<'a> {
         node: &RollNode,
     ) -> bool {
         let stays = |id: i32| members.iter().all(|member| member.id != id) && self.has_storage(id);
-        let in_sync = partition.isr.iter().any(|id| stays(*id) && self.is_in_sync(partition, *id));
+        let is_led = partition.leader.is_some();
+        let in_sync =
+            is_led && partition.isr.iter().any(|id| stays(*id) && self.is_closely_in_sync(partition, *id));
         let eligible = partition.eligible.iter().any(|id| stays(*id) && brokers.registered.contains_key(id));
         if !node.may_lose_records() || in_sync || eligible {
             return false;
         }
-        let last_known = partition.last_known.contains(&node.id) || node.state == PodState::Ready;
-        partition.is_complete_on(node.id) || (partition.isr.is_empty() && last_known)
+        let is_ready = node.state == PodState::Ready;
+        let may_be_last = if partition.isr.is_empty() {
+            partition.last_known.contains(&node.id) || is_ready
+        } else {
+            !is_led && (is_ready || node.served)
+        };
+        may_be_last || partition.is_complete_on(node.id)
     }
 
     fn explain(&self, partition: &RollPartition, brokers: &RollBrokers, why: Block) -> String {

@@ -29,6 +29,7 @@ fn kafka(quorum: Option<RollQuorum>, partitions: &[(&[i32], &[i32], usize)]) -> 
     let partition = |(index, (replicas, isr, min_isr)): (usize, &(&[i32], &[i32], usize))| RollPartition {
         name: format!("orders-{index}"),
         replicas: replicas.to_vec(),
+        leader: isr.first().copied(),
         isr: isr.to_vec(),
         min_isr: *min_isr,
         ..RollPartition::default()
@@ -220,6 +221,36 @@ fn what_kafka_remembers_of_a_pod_that_was_made_anew_is_no_copy() {
     // On a volume the records of broker 2 outlive its pod.
     nodes[2].loses_storage = false;
     assert_eq!(obstacle(&nodes, &leaderless(&[1, 2], &[]), &[2]), None);
+}
+
+#[test]
+fn where_nobody_leads_a_copy_that_comes_back_with_nothing_is_not_counted_on() {
+    let of_memory = |id| RollNode { loses_storage: true, state: PodState::Ready, ..node(id, false, true) };
+    let nodes = [of_memory(0), of_memory(1), of_memory(2)];
+    let quorum = quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, 0)]);
+    // Broker 1 restarted while the machine of broker 2 was silent: Kafka keeps it as the only one in sync, and it has nothing.
+    let mut kafka = kafka(Some(quorum), &[(&[1, 2], &[1], 1)]);
+    assert_eq!(obstacle(&nodes, &kafka, &[2]), None, "broker 1 leads");
+    if let Ok(brokers) = &mut kafka.brokers {
+        brokers.partitions[0].leader = None;
+    }
+    let why = obstacle(&nodes, &kafka, &[2]);
+    assert!(says(why.as_ref(), "destroy what broker 2 has of it"), "{why:?}");
+    let on_volumes = nodes.map(|node| RollNode { loses_storage: false, ..node });
+    assert_eq!(obstacle(&on_volumes, &kafka, &[2]), None);
+}
+
+#[test]
+fn a_broker_that_fell_silent_a_moment_ago_is_not_what_outlives_the_end_of_another_copy() {
+    let of_memory = |id| RollNode { loses_storage: true, state: PodState::Ready, ..node(id, false, true) };
+    let nodes = [of_memory(0), of_memory(1), of_memory(2)];
+    for (lag_ms, goes) in [(500, true), (2999, true), (3000, false), (8999, false)] {
+        let quorum = quorum(&[(3, 0)], &[(0, 0), (1, 0), (2, lag_ms)]);
+        let kafka = kafka(Some(quorum), &[(&[1, 2], &[1, 2], 1)]);
+        assert_eq!(obstacle(&nodes, &kafka, &[1]).is_none(), goes, "{lag_ms}");
+        let on_volumes = nodes.clone().map(|node| RollNode { loses_storage: false, ..node });
+        assert_eq!(obstacle(&on_volumes, &kafka, &[1]), None, "{lag_ms}");
+    }
 }
 
 #[test]

@@ -96,3 +96,10 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
         ..Plan::default()
     }
 }
+
+/// Leaves out the workers, for which there is no image yet: everything else can be there before them.
+fn without_workers(draft: &mut Draft) {
+    draft.apply.retain(|write| write.reference.kind != "StrimziPodSet");
+    draft.restart = None;
+    draft.waiting_for.clear();
+}

@@ -33,6 +33,7 @@ fn due() -> World {
     let partition = RollPartition {
         name: "orders-0".to_owned(),
         replicas: vec![0, 1, 2],
+        leader: Some(0),
         isr: vec![0, 1],
         min_isr: 1,
         ..RollPartition::default()

@@ -40,6 +40,7 @@ fn partition(replicas: &[i32], isr: &[i32]) -> RollPartition {
     RollPartition {
         name: "orders-0".to_owned(),
         replicas: replicas.to_vec(),
+        leader: isr.first().copied(),
         isr: isr.to_vec(),
         min_isr: 1,
         ..RollPartition::default()

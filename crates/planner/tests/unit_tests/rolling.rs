@@ -31,6 +31,7 @@ fn partition(name: &str, replicas: &[i32], isr: &[i32], min_isr: usize) -> RollP
     RollPartition {
         name: name.to_owned(),
         replicas: replicas.to_vec(),
+        leader: isr.first().copied(),
         isr: isr.to_vec(),
         min_isr,
         ..RollPartition::default()
