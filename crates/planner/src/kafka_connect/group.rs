@@ -12,6 +12,9 @@ use crate::workers::sharing::{Field, GroupKey};
 /// Addresses of Kafka that are looked at.
 const ADDRESSES: usize = 100;
 
+/// Bytes of the longest name of a host, and of a topic or group that anybody has.
+const LONGEST: usize = 255;
+
 /// The names that the workers of a resource have for themselves; none where it has no workers.
 pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
     let spec = &connect.spec;
@@ -23,8 +26,9 @@ pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
     let mut options = options::read(spec.config.as_ref(), "spec.config", &mut findings);
     let group = older::group(connect, &mut options, &mut findings);
     let namespace = connect.metadata.namespace.as_deref().unwrap_or_default();
+    let addresses = spec.bootstrap_servers.split(',').take(ADDRESSES);
     let hosts: BTreeSet<String> =
-        spec.bootstrap_servers.split(',').take(ADDRESSES).filter_map(|one| host(one, namespace)).collect();
+        addresses.filter_map(|one| host(one, namespace)).filter(|host| host.len() <= LONGEST).collect();
     let fields = [
         (Field::GroupId, group.id),
         (Field::ConfigTopic, group.config_topic),
@@ -33,7 +37,9 @@ pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
     ];
     let of = |kafka: &String| {
         let kafka = kafka.clone();
-        fields.clone().map(|(field, value)| GroupKey { kafka: kafka.clone(), field, value })
+        // Kafka takes no longer name, and each is kept once for each address.
+        let fields = fields.clone().into_iter().filter(|(_, value)| value.len() <= LONGEST);
+        fields.map(move |(field, value)| GroupKey { kafka: kafka.clone(), field, value })
     };
     hosts.iter().flat_map(of).collect()
 }
@@ -71,6 +77,15 @@ mod tests {
     fn shared(one: &KafkaConnect, other: &KafkaConnect) -> Vec<Field> {
         let fields: BTreeSet<Field> = keys(one).intersection(&keys(other)).map(|key| key.field).collect();
         fields.into_iter().collect()
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_nobodys() {
+        let fields = json!({"groupId": "g".repeat(256), "configStorageTopic": "c".repeat(255)});
+        let connect = connect("ns", &format!("a,{}", "h".repeat(300)), &fields);
+        let keys = keys(&connect);
+        assert!(keys.iter().all(|key| key.value.len() <= LONGEST && key.kafka.len() <= LONGEST), "{keys:?}");
+        assert!(keys.iter().any(|key| key.value.len() == LONGEST), "{keys:?}");
     }
 
     #[test]
