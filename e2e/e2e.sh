@@ -30,7 +30,9 @@ if [[ $CLUSTER == local ]]; then
   k apply --server-side --force-conflicts -f "$CACHE/definitions" >/dev/null
 fi
 step "Installing the chart, for all namespaces"
-install_chart kafka --set watchAnyNamespace=true
+builds=()
+[[ $CLUSTER != local ]] || builds=(--set image.registry=docker.io --set "buildah.image=docker.io/kastellan/buildah:$VERSION")
+install_chart kafka --set watchAnyNamespace=true "${builds[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then
   # A Kafka image with the jars that options ask for, and a Prometheus that a test runs on this machine.

@@ -8,10 +8,12 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Image of Buildah: out of the same registry as the operator's, unless another one is named. */}}
+{{/* Image of Buildah, if images are to be built. A build loads the operator's image by its name, and not from the node that has it. */}}
 {{- define "kastellan.buildah" -}}
-{{- $parts := compact (list .Values.image.registry .Values.image.repository "buildah") -}}
-{{- .Values.buildah.image | default (printf "%s:%s" (join "/" $parts) .Chart.AppVersion) -}}
+{{- if and .Values.buildah.image (not .Values.image.registry) }}
+{{- fail "buildah.image: builds load the operator's image from a registry, and without a registry in its name from Docker Hub: set image.registry as well" }}
+{{- end -}}
+{{- .Values.buildah.image -}}
 {{- end -}}
 
 {{/* Value of STRIMZI_NAMESPACE. */}}

@@ -47,7 +47,7 @@ pub const DEFAULT_TOPIC_OPERATOR_IMAGE: &str = "STRIMZI_DEFAULT_TOPIC_OPERATOR_I
 pub const DEFAULT_USER_OPERATOR_IMAGE: &str = "STRIMZI_DEFAULT_USER_OPERATOR_IMAGE";
 /// Image of the init container, which brings the agent into Kafka pods.
 pub const DEFAULT_KAFKA_INIT_IMAGE: &str = "STRIMZI_DEFAULT_KAFKA_INIT_IMAGE";
-/// Image of Buildah, which builds images for Kafka Connect. The default is `kastellan/buildah` with the operator's version.
+/// Image of Buildah, which builds images for Kafka Connect. Without it none are built.
 pub const DEFAULT_BUILDAH_IMAGE: &str = "STRIMZI_DEFAULT_BUILDAH_IMAGE";
 /// Image of the HTTP bridge.
 pub const DEFAULT_KAFKA_BRIDGE_IMAGE: &str = "STRIMZI_DEFAULT_KAFKA_BRIDGE_IMAGE";

@@ -90,7 +90,7 @@ pub struct PlanSettings {
 /// How images are built for Kafka Connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageBuildSettings {
-    /// Image of Buildah.
+    /// Image of Buildah; empty: no images are built.
     pub buildah_image: String,
     /// Labels put on every pod that builds (`STRIMZI_CUSTOM_KAFKA_CONNECT_BUILD_LABELS`).
     pub custom_labels: BTreeMap<String, String>,
@@ -103,7 +103,7 @@ pub struct ImageBuildSettings {
 impl Default for ImageBuildSettings {
     fn default() -> Self {
         Self {
-            buildah_image: format!("kastellan/buildah:{}", env!("CARGO_PKG_VERSION")),
+            buildah_image: String::new(),
             custom_labels: BTreeMap::new(),
             timeout_seconds: CONNECT_BUILD_TIMEOUT_MS_DEFAULT / 1000,
             user_namespaces: false,

@@ -34,6 +34,14 @@ pub(crate) fn read(
     findings: &mut Findings,
 ) -> Option<ImageBuild> {
     let build = connect.spec.build.as_ref()?;
+    if settings.image_builds.buildah_image.is_empty() {
+        findings.problem(
+            "spec.build",
+            "this installation builds no images: build the image elsewhere and name it in spec.image, or have the administrator set \
+             buildah.image of the chart",
+        );
+        return None;
+    }
     if connect.spec.plugins.as_ref().is_some_and(|plugins| !plugins.is_empty()) {
         findings.problem("spec.plugins", "cannot be used together with spec.build: remove one of the two");
     }
