@@ -180,7 +180,7 @@ pub(crate) trait Kind: Send + Sync + 'static {
     }
 
     /// How the pass fails in the end where something was refused that holds nothing else up.
-    fn refused_beside(&self, error: carry_out::Error) -> Error {
+    fn refused_beside(&self, _observed: &Self::Observed, error: carry_out::Error) -> Error {
         error.into()
     }
 
@@ -248,7 +248,7 @@ impl<K: Kind> Driver<K> {
             self.memories.forget(key);
             self.kind.forget(key);
         }
-        let (mut observed, _place) = match self.kind.observe(key).await {
+        let (mut observed, place) = match self.kind.observe(key).await {
             Ok(Seen::Live(observed)) => (observed, None),
             Ok(Seen::Placed(observed, place)) => (observed, Some(place)),
             Ok(Seen::Settled(outcome)) => return Ok(outcome),
@@ -260,7 +260,7 @@ impl<K: Kind> Driver<K> {
         };
         // A process that does not lead any more carries out nothing, and writes no status.
         self.means.mandate.check()?;
-        match self.carry_out(key, &observed, &mut plan).await {
+        match self.carry_out(key, &observed, &mut plan, place).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
                 let planned = plan.common().status.of_resource();
@@ -289,6 +289,7 @@ impl<K: Kind> Driver<K> {
         key: &ObjectRef,
         observed: &K::Observed,
         plan: &mut PlanOf<K>,
+        place: Option<Place>,
     ) -> Result<Outcome, Error> {
         // Many passes wait for the API server at a time, and the objects are the largest part of what each of them holds: they go
         // as they are written.
@@ -311,6 +312,8 @@ impl<K: Kind> Driver<K> {
         self.announce(key, observed, events);
         self.kind.before(key, observed, plan).await?;
         let (changed, put_off) = self.change(key, resource, objects, finalizers, delete).await?;
+        // What took the memory is written, and calls may take their time.
+        drop(place);
         let mut made = Vec::with_capacity(calls.len());
         for call in calls {
             made.push(self.kind.call(key, observed, call));
@@ -320,7 +323,7 @@ impl<K: Kind> Driver<K> {
         let done = Done { changed, said, is_whole: put_off.is_none() && failure.is_none() };
         let after = self.kind.after(key, observed, plan, done).await?;
         if let Some(error) = put_off {
-            return Err(self.kind.refused_beside(error));
+            return Err(self.kind.refused_beside(observed, error));
         }
         self.memories.is_current(key);
         let status = match &after.status {

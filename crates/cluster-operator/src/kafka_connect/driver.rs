@@ -94,8 +94,12 @@ impl Kind for Connects {
     }
 
     /// Only a build is beside the workers: they are looked after all the same.
-    fn refused_beside(&self, error: carry_out::Error) -> Error {
+    fn refused_beside(&self, view: &View, error: carry_out::Error) -> Error {
+        let builds = view.looked_after().is_some_and(|connect| connect.spec.build.is_some());
         let carry_out::Error::Apply(refused) = &error else { return error.into() };
+        if !builds {
+            return error.into();
+        }
         let why = status::without_build(&refused.to_string(), refused.is_forbidden());
         Error::Refused { reason: reasons::IMAGE_BUILD_FAILED, why }
     }

@@ -1,5 +1,7 @@
 //! Image builds where something stands in their way: names that others use, options of another tool, nodes without user namespaces.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::ObjectId;
 use planner::kafka_connect::plan::Plan;
@@ -138,4 +140,39 @@ fn root_in_the_pod_has_the_capabilities_of_the_baseline_level_alone() {
     let volumes: Vec<&Value> =
         spec["volumes"].as_array().unwrap().iter().filter(|one| !one["hostPath"].is_null()).collect();
     assert!(volumes.is_empty());
+}
+
+/// The pod of a build, whose machine is gone, says this.
+fn lost(connect: &mut Connect, change: &dyn Fn(&mut Value)) {
+    let mut pod = serde_json::to_value(connect.observed.pods[POD].as_ref()).unwrap();
+    change(&mut pod);
+    connect.observed.pods.insert(POD.to_owned(), Arc::new(serde_json::from_value(pod).unwrap()));
+}
+
+#[test]
+fn a_build_on_a_machine_that_is_gone_is_told_of_and_says_what_ends_it() {
+    let mut connect = pipes();
+    pass(&mut connect);
+    let now = connect.now.to_string();
+    lost(&mut connect, &|pod| pod["status"] = json!({"phase": "Running", "startTime": now}));
+    later(&mut connect, 300);
+    assert!(verdict(&connect.plan()).1.contains("is being built by pod"), "it may take so long");
+    later(&mut connect, 61);
+    assert!(
+        verdict(&connect.plan()).1.contains("does not say that it ended"),
+        "{:?}",
+        verdict(&connect.plan())
+    );
+
+    let mut connect = built();
+    connect.resource["spec"]["build"]["plugins"][0]["name"] = json!("another");
+    pass(&mut connect);
+    let now = connect.now.to_string();
+    lost(&mut connect, &|pod| pod["metadata"]["deletionTimestamp"] = json!(now));
+    later(&mut connect, 299);
+    assert!(!warnings(&connect.plan()).contains("--force"), "it may still go");
+    later(&mut connect, 2);
+    let plan = connect.plan();
+    assert!(warnings(&plan).contains("delete that Node, or the pod with --force"), "{}", warnings(&plan));
+    assert_eq!(verdict(&plan).0, "NotReady");
 }

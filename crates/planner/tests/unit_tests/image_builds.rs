@@ -432,6 +432,23 @@ fn a_build_that_is_asked_for_happens_once_and_survives_its_failures() {
 }
 
 #[test]
+fn a_build_that_is_asked_for_is_not_forgotten_when_its_credentials_are_mended() {
+    let mut connect = built();
+    force(&mut connect);
+    pass(&mut connect);
+    force(&mut connect);
+    let plan = pass(&mut connect);
+    assert_eq!(annotation(&plan, "strimzi.io/force-rebuild"), "false");
+    failed(&mut connect, "unauthorized");
+    pass(&mut connect);
+    connect.refer(secret("registry", &[(".dockerconfigjson", "{\"auths\": {}}")]));
+    assert_eq!(pass(&mut connect).delete.len(), 1);
+    let plan = pass(&mut connect);
+    let annotations = &object(&plan, "Pod", POD)["metadata"]["annotations"];
+    assert_eq!(annotations["kastellan.io/build-forced"], "true", "{annotations}");
+}
+
+#[test]
 fn a_running_build_of_other_inputs_is_replaced_and_so_is_the_pod_of_an_earlier_resource() {
     let mut connect = pipes();
     pass(&mut connect);

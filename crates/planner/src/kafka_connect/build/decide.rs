@@ -16,6 +16,7 @@ use super::{ImageBuild, objects as made};
 use crate::findings::Warning;
 use crate::live_object;
 use crate::orphans;
+use crate::pod_words::{PATIENCE, does_not_go};
 use crate::workers::need::Need;
 use crate::workers::observed::Observed;
 use crate::workers::plan::{AGAIN_SECONDS, strangers};
@@ -25,6 +26,9 @@ use crate::workers::{BuildAnnotations, Workers};
 const FIRST_PAUSE: u64 = 60;
 /// The longest pause.
 const LONGEST_PAUSE: u64 = 30 * 60;
+
+/// Seconds until a pod that is to go is looked at again.
+const GOING: u64 = 60;
 
 /// What is decided.
 #[derive(Debug, Default)]
@@ -125,7 +129,7 @@ struct Situation<'a> {
     inputs: String,
     /// Whether the annotation of the pod set asks for a build.
     asked: bool,
-    /// What the ConfigMap remembers of builds with the same inputs.
+    /// What the ConfigMap remembers: the number is that of attempts with the same inputs.
     remembered: Option<Attempt>,
     now: Timestamp,
 }
@@ -148,7 +152,11 @@ impl<'a> Situation<'a> {
         };
         let inputs = made::inputs(build, observed.settings.as_ref());
         let map = observed.config_maps.get(&names::connect::dockerfile_config_map(&build.owner.name));
-        let remembered = map.and_then(|map| attempt_of(map.as_ref(), &inputs));
+        // A build that was asked for is asked for with other credentials too.
+        let remembered = map.map(|map| Attempt {
+            number: attempt_of(map.as_ref(), &inputs).map_or(1, |attempt| attempt.number),
+            forced: is_forced(map.as_ref()),
+        });
         let asked = annotation(annotations::FORCE_REBUILD) == Some("true");
         Self { build, observed, in_use, inputs, asked, remembered, now }
     }
@@ -172,7 +180,13 @@ impl<'a> Situation<'a> {
             self.start(attempt, decision);
             return attempt;
         };
-        if pod.metadata.deletion_timestamp.is_some() {
+        if let Some(since) = &pod.metadata.deletion_timestamp {
+            if self.now.duration_since(since.0) > PATIENCE {
+                let message = format!("no image can be built: {}", does_not_go(&name));
+                decision.failed = true;
+                decision.warnings.push(Warning { reason: reasons::IMAGE_BUILD_FAILED.to_owned(), message });
+            }
+            decision.look_again = Some(GOING);
             decision.waiting_for.push(format!("pod {name} of an earlier image build is going"));
             return attempt;
         }
@@ -295,8 +309,13 @@ fn attempt_of(object: &impl Resource<DynamicType = ()>, inputs: &str) -> Option<
     let all = object.meta().annotations.as_ref()?;
     let of = |key: &str| all.get(key).map(String::as_str);
     let number = of(annotations::BUILD_ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or(1);
-    let forced = of(annotations::BUILD_FORCED) == Some("true");
+    let forced = is_forced(object);
     (of(annotations::BUILD_INPUTS) == Some(inputs)).then_some(Attempt { number, forced })
+}
+
+fn is_forced(object: &impl Resource<DynamicType = ()>) -> bool {
+    let annotation = object.meta().annotations.as_ref().and_then(|all| all.get(annotations::BUILD_FORCED));
+    annotation.is_some_and(|value| value == "true")
 }
 
 /// Whether a pod was made for this very resource, and not for an earlier one of its name.

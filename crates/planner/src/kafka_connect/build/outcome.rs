@@ -10,6 +10,9 @@ use crate::pod_words::words;
 const LAST_LINES: usize = 8;
 const LONGEST_WORDS: usize = 1000;
 
+/// How much longer than it may take a build goes on for whoever is not told of its end.
+const UNENDED: SignedDuration = SignedDuration::from_mins(1);
+
 /// What Buildah says where it may not make the user namespace in which it works without being root outside.
 const NO_USER_NAMESPACE: &str = "CLONE_NEWUSER";
 const USER_NAMESPACE_HINT: &str = " (the seccomp profile of the Kubernetes node, or its kernel, keeps pods from making user \
@@ -64,12 +67,20 @@ pub(crate) fn of(pod: &Pod, patience: SignedDuration, now: Timestamp) -> Outcome
         }
         _ => {
             let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-            let began = status.and_then(|status| status.start_time.as_ref()).is_some();
+            let began = status.and_then(|status| status.start_time.as_ref()).map(|time| time.0);
             let words = words(pod);
             match created {
-                Some(created) if !began && now.duration_since(created) > patience => {
+                Some(created) if began.is_none() && now.duration_since(created) > patience => {
                     let why = words.unwrap_or_else(|| "no reason is known".to_owned());
                     Outcome::Failed { why: format!("the pod did not start: {why}"), at: None }
+                }
+                // Its machine ends it, and may be away.
+                _ if began.is_some_and(|began| now.duration_since(began) > patience + UNENDED) => {
+                    let seconds = patience.as_secs();
+                    let why = format!(
+                        "it took longer than {seconds} s, and the machine of the pod does not say that it ended"
+                    );
+                    Outcome::Failed { why, at: None }
                 }
                 _ => Outcome::Runs(words),
             }
