@@ -39,7 +39,7 @@ use planner::kafka::plan::Plan;
 use planner::kafka::roll_view::{RollBrokers, RollKafka, RollPartition, RollQuorum, RollVoter};
 use planner::live_object::LiveObject;
 use planner::ownership::Holder;
-use planner::settings::{ImageBuildSettings, PlanSettings};
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
 /// A cluster on paper.
@@ -85,10 +85,6 @@ pub(crate) fn reference(name: &str) -> String {
 pub(crate) fn settings() -> PlanSettings {
     PlanSettings {
         operator_image: "kastellan/operator:test".to_owned(),
-        image_builds: ImageBuildSettings {
-            buildah_image: format!("kastellan/buildah:{}", env!("CARGO_PKG_VERSION")),
-            ..ImageBuildSettings::default()
-        },
         kafka_images: BTreeMap::from([
             ("4.3.1".to_owned(), "apache/kafka:4.3.1".to_owned()),
             ("4.2.1".to_owned(), "apache/kafka:4.2.1".to_owned()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 use planner::kafka_connect::plan::Plan;
+use planner::settings::PlanSettings;
 use serde_json::{Value, json};
 
 use crate::common::connect::{Connect, has, object, secret, verdict};
@@ -20,6 +21,9 @@ fn digest(of: char) -> String {
 /// A resource with one artifact, and the Secret of its registry.
 pub(super) fn pipes() -> Connect {
     let mut connect = Connect::new(&reference("connect.input.yaml"));
+    let mut settings = PlanSettings::clone(&connect.observed.settings);
+    "kastellan/buildah:test".clone_into(&mut settings.image_builds.buildah_image);
+    connect.observed.settings = Arc::new(settings);
     connect.refer(secret("registry", &[(".dockerconfigjson", "{}")]));
     connect.resource["metadata"]["uid"] = json!("the-uid");
     connect.resource["spec"]["build"] = json!({
