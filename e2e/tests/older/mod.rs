@@ -1,7 +1,4 @@
-//! Manifests of older versions and of another operator, applied as they were published: a cluster with ZooKeeper, Kafka 3.4 and a storage
-//! class `disk`, its listeners on node ports, one without volumes, and one that was converted.
-
-mod others;
+//! A manifest of Strimzi 0.34, applied as it was published: a cluster with ZooKeeper, Kafka 3.4 and a storage class `disk`.
 
 use std::time::Duration;
 
@@ -167,7 +164,6 @@ async fn a_manifest_with_zookeeper_runs_as_it_was_written() -> Result<()> {
         )
         .await?;
     ensure!(scenario.kafka_pods(CLUSTER).await? == pods, "no pod may restart");
-    others::node_ports(&scenario).await?;
     scenario.remove().await?;
     classes.delete("disk", &DeleteParams::default()).await?;
     Ok(())

@@ -29,17 +29,16 @@ async fn a_service_of_somebody_else_leads_the_operator_to_no_kafka() {
     let mut open = kafka("x");
     let none = r#"{"encryption": {"type": "none"}, "authentication": {"type": "none"}}"#;
     open["metadata"]["annotations"] = json!({"strimzi.io/internal-cluster-security": none});
-    open["spec"]["entityOperator"] = json!(null);
+    open["spec"].as_object_mut().unwrap().remove("entityOperator");
     world.apply(&pool("x", "p", 3)).await;
     world.apply(&open).await;
     let logs = tempfile::tempdir().unwrap();
     let values = ["fullReconciliationIntervalMs=2000"];
     let _operator =
         Process::start(&world, &values, Some(hosts.path()), &logs.path().join("operator.log")).await;
-    let waits = |object: &DynamicObject| {
-        object.data["status"]["conditions"].to_string().contains("Kafka has not answered yet")
-    };
-    world.until("Kafka", "x", "waits for its own nodes", waits).await;
+    let waits =
+        |object: &DynamicObject| object.data["status"]["conditions"].to_string().contains("ForeignObject");
+    world.until("Kafka", "x", "names the Service", waits).await;
     // For several rounds.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(theirs.asked(), vec![], "nobody asks there");

@@ -15,7 +15,7 @@ async fn a_change_that_kafka_does_not_make_in_time_holds_up_no_restart() {
     let address = "127.0.96.1";
     let hosts = hosts(&world.namespace, &[("c", "c-p-0", address.to_owned())]);
     let mut cluster = kafka("c");
-    cluster["spec"]["entityOperator"] = json!(null);
+    cluster["spec"].as_object_mut().unwrap().remove("entityOperator");
     cluster["spec"]["kafka"]["config"] = json!({});
     cluster["spec"]["kafka"]["quotas"] = json!({"type": "kafka", "producerByteRate": 1_000_000});
     world.apply(&pool("c", "p", 1)).await;
