@@ -1,5 +1,5 @@
-//! The pods that this process deleted so that they start anew. Until the watch shows that they go, plans are told: a plan that took such
-//! a pod for one that runs would let the next one go as well.
+//! The pods that this process deleted so that they start anew. Until the watch shows that they go, plans are told: a plan that took a
+//! deleted pod for a running pod would let the next pod go as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};

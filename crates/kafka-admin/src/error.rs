@@ -126,7 +126,7 @@ pub enum AdminError {
         /// Name of the call.
         call: &'static str,
     },
-    /// The address leads to a node of another cluster than the one that is meant. It was asked for nothing else.
+    /// The address leads to a node of another Kafka cluster. The node was asked for nothing else.
     #[error(
         "kafka at {address} belongs to the cluster with the id {found:?}, not to the one with the id {wanted:?}"
     )]

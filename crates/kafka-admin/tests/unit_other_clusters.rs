@@ -1,4 +1,4 @@
-//! Addresses that lead to another cluster than the one that is meant, or to nobody that the client was told of.
+//! Addresses that lead to another Kafka cluster, or to a server that the client was not told of.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;

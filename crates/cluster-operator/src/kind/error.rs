@@ -17,7 +17,7 @@ pub(crate) enum Error {
     /// A plan could not be carried out.
     #[error(transparent)]
     Apply(#[from] carry_out::Error),
-    /// Somebody else than Kubernetes refused something.
+    /// Kafka, Kafka Connect or a rule of the operator refused something.
     #[error("{why}")]
     Refused {
         /// Reason of the condition that tells of it.

@@ -284,7 +284,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_collector_that_takes_nothing_costs_no_request_anything() {
-        // Nobody listens there, and then somebody who never answers.
+        // No collector listens there, and then a collector that never answers.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let dropped = counter();

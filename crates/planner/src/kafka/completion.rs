@@ -84,7 +84,7 @@ impl Observation for Observed {
     }
 }
 
-/// Why nothing is taken from an answer: it is that of another cluster. Names and addresses lead to it by mistake, or because somebody
+/// Why nothing is taken from an answer: it is that of another cluster. Names and addresses lead to it by mistake, or because a tenant
 /// wants the operator to act there.
 fn of_another(view: &KafkaView, observed: &Observed) -> Option<Silence> {
     let own = known_cluster_id(observed).filter(|own| *own != view.cluster_id)?;

@@ -148,7 +148,7 @@ impl Kind for Reconciler {
         let is_metadata = matches!(call, AdminCall::UpdateMetadataVersion { .. });
         let made = async {
             match kafka_calls::make(&admin, call).await {
-                // The cluster runs on with the one that it has.
+                // The cluster runs on with the metadata version that it has.
                 Err(error) if is_metadata && !error.is_silence() => {
                     Ok(Said::MetadataRefused(error.to_string()))
                 }

@@ -1,6 +1,6 @@
 //! The objects of an image build: the ConfigMap with the Dockerfile, the ServiceAccount, and the pod.
 //!
-//! The pod has no shell and no script: Buildah builds in one container and pushes in the next, out of one folder. The digest of
+//! The pod has no shell and no script of its own: Buildah builds in one container and pushes in the next, out of one folder. The digest of
 //! the image is the termination message of the second; of a container that fails, Kubernetes keeps the end of its log there.
 
 use std::collections::BTreeMap;
