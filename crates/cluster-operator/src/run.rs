@@ -217,7 +217,7 @@ impl Start<'_> {
             observer: observer(),
             events: events.clone(),
             mandate: self.mandate.clone(),
-            apis: Arc::new(Apis::new(self.caches.clone(), addresses, settings.longest_answer)),
+            apis: Arc::new(apis.beside(addresses)),
             auto_restarts: auto_restarts.of(MirrorMakers::NAME),
         });
         let (_, mirror_makers) = self.kind(mirror_makers, &queues.mirror_makers);

@@ -62,6 +62,8 @@ pub struct Lookups {
     connects_of_references: Index<KafkaConnect>,
     /// By the names that their workers have for themselves.
     connects_of_groups: Index<KafkaConnect, GroupKey>,
+    /// By the names that their workers have for themselves.
+    mirror_makers_of_groups: Index<KafkaMirrorMaker2, GroupKey>,
     /// By the Secrets and `ConfigMaps` that they refer to.
     bridges_of_references: Index<KafkaBridge>,
     /// By the Secrets and `ConfigMaps` that they refer to.
@@ -121,6 +123,9 @@ impl Lookups {
                 referred_to(key, planner::kafka_bridge::references::of(bridge), most_references)
             }),
             connects_of_groups: Index::of(&watched.connects, |_, connect| group::keys(connect)),
+            mirror_makers_of_groups: Index::of(&watched.mirror_makers, |_, resource| {
+                planner::kafka_mirror_maker2::group::keys(resource)
+            }),
             mirror_makers_of_references: Index::of(&watched.mirror_makers, move |key, resource| {
                 referred_to(key, planner::kafka_mirror_maker2::references::of(resource), most_references)
             }),
@@ -292,15 +297,28 @@ impl Caches {
         self.lookups.bridges_of_references.owned_by(object).into_keys().collect()
     }
 
-    /// Other KafkaConnect resources whose workers have a name that those of this one have for themselves.
+    /// Other resources whose workers have a name that those of this KafkaConnect have for themselves.
     pub fn sharing(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
+        self.sharing_of(KAFKA_CONNECT, key, group::keys(connect))
+    }
+
+    /// The same of a KafkaMirrorMaker2.
+    pub fn sharing_of_mirror_maker(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2) -> Vec<Sharing> {
+        self.sharing_of(KAFKA_MIRROR_MAKER2, key, planner::kafka_mirror_maker2::group::keys(resource))
+    }
+
+    fn sharing_of(&self, of: &str, key: &ObjectRef, names: BTreeSet<GroupKey>) -> Vec<Sharing> {
         let mut found = BTreeSet::new();
-        for own in group::keys(connect) {
-            for other in
-                self.lookups.connects_of_groups.keys_of(&own).into_iter().filter(|other| other != key)
-            {
-                let ObjectRef { namespace, name } = other;
-                found.insert(Sharing { namespace, name, field: own.field });
+        for own in names {
+            let all = [
+                (KAFKA_CONNECT, self.lookups.connects_of_groups.keys_of(&own)),
+                (KAFKA_MIRROR_MAKER2, self.lookups.mirror_makers_of_groups.keys_of(&own)),
+            ];
+            for (kind, others) in all {
+                for other in others.into_iter().filter(|other| kind != of || other != key) {
+                    let ObjectRef { namespace, name } = other;
+                    found.insert(Sharing { kind, namespace, name, field: own.field });
+                }
             }
         }
         found.into_iter().collect()

@@ -36,7 +36,7 @@ impl RestService {
     /// Why it is not used, as the end of a sentence that begins with the Service.
     pub fn address_for(&self, uid: Option<&str>) -> Result<IpAddr, &'static str> {
         if self.controller.is_none() || self.controller.as_deref() != uid {
-            return Err("was not made for this KafkaConnect");
+            return Err("was not made for this resource");
         }
         self.address
     }

@@ -127,7 +127,8 @@ impl Kind for Bridges {
             return Ok(Seen::Live(View::Paused(bridge)));
         }
         // A Deployment says once what all of its pods repeat.
-        let repeated = Repeated { workers: Some(1), bytes: self.caches.bridges.bytes_when_read(key) };
+        let repeated =
+            Repeated { workers: Some(1), bytes: self.caches.bridges.bytes_when_read(key), connectors: 0 };
         match self.observer.observe(&owner, references::of(&bridge), repeated, BTreeSet::new()).await {
             Ok((observed, _)) => Ok(Seen::Live(View::Live(Box::new(Live { bridge, observed })))),
             Err(error) => {

@@ -151,7 +151,7 @@ impl Kind for Connects {
         let owner = caches::connect(key);
         let restarted = self.restarted.still_shown(&self.caches, &owner);
         let bytes = self.caches.connects.bytes_when_read(key);
-        let repeated = Repeated { workers: connect.spec.replicas, bytes };
+        let repeated = Repeated { workers: connect.spec.replicas, bytes, connectors: 0 };
         if !self.places.take_to_read(key, self.caches.bytes_of(&owner)) {
             return Ok(Seen::Settled(BUSY));
         }

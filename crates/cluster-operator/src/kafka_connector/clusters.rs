@@ -84,7 +84,8 @@ impl Clusters {
                 Event::Deleted { .. } => None,
             };
             let both = [old, Some(event.latest())];
-            for other in both.into_iter().flatten().flat_map(|connect| known.sharing(event.key(), connect)) {
+            let others = both.into_iter().flatten().flat_map(|connect| known.sharing(event.key(), connect));
+            for other in others.filter(|other| other.kind == KAFKA_CONNECT) {
                 changed(&ObjectRef::new(other.namespace, other.name));
             }
         });

@@ -6,7 +6,6 @@ use std::time::Duration;
 use api::annotations::{CONNECTOR_OFFSETS, MIRRORMAKER_CONNECTOR};
 use api::conditions::{events as words_of_events, reasons};
 use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status};
-use connect_client::ConnectError;
 use operator_runtime::apply::{Applier, ApplyError};
 use operator_runtime::batches::Interruption;
 use operator_runtime::clock;
@@ -21,7 +20,7 @@ use planner::kafka_connector::transition::Doing;
 use planner::kafka_mirror_maker2::observed::{Connect, Live};
 use planner::kafka_mirror_maker2::plan::{Call, Plan};
 use planner::kafka_mirror_maker2::view::View;
-use planner::kafka_mirror_maker2::{references, status};
+use planner::kafka_mirror_maker2::{form, references, status};
 use planner::pod_words::is_ready;
 use planner::workers::need::Need;
 use serde_json::json;
@@ -29,6 +28,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
+use super::others::{bytes_of_connectors, see_others};
 use crate::caches::{self, Caches, KAFKA_MIRROR_MAKER2};
 use crate::carry_out::{self, PlannedFor};
 use crate::kafka_connector::apis::{Apis, Look};
@@ -68,7 +68,7 @@ pub(crate) enum Error {
     Call(#[from] Failed),
     /// A connector that the resource does not ask for was not removed.
     #[error(transparent)]
-    Removal(#[from] ConnectError),
+    Removal(Failed),
 }
 
 impl Error {
@@ -135,20 +135,36 @@ impl MirrorMakers {
         let (key, parts) = (&owner.object, &self.parts);
         let restarted = self.restarted.still_shown(&parts.caches, owner);
         let bytes = parts.caches.mirror_makers.bytes_when_read(key);
-        let repeated = Repeated { workers: resource.spec.replicas, bytes };
-        let (observed, _) =
+        let connectors = bytes_of_connectors(resource, bytes);
+        let repeated = Repeated { workers: resource.spec.replicas, bytes, connectors };
+        let (mut observed, _) =
             parts.observer.observe(owner, references::of(resource), repeated, restarted).await?;
+        observed.sharing = parts.caches.sharing_of_mirror_maker(key, resource);
         let mut memory = self.memories.of(key, resource.metadata.uid.as_deref());
         let present = resource.metadata.annotations.clone().unwrap_or_default();
-        memory.answered.retain(|done| present.get(done.key) == Some(&done.value));
+        memory.answered.retain(|done| done.is_in(&present));
         let has_worker = observed.pods.values().any(|pod| is_ready(pod));
-        let connect = if has_worker { self.ask(key, resource, &memory).await } else { Connect::Unasked };
-        let Memory { past, answered, .. } = memory;
-        Ok(Live { resource: Arc::clone(resource), observed, connect, past, answered })
+        let connect = if has_worker {
+            let pods = observed.fingerprint_of_pods();
+            self.ask(key, resource, pods, &mut memory).await
+        } else {
+            Connect::Unasked
+        };
+        let Memory { past, answered, removals, .. } = memory.clone();
+        self.memories.change(key, |known| {
+            (known.removals, known.wanted, known.plugins) = (memory.removals, memory.wanted, memory.plugins);
+        });
+        Ok(Live { resource: Arc::clone(resource), observed, connect, past, answered, removals })
     }
 
     /// What Connect says of its connectors.
-    async fn ask(&self, key: &ObjectRef, resource: &KafkaMirrorMaker2, memory: &Memory) -> Connect {
+    async fn ask(
+        &self,
+        key: &ObjectRef,
+        resource: &KafkaMirrorMaker2,
+        pods: String,
+        memory: &mut Memory,
+    ) -> Connect {
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
         let api = match self.parts.apis.of(key, resource.metadata.uid.as_deref()) {
@@ -159,13 +175,20 @@ impl MirrorMakers {
             Look::Away { since } => Connect::Away { since },
             Look::Unusable(why) => Connect::Unusable(why),
             Look::Here(all) => {
-                let known = resource.status.as_ref().and_then(|status| status.connector_plugins.as_ref());
-                let plugins = match known {
-                    Some(_) => None,
-                    None => api.connector_plugins().await.ok(),
-                };
-                let connectors = all.iter().map(|(name, listed)| (name.clone(), actual(listed)));
-                Connect::Here { connectors: connectors.collect(), plugins }
+                let wanted = form::connector_names(resource);
+                see_others(key, &api, &all, &wanted, memory).await;
+                // What workers offer changes only when one starts.
+                if memory.plugins.as_ref().is_none_or(|(known, _)| *known != pods)
+                    && let Ok(plugins) = api.connector_plugins().await
+                {
+                    memory.plugins = Some((pods, plugins));
+                }
+                let plugins = memory.plugins.as_ref().map(|(_, plugins)| plugins.clone());
+                let found = wanted.into_iter().filter_map(|name| {
+                    let found = actual(all.get(&name)?);
+                    Some((name, found))
+                });
+                Connect::Here { connectors: found.collect(), plugins }
             }
         }
     }
@@ -235,7 +258,8 @@ impl MirrorMakers {
     /// The status after calls that were not made: planned as ever, so that it counts no restart that was none.
     fn told(&self, key: &ObjectRef, live: &Live) -> Option<KafkaMirrorMaker2Status> {
         let mut live = live.clone();
-        live.past = self.memories.of(key, live.resource.metadata.uid.as_deref()).past;
+        let memory = self.memories.of(key, live.resource.metadata.uid.as_deref());
+        (live.past, live.removals) = (memory.past, memory.removals);
         View::Live(Box::new(live)).plan(clock::now()).status
     }
 
@@ -265,8 +289,15 @@ impl MirrorMakers {
                         past.note_failed(&doing.call, failed.kind, failed.message, clock::now());
                     });
                 }
-                (Call::Remove { name }, Err(Error::Removal(error))) => {
-                    tracing::warn!(mirror_maker = %key, connector = name, %error, "a connector was not removed");
+                (Call::Remove { name }, Ok(())) => {
+                    self.memories.change(key, |memory| memory.removals.note_gone(name));
+                }
+                (Call::Remove { name }, Err(Error::Removal(Failed { kind, message }))) => {
+                    tracing::warn!(mirror_maker = %key, connector = name, error = message, "a connector was not removed");
+                    all_made = false;
+                    self.memories.change(key, |memory| {
+                        memory.removals.note_failed(name, kind, message, clock::now());
+                    });
                 }
                 (_, said) => said?,
             }
@@ -367,7 +398,9 @@ impl Kind for MirrorMakers {
                 Ok(calls::make(&*api()?, mandate, applier, &subject, &doing.call).await?)
             }
             Call::Remove { name } => {
-                if calls::remove(&*api()?, name, || mandate.check().is_ok()).await? {
+                let api = api().map_err(Error::Removal)?;
+                let removed = calls::remove(&api, name, || mandate.check().is_ok()).await;
+                if removed.map_err(|error| Error::Removal(error.into()))? {
                     tracing::info!(mirror_maker = %key, connector = name, "removed a connector that the resource does not ask for");
                     let text =
                         format!("connector {name} was removed, since the resource does not ask for it");
@@ -390,7 +423,8 @@ impl Kind for MirrorMakers {
             for done in &plan.take_off {
                 self.take_off(key, &live.resource, done).await?;
             }
-            let has_called = plan.calls.iter().any(|call| !matches!(call, Call::Restart(_)));
+            let mut made = plan.calls.iter().zip(&said).filter(|(_, said)| said.is_ok());
+            let has_called = made.any(|(call, _)| !matches!(call, Call::Restart(_)));
             if !self.note(key, live, plan, said).await? {
                 status = self.told(key, live);
             }

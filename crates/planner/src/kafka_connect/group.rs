@@ -7,10 +7,7 @@ use api::KafkaConnect;
 use super::older;
 use crate::findings::Findings;
 use crate::workers::options;
-use crate::workers::sharing::{Field, GroupKey};
-
-/// Addresses of Kafka that are looked at.
-const ADDRESSES: usize = 100;
+use crate::workers::sharing::{self, GroupKey};
 
 /// The names that the workers of a resource have for themselves; none where it has no workers.
 pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
@@ -23,33 +20,7 @@ pub fn keys(connect: &KafkaConnect) -> BTreeSet<GroupKey> {
     let mut options = options::read(spec.config.as_ref(), "spec.config", &mut findings);
     let group = older::group(connect, &mut options, &mut findings);
     let namespace = connect.metadata.namespace.as_deref().unwrap_or_default();
-    let hosts: BTreeSet<String> =
-        spec.bootstrap_servers.split(',').take(ADDRESSES).filter_map(|one| host(one, namespace)).collect();
-    let fields = [
-        (Field::GroupId, group.id),
-        (Field::ConfigTopic, group.config_topic),
-        (Field::StatusTopic, group.status_topic),
-        (Field::OffsetTopic, group.offset_topic),
-    ];
-    let of = |kafka: &String| {
-        let kafka = kafka.clone();
-        fields.clone().map(|(field, value)| GroupKey { kafka: kafka.clone(), field, value })
-    };
-    hosts.iter().flat_map(of).collect()
-}
-
-/// The host of an address: of one Service of Kubernetes the same, however much of its name is written. The port does not count:
-/// a Kafka has several.
-fn host(address: &str, namespace: &str) -> Option<String> {
-    let address = address.trim();
-    let host =
-        address.rsplit_once(':').map_or(address, |(host, _)| host).trim_end_matches('.').to_lowercase();
-    let host = host.strip_suffix(".cluster.local").unwrap_or(&host);
-    let host = host.strip_suffix(".svc").unwrap_or(host);
-    if host.is_empty() {
-        return None;
-    }
-    Some(if host.contains('.') { host.to_owned() } else { format!("{host}.{namespace}") })
+    sharing::keys(&spec.bootstrap_servers, namespace, group)
 }
 
 #[cfg(test)]
@@ -57,6 +28,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::workers::sharing::Field;
 
     fn connect(namespace: &str, servers: &str, fields: &Value) -> KafkaConnect {
         let mut spec = json!({"bootstrapServers": servers});

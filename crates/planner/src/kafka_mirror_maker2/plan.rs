@@ -1,6 +1,6 @@
 //! Puts the plan of a KafkaMirrorMaker2 together. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::KafkaMirrorMaker2Status;
@@ -13,6 +13,7 @@ use objects::{Deletion, Write};
 use super::asked;
 use super::connectors::MirrorWanted;
 use super::observed::{Connect, Live};
+use super::removals::Removals;
 use super::status::{self, OfConnector, Shown};
 use super::validate::{self, Asked};
 use crate::completion::Planned;
@@ -22,10 +23,11 @@ use crate::kafka_connector::asked::{Annotation, Asked as AskedOnce};
 use crate::kafka_connector::observed::later;
 use crate::kafka_connector::past::Past;
 use crate::kafka_connector::transition::{self, Doing, Situation};
-use crate::kafka_connector::undeclared::undeclared;
 use crate::workers::need::Need;
+use crate::workers::observed::Observed;
 use crate::workers::plan as workers;
 use crate::workers::roll::WorkerRestart;
+use crate::workers::sharing;
 
 /// When a resource whose pods wait for longer than usual is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
@@ -120,6 +122,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         return Plan { needs, ..Plan::default() };
     }
     findings.warnings.extend(warnings);
+    findings.warnings.extend(sharing::warnings(&observed.sharing, &observed.namespace));
     let mut plan = Plan { apply, delete, waiting_for, ..Plan::default() };
     plan.calls.extend(restart.map(Call::Restart));
     let asked = asked::of(resource, &connectors, &mut findings);
@@ -132,12 +135,18 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
                 round.one(wanted, there, asked, &mut findings.warnings);
             }
             let shown = round.shown;
-            let declared: BTreeSet<String> = shown.keys().cloned().collect();
-            let gone = undeclared(there.keys().map(String::as_str), &declared);
-            plan.calls.extend(gone.into_iter().map(|name| Call::Remove { name }));
+            // What another resource asks for may be among them.
+            if !shares_connectors(observed) {
+                remove(&live.removals, now, &mut plan);
+            }
             Some(shown)
         }
-        _ => None,
+        _ => {
+            if workers.replicas == 0 {
+                say_waiting(&asked, &mut findings);
+            }
+            None
+        }
     };
     findings.warnings.sort();
     findings.warnings.dedup();
@@ -148,6 +157,7 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         stuck,
         connect: &live.connect,
         connectors: of_connectors.as_ref(),
+        not_removed: live.removals.failed(),
     };
     plan.status = Some(status::of(resource, &shown, now));
     if !plan.waiting_for.is_empty() {
@@ -160,6 +170,32 @@ pub(super) fn plan(live: &Live, now: Timestamp) -> Plan {
         plan.look_in(ROUND);
     }
     plan
+}
+
+/// Says of what was asked for that nobody can do it.
+fn say_waiting(asked: &BTreeMap<String, Vec<AskedOnce>>, findings: &mut Findings) {
+    for asked in asked.values().flatten() {
+        let message = format!(
+            "metadata.annotations.{}: waits until there are workers: spec.replicas is 0",
+            asked.annotation.key
+        );
+        findings.warn(reasons::CREATING, message);
+    }
+}
+
+/// Whether the workers see the connectors of another resource.
+fn shares_connectors(observed: &Observed) -> bool {
+    observed.sharing.iter().any(|sharing| sharing.field.shares_connectors())
+}
+
+/// Removes what the resource does not ask for.
+fn remove(removals: &Removals, now: Timestamp, plan: &mut Plan) {
+    for name in removals.due(now) {
+        plan.calls.push(Call::Remove { name: name.clone() });
+    }
+    if let Some(at) = removals.next_try() {
+        plan.look_in(Duration::try_from(at.duration_since(now)).unwrap_or_default());
+    }
 }
 
 /// The look at all connectors.

@@ -8,9 +8,10 @@ use api::{KafkaMirrorMaker2, KafkaMirrorMaker2Status, labels, names, ports};
 use jiff::Timestamp;
 
 use super::observed::Connect;
+use super::removals::FailedRemoval;
 use crate::findings::Warning;
 use crate::kafka_connector::observed::AWAY;
-use crate::kafka_connector::status::{PATIENCE, connector_status};
+use crate::kafka_connector::status::{PATIENCE, Room, connector_status};
 use crate::kafka_connector::transition::Standing;
 use crate::workers::Workers;
 
@@ -37,6 +38,8 @@ pub(super) struct Shown<'a> {
     pub connect: &'a Connect,
     /// The connectors that are wanted; `None`: nothing is known of them now.
     pub connectors: Option<&'a BTreeMap<String, OfConnector>>,
+    /// Connectors that could not be removed, by name.
+    pub not_removed: &'a BTreeMap<String, FailedRemoval>,
 }
 
 /// How far the resource is.
@@ -86,7 +89,8 @@ pub(super) fn of(resource: &KafkaMirrorMaker2, shown: &Shown<'_>, now: Timestamp
             (old.connectors, old.auto_restart_statuses, old.connector_plugins);
     }
     if let (Connect::Here { connectors, plugins }, Some(wanted)) = (shown.connect, shown.connectors) {
-        let found = wanted.keys().filter_map(|name| connector_status(name, connectors.get(name)?));
+        let mut room = Room::default();
+        let found = wanted.keys().filter_map(|name| connector_status(name, connectors.get(name)?, &mut room));
         status.connectors = Some(found.collect());
         let restarts: Vec<_> = wanted.values().filter_map(|one| one.restarts.clone()).collect();
         status.auto_restart_statuses = Some(restarts).filter(|all| !all.is_empty());
@@ -123,6 +127,13 @@ fn verdict(shown: &Shown<'_>, now: Timestamp) -> Verdict {
                 wrong.push(format!("connector {name}: {message}"));
             }
         }
+    }
+    for (name, failed) in shown.not_removed {
+        late |= now.duration_since(failed.since) >= PATIENCE;
+        waits.push(format!(
+            "connector {name} is to be removed, and runs on until that is done: {}",
+            failed.message
+        ));
     }
     match first {
         Some(reason) => Verdict::Wrong { reason: reason.to_owned(), message: shortened(&wrong) },

@@ -6,6 +6,7 @@ use api::KafkaMirrorMaker2;
 use jiff::Timestamp;
 use objects::Deletion;
 
+use super::form;
 use super::observed::{Connect, Live};
 use super::plan::{self, Plan};
 use super::status;
@@ -31,11 +32,12 @@ impl Observation for View {
     fn prepare(&mut self, now: Timestamp) {
         let Self::Live(live) = self else { return };
         let Connect::Here { connectors, .. } = &live.connect else { return };
-        for (name, past) in &mut live.past {
-            past.see(connectors.get(name).map(|actual| &actual.connector.state), now);
-        }
-        for (name, actual) in connectors {
-            live.past.entry(name.clone()).or_default().see(Some(&actual.connector.state), now);
+        // What is remembered is of connectors that the resource asks for: others may be as many as Connect likes.
+        let wanted = form::connector_names(&live.resource);
+        live.past.retain(|name, _| wanted.contains(name));
+        for name in wanted {
+            let state = connectors.get(&name).map(|actual| &actual.connector.state);
+            live.past.entry(name).or_default().see(state, now);
         }
         // Restarts are remembered until the status shows them: later it says of them what is known.
         let told = live.resource.status.as_ref().and_then(|status| status.auto_restart_statuses.as_deref());

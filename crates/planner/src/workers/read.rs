@@ -175,9 +175,9 @@ struct Known {
 
 fn known_of(clients: &[Client], observed: &Observed, findings: &mut Findings) -> Known {
     let secrets = observed.secrets_referred_to();
+    let all = credentials::resolve_all(clients.iter().map(|client| &client.access), &secrets, findings);
     let (mut trusted, mut hashes) = (BTreeMap::new(), Vec::new());
-    for client in clients {
-        let credentials = credentials::resolve(&client.access, &secrets, findings);
+    for (client, credentials) in clients.iter().zip(all) {
         if let Some(pem) = credentials.trusted {
             trusted.insert(client.files.trusted_key.clone(), pem);
         }
