@@ -198,7 +198,7 @@ async fn mirrors(tenants: &Tenants) {
     let options = (0..11).map(|number| (format!("o{number}"), json!("x".repeat(60_000))));
     repeating["spec"]["target"]["config"] = options.collect::<serde_json::Map<_, _>>().into();
     objects.push(repeating);
-    objects.push(mirror("many-mirrors", (0..4000).map(one).collect()));
+    objects.push(mirror("many-mirrors", (0..2000).map(one).collect()));
     let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(4000);
     objects.push(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "trusted"}, "stringData": {"a": pem}}));
     let mut trusting = mirror("trusting-mirrors", (0..400).map(one).collect());
@@ -209,7 +209,7 @@ async fn mirrors(tenants: &Tenants) {
     tenants.create_all(&objects).await;
     for (name, words) in [
         ("repeating", vec!["target for each connector", "KASTELLAN_MAX_CLUSTER_MIB"]),
-        ("many-mirrors", vec!["4000 items are more than 500"]),
+        ("many-mirrors", vec!["2000 items are more than 500"]),
         ("trusting-mirrors", vec!["NotReady"]),
     ] {
         tenants.says("KafkaMirrorMaker2", name, &words).await;
