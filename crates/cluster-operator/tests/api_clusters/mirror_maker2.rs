@@ -44,6 +44,11 @@ fn ready(found: &DynamicObject) -> bool {
             .is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
 }
 
+/// What workers offer is asked beside the passes.
+fn told_whole(found: &DynamicObject) -> bool {
+    ready(found) && found.data["status"]["connectorPlugins"].is_array()
+}
+
 async fn until(what: &str, met: impl Fn() -> bool) {
     wait::until(DEADLINE, what, || async { met().then_some(()) }).await.unwrap();
 }
@@ -63,9 +68,7 @@ async fn connectors_are_made_of_mirrors_led_and_told_of_in_the_status() {
     world.until(KIND, "m", "misses its Secret", missing).await;
     assert_eq!(stand_in.names(), ["by-hand"], "nothing is done about a resource that is wrong");
     world.apply(&secret("mm", &[("p", "hunter2")])).await;
-    // What workers offer is asked beside the passes.
-    let whole = |found: &DynamicObject| ready(found) && found.data["status"]["connectorPlugins"].is_array();
-    let found = world.promptly(KIND, "m", "is ready", whole).await;
+    let found = world.promptly(KIND, "m", "is ready", told_whole).await;
     assert_eq!(stand_in.names(), [CHECKPOINT, SOURCE], "what the resource does not ask for is gone");
     let config = stand_in.config(SOURCE).unwrap();
     for (name, value) in [

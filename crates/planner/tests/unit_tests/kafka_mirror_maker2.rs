@@ -281,7 +281,7 @@ fn a_connector_that_cannot_be_removed_is_told_of_and_tried_again_after_a_while()
     mirror.resource["metadata"]["generation"] = json!(7);
     mirror.removals.add(["old->dst.MirrorSourceConnector".to_owned()]);
     let removal = Call::Remove { name: "old->dst.MirrorSourceConnector".to_owned() };
-    assert_eq!(mirror.plan().calls, [removal.clone()], "also one that Connect does not list");
+    assert_eq!(mirror.plan().calls, std::slice::from_ref(&removal), "also one that Connect does not list");
     let (kind, now) = (FailureKind::Failed, mirror.now);
     mirror.removals.note_failed("old->dst.MirrorSourceConnector", kind, "timed out".to_owned(), now);
     let plan = mirror.plan();
