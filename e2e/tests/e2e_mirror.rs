@@ -175,8 +175,11 @@ async fn a_group_of_consumers_goes_on_in_another_cluster_where_it_stood() -> Res
         loop {
             let arguments = ["--bootstrap-server", "localhost:9092", "--describe", "--group", "shop"];
             let text = scenario.tool(TARGET, GROUPS, &arguments).await.unwrap_or_default();
-            let mut lines = text.lines().filter(|line| line.contains("here.orders"));
-            if lines.any(|line| line.split_whitespace().any(|word| word == translated)) {
+            // Group, topic, partition, and where the group stands.
+            let mut lines = text.lines().map(|line| line.split_whitespace().skip(1));
+            if lines
+                .any(|mut words| words.next() == Some("here.orders") && words.nth(1) == Some(&*translated))
+            {
                 return;
             }
         }
