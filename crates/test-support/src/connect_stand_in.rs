@@ -29,6 +29,13 @@ struct State {
     offsets: Option<Value>,
 }
 
+impl State {
+    fn offsets(&self) -> Value {
+        let short = || json!({"offsets": [{"partition": {"f": "x"}, "offset": {"position": 5}}]});
+        self.offsets.clone().unwrap_or_else(short)
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Connector {
     config: Value,
@@ -250,8 +257,7 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, body: &Value) -> (u16,
                 ("GET", []) => return (200, shown(&name, connector)["info"].clone()),
                 ("GET", ["topics"]) => return (200, json!({name: {"topics": ["b", "a"]}})),
                 ("GET", ["offsets"]) => {
-                    let short = json!({"offsets": [{"partition": {"f": "x"}, "offset": {"position": 5}}]});
-                    return (200, state.offsets.clone().unwrap_or(short));
+                    return (200, state.offsets());
                 }
                 _ => {}
             }
