@@ -50,6 +50,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - kafkaconnects
 - kafkaconnectors
 - kafkamirrormaker2s
+- kafkamirrormakers
 - kafkabridges
 - kafkarebalances
 {{- end -}}

@@ -58,11 +58,12 @@ pub struct CrdFile {
 pub fn all() -> Result<Vec<CrdFile>, CrdError> {
     use crate::{
         Kafka, KafkaBridge, KafkaBridgeSpec, KafkaBridgeStatus, KafkaConnect, KafkaConnectSpec,
-        KafkaConnectStatus, KafkaConnector, KafkaConnectorSpec, KafkaConnectorStatus, KafkaMirrorMaker2,
-        KafkaMirrorMaker2Spec, KafkaMirrorMaker2Status, KafkaNodePool, KafkaNodePoolSpec,
-        KafkaNodePoolStatus, KafkaRebalance, KafkaRebalanceSpec, KafkaRebalanceStatus, KafkaSpec,
-        KafkaStatus, KafkaTopic, KafkaTopicSpec, KafkaTopicStatus, KafkaUser, KafkaUserSpec, KafkaUserStatus,
-        StrimziPodSet, StrimziPodSetSpec, StrimziPodSetStatus,
+        KafkaConnectStatus, KafkaConnector, KafkaConnectorSpec, KafkaConnectorStatus, KafkaMirrorMaker,
+        KafkaMirrorMaker2, KafkaMirrorMaker2Spec, KafkaMirrorMaker2Status, KafkaMirrorMakerSpec,
+        KafkaMirrorMakerStatus, KafkaNodePool, KafkaNodePoolSpec, KafkaNodePoolStatus, KafkaRebalance,
+        KafkaRebalanceSpec, KafkaRebalanceStatus, KafkaSpec, KafkaStatus, KafkaTopic, KafkaTopicSpec,
+        KafkaTopicStatus, KafkaUser, KafkaUserSpec, KafkaUserStatus, StrimziPodSet, StrimziPodSetSpec,
+        StrimziPodSetStatus,
     };
     Ok(vec![
         CrdFile { name: "040-Crd-kafka.yaml", crd: definition::<Kafka, KafkaSpec, KafkaStatus>()? },
@@ -101,6 +102,10 @@ pub fn all() -> Result<Vec<CrdFile>, CrdError> {
         CrdFile {
             name: "049-Crd-kafkarebalance.yaml",
             crd: definition::<KafkaRebalance, KafkaRebalanceSpec, KafkaRebalanceStatus>()?,
+        },
+        CrdFile {
+            name: "04B-Crd-kafkamirrormaker.yaml",
+            crd: definition::<KafkaMirrorMaker, KafkaMirrorMakerSpec, KafkaMirrorMakerStatus>()?,
         },
     ])
 }

@@ -1,4 +1,5 @@
-//! What `v1` dropped and no type reads: it is kept, so that nothing of a resource is lost.
+//! What `v1` dropped: it is kept, so that nothing of a resource is lost. Most of it is without effect; what an older resource says there
+//! and a pass still carries out is in [`CARRIED_OUT`].
 
 /// Properties of one object of a kind's schema.
 #[derive(Clone, Copy, Debug)]
@@ -236,7 +237,28 @@ pub const DROPPED: &[Dropped] = &[
     of("KafkaMirrorMaker2", "spec.mirrors[].checkpointConnector", &[("pause", Switch)]),
     of("KafkaMirrorMaker2", "spec.mirrors[].sourceConnector", &[("pause", Switch)]),
     of("KafkaMirrorMaker2", "spec.mirrors[].source.authentication", OAUTH_CLIENT),
+    of("KafkaMirrorMaker", "spec.consumer.authentication", OAUTH_CLIENT),
+    of("KafkaMirrorMaker", "spec.producer.authentication", OAUTH_CLIENT),
 ];
+
+/// What of it is carried out as an older version said it: kind and path.
+pub const CARRIED_OUT: &[(&str, &str)] = &[
+    ("KafkaBridge", "spec.enableMetrics"),
+    ("KafkaMirrorMaker2", "spec.clusters"),
+    ("KafkaMirrorMaker2", "spec.connectCluster"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].checkpointConnector.pause"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].groupsBlacklistPattern"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].heartbeatConnector"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].sourceCluster"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].sourceConnector.pause"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].targetCluster"),
+    ("KafkaMirrorMaker2", "spec.mirrors[].topicsBlacklistPattern"),
+];
+
+/// Whether such a property is carried out.
+pub fn is_carried_out(kind: &str, path: &str) -> bool {
+    CARRIED_OUT.contains(&(kind, path))
+}
 
 /// Paths of the properties that are kept and not read, for instance `spec.jmxTrans`.
 pub fn unread(kind: &str) -> Vec<String> {

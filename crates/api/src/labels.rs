@@ -42,11 +42,10 @@ pub const CONTROLLER_POD_SET: &str = "strimzipodset";
 pub const KIND_CLUSTER_OPERATOR: &str = "cluster-operator";
 
 /// Selector of what belongs to the clusters that the cluster operator looks after, and not to topics and users.
-pub const SELECTOR_OF_CLUSTERS: &str =
-    "strimzi.io/cluster,strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaBridge)";
+pub const SELECTOR_OF_CLUSTERS: &str = "strimzi.io/cluster,strimzi.io/kind in (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaMirrorMaker,KafkaBridge)";
 /// Selector of what belongs to none of these clusters: it may be a user's own, or a KafkaUser's.
 pub const SELECTOR_OF_NO_CLUSTER: &str =
-    "strimzi.io/kind notin (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaBridge)";
+    "strimzi.io/kind notin (Kafka,KafkaConnect,KafkaMirrorMaker2,KafkaMirrorMaker,KafkaBridge)";
 /// Selector of what belongs to any resource that has pods: [`CLUSTER`] and [`KIND`].
 pub const SELECTOR_OF_ANY_KIND: &str = "strimzi.io/cluster,strimzi.io/kind";
 /// Selector of what belongs to no resource: [`KIND`] is not there.

@@ -6,6 +6,7 @@
 pub mod bridge;
 pub mod connect;
 pub mod cruise_control;
+pub mod mirror_maker;
 pub mod mirror_maker2;
 pub mod proxy;
 

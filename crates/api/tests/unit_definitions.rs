@@ -97,10 +97,13 @@ fn names_short_names_and_labels_are_those_that_scripts_use() {
         assert_eq!(labels["app"], "strimzi");
         assert_eq!(labels["strimzi.io/crd-install"], "true");
         let (first, older) = crd.spec.versions.split_first().unwrap();
-        assert!(first.name == "v1" && first.served && first.storage);
+        let is_of_v1 = names.kind != "KafkaMirrorMaker";
+        assert_eq!(first.name, if is_of_v1 { "v1" } else { "v1beta2" });
+        assert!(first.served && first.storage);
         let older_names: Vec<&str> = older.iter().map(|version| version.name.as_str()).collect();
         let expected: &[&str] = match names.kind.as_str() {
             "KafkaTopic" | "KafkaUser" => &["v1beta2", "v1beta1", "v1alpha1"],
+            "KafkaMirrorMaker" => &[],
             _ => &["v1beta2"],
         };
         assert_eq!(older_names, expected, "{}", names.kind);
@@ -129,6 +132,7 @@ fn names_short_names_and_labels_are_those_that_scripts_use() {
             "kafkaconnectors.kafka.strimzi.io kctr",
             "kafkamirrormaker2s.kafka.strimzi.io kmm2",
             "kafkarebalances.kafka.strimzi.io kr",
+            "kafkamirrormakers.kafka.strimzi.io kmm",
         ]
     );
 }
@@ -202,7 +206,9 @@ fn kinds_with_replicas_can_be_scaled() {
             Some(".status.labelSelector".to_owned()),
         );
         let expected = match kind.as_str() {
-            "KafkaConnect" | "KafkaNodePool" | "KafkaBridge" | "KafkaMirrorMaker2" => Some(by_replicas),
+            "KafkaConnect" | "KafkaNodePool" | "KafkaBridge" | "KafkaMirrorMaker2" | "KafkaMirrorMaker" => {
+                Some(by_replicas)
+            }
             "KafkaConnector" => Some((".spec.tasksMax".to_owned(), ".status.tasksMax".to_owned(), None)),
             _ => None,
         };
@@ -248,7 +254,8 @@ fn rules_beyond_types_have_messages() {
     }
     assert_eq!(expected_rules, 17);
     let mut rules = (0, 0);
-    for version in all().into_iter().flat_map(|file| file.crd.spec.versions) {
+    let of_v1 = all().into_iter().filter(|file| file.crd.spec.versions.len() > 1);
+    for version in of_v1.flat_map(|file| file.crd.spec.versions) {
         let found = serde_json::to_string(&version).unwrap().matches("\"rule\":").count();
         match version.name.as_str() {
             "v1" => rules.0 += found,
@@ -312,12 +319,33 @@ fn walk_versions(crd: &CustomResourceDefinition, look: &mut impl FnMut(&str, &Va
 
 #[test]
 fn only_v1_is_described() {
-    for file in all() {
+    for file in all().into_iter().filter(|file| file.crd.spec.versions.len() > 1) {
         walk_versions(&file.crd, &mut |path, schema| {
             let older = !path.split(['.', '[']).next().unwrap().ends_with(" v1");
             assert!(!older || schema.get("description").is_none(), "{path}");
         });
     }
+}
+
+#[test]
+fn descriptions_say_of_what_v1_dropped_whether_it_is_carried_out() {
+    let mut carried_out = Vec::new();
+    for file in all() {
+        let kind = file.crd.spec.names.kind.clone();
+        walk_versions(&file.crd, &mut |path, schema| {
+            let description = schema["description"].as_str().unwrap_or_default();
+            if description.starts_with("Dropped by v1: kept, and carried out") {
+                let path = path.split_once(" v1.").unwrap().1.to_owned();
+                carried_out.push((kind.clone(), path));
+            }
+        });
+    }
+    carried_out.sort();
+    let expected: Vec<(String, String)> = api::dropped::CARRIED_OUT
+        .iter()
+        .map(|(kind, path)| ((*kind).to_owned(), (*path).to_owned()))
+        .collect();
+    assert_eq!(carried_out, expected, "each of them is one that is kept");
 }
 
 #[test]

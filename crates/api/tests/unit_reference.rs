@@ -31,7 +31,10 @@ fn schemas(version: &str) -> BTreeMap<String, Value> {
     static ALL: LazyLock<Vec<CrdFile>> = LazyLock::new(|| api::crds::all().unwrap());
     let mut schemas = BTreeMap::new();
     for file in ALL.iter() {
-        let version = file.crd.spec.versions.iter().find(|known| known.name == version).unwrap();
+        // One kind is of `v1beta2` alone.
+        let Some(version) = file.crd.spec.versions.iter().find(|known| known.name == version) else {
+            continue;
+        };
         let schema = version.schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
         schemas.insert(file.crd.spec.names.kind.clone(), serde_json::to_value(schema).unwrap());
     }
@@ -243,6 +246,46 @@ fn every_property_is_that_of_the_contract() {
     assert_eq!(paths, 4090);
 }
 
+/// What the types have by now that KafkaMirrorMaker shares with other kinds. Its table is that of Strimzi 0.45, the last one that had it.
+const CAME_LATER: [&str; 24] = [
+    "spec.consumer.authentication.config",
+    "spec.consumer.authentication.grantType",
+    "spec.consumer.authentication.sasl",
+    "spec.consumer.authentication.type",
+    "spec.metricsConfig.type",
+    "spec.metricsConfig.valueFrom",
+    "spec.metricsConfig.values",
+    "spec.metricsConfig.values.allowList",
+    "spec.producer.authentication.config",
+    "spec.producer.authentication.grantType",
+    "spec.producer.authentication.sasl",
+    "spec.producer.authentication.type",
+    "spec.template.pod.dnsConfig",
+    "spec.template.pod.dnsConfig.nameservers",
+    "spec.template.pod.dnsConfig.options",
+    "spec.template.pod.dnsConfig.options[].name",
+    "spec.template.pod.dnsConfig.options[].value",
+    "spec.template.pod.dnsConfig.searches",
+    "spec.template.pod.dnsPolicy",
+    "spec.template.pod.hostUsers",
+    "spec.template.pod.volumes[].emptyDir.medium",
+    "spec.template.pod.volumes[].image",
+    "spec.template.pod.volumes[].image.pullPolicy",
+    "spec.template.pod.volumes[].image.reference",
+];
+
+/// Takes that out, of what was found and of the contract. Besides, a size was described there as an object, which it never was, and
+/// `spec` is required as of every kind.
+fn take_later(expected: &mut BTreeMap<String, String>, found: &mut BTreeMap<String, String>) {
+    for path in CAME_LATER {
+        assert!(found.remove(path).is_some(), "{path} is not there: take it out of the list");
+        expected.remove(path);
+    }
+    let size = "spec.template.pod.volumes[].emptyDir.sizeLimit";
+    expected.retain(|path, _| path != "spec" && !path.starts_with(size));
+    found.retain(|path, _| path != "spec" && !path.starts_with(size));
+}
+
 #[test]
 fn every_property_of_v1beta2_is_that_of_the_contract() {
     let mut all = Vec::new();
@@ -255,6 +298,9 @@ fn every_property_of_v1beta2_is_that_of_the_contract() {
         let former = former(&kind);
         dropped += former.keys().filter(|path| !expected.contains_key(*path)).count();
         expected.extend(former);
+        if kind == "KafkaMirrorMaker" {
+            take_later(&mut expected, &mut found);
+        }
         inside += without_unread(&kind, &mut expected, &mut found);
         all.extend(differences(&kind, &expected, &found));
     }

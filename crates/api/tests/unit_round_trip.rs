@@ -11,8 +11,8 @@
 use std::path::Path;
 
 use api::{
-    Kafka, KafkaBridge, KafkaConnect, KafkaConnector, KafkaMirrorMaker2, KafkaNodePool, KafkaRebalance,
-    KafkaTopic, KafkaUser, StrimziPodSet,
+    Kafka, KafkaBridge, KafkaConnect, KafkaConnector, KafkaMirrorMaker, KafkaMirrorMaker2, KafkaNodePool,
+    KafkaRebalance, KafkaTopic, KafkaUser, StrimziPodSet,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ fn round_trip(kind: &str, value: &Value) -> Value {
         "KafkaBridge" => through::<KafkaBridge>(value),
         "KafkaConnect" => through::<KafkaConnect>(value),
         "KafkaConnector" => through::<KafkaConnector>(value),
+        "KafkaMirrorMaker" => through::<KafkaMirrorMaker>(value),
         "KafkaMirrorMaker2" => through::<KafkaMirrorMaker2>(value),
         "KafkaNodePool" => through::<KafkaNodePool>(value),
         "KafkaRebalance" => through::<KafkaRebalance>(value),

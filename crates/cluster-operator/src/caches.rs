@@ -13,8 +13,9 @@ use std::sync::Arc;
 use api::gateway::TlsRoute;
 use api::openshift::Route;
 use api::{
-    Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker2,
-    KafkaMirrorMaker2Spec, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet, labels, last_applied,
+    Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker, KafkaMirrorMaker2,
+    KafkaMirrorMaker2Spec, KafkaMirrorMakerSpec, KafkaNodePool, KafkaNodePoolSpec, KafkaSpec, StrimziPodSet,
+    labels, last_applied,
 };
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -51,6 +52,8 @@ pub const KAFKA_CONNECT: &str = "KafkaConnect";
 /// The kind of KafkaBridge resources.
 pub const KAFKA_BRIDGE: &str = "KafkaBridge";
 
+/// The kind of KafkaMirrorMaker resources.
+pub const KAFKA_MIRROR_MAKER: &str = "KafkaMirrorMaker";
 /// The kind of KafkaMirrorMaker2 resources.
 pub const KAFKA_MIRROR_MAKER2: &str = "KafkaMirrorMaker2";
 
@@ -148,6 +151,8 @@ pub struct Watched {
     pub bridges: Cache<KafkaBridge>,
     /// KafkaMirrorMaker2 resources that the selector accepts. The process does not wait for them either.
     pub mirror_makers: Cache<KafkaMirrorMaker2>,
+    /// KafkaMirrorMaker resources, for MirrorMaker 1, that the selector accepts. The process does not wait for them either.
+    pub first_mirror_makers: Cache<KafkaMirrorMaker>,
     /// Node pools.
     pub pools: Cache<KafkaNodePool>,
     /// Pod sets.
@@ -219,6 +224,12 @@ impl Caches {
                     last_applied::note::<KafkaMirrorMaker2Spec>(KAFKA_MIRROR_MAKER2, &mut resource.metadata);
                 },
             ),
+            first_mirror_makers: start.optional_typed(
+                selector.to_query().as_deref(),
+                |resource: &mut KafkaMirrorMaker| {
+                    last_applied::note::<KafkaMirrorMakerSpec>(KAFKA_MIRROR_MAKER, &mut resource.metadata);
+                },
+            ),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
                 last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
@@ -288,6 +299,11 @@ pub fn bridge(resource: &ObjectRef) -> OwnerRef {
 /// A KafkaMirrorMaker2 resource as the owner of objects.
 pub fn mirror_maker(key: &ObjectRef) -> OwnerRef {
     OwnerRef::new(KAFKA_MIRROR_MAKER2, key.clone())
+}
+
+/// A KafkaMirrorMaker resource as the owner of objects.
+pub fn first_mirror_maker(key: &ObjectRef) -> OwnerRef {
+    OwnerRef::new(KAFKA_MIRROR_MAKER, key.clone())
 }
 
 /// The cluster that a cluster-wide binding belongs to: that of its subject. Its name does not tell: cluster `c` of

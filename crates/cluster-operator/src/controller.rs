@@ -11,7 +11,9 @@ use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Cache, Event, ObjectRef, OwnerRef};
 
 use crate::caches::owners::{self, cluster_id, pod_set_of, pool_of};
-use crate::caches::{self, Caches, KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER2};
+use crate::caches::{
+    self, Caches, KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER, KAFKA_MIRROR_MAKER2,
+};
 use crate::node_pools;
 
 /// The queues of the process.
@@ -25,6 +27,8 @@ pub(crate) struct Queues {
     pub bridges: Queue<ObjectRef>,
     /// KafkaMirrorMaker2 resources.
     pub mirror_makers: Queue<ObjectRef>,
+    /// KafkaMirrorMaker resources.
+    pub first_mirror_makers: Queue<ObjectRef>,
     /// Node pools.
     pub pools: Queue<ObjectRef>,
     /// Pod sets.
@@ -39,6 +43,7 @@ impl Queues {
             connects: Queue::new(),
             bridges: Queue::new(),
             mirror_makers: Queue::new(),
+            first_mirror_makers: Queue::new(),
             pools: Queue::new(),
             pod_sets: Queue::new(),
         }
@@ -59,6 +64,9 @@ impl Queues {
             }
             KAFKA_MIRROR_MAKER2 => {
                 self.mirror_makers.add(owner.object.clone());
+            }
+            KAFKA_MIRROR_MAKER => {
+                self.first_mirror_makers.add(owner.object.clone());
             }
             kind => tracing::trace!(kind, owner = %owner.object, "no driver for the kind"),
         }
@@ -158,6 +166,23 @@ pub(crate) fn feed_mirror_makers(caches: &Caches, queue: &Queue<ObjectRef>) {
     }
     let (add, known) = (queue.clone(), caches.clone());
     caches.secrets.on_change(move |event| add_all(&add, known.mirror_makers_referring_to(event.key())));
+}
+
+/// Leads every other change that can matter to a KafkaMirrorMaker resource into its queue: its own, and those of the KafkaMirrorMaker2 of
+/// its name, whose status is handed back.
+pub(crate) fn feed_first_mirror_makers(caches: &Caches, queue: &Queue<ObjectRef>) {
+    let add = queue.clone();
+    caches.first_mirror_makers.on_change(move |event| {
+        if more_than_status_changed(event) {
+            add.add(event.key().clone());
+        }
+    });
+    let (add, known) = (queue.clone(), caches.clone());
+    caches.mirror_makers.on_change(move |event| {
+        if known.first_mirror_makers.contains(event.key()) {
+            add.add(event.key().clone());
+        }
+    });
 }
 
 /// Leads a change of workers into the queues of the others that have a name together with them: they are told so, or no more.

@@ -14,6 +14,7 @@ pub mod kafka;
 mod kafka_bridge;
 mod kafka_connect;
 pub mod kafka_connector;
+mod kafka_mirror_maker;
 mod kafka_mirror_maker2;
 mod key_making;
 mod kind;

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 use crate::controller::{
-    Queues, feed_bridges, feed_connects, feed_kafkas, feed_mirror_makers, feed_owners, feed_pod_sets,
-    feed_pools, feed_sharing,
+    Queues, feed_bridges, feed_connects, feed_first_mirror_makers, feed_kafkas, feed_mirror_makers,
+    feed_owners, feed_pod_sets, feed_pools, feed_sharing,
 };
 use crate::kafka::admin_clients::Clients;
 use crate::kafka::answers::Answers;
@@ -29,6 +29,7 @@ use crate::kafka_connector;
 use crate::kafka_connector::apis::Apis;
 use crate::kafka_connector::metrics::AutoRestarts;
 use crate::kafka_connector::plugins::KnownPlugins;
+use crate::kafka_mirror_maker::driver::FirstMirrorMakers;
 use crate::kafka_mirror_maker2::driver::{self as mirror_makers, MirrorMakers};
 use crate::kafka_mirror_maker2::progress::Progresses;
 use crate::kind::{Driver, Kind as _, Means};
@@ -196,8 +197,11 @@ impl Start<'_> {
         let manner = Manner { concurrency: MIRROR_PASSES, ..Manner::default() };
         let ready = std::future::ready(());
         let (_, mirror_makers) = self.kind_in(manner, mirror_makers, &queues.mirror_makers, ready);
+        feed_first_mirror_makers(self.caches, &queues.first_mirror_makers);
+        let first = FirstMirrorMakers::new(self.caches.clone(), self.means.clone(), self.observer(parts));
+        let (_, first) = self.kind(first, &queues.first_mirror_makers);
         let mut running = kafka_connector::start(self, apis, &auto_restarts);
-        running.extend([connects, mirror_makers]);
+        running.extend([connects, mirror_makers, first]);
         Ok(running)
     }
 

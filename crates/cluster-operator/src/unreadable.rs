@@ -4,7 +4,9 @@
 //! for gone.
 
 use api::conditions::Condition;
-use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
+use api::{
+    Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet,
+};
 use operator_runtime::apply::Applier;
 use operator_runtime::events::Events;
 use operator_runtime::limits::Largest;
@@ -37,6 +39,8 @@ pub(crate) fn tell_resources(
         Condition::not_ready,
         stop,
     );
+    let first = &caches.first_mirror_makers;
+    report::in_status::<KafkaMirrorMaker, _>(first, applier, events(), Condition::not_ready, stop);
     report::in_status::<KafkaNodePool, _>(&caches.pools, applier, events(), Condition::not_ready, stop);
     report::in_status::<StrimziPodSet, _>(&caches.pod_sets, applier, events(), Condition::not_ready, stop);
 }
@@ -57,6 +61,10 @@ pub(crate) fn feed(caches: &Caches, queues: &Queues) {
     });
     let add = queues.mirror_makers.clone();
     caches.mirror_makers.on_unreadable(move |key, _| {
+        add.add(key.clone());
+    });
+    let add = queues.first_mirror_makers.clone();
+    caches.first_mirror_makers.on_unreadable(move |key, _| {
         add.add(key.clone());
     });
     let add = queues.clone();

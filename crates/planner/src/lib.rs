@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod kafka_bridge;
 pub mod kafka_connect;
 pub mod kafka_connector;
+pub mod kafka_mirror_maker;
 pub mod kafka_mirror_maker2;
 pub mod live_object;
 pub mod node_pool;

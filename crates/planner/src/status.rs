@@ -7,7 +7,7 @@ use api::kafka_bridge::KafkaBridgeStatus;
 use api::kafka_connect::KafkaConnectStatus;
 use api::kafka_node_pool::KafkaNodePoolStatus;
 use api::strimzi_pod_set::StrimziPodSetStatus;
-use api::{KafkaConnectorStatus, KafkaMirrorMaker2Status};
+use api::{KafkaConnectorStatus, KafkaMirrorMaker2Status, KafkaMirrorMakerStatus};
 use jiff::Timestamp;
 use kube_core::Resource;
 use kube_core::object::HasStatus;
@@ -61,6 +61,7 @@ statuses!(
     KafkaConnectStatus,
     KafkaConnectorStatus,
     KafkaMirrorMaker2Status,
+    KafkaMirrorMakerStatus,
     KafkaBridgeStatus,
     StrimziPodSetStatus,
 );

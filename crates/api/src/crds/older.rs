@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 use super::bounds::LARGEST_INTEGER;
 use crate::VERSION;
 pub use crate::dropped::unread;
-use crate::dropped::{DROPPED, Shape};
+use crate::dropped::{DROPPED, Shape, is_carried_out};
 
 /// The versions of a kind that are served beside `v1`, newest first.
 pub fn versions(kind: &str) -> &'static [&'static str] {
     match kind {
         "KafkaTopic" | "KafkaUser" => &["v1beta2", "v1beta1", "v1alpha1"],
+        // It is of v1beta2 alone.
+        "KafkaMirrorMaker" => &[],
         _ => &["v1beta2"],
     }
 }
@@ -61,7 +63,14 @@ pub(super) fn schemas(kind: &str, types: Value) -> Result<(Value, Value), NoSuch
         let parent = at(&mut both, kind, dropped.parent)?;
         let properties = parent.entry("properties").or_insert_with(|| json!({}));
         for (name, shape) in dropped.properties {
-            properties[*name] = schema_of(*shape);
+            let mut schema = schema_of(*shape);
+            let effect = if is_carried_out(kind, &format!("{}.{name}", dropped.parent)) {
+                "carried out, with a Warning that says what to write instead"
+            } else {
+                "without effect"
+            };
+            schema["description"] = format!("Dropped by {VERSION}: kept, and {effect}.").into();
+            properties[*name] = schema;
         }
     }
     // Not even a label could be written through `v1` to an object without it.
@@ -129,7 +138,7 @@ fn schema_of(shape: Shape) -> Value {
     let free = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
     let number = |least: i64, most: i64| json!({ "type": "integer", "minimum": least, "maximum": most });
     let any_number = number(-LARGEST_INTEGER, LARGEST_INTEGER);
-    let mut schema = match shape {
+    match shape {
         Shape::Text => json!({ "type": "string" }),
         Shape::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
         Shape::OneOf(values) => json!({ "type": "string", "enum": values }),
@@ -141,9 +150,7 @@ fn schema_of(shape: Shape) -> Value {
         Shape::Objects => json!({ "type": "array", "items": free }),
         Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Shape::Numbers => json!({ "type": "array", "items": any_number }),
-    };
-    schema["description"] = format!("Dropped by {VERSION}: kept, and without effect.").into();
-    schema
+    }
 }
 
 /// Takes all descriptions out: those of `v1` say everything, and a definition has to fit into one request.

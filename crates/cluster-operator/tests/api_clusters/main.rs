@@ -24,6 +24,7 @@ mod kafka_addresses;
 mod kinds;
 mod lifecycle;
 mod listeners;
+mod mirror_maker1;
 mod mirror_maker2;
 mod named_mistakes;
 mod overrides;

@@ -35,6 +35,7 @@ mod internal_security;
 mod kafka_bridge;
 mod kafka_connect;
 mod kafka_exporter;
+mod kafka_mirror_maker;
 mod kafka_mirror_maker2;
 mod listener_addresses;
 mod listener_certificates;

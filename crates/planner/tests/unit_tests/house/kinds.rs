@@ -11,6 +11,7 @@ const KINDS: &[&str] = &[
     "kafka_bridge",
     "kafka_connect",
     "kafka_connector",
+    "kafka_mirror_maker",
     "kafka_mirror_maker2",
     "node_pool",
     "node_pools",

@@ -1,0 +1,168 @@
+//! Puts the plan of a KafkaMirrorMaker together. Pure.
+//!
+//! The KafkaMirrorMaker2 of its name is made at once, and mirrors nothing while the Deployment of MirrorMaker 1 is there: both would write
+//! each record. That Deployment goes when the workers are ready to go on.
+
+use api::common::connector::ConnectorState;
+use api::conditions::{Condition, merge, reasons, types};
+use api::kafka_mirror_maker::KafkaMirrorMakerStatus;
+use api::names::mirror_maker as names;
+use api::{KafkaMirrorMaker, KafkaMirrorMaker2, labels};
+use jiff::Timestamp;
+use objects::{DesiredObject, Live as LiveObject, ObjectId, Owner, Pairs, Precondition, Write, json};
+use serde_json::json;
+
+use super::observed::Live;
+use super::translate;
+use crate::findings::{self, Findings, Warning};
+use crate::ownership::Claimant;
+use crate::status::{refused, warning, was_ready};
+use crate::workers::need::Need;
+use crate::{orphans, plan};
+
+/// The plan; its status is the complete one of the resource.
+pub type Plan = plan::Plan<Need, (), Option<KafkaMirrorMakerStatus>>;
+
+/// The kind of what is made.
+const MADE: &str = "KafkaMirrorMaker2";
+
+/// Plans one pass. A resource that is wrong yields a plan that writes its status and nothing else.
+pub fn plan(live: &Live, now: Timestamp) -> Plan {
+    let (resource, observed) = (live.resource.as_ref(), &live.observed);
+    if let Some(why) = &observed.unreadable {
+        let status = refused(resource, reasons::INVALID_CONFIGURATION, why, &[], now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let former = former(live);
+    let state = if former.is_empty() { ConnectorState::Running } else { ConnectorState::Stopped };
+    let mut findings = Findings::default();
+    let spec = translate::spec(resource, state, &mut findings);
+    if !findings.problems.is_empty() {
+        let words = findings::words(&findings.problems);
+        let status = refused(resource, reasons::INVALID_RESOURCE, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let owner = Owner::of(resource);
+    if live.made.as_ref().is_some_and(|made| !is_of(made, resource)) {
+        let words = format!(
+            "{MADE} {} is not of this resource, and would have the same objects: rename or delete one of the two",
+            owner.name
+        );
+        let status = refused(resource, reasons::FOREIGN_OBJECT, &words, &findings.warnings, now);
+        return Plan { status: Some(status), ..Plan::default() };
+    }
+    let wanted = desired(resource, &owner, &serde_json::to_value(spec).unwrap_or_default());
+    let write = Write::all(vec![wanted], |_| match &live.made {
+        Some(made) => LiveObject::Object(json(&**made)),
+        None => LiveObject::Absent,
+    });
+    let changes = write.iter().any(Write::is_change);
+    let mut plan = Plan { apply: write, ..Plan::default() };
+    let is_ready = !changes && live.made.as_ref().is_some_and(|made| is_done(made));
+    if is_ready || resource.spec.replicas == 0 {
+        let claimant =
+            Claimant { kind: &owner.kind, namespace: &owner.namespace, name: &owner.name, parts: Vec::new() };
+        let components = [names::component(&owner.name)];
+        plan.delete = orphans::of(&claimant, &components, observed.all_live(), &[], |_, _| None);
+    }
+    if !former.is_empty() {
+        plan.waiting_for.push(format!("{former} still mirrors"));
+    }
+    plan.status = Some(status(live, &findings.warnings, &plan, changes, now));
+    plan
+}
+
+/// What of MirrorMaker 1 still mirrors, in words; empty: nothing.
+fn former(live: &Live) -> String {
+    let component = names::component(live.resource.metadata.name.as_deref().unwrap_or_default());
+    if live.observed.deployments.contains_key(&component) {
+        return format!("Deployment {component}");
+    }
+    let is_former = |pod: &&std::sync::Arc<k8s_openapi::api::core::v1::Pod>| {
+        pod.metadata.labels.as_ref().and_then(|all| all.get(labels::NAME)) == Some(&component)
+    };
+    let pod = live.observed.pods.values().find(is_former);
+    pod.map_or_else(String::new, |pod| format!("pod {}", pod.metadata.name.as_deref().unwrap_or_default()))
+}
+
+fn is_of(made: &KafkaMirrorMaker2, resource: &KafkaMirrorMaker) -> bool {
+    let owners = made.metadata.owner_references.iter().flatten();
+    owners.into_iter().any(|owner| Some(&owner.uid) == resource.metadata.uid.as_ref())
+}
+
+/// Whether what was made is as its resource asks for.
+fn is_done(made: &KafkaMirrorMaker2) -> bool {
+    let Some(status) = &made.status else { return false };
+    let is_ready = status.conditions.iter().flatten().any(|condition| condition.is(types::READY));
+    is_ready && status.observed_generation == made.metadata.generation
+}
+
+fn desired(resource: &KafkaMirrorMaker, owner: &Owner, spec: &serde_json::Value) -> DesiredObject {
+    let metadata = &resource.metadata;
+    let own: Pairs = metadata.labels.clone().unwrap_or_default();
+    let api_version = format!("{}/{}", api::GROUP, api::VERSION);
+    let object = json!({
+        "apiVersion": api_version,
+        "kind": MADE,
+        "metadata": {
+            "name": owner.name,
+            "namespace": owner.namespace,
+            "labels": own,
+            "ownerReferences": [owner.reference()],
+        },
+        "spec": spec,
+    });
+    let reference = ObjectId {
+        api_version,
+        kind: MADE.to_owned(),
+        namespace: Some(owner.namespace.clone()),
+        name: owner.name.clone(),
+    };
+    DesiredObject { reference, object, precondition: Precondition::None, beside: false }
+}
+
+/// What is said of the resource: its own warnings, and what its KafkaMirrorMaker2 says.
+fn status(
+    live: &Live,
+    warnings: &[Warning],
+    plan: &Plan,
+    changes: bool,
+    now: Timestamp,
+) -> KafkaMirrorMakerStatus {
+    let resource = live.resource.as_ref();
+    let old = resource.status.clone().unwrap_or_default();
+    let made = live.made.as_ref().and_then(|made| made.status.clone()).unwrap_or_default();
+    let mut conditions: Vec<Condition> = warnings.iter().map(warning).collect();
+    for condition in made.conditions.iter().flatten() {
+        if condition.is(types::WARNING) {
+            let message = condition.message.as_deref().unwrap_or_default();
+            conditions.push(Condition::warning(
+                condition.reason.as_deref().unwrap_or_default(),
+                translate::in_older_words(message),
+            ));
+        }
+    }
+    let is_done =
+        !changes && plan.waiting_for.is_empty() && live.made.as_ref().is_some_and(|made| is_done(made));
+    let not_ready = made.conditions.iter().flatten().find(|condition| condition.is(types::NOT_READY));
+    let mut generation = resource.metadata.generation;
+    if is_done {
+        conditions.push(Condition::ready());
+    } else if let Some(condition) = not_ready.filter(|_| !changes) {
+        let message = translate::in_older_words(condition.message.as_deref().unwrap_or_default());
+        conditions.push(Condition::not_ready(condition.reason.as_deref().unwrap_or_default(), message));
+    } else if was_ready(resource) {
+        conditions.push(Condition::ready());
+        generation = old.observed_generation;
+    } else {
+        let words =
+            plan.waiting_for.first().cloned().unwrap_or_else(|| "the workers are being made".to_owned());
+        conditions.push(Condition::not_ready(reasons::CREATING, words));
+    }
+    KafkaMirrorMakerStatus {
+        conditions: Some(merge(conditions, old.conditions.as_deref(), now)),
+        observed_generation: generation,
+        label_selector: made.label_selector,
+        replicas: made.replicas,
+    }
+}
