@@ -6,3 +6,4 @@
 pub mod observed;
 pub mod plan;
 pub mod translate;
+pub mod view;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use api::KafkaMirrorMaker;
 use operator_runtime::watch::{Cache, ObjectRef};
-use planner::kafka_mirror_maker::observed::{Live, View};
+use planner::kafka_mirror_maker::observed::Live;
+use planner::kafka_mirror_maker::view::View;
 use planner::references::References;
 use planner::workers::need::Need;
 

@@ -3,15 +3,8 @@
 use std::sync::Arc;
 
 use api::{KafkaMirrorMaker, KafkaMirrorMaker2};
-use jiff::Timestamp;
 
-use super::plan::{self, Plan};
-use crate::view::{self, LookedAfter};
-use crate::workers::need::{Answer, Need};
 use crate::workers::observed::Observed;
-
-/// What stands behind the name of a KafkaMirrorMaker.
-pub type View = view::View<Live>;
 
 /// A resource that is looked after.
 #[derive(Debug, Clone)]
@@ -22,22 +15,4 @@ pub struct Live {
     pub made: Option<Arc<KafkaMirrorMaker2>>,
     /// What there is of Strimzi's MirrorMaker 1.
     pub observed: Observed,
-}
-
-impl LookedAfter for Live {
-    type Resource = KafkaMirrorMaker;
-    type Plan = Plan;
-    type Answer = Answer;
-
-    fn resource(&self) -> &Arc<KafkaMirrorMaker> {
-        &self.resource
-    }
-
-    fn plan(&self, now: Timestamp) -> Plan {
-        plan::plan(self, now)
-    }
-
-    fn answer(&mut self, need: Need, answer: Answer) {
-        self.observed.answer(need, answer);
-    }
 }

@@ -7,10 +7,9 @@ use api::common::connector::ConnectorState;
 use api::conditions::{Condition, merge, reasons, types};
 use api::kafka_mirror_maker::KafkaMirrorMakerStatus;
 use api::names::mirror_maker as names;
-use api::{KafkaMirrorMaker, KafkaMirrorMaker2, labels};
+use api::{KafkaMirrorMaker, KafkaMirrorMaker2, KafkaMirrorMaker2Spec, labels};
 use jiff::Timestamp;
-use objects::{DesiredObject, Live as LiveObject, ObjectId, Owner, Pairs, Precondition, Write, json};
-use serde_json::json;
+use objects::{DesiredObject, Live as LiveObject, ObjectId, Owner, Precondition, Write, json};
 
 use super::observed::Live;
 use super::translate;
@@ -51,7 +50,7 @@ pub fn plan(live: &Live, now: Timestamp) -> Plan {
         let status = refused(resource, reasons::FOREIGN_OBJECT, &words, &findings.warnings, now);
         return Plan { status: Some(status), ..Plan::default() };
     }
-    let wanted = desired(resource, &owner, &serde_json::to_value(spec).unwrap_or_default());
+    let wanted = desired(resource, &owner, spec);
     let write = Write::all(vec![wanted], |_| match &live.made {
         Some(made) => LiveObject::Object(json(&**made)),
         None => LiveObject::Absent,
@@ -97,28 +96,19 @@ fn is_done(made: &KafkaMirrorMaker2) -> bool {
     is_ready && status.observed_generation == made.metadata.generation
 }
 
-fn desired(resource: &KafkaMirrorMaker, owner: &Owner, spec: &serde_json::Value) -> DesiredObject {
-    let metadata = &resource.metadata;
-    let own: Pairs = metadata.labels.clone().unwrap_or_default();
-    let api_version = format!("{}/{}", api::GROUP, api::VERSION);
-    let object = json!({
-        "apiVersion": api_version,
-        "kind": MADE,
-        "metadata": {
-            "name": owner.name,
-            "namespace": owner.namespace,
-            "labels": own,
-            "ownerReferences": [owner.reference()],
-        },
-        "spec": spec,
-    });
+fn desired(resource: &KafkaMirrorMaker, owner: &Owner, spec: KafkaMirrorMaker2Spec) -> DesiredObject {
+    let mut wanted = KafkaMirrorMaker2::new(&owner.name, spec);
+    wanted.metadata.namespace = Some(owner.namespace.clone());
+    // The selector of the operator's may ask for them.
+    wanted.metadata.labels.clone_from(&resource.metadata.labels);
+    wanted.metadata.owner_references = Some(vec![owner.reference()]);
     let reference = ObjectId {
-        api_version,
+        api_version: format!("{}/{}", api::GROUP, api::VERSION),
         kind: MADE.to_owned(),
         namespace: Some(owner.namespace.clone()),
         name: owner.name.clone(),
     };
-    DesiredObject { reference, object, precondition: Precondition::None, beside: false }
+    DesiredObject { reference, object: json(&wanted), precondition: Precondition::None, beside: false }
 }
 
 /// What is said of the resource: its own warnings, and what its KafkaMirrorMaker2 says.

@@ -9,7 +9,7 @@ use api::kafka_mirror_maker::KafkaMirrorMakerTemplate;
 use api::kafka_mirror_maker2::{Mirror, MirrorConnector, MirrorMaker2Source, MirrorMaker2Target};
 use api::schema::FreeMap;
 use api::{KafkaMirrorMaker, KafkaMirrorMaker2Spec, last_applied};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::findings::Findings;
 use crate::user_options::{self, Rules, TLS_EXCEPTIONS};
@@ -61,10 +61,10 @@ pub fn spec(
     let is_older = spec.version.as_deref().is_some_and(versions::is_older_than_supported);
     let mut of_workers = target_tls;
     for option in ["config.storage", "offset.storage", "status.storage"] {
-        of_workers.insert(format!("{option}.replication.factor"), json!(-1));
+        of_workers.insert(format!("{option}.replication.factor"), Value::from(-1));
     }
     if let Some(interval) = consumer.offset_commit_interval {
-        of_workers.insert("offset.flush.interval.ms".to_owned(), json!(interval));
+        of_workers.insert("offset.flush.interval.ms".to_owned(), Value::from(interval));
     }
     KafkaMirrorMaker2Spec {
         version: spec.version.clone(),
@@ -134,14 +134,14 @@ fn connector(
     producer: BTreeMap<String, String>,
 ) -> FreeMap {
     let mut config: FreeMap = [
-        ("replication.policy.class", json!(IDENTITY)),
-        ("replication.factor", json!(-1)),
-        ("emit.offset-syncs.enabled", json!(false)),
-        ("sync.topic.configs.enabled", json!(false)),
-        ("sync.topic.acls.enabled", json!(false)),
-        ("refresh.topics.interval.seconds", json!(REFRESH_SECONDS)),
-        ("source.consumer.auto.offset.reset", json!(BEGIN)),
-        ("source.consumer.group.id", json!(resource.spec.consumer.group_id)),
+        ("replication.policy.class", Value::from(IDENTITY)),
+        ("replication.factor", Value::from(-1)),
+        ("emit.offset-syncs.enabled", Value::from(false)),
+        ("sync.topic.configs.enabled", Value::from(false)),
+        ("sync.topic.acls.enabled", Value::from(false)),
+        ("refresh.topics.interval.seconds", Value::from(REFRESH_SECONDS)),
+        ("source.consumer.auto.offset.reset", Value::from(BEGIN)),
+        ("source.consumer.group.id", Value::from(resource.spec.consumer.group_id.as_str())),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
