@@ -45,6 +45,7 @@ pub mod restart;
 mod restart_reasons;
 pub mod roll;
 pub mod roll_basis;
+mod roll_batch;
 mod roll_order;
 mod roll_rules;
 pub mod roll_view;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use api::StrimziPodSet;
 use api::conditions::reasons;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::Resource;
 use objects::{ObjectId, Write};
@@ -22,13 +22,16 @@ use super::restart_reasons::is_new_with_claims;
 use super::roll_basis::RollBasis;
 use super::roll_order::{self, Decision};
 use super::roll_rules::Rules;
-use super::roll_view::{RollKafka, RollNode};
+use super::roll_view::{Batches, RollKafka, RollNode};
 use crate::restart_reason::RestartReason;
 use crate::roll::waiting::{self, WaitKind, Waiting};
 use crate::silence::{Silence, SilenceKind};
 
 /// Partitions that a warning names.
 const NAMED: usize = 10;
+
+/// How long a batch waits until it is full, in all of a wait: then it goes as it is.
+const GATHERING: SignedDuration = SignedDuration::from_mins(1);
 
 /// The next step of a roll.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -54,10 +57,11 @@ pub struct Roll {
 }
 
 impl Roll {
-    /// The pods to delete now, when the writes of the plan have changed these objects.
+    /// The pods to delete now, when the writes of the plan have changed these objects: all or none, since what stays behind of a batch
+    /// is a batch of its own.
     pub fn going(&self, changed: &BTreeSet<ObjectId>) -> Vec<String> {
         let stays = |pod: &String| self.unless_changed.get(pod).is_some_and(|set| changed.contains(set));
-        self.now.iter().filter(|pod| !stays(pod)).cloned().collect()
+        if self.now.iter().any(stays) { Vec::new() } else { self.now.clone() }
     }
 
     /// Notes which pods go only when the write of their set changes nothing. `pods` are all of them, each with its set.
@@ -140,7 +144,10 @@ pub fn decide(
             node.rack = brokers.registered.get(&node.id).cloned().flatten();
         }
     }
-    let rules = view.as_deref().map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)));
+    let batches = batches(cluster, observed, now);
+    let rules = view
+        .as_deref()
+        .map(|view| Rules::new(&nodes, view, quorum_fetch_timeout_ms(cluster)).in_batches(batches));
     outcome.warnings.extend(rules.as_ref().and_then(single_copies));
     let decision = match (decision, &rules) {
         (Some(decision), _) => decision,
@@ -167,6 +174,15 @@ pub fn decide(
         outcome.warnings.push(Warning { reason, message: waits.why.clone() });
     }
     outcome
+}
+
+/// How many brokers go at the same time. A status that tells of a wait in the future is that of a clock which was set back.
+fn batches(cluster: &Cluster, observed: &Observed, now: Timestamp) -> Batches {
+    let is_short = |since: Timestamp| {
+        let waited = now.duration_since(since);
+        waited >= SignedDuration::ZERO && waited < GATHERING
+    };
+    Batches { most: cluster.max_parallel_restarts, gather: said_since(observed).is_none_or(is_short) }
 }
 
 /// Lets nothing go for an answer that took Kafka so long that it may not be so any more.

@@ -50,6 +50,20 @@ impl RollNode {
     }
 }
 
+/// How many restart at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Batches {
+    /// Most brokers of a batch.
+    pub most: usize,
+    /// Whether a batch waits until brokers of its rack may go with it that may not yet.
+    pub gather: bool,
+}
+
+impl Batches {
+    /// One by one.
+    pub(super) const OFF: Self = Self { most: 1, gather: false };
+}
+
 /// One partition of any topic, internal ones too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollPartition {
