@@ -103,9 +103,10 @@ pub(super) fn roll_mind(world: World, shape: &Shape, random: &mut Random) -> (Cl
 
 /// A cluster of which several brokers may restart at once.
 fn batched(random: &mut Random, kind: Kind) -> Shape {
-    let most = 2 + random.within(0..[3, 8][random.index(2)]);
+    let (few, many) = (random.permille(500), [6, 12, 30][random.index(3)]);
+    let most = 2 + random.within(0..if few { 3 } else { 8 });
     let brokers = match kind {
-        Kind::Roll => 2 + random.within(0..[6, 12, 30][random.index(3)]),
+        Kind::Roll => 2 + random.within(0..many),
         Kind::Whole => 2 + random.within(0..4),
     };
     Shape::of_brokers(brokers, most, random.permille(400))

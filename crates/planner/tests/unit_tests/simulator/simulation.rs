@@ -8,7 +8,6 @@ use k8s_openapi::api::core::v1::Pod;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Admission, Need, Pods};
 use planner::kafka::observed::PutOff;
-use planner::kafka::roll::Roll;
 use planner::silence::{Silence, SilenceKind};
 
 use super::kafka::{Kafka, Loss};
