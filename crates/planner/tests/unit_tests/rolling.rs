@@ -1,5 +1,6 @@
 //! Rolls in the plan: what goes now, what waits and since when, and what the status says of it.
 
+mod batches;
 mod old_answers;
 
 use crate::common;

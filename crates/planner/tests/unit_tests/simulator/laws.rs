@@ -80,7 +80,12 @@ fn of_partition(kafka: &Kafka, index: usize, batch: &BTreeSet<i32>) -> Vec<Broke
         })
     };
     if members.iter().any(|id| serves(id) && one.isr.contains(id)) {
-        let left = one.isr.iter().filter(|id| !batch.contains(id)).count();
+        // What another restart takes down at this moment is not left either.
+        let stops = |id: &i32| {
+            let process = kafka.nodes.get(id).and_then(|node| node.process.as_ref());
+            process.is_some_and(|process| matches!(process.stage, Stage::Stops | Stage::Closes(_)))
+        };
+        let left = one.isr.iter().filter(|id| !batch.contains(id) && !stops(id)).count();
         if left == 0 && others_registered {
             broken.push(Broken::LastInSync(index));
         }
