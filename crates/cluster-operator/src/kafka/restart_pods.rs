@@ -217,7 +217,7 @@ mod tests {
                     }
                     Bad::Refused(name) if deletes && path.contains(name) => code = 500,
                     Bad::Slow(ms) if deletes => {
-                        tokio::time::sleep(std::time::Duration::from_millis(ms)).await
+                        tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
                     }
                     Bad::Replaces(_) if deletes => others += 1,
                     _ => {}

@@ -47,6 +47,7 @@ pub mod roll;
 pub mod roll_basis;
 mod roll_batch;
 mod roll_order;
+mod roll_recovery;
 mod roll_rules;
 pub mod roll_view;
 mod service_class;

@@ -21,6 +21,7 @@ use super::restart::Restart;
 use super::restart_reasons::is_new_with_claims;
 use super::roll_basis::RollBasis;
 use super::roll_order::{self, Decision};
+use super::roll_recovery;
 use super::roll_rules::Rules;
 use super::roll_view::{Batches, RollKafka, RollNode};
 use crate::restart_reason::RestartReason;
@@ -129,15 +130,20 @@ pub fn decide(
     let is_due = decision.is_none() && nodes.iter().any(|node| !node.reasons.is_empty());
     // Copies that nothing keeps are named as soon as they are there, not only when it is too late.
     let is_lossy = nodes.iter().any(|node| node.broker && node.loses_storage);
+    let mut is_under_way = false;
+    if is_due {
+        outcome.needs.extend(roll_recovery::need(&nodes, observed));
+        is_under_way = roll_recovery::note(&mut nodes, observed);
+    }
     let mut view = None;
     if is_due || (is_lossy && pod_state::some_broker_is_ready(observed)) {
         match ask(&nodes, observed) {
             Ok(known) => view = Some(known),
-            Err(need) => {
-                outcome.needs.push(need);
-                return outcome;
-            }
+            Err(need) => outcome.needs.push(need),
         }
+    }
+    if !outcome.needs.is_empty() {
+        return outcome;
     }
     if let Some(Ok(brokers)) = view.as_deref().map(|view| &view.brokers) {
         for node in &mut nodes {
@@ -159,7 +165,8 @@ pub fn decide(
         (None, None) => Decision::Settled,
     };
     step(decision, &nodes, desired, observed, now, &mut outcome);
-    if view.as_ref().is_some_and(|view| view.is_under_way()) && said_since(observed).is_none() {
+    is_under_way |= view.as_ref().is_some_and(|view| view.is_under_way());
+    if is_under_way && said_since(observed).is_none() {
         // Nothing is wrong while the nodes still may take their time to answer.
         if let Some(waits) = outcome.roll.waits.as_mut().filter(|waits| waits.kind != WaitKind::Refused) {
             waits.kind = WaitKind::AnswerUnderWay;
@@ -330,6 +337,7 @@ fn nodes(
             loses_storage: loses_claims
                 || live.is_some_and(|(live, desired)| pod_state::loses_storage(live, desired)),
             loses_claims,
+            recovers: None,
             reasons: reasons.get(pod.as_str()).map(|reasons| (*reasons).clone()).unwrap_or_default(),
             pod,
         });

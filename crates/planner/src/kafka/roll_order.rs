@@ -25,6 +25,7 @@ impl Member for RollNode {
             long: self.long,
             served: self.served,
             unscheduled: self.unscheduled,
+            busy: self.recovers.as_deref(),
             reasons: &self.reasons,
         }
     }

@@ -6,6 +6,7 @@
 //!   loses the only copy that is in sync, or, on storage that ends with the pod, the only complete copy.
 //! - Where Kafka does not say how it is, only what is down may go, and what is kept from answering by certificates that the
 //!   restart brings.
+//! - What recovers its logs after an unclean stop goes when it is done: it would begin anew, and nobody else has what it has yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +73,9 @@ impl<'a> Rules<'a> {
     /// Why these nodes may not be down together; `None`: they may.
     pub(super) fn obstacle(&self, batch: &BTreeSet<i32>) -> Option<String> {
         let members: Vec<&RollNode> = self.nodes.iter().filter(|node| batch.contains(&node.id)).collect();
+        if let Some(words) = members.iter().find_map(|node| node.recovers.as_deref()) {
+            return Some(words.to_owned());
+        }
         let controllers: Vec<&RollNode> = members.iter().copied().filter(|node| node.controller).collect();
         let brokers: Vec<&RollNode> = members.iter().copied().filter(|node| node.broker).collect();
         let of_controllers = || (!controllers.is_empty()).then(|| self.of_controllers(&controllers))?;

@@ -34,6 +34,8 @@ pub struct RollNode {
     pub loses_storage: bool,
     /// A restart destroys claims: what lies on them was there before this very pod.
     pub loses_claims: bool,
+    /// What it recovers after an unclean stop, in words; `None`: nothing. It is waited for, and not restarted: it would begin anew.
+    pub recovers: Option<String>,
     /// Why it has to restart; empty when it need not.
     pub reasons: BTreeSet<RestartReason>,
 }

@@ -30,8 +30,17 @@ pub(crate) struct Facts<'a> {
     pub served: bool,
     /// It waits for a machine.
     pub unscheduled: bool,
+    /// What it does while it is not ready, in words, if that is known.
+    pub busy: Option<&'a str>,
     /// Why it has to restart; empty when it need not.
     pub reasons: &'a BTreeSet<RestartReason>,
+}
+
+impl Facts<'_> {
+    fn is_not_ready(&self) -> String {
+        let busy = self.busy.map(|words| format!(": {words}")).unwrap_or_default();
+        format!("pod {} is not ready{busy}", self.pod)
+    }
 }
 
 /// A pod that takes part in a roll.
@@ -107,7 +116,7 @@ pub(crate) fn by_pods<M: Member>(members: &[M]) -> Option<Decision<M::Id>> {
         return None;
     }
     let gate = gate(members, *first)?;
-    let why = format!("pod {} is not ready", gate.pod);
+    let why = gate.is_not_ready();
     Some(if gate.long { Decision::Held(held(*first, &why)) } else { Decision::Starting(why) })
 }
 
@@ -131,7 +140,7 @@ pub(crate) fn by_rules<M: Member>(members: &[M], rules: &impl Rules<M>) -> Decis
             continue;
         }
         let obstacle = match gate(members, member) {
-            Some(gate) => Some(format!("pod {} is not ready", gate.pod)),
+            Some(gate) => Some(gate.is_not_ready()),
             None => rules.obstacle(&BTreeSet::from([member.id()])),
         };
         match obstacle {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod old_answers;
+mod recovery;
 
 use crate::common;
 

@@ -352,6 +352,8 @@ impl Simulation {
                 }
                 Err(silence) => Answer::Unknown(silence),
             },
+            // A process that crashed recovers while it starts, and is not asked here.
+            Need::Recoveries(_) => Answer::Recoveries(BTreeMap::new()),
             Need::Admission { .. } => Answer::Admission(Admission::Accepted),
             need => panic!("{need:?}"),
         }
