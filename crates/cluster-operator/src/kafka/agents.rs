@@ -169,7 +169,8 @@ impl Agents {
             let (mut answers, mut failure) = (ask_each(&of, &speech, names, &at, recovery), None);
             while let Some((pod, answer)) = answers.next().await {
                 match answer {
-                    Ok(left) => found.extend(left.map(|left| (pod, left))),
+                    Ok(Recovering::Yes(left)) => drop(found.insert(pod, left)),
+                    Ok(Recovering::No) => {}
                     Err(error) => failure = failure.or(Some(error)),
                 }
             }
@@ -295,8 +296,15 @@ fn report(answer: &[u8]) -> Option<AgentReport> {
     Some(AgentReport { missing_plug_ins: kept })
 }
 
-/// What is left of a recovery, in an answer; `None`: nothing is recovered.
-fn recovery(answer: &[u8]) -> Option<Option<RecoveryState>> {
+/// Whether a node recovers its logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Recovering {
+    No,
+    Yes(RecoveryState),
+}
+
+/// Whether a node recovers its logs, in an answer.
+fn recovery(answer: &[u8]) -> Option<Recovering> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct State {
@@ -304,7 +312,11 @@ fn recovery(answer: &[u8]) -> Option<Option<RecoveryState>> {
         recovery_state: Option<RecoveryState>,
     }
     let state: State = serde_json::from_str(body(answer)?).ok()?;
-    Some((state.broker_state == RECOVERY).then(|| state.recovery_state.unwrap_or_default()))
+    Some(if state.broker_state == RECOVERY {
+        Recovering::Yes(state.recovery_state.unwrap_or_default())
+    } else {
+        Recovering::No
+    })
 }
 
 /// The body of a good answer.
@@ -322,10 +334,10 @@ mod tests {
         let said = |body: &str| recovery(format!("{GOOD}OK\r\n\r\n{body}").as_bytes());
         let left = r#"{"brokerState":2,"recoveryState":{"remainingLogsToRecover":3,"remainingSegmentsToRecover":5}}"#;
         let expected = RecoveryState { remaining_logs_to_recover: 3, remaining_segments_to_recover: 5 };
-        assert_eq!(said(left), Some(Some(expected)));
-        assert_eq!(said(r#"{"brokerState":2}"#), Some(Some(RecoveryState::default())));
+        assert_eq!(said(left), Some(Recovering::Yes(expected)));
+        assert_eq!(said(r#"{"brokerState":2}"#), Some(Recovering::Yes(RecoveryState::default())));
         for other in [r#"{"brokerState":1}"#, r#"{"brokerState":3,"missingPlugIns":[]}"#] {
-            assert_eq!(said(other), Some(None), "{other}");
+            assert_eq!(said(other), Some(Recovering::No), "{other}");
         }
         assert_eq!((said("{}"), said("")), (None, None));
     }

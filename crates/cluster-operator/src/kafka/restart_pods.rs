@@ -236,6 +236,9 @@ mod tests {
                             others > 0 && matches!(bad, Bad::Replaces(replaced) if replaced == name);
                         pod(name, if is_other { "new" } else { name })
                     }));
+                    if path.contains("fieldSelector") {
+                        items.retain(|item| path.contains(item["metadata"]["name"].as_str().unwrap()));
+                    }
                     serde_json::json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
                         "metadata": {"resourceVersion": "1"}, "items": items})
                 };
