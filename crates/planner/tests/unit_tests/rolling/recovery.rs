@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use planner::completion::complete;
 use planner::kafka::answer::Answer;
 use planner::kafka::need::{Need, Silence, SilenceKind};
+use planner::roll::waiting::Waiting;
 use serde_json::json;
 
 use super::{WAITS, due, set_container, warning};
@@ -73,7 +74,7 @@ fn an_agent_that_has_not_answered_yet_is_waited_for_and_a_silent_one_is_not() {
         })
         .unwrap();
         assert_eq!(plan.roll.now.is_empty(), !goes, "{kind:?}: {:?}", plan.roll);
-        assert!(plan.roll.waits.as_ref().is_none_or(|waits| waits.is_usual()), "{kind:?}");
+        assert!(plan.roll.waits.as_ref().is_none_or(Waiting::is_usual), "{kind:?}");
         assert_eq!(warning(&plan, WAITS), None, "{kind:?}");
     }
 }
