@@ -91,7 +91,7 @@ fn every_property_of_every_definition_survives() {
         let kind = crd.spec.names.kind;
         let schema = crd.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
         let mut value = sample(&serde_json::to_value(schema).unwrap());
-        value["apiVersion"] = format!("{}/v1", crd.spec.group).into();
+        value["apiVersion"] = format!("{}/{}", crd.spec.group, crd.spec.versions[0].name).into();
         value["kind"] = kind.clone().into();
         value["metadata"] = json!({ "name": "sample" });
         for path in api::crds::older::unread(&kind) {

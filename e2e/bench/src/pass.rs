@@ -196,6 +196,7 @@ impl Settled {
             most_references: 100,
             kafkas: copies.cache([kafka])?,
             mirror_makers: Cache::fixed([]),
+            first_mirror_makers: Cache::fixed([]),
             connects: Cache::fixed([]),
             bridges: Cache::fixed([]),
             pools: copies.cache(observed.pools.iter().map(|pool| &**pool))?,

@@ -114,6 +114,7 @@ fn caches(clusters: &[String]) -> Caches {
         connects: Cache::fixed([]),
         bridges: Cache::fixed([]),
         mirror_makers: Cache::fixed([]),
+        first_mirror_makers: Cache::fixed([]),
         pools: kind_of(clusters.iter().map(pool_of).collect()),
         pod_sets: kind_of(each(&pod_set)),
         pods: kind_of(each(&whole)),

@@ -41,9 +41,7 @@ async fn an_older_resource_mirrors_by_mirror_maker_2_once_nothing_else_does() {
     let until = |what: &'static str, met: fn(&DynamicObject) -> bool| {
         let api = api.clone();
         async move {
-            wait::until(DEADLINE, what, || async { api.get("orders").await.ok().filter(|found| met(found)) })
-                .await
-                .unwrap()
+            wait::until(DEADLINE, what, || async { api.get("orders").await.ok().filter(&met) }).await.unwrap()
         }
     };
     let ready = |found: &DynamicObject| {

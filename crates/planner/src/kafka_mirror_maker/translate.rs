@@ -101,8 +101,8 @@ pub fn spec(
             ..Mirror::default()
         }]),
         resources: spec.resources.clone(),
-        liveness_probe: spec.liveness_probe.clone(),
-        readiness_probe: spec.readiness_probe.clone(),
+        liveness_probe: spec.liveness_probe,
+        readiness_probe: spec.readiness_probe,
         jvm_options: spec.jvm_options.clone(),
         logging: spec.logging.clone(),
         metrics_config: spec.metrics_config.clone(),
