@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kube::api::GetParams;
+use kube::api::{DeleteParams, GetParams, ListParams};
 use kube::core::Request;
 use serde_json::{Value, json};
 use test_support::stand_in::Fate;
@@ -221,6 +221,13 @@ async fn bridges_and_connectors(tenants: &Tenants) {
     tenants.says("KafkaConnector", "lists-7", &["KASTELLAN_MAX_OBJECT_KIB"]).await;
 }
 
+/// Deletes all resources of a kind that the tenant has written.
+async fn delete_all(tenants: &Tenants, kind: &str) {
+    let request = Request::new(tenants.hostile.api(kind).resource_url());
+    let request = request.delete_collection(&DeleteParams::default(), &ListParams::default()).unwrap();
+    tenants.hostile.client.request_text(request).await.unwrap();
+}
+
 /// What each connector of a KafkaMirrorMaker2 repeats, and certificates that each of its sources trusts.
 async fn mirrors(tenants: &Tenants) {
     let mirror = |name: &str, mirrors: Vec<Value>| {
@@ -293,6 +300,9 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
 
     bridges_and_connectors(&tenants).await;
     tenants.others_are_served(&operator, "large bridges and connectors").await;
+    // What comes after has the machine for itself.
+    delete_all(&tenants, "KafkaBridge").await;
+    delete_all(&tenants, "KafkaConnector").await;
 
     mirrors(&tenants).await;
     tenants.others_are_served(&operator, "what connectors of mirrors repeat").await;
