@@ -4,6 +4,7 @@
 //! - Every object name, label, annotation, port, environment variable and principal that a user, a client or a
 //!   dashboard can see is written once, in [`names`], [`labels`], [`annotations`], [`ports`], [`env`] and
 //!   [`principals`].
+//! - [`kinds`] names the kinds.
 //! - [`extensions`] lists the properties that are not part of that contract.
 //! - [`limits`] says how long such names may be.
 //! - [`agent`] is the file by which the cluster operator tells the agent about its node.
@@ -39,6 +40,7 @@ pub mod kafka_node_pool;
 pub mod kafka_rebalance;
 pub mod kafka_topic;
 pub mod kafka_user;
+pub mod kinds;
 pub mod labels;
 pub mod last_applied;
 pub mod limits;

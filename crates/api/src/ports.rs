@@ -35,6 +35,10 @@ pub const PROXY_MIN: i32 = 1024;
 
 /// Name of [`CONTROL_PLANE`].
 pub const CONTROL_PLANE_NAME: &str = "tcp-ctrlplane";
+/// What the options of the listener for controllers begin with.
+pub const CONTROL_PLANE_OPTIONS: &str = "listener.name.controlplane-9090.";
+/// What the options of the listener for brokers and operators begin with.
+pub const REPLICATION_OPTIONS: &str = "listener.name.replication-9091.";
 /// Name of [`REPLICATION`].
 pub const REPLICATION_NAME: &str = "tcp-replication";
 /// Name of [`KAFKA_AGENT`].
@@ -93,5 +97,9 @@ mod tests {
         assert_eq!(listener_property_prefix("scram", 9094), "listener.name.scram-9094.");
         assert_eq!(listener_port_name("plain", 9092), "tcp-clients");
         assert_eq!(listener_port_name("plain", 9095), "tcp-plain");
+        let prefix = |listener: &str| format!("listener.name.{}.", listener.to_lowercase());
+        assert_eq!(prefix(CONTROL_PLANE_LISTENER), CONTROL_PLANE_OPTIONS);
+        assert_eq!(prefix(REPLICATION_LISTENER), REPLICATION_OPTIONS);
+        assert!(crate::env::KAFKA_BOOTSTRAP_SERVERS_DEFAULT.ends_with(&format!(":{REPLICATION}")));
     }
 }

@@ -11,6 +11,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use api::gateway::TlsRoute;
+use api::kinds;
 use api::openshift::Route;
 use api::{
     Kafka, KafkaBridge, KafkaBridgeSpec, KafkaConnect, KafkaConnectSpec, KafkaMirrorMaker, KafkaMirrorMaker2,
@@ -43,19 +44,7 @@ use self::owners::cluster_of;
 use self::rest_service::RestService;
 use planner::live_object::LiveObject;
 
-/// The kind of Kafka resources, as the label `strimzi.io/kind` of what they own names it.
-pub const KAFKA: &str = "Kafka";
-
-/// The kind of KafkaConnect resources.
-pub const KAFKA_CONNECT: &str = "KafkaConnect";
-
-/// The kind of KafkaBridge resources.
-pub const KAFKA_BRIDGE: &str = "KafkaBridge";
-
-/// The kind of KafkaMirrorMaker resources.
-pub const KAFKA_MIRROR_MAKER: &str = "KafkaMirrorMaker";
-/// The kind of KafkaMirrorMaker2 resources.
-pub const KAFKA_MIRROR_MAKER2: &str = "KafkaMirrorMaker2";
+pub(crate) use api::kinds::{KAFKA, KAFKA_BRIDGE, KAFKA_CONNECT, KAFKA_MIRROR_MAKER, KAFKA_MIRROR_MAKER2};
 
 /// An object of a kind that planning does not look into.
 #[derive(Debug)]
@@ -210,7 +199,7 @@ impl Caches {
             largest_cluster: limits.largest_cluster,
             most_references: limits.references,
             kafkas: start.typed(selector.to_query().as_deref(), |kafka: &mut Kafka| {
-                last_applied::note::<KafkaSpec>("Kafka", &mut kafka.metadata);
+                last_applied::note::<KafkaSpec>(KAFKA, &mut kafka.metadata);
             }),
             connects: start.optional_typed(selector.to_query().as_deref(), |connect: &mut KafkaConnect| {
                 last_applied::note::<KafkaConnectSpec>(KAFKA_CONNECT, &mut connect.metadata);
@@ -232,7 +221,7 @@ impl Caches {
             ),
             // Also those without a label: they are told what they lack.
             pools: start.typed(None, |pool: &mut KafkaNodePool| {
-                last_applied::note::<KafkaNodePoolSpec>("KafkaNodePool", &mut pool.metadata);
+                last_applied::note::<KafkaNodePoolSpec>(kinds::KAFKA_NODE_POOL, &mut pool.metadata);
             }),
             pod_sets: pod_sets.typed(Some(labels::CLUSTER), |_| {}),
             pods: start.typed(Some(labels::SELECTOR_OF_ANY_KIND), |pod: &mut Pod| {

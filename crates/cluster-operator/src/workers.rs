@@ -2,7 +2,6 @@
 //! asks for, and restart one.
 
 pub(crate) mod observe;
-mod plan_size;
 
 use std::sync::Arc;
 

@@ -132,7 +132,12 @@ impl Admin {
     }
 
     /// Elects leaders: of these partitions, or of all that need it. A partition that has the right leader already is a
-    /// success.
+    /// success. For a rebalance, which is to come: no program calls it yet.
+    ///
+    /// # Errors
+    /// When the whole request failed, for instance because no controller answers: then it is not known of any partition whether
+    /// its leader changed, and the same request may be made again. What failed for single partitions stands in the outcome, and
+    /// the others have their leaders all the same.
     pub async fn elect_leaders(
         &self,
         kind: Election,

@@ -136,7 +136,12 @@ impl Admin {
         })
     }
 
-    /// Gives a controller a vote. It must be running as an observer and have caught up.
+    /// Gives a controller a vote. It must be running as an observer and have caught up. For quorums whose controllers do not join by
+    /// themselves: no program calls it yet.
+    ///
+    /// # Errors
+    /// When the quorum refused it, or did not answer in time: in the second case it may have the vote all the same, which the
+    /// description of the quorum tells. A vote that the controller has already is an error, too.
     pub async fn add_raft_voter(&self, voter: Voter) -> Result<(), AdminError> {
         let listener = |endpoint: Endpoint| {
             Listener::default()

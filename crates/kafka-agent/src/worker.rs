@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use api::agent::container::NOTHING;
 use api::agent::{JaasPassword, RemoteJmx};
 use api::connect::{CONFIG_PROVIDERS, DIRECTORY_PROVIDER, FILE_PROVIDER};
 
@@ -93,9 +94,6 @@ fn make_ready(password: &JaasPassword) -> Result<(), FileError> {
     }
     files::write(&password.target, render::jaas_password(&text).as_bytes(), 0o600)
 }
-
-/// A folder with nothing in it.
-const NOTHING: &str = "/var/opt/kafka/nothing";
 
 /// Takes folders that are not there out of those that the providers of files may read: Kafka does not start with such a folder, and not
 /// every image has `/mnt`. Where none is there an empty one takes their place, since without a list every folder may be read.

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use api::kinds;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -143,7 +144,7 @@ impl Stage {
             "Service" if desired.object.pointer("/spec/type").is_some_and(|type_| type_ != "ClusterIP") => {
                 Self::Access
             }
-            "StrimziPodSet" | "Deployment" | "RoleBinding" | "ClusterRoleBinding" => Self::Last,
+            kinds::STRIMZI_POD_SET | "Deployment" | "RoleBinding" | "ClusterRoleBinding" => Self::Last,
             _ => Self::Used,
         }
     }

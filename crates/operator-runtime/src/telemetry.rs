@@ -109,6 +109,8 @@ pub fn init(settings: &Settings) -> LogLevel {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::apps::v1::Deployment;
+
     use super::*;
 
     #[test]
@@ -130,8 +132,53 @@ mod tests {
         assert!(wanted("other", tracing::Level::WARN) && !wanted("other", tracing::Level::INFO));
     }
 
-    #[test]
-    fn answers_of_the_api_server_are_never_logged() {
+    /// What a server answers that is none of ours: the client of the API server logs some of it, as it came.
+    const ANSWER: &str = r#"{"kind":"Secret","data":{"password":"aHVudGVyMg=="}}"#;
+
+    /// An API server that answers everything with the text of a Secret, as a failure or as another object than was asked for.
+    async fn bad_api_server(code: u16) -> kube::Client {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        crate::client::install_crypto_provider();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let head = format!(
+                    "HTTP/1.1 {code} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                    ANSWER.len()
+                );
+                let _ = stream.write_all(format!("{head}{ANSWER}").as_bytes()).await;
+            }
+        });
+        kube::Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap()
+    }
+
+    /// What is logged with a filter while such servers are asked for an object.
+    async fn logged(filter: Targets) -> String {
+        let log = LogLines::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(lines));
+        for code in [500, 200, 201] {
+            let client = bad_api_server(code).await;
+            let deployments: kube::Api<Deployment> = kube::Api::namespaced(client.clone(), "ns");
+            assert!(deployments.get("name").await.is_err());
+            let key = crate::watch::ObjectRef::new("ns", "name");
+            if let Err(error) = crate::apply::Applier::new(client).get::<Deployment>(&key).await {
+                tracing::error!(target: "topic_operator", %error, "cannot read a Deployment");
+            }
+        }
+        drop(guard);
+        String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn answers_of_the_api_server_are_never_logged() {
+        let all = logged(Targets::new().with_default(tracing::Level::TRACE)).await;
+        assert!(all.contains("aHVudGVyMg=="), "the client logs nothing any more: {all}");
         for level in [
             "INFO",
             "TRACE",
@@ -139,17 +186,8 @@ mod tests {
             "kube_client::client=trace",
             "trace,kube_client=trace",
         ] {
-            let log = LogLines::default();
-            let filter = targets(&filter_of(level).unwrap()).unwrap();
-            let writer = log.clone();
-            let lines = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-            let subscriber = tracing_subscriber::registry().with(filter).with(lines);
-            tracing::subscriber::with_default(subscriber, || {
-                tracing::warn!(target: "kube_client::client", "{{\"data\":{{\"password\":\"aHVudGVyMg==\"}}}}");
-                tracing::error!(target: "topic_operator", "is logged");
-            });
-            let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-            assert!(!text.contains("password"), "{level}: {text}");
+            let text = logged(targets(&filter_of(level).unwrap()).unwrap()).await;
+            assert!(!text.contains("password") && !text.contains("aHVudGVyMg"), "{level}: {text}");
         }
     }
 

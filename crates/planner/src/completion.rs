@@ -60,6 +60,46 @@ impl<Need, Call, Statuses> Planned for Plan<Need, Call, Statuses> {
     }
 }
 
+/// Has a plan stand for what it has in common with those of other kinds: its field `common`, of the second type.
+macro_rules! plan_with_common {
+    ($plan:ty, $common:ty) => {
+        impl std::ops::Deref for $plan {
+            type Target = $common;
+
+            fn deref(&self) -> &$common {
+                &self.common
+            }
+        }
+
+        impl std::ops::DerefMut for $plan {
+            fn deref_mut(&mut self) -> &mut $common {
+                &mut self.common
+            }
+        }
+
+        impl From<$common> for $plan {
+            fn from(common: $common) -> Self {
+                Self { common, ..Self::default() }
+            }
+        }
+
+        impl $crate::completion::Planned for $plan {
+            type Need = <$common as $crate::completion::Planned>::Need;
+            type Call = <$common as $crate::completion::Planned>::Call;
+            type Statuses = <$common as $crate::completion::Planned>::Statuses;
+
+            fn common(&self) -> &$common {
+                &self.common
+            }
+
+            fn common_mut(&mut self) -> &mut $common {
+                &mut self.common
+            }
+        }
+    };
+}
+pub(crate) use plan_with_common;
+
 /// What the plan of a resource depends on, apart from the time.
 pub trait Observation {
     /// What comes of it.

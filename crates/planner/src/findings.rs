@@ -7,13 +7,37 @@ use serde::Serialize;
 
 use crate::words;
 
+/// Whose fault a problem is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Culprit {
+    /// The resource that is planned.
+    #[default]
+    Resource,
+    /// A node pool of it, or that there is none.
+    NodePool,
+}
+
 /// Something that is wrong with a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Path of the field, `spec.kafka.version`.
+    /// Whose fault it is.
+    pub culprit: Culprit,
+    /// Path of the field, `spec.kafka.version`, for people: that of a node pool has the name of the pool before it.
     pub field: String,
     /// What is wrong and what to write instead.
     pub message: String,
+}
+
+impl Problem {
+    /// Of the resource that is planned.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { culprit: Culprit::Resource, field: field.into(), message: message.into() }
+    }
+
+    /// The one that there is where a resource cannot be understood and nothing else says why.
+    pub(crate) fn not_understood() -> Self {
+        Self::new("spec", "cannot be understood")
+    }
 }
 
 impl fmt::Display for Problem {
@@ -111,6 +135,8 @@ pub struct Findings {
     pub warnings: Vec<Warning>,
     /// What is asked for and not carried out.
     pub held: Vec<Held>,
+    /// Whose problems are noted now.
+    culprit: Culprit,
 }
 
 impl Findings {
@@ -118,7 +144,7 @@ impl Findings {
     /// one problem.
     pub(crate) fn settle(&mut self, is_read: bool) {
         if !is_read && self.problems.is_empty() {
-            self.problem("spec", "cannot be understood");
+            self.problems.push(Problem::not_understood());
         }
         self.warnings.sort();
         self.warnings.dedup();
@@ -126,10 +152,23 @@ impl Findings {
 
     /// Notes something wrong, once. Of more problems than anybody reads, the later ones are left out.
     pub fn problem(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        let problem = Problem { field: field.into(), message: message.into() };
+        let problem = Problem { culprit: self.culprit, ..Problem::new(field, message) };
         if self.problems.len() < MOST_PROBLEMS && !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
+    }
+
+    /// Looks at node pools: what is wrong then is the fault of these.
+    pub fn of_node_pools<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.culprit, Culprit::NodePool);
+        let found = look(self);
+        self.culprit = before;
+        found
+    }
+
+    /// Whether something is wrong with node pools.
+    pub fn blame_node_pools(&self) -> bool {
+        self.problems.iter().any(|problem| problem.culprit == Culprit::NodePool)
     }
 
     /// Notes something that deserves a look.

@@ -17,6 +17,7 @@ pub mod kafka_connector;
 pub mod kafka_mirror_maker;
 pub mod kafka_mirror_maker2;
 pub mod live_object;
+mod live_of_owner;
 pub mod node_pool;
 pub mod option_text;
 pub mod orphans;

@@ -179,7 +179,7 @@ impl<'a> Overriding<'a> {
         let Some(result) = self.lay(Kind::Pod, &name, &json(&pod), volumes) else { return pod };
         typed(&result).unwrap_or_else(|error| {
             let message = format!("makes no Pod of {name}: {}; {EXPLAINED}", without_value(&error));
-            self.problems.push(Problem { field: FIELD.to_owned(), message });
+            self.problems.push(Problem::new(FIELD, message));
             pod
         })
     }
@@ -230,7 +230,7 @@ impl<'a> Overriding<'a> {
                 kind.as_str(),
                 LONGEST_OF_OBJECT / 1024
             );
-            self.problems.push(Problem { field: FIELD.to_owned(), message });
+            self.problems.push(Problem::new(FIELD, message));
             return None;
         }
         let field = format!("{FIELD}.{}", joined(&keys));
@@ -259,9 +259,8 @@ impl<'a> Overriding<'a> {
         if wrong.is_empty() {
             return Some(result);
         }
-        let problems = wrong
-            .into_iter()
-            .map(|why| Problem { field: field.clone(), message: format!("{why}; {EXPLAINED}") });
+        let problems =
+            wrong.into_iter().map(|why| Problem::new(field.clone(), format!("{why}; {EXPLAINED}")));
         for problem in problems {
             if self.problems.len() < MOST_PROBLEMS && !self.problems.contains(&problem) {
                 self.problems.push(problem);

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use api::kinds;
 use api::labels;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{ObjectId, Stored};
@@ -36,7 +37,7 @@ const KINDS: [&str; 16] = [
     "Secret",
     "Service",
     "ServiceAccount",
-    "StrimziPodSet",
+    kinds::STRIMZI_POD_SET,
     "TLSRoute",
 ];
 

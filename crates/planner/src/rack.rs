@@ -1,8 +1,10 @@
 //! Where pods take their rack from.
 
 use api::common::rack::{Rack as RawRack, RackType};
+use api::conditions::reasons;
+use api::names;
 
-use crate::findings::Findings;
+use crate::findings::{Findings, Warning};
 use crate::text;
 
 /// Where racks come from.
@@ -31,5 +33,18 @@ impl Rack {
             Some(_) => {}
         }
         value.map(make)
+    }
+}
+
+/// What an administrator has to do where the operator may bind no account of pods that are clients of Kafka.
+pub(crate) fn needs_a_binding(namespace: &str, account: &str, binding: &str) -> Warning {
+    Warning {
+        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
+        message: format!(
+            "spec.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
+             ClusterRoleBinding: have the ClusterRole {} bound to the service account {account} of the namespace {namespace}, for \
+             example as ClusterRoleBinding {binding}, or use spec.rack.type: environment-variable",
+            names::CLIENT_CLUSTER_ROLE,
+        ),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod objects;
 pub mod observed;
 pub(crate) mod options;
 pub mod plan;
+pub mod plan_size;
 pub(crate) mod pod;
 pub(crate) mod properties;
 pub(crate) mod read;

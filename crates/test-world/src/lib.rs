@@ -8,6 +8,7 @@
 )]
 
 pub mod conditions;
+mod held_watch;
 mod operator;
 mod world;
 
@@ -19,6 +20,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use test_support::ApiServer;
 use tokio::sync::OnceCell;
 
+pub use held_watch::HeldWatch;
 pub use operator::{Running, UnderTest};
 pub use world::World;
 

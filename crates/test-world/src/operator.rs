@@ -15,6 +15,8 @@ use test_support::{ApiServer, Log};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::held_watch::HeldWatch;
+
 /// An operator as tests start it.
 pub trait UnderTest: 'static {
     /// What it looks after.
@@ -47,18 +49,20 @@ pub struct Running<O: UnderTest> {
 
 impl<O: UnderTest> Running<O> {
     /// Starts an operator with these environment variables; what it says at this level goes into the log. It runs as a service
-    /// account (namespace and name), or may do everything.
+    /// account (namespace and name), or may do everything. Its watches may be held back.
     pub async fn start(
         server: &'static ApiServer,
         account: Option<(String, String)>,
         variables: &BTreeMap<String, String>,
         log: &Log,
         level: &str,
+        held: Option<&HeldWatch>,
     ) -> Self {
         let level = Env::from_map([("STRIMZI_LOG_LEVEL", level)]);
         let runtime = log.runtime(&telemetry::Settings::from_env(&level).filter).unwrap();
         let (metrics, shutdown) = (Metrics::new().unwrap(), CancellationToken::new());
         let (counted, stop, variables) = (metrics.clone(), shutdown.clone(), variables.clone());
+        let held = held.cloned();
         let start = runtime.spawn(async move {
             let client = match account {
                 None => server.client().await.unwrap(),
@@ -66,6 +70,7 @@ impl<O: UnderTest> Running<O> {
                     server.client_for_service_account(&namespace, &name).await.unwrap()
                 }
             };
+            let client = held.map_or_else(|| client.clone(), |held| held.around(client.clone()));
             let parts = Parts { client, metrics: counted, health: Health::new(), shutdown: stop };
             O::start(&Env::from_map(variables), &parts)
         });

@@ -11,6 +11,7 @@ use test_support::{ApiServer, Log, wait};
 
 use crate::DEADLINE;
 use crate::conditions::{is_current, is_ready, refusal};
+use crate::held_watch::HeldWatch;
 use crate::operator::{self, Running, UnderTest};
 
 /// A namespace in an API server that has the definitions, and the operators of one kind in it.
@@ -31,6 +32,8 @@ pub struct World<O: UnderTest> {
     pub log: Log,
     /// How much they say.
     pub level: &'static str,
+    /// Holds back what they are told of some objects.
+    pub held: Option<HeldWatch>,
     /// The metrics of the operator that was started last.
     pub metrics: Metrics,
     operators: Vec<Running<O>>,
@@ -55,6 +58,7 @@ impl<O: UnderTest<Resource: Resource<Scope = NamespaceResourceScope>>> World<O> 
             account: None,
             log: Log::default(),
             level: "INFO",
+            held: None,
             metrics: Metrics::new().unwrap(),
             operators: Vec::new(),
         };
@@ -70,7 +74,8 @@ impl<O: UnderTest<Resource: Resource<Scope = NamespaceResourceScope>>> World<O> 
     /// Starts an operator.
     pub async fn start_operator(&mut self) {
         let account = self.account.clone();
-        let running = Running::start(self.server, account, &self.variables, &self.log, self.level).await;
+        let (log, held) = (&self.log, self.held.as_ref());
+        let running = Running::start(self.server, account, &self.variables, log, self.level, held).await;
         self.metrics = running.metrics.clone();
         self.operators.push(running);
     }

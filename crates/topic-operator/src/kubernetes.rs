@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+use api::kinds;
 use api::{KafkaTopic, KafkaTopicSpec, annotations, kafka_topic::ReplicasChangeState, last_applied};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -58,7 +59,7 @@ impl Projector {
 
     /// The projection of a KafkaTopic.
     pub fn project(&self, mut topic: KafkaTopic) -> TopicResource {
-        last_applied::note::<KafkaTopicSpec>("KafkaTopic", &mut topic.metadata);
+        last_applied::note::<KafkaTopicSpec>(kinds::KAFKA_TOPIC, &mut topic.metadata);
         let namespace = topic.metadata.namespace.clone().unwrap_or_default();
         let namespace =
             self.namespaces.get(&namespace).cloned().unwrap_or_else(|| Arc::from(namespace.as_str()));
@@ -315,7 +316,10 @@ impl Kubernetes {
 
 /// A KafkaTopic in an error.
 fn subject(reference: &ResourceRef) -> Subject {
-    Subject { kind: "KafkaTopic".to_owned(), key: ObjectRef::new(&*reference.namespace, &*reference.name) }
+    Subject {
+        kind: kinds::KAFKA_TOPIC.to_owned(),
+        key: ObjectRef::new(&*reference.namespace, &*reference.name),
+    }
 }
 
 #[cfg(test)]

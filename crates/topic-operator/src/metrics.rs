@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use api::kinds;
 use operator_runtime::{
     env::Namespaces,
     metrics::{Metrics, ReconcileMetrics, Timer, Timers},
@@ -13,7 +14,7 @@ use prometheus::{Gauge, GaugeVec, Opts};
 
 use crate::settings::Settings;
 
-const KIND: &str = "KafkaTopic";
+const KIND: &str = kinds::KAFKA_TOPIC;
 const LABELS: &[&str] = &["kind", "namespace", "selector"];
 /// Upper bounds in seconds of the timers of remote calls.
 const CALL_BUCKETS: &[f64] = &[0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0];

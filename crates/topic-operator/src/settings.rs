@@ -306,6 +306,11 @@ mod tests {
     }
 
     #[test]
+    fn the_help_names_the_port_of_the_deployment() {
+        assert!(HELP.contains(&format!("GET :{}/healthy", api::ports::TOPIC_OPERATOR_HTTP)));
+    }
+
+    #[test]
     fn the_defaults_are_strimzis() {
         let s = read(&[]).unwrap();
         assert_eq!(s.kafka.bootstrap, ["a:9091", "b:9091"]);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::kinds;
 use api::{Condition, KafkaUser, KafkaUserSpec};
 use api::{labels, last_applied, principals};
 use k8s_openapi::api::core::v1::Secret;
@@ -56,7 +57,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
         .within(&settings.limits)
         .start_trimmed(shutdown, |user| {
             user.metadata.managed_fields = None;
-            last_applied::note::<KafkaUserSpec>("KafkaUser", &mut user.metadata);
+            last_applied::note::<KafkaUserSpec>(kinds::KAFKA_USER, &mut user.metadata);
         });
     let applier = Applier::new(client.clone());
     report::in_status::<KafkaUser, _>(&users, &applier, None, Condition::not_ready, shutdown);
@@ -87,7 +88,7 @@ pub fn start(settings: Settings, parts: &Parts) -> prometheus::Result<Operator> 
     let context = Arc::new(Context::new(
         applier,
         admin.clone(),
-        metrics.of_kind("KafkaUser", &namespaces, &settings.selector),
+        metrics.of_kind(kinds::KAFKA_USER, &namespaces, &settings.selector),
         observer,
         requests,
         settings,
@@ -228,7 +229,7 @@ impl Controller {
     async fn batches(self) {
         let settings = &self.context.settings;
         let (users, metrics) = (self.users.clone(), self.context.metrics.clone());
-        let batches = controller::Controller::new("KafkaUser", self.queue.clone())
+        let batches = controller::Controller::new(kinds::KAFKA_USER, self.queue.clone())
             .concurrency(settings.batches)
             .gather(settings.max_batch, LINGER)
             .deadline(BATCH_DEADLINE)

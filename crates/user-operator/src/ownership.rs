@@ -2,6 +2,7 @@
 
 use api::conditions::reasons;
 use api::kafka_user::KafkaUserAuthenticationType;
+use api::kinds;
 use api::{KafkaUser, labels, names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -30,7 +31,7 @@ pub(crate) fn refuse_takeover(secret: &str, metadata: &ObjectMeta, user: &KafkaU
     let kind = metadata.labels.as_ref().and_then(|labels| labels.get(labels::KIND));
     let owners = metadata.owner_references.iter().flatten();
     let owned = owners.into_iter().any(|owner| Some(&owner.uid) == user.metadata.uid.as_ref());
-    let made_for_users = owned || kind.is_some_and(|kind| kind == "KafkaUser");
+    let made_for_users = owned || kind.is_some_and(|kind| kind == kinds::KAFKA_USER);
     (!made_for_users).then(|| Refusal {
         reason: reasons::RESOURCE_CONFLICT,
         message: format!(

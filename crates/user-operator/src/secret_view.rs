@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use api::kinds;
 use api::{KafkaUser, annotations, labels, names::keys};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -80,7 +81,7 @@ impl SecretView {
                 present |= 1 << bit;
             }
         }
-        let owner = secret.owner_references().iter().find(|owner| owner.kind == "KafkaUser");
+        let owner = secret.owner_references().iter().find(|owner| owner.kind == kinds::KAFKA_USER);
         let password = text(keys::PASSWORD);
         let fits = password
             .zip(text(keys::SASL_JAAS_CONFIG))
@@ -121,7 +122,7 @@ impl SecretView {
 
     /// Whether it was made by a user operator.
     pub(crate) fn is_of_users(&self) -> bool {
-        self.labels.get(labels::KIND).is_some_and(|kind| kind == "KafkaUser")
+        self.labels.get(labels::KIND).is_some_and(|kind| kind == kinds::KAFKA_USER)
     }
 }
 
@@ -234,7 +235,7 @@ impl Metadata {
         let part_of = labels::valid_value(&format!("strimzi-{name}"));
         let instance = labels::valid_value(&name);
         for (key, value) in [
-            (labels::KIND, "KafkaUser"),
+            (labels::KIND, kinds::KAFKA_USER),
             (labels::KUBERNETES_NAME, labels::MANAGED_BY_USER_OPERATOR),
             (labels::KUBERNETES_INSTANCE, instance.as_str()),
             (labels::KUBERNETES_PART_OF, part_of.as_str()),

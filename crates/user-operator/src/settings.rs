@@ -294,6 +294,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    #[test]
+    fn the_help_names_the_port_of_the_deployment() {
+        assert!(HELP.contains(&format!("are on port {}.", api::ports::USER_OPERATOR_HTTP)));
+    }
+
     fn minimal() -> Vec<(&'static str, &'static str)> {
         vec![("STRIMZI_NAMESPACE", "ns"), ("STRIMZI_CA_CERT_NAME", "ca"), ("STRIMZI_CA_KEY_NAME", "key")]
     }

@@ -40,6 +40,9 @@ pub const ADDRESSES_FILE: &str = "external.address";
 /// Folder that the agent itself is copied to.
 pub const AGENT_FOLDER: &str = "/opt/kastellan";
 
+/// A folder with nothing in it, a folder of [`MADE_BY_AGENT`].
+pub const NOTHING: &str = "/var/opt/kafka/nothing";
+
 /// Folder of the Secret with the user and the password of remote JMX.
 pub const JMX_CREDENTIALS: &str = "/opt/kafka/jmx";
 
@@ -64,6 +67,8 @@ mod tests {
     fn files_lie_in_their_folders() {
         assert_eq!(CLUSTER_TRUST, format!("{TRUST_BUNDLE}/{}", keys::TRUST_BUNDLE_CLUSTER_CA));
         assert_eq!(CLIENTS_TRUST, format!("{TRUST_BUNDLE}/{}", keys::TRUST_BUNDLE_CLIENTS_CA));
-        assert!(NODE_KEYSTORE.starts_with(&format!("{MADE_BY_AGENT}/")));
+        for file in [NODE_KEYSTORE, JAAS_PASSWORDS, NOTHING] {
+            assert!(file.starts_with(&format!("{MADE_BY_AGENT}/")));
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::kinds;
 use api::{Kafka, KafkaBridge, KafkaConnect, KafkaMirrorMaker2, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service};
@@ -442,8 +443,8 @@ fn unreadable(watched: &Watched) -> Vec<(String, UnreadableIndex<OwnerRef>)> {
         (kind.to_owned(), UnreadableIndex::of(cache, owner_of_unreadable))
     }
     let mut all = vec![
-        of("KafkaNodePool", &watched.pools),
-        of("StrimziPodSet", &watched.pod_sets),
+        of(kinds::KAFKA_NODE_POOL, &watched.pools),
+        of(kinds::STRIMZI_POD_SET, &watched.pod_sets),
         of("Pod", &watched.pods),
         of("PersistentVolumeClaim", &watched.claims),
         of("Secret", &watched.secrets),

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use api::KafkaConnector;
 use objects::Stored;
 use operator_runtime::apply::Applier;
 use operator_runtime::client;
@@ -9,9 +10,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::caches::KAFKA_BRIDGE;
+use crate::deleted_pods::DeletedPods;
 use crate::kafka::observe::Observer;
-use crate::{node_pools, unreadable};
+use crate::kafka_connector::resources::Resources;
+use crate::pod_set::errors::PodErrors;
+use crate::room::Room;
+use crate::{node_pools, unreadable, workers};
 use planner::settings::PlanSettings;
+use planner::workers::plan_size::Repeated;
 
 fn object<K: Resource + DeserializeOwned>(value: Value) -> (ObjectRef, K)
 where
@@ -137,6 +144,9 @@ fn caches(clusters: &[String]) -> Caches {
 fn scanned(caches: &Caches) -> usize {
     let plain = caches.plain.iter().map(|kind| kind.cache.scanned()).sum::<usize>();
     caches.kafkas.scanned()
+        + caches.connects.scanned()
+        + caches.bridges.scanned()
+        + caches.mirror_makers.scanned()
         + caches.pools.scanned()
         + caches.pod_sets.scanned()
         + caches.pods.scanned()
@@ -205,6 +215,81 @@ async fn a_pass_looks_at_no_object_of_another_resource() {
     // Both pods carry the name of this pod set.
     assert_eq!(caches.pods_of_set(&ObjectRef::new("ns", "c42-p")).len(), 2);
     assert_eq!(scanned(&caches), before, "a list of everything was read");
+}
+
+/// A KafkaConnect, a KafkaMirrorMaker2 and a KafkaBridge of each of these names.
+fn beside_kafka(names: &[String]) -> Watched {
+    let group = |name: &str| {
+        json!({"bootstrapServers": "kafka:9092", "groupId": name, "configStorageTopic": format!("{name}-c"),
+            "statusStorageTopic": format!("{name}-s"), "offsetStorageTopic": format!("{name}-o")})
+    };
+    let whole =
+        |name: &String, spec: Value| json!({"metadata": {"name": name, "namespace": "ns"}, "spec": spec});
+    let mirrors = |name: &String| {
+        let mut target = group(&format!("mirrors-{name}"));
+        target["alias"] = json!("t");
+        let source = json!({"source": {"alias": "s", "bootstrapServers": "s:1"}, "sourceConnector": {}});
+        whole(name, json!({"target": target, "mirrors": [source]}))
+    };
+    Watched {
+        connects: kind_of(names.iter().map(|name| whole(name, group(name))).collect()),
+        mirror_makers: kind_of(names.iter().map(mirrors).collect()),
+        bridges: kind_of(names.iter().map(|name| whole(name, json!({"bootstrapServers": "k:1"}))).collect()),
+        ..caches(names).watched
+    }
+}
+
+#[tokio::test]
+async fn no_pass_beside_kafka_looks_at_an_object_of_another_resource() {
+    client::install_crypto_provider();
+    let config = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+    let applier = Applier::new(kube::Client::try_from(config).unwrap());
+    let names: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
+    let caches = Caches::of(beside_kafka(&names));
+    let observer = workers::observe::Observer::new(
+        caches.clone(),
+        applier,
+        Arc::new(PlanSettings::default()),
+        &Limits::default(),
+        PodErrors::default(),
+        Room::default(),
+    );
+    let connectors = connectors(&names);
+    let resources = Resources::of(connectors.clone(), &caches);
+    let key = ObjectRef::new("ns", "c42");
+    let scanned_before = scanned(&caches) + connectors.scanned();
+
+    let repeated = Repeated { workers: Some(1), bytes: 1, connectors: 0 };
+    for (owner, owned) in [
+        (OwnerRef::new(KAFKA_CONNECT, key.clone()), 1),
+        (OwnerRef::new(KAFKA_MIRROR_MAKER2, key.clone()), 0),
+        (OwnerRef::new(KAFKA_BRIDGE, key.clone()), 0),
+    ] {
+        let deleted = DeletedPods::default();
+        let seen = observer.observe(&owner, References::default(), repeated, &deleted).await.unwrap();
+        let (observed, _) = seen.unwrap();
+        assert_eq!((observed.pods.len(), observed.pod_sets.len()), (owned, owned), "{owner:?}");
+        assert_eq!((observed.secrets.len(), observed.config_maps.len()), (owned, owned), "{owner:?}");
+    }
+    let connect = caches.connects.get(&key).unwrap();
+    let mirrors = caches.mirror_makers.get(&key).unwrap();
+    assert!(caches.bridges.get(&key).is_some());
+    assert!(caches.sharing(&key, &connect).is_empty());
+    assert!(caches.sharing_of_mirror_maker(&key, &mirrors).is_empty());
+    let connector = ObjectRef::new("ns", "connector-of-c42");
+    assert_eq!(resources.of_cluster(&key), [connector.clone()].into());
+    assert!(resources.is_declared(&key, &connector.name) && !resources.is_declared(&key, "connector-of-c41"));
+    assert!(resources.unreadable("ns").is_empty() && !resources.shares_connectors(&key));
+    assert_eq!(scanned(&caches) + connectors.scanned(), scanned_before, "a list of everything was read");
+}
+
+/// A connector for each KafkaConnect.
+fn connectors(names: &[String]) -> Cache<KafkaConnector> {
+    let of = |cluster: &String| {
+        json!({"metadata": {"name": format!("connector-of-{cluster}"), "namespace": "ns",
+            "labels": {"strimzi.io/cluster": cluster}}, "spec": {"class": "A"}})
+    };
+    kind_of(names.iter().map(of).collect())
 }
 
 #[test]

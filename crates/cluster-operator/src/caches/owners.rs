@@ -1,5 +1,6 @@
 //! What objects say of the resources that they belong to.
 
+use api::kinds;
 use api::names::entity_operator as names;
 use api::{Kafka, KafkaNodePool, StrimziPodSet};
 use k8s_openapi::api::core::v1::Pod;
@@ -24,7 +25,8 @@ pub fn cluster_id_of_pool(pool: &KafkaNodePool) -> Option<&str> {
 
 /// The pool that owns a pod set.
 pub fn pool_of(set: &StrimziPodSet) -> Option<ObjectRef> {
-    let owner = set.metadata.owner_references.iter().flatten().find(|owner| owner.kind == "KafkaNodePool")?;
+    let owner =
+        set.metadata.owner_references.iter().flatten().find(|owner| owner.kind == kinds::KAFKA_NODE_POOL)?;
     Some(ObjectRef::new(set.namespace()?, &owner.name))
 }
 

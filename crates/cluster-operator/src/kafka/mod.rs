@@ -11,7 +11,6 @@ pub(crate) mod late_answers;
 pub(crate) mod node_addresses;
 pub mod observe;
 pub mod option_calls;
-mod plan_size;
 pub(crate) mod reconcile;
 pub(crate) mod restart_pods;
 pub mod roll_calls;

@@ -8,6 +8,7 @@ mod topics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::kinds;
 use api::{Kafka, KafkaNodePool};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -144,8 +145,8 @@ impl Observer {
                 continue;
             };
             let cluster = owners::cluster_of(&*set).unwrap_or_default();
-            let kind = set.labels().get(api::labels::KIND).map_or("Kafka", String::as_str);
-            if cluster != key.name || kind != "Kafka" {
+            let kind = set.labels().get(api::labels::KIND).map_or(kinds::KAFKA, String::as_str);
+            if cluster != key.name || kind != kinds::KAFKA {
                 found.insert(name, format!("{kind} {cluster}"));
             }
         }

@@ -7,12 +7,13 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka_bridge::observed::{Live, View};
 use planner::kafka_bridge::references;
 use planner::workers::need::Need;
+use planner::workers::plan_size::Repeated;
 
 use crate::caches::{self, Caches, KAFKA_BRIDGE};
 use crate::deleted_pods::DeletedPods;
 use crate::kind::{AnswersOf, Error, Kind, Means, Seen};
 use crate::room::BUSY;
-use crate::workers::observe::{Observer, Repeated};
+use crate::workers::observe::Observer;
 use crate::workers::{self, Found};
 
 /// Looks after KafkaBridge resources. One for the whole process.

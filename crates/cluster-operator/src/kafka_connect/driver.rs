@@ -9,6 +9,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use planner::kafka_connect::observed::{Live, View};
 use planner::kafka_connect::{references, status};
 use planner::workers::need::Need;
+use planner::workers::plan_size::Repeated;
 use planner::workers::roll::WorkerRestart;
 
 use crate::caches::{self, Caches, KAFKA_CONNECT};
@@ -17,7 +18,7 @@ use crate::deleted_pods::DeletedPods;
 use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kind::{AnswersOf, Error, Kind, Means, Seen};
 use crate::room::BUSY;
-use crate::workers::observe::{Observer, Repeated};
+use crate::workers::observe::Observer;
 use crate::workers::{self, Found};
 
 /// Looks after KafkaConnect resources. One for the whole process.

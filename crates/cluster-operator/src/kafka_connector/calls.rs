@@ -12,6 +12,7 @@ use operator_runtime::watch::ObjectRef;
 use planner::kafka_connector::call::Call;
 use planner::kafka_connector::offsets::{self, Change, Holder};
 use planner::kafka_connector::past::FailureKind;
+use planner::kafka_connector::unlisted::{self, Next};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -110,7 +111,7 @@ pub(crate) async fn make(
     }
 }
 
-/// Gives a connector that exists without a state its options, if it has others, and has it stop or pause: its start may hang.
+/// Does about a connector that exists without a state what [`unlisted::next`] says.
 async fn exists(
     api: &Api,
     still: impl Fn() -> bool + Copy,
@@ -118,17 +119,19 @@ async fn exists(
     (config, state): (&BTreeMap<String, String>, ConnectorState),
 ) -> Result<(), Failed> {
     let connect = &api.connect;
-    let info = lane(api, still, name, "read", api.connect.connector(name)).await?;
-    if info.config == *config {
-        match state {
-            ConnectorState::Stopped => lane(api, still, name, "stop", connect.stop(name)).await?,
-            ConnectorState::Paused => lane(api, still, name, "pause", connect.pause(name)).await?,
-            ConnectorState::Running => {}
+    let info = lane(api, still, name, "read", connect.connector(name)).await?;
+    match unlisted::next(&info.config, config, state) {
+        Next::Configure => Ok(lane(api, still, name, "configure", connect.configure(name, config)).await?),
+        Next::Wait(call) => {
+            match call {
+                Some(Call::Stop) => lane(api, still, name, "stop", connect.stop(name)).await?,
+                Some(Call::Pause) => lane(api, still, name, "pause", connect.pause(name)).await?,
+                _ => {}
+            }
+            let message = format!("connector '{name}' has no state yet");
+            Err(Failed { kind: FailureKind::NotStarted, message })
         }
-        let message = format!("connector '{name}' has no state yet");
-        return Err(Failed { kind: FailureKind::NotStarted, message });
     }
-    Ok(lane(api, still, name, "configure", api.connect.configure(name, config)).await?)
 }
 
 /// The topics of a connector.

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::kinds;
 use api::{KafkaConnect, KafkaConnector, KafkaConnectorStatus};
 use connect_client::model::Listed;
 use operator_runtime::clock;
@@ -12,7 +13,7 @@ use operator_runtime::watch::{Cache, ObjectRef};
 use planner::completion::Observation as _;
 use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::call::Call;
-use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, Seen as SeenOfConnect};
+use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, SeenInConnect};
 use planner::kafka_connector::offsets::{Holder, KEY};
 use planner::kafka_connector::transition::Doing;
 use planner::view::is_paused;
@@ -76,17 +77,17 @@ impl Connectors {
     }
 
     /// What Connect says of a connector, from a list that everybody who wants to know shares.
-    async fn see(&self, key: &ObjectRef, cluster: &ObjectRef, memory: &Memory) -> SeenOfConnect {
+    async fn see(&self, key: &ObjectRef, cluster: &ObjectRef, memory: &Memory) -> SeenInConnect {
         let recent = Instant::now().checked_sub(RECENT).unwrap_or_else(Instant::now);
         let not_before = memory.not_before.map_or(recent, |not_before| not_before.max(recent));
-        let Some(api) = self.api(cluster) else { return SeenOfConnect::Unasked };
+        let Some(api) = self.api(cluster) else { return SeenInConnect::Unasked };
         match api.look(not_before).await {
-            Look::Away { since } => SeenOfConnect::Away { since },
-            Look::Unusable(why) => SeenOfConnect::Unusable(why),
+            Look::Away { since } => SeenInConnect::Away { since },
+            Look::Unusable(why) => SeenInConnect::Unusable(why),
             Look::Here(all) => {
                 let listed = all.get(&key.name);
                 self.memories.change(key, |memory| memory.shown = Some(fingerprint(listed)));
-                SeenOfConnect::Here(listed.map(actual))
+                SeenInConnect::Here(listed.map(actual))
             }
         }
     }
@@ -109,7 +110,7 @@ impl Connectors {
 }
 
 impl Kind for Connectors {
-    const NAME: &'static str = "KafkaConnector";
+    const NAME: &'static str = kinds::KAFKA_CONNECTOR;
     type Resource = KafkaConnector;
     type Observed = Observed;
     type Said = Result<(), Failed>;
@@ -135,7 +136,7 @@ impl Kind for Connectors {
         let is_paused = is_paused(&*connector);
         let seen = match (&cluster, named) {
             (Cluster::Usable { .. }, Some(named)) if !is_paused => self.see(key, &named, &memory).await,
-            _ => SeenOfConnect::Unasked,
+            _ => SeenInConnect::Unasked,
         };
         let answered = memory.answered.clone();
         let mut observed = Observed {

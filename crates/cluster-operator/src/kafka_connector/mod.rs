@@ -19,7 +19,7 @@ mod lanes;
 mod memory;
 pub(crate) mod metrics;
 pub(crate) mod plugins;
-mod resources;
+pub(crate) mod resources;
 mod rounds;
 mod start;
 pub(crate) mod take_off;

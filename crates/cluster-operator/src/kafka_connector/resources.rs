@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use api::kinds;
 use api::{KafkaConnector, KafkaConnectorSpec, labels, last_applied};
 use kube::{Client, Resource};
 use operator_runtime::watch::{Cache, Index, ObjectRef, UnreadableIndex, Watch};
@@ -17,11 +18,11 @@ const FIRST_LISTS: Duration = Duration::from_secs(20);
 
 /// The caches. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Resources {
+pub(crate) struct Resources {
     /// Connect clusters that the selector accepts.
-    pub clusters: Clusters,
+    pub(super) clusters: Clusters,
     /// All connectors.
-    pub connectors: Cache<KafkaConnector>,
+    pub(super) connectors: Cache<KafkaConnector>,
     of_clusters: Index<KafkaConnector>,
     /// By namespace.
     unreadable: UnreadableIndex<String>,
@@ -41,8 +42,13 @@ impl Resources {
             .within(&settings.limits)
             .optional()
             .start_packed(stop, |connector: &mut KafkaConnector| {
-                last_applied::note::<KafkaConnectorSpec>("KafkaConnector", &mut connector.metadata);
+                last_applied::note::<KafkaConnectorSpec>(kinds::KAFKA_CONNECTOR, &mut connector.metadata);
             });
+        Self::of(connectors, caches)
+    }
+
+    /// Over the connectors in a cache.
+    pub(crate) fn of(connectors: Cache<KafkaConnector>, caches: &Caches) -> Self {
         let of_clusters = Index::of(&connectors, |key, connector: &KafkaConnector| cluster(key, connector));
         let unreadable = UnreadableIndex::of(&connectors, |key, _| Some(key.namespace.clone()));
         let caches = caches.clone();
@@ -71,7 +77,7 @@ impl Resources {
     }
 
     /// Whether another cluster sees the connectors of this one: nobody declares those of both.
-    pub(super) fn shares_connectors(&self, cluster: &ObjectRef) -> bool {
+    pub(crate) fn shares_connectors(&self, cluster: &ObjectRef) -> bool {
         let connect = self.caches.connects.get(cluster);
         connect.is_some_and(|connect| {
             self.caches.sharing(cluster, &connect).iter().any(|sharing| sharing.field.shares_connectors())
@@ -79,17 +85,17 @@ impl Resources {
     }
 
     /// The connectors that name a cluster.
-    pub(super) fn of_cluster(&self, cluster: &ObjectRef) -> BTreeSet<ObjectRef> {
+    pub(crate) fn of_cluster(&self, cluster: &ObjectRef) -> BTreeSet<ObjectRef> {
         self.of_clusters.keys_of(cluster)
     }
 
     /// Names of the connectors of a namespace whose resources cannot be read: each counts as a declaration, for whichever cluster.
-    pub(super) fn unreadable(&self, namespace: &str) -> BTreeSet<String> {
+    pub(crate) fn unreadable(&self, namespace: &str) -> BTreeSet<String> {
         self.unreadable.owned_by(&namespace.to_owned()).into_keys().map(|key| key.name).collect()
     }
 
     /// Whether a connector is declared for a cluster.
-    pub(super) fn is_declared(&self, cluster: &ObjectRef, name: &str) -> bool {
+    pub(crate) fn is_declared(&self, cluster: &ObjectRef, name: &str) -> bool {
         let key = ObjectRef::new(&cluster.namespace, name);
         if self.connectors.unreadable(&key).is_some() {
             return true;

@@ -19,6 +19,7 @@ use planner::kafka_mirror_maker2::view::View;
 use planner::kafka_mirror_maker2::{form, references};
 use planner::pod_words::is_ready;
 use planner::workers::need::Need;
+use planner::workers::plan_size::Repeated;
 use tokio::time::Instant;
 
 use super::memory::{Memories, Memory};
@@ -33,7 +34,7 @@ use crate::kafka_connector::plugins::KnownPlugins;
 use crate::kafka_connector::take_off::take_off;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Means, Seen, StatusAfter};
 use crate::room::{BUSY, Place};
-use crate::workers::observe::{Observer, Repeated};
+use crate::workers::observe::Observer;
 use crate::workers::{self, Found};
 
 /// How old a list of connectors may be for a pass that nothing was called for in between: events that come together share one.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use api::kinds;
 use api::{Kafka, KafkaNodePool};
 use operator_runtime::apply::Applier;
 use operator_runtime::controller::Outcome;
@@ -29,7 +30,7 @@ impl NodePools {
 }
 
 impl Kind for NodePools {
-    const NAME: &'static str = "KafkaNodePool";
+    const NAME: &'static str = kinds::KAFKA_NODE_POOL;
     /// The pass over its cluster writes the status of a pool.
     const TELLS: bool = false;
     type Resource = KafkaNodePool;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::StrimziPodSet;
 use api::conditions::events as event_words;
+use api::kinds;
 use api::strimzi_pod_set::StrimziPodSetStatus;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -76,7 +77,7 @@ pub(crate) struct PodSets {
 }
 
 impl Kind for PodSets {
-    const NAME: &'static str = "StrimziPodSet";
+    const NAME: &'static str = kinds::STRIMZI_POD_SET;
     const CALLS_AT_A_TIME: usize = 32;
     type Resource = StrimziPodSet;
     type Observed = LiveSet;

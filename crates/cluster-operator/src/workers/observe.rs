@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::connect::WORKERS_DEFAULT;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Resource;
 use operator_runtime::apply::{Applier, ApplyError};
@@ -16,8 +15,8 @@ use planner::live_object::LiveObjects;
 use planner::references::References;
 use planner::settings::PlanSettings;
 use planner::workers::observed::Observed;
+use planner::workers::plan_size::{self, Repeated};
 
-use super::plan_size;
 use crate::caches::Caches;
 use crate::deleted_pods::{DeletedPods, uids};
 use crate::pod_set::errors::PodErrors;
@@ -34,17 +33,6 @@ pub(crate) struct Observer {
     config_maps: Remembered<ConfigMap>,
     pod_errors: PodErrors,
     room: Room,
-}
-
-/// What every worker of a resource repeats.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Repeated {
-    /// How many workers the resource asks for.
-    pub workers: Option<i32>,
-    /// Bytes that the resource takes.
-    pub bytes: usize,
-    /// Bytes that its connectors take beside that.
-    pub connectors: usize,
 }
 
 impl Observer {
@@ -112,21 +100,9 @@ impl Observer {
         observed.others = self.caches.plain_of(owner);
         observed.pod_errors = self.pod_errors.of_sets(&key.namespace, observed.pod_sets.keys());
         let referred = self.referred(key, references, bytes, &mut observed).await?;
-        let wished = usize::try_from(repeated.workers.unwrap_or(WORKERS_DEFAULT)).unwrap_or_default();
-        // More than there may be are refused by the plan.
-        let workers = if wished > self.settings.max_nodes { 0 } else { wished };
-        match plan_size::of(
-            workers,
-            repeated.bytes + referred,
-            repeated.connectors,
-            self.caches.largest_cluster,
-        ) {
-            Ok(planned) => Ok((observed, bytes + planned)),
-            Err(why) => {
-                observed.unreadable = Some(why);
-                Ok((observed, bytes))
-            }
-        }
+        let most = self.caches.largest_cluster.bytes;
+        let planned = plan_size::of(repeated, referred, most, &mut observed);
+        Ok((observed, bytes + planned))
     }
 
     /// What the resource refers to: Secrets of clusters are in a cache, all others are read once per version.

@@ -4,12 +4,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kube::api::GetParams;
+use kube::api::{DeleteParams, GetParams, ListParams};
 use kube::core::Request;
 use serde_json::{Value, json};
 use test_support::stand_in::Fate;
 use test_support::wait;
 
+use crate::connectors::{connect, connector};
 use crate::hostile::{create, deep, unbounded_server};
 use crate::hostile_broker::{Answer, HostileBroker, hosts};
 use crate::process::Process;
@@ -182,6 +183,51 @@ async fn workers(tenants: &Tenants) {
     tenants.says("KafkaConnect", "trusting", &["spec.tls.trustedCertificates: 5000"]).await;
 }
 
+/// Bridges, of which a Deployment says once what all pods repeat, and connectors, whose options are whatever is written.
+async fn bridges_and_connectors(tenants: &Tenants) {
+    let bridge = |name: &str| {
+        json!({"apiVersion": "kafka.strimzi.io/v1", "kind": "KafkaBridge", "metadata": {"name": name},
+            "spec": {"replicas": 1, "bootstrapServers": "kafka:9092", "http": {"port": 8080}}})
+    };
+    let mut objects = Vec::new();
+    for number in 0..8 {
+        let mut wide = bridge(&format!("wide-{number}"));
+        wide["spec"]["template"] =
+            json!({"bridgeContainer": {"env": [{"name": "A", "value": "x".repeat(LARGE)}]}});
+        let mut deep = bridge(&format!("lists-{number}"));
+        deep["spec"]["producer"] = json!({"config": {"a": lists()}});
+        let mut connector = connector("home", &format!("lists-{number}"), &json!({}));
+        connector["spec"]["config"] = json!({"a": lists()});
+        objects.extend([wide, deep, connector]);
+        let options: serde_json::Map<String, Value> =
+            (0..30_000).map(|n| (format!("option.{n}"), json!("x"))).collect();
+        let mut optional = bridge(&format!("options-{number}"));
+        optional["spec"]["producer"] = json!({"config": options});
+        objects.push(optional);
+    }
+    let one = json!({"secretName": "s", "pattern": "*"});
+    let mut trusting = bridge("trusting");
+    trusting["spec"]["tls"] = json!({"trustedCertificates": vec![one; 5000]});
+    let mut origins = bridge("origins");
+    origins["spec"]["http"]["cors"] =
+        json!({"allowedOrigins": vec!["a"; LARGE / 4], "allowedMethods": ["GET"]});
+    objects.extend([trusting, origins, connect("home")]);
+    tenants.create_all(&objects).await;
+    tenants.says("KafkaBridge", "lists-7", &["KASTELLAN_MAX_OBJECT_KIB"]).await;
+    tenants.says("KafkaBridge", "options-7", &["conditions"]).await;
+    tenants.says("KafkaBridge", "trusting", &["spec.tls.trustedCertificates: 5000"]).await;
+    tenants.says("KafkaBridge", "wide-7", &["conditions"]).await;
+    tenants.says("KafkaBridge", "origins", &["conditions"]).await;
+    tenants.says("KafkaConnector", "lists-7", &["KASTELLAN_MAX_OBJECT_KIB"]).await;
+}
+
+/// Deletes all resources of a kind that the tenant has written.
+async fn delete_all(tenants: &Tenants, kind: &str) {
+    let request = Request::new(tenants.hostile.api(kind).resource_url());
+    let request = request.delete_collection(&DeleteParams::default(), &ListParams::default()).unwrap();
+    tenants.hostile.client.request_text(request).await.unwrap();
+}
+
 /// What each connector of a KafkaMirrorMaker2 repeats, and certificates that each of its sources trusts.
 async fn mirrors(tenants: &Tenants) {
     let mirror = |name: &str, mirrors: Vec<Value>| {
@@ -251,6 +297,12 @@ async fn what_one_tenant_writes_leaves_the_operator_up_and_the_others_served() {
 
     workers(&tenants).await;
     tenants.others_are_served(&operator, "what every worker of Kafka Connect repeats").await;
+
+    bridges_and_connectors(&tenants).await;
+    tenants.others_are_served(&operator, "large bridges and connectors").await;
+    // What comes after has the machine for itself.
+    delete_all(&tenants, "KafkaBridge").await;
+    delete_all(&tenants, "KafkaConnector").await;
 
     mirrors(&tenants).await;
     tenants.others_are_served(&operator, "what connectors of mirrors repeat").await;

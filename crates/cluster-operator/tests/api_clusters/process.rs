@@ -26,6 +26,31 @@ impl Process {
     /// Starts the operator in the namespace of the world with these values of the chart, which give it its rights too. It reads the
     /// host names of a file in place of the machine's, where there is one.
     pub(crate) async fn start(world: &World, values: &[&str], hosts: Option<&Path>, log: &Path) -> Self {
+        let within = hosts.map(|file| with_mounts(HOSTS, file)).unwrap_or_default();
+        let account = rights::ACCOUNT;
+        let file = world.server.service_account_kubeconfig_file(&world.namespace, account).await.unwrap();
+        Self::within(world, values, within, &[format!("KUBECONFIG={}", file.display())], log).await
+    }
+
+    /// Starts the operator as in a pod that has a service account: a folder with its files, and where the API server is. The
+    /// other variables are what somebody gave the container beside them.
+    pub(crate) async fn start_in_pod(
+        world: &World,
+        account: &Path,
+        variables: &[String],
+        log: &Path,
+    ) -> Self {
+        Self::within(world, &[], with_mounts(ACCOUNT, account), variables, log).await
+    }
+
+    /// Starts the operator by a program that is given its own arguments first.
+    async fn within(
+        world: &World,
+        values: &[&str],
+        mut arguments: Vec<String>,
+        variables: &[String],
+        log: &Path,
+    ) -> Self {
         rights::grant(&world.client, &world.namespace, values).await;
         let objects = rights::template("deployment", &world.namespace, values);
         let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
@@ -34,14 +59,10 @@ impl Process {
 
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let env = container["env"].as_array().unwrap().iter();
-        let mut arguments = hosts.map(with_hosts).unwrap_or_default();
         arguments.extend(["/usr/bin/env", "-i"].map(str::to_owned));
         arguments.extend(
             env.filter_map(|entry| Some(format!("{}={}", text(&entry["name"])?, text(&entry["value"])?))),
         );
-        let account = rights::ACCOUNT;
-        let kubeconfig =
-            world.server.service_account_kubeconfig_file(&world.namespace, account).await.unwrap();
         // What the kubelet gives to the container, its memory limit included, which sets the size of the caches.
         arguments.extend([
             format!("STRIMZI_OPERATOR_NAMESPACE={}", world.namespace),
@@ -49,8 +70,8 @@ impl Process {
             "STRIMZI_LEADER_ELECTION_IDENTITY=process".to_owned(),
             format!("KASTELLAN_MAX_CACHE_MIB={}", limit_kib / 1024 * 2 / 5),
             "KASTELLAN_HTTP_PORT=0".to_owned(),
-            format!("KUBECONFIG={}", kubeconfig.display()),
         ]);
+        arguments.extend_from_slice(variables);
         arguments.push(env!("CARGO_BIN_EXE_cluster-operator").to_owned());
         let child = Child::start(Path::new(&arguments.remove(0)), &arguments, log).unwrap();
         let (peak_kib, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -78,10 +99,15 @@ impl Process {
     }
 }
 
-/// Arguments of `unshare` (package util-linux, as `setpriv`) that put a file in the place of the system's host names, for one process:
-/// as root, else as a user who is root in a namespace of its own.
-fn with_hosts(file: &Path) -> Vec<String> {
-    const MOUNT: &str = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
+/// Puts a file in the place of the system's host names.
+const HOSTS: &str = r#"mount --bind "$0" /etc/hosts"#;
+
+/// Puts a folder where a pod has the files of its service account.
+const ACCOUNT: &str = r#"mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io && cp -r "$0" /run/secrets/kubernetes.io/serviceaccount"#;
+
+/// Arguments of `unshare` (package util-linux, as `setpriv`) that mount something for one process: as root, else as a user who is root in
+/// a namespace of its own.
+fn with_mounts(mount: &str, file: &Path) -> Vec<String> {
     let arguments = |option: &str| {
         let file = file.display().to_string();
         vec![
@@ -89,7 +115,7 @@ fn with_hosts(file: &Path) -> Vec<String> {
             option.to_owned(),
             "sh".to_owned(),
             "-c".to_owned(),
-            MOUNT.to_owned(),
+            format!("{mount} && exec \"$@\""),
             file,
         ]
     };

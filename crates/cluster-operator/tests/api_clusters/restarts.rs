@@ -4,12 +4,23 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use test_support::stand_in::Fate;
 use test_support::{ApiServer, wait};
+use test_world::HeldWatch;
 
 use crate::world::{DEADLINE, World, condition, kafka, pool};
 
 /// A cluster of three whose pods have these fates, after a change that every pod has to restart for.
 async fn changed(prefix: &str, fate: impl Fn(&str) -> Fate + Send + Sync + 'static) -> (World, Vec<String>) {
+    changed_while(prefix, fate, None).await
+}
+
+/// The same, with an operator that is told nothing of pods from the time of the change on.
+async fn changed_while(
+    prefix: &str,
+    fate: impl Fn(&str) -> Fate + Send + Sync + 'static,
+    held: Option<HeldWatch>,
+) -> (World, Vec<String>) {
     let mut world = World::with_fates(ApiServer::shared().await.unwrap(), prefix, fate).await;
+    world.held.clone_from(&held);
     world.start_operator().await;
     world.apply(&pool("c", "dual", 3)).await;
     world.apply(&kafka("c")).await;
@@ -18,6 +29,10 @@ async fn changed(prefix: &str, fate: impl Fn(&str) -> Fate + Send + Sync + 'stat
         let name = format!("c-dual-{node}");
         let pod = world.until("Pod", &name, "runs", |pod| pod.data["status"]["phase"] == "Running").await;
         before.push(pod.uid().unwrap());
+    }
+    if let Some(held) = held {
+        world.deploying("c").await;
+        held.hold();
     }
     let resources = json!({"limits": {"memory": "3Gi"}, "requests": {"memory": "3Gi"}});
     world.patch("KafkaNodePool", "dual", json!({"spec": {"resources": resources}})).await;
@@ -71,6 +86,42 @@ async fn a_cluster_of_which_no_broker_is_ready_is_mended_by_a_change_of_the_reso
     };
     wait::until(DEADLINE, "the restart is announced", said).await.unwrap();
     world.passes(2).await;
+    assert_eq!(events(&world, "PodHasOldResourceRevision", Some("c-dual-0")).await.len(), 1);
+}
+
+/// How often the log says something of a pod.
+fn logged(world: &World, words: &str, pod: &str) -> usize {
+    let (log, pod) = (world.log.text(), format!("{pod:?}"));
+    log.lines().filter(|line| line.contains(words) && line.contains(&pod)).count()
+}
+
+#[tokio::test]
+async fn a_restart_of_which_the_watch_tells_late_is_made_and_told_once() {
+    let held = HeldWatch::of("pods");
+    let (world, before) = changed_while("told-late", |_| Fate::Running, Some(held.clone())).await;
+    let is_new = |pod: &DynamicObject| pod.uid().as_ref() != Some(&before[0]);
+    wait::until(DEADLINE, "the first pod is deleted", || async {
+        match world.api("Pod").get_opt("c-dual-0").await.unwrap() {
+            Some(pod) => is_new(&pod).then_some(()),
+            None => Some(()),
+        }
+    })
+    .await
+    .unwrap();
+    // The operator still takes it for a pod that runs, and looks at the cluster again and again.
+    for _ in 0..3 {
+        world.has_it_looked_at(&world.api("KafkaNodePool"), "dual").await;
+    }
+    assert_eq!(logged(&world, "pod restarts", "c-dual-0"), 1, "{}", world.log.text());
+    assert_eq!(logged(&world, "restart put off", "c-dual-0"), 0, "it was to restart again");
+    for (node, uid) in before.iter().enumerate().skip(1) {
+        let pod = world.get("Pod", &format!("c-dual-{node}")).await;
+        assert_eq!(pod.uid().as_ref(), Some(uid), "one that goes is enough");
+    }
+    held.release();
+    world.until("Pod", "c-dual-0", "is a new pod", is_new).await;
+    world.passes(2).await;
+    assert_eq!(logged(&world, "pod restarts", "c-dual-0"), 1);
     assert_eq!(events(&world, "PodHasOldResourceRevision", Some("c-dual-0")).await.len(), 1);
 }
 

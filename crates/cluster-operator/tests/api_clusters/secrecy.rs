@@ -9,6 +9,7 @@ use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 use test_support::ApiServer;
 
+use crate::every_kind::KINDS;
 use crate::world::{OWNED, World, condition, is_current, kafka, pool};
 
 pub(crate) const MARK: &str = "hunter2-of-the-database";
@@ -36,8 +37,8 @@ fn forms(secret: &DynamicObject) -> Vec<String> {
 
 pub(crate) async fn everything_but_secrets(world: &World) -> String {
     let mut shown = String::new();
-    for kind in OWNED.into_iter().chain(["Event", "Kafka", "KafkaNodePool"]).filter(|kind| *kind != "Secret")
-    {
+    let resources = KINDS.iter().map(|sample| sample.kind).filter(|kind| !OWNED.contains(kind));
+    for kind in OWNED.into_iter().chain(["Event"]).chain(resources).filter(|kind| *kind != "Secret") {
         for object in world.api(kind).list(&ListParams::default()).await.unwrap() {
             shown.push_str(&serde_json::to_string(&object).unwrap().replace("\\n", "\n"));
             shown.push('\n');

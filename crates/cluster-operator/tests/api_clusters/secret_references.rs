@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use test_support::ApiServer;
-use test_support::schema::{self, Property};
+use test_support::schema::{self, Property, Step};
 
+use crate::every_kind::{Sample, of, sample};
 use crate::secrecy::{MARK, everything_but_secrets, secret};
-use crate::world::{World, is_current, kafka, pool};
+use crate::world::{World, is_current};
 
 /// The references of a kind, with the schema that they are of.
 fn references(kind: &str) -> (Value, Vec<Property>) {
@@ -19,12 +20,52 @@ fn references(kind: &str) -> (Value, Vec<Property>) {
     (schema, found)
 }
 
-/// A cluster of one node whose first listener has TLS.
-fn small_kafka(name: &str) -> Value {
-    let mut small = kafka(name);
-    small["spec"]["kafka"]["config"] = json!({});
-    small["spec"]["kafka"]["listeners"].as_array_mut().unwrap().reverse();
-    small
+/// A resource of a kind that takes what the references say: the first listener of a cluster has TLS.
+fn sound(sample: &Sample, name: &str) -> Value {
+    let mut sound = (sample.make)(name);
+    if sample.kind == "Kafka" {
+        sound["spec"]["kafka"]["listeners"].as_array_mut().unwrap().reverse();
+    }
+    sound
+}
+
+/// The ways of saying who a client is: a reference is looked at with the one that wants it only.
+fn ways(schema: &Value, reference: &Property) -> Vec<Option<(Vec<Step>, Value)>> {
+    let is_authentication = |step: &Step| *step == Step::Field("authentication".to_owned());
+    let Some(place) = reference.path.iter().position(is_authentication) else { return vec![None] };
+    let of_type = [&reference.path[..=place], &[Step::Field("type".to_owned())]].concat();
+    let all = schema::properties(schema);
+    let type_ = all.iter().find(|property| property.path == of_type);
+    let values = type_.and_then(|property| property.schema["enum"].as_array()).into_iter().flatten();
+    values.map(|value| Some((of_type.clone(), value.clone()))).collect()
+}
+
+/// Makes a resource of a kind for each of its references and each way in which it may be looked at. Returns their names with
+/// the references.
+async fn point_all(world: &World, sample: &Sample) -> Vec<(String, String)> {
+    let (schema, references) = references(sample.kind);
+    let mut made = Vec::new();
+    for reference in &references {
+        for way in ways(&schema, reference) {
+            let name = format!("{}{}", sample.prefix, made.len());
+            let mut resource = sound(sample, &name);
+            schema::point_at_secret(&schema, &mut resource, reference, "full-of-marks", "a");
+            if let Some((path, type_)) = way {
+                let (_, authentication) = path.split_last().unwrap();
+                let user = [authentication, &[Step::Field("username".to_owned())]].concat();
+                if schema::properties(&schema).iter().any(|property| property.path == user) {
+                    schema::put(&schema, &mut resource, &user, json!("somebody"));
+                }
+                schema::put(&schema, &mut resource, &path, type_);
+            }
+            if let Some(beside) = (sample.beside)(&name) {
+                world.apply(&beside).await;
+            }
+            world.apply(&resource).await;
+            made.push((name, reference.to_string()));
+        }
+    }
+    made
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,29 +77,27 @@ async fn no_reference_takes_anything_out_of_a_secret() {
     let marks = ["a", "b", "tls.crt", "tls.key", "ca.crt"].map(|entry| (entry, MARK));
     world.apply(&secret("full-of-marks", &marks)).await;
 
-    let (of_kafka, of_kafkas) = references("Kafka");
-    let (of_pool, of_pools) = references("KafkaNodePool");
-    assert!(of_kafkas.len() > 10 && of_pools.len() > 2, "{of_kafkas:#?} {of_pools:#?}");
-    let mut clusters = Vec::new();
-    for (number, reference) in of_kafkas.iter().enumerate() {
-        let name = format!("k{number}");
-        let mut cluster = small_kafka(&name);
-        schema::point_at_secret(&of_kafka, &mut cluster, reference, "full-of-marks", "a");
-        world.apply(&pool(&name, &format!("p-{name}"), 1)).await;
-        world.apply(&cluster).await;
-        clusters.push((name, reference));
+    let mut pointing: Vec<(&str, String, String)> = Vec::new();
+    for (kind, least) in [
+        ("Kafka", 11),
+        ("KafkaNodePool", 3),
+        ("KafkaConnect", 20),
+        ("KafkaMirrorMaker2", 30),
+        ("KafkaBridge", 15),
+    ] {
+        let made = point_all(&world, &sample(kind)).await;
+        assert!(made.len() >= least, "{kind}: {made:#?}");
+        for (name, reference) in made {
+            // What is wrong with a pool, its cluster says.
+            let is_pool = kind == "KafkaNodePool";
+            let (kind, name) = if is_pool { ("Kafka", of(&name)) } else { (kind, name) };
+            pointing.push((kind, name, reference));
+        }
     }
-    for (number, reference) in of_pools.iter().enumerate() {
-        let name = format!("p{number}");
-        let mut pool = pool(&name, &format!("p-{name}"), 1);
-        schema::point_at_secret(&of_pool, &mut pool, reference, "full-of-marks", "a");
-        world.apply(&pool).await;
-        world.apply(&small_kafka(&name)).await;
-        clusters.push((name, reference));
-    }
-    let answered = |kafka: &DynamicObject| is_current(kafka) && kafka.data["status"]["conditions"].is_array();
-    for (name, reference) in &clusters {
-        world.until("Kafka", name, &format!("has an answer to {reference}"), answered).await;
+    let answered =
+        |resource: &DynamicObject| is_current(resource) && resource.data["status"]["conditions"].is_array();
+    for (kind, name, reference) in &pointing {
+        world.until(kind, name, &format!("has an answer to {reference}"), answered).await;
     }
 
     let shown = everything_but_secrets(&world).await;
@@ -74,8 +113,10 @@ async fn no_reference_takes_anything_out_of_a_secret() {
 
 /// The user operator's test of secrecy looks at this one reference.
 #[test]
-fn users_refer_to_secrets_for_their_passwords_only_and_topics_to_none() {
+fn users_refer_to_secrets_for_their_passwords_only_and_others_to_none() {
     let names = |kind: &str| references(kind).1.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names("KafkaUser"), ["spec.authentication.password.valueFrom.secretKeyRef"]);
-    assert_eq!(names("KafkaTopic"), Vec::<String>::new());
+    for kind in ["KafkaTopic", "KafkaConnector", "StrimziPodSet"] {
+        assert_eq!(names(kind), Vec::<String>::new());
+    }
 }

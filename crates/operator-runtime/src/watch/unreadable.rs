@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::conditions::Condition;
+use api::kinds;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use kube::Resource;
 use serde::Deserialize;
@@ -35,7 +36,7 @@ fn object_bytes(kind: &str) -> usize {
     match kind {
         "Pod" | "Deployment" => 3500,
         // Its pods are free JSON: maps with room for eleven members.
-        "StrimziPodSet" => 650,
+        kinds::STRIMZI_POD_SET => 650,
         _ => 1000,
     }
 }

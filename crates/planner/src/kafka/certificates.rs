@@ -162,13 +162,13 @@ fn validity(cluster: &Cluster, now: Timestamp) -> Vec<Problem> {
     for (field, settings) in [("clusterCa", &cluster.cluster_ca), ("clientsCa", &cluster.clients_ca)] {
         let most = (LAST_SECOND - now.as_second()) / 86_400;
         if i64::from(settings.validity_days) > most {
-            problems.push(Problem {
-                field: format!("spec.{field}.validityDays"),
-                message: format!(
+            problems.push(Problem::new(
+                format!("spec.{field}.validityDays"),
+                format!(
                     "{} ends after the year 9999, which no certificate can express: write at most {most}",
                     settings.validity_days
                 ),
-            });
+            ));
         }
     }
     problems

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use api::kafka::template::KafkaClusterTemplate;
+use api::kinds;
 use api::{Kafka, KafkaNodePool, names};
 use objects::Owner;
 
@@ -155,9 +156,9 @@ pub struct Node<'a> {
 impl Cluster {
     /// The Kafka resource as the one that needs the objects of the cluster.
     pub fn claimant(&self) -> Claimant<'_> {
-        let parts = self.pools.iter().map(|pool| ("KafkaNodePool", pool.name.as_str()));
+        let parts = self.pools.iter().map(|pool| (kinds::KAFKA_NODE_POOL, pool.name.as_str()));
         let (namespace, name) = (self.namespace.as_str(), self.name.as_str());
-        Claimant { kind: "Kafka", namespace, name, parts: parts.collect() }
+        Claimant { kind: kinds::KAFKA, namespace, name, parts: parts.collect() }
     }
 
     /// The Kafka resource, as what its objects belong to.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::kinds;
 use api::{StrimziPodSet, annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -236,7 +237,7 @@ fn is_orphaned(remains: &Remains) -> bool {
 /// Whether a Kafka resource owns the trust bundle; `None`: there is no bundle.
 fn bundle_has_owner(remains: &Remains) -> Option<bool> {
     let bundle = remains.secrets.get(&names::trust_bundle_secret(&remains.name))?;
-    Some(bundle.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Kafka"))
+    Some(bundle.metadata.owner_references.iter().flatten().any(|owner| owner.kind == kinds::KAFKA))
 }
 
 fn release(remains: &Remains, topics: &[HeldTopic], now: Timestamp, plan: &mut Plan) {
@@ -270,7 +271,7 @@ fn had_a_resource(remains: &Remains) -> bool {
 }
 
 fn is_kafkas(all: Option<&BTreeMap<String, String>>) -> bool {
-    all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == "Kafka")
+    all.and_then(|all| all.get(labels::KIND)).is_some_and(|kind| kind == kinds::KAFKA)
 }
 
 /// What the pools own, but their claims, and what nothing can own.
@@ -286,7 +287,7 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
     };
     let mut found = Vec::new();
     for set in remains.pod_sets.values().filter(|set| is_of_pool(&***set)) {
-        found.push(deletion(&StrimziPodSet::api_version(&()), "StrimziPodSet", &set.metadata));
+        found.push(deletion(&StrimziPodSet::api_version(&()), kinds::STRIMZI_POD_SET, &set.metadata));
     }
     for secret in remains.secrets.values().filter(|secret| is_of_pool(&***secret)) {
         found.push(deletion("v1", "Secret", &secret.metadata));
@@ -303,7 +304,7 @@ fn deletions(remains: &Remains) -> Vec<Deletion> {
 }
 
 fn is_of_pool<K: Resource>(object: &K) -> bool {
-    object.meta().owner_references.iter().flatten().any(|owner| owner.kind == "KafkaNodePool")
+    object.meta().owner_references.iter().flatten().any(|owner| owner.kind == kinds::KAFKA_NODE_POOL)
 }
 
 #[cfg(test)]

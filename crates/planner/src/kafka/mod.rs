@@ -34,6 +34,7 @@ mod orphaned_pools;
 mod orphans;
 mod ownership;
 pub mod plan;
+pub mod plan_size;
 mod planned;
 mod planned_events;
 mod plug_ins;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use api::kinds;
 use api::{annotations, labels, names};
 use k8s_openapi::api::core::v1::Pod;
 use objects::{Deletion, DesiredObject, ObjectId};
@@ -74,7 +75,7 @@ fn stays(cluster: &Cluster, observed: &Observed, object: &ObjectId, facts: &Live
             observed.pods.values().any(|pod| mounts(pod, name)) || !is_given_up(cluster, observed, name)
         }
         // Nodes leave one by one, by a decision. Only a set without any can go.
-        "StrimziPodSet" => {
+        kinds::STRIMZI_POD_SET => {
             let runs = |pod: &Pod| {
                 let all = pod.metadata.labels.as_ref();
                 all.and_then(|all| all.get(labels::CONTROLLER_NAME)) == Some(name)

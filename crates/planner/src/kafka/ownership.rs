@@ -5,17 +5,19 @@
 use std::collections::BTreeSet;
 
 use api::conditions::reasons;
+use api::kinds;
 use api::names;
 use objects::{DesiredObject, ObjectId};
 
 use super::cluster::{Cluster, Warning};
 use super::components;
 use super::held_authorities;
+use super::live_objects;
 use super::need::Need;
 use super::observed::Observed;
 use super::planned::Plan;
 use super::status::Progress;
-use crate::ownership::{self, CLAIM, CLUSTER_ROLE_BINDING, Holder, Holding, Stranger, Whose};
+use crate::ownership::{CLAIM, CLUSTER_ROLE_BINDING};
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 const AGAIN_SECONDS: u64 = 15;
@@ -31,18 +33,15 @@ pub(super) fn leave_to_others(
 ) -> bool {
     let claimant = cluster.claimant();
     let wanted = desired.iter().map(|object| &object.reference);
-    let (mut strangers, unknown) =
-        ownership::look(&claimant, wanted, |object| holding(cluster, observed, object));
-    if !unknown.is_empty() {
-        let need = Need::Holders(unknown.clone());
-        let Some(silence) = observed.silence(&need) else {
-            plan.needs.push(need);
+    let silence =
+        |unknown: &[ObjectId]| observed.silence(&Need::Holders(unknown.to_vec())).map(ToString::to_string);
+    let strangers = match live_objects::of_cluster(observed).strangers(&claimant, wanted, silence) {
+        Ok(strangers) => strangers,
+        Err(unknown) => {
+            plan.needs.push(Need::Holders(unknown));
             return false;
-        };
-        let unknown = unknown.into_iter();
-        strangers
-            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
-    }
+        }
+    };
     if strangers.is_empty() {
         return false;
     }
@@ -73,33 +72,6 @@ pub(super) fn leave_to_others(
     };
     *desired = may_be_written.filter_map(while_held).collect();
     waits.pods
-}
-
-/// What is known of the object that has a name.
-fn holding(cluster: &Cluster, observed: &Observed, object: &ObjectId) -> Holding {
-    let name = &object.name;
-    if object.namespace.as_ref() == Some(&cluster.namespace) {
-        let metadata = match object.kind.as_str() {
-            "Secret" => observed.secrets.get(name).map(|found| &found.metadata),
-            "ConfigMap" => observed.config_maps.get(name).map(|found| &found.metadata),
-            "Deployment" => observed.deployments.get(name).map(|found| &found.metadata),
-            CLAIM => observed.claims.get(name).map(|found| &found.metadata),
-            "StrimziPodSet" => observed.pod_sets.get(name).map(|found| &found.metadata),
-            _ => None,
-        };
-        if let Some(metadata) = metadata {
-            return Holding::Held(Box::new(Holder::of(metadata)));
-        }
-    }
-    if let Some(facts) = observed.others.get(object) {
-        let holder = Holder::labelled(&cluster.claimant(), facts.controller.clone());
-        return Holding::Held(Box::new(holder));
-    }
-    match observed.holders.get(object) {
-        Some(Some(holder)) => Holding::Held(Box::new(holder.clone())),
-        Some(None) => Holding::Free,
-        None => Holding::Unknown,
-    }
 }
 
 /// What cannot do without objects of somebody else's.
@@ -145,7 +117,7 @@ impl Waits {
 
     fn concerns(&self, wanted: &DesiredObject) -> bool {
         match wanted.reference.kind.as_str() {
-            "StrimziPodSet" => self.pods,
+            kinds::STRIMZI_POD_SET => self.pods,
             "Deployment" => self.deployments.contains(&wanted.reference.name),
             _ => false,
         }

@@ -1,7 +1,6 @@
 //! The plan of a Kafka cluster as a value. [`super::plan`] makes it.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
 
 use api::kafka::status::KafkaStatus;
 use api::kafka_node_pool::KafkaNodePoolStatus;
@@ -11,7 +10,7 @@ use super::admin_call::AdminCall;
 use super::config::live::memory::{OptionMemory, RunTimeValue};
 use super::need::Need;
 use super::roll::Roll;
-use crate::completion::Planned;
+use crate::completion::plan_with_common;
 use crate::plan::{self, Statuses};
 
 /// What the plan of a cluster has in common with those of other kinds.
@@ -38,39 +37,7 @@ pub struct Plan {
     pub options: OptionMemory,
 }
 
-impl Deref for Plan {
-    type Target = Common;
-
-    fn deref(&self) -> &Common {
-        &self.common
-    }
-}
-
-impl DerefMut for Plan {
-    fn deref_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
-
-impl From<Common> for Plan {
-    fn from(common: Common) -> Self {
-        Self { common, ..Self::default() }
-    }
-}
-
-impl Planned for Plan {
-    type Need = Need;
-    type Call = AdminCall;
-    type Statuses = StatusPlan;
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
+plan_with_common!(Plan, Common);
 
 /// A node that should exist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

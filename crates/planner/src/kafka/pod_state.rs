@@ -10,12 +10,12 @@ use super::restart_reasons::is_new_with_claims;
 use crate::pod_words::is_ready;
 pub use crate::pod_words::{PATIENCE, words};
 use crate::roll::pod_state;
-pub use crate::roll::pod_state::Situation;
+pub use crate::roll::pod_state::PodSituation;
 
 /// The situation of a node's pod. A pod that this operator deleted counts as gone before the watch says so.
-pub fn situation(observed: &Observed, name: &str, now: Timestamp) -> Situation {
+pub fn situation(observed: &Observed, name: &str, now: Timestamp) -> PodSituation {
     let pod = observed.pods.get(name).map(AsRef::as_ref);
-    Situation::of(pod, &observed.restarted, names::containers::KAFKA, now)
+    PodSituation::of(pod, &observed.restarted, names::containers::KAFKA, now)
 }
 
 /// Whether some broker is ready: only then does the cluster's Service lead to anybody.

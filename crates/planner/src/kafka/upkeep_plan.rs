@@ -86,7 +86,7 @@ pub(super) fn needs_of(requests: Vec<MaterialRequest>) -> Vec<Need> {
 pub(super) fn unmakeable(needs: &[Need], observed: &Observed) -> Vec<Problem> {
     let problem = |need: &Need| {
         let (Need::Material(request), Some(silence)) = (need, observed.silence(need)) else { return None };
-        Some(Problem { field: request.id().to_owned(), message: format!("cannot be made: {silence}") })
+        Some(Problem::new(request.id(), format!("cannot be made: {silence}")))
     };
     needs.iter().filter_map(problem).collect()
 }

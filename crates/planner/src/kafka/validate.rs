@@ -27,6 +27,7 @@ mod whole;
 use std::sync::Arc;
 
 use api::conditions::reasons;
+use api::kinds;
 use api::labels::ExclusionPattern;
 use api::{Kafka, KafkaNodePool};
 use kube_core::ResourceExt;
@@ -39,7 +40,7 @@ pub use self::alone::alone;
 pub use self::config::{is_same_on_all_nodes, settle_node_config};
 pub use self::wanted::{CertificateReference, LoggingOf, LoggingReference, Wanted, WantedPool};
 pub use self::whole::check as check_whole;
-pub use crate::findings::{Findings, Problem, Warning};
+pub use crate::findings::{Culprit, Findings, Problem, Warning};
 
 /// How the parts of a cluster are to talk with each other; `None`: what its resource asks for cannot be understood.
 pub(crate) fn asked_internal_security(kafka: &Kafka) -> Option<InternalSecurity> {
@@ -76,12 +77,12 @@ impl Invalid {
 
     /// Out of what was found.
     pub fn of(findings: Findings, cluster: Option<Cluster>) -> Self {
-        let Findings { mut problems, mut warnings, held } = findings;
-        let only_about_pools = problems.iter().all(|problem| problem.field.starts_with("KafkaNodePool"));
+        let Findings { mut problems, mut warnings, held, .. } = findings;
+        let only_about_pools = problems.iter().all(|problem| problem.culprit == Culprit::NodePool);
         let reason =
             if only_about_pools { reasons::INVALID_CONFIGURATION } else { reasons::INVALID_RESOURCE };
         if problems.is_empty() {
-            problems.push(Problem { field: "spec".to_owned(), message: "cannot be understood".to_owned() });
+            problems.push(Problem::not_understood());
         }
         problems.dedup();
         warnings.extend(held.iter().map(findings::Held::warning));
@@ -106,19 +107,18 @@ pub fn validate(specs: Specs<'_>, settings: &PlanSettings) -> Validated {
         Some(pattern) => ExclusionPattern::parse(pattern).unwrap_or_default(),
     };
     if specs.pools.is_empty() {
-        findings.problem(
-            "KafkaNodePool",
-            format!(
-                "no KafkaNodePool has the label strimzi.io/cluster: {}: create one in the namespace of the Kafka resource \
-                 with roles, replicas and storage",
-                specs.kafka.name_any()
-            ),
+        let message = format!(
+            "no KafkaNodePool has the label strimzi.io/cluster: {}: create one in the namespace of the Kafka resource with roles, \
+             replicas and storage",
+            specs.kafka.name_any()
         );
+        findings.of_node_pools(|findings| findings.problem(kinds::KAFKA_NODE_POOL, message));
     }
-    let read = |raw: &Arc<KafkaNodePool>| {
-        pools::read(raw, &specs.kafka.spec.kafka, &exclusion, settings.max_wished_ids, &mut findings)
+    let read = |raw: &Arc<KafkaNodePool>, findings: &mut Findings| {
+        pools::read(raw, &specs.kafka.spec.kafka, &exclusion, settings.max_wished_ids, findings)
     };
-    let pools: Vec<WantedPool> = specs.pools.iter().map(read).collect();
+    let pools: Vec<WantedPool> =
+        findings.of_node_pools(|findings| specs.pools.iter().map(|raw| read(raw, findings)).collect());
     let wanted = spec::read(specs.kafka, settings, &exclusion, pools, &mut findings);
     Validated { wanted, findings }
 }

@@ -5,22 +5,21 @@ use api::KafkaBridge;
 use api::conditions::reasons;
 use api::kafka_bridge::KafkaBridgeStatus;
 use api::labels::component;
-use api::names::{self, bridge as bridge_names};
+use api::names::bridge as bridge_names;
 use jiff::Timestamp;
 
 use super::bridge::Bridge;
 use super::status::{self, Progress};
 use super::{deployment, objects, validate};
-use crate::findings::{self, Findings, Warning};
+use crate::findings::{self, Findings};
 use crate::live_object::LiveObject;
-use crate::ownership::{self, Stranger, Whose};
+use crate::ownership::Stranger;
 use crate::pod_words::{PATIENCE, words as words_of_pod};
 use crate::status::refused;
 use crate::workers::need::Need;
 use crate::workers::observed::Observed;
 use crate::workload::operand::{Account, Company, Operand, Switches};
-use crate::workload::volume::mounts_secret;
-use crate::{orphans, plan};
+use crate::{orphans, plan, rack};
 
 /// The plan; its status is the complete one of the resource, and `None` writes nothing. Kubernetes does the rest by itself.
 pub type Plan = plan::Plan<Need, (), Option<KafkaBridgeStatus>>;
@@ -50,9 +49,10 @@ pub fn plan(resource: &KafkaBridge, observed: &Observed, now: Timestamp) -> Plan
     let mut progress = Progress::default();
     let desired = desired(&bridge, observed, now, &mut progress, &mut findings);
     let components = [bridge.component()];
-    let stays = |object: &ObjectId, _: &LiveObject| stays(observed, object);
+    let stays = |object: &ObjectId, _: &LiveObject| observed.stays(object);
     plan.delete = orphans::of(&bridge.claimant(), &components, observed.all_live(), &desired, stays);
-    let desired = match not_ours(&bridge, observed, &desired) {
+    let desired = match observed.strangers(&bridge.claimant(), desired.iter().map(|object| &object.reference))
+    {
         Err(need) => return Plan::asking(vec![need]),
         Ok(strangers) => without(&strangers, &bridge, desired, &mut plan, &mut progress, &mut findings),
     };
@@ -84,7 +84,9 @@ fn desired(
     let mut all = objects::used(bridge, settings);
     let binding = objects::cluster_role_binding(bridge);
     if binding.is_some() && !settings.cluster_role_bindings {
-        findings.warnings.push(needs_a_binding(bridge));
+        let binding = bridge_names::init_cluster_role_binding(&bridge.owner.namespace, &bridge.owner.name);
+        let account = bridge.component();
+        findings.warnings.push(rack::needs_a_binding(&bridge.owner.namespace, &account, &binding));
     }
     let company = Company {
         account: Account::Own(bridge.templates.service_account.as_ref()),
@@ -120,27 +122,6 @@ fn say_what_pods_say(observed: &Observed, progress: &mut Progress, findings: &mu
     }
 }
 
-/// The Secret that pods mount goes after them.
-fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
-    let is_mounted = || observed.pods.values().any(|live| mounts_secret(live, &object.name));
-    (object.kind == "Secret" && is_mounted()).then_some(true)
-}
-
-/// Objects of somebody else's that have names which are needed, or what has to be known first.
-fn not_ours(bridge: &Bridge, observed: &Observed, desired: &[DesiredObject]) -> Result<Vec<Stranger>, Need> {
-    let claimant = bridge.claimant();
-    let wanted = desired.iter().map(|object| &object.reference);
-    let (mut strangers, unknown) =
-        ownership::look(&claimant, wanted, |object| observed.holding(&claimant, object));
-    if !unknown.is_empty() {
-        let need = Need::Holders(unknown.clone());
-        let Some(silence) = observed.silence(&need) else { return Err(need) };
-        let whose = |object| Stranger { object, whose: Whose::Unknown(silence.to_string()) };
-        strangers.extend(unknown.into_iter().map(whose));
-    }
-    Ok(strangers)
-}
-
 /// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
 fn without(
     strangers: &[Stranger],
@@ -166,19 +147,4 @@ fn without(
             && strangers.iter().all(|stranger| stranger.object != wanted.reference)
     });
     desired
-}
-
-/// What an administrator has to do where the operator may not.
-fn needs_a_binding(bridge: &Bridge) -> Warning {
-    let (namespace, account) = (&bridge.owner.namespace, bridge.component());
-    let name = bridge_names::init_cluster_role_binding(namespace, &bridge.owner.name);
-    Warning {
-        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
-        message: format!(
-            "spec.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
-             ClusterRoleBinding: have the ClusterRole {} bound to the service account {account} of the namespace {namespace}, for \
-             example as ClusterRoleBinding {name}, or use spec.rack.type: environment-variable",
-            names::CLIENT_CLUSTER_ROLE,
-        ),
-    }
 }

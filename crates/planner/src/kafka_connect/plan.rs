@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::KafkaConnect;
 use api::conditions::reasons;
 use api::kafka_connect::KafkaConnectStatus;
+use api::kinds;
 use jiff::Timestamp;
 
 use super::status::{self, Progress};
@@ -99,7 +100,7 @@ pub fn plan(connect: &KafkaConnect, observed: &Observed, now: Timestamp) -> Plan
 
 /// Leaves out the workers, for which there is no image yet: everything else can be there before them.
 fn without_workers(draft: &mut Draft) {
-    draft.apply.retain(|write| write.reference.kind != "StrimziPodSet");
+    draft.apply.retain(|write| write.reference.kind != kinds::STRIMZI_POD_SET);
     draft.restart = None;
     draft.waiting_for.clear();
 }

@@ -1,6 +1,5 @@
 //! What the plan of a KafkaConnector depends on, and the plan.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::past::Past;
 use super::status::{self, Details};
 use super::transition::{self, Doing, Situation, Standing, Step};
 use super::wanted;
-use crate::completion::{Observation, Planned};
+use crate::completion::{Observation, plan_with_common};
 use crate::findings::{Findings, Problem};
 use crate::plan;
 use crate::status::paused;
@@ -65,7 +64,7 @@ pub enum Cluster {
 
 /// What Connect says of the connector.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum SeenInConnect {
     /// Nobody asked.
     Unasked,
     /// No worker answers.
@@ -105,7 +104,7 @@ pub struct Observed {
     /// Where it is to run.
     pub cluster: Cluster,
     /// What Connect says.
-    pub seen: Seen,
+    pub seen: SeenInConnect,
     /// What was done before.
     pub past: Past,
     /// Annotations whose work is done and that are still there.
@@ -130,11 +129,7 @@ pub struct Plan {
     pub waits_for_connect: bool,
 }
 
-impl From<Common> for Plan {
-    fn from(common: Common) -> Self {
-        Self { common, ..Self::default() }
-    }
-}
+plan_with_common!(Plan, Common);
 
 impl Plan {
     fn asking(need: Need) -> Self {
@@ -146,40 +141,12 @@ impl Plan {
     }
 }
 
-impl Deref for Plan {
-    type Target = Common;
-
-    fn deref(&self) -> &Common {
-        &self.common
-    }
-}
-
-impl DerefMut for Plan {
-    fn deref_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
-
-impl Planned for Plan {
-    type Need = Need;
-    type Call = Doing;
-    type Statuses = Option<KafkaConnectorStatus>;
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
-
 impl Observation for Observed {
     type Plan = Plan;
     type Answer = Answer;
 
     fn prepare(&mut self, now: Timestamp) {
-        let Seen::Here(actual) = &self.seen else { return };
+        let SeenInConnect::Here(actual) = &self.seen else { return };
         self.past.see(actual.as_ref().map(|actual| &actual.connector.state), now);
         let has_failed = actual.as_ref().is_some_and(Actual::has_failed);
         self.forget_restarts(has_failed, now);
@@ -205,13 +172,13 @@ impl Observation for Observed {
             other => return self.unusable(reasons::NO_SUCH_RESOURCE, &cluster_words(other), now),
         };
         match &self.seen {
-            Seen::Here(actual) => self.plan_here(actual.as_ref(), now),
-            Seen::Unusable(why) => {
+            SeenInConnect::Here(actual) => self.plan_here(actual.as_ref(), now),
+            SeenInConnect::Unusable(why) => {
                 let plan = self.unusable(reasons::CONNECT_REST, why, now);
                 Plan { waits_for_connect: true, ..plan }
             }
-            Seen::Away { since } => self.plan_away(name, *since, now),
-            Seen::Unasked => Plan { waits_for_connect: true, ..Plan::default() },
+            SeenInConnect::Away { since } => self.plan_away(name, *since, now),
+            SeenInConnect::Unasked => Plan { waits_for_connect: true, ..Plan::default() },
         }
     }
 

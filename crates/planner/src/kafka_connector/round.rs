@@ -1,7 +1,6 @@
 //! A round over all connectors of a Connect cluster: one list of them, and what follows from it. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use api::KafkaConnectStatus;
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 
 use super::rotation;
 use super::undeclared::undeclared;
-use crate::completion::{Observation, Planned};
+use crate::completion::{Observation, plan_with_common};
 use crate::plan::{self, Occasion, PlannedEvent};
 
 /// Removals of one round; the others have the next one.
@@ -119,33 +118,7 @@ pub struct Plan {
     pub is_complete: bool,
 }
 
-impl Deref for Plan {
-    type Target = Common;
-
-    fn deref(&self) -> &Common {
-        &self.common
-    }
-}
-
-impl DerefMut for Plan {
-    fn deref_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
-
-impl Planned for Plan {
-    type Need = NamesNeeded;
-    type Call = Removal;
-    type Statuses = Option<KafkaConnectStatus>;
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
+plan_with_common!(Plan, Common);
 
 impl Observation for Observed {
     type Plan = Plan;
@@ -169,7 +142,7 @@ impl Observation for Observed {
         };
         if self.keeps_all.is_none() {
             if self.names == Names::Needed {
-                return Plan { common: Common::asking(vec![NamesNeeded]), ..Plan::default() };
+                return Common::asking(vec![NamesNeeded]).into();
             }
             self.remove(all, &mut plan);
         }

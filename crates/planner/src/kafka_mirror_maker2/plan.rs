@@ -1,7 +1,6 @@
 //! Puts the plan of a KafkaMirrorMaker2 together. Pure.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use api::KafkaMirrorMaker2Status;
@@ -16,7 +15,7 @@ use super::observed::{Connect, Live};
 use super::removals::Removals;
 use super::status::{self, OfConnector, Shown};
 use super::validate::{self, Asked};
-use crate::completion::Planned;
+use crate::completion::plan_with_common;
 use crate::findings::{self, Findings, Warning};
 use crate::kafka_connector::actual::Actual;
 use crate::kafka_connector::asked::{Annotation, Asked as AskedOnce};
@@ -72,11 +71,7 @@ pub struct Plan {
     pub asks_progress: bool,
 }
 
-impl From<Common> for Plan {
-    fn from(common: Common) -> Self {
-        Self { common, ..Self::default() }
-    }
-}
+plan_with_common!(Plan, Common);
 
 impl Plan {
     /// A plan that writes a status and does nothing else.
@@ -104,34 +99,6 @@ impl Plan {
         };
         self.events.extend(of_call);
         self.calls.push(call);
-    }
-}
-
-impl Deref for Plan {
-    type Target = Common;
-
-    fn deref(&self) -> &Common {
-        &self.common
-    }
-}
-
-impl DerefMut for Plan {
-    fn deref_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-}
-
-impl Planned for Plan {
-    type Need = Need;
-    type Call = Call;
-    type Statuses = Option<KafkaMirrorMaker2Status>;
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
     }
 }
 

@@ -24,7 +24,7 @@ pub enum PodState {
 
 /// What is known of a pod that should be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Situation {
+pub struct PodSituation {
     /// Whether it is there, runs, is ready.
     pub state: PodState,
     /// Whether it has been so for longer than [`PATIENCE`]; of a pod that is being deleted: whether it should be gone for
@@ -36,7 +36,7 @@ pub struct Situation {
     pub unscheduled: bool,
 }
 
-impl Situation {
+impl PodSituation {
     /// There is no pod.
     pub const ABSENT: Self =
         Self { state: PodState::Missing, long: false, served: false, unscheduled: false };
@@ -62,13 +62,13 @@ impl Situation {
     }
 }
 
-fn of_pod(pod: &Pod, container: &str, now: Timestamp) -> Situation {
+fn of_pod(pod: &Pod, container: &str, now: Timestamp) -> PodSituation {
     let state = state(pod, container);
     let since = match &pod.metadata.deletion_timestamp {
         Some(time) => Some(time.0),
         None => unready_since(pod),
     };
-    Situation {
+    PodSituation {
         state,
         long: state != PodState::Ready && since.is_some_and(|since| now.duration_since(since) > PATIENCE),
         served: was_ready(pod),

@@ -7,19 +7,21 @@ use api::StrimziPodSet;
 use api::common::connector::ConnectorPlugin;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use objects::{DesiredObject, Live, ObjectId, json};
+use objects::{DesiredObject, Live, ObjectId};
 use pki::Material;
 
 use super::need::{Answer, Need, Silence, SilenceKind};
 use super::sharing::Sharing;
 use crate::clients::credentials::Secrets;
 use crate::fingerprint;
-use crate::live_object::{self, LiveObjects, pod_set};
-use crate::ownership::{Claimant, Holder, Holding};
+use crate::live_object::{self, LiveObjects};
+use crate::live_of_owner::LiveOfOwner;
+use crate::ownership::{Claimant, Holder, Stranger};
 use crate::pod_set::pod_error::PodError;
 use crate::references::ConfigMaps;
 use crate::referred::Referred;
 use crate::settings::PlanSettings;
+use crate::workload::volume::mounts_secret;
 
 /// What was seen of the workers of one resource, and what was answered since.
 #[derive(Debug, Clone, Default)]
@@ -126,48 +128,39 @@ impl Observed {
 
     /// The live object that has the name of a desired one.
     pub(crate) fn live(&self, desired: &DesiredObject) -> Live<'_> {
-        let id = &desired.reference;
-        let name = &id.name;
-        let found = match id.kind.as_str() {
-            "ConfigMap" => self.config_maps.get(name).map(|found| json(&**found)),
-            "Secret" => self.secrets.get(name).map(|found| json(&**found)),
-            "Deployment" => self.deployments.get(name).map(|found| json(&**found)),
-            "StrimziPodSet" => match self.pod_sets.get(name) {
-                Some(found) => return pod_set(found),
-                None => None,
-            },
-            _ => None,
-        };
-        let other = || self.others.get(id)?.body.as_ref().map(|body| body.value());
-        let held = self.holders.get(id);
-        let holder = || held?.as_ref()?.body.as_ref().map(|body| body.value());
-        match found.or_else(other).or_else(holder) {
-            Some(object) => Live::Object(object),
-            None if held == Some(&None) => Live::Absent,
-            None => Live::Unseen,
+        self.of_owner().live(desired)
+    }
+
+    fn of_owner(&self) -> LiveOfOwner<'_> {
+        LiveOfOwner {
+            namespace: Some(&self.namespace),
+            secrets: &self.secrets,
+            config_maps: &self.config_maps,
+            deployments: &self.deployments,
+            pod_sets: &self.pod_sets,
+            claims: None,
+            others: &self.others,
+            holders: &self.holders,
         }
     }
 
-    /// What is known of the object that has a name.
-    pub(crate) fn holding(&self, claimant: &Claimant<'_>, object: &ObjectId) -> Holding {
-        let name = &object.name;
-        let metadata = match object.kind.as_str() {
-            "Secret" => self.secrets.get(name).map(|found| &found.metadata),
-            "ConfigMap" => self.config_maps.get(name).map(|found| &found.metadata),
-            "StrimziPodSet" => self.pod_sets.get(name).map(|found| &found.metadata),
-            "Deployment" => self.deployments.get(name).map(|found| &found.metadata),
-            _ => None,
-        };
-        if let Some(metadata) = metadata {
-            return Holding::Held(Box::new(Holder::of(metadata)));
-        }
-        if let Some(facts) = self.others.get(object) {
-            return Holding::Held(Box::new(Holder::labelled(claimant, facts.controller.clone())));
-        }
-        match self.holders.get(object) {
-            Some(Some(holder)) => Holding::Held(Box::new(holder.clone())),
-            Some(None) => Holding::Free,
-            None => Holding::Unknown,
-        }
+    /// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
+    ///
+    /// # Errors
+    /// What has to be asked first.
+    pub(crate) fn strangers<'a>(
+        &self,
+        claimant: &Claimant<'_>,
+        wanted: impl IntoIterator<Item = &'a ObjectId>,
+    ) -> Result<Vec<Stranger>, Need> {
+        let silence =
+            |unknown: &[ObjectId]| self.silence(&Need::Holders(unknown.to_vec())).map(ToString::to_string);
+        self.of_owner().strangers(claimant, wanted, silence).map_err(Need::Holders)
+    }
+
+    /// A Secret that pods mount goes after them.
+    pub(crate) fn stays(&self, object: &ObjectId) -> Option<bool> {
+        let is_mounted = || self.pods.values().any(|live| mounts_secret(live, &object.name));
+        (object.kind == "Secret" && is_mounted()).then_some(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::conditions::reasons;
-use api::names;
+use api::kinds;
 use jiff::Timestamp;
 use objects::{Deletion, DesiredObject, ObjectId, Write};
 
@@ -15,12 +15,10 @@ use super::{Workers, objects as made};
 use crate::findings::Warning;
 use crate::live_object::LiveObject;
 use crate::orphans;
-use crate::ownership::{self, Claimant, Stranger, Whose};
 use crate::plan;
 use crate::process::jmx_secret::Known;
-use crate::rack::Rack;
+use crate::rack::{self, Rack};
 use crate::workload::agent_pod::DesiredPod;
-use crate::workload::volume::mounts_secret;
 
 /// Seconds until an object of somebody else's is looked at again: nothing announces that it went.
 pub(crate) const AGAIN_SECONDS: u64 = 15;
@@ -62,7 +60,11 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
         desired.extend(known.data().map(|data| made::jmx_secret(workers, data)));
     }
     if matches!(workers.rack, Some(Rack::TopologyLabel(_))) && !settings.cluster_role_bindings {
-        draft.warnings.push(needs_a_binding(workers));
+        draft.warnings.push(rack::needs_a_binding(
+            &workers.owner.namespace,
+            &workers.names.component,
+            &workers.names.cluster_role_binding,
+        ));
     }
     let mut pods = BTreeMap::new();
     let mut listed = Vec::with_capacity(workers.replicas);
@@ -74,7 +76,7 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     let set = &workers.names.component;
     let manual = roll::manual_update(observed, set);
     desired.push(made::pod_set(workers, listed, manual.as_ref()));
-    let stays = |object: &ObjectId, _: &LiveObject| stays(observed, object);
+    let stays = |object: &ObjectId, _: &LiveObject| observed.stays(object);
     let components = std::slice::from_ref(set);
     draft.delete = orphans::of(&workers.claimant(), components, observed.all_live(), &desired, stays);
     leave_to_others(workers, observed, &mut desired, &mut draft);
@@ -82,7 +84,7 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
         return Draft { needs: draft.needs, ..Draft::default() };
     }
     draft.apply = Write::all(desired, |desired| observed.live(desired));
-    let is_set = |write: &&Write| write.reference.kind == "StrimziPodSet";
+    let is_set = |write: &&Write| write.reference.kind == kinds::STRIMZI_POD_SET;
     let write = draft.apply.iter().find(is_set);
     let roll = roll::decide(&pods, observed, set, write.is_none_or(Write::is_change), now);
     draft.restart = roll.now;
@@ -95,12 +97,6 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     draft
 }
 
-/// A Secret that pods mount goes after them.
-fn stays(observed: &Observed, object: &ObjectId) -> Option<bool> {
-    let is_mounted = || observed.pods.values().any(|live| mounts_secret(live, &object.name));
-    (object.kind == "Secret" && is_mounted()).then_some(true)
-}
-
 /// Takes out of what is wanted what belongs to somebody else. Then the pods stay as they are, and nothing goes.
 fn leave_to_others(
     workers: &Workers,
@@ -109,7 +105,7 @@ fn leave_to_others(
     draft: &mut Draft,
 ) {
     let claimant = workers.claimant();
-    let strangers = match strangers(&claimant, observed, desired.iter().map(|object| &object.reference)) {
+    let strangers = match observed.strangers(&claimant, desired.iter().map(|object| &object.reference)) {
         Ok(strangers) => strangers,
         Err(need) => {
             draft.needs.push(need);
@@ -129,43 +125,7 @@ fn leave_to_others(
         draft.waiting_for.push(message);
     }
     desired.retain(|wanted| {
-        wanted.reference.kind != "StrimziPodSet"
+        wanted.reference.kind != kinds::STRIMZI_POD_SET
             && strangers.iter().all(|stranger| stranger.object != wanted.reference)
     });
-}
-
-/// Of the objects that are wanted: those that belong to somebody else, or of which it cannot be found out.
-///
-/// # Errors
-/// What has to be asked first.
-pub(crate) fn strangers<'a>(
-    claimant: &Claimant<'_>,
-    observed: &Observed,
-    wanted: impl IntoIterator<Item = &'a ObjectId>,
-) -> Result<Vec<Stranger>, Need> {
-    let (mut strangers, unknown) =
-        ownership::look(claimant, wanted, |object| observed.holding(claimant, object));
-    if !unknown.is_empty() {
-        let need = Need::Holders(unknown.clone());
-        let Some(silence) = observed.silence(&need) else { return Err(need) };
-        let unknown = unknown.into_iter();
-        strangers
-            .extend(unknown.map(|object| Stranger { object, whose: Whose::Unknown(silence.to_string()) }));
-    }
-    Ok(strangers)
-}
-
-/// What an administrator has to do where the operator may not.
-fn needs_a_binding(workers: &Workers) -> Warning {
-    let (name, account) = (&workers.names.cluster_role_binding, &workers.names.component);
-    Warning {
-        reason: reasons::CLUSTER_ROLE_BINDING_NOT_MADE.to_owned(),
-        message: format!(
-            "spec.rack.topologyKey: pods read the label of their Kubernetes node, for which this operator may make no \
-             ClusterRoleBinding: have the ClusterRole {} bound to the service account {account} of the namespace {}, for \
-             example as ClusterRoleBinding {name}, or use spec.rack.type: environment-variable",
-            names::CLIENT_CLUSTER_ROLE,
-            workers.owner.namespace,
-        ),
-    }
 }

@@ -23,7 +23,7 @@ const CLIENTS: [&str; 4] = ["", "producer.", "consumer.", "admin."];
 /// Folders that configurations of connectors may take files from: what users mount, the certificates that the workers trust, and
 /// their rack. What the workers prove themselves by is in none of them, nor is their own configuration, in which it stands once the agent has
 /// put it there.
-const READABLE_FOLDERS: &str = "/mnt,/opt/kafka/trusted-certs,/opt/kafka/init";
+const READABLE_FOLDERS: [&str; 3] = [container::USERS, container::TRUSTED_CERTIFICATES, KUBERNETES_NODE];
 /// Converters of records where the user names none.
 const JSON_CONVERTER: &str = "org.apache.kafka.connect.json.JsonConverter";
 /// The converter that leaves records as they are.
@@ -106,6 +106,7 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
 
 /// The providers that every worker has, behind those that the user configured.
 fn providers(users: Option<&String>, mirrors: bool, lines: &mut Properties) {
+    let readable = READABLE_FOLDERS.join(",");
     let passwords = if mirrors { format!(",{}", container::JAAS_PASSWORDS) } else { String::new() };
     let own = [ENV_PROVIDER, FILE_PROVIDER, DIRECTORY_PROVIDER, SECRETS_PROVIDER];
     let listed = users.into_iter().flat_map(|users| users.split(',')).map(str::trim);
@@ -116,9 +117,9 @@ fn providers(users: Option<&String>, mirrors: bool, lines: &mut Properties) {
         (ENV_PROVIDER, "class", kafkas("EnvVarConfigProvider")),
         (ENV_PROVIDER, "param.allowlist.pattern", ".*".to_owned()),
         (FILE_PROVIDER, "class", kafkas("FileConfigProvider")),
-        (FILE_PROVIDER, "param.allowed.paths", READABLE_FOLDERS.to_owned()),
+        (FILE_PROVIDER, "param.allowed.paths", readable.clone()),
         (DIRECTORY_PROVIDER, "class", kafkas("DirectoryConfigProvider")),
-        (DIRECTORY_PROVIDER, "param.allowed.paths", format!("{READABLE_FOLDERS}{passwords}")),
+        (DIRECTORY_PROVIDER, "param.allowed.paths", format!("{readable}{passwords}")),
         (SECRETS_PROVIDER, "class", SECRETS_PROVIDER_CLASS.to_owned()),
     ] {
         lines.set(format!("{CONFIG_PROVIDERS}.{name}.{option}"), value);

@@ -15,7 +15,7 @@ use crate::pod_set::pod_error::PodAction;
 use crate::pod_words::{does_not_go, is_long_unready, words};
 use crate::restart_reason::RestartReason;
 use crate::roll::order::{self, Decision, Facts, Member};
-use crate::roll::pod_state::{PodState, Situation};
+use crate::roll::pod_state::{PodSituation, PodState};
 use crate::roll::started_with::{Reasons, StartedWith};
 use crate::workload::manual_update::{ManualUpdate, is_asked_for};
 
@@ -82,7 +82,7 @@ pub struct Roll {
 struct Worker {
     number: usize,
     pod: String,
-    situation: Situation,
+    situation: PodSituation,
     reasons: BTreeSet<RestartReason>,
 }
 
@@ -94,7 +94,7 @@ impl Member for Worker {
     }
 
     fn facts(&self) -> Facts<'_> {
-        let Situation { state, long, served, unscheduled } = self.situation;
+        let PodSituation { state, long, served, unscheduled } = self.situation;
         Facts { pod: &self.pod, state, long, served, unscheduled, busy: None, reasons: &self.reasons }
     }
 
@@ -125,7 +125,7 @@ pub fn decide(
     let (mut workers, mut restarts) = (Vec::new(), BTreeMap::new());
     for (number, (name, wanted)) in desired.iter().enumerate() {
         let live = observed.pods.get(name).map(AsRef::as_ref);
-        let mut situation = Situation::of(live, &observed.restarted, set, now);
+        let mut situation = PodSituation::of(live, &observed.restarted, set, now);
         let mut reasons = BTreeSet::new();
         if let Some(live) = live.filter(|_| situation.state != PodState::Missing) {
             roll.look_at(name, live, situation, observed);
@@ -156,7 +156,7 @@ pub fn decide(
 
 impl Roll {
     /// Says what is known of a pod that is there.
-    fn look_at(&mut self, name: &str, live: &Pod, situation: Situation, observed: &Observed) {
+    fn look_at(&mut self, name: &str, live: &Pod, situation: PodSituation, observed: &Observed) {
         if let Some(error) = observed.pod_errors.get(name).filter(|error| error.action != PodAction::Create) {
             self.say(error.words(name));
         }
@@ -171,7 +171,7 @@ impl Roll {
     }
 
     /// Says what is known of a pod that is not there, or goes.
-    fn miss(&mut self, name: &str, situation: Situation, observed: &Observed) {
+    fn miss(&mut self, name: &str, situation: PodSituation, observed: &Observed) {
         if let Some(error) = observed.pod_errors.get(name) {
             self.stuck = true;
             self.say(error.words(name));

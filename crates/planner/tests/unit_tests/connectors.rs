@@ -10,7 +10,7 @@ use planner::completion::Observation;
 use planner::kafka_connector::actual::{Actual, Part, State};
 use planner::kafka_connector::asked::Annotation;
 use planner::kafka_connector::call::Call;
-use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, Seen};
+use planner::kafka_connector::observed::{Answer, Cluster, Need, Observed, Plan, SeenInConnect};
 use planner::kafka_connector::past::{FailureKind, Past};
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ impl World {
         let observed = Observed {
             connector: Arc::new(resource(spec, annotations)),
             cluster: Cluster::Usable { name: "c".to_owned() },
-            seen: Seen::Here(None),
+            seen: SeenInConnect::Here(None),
             past: Past::default(),
             answered: Vec::new(),
             topics_wanted: false,
@@ -77,7 +77,7 @@ impl World {
     }
 
     pub(crate) fn sees(mut self, actual: Actual) -> Self {
-        self.observed.seen = Seen::Here(Some(actual));
+        self.observed.seen = SeenInConnect::Here(Some(actual));
         self
     }
 
@@ -233,7 +233,7 @@ fn a_short_wait_is_not_told_and_a_long_one_is() {
     // One that was ready stays so through a rebalance, and not for ever.
     let mut world = World::new(&json!({})).sees(actual("RUNNING", &["RUNNING"]));
     world.ready();
-    world.observed.seen = Seen::Here(Some(actual("UNASSIGNED", &["UNASSIGNED"])));
+    world.observed.seen = SeenInConnect::Here(Some(actual("UNASSIGNED", &["UNASSIGNED"])));
     world.after(60).pass();
     world.after(60).ready();
     world.after(600).not_ready("Creating");
@@ -342,7 +342,7 @@ fn automatic_restarts_back_off_are_counted_and_are_forgotten() {
     assert_eq!(world.after(6000).call(), None);
     assert!(world.not_ready("ConnectorFailed").contains("restarted 3 times"));
     // Somebody mends it: after the pause everything is forgotten.
-    world.observed.seen = Seen::Here(Some(actual("RUNNING", &["RUNNING"])));
+    world.observed.seen = SeenInConnect::Here(Some(actual("RUNNING", &["RUNNING"])));
     world.ready();
     assert_eq!(world.observed.connector.status.clone().unwrap().auto_restart, None);
 }
@@ -438,11 +438,11 @@ fn a_connector_without_a_usable_cluster_says_what_is_missing() {
 #[test]
 fn a_connect_that_is_away_is_told_at_once_to_what_waits_for_it_and_later_to_what_was_ready() {
     let mut waiting = World::new(&json!({}));
-    waiting.observed.seen = Seen::Away { since: at(0) };
+    waiting.observed.seen = SeenInConnect::Away { since: at(0) };
     assert!(waiting.not_ready("ConnectTimeoutException").contains("KafkaConnect resource c"));
     let mut ready = World::new(&json!({})).sees(actual("RUNNING", &["RUNNING"]));
     ready.ready();
-    ready.observed.seen = Seen::Away { since: at(0) };
+    ready.observed.seen = SeenInConnect::Away { since: at(0) };
     let plan = ready.after(10).pass();
     let again = plan.look_again.unwrap().as_secs();
     assert_eq!((plan.common.status, again, plan.waits_for_connect), (None, 20, true));
@@ -451,7 +451,7 @@ fn a_connect_that_is_away_is_told_at_once_to_what_waits_for_it_and_later_to_what
         ready.observed.connector.status.as_ref().unwrap().connector_status.is_some(),
         "what was known stays"
     );
-    ready.observed.seen = Seen::Here(Some(actual("RUNNING", &["RUNNING"])));
+    ready.observed.seen = SeenInConnect::Here(Some(actual("RUNNING", &["RUNNING"])));
     ready.ready();
 }
 

@@ -11,9 +11,19 @@ use super::write;
 /// Megabytes of heap of a client.
 const HEAP: u32 = 128;
 
-/// Writes records to a topic, which has to be there or is made by the broker.
+/// Writes records to a topic, which has to be there or is made by the broker. The producer is idempotent and sends again for ten
+/// minutes: its time-outs on a busy machine say nothing of Kafka.
 pub async fn produce(bootstrap: &str, topic: &str, lines: Vec<String>) -> anyhow::Result<()> {
-    let arguments = ["--bootstrap-server", bootstrap, "--topic", topic];
+    let arguments = [
+        "--bootstrap-server",
+        bootstrap,
+        "--topic",
+        topic,
+        "--max-block-ms",
+        "600000",
+        "--command-property",
+        "delivery.timeout.ms=600000",
+    ];
     let arguments = arguments.map(ToOwned::to_owned).to_vec();
     run("org.apache.kafka.tools.ConsoleProducer", arguments, lines).await.map(drop)
 }

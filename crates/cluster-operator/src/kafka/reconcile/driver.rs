@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Kafka;
 use api::kafka::status::KafkaStatus;
+use api::{Kafka, KafkaNodePool};
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use operator_runtime::clock;
 use operator_runtime::controller::Outcome;
 use operator_runtime::watch::{Cache, ObjectRef};
 
 use super::Reconciler;
-use super::view::{LiveCluster, View};
+use super::view::{ClusterView, LiveCluster};
 use crate::caches::{self, KAFKA};
 use crate::carry_out;
 use crate::kafka::kafka_calls;
-use crate::kafka::plan_size::PlanSize;
 use crate::kind::{After, AnswersOf, Done, Error, Kind, Seen};
 use crate::lock::lock;
 use crate::room::BUSY;
@@ -24,9 +24,9 @@ use crate::unreadable;
 use planner::completion::Observation;
 use planner::kafka::admin_call::AdminCall;
 use planner::kafka::config::live::memory::OptionChange;
-use planner::kafka::made_size;
 use planner::kafka::need::Need;
 use planner::kafka::plan::Plan;
+use planner::kafka::plan_size::{PlanSize, WrittenSize};
 use planner::kafka::unplanned::Unplanned;
 use planner::view::is_paused;
 
@@ -45,14 +45,14 @@ pub(crate) enum Said {
 impl Kind for Reconciler {
     const NAME: &'static str = KAFKA;
     type Resource = Kafka;
-    type Observed = View;
+    type Observed = ClusterView;
     type Said = Said;
 
     fn resources(&self) -> &Cache<Kafka> {
         &self.caches.kafkas
     }
 
-    async fn observe(&self, key: &ObjectRef) -> Result<Seen<View>, Error> {
+    async fn observe(&self, key: &ObjectRef) -> Result<Seen<ClusterView>, Error> {
         if let Some(unreadable) = self.caches.kafkas.unreadable(key) {
             // It is there. What runs is left as it is; its status says so already.
             lock(&self.seen).insert(key.clone());
@@ -70,7 +70,7 @@ impl Kind for Reconciler {
             return Ok(self.leaving(key, true));
         }
         if is_paused(&*kafka) {
-            return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Paused)));
+            return Ok(Seen::Live(ClusterView::Unplanned(kafka, Unplanned::Paused)));
         }
         if let Some(why) = unreadable::too_much_of(&self.caches, key) {
             // What runs is left as it is, but its certificates must not run out.
@@ -85,15 +85,21 @@ impl Kind for Reconciler {
         let (mut observed, referred) = match self.observe_live(key, &kafka).await {
             Ok(seen) => seen,
             Err(error) => {
-                return Ok(Seen::Live(View::Unplanned(kafka, Unplanned::Unread(error.to_string()))));
+                return Ok(Seen::Live(ClusterView::Unplanned(kafka, Unplanned::Unread(error.to_string()))));
             }
         };
         // Pools that an older resource implies have nodes too.
         observed.prepare(clock::now());
-        let size = PlanSize::of(&self.caches, key, &observed, referred);
-        if let Some(why) = size.too_much(self.caches.largest_cluster) {
-            observed.incomplete = Some(why);
-            made_size::leave_out(&mut observed);
+        let of_pool = |pool: &Arc<KafkaNodePool>| {
+            let pool = ObjectRef::new(&key.namespace, pool.name_any());
+            (pool.name.clone(), self.caches.pools.bytes_when_read(&pool))
+        };
+        let written = WrittenSize {
+            kafka: self.caches.kafkas.bytes_when_read(key) + referred,
+            pools: observed.pools.iter().map(of_pool).collect(),
+        };
+        let size = PlanSize::of(&observed, &written);
+        if size.refuse_beyond(self.caches.largest_cluster.bytes, &mut observed) {
             return Ok(LiveCluster::seen(kafka, observed, place));
         }
         let Some(place) = self.room.widen(place, size.nodes, bytes + size.bytes) else {
@@ -102,30 +108,35 @@ impl Kind for Reconciler {
         Ok(LiveCluster::seen(kafka, observed, place))
     }
 
-    fn looked_after<'a>(&self, view: &'a View) -> Option<&'a Arc<Kafka>> {
+    fn looked_after<'a>(&self, view: &'a ClusterView) -> Option<&'a Arc<Kafka>> {
         match view {
-            View::Live(live) => Some(&live.kafka),
+            ClusterView::Live(live) => Some(&live.kafka),
             // There is no status any more, or it is all that there is to write.
-            View::Leaving(_) | View::Unplanned(..) => None,
+            ClusterView::Leaving(_) | ClusterView::Unplanned(..) => None,
         }
     }
 
-    fn pod<'a>(&self, view: &'a View, name: &str) -> Option<&'a Arc<Pod>> {
+    fn pod<'a>(&self, view: &'a ClusterView, name: &str) -> Option<&'a Arc<Pod>> {
         match view {
-            View::Live(live) => live.observed.pods.get(name),
-            View::Leaving(_) | View::Unplanned(..) => None,
+            ClusterView::Live(live) => live.observed.pods.get(name),
+            ClusterView::Leaving(_) | ClusterView::Unplanned(..) => None,
         }
     }
 
-    async fn answer(&self, key: &ObjectRef, view: &View, needs: Vec<Need>) -> Result<AnswersOf<Self>, Error> {
+    async fn answer(
+        &self,
+        key: &ObjectRef,
+        view: &ClusterView,
+        needs: Vec<Need>,
+    ) -> Result<AnswersOf<Self>, Error> {
         Ok(match view {
-            View::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
-            View::Leaving(_) | View::Unplanned(..) => self.answers.of_leaving(key, needs).await,
+            ClusterView::Live(live) => self.answers.answer(key, &live.observed, needs, &live.patience).await,
+            ClusterView::Leaving(_) | ClusterView::Unplanned(..) => self.answers.of_leaving(key, needs).await,
         })
     }
 
-    async fn before(&self, key: &ObjectRef, view: &View, plan: &Plan) -> Result<(), Error> {
-        if !matches!(view, View::Live(_)) {
+    async fn before(&self, key: &ObjectRef, view: &ClusterView, plan: &Plan) -> Result<(), Error> {
+        if !matches!(view, ClusterView::Live(_)) {
             return Ok(());
         }
         self.waiting.show(key, plan.roll.waits.as_ref(), clock::now());
@@ -138,8 +149,8 @@ impl Kind for Reconciler {
         Ok(())
     }
 
-    async fn call(&self, key: &ObjectRef, view: &View, call: &AdminCall) -> Result<Said, Error> {
-        let View::Live(live) = view else {
+    async fn call(&self, key: &ObjectRef, view: &ClusterView, call: &AdminCall) -> Result<Said, Error> {
+        let ClusterView::Live(live) = view else {
             return Err(Error::of_kafka("cannot change Kafka: the cluster is not looked after".to_owned()));
         };
         let admin = self.answers.brokers(key, &live.observed);
@@ -162,17 +173,17 @@ impl Kind for Reconciler {
     async fn after(
         &self,
         key: &ObjectRef,
-        view: &View,
+        view: &ClusterView,
         plan: &Plan,
         done: Done<Said>,
     ) -> Result<After<KafkaStatus>, Error> {
         let live = match view {
-            View::Live(live) => live,
-            View::Leaving(leaving) => {
+            ClusterView::Live(live) => live,
+            ClusterView::Leaving(leaving) => {
                 self.taken_away(key, leaving, plan, done.is_whole);
                 return Ok(After::default());
             }
-            View::Unplanned(..) => return Ok(After::default()),
+            ClusterView::Unplanned(..) => return Ok(After::default()),
         };
         let observed = &live.observed;
         let (mut failed, mut refusals, mut metadata_refused) = (Vec::new(), BTreeMap::new(), None);

@@ -7,7 +7,7 @@ use operator_runtime::controller::Outcome;
 use operator_runtime::watch::ObjectRef;
 
 use super::Reconciler;
-use super::view::{Leaving, View};
+use super::view::{ClusterView, Leaving};
 use crate::caches;
 use crate::kind::Seen;
 use crate::lock::lock;
@@ -20,7 +20,7 @@ const TOO_MUCH_LEFT: Outcome = Outcome::Again(Duration::from_mins(5));
 
 impl Reconciler {
     /// What is left of a cluster. `terminating`: its resource is still there, and is being deleted.
-    pub(super) fn leaving(&self, key: &ObjectRef, terminating: bool) -> Seen<View> {
+    pub(super) fn leaving(&self, key: &ObjectRef, terminating: bool) -> Seen<ClusterView> {
         if !terminating {
             self.answers.forget(key);
             self.observer.forget(key);
@@ -40,7 +40,7 @@ impl Reconciler {
         let bytes = self.caches.bytes_of(&caches::kafka(key));
         let Some(place) = self.room.enter_to_read(bytes) else { return Seen::Settled(BUSY) };
         let remains = self.observer.remains(key, terminating, seen, gone_since);
-        Seen::Live(View::Leaving(Box::new(Leaving { remains, _place: place })))
+        Seen::Live(ClusterView::Leaving(Box::new(Leaving { remains, _place: place })))
     }
 
     /// Forgets a cluster of which nothing is left to do. `is_whole`: all that was planned to go has gone.

@@ -18,7 +18,7 @@ use planner::kafka::plan::Plan;
 use planner::kafka::unplanned::{self, Unplanned};
 
 /// What stands behind the name of a Kafka resource.
-pub(crate) enum View {
+pub(crate) enum ClusterView {
     /// A cluster that is looked after.
     Live(Box<LiveCluster>),
     /// What is left of a cluster whose resource goes or is gone.
@@ -41,8 +41,8 @@ pub(crate) struct LiveCluster {
 
 impl LiveCluster {
     /// What a pass sees of a cluster that is looked after.
-    pub(crate) fn seen(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<View> {
-        Seen::Live(View::Live(Box::new(Self {
+    pub(crate) fn seen(kafka: Arc<Kafka>, observed: Observed, place: Place) -> Seen<ClusterView> {
+        Seen::Live(ClusterView::Live(Box::new(Self {
             kafka,
             observed,
             patience: Patience::default(),
@@ -59,7 +59,7 @@ pub(crate) struct Leaving {
     pub _place: Place,
 }
 
-impl Observation for View {
+impl Observation for ClusterView {
     type Plan = Plan;
     type Answer = Answer;
 

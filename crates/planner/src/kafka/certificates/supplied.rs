@@ -23,7 +23,7 @@ struct Complaints {
 
 impl Complaints {
     fn add(&mut self, message: String) {
-        self.problems.push(Problem { field: self.field.to_owned(), message });
+        self.problems.push(Problem::new(self.field, message));
     }
 }
 

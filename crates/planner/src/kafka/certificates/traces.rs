@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::kinds;
 use api::{annotations, labels, names};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -79,7 +80,7 @@ fn leaf_secrets<'a>(cluster: &Cluster, observed: &'a Observed) -> Vec<(LeafOwner
         let all = secret.metadata.labels.as_ref();
         let is =
             |key: &str, value: &str| all.and_then(|all| all.get(key)).is_some_and(|found| found == value);
-        if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, "Kafka") {
+        if is(labels::CLUSTER, &cluster.name) && is(labels::KIND, kinds::KAFKA) {
             owners.insert(owner);
         }
     }

@@ -92,7 +92,7 @@ impl<'a> NodeFiles<'a> {
                     self.cluster.pod_name(node),
                     api::env::own::MAX_SECRET_KIB
                 );
-                return Err(vec![Problem { field: field.to_owned(), message }]);
+                return Err(vec![Problem::new(field, message)]);
             }
         }
         Ok(self)

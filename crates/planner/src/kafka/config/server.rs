@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::agent::container::{self, CLIENTS_TRUST, CLUSTER_TRUST, NODE_KEYSTORE};
-use api::principals;
+use api::{ports, principals};
 
 use super::lines::{Lines, internal_protocol, keystore, truststore};
 use super::plug_in_lines;
@@ -15,7 +15,7 @@ use crate::kafka::cluster::{
 pub use super::lines::REPLICATION_LISTENER;
 
 /// Name of the controller listener.
-pub const CONTROLLER_LISTENER: &str = api::ports::CONTROL_PLANE_LISTENER;
+pub const CONTROLLER_LISTENER: &str = ports::CONTROL_PLANE_LISTENER;
 
 /// The option with which a node wants a certificate of other nodes and of the operators.
 pub(crate) const INTERNAL_CLIENT_CERTIFICATE: &str = "listener.name.controlplane-9090.ssl.client.auth";
@@ -49,9 +49,9 @@ pub fn fixed(cluster: &Cluster, node: Node<'_>) -> String {
     }
     let log_dirs: Vec<String> = pool.volumes.iter().map(|volume| Pool::log_dir(volume, node.id)).collect();
     lines.set("log.dirs", log_dirs.join(","));
-    internal_tls(cluster, &mut lines, "listener.name.controlplane-9090.");
+    internal_tls(cluster, &mut lines, ports::CONTROL_PLANE_OPTIONS);
     if pool.broker {
-        internal_tls(cluster, &mut lines, "listener.name.replication-9091.");
+        internal_tls(cluster, &mut lines, ports::REPLICATION_OPTIONS);
         for listener in cluster.open_listeners(node.id) {
             client_listener(&mut lines, listener);
         }

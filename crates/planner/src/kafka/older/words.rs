@@ -6,7 +6,7 @@ use api::KafkaNodePool;
 use kube_core::ResourceExt;
 
 use super::implied::{self, BROKERS};
-use crate::findings::Findings;
+use crate::findings::{Culprit, Findings};
 
 /// Names the fields of the Kafka resource in place of those of a KafkaNodePool that does not exist.
 pub fn of_the_resource(pools: &[Arc<KafkaNodePool>], findings: &mut Findings) {
@@ -22,6 +22,9 @@ pub fn of_the_resource(pools: &[Arc<KafkaNodePool>], findings: &mut Findings) {
             }
         };
         for problem in &mut findings.problems {
+            if problem.field.contains(&object) {
+                problem.culprit = Culprit::Resource;
+            }
             say(&mut problem.field);
             say(&mut problem.message);
         }

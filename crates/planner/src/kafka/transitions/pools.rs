@@ -28,15 +28,17 @@ pub(crate) fn settle(
     findings: &mut Findings,
 ) -> Vec<Pool> {
     let existing = Existing::of(observed);
-    for (pool, id) in existing.conflicts() {
-        findings.problem(
-            format!("KafkaNodePool {pool} status.nodeIds"),
-            format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
-        );
-    }
-    for raw in &observed.pools {
-        say_membership(raw, cluster, observed, findings);
-    }
+    findings.of_node_pools(|findings| {
+        for (pool, id) in existing.conflicts() {
+            findings.problem(
+                format!("KafkaNodePool {pool} status.nodeIds"),
+                format!("node id {id} is used by another pool too: node ids must be unique in a cluster"),
+            );
+        }
+        for raw in &observed.pools {
+            say_membership(raw, cluster, observed, findings);
+        }
+    });
     say_pools_of_others(cluster, observed, findings);
     let settler = Settler {
         observed,

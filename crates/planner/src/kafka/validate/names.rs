@@ -78,7 +78,7 @@ pub(super) fn validate(cluster: &Cluster, findings: &mut Findings) {
     for pool in &cluster.pools {
         // The pool is not blamed for characters that the name of the cluster has too many.
         let cluster_part = name.chars().take(room).collect::<String>();
-        validate_pool(&cluster_part, cluster, pool, findings);
+        findings.of_node_pools(|findings| validate_pool(&cluster_part, cluster, pool, findings));
     }
 }
 

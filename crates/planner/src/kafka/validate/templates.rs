@@ -38,10 +38,12 @@ pub(super) fn validate(
     for raw in pools {
         let Some(pool) = cluster.pools.iter().find(|pool| pool.name == raw.name_any()) else { continue };
         let field = format!("KafkaNodePool {} spec.template", pool.name);
-        if let Some(template) = &raw.spec.template {
-            check(template, &field, findings);
-        }
-        check_pool(kafka, raw, &field, &pod::taken(cluster, pool, settings), findings);
+        findings.of_node_pools(|findings| {
+            if let Some(template) = &raw.spec.template {
+                check(template, &field, findings);
+            }
+            check_pool(kafka, raw, &field, &pod::taken(cluster, pool, settings), findings);
+        });
     }
     if let Some(exporter) = &cluster.kafka_exporter {
         let template = &exporter.templates;

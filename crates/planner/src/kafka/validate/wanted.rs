@@ -42,26 +42,27 @@ pub struct WantedPool {
 impl WantedPool {
     /// Says that with this pool the quorum would be larger than every node is to list in its configuration.
     pub fn say_too_many_controllers(&self, most: usize, findings: &mut Findings) {
-        findings.problem(
-            format!("KafkaNodePool {} spec.replicas", self.pool.name),
-            format!(
-                "{} would give the cluster more than {most} controllers, of which every node lists each: a quorum has 3 or \
-                 5; put the other nodes into a pool with roles: [broker]",
-                self.replicas.unwrap_or_default()
-            ),
+        let message = format!(
+            "{} would give the cluster more than {most} controllers, of which every node lists each: a quorum has 3 or 5; put the \
+             other nodes into a pool with roles: [broker]",
+            self.replicas.unwrap_or_default()
         );
+        self.say_of_replicas(message, findings);
     }
 
     /// Says that with this pool the cluster would be larger than an operator plans.
     pub fn say_too_large(&self, most: usize, findings: &mut Findings) {
-        findings.problem(
-            format!("KafkaNodePool {} spec.replicas", self.pool.name),
-            format!(
-                "{} would make the cluster larger than {most} nodes ({} of the operator): write less",
-                self.replicas.unwrap_or_default(),
-                api::env::own::MAX_NODES
-            ),
+        let message = format!(
+            "{} would make the cluster larger than {most} nodes ({} of the operator): write less",
+            self.replicas.unwrap_or_default(),
+            api::env::own::MAX_NODES
         );
+        self.say_of_replicas(message, findings);
+    }
+
+    fn say_of_replicas(&self, message: String, findings: &mut Findings) {
+        let field = format!("KafkaNodePool {} spec.replicas", self.pool.name);
+        findings.of_node_pools(|findings| findings.problem(field, message));
     }
 }
 

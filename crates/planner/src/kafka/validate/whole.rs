@@ -21,13 +21,13 @@ pub fn check(
     findings: &mut Findings,
 ) {
     // A pool with a problem of its own should not be blamed for more.
-    if !findings.problems.iter().any(|problem| problem.field.starts_with("KafkaNodePool")) {
-        roles(&cluster.pools, findings);
+    if !findings.blame_node_pools() {
+        findings.of_node_pools(|findings| roles(&cluster.pools, findings));
     }
     if knows_options {
         replication(cluster, findings);
     }
-    several_volumes(cluster, findings);
+    findings.of_node_pools(|findings| several_volumes(cluster, findings));
     listeners(cluster, findings);
     names::validate(cluster, findings);
     templates::validate(specs.kafka, specs.pools, cluster, settings, findings);

@@ -19,7 +19,7 @@ use crate::orphans;
 use crate::pod_words::{PATIENCE, does_not_go};
 use crate::workers::need::Need;
 use crate::workers::observed::Observed;
-use crate::workers::plan::{AGAIN_SECONDS, strangers};
+use crate::workers::plan::AGAIN_SECONDS;
 use crate::workers::{BuildAnnotations, Workers};
 
 /// Seconds until the first failed build is tried again; each further time doubles.
@@ -95,7 +95,7 @@ fn leave_to_others(
     let claimant = workers.claimant();
     let lasts = lasting.iter().map(|object| &object.reference);
     let wanted = lasts.chain(decision.apply.iter().map(|write| &write.reference));
-    let strangers = match strangers(&claimant, observed, wanted) {
+    let strangers = match observed.strangers(&claimant, wanted) {
         Ok(strangers) => strangers,
         Err(need) => {
             decision.needs.push(need);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use api::{KafkaBridge, KafkaConnect, KafkaConnector, KafkaMirrorMaker2};
 use planner::completion::Observation as _;
-use planner::kafka_connector::observed::{Cluster, Observed, Seen};
+use planner::kafka_connector::observed::{Cluster, Observed, SeenInConnect};
 use planner::kafka_connector::past::Past;
 use planner::{kafka_bridge, kafka_connect, kafka_connector, kafka_mirror_maker2};
 use proptest::prelude::*;
@@ -120,7 +120,7 @@ fn drive(kind: usize, manifest: &Value) -> bool {
             let observed = Observed {
                 connector: Arc::new(resource),
                 cluster: Cluster::Usable { name: "shop".to_owned() },
-                seen: Seen::Here(None),
+                seen: SeenInConnect::Here(None),
                 past: Past::default(),
                 answered: Vec::new(),
                 topics_wanted: false,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use api::kinds;
+
 use super::imports;
-use super::{paths_in, root, rust_files};
+use super::{paths_in, production, root, rust_files};
 
 /// The kinds that have a folder, or a file, of their own. Pod sets are not among them: those of all kinds stand on them.
 const KINDS: &[&str] = &[
@@ -51,6 +53,42 @@ fn what_kinds_share_is_in_no_folder_of_a_kind() {
         }
     }
     assert!(wrong.is_empty(), "put what kinds share beside their folders: {wrong:#?}");
+}
+
+/// Lines of the programs' own code that spell the name of a kind, which stands in `api::kinds`.
+fn spelled() -> Vec<String> {
+    const NAMES: &[&str] = &[
+        kinds::KAFKA,
+        kinds::KAFKA_NODE_POOL,
+        kinds::KAFKA_CONNECT,
+        kinds::KAFKA_CONNECTOR,
+        kinds::KAFKA_MIRROR_MAKER2,
+        kinds::KAFKA_BRIDGE,
+        kinds::KAFKA_TOPIC,
+        kinds::KAFKA_USER,
+        kinds::KAFKA_REBALANCE,
+        kinds::STRIMZI_POD_SET,
+    ];
+    let mut found = Vec::new();
+    for package in
+        ["planner", "cluster-operator", "objects", "operator-runtime", "topic-operator", "user-operator"]
+    {
+        for file in rust_files(&root().join("crates").join(package).join("src")) {
+            if file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests")) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = production(&text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            let spells = |line: &&str| NAMES.iter().any(|name| line.contains(&format!("\"{name}\"")));
+            found.extend(code.filter(spells).map(|line| format!("{}: {}", file.display(), line.trim())));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_names_of_kinds_are_spelled_once() {
+    assert_eq!(spelled(), Vec::<String>::new(), "they stand in api::kinds");
 }
 
 #[test]
