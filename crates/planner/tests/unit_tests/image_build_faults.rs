@@ -8,7 +8,7 @@ use planner::kafka_connect::plan::Plan;
 use planner::ownership::Holder;
 use serde_json::{Value, json};
 
-use super::image_builds::{POD, built, failed, image, later, pass, pipes};
+use super::image_builds::{POD, built, containers, failed, failed_in, image, later, pass, pipes};
 use crate::common::connect::{Connect, has, object, verdict};
 
 const MAP: &str = "pipes-connect-dockerfile";
@@ -104,6 +104,45 @@ fn a_node_without_user_namespaces_is_named_as_the_reason() {
 }
 
 #[test]
+fn a_container_that_brings_files_gets_no_more_rights_by_the_template() {
+    let mut connect = pipes();
+    connect.resource["spec"]["template"]["buildContainer"] = json!({"securityContext": {"privileged": true}});
+    let all = containers(&connect.plan());
+    assert_eq!(all[1]["securityContext"], json!({"privileged": true}));
+    assert!(
+        all[0]["securityContext"]["privileged"].is_null() && all[0]["securityContext"]["runAsUser"] == 1000
+    );
+}
+
+#[test]
+fn an_image_that_runs_something_in_builds_and_one_without_credentials_are_named() {
+    for (container, log, words) in [
+        (
+            "build",
+            "error running container: from /nothing-runs-in-an-image-build creating container for [/x]",
+            "has ONBUILD RUN",
+        ),
+        (
+            "pull",
+            "Error: reading manifest 1 in r/a: unauthorized: authentication required",
+            "spec.template.buildConfig.pullSecret",
+        ),
+        (
+            POD,
+            "Error: reading manifest 1 in r/a: unauthorized: authentication required",
+            "authentication required",
+        ),
+    ] {
+        let mut connect = pipes();
+        pass(&mut connect);
+        failed_in(&mut connect, container, log);
+        let (_, message) = verdict(&connect.plan());
+        assert!(message.contains(words), "{message}");
+        assert_eq!(message.contains("pullSecret"), container == "pull", "{message}");
+    }
+}
+
+#[test]
 fn root_in_the_pod_has_the_capabilities_of_the_baseline_level_alone() {
     let mut connect = pipes();
     let plan = pass(&mut connect);
@@ -124,7 +163,10 @@ fn root_in_the_pod_has_the_capabilities_of_the_baseline_level_alone() {
         "SETUID",
         "SYS_CHROOT",
     ];
-    for container in [&spec["initContainers"][0], &spec["containers"][0]] {
+    let all = containers(&plan);
+    assert_eq!(all[0]["securityContext"]["runAsNonRoot"], json!(true));
+    assert_eq!(all[0]["securityContext"]["capabilities"], json!({"drop": ["ALL"]}));
+    for container in &all[1..] {
         let security = &container["securityContext"];
         assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
         let added = security["capabilities"]["add"].as_array().unwrap();
