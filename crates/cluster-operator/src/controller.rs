@@ -137,7 +137,7 @@ pub(crate) fn feed_connects(caches: &Caches, queue: &Queue<ObjectRef>) {
             // Those that have a name together with it are told so, or no more.
             let old = if let Event::Applied { old, .. } = event { *old } else { None };
             for connect in old.into_iter().chain([event.latest()]) {
-                for other in known.sharing(event.key(), connect) {
+                for other in known.naming_the_same(event.key(), connect) {
                     add.add(ObjectRef::new(other.namespace, other.name));
                 }
             }

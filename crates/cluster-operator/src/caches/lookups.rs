@@ -19,6 +19,7 @@ use planner::kafka::references::References;
 use planner::kafka::watched_namespace;
 use planner::kafka_connect::group;
 use planner::live_object::{LiveObject, LiveObjects};
+use planner::pod_words::is_ready;
 use planner::workers::sharing::{GroupKey, Sharing};
 
 pub(super) const ROLE: &str = "Role";
@@ -292,8 +293,28 @@ impl Caches {
         self.lookups.bridges_of_references.owned_by(object).into_keys().collect()
     }
 
-    /// Other KafkaConnect resources whose workers have a name that those of this one have for themselves.
+    /// Other KafkaConnect resources whose workers have a name that those of this one have for themselves. Across namespaces only workers that
+    /// are ready count, here and there: then both have joined. What the author of a resource merely writes does nothing to other namespaces, and
+    /// tells him nothing of them.
     pub fn sharing(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
+        let mut found = self.naming_the_same(key, connect);
+        if found.iter().any(|other| other.namespace != key.namespace) {
+            let works = self.has_ready_worker(&key.namespace, &key.name);
+            found.retain(|other| {
+                other.namespace == key.namespace
+                    || works && self.has_ready_worker(&other.namespace, &other.name)
+            });
+        }
+        found
+    }
+
+    fn has_ready_worker(&self, namespace: &str, connect: &str) -> bool {
+        let set = ObjectRef::new(namespace, api::names::connect::component(connect));
+        self.pods_of_set(&set).iter().any(|pod| is_ready(pod))
+    }
+
+    /// Other KafkaConnect resources that write a name that this one writes.
+    pub fn naming_the_same(&self, key: &ObjectRef, connect: &KafkaConnect) -> Vec<Sharing> {
         let mut found = BTreeSet::new();
         for own in group::keys(connect) {
             for other in

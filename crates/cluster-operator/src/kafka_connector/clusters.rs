@@ -84,7 +84,8 @@ impl Clusters {
                 Event::Deleted { .. } => None,
             };
             let both = [old, Some(event.latest())];
-            for other in both.into_iter().flatten().flat_map(|connect| known.sharing(event.key(), connect)) {
+            let both = both.into_iter().flatten();
+            for other in both.flat_map(|connect| known.naming_the_same(event.key(), connect)) {
                 changed(&ObjectRef::new(other.namespace, other.name));
             }
         });
