@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use api::conditions::types;
 use api::connect::WORKERS_DEFAULT;
 use api::{KafkaConnect, annotations};
-use operator_runtime::status::more_than_status_changed;
 use operator_runtime::watch::{Event, ObjectRef};
 
 use crate::caches::{Caches, KAFKA_CONNECT};
@@ -74,19 +73,9 @@ impl Clusters {
             });
         }
         // Who shares a group with another cluster removes nothing: it matters when that goes.
-        let known = caches.clone();
-        caches.connects.on_change(move |event| {
-            if !more_than_status_changed(event) {
-                return;
-            }
-            let old = match event {
-                Event::Applied { old, .. } => *old,
-                Event::Deleted { .. } => None,
-            };
-            let both = [old, Some(event.latest())];
-            let both = both.into_iter().flatten();
-            for other in both.flat_map(|connect| known.naming_the_same(event.key(), connect)) {
-                changed(&ObjectRef::new(other.namespace, other.name));
+        caches.on_change_of_sharing(move |other| {
+            if other.kind == KAFKA_CONNECT {
+                changed(&ObjectRef::new(&other.namespace, &other.name));
             }
         });
     }
