@@ -30,10 +30,13 @@ fn hidden(value: &str, field: &str, findings: &mut Findings) {
 
 /// A text as it stands in a message, no longer than tells which one it is.
 fn shown(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_SHOWN) {
-        None => format!("{text:?}"),
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-    }
+    let start = start(text);
+    if start.len() < text.len() { format!("{start:?}…") } else { format!("{text:?}") }
+}
+
+/// The beginning of a text, as much as a message shows.
+pub(crate) fn start(text: &str) -> &str {
+    text.char_indices().nth(LONGEST_SHOWN).map_or(text, |(end, _)| &text[..end])
 }
 
 /// An item of a list that is joined by a separator. `what` says what the item is ("a regular expression").
