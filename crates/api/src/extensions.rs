@@ -93,6 +93,13 @@ pub const EXTENSIONS: &[Extension] = &[
     },
     Extension {
         kind: "Kafka",
+        path: "spec.kafka.maxParallelRestarts",
+        type_: "integer",
+        default: "1: pods restart one by one",
+        purpose: "how many brokers of one rack may restart at the same time, where every partition keeps what it needs",
+    },
+    Extension {
+        kind: "Kafka",
         path: "spec.kafka.nodeConfig",
         type_: "object",
         default: "every node has the options of `spec.kafka.config`",

@@ -206,6 +206,9 @@ impl Answers {
             Need::AgentReports(pods) => {
                 self.agents.reports(key, observed, pods, patience).await.map(Answer::AgentReports)
             }
+            Need::Recoveries(pods) => {
+                self.agents.recoveries(key, observed, pods, patience).await.map(Answer::Recoveries)
+            }
             Need::ResourceExists | Need::TrustBundle | Need::ClusterRoleBinding => {
                 Err(Silence::new(SilenceKind::Nobody, "the cluster lives"))
             }

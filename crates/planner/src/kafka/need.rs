@@ -50,6 +50,9 @@ pub enum Need {
     /// Which jars the agents of these pods did not find, by the name of the pod: each with a mark of its container's present
     /// start. Answer: [`Answer::AgentReports`](super::answer::Answer::AgentReports).
     AgentReports(BTreeMap<String, String>),
+    /// Which of these pods, which run and are not ready, recover logs that an unclean stop left: by name, each with its UID. Answer:
+    /// [`Answer::Recoveries`](super::answer::Answer::Recoveries).
+    Recoveries(BTreeMap<String, Option<String>>),
     /// What a restart of a node would do, while the pods are these: what Kafka said before one of them was replaced says
     /// nothing of it. Answer: [`Answer::Roll`](super::answer::Answer::Roll).
     Roll(Pods),
