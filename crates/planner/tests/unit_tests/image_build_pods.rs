@@ -3,7 +3,7 @@
 use planner::kafka_connect::plan::Plan;
 use serde_json::{Value, json};
 
-use super::image_builds::{POD, pipes};
+use super::image_builds::{POD, pass, pipes};
 use crate::common::connect::{has, object, secret, verdict};
 
 /// The containers of the pod of a build, in their order.
