@@ -18,8 +18,8 @@ load_images
 if [[ $CLUSTER == local ]]; then
   e2e/kubernetes/load-image.sh "$CACHE/images/envoy-$ENVOY_VERSION.tar" "$CACHE/images/kafka-with-jars-$KAFKA_VERSION.tar" \
     "$CACHE/images/buildah-$VERSION.tar"
-  # Builds load the images that they begin with from a registry, and push to it.
-  KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION" "docker.io/kastellan/operator:$VERSION")
+  # Builds load the image that they begin with from a registry, and push to it.
+  KASTELLAN_REGISTRY=$(e2e/kubernetes/registry.sh "docker.io/kastellan/kafka:$KAFKA_VERSION")
   # What the tests of image builds run on this machine: a compiler of plug-ins, and a server that pods load them from.
   need default-jdk-headless javac jar
   install_missing
@@ -31,7 +31,7 @@ if [[ $CLUSTER == local ]]; then
 fi
 step "Installing the chart, for all namespaces"
 builds=()
-[[ $CLUSTER != local ]] || builds=(--set image.registry=docker.io --set "buildah.image=docker.io/kastellan/buildah:$VERSION")
+[[ $CLUSTER != local ]] || builds=(--set "buildah.image=docker.io/kastellan/buildah:$VERSION")
 install_chart kafka --set watchAnyNamespace=true "${builds[@]}"
 export KASTELLAN_CLIENT_IMAGE=${IMAGE_REGISTRY:+$IMAGE_REGISTRY/}kastellan/kafka-client:$VERSION
 if [[ $CLUSTER == local ]]; then

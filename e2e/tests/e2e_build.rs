@@ -1,5 +1,5 @@
 //! Images with plug-ins as a user has them built: Buildah in a pod, a registry, workers from the image by its digest, and what the
-//! status says of builds that fail or that a namespace refuses.
+//! status says of builds that fail, that a namespace refuses, or whose image wants something to be run in them.
 
 use std::path::Path;
 use std::process::Command;
@@ -218,6 +218,80 @@ async fn builds_bring_plug_ins_to_workers_and_are_made_anew_when_asked_for() -> 
     for name in ["pipes-connect-build", "spoiled-connect-build"] {
         scenario.until::<Pod>(name, "the end of the pod", MINUTES, gone).await?;
     }
+    scenario.remove().await
+}
+
+/// A pod that makes an image which wants something to be run in each build that begins with it, and pushes it.
+fn maker_of(image: &str) -> [Value; 2] {
+    let dockerfile = "FROM docker.io/kastellan/kafka:4.3.1\nONBUILD RUN [\"touch\", \"/opt/kafka/ran\"]\n";
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "eager"}, "data": {"Dockerfile": dockerfile}});
+    let container = |name: &str, command: Value| {
+        json!({
+            "name": name,
+            "image": format!("docker.io/kastellan/buildah:{}", env!("CARGO_PKG_VERSION")),
+            "command": command,
+            "env": [
+                {"name": "STORAGE_DRIVER", "value": "vfs"},
+                {"name": "CONTAINERS_REGISTRIES_CONF", "value": "/mnt/registries/registries.conf"},
+            ],
+            "volumeMounts": [
+                {"name": "eager", "mountPath": "/eager"},
+                {"name": "registries", "mountPath": "/mnt/registries"},
+                {"name": "storage", "mountPath": "/var/lib/containers"},
+            ],
+        })
+    };
+    let program = "/usr/bin/buildah";
+    let make = json!([
+        program,
+        "build",
+        "--isolation=chroot",
+        "--format=docker",
+        format!("--tag={image}"),
+        "/eager"
+    ]);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "eager"},
+        "spec": {
+            "restartPolicy": "Never",
+            "initContainers": [container("make", make)],
+            "containers": [container("push", json!([program, "push", image]))],
+            "volumes": [
+                {"name": "eager", "configMap": {"name": "eager"}},
+                {"name": "registries", "configMap": {"name": "registries"}},
+                {"name": "storage", "emptyDir": {}},
+            ],
+        },
+    });
+    [map, pod]
+}
+
+#[tokio::test]
+async fn builds_run_nothing_of_the_image_that_they_begin_with() -> Result<()> {
+    let registry = variable("KASTELLAN_REGISTRY")?;
+    let server = FileServer::start("a.jar", b"abc".to_vec()).await?;
+    let url = server.url(&variable("KASTELLAN_HOST_ADDRESS")?);
+    let scenario = Scenario::new("e2e-build-eager").await?;
+    scenario.apply_value(&registries(&registry)).await?;
+    let image = format!("{registry}/team/eager:1");
+    for object in maker_of(&image) {
+        scenario.apply_value(&object).await?;
+    }
+    let is_over = |pod: Option<&Pod>| {
+        let phase = pod.and_then(|pod| pod.status.as_ref()?.phase.as_deref());
+        phase.is_some_and(|phase| phase == "Succeeded" || phase == "Failed")
+    };
+    let pod = scenario.until("eager", "the end of the pod", MINUTES, is_over).await?;
+    let phase = pod.and_then(|pod| pod.status?.phase);
+    anyhow::ensure!(
+        phase.as_deref() == Some("Succeeded"),
+        "the image with ONBUILD could not be made: {phase:?}"
+    );
+    let mut connect = connect("pipes", &registry, &url, None);
+    connect["spec"]["image"] = json!(image);
+    scenario.apply_value(&connect).await?;
+    let why = not_ready(&scenario, "pipes", "has ONBUILD RUN").await?;
+    assert!(why.contains("container build ended with code"), "{why}");
     scenario.remove().await
 }
 

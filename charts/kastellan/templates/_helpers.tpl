@@ -8,12 +8,14 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Image of Buildah, if images are to be built. A build loads the operator's image by its name, and not from the node that has it. */}}
+{{/* Image of Buildah, if images are to be built: beside the operator's, unless that has no registry, and so may be on the nodes alone. */}}
 {{- define "kastellan.buildah" -}}
-{{- if and .Values.buildah.image (not .Values.image.registry) }}
-{{- fail "buildah.image: builds load the operator's image from a registry, and without a registry in its name from Docker Hub: set image.registry as well" }}
+{{- $beside := "" -}}
+{{- if .Values.image.registry -}}
+{{- $parts := compact (list .Values.image.registry .Values.image.repository "buildah") -}}
+{{- $beside = printf "%s:%s" (join "/" $parts) .Chart.AppVersion -}}
 {{- end -}}
-{{- .Values.buildah.image -}}
+{{- if .Values.buildah.enabled -}}{{- .Values.buildah.image | default $beside -}}{{- end -}}
 {{- end -}}
 
 {{/* Value of STRIMZI_NAMESPACE. */}}

@@ -2,6 +2,7 @@
 
 pub mod client_auth;
 pub mod connector;
+pub mod external_configuration;
 pub mod jvm;
 pub mod logging;
 pub mod metrics;

@@ -327,6 +327,10 @@ pub mod own {
     pub const KAFKA_IMAGE: &str = "KASTELLAN_KAFKA_IMAGE";
     /// Whether pods of image builds run in a user namespace of their own (`hostUsers: false`), default false.
     pub const BUILD_USER_NAMESPACES: &str = "KASTELLAN_BUILD_USER_NAMESPACES";
+    /// GiB that each folder of an image build may take: that of the plug-ins, that of the images, and that of files under way.
+    pub const BUILD_FOLDER_GIB: &str = "KASTELLAN_BUILD_FOLDER_GIB";
+    /// Default of [`BUILD_FOLDER_GIB`].
+    pub const BUILD_FOLDER_GIB_DEFAULT: u32 = 30;
     /// Image of Envoy, for listeners with a single address.
     pub const ENVOY_IMAGE: &str = "KASTELLAN_ENVOY_IMAGE";
     /// Default of [`ENVOY_IMAGE`].

@@ -60,7 +60,7 @@ pub struct KafkaConnectSpec {
     pub version: Option<String>,
     /// Of older versions: variables and volumes of the workers.
     #[schemars(skip)]
-    pub external_configuration: Option<crate::present::Present>,
+    pub external_configuration: Option<crate::common::external_configuration::ExternalConfiguration>,
     /// Number of workers.
     pub replicas: Option<i32>,
     /// Image of the workers. The default is the operator's image for the version, or the one that was built.

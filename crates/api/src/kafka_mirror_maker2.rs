@@ -84,7 +84,7 @@ pub struct KafkaMirrorMaker2Spec {
     pub connect_cluster: Option<String>,
     /// Of older versions: variables and volumes of the workers.
     #[schemars(skip)]
-    pub external_configuration: Option<crate::present::Present>,
+    pub external_configuration: Option<crate::common::external_configuration::ExternalConfiguration>,
     /// Image of the init container that finds the rack. The default is what the operator was installed with.
     pub client_rack_init_image: Option<String>,
     /// How workers learn their rack, so that consumers read from the nearest replica.

@@ -240,6 +240,8 @@ pub mod keys {
     pub const AGENT_CONFIG: &str = "agent.config";
     /// The Dockerfile of an image build.
     pub const DOCKERFILE: &str = "Dockerfile";
+    /// The list of what an image build brings into the image.
+    pub const PLUG_INS: &str = "plug-ins.json";
     /// Credentials for registries in a Secret of type `kubernetes.io/dockerconfigjson`.
     pub const DOCKER_CONFIG: &str = ".dockerconfigjson";
     /// Configuration of the workers of Kafka Connect and MirrorMaker 2, as Java properties.

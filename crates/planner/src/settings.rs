@@ -98,6 +98,8 @@ pub struct ImageBuildSettings {
     pub timeout_seconds: u64,
     /// Whether the pods that build run in a user namespace of their own.
     pub user_namespaces: bool,
+    /// GiB that each folder of a build may take.
+    pub folder_gib: u32,
 }
 
 impl Default for ImageBuildSettings {
@@ -107,6 +109,7 @@ impl Default for ImageBuildSettings {
             custom_labels: BTreeMap::new(),
             timeout_seconds: CONNECT_BUILD_TIMEOUT_MS_DEFAULT / 1000,
             user_namespaces: false,
+            folder_gib: own::BUILD_FOLDER_GIB_DEFAULT,
         }
     }
 }

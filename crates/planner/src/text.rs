@@ -8,14 +8,35 @@ use api::common::jvm::JvmOptions;
 use crate::findings::Findings;
 use crate::option_text;
 
+/// Characters of a text that a message shows.
+const LONGEST_SHOWN: usize = 100;
+
 /// Refuses control characters. `what` says what the text is ("a level").
 pub(crate) fn plain(value: &str, field: &str, what: &str, findings: &mut Findings) {
     if value.chars().any(char::is_control) {
         findings.problem(
             field,
-            format!("{value:?} is not {what}: remove line ends and other control characters"),
+            format!("{} is not {what}: remove line ends and other control characters", shown(value)),
         );
     }
+}
+
+/// Refuses control characters in what may be secret, without showing it.
+fn hidden(value: &str, field: &str, findings: &mut Findings) {
+    if value.chars().any(char::is_control) {
+        findings.problem(field, "holds a line end or another control character: write a value of one line");
+    }
+}
+
+/// A text as it stands in a message, no longer than tells which one it is.
+fn shown(text: &str) -> String {
+    let start = start(text);
+    if start.len() < text.len() { format!("{start:?}…") } else { format!("{text:?}") }
+}
+
+/// The beginning of a text, as much as a message shows.
+pub(crate) fn start(text: &str) -> &str {
+    text.char_indices().nth(LONGEST_SHOWN).map_or(text, |(end, _)| &text[..end])
 }
 
 /// An item of a list that is joined by a separator. `what` says what the item is ("a regular expression").
@@ -23,8 +44,10 @@ pub(crate) fn item(text: &str, separator: char, field: &str, what: &str, finding
     if text.trim().is_empty() {
         findings.problem(field, format!("{text:?} is not {what}: write one, or remove the item"));
     } else if text.contains(separator) {
-        let message =
-            format!("{text:?} holds the separator {separator:?}: write each part as an item of its own");
+        let message = format!(
+            "{} holds the separator {separator:?}: write each part as an item of its own",
+            shown(text)
+        );
         findings.problem(field, message);
     } else {
         plain(text, field, what, findings);
@@ -96,15 +119,42 @@ pub(crate) fn jvm(options: Option<&JvmOptions>, field: &str, findings: &mut Find
             }
             plain(name, &format!("{field}.name"), "the name of a system property", findings);
         }
-        plain(
-            property.value.as_deref().unwrap_or_default(),
-            &format!("{field}.value"),
-            "a value of one line",
-            findings,
-        );
+        hidden(property.value.as_deref().unwrap_or_default(), &format!("{field}.value"), findings);
     }
     for (name, value) in options.xx.iter().flatten() {
         plain(name, &format!("{field}.-XX"), "the name of an option of the JVM", findings);
-        plain(value, &format!("{field}.-XX"), "the value of an option of the JVM", findings);
+        hidden(value, &format!("{field}.-XX.{name}"), findings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn problems(check: impl FnOnce(&mut Findings)) -> String {
+        let mut findings = Findings::default();
+        check(&mut findings);
+        findings.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_may_be_secret_is_not_shown() {
+        let options = json!({"javaSystemProperties": [{"name": "a.password", "value": "hunter2\n"}],
+            "-XX": {"OnError": "run --token=hunter2\n"}});
+        let options: JvmOptions = serde_json::from_value(options).unwrap();
+        let said = problems(|findings| jvm(Some(&options), "spec.jvmOptions", findings));
+        assert!(said.contains("javaSystemProperties[0].value: holds a line end"), "{said}");
+        assert!(said.contains("-XX.OnError: ") && !said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn a_long_text_is_shown_in_part() {
+        let long = format!("{},", "ä".repeat(1_000_000));
+        let said = problems(|findings| item(&long, ',', "spec.groupId", "a name", findings));
+        assert!(said.contains("spec.groupId: \"ää") && said.len() < 500, "{} bytes", said.len());
+        let said = problems(|findings| plain(&long.replace(',', "\n"), "f", "a name", findings));
+        assert!(said.len() < 500, "{} bytes", said.len());
     }
 }

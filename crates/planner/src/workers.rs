@@ -3,6 +3,7 @@
 //! A kind reads its resource into [`Workers`]; [`plan::draft`] makes of that and of what was observed the objects, the pods that
 //! restart now and what is waited for. The status is the kind's own.
 
+pub(crate) mod external;
 pub mod names;
 pub mod need;
 pub(crate) mod objects;
@@ -30,6 +31,7 @@ use crate::process::{Jmx, Logging, Metrics};
 use crate::rack::Rack;
 use crate::workload::labels::component_labels;
 use crate::workload::probe::Probe;
+use crate::workload::resizing::Resizing;
 
 pub use names::WorkerNames;
 
@@ -68,6 +70,8 @@ pub struct Workers {
     pub liveness: Probe,
     /// Readiness probe.
     pub readiness: Probe,
+    /// Whether other resources are given to running pods.
+    pub(crate) resizing: Option<Resizing>,
     /// Resources of the container.
     pub resources: Option<ResourceRequirements>,
     /// The user's additions.
@@ -78,6 +82,8 @@ pub struct Workers {
     pub closed: bool,
     /// Plug-ins out of images.
     pub plug_ins: Vec<ImagePlugIn>,
+    /// Variables and volumes of an older resource.
+    pub(crate) external: external::External,
     /// Annotations of the pod set and of its pods that tell which image build the pods are from.
     pub build_annotations: BuildAnnotations,
 }

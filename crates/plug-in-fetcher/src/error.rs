@@ -41,6 +41,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A list of commands cannot be understood.
+    #[error("{} is no list of commands: {why}", path.display())]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// An archive holds something that is not unpacked.
     #[error("cannot unpack the archive: {0}")]
     Archive(String),
@@ -55,7 +63,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// A failure of an action on a file.
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
     }

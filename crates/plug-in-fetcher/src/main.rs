@@ -1,6 +1,8 @@
 //! Brings the files of a plug-in into a folder, while an image for Kafka Connect is built. See `plug-in-fetcher --help`.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +14,25 @@ use plug_in_fetcher::{Error, archive};
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Debug, Subcommand)]
+enum Work {
+    #[command(flatten)]
+    One(Command),
+    /// Does what a file lists, one command after the other.
+    All {
+        /// A JSON list of commands; each is the list of its words.
+        list: PathBuf,
+    },
+}
+
+/// A command of a list.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Item {
     #[command(subcommand)]
     command: Command,
 }
@@ -79,13 +100,33 @@ struct Source {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let result = match Arguments::parse().work {
+        Work::One(command) => run(command),
+        Work::All { list } => commands(&list).and_then(|all| all.into_iter().try_for_each(run)),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commands of a list. Nothing is loaded before all of them are understood.
+fn commands(list: &Path) -> Result<Vec<Command>, Error> {
+    let file = File::open(list).map_err(Error::file("read", list))?;
+    let wrong = |why: String| Error::List { path: list.to_owned(), why };
+    let items: Vec<Vec<String>> =
+        serde_json::from_reader(BufReader::new(file)).map_err(|error| wrong(error.to_string()))?;
+    let command = |(index, words): (usize, Vec<String>)| {
+        let item = Item::try_parse_from(words);
+        item.map(|item| item.command).map_err(|error| {
+            let why = error.to_string();
+            wrong(format!("item {index}: {}", why.lines().next().unwrap_or_default()))
+        })
+    };
+    items.into_iter().enumerate().map(command).collect()
 }
 
 fn run(command: Command) -> Result<(), Error> {

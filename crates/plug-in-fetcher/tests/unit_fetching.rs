@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -448,4 +449,38 @@ fn what_is_missing_hostile_or_changed_is_told() {
     let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\">]><project><artifactId>&a;</artifactId></project>";
     let repository = Repository::new().with("/g/a/1/a-1.pom", bomb);
     assert!(repository.bring("g:a:1", Scope::Runtime).unwrap_err().contains("cannot be read"));
+}
+
+/// Runs the program with a list; whether it ended well, and what it said.
+fn by_list(list: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.json");
+    fs::write(&path, list).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_plug-in-fetcher")).arg("all").arg(&path).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_list_is_carried_out_as_a_whole_or_not_begun() {
+    let server = Server::new([("/a", file("abc"))]);
+    let folder = tempfile::tempdir().unwrap();
+    let item = |place: &str, name: &str| {
+        let to = folder.path().join(place);
+        format!("[\"file\", \"--to={}\", \"--name={name}\", \"--url={}\"]", to.display(), server.url("/a"))
+    };
+    for (list, words) in [
+        (format!("[{}, [\"shell\", \"-c\"]]", item("a/0", "x.jar")), "item 1"),
+        (format!("[{}, [\"all\", \"/etc/passwd\"]]", item("a/0", "x.jar")), "item 1"),
+        ("{}".to_owned(), "list.json is no list of commands"),
+    ] {
+        let (ended_well, said) = by_list(&list);
+        assert!(!ended_well && said.contains(words), "{said}");
+        assert!(tree(folder.path()).is_empty());
+    }
+    let (ended_well, said) =
+        by_list(&format!("[{}, {}]", item("a/0", "x.jar"), item("b/1", "it's \\u0022y")));
+    assert!(ended_well, "{said}");
+    let expected = [("a/0/x.jar", "abc"), ("b/1/it's \"y", "abc")];
+    let expected = expected.map(|(name, content)| (name.to_owned(), content.to_owned()));
+    assert_eq!(tree(folder.path()), BTreeMap::from(expected));
 }

@@ -348,3 +348,35 @@ async fn a_claim_or_a_pod_set_without_the_label_of_its_kind_is_still_the_cluster
     let connect = OwnerRef::new("KafkaConnect", ObjectRef::new("ns", "a"));
     assert!(caches.claims_of(&connect).is_empty() && caches.pod_sets_of(&connect).is_empty());
 }
+
+#[test]
+fn a_connect_of_another_namespace_counts_when_its_workers_and_ones_own_are_ready() {
+    let connect = |namespace: &str, name: &str| {
+        json!({"metadata": {"name": name, "namespace": namespace}, "spec": {
+            "bootstrapServers": "shop-kafka-bootstrap.b.svc:9092", "groupId": "etl", "configStorageTopic": format!("{name}-c"),
+            "statusStorageTopic": format!("{name}-s"), "offsetStorageTopic": format!("{name}-o")}})
+    };
+    let worker = |namespace: &str, name: &str, ready: &str| {
+        json!({"metadata": {"name": format!("{name}-connect-0"), "namespace": namespace, "labels": {
+                "strimzi.io/controller": "strimzipodset", "strimzi.io/controller-name": format!("{name}-connect")}},
+            "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    let with = |pods: Vec<Value>| {
+        let connects = kind_of(vec![connect("a", "spy"), connect("b", "prod"), connect("b", "beside")]);
+        Caches::of(Watched { connects, pods: kind_of(pods), ..caches(&[]).watched })
+    };
+    let names = |caches: &Caches, namespace: &str, name: &str| -> Vec<String> {
+        let key = ObjectRef::new(namespace, name);
+        let connect = caches.connects.get(&key).unwrap();
+        caches.sharing(&key, &connect).into_iter().map(|other| other.name).collect()
+    };
+    for (pods, of_prod, of_spy) in [
+        (vec![worker("b", "prod", "True")], vec!["beside"], vec![]),
+        (vec![worker("b", "prod", "True"), worker("a", "spy", "False")], vec!["beside"], vec![]),
+        (vec![worker("b", "prod", "True"), worker("a", "spy", "True")], vec!["spy", "beside"], vec!["prod"]),
+    ] {
+        let caches = with(pods);
+        assert_eq!(names(&caches, "b", "prod"), of_prod);
+        assert_eq!(names(&caches, "a", "spy"), of_spy);
+    }
+}

@@ -16,6 +16,7 @@ fn forbidden() -> Vec<(&'static str, Value)> {
     vec![
         ("image", json!("evil/image:1")),
         ("build", json!({"output": {"type": "docker", "image": "evil/image:1"}, "plugins": []})),
+        ("externalConfiguration", json!({"volumes": [{"name": "x", "secret": {"secretName": "s"}}]})),
         ("plugins", json!([{"name": "plug", "artifacts": [{"type": "image", "reference": "evil/image:1"}]}])),
         ("securityContext", json!({"runAsUser": 0})),
         ("volumes", json!([{"name": "v", "secret": {"secretName": "s"}}])),

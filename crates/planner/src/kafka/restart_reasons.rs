@@ -9,9 +9,9 @@ use super::cluster::{Cluster, Node};
 use super::observed::Observed;
 use crate::kafka::restart::Restart;
 use crate::restart_reason::RestartReason;
-use crate::roll::started_with::{Reasons, StartedWith, annotation_of};
+use crate::roll::started_with::{Reasons, StartedWith};
 use crate::workload::manual_update::is_asked_for;
-use crate::workload::resizing::{Resize, Revisions};
+use crate::workload::resizing::{Resize, Resizing};
 use api::names;
 
 /// Annotations that a pod is started with, and what it means when one differs.
@@ -77,31 +77,14 @@ pub(super) fn of_pod(
             found.add(RestartReason::FileSystemResizeNeeded, note);
         }
     }
-    match resize(cluster, live, desired) {
-        Resize::Impossible(why) => {
-            let note = format!(
-                "the resources of the containers changed, and cannot change without a restart: {why}"
-            );
-            found.add(RestartReason::PodHasOldResourceRevision, note);
-        }
-        // The restart brings them, too.
-        Resize::Due if !found.reasons.is_empty() => {
-            let note = "the resources of the containers changed";
-            found.add(RestartReason::PodHasOldResourceRevision, note);
-        }
-        Resize::Due | Resize::Done | Resize::UnderWay(_) | Resize::Deferred(_) => {}
-    }
+    resize(cluster, live, desired).add_to(&mut found);
     let Reasons { reasons, notes } = found;
     (!reasons.is_empty()).then_some(Restart { node: node.id, pod, reasons, notes })
 }
 
 /// How far the resources of a live pod are that changes without a restart; of one that does not, there is nothing to tell.
 pub(super) fn resize(cluster: &Cluster, live: &Pod, desired: &Pod) -> Resize {
-    let listed = Revisions {
-        pod: annotation_of(desired, annotations::REVISION),
-        resources: annotation_of(desired, annotations::RESOURCE_REVISION),
-    };
-    cluster.resizing.map_or(Resize::Done, |resizing| resizing.state(live, listed))
+    Resizing::of(cluster.resizing, live, desired)
 }
 
 /// Whether a user asks for the pod to be made anew together with its claims.

@@ -83,21 +83,11 @@ impl Progress {
 
     /// Notes how far other resources of a pod are that it gets without a restart.
     pub fn resizes(&mut self, pod: &str, resize: Resize) {
-        let words = match resize {
-            // Of what is impossible there is a restart.
-            Resize::Done | Resize::Impossible(_) => return,
-            Resize::Due => format!("pod {pod} is to get other resources without a restart"),
-            Resize::UnderWay(words) => {
-                format!("pod {pod} gets other resources without a restart: {words}")
-            }
-            Resize::Deferred(words) => {
-                let words =
-                    format!("pod {pod} waits for other resources, which Kubernetes puts off: {words}");
-                let reason = reasons::IN_PLACE_RESIZING_DEFERRED.to_owned();
-                self.warnings.push(Warning { reason, message: words.clone() });
-                words
-            }
-        };
+        let Some((words, is_warning)) = resize.words(pod) else { return };
+        if is_warning {
+            let reason = reasons::IN_PLACE_RESIZING_DEFERRED.to_owned();
+            self.warnings.push(Warning { reason, message: words.clone() });
+        }
         self.waiting_for.push(words);
     }
 

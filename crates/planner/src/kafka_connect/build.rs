@@ -19,6 +19,17 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 
 use crate::workload::labels::component_labels;
 
+/// More options of Buildah, by its command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Of `buildah pull`.
+    pub pull: Vec<String>,
+    /// Of `buildah build`.
+    pub build: Vec<String>,
+    /// Of `buildah push`.
+    pub push: Vec<String>,
+}
+
 /// An image that is to be built.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageBuild {
@@ -26,16 +37,20 @@ pub(crate) struct ImageBuild {
     pub owner: Owner,
     /// Where the image goes.
     pub output: String,
-    /// The Secret with the credentials for registries.
+    /// The image that plug-ins are added to.
+    pub base: String,
+    /// The Secret with the credentials for pulling that.
+    pub pull_secret: Option<String>,
+    /// The Secret with the credentials for pushing.
     pub push_secret: Option<String>,
     /// Fingerprint of the credentials: a build that failed is tried again with others.
     pub credentials: String,
-    /// More options of `buildah build`.
-    pub build_options: Vec<String>,
-    /// More options of `buildah push`.
-    pub push_options: Vec<String>,
+    /// More options of Buildah.
+    pub options: Options,
     /// The Dockerfile.
     pub dockerfile: String,
+    /// The list of what is brought into the image.
+    pub plug_ins: String,
     /// Fingerprint of what the image is made of and where it goes.
     pub revision: String,
     /// Resources of the containers.

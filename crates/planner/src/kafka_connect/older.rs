@@ -81,11 +81,6 @@ pub(super) fn say(connect: &KafkaConnect, findings: &mut Findings) {
         };
         findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
-    if spec.external_configuration.is_some() {
-        let message = "spec.externalConfiguration is not carried out: write its variables into spec.template.connectContainer.env, its \
-                       volumes into spec.template.pod.volumes and spec.template.connectContainer.volumeMounts, with paths below /mnt";
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
     if spec.build.as_ref().is_some_and(|build| build.output.additional_kaniko_options.is_some()) {
         let message = "spec.build.output.additionalKanikoOptions: without effect: Buildah builds images, not Kaniko; remove it, and \
                        write what is still needed into additionalBuildOptions or additionalPushOptions";

@@ -2,6 +2,7 @@
 
 use api::KafkaConnect;
 
+use super::build::read::pull_secret;
 use crate::clients::Access;
 use crate::findings::Findings;
 use crate::references::References;
@@ -16,7 +17,8 @@ pub fn of(connect: &KafkaConnect) -> References {
     let rules = rules.and_then(|from| from.config_map_key_ref.as_ref());
     references.config_maps.extend(rules.map(|reference| reference.name.clone()));
     let push = spec.build.as_ref().and_then(|build| build.output.push_secret.as_ref());
-    references.secrets.extend(push.filter(|name| !name.is_empty()).cloned());
+    let pull = spec.build.as_ref().and_then(|_| pull_secret(connect));
+    references.secrets.extend(push.into_iter().chain(pull).filter(|name| !name.is_empty()).cloned());
     references
 }
 

@@ -48,6 +48,7 @@ pub(super) fn read(
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
         template: spec.template.as_ref(),
+        external: spec.external_configuration.as_ref(),
     };
     let mut options = options::read(spec.config.as_ref(), "spec.config", findings);
     let group = older::group(connect, &mut options, findings);

@@ -120,6 +120,7 @@ fn workers(
         rack: spec.rack.as_ref(),
         metrics_config: spec.metrics_config.as_ref(),
         template: spec.template.as_ref(),
+        external: spec.external_configuration.as_ref(),
     };
     let wishes = Wishes {
         owner: Owner::new::<KafkaMirrorMaker2>,
@@ -182,11 +183,6 @@ fn say(resource: &KafkaMirrorMaker2, findings: &mut Findings) {
                 "spec.tracing is not carried out by this version; remove it to clear this warning".to_owned()
             }
         };
-        findings.warn(reasons::UNSUPPORTED_FIELDS, message);
-    }
-    if spec.external_configuration.is_some() {
-        let message = "spec.externalConfiguration is not carried out: write its variables into spec.template.connectContainer.env, its \
-                       volumes into spec.template.pod.volumes and spec.template.connectContainer.volumeMounts, with paths below /mnt";
         findings.warn(reasons::UNSUPPORTED_FIELDS, message);
     }
     if spec.client_rack_init_image.is_some() {

@@ -17,6 +17,7 @@ use crate::workload::manual_update::ManualUpdate;
 use crate::workload::network_policy::{self, pods, rule as ingress};
 use crate::workload::pod_set;
 use crate::workload::rbac::{self, only, role_ref, rule, subject};
+use crate::workload::resizing::Resizing;
 use crate::workload::secret::{Data, opaque};
 use crate::workload::service::{port, spec};
 
@@ -169,6 +170,9 @@ pub(crate) fn pod_set(workers: &Workers, pods: Vec<Value>, manual: Option<&Manua
     match_labels.insert(labels::CONTROLLER.to_owned(), labels::CONTROLLER_POD_SET.to_owned());
     match_labels.insert(labels::CONTROLLER_NAME.to_owned(), name.clone());
     let mut object = pod_set::new(&workers.owner, &name, all, match_labels);
+    for (key, value) in workers.resizing.into_iter().flat_map(Resizing::annotations) {
+        object = object.annotation(key, value);
+    }
     for (key, value) in &workers.build_annotations.set {
         object = object.annotation(key, value);
     }

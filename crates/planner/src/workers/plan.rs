@@ -86,10 +86,14 @@ pub fn draft(workers: &Workers, observed: &Observed, now: Timestamp) -> Draft {
     draft.apply = Write::all(desired, |desired| observed.live(desired));
     let is_set = |write: &&Write| write.reference.kind == kinds::STRIMZI_POD_SET;
     let write = draft.apply.iter().find(is_set);
-    let roll = roll::decide(&pods, observed, set, write.is_none_or(Write::is_change), now);
+    let roll = roll::decide(&pods, observed, workers, write.is_none_or(Write::is_change), now);
     draft.restart = roll.now;
     draft.waiting_for.extend(roll.waiting_for);
     draft.stuck |= roll.stuck;
+    draft.warnings.extend(roll.put_off.into_iter().map(|message| {
+        let reason = reasons::IN_PLACE_RESIZING_DEFERRED.to_owned();
+        Warning { reason, message }
+    }));
     draft.warnings.extend(roll.said.into_iter().map(|message| {
         let reason = reasons::POD_NOT_READY.to_owned();
         Warning { reason, message }

@@ -119,6 +119,7 @@ fn volumes(workers: &Workers) -> Vec<Volume> {
         all.push(volume::memory(NODE_VOLUME, SMALL));
     }
     all.extend(plug_ins(workers).map(|(volume, _)| volume));
+    all.extend(workers.external.volumes.iter().map(|(volume, _)| volume.clone()));
     all
 }
 
@@ -141,6 +142,7 @@ fn worker(workers: &Workers, name: &str, settings: &PlanSettings) -> Container {
     if looks_up_rack(workers) {
         environment.push(agent_pod::node_name());
     }
+    environment.extend(workers.external.variables.iter().cloned());
     let worker = Container {
         name: workers.names.component.clone(),
         image: Some(workers.image.clone()),
@@ -174,6 +176,7 @@ fn mounts(workers: &Workers) -> Vec<VolumeMount> {
         all.push(volume::mount(NODE_VOLUME, places::KUBERNETES_NODE));
     }
     all.extend(plug_ins(workers).map(|(_, mount)| mount));
+    all.extend(workers.external.volumes.iter().map(|(_, mount)| mount.clone()));
     all
 }
 

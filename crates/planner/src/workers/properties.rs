@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::agent::container::{self, KUBERNETES_NODE, RACK_FILE};
+use api::common::external_configuration::EXTERNAL_CONFIGURATION_FOLDER;
 use api::connect::{
     ADVERTISED_HOSTNAME, CONFIG_PROVIDERS, DIRECTORY_PROVIDER, ENV_PROVIDER, FILE_PROVIDER, PLUG_INS_FOLDER,
     SECRETS_PROVIDER,
@@ -57,6 +58,8 @@ pub(crate) struct Parts<'a> {
     pub options: &'a BTreeMap<String, String>,
     /// Whether the workers mirror records as they are.
     pub mirrors: bool,
+    /// Whether there are volumes of an older resource, which configurations of connectors may take files from too.
+    pub external: bool,
 }
 
 /// The file.
@@ -90,7 +93,7 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
             },
         );
     }
-    providers(parts.options.get(CONFIG_PROVIDERS), parts.mirrors, &mut lines);
+    providers(parts.options.get(CONFIG_PROVIDERS), parts.mirrors, parts.external, &mut lines);
     let converter = if parts.mirrors { BYTES_CONVERTER } else { JSON_CONVERTER };
     lines.set("key.converter", converter);
     lines.set("value.converter", converter);
@@ -105,9 +108,10 @@ pub(crate) fn text(parts: &Parts<'_>) -> String {
 }
 
 /// The providers that every worker has, behind those that the user configured.
-fn providers(users: Option<&String>, mirrors: bool, lines: &mut Properties) {
-    let readable = READABLE_FOLDERS.join(",");
-    let passwords = if mirrors { format!(",{}", container::JAAS_PASSWORDS) } else { String::new() };
+fn providers(users: Option<&String>, mirrors: bool, external: bool, lines: &mut Properties) {
+    let folder = |is_there: bool, folder: &str| if is_there { format!(",{folder}") } else { String::new() };
+    let readable = format!("{}{}", READABLE_FOLDERS.join(","), folder(external, EXTERNAL_CONFIGURATION_FOLDER));
+    let passwords = folder(mirrors, container::JAAS_PASSWORDS);
     let own = [ENV_PROVIDER, FILE_PROVIDER, DIRECTORY_PROVIDER, SECRETS_PROVIDER];
     let listed = users.into_iter().flat_map(|users| users.split(',')).map(str::trim);
     let others = listed.filter(|name| !name.is_empty() && !own.contains(name));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::agent::{Heap, PlugIn, RackSource, WorkerConfig};
+use api::common::external_configuration::ExternalConfiguration;
 use api::common::jvm::{JmxOptions, JvmOptions as JvmSection};
 use api::common::logging::Logging;
 use api::common::metrics::MetricsConfig;
@@ -18,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{Owner, Pairs};
 
 use super::properties::{self, Group, Parts};
-use super::{BuildAnnotations, Client, ImagePlugIn, WorkerNames, Workers, pod};
+use super::{BuildAnnotations, Client, ImagePlugIn, WorkerNames, Workers, external, pod};
 use crate::findings::Findings;
 use crate::fingerprint;
 use crate::process::{Jmx, JvmOptions, Metrics, log_file};
@@ -28,6 +29,7 @@ use crate::settings::PlanSettings;
 use crate::text;
 use crate::versions;
 use crate::workload::probe::Probe;
+use crate::workload::resizing::Resizing;
 use crate::workload::templates::{TemplateVolumes, check, check_container, check_pod};
 
 /// Probes of a worker: the rhythm after the start; the start itself is watched every second.
@@ -66,6 +68,7 @@ pub(crate) struct Fields<'a> {
     pub rack: Option<&'a RackSection>,
     pub metrics_config: Option<&'a MetricsConfig>,
     pub template: Option<&'a KafkaConnectTemplate>,
+    pub external: Option<&'a ExternalConfiguration>,
 }
 
 /// What a kind says of its workers beside that.
@@ -122,6 +125,7 @@ pub(crate) fn read(
     let Known { trusted, hash } = known_of(&clients, referred, findings);
     let labels = inherited_labels(fields.metadata, settings, findings);
     let jmx = fields.jmx_options.map(Jmx::from);
+    let external = external::read(fields.external, findings);
     let properties = properties::text(&Parts {
         client: clients.first()?,
         group: &group.0,
@@ -129,6 +133,7 @@ pub(crate) fn read(
         metrics: metrics.as_ref(),
         options: &options,
         mirrors: wishes.mirrors,
+        external: !external.volumes.is_empty(),
     });
     let mut agent = agent(fields, &clients, metrics.as_ref(), jmx);
     agent.rack = rack.as_ref().map(rack_source);
@@ -153,11 +158,13 @@ pub(crate) fn read(
         auth_hash: hash,
         liveness: Probe::read(fields.liveness_probe, PROBE),
         readiness: Probe::read(fields.readiness_probe, PROBE),
+        resizing: Resizing::asked(fields.metadata.annotations.as_ref()),
         resources: fields.resources.cloned(),
         templates: fields.template.cloned().unwrap_or_default(),
         custom_labels: custom_labels.clone(),
         closed: wishes.closed,
         plug_ins: wishes.plug_ins,
+        external,
         build_annotations: BuildAnnotations::default(),
     };
     templates(fields.template, &workers, settings, findings);

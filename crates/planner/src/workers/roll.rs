@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 
+use super::Workers;
 use super::observed::Observed;
 use crate::plan::{Occasion, PlannedEvent};
 use crate::pod_set::pod_error::PodAction;
@@ -18,6 +19,7 @@ use crate::roll::order::{self, Decision, Facts, Member};
 use crate::roll::pod_state::{PodSituation, PodState};
 use crate::roll::started_with::{Reasons, StartedWith};
 use crate::workload::manual_update::{ManualUpdate, is_asked_for};
+use crate::workload::resizing::{Resize, Resizing};
 
 /// Annotations that a pod is started with, and what it means when one differs.
 const STARTED_WITH: &StartedWith = &[
@@ -72,6 +74,8 @@ pub struct Roll {
     pub now: Option<WorkerRestart>,
     /// What the workers wait for, in words.
     pub waiting_for: Vec<String>,
+    /// Resources that Kubernetes puts off, in words.
+    pub put_off: Vec<String>,
     /// What is known of pods that are not there or not ready, beyond that.
     pub said: Vec<String>,
     /// Whether a worker has been unready for so long that it counts as a failure.
@@ -112,28 +116,33 @@ impl order::Rules<Worker> for NoRules {
     }
 }
 
-/// Decides. `desired` are the pods as they stand in the pod set, `set` the name of that, and of the container of a worker;
-/// `set_changes` says that the pod set is about to be written: until then a pod that goes would come again as it was.
+/// Decides. `desired` are the pods as they stand in the pod set of the workers; `set_changes` says that the pod set is about to be written: until then a pod that goes would come again as it was.
 pub fn decide(
     desired: &BTreeMap<String, Pod>,
     observed: &Observed,
-    set: &str,
+    workers: &Workers,
     set_changes: bool,
     now: Timestamp,
 ) -> Roll {
+    // The container of a worker has that name, too.
+    let (set, resizing) = (workers.names.component.as_str(), workers.resizing);
     let mut roll = Roll::default();
-    let (mut workers, mut restarts) = (Vec::new(), BTreeMap::new());
+    let (mut members, mut restarts) = (Vec::new(), BTreeMap::new());
     for (number, (name, wanted)) in desired.iter().enumerate() {
         let live = observed.pods.get(name).map(AsRef::as_ref);
         let mut situation = PodSituation::of(live, &observed.restarted, set, now);
         let mut reasons = BTreeSet::new();
         if let Some(live) = live.filter(|_| situation.state != PodState::Missing) {
             roll.look_at(name, live, situation, observed);
-            if let Some(restart) = restart_of(name, live, wanted, observed, set) {
+            let resize = Resizing::of(resizing, live, wanted);
+            if let Some(restart) = restart_of((name, live, wanted), &resize, observed, workers) {
                 let notes = restart.notes.join(", ");
                 roll.waiting_for.push(format!("pod {name} is to be restarted: {notes}"));
                 reasons.clone_from(&restart.reasons);
                 restarts.insert(number, restart);
+            } else if let Some((words, is_put_off)) = resize.words(name) {
+                roll.put_off.extend(is_put_off.then(|| words.clone()));
+                roll.waiting_for.push(words);
             }
         } else {
             // A pod that went now would not come back either: a worker that cannot be made is waited for, however long.
@@ -141,9 +150,9 @@ pub fn decide(
             roll.miss(name, situation, observed);
             roll.stuck |= live.is_some_and(|live| is_long_unready(live, now));
         }
-        workers.push(Worker { number, pod: name.clone(), situation, reasons });
+        members.push(Worker { number, pod: name.clone(), situation, reasons });
     }
-    let decision = order::by_pods(&workers).unwrap_or_else(|| order::by_rules(&workers, &NoRules));
+    let decision = order::by_pods(&members).unwrap_or_else(|| order::by_rules(&members, &NoRules));
     match decision {
         Decision::Restart(batch) if !set_changes => {
             roll.now = batch.into_iter().find_map(|number| restarts.remove(&number));
@@ -190,16 +199,19 @@ impl Roll {
 }
 
 fn restart_of(
-    name: &str,
-    live: &Pod,
-    desired: &Pod,
+    (name, live, desired): (&str, &Pod, &Pod),
+    resize: &Resize,
     observed: &Observed,
-    set: &str,
+    workers: &Workers,
 ) -> Option<WorkerRestart> {
-    let mut found = Reasons::of(live, desired, STARTED_WITH, |_| true);
-    if is_asked_for(live, observed.pod_sets.get(set).map(AsRef::as_ref)) {
+    let in_place =
+        |annotation: &str| workers.resizing.is_some() && annotation == annotations::RESOURCE_REVISION;
+    let mut found = Reasons::of(live, desired, STARTED_WITH, |annotation| !in_place(annotation));
+    let set = observed.pod_sets.get(&workers.names.component);
+    if is_asked_for(live, set.map(AsRef::as_ref)) {
         found.add_asked_for();
     }
+    resize.add_to(&mut found);
     let Reasons { reasons, notes } = found;
     let uid = live.metadata.uid.clone();
     (!reasons.is_empty()).then(|| WorkerRestart { pod: name.to_owned(), uid, reasons, notes })

@@ -109,11 +109,8 @@ pub struct Sharing {
 /// What is said of others that have the same names.
 pub fn warnings(sharing: &[Sharing], namespace: &str) -> Vec<Warning> {
     let warning = |other: &Sharing| {
-        let of = if other.namespace == namespace {
-            other.name.clone()
-        } else {
-            format!("{} of namespace {}", other.name, other.namespace)
-        };
+        // What is in another namespace is not for everybody who reads this one.
+        let of = if other.namespace == namespace { &other.name } else { "of another namespace" };
         let why = if other.field.shares_connectors() {
             "both see the same connectors, change each other's, and neither removes one that it does not ask for"
         } else {
@@ -126,5 +123,33 @@ pub fn warnings(sharing: &[Sharing], namespace: &str) -> Vec<Warning> {
         );
         Warning { reason: reasons::SHARED_GROUP.to_owned(), message }
     };
-    sharing.iter().take(SHOWN).map(warning).collect()
+    let mut all: Vec<Warning> = Vec::new();
+    for made in sharing.iter().map(warning) {
+        if all.len() < SHOWN && !all.iter().any(|known| known.message == made.message) {
+            all.push(made);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_named_in_their_own_namespace_alone() {
+        let other = |namespace: &str, name: &str| Sharing {
+            kind: "KafkaConnect",
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            field: Field::GroupId,
+        };
+        let all = [other("a", "mine"), other("b", "payroll"), other("c", "mergers")];
+        let said: Vec<String> = warnings(&all, "a").into_iter().map(|one| one.message).collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].contains("KafkaConnect mine,") && said[1].contains("KafkaConnect of another namespace,")
+        );
+        assert!(said.iter().all(|one| !one.contains("payroll") && !one.contains("mergers")), "{said:?}");
+    }
 }

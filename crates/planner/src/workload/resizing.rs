@@ -10,6 +10,9 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::restart_reason::RestartReason;
+use crate::roll::started_with::{Reasons, annotation_of};
+
 /// What the annotation of the pod says of an operator that does not name the resources which were refused.
 const ANY_ERROR: &str = "true";
 
@@ -44,6 +47,37 @@ pub enum Resize {
     Impossible(String),
 }
 
+impl Resize {
+    /// Adds what only a restart brings, and what one brings that there is anyway.
+    pub(crate) fn add_to(&self, found: &mut Reasons) {
+        let note = match self {
+            Self::Impossible(why) => {
+                format!("the resources of the containers changed, and cannot change without a restart: {why}")
+            }
+            Self::Due if !found.reasons.is_empty() => "the resources of the containers changed".to_owned(),
+            Self::Due | Self::Done | Self::UnderWay(_) | Self::Deferred(_) => return,
+        };
+        found.add(RestartReason::PodHasOldResourceRevision, note);
+    }
+
+    /// What a pod waits for, in words, and whether somebody should know of it.
+    pub(crate) fn words(self, pod: &str) -> Option<(String, bool)> {
+        match self {
+            // Of what is impossible there is a restart.
+            Self::Done | Self::Impossible(_) => None,
+            Self::Due => Some((format!("pod {pod} is to get other resources without a restart"), false)),
+            Self::UnderWay(words) => {
+                Some((format!("pod {pod} gets other resources without a restart: {words}"), false))
+            }
+            Self::Deferred(words) => {
+                let words =
+                    format!("pod {pod} waits for other resources, which Kubernetes puts off: {words}");
+                Some((words, true))
+            }
+        }
+    }
+}
+
 /// A request to resize a pod.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResizeCall {
@@ -72,6 +106,15 @@ impl Resizing {
             all.push((annotations::IN_PLACE_RESIZING_WAIT_FOR_DEFERRED, "true"));
         }
         all
+    }
+
+    /// How far the resources of a live pod are that stands in its set as `desired`.
+    pub(crate) fn of(resizing: Option<Self>, live: &Pod, desired: &Pod) -> Resize {
+        let listed = Revisions {
+            pod: annotation_of(desired, annotations::REVISION),
+            resources: annotation_of(desired, annotations::RESOURCE_REVISION),
+        };
+        resizing.map_or(Resize::Done, |resizing| resizing.state(live, listed))
     }
 
     /// How far the resources of a live pod are whose set lists it with these revisions.

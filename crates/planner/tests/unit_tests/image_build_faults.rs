@@ -8,8 +8,8 @@ use planner::kafka_connect::plan::Plan;
 use planner::ownership::Holder;
 use serde_json::{Value, json};
 
-use super::image_builds::{POD, built, failed, image, later, pass, pipes};
-use crate::common::connect::{Connect, has, object, verdict};
+use super::image_builds::{POD, built, failed, failed_in, image, later, pass, pipes};
+use crate::common::connect::{Connect, has, verdict};
 
 const MAP: &str = "pipes-connect-dockerfile";
 
@@ -104,42 +104,31 @@ fn a_node_without_user_namespaces_is_named_as_the_reason() {
 }
 
 #[test]
-fn root_in_the_pod_has_the_capabilities_of_the_baseline_level_alone() {
-    let mut connect = pipes();
-    let plan = pass(&mut connect);
-    let spec = &object(&plan, "Pod", POD)["spec"];
-    // Of the pod security standards, level "baseline".
-    let allowed = [
-        "AUDIT_WRITE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "MKNOD",
-        "NET_BIND_SERVICE",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    ];
-    for container in [&spec["initContainers"][0], &spec["containers"][0]] {
-        let security = &container["securityContext"];
-        assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
-        let added = security["capabilities"]["add"].as_array().unwrap();
-        assert!(added.iter().all(|one| allowed.contains(&one.as_str().unwrap())), "{added:?}");
-        assert_eq!(
-            (&security["runAsUser"], &security["allowPrivilegeEscalation"]),
-            (&json!(0), &json!(false))
-        );
-        assert!(security["privileged"].is_null() && security["seccompProfile"].is_null());
+fn an_image_that_runs_something_in_builds_and_one_without_credentials_are_named() {
+    for (container, log, words) in [
+        (
+            "build",
+            "error running container: from /nothing-runs-in-an-image-build creating container for [/x]",
+            "has ONBUILD RUN",
+        ),
+        (
+            "pull",
+            "Error: reading manifest 1 in r/a: unauthorized: authentication required",
+            "spec.template.buildConfig.pullSecret",
+        ),
+        (
+            POD,
+            "Error: reading manifest 1 in r/a: unauthorized: authentication required",
+            "authentication required",
+        ),
+    ] {
+        let mut connect = pipes();
+        pass(&mut connect);
+        failed_in(&mut connect, container, log);
+        let (_, message) = verdict(&connect.plan());
+        assert!(message.contains(words), "{message}");
+        assert_eq!(message.contains("pullSecret"), container == "pull", "{message}");
     }
-    let none = |name: &str| spec[name].is_null() || spec[name] == json!(false);
-    assert!(none("hostNetwork") && none("hostPID") && none("hostIPC"));
-    let volumes: Vec<&Value> =
-        spec["volumes"].as_array().unwrap().iter().filter(|one| !one["hostPath"].is_null()).collect();
-    assert!(volumes.is_empty());
 }
 
 /// The pod of a build, whose machine is gone, says this.

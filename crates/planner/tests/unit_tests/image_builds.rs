@@ -43,9 +43,10 @@ fn with_artifacts(artifacts: &Value) -> Connect {
     connect
 }
 
-fn dockerfile(plan: &Plan) -> String {
+/// What the ConfigMap of a build has under this key.
+fn content(plan: &Plan, key: &str) -> String {
     let map = object(plan, "ConfigMap", "pipes-connect-dockerfile");
-    map["data"]["Dockerfile"].as_str().unwrap().to_owned()
+    map["data"][key].as_str().unwrap().to_owned()
 }
 
 /// The image of the workers of a plan.
@@ -73,9 +74,13 @@ fn done(connect: &mut Connect, digest: &str) {
 }
 
 pub(super) fn failed(connect: &mut Connect, log: &str) {
+    failed_in(connect, "build", log);
+}
+
+pub(super) fn failed_in(connect: &mut Connect, container: &str, log: &str) {
     let at = connect.now.to_string();
     let ended = json!({"exitCode": 125, "reason": "Error", "message": log, "finishedAt": at});
-    let status = json!({"phase": "Failed", "initContainerStatuses": [{"name": "build", "image": "b", "imageID": "",
+    let status = json!({"phase": "Failed", "initContainerStatuses": [{"name": container, "image": "b", "imageID": "",
         "ready": false, "restartCount": 0, "state": {"terminated": ended}}]});
     pod_says(connect, &status);
 }
@@ -102,7 +107,7 @@ pub(super) fn later(connect: &mut Connect, seconds: i64) {
 }
 
 #[test]
-fn every_type_of_artifact_has_its_line_in_the_dockerfile() {
+fn every_type_of_artifact_has_its_line_in_the_list() {
     let artifacts = json!([
         {"type": "jar", "url": "https://files.example/a.jar", "sha512sum": SUM.to_uppercase()},
         {"type": "tgz", "url": "https://files.example/a.tgz?x=1&y=%20z", "insecure": true},
@@ -113,24 +118,41 @@ fn every_type_of_artifact_has_its_line_in_the_dockerfile() {
         {"type": "maven", "group": "a.b", "artifact": "c", "version": "1", "repository": "https://r.example/m2/",
             "includeScope": "compile", "mirrors": [{"url": "https://m.example/1"}, {"url": "https://m.example/2"}]},
     ]);
-    let text = dockerfile(&with_artifacts(&artifacts).plan());
-    let expected = include_str!("image_builds/Dockerfile").replace("@SUM@", SUM);
-    assert_eq!(text, expected);
-}
-
-#[test]
-fn without_any_plug_in_the_dockerfile_still_works() {
-    let mut connect = pipes();
-    connect.resource["spec"]["build"]["plugins"] = json!([]);
-    let text = dockerfile(&connect.plan());
-    assert!(
-        text.contains("WORKDIR /plug-ins\nFROM ") && text.contains("COPY --from=plug-ins /plug-ins/ "),
-        "{text}"
+    let plan = with_artifacts(&artifacts).plan();
+    let expected = include_str!("image_builds/plug-ins.json").replace("@SUM@", SUM);
+    let list = content(&plan, "plug-ins.json");
+    assert_eq!(list, expected);
+    let words: Vec<Vec<String>> = serde_json::from_str(&list).unwrap();
+    assert_eq!(words[3][2], "--name=it's \"$HOME\" #1.txt");
+    assert_eq!(
+        content(&plan, "Dockerfile"),
+        "FROM docker.io/apache/kafka:4.3.1\nCOPY . /opt/kafka/plugins/\n"
     );
 }
 
 #[test]
-fn what_would_break_out_of_the_dockerfile_or_the_folder_is_refused_with_its_field() {
+fn without_any_plug_in_nothing_is_brought() {
+    let mut connect = pipes();
+    connect.resource["spec"]["build"]["plugins"] = json!([]);
+    let list: Vec<Vec<String>> = serde_json::from_str(&content(&connect.plan(), "plug-ins.json")).unwrap();
+    assert!(list.is_empty());
+}
+
+#[test]
+fn a_file_that_others_could_replace_on_the_way_is_told_of() {
+    let said = |artifact: Value| {
+        let plan = with_artifacts(&json!([artifact])).plan();
+        let conditions = plan.status.as_ref().unwrap().conditions.clone().unwrap();
+        conditions.iter().any(|one| one.reason.as_deref() == Some("UnprotectedDownload"))
+    };
+    assert!(said(json!({"type": "jar", "url": "HTTP://files.example/a.jar"})));
+    assert!(said(json!({"type": "tgz", "url": "https://files.example/a", "insecure": true})));
+    assert!(!said(json!({"type": "jar", "url": "http://files.example/a.jar", "sha512sum": SUM})));
+    assert!(!said(artifact("jar")));
+}
+
+#[test]
+fn what_would_break_out_of_the_command_or_the_folder_is_refused_with_its_field() {
     let field = "spec.build.plugins[0].artifacts[0]";
     for (artifact, field) in [
         (json!({"type": "jar"}), format!("{field}.url: is missing")),
@@ -208,61 +230,6 @@ fn a_build_that_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn the_pod_builds_and_pushes_without_a_shell_and_with_the_credentials_alone() {
-    let mut connect = pipes();
-    connect.resource["spec"]["build"]["output"]["additionalBuildOptions"] = json!(["--retry", "3"]);
-    connect.resource["spec"]["build"]["output"]["additionalPushOptions"] = json!(["--tls-verify=false"]);
-    connect.resource["spec"]["build"]["resources"] = json!({"limits": {"memory": "1Gi"}});
-    connect.resource["spec"]["template"]["buildPod"] =
-        json!({"hostUsers": false, "metadata": {"labels": {"team": "a"}}});
-    connect.resource["spec"]["template"]["buildContainer"] = json!({"env": [{"name": "X", "value": "1"}]});
-    let plan = connect.plan();
-    let pod = object(&plan, "Pod", POD);
-    assert_eq!(pod["metadata"]["labels"]["team"], "a");
-    assert_eq!(pod["metadata"]["labels"]["strimzi.io/name"], POD, "no Service of the workers leads to it");
-    assert_eq!(pod["metadata"]["ownerReferences"][0]["uid"], "the-uid");
-    let spec = &pod["spec"];
-    assert_eq!((&spec["restartPolicy"], &spec["activeDeadlineSeconds"]), (&json!("Never"), &json!(300)));
-    assert_eq!((&spec["hostUsers"], &spec["automountServiceAccountToken"]), (&json!(false), &json!(false)));
-    assert_eq!(spec["serviceAccountName"], POD);
-    let (build, push) = (&spec["initContainers"][0], &spec["containers"][0]);
-    let image = "registry.example:5000/team/pipes:1";
-    assert_eq!(
-        build["command"],
-        json!([
-            "buildah",
-            "build",
-            "--file=/dockerfile/Dockerfile",
-            format!("--tag={image}"),
-            "--retry=3",
-            "/dockerfile"
-        ])
-    );
-    assert_eq!(
-        push["command"],
-        json!([
-            "buildah",
-            "push",
-            "--digestfile=/dev/termination-log",
-            "--tls-verify=false",
-            image,
-            format!("docker://{image}")
-        ])
-    );
-    for container in [build, push] {
-        assert_eq!(container["terminationMessagePolicy"], "FallbackToLogsOnError");
-        assert_eq!(container["resources"]["limits"]["memory"], "1Gi");
-        let names: Vec<_> =
-            container["env"].as_array().unwrap().iter().map(|env| env["name"].clone()).collect();
-        assert_eq!(names, ["STORAGE_DRIVER", "BUILDAH_ISOLATION", "REGISTRY_AUTH_FILE", "X"]);
-    }
-    let volume =
-        spec["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == "push-secret").unwrap();
-    assert_eq!(volume["secret"]["items"], json!([{"key": ".dockerconfigjson", "path": "config.json"}]));
-    assert!(has(&plan, "ServiceAccount", POD));
-}
-
-#[test]
 fn there_are_no_workers_before_their_image_and_then_they_have_it_by_its_digest() {
     let mut connect = pipes();
     let plan = pass(&mut connect);
@@ -323,7 +290,6 @@ fn a_new_version_of_the_operator_or_other_options_build_nothing() {
     connect.resource["spec"]["build"]["output"]["additionalBuildOptions"] = json!(["--retry=3"]);
     let plan = pass(&mut connect);
     assert!(!has(&plan, "Pod", POD) && plan.calls.is_empty());
-    assert!(dockerfile(&plan).starts_with("FROM docker.io/kastellan/operator:next AS"));
 }
 
 #[test]

@@ -276,7 +276,8 @@ fn older_manifests_are_taken_as_they_are() {
         spec.remove(field);
     }
     spec["config"]["group.id"] = json!("old-group");
-    spec.insert("externalConfiguration".to_owned(), json!({"env": [{"name": "A", "value": "b"}]}));
+    let secret = json!({"secretKeyRef": {"name": "s", "key": "k"}});
+    spec.insert("externalConfiguration".to_owned(), json!({"env": [{"name": "A", "valueFrom": secret}]}));
     spec["config"]["offset.storage.topic"] = json!("old-offsets");
     let plan = connect.plan();
     let properties = properties(&plan);
@@ -293,6 +294,62 @@ fn older_manifests_are_taken_as_they_are() {
         said("write spec.groupId instead") && said("spec.statusStorageTopic is missing"),
         "{conditions:?}"
     );
+}
+
+#[test]
+fn variables_and_volumes_of_older_manifests_are_in_the_workers() {
+    let mut connect = pipes();
+    let secret = json!({"secretKeyRef": {"name": "s", "key": "k"}});
+    connect.resource["spec"]["externalConfiguration"] = json!({
+        "env": [
+            {"name": "PASSWORD", "valueFrom": secret},
+            {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}},
+            {"name": "KAFKA_HEAP", "valueFrom": secret},
+        ],
+        "volumes": [
+            {"name": "my.secret", "secret": {"secretName": "s", "items": [{"key": "k", "path": "p"}]}},
+            {"name": "map", "configMap": {"name": "m"}},
+        ],
+    });
+    let plan = connect.plan();
+    let spec = &pods(&plan)[0]["spec"];
+    let worker = &spec["containers"][0];
+    let variables = worker["env"].as_array().unwrap();
+    assert!(variables.contains(&json!({"name": "PASSWORD", "valueFrom": secret})), "{variables:?}");
+    assert!(variables.iter().any(|one| one["name"] == "LEVEL"));
+    assert!(variables.iter().all(|one| one["name"] != "KAFKA_HEAP"), "that one is Kafka's");
+    let volumes = spec["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|one| one["name"] == "ext-conf-my-secret").unwrap();
+    assert_eq!(volume["secret"]["items"], json!([{"key": "k", "path": "p"}]));
+    let mounts = worker["volumeMounts"].as_array().unwrap();
+    let place = |name: &str| mounts.iter().find(|one| one["name"] == name).unwrap()["mountPath"].clone();
+    assert_eq!(place("ext-conf-my-secret"), "/opt/kafka/external-configuration/my.secret");
+    assert_eq!(place("ext-conf-map"), "/opt/kafka/external-configuration/map");
+    let properties = properties(&plan);
+    for provider in ["strimzifile", "strimzidir"] {
+        let readable = properties.get(&format!("config.providers.{provider}.param.allowed.paths")).unwrap();
+        assert!(readable.ends_with(",/opt/kafka/external-configuration"), "{readable}");
+    }
+    for (wrong, words) in [
+        (
+            json!({"env": [{"name": "A", "value": "b"}]}),
+            "spec.externalConfiguration.env[0].valueFrom: has to have",
+        ),
+        (json!({"env": [{"valueFrom": secret}]}), "spec.externalConfiguration.env[0].name: is missing"),
+        (
+            json!({"volumes": [{"name": "../x", "secret": {"secretName": "s"}}]}),
+            "volumes[0].name: \"../x\" is no",
+        ),
+        (json!({"volumes": [{"name": "x"}]}), "volumes[0]: has to have either secret or configMap"),
+        (
+            json!({"volumes": [{"name": "x", "secret": {"secretName": "s"}}, {"name": "x", "configMap": {"name": "m"}}]}),
+            "volumes[1].name: is used twice",
+        ),
+    ] {
+        connect.resource["spec"]["externalConfiguration"] = wrong;
+        let message = verdict(&connect.plan()).1;
+        assert!(message.contains(words), "{message}");
+    }
 }
 
 #[test]

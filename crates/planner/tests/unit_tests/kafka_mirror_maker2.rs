@@ -310,7 +310,10 @@ fn nobody_removes_connectors_while_another_resource_may_have_asked_for_them() {
     mirror.observed.sharing = vec![sharing(Field::ConfigTopic)];
     assert!(mirror.plan().calls.is_empty());
     let warnings = mirror.warnings();
-    assert!(warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 other"), "{warnings}");
+    assert!(
+        warnings.contains("SharedGroup") && warnings.contains("KafkaMirrorMaker2 of another namespace"),
+        "{warnings}"
+    );
     mirror.observed.sharing = vec![sharing(Field::OffsetTopic)];
     assert_eq!(mirror.plan().calls.len(), 1, "with other options and states there are no common connectors");
 

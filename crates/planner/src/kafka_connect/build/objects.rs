@@ -1,19 +1,23 @@
 //! The objects of an image build: the ConfigMap with the Dockerfile, the ServiceAccount, and the pod.
 //!
-//! The pod has no shell and no script of its own: Buildah builds in one container and pushes in the next, out of one folder. The digest of
-//! the image is the termination message of the second; of a container that fails, Kubernetes keeps the end of its log there.
+//! The pod has no shell and no script of its own, but four containers, one after the other: the operator's image brings the files of
+//! plug-ins, Buildah pulls the image that they are added to, builds, and pushes. Only the one that pulls has the credentials for pulling, only the
+//! one that pushes has those for pushing, and nothing out of the image that was pulled runs in any of them. The digest of the new
+//! image is the termination message of the last one; of a container that fails, Kubernetes keeps the end of its log there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use api::common::pod_template::ContainerTemplate;
 use api::{annotations, names};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMap, Container, KeyToPath, Pod, PodSpec, SecretVolumeSource, SecurityContext, Volume,
-    VolumeMount,
+    Capabilities, ConfigMap, Container, KeyToPath, Pod, PodSpec, SeccompProfile, SecretVolumeSource,
+    SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use objects::{DesiredObject, Object, Pairs, add_labels, json};
 
-use super::ImageBuild;
+use super::dockerfile::{ALL, FETCHED, PROGRAM};
+use super::{ImageBuild, reference};
 use crate::fingerprint;
 use crate::settings::PlanSettings;
 use crate::workers::BuildAnnotations;
@@ -23,21 +27,35 @@ use crate::workload::{container, pod, rbac, volume};
 /// The section of a template with the containers of a build.
 pub(crate) const CONTAINER_TEMPLATE: &str = "buildContainer";
 
+/// The container that brings the files of plug-ins.
+const FETCH: &str = "fetch";
+/// The container that pulls the image that they are added to.
+pub(crate) const PULL: &str = "pull";
 /// The container that builds. The one that pushes has the name of the pod.
 const BUILD: &str = "build";
-/// Where the Dockerfile is: the folder that is built.
+/// The program, whatever folders the environment names for programs.
+const BUILDAH: &str = "/usr/bin/buildah";
+/// Buildah runs what a Dockerfile, or an image by its `ONBUILD`, wants to have run with this program, which is not there.
+pub(crate) const NO_RUNTIME: &str = "/nothing-runs-in-an-image-build";
+/// The user of the container that brings files.
+const FETCH_USER: i64 = 1000;
+/// Where the Dockerfile is, and the list of files.
 const DOCKERFILE_FOLDER: &str = "/dockerfile";
 const DOCKERFILE_VOLUME: &str = "dockerfile";
+/// The volume with the files of plug-ins.
+const FETCHED_VOLUME: &str = "plug-ins";
 /// Where Buildah keeps images.
 const STORAGE_FOLDER: &str = "/var/lib/containers";
 const STORAGE_VOLUME: &str = "storage";
 /// Where Buildah puts what it unpacks.
 const TMP_FOLDER: &str = "/var/tmp";
 const TMP_VOLUME: &str = "tmp";
-/// Where the credentials for registries are, and the file with them.
-const CREDENTIALS_FOLDER: &str = "/push-secret";
-const CREDENTIALS_VOLUME: &str = "push-secret";
+/// Where the credentials for registries are, each in its own container, and the file with them.
+const PUSH_SECRET: &str = "push-secret";
+const PULL_SECRET: &str = "pull-secret";
 const CREDENTIALS_FILE: &str = "config.json";
+/// The variable that names this file.
+const CREDENTIALS_VARIABLE: &str = "REGISTRY_AUTH_FILE";
 /// Permissions of that file.
 const CREDENTIALS_MODE: i32 = 0o440;
 /// What Buildah can do as root, all of it within what the pod security level "baseline" allows.
@@ -72,7 +90,10 @@ impl Attempt {
 /// What is there as long as the resource asks for builds.
 pub(crate) fn lasting(build: &ImageBuild, attempt: Attempt, settings: &PlanSettings) -> Vec<DesiredObject> {
     let name = names::connect::dockerfile_config_map(&build.owner.name);
-    let data = BTreeMap::from([(names::keys::DOCKERFILE.to_owned(), build.dockerfile.clone())]);
+    let data = BTreeMap::from([
+        (names::keys::DOCKERFILE.to_owned(), build.dockerfile.clone()),
+        (names::keys::PLUG_INS.to_owned(), build.plug_ins.clone()),
+    ]);
     let annotations = Some(attempt.annotations(build, settings));
     let metadata = ObjectMeta { annotations, ..ObjectMeta::default() };
     let body = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
@@ -105,26 +126,25 @@ pub(crate) fn inputs(build: &ImageBuild, settings: &PlanSettings) -> String {
 
 /// What the pod has whatever the templates say.
 pub(crate) fn taken(build: &ImageBuild, settings: &PlanSettings) -> Taken {
-    let container = own_buildah(build, settings, BUILD, Vec::new());
+    let containers = [pull(build, settings), push(build, settings)];
+    let variables: BTreeSet<String> = containers.iter().flat_map(container::variable_names).collect();
     Taken {
-        volumes: volume::names(&volumes(build)),
-        variables: BTreeMap::from([(CONTAINER_TEMPLATE, container::variable_names(&container))]),
+        volumes: volume::names(&volumes(build, settings)),
+        variables: BTreeMap::from([(CONTAINER_TEMPLATE, variables)]),
     }
 }
 
 fn body(build: &ImageBuild, settings: &PlanSettings) -> Pod {
-    let template = build.templates.build_pod.as_ref();
-    let output = || build.output.clone();
-    let mut make = vec![
-        "build".to_owned(),
-        format!("--file={DOCKERFILE_FOLDER}/{}", names::keys::DOCKERFILE),
-        format!("--tag={}", output()),
-    ];
-    make.extend(build.build_options.iter().cloned());
-    make.push(DOCKERFILE_FOLDER.to_owned());
-    let mut push = vec!["push".to_owned(), format!("--digestfile={TERMINATION_MESSAGE}")];
-    push.extend(build.push_options.iter().cloned());
-    push.extend([output(), format!("docker://{}", output())]);
+    let template = build.templates.build_container.as_ref();
+    let templated = |mut container: Container| {
+        container::apply_template(&mut container, template);
+        container
+    };
+    let mut fetch = fetch(build, settings);
+    // It needs no more rights than it has.
+    let without_rights = template.map(|all| ContainerTemplate { security_context: None, ..all.clone() });
+    container::apply_template(&mut fetch, without_rights.as_ref());
+    let before = vec![fetch, templated(pull(build, settings)), templated(make(build, settings))];
     let mut spec = PodSpec {
         service_account_name: Some(build.name()),
         automount_service_account_token: Some(false),
@@ -132,46 +152,111 @@ fn body(build: &ImageBuild, settings: &PlanSettings) -> Pod {
         active_deadline_seconds: i64::try_from(settings.image_builds.timeout_seconds).ok(),
         image_pull_secrets: pod::pull_secrets(&settings.pod_defaults()),
         host_users: settings.image_builds.user_namespaces.then_some(false),
-        volumes: Some(volumes(build)),
-        init_containers: Some(vec![buildah(build, settings, BUILD, make)]),
-        containers: vec![buildah(build, settings, &build.name(), push)],
+        volumes: Some(volumes(build, settings)),
+        init_containers: Some(before),
+        containers: vec![templated(push(build, settings))],
         ..PodSpec::default()
     };
-    pod::apply_template(&mut spec, template, &[]);
+    pod::apply_template(&mut spec, build.templates.build_pod.as_ref(), &[]);
     Pod { spec: Some(spec), ..Pod::default() }
 }
 
-fn buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, arguments: Vec<String>) -> Container {
-    let mut made = own_buildah(build, settings, name, arguments);
-    container::apply_template(&mut made, build.templates.build_container.as_ref());
+/// Brings the files of plug-ins, as an ordinary user.
+fn fetch(build: &ImageBuild, settings: &PlanSettings) -> Container {
+    let list = format!("{DOCKERFILE_FOLDER}/{}", names::keys::PLUG_INS);
+    let security = SecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(FETCH_USER),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..SeccompProfile::default()
+        }),
+        ..container::security()
+    };
+    let made = Container {
+        name: FETCH.to_owned(),
+        image: Some(settings.operator_image.clone()),
+        command: Some(vec![PROGRAM.to_owned(), ALL.to_owned(), list]),
+        volume_mounts: Some(vec![dockerfile_mount(), volume::mount(FETCHED_VOLUME, FETCHED)]),
+        security_context: Some(security),
+        ..Container::default()
+    };
+    completed(made, build, settings)
+}
+
+/// Pulls the image that plug-ins are added to.
+fn pull(build: &ImageBuild, settings: &PlanSettings) -> Container {
+    let mut arguments = vec!["pull".to_owned()];
+    arguments.extend(build.options.pull.iter().cloned());
+    arguments.push(reference::with_registry(&build.base));
+    let credentials = build.pull_secret.as_ref().map(|_| PULL_SECRET);
+    buildah(build, settings, PULL, arguments, credentials)
+}
+
+/// Adds the files.
+fn make(build: &ImageBuild, settings: &PlanSettings) -> Container {
+    let mut arguments = vec![
+        "build".to_owned(),
+        "--pull=never".to_owned(),
+        // What the image has in ONBUILD would run as root here.
+        "--isolation=oci".to_owned(),
+        format!("--runtime={NO_RUNTIME}"),
+        format!("--file={DOCKERFILE_FOLDER}/{}", names::keys::DOCKERFILE),
+        format!("--tag={}", build.output),
+    ];
+    arguments.extend(build.options.build.iter().cloned());
+    arguments.push(FETCHED.to_owned());
+    let mut made = buildah(build, settings, BUILD, arguments, None);
+    let mounts = made.volume_mounts.get_or_insert_default();
+    mounts.extend([dockerfile_mount(), volume::read_only(FETCHED_VOLUME, FETCHED)]);
     made
 }
 
-/// The container without the user's additions.
-fn own_buildah(build: &ImageBuild, settings: &PlanSettings, name: &str, arguments: Vec<String>) -> Container {
-    let mut environment = vec![
-        // Needs nothing of the Kubernetes node: no file system of its own, no container runtime.
-        container::variable("STORAGE_DRIVER", "vfs"),
-        container::variable("BUILDAH_ISOLATION", "chroot"),
-    ];
-    if build.push_secret.is_some() {
-        environment.push(container::variable(
-            "REGISTRY_AUTH_FILE",
-            format!("{CREDENTIALS_FOLDER}/{CREDENTIALS_FILE}"),
-        ));
+/// Pushes the image.
+fn push(build: &ImageBuild, settings: &PlanSettings) -> Container {
+    let mut arguments = vec!["push".to_owned(), format!("--digestfile={TERMINATION_MESSAGE}")];
+    arguments.extend(build.options.push.iter().cloned());
+    arguments.extend([build.output.clone(), format!("docker://{}", build.output)]);
+    let credentials = build.push_secret.as_ref().map(|_| PUSH_SECRET);
+    buildah(build, settings, &build.name(), arguments, credentials)
+}
+
+/// A container with Buildah, and with the credentials in the volume of this name.
+fn buildah(
+    build: &ImageBuild,
+    settings: &PlanSettings,
+    name: &str,
+    arguments: Vec<String>,
+    credentials: Option<&str>,
+) -> Container {
+    // Needs nothing of the Kubernetes node: no file system of its own.
+    let mut environment = vec![container::variable("STORAGE_DRIVER", "vfs")];
+    let mut mounts =
+        vec![volume::mount(STORAGE_VOLUME, STORAGE_FOLDER), volume::mount(TMP_VOLUME, TMP_FOLDER)];
+    if let Some(volume) = credentials {
+        let file = format!("/{volume}/{CREDENTIALS_FILE}");
+        environment.push(container::variable(CREDENTIALS_VARIABLE, file));
+        mounts.push(volume::read_only(volume, &format!("/{volume}")));
     }
-    let mut command = vec!["buildah".to_owned()];
+    let mut command = vec![BUILDAH.to_owned()];
     command.extend(arguments);
     let made = Container {
         name: name.to_owned(),
         image: Some(settings.image_builds.buildah_image.clone()),
         command: Some(command),
         env: Some(environment),
-        volume_mounts: Some(mounts(build)),
-        termination_message_path: Some(TERMINATION_MESSAGE.to_owned()),
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: Some(mounts),
         security_context: Some(security()),
         ..Container::default()
+    };
+    completed(made, build, settings)
+}
+
+fn completed(made: Container, build: &ImageBuild, settings: &PlanSettings) -> Container {
+    let made = Container {
+        termination_message_path: Some(TERMINATION_MESSAGE.to_owned()),
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        ..made
     };
     container::completed(made, build.resources.as_ref(), &settings.pod_defaults())
 }
@@ -192,38 +277,34 @@ fn security() -> SecurityContext {
     }
 }
 
-fn volumes(build: &ImageBuild) -> Vec<Volume> {
+fn volumes(build: &ImageBuild, settings: &PlanSettings) -> Vec<Volume> {
     let dockerfile = names::connect::dockerfile_config_map(&build.owner.name);
-    let mut all = vec![
-        volume::config_map(DOCKERFILE_VOLUME, &dockerfile),
-        volume::empty(STORAGE_VOLUME, None),
-        volume::empty(TMP_VOLUME, None),
-    ];
-    if let Some(secret) = &build.push_secret {
-        let item = KeyToPath {
-            key: names::keys::DOCKER_CONFIG.to_owned(),
-            path: CREDENTIALS_FILE.to_owned(),
-            ..KeyToPath::default()
-        };
-        let source = SecretVolumeSource {
-            secret_name: Some(secret.clone()),
-            default_mode: Some(CREDENTIALS_MODE),
-            items: Some(vec![item]),
-            ..SecretVolumeSource::default()
-        };
-        all.push(Volume { name: CREDENTIALS_VOLUME.to_owned(), secret: Some(source), ..Volume::default() });
-    }
+    let most = format!("{}Gi", settings.image_builds.folder_gib);
+    let mut all = vec![volume::config_map(DOCKERFILE_VOLUME, &dockerfile)];
+    all.extend([FETCHED_VOLUME, STORAGE_VOLUME, TMP_VOLUME].map(|name| volume::empty(name, Some(&most))));
+    all.extend(build.pull_secret.as_deref().map(|secret| credentials(PULL_SECRET, secret)));
+    all.extend(build.push_secret.as_deref().map(|secret| credentials(PUSH_SECRET, secret)));
     all
 }
 
-fn mounts(build: &ImageBuild) -> Vec<VolumeMount> {
-    let mut all = vec![
-        volume::read_only(DOCKERFILE_VOLUME, DOCKERFILE_FOLDER),
-        volume::mount(STORAGE_VOLUME, STORAGE_FOLDER),
-        volume::mount(TMP_VOLUME, TMP_FOLDER),
-    ];
-    all.extend(build.push_secret.as_ref().map(|_| volume::read_only(CREDENTIALS_VOLUME, CREDENTIALS_FOLDER)));
-    all
+/// A volume with the credentials for registries in a Secret.
+fn credentials(volume: &str, secret: &str) -> Volume {
+    let item = KeyToPath {
+        key: names::keys::DOCKER_CONFIG.to_owned(),
+        path: CREDENTIALS_FILE.to_owned(),
+        ..KeyToPath::default()
+    };
+    let source = SecretVolumeSource {
+        secret_name: Some(secret.to_owned()),
+        default_mode: Some(CREDENTIALS_MODE),
+        items: Some(vec![item]),
+        ..SecretVolumeSource::default()
+    };
+    Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }
+}
+
+fn dockerfile_mount() -> VolumeMount {
+    volume::read_only(DOCKERFILE_VOLUME, DOCKERFILE_FOLDER)
 }
 
 /// Annotations that tell which build the pods of a pod set are from.

@@ -1,7 +1,9 @@
 //! Additional options for Buildah: which of them a resource may name.
 
 use api::conditions::reasons;
+use api::kafka_connect::build::BuildOutput;
 
+use super::Options;
 use crate::findings::Findings;
 
 /// An option that is allowed.
@@ -19,8 +21,8 @@ const fn switch(name: &'static str) -> Option_ {
     Option_ { name, has_value: false }
 }
 
-/// Those of `buildah build`. None of them mounts anything, names another Dockerfile, or lets the build do more.
-const BUILD: &[Option_] = &[
+/// Those of the pull of the image that a build begins with.
+const PULL: &[Option_] = &[
     with_value("--authfile"),
     with_value("--cert-dir"),
     with_value("--creds"),
@@ -28,11 +30,13 @@ const BUILD: &[Option_] = &[
     with_value("--retry"),
     with_value("--retry-delay"),
     switch("--tls-verify"),
-    switch("--layers"),
-    with_value("--cache-from"),
-    with_value("--cache-to"),
-    with_value("--cache-ttl"),
 ];
+
+/// Those of `buildah build`. None of them mounts anything, names another Dockerfile, or lets the build do more.
+const BUILD: &[Option_] = &[switch("--layers")];
+
+/// Those that are for layers of earlier builds.
+const CACHE: &[Option_] = &[with_value("--cache-from"), with_value("--cache-to"), with_value("--cache-ttl")];
 
 /// Those of `buildah push`.
 const PUSH: &[Option_] = &[
@@ -45,24 +49,45 @@ const PUSH: &[Option_] = &[
     switch("--tls-verify"),
 ];
 
-/// The options of `buildah build`.
-pub(crate) fn of_build(raw: Option<&Vec<String>>, findings: &mut Findings) -> Vec<String> {
-    read(raw, BUILD, "spec.build.output.additionalBuildOptions", findings)
+/// The options of a resource.
+pub(crate) fn of(output: &BuildOutput, findings: &mut Findings) -> Options {
+    let field = "spec.build.output.additionalBuildOptions";
+    let raw = output.additional_build_options.as_ref();
+    let (mut pull, mut build) = (Vec::new(), Vec::new());
+    for (index, option, text) in read(raw, &[PULL, BUILD, CACHE], field, findings) {
+        let is_of = |some: &[Option_]| some.iter().any(|one| one.name == option.name);
+        if is_of(PULL) {
+            pull.push(text);
+        } else if is_of(BUILD) {
+            build.push(text);
+        } else {
+            let name = option.name;
+            findings.warn(
+                reasons::FIELDS_WITHOUT_EFFECT,
+                format!("{field}[{index}]: {name} has no effect, because a build makes one layer: remove it"),
+            );
+        }
+    }
+    let raw = output.additional_push_options.as_ref();
+    let push = read(raw, &[PUSH], "spec.build.output.additionalPushOptions", findings);
+    Options { pull, build, push: push.into_iter().map(|(_, _, text)| text).collect() }
 }
 
-/// The options of `buildah push`.
-pub(crate) fn of_push(raw: Option<&Vec<String>>, findings: &mut Findings) -> Vec<String> {
-    read(raw, PUSH, "spec.build.output.additionalPushOptions", findings)
-}
-
-fn read(raw: Option<&Vec<String>>, allowed: &[Option_], field: &str, findings: &mut Findings) -> Vec<String> {
+/// The options with their positions.
+fn read(
+    raw: Option<&Vec<String>>,
+    allowed: &[&'static [Option_]],
+    field: &str,
+    findings: &mut Findings,
+) -> Vec<(usize, &'static Option_, String)> {
+    let allowed = || allowed.iter().copied().flatten();
     let mut taken = Vec::new();
     let mut items = raw.into_iter().flatten().enumerate().peekable();
     while let Some((index, item)) = items.next() {
         let field = format!("{field}[{index}]");
         let (name, value) = item.split_once('=').map_or((item.as_str(), None), |(n, v)| (n, Some(v)));
-        let Some(option) = allowed.iter().find(|option| option.name == name) else {
-            let names: Vec<&str> = allowed.iter().map(|option| option.name).collect();
+        let Some(option) = allowed().find(|option| option.name == name) else {
+            let names: Vec<&str> = allowed().map(|option| option.name).collect();
             findings.problem(
                 field,
                 format!("{name:?} is not allowed: remove it, or write one of {}", names.join(", ")),
@@ -72,7 +97,8 @@ fn read(raw: Option<&Vec<String>>, allowed: &[Option_], field: &str, findings: &
         if name == "--creds" {
             findings.warn(
                 reasons::CREDENTIALS_IN_PLAIN_SIGHT,
-                format!("{field}: everybody who may read the pod sees the password: name a Secret in spec.build.output.pushSecret"),
+                format!("{field}: everybody who may read the pod sees the password: name a Secret in spec.build.output.pushSecret, or for pulling \
+                         in spec.template.buildConfig.pullSecret"),
             );
         }
         let value = match value {
@@ -89,19 +115,22 @@ fn read(raw: Option<&Vec<String>>, allowed: &[Option_], field: &str, findings: &
             findings.problem(field, format!("{name} has no usable value: write {name}=VALUE"));
             continue;
         }
-        taken.push(value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}")));
+        taken.push((index, option, value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}"))));
     }
     taken
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn build(items: &[&str]) -> (Vec<String>, Vec<String>) {
+    fn build(items: &[&str]) -> (Options, Vec<String>) {
         let mut findings = Findings::default();
-        let items = items.iter().map(|item| (*item).to_owned()).collect();
-        let taken = of_build(Some(&items), &mut findings);
+        let output = json!({"type": "docker", "image": "r/a:1", "additionalBuildOptions": items});
+        let output: BuildOutput = serde_json::from_value(output).unwrap();
+        let taken = of(&output, &mut findings);
         (taken, findings.problems.iter().map(ToString::to_string).collect())
     }
 
@@ -109,7 +138,9 @@ mod tests {
     fn options_come_with_their_values_and_as_single_words() {
         let (taken, problems) =
             build(&["--tls-verify=false", "--retry", "3", "--layers", "--cache-from=r/c"]);
-        assert_eq!(taken, ["--tls-verify=false", "--retry=3", "--layers", "--cache-from=r/c"]);
+        assert_eq!(taken.pull, ["--tls-verify=false", "--retry=3"]);
+        assert_eq!(taken.build, ["--layers"], "what is for earlier layers has no effect");
+        assert!(taken.push.is_empty());
         assert!(problems.is_empty(), "{problems:?}");
     }
 

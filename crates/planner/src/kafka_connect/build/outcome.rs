@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
+use super::objects::{NO_RUNTIME, PULL};
 use super::reference::is_digest;
 use crate::pod_words::words;
 
@@ -18,6 +19,16 @@ const NO_USER_NAMESPACE: &str = "CLONE_NEWUSER";
 const USER_NAMESPACE_HINT: &str = " (the seccomp profile of the Kubernetes node, or its kernel, keeps pods from making user \
                                    namespaces, which Buildah needs: name another seccompProfile in \
                                    spec.template.buildContainer.securityContext, or other nodes in spec.template.buildPod.affinity)";
+
+/// What is said of an image that wants something to be run in each build that begins with it.
+const ON_BUILD_HINT: &str = " (the image that the build begins with has ONBUILD RUN, and nothing of it runs in a build: name another image in \
+                             spec.image, or build the image elsewhere)";
+
+/// What registries say to who has no credentials for an image.
+const REFUSALS: [&str; 4] =
+    ["unauthorized", "authentication required", "access denied", "access to the resource is denied"];
+const PULL_HINT: &str = " (spec.template.buildConfig.pullSecret names the Secret with the credentials for pulling the image that the build \
+                         begins with; that of spec.build.output.pushSecret is for pushing alone)";
 
 /// How far a build is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,10 +129,23 @@ fn words_of(name: &str, ended: &ContainerStateTerminated) -> String {
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let code = ended.exit_code;
     let log = ended.message.as_deref().map(last_lines).unwrap_or_default();
-    let log = if log.contains(NO_USER_NAMESPACE) { format!("{log}{USER_NAMESPACE_HINT}") } else { log };
+    let log = format!("{log}{}", hint(name, ended.message.as_deref().unwrap_or_default()));
     match log.as_str() {
         "" => format!("container {name} ended with code {code}{reason}"),
         log => format!("container {name} ended with code {code}{reason}: {log}"),
+    }
+}
+
+/// What mends a failure that is known.
+fn hint(container: &str, log: &str) -> &'static str {
+    if log.contains(NO_USER_NAMESPACE) {
+        USER_NAMESPACE_HINT
+    } else if log.contains(NO_RUNTIME) {
+        ON_BUILD_HINT
+    } else if container == PULL && REFUSALS.iter().any(|words| log.contains(words)) {
+        PULL_HINT
+    } else {
+        ""
     }
 }
 

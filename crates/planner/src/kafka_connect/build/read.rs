@@ -19,6 +19,9 @@ use crate::workload::templates::{TemplateVolumes, check_container, check_pod};
 
 /// Digits of a SHA-512 sum.
 const SUM: usize = 128;
+/// The fields with the names of Secrets.
+const PUSH_SECRET: &str = "spec.build.output.pushSecret";
+const PULL_SECRET: &str = "spec.template.buildConfig.pullSecret";
 /// Longest address.
 const LONGEST_URL: usize = 2048;
 /// Longest name of a file.
@@ -37,8 +40,8 @@ pub(crate) fn read(
     if settings.image_builds.buildah_image.is_empty() {
         findings.problem(
             "spec.build",
-            "this installation builds no images: build the image elsewhere and name it in spec.image, or have the administrator set \
-             buildah.image of the chart",
+            "this installation has no image of Buildah, and so builds no images: build the image elsewhere and name it in spec.image, or \
+             have the administrator set image.registry or buildah.image of the chart",
         );
         return None;
     }
@@ -52,19 +55,26 @@ pub(crate) fn read(
     output(build, base, findings);
     let fetches = fetches(build, findings);
     let output = &build.output;
-    let dockerfile = dockerfile::text(&settings.operator_image, base, &fetches);
+    let (dockerfile, plug_ins) = (dockerfile::text(base), dockerfile::list(&fetches));
     // A new version of the operator brings the same files: it is no reason to build.
-    let inputs = format!("{}\n{}", dockerfile::text("", base, &fetches), output.image);
-    let push_secret = output.push_secret.clone().filter(|name| !name.is_empty());
-    let credentials = push_secret.as_deref().map(|name| credentials(name, secrets, findings));
+    let inputs = format!("{dockerfile}{plug_ins}{}", output.image);
+    let secret = |name: Option<&String>| name.filter(|name| !name.is_empty()).cloned();
+    let push_secret = secret(output.push_secret.as_ref());
+    let pull_secret = secret(pull_secret(connect));
+    let named = [(PUSH_SECRET, &push_secret), (PULL_SECRET, &pull_secret)];
+    let credentials = named
+        .map(|(field, name)| name.as_deref().map(|name| credentials(field, name, secrets, findings)))
+        .map(Option::unwrap_or_default);
     let made = ImageBuild {
         owner: workers.owner.clone(),
         output: output.image.clone(),
+        base: base.clone(),
+        pull_secret,
         push_secret,
-        credentials: credentials.unwrap_or_default(),
-        build_options: options::of_build(output.additional_build_options.as_ref(), findings),
-        push_options: options::of_push(output.additional_push_options.as_ref(), findings),
+        credentials: credentials.join(" "),
+        options: options::of(output, findings),
         dockerfile,
+        plug_ins,
         revision: fingerprint::long(inputs.as_bytes()),
         resources: build.resources.clone(),
         templates: workers.templates.clone(),
@@ -94,9 +104,13 @@ fn output(build: &Build, base: &str, findings: &mut Findings) {
     }
 }
 
-/// A fingerprint of the credentials for registries.
-fn credentials(name: &str, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
-    let field = "spec.build.output.pushSecret";
+/// The Secret with the credentials for the image that a build begins with.
+pub(in crate::kafka_connect) fn pull_secret(connect: &KafkaConnect) -> Option<&String> {
+    connect.spec.template.as_ref()?.build_config.as_ref()?.pull_secret.as_ref()
+}
+
+/// A fingerprint of the credentials for registries: a coarse one, because it stands where more people can read it than the Secret.
+fn credentials(field: &str, name: &str, secrets: &Secrets<'_>, findings: &mut Findings) -> String {
     if let Some(why) = secrets.not_read.get(name) {
         findings.problem(field, format!("Secret {name:?} is not read: {why}"));
         return String::new();
@@ -118,7 +132,7 @@ fn credentials(name: &str, secrets: &Secrets<'_>, findings: &mut Findings) -> St
         );
         return String::new();
     };
-    fingerprint::long(&content.0)
+    fingerprint::coarse(&content.0)
 }
 
 fn fetches(build: &Build, findings: &mut Findings) -> Vec<Fetch> {
@@ -193,6 +207,16 @@ fn fetch(plug_in: &str, artifact: &Artifact, field: &str, findings: &mut Finding
             "file"
         }
     };
+    let is_open = artifact.insecure == Some(true) || url.to_ascii_lowercase().starts_with("http://");
+    if is_open && artifact.sha512sum.is_none() {
+        findings.warn(
+            reasons::UNPROTECTED_DOWNLOAD,
+            format!(
+                "{field}: whoever is on the way can put another file into the image: name its sha512sum, or an address with https:// \
+                 whose certificate is verified"
+            ),
+        );
+    }
     arguments.push(("url", url));
     if let Some(sum) = &artifact.sha512sum {
         if sum.len() != SUM || !sum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
